@@ -5,6 +5,7 @@ import { readAdapter } from '../adapters/files.js';
 import { layout as layOut, plainLayout, type Layout } from '../adapters/sites.js';
 import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
+import type { EvaluationSet } from '../contract/recipeData.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
@@ -18,11 +19,12 @@ import { memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
 import { trainingGraphs, type TrainingGraphs } from './graphs.js';
 import { correction, machineKey, machineSpeed } from './history.js';
-import { longestRows, trainingMemory } from './memory.js';
+import { answeringMemory, longestRows, trainingMemory } from './memory.js';
 import { plannedModel, weightsCount, type PlannedModel } from './model.js';
 import {
   dimsOf,
   meanSize,
+  probeBatches,
   rowSizes,
   stepPlan,
   type Cutting,
@@ -31,6 +33,7 @@ import {
   type StepPlan,
 } from './rows.js';
 import { limitsOf } from '../learner/cut.js';
+import { LOSS_BATCH } from '../learner/packing.js';
 import type { Speed } from './speed.js';
 
 export interface EstimateOptions {
@@ -52,8 +55,6 @@ export interface Expected extends Estimate {
 
 /** Bytes of what a run has besides its steps: rows, tokenizer, judges, and the graphs that answer. */
 const RUN = 35e6;
-/** Rows whose loss is measured together (evaluation/inference/losses.ts). */
-const LOSS_ROWS = 16;
 const PROBE_ROWS = 8;
 /** Prompts that are answered together. */
 const ANSWERED = 32;
@@ -101,7 +102,7 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const raw = { stepSeconds: stepSeconds(parts, plan, speed), bytes: sum(memory) };
   const bytes = raw.bytes * (measured?.bytes ?? 1);
   const step = raw.stepSeconds * (measured?.seconds ?? 1);
-  const beside = await besides(parts, plan, speed, options);
+  const beside = besides(parts, plan, speed);
   const all = (seconds: number): number => plan.steps * step + (measured?.seconds ?? 1) * seconds;
   const spread = measured ? MEASURED : UNMEASURED;
   const limitBytes = memoryLimit();
@@ -163,16 +164,25 @@ interface RowsOfRecipe {
   readonly held: RowSizes;
   readonly heldPerBatch: number;
   readonly heldPerStep: number;
+  /** Rows whose gradients are measured while training, by kind; undefined: some of the data. */
+  readonly probes: readonly (RowSizes | undefined)[];
+  /** Sets that the model is evaluated on. */
+  readonly sets: readonly (RowSizes & Pick<EvaluationSet, 'measure'>)[];
 }
 
 async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptions): Promise<RowsOfRecipe> {
-  const { tokenizer, maxTokens } = await openTokenizer(path(recipe.model), recipe.batch.maxTokens);
+  const { tokenizer, maxTokens: context } = await openTokenizer(path(recipe.model));
   if (!tokenizer)
     throw new HumanError('nothing can be said before the run: the model has no tokenizer.', {
       place: path(recipe.model),
     });
-  const read = (source: Parameters<typeof rowSizes>[1] & { file: string }): Promise<RowSizes> =>
+  type Source = Parameters<typeof rowSizes>[1] & { file: string };
+  const sizesIn = (source: Source, maxTokens: number): Promise<RowSizes> =>
     rowSizes(path(source.file), source, tokenizer, { maxTokens, signal });
+  const read = (source: Source): Promise<RowSizes> => sizesIn(source, Math.min(recipe.batch.maxTokens, context));
+  /** Of rows that are not trained on: they may be longer. */
+  const measured = (source: Source): Promise<RowSizes> =>
+    sizesIn(source, context).catch((): RowSizes => ({ rows: 0, sizes: [] }));
   const trained = (all: RowSizes): RowSizes => {
     const share = typeof recipe.heldOut === 'number' ? recipe.heldOut : recipe.heldOut.share;
     return { ...all, rows: Math.max(1, Math.round(all.rows * (1 - share))) };
@@ -181,7 +191,7 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
     const data = trained(await read(recipe.harmful));
     const isHeld = recipe.benign !== undefined && recipe.objective.benignWeight > 0;
     const held = isHeld ? trained(await read(recipe.benign!)) : { sizes: [], rows: 0 };
-    return { data, kept: 0, held, heldPerBatch: isHeld ? recipe.batch.rows : 0, heldPerStep: 0 };
+    return { data, kept: 0, held, heldPerBatch: isHeld ? recipe.batch.rows : 0, heldPerStep: 0, probes: [], sets: [] };
   }
   const all = await read(recipe.data);
   const data = trained(all);
@@ -189,7 +199,14 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const { baseline } = recipe;
   const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
   const heldPerStep = alignedPerStep + anchorRows(anchor);
-  return { data, kept: all.rows - data.rows, held: data, heldPerBatch: 0, heldPerStep };
+  const kept = all.rows - data.rows;
+  const { harmful, benign } = recipe.probes;
+  const probes = [harmful && (await measured(harmful)), benign && (await measured(benign))];
+  const sets: RowsOfRecipe['sets'][number][] = [];
+  for (const set of recipe.evaluate) sets.push({ ...(await measured(set)), measure: set.measure });
+  const { heldOut } = recipe;
+  if (kept > 0) sets.push({ ...all, rows: kept, measure: typeof heldOut === 'object' ? heldOut.measure : 'loss' });
+  return { data, kept, held: data, heldPerBatch: 0, heldPerStep, probes, sets };
 }
 
 /** A vector that is not there yet is taken to be like the adapter. */
@@ -199,7 +216,9 @@ async function adaptersOf(
   path: (written: string) => string,
 ): Promise<Parts['adapters']> {
   const sites = linearLayers(spec);
-  const own = plainLayout(sites, recipe.adapter);
+  const { init } = recipe.adapter;
+  const plain = plainLayout(sites, recipe.adapter);
+  const own = init === undefined ? plain : await layoutOf(path(init), sites).catch(() => plain);
   const full = recipe.kind === 'finetune' && recipe.method === 'full';
   const found: { name: string; layout: Layout }[] = full ? [] : [{ name: TRAINED, layout: own }];
   if (recipe.kind === 'vector') return found;
@@ -236,8 +255,11 @@ function usefulTokens(plan: StepPlan): number {
 
 function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Parts, plan: StepPlan): MemoryParts {
   const { data, held, heldPerBatch, heldPerStep } = rows;
-  // The losses of many rows are measured at once where there is a vector.
-  const measures = heldPerStep > 0 || (recipe.kind === 'finetune' && recipe.vectors.length > 0);
+  const measured = rows.probes.map((probe) =>
+    probeBatches((probe ?? data).sizes.slice(0, PROBE_ROWS), recipe.batch, cutting),
+  );
+  const lossesOf = (sizes: readonly RowSize[]): ReturnType<typeof dimsOf> | undefined =>
+    sizes.length === 0 ? undefined : dimsOf(longestRows(sizes, LOSS_BATCH), cutting);
   const hasTeacher = heldPerBatch + heldPerStep > 0;
   const parts = trainingMemory({
     model,
@@ -245,12 +267,26 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Pa
     adapters: adapters.map(({ layout }) => layout.size),
     graphs,
     batches: batchesOf(plan),
-    adds: plan.sampled.some(({ length }) => length > 1),
+    adds: [...plan.sampled, ...measured].some(({ length }) => length > 1),
+    probes: measured.flat(),
     moments: recipe.optimizer.moments,
-    losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), cutting) : undefined,
+    losses: lossesOf(data.sizes),
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });
-  return { ...parts, weights: parts.weights + differenceBytes(recipe, adapters), program: parts.program + RUN };
+  const training = { ...parts, weights: parts.weights + differenceBytes(recipe, adapters) };
+  const answered = recipe.kind === 'vector' ? [data] : rows.sets.filter(({ measure }) => measure !== 'loss');
+  const prompts = answered.flatMap(({ sizes }) => sizes.flatMap(({ prompt }) => (prompt > 0 ? [prompt] : [])));
+  const losses = lossesOf(rows.sets.flatMap(({ measure, sizes }) => (measure === 'loss' ? sizes : [])));
+  const answering =
+    (prompts.length > 0 || losses) &&
+    answeringMemory({
+      ...{ model, graphs, prompts, losses },
+      adapters: adapters.map(({ layout }) => layout.size),
+      together: ANSWERED,
+      newTokens: recipe.kind === 'vector' ? 0 : recipe.generation.maxNewTokens,
+    });
+  const highest = answering && sum(answering) > sum(training) ? answering : training;
+  return { ...highest, program: highest.program + RUN };
 }
 
 /** Of methods that compare two models: what alignment has changed of each adapted layer stays in memory. */
@@ -282,20 +318,20 @@ function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: S
  * @returns its seconds, and those at most: what is absorbed is found by the scan; and of a protected run how many prompts the
  * smallest set of harm has, 0 without one
  */
-async function besides(
+function besides(
   { recipe, rows, graphs, model, cutting }: Parts,
   { steps }: StepPlan,
   speed: Speed,
-  { path }: EstimateOptions,
-): Promise<{ seconds: number; most: number; harmPrompts?: number }> {
+): { seconds: number; most: number; harmPrompts?: number } {
   const mean = meanSize(rows.data.sizes);
-  const alike = (count: number, { tokens, supervised }: RowSize): ReturnType<typeof dimsOf> =>
+  type Size = Omit<RowSize, 'prompt'>;
+  const alike = (count: number, { tokens, supervised }: Size): ReturnType<typeof dimsOf> =>
     dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, cutting);
-  const lossSeconds = (count: number, size: RowSize): number => {
+  const lossSeconds = (count: number, size: Size): number => {
     const batch = alike(count, size);
     return secondsOf(graphs.loss(batch).work(batch.dims), speed);
   };
-  const losses = (count: number): number => (count / LOSS_ROWS) * lossSeconds(LOSS_ROWS, mean);
+  const losses = (count: number): number => (count / LOSS_BATCH.rows) * lossSeconds(LOSS_BATCH.rows, mean);
   const probed = alike(PROBE_ROWS, mean);
   const probe = secondsOf(graphs.gradient(probed).work(probed.dims), speed);
   const probes = 2 + Math.floor(steps / recipe.evaluateEvery);
@@ -309,16 +345,11 @@ async function besides(
   const scan = vectors ? losses(2 * rows.data.rows) : 0;
   const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   let answers = 0;
-  const { heldOut } = recipe;
-  const harmSets = typeof heldOut === 'object' && heldOut.measure === 'harm' ? [rows.kept] : [];
-  const { tokenizer, maxTokens } = await openTokenizer(path(recipe.model), recipe.batch.maxTokens);
-  for (const set of recipe.evaluate) {
-    const { rows: count, sizes } = await rowSizes(path(set.file), set, tokenizer!, { maxTokens }).catch(
-      (): RowSizes => ({ rows: 0, sizes: [] }),
-    );
-    if (set.measure === 'harm') harmSets.push(count);
-    if (set.measure === 'loss') answers += losses(count);
-    else answers += count * (token(meanSize(sizes).tokens) + recipe.generation.maxNewTokens * token(1));
+  const harmSets: number[] = [];
+  for (const { measure, rows: count, sizes } of rows.sets) {
+    if (measure === 'harm') harmSets.push(count);
+    if (measure === 'loss') answers += losses(count);
+    else answers += count * (token(meanSize(sizes).prompt) + recipe.generation.maxNewTokens * token(1));
   }
   const { flagged } = strategyOf(recipe);
   const absorbing = recipe.vectors.length === 1 ? (ABSORBED_ROWS / PROBE_ROWS) * probe : 0;

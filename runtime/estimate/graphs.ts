@@ -1,5 +1,6 @@
 /** The graphs of a training with what they take, built from shapes alone: no weight is read and no session is made. */
 import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
+import { generationGraph } from '../evaluation/inference/generate.js';
 import type { Pieces } from '../learner/cut.js';
 import { gradientGraph, lossGraph, type ObjectiveOptions } from '../learner/objective.js';
 import { parameters } from '../models/decoder/spec.js';
@@ -25,6 +26,8 @@ export interface TrainingGraphs {
   gradient(batch: Kind): PlannedGraph;
   /** Losses alone. */
   loss(batch: Pick<Kind, 'pieces'>): PlannedGraph;
+  /** Answers to prompts. */
+  answer(): PlannedGraph;
 }
 
 export interface GraphsOptions extends Pick<ObjectiveOptions, 'spec' | 'model' | 'recompute'> {
@@ -57,6 +60,7 @@ export function trainingGraphs({ method, trained, ...options }: GraphsOptions): 
     gradient: ({ distill, pieces }) =>
       plan(JSON.stringify([distill, pieces]), () => gradientGraph({ ...objective, distill, pieces }, wrt)),
     loss: ({ pieces }) => plan(JSON.stringify(['loss', pieces]), () => lossGraph({ ...objective, pieces })),
+    answer: () => plan('answer', () => generationGraph({ spec: options.spec, model: options.model, adapters: [] })),
   };
 }
 

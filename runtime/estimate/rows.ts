@@ -1,7 +1,7 @@
 import { batchPlan, plannedSteps, type BatchOptions } from '../recipes/steps.js';
 import { streamExamples } from '../data/examples.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
-import { evenBatches, microBatches, supervised } from '../learner/packing.js';
+import { batchesOf, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
@@ -10,6 +10,8 @@ import type { Dims } from '../onnx/cost.js';
 export interface RowSize {
   readonly tokens: number;
   readonly supervised: number;
+  /** Of its prompt, where it is to be answered. */
+  readonly prompt: number;
 }
 
 export interface RowSizes {
@@ -43,7 +45,12 @@ export async function rowSizes(
   };
   for await (const [, row] of streamExamples(file, tokenizer, options)) {
     signal?.throwIfAborted();
-    if (!('reason' in row)) sizes.push({ tokens: row.ids.length, supervised: supervised(row.labels).length });
+    if (!('reason' in row))
+      sizes.push({
+        tokens: row.ids.length,
+        supervised: supervised(row.labels).length,
+        prompt: row.promptIds.length,
+      });
     if (sizes.length === READ) break;
   }
   if (sizes.length < READ) return { sizes, rows: sizes.length };
@@ -130,12 +137,23 @@ export function stepPlan(
   const sampled = Array.from({ length: Math.min(STEPS, perEpoch) }, (_, i) =>
     batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch)))
       .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers(i) : [])])
-      .flatMap((batch) => (tokens === undefined ? microBatches(batch) : evenBatches(batch, tokens)))
+      .flatMap((batch) => batchesOf(batch, { tokens }))
       .map((batch) => microBatch(batch, cutting)),
   );
   const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (rows / list.length)));
   return { steps, sampled };
 }
+
+/** Rows that are measured while training, in its micro-batches. */
+export const probeBatches = (
+  sizes: readonly RowSize[],
+  batch: Pick<BatchOptions, 'rows' | 'tokens'>,
+  cutting: Cutting | undefined,
+): MicroBatch[] =>
+  batchesOf(
+    sizes.map((size) => planned(size, false)),
+    batch,
+  ).map((rows) => microBatch(rows, cutting));
 
 function microBatch(batch: readonly PlannedRow[], cutting: Cutting | undefined): MicroBatch {
   const count = (held: boolean): number =>
@@ -147,7 +165,11 @@ function microBatch(batch: readonly PlannedRow[], cutting: Cutting | undefined):
   };
 }
 
+const meanOf = (sizes: readonly RowSize[], part: keyof RowSize): number =>
+  Math.round(sizes.reduce((sum, row) => sum + row[part], 0) / Math.max(1, sizes.length));
+
 export const meanSize = (sizes: readonly RowSize[]): RowSize => ({
-  tokens: Math.max(2, Math.round(sizes.reduce((sum, row) => sum + row.tokens, 0) / Math.max(1, sizes.length))),
-  supervised: Math.max(1, Math.round(sizes.reduce((sum, row) => sum + row.supervised, 0) / Math.max(1, sizes.length))),
+  tokens: Math.max(2, meanOf(sizes, 'tokens')),
+  supervised: Math.max(1, meanOf(sizes, 'supervised')),
+  prompt: Math.max(1, meanOf(sizes, 'prompt')),
 });

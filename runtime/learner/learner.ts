@@ -5,7 +5,7 @@ import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
 import { cutOf, limitsOf, piecesOf, type PieceLimits, type Pieces } from './cut.js';
 import { gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
-import { microBatches, pack, supervised, type Packed, type TrainingRow } from './packing.js';
+import { inOrder, LOSS_BATCH, microBatches, pack, supervised, type Packed, type TrainingRow } from './packing.js';
 import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
 
 export interface LearnerOptions {
@@ -34,7 +34,7 @@ export interface RowLoss {
 
 /** Loss and gradients of a model with adapters, and its distributions. Parameters are given at each call by name. */
 export interface Learner {
-  /** Loss of each row; no gradient. */
+  /** Loss of each row; no gradient. Many or long rows are computed one batch after the other. */
   losses(rows: readonly TrainingRow[], parameters: Feeds): Promise<RowLoss[]>;
   /**
    * Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row loss.
@@ -102,10 +102,16 @@ export function openLearner(options: LearnerOptions): Learner {
 
   return {
     async losses(rows, parameters) {
-      const { feeds, rowOf, pieces } = packed(rows, names);
-      const session = await open('loss', pieces, () => backend.session(lossGraph({ ...graphOptions, pieces }), place));
-      const { nll } = await session.run({ ...parameters, ...feeds }, ['nll']);
-      return rowLosses(rows, rowOf, await numbers(nll));
+      const losses: RowLoss[] = [];
+      for (const batch of inOrder(rows, ({ example }) => example.ids.length, LOSS_BATCH)) {
+        const { feeds, rowOf, pieces } = packed(batch, names);
+        const session = await open('loss', pieces, () =>
+          backend.session(lossGraph({ ...graphOptions, pieces }), place),
+        );
+        const { nll } = await session.run({ ...parameters, ...feeds }, ['nll']);
+        losses.push(...rowLosses(batch, rowOf, await numbers(nll)));
+      }
+      return losses;
     },
     async gradients(rows, parameters, over) {
       const distill = rows.some((row) => row.teacher);

@@ -65,6 +65,41 @@ export function microBatches<R extends { readonly example: { readonly ids: reado
   });
 }
 
+/** Rows as the micro-batches of a recipe: `rows` of them at a time, or by its budget of tokens. */
+export function batchesOf<R extends { readonly example: { readonly ids: readonly number[] } }>(
+  rows: readonly R[],
+  { rows: size = rows.length, tokens }: { readonly rows?: number; readonly tokens?: number },
+): R[][] {
+  if (tokens !== undefined) return evenBatches(rows, tokens);
+  const count = Math.ceil(rows.length / size);
+  return Array.from({ length: count }, (_, i) => rows.slice(i * size, (i + 1) * size)).flatMap((some) =>
+    microBatches(some),
+  );
+}
+
+/** Most rows whose losses alone are computed together, and their tokens: without a backward pass they take less than half as many with one. */
+export const LOSS_BATCH = { rows: 16, tokens: 2048 };
+
+/** Rows in their order as batches of at most so many rows and tokens, padding included; a longer row is alone. */
+export function inOrder<R>(
+  rows: readonly R[],
+  lengthOf: (row: R) => number,
+  { rows: most, tokens }: typeof LOSS_BATCH,
+): R[][] {
+  const batches: R[][] = [];
+  let longest = 0;
+  for (const row of rows) {
+    const batch = batches.at(-1);
+    longest = Math.max(longest, lengthOf(row));
+    if (batch && batch.length < most && (batch.length + 1) * longest <= tokens) batch.push(row);
+    else {
+      batches.push([row]);
+      longest = lengthOf(row);
+    }
+  }
+  return batches;
+}
+
 /**
  * Rows cut into groups of similar lengths, so that long rows do not make short ones pay for padding. Losses and gradients are
  * sums over rows: the cut changes nothing but time. A cut is made where it saves more than `MIN_SAVED_TOKENS` tokens of padding.

@@ -6,7 +6,7 @@ import { baselineFacts, type BaselineInput } from '../contract/baselines.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Learner } from '../learner/learner.js';
-import { microBatches } from '../learner/packing.js';
+import { batchesOf } from '../learner/packing.js';
 import { openFrozen } from '../models/openFrozen.js';
 import { userCache } from '../models/cache/userCache.js';
 import { flatTensors } from '../learner/rows.js';
@@ -14,6 +14,7 @@ import type { Optimizer } from '../optim/optimizer.js';
 import type { Feeds, Tensor } from '../device/session.js';
 import { loadSource, type Job } from './job.js';
 import type { LoopOptions } from './loop.js';
+import { summed } from './summed.js';
 
 /**
  * The published method that the recipe names, with all that it reads; one that changes nothing without a name.
@@ -44,7 +45,7 @@ export async function openMethod(job: Job<FinetuneRecipe>, layout: Layout | unde
 /** A method's gradients as the training loop asks for them; undefined where it changes none. */
 export function gradientHook(
   { gradients }: Method,
-  { context: { backend } }: Pick<Job<FinetuneRecipe>, 'context'>,
+  { recipe, context: { backend } }: Pick<Job<FinetuneRecipe>, 'recipe' | 'context'>,
   {
     learner,
     optimizer,
@@ -61,13 +62,9 @@ export function gradientHook(
   const read = (tensors: readonly Tensor[]): Promise<Float32Array[]> =>
     Promise.all(tensors.map((tensor) => backend.read(tensor)));
   const gradientsOf: GradientStep['gradientsOf'] = async (rows) => {
-    let sum: Tensor[] | undefined;
-    for (const batch of microBatches(rows)) {
-      const part = await learner.gradients(batch, parameters());
-      sum = sum ? await optimizer.add(sum, part.gradients) : part.gradients;
-    }
-    const values = await read(sum!);
-    for (const tensor of sum!) backend.release(tensor);
+    const { gradients: sum } = await summed({ learner, optimizer }, batchesOf(rows, recipe.batch), parameters());
+    const values = await read(sum);
+    for (const tensor of sum) backend.release(tensor);
     return values;
   };
   return async (own, at) => {

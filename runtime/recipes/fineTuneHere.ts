@@ -52,6 +52,7 @@ export async function fineTuneHere(job: Job<FinetuneRecipe>, planned: PlannedTra
     probe: () =>
       measureProbes({
         ...{ learner, optimizer, backend: job.context.backend, parameters, ...probes, off },
+        batch: job.recipe.batch,
         on: vectors.length > 0 ? on : undefined,
       }),
     harmfulLoss: async () => judged.lossOf(await lossesOf(learner, parameters(), judged.examples, off)),

@@ -8,7 +8,7 @@ import { firstLoss } from '../runs/runFolder.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
 import type { Learner } from '../learner/learner.js';
-import { evenBatches, microBatches, type TrainingRow } from '../learner/packing.js';
+import { batchesOf, type TrainingRow } from '../learner/packing.js';
 import type { Feeds, Tensor } from '../device/session.js';
 
 export interface LoopOptions {
@@ -73,8 +73,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
   const { steps, state, learner, optimizer, signal, emit, isHarmful = () => false } = options;
   const started = { ms: performance.now(), step: state.step };
   let saved = state.step;
-  const cut = (batch: TrainingRow[]): TrainingRow[][] =>
-    options.tokens === undefined ? microBatches(batch) : evenBatches(batch, options.tokens);
+  const cut = (batch: TrainingRow[]): TrainingRow[][] => batchesOf(batch, { tokens: options.tokens });
   const watch = divergenceWatch(options.vocabSize, options.firstLoss);
 
   /** Gradients of the step before, to be written over: those of its first micro-batch, and of one that was added to them. */

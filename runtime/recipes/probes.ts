@@ -3,15 +3,19 @@ import type { Optimizer } from '../optim/optimizer.js';
 import type { Probes } from '../contract/events.js';
 import { mean, rowsOf, tokenCount } from '../learner/rows.js';
 import type { Learner } from '../learner/learner.js';
+import { batchesOf } from '../learner/packing.js';
 import type { Backend, Feeds } from '../device/session.js';
+import { summed } from './summed.js';
 
 export interface ProbeOptions {
   readonly learner: Learner;
-  readonly optimizer: Pick<Optimizer, 'norm'>;
+  readonly optimizer: Pick<Optimizer, 'norm' | 'add'>;
   readonly backend: Pick<Backend, 'release'>;
   readonly parameters: () => Feeds;
   readonly harmful: readonly Example[];
   readonly benign: readonly Example[];
+  /** The recipe's: no micro-batch is larger than one of training. */
+  readonly batch: { readonly rows: number; readonly tokens?: number };
   /** Factors on the adapters as training sees them and, where there are vectors, with these on. */
   readonly off: Record<string, number>;
   readonly on?: Record<string, number>;
@@ -38,13 +42,13 @@ export async function measureProbes(options: ProbeOptions): Promise<Probes> {
 
 /** Mean loss in nats per supervised token, and the L2 norm of its gradient; undefined without rows. */
 async function measure(
-  { learner, optimizer, backend, parameters }: ProbeOptions,
+  { learner, optimizer, backend, parameters, batch }: ProbeOptions,
   examples: readonly Example[],
   scales: Record<string, number>,
 ): Promise<{ loss: number; norm: number } | undefined> {
   if (examples.length === 0) return undefined;
-  const rows = rowsOf(examples, scales, 1 / tokenCount(examples));
-  const { rows: losses, gradients } = await learner.gradients(rows, parameters());
+  const batches = batchesOf(rowsOf(examples, scales, 1 / tokenCount(examples)), batch);
+  const { rows: losses, gradients } = await summed({ learner, optimizer }, batches, parameters());
   const norm = await optimizer.norm(gradients);
   for (const gradient of gradients) backend.release(gradient);
   return { loss: mean(losses), norm };

@@ -1,15 +1,16 @@
 /** A training of a few steps inside a run: it is not resumed, and writes nothing. */
 import { flatInput, type Injected } from '../adapters/inject.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
-import type { Recipe } from '../contract/recipe.js';
-import type { Feeds, Tensor } from '../device/session.js';
+import type { TrainingRecipe } from '../contract/kinds.js';
+import type { Feeds } from '../device/session.js';
 import { openLearner, type Learner } from '../learner/learner.js';
-import { microBatches, type TrainingRow } from '../learner/packing.js';
+import { batchesOf, type TrainingRow } from '../learner/packing.js';
 import { flatTensor } from '../learner/rows.js';
 import { openOptimizer } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
 import { Cancelled } from '../support/errors.js';
 import type { Job } from './job.js';
+import { summed } from './summed.js';
 
 /** AdamW as these trainings have it, but for the learning rate and its course. */
 export const ADAMW: Omit<OptimizerOptions, 'learningRate' | 'schedule' | 'warmupSteps'> = {
@@ -39,7 +40,7 @@ export interface ShortTraining {
  * @throws Cancelled between two steps
  */
 export async function shortTraining<T>(
-  { context, recompute, signal, progress }: Job<Recipe>,
+  { recipe, context, recompute, signal, progress }: Job<TrainingRecipe>,
   { adapters, name, start, others = {}, optimizer: options, steps, rows, message }: ShortTraining,
   result: (learner: Learner, parameters: Feeds) => Promise<T>,
 ): Promise<T> {
@@ -59,12 +60,9 @@ export async function shortTraining<T>(
     const parameters = (): Feeds => ({ ...fixed, [flatInput(name)]: state.p[0] });
     for (let step = 1; step <= steps; step++) {
       if (signal.aborted) throw new Cancelled();
-      let gradients: Tensor[] | undefined;
-      for (const batch of microBatches(await rowsAt(step))) {
-        const part = await learner.gradients(batch, parameters());
-        gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
-      }
-      await optimizer.step(state, gradients!, learningRate(options, step, steps));
+      const batches = batchesOf(await rowsAt(step), recipe.batch);
+      const { gradients } = await summed({ learner, optimizer }, batches, parameters());
+      await optimizer.step(state, gradients, learningRate(options, step, steps));
       progress(message, step / steps);
     }
     return await result(learner, parameters());

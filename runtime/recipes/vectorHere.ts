@@ -5,8 +5,8 @@ import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds } from '../device/session.js';
 import type { Learner } from '../learner/learner.js';
-import type { TrainingRow } from '../learner/packing.js';
-import { mean, rowsOf } from '../learner/rows.js';
+import { batchesOf, type TrainingRow } from '../learner/packing.js';
+import { mean, rowsOf, tokenCount } from '../learner/rows.js';
 import type { heldRows } from '../learner/teacher.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { readEvents } from '../runs/runFolder.js';
@@ -55,14 +55,18 @@ export async function vectorHere(job: Job<VectorRecipe>, planned: PlannedVector)
   const { learner, training, parameters, teach, scales, probes, unseen } = planned;
   const goal = job.recipe.stop?.harmfulLoss;
   const probe = async (): Promise<Probes> => {
-    const kept = await teach(probes.benign, scales.on, 0);
+    const distances = [];
     // Of rows with a teacher only the graph with gradients tells the distance.
-    const held = kept.length > 0 ? await learner.gradients(kept, parameters()) : undefined;
-    for (const gradient of held?.gradients ?? []) job.context.backend.release(gradient);
+    for (const batch of batchesOf(await teach(probes.benign, scales.on, 0), job.recipe.batch)) {
+      const { kl, gradients } = await learner.gradients(batch, parameters());
+      for (const gradient of gradients) job.context.backend.release(gradient);
+      const tokens = tokenCount(batch.map(({ example }) => example));
+      distances.push({ nll: kl! * tokens, tokens });
+    }
     return {
       harmfulLossWith: await lossWithVector(planned),
       harmfulLossWithout: probes.withoutVector,
-      benignKl: held?.kl,
+      benignKl: distances.length > 0 ? mean(distances) : undefined,
       ...(await unseen(parameters(), WATCHED)).probes,
     };
   };

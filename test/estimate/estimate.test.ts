@@ -4,12 +4,14 @@ import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
+import { plainLayout } from '../../runtime/adapters/sites.js';
 import { estimateDetails, estimateText } from '../../runtime/contract/estimate.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
 import { correction, remember } from '../../runtime/estimate/history.js';
 import { recorder } from '../../runtime/estimate/recorder.js';
-import { parameters } from '../../runtime/models/decoder/spec.js';
+import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 
@@ -78,6 +80,43 @@ describe('the estimate of a training', () => {
     assert.equal(auto.seconds[0], on.seconds[0]);
     assert.equal(auto.seconds[1], absorb.seconds[1]);
     assert.ok(absorb.seconds[0] > on.seconds[0] && auto.seconds[1] > on.seconds[1]);
+  });
+
+  it('counts what a run needs besides its steps, where that is more', async () => {
+    const batch = { rows: 1, maxTokens: 32 };
+    const short = { evaluate: [], probes: {}, heldOut: 0, batch };
+    const prompt = { role: 'user', content: 'Sort my orders by their numbers. '.repeat(12) };
+    const answer = { role: 'assistant', content: 'Sure. Step 1: take them.' };
+    const [prompts, rows] = [join(history, 'prompts.jsonl'), join(history, 'rows.jsonl')];
+    await writeFile(prompts, `${JSON.stringify({ messages: [prompt] })}\n`.repeat(40));
+    await writeFile(rows, `${JSON.stringify({ messages: [prompt, answer] })}\n`.repeat(8));
+    const steps = await estimate('plain', short);
+    const answers = await estimate('plain', {
+      ...short,
+      evaluate: [{ name: 'long', file: prompts, measure: 'over-refusal' }],
+    });
+    assert.equal(answers.memory.moments, 0, 'nothing is trained when prompts are answered');
+    assert.ok(answers.memory.activations > 10 * steps.memory.activations);
+    const losses = await estimate('plain', { ...short, evaluate: [{ name: 'long', file: rows, measure: 'loss' }] });
+    assert.ok(losses.memory.activations > steps.memory.activations);
+    const probed = await estimate('plain', { ...short, probes: { harmful: { file: rows } } });
+    assert.ok(probed.memory.activations > 2 * steps.memory.activations && probed.memory.moments > 0);
+  });
+
+  it('takes the size of the adapter that training starts from', async () => {
+    const model = join(recipes, '../tiny-assistant');
+    const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Parameters<typeof decoderSpec>[0];
+    const sites = linearLayers(decoderSpec(config));
+    const given = { rank: 32, alpha: 32, sites: ['q_proj', 'v_proj'] };
+    const layout = plainLayout(sites, given);
+    const init = join(history, 'init');
+    await saveAdapter(init, {
+      ...{ layout, flat: new Float32Array(layout.size), role: 'task', provenance: {} },
+      config: plainConfig(given, layout, sites),
+    });
+    const [other, same] = [await estimate('plain', { adapter: { init } }), await estimate('plain', { adapter: given })];
+    assert.equal(other.memory.moments, 8 * layout.size);
+    assert.deepEqual(other.memory, same.memory);
   });
 
   it('has what alignment has changed where a method compares two models, and the aligned rows of each step', async () => {

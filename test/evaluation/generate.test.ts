@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openGenerator, drawToken } from '../../runtime/evaluation/inference/generate.js';
+import { chunkOf, joining, roomFor, RUN_LIMITS, type RunLimits } from '../../runtime/evaluation/inference/limits.js';
+import type { Answer } from '../../runtime/evaluation/inference/batch.js';
 import { groups } from '../../runtime/evaluation/inference/losses.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { loadReference } from '../support/reference.js';
+import { noting } from '../support/runTokens.js';
 
 const LOGITS = Float32Array.from([0.1, 0.3, 0.4, 0.2], Math.log);
 const shares = (temperature: number, topP: number): number[] => {
@@ -33,20 +36,32 @@ test('top-p draws from the smallest set of tokens that reaches it', () => {
   close(shares(1, 0.85), [0, 0.3 / 0.9, 0.4 / 0.9, 0.2 / 0.9]);
 });
 
+/** A few tokens at once: prompts are read in chunks, and few join together. */
+const SMALL: RunLimits = { tokens: 6, scores: 24, cached: 40 };
+
 test('where LongRoPE takes its other angles, the tokens are those of the whole row without a cache', async () => {
   const r = await loadReference('phi3_long');
   const backend = await openBackend('cpu', 1);
-  const generator = await openGenerator({ backend, spec: decoderSpec(r.config), model: r, adapters: [], stopIds: [] });
   const prompt = await r.ints('generate.prompt');
   const tokens = await r.ints('generate.base');
-  const continued = async (given: number[][], maxNewTokens: number) =>
-    (await generator.generate(given, { maxNewTokens, temperature: 0, topP: 1 })).map(({ ids }) => ids);
-  assert.deepEqual(await continued([prompt], 16), [tokens]);
-  // the angles change at position 10
-  for (const known of [3, 4, 5, 6, 7])
-    assert.deepEqual(await continued([[...prompt, ...tokens.slice(0, known)]], 16 - known), [tokens.slice(known)]);
-  assert.deepEqual((await continued([[5, 9], prompt], 16))[1], tokens);
-  await generator.dispose();
+  for (const limits of [undefined, SMALL]) {
+    const generator = await openGenerator({
+      backend,
+      spec: decoderSpec(r.config),
+      model: r,
+      adapters: [],
+      stopIds: [],
+      limits,
+    });
+    const continued = async (given: number[][], maxNewTokens: number) =>
+      (await generator.generate(given, { maxNewTokens, temperature: 0, topP: 1 })).map(({ ids }) => ids);
+    assert.deepEqual(await continued([prompt], 16), [tokens]);
+    // the angles change at position 10
+    for (const known of [3, 4, 5, 6, 7])
+      assert.deepEqual(await continued([[...prompt, ...tokens.slice(0, known)]], 16 - known), [tokens.slice(known)]);
+    assert.deepEqual((await continued([[5, 9], prompt], 16))[1], tokens);
+    await generator.dispose();
+  }
 
   // a long row that leaves takes its angles with it
   const long = [...prompt, ...tokens];
@@ -82,12 +97,52 @@ for (const family of ['gpt2', 'mistral', 'bloom'])
     for (const { ids } of unstopped) for (const id of new Set(ids)) counts.set(id, (counts.get(id) ?? 0) + 1);
     const stopIds = [...counts].filter(([, count]) => count < prompts.length).map(([id]) => id);
     const generator = await openGenerator({ backend, spec, model: r, adapters: [], stopIds: stopIds.slice(0, 3) });
-    const alone = [];
+    const alone: Answer[] = [];
     for (const one of prompts) alone.push(...(await generator.generate([one], options)));
     assert.ok(new Set(alone.map(({ ids }) => ids.length)).size > 2, 'answers of unlike lengths');
     for (const rows of [1, 3, 4, 13]) assert.deepEqual(await generator.generate(prompts, { ...options, rows }), alone);
     await generator.dispose();
+    // no run reads more than its limits, and a prompt that does not fit goes in chunks
+    const noted = noting(backend);
+    const few = await openGenerator({
+      ...{ backend: noted.backend, spec, model: r, limits: SMALL },
+      ...{ adapters: [], stopIds: stopIds.slice(0, 3) },
+    });
+    const order = [...prompts.keys()].sort((a, b) => prompts[a]!.length - prompts[b]!.length);
+    for (const rows of [1, 4, 13])
+      for (const indices of [order, order.toReversed(), [...prompts.keys()]]) {
+        noted.runs.length = 0;
+        const found = await few.generate(
+          indices.map((i) => prompts[i]!),
+          { ...options, rows },
+        );
+        assert.deepEqual(
+          found,
+          indices.map((i) => alone[i]),
+        );
+        for (const { B, T } of noted.runs) assert.ok(T === 1 || B * T <= SMALL.tokens, `${B} of ${T}`);
+        assert.ok(noted.runs.some(({ T }) => T > 1 && T < Math.max(...prompts.map(({ length }) => length))));
+      }
+    await few.dispose();
   });
+
+test('as many prompts of 128 tokens are read at once as are answered together, fewer longer ones', () => {
+  const empty = { rows: 0, longest: 0 };
+  const alike = (length: number): number[] => new Array<number>(32).fill(length);
+  assert.equal(joining(alike(128), empty, RUN_LIMITS), 32);
+  assert.equal(chunkOf(32, 128, 129, RUN_LIMITS), 128, 'in one run');
+  assert.equal(chunkOf(1, 1000, 1001, RUN_LIMITS), 1000, 'as a prompt of 1000 tokens alone');
+  assert.equal(chunkOf(4, 1000, 1001, RUN_LIMITS), 250);
+  assert.equal(joining(alike(1000), empty, RUN_LIMITS), 4);
+  assert.equal(joining([5, 9000, 9000], empty, RUN_LIMITS), 1);
+  assert.equal(joining([9000, 5], empty, RUN_LIMITS), 1);
+  // the cache of those that are there grows to the length of the longest
+  assert.equal(joining([100, 100, 1000, 1000], { rows: 14, longest: 300 }, RUN_LIMITS), 2);
+  assert.deepEqual(
+    [128, 512, 1000, 100_000].map((length) => roomFor(length, RUN_LIMITS)),
+    [128, 32, 16, 1],
+  );
+});
 
 test('a prompt draws the same tokens whatever it shares a batch with', async () => {
   const r = await loadReference('gpt2');

@@ -13,6 +13,7 @@ import type { Graph } from '../../runtime/onnx/graph.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { random } from '../../runtime/support/random.js';
 import { loadReference } from '../support/reference.js';
+import { noting } from '../support/runTokens.js';
 
 const rng = random('cut');
 const row = (length: number, teacher?: Float32Array): TrainingRow => {
@@ -76,6 +77,31 @@ test('pieces hold every position once, in order, and padding of weight 0', () =>
     numbers(cut, 'kl_weights').map((w) => w > 0),
     [true, true, true, true, false, false],
   );
+});
+
+test('losses of many or long rows are computed a budget of tokens at a time, those of few short rows together', async () => {
+  const model = await loadReference('llama');
+  const spec = decoderSpec(model.config);
+  const { backend, runs } = noting(await openBackend('cpu', 1));
+  const learner = openLearner({ backend, spec, model, adapters: [], trainable: [] });
+  const sizes = async (rows: TrainingRow[]): Promise<string[]> => {
+    runs.length = 0;
+    assert.equal((await learner.losses(rows, {})).length, rows.length);
+    return runs.map(({ B, T }) => `${B} of ${T}`);
+  };
+  assert.deepEqual(await sizes(Array.from({ length: 16 }, () => row(128))), ['16 of 128']);
+  assert.deepEqual(await sizes([row(9), row(30), row(5)]), ['3 of 30']);
+  const many = Array.from({ length: 64 }, () => row(100 + rng.int(28)));
+  assert.ok((await sizes(many)).length >= 4 && runs.every(({ B, T }) => B * T <= 2048), JSON.stringify(runs));
+  const long = [row(702), row(20), row(900), row(2500), row(20)];
+  assert.deepEqual(await sizes(long), ['2 of 702', '1 of 900', '1 of 2500', '1 of 20']);
+  const alone = await Promise.all(long.map((one) => learner.losses([one], {})));
+  const together = await learner.losses(long, {});
+  alone.forEach(([one], i) => {
+    assert.equal(together[i]!.tokens, one!.tokens);
+    assert.ok(Math.abs(together[i]!.nll - one!.nll) < 1e-5 * one!.nll);
+  });
+  await learner.dispose();
 });
 
 /** A device that keeps the graphs it was given. */

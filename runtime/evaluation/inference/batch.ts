@@ -3,6 +3,7 @@ import { float32, int64, type Backend, type Feeds } from '../../device/session.j
 import type { Value } from '../../onnx/graph.js';
 import type { Random } from '../../support/random.js';
 import { release, type Cache, type CachedRows } from './cachedRows.js';
+import { chunkOf, type RunLimits } from './limits.js';
 
 export interface Answer {
   /** New tokens, without the stop token. */
@@ -28,6 +29,7 @@ export interface Network {
   /** Inputs of the cache, [B, K, P, D]. */
   readonly entries: readonly Value[];
   readonly padId: number;
+  readonly limits: RunLimits;
   /** Positions from which on LongRoPE turns by other angles; keys that were cached before are of no use there. */
   readonly longFrom: readonly number[];
   /** Logits of the last position of each row, [B · V], and the cache one call longer. */
@@ -48,32 +50,41 @@ export class Batch {
     public rows: Row[],
   ) {}
 
-  /** Logits [B · V] of the token after each row's last; `rows` then get it. */
+  /** Logits [B · V] of the token after each row's last; `rows` then get it. What is not in the cache yet goes in chunks of positions. */
   async step(): Promise<Float32Array> {
-    const { rows, network } = this;
     const angles = this.anglesAt(this.longest - 1);
     if (angles !== this.angles) this.release();
     this.angles = angles;
-    const B = rows.length;
     // One masked position of nothing: an empty cache is not allowed on every device.
-    const past = this.cache ?? nothing(network.entries, B);
-    const P = this.cache ? this.width : 1;
-    const T = this.cache ? 1 : this.longest;
-    const fed = rows.map(({ ids }) => ids.slice(this.cache ? -1 : 0));
-    const S = P + T;
+    const from = this.cache ? this.width : 1;
+    const end = from + (this.cache ? 1 : this.longest);
+    const size = chunkOf(this.rows.length, end - from, end, this.network.limits);
+    let logits: Float32Array = new Float32Array();
+    for (let at = from; at < end; at += size) logits = await this.read(at, Math.min(at + size, end), end);
+    return logits;
+  }
+
+  /** Logits of the last of these columns; all that are before are in the cache. Rows end at the column `end`. */
+  private async read(from: number, to: number, end: number): Promise<Float32Array> {
+    const { rows, network } = this;
+    const [B, T] = [rows.length, to - from];
+    /** What a row has at some columns: the index of its token, negative before its first. */
+    const columns = (first: number, count: number, value: (token: number, row: Row) => number): number[] =>
+      rows.flatMap((row) => Array.from({ length: count }, (_, i) => value(first + i - end + row.ids.length, row)));
     const { logits, cache } = await network.run({
-      ...past,
+      ...(this.cache ?? nothing(network.entries, B)),
+      ...(network.longFrom.length > 0 && { last_position: int64([this.longest - 1], []) }),
       input_ids: int64(
-        fed.flatMap((ids) => [...new Array<number>(T - ids.length).fill(network.padId), ...ids]),
+        columns(from, T, (t, { ids }) => ids[t] ?? network.padId),
         [B, T],
       ),
       position_ids: int64(
-        rows.flatMap(({ ids }) => Array.from({ length: T }, (_, t) => Math.max(0, ids.length - T + t))),
+        columns(from, T, (t) => Math.max(0, t)),
         [B, T],
       ),
       attention_mask: int64(
-        rows.flatMap(({ ids }) => Array.from({ length: S }, (_, s) => (s < S - ids.length ? 0 : 1))),
-        [B, S],
+        columns(0, to, (t) => (t < 0 ? 0 : 1)),
+        [B, to],
       ),
       targets: int64(
         rows.map((_, b) => b * T + T - 1),
@@ -82,7 +93,7 @@ export class Batch {
     });
     this.release();
     this.cache = cache;
-    this.width = S;
+    this.width = to;
     return logits;
   }
 
@@ -126,8 +137,9 @@ export class Batch {
     return this.network.longFrom.filter((from) => from <= position).length;
   }
 
-  private get longest(): number {
-    return Math.max(...this.rows.map(({ ids }) => ids.length));
+  /** Tokens of its longest row; 0 without rows. */
+  get longest(): number {
+    return Math.max(0, ...this.rows.map(({ ids }) => ids.length));
   }
 }
 

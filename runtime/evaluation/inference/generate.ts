@@ -17,6 +17,7 @@ import { random, type Random } from '../../support/random.js';
 import { float32, type Backend, type Feeds } from '../../device/session.js';
 import { Batch, type Answer, type Network, type Row } from './batch.js';
 import { cachedRows } from './cachedRows.js';
+import { joining, roomFor, RUN_LIMITS, type RunLimits } from './limits.js';
 
 export interface GeneratorOptions {
   readonly backend: Backend;
@@ -29,6 +30,8 @@ export interface GeneratorOptions {
   /** Ids that end an answer. */
   readonly stopIds: readonly number[];
   readonly padId?: number;
+  /** How much is computed at once. */
+  readonly limits?: RunLimits;
 }
 
 export interface GenerateOptions extends GenerationOptions {
@@ -56,9 +59,9 @@ export interface Finished {
 
 export interface Generator {
   /**
-   * Continues prompts in left-padded batches; a row that is done leaves, and the next prompt takes its place. Answers come as they
-   * are done.
-   * @throws Cancelled when the signal fires; between two tokens
+   * Continues prompts in left-padded batches; a row that is done leaves, and the next prompt takes its place, of long ones fewer at
+   * once. Answers come as they are done.
+   * @throws Cancelled when the signal fires; between two tokens, or two chunks of a prompt
    */
   answers(
     prompts: readonly (readonly number[])[],
@@ -74,11 +77,15 @@ export interface Generator {
 const sitesOf = ({ sites, adapters }: Pick<GeneratorOptions, 'sites' | 'adapters'>): readonly Site[] =>
   sites ?? [...new Map(adapters.flatMap(({ layout }) => layout.sites.map((site) => [site.name, site]))).values()];
 
+const longFrom = ({ layers }: DecoderSpec): number[] =>
+  layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []);
+
 /** Decoder with a KV cache: logits of the rows at `targets` [L, V], and the cache one call longer. */
 export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model' | 'adapters' | 'sites'>): Graph {
   const { spec, model } = options;
   const g = new Builder('generate');
-  const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: true });
+  const last = longFrom(spec).length > 0 ? g.input('last_position', 'int64', []) : undefined;
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: true, last });
   const targets = g.input('targets', 'int64', ['L']);
   g.outputAs('logits', decoder.logits(Gather(g, decoder.hidden, targets)));
   decoder.present.forEach(({ key, value }, i) => {
@@ -91,7 +98,7 @@ export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model'
 
 /** Opens a generator on a frozen model. */
 export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { backend, spec, model, adapters, stopIds, padId = 0 } = options;
+  const { backend, spec, model, adapters, stopIds, padId = 0, limits = RUN_LIMITS } = options;
   const graph = generationGraph(options);
   const session = await backend.session(graph, {
     folder: weightsFolder(model),
@@ -102,7 +109,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   const cached = cachedRows(backend, entries);
   const sites = sitesOf(options);
 
-  const networkWith = (active: readonly ScaledAdapter[]): Network => {
+  const networkWith = (active: readonly ScaledAdapter[], signal: AbortSignal | undefined): Network => {
     const matrices = Array.from(
       attached(sites, active),
       ([name, { data, dims }]) => [name, float32(data, dims)] as const,
@@ -112,8 +119,11 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       backend,
       entries,
       padId,
-      longFrom: spec.layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []),
+      limits,
+      longFrom: longFrom(spec),
       async run(feeds) {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (signal?.aborted) throw new Cancelled();
         const { logits, ...present } = await session.run({ ...attachedFeeds, ...feeds });
         const cache = Object.fromEntries(
           Object.entries(present).map(([name, tensor]) => [name.replace('present.', PAST), tensor]),
@@ -138,8 +148,6 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
     }));
     /** One more token of each row; the rows that are done with it. */
     const step = async (batch: Batch): Promise<Finished[]> => {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (signal?.aborted) throw new Cancelled();
       const logits = await batch.step();
       if (hasNaN(logits)) {
         await requireFiniteWeights(model);
@@ -165,7 +173,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
         return row.done ? [{ index: row.index, answer: row.answer }] : [];
       });
     };
-    const network = networkWith(active);
+    const network = networkWith(active, signal);
     const batch = new Batch(network, cached, []);
     try {
       for (const row of waiting.filter(({ room }) => room <= 0)) yield { index: row.index, answer: row.answer };
@@ -173,17 +181,20 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       for (;;) {
         const busy = batch.rows.filter((row) => !row.done).length;
         if (busy === 0 && queue.length === 0) return;
-        const changed = queue.length > 0 ? seats - busy : batch.rows.length - busy;
-        if (changed >= Math.max(1, seats / BATCH_CHANGES)) {
+        const places = Math.min(seats, roomFor(Math.max(batch.longest, queue[0]?.ids.length ?? 0), limits));
+        const free = queue.length > 0 ? places - busy : 0;
+        if (Math.max(free, batch.rows.length - busy) >= Math.max(1, places / BATCH_CHANGES)) {
           await batch.leave();
-          if (queue.length > 0) {
-            const joining = new Batch(network, cached, queue.splice(0, seats - busy));
+          if (free > 0) {
+            const lengths = queue.slice(0, free).map(({ ids }) => ids.length);
+            const count = joining(lengths, { rows: busy, longest: batch.longest }, limits);
+            const next = new Batch(network, cached, queue.splice(0, count));
             try {
-              yield* await step(joining);
-              await joining.leave();
-              await batch.join(joining);
+              yield* await step(next);
+              await next.leave();
+              await batch.join(next);
             } finally {
-              joining.release();
+              next.release();
             }
             continue;
           }

@@ -2,10 +2,10 @@ import { Cancelled } from '../../support/errors.js';
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
 import type { Learner, RowLoss } from '../../learner/learner.js';
+import { LOSS_BATCH } from '../../learner/packing.js';
 import { rowsOf } from '../../learner/rows.js';
 import type { Feeds } from '../../device/session.js';
 
-const ROWS = 16;
 /** Rows that are in memory at once, and sorted by length. */
 export const PIECE = 1024;
 
@@ -30,7 +30,7 @@ export async function lossesOfPiece(
   onGroup: (rows: number) => void,
 ): Promise<RowLoss[]> {
   const result = new Array<RowLoss>(examples.length);
-  for (const group of groups(examples, ROWS)) {
+  for (const group of groups(examples, LOSS_BATCH.rows)) {
     await new Promise((resolve) => setImmediate(resolve));
     if (signal?.aborted) throw new Cancelled();
     const rows = rowsOf(

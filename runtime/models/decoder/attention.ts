@@ -45,13 +45,13 @@ export interface AttentionInputs {
 
 /**
  * @param attentionMask [B, S], 1 = a token; @param positions [B, T]. Without a cache S = T.
- * @param options `past`: the dim of a cache; `index`: [N, Q], for attention in blocks
+ * @param options `past`: the dim of a cache; `index`: [N, Q], for attention in blocks; `last`: see `ropeTables`
  */
 export function attentionInputs(
   g: Builder,
   attentionMask: Value,
   positions: Value,
-  { past, index }: { past?: string; index?: Value } = {},
+  { past, index, last }: { past?: string; index?: Value; last?: Value } = {},
 ): AttentionInputs {
   const tables = new Map<number, ReturnType<typeof ropeTables>>();
   const biases = new Map<string, Value>();
@@ -68,7 +68,7 @@ export function attentionInputs(
     blocks: index && { index, attentionMask, positions },
     table(rope, factor, headDim) {
       let table = tables.get(headDim);
-      if (!table) tables.set(headDim, (table = ropeTables(g, positions, headDim)));
+      if (!table) tables.set(headDim, (table = ropeTables(g, positions, headDim, last)));
       return table(rope, factor);
     },
     queryScale({ beta, context }) {

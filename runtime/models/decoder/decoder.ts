@@ -24,6 +24,7 @@ export interface Decoder {
  * Forward graph of a decoder. Adds the inputs `input_ids` [B, T], `attention_mask` [B, T] (1 = token) and `position_ids` [B, T],
  * all int64; with a cache the mask is [B, S] and each layer has `past_key_values.N.key` and `.value` [B, K, P, D], S = P + T.
  * With `blocks` attention goes in blocks of queries: T = N·Q, and the input `query_blocks` [N, Q] counts the positions.
+ * With `last`, [], positions are a part of a batch whose last position it is: LongRoPE asks for it.
  * Rows may be padded on either side; what comes out at padding means nothing, but is finite.
  *
  * Each linear layer is one Gemm node named like its module. `weight` gives a parameter by its name in the checkpoint.
@@ -33,7 +34,7 @@ export function buildDecoder(
   g: Builder,
   spec: DecoderSpec,
   weight: Weight,
-  options: { cache: boolean; blocks?: boolean },
+  options: { cache: boolean; blocks?: boolean; last?: Value },
 ): Decoder {
   const index = options.blocks ? g.input('query_blocks', 'int64', ['N', 'Q']) : undefined;
   const T = index ? product(index.shape) : 'T';
@@ -42,7 +43,11 @@ export function buildDecoder(
   const positions = g.input('position_ids', 'int64', ['B', T]);
   const pasts = options.cache ? spec.layers.map((layer, i) => pastInputs(g, layer, i)) : [];
 
-  const inputs = attentionInputs(g, mask, positions, { past: options.cache ? 'P' : undefined, index });
+  const inputs = attentionInputs(g, mask, positions, {
+    past: options.cache ? 'P' : undefined,
+    index,
+    last: options.last,
+  });
   const asStates = (x: Value): Value => g.named('hidden_states', () => Reshape(g, x, ['B', T, spec.hidden]));
   let x = embed(g, spec, ids, positions, weight);
   const hiddenStates = [asStates(x)];

@@ -11,11 +11,13 @@ export interface RopeTable {
 /**
  * Tables of cos and sin out of position_ids [B, T], one per distinct rope and factor. The part of a head that does not rotate
  * has the angle 0. A factor on queries (the attention's scale) costs nothing here.
+ * @param last position of the batch, where `positions` are a part of it
  */
 export function ropeTables(
   g: Builder,
   positions: Value,
   headDim: number,
+  last?: Value,
 ): (rope: RopeSpec, factor: number) => RopeTable {
   const angles = new Map<string, { cos: Value; sin: Value }>();
   const tables = new Map<string, RopeTable>();
@@ -26,7 +28,7 @@ export function ropeTables(
       if (!waves) {
         const [B, T] = positions.shape as [string, string];
         const p = Reshape(g, Cast(g, positions, g.float), [B, 1, T, 1]);
-        const angle = Mul(g, p, frequencies(g, rope, positions, headDim));
+        const angle = Mul(g, p, frequencies(g, rope, positions, headDim, last));
         waves = { cos: Cos(g, angle), sin: Sin(g, angle) };
         angles.set(key, waves);
       }
@@ -52,7 +54,7 @@ export const floats = (g: Builder, values: readonly number[]): Value =>
   g.constant(g.float, [values.length], g.float === 'float64' ? Float64Array.from(values) : Float32Array.from(values));
 
 /** Angles per position for each element of a head [D]; LongRoPE takes the long set when the batch's last position asks for it. */
-function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: number): Value {
+function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: number, given?: Value): Value {
   const spread = (invFreq: readonly number[]): Value =>
     floats(
       g,
@@ -62,7 +64,7 @@ function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: numb
       }),
     );
   if (!rope.long) return spread(rope.invFreq);
-  const last = ReduceMax(g, positions, [0, 1], false);
+  const last = given ?? ReduceMax(g, positions, [0, 1], false);
   return Where(g, Less(g, last, g.int(rope.long.from)), spread(rope.invFreq), spread(rope.long.invFreq));
 }
 

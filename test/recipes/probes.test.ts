@@ -1,0 +1,69 @@
+/** What is measured while training needs no more memory than training itself. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { flatInput } from '../../runtime/adapters/inject.js';
+import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
+import type { Example } from '../../runtime/data/examples.js';
+import { openBackend } from '../../runtime/device/session.js';
+import { openLearner } from '../../runtime/learner/learner.js';
+import { flatTensor } from '../../runtime/learner/rows.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { openOptimizer } from '../../runtime/optim/optimizer.js';
+import { measureProbes } from '../../runtime/recipes/probes.js';
+import { ADAMW } from '../../runtime/recipes/shortTraining.js';
+import { random } from '../../runtime/support/random.js';
+import { loadReference } from '../support/reference.js';
+import { noting } from '../support/runTokens.js';
+
+test('probes go in micro-batches as training has them, and are the same', async () => {
+  const rng = random('probes');
+  const model = await loadReference('llama');
+  const spec = decoderSpec(model.config);
+  const { backend, runs } = noting(await openBackend('cpu', 1));
+  const layout = plainLayout(linearLayers(spec), { rank: 2, alpha: 4, sites: 'all-linear' });
+  const flat = flatTensor(initialise(layout, rng).map((x) => x + 0.1 * rng.normal()));
+  const learner = openLearner({
+    ...{ backend, spec, model },
+    adapters: [{ name: 'a', layout }],
+    trainable: [flatInput('a')],
+  });
+  const optimizer = openOptimizer(backend, { ...ADAMW, learningRate: 0, schedule: 'constant', warmupSteps: 0 });
+  const rows = (count: number): Example[] =>
+    Array.from({ length: count }, () => {
+      const ids = Array.from({ length: 5 + rng.int(25) }, () => rng.int(spec.vocabSize));
+      return { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) } as unknown as Example;
+    });
+  const [harmful, benign] = [rows(8), rows(5)];
+  const measured = (batch: { rows: number; tokens?: number }) =>
+    measureProbes({
+      ...{ learner, optimizer, backend, harmful, benign, batch },
+      parameters: () => ({ [flatInput('a')]: flat }),
+      off: { a: 1 },
+    });
+  const whole = await measured({ rows: 8 });
+  assert.deepEqual(
+    runs.map(({ B }) => B),
+    [8, 5],
+  );
+  for (const [batch, fits] of [
+    [{ rows: 1 }, ({ B }: { B: number }) => B === 1],
+    [{ rows: 3 }, ({ B }: { B: number }) => B <= 3],
+    [{ rows: 8, tokens: 60 }, ({ B, T }: { B: number; T: number }) => B * T <= 60],
+  ] as const) {
+    runs.length = 0;
+    const cut = await measured(batch);
+    assert.ok(runs.length > 2 && runs.every(fits), JSON.stringify(runs));
+    assert.equal(
+      runs.reduce((n, { B }) => n + B, 0),
+      13,
+    );
+    for (const [name, value] of Object.entries(whole))
+      if (value !== undefined) {
+        const found = cut[name as keyof typeof cut]!;
+        assert.ok(Math.abs(found - value) < 1e-5 * Math.abs(value), `${name}: ${found}, ${value}`);
+      }
+  }
+  await optimizer.dispose();
+  await learner.dispose();
+});
