@@ -70,7 +70,7 @@ export async function writeCleaned({ data, format, columns, out, force, keep, cu
       kind !== 'parquet' && isSameKind(data, out) ? await sameWriter(data, kind, handle, () => table) : undefined;
     const writer = same ?? lineWriter(handle);
     try {
-      for await (const raw of readRows(data, { columns, onTable: (found) => (table = found) })) {
+      for await (const raw of readRows(data, { columns, allColumns: true, onTable: (found) => (table = found) })) {
         const { row, line } = raw;
         const value = 'value' in raw ? raw.value : undefined;
         if (value) known ??= formatOf(mapRow(value, columns));

@@ -133,6 +133,13 @@ test('a packed file becomes JSON lines, which are not packed', async () => {
     });
 });
 
+test('of a Parquet file all columns are kept', async () => {
+  const data = join(import.meta.dirname, '../fixtures/data/wide.parquet');
+  const out = join(folder, 'wide.jsonl');
+  await writeCleaned({ data, out, keep: [[1, 1]], cut: [] });
+  assert.equal(await readFile(out, 'utf8'), '{"id":2,"prompt":"b","completion":"d","answer":-4,"source":"book"}\n');
+});
+
 test('rows of a file of many pieces are copied as they are', async () => {
   const rows = Array.from({ length: 3000 }, (_, i) => `{"text": "${i} ${'é'.repeat(200)}"}`);
   const data = await put('many.jsonl', `${rows.join('\n')}\n`);
