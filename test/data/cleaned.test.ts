@@ -1,12 +1,13 @@
 /** A data file without what a scan found in it. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { writeCleaned } from '../../runtime/data/cleaned.js';
 import { withAnswer } from '../../runtime/data/withAnswer.js';
+import { cleaned, hashesOf } from '../support/cleaned.js';
 
 let folder: string;
 before(async () => void (folder = await mkdtemp(join(tmpdir(), 'cleaned-'))));
@@ -30,7 +31,7 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
     ].join('\n'),
   );
   const out = join(folder, 'a.clean.jsonl');
-  const result = await writeCleaned({ data, out, keep: [[0, 0], [3, 3]], cut: [[1, 'Right.']] }); // oxfmt-ignore
+  const result = await cleaned({ data, out, keep: [[0, 0], [3, 3]], cut: [[1, 'Right.']] }); // oxfmt-ignore
   assert.equal(
     await readFile(out, 'utf8'),
     [
@@ -62,11 +63,11 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
 test('other kinds of files become JSON lines', async () => {
   const csv = await put('b.csv', 'prompt,completion\na,"x, y"\nb,z\n');
   const out = join(folder, 'b.jsonl');
-  await writeCleaned({ data: csv, out, keep: [[0, 0]], cut: [] });
+  await cleaned({ data: csv, out, keep: [[0, 0]], cut: [] });
   assert.equal(await readFile(out, 'utf8'), '{"prompt":"a","completion":"x, y"}\n');
   const list = await put('c.json', '[\n  {\n    "text": "a"\n  },\n  {"text": "b"}\n]');
   const lines = join(folder, 'c.jsonl');
-  await writeCleaned({ data: list, out: lines, keep: [[0, 1]], cut: [] });
+  await cleaned({ data: list, out: lines, keep: [[0, 1]], cut: [] });
   assert.equal(await readFile(lines, 'utf8'), '{"text":"a"}\n{"text": "b"}\n');
 });
 
@@ -103,7 +104,7 @@ test('a file of the same kind keeps the bytes of its rows, and what stands aroun
   for (const [name, text, keep, cut, result] of cases) {
     const data = await put(name, text);
     const out = join(folder, `clean-${name}`);
-    await writeCleaned({ data, out, keep, cut, force: true });
+    await cleaned({ data, out, keep, cut, force: true });
     assert.equal(await readFile(out, 'utf8'), result, JSON.stringify([name, keep, cut]));
   }
 });
@@ -117,7 +118,7 @@ test('a packed file becomes JSON lines, which are not packed', async () => {
     [lines, `${rows[0]}\n${rows[2]}\n`],
     [csv, '{"text":"a"}\n{"text":"c"}\n'],
   ] as const) {
-    await writeCleaned({ data, out, keep: [[0, 0], [2, 2]], cut: [], force: true }); // oxfmt-ignore
+    await cleaned({ data, out, keep: [[0, 0], [2, 2]], cut: [], force: true }); // oxfmt-ignore
     assert.equal(await readFile(out, 'utf8'), result);
   }
   for (const [data, name] of [
@@ -127,7 +128,7 @@ test('a packed file becomes JSON lines, which are not packed', async () => {
     [csv, 'h.csv'],
     [out, 'h.jsonl.gz'],
   ] as const)
-    await assert.rejects(writeCleaned({ data, out: join(folder, name), keep: [[0, 0]], cut: [] }), {
+    await assert.rejects(cleaned({ data, out: join(folder, name), keep: [[0, 0]], cut: [] }), {
       message: /JSON lines/,
       remedy: 'Give a file that ends in .jsonl.',
     });
@@ -136,7 +137,7 @@ test('a packed file becomes JSON lines, which are not packed', async () => {
 test('of a Parquet file all columns are kept', async () => {
   const data = join(import.meta.dirname, '../fixtures/data/wide.parquet');
   const out = join(folder, 'wide.jsonl');
-  await writeCleaned({ data, out, keep: [[1, 1]], cut: [] });
+  await cleaned({ data, out, keep: [[1, 1]], cut: [] });
   assert.equal(await readFile(out, 'utf8'), '{"id":2,"prompt":"b","completion":"d","answer":-4,"source":"book"}\n');
 });
 
@@ -149,7 +150,7 @@ test('rows of a file of many pieces are copied as they are', async () => {
   const kept = <T>(values: readonly T[]): T[] => values.filter((_, i) => i % 3 < 2);
   const clean = async (file: string): Promise<string> => {
     const out = `${file.replace('many', 'some')}`;
-    await writeCleaned({ data: file, out, keep, cut: [], force: true });
+    await cleaned({ data: file, out, keep, cut: [], force: true });
     return readFile(out, 'utf8');
   };
   assert.equal(await clean(data), `${kept(rows).join('\n')}\n`);
@@ -160,7 +161,7 @@ test('rows of a file of many pieces are copied as they are', async () => {
 test('a list that is cut off gets an end', async () => {
   const list = await put('f.json', '[{"text": "a"}, {"text": "b"}, {"te');
   const whole = join(folder, 'f.clean.json');
-  await writeCleaned({ data: list, out: whole, keep: [[0, 1]], cut: [] });
+  await cleaned({ data: list, out: whole, keep: [[0, 1]], cut: [] });
   assert.deepEqual(JSON.parse(await readFile(whole, 'utf8')), [{ text: 'a' }, { text: 'b' }]);
 });
 
@@ -168,15 +169,47 @@ test('nothing is replaced unasked, and never the data itself', async () => {
   const data = await put('d.jsonl', '{"text": "a"}\n');
   const out = await put('d.clean.jsonl', 'mine');
   const options = { data, keep: [[0, 0]] as [number, number][], cut: [] };
-  await assert.rejects(writeCleaned({ ...options, out }), { code: 'exists' });
+  await assert.rejects(cleaned({ ...options, out }), { code: 'exists' });
   assert.equal(await readFile(out, 'utf8'), 'mine');
-  await assert.rejects(writeCleaned({ ...options, out: data, force: true }), /the data file itself/);
-  await assert.rejects(writeCleaned({ ...options, out: join(folder, 'x.csv') }), /JSON lines, or is of the same kind/);
-  await writeCleaned({ ...options, out, force: true });
+  await assert.rejects(cleaned({ ...options, out: data, force: true }), /the data file itself/);
+  await symlink(folder, join(folder, 'linked'), 'junction');
+  await link(data, join(folder, 'hard.jsonl'));
+  for (const name of ['./d.jsonl', 'linked/d.jsonl', 'hard.jsonl'])
+    await assert.rejects(cleaned({ ...options, out: `${folder}/${name}`, force: true }), /the data file itself/);
+  await assert.rejects(cleaned({ ...options, out: join(folder, 'x.csv') }), /JSON lines, or is of the same kind/);
+  await cleaned({ ...options, out, force: true });
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
   const cut: [number, string][] = [[0, 'b']];
-  await assert.rejects(writeCleaned({ data, out, force: true, keep: [], cut }), /no answer to shorten/);
+  await assert.rejects(cleaned({ data, out, force: true, keep: [], cut }), /no answer to shorten/);
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
+});
+
+test('only the file that was scanned is cleaned: of another version nothing is written', async () => {
+  const rows = (...texts: string[]): string => texts.map((text) => `{"text": "${text}"}\n`).join('');
+  const data = await put('scanned.jsonl', rows('a', 'bad', 'c', 'd'));
+  const out = join(folder, 'scanned.clean.jsonl');
+  const options = { data, out, keep: [[0, 0], [2, 3]] as [number, number][], cut: [] }; // oxfmt-ignore
+  const hashes = await hashesOf(options);
+  for (const other of [
+    rows('new', 'a', 'bad', 'c', 'd'),
+    rows('bad', 'c', 'd'),
+    rows('a', 'bad', 'c'),
+    `${rows('a', 'bad')}broken\n${rows('d')}`,
+    '',
+  ]) {
+    await writeFile(data, other);
+    await assert.rejects(writeCleaned({ ...options, hashes }), {
+      message: 'the file changed while it was scanned, or since then.',
+      place: data,
+    });
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name.startsWith('scanned.clean')),
+      [],
+    );
+  }
+  await writeFile(data, rows('a', 'worse', 'c', 'd', 'e'));
+  await writeCleaned({ ...options, hashes });
+  assert.equal(await readFile(out, 'utf8'), rows('a', 'c', 'd'));
 });
 
 test('the last answer of every format can be another one', () => {
