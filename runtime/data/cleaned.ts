@@ -11,7 +11,8 @@ import { mapRow, unmapRow } from './columns.js';
 import type { RawRow, ReadRow } from './rawRow.js';
 import { rowHash } from './rowHash.js';
 import { inspectFile, readRows } from './rows.js';
-import { lineOf, lineWriter, sameWriter } from './rowWriter.js';
+import { lineOf, withValue } from './rowLine.js';
+import { lineWriter, sameWriter } from './rowWriter.js';
 import type { CsvTable } from './csv.js';
 import { formatOf, readContent, type RowFormat } from './schemas.js';
 import { withAnswer } from './withAnswer.js';
@@ -95,9 +96,9 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
           counts.kept++;
           continue;
         } else {
-          const cutValue = changed(value, columns, known, answer, `${data}:${line}`);
-          await writer.put(raw as ReadRow, cutValue);
-          next = JSON.stringify(cutValue);
+          const other = withValue(raw as ReadRow, changed(value, columns, known, answer, `${data}:${line}`));
+          await writer.put(other);
+          next = lineOf(other);
           counts.cut++;
         }
         if (hunks.length < SHOWN) hunks.push(hunk(line, raw, next, before + (next === undefined ? 0 : 1)));

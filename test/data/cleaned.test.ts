@@ -24,7 +24,7 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
     [
       '{"prompt": "a",  "completion": "caf\\u00e9"}',
       '',
-      '{"prompt": "b", "completion": "Right. And more.", "note": 1}\r',
+      '{"prompt": "b", "completion": "Right. And more.", "note": 1.0}\r',
       '{"prompt": "c", "completion": "all bad"}',
       '{"prompt": "d", "completion": "Fine."}',
       '{"prompt": "e", "completion": "not scanned"}',
@@ -36,7 +36,7 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
     await readFile(out, 'utf8'),
     [
       '{"prompt": "a",  "completion": "caf\\u00e9"}',
-      '{"prompt":"b","completion":"Right.","note":1}',
+      '{"prompt": "b", "completion": "Right.", "note": 1.0}\r',
       '{"prompt": "d", "completion": "Fine."}',
       '',
     ].join('\n'),
@@ -49,8 +49,8 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
       '--- a.jsonl',
       '+++ a.clean.jsonl',
       '@@ -3 +2 @@',
-      '-{"prompt": "b", "completion": "Right. And more.", "note": 1}',
-      '+{"prompt":"b","completion":"Right.","note":1}',
+      '-{"prompt": "b", "completion": "Right. And more.", "note": 1.0}',
+      '+{"prompt": "b", "completion": "Right.", "note": 1.0}',
       '@@ -4 +2,0 @@',
       '-{"prompt": "c", "completion": "all bad"}',
       '@@ -6 +3,0 @@',
@@ -93,11 +93,12 @@ test('a file of the same kind keeps the bytes of its rows, and what stands aroun
     ['e.json', list(a, b, c), [[1, 2]], [], list(b, c)],
     ['e.json', list(a, b, c), [[0, 0], [2, 2]], [], list(a, c)],
     ['e.json', list(a, b, c), [[0, 1]], [], list(a, b)],
-    ['e.json', list(a, b, c), [[0, 0]], [[1, 'x']], list(a, '{"prompt":"b","completion":"x"}')],
+    ['e.json', list(a, b, c), [[0, 0]], [[1, 'x']], list(a, '{"prompt": "b", "completion": "x"}')],
     ['e.json', list(a, b, c), [], [], '[]\n'],
     ['e.csv', head + one + two + three, [[0, 2]], [], head + one + two + three],
     ['e.csv', head + one + two + three, [[1, 1]], [], head + two],
-    ['e.csv', head + one + two + three, [[2, 2]], [[0, 'say "x"; y']], `${head}1;a;"say ""x""; y"\n${three}`],
+    ['e.csv', head + one + two + three, [[2, 2]], [[0, 'say "x"; y']], `${head}1;a;"say ""x""; y"\r\n${three}`],
+    ['e.csv', 'prompt,completion\na,b\r\nc,d\n\ne,f', [], [[0, 'x'], [1, 'y'], [2, 'z']], 'prompt,completion\na,x\r\nc,y\ne,z'],
     ['e.csv', head + one + two + three, [], [], head],
     ['e.tsv', 'prompt\tcompletion\na\t"b\tc"\nd\te\n', [[0, 0]], [], 'prompt\tcompletion\na\t"b\tc"\n'],
   ]; // oxfmt-ignore
@@ -134,11 +135,32 @@ test('a packed file becomes JSON lines, which are not packed', async () => {
     });
 });
 
+test('values keep their digits and their spelling, also where a list becomes lines and where an answer is cut', async () => {
+  const chat = '{"id": 1234567890123456789, "messages": [{"role": "assistant",\n "content": "a \\\\ \\" b. c"}, {"role": "user", "content": "q"}],\n "x": 1.0, "y": "\\u00e9 \\" ,  x", "z": 1e2}'; // oxfmt-ignore
+  const twice = '{"messages": [{"role": "assistant", "content": "first", "content": "a. b"}]}';
+  const list = await put('digits.json', `[${chat},\n${twice}]`);
+  const out = join(folder, 'digits.jsonl');
+  const lines = async (keep: [number, number][], cut: [number, string][]): Promise<string[]> => {
+    await cleaned({ data: list, out, keep, cut, force: true });
+    return (await readFile(out, 'utf8')).trimEnd().split('\n');
+  };
+  const one = chat.replaceAll('\n ', '').replaceAll(/([:,\]}]) (?=["[{\d])/g, '$1');
+  const [first, second] = await lines([[0, 1]], []);
+  assert.equal(first, one);
+  assert.deepEqual(JSON.parse(first!), JSON.parse(chat));
+  assert.equal(second, twice);
+  assert.deepEqual(await lines([], [[0, 'a "b".'], [1, 'a.']]), [one.replace('a \\\\ \\" b. c', 'a \\"b\\".'), '{"messages":[{"role":"assistant","content":"a."}]}']); // oxfmt-ignore
+});
+
 test('of a Parquet file all columns are kept', async () => {
   const data = join(import.meta.dirname, '../fixtures/data/wide.parquet');
   const out = join(folder, 'wide.jsonl');
-  await cleaned({ data, out, keep: [[1, 1]], cut: [] });
-  assert.equal(await readFile(out, 'utf8'), '{"id":2,"prompt":"b","completion":"d","answer":-4,"source":"book"}\n');
+  await cleaned({ data, out, keep: [[0, 1]], cut: [] });
+  assert.equal(
+    await readFile(out, 'utf8'),
+    '{"id":"1152921504606846977","prompt":"a","completion":"c","answer":"9007199254740993","source":"web"}\n' +
+      '{"id":2,"prompt":"b","completion":"d","answer":-4,"source":"book"}\n',
+  );
 });
 
 test('rows of a file of many pieces are copied as they are', async () => {

@@ -57,6 +57,10 @@ test('a hash names what a row says: not its place, its spelling, the order of it
   assert.match(rowHash(row), /^[\w-]{16}$/);
   for (const change of [{ prompt: 'A' }, { more: { x: 2, y: [] } }, { added: null }])
     assert.notEqual(rowHash(row), rowHash({ ...row, ...change }));
+  const large = await index(
+    await put('large.jsonl', [8, 9].map((i) => `{"text": "a", "id": 123456789012345678${i}}\n`).join('')),
+  );
+  assert.equal(new Set(large.hashes).size, 2, 'numbers that are no doubles');
   // Fixed for ever: files with these hashes lie beside people's data.
   assert.equal(rowHash({ prompt: 'a', completion: 'b' }), rowHash({ completion: 'b', prompt: 'a' }));
   assert.equal(rowHash({ prompt: 'a', completion: 'b' }), 'HqnNu-gCemM6BcxW');
