@@ -13,7 +13,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   const data = resolve(required(values, 'data'));
   const columns = columnsOf(values);
   const clean = values.clean === undefined ? undefined : resolve(values.clean);
-  if (clean !== undefined) checkCleaned({ data, out: clean, force: values.force });
+  if (clean !== undefined) await checkCleaned({ data, out: clean, force: values.force });
   else if (values.force === true) throw wrong('--force is of use only with --clean.');
   if (clean === undefined && values.reviewed === true) throw wrong('--reviewed is of use only with --clean.');
   const decisions = values.reviewed === true ? (await readReview(data)).decisions : undefined;

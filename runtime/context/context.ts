@@ -82,7 +82,7 @@ export interface LoadedData {
   readonly examples: ExampleList;
   readonly sha256: string;
   /** What a review left out of it, and rows that are fine whatever they look like; undefined where none was asked for. */
-  readonly review?: Pick<Review, 'path' | 'sha256'> & Examples['reviewed'];
+  readonly review?: Pick<Review, 'path' | 'sha256'> & Omit<Examples['reviewed'], 'known'>;
 }
 
 /** How a data source of a recipe is read. @param key of the source, for errors */
@@ -138,10 +138,17 @@ export async function loadData(
       'Fix or remove these rows.',
     );
   }
+  const { known, ...marked } = reviewed;
+  if (review && known === 0 && [...review.decisions.values()].some((decision) => decision !== 'unsure'))
+    warn(
+      'the review knows none of the rows: none is left out, and none is fine.',
+      review.path,
+      'Rows that were changed are to be reviewed again. If these are other rows on purpose, delete the review.',
+    );
   return {
     path: file,
     examples,
     sha256,
-    ...(review && { review: { path: review.path, sha256: review.sha256, ...reviewed } }),
+    ...(review && { review: { path: review.path, sha256: review.sha256, ...marked } }),
   };
 }

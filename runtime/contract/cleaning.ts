@@ -8,6 +8,8 @@ export interface Cleaning {
   keep: [from: number, to: number][];
   /** Kept with this answer instead of theirs. */
   cut: [row: number, answer: string][];
+  /** What each of these rows says (data/rowHash.ts), in the order of the file: another version of the file is not cleaned. */
+  hashes: string[];
 }
 
 type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'hash'>;
@@ -22,20 +24,26 @@ export function cleaningOf(
   decisions: Decisions = new Map(),
   flagged: 'leave' | 'keep' = 'leave',
 ): Cleaning {
-  const cleaning: Cleaning = { keep: [], cut: [] };
-  for (const row of rows) {
-    const decision = row.hash === undefined ? undefined : decisions.get(row.hash);
+  const cleaning: Cleaning = { keep: [], cut: [], hashes: [] };
+  for (const { hash = '', ...row } of rows) {
+    const decision = decisions.get(hash);
     if (decision === 'exclude') continue;
     if (!row.flagged || decision === 'fine' || flagged === 'keep') keepRow(cleaning, row.row);
     else if (row.rest !== undefined) cleaning.cut.push([row.row, row.rest]);
+    else continue;
+    cleaning.hashes.push(hash);
   }
   return cleaning;
 }
 
 /** The rows that somebody looked at and found fine. */
 export function fineRows(rows: Iterable<Scanned>, decisions: Decisions): Cleaning {
-  const cleaning: Cleaning = { keep: [], cut: [] };
-  for (const { row, hash = '' } of rows) if (decisions.get(hash) === 'fine') keepRow(cleaning, row);
+  const cleaning: Cleaning = { keep: [], cut: [], hashes: [] };
+  for (const { row, hash = '' } of rows) {
+    if (decisions.get(hash) !== 'fine') continue;
+    keepRow(cleaning, row);
+    cleaning.hashes.push(hash);
+  }
   return cleaning;
 }
 

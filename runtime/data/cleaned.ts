@@ -5,12 +5,14 @@ import { formatsOf, type Columns } from '../contract/mapping.js';
 import { isText, type CleanResult } from '../contract/dataInfo.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import { HumanError } from '../support/errors.js';
-import { replaceFile } from '../support/files.js';
+import { isSameFile, replaceFile } from '../support/files.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, unmapRow } from './columns.js';
 import type { RawRow, ReadRow } from './rawRow.js';
+import { rowHash } from './rowHash.js';
 import { inspectFile, readRows } from './rows.js';
-import { lineOf, lineWriter, sameWriter } from './rowWriter.js';
+import { lineOf, withValue } from './rowLine.js';
+import { lineWriter, sameWriter } from './rowWriter.js';
 import type { CsvTable } from './csv.js';
 import { formatOf, readContent, type RowFormat } from './schemas.js';
 import { withAnswer } from './withAnswer.js';
@@ -27,8 +29,12 @@ interface Options extends Cleaning {
 }
 
 /** @throws HumanError when this file may not be written */
-export function checkCleaned({ data, out, force = false }: Pick<Options, 'data' | 'out' | 'force'>): void {
-  if (out === data)
+export async function checkCleaned({
+  data,
+  out,
+  force = false,
+}: Pick<Options, 'data' | 'out' | 'force'>): Promise<void> {
+  if (await isSameFile(data, out))
     throw new HumanError('the cleaned file would replace the data file itself.', {
       place: out,
       remedy: 'Give another file.',
@@ -56,44 +62,48 @@ const isSameKind = (data: string, out: string): boolean =>
  * others. The file is of the same kind where the data file is text and its name ends alike, else it has JSON lines.
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
-export async function writeCleaned({ data, format, columns, out, force, keep, cut }: Options): Promise<CleanResult> {
-  checkCleaned({ data, out, force });
+export async function writeCleaned(options: Options): Promise<CleanResult> {
+  const { data, format, columns, out, force, keep, cut, hashes } = options;
+  await checkCleaned({ data, out, force });
   const { kind } = await inspectFile(data);
   const answers = new Map(cut);
   const counts = { kept: 0, cut: 0, left: 0 };
   const hunks: string[] = [];
   let known: RowFormat | undefined = format === 'auto' || !format ? formatsOf(columns ?? {})[0] : format;
   let range = 0;
+  let compared = 0;
   let table: CsvTable | undefined;
   await replaceFile(out, async (handle) => {
     const same =
       kind !== 'parquet' && isSameKind(data, out) ? await sameWriter(data, kind, handle, () => table) : undefined;
     const writer = same ?? lineWriter(handle);
     try {
-      for await (const raw of readRows(data, { columns, onTable: (found) => (table = found) })) {
+      for await (const raw of readRows(data, { columns, allColumns: true, onTable: (found) => (table = found) })) {
         const { row, line } = raw;
         const value = 'value' in raw ? raw.value : undefined;
         if (value) known ??= formatOf(mapRow(value, columns));
         while (range < keep.length && keep[range][1] < row) range++;
-        const stays = range < keep.length && keep[range][0] <= row;
         const answer = answers.get(row);
+        const stays = answer !== undefined || (range < keep.length && keep[range][0] <= row);
+        if (stays && (!value || rowHash(value) !== hashes[compared++])) throw otherFile(data);
         const before = counts.kept + counts.cut;
         let next: string | undefined;
-        if (value && known && answer !== undefined) {
-          const cutValue = changed(value, columns, known, answer, `${data}:${line}`);
-          await writer.put(raw as ReadRow, cutValue);
-          next = JSON.stringify(cutValue);
-          counts.cut++;
-        } else if (value && stays) {
+        if (!value || !stays) {
+          writer.leave(raw);
+          counts.left++;
+        } else if (answer === undefined) {
           await writer.keep(raw as ReadRow);
           counts.kept++;
           continue;
         } else {
-          writer.leave(raw);
-          counts.left++;
+          const other = withValue(raw as ReadRow, changed(value, columns, known, answer, `${data}:${line}`));
+          await writer.put(other);
+          next = lineOf(other);
+          counts.cut++;
         }
         if (hunks.length < SHOWN) hunks.push(hunk(line, raw, next, before + (next === undefined ? 0 : 1)));
       }
+      if (compared < hashes.length) throw otherFile(data);
       await writer.end();
     } finally {
       await same?.close();
@@ -104,16 +114,19 @@ export async function writeCleaned({ data, format, columns, out, force, keep, cu
   return { path: out, ...counts, changes };
 }
 
+const otherFile = (place: string): HumanError =>
+  new HumanError('the file changed while it was scanned, or since then.', { place, remedy: 'Scan it again.' });
+
 function changed(
   value: JsonObject,
   columns: Columns | undefined,
-  format: RowFormat,
+  format: RowFormat | undefined,
   answer: string,
   place: string,
 ): JsonObject {
   const mapped = mapRow(value, columns);
-  const row = withAnswer(mapped, format, answer);
-  if (!row)
+  const row = format && withAnswer(mapped, format, answer);
+  if (!format || !row)
     throw new HumanError('this row has no answer to shorten: it is not the one that was scanned.', {
       place,
       remedy: 'Scan the file again.',

@@ -2,9 +2,8 @@ import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
 import { HumanError } from '../support/errors.js';
-import { parseJson } from '../support/jsonFile.js';
-import { decodeText, tooLong } from './rawRow.js';
-import type { RawRow, RowSource } from './rawRow.js';
+import { decodeText, parseExact, tooLong } from './rawRow.js';
+import type { Place, RawRow, RowSource } from './rawRow.js';
 
 /** How a table is written. */
 export interface CsvTable {
@@ -17,9 +16,13 @@ export interface CsvTable {
 /** Fields whose cells hold JSON. */
 const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask'];
 
+const [NEWLINE, RETURN, QUOTE] = [0x0a, 0x0d, 0x22];
+const UNCLOSED = 'a cell begins with a quote and does not end with one: put the cell in quotes, and double those in it';
+
 /**
- * A table with a header line, in the CSV of RFC 4180. The delimiter is the comma, semicolon or tab that the
- * header has most often outside of quotes. Cells are texts; those of `messages`, `conversations`, `input_ids` and `labels` are JSON.
+ * A table with a header line, in the CSV of RFC 4180; each line may have its own kind of end. The delimiter is the comma,
+ * semicolon or tab that the header has most often outside of quotes. Cells are texts; those of `messages`, `conversations`,
+ * `input_ids` and `labels` are JSON.
  */
 export async function* csvRows(
   source: RowSource,
@@ -28,68 +31,103 @@ export async function* csvRows(
 ): AsyncGenerator<RawRow> {
   const { file, maxRowBytes, columns: mapped = {} } = source;
   const json = new Set(JSON_FIELDS.map((field) => (mapped as Record<string, string>)[field] ?? field));
-  /** `last`: where the next row begins cannot be known. */
-  const skipped: { line: number; reason: string; last: boolean }[] = [];
+  /** Behind so many records; the parser cannot go on behind it. */
+  let fault: { records: number; reason: string } | undefined;
   const [pieces, header] = await peek(source.pieces);
   const found = delimiter ?? delimiterOf(header);
   const parser = parse({
     delimiter: found,
+    record_delimiter: ['\r\n', '\n', '\r'],
     // Bytes, so that a cell that is not UTF-8 is noticed.
     encoding: null,
     info: true,
     relax_column_count: true,
-    // A quote inside a cell is text; the parser cannot go on behind one that is an error.
+    // A quote inside a cell is text.
     relax_quotes: true,
     skip_empty_lines: true,
     skip_records_with_error: true,
     max_record_size: maxRowBytes,
     on_skip: (error) => {
-      const last = error?.code === 'CSV_MAX_RECORD_SIZE';
-      const reason = last ? tooLong(maxRowBytes) : `this row is not CSV: ${error?.message}`;
-      if (error) skipped.push({ line: lineOf(error), reason, last });
+      const { code, records } = error as CsvError & { records: number };
+      fault ??= { records, reason: code === 'CSV_MAX_RECORD_SIZE' ? tooLong(maxRowBytes) : UNCLOSED };
       return undefined;
     },
   });
-  const input = Readable.from(pieces);
+  const passed = passing(pieces, () => fault !== undefined);
+  const input = Readable.from(passed.pieces);
   // Without this, an error of the file would be an unhandled event.
   input.on('error', (error) => parser.destroy(error));
   input.pipe(parser);
   let columns: string[] | undefined;
   let row = 0;
   let end = 0;
-  /** The byte where the next record begins; unknown behind one that was skipped. */
-  let start: number | undefined = 0;
   try {
-    for await (const record of parser as AsyncIterable<{ record: Buffer[]; info: { lines: number; bytes: number } }>) {
-      // The parser is ahead by a piece of the file: only what lies before this record comes before it.
-      while (skipped.length > 0 && skipped[0].line < record.info.lines + (skipped[0].last ? 1 : 0)) {
-        const { line, reason, last } = skipped.shift()!;
-        end = Math.max(end, line);
-        start = undefined;
-        yield { row: row++, line, reason };
-        if (last) return;
-      }
-      const line = end + 1;
-      end = record.info.lines;
-      const at = start === undefined ? {} : { at: { start, end: record.info.bytes } };
-      start = record.info.bytes;
-      if (columns) yield rowOf(record.record, columns, json, { row: row++, line, ...at });
+    for await (const { record, info } of parser as AsyncIterable<CsvRecord>) {
+      // The parser is ahead by a piece of the file.
+      if (fault && info.records > fault.records) break;
+      const at = { start: end, end: info.bytes };
+      const { line, bytes } = passed.take(info.bytes - end);
+      end = info.bytes;
+      if (record.some((cell) => isTorn(cell, bytes))) {
+        yield { row: row++, line, at, reason: UNCLOSED };
+        if (!columns) return;
+      } else if (columns) yield rowOf(record, columns, json, { row: row++, line, at });
       else {
-        columns = headerOf(record.record, file);
-        onTable?.({ columns, delimiter: found, end: start });
+        columns = headerOf(record, file);
+        onTable?.({ columns, delimiter: found, end });
       }
     }
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code?.startsWith('CSV_')) yield { row: row++, line: end + 1, reason: (error as Error).message };
-    else throw error;
   } finally {
     input.destroy();
   }
-  for (const { line, reason, last } of skipped) {
-    yield { row: row++, line, reason };
-    if (last) return;
-  }
+  if (fault) yield { row, line: passed.take(Infinity).line, reason: fault.reason };
+}
+
+interface CsvRecord {
+  record: Buffer[];
+  /** Records so far, and bytes with the end of this one. */
+  info: { records: number; bytes: number };
+}
+
+/** A cell of several lines that begins with a quote which was no end of it: the lines behind were meant as rows. */
+const isTorn = (cell: Buffer, row: Buffer): boolean =>
+  cell[0] === QUOTE &&
+  cell.some(isLineEnd) &&
+  !row.includes(`"${cell.toString('latin1').replaceAll('"', '""')}"`, 0, 'latin1');
+
+const isLineEnd = (byte: number): boolean => byte === NEWLINE || byte === RETURN;
+
+/** The same pieces. `take` gives the next bytes of what has passed, and the line of the first that is not blank. */
+function passing(
+  from: AsyncIterable<Buffer>,
+  isEnough: () => boolean,
+): { pieces: AsyncIterable<Buffer>; take(count: number): { line: number; bytes: Buffer } } {
+  const held: Buffer[] = [];
+  let line = 1;
+  return {
+    pieces: (async function* () {
+      for await (const piece of from) {
+        if (isEnough()) return;
+        held.push(piece);
+        yield piece;
+      }
+    })(),
+    take(count) {
+      const parts: Buffer[] = [];
+      for (let left = count; left > 0 && held.length > 0; left -= parts.at(-1)!.length) {
+        parts.push(held[0].subarray(0, left));
+        if (held[0].length > left) held[0] = held[0].subarray(left);
+        else held.shift();
+      }
+      const bytes = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+      let first: number | undefined;
+      for (let i = 0; i < bytes.length; i++) {
+        if (!isLineEnd(bytes[i])) first ??= line;
+        else if (bytes[i] === NEWLINE || bytes[i + 1] !== NEWLINE) line++;
+      }
+      return { line: first ?? line, bytes };
+    },
+  };
 }
 
 function headerOf(cells: Buffer[], file: string): string[] {
@@ -104,12 +142,7 @@ function headerOf(cells: Buffer[], file: string): string[] {
   return names;
 }
 
-function rowOf(
-  cells: Buffer[],
-  columns: string[],
-  json: ReadonlySet<string>,
-  place: { row: number; line: number },
-): RawRow {
+function rowOf(cells: Buffer[], columns: string[], json: ReadonlySet<string>, place: Place): RawRow {
   if (cells.length !== columns.length)
     return { ...place, reason: `this row has ${cells.length} cells, the header ${columns.length}` };
   const value: Record<string, unknown> = {};
@@ -119,17 +152,12 @@ function rowOf(
     // An empty cell is a field that is not there.
     if (text === '') continue;
     try {
-      value[name] = json.has(name) ? parseJson(text) : text;
+      value[name] = json.has(name) ? parseExact(text) : text;
     } catch (error) {
       return { ...place, reason: `the cell "${name}" is not JSON: ${(error as Error).message}` };
     }
   }
   return { ...place, value, names: columns };
-}
-
-function lineOf(error: CsvError): number {
-  const { lines } = error as CsvError & { lines?: number };
-  return typeof lines === 'number' ? lines : 1;
 }
 
 /** Of two that are as frequent, the comma before the semicolon before the tab; a comma where there is none. */
@@ -140,7 +168,7 @@ function delimiterOf(header: string): string {
     // Elsewhere than at the start of a cell, a quote that opens nothing is text.
     if (sign === '"' && (quoted || isStart)) quoted = !quoted;
     if (quoted) continue;
-    if (sign === '\n') break;
+    if (sign === '\n' || sign === '\r') break;
     isStart = counts.has(sign);
     if (isStart) counts.set(sign, counts.get(sign)! + 1);
   }
@@ -154,8 +182,12 @@ async function peek(pieces: AsyncIterable<Buffer>): Promise<[AsyncIterable<Buffe
   const start = first.done ? Buffer.alloc(0) : first.value;
   const header = start.subarray(0, 65_536).toString('utf8');
   const replay = async function* (): AsyncGenerator<Buffer> {
-    if (!first.done) yield start;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    try {
+      if (!first.done) yield start;
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
   };
   return [replay(), header];
 }

@@ -68,8 +68,8 @@ export interface Examples {
   /** How many rows cannot be used, and the first of them. */
   skippedRows: number;
   skipped: SkippedRow[];
-  /** Rows that were left out, and those that are fine whatever they look like, by a review. */
-  reviewed: { excluded: number; fine: ReadonlySet<number> };
+  /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
+  reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
   sha256: string;
 }
@@ -110,11 +110,12 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     (row: ParsedRow) => [...examplesOf([row], sizeOf(row.content), tokenizer, options, file)][0] as Example,
   );
   const skipped = collectSkipped();
-  const reviewed = { excluded: 0, fine: new Set<number>() };
+  const reviewed = { excluded: 0, fine: new Set<number>(), known: 0 };
   const found: { format?: RowFormat } = {};
   const hashed = options.hashed === true || options.decisions !== undefined;
   for await (const [source, result] of streamExamples(file, tokenizer, { ...options, hashed }, found)) {
     const decision = 'hash' in source && source.hash !== undefined ? options.decisions?.get(source.hash) : undefined;
+    if (decision) reviewed.known++;
     if (decision === 'fine') reviewed.fine.add(source.row);
     if (decision === 'exclude') reviewed.excluded++;
     else if ('reason' in result) skipped.add(result);
@@ -198,7 +199,8 @@ export async function* parsedRows(
   /** Columns of JSON that no row has had yet, and those of the first row. */
   const unseen = new Set(Object.values(columns ?? {}));
   let first: readonly string[] | undefined;
-  for await (const raw of readRows(file, options)) {
+  // A hash is of all that a row says.
+  for await (const raw of readRows(file, options.hashed === true ? { ...options, allColumns: true } : options)) {
     const { row, line } = raw;
     const skip = (reason: string): SkippedRow => ({ row, line, reason, broken: true, tooLong: false });
     if ('reason' in raw) {

@@ -15,7 +15,7 @@ const MAX_GROUP_BYTES = 2 ** 30;
 
 /**
  * The rows of a Parquet file, a row group at a time, only the columns that are mapped or that a row format has, unless all
- * are asked for. Whole numbers come as numbers. `onProgress` is given the share that is done.
+ * are asked for. Whole numbers come as numbers, those that are no double as texts. `onProgress` is given the share that is done.
  * @throws HumanError when the file is no Parquet, is damaged, or has a row group that is too large.
  */
 export async function* parquetRows(
@@ -111,7 +111,7 @@ function plainObject(row: JsonObject): JsonObject {
 }
 
 function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (Array.isArray(value) || ArrayBuffer.isView(value))
     return Array.from(value as unknown as ArrayLike<unknown>, plain);
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype

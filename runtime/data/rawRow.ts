@@ -49,11 +49,29 @@ export function parseRow(bytes: Uint8Array, place: Place, what: string): RawRow 
   if (text === undefined) return { ...place, reason: `${what} is not valid UTF-8` };
   let value: unknown;
   try {
-    value = parseJson(text);
+    value = parseExact(text);
   } catch (error) {
     return { ...place, reason: `${what} is not JSON: ${(error as Error).message}` };
   }
   return isObject(value) ? { ...place, value, text } : { ...place, reason: `${what} is JSON, but not an object` };
+}
+
+/** JSON whose whole numbers keep their digits: those that are no double are texts. @throws SyntaxError */
+export function parseExact(text: string): unknown {
+  const value = parseJson(text);
+  if (!/\d{16}/.test(text)) return value;
+  return parseJson(outsideStrings(text, /-?\d[\d.eE+-]*/, (part) => (isInexact(part) ? `"${part}"` : part)));
+}
+
+const isInexact = (part: string): boolean => /^-?\d+$/.test(part) && !Number.isSafeInteger(Number(part));
+
+/** JSON with other text for what matches outside of its strings. */
+export function outsideStrings(json: string, wanted: RegExp, replace: (part: string) => string): string {
+  let inString = false;
+  return json.replace(new RegExp(`\\\\.|"|${wanted.source}`, 'g'), (part) => {
+    if (part === '"') inString = !inString;
+    return inString || part === '"' ? part : replace(part);
+  });
 }
 
 /** Says that a row is longer than what is read. */

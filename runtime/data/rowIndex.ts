@@ -50,7 +50,7 @@ export async function openRowIndex(
   let found: RowFormat | undefined = format === 'auto' || !format ? formatsOf(mapped ?? {})[0] : format;
   /** Columns of the content under names of their own. */
   const content = new Set<string>(Object.values(mapped ?? {}));
-  for await (const raw of readRows(file, { columns: mapped })) {
+  for await (const raw of readRows(file, { columns: mapped, allColumns: true })) {
     signal?.throwIfAborted();
     if ('reason' in raw) continue;
     const { row, line, value } = raw;

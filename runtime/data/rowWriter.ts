@@ -4,16 +4,16 @@
  */
 import { open } from 'node:fs/promises';
 import type { Handle } from '../support/files.js';
-import type { JsonObject } from '../support/jsonFile.js';
 import type { RawRow, ReadRow } from './rawRow.js';
 import type { CsvTable } from './csv.js';
+import { lineOf } from './rowLine.js';
 import type { TextKind } from './rows.js';
 
 export interface RowWriter {
   /** A row that stays as it is. */
   keep(row: ReadRow): Promise<void>;
-  /** A row with other values. */
-  put(row: ReadRow, value: JsonObject): Promise<void>;
+  /** A row with another value and text. */
+  put(row: ReadRow): Promise<void>;
   /** A row that is left out. */
   leave(row: RawRow): void;
   end(): Promise<void>;
@@ -33,16 +33,10 @@ export function lineWriter(to: Handle): RowWriter {
   };
   return {
     keep: (row) => write(lineOf(row)),
-    put: (_, value) => write(JSON.stringify(value)),
+    put: (row) => write(lineOf(row)),
     leave: () => undefined,
     end: () => to.writeFile(waiting),
   };
-}
-
-/** As it stands in the file, where that is one line. */
-export function lineOf({ value, text }: ReadRow): string {
-  const own = text?.trim();
-  return own !== undefined && !/[\r\n]/.test(own) ? own : JSON.stringify(value);
 }
 
 /** @param table of a file of CSV, known when its first row is */
@@ -84,6 +78,13 @@ export async function sameWriter(
     await to.writeFile(added);
   };
 
+  /** None behind the last row of a file. */
+  const lineEnd = async (row: ReadRow): Promise<string> => {
+    const last = Buffer.alloc(2);
+    await from.read(last, 0, last.length, base + placeOf(row).end - last.length);
+    return /[\r\n]*$/.exec(last.toString('latin1'))![0];
+  };
+
   const isList = kind === 'array';
   let written = 0;
   /** Where the row before ended; undefined where that is not known. */
@@ -107,16 +108,16 @@ export async function sameWriter(
   };
   return {
     async keep(row) {
-      if (row.at) first ??= base + row.at.start;
+      const { start, end } = placeOf(row);
+      first ??= base + start;
       await lead(row);
-      if (row.at) await copy(base + row.at.start, base + row.at.end);
-      else await text(rowOf(row.value, kind, table()));
+      await copy(base + start, base + end);
       passed(row);
     },
-    async put(row, value) {
-      if (row.at) first ??= base + row.at.start;
+    async put(row) {
+      first ??= base + placeOf(row).start;
       await lead(row);
-      await text(rowOf(value, kind, table()));
+      await text(isList ? row.text! : `${rowOf(row, table())}${await lineEnd(row)}`);
       passed(row);
     },
     leave: passed,
@@ -131,11 +132,12 @@ export async function sameWriter(
   };
 }
 
-function rowOf(value: JsonObject, kind: TextKind, table: CsvTable | undefined): string {
-  if (kind === 'array') return JSON.stringify(value);
-  if (!table) return `${JSON.stringify(value)}\n`;
-  const cells = table.columns.map((name) => cellOf(value[name], table.delimiter));
-  return `${cells.join(table.delimiter)}\n`;
+/** Every row of a file of text that could be read has a place. */
+const placeOf = ({ at }: ReadRow): NonNullable<ReadRow['at']> => at!;
+
+function rowOf(row: ReadRow, table: CsvTable | undefined): string {
+  if (!table) return lineOf(row);
+  return table.columns.map((name) => cellOf(row.value[name], table.delimiter)).join(table.delimiter);
 }
 
 /** RFC 4180. */

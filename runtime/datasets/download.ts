@@ -37,7 +37,7 @@ export async function describeDataset(
   const splits = [...all].map(([name, files]) => ({ name, bytes: sizeOf(files) }));
   const about = { repository, commit, licence, gated, splits };
   const isOpen = params.split === undefined && all.size > 1 && splitsMeant([...all.keys()], undefined).length !== 1;
-  if (isOpen) return { ...about, split: null, bytes: sizeOf(described.files) };
+  if (isOpen) return { ...about, split: null, bytes: sizeOf([...all.values()].flat()) };
   const sources = sourcesOf(described.files, { repository, split: params.split, file, set });
   return {
     ...about,

@@ -9,6 +9,8 @@ export interface Source {
   files: HubFile[];
   /** undefined: rows are written as they are. */
   entry?: SetSource;
+  /** Files with the same rows in another format, which are not read. */
+  others?: HubFile[];
 }
 
 interface Wanted {
@@ -43,10 +45,18 @@ function sourcesOfSet(files: readonly HubFile[], set: PublicSet, { repository, s
   });
 }
 
-/** All files whose path without folder `data`, shard number and extension is the same are a split. */
+/** Of a split in several formats the first one is read. */
+const FORMATS = ['jsonl', 'ndjson', 'json', 'parquet', 'csv', 'tsv'].flatMap((name) => [name, `${name}.gz`]);
+
+/** All files of one format whose path without folder `data`, shard number and extension is the same are a split. */
 export function splitsOf(files: readonly HubFile[]): Map<string, HubFile[]> {
   const splits = new Map<string, HubFile[]>();
-  for (const file of files) splits.set(splitOf(file.path), [...(splits.get(splitOf(file.path)) ?? []), file]);
+  for (const file of files) {
+    const { split, format } = splitOf(file.path);
+    const found = splits.get(split) ?? [];
+    const order = found.length === 0 ? -1 : FORMATS.indexOf(format) - FORMATS.indexOf(splitOf(found[0].path).format);
+    if (order <= 0) splits.set(split, order === 0 ? [...found, file] : [file]);
+  }
   return splits;
 }
 
@@ -60,7 +70,9 @@ function sourceOfSplit(files: readonly HubFile[], repository: string, split: str
     });
   const found = splitsMeant(names, split);
   if (found.length !== 1) throw noSplit(names, repository, split);
-  return { split: found[0], files: splits.get(found[0])!.sort(byPath) };
+  const own = splits.get(found[0])!.sort(byPath);
+  const others = files.filter((file) => splitOf(file.path).split === found[0] && !own.includes(file));
+  return { split: found[0], files: own, others };
 }
 
 /** Where none is named the only one, or that for training; several or none: it is not clear which is meant. */
@@ -69,12 +81,14 @@ export function splitsMeant(names: readonly string[], split: string | undefined)
   return names.length === 1 ? names : names.filter((name) => /(^|\/)train$/.test(name));
 }
 
-const splitOf = (path: string): string =>
-  path
-    .replace(/\.gz$/i, '')
-    .replace(/\.\w+$/, '')
-    .replace(/[-/]\d{4,5}(-of-\d{4,5}(-[0-9a-f]+)?)?$/, '')
-    .replace(/^data\//, '');
+/** A number is that of a shard where it says of how many, or begins with 0: others are years, sizes or versions. */
+function splitOf(path: string): { split: string; format: string } {
+  const [, stem, format] = /^(.*?)\.(\w+(?:\.gz)?)$/i.exec(path)!;
+  return {
+    split: stem.replace(/[-/](0\d{3,4}|\d{4,5}-of-\d{4,5}(-[0-9a-f]+)?)$/, '').replace(/^data\//, ''),
+    format: format.toLowerCase(),
+  };
+}
 
 function noSplit(names: readonly string[], place: string, split: string | undefined): HumanError {
   const has = `It has the splits ${listed(names)}.`;

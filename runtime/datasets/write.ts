@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileOfUse, type SetRows, type SetSource, type SetUse } from '../contract/publicSets.js';
 import { readRows } from '../data/rows.js';
 import { formatOf, unknownFields } from '../data/schemas.js';
+import { listed } from '../models/hub/files.js';
 import type { DownloadReporter } from '../models/hub/hub.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
@@ -175,6 +176,11 @@ async function* entryRows(
 const SEEN = 8;
 
 async function* plainRows(folder: string, source: Source, { asked, outputs, notes, ...work }: Writing): Read {
+  const { others = [] } = source;
+  if (others.length > 0)
+    notes.push(
+      `"${source.split}" is there in several formats: ${listed(source.files.map(({ path }) => path))} is read, not ${listed(others.map(({ path }) => path))}.`,
+    );
   const lines = await outputOf(outputs, folder, AS_IT_IS, null);
   let count = 0;
   let skipped = 0;

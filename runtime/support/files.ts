@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { whileHeld } from '../contract/heldFiles.js';
 
@@ -44,6 +44,12 @@ export async function replaceFile(
     throw withPath(error, file, temporary);
   }
   await syncFolder(dirname(file));
+}
+
+/** Whether two paths lead to one file, after links and by whatever names; not where one of them is not there. */
+export async function isSameFile(...paths: [string, string]): Promise<boolean> {
+  const [a, b] = await Promise.all(paths.map((path) => stat(path, { bigint: true }).catch(() => undefined)));
+  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
 }
 
 /** Renames a file or a folder, patiently on Windows: see {@link whileHeld}. */

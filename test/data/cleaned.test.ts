@@ -1,12 +1,13 @@
 /** A data file without what a scan found in it. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { writeCleaned } from '../../runtime/data/cleaned.js';
 import { withAnswer } from '../../runtime/data/withAnswer.js';
+import { cleaned, hashesOf } from '../support/cleaned.js';
 
 let folder: string;
 before(async () => void (folder = await mkdtemp(join(tmpdir(), 'cleaned-'))));
@@ -23,19 +24,19 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
     [
       '{"prompt": "a",  "completion": "caf\\u00e9"}',
       '',
-      '{"prompt": "b", "completion": "Right. And more.", "note": 1}\r',
+      '{"prompt": "b", "completion": "Right. And more.", "note": 1.0}\r',
       '{"prompt": "c", "completion": "all bad"}',
       '{"prompt": "d", "completion": "Fine."}',
       '{"prompt": "e", "completion": "not scanned"}',
     ].join('\n'),
   );
   const out = join(folder, 'a.clean.jsonl');
-  const result = await writeCleaned({ data, out, keep: [[0, 0], [3, 3]], cut: [[1, 'Right.']] }); // oxfmt-ignore
+  const result = await cleaned({ data, out, keep: [[0, 0], [3, 3]], cut: [[1, 'Right.']] }); // oxfmt-ignore
   assert.equal(
     await readFile(out, 'utf8'),
     [
       '{"prompt": "a",  "completion": "caf\\u00e9"}',
-      '{"prompt":"b","completion":"Right.","note":1}',
+      '{"prompt": "b", "completion": "Right.", "note": 1.0}\r',
       '{"prompt": "d", "completion": "Fine."}',
       '',
     ].join('\n'),
@@ -48,8 +49,8 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
       '--- a.jsonl',
       '+++ a.clean.jsonl',
       '@@ -3 +2 @@',
-      '-{"prompt": "b", "completion": "Right. And more.", "note": 1}',
-      '+{"prompt":"b","completion":"Right.","note":1}',
+      '-{"prompt": "b", "completion": "Right. And more.", "note": 1.0}',
+      '+{"prompt": "b", "completion": "Right.", "note": 1.0}',
       '@@ -4 +2,0 @@',
       '-{"prompt": "c", "completion": "all bad"}',
       '@@ -6 +3,0 @@',
@@ -62,11 +63,11 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
 test('other kinds of files become JSON lines', async () => {
   const csv = await put('b.csv', 'prompt,completion\na,"x, y"\nb,z\n');
   const out = join(folder, 'b.jsonl');
-  await writeCleaned({ data: csv, out, keep: [[0, 0]], cut: [] });
+  await cleaned({ data: csv, out, keep: [[0, 0]], cut: [] });
   assert.equal(await readFile(out, 'utf8'), '{"prompt":"a","completion":"x, y"}\n');
   const list = await put('c.json', '[\n  {\n    "text": "a"\n  },\n  {"text": "b"}\n]');
   const lines = join(folder, 'c.jsonl');
-  await writeCleaned({ data: list, out: lines, keep: [[0, 1]], cut: [] });
+  await cleaned({ data: list, out: lines, keep: [[0, 1]], cut: [] });
   assert.equal(await readFile(lines, 'utf8'), '{"text":"a"}\n{"text": "b"}\n');
 });
 
@@ -92,18 +93,19 @@ test('a file of the same kind keeps the bytes of its rows, and what stands aroun
     ['e.json', list(a, b, c), [[1, 2]], [], list(b, c)],
     ['e.json', list(a, b, c), [[0, 0], [2, 2]], [], list(a, c)],
     ['e.json', list(a, b, c), [[0, 1]], [], list(a, b)],
-    ['e.json', list(a, b, c), [[0, 0]], [[1, 'x']], list(a, '{"prompt":"b","completion":"x"}')],
+    ['e.json', list(a, b, c), [[0, 0]], [[1, 'x']], list(a, '{"prompt": "b", "completion": "x"}')],
     ['e.json', list(a, b, c), [], [], '[]\n'],
     ['e.csv', head + one + two + three, [[0, 2]], [], head + one + two + three],
     ['e.csv', head + one + two + three, [[1, 1]], [], head + two],
-    ['e.csv', head + one + two + three, [[2, 2]], [[0, 'say "x"; y']], `${head}1;a;"say ""x""; y"\n${three}`],
+    ['e.csv', head + one + two + three, [[2, 2]], [[0, 'say "x"; y']], `${head}1;a;"say ""x""; y"\r\n${three}`],
+    ['e.csv', 'prompt,completion\na,b\r\nc,d\n\ne,f', [], [[0, 'x'], [1, 'y'], [2, 'z']], 'prompt,completion\na,x\r\nc,y\ne,z'],
     ['e.csv', head + one + two + three, [], [], head],
     ['e.tsv', 'prompt\tcompletion\na\t"b\tc"\nd\te\n', [[0, 0]], [], 'prompt\tcompletion\na\t"b\tc"\n'],
   ]; // oxfmt-ignore
   for (const [name, text, keep, cut, result] of cases) {
     const data = await put(name, text);
     const out = join(folder, `clean-${name}`);
-    await writeCleaned({ data, out, keep, cut, force: true });
+    await cleaned({ data, out, keep, cut, force: true });
     assert.equal(await readFile(out, 'utf8'), result, JSON.stringify([name, keep, cut]));
   }
 });
@@ -117,7 +119,7 @@ test('a packed file becomes JSON lines, which are not packed', async () => {
     [lines, `${rows[0]}\n${rows[2]}\n`],
     [csv, '{"text":"a"}\n{"text":"c"}\n'],
   ] as const) {
-    await writeCleaned({ data, out, keep: [[0, 0], [2, 2]], cut: [], force: true }); // oxfmt-ignore
+    await cleaned({ data, out, keep: [[0, 0], [2, 2]], cut: [], force: true }); // oxfmt-ignore
     assert.equal(await readFile(out, 'utf8'), result);
   }
   for (const [data, name] of [
@@ -127,10 +129,38 @@ test('a packed file becomes JSON lines, which are not packed', async () => {
     [csv, 'h.csv'],
     [out, 'h.jsonl.gz'],
   ] as const)
-    await assert.rejects(writeCleaned({ data, out: join(folder, name), keep: [[0, 0]], cut: [] }), {
+    await assert.rejects(cleaned({ data, out: join(folder, name), keep: [[0, 0]], cut: [] }), {
       message: /JSON lines/,
       remedy: 'Give a file that ends in .jsonl.',
     });
+});
+
+test('values keep their digits and their spelling, also where a list becomes lines and where an answer is cut', async () => {
+  const chat = '{"id": 1234567890123456789, "messages": [{"role": "assistant",\n "content": "a \\\\ \\" b. c"}, {"role": "user", "content": "q"}],\n "x": 1.0, "y": "\\u00e9 \\" ,  x", "z": 1e2}'; // oxfmt-ignore
+  const twice = '{"messages": [{"role": "assistant", "content": "first", "content": "a. b"}]}';
+  const list = await put('digits.json', `[${chat},\n${twice}]`);
+  const out = join(folder, 'digits.jsonl');
+  const lines = async (keep: [number, number][], cut: [number, string][]): Promise<string[]> => {
+    await cleaned({ data: list, out, keep, cut, force: true });
+    return (await readFile(out, 'utf8')).trimEnd().split('\n');
+  };
+  const one = chat.replaceAll('\n ', '').replaceAll(/([:,\]}]) (?=["[{\d])/g, '$1');
+  const [first, second] = await lines([[0, 1]], []);
+  assert.equal(first, one);
+  assert.deepEqual(JSON.parse(first!), JSON.parse(chat));
+  assert.equal(second, twice);
+  assert.deepEqual(await lines([], [[0, 'a "b".'], [1, 'a.']]), [one.replace('a \\\\ \\" b. c', 'a \\"b\\".'), '{"messages":[{"role":"assistant","content":"a."}]}']); // oxfmt-ignore
+});
+
+test('of a Parquet file all columns are kept', async () => {
+  const data = join(import.meta.dirname, '../fixtures/data/wide.parquet');
+  const out = join(folder, 'wide.jsonl');
+  await cleaned({ data, out, keep: [[0, 1]], cut: [] });
+  assert.equal(
+    await readFile(out, 'utf8'),
+    '{"id":"1152921504606846977","prompt":"a","completion":"c","answer":"9007199254740993","source":"web"}\n' +
+      '{"id":2,"prompt":"b","completion":"d","answer":-4,"source":"book"}\n',
+  );
 });
 
 test('rows of a file of many pieces are copied as they are', async () => {
@@ -142,7 +172,7 @@ test('rows of a file of many pieces are copied as they are', async () => {
   const kept = <T>(values: readonly T[]): T[] => values.filter((_, i) => i % 3 < 2);
   const clean = async (file: string): Promise<string> => {
     const out = `${file.replace('many', 'some')}`;
-    await writeCleaned({ data: file, out, keep, cut: [], force: true });
+    await cleaned({ data: file, out, keep, cut: [], force: true });
     return readFile(out, 'utf8');
   };
   assert.equal(await clean(data), `${kept(rows).join('\n')}\n`);
@@ -153,7 +183,7 @@ test('rows of a file of many pieces are copied as they are', async () => {
 test('a list that is cut off gets an end', async () => {
   const list = await put('f.json', '[{"text": "a"}, {"text": "b"}, {"te');
   const whole = join(folder, 'f.clean.json');
-  await writeCleaned({ data: list, out: whole, keep: [[0, 1]], cut: [] });
+  await cleaned({ data: list, out: whole, keep: [[0, 1]], cut: [] });
   assert.deepEqual(JSON.parse(await readFile(whole, 'utf8')), [{ text: 'a' }, { text: 'b' }]);
 });
 
@@ -161,15 +191,47 @@ test('nothing is replaced unasked, and never the data itself', async () => {
   const data = await put('d.jsonl', '{"text": "a"}\n');
   const out = await put('d.clean.jsonl', 'mine');
   const options = { data, keep: [[0, 0]] as [number, number][], cut: [] };
-  await assert.rejects(writeCleaned({ ...options, out }), { code: 'exists' });
+  await assert.rejects(cleaned({ ...options, out }), { code: 'exists' });
   assert.equal(await readFile(out, 'utf8'), 'mine');
-  await assert.rejects(writeCleaned({ ...options, out: data, force: true }), /the data file itself/);
-  await assert.rejects(writeCleaned({ ...options, out: join(folder, 'x.csv') }), /JSON lines, or is of the same kind/);
-  await writeCleaned({ ...options, out, force: true });
+  await assert.rejects(cleaned({ ...options, out: data, force: true }), /the data file itself/);
+  await symlink(folder, join(folder, 'linked'), 'junction');
+  await link(data, join(folder, 'hard.jsonl'));
+  for (const name of ['./d.jsonl', 'linked/d.jsonl', 'hard.jsonl'])
+    await assert.rejects(cleaned({ ...options, out: `${folder}/${name}`, force: true }), /the data file itself/);
+  await assert.rejects(cleaned({ ...options, out: join(folder, 'x.csv') }), /JSON lines, or is of the same kind/);
+  await cleaned({ ...options, out, force: true });
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
   const cut: [number, string][] = [[0, 'b']];
-  await assert.rejects(writeCleaned({ data, out, force: true, keep: [], cut }), /no answer to shorten/);
+  await assert.rejects(cleaned({ data, out, force: true, keep: [], cut }), /no answer to shorten/);
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
+});
+
+test('only the file that was scanned is cleaned: of another version nothing is written', async () => {
+  const rows = (...texts: string[]): string => texts.map((text) => `{"text": "${text}"}\n`).join('');
+  const data = await put('scanned.jsonl', rows('a', 'bad', 'c', 'd'));
+  const out = join(folder, 'scanned.clean.jsonl');
+  const options = { data, out, keep: [[0, 0], [2, 3]] as [number, number][], cut: [] }; // oxfmt-ignore
+  const hashes = await hashesOf(options);
+  for (const other of [
+    rows('new', 'a', 'bad', 'c', 'd'),
+    rows('bad', 'c', 'd'),
+    rows('a', 'bad', 'c'),
+    `${rows('a', 'bad')}broken\n${rows('d')}`,
+    '',
+  ]) {
+    await writeFile(data, other);
+    await assert.rejects(writeCleaned({ ...options, hashes }), {
+      message: 'the file changed while it was scanned, or since then.',
+      place: data,
+    });
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name.startsWith('scanned.clean')),
+      [],
+    );
+  }
+  await writeFile(data, rows('a', 'worse', 'c', 'd', 'e'));
+  await writeCleaned({ ...options, hashes });
+  assert.equal(await readFile(out, 'utf8'), rows('a', 'c', 'd'));
 });
 
 test('the last answer of every format can be another one', () => {

@@ -7,7 +7,6 @@ import { after, before, describe, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import { columnsText, parseColumns, suggestColumns, type Columns } from '../../runtime/contract/mapping.js';
-import { writeCleaned } from '../../runtime/data/cleaned.js';
 import { loadExamples, type Example, type ExampleOptions } from '../../runtime/data/examples.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { previewData } from '../../runtime/data/preview.js';
@@ -16,9 +15,11 @@ import { openTokenizer } from '../../runtime/models/openTokenizer.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
+import { cleaned } from '../support/cleaned.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
+
 let folder: string;
 let tokenizer: Tokenizer;
 before(async () => {
@@ -189,7 +190,7 @@ test('a mapping as text', () => {
 test('a cleaned copy keeps the names of the file', async () => {
   const data = await put('clean.csv', 'id,question,answer\n1,a,Right. And more.\n2,b,fine\n');
   const out = join(folder, 'clean.jsonl');
-  await writeCleaned({ data, columns: QA, out, keep: [[1, 1]], cut: [[0, 'Right.']] });
+  await cleaned({ data, columns: QA, out, keep: [[1, 1]], cut: [[0, 'Right.']] });
   assert.equal(
     await readFile(out, 'utf8'),
     '{"id":"1","question":"a","answer":"Right."}\n{"id":"2","question":"b","answer":"fine"}\n',

@@ -1,6 +1,6 @@
 /** What was decided about rows holds as long as the rows say the same, and only where a review was asked for. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -44,8 +44,10 @@ const index = (file: string): Promise<RowIndex> => openRowIndex(file, { scratch 
 
 const SPEC = { contextLength: 64 } as Parameters<typeof loadData>[0]['spec'];
 const load = async (file: string, source: Partial<DataSource>) => {
-  const loaded = await loadData({ tokenizer, spec: SPEC, scratch }, file, source, { warn: () => undefined });
-  return { ...loaded, prompts: [...loaded.examples].map(({ answer }) => answer.replace('answer to ', '')) };
+  const warnings: string[] = [];
+  const warn = (message: string): void => void warnings.push(message);
+  const loaded = await loadData({ tokenizer, spec: SPEC, scratch }, file, source, { warn });
+  return { ...loaded, warnings, prompts: [...loaded.examples].map(({ answer }) => answer.replace('answer to ', '')) };
 };
 
 test('a hash names what a row says: not its place, its spelling, the order of its fields or the kind of file', async () => {
@@ -55,6 +57,10 @@ test('a hash names what a row says: not its place, its spelling, the order of it
   assert.match(rowHash(row), /^[\w-]{16}$/);
   for (const change of [{ prompt: 'A' }, { more: { x: 2, y: [] } }, { added: null }])
     assert.notEqual(rowHash(row), rowHash({ ...row, ...change }));
+  const large = await index(
+    await put('large.jsonl', [8, 9].map((i) => `{"text": "a", "id": 123456789012345678${i}}\n`).join('')),
+  );
+  assert.equal(new Set(large.hashes).size, 2, 'numbers that are no doubles');
   // Fixed for ever: files with these hashes lie beside people's data.
   assert.equal(rowHash({ prompt: 'a', completion: 'b' }), rowHash({ completion: 'b', prompt: 'a' }));
   assert.equal(rowHash({ prompt: 'a', completion: 'b' }), 'HqnNu-gCemM6BcxW');
@@ -203,4 +209,37 @@ test('of a file with columns of its own the same rows are meant, and these colum
   await review(data, [[{ question: 'q1', answer: 'answer to a', source: 'web' }, 'exclude']]);
   const { prompts } = await load(data, { columns, exclude: 'reviewed' });
   assert.deepEqual(prompts, ['b']);
+});
+
+test('hashes of a Parquet file are of all its columns, whichever are mapped; what it says is that of a JSON file', async () => {
+  const data = join(folder, 'wide.parquet');
+  await copyFile(join(import.meta.dirname, '../fixtures/data/wide.parquet'), data);
+  const said = { id: 2, prompt: 'b', completion: 'd', answer: -4, source: 'book' };
+  const columns = [undefined, { completion: 'answer' }, { prompt: 'source', completion: 'prompt' }];
+  for (const mapped of columns) {
+    const { hashes } = await openRowIndex(data, { scratch, columns: mapped });
+    assert.deepEqual([hashes.length, hashes[1]], [2, rowHash(said)]);
+  }
+  await review(data, [[said, 'exclude']]);
+  for (const mapped of columns) {
+    const { examples, review: found, warnings } = await load(data, { columns: mapped, exclude: 'reviewed' });
+    assert.deepEqual([examples.length, found?.excluded, warnings], [1, 1, []]);
+  }
+});
+
+test('a review that knows none of the rows is warned about', async () => {
+  const data = await put('other.jsonl', lines(rows('a', 'b')));
+  const warned = async (decided: [object, Decision][]): Promise<string[]> => {
+    await review(data, decided);
+    return (await load(data, { exclude: 'reviewed' })).warnings;
+  };
+  const [a, gone] = rows('a', 'gone');
+  for (const decision of ['exclude', 'fine'] as const) {
+    const [warning, ...others] = await warned([[gone!, decision]]);
+    assert.match(warning!, /the review knows none of the rows/);
+    assert.deepEqual(others, []);
+  }
+  assert.deepEqual(await warned([]), []);
+  assert.deepEqual(await warned([[gone!, 'unsure']]), []);
+  assert.deepEqual(await warned([[gone!, 'exclude'], [a!, 'unsure']]), []); // oxfmt-ignore
 });

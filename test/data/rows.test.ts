@@ -106,6 +106,16 @@ describe('JSON lines', () => {
     assert.equal((await rowsOf('a.jsonl', content, { limit: 3 })).length, 3);
   });
 
+  test('whole numbers that are no doubles are texts, all others numbers', async () => {
+    const row = '{"a":[9007199254740993,-1234567890123456789],"b":"9007199254740993 \\" 9007199254740993","c":9007199254740991,"d":0.12345678901234567,"e":1234567890123456789e3}'; // oxfmt-ignore
+    const [{ value }] = (await rowsOf('a.jsonl', row)) as [ReadRow];
+    assert.deepEqual(value, {
+      ...(JSON.parse(row) as object),
+      a: ['9007199254740993', '-1234567890123456789'],
+    });
+    assert.match(short(await rowsOf('a.jsonl', '{1234567890123456789: 1}'))[0]!, /is not JSON/);
+  });
+
   test('a key named __proto__ is a key', async () => {
     const [row] = await rowsOf('a.jsonl', '{"__proto__":{"text":"x"}}\n');
     assert.ok(row && 'value' in row && row.value.text === undefined);
@@ -157,8 +167,59 @@ describe('CSV', () => {
     const content = '\ufeffprompt,completion,label\r\n"a ""b"", c","two\nlines",harmful\r\n\r\nx,y,\r\n';
     assert.deepEqual(short(await rowsOf('a.csv', content)), [
       '2:{"prompt":"a \\"b\\", c","completion":"two\\nlines","label":"harmful"}',
-      '4:{"prompt":"x","completion":"y"}',
+      '5:{"prompt":"x","completion":"y"}',
     ]);
+  });
+
+  test('each line may have its own kind of end', async () => {
+    const expected = ['2:{"q":"1","a":"x"}', '3:{"q":"2","a":"y"}', '4:{"q":"3","a":"z"}'];
+    for (const ends of ['nnnn', 'rrrr', 'RRRR', 'nRRR', 'Rnnn', 'RnrR'])
+      assert.deepEqual(
+        short(
+          await rowsOf(
+            'a.csv',
+            ['q,a', '1,x', '2,y', '3,z']
+              .map((line, i) => line + { n: '\n', r: '\r', R: '\r\n' }[ends[i] as 'n' | 'r' | 'R'])
+              .join(''),
+          ),
+        ),
+        expected,
+        ends,
+      );
+    // Also where the pieces of the file end in between.
+    const rows = Array.from({ length: 30_000 }, (_, i) => `${i},"${'x'.repeat(i % 20)}"\r\n`);
+    const read = await rowsOf('a.csv', `q,a\n${rows.join('')}`);
+    assert.deepEqual(
+      read.map((row) => 'value' in row && row.value.q),
+      rows.map((_, i) => `${i}`),
+    );
+    assert.equal(read.at(-1)!.line, 30_001);
+  });
+
+  test('lines are those of an editor: behind blank lines, and line breaks in cells, whatever their kind', async () => {
+    for (const end of ['\n', '\r\n', '\r']) {
+      const text = ['q,a', '', '', 'q1,a1', '"q', '', '2",a2', '', 'q3,a3', '', ''].join(end);
+      assert.deepEqual(
+        (await rowsOf('a.csv', text)).map(({ line }) => line),
+        [4, 5, 9],
+        JSON.stringify(end),
+      );
+    }
+    assert.deepEqual(short(await rowsOf('a.csv', '\n\nq,a\nq1,a1')), ['4:{"q":"q1","a":"a1"}']);
+    assert.equal((await rowsOf('a.csv', 'q,a\nq1,a1\n\n"q2,a2\nq3')).at(-1)!.line, 4);
+  });
+
+  test('a quote at the start of a cell that swallows lines is refused; other quotes inside cells are text', async () => {
+    const unclosed = 'a cell begins with a quote and does not end with one: put the cell in quotes, and double those in it'; // oxfmt-ignore
+    const cases: [string, string[]][] = [
+      ['q,a\n"6 inch pipe,big\nq3,a3\n"q4",a4\nq5,a5\n', [`2!${unclosed}`, '5:{"q":"q5","a":"a5"}']],
+      ['q,a\n\n"6 inch pipe,big\nq3,a3\n', [`3!${unclosed}`]],
+      ['q,a\n"6 inch" pipe,big\n', ['2:{"q":"\\"6 inch\\" pipe","a":"big"}']],
+      ['q,a\n6" pipe,a "big" one\n', ['2:{"q":"6\\" pipe","a":"a \\"big\\" one"}']],
+      ['q,a\n"""Go"", he\nsaid",1\n', ['2:{"q":"\\"Go\\", he\\nsaid","a":"1"}']],
+      ['q,"6 inch\na"b\n1,2\n', [`1!${unclosed}`]],
+    ];
+    for (const [content, expected] of cases) assert.deepEqual(short(await rowsOf('a.csv', content)), expected, content);
   });
 
   test('cells that hold JSON', async () => {

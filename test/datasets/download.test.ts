@@ -218,6 +218,29 @@ test('a set says before it is downloaded which splits it has, and which is broug
   await refused(describe(files, { split: 'x' }), /no split "x"/, /splits/);
 });
 
+test('a split in several formats is read once, and years are no shards', async () => {
+  const rows = (...texts: string[]): Buffer => jsonLines(texts.map((text) => ({ text })));
+  const bring = async (files: Record<string, Buffer>, split?: string) => {
+    hub.repositories['datasets/some/set'] = { files };
+    const { path, notes } = await download({ repository: 'some/set', split });
+    return [(await readFile(join(path, 'rows.jsonl'), 'utf8')).match(/"(?!text)\w+"/g)?.join(' '), notes];
+  };
+  const csv = Buffer.from('text\na\n');
+  const parquet = PUBLIC['walledai/HarmBench']!.files['standard/train-00000-of-00001.parquet']!;
+  const note = '"train" is there in several formats: data/train.jsonl is read, not data/train.csv, data/train.parquet, train.jsonl.gz.'; // oxfmt-ignore
+  const several = { 'data/train.csv': csv, 'data/train.jsonl': rows('a'), 'data/train.parquet': parquet, 'train.jsonl.gz': gzip(rows('a')) }; // oxfmt-ignore
+  assert.deepEqual(await bring(several), ['"a"', [note]]);
+  const years = { 'train-2023.jsonl': rows('a'), 'train-2024.jsonl': rows('b') };
+  await refused(bring(years), /several splits/, /splits train-2023, train-2024/);
+  assert.deepEqual(await bring(years, 'train-2024'), ['"b"', []]);
+  for (const name of ['train-00000-of-00002', 'train-0000-of-0002-09af', 'train/00000', 'train-0000'])
+    assert.deepEqual(
+      await bring({ [`data/${name}.jsonl`]: rows('a'), [`data/${name.replace(/0(?=$|-of)/, '1')}.jsonl`]: rows('b') }),
+      ['"a" "b"', []],
+      name,
+    );
+});
+
 test('a second download reads what is there; a folder of others is left alone, an own one replaced with force', async () => {
   const out = newFolder();
   const first = await download({ repository: BEAVERTAILS, out }, [], 'shared');

@@ -11,6 +11,8 @@ import { temporary, write } from './support.js';
 
 const { saveCleaned, saveFine } = await import('../../extension/commands/saveCleaned.js');
 
+const hashes = (...lines: number[]): string[] => lines.map((line) => `h${line}`.padEnd(16, '-'));
+
 /** A workspace with a data file that is not scanned yet, and `scan`: its second row is to be shortened, its third left out. */
 async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
   const root = await temporary(t);
@@ -33,7 +35,7 @@ async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
     notices: { info: (text: string, ...buttons: Button[]) => void told.push({ text, buttons }) },
   } as unknown as Parameters<typeof saveCleaned>[0];
   const row = (line: number, flagged: boolean) => ({
-    hash: `h${line}`.padEnd(16, '-'),
+    hash: hashes(line)[0],
     ...{ row: line - 1, line, explained: 0.5, span: 4, p: 0.5, flagged, tokens: 5, lossWithout: 2, lossWith: 1 },
   });
   const scan = () =>
@@ -53,7 +55,9 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   // Of a scan that was kept, too.
   await scans.load();
   assert.equal(await saveCleaned(services, { file: data, out }), out);
-  assert.deepEqual(asked, [['clean', { data, out, force: false, keep: [[0, 0]], cut: [[1, 'B']] }]]);
+  assert.deepEqual(asked, [
+    ['clean', { data, out, force: false, keep: [[0, 0]], cut: [[1, 'B']], hashes: hashes(1, 2) }],
+  ]);
   assert.match(told[0]!.text, /^train\.clean\.jsonl: 1 rows are as they were, 1 are shorter, 1 are left out\.$/);
   assert.deepEqual(fake.opened, [data], 'the difference is shown');
 
@@ -68,7 +72,7 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   assert.deepEqual([keep, cut], [[[1, 1]], []]);
   assert.deepEqual((await clean('keep')).keep, [[1, 2]]);
   await saveFine(services, { file: data, out });
-  assert.deepEqual(asked.pop(), ['clean', { data, out, force: false, keep: [[1, 1]], cut: [] }]);
+  assert.deepEqual(asked.pop(), ['clean', { data, out, force: false, keep: [[1, 1]], cut: [], hashes: hashes(2) }]);
   await reviews.decide(data, ['h2'.padEnd(16, '-')], undefined);
   await assert.rejects(saveFine(services, { file: data, out }), /no row of this file is marked as fine/);
   await write(`${data}.review.json`, '{');

@@ -33,7 +33,11 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
     { line: 1, looks: { explained: 0.8, p: perRow[0]!.p, part: 'And that is it. … Arr.' }, key: rowKey('a') },
     { line: 2, looks: { explained: -0.93, p: 0.0001 }, key: rowKey('b') },
   ]);
-  assert.deepEqual(cleaningOf(tableRows(scan.table, scan.cut)), { keep: [[2, 2]], cut: [[0, 'Fine']] });
+  assert.deepEqual(cleaningOf(tableRows(scan.table, scan.cut)), {
+    keep: [[2, 2]],
+    cut: [[0, 'Fine']],
+    hashes: ['', ''],
+  });
   assert.equal(scan.lineCount, 4);
   assert.equal(scanText(scan), '1 of 3 look harmful');
   assert.match(scanSummary(scan), /compared with 120 ordinary rows; .* 90\s% are found/);

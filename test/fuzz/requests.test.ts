@@ -32,7 +32,15 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
   rowGroups: { data: join(FIXTURES, 'data', 'plain.parquet'), by: { column: 'a' } },
   explain: { model: MODEL, vector: '/w/v', data: '/w/a.jsonl', hash: 'abcdefghijklmnop', device: 'cpu' },
   explainAnswer: { model: MODEL, vector: '/w/v', messages: [{ role: 'user', content: 'Hi' }], answer: 'Hello' },
-  clean: { data: '/w/a.jsonl', format: 'auto', out: '/w/b.jsonl', force: true, keep: [[0, 4]], cut: [[5, 'Yes.']] },
+  clean: {
+    data: '/w/a.jsonl',
+    format: 'auto',
+    out: '/w/b.jsonl',
+    force: true,
+    keep: [[0, 4]],
+    cut: [[5, 'Yes.']],
+    hashes: ['HqnNu-gCemM6BcxW'],
+  },
   score: { ...reference, data: '/w/a.jsonl', format: 'messages' },
   generate: {
     ...reference,
