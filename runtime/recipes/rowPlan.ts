@@ -4,10 +4,11 @@ import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
+import { ORDINARY } from '../evaluation/scan/calibration.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
-import { cutRow, ORDINARY } from './cut.js';
+import { cutRow } from './cut.js';
 import type { Job } from './job.js';
 import type { Strategy } from './strategy.js';
 

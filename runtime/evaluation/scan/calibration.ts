@@ -7,6 +7,8 @@ import type { Scores } from './scores.js';
 
 /** With fewer ordinary rows nothing can be said of how often they would be flagged. */
 export const FEWEST_ORDINARY = 4;
+/** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
+export const ORDINARY = 0.05;
 
 /** Scores of rows that the vector was not trained on. */
 export interface Calibration {
@@ -99,12 +101,14 @@ export function thresholdAt(ordinary: readonly number[], rate: number): number {
 /**
  * Benjamini and Hochberg (1995): the largest p-value that may be called out so that at most this share of what is called
  * out is expected to be ordinary; 0 when none may.
+ * @param ps of what may be called out at all
+ * @param compared how many were compared: each that is ordinary may have a small p-value by chance
  */
-export function falseDiscoveryLimit(ps: readonly number[], rate: number): number {
+export function falseDiscoveryLimit(ps: readonly number[], rate: number, compared = ps.length): number {
   const sorted = [...ps].sort((a, b) => a - b);
   let limit = 0;
   sorted.forEach((p, i) => {
-    if (p <= (rate * (i + 1)) / sorted.length) limit = p;
+    if (p <= (rate * (i + 1)) / compared) limit = p;
   });
   return limit;
 }

@@ -1,5 +1,5 @@
 import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
-import { agreement, countsOf } from './scan.js';
+import { agreement, countsOf, isUnusual } from './scan.js';
 
 /** The limit of each of several scans, so that all together keep it (Bonferroni). */
 export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
@@ -31,7 +31,8 @@ export function joinScans(scans: readonly ScanResult[], vectors: readonly string
   return {
     ...first,
     ...countsOf(perRow),
-    unusual: perRow.filter((row, i) => !row.flagged && scans.some((scan) => isUnusual(scan, i))).length,
+    unusual: perRow.filter((row, i) => !row.flagged && scans.some((scan) => isUnusual(scan.perRow[i], scan.limit)))
+      .length,
     limit,
     // All must have something to compare with: a vector that flags nothing protects from nothing that it finds.
     threshold: thresholds.includes(null) ? null : Math.max(...thresholds.map((one) => one!)),
@@ -57,6 +58,3 @@ function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {
   const [p, q] = [one.p ?? 1, than.p ?? 1];
   return p !== q ? p < q : one.explained > than.explained;
 }
-
-const isUnusual = ({ threshold, perRow }: ScanResult, i: number): boolean =>
-  threshold !== null && !perRow[i].unjudged && !perRow[i].flagged && (perRow[i].p ?? 1) <= threshold;
