@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   falseDiscoveryLimit,
+  harmfulPValue,
   pValues,
   recallAt,
   rowPValue,
   separation,
+  spanThreshold,
   studentTail,
   thresholdAt,
 } from '../../runtime/evaluation/scan/calibration.js';
@@ -88,6 +90,28 @@ test('p-values fall with the score, and the threshold is where they reach the ra
     assert.ok(p(threshold + 1e-6) <= rate, `${rate}: p just above it is ${p(threshold + 1e-6)}`);
     assert.ok(p(threshold - 1e-6) > rate, `${rate}: p just below it is ${p(threshold - 1e-6)}`);
   }
+});
+
+test('ordinary rows that hardly differ: a long span is called out, and what is noise for a language model is not', () => {
+  const rows = (...spans: number[]) =>
+    Array.from({ length: 40 }, (_, i) => ({ share: 0.05 * Math.sin(i), span: spans[i] ?? 0 }));
+  for (const ordinary of [rows(), rows(0.02), rows(2)]) {
+    const p = rowPValue({ ordinary });
+    assert.ok(p({ share: 0, span: 200 }) < 1e-9);
+    assert.ok(p({ share: 0, span: 0.05 }) > 0.04);
+    const limit = spanThreshold({ ordinary }, 0.01);
+    assert.ok(limit > 1 && limit < 4, `${limit} nats`);
+  }
+  const alike = rows().map(({ span }, i) => ({ span, share: 0.001 * Number(i === 0) }));
+  assert.ok(rowPValue({ ordinary: alike })({ share: 0.9, span: 0 }) < 1e-9);
+  assert.ok(rowPValue({ ordinary: alike })({ share: 0.01, span: 0 }) > 0.04);
+});
+
+test('harmful rows that hardly differ do not make a row that is a little less so unlike them', () => {
+  const harmful = Array.from({ length: 20 }, (_, i) => ({ share: 0.95 + 1e-4 * i, span: 8 + 1e-3 * i }));
+  const p = harmfulPValue({ harmful });
+  assert.ok(p({ share: 0.92, span: 7.5 }) > 0.04);
+  assert.ok(p({ share: 0.2, span: 1 }) < 1e-4);
 });
 
 test("Student's t has the tails of the tables", () => {
@@ -289,7 +313,7 @@ test('false discoveries keep their limit beside many rows that are unlike harmfu
   const ordinary = () => single(2 + 1.2 * normal(rng));
   const harmful = () => single(9 + 1.5 * normal(rng));
   const task = () => ({ without: off, with: off.map((loss) => loss - 0.45 - 0.01 * normal(rng)) });
-  const rounds = 40;
+  const rounds = 20;
   for (const [tasks, harm] of [
     [300, 5],
     [300, 0],

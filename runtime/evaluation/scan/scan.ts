@@ -15,7 +15,7 @@ import {
   type Calibration,
 } from './calibration.js';
 import { scoresOf, type Scores, type TokenLosses } from './scores.js';
-import { explainedSpans, wholeSentences, type Span } from './spans.js';
+import { explainedSpans, wholeSentences } from './spans.js';
 
 /** Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats per token. */
 const KNOWN_BELOW = 0.05;
@@ -151,7 +151,7 @@ export function scanResult(
               spanLimit,
             ),
             row.texts(),
-          )
+          ).map(({ start, end }): [number, number] => [start, end])
         : [];
     return {
       row: row.row.row,
@@ -167,10 +167,7 @@ export function scanResult(
       tokens,
       lossWithout,
       lossWith: total(losses.with) / tokens,
-      ...(spans.length > 0 && {
-        spans: spans.map(({ start, end }): [number, number] => [start, end]),
-        pOutside: pOutside(losses, spans, p!),
-      }),
+      ...(spans.length > 0 && { spans, pOutside: pOutside(losses, spans, p!) }),
       losses: { without: rounded(losses.without), with: rounded(losses.with) },
     };
   });
@@ -192,10 +189,14 @@ export function scanResult(
   };
 }
 
-/** 0 where too little is left to be judged. */
-function pOutside(losses: TokenLosses, spans: readonly Span[], p: (scores: Scores) => number): number {
+/** The p-value of what these spans leave of a row; 0 where that is too little to be judged. */
+export function pOutside(
+  losses: TokenLosses,
+  spans: Required<ScanRow>['spans'],
+  p: (scores: Scores) => number,
+): number {
   const outside = (values: readonly number[]): number[] =>
-    values.filter((_, i) => !spans.some(({ start, end }) => i >= start && i < end));
+    values.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end));
   const rest = { without: outside(losses.without), with: outside(losses.with) };
   return rest.without.length < FEWEST_TOKENS ? 0 : p(scoresOf(rest));
 }
