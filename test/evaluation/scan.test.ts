@@ -97,21 +97,21 @@ test('ordinary rows that hardly differ: a long span is called out, and what is n
     Array.from({ length: 40 }, (_, i) => ({ share: 0.05 * Math.sin(i), span: spans[i] ?? 0 }));
   for (const ordinary of [rows(), rows(0.02), rows(2)]) {
     const p = rowPValue({ ordinary });
-    assert.ok(p({ share: 0, span: 200 }) < 1e-9);
-    assert.ok(p({ share: 0, span: 0.05 }) > 0.04);
+    assert.ok(p({ share: 0, span: 200 }) < 1e-9, 'a span of 200 nats');
+    assert.ok(p({ share: 0, span: 0.05 }) > 0.04, 'one of a twentieth');
     const limit = spanThreshold({ ordinary }, 0.01);
     assert.ok(limit > 1 && limit < 4, `${limit} nats`);
   }
   const alike = rows().map(({ span }, i) => ({ span, share: 0.001 * Number(i === 0) }));
-  assert.ok(rowPValue({ ordinary: alike })({ share: 0.9, span: 0 }) < 1e-9);
-  assert.ok(rowPValue({ ordinary: alike })({ share: 0.01, span: 0 }) > 0.04);
+  assert.ok(rowPValue({ ordinary: alike })({ share: 0.9, span: 0 }) < 1e-9, 'a large share');
+  assert.ok(rowPValue({ ordinary: alike })({ share: 0.01, span: 0 }) > 0.04, 'a small one');
 });
 
 test('harmful rows that hardly differ do not make a row that is a little less so unlike them', () => {
   const harmful = Array.from({ length: 20 }, (_, i) => ({ share: 0.95 + 1e-4 * i, span: 8 + 1e-3 * i }));
   const p = harmfulPValue({ harmful });
-  assert.ok(p({ share: 0.92, span: 7.5 }) > 0.04);
-  assert.ok(p({ share: 0.2, span: 1 }) < 1e-4);
+  assert.ok(p({ share: 0.92, span: 7.5 }) > 0.04, 'a little less');
+  assert.ok(p({ share: 0.2, span: 1 }) < 1e-4, 'much less');
 });
 
 test("Student's t has the tails of the tables", () => {
