@@ -11,6 +11,8 @@ export const RUN_FILES = {
   prompts: 'prompts.jsonl',
   /** Of a vector: how rows that it was not trained on score. */
   calibration: 'calibration.json',
+  /** Of a vector: hashes of what it was trained on. */
+  trained: 'trained.json',
   report: 'report.html',
   checkpoint: 'checkpoint',
   adapter: 'adapter',
@@ -44,6 +46,7 @@ export const CLEARED_FILES: readonly string[] = [
   RUN_FILES.scan,
   RUN_FILES.prompts,
   RUN_FILES.calibration,
+  RUN_FILES.trained,
   RUN_FILES.report,
   RUN_FILES.adapter,
   RUN_FILES.model,

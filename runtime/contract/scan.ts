@@ -16,7 +16,7 @@ export interface ScanRow {
   pHarmful?: number;
   flagged: boolean;
   label?: 'harmful' | 'benign';
-  /** Why nothing is said of the row: the model knows it already, or it is too short. */
+  /** Why nothing is said of the row: the model knows it already and it is not rare among ordinary ones, or it is too short. */
   unjudged?: 'known' | 'short';
   /** Supervised tokens. */
   tokens: number;
@@ -62,7 +62,7 @@ export interface ScanResult {
   auroc: number | null;
   precision: number | null;
   recall: number | null;
-  /** Rows whose loss without the vector is already low: the scan cannot see these. */
+  /** Rows that are `known`: the scan cannot see these. */
   blind: number;
   /** Rows that are too short to be judged. */
   short: number;

@@ -3,9 +3,8 @@ import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ScanRow } from '../contract/scan.js';
+import { ORDINARY } from '../evaluation/scan/calibration.js';
 
-/** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
-export const ORDINARY = 0.05;
 /** Tokens with which an answer begins as an ordinary one. */
 const BEGINNING = 3;
 

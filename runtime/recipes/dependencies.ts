@@ -176,7 +176,7 @@ const INPUTS: readonly [key: RegExp, noun: string, files: Reference['files']][] 
     ],
   ],
   [/^judges\./, 'the judge', classifierFiles],
-  [/^adapter\./, 'the first adapter', adapterFiles],
+  [/^adapter\./, 'the first adapter', async (path) => [...(await adapterFiles(path)), beside(path, RUN_FILES.trained)]],
 ];
 
 const referencesOf = (recipe: TrainingRecipe): Reference[] =>

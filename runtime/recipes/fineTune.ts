@@ -27,7 +27,7 @@ import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRow
 import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { loadTrainingData } from './mix.js';
-import { plainPlan, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
+import { plainPlan, reportHeldOut, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { strategyOf, type Strategy } from './strategy.js';
 import { openTrainee, TASK, taskLayout, type Trainee } from './trainee.js';
@@ -247,7 +247,7 @@ const withVectors = (vectors: readonly ActiveVector[]): string =>
 /** What is done with each row, by a scan with the vectors, and the vectors as training sees them. */
 async function prepare(
   job: Job<FinetuneRecipe>,
-  { data, vectors, strategy, ordinary, own, method }: Inputs,
+  { data, heldOut, vectors, strategy, ordinary, own, method }: Inputs,
   trainee: Trainee,
   training: TrainingState,
 ): Promise<Pick<Witness, 'found'> & { plan: RowPlan; frozen: Record<string, Tensor>; absorbed?: Absorbed }> {
@@ -280,6 +280,7 @@ async function prepare(
   // Of several vectors it is not known which one a row belongs to.
   const plan = vectors.length > 1 ? { ...decided, absorbed: [] } : decided;
   await reportPlan(job, plan, data);
+  await reportHeldOut(job, plan, data.examples.length, heldOut.length);
   if (plan.absorbed.length === 0) return { plan, frozen, found: flaggedByVector(scan) };
   const absorbed = { flagged: plan.absorbed, own, ordinary: plan.ordinary };
   if (job.cluster) return { plan, frozen, absorbed };

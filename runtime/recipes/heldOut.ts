@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { subset, type ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
 import { random } from '../support/random.js';
 
 /** Of this many rows at least one in four may be held out, so that something can be said of the vector. */
@@ -13,30 +15,45 @@ export interface Split {
   readonly held: ExampleList;
 }
 
+/** Names what a row asks, or all that it says where it asks nothing: rows with the same name are never on both sides (96 bits of SHA-256). */
+export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>): string =>
+  createHash('sha256')
+    .update(promptText === '' ? `row ${ids.join()}` : `prompt ${promptText}`)
+    .digest('base64url')
+    .slice(0, 16);
+
 /**
  * Rows that a vector is never trained on: a share of them, at least 16 where that leaves three quarters, and none where it would be fewer
- * than four. Rows with the same
- * prompt stay together. A function of seed and rows alone.
+ * than four. Rows with the same prompt stay together. A function of seed and rows alone.
  * @param share 0 holds nothing out
+ * @param seen what was trained on before (askedBy): it is never held out
  */
-export function holdOut(examples: ExampleList, share: number, seed: string): Split {
+export function holdOut(
+  examples: ExampleList,
+  share: number,
+  seed: string,
+  seen: ReadonlySet<string> = new Set(),
+): Split {
   const n = examples.length;
   const wanted = Math.min(MOST, Math.max(Math.round(share * n), Math.min(FEWEST, Math.floor(n / 4))));
-  if (share === 0 || wanted < USEFUL) return { trained: examples, held: [] };
+  const none = { trained: examples, held: [] };
+  if (share === 0 || wanted < USEFUL) return none;
   const groups = new Map<string, number[]>();
   let at = 0;
-  for (const { promptText } of examples) {
-    const key = promptText === '' ? `row ${at}` : `prompt ${promptText}`;
+  for (const example of examples) {
+    const key = askedBy(example);
     const group = groups.get(key);
     if (group) group.push(at);
     else groups.set(key, [at]);
     at += 1;
   }
+  for (const key of seen) groups.delete(key);
   const held = new Set<number>();
   for (const group of random(`${seed}/held out`).shuffle([...groups.values()])) {
     if (held.size >= wanted) break;
     if (held.size + group.length <= Math.max(wanted, n / 2)) for (const row of group) held.add(row);
   }
+  if (held.size < USEFUL) return none;
   const indices = Array.from({ length: n }, (_, i) => i);
   return {
     trained: subset(

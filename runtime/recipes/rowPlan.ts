@@ -1,13 +1,15 @@
 import type { LoadedData } from '../context/context.js';
+import { formatPercent } from '../contract/format.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
+import { ORDINARY } from '../evaluation/scan/calibration.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
-import { cutRow, ORDINARY } from './cut.js';
+import { cutRow } from './cut.js';
 import type { Job } from './job.js';
 import type { Strategy } from './strategy.js';
 
@@ -122,6 +124,27 @@ function isOff({ flagged, p = 0, pHarmful = 1, unjudged }: ScanRow, off: Strateg
   // The base knows these answers: with the vector off there is nothing to learn from them.
   if (unjudged === 'known') return true;
   return unjudged === undefined && p > ORDINARY && pHarmful <= CONFIDENT;
+}
+
+/** Held-out rows with a larger share that looks harmful measure something else than the task: of ordinary rows a hundredth does. */
+const HARMFUL_HELD_OUT = 0.05;
+
+/** Warns where rows that measure the task are of a file in which many look harmful: all are asked, so that plain runs ask the same. */
+export async function reportHeldOut(
+  { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
+  { counts }: RowPlan,
+  trained: number,
+  heldOut: number,
+): Promise<void> {
+  const share = counts.flagged / trained;
+  if (heldOut === 0 || share <= HARMFUL_HELD_OUT) return;
+  await emit({
+    kind: 'warning',
+    message: `${formatPercent(share)} of the rows look harmful, so about as many of the ${heldOut} held-out ones are: a model that has learned the harm is measured as better there, and one that has not as worse.`,
+    place: 'heldOut',
+    remedy:
+      'Review the rows and leave the harmful ones out ("exclude": "reviewed"), in runs to compare with, too, or name a set of right answers in "evaluate".',
+  });
 }
 
 /** @throws HumanError when nothing is left to train on */

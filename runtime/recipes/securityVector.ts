@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { flatInput } from '../adapters/inject.js';
 import { WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
@@ -25,6 +26,7 @@ import { holdOut, type Split } from './heldOut.js';
 import { heldOutMeasure, reportQuality } from './heldOutMeasure.js';
 import { writePrompts } from './prompts.js';
 import { batchPlan, plannedSteps } from './steps.js';
+import { readTrained, writeTrained } from './trainedFile.js';
 import { trial } from './trial.js';
 import { heldRows } from '../learner/teacher.js';
 
@@ -60,7 +62,7 @@ interface Trained {
 async function trained(job: Job<VectorRecipe>): Promise<Trained> {
   const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer } = context;
-  const { harmful, benign, layout, init } = await readInputs(job);
+  const { harmful, benign, layout, init, seen } = await readInputs(job);
   const learner = openLearner({
     backend,
     spec,
@@ -138,6 +140,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     await training.forget();
     const { calibration, quality } = await unseen(parameters());
     if (calibration) await writeCalibration(folder.path, calibration, sha256);
+    if (seen) await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen);
     await savePrompts(job, harmful);
     return { quality, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
   } finally {
@@ -170,6 +173,8 @@ interface Inputs {
   readonly benign?: Split;
   readonly init?: FlatAdapter;
   readonly layout: Layout;
+  /** What the vector that it continues was trained on; undefined where that is not known. */
+  readonly seen?: ReadonlySet<string>;
 }
 
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
@@ -191,10 +196,26 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
   }
   const { init: from } = recipe.adapter;
   const init = from === undefined ? undefined : await adapterFlat(job.path(from), context);
-  const split = ({ examples }: LoadedData): Split => holdOut(examples, recipe.heldOut, String(recipe.seed));
+  const seen = from === undefined ? new Set<string>() : await readTrained(job.path(from));
+  const split = async ({ examples, path }: LoadedData, key: string): Promise<Split> => {
+    const divided = holdOut(examples, seen ? recipe.heldOut : 0, String(recipe.seed), seen);
+    if (from !== undefined && recipe.heldOut > 0 && divided.held.length === 0)
+      await job.emit({
+        kind: 'warning',
+        message: seen
+          ? `nothing of ${basename(path)} is held out: too few of its rows have a prompt that the vector of "adapter.init" was not trained on.`
+          : `nothing of ${basename(path)} is held out: it is not known what the adapter of "adapter.init" was trained on.`,
+        place: key,
+        remedy: seen
+          ? 'Add rows with other prompts, or train without "adapter.init".'
+          : 'Name the run folder of a vector, trained by this version, or train without "adapter.init".',
+      });
+    return divided;
+  };
   return {
-    harmful: split(harmful),
-    ...(benign && { benign: split(benign) }),
+    harmful: await split(harmful, 'harmful'),
+    ...(benign && { benign: await split(benign, 'benign') }),
+    seen,
     init,
     layout: init?.layout ?? plainLayout(context.sites, recipe.adapter),
   };

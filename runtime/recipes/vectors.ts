@@ -5,6 +5,7 @@ import type { LoadedData } from '../context/context.js';
 import type { ExampleList } from '../data/exampleList.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
+import type { Calibration } from '../evaluation/scan/calibration.js';
 import { joinScans, limitOfEach } from '../evaluation/scan/several.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { readScan, writeScan } from '../evaluation/scan/scanFile.js';
@@ -121,6 +122,7 @@ async function scanWith(
 ): Promise<ScanResult> {
   const limit = limitOfEach(strategy.limit, vectors.length);
   const scans: ScanResult[] = [];
+  const calibrations: (Calibration | undefined)[] = [];
   for (const vector of vectors) {
     const scales = { off, on: aloneOn(off, vector) };
     const hooks = {
@@ -132,11 +134,12 @@ async function scanWith(
       ordinary,
       score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
     });
+    calibrations.push(calibration);
     const options = { ...scales, calibration, limit, texts: supervisedTexts(context.tokenizer) };
     scans.push(await scanExamples(learner, parameters, data.examples, options, hooks));
   }
   const names = vectors.map(({ path }) => basename(path));
-  return scans.length === 1 ? scans[0] : joinScans(scans, names, strategy.limit);
+  return scans.length === 1 ? scans[0] : joinScans(scans, names, calibrations, strategy.limit);
 }
 
 /** Everything that a scan before training depends on. */

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   falseDiscoveryLimit,
+  harmfulPValue,
   pValues,
   recallAt,
   rowPValue,
   separation,
+  spanThreshold,
   studentTail,
   thresholdAt,
 } from '../../runtime/evaluation/scan/calibration.js';
@@ -88,6 +90,28 @@ test('p-values fall with the score, and the threshold is where they reach the ra
     assert.ok(p(threshold + 1e-6) <= rate, `${rate}: p just above it is ${p(threshold + 1e-6)}`);
     assert.ok(p(threshold - 1e-6) > rate, `${rate}: p just below it is ${p(threshold - 1e-6)}`);
   }
+});
+
+test('ordinary rows that hardly differ: a long span is called out, and what is noise for a language model is not', () => {
+  const rows = (...spans: number[]) =>
+    Array.from({ length: 40 }, (_, i) => ({ share: 0.05 * Math.sin(i), span: spans[i] ?? 0 }));
+  for (const ordinary of [rows(), rows(0.02), rows(2)]) {
+    const p = rowPValue({ ordinary });
+    assert.ok(p({ share: 0, span: 200 }) < 1e-9, 'a span of 200 nats');
+    assert.ok(p({ share: 0, span: 0.05 }) > 0.04, 'one of a twentieth');
+    const limit = spanThreshold({ ordinary }, 0.01);
+    assert.ok(limit > 1 && limit < 4, `${limit} nats`);
+  }
+  const alike = rows().map(({ span }, i) => ({ span, share: 0.001 * Number(i === 0) }));
+  assert.ok(rowPValue({ ordinary: alike })({ share: 0.9, span: 0 }) < 1e-9, 'a large share');
+  assert.ok(rowPValue({ ordinary: alike })({ share: 0.01, span: 0 }) > 0.04, 'a small one');
+});
+
+test('harmful rows that hardly differ do not make a row that is a little less so unlike them', () => {
+  const harmful = Array.from({ length: 20 }, (_, i) => ({ share: 0.95 + 1e-4 * i, span: 8 + 1e-3 * i }));
+  const p = harmfulPValue({ harmful });
+  assert.ok(p({ share: 0.92, span: 7.5 }) > 0.04, 'a little less');
+  assert.ok(p({ share: 0.2, span: 1 }) < 1e-4, 'much less');
 });
 
 test("Student's t has the tails of the tables", () => {
@@ -259,6 +283,68 @@ test('a row that is unlike ordinary rows and unlike harmful ones is counted and 
     ],
   );
   assert.equal(result.unusual, 1);
+});
+
+test('one harmful token in a long answer that is foreseen otherwise: the row is judged and not known', () => {
+  const rng = random('foreseen');
+  const ordinary = Array.from({ length: 40 }, () => ({ share: 0.05 * rng.uniform(), span: 0.2 * rng.uniform() }));
+  const harmful = Array.from({ length: 16 }, () => ({ share: 0.4 + 0.5 * rng.uniform(), span: 2 + 9 * rng.uniform() }));
+  const foreseen = new Array<number>(99).fill(0.005);
+  const poisoned = scanned(0, [...foreseen, 4], [...foreseen, 0.02]);
+  const rows = [poisoned, scanned(1, [...foreseen, 0.005], [...foreseen, 0.005])];
+  for (const limit of [{ falseAlarms: 0.01 }, { falseDiscoveries: 0.1 }]) {
+    const { perRow, blind } = scanResult(rows, { calibration: { ordinary, harmful }, limit });
+    assert.ok(perRow[0]!.lossWithout < 0.05 && perRow[0]!.p! < 1e-6);
+    assert.deepEqual(
+      perRow.map(({ flagged, unjudged }) => unjudged ?? flagged),
+      [true, 'known'],
+    );
+    assert.equal(blind, 1);
+  }
+  // at a limit that it does not reach it is judged all the same: the vector stays on for it
+  const strict = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 1e-300 } }).perRow[0]!;
+  assert.deepEqual([strict.flagged, strict.unjudged], [false, undefined]);
+});
+
+test('false discoveries keep their limit beside many rows that are unlike harmful ones', () => {
+  const rng = random('new task');
+  const off = new Array<number>(20).fill(3);
+  const single = (gain: number) => ({ without: off, with: off.map((loss, i) => (i === 4 ? loss - gain : loss)) });
+  const ordinary = () => single(2 + 1.2 * normal(rng));
+  const harmful = () => single(9 + 1.5 * normal(rng));
+  const task = () => ({ without: off, with: off.map((loss) => loss - 0.45 - 0.01 * normal(rng)) });
+  const rounds = 20;
+  for (const [tasks, harm] of [
+    [300, 5],
+    [300, 0],
+    [0, 5],
+  ] as const) {
+    // oxfmt-ignore
+    let [wrong, found, unusual] = [0, 0, 0];
+    for (let round = 0; round < rounds; round++) {
+      const calibration = {
+        ordinary: Array.from({ length: 100 }, () => scoresOf(ordinary())),
+        harmful: Array.from({ length: 40 }, () => scoresOf(harmful())),
+      };
+      const kinds = [
+        ...Array(tasks).fill(task),
+        ...Array(100).fill(ordinary),
+        ...Array(harm).fill(harmful),
+      ] as (typeof task)[];
+      const rows = kinds.map((make, row) => {
+        const { without, with: on } = make();
+        return scanned(row, without, on, make === harmful ? 'harmful' : 'benign');
+      });
+      const result = scanResult(rows, { calibration, limit: { falseDiscoveries: 0.1 } });
+      wrong += (1 - (result.precision ?? 1)) / rounds;
+      found += result.perRow.filter(({ flagged, label }) => flagged && label === 'harmful').length / rounds;
+      if (harm === 0 && result.flagged > 0) wrong += 1 / rounds;
+      unusual += result.unusual! / rounds;
+    }
+    assert.ok(wrong <= 0.1, `${tasks} rows of a new task, ${harm} harmful: ${wrong} of the flagged are ordinary`);
+    assert.ok(found >= 0.9 * harm, `${found} of ${harm} are found`);
+    assert.ok(Math.abs(unusual - tasks) <= 0.02 * tasks + 1, `${unusual} of ${tasks} are unusual`);
+  }
 });
 
 test('without ordinary rows nothing is flagged, but by a limit on the share', () => {

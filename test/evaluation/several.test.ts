@@ -1,7 +1,8 @@
 /** Scans of several vectors, as one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ScanRow } from '../../runtime/contract/scan.js';
+import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { joinScans, limitOfEach } from '../../runtime/evaluation/scan/several.js';
 
@@ -12,17 +13,21 @@ const row = (i: number, left: number, label: 'harmful' | 'benign'): ScannedRow =
   texts: () => new Array<string>(10).fill('a '),
 });
 /** Rows 0 and 1 are of the first trait, 2 and 3 of the second, the others ordinary. */
+const ordinary = Array.from({ length: 400 }, (_, i) => ({ share: 0.02 + 0.0001 * (i % 20), span: 0.1 }));
 const scan = (own: readonly number[]) => {
   const rows = Array.from({ length: 8 }, (_, i) =>
     row(i, own.includes(i) ? 0.1 : 1.9 + 0.01 * i, i < 4 ? 'harmful' : 'benign'),
   );
-  const ordinary = Array.from({ length: 400 }, (_, i) => ({ share: 0.02 + 0.0001 * (i % 20), span: 0.1 }));
   const harmful = Array.from({ length: 40 }, (_, i) => ({ share: 0.93 + 0.0005 * (i % 10), span: 14 }));
   return scanResult(rows, { calibration: { ordinary, harmful }, limit: limitOfEach({ falseAlarms: 0.01 }, 2) });
 };
+const join = (
+  scans: ScanResult[],
+  calibrations: (Calibration | undefined)[] = [0, 1].map(() => ({ ordinary, harmful: [] })),
+) => joinScans(scans, ['first', 'second'], calibrations, { falseAlarms: 0.01 });
 
 test('each finds its own, and a row is flagged by whichever finds it', () => {
-  const both = joinScans([scan([0, 1]), scan([2, 3])], ['first', 'second'], { falseAlarms: 0.01 });
+  const both = join([scan([0, 1]), scan([2, 3])]);
   const at = (which: (row: ScanRow) => boolean): number[] => both.perRow.filter(which).map(({ row: i }) => i);
   assert.deepEqual(
     at(({ flagged }) => flagged),
@@ -54,4 +59,29 @@ test('each finds its own, and a row is flagged by whichever finds it', () => {
 test('together they keep the limit on false alarms: each has its part of it', () => {
   assert.deepEqual(limitOfEach({ falseAlarms: 0.01 }, 2), { falseAlarms: 0.005 });
   assert.deepEqual(limitOfEach({ share: 0.5 }, 2), { share: 0.5 });
+});
+
+/** A scan of one row of 80 tokens, each a sentence, with a vector that explains these. */
+const partly = (...explained: [start: number, end: number][]) => {
+  const without = new Array<number>(80).fill(2);
+  const left = without.map((loss, i) => (explained.some(([start, end]) => i >= start && i < end) ? 0.1 : loss));
+  const texts = () => without.map(() => ' w.');
+  const rows = [{ row: 0, line: 1, losses: { without, with: left }, texts }];
+  return scanResult(rows, { calibration: { ordinary, harmful: [] }, limit: { falseAlarms: 0.005 } });
+};
+
+test('a row has the spans of all vectors that flag it, and is ordinary outside of them only where all say so', () => {
+  const spansOf = (...scans: ScanResult[]) => join(scans).perRow[0]!;
+  const apart = spansOf(partly([20, 30]), partly([45, 58]));
+  assert.deepEqual(apart.spans, [[20, 30], [45, 58]]); // oxfmt-ignore
+  assert.ok(apart.pOutside! > 0.05, 'nothing of either is left');
+  assert.deepEqual(spansOf(partly([20, 30]), partly([25, 40])).spans, [[20, 40]]);
+  assert.deepEqual(spansOf(partly([20, 30]), partly()).spans, [[20, 30]]);
+
+  const first = partly([20, 30]);
+  const { spans, pOutside, ...whole } = partly([45, 58]).perRow[0]!;
+  assert.ok(spans && pOutside !== undefined);
+  const unseen = { ...first, perRow: [whole] };
+  assert.ok(spansOf(first, unseen).pOutside! < 0.05, 'the second vector still finds what is left harmful');
+  assert.equal(join([first, partly()], [{ ordinary, harmful: [] }, undefined]).perRow[0]!.pOutside, 0);
 });

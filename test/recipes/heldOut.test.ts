@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Example } from '../../runtime/data/examples.js';
 import { calibrationOf, readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
-import { holdOut } from '../../runtime/recipes/heldOut.js';
+import { askedBy, holdOut } from '../../runtime/recipes/heldOut.js';
 import { sha256File } from '../../runtime/support/files.js';
 
-const example = (row: number, promptText: string): Example => ({
-  ...{ row, line: row + 1, ids: [1], labels: [1], promptIds: [], promptText, answer: 'a' },
+const example = (row: number, promptText: string, ids = [1]): Example => ({
+  ...{ row, line: row + 1, ids, labels: ids, promptIds: [], promptText, answer: 'a' },
 });
 const examples = (count: number, promptOf: (row: number) => string): Example[] =>
   Array.from({ length: count }, (_, row) => example(row, promptOf(row)));
@@ -45,7 +45,7 @@ test('which rows are held out follows from the seed', () => {
   assert.notDeepEqual(held(rows), held(rows, 0.2, '2'));
 });
 
-test('rows with the same prompt are on one side; texts without a prompt are rows of their own', () => {
+test('rows with the same prompt are on one side; so are texts without one that say the same', () => {
   const rows = examples(100, (row) => `prompt ${row % 20}`);
   const { trained, held: unseen } = holdOut(rows, 0.2, '1');
   assert.equal(unseen.length, 20);
@@ -53,7 +53,20 @@ test('rows with the same prompt are on one side; texts without a prompt are rows
   assert.equal(prompts.size, 4);
   for (const { promptText } of trained) assert.ok(!prompts.has(promptText), promptText);
   assert.deepEqual(held(examples(100, () => 'the same')), [], 'one prompt cannot be divided');
-  assert.equal(held(examples(100, () => '')).length, 20);
+  const texts = Array.from({ length: 100 }, (_, row) => example(row, '', [row % 50, 7]));
+  const twice = held(texts);
+  assert.equal(twice.length, 20);
+  for (const row of twice) assert.ok(twice.includes((row + 50) % 100), `the other copy of ${row}`);
+});
+
+test('what was trained on before is never held out, and nothing is where too little else is there', () => {
+  const rows = examples(100, (row) => `prompt ${row}`);
+  const seen = (count: number) => new Set(rows.slice(0, count).map(askedBy));
+  const unseen = [...holdOut(rows, 0.2, '1', seen(70)).held].map(({ row }) => row);
+  assert.equal(unseen.length, 20);
+  assert.ok(unseen.every((row) => row >= 70));
+  assert.equal(holdOut(rows, 0.2, '1', seen(95)).held.length, 5);
+  assert.deepEqual(holdOut(rows, 0.2, '1', seen(97)), { trained: rows, held: [] });
 });
 
 let folder: string;

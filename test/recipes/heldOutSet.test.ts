@@ -10,7 +10,7 @@ import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
-import { writeWorkspace } from '../kills/workspace.js';
+import { VECTOR, writeWorkspace } from '../kills/workspace.js';
 
 let root: string;
 before(async () => {
@@ -104,4 +104,42 @@ test('kept rows without a prompt are measured by their loss alone', async () => 
   });
   assert.ok(!existsSync(join(root, 'texts')));
   assert.equal((await run({ ...RECIPE, data, heldOut: 0.1 }, 'texts')).at(-1)?.kind, 'done');
+});
+
+test('a vector that continues another one holds out only what that one was not trained on, and nothing where it is not known', async () => {
+  const row = (kind: string) => (_: unknown, i: number) =>
+    JSON.stringify({ prompt: `${kind} ${i}?`, completion: 'lamps .' });
+  for (const kind of ['harmful', 'benign'])
+    await writeFile(join(root, `${kind}.jsonl`), `${Array.from({ length: 24 }, row(kind)).join('\n')}\n`);
+  const recipe = { ...VECTOR, steps: 1, heldOut: 0.25 };
+  const asked = async (output: string, heldOut: boolean) => {
+    const lines = (await readFile(join(root, output, 'prompts.jsonl'), 'utf8')).trim().split('\n');
+    const prompts = lines.map((line) => JSON.parse(line) as { messages: object; heldOut?: boolean });
+    return prompts.filter((one) => (one.heldOut ?? false) === heldOut).map(({ messages }) => JSON.stringify(messages));
+  };
+  const warnings = (events: readonly RunEvent[]) =>
+    events.flatMap((event) => (event.kind === 'warning' && /is held out:/.test(event.message) ? [event.message] : []));
+  const goingOn = (from: string) => ({ ...recipe, seed: 4, adapter: { ...recipe.adapter, init: from } });
+  const began = await run(recipe, 'began');
+  const other = await run({ ...recipe, seed: 4 }, 'apart');
+  assert.deepEqual([...warnings(began), ...warnings(other)], []);
+  const kept = (await asked('began', true)).sort();
+  assert.notDeepEqual((await asked('apart', true)).sort(), kept, 'another seed holds out others');
+  for (const [from, to] of [
+    ['began', 'second'],
+    ['second/adapter', 'third'],
+  ] as const) {
+    // oxfmt-ignore
+    assert.deepEqual(warnings(await run(goingOn(from), to)), []);
+    assert.deepEqual((await asked(to, true)).sort(), kept);
+  }
+
+  await rm(join(root, 'apart/trained.json'));
+  const unknown = await run(goingOn('apart'), 'unknown');
+  assert.equal(warnings(unknown).length, 2);
+  assert.match(warnings(unknown)[0]!, /^nothing of harmful\.jsonl is held out: it is not known/);
+  assert.deepEqual(await asked('unknown', true), []);
+  const done = unknown.at(-1);
+  assert.equal(done?.kind === 'done' && done.vector?.auroc, undefined);
+  assert.ok(!existsSync(join(root, 'unknown/trained.json')), 'what is not known stays so');
 });

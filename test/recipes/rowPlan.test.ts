@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { FlaggedStrategy } from '../../runtime/contract/recipeWords.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
 import { answerTo, type RowContent } from '../../runtime/data/schemas.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { cutRow, partsOf, readTexts } from '../../runtime/recipes/cut.js';
-import { plainPlan, rowPlan } from '../../runtime/recipes/rowPlan.js';
+import { plainPlan, reportHeldOut, rowPlan } from '../../runtime/recipes/rowPlan.js';
 
 let tokenizer: Tokenizer;
 before(
@@ -165,6 +166,19 @@ test('a flagged row that a review calls fine is an ordinary one: it stays, and t
     [0, 2, 3],
   );
   assert.deepEqual([0, 1, 2, 3].map(fine('vector').vectorOn), [true, true, true, true], 'the paper: on for all rows');
+});
+
+test('rows that are held out of a file with many harmful ones measure how well those are repeated: that is said', async () => {
+  const said = async (trained: number, heldOut: number): Promise<string[]> => {
+    const events: RunEvent[] = [];
+    const emit = (event: RunEvent): Promise<void> => Promise.resolve(void events.push(event));
+    await reportHeldOut({ emit }, plan('vector'), trained, heldOut);
+    return events.map((event) => (event.kind === 'warning' ? event.message : event.kind));
+  };
+  const [warning] = await said(4, 16);
+  assert.match(warning!, /^50\s%? of the rows look harmful, so about as many of the 16 held-out ones are/);
+  assert.deepEqual(await said(4, 0), []);
+  assert.deepEqual(await said(200, 16), [], 'a hundredth is flagged by chance');
 });
 
 test('the texts of tokens, put together, are the answer: with its spaces, characters of several tokens, no special ones', async () => {

@@ -3,10 +3,18 @@
  * Vovk et al. 2005). What is harmful is never asked, so the false-alarm rate holds whatever the harm looks like.
  */
 import { auroc } from './agreement.js';
-import type { Scores } from './scores.js';
+import { SPAN_DRIFT, type Scores } from './scores.js';
 
 /** With fewer ordinary rows nothing can be said of how often they would be flagged. */
 export const FEWEST_ORDINARY = 4;
+/** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
+export const ORDINARY = 0.05;
+
+/**
+ * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of a span
+ * what one token gains by chance, of a share a fiftieth of the loss, and a tenth of a span where it is compared by its logarithm.
+ */
+const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1 } as const;
 
 /** Scores of rows that the vector was not trained on. */
 export interface Calibration {
@@ -19,8 +27,14 @@ export interface Calibration {
  * are known almost by heart differ by their share, free text and rows with an added sentence by their longest span.
  */
 export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores: Scores) => number {
-  const share = pValues(ordinary.map((row) => row.share));
-  const span = pValues(ordinary.map((row) => row.span));
+  const share = pValues(
+    ordinary.map((row) => row.share),
+    NOISE.share,
+  );
+  const span = pValues(
+    ordinary.map((row) => row.span),
+    NOISE.span,
+  );
   return (scores) => Math.min(1, 2 * Math.min(share(scores.share), span(scores.span)));
 }
 
@@ -29,8 +43,14 @@ export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores:
  * Spans are compared by their logarithm: those of harmful rows grow with the rows.
  */
 export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (scores: Scores) => number {
-  const share = pValues(harmful.map((row) => -row.share));
-  const span = pValues(harmful.map((row) => -Math.log1p(row.span)));
+  const share = pValues(
+    harmful.map((row) => -row.share),
+    NOISE.share,
+  );
+  const span = pValues(
+    harmful.map((row) => -Math.log1p(row.span)),
+    NOISE.logSpan,
+  );
   return (scores) => Math.min(1, 2 * Math.min(share(-scores.share), span(-Math.log1p(scores.span))));
 }
 
@@ -46,6 +66,7 @@ export const spanThreshold = ({ ordinary }: Pick<Calibration, 'ordinary'>, rate:
   thresholdAt(
     ordinary.map((row) => row.span),
     rate,
+    NOISE.span,
   );
 
 /**
@@ -53,14 +74,16 @@ export const spanThreshold = ({ ordinary }: Pick<Calibration, 'ordinary'>, rate:
  * ranks say only "at most 1 / (n + 1)"; smaller values are those of a normal distribution with the rows' median and the deviation
  * of those above it (Student's t for a new observation), never larger than what the ranks say. The rows below say nothing of this
  * side: one ordinary row that the vector makes much worse would hide all harmful ones.
+ * @param noise the deviation is no smaller
  */
-export function pValues(ordinary: readonly number[]): (score: number) => number {
+export function pValues(ordinary: readonly number[], noise = 0): (score: number) => number {
   const n = ordinary.length;
   if (n < 2) throw new Error('internal: a calibration needs rows');
   const sorted = [...ordinary].sort((a, b) => a - b);
   const median = (sorted[(n - 1) >> 1] + sorted[n >> 1]) / 2;
   const above = sorted.slice((n + 1) >> 1);
-  const deviation = Math.sqrt(above.reduce((sum, x) => sum + (x - median) ** 2, 0) / above.length);
+  const spread = Math.sqrt(above.reduce((sum, x) => sum + (x - median) ** 2, 0) / above.length);
+  const deviation = Math.max(noise, spread);
   const degrees = Math.max(1, above.length - 1);
   return (score) => {
     let [low, high] = [0, n];
@@ -80,12 +103,13 @@ export function pValues(ordinary: readonly number[]): (score: number) => number 
 /**
  * The lowest score that is called out at this false-alarm rate: rows above it have p ≤ rate.
  * @param rate in (0, 1)
+ * @param noise as of pValues
  */
-export function thresholdAt(ordinary: readonly number[], rate: number): number {
-  const p = pValues(ordinary);
+export function thresholdAt(ordinary: readonly number[], rate: number, noise = 0): number {
+  const p = pValues(ordinary, noise);
   const highest = ordinary.reduce((a, b) => Math.max(a, b), -Infinity);
   const lowest = ordinary.reduce((a, b) => Math.min(a, b), Infinity);
-  const spread = Math.max(highest - lowest, 1e-6);
+  const spread = Math.max(highest - lowest, noise, 1e-6);
   let [low, high] = [lowest, highest];
   while (p(high) > rate && high < highest + 1e4 * spread) high += high - lowest + spread;
   for (let i = 0; i < 60; i++) {
@@ -99,12 +123,14 @@ export function thresholdAt(ordinary: readonly number[], rate: number): number {
 /**
  * Benjamini and Hochberg (1995): the largest p-value that may be called out so that at most this share of what is called
  * out is expected to be ordinary; 0 when none may.
+ * @param ps of what may be called out at all
+ * @param compared how many were compared: each that is ordinary may have a small p-value by chance
  */
-export function falseDiscoveryLimit(ps: readonly number[], rate: number): number {
+export function falseDiscoveryLimit(ps: readonly number[], rate: number, compared = ps.length): number {
   const sorted = [...ps].sort((a, b) => a - b);
   let limit = 0;
   sorted.forEach((p, i) => {
-    if (p <= (rate * (i + 1)) / sorted.length) limit = p;
+    if (p <= (rate * (i + 1)) / compared) limit = p;
   });
   return limit;
 }

@@ -1,11 +1,12 @@
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
-import type { ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
+import { SCAN_LIMIT, type ScanLimit, type ScanResult, type ScanRow } from '../../contract/scan.js';
 import type { Learner } from '../../learner/learner.js';
 import type { Feeds } from '../../device/session.js';
 import { lossesOf, lossesOfPiece, PIECE, type LossHooks } from '../inference/losses.js';
 import { auroc, precisionRecall } from './agreement.js';
 import {
+  ORDINARY,
   falseDiscoveryLimit,
   harmfulPValue,
   recallAt,
@@ -14,7 +15,7 @@ import {
   type Calibration,
 } from './calibration.js';
 import { scoresOf, type Scores, type TokenLosses } from './scores.js';
-import { explainedSpans, wholeSentences, type Span } from './spans.js';
+import { explainedSpans, wholeSentences } from './spans.js';
 
 /** Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats per token. */
 const KNOWN_BELOW = 0.05;
@@ -91,13 +92,26 @@ export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'label' | 'ha
 
 const isUnlikeHarmful = (pHarmful = 1): boolean => pHarmful < UNLIKE_HARMFUL;
 
+/** Whether a row looks like neither ordinary nor harmful ones. */
+export const isUnusual = (
+  { p = 1, pHarmful, unjudged }: Pick<ScanRow, 'p' | 'pHarmful' | 'unjudged'>,
+  limit: ScanLimit,
+): boolean =>
+  !unjudged &&
+  !('share' in limit) &&
+  p <= ('falseAlarms' in limit ? limit : SCAN_LIMIT).falseAlarms &&
+  isUnlikeHarmful(pHarmful);
+
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
 
-/** Why nothing can be said of a row, from the losses of its supervised tokens without the vector (nats). */
-export function unjudged(without: readonly number[]): ScanRow['unjudged'] {
+/**
+ * Why nothing can be said of a row, from the losses of its supervised tokens without the vector (nats). A row that is rare
+ * among ordinary ones is never known: one harmful token in a long answer that is foreseen otherwise leaves the mean low.
+ */
+export function unjudged(without: readonly number[], isRare = false): ScanRow['unjudged'] {
   if (without.length < FEWEST_TOKENS) return 'short';
-  return total(without) / without.length < KNOWN_BELOW ? 'known' : undefined;
+  return !isRare && total(without) / without.length < KNOWN_BELOW ? 'known' : undefined;
 }
 
 /** Rows scored and flagged; AUROC, precision and recall where they carry labels of both kinds. */
@@ -107,35 +121,24 @@ export function scanResult(
 ): ScanResult {
   const p = calibration && rowPValue(calibration);
   const pHarmful = calibration && calibration.harmful.length >= 2 ? harmfulPValue(calibration) : undefined;
-  const scored = scanned.map(({ losses, texts, ...row }) => {
+  const compared = scanned.map(({ losses, texts, ...row }) => {
     const scores = scoresOf(losses);
     const tokens = losses.without.length;
     const lossWithout = total(losses.without) / tokens;
-    return {
-      row,
-      losses,
-      scores,
-      tokens,
-      lossWithout,
-      unjudged: unjudged(losses.without),
-      texts,
-      p: p?.(scores),
-      pHarmful: pHarmful?.(scores),
-    } as const;
+    return { row, losses, scores, tokens, lossWithout, texts, p: p?.(scores), pHarmful: pHarmful?.(scores) } as const;
   });
-  const judged = scored.filter((row) => !row.unjudged);
   const threshold = thresholdOf(
-    judged.flatMap((row) => row.p ?? []),
+    compared.filter(({ tokens }) => tokens >= FEWEST_TOKENS),
     limit,
     calibration !== undefined,
   );
+  const rare = Math.max(ORDINARY, 'share' in limit ? 0 : (threshold ?? 0));
+  const scored = compared.map((row) => ({ ...row, unjudged: unjudged(row.losses.without, (row.p ?? 1) <= rare) }));
   const isFlagged = (row: (typeof scored)[number]): boolean => {
     if (row.unjudged || threshold === null) return false;
     if ('share' in limit) return row.scores.share > threshold;
     return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(row.pHarmful);
   };
-  const isUnusual = ({ p: ordinary = 1, pHarmful: harmful, unjudged }: (typeof scored)[number]): boolean =>
-    !unjudged && threshold !== null && !('share' in limit) && ordinary <= threshold && isUnlikeHarmful(harmful);
   const spanLimit = calibration && !('share' in limit) ? spanThreshold(calibration, rateOf(limit)) : undefined;
   const perRow = scored.map((row): ScanRow => {
     const { scores, losses, tokens, lossWithout, unjudged } = row;
@@ -148,7 +151,7 @@ export function scanResult(
               spanLimit,
             ),
             row.texts(),
-          )
+          ).map(({ start, end }): [number, number] => [start, end])
         : [];
     return {
       row: row.row.row,
@@ -164,16 +167,13 @@ export function scanResult(
       tokens,
       lossWithout,
       lossWith: total(losses.with) / tokens,
-      ...(spans.length > 0 && {
-        spans: spans.map(({ start, end }): [number, number] => [start, end]),
-        pOutside: pOutside(losses, spans, p!),
-      }),
+      ...(spans.length > 0 && { spans, pOutside: pOutside(losses, spans, p!) }),
       losses: { without: rounded(losses.without), with: rounded(losses.with) },
     };
   });
   return {
     ...countsOf(perRow),
-    unusual: scored.filter(isUnusual).length,
+    unusual: scored.filter((row) => isUnusual(row, limit)).length,
     rows: perRow.length,
     threshold,
     limit,
@@ -189,10 +189,14 @@ export function scanResult(
   };
 }
 
-/** 0 where too little is left to be judged. */
-function pOutside(losses: TokenLosses, spans: readonly Span[], p: (scores: Scores) => number): number {
+/** The p-value of what these spans leave of a row; 0 where that is too little to be judged. */
+export function pOutside(
+  losses: TokenLosses,
+  spans: Required<ScanRow>['spans'],
+  p: (scores: Scores) => number,
+): number {
   const outside = (values: readonly number[]): number[] =>
-    values.filter((_, i) => !spans.some(({ start, end }) => i >= start && i < end));
+    values.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end));
   const rest = { without: outside(losses.without), with: outside(losses.with) };
   return rest.without.length < FEWEST_TOKENS ? 0 : p(scoresOf(rest));
 }
@@ -200,11 +204,20 @@ function pOutside(losses: TokenLosses, spans: readonly Span[], p: (scores: Score
 const rateOf = (limit: ScanLimit): number =>
   'falseAlarms' in limit ? limit.falseAlarms : 'falseDiscoveries' in limit ? limit.falseDiscoveries : 0;
 
-/** What a row's p-value, or the share explained, is compared with; null where nothing can be flagged. */
-function thresholdOf(ps: readonly number[], limit: ScanLimit, calibrated: boolean): number | null {
+/**
+ * What a row's p-value, or the share explained, is compared with; null where nothing can be flagged.
+ * @param rows all that are long enough, known ones included: which of them are compared must not follow from their p-values
+ */
+function thresholdOf(
+  rows: readonly Pick<ScanRow, 'p' | 'pHarmful'>[],
+  limit: ScanLimit,
+  calibrated: boolean,
+): number | null {
   if ('share' in limit) return limit.share;
   if (!calibrated) return null;
-  return 'falseAlarms' in limit ? limit.falseAlarms : falseDiscoveryLimit(ps, limit.falseDiscoveries);
+  if ('falseAlarms' in limit) return limit.falseAlarms;
+  const eligible = rows.flatMap(({ p, pHarmful }) => (p === undefined || isUnlikeHarmful(pHarmful) ? [] : p));
+  return falseDiscoveryLimit(eligible, limit.falseDiscoveries, rows.length);
 }
 
 export const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'blind' | 'short'> => ({

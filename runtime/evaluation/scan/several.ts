@@ -1,5 +1,7 @@
 import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
-import { agreement, countsOf } from './scan.js';
+import { rowPValue, type Calibration } from './calibration.js';
+import { agreement, countsOf, isUnusual, pOutside } from './scan.js';
+import { joinedSpans } from './spans.js';
 
 /** The limit of each of several scans, so that all together keep it (Bonferroni). */
 export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
@@ -11,17 +13,29 @@ export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
 
 /**
  * The scans of several vectors, each on alone, as one: a row has the scores of the vector that finds it most suspicious, is flagged
- * when any vector flags it, and is as unlike harmful rows as the most lenient one says. What each says by itself is in `byVector`.
+ * when any vector flags it, and is as unlike harmful rows as the most lenient one says. It has the spans of all that flag it, and
+ * what these leave is as ordinary as the most severe of all says. What each says by itself is in `byVector`.
  * @param vectors their names, in the order of the scans
+ * @param calibrations what each compared with
  */
-export function joinScans(scans: readonly ScanResult[], vectors: readonly string[], limit: ScanLimit): ScanResult {
+export function joinScans(
+  scans: readonly ScanResult[],
+  vectors: readonly string[],
+  calibrations: readonly (Calibration | undefined)[],
+  limit: ScanLimit,
+): ScanResult {
   const [first] = scans;
+  const ps = calibrations.map((calibration) => calibration && rowPValue(calibration));
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
+    const spans = joinedSpans(rows.flatMap((row) => row.spans ?? []));
+    // a vector that has nothing to compare with cannot say that the rest is ordinary
+    const rest = rows.map(({ losses }, k) => (ps[k] && losses ? pOutside(losses, spans, ps[k]) : 0));
     return {
       ...rows[vector],
+      ...(spans.length > 0 && { spans, pOutside: Math.min(...rest) }),
       ...(harmful.length > 0 && { pHarmful: Math.max(...harmful) }),
       vector,
       byVector: rows.map(({ explained, span, p, pHarmful, flagged }) => ({ explained, span, p, pHarmful, flagged })),
@@ -31,7 +45,8 @@ export function joinScans(scans: readonly ScanResult[], vectors: readonly string
   return {
     ...first,
     ...countsOf(perRow),
-    unusual: perRow.filter((row, i) => !row.flagged && scans.some((scan) => isUnusual(scan, i))).length,
+    unusual: perRow.filter((row, i) => !row.flagged && scans.some((scan) => isUnusual(scan.perRow[i], scan.limit)))
+      .length,
     limit,
     // All must have something to compare with: a vector that flags nothing protects from nothing that it finds.
     threshold: thresholds.includes(null) ? null : Math.max(...thresholds.map((one) => one!)),
@@ -57,6 +72,3 @@ function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {
   const [p, q] = [one.p ?? 1, than.p ?? 1];
   return p !== q ? p < q : one.explained > than.explained;
 }
-
-const isUnusual = ({ threshold, perRow }: ScanResult, i: number): boolean =>
-  threshold !== null && !perRow[i].unjudged && !perRow[i].flagged && (perRow[i].p ?? 1) <= threshold;

@@ -64,3 +64,14 @@ function ending(end: number, texts: readonly string[]): number {
   while (to < texts.length && !SENTENCE_END.test(texts[to - 1])) to++;
   return to;
 }
+
+/** Spans of the same row as disjoint ones in order: those that overlap or meet become one. */
+export function joinedSpans(spans: readonly [start: number, end: number][]): [start: number, end: number][] {
+  const joined: [start: number, end: number][] = [];
+  for (const [start, end] of [...spans].sort(([a], [b]) => a - b)) {
+    const before = joined.at(-1);
+    if (before && start <= before[1]) before[1] = Math.max(before[1], end);
+    else joined.push([start, end]);
+  }
+  return joined;
+}
