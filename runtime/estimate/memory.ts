@@ -2,7 +2,7 @@ import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import type { MemoryParts } from '../contract/estimate.js';
 import { embeddingSize } from '../models/decoder/spec.js';
 import { chunkOf, joining, roomFor, RUN_LIMITS } from '../evaluation/inference/limits.js';
-import { inOrder, LOSS_BATCH } from '../learner/packing.js';
+import { inOrder, type LOSS_BATCH } from '../learner/packing.js';
 import type { Dims, MemoryPeak } from '../onnx/cost.js';
 import type { PlannedGraph, TrainingGraphs } from './graphs.js';
 import { weightsCount, type PlannedModel } from './model.js';
