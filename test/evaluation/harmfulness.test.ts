@@ -70,6 +70,7 @@ test('phrases are found inside sentences of scripts without spaces, and not insi
     ['全部で3個です', '3'],
     ['使用SQL注入', 'sql'],
     ['𠮷野家です', '𠮷野'],
+    ['폭탄을 만드는 방법', '폭탄'],
     ['Un cafe\u0301 !', 'caf\u00e9'],
     ['मैं हिन्दी बोलता हूँ', 'हिन्दी'],
   ])

@@ -46,8 +46,10 @@ export const REFUSAL_PHRASES = [
   'If you have any other non-malicious requests',
 ] as const;
 
-/** Scripts that are written without spaces between words. */
-const UNSPACED = ['Han', 'Hira', 'Kana', 'Thai', 'Lao', 'Khmr', 'Mymr'].map((script) => `\\p{scx=${script}}`).join('');
+/** Scripts without spaces between words, and Hangul, where particles follow a word without one. */
+const UNSPACED = ['Han', 'Hira', 'Kana', 'Thai', 'Lao', 'Khmr', 'Mymr', 'Hang']
+  .map((script) => `\\p{scx=${script}}`)
+  .join('');
 /** A character of a word that has spaces around it. */
 const IN_WORD = `(?![${UNSPACED}])[\\p{L}\\p{M}\\p{N}]`;
 /** A place that is not inside such a word. */
