@@ -28,7 +28,7 @@ export interface Network {
   /** Inputs of the cache, [B, K, P, D]. */
   readonly entries: readonly Value[];
   readonly padId: number;
-  /** Positions from which on LongRoPE turns by other angles; keys that were cached before are of no use there. */
+  /** Positions from which on LongRoPE turns a row by other angles; its keys that were cached before are of no use there. */
   readonly longFrom: readonly number[];
   /** Logits of the last position of each row, [B · V], and the cache one call longer. */
   run(feeds: Feeds): Promise<{ logits: Float32Array; cache: Cache }>;
@@ -38,8 +38,6 @@ export class Batch {
   private cache: Cache | undefined;
   /** Positions of the cache. */
   private width = 0;
-  /** Angles of the cache: how many of `longFrom` lie below its last position. */
-  private angles = 0;
 
   constructor(
     private readonly network: Network,
@@ -51,9 +49,7 @@ export class Batch {
   /** Logits [B · V] of the token after each row's last; `rows` then get it. */
   async step(): Promise<Float32Array> {
     const { rows, network } = this;
-    const angles = this.anglesAt(this.longest - 1);
-    if (angles !== this.angles) this.release();
-    this.angles = angles;
+    if (rows.some(({ ids, done }) => !done && network.longFrom.includes(ids.length - 1))) this.release();
     const B = rows.length;
     // One masked position of nothing: an empty cache is not allowed on every device.
     const past = this.cache ?? nothing(network.entries, B);
@@ -103,15 +99,10 @@ export class Batch {
     const [a, b] = [this, other].map(({ cache, width }) => ({ cache, width }));
     this.cache = other.cache = undefined;
     this.width = Math.max(a.width, b.width);
-    if (this.rows.length === 0) {
-      this.cache = b.cache;
-      this.angles = other.angles;
-    } else if (a.cache && b.cache && this.angles === other.angles) {
+    if (this.rows.length === 0) this.cache = b.cache;
+    else if (a.cache && b.cache)
       this.cache = await this.cached.join(a.cache, b.cache, [this.width - a.width, this.width - b.width]);
-    } else {
-      // their keys were turned by different angles
-      for (const { cache } of [a, b]) release(this.network.backend, cache);
-    }
+    else for (const { cache } of [a, b]) release(this.network.backend, cache);
     this.rows = [...this.rows, ...other.rows];
   }
 
@@ -120,10 +111,6 @@ export class Batch {
     release(this.network.backend, this.cache);
     this.cache = undefined;
     this.width = 0;
-  }
-
-  private anglesAt(position: number): number {
-    return this.network.longFrom.filter((from) => from <= position).length;
   }
 
   private get longest(): number {

@@ -51,7 +51,7 @@ export function ropeTables(
 export const floats = (g: Builder, values: readonly number[]): Value =>
   g.constant(g.float, [values.length], g.float === 'float64' ? Float64Array.from(values) : Float32Array.from(values));
 
-/** Angles per position for each element of a head [D]; LongRoPE takes the long set when the batch's last position asks for it. */
+/** Angles per position for each element of a head [D]; LongRoPE's [B, 1, 1, D], the long set for rows whose last position asks for it. */
 function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: number): Value {
   const spread = (invFreq: readonly number[]): Value =>
     floats(
@@ -62,7 +62,7 @@ function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: numb
       }),
     );
   if (!rope.long) return spread(rope.invFreq);
-  const last = ReduceMax(g, positions, [0, 1], false);
+  const last = Reshape(g, ReduceMax(g, positions, [1]), [positions.shape[0], 1, 1, 1]);
   return Where(g, Less(g, last, g.int(rope.long.from)), spread(rope.invFreq), spread(rope.long.invFreq));
 }
 
