@@ -199,7 +199,8 @@ async function adaptersOf(
   path: (written: string) => string,
 ): Promise<Parts['adapters']> {
   const sites = linearLayers(spec);
-  const own = plainLayout(sites, recipe.adapter);
+  const { adapter } = recipe;
+  const own = adapter.init === undefined ? plainLayout(sites, adapter) : await layoutOf(path(adapter.init), sites);
   const full = recipe.kind === 'finetune' && recipe.method === 'full';
   const found: { name: string; layout: Layout }[] = full ? [] : [{ name: TRAINED, layout: own }];
   if (recipe.kind === 'vector') return found;

@@ -1,7 +1,7 @@
 import { flatInput } from '../adapters/inject.js';
 import { WEIGHTS_FILE } from '../adapters/files.js';
-import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
-import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
+import { saveAdapter } from '../adapters/flat.js';
+import { initialise, type Layout } from '../adapters/sites.js';
 import type { LoadedData } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { openGenerator } from '../evaluation/inference/generate.js';
@@ -24,6 +24,7 @@ import { writeCalibration } from './calibrationFile.js';
 import { holdOut, type Split } from './heldOut.js';
 import { heldOutMeasure, reportQuality } from './heldOutMeasure.js';
 import { writePrompts } from './prompts.js';
+import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { trial } from './trial.js';
 import { heldRows } from '../learner/teacher.js';
@@ -60,7 +61,11 @@ interface Trained {
 async function trained(job: Job<VectorRecipe>): Promise<Trained> {
   const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer } = context;
-  const { harmful, benign, layout, init } = await readInputs(job);
+  const {
+    harmful,
+    benign,
+    start: { layout, config, flat: own },
+  } = await readInputs(job);
   const learner = openLearner({
     backend,
     spec,
@@ -72,8 +77,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
   });
   const optimizer = openOptimizer(backend, recipe.optimizer);
   try {
-    const start = init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
-    const config = init?.file.config ?? plainConfig(recipe.adapter, layout, context.sites);
+    const start = own ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
     const training = await trainingState(job, async () => optimizer.init([NAME], [flatTensor(start.slice())]), [NAME]);
     const { state } = training;
     await job.begin();
@@ -168,13 +172,12 @@ async function savePrompts({ context, folder, signal }: Job<VectorRecipe>, { tra
 interface Inputs {
   readonly harmful: Split;
   readonly benign?: Split;
-  readonly init?: FlatAdapter;
-  readonly layout: Layout;
+  readonly start: StartAdapter;
 }
 
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
-  const { recipe, context, folder } = job;
+  const { recipe, folder } = job;
   const load = (source: DataSource, key: string): Promise<LoadedData> =>
     loadSource(job, source, key, recipe.batch.maxTokens);
   const harmful = await load(recipe.harmful, 'harmful');
@@ -189,13 +192,10 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
       remedy: 'Name a file of ordinary rows and keep objective.benignWeight above 0.',
     });
   }
-  const { init: from } = recipe.adapter;
-  const init = from === undefined ? undefined : await adapterFlat(job.path(from), context);
   const split = ({ examples }: LoadedData): Split => holdOut(examples, recipe.heldOut, String(recipe.seed));
   return {
     harmful: split(harmful),
     ...(benign && { benign: split(benign) }),
-    init,
-    layout: init?.layout ?? plainLayout(context.sites, recipe.adapter),
+    start: await startAdapter(job),
   };
 }
