@@ -57,7 +57,8 @@ export function openTrainee(
 ): Trainee {
   const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer, sites } = context;
-  const optimizer = openOptimizer(backend, recipe.optimizer);
+  // As usual, weights of norms and biases do not decay; an adapter is one vector of matrices.
+  const optimizer = openOptimizer(backend, recipe.optimizer, ({ dims }) => start !== undefined || dims.length > 1);
   const common = { backend, spec, model, padId: tokenizer.padId, recompute: job.recompute };
   const dispose = (learner: Learner) => async (): Promise<void> => {
     await optimizer.dispose();
