@@ -51,7 +51,7 @@ export async function longerRecipe(
 ): Promise<WrittenCopy> {
   const from = await adapterToGoOn(run);
   return writeCopy(run, name ?? `${basename(run.folder)}-longer`, (folder) => [
-    [['adapter', 'init'], slashed(relative(folder, from))],
+    [['adapter'], { init: slashed(relative(folder, from)) }],
     [['epochs'], length === 'epochs' ? more : undefined],
     [['steps'], length === 'steps' ? more : undefined],
   ]);

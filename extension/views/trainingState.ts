@@ -248,7 +248,9 @@ function settingsOf({ method, adapter, epochs, steps, optimizer }: FinetuneRecip
   const n = numbers();
   return [
     method === 'lora'
-      ? { text: t('LoRA r {0}', adapter.rank), key: 'adapter.rank' }
+      ? adapter.rank === undefined
+        ? { text: 'LoRA', key: 'adapter.init' }
+        : { text: t('LoRA r {0}', adapter.rank), key: 'adapter.rank' }
       : { text: t('whole model'), key: 'method' },
     epochs === undefined
       ? { text: t('{0} steps', n.count(steps ?? 0)), key: 'steps' }

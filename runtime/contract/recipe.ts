@@ -8,15 +8,7 @@ import { data, evaluationSets, heldOut, mixedData } from './recipeData.js';
 import { generation, judges } from './recipeJudges.js';
 import { attached, baseline, protection, vector } from './recipeProtection.js';
 import { sweepRecipe, type SweepRecipe } from './recipeSweep.js';
-import {
-  adapterShape,
-  batch,
-  evaluationBatch,
-  optimizer,
-  recompute,
-  run,
-  type OptimizerOptions,
-} from './recipeTraining.js';
+import { adapter, batch, evaluationBatch, optimizer, recompute, run, type OptimizerOptions } from './recipeTraining.js';
 import { count, distinct, list, MAX_STEPS, number, path, text } from './recipeValues.js';
 import { HELD_OUT_SET } from './recipeWords.js';
 
@@ -38,12 +30,7 @@ const vectorRecipe = z
       .min(0)
       .default(0.2)
       .describe('Share of both kinds of rows that is never trained on: they show what the vector finds and holds.'),
-    adapter: z
-      .strictObject({
-        ...adapterShape,
-        init: path.optional().describe('Start from this PEFT folder, or from hub:OWNER/NAME@REVISION.'),
-      })
-      .prefault({}),
+    adapter,
     objective: z
       .strictObject({
         benignWeight: number(1e6)
@@ -78,7 +65,7 @@ const finetuneRecipe = z
     data: mixedData,
     heldOut,
     method: z.enum(['lora', 'full']).default('lora'),
-    adapter: z.strictObject({ ...adapterShape, init: path.optional() }).prefault({}),
+    adapter,
     vectors: list(vector, 64)
       .default([])
       .describe('Security vectors: active and frozen while training, removed afterwards.'),

@@ -4,18 +4,41 @@ import { on } from './recipeCluster.js';
 import { count, decay, list, MAX_STEPS, number, path, text, whole } from './recipeValues.js';
 import { DEVICE_CHOICES, PRECISIONS, type Precision } from './recipeWords.js';
 
-const sites = z
-  .union([text, list(text, 10_000).min(1)])
-  .default('all-linear')
-  .describe(
-    '"all-linear", a list of module names (["q_proj", "v_proj"]), or a regular expression on full module names.',
-  );
+export interface Lora {
+  rank: number;
+  alpha: number;
+  /** "all-linear", names of modules, or a regular expression. */
+  sites: string | string[];
+}
+/** Where a recipe says nothing. */
+export const LORA: Lora = { rank: 8, alpha: 16, sites: 'all-linear' };
 
-export const adapterShape = {
-  rank: count(4096).default(8).describe('LoRA rank r.'),
-  alpha: number(1e6).positive().default(16).describe('LoRA alpha; the update is scaled by alpha / rank.'),
-  sites,
-};
+/** A new LoRA, or one that training starts from: that has settings of its own, and the recipe only what is written. */
+export const adapter = z
+  .strictObject({
+    rank: count(4096).optional().meta({ description: 'LoRA rank r.', default: LORA.rank }),
+    alpha: number(1e6)
+      .positive()
+      .optional()
+      .meta({ description: 'LoRA alpha; the update is scaled by alpha / rank.', default: LORA.alpha }),
+    sites: z
+      .union([text, list(text, 10_000).min(1)])
+      .optional()
+      .meta({
+        description:
+          '"all-linear", a list of module names (["q_proj", "v_proj"]), or a regular expression on full module names.',
+        default: LORA.sites,
+      }),
+    init: path
+      .optional()
+      .describe(
+        'Start from this PEFT folder, or from hub:OWNER/NAME@REVISION. Rank, alpha and sites are those of that adapter.',
+      ),
+  })
+  .transform(({ init, ...written }): (Lora & { init?: undefined }) | (Partial<Lora> & { init: string }) =>
+    init === undefined ? { ...LORA, ...written } : { ...written, init },
+  )
+  .prefault({});
 
 export const optimizer = z
   .strictObject({

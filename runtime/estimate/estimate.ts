@@ -6,7 +6,7 @@ import { layout as layOut, plainLayout, type Layout } from '../adapters/sites.js
 import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
-import { recomputes } from '../contract/recipeTraining.js';
+import { LORA, recomputes } from '../contract/recipeTraining.js';
 import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 import { linearLayers } from '../models/decoder/spec.js';
@@ -217,7 +217,7 @@ async function adaptersOf(
 ): Promise<Parts['adapters']> {
   const sites = linearLayers(spec);
   const { init } = recipe.adapter;
-  const plain = plainLayout(sites, recipe.adapter);
+  const plain = plainLayout(sites, { ...LORA, ...recipe.adapter });
   const own = init === undefined ? plain : await layoutOf(path(init), sites).catch(() => plain);
   const full = recipe.kind === 'finetune' && recipe.method === 'full';
   const found: { name: string; layout: Layout }[] = full ? [] : [{ name: TRAINED, layout: own }];

@@ -5,7 +5,7 @@ import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
 import { cutOf, limitsOf, piecesOf, type PieceLimits, type Pieces } from './cut.js';
 import { gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
-import { inOrder, LOSS_BATCH, microBatches, pack, supervised, type Packed, type TrainingRow } from './packing.js';
+import { inOrder, LOSS_BATCH, pack, supervised, type Packed, type TrainingRow } from './packing.js';
 import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
 
 export interface LearnerOptions {
@@ -50,7 +50,10 @@ export interface Learner {
     gradients: Tensor[];
     /** mean KL of the rows with a teacher, nats per token */ kl?: number;
   }>;
-  /** What the head takes [supervised tokens, E] in the frozen base (weights in place, all adapters off), for each example. */
+  /**
+   * What the head takes [supervised tokens, E] in the frozen base (weights in place, all adapters off), for each example. Each one
+   * is computed alone: threads round by the size of a batch, and a run that is resumed asks for other examples together.
+   */
   teach(examples: readonly TrainingRow['example'][]): Promise<Float32Array[]>;
   dispose(): Promise<void>;
 }
@@ -130,21 +133,16 @@ export function openLearner(options: LearnerOptions): Learner {
       };
     },
     async teach(examples) {
-      const taught = new Map<TrainingRow['example'], Float32Array>();
-      for (const batch of microBatches(examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 })))) {
-        const { feeds, pieces } = packed(batch, []);
+      const taught: Float32Array[] = [];
+      for (const example of examples) {
+        const { feeds, pieces } = packed([{ example, scales: {}, weight: 0 }], []);
         const session = await open('teacher', pieces, () =>
           backend.session(teacherGraph({ spec, model, pieces }), place),
         );
-        const hidden = await backend.read((await session.run(feeds)).hidden);
-        let at = 0;
-        for (const { example } of batch) {
-          const end = at + supervised(example.labels).length * embeddingSize(spec);
-          taught.set(example, hidden.slice(at, end));
-          at = end;
-        }
+        const { hidden } = await session.run(feeds);
+        taught.push((await backend.read(hidden)).slice(0, supervised(example.labels).length * embeddingSize(spec)));
       }
-      return examples.map((example) => taught.get(example)!);
+      return taught;
     },
     async dispose() {
       for (const session of sessions.values()) await (await session).dispose();

@@ -140,9 +140,14 @@ function onDevice(backend: Backend): Arithmetic {
 
 /**
  * AdamW with clipping by the global norm.
+ * @param decays whether weight decay is for a parameter
  * @throws HumanError for moments in 8 bits elsewhere than on the CPU
  */
-export function openOptimizer(backend: Backend, options: OptimizerOptions): Optimizer {
+export function openOptimizer(
+  backend: Backend,
+  options: OptimizerOptions,
+  decays: (p: Tensor) => boolean = () => true,
+): Optimizer {
   const small = options.moments === '8bit';
   if (small && backend.device !== 'cpu')
     throw new HumanError(`"optimizer.moments": "8bit" is for the CPU, and this run is on ${backend.device}.`, {
@@ -183,7 +188,10 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
       };
       const { p, m, v } = state;
       for (const [i, g] of gradients.entries())
-        [p[i], m[i], v[i]] = await arithmetic.adamW({ p: p[i], g, m: m[i], v: v[i] }, scalars);
+        [p[i], m[i], v[i]] = await arithmetic.adamW(
+          { p: p[i], g, m: m[i], v: v[i] },
+          decays(p[i]) ? scalars : { ...scalars, decay: 1 },
+        );
       state.step = k;
       return { norm: total };
     },

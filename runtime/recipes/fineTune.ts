@@ -1,5 +1,4 @@
 import { basename } from 'node:path';
-import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
 import type { Method } from '../baselines/method.js';
 import type { LoadedData } from '../context/context.js';
@@ -28,9 +27,10 @@ import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { loadTrainingData } from './mix.js';
 import { plainPlan, reportHeldOut, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
+import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { strategyOf, type Strategy } from './strategy.js';
-import { openTrainee, TASK, taskLayout, type Trainee } from './trainee.js';
+import { openTrainee, TASK, type Trainee } from './trainee.js';
 import { aloneOn, readVectors, scanData, type ActiveVector } from './vectors.js';
 
 /** Rows of each kind whose loss and gradient are drawn while training. */
@@ -62,8 +62,8 @@ interface Inputs {
   readonly ordinary?: ExampleList;
   /** The published method that it follows, if any. */
   readonly method: Method;
-  /** The adapter that training starts from. */
-  readonly init?: FlatAdapter;
+  /** The task adapter before training; undefined where all weights are trained. */
+  readonly start?: StartAdapter;
   /** Rows that the anchor holds; undefined without one. */
   readonly held?: readonly Example[];
   readonly harmful: readonly Example[];
@@ -76,18 +76,15 @@ interface Inputs {
 
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
-  const { recipe, context } = job;
+  const { recipe } = job;
   const { data: loaded, parts } = await loadTrainingData(job);
   const { trained, held } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
   const strategy = strategyOf(recipe);
   const { probes, judged } = await harmfulRows(job, prompts);
-  const init =
-    recipe.method === 'full' || recipe.adapter.init === undefined
-      ? undefined
-      : await adapterFlat(job.path(recipe.adapter.init), context);
-  const method = await openMethod(job, taskLayout(job, init));
+  const start = recipe.method === 'full' ? undefined : await startAdapter(job);
+  const method = await openMethod(job, start?.layout);
   return {
     data: { ...loaded, examples: method.rows?.(trained) ?? trained },
     method,
@@ -98,7 +95,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
     ordinary:
       strategy.ordinary &&
       (await loadSource(job, strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
-    init,
+    start,
     held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts.flat()),
     harmful: probes.slice(0, PROBE_ROWS),
     own: harmfulAnswers(job, prompts.flat(), false),
@@ -147,9 +144,9 @@ export interface FineTuning {
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const inputs = await readInputs(job);
-  const { parts, heldOut, vectors, init, own, judged, method } = inputs;
+  const { parts, heldOut, vectors, start, own, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
-  const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], init);
+  const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], start);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
   // made when it is needed.
   const resumed = job.folder.checkpoint ? await trainee.openState() : undefined;

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { flatInput } from '../adapters/inject.js';
 import { WEIGHTS_FILE } from '../adapters/files.js';
-import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
-import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
+import { saveAdapter } from '../adapters/flat.js';
+import { initialise, type Layout } from '../adapters/sites.js';
 import type { LoadedData } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { openGenerator } from '../evaluation/inference/generate.js';
@@ -25,6 +25,7 @@ import { writeCalibration } from './calibrationFile.js';
 import { holdOut, type Split } from './heldOut.js';
 import { heldOutMeasure, reportQuality } from './heldOutMeasure.js';
 import { writePrompts } from './prompts.js';
+import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { readTrained, writeTrained } from './trainedFile.js';
 import { trial } from './trial.js';
@@ -62,7 +63,12 @@ interface Trained {
 async function trained(job: Job<VectorRecipe>): Promise<Trained> {
   const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer } = context;
-  const { harmful, benign, layout, init, seen } = await readInputs(job);
+  const {
+    harmful,
+    benign,
+    seen,
+    start: { layout, config, flat: own },
+  } = await readInputs(job);
   const learner = openLearner({
     backend,
     spec,
@@ -74,8 +80,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
   });
   const optimizer = openOptimizer(backend, recipe.optimizer);
   try {
-    const start = init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
-    const config = init?.file.config ?? plainConfig(recipe.adapter, layout, context.sites);
+    const start = own ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
     const training = await trainingState(job, async () => optimizer.init([NAME], [flatTensor(start.slice())]), [NAME]);
     const { state } = training;
     await job.begin();
@@ -171,15 +176,14 @@ async function savePrompts({ context, folder, signal }: Job<VectorRecipe>, { tra
 interface Inputs {
   readonly harmful: Split;
   readonly benign?: Split;
-  readonly init?: FlatAdapter;
-  readonly layout: Layout;
+  readonly start: StartAdapter;
   /** What the vector that it continues was trained on; undefined where that is not known. */
   readonly seen?: ReadonlySet<string>;
 }
 
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
-  const { recipe, context, folder } = job;
+  const { recipe, folder } = job;
   const load = (source: DataSource, key: string): Promise<LoadedData> =>
     loadSource(job, source, key, recipe.batch.maxTokens);
   const harmful = await load(recipe.harmful, 'harmful');
@@ -195,7 +199,6 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
     });
   }
   const { init: from } = recipe.adapter;
-  const init = from === undefined ? undefined : await adapterFlat(job.path(from), context);
   const seen = from === undefined ? new Set<string>() : await readTrained(job.path(from));
   const split = async ({ examples, path }: LoadedData, key: string): Promise<Split> => {
     const divided = holdOut(examples, seen ? recipe.heldOut : 0, String(recipe.seed), seen);
@@ -216,7 +219,6 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
     harmful: await split(harmful, 'harmful'),
     ...(benign && { benign: await split(benign, 'benign') }),
     seen,
-    init,
-    layout: init?.layout ?? plainLayout(context.sites, recipe.adapter),
+    start: await startAdapter(job),
   };
 }

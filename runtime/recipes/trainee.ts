@@ -1,9 +1,9 @@
 import type { SentAdapter } from './trainThere.js';
 import type { Method } from '../baselines/method.js';
-import { plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
+import { saveAdapter } from '../adapters/flat.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import { flatInput, type Injected } from '../adapters/inject.js';
-import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
+import { initialise } from '../adapters/sites.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { Feeds } from '../device/session.js';
@@ -15,6 +15,7 @@ import { openOptimizer, type Optimizer, type OptimizerState } from '../optim/opt
 import { random } from '../support/random.js';
 import { asStored, baseTensors, saveFullModel } from './fullModel.js';
 import { provenance, trainingState, withBase, type Job, type TrainingState } from './job.js';
+import type { StartAdapter } from './startAdapter.js';
 
 /** Name of the task adapter in the graph. */
 export const TASK = 'task';
@@ -45,33 +46,26 @@ export interface Trainee {
   dispose(): Promise<void>;
 }
 
-/** Of the task adapter; undefined where all weights are trained. */
-export const taskLayout = (
-  { recipe, context }: Pick<Job<FinetuneRecipe>, 'recipe' | 'context'>,
-  init: FlatAdapter | undefined,
-): Layout | undefined =>
-  recipe.method === 'full' ? undefined : (init?.layout ?? plainLayout(context.sites, recipe.adapter));
-
 /**
  * @param frozen further adapters in the graph
- * @param init the adapter that training starts from
+ * @param start the task adapter before training; undefined where all weights are trained
  */
 export function openTrainee(
   job: Job<FinetuneRecipe>,
   frozen: readonly Injected[],
-  init: FlatAdapter | undefined,
+  start: StartAdapter | undefined,
 ): Trainee {
   const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer, sites } = context;
-  const optimizer = openOptimizer(backend, recipe.optimizer);
+  // As usual, weights of norms and biases do not decay; an adapter is one vector of matrices.
+  const optimizer = openOptimizer(backend, recipe.optimizer, ({ dims }) => start !== undefined || dims.length > 1);
   const common = { backend, spec, model, padId: tokenizer.padId, recompute: job.recompute };
   const dispose = (learner: Learner) => async (): Promise<void> => {
     await optimizer.dispose();
     await learner.dispose();
   };
 
-  const layout = taskLayout(job, init);
-  if (!layout) {
+  if (!start) {
     const names = [...parameterShapes(spec).keys()];
     const learner = openLearner({ ...common, adapters: frozen, trainable: names, weightsAsInputs: true });
     return {
@@ -99,17 +93,17 @@ export function openTrainee(
   }
 
   const input = flatInput(TASK);
-  const config = init?.file.config ?? plainConfig(recipe.adapter, layout, sites);
-  const start = (): Float32Array => init?.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`));
+  const { layout, config } = start;
+  const initial = (): Float32Array => start.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`));
   const learner = openLearner({ ...common, adapters: [{ name: TASK, layout }, ...frozen], trainable: [input] });
   return {
     learner,
     optimizer,
-    openState: () => trainingState(job, async () => optimizer.init([TASK], [flatTensor(start().slice())]), [TASK]),
-    sent: { name: TASK, layout, flat: start(), config, role: 'task' },
+    openState: () => trainingState(job, async () => optimizer.init([TASK], [flatTensor(initial().slice())]), [TASK]),
+    sent: { name: TASK, layout, flat: initial(), config, role: 'task' },
     parameters: ({ p }) => ({ [input]: p[0] }),
     lossesBefore: (rows, feeds) =>
-      learner.losses(rows, { ...feeds, [input]: flatTensor(init?.flat ?? new Float32Array(layout.size)) }),
+      learner.losses(rows, { ...feeds, [input]: flatTensor(start.flat ?? new Float32Array(layout.size)) }),
     async deliver({ p }, rows, feeds, delivered) {
       const trained = { layout, flat: await backend.read(p[0]) };
       const adapter = (await delivered?.(trained)) ?? trained;

@@ -110,30 +110,38 @@ describe('runs in the engine process', () => {
     assert.ok(prompts.length > 20 && prompts.every((p) => p.base !== p.harmful && p.base.length > 0));
   });
 
-  it('a run that is stopped and resumed ends with the same bytes as one that is not', async () => {
-    const recipe = await workspace.recipe('plain.json', {
-      epochs: undefined,
-      steps: 14,
-      evaluateEvery: 5,
-      evaluate: [],
+  const few = { file: '../data/benign.jsonl', limit: 16 };
+  const RESUMED = {
+    'plain.json': { evaluate: [] },
+    // the base's own distributions are made again in another order
+    'vector.json': { harmful: { ...few, file: '../data/harmful.jsonl' }, benign: few, batch: { rows: 8 }, heldOut: 0 },
+  };
+  for (const [name, changes] of Object.entries(RESUMED))
+    it(`a run that is stopped and resumed ends with the same bytes as one that is not: ${name}`, async () => {
+      const recipe = await workspace.recipe(name, {
+        ...changes,
+        epochs: undefined,
+        steps: 14,
+        evaluateEvery: 5,
+        threads: 2,
+      });
+      const [whole, cut] = [workspace.file('adapters', name, 'whole'), workspace.file('adapters', name, 'cut')];
+      await run(recipe, { output: whole }).done;
+      const stopped = await run(recipe, { output: cut, stopAt: (e) => e.kind === 'step' && e.step === 7 }).done;
+      assert.equal(stopped.outcome, 'stopped');
+      assert.ok(stopped.step >= 7 && stopped.step < 14, `stopped after step ${stopped.step}`);
+      assert.equal((await workspace.json<Manifest>('adapters', name, 'cut/manifest.json')).outcome, 'stopped');
+      const resumed = run(recipe, { output: cut, resume: true });
+      assert.equal((await resumed.done).outcome, 'finished');
+      assert.equal(resumed.events.find((e) => e.kind === 'step')!.step, stopped.step + 1);
+      const weights = 'adapter/adapter_model.safetensors';
+      assert.equal(await sha256File(`${cut}/${weights}`), await sha256File(`${whole}/${weights}`));
+      const steps = jsonLines<RunEvent>(await readFile(`${cut}/events.jsonl`, 'utf8')).filter((e) => e.kind === 'step');
+      assert.deepEqual(
+        steps.map((e) => e.step),
+        Array.from({ length: 14 }, (_, i) => i + 1),
+      );
     });
-    const [whole, cut] = [workspace.file('adapters/whole'), workspace.file('adapters/cut')];
-    await run(recipe, { output: whole }).done;
-    const stopped = await run(recipe, { output: cut, stopAt: (e) => e.kind === 'step' && e.step === 7 }).done;
-    assert.equal(stopped.outcome, 'stopped');
-    assert.ok(stopped.step >= 7 && stopped.step < 14, `stopped after step ${stopped.step}`);
-    assert.equal((await workspace.json<Manifest>('adapters/cut/manifest.json')).outcome, 'stopped');
-    const resumed = run(recipe, { output: cut, resume: true });
-    assert.equal((await resumed.done).outcome, 'finished');
-    assert.equal(resumed.events.find((e) => e.kind === 'step')!.step, stopped.step + 1);
-    const weights = 'adapter/adapter_model.safetensors';
-    assert.equal(await sha256File(`${cut}/${weights}`), await sha256File(`${whole}/${weights}`));
-    const steps = jsonLines<RunEvent>(await readFile(`${cut}/events.jsonl`, 'utf8')).filter((e) => e.kind === 'step');
-    assert.deepEqual(
-      steps.map((e) => e.step),
-      Array.from({ length: 14 }, (_, i) => i + 1),
-    );
-  });
 
   it('with a budget of tokens a run says what it will take, and is as exact when it is resumed', async () => {
     const change = {

@@ -59,20 +59,18 @@ test('where LongRoPE takes its other angles, the tokens are those of the whole r
     // the angles change at position 10
     for (const known of [3, 4, 5, 6, 7])
       assert.deepEqual(await continued([[...prompt, ...tokens.slice(0, known)]], 16 - known), [tokens.slice(known)]);
-    assert.deepEqual((await continued([[5, 9], prompt], 16))[1], tokens);
+    // a row beside it turns by its own angles, whether it stays or leaves
+    const beside = [[5, 9], [7], [...prompt, ...tokens]];
+    const apart: number[][] = [];
+    for (const one of beside) apart.push(...(await continued([one], 16)));
+    assert.deepEqual(await continued([...beside, prompt], 16), [...apart, tokens]);
+    const options = { maxNewTokens: 16, temperature: 0, topP: 1, rows: 2 };
+    const inTwoSeats = await generator.generate([beside[2]!, prompt, beside[0]!, beside[1]!], options);
+    assert.deepEqual(
+      inTwoSeats.map(({ ids }) => ids),
+      [apart[2], tokens, apart[0], apart[1]],
+    );
     await generator.dispose();
-  }
-
-  // a long row that leaves takes its angles with it
-  const long = [...prompt, ...tokens];
-  const [[last]] = await continuedBy([], [long], 1);
-  const [, [first, ...rest]] = await continuedBy([last!], [long, [5, 9]], 5);
-  assert.deepEqual(rest, (await continuedBy([], [[5, 9, first!]], 4))[0]);
-  async function continuedBy(stopIds: number[], given: number[][], maxNewTokens: number): Promise<number[][]> {
-    const one = await openGenerator({ backend, spec: decoderSpec(r.config), model: r, adapters: [], stopIds });
-    const answers = await one.generate(given, { maxNewTokens, temperature: 0, topP: 1 });
-    await one.dispose();
-    return answers.map(({ ids }) => ids);
   }
 });
 

@@ -91,7 +91,7 @@ describe('GGUF', () => {
     });
     const cases: [string, Parameters<typeof sample>[1], number[]][] = [
       ['several', ended('<|end|>', [1, 2, 0]), [0, 1, 2]],
-      ['one-more', ended('<|begin|>', 2), [1, 2, 0]],
+      ['one-more', ended('<|begin|>', 2), [1, 0, 2]],
       ['named-by-the-template', ended('<|begin|>', 1), [1, 0]],
     ];
     for (const [name, changes, ids] of cases) {
@@ -103,7 +103,7 @@ describe('GGUF', () => {
     const model = await sample('too-many', ended('<|begin|>', [4, 5, 6, 7]));
     await assert.rejects(
       here.run({ model, format: 'gguf', out: here.file('too-many.gguf') }),
-      /at the tokens 1, 4, 5, 0, the model at 1, 4, 5, 6, 7;/,
+      /at the tokens 1, 0, 4, the model at 1, 0, 4, 5, 6, 7;/,
     );
   });
 

@@ -195,6 +195,9 @@ test('where the recipe file has changed since, the copy is what was run', async 
 
 test('training longer goes on from the adapter, and says that this is not one longer run', async (t) => {
   const { services, folders, told, root } = await workspace(t, 'colours');
+  // the adapter keeps its own rank
+  const ran = recipe({ output: '../adapters/colours', adapter: { rank: 4 } });
+  await write(join(folders[0]!, FILES.recipe), ran);
   const file = await manage.trainLonger(services, { run: folders[0], more: 2 });
   assert.equal(dirname(file), join(root, 'recipes'));
   const text = (await readFile(file, 'utf8')).replace('// why', '');

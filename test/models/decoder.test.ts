@@ -42,10 +42,11 @@ function logitsGraph(spec: DecoderSpec, model: Model, float?: FloatType): Graph 
 
 async function batch(r: Reference): Promise<Feeds> {
   const [B, T] = r.shape('batch.input_ids') as [number, number];
+  const mask = await r.ints('batch.attention_mask');
   return {
     input_ids: int64(await r.ints('batch.input_ids'), [B, T]),
-    attention_mask: int64(await r.ints('batch.attention_mask'), [B, T]),
-    position_ids: int64(rightPositions(B, T), [B, T]),
+    attention_mask: int64(mask, [B, T]),
+    position_ids: int64(rightPositions(mask, T), [B, T]),
   };
 }
 

@@ -29,10 +29,11 @@ async function forwardSession(r: Reference, config: Record<string, unknown>): Pr
 async function feeds(r: Reference, batch: string): Promise<Feeds> {
   const [B, T] = r.shape(`${batch}.input_ids`) as [number, number];
   const position = `${batch}.position_ids`;
+  const mask = await r.ints(`${batch}.attention_mask`);
   return {
     input_ids: int64(await r.ints(`${batch}.input_ids`), [B, T]),
-    attention_mask: int64(await r.ints(`${batch}.attention_mask`), [B, T]),
-    position_ids: int64(r.has(position) ? await r.ints(position) : rightPositions(B, T), [B, T]),
+    attention_mask: int64(mask, [B, T]),
+    position_ids: int64(r.has(position) ? await r.ints(position) : rightPositions(mask, T), [B, T]),
   };
 }
 

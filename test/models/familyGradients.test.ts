@@ -107,7 +107,7 @@ for (const name of FAMILIES.filter(hasTraining)) {
       const feeds: Feeds = {
         input_ids: int64(await r.ints('batch.input_ids'), [B, T]),
         attention_mask: int64(mask, [B, T]),
-        position_ids: int64(rightPositions(B, T), [B, T]),
+        position_ids: int64(rightPositions(mask, T), [B, T]),
       };
       loaded.forEach(({ flat }, i) => {
         feeds[flatInput(adapters[i]!)] = vector(flat);

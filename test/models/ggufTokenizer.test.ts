@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
 import { readMetadata } from '../../runtime/models/gguf/file/metadata.js';
+import { tokenizerFiles } from '../../runtime/models/gguf/convert.js';
 import { convertTokenizer } from '../../runtime/models/gguf/tokenizer.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { metadataOf } from '../support/ggufTokenizer.js';
@@ -73,8 +74,8 @@ const smol = (more: Record<string, GgufValue> = {}) =>
     ...more,
   });
 
-test('special tokens, template and ends of a turn come from the metadata', () => {
-  const chat = "{{ '<|end|>' }}";
+test('special tokens, template and ends of a turn come from the metadata', async () => {
+  const chat = "{{ messages[1].content }}{{ '<|end|>' }}";
   const more = {
     'tokenizer.ggml.bos_token_id': 0,
     'tokenizer.ggml.eos_token_id': 1,
@@ -94,8 +95,13 @@ test('special tokens, template and ends of a turn come from the metadata', () =>
   const end = (entries['tokenizer.ggml.tokens'] as string[]).push('<|end|>') - 1;
   (entries['tokenizer.ggml.token_type'] as number[]).push(3);
   const full = convert(entries)!;
-  assert.deepEqual(full.eosIds, [1, end]);
+  assert.deepEqual(full.eosIds, [1]);
   assert.equal(full.tokenizerConfig.chat_template, chat);
+  for (const [name, content] of Object.entries(tokenizerFiles(full)))
+    await writeFile(join(dir, name), JSON.stringify(content));
+  assert.deepEqual((await loadTokenizer(dir)).eosIds, [1, end]);
+  const named = convert({ ...entries, 'tokenizer.ggml.eot_token_id': 2, 'tokenizer.ggml.eom_token_id': 3 })!;
+  assert.deepEqual(named.eosIds, [1, 2, 3]);
   const { single } = full.tokenizer.post_processor as { single: unknown[] };
   assert.deepEqual(single, [
     { SpecialToken: { id: '<s>', type_id: 0 } },

@@ -248,7 +248,7 @@ async function firstLogits(spec: DecoderSpec, model: Pick<ModelFolder, 'folder' 
         Array.from({ length: B * T }, () => rng.int(spec.vocabSize)),
         [B, T],
       ),
-      position_ids: int64(rightPositions(B, T), [B, T]),
+      position_ids: int64(rightPositions(new Array<number>(B * T).fill(1), T), [B, T]),
       attention_mask: int64(
         Array.from({ length: B * (T + 1) }, (_, i) => (i % (T + 1) === 0 ? 0 : 1)),
         [B, T + 1],

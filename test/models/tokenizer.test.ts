@@ -126,6 +126,38 @@ describe('a model folder', () => {
     assert.deepEqual([tokenizer.bosId, tokenizer.eosIds], [1, [2]]);
   });
 
+  test('what a chat template writes behind an answer ends it, too, before other ends', async () => {
+    const turns = (end: string): string =>
+      `{% for m in messages %}<s>{{ m.role }}\\n{{ m.content }}${end}\\n{% endfor %}{% if add_generation_prompt %}<s>assistant\\n{% endif %}`;
+    const cases: [template: string, eosIds: number[]][] = [
+      [turns('<|end|>'), [2, 480, 5]],
+      [turns(' <|end|></s>'), [2, 480, 5]],
+      [turns('</s>'), [2, 5]],
+      // no token of its own
+      [turns('###'), [2, 5]],
+      [turns(' end <|end|>'), [2, 5]],
+      // not for such messages
+      ["{{ raise_exception('no') }}", [2, 5]],
+      ['{% for %}', [2, 5]],
+      ['{{ bos_token }}', [2, 5]],
+    ];
+    for (const [chat_template, eosIds] of cases) {
+      await put({
+        'tokenizer.json': llama,
+        'tokenizer_config.json': { eos_token: '</s>', chat_template },
+        'generation_config.json': { eos_token_id: 5 },
+      });
+      assert.deepEqual((await loadTokenizer(folder)).eosIds, eosIds, chat_template);
+    }
+    // the model has no embedding for it
+    await put({
+      'tokenizer.json': llama,
+      'tokenizer_config.json': { eos_token: '</s>', chat_template: turns('<|end|>') },
+      'config.json': { vocab_size: 480 },
+    });
+    assert.deepEqual((await loadTokenizer(folder)).eosIds, [2]);
+  });
+
   test('added tokens may have ids that the model lacks, which are then no padding', async () => {
     const added = [{ id: 600, content: '<image>', special: true, normalized: false, lstrip: false, rstrip: false }];
     const model = llama.model as { vocab: Record<string, number> };

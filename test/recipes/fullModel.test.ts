@@ -9,6 +9,7 @@ import { openModel } from '../../runtime/models/folder.js';
 import { readBytes, readFloat32, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { asStored, baseTensors, saveFullModel } from '../../runtime/recipes/fullModel.js';
 import { temporary } from '../extension/support.js';
+import { runValue } from '../support/recipeRun.js';
 
 const EMBEDDING = 'model.embed_tokens.weight';
 
@@ -38,4 +39,37 @@ test('a tied head that is stored a second time is delivered with its embedding',
   assert.equal(decoderSpec(again.config).head.tied, true);
   const [embedding, head] = [EMBEDDING, 'lm_head.weight'].map((name) => again.tensors.get(name)!);
   assert.deepEqual(await readFloat32(head!), await readFloat32(embedding!));
+});
+
+test('weight decay is for matrices: norms and biases, which have one axis, keep their size', async (t) => {
+  const root = await temporary(t);
+  await cp(join(import.meta.dirname, '../../media/sample'), root, { recursive: true });
+  // a step changes each weight by at most a millionth, and decay takes a thousandth
+  await runValue(
+    root,
+    {
+      kind: 'finetune',
+      method: 'full',
+      model: 'tiny-assistant',
+      data: { file: 'data/train.jsonl', limit: 8 },
+      optimizer: { learningRate: 1e-6, weightDecay: 1000 },
+      ...{ steps: 1, batch: { rows: 4, maxTokens: 64 }, output: 'full' },
+    },
+    'full',
+  );
+  const options = { cache: join(root, 'cache') };
+  const [before, after] = [
+    await openModel(join(root, 'tiny-assistant'), options),
+    await openModel(join(root, 'full/model'), options),
+  ];
+  const size = async (info: Parameters<typeof readFloat32>[0]): Promise<number> =>
+    Math.sqrt((await readFloat32(info)).reduce((sum, x) => sum + x * x, 0));
+  const axes = new Set<number>();
+  for (const info of before.tensors.values()) {
+    const kept = (await size(after.tensors.get(info.name)!)) / (await size(info));
+    const { length } = info.shape;
+    axes.add(length);
+    assert.ok(Math.abs(kept - (length > 1 ? 0.999 : 1)) < 1e-4, `${info.name}: ${kept}`);
+  }
+  assert.deepEqual([...axes].sort(), [1, 2]);
 });

@@ -105,5 +105,5 @@ export function atTokens(values: ArrayLike<number>, mask: readonly number[]): Fl
   return Float64Array.from(values, (v, i) => (mask[Math.floor(i / size)] === 1 ? v : 0));
 }
 
-/** Position of each token for rows padded on the right. */
-export const rightPositions = (B: number, T: number): number[] => Array.from({ length: B * T }, (_, i) => i % T);
+/** Position of each token for rows of T that are padded on the right; that of padding is 0. */
+export const rightPositions = (mask: readonly number[], T: number): number[] => mask.map((real, i) => real * (i % T));

@@ -30,7 +30,7 @@ export interface Network {
   readonly entries: readonly Value[];
   readonly padId: number;
   readonly limits: RunLimits;
-  /** Positions from which on LongRoPE turns by other angles; keys that were cached before are of no use there. */
+  /** Positions from which on LongRoPE turns a row by other angles; its keys that were cached before are of no use there. */
   readonly longFrom: readonly number[];
   /** Logits of the last position of each row, [B · V], and the cache one call longer. */
   run(feeds: Feeds): Promise<{ logits: Float32Array; cache: Cache }>;
@@ -40,8 +40,6 @@ export class Batch {
   private cache: Cache | undefined;
   /** Positions of the cache. */
   private width = 0;
-  /** Angles of the cache: how many of `longFrom` lie below its last position. */
-  private angles = 0;
 
   constructor(
     private readonly network: Network,
@@ -52,9 +50,8 @@ export class Batch {
 
   /** Logits [B · V] of the token after each row's last; `rows` then get it. What is not in the cache yet goes in chunks of positions. */
   async step(): Promise<Float32Array> {
-    const angles = this.anglesAt(this.longest - 1);
-    if (angles !== this.angles) this.release();
-    this.angles = angles;
+    const { longFrom } = this.network;
+    if (this.rows.some(({ ids, done }) => !done && longFrom.includes(ids.length - 1))) this.release();
     // One masked position of nothing: an empty cache is not allowed on every device.
     const from = this.cache ? this.width : 1;
     const end = from + (this.cache ? 1 : this.longest);
@@ -73,7 +70,12 @@ export class Batch {
       rows.flatMap((row) => Array.from({ length: count }, (_, i) => value(first + i - end + row.ids.length, row)));
     const { logits, cache } = await network.run({
       ...(this.cache ?? nothing(network.entries, B)),
-      ...(network.longFrom.length > 0 && { last_position: int64([this.longest - 1], []) }),
+      ...(network.longFrom.length > 0 && {
+        last_positions: int64(
+          rows.map(({ ids }) => ids.length - 1),
+          [B],
+        ),
+      }),
       input_ids: int64(
         columns(from, T, (t, { ids }) => ids[t] ?? network.padId),
         [B, T],
@@ -114,15 +116,10 @@ export class Batch {
     const [a, b] = [this, other].map(({ cache, width }) => ({ cache, width }));
     this.cache = other.cache = undefined;
     this.width = Math.max(a.width, b.width);
-    if (this.rows.length === 0) {
-      this.cache = b.cache;
-      this.angles = other.angles;
-    } else if (a.cache && b.cache && this.angles === other.angles) {
+    if (this.rows.length === 0) this.cache = b.cache;
+    else if (a.cache && b.cache)
       this.cache = await this.cached.join(a.cache, b.cache, [this.width - a.width, this.width - b.width]);
-    } else {
-      // their keys were turned by different angles
-      for (const { cache } of [a, b]) release(this.network.backend, cache);
-    }
+    else for (const { cache } of [a, b]) release(this.network.backend, cache);
     this.rows = [...this.rows, ...other.rows];
   }
 
@@ -131,10 +128,6 @@ export class Batch {
     release(this.network.backend, this.cache);
     this.cache = undefined;
     this.width = 0;
-  }
-
-  private anglesAt(position: number): number {
-    return this.network.longFrom.filter((from) => from <= position).length;
   }
 
   /** Tokens of its longest row; 0 without rows. */

@@ -84,7 +84,7 @@ const longFrom = ({ layers }: DecoderSpec): number[] =>
 export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model' | 'adapters' | 'sites'>): Graph {
   const { spec, model } = options;
   const g = new Builder('generate');
-  const last = longFrom(spec).length > 0 ? g.input('last_position', 'int64', []) : undefined;
+  const last = longFrom(spec).length > 0 ? g.input('last_positions', 'int64', ['B']) : undefined;
   const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: true, last });
   const targets = g.input('targets', 'int64', ['L']);
   g.outputAs('logits', decoder.logits(Gather(g, decoder.hidden, targets)));

@@ -24,7 +24,7 @@ export interface Decoder {
  * Forward graph of a decoder. Adds the inputs `input_ids` [B, T], `attention_mask` [B, T] (1 = token) and `position_ids` [B, T],
  * all int64; with a cache the mask is [B, S] and each layer has `past_key_values.N.key` and `.value` [B, K, P, D], S = P + T.
  * With `blocks` attention goes in blocks of queries: T = N·Q, and the input `query_blocks` [N, Q] counts the positions.
- * With `last`, [], positions are a part of a batch whose last position it is: LongRoPE asks for it.
+ * With `last`, [B], positions are a part of rows whose last positions these are: LongRoPE asks for them.
  * Rows may be padded on either side; what comes out at padding means nothing, but is finite.
  *
  * Each linear layer is one Gemm node named like its module. `weight` gives a parameter by its name in the checkpoint.

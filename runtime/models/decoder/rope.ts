@@ -11,7 +11,7 @@ export interface RopeTable {
 /**
  * Tables of cos and sin out of position_ids [B, T], one per distinct rope and factor. The part of a head that does not rotate
  * has the angle 0. A factor on queries (the attention's scale) costs nothing here.
- * @param last position of the batch, where `positions` are a part of it
+ * @param last position of each row [B], where `positions` are a part of them
  */
 export function ropeTables(
   g: Builder,
@@ -53,7 +53,7 @@ export function ropeTables(
 export const floats = (g: Builder, values: readonly number[]): Value =>
   g.constant(g.float, [values.length], g.float === 'float64' ? Float64Array.from(values) : Float32Array.from(values));
 
-/** Angles per position for each element of a head [D]; LongRoPE takes the long set when the batch's last position asks for it. */
+/** Angles per position for each element of a head [D]; LongRoPE's [B, 1, 1, D], the long set for rows whose last position asks for it. */
 function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: number, given?: Value): Value {
   const spread = (invFreq: readonly number[]): Value =>
     floats(
@@ -64,7 +64,7 @@ function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: numb
       }),
     );
   if (!rope.long) return spread(rope.invFreq);
-  const last = given ?? ReduceMax(g, positions, [0, 1], false);
+  const last = Reshape(g, given ?? ReduceMax(g, positions, [1]), [positions.shape[0], 1, 1, 1]);
   return Where(g, Less(g, last, g.int(rope.long.from)), spread(rope.invFreq), spread(rope.long.invFreq));
 }
 

@@ -10,17 +10,6 @@ const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byt
 /** SentencePiece pieces are at most 16 characters by default; longer ones than this are damage. */
 const MAX_PIECE_LENGTH = 1024;
 
-/** Tokens that end a turn in chat templates, where the file names only the end of the text. */
-export const ENDS_OF_TURN = [
-  '<|im_end|>',
-  '<|eot_id|>',
-  '<|end|>',
-  '<|end_of_text|>',
-  '<end_of_turn>',
-  '<|endoftext|>',
-  '<|eom_id|>',
-];
-
 export interface ConvertedTokenizer {
   tokenizer: JsonObject;
   tokenizerConfig: JsonObject;
@@ -74,9 +63,6 @@ export function convertTokenizer(m: Metadata, contextLength: number): ConvertedT
   const named = (i: number | undefined): string | undefined => (i === undefined ? undefined : tokens[i]);
 
   const eosIds = [vocabulary.eosId, id('eot'), id('eom')].filter((i) => i !== undefined);
-  for (const [i, token] of tokens.entries()) {
-    if (types[i] === TYPE.control && template?.includes(token) && ENDS_OF_TURN.includes(token)) eosIds.push(i);
-  }
   return {
     tokenizer: {
       version: '1.0',

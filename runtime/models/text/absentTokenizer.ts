@@ -30,6 +30,7 @@ export function absentTokenizer(
     eosIds: ids('eos_token_id'),
     padId: ids('pad_token_id')[0],
     prefixIds: [],
+    addedIds: new Set(),
     chatTemplate: { render: reject, plain: false, source: '', place: folder },
   };
 }

@@ -36,13 +36,18 @@ export interface Tokenizer {
   /** `vocab_size` of config.json, if there is one. */
   modelVocabSize?: number;
   bosId?: number;
-  /** Ids that end an answer; the tokenizer's own end-of-text token first. Empty if there is none. */
+  /**
+   * Ids that end an answer: the tokenizer's own end-of-text token, what the chat template writes behind an answer, what the
+   * publisher generates with. Empty if there is none.
+   */
   eosIds: number[];
   /** May equal an end token: never find padding by comparing with it. */
   padId?: number;
   unkId?: number;
   /** Ids that `addSpecialTokens` puts before a text. */
   prefixIds: number[];
+  /** Tokens that are cut out of a text before anything else. */
+  addedIds: ReadonlySet<number>;
   /** Always there when loaded from a folder; `chatTemplate.plain` is set when the model has none. */
   chatTemplate?: ChatTemplate;
 }
@@ -52,7 +57,7 @@ const TIME_MS_PER_CHARACTER = 0.05;
 
 /**
  * Loads the tokenizer of a Hugging Face folder: tokenizer.json; tokenizer_config.json and special_tokens_map.json for the
- * special tokens; generation_config.json and config.json for more end tokens; the chat template.
+ * special tokens; the chat template; it, generation_config.json and config.json for more end tokens.
  * @throws HumanError for a folder without tokenizer.json, and for one that cannot be used, with the reason.
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
@@ -74,8 +79,36 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   tokenizer.bosId ??= [generationConfig?.bos_token_id, modelConfig.bos_token_id].find(usable);
   tokenizer.padId = [tokenizer.padId, generationConfig?.pad_token_id, modelConfig.pad_token_id].find(usable);
   const bos = tokenizer.prefixIds.length > 0 ? tokenizer.decode(tokenizer.prefixIds) : '';
-  tokenizer.chatTemplate = await loadChatTemplate(folder, config, templateTexts(config, tokenizer), bos);
+  const template = await loadChatTemplate(folder, config, templateTexts(config, tokenizer), bos);
+  tokenizer.chatTemplate = template;
+  const end = [endOfTurn(template, tokenizer)].filter(usable);
+  tokenizer.eosIds = [...new Set([...tokenizer.eosIds.slice(0, 1), ...end, ...tokenizer.eosIds])];
   return tokenizer;
+}
+
+/**
+ * The added token that a chat template writes behind an answer, with at most white space before it: what the model has learned
+ * to end an answer with, which may be another one than the end of a text.
+ */
+function endOfTurn(template: ChatTemplate, { encode, decode, addedIds }: Tokenizer): number | undefined {
+  const answer = 'An answer.';
+  try {
+    const text = template.render(
+      [
+        { role: 'user', content: 'A question?' },
+        { role: 'assistant', content: answer },
+      ],
+      { addGenerationPrompt: false },
+    );
+    if (!text.includes(answer)) return undefined;
+    const behind = encode(text.slice(text.lastIndexOf(answer) + answer.length), { addSpecialTokens: false });
+    const next = behind.find((id) => decode([id]).trim() !== '');
+    return next !== undefined && addedIds.has(next) ? next : undefined;
+  } catch (error) {
+    // Whoever uses the template is told what is wrong with it.
+    if (error instanceof HumanError) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -179,6 +212,7 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
     padId: idOf(texts.pad_token),
     unkId: idOf(texts.unk_token),
     prefixIds: prefixOf(encode),
+    addedIds: new Set(added.map(({ id }) => id)),
   };
 }
 
