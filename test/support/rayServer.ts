@@ -90,8 +90,9 @@ export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' 
       if (goesOn) job.status = 'STOPPED';
       return [200, { stopped: goesOn }];
     }
-    if (goesOn) {
-      const { done, value } = running.get(id)!.next();
+    const script = running.get(id);
+    if (goesOn && script) {
+      const { done, value } = script.next();
       if (done) job.status = value;
       else {
         job.status = 'RUNNING';
