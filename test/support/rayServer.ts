@@ -135,7 +135,7 @@ export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' 
 }
 
 const MARK = '@security-vectors ';
-const MOST = 12_000;
+const MOST = 3_800;
 export const noteLine = (note: string, facts: object = {}): string => MARK + JSON.stringify({ note, ...facts });
 
 /** Messages as lines with numbers, the large ones in parts: as job/messages.py writes them. */
