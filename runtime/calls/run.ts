@@ -113,7 +113,6 @@ export async function runOne(
   const hub = await hubAdapters(
     ADAPTERS.flatMap((role) => recipeInputs(recipe, role).map((input) => input.path)),
     {
-      cache: scratchFolder(dirname(file)),
       token: options.token,
       signal,
       onProgress: progress,
