@@ -94,7 +94,7 @@ test('a copy that came with a recipe is not taken for what the Hub has', async (
   const name = `hub:${NAME}@${commit()}`;
   const [{ folder }] = (await bring(newFolder(), name)).values() as unknown as [{ folder: string }];
   await cp(folder, workspace.file('recipes/.security-vectors/cache/hub', basename(folder)), { recursive: true });
-  delete hub.repositories[NAME];
+  Reflect.deleteProperty(hub.repositories, NAME);
   const recipe = await workspace.recipe('plain.json', { vectors: [{ adapter: name }] });
   const options = { signal: new AbortController().signal, onEvent: () => undefined };
   await refused(runRecipe(recipe, options), /no such public adapter/, /Check the name/);
