@@ -53,6 +53,7 @@ async function leftRun(file: string): Promise<FakeJob> {
   const { error } = await run(file, { patience: { ...PATIENCE, awayMs: 20 } });
   assert.match(error!.message, /does not answer/);
   server.instead = () => undefined;
+  server.script = faultless;
   const [job] = [...server.jobs.values()];
   assert.equal(job!.status, 'RUNNING');
   return job!;
@@ -97,7 +98,6 @@ describe('cluster.json', () => {
   it('a run that is started over ends the jobs of the one before', async () => {
     const file = await recipe();
     const left = await leftRun(file);
-    server.script = faultless;
     const { done, error } = await run(file, { force: true });
     assert.equal(done?.outcome, 'finished', error?.message);
     assert.equal(left.status, 'STOPPED');
