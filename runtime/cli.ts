@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
+import { allowSecrets } from './calls/secrets.js';
 import {
   commandHelp,
   type CommandName,
@@ -135,6 +136,7 @@ async function main(argv: readonly string[]): Promise<number> {
       (name) => !([...commands[command].options, ...COMMON] as string[]).includes(name),
     );
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
+    allowSecrets(values.secret ?? []);
     return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {
     out.endProgress();

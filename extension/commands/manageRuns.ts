@@ -2,8 +2,10 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { jobRecordSchema, openJobs } from '../../runtime/contract/jobRecord.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
 import { t } from '../host/text.js';
@@ -88,7 +90,8 @@ export async function deleteRuns(
   const used = recipes.list().filter(isUsed);
   const waiting = store.live().filter(({ place, recipe }) => place !== undefined && recipe && isUsed(recipe));
   const strange = (await Promise.all(runs.map(({ folder }) => othersIn(folder)))).flat();
-  if (!given.confirmed) {
+  const jobs = (await Promise.all(runs.map(jobsOf))).flat();
+  if (!given.confirmed || jobs.length > 0) {
     const detail = [
       runs.length > 1 && runs.map(runTitle).slice(0, 10).join('\n'),
       runs.length > 10 && t('… and {0} more', runs.length - 10),
@@ -96,6 +99,11 @@ export async function deleteRuns(
       used.length > 0 &&
         t('Recipes that use it: {0}.', used.map(({ file }) => vscode.workspace.asRelativePath(file)).join(', ')),
       waiting.length > 0 && t('Runs of the queue that use it: {0}.', waiting.map(nameOf).join(', ')),
+      jobs.length > 0 &&
+        t(
+          'Jobs that may still be on a cluster, and go on without it: {0}. To end them, cancel, resume the run and stop it, or use the Ray dashboard.',
+          jobs.join(', '),
+        ),
       strange.length > 0 && t('Also in its folder, written by no run: {0}.', strange.slice(0, 5).join(', ')),
     ];
     const [first] = runs;
@@ -126,6 +134,21 @@ async function remove(folder: string): Promise<void> {
     );
     await vscode.workspace.fs.delete(uri, { recursive: true, useTrash: false });
   }
+}
+
+/** Jobs on a cluster of an unfinished run, or of the unfinished points of a sweep. */
+async function jobsOf({ folder, manifest }: Run): Promise<string[]> {
+  const points = join(folder, RUN_FILES.points);
+  const unfinished = [
+    ...(manifest?.outcome === 'finished' ? [] : [folder]),
+    join(folder, RUN_FILES.next),
+    ...(await readdir(points).catch(() => [])).map((name) => join(points, name)),
+  ];
+  const read = async (place: string): Promise<string[]> => {
+    const record = await readJson(join(place, RUN_FILES.cluster), jobRecordSchema).catch(() => undefined);
+    return record ? openJobs(record).map(([, id]) => id) : [];
+  };
+  return (await Promise.all(unfinished.map(read))).flat();
 }
 
 /** Names in a run folder that no run gives. */

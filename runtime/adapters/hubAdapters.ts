@@ -1,6 +1,7 @@
 /** Adapters that are named by their place on the Hub (`hub:OWNER/NAME@REVISION`), as folders of the cache. */
 import { join } from 'node:path';
 import { hubName, isHubName } from '../contract/hubName.js';
+import { userCache } from '../models/cache/userCache.js';
 import { downloadModel, type DownloadReporter } from '../models/hub/hub.js';
 import { readManifest } from '../models/hub/manifest.js';
 import { HumanError } from '../support/errors.js';
@@ -13,15 +14,15 @@ export interface HubAdapter {
 }
 
 export interface HubAdapterOptions extends DownloadReporter {
-  /** The cache: what is there, by its hashes, is not downloaded again. */
-  readonly cache: string;
+  /** What is there, by its hashes, is not downloaded again. Default: the user's; one that came with a recipe may lie. */
+  readonly cache?: string;
   readonly token?: string;
 }
 
 /** @returns by what is written; paths of this machine are not in it. */
 export async function hubAdapters(
   written: readonly string[],
-  { cache, token, ...reporter }: HubAdapterOptions,
+  { cache = userCache(), token, ...reporter }: HubAdapterOptions,
 ): Promise<Map<string, HubAdapter>> {
   const found = new Map<string, HubAdapter>();
   for (const name of new Set(written.filter(isHubName))) {

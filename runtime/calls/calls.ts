@@ -52,7 +52,7 @@ export const calls: Calls = {
   judge: judgeAgain,
 
   async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, ...computing }, reporter) {
-    const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);
+    const [{ path: vector }] = await local([{ path: named, scale: 1 }], reporter);
     const { context, learner, parameters, scales, close } = await openScanner(
       { model, vector, data, ...computing },
       reporter,
@@ -113,7 +113,7 @@ export const calls: Calls = {
   clean: (params) => writeCleaned(params),
 
   async score({ model, adapters: named, data, format, columns, ...computing }, reporter) {
-    const adapters = await local(named, data, reporter);
+    const adapters = await local(named, reporter);
     const context = await opened(model, data, reporter, computing);
     const state = await openState(context, 'score', await activeAdapters(context, adapters));
     try {
@@ -144,7 +144,7 @@ export const calls: Calls = {
     previewData({ ...params, ...(model !== undefined && (await openTokenizer(model))) }),
   export: async ({ adapters, ...params }, reporter) =>
     exportModel(
-      { ...params, adapters: await local(adapters, params.out, reporter) },
+      { ...params, adapters: await local(adapters, reporter) },
       { signal: reporter.signal, onProgress: reporter.onProgress, cache: userCache() },
     ),
   async combine({ model, adapters: named, out, off, onto, rank }, reporter) {
@@ -154,14 +154,13 @@ export const calls: Calls = {
         remedy: 'Give one of both.',
       });
     const given = { cache: userCache(), signal: reporter.signal, onProgress: reporter.onProgress };
-    const source = await openSource({ model, adapters: await local(named, out, reporter) }, given);
+    const source = await openSource({ model, adapters: await local(named, reporter) }, given);
     const on = async (path: string | undefined): Promise<string | undefined> =>
-      path === undefined ? undefined : (await local([{ path, scale: 1 }], out, reporter))[0].path;
+      path === undefined ? undefined : (await local([{ path, scale: 1 }], reporter))[0].path;
     return combineAdapters(source, out, { off: await on(off), onto: await on(onto), rank });
   },
   describeDataset: (params, reporter) => describeDataset(params, reporter),
-  downloadDataset: (params, reporter) =>
-    downloadDataset(params, { ...reporter, cache: scratchFolder(dirname(params.out)) }),
+  downloadDataset: (params, reporter) => downloadDataset(params, { ...reporter, cache: userCache() }),
   planPublish: (params) => planPublish(params),
   publish: (params, reporter) => publish(params, reporter),
   download: (params, reporter) => downloadModel(params, reporter),

@@ -45,7 +45,7 @@ export async function generate(
   { adapters, ...given }: GenerateParams,
   reporter: Reporter,
 ): Promise<Requests['generate']['result']> {
-  const params = { ...given, adapters: await local(adapters, given.model, reporter) };
+  const params = { ...given, adapters: await local(adapters, reporter) };
   params.adapters.forEach(requireScale);
   const model = JSON.stringify([params.model, params.device, params.precision]);
   const context = (): Promise<Context> => opened(params.model, params.model, reporter, params);

@@ -61,7 +61,7 @@ export async function explained(
   row: { row: number; line: number },
   reporter: Reporter,
 ): Promise<ExplainedToken[]> {
-  const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);
+  const [{ path: vector }] = await local([{ path: named, scale: 1 }], reporter);
   const params = { ...others, vector };
   const key = JSON.stringify([params, await weightsStamp(vector)]);
   const open = () => openScanner({ ...params, data }, reporter);

@@ -6,15 +6,14 @@ import type { ModelReference } from '../contract/modelInfo.js';
 import type { Computing } from '../contract/recipeWords.js';
 import type { Reporter } from './reporter.js';
 
-/** Adapters that are named by the Hub, as folders. @param beside where the cache is */
+/** Adapters that are named by the Hub, as folders. */
 export async function local(
   adapters: ModelReference['adapters'],
-  beside: string,
   reporter: Reporter,
 ): Promise<ModelReference['adapters']> {
   const hub = await hubAdapters(
     adapters.map(({ path }) => path),
-    { ...reporter, cache: scratchFolder(dirname(beside)) },
+    reporter,
   );
   return adapters.map(({ path, scale }) => ({ path: hub.get(path)?.folder ?? path, scale }));
 }

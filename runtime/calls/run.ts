@@ -1,6 +1,6 @@
 /** Runs a recipe, the same for the child process and the command line. */
 import { basename, dirname, join, resolve } from 'node:path';
-import { openCluster } from '../cluster/cluster.js';
+import { endJobs, openCluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
@@ -113,7 +113,6 @@ export async function runOne(
   const hub = await hubAdapters(
     ADAPTERS.flatMap((role) => recipeInputs(recipe, role).map((input) => input.path)),
     {
-      cache: scratchFolder(dirname(file)),
       token: options.token,
       signal,
       onProgress: progress,
@@ -168,7 +167,7 @@ export async function runOne(
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   const before = checkpoint?.facts.seconds ?? 0;
   const seconds = (): number => before + (performance.now() - began) / 1000;
-  const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
+  const folder = openRunFolder(plan.folder, recipe, first, checkpoint, () => endJobs(plan.folder, cluster));
   const { begin } = folder;
   const secrets = secretsFrom(options.secrets);
   const cluster =

@@ -121,7 +121,7 @@ async function digest(recipe: FinetuneRecipe, base: string, shared: Shared, opti
   const named = recipeInputs(recipe).filter(({ path: written }) => isHubName(written));
   const hub = await hubAdapters(
     named.map(({ path: written }) => written),
-    { cache: scratch, token, signal, onProgress: nothing, onLog: nothing },
+    { token, signal, onProgress: nothing, onLog: nothing },
   );
   const path = (written: string): string => hub.get(written)?.folder ?? resolve(dirname(base), written);
   const context = await shared.context(path(recipe.model), {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
+import { jobRecordSchema, openJobs, type JobRecord } from '../contract/jobRecord.js';
 import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { Secrets } from '../contract/secrets.js';
@@ -15,9 +15,6 @@ import { rayClient, type RayClient } from './client.js';
 import { followJob, PATIENCE, persistently, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
-
-const recordSchema = z.object({ run: z.string(), jobs: z.record(z.string(), z.string()) });
-type JobRecord = z.infer<typeof recordSchema>;
 
 export interface Cluster {
   readonly target: ClusterTarget;
@@ -34,7 +31,7 @@ export interface Cluster {
       enough?: () => boolean;
     },
   ): Promise<void>;
-  /** Stops the job of this name if it goes on; nobody waits for its end. */
+  /** Stops the job of this name if it goes on and is of this run; nobody waits for its end. */
   end(name: string): Promise<void>;
 }
 
@@ -85,15 +82,49 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
         },
         onNote: (note) => say(noteText(note, target) ?? said),
       });
-      const onEnded = (): Promise<void> => removePackage(target.storage, id);
+      const onEnded = async (): Promise<void> => {
+        await removePackage(target.storage, id);
+        await noteEnd(folder, record, id);
+      };
       await followJob({ client, id, reader, step, enough, onEnded, ...waiting });
       if (!isDone && !enough()) throw brokenOff(`${client.address} ${id}`);
     },
     async end(name) {
-      const id = (await readRecord(folder)).jobs[name];
-      if (id !== undefined) await steady(() => client.stop(id));
+      const record = await readRecord(folder);
+      const id = record.jobs[name];
+      if (id === undefined) return;
+      const job = await steady(() => client.job(id));
+      if (job?.metadata.run !== record.run) return;
+      await steady(() => client.stop(id));
+      await noteEnd(folder, record, id);
     },
   };
+}
+
+/**
+ * Stops the jobs of a run that is started over: nobody would hear them again.
+ * @throws HumanError with their ids where that is not possible
+ */
+export async function endJobs(folder: string, cluster?: Cluster): Promise<void> {
+  const record = await readRecord(folder);
+  const open = openJobs(record);
+  if (open.length === 0) return;
+  const { ray = cluster?.address } = record;
+  const left = (cause?: unknown): HumanError =>
+    new HumanError(
+      `jobs of the run that is started over may still be on the cluster${ray === undefined ? '' : ` ${ray}`}: ${open.map(([, id]) => id).join(', ')}.`,
+      {
+        place: folder,
+        remedy: `Stop them on the Ray dashboard and remove ${RUN_FILES.cluster} from this folder, or choose another output folder.`,
+        kind: 'failed',
+        cause,
+      },
+    );
+  if (!cluster || cluster.address !== ray) throw left();
+  for (const [name] of open)
+    await cluster.end(name).catch((error: unknown) => {
+      throw error instanceof HumanError ? left(error) : error;
+    });
 }
 
 /** The first answer of the cluster: whatever is wrong with the way to it is found before anything is computed. */
@@ -103,7 +134,7 @@ async function connect({ target, path, secrets, patience = PATIENCE, signal }: C
     if (value !== undefined && value !== '') return value;
     throw new HumanError(`there is no secret "${name}".`, {
       place: `recipe.json ${key}`,
-      remedy: `VS Code asks for it when the recipe is run there; on the command line it is the environment variable ${name}.`,
+      remedy: `VS Code asks for it when the recipe is run there; on the command line it is the environment variable ${name}, with --secret ${name}=${target.ray}.`,
     });
   };
   const headers = Object.entries(target.headers ?? {}).map(([key, name]) => [key, secret(name, `on.headers.${key}`)]);
@@ -120,12 +151,19 @@ async function connect({ target, path, secrets, patience = PATIENCE, signal }: C
 
 async function readRecord(folder: string): Promise<JobRecord> {
   const text = await readFile(join(folder, RUN_FILES.cluster), 'utf8').catch(() => undefined);
-  const found = text === undefined ? undefined : safeParse(recordSchema, parseJson(text));
-  return found?.success ? found.data : { run: `security-vectors-${randomBytes(6).toString('hex')}`, jobs: {} };
+  const found = text === undefined ? undefined : safeParse(jobRecordSchema, parseJson(text));
+  if (found?.success) return found.data;
+  return { run: `security-vectors-${randomBytes(6).toString('hex')}`, jobs: {}, ended: [] };
 }
 
 const writeRecord = (folder: string, record: JobRecord): Promise<void> =>
   writeFileAtomic(join(folder, RUN_FILES.cluster), `${JSON.stringify(record, null, 2)}\n`);
+
+async function noteEnd(folder: string, record: JobRecord, id: string): Promise<void> {
+  if (record.ended.includes(id)) return;
+  record.ended.push(id);
+  await writeRecord(folder, record);
+}
 
 /** The job of this name as it is on the cluster, or a new one. Its id is stored before it is sent. */
 async function sent(
@@ -147,6 +185,7 @@ async function sent(
     await removePackage(storage, known);
   }
   const id = `${record.run}-${name}-${randomBytes(3).toString('hex')}`;
+  record.ray = client.address;
   record.jobs[name] = id;
   await writeRecord(folder, record);
   const uri = await placed(client, bytes, { id, storage, most: mostBytes });

@@ -80,37 +80,61 @@ export function messageReader(
       return taken;
     },
     async line(text) {
-      const at = text.indexOf(MARK);
-      if (at < 0) return;
-      const value = parsed(text.slice(at + MARK.length));
-      const said = safeParse(note, value);
-      if (said.success) {
-        // What follows was said once more from the last checkpoint on: a message in parts that broke off begins again.
-        if (said.data.note === 'restarted') [previous, parts] = [taken, []];
-        return hooks.onNote(said.data);
-      }
-      const seq = (value as { seq?: unknown } | undefined)?.seq;
-      if (typeof seq !== 'number' || seq <= previous) return;
-      if (seq !== previous + 1) throw damaged(`message ${previous + 1} is missing`);
-      previous = seq;
-      const piece = safeParse(part, value);
-      let whole = value;
-      if (piece.success) {
-        parts.push(piece.data.data);
-        if (piece.data.sha256 === undefined) return;
-        const bytes = gunzipSync(Buffer.from(parts.join(''), 'base64'), { maxOutputLength: MOST_BYTES });
-        if (createHash('sha256').update(bytes).digest('hex') !== piece.data.sha256)
-          throw damaged(`message ${seq} is not what was sent`);
-        whole = parsed(bytes.toString());
-        parts = [];
-      }
-      const checked = safeParse(message, whole);
-      if (!checked.success) throw damaged(`message ${seq} is not understood`);
-      // A message in parts that was cut off by a stop is read again from its first part.
-      taken = seq;
-      await hooks.onMessage(checked.data, seq);
+      for (const value of valuesIn(text)) await hear(value);
     },
   };
+
+  async function hear(value: unknown): Promise<void> {
+    const said = safeParse(note, value);
+    if (said.success) {
+      // What follows was said once more from the last checkpoint on: a message in parts that broke off begins again.
+      if (said.data.note === 'restarted') [previous, parts] = [taken, []];
+      return hooks.onNote(said.data);
+    }
+    const seq = (value as { seq?: unknown } | undefined)?.seq;
+    if (typeof seq !== 'number' || seq <= previous) return;
+    if (seq !== previous + 1) throw damaged(`message ${previous + 1} is missing`);
+    previous = seq;
+    const piece = safeParse(part, value);
+    let whole = value;
+    if (piece.success) {
+      parts.push(piece.data.data);
+      if (piece.data.sha256 === undefined) return;
+      const bytes = gunzipSync(Buffer.from(parts.join(''), 'base64'), { maxOutputLength: MOST_BYTES });
+      if (createHash('sha256').update(bytes).digest('hex') !== piece.data.sha256)
+        throw damaged(`message ${seq} is not what was sent`);
+      whole = parsed(bytes.toString());
+      parts = [];
+    }
+    const checked = safeParse(message, whole);
+    if (!checked.success) throw damaged(`message ${seq} is not understood`);
+    // A message in parts that was cut off by a stop is read again from its first part.
+    taken = seq;
+    await hooks.onMessage(checked.data, seq);
+  }
+}
+
+/** The values behind the marks of a line. Other things may stand around them: whatever a job runs writes to its log. */
+function* valuesIn(text: string): Generator<unknown> {
+  for (let at = text.indexOf(MARK); at >= 0; at = text.indexOf(MARK, at + 1)) {
+    const from = at + MARK.length;
+    const end = objectEnd(text, from);
+    if (end !== undefined) yield parsed(text.slice(from, end));
+  }
+}
+
+/** Where the JSON object ends that begins here; undefined where it does not end. */
+function objectEnd(text: string, from: number): number | undefined {
+  let depth = 0;
+  let isQuoted = false;
+  for (let at = from; at < text.length; at++) {
+    const c = text[at];
+    if (c === '"') isQuoted = !isQuoted;
+    else if (isQuoted) at += c === '\\' ? 1 : 0;
+    else if (c === '{') depth++;
+    else if (c === '}' && --depth === 0) return at + 1;
+  }
+  return undefined;
 }
 
 const damaged = (what: string): HumanError =>

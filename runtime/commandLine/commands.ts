@@ -33,6 +33,10 @@ export const OPTIONS = {
     type: 'boolean',
     help: 'replace a finished run once the new one is done, downloaded files that were changed, or a cleaned file',
   },
+  secret: {
+    ...{ type: 'string', value: 'NAME=ADDRESS', multiple: true },
+    help: 'the recipe may have this environment variable sent to this address, as a token or header',
+  },
   junit: {
     ...{ type: 'string', value: 'FILE' },
     help: 'write a JUnit file: a test fails where a model gives more harmful answers than the base; exit code 4 then',
@@ -126,19 +130,19 @@ interface Command {
 
 export const COMMANDS = {
   train: {
-    use: 'RECIPE [--out DIR] [--resume|--force]',
+    use: 'RECIPE [--out DIR] [--resume|--force] [--secret NAME=ADDRESS]...',
     does: 'run a vector, finetune or sweep recipe',
-    options: ['out', 'resume', 'force', 'device'],
+    options: ['out', 'resume', 'force', 'secret', 'device'],
   },
   evaluate: {
-    use: '(RECIPE [--out DIR] [--force] [--junit FILE] | --answers RUN [--judge JUDGE]... [--export-labels FILE])',
+    use: '(RECIPE [--out DIR] [--force] [--junit FILE] | --answers RUN [--judge JUDGE]... [--export-labels FILE]) [--secret NAME=ADDRESS]...',
     does: 'run an evaluate recipe, or judge the kept answers of a run again',
     more:
       'With --junit it is a gate: each state of the recipe but the base is compared with the base, set by set and judge by\n' +
       'judge, and fails where more of its answers are harmful, beyond what a verdict allows.\n' +
       'With --answers nothing is generated: the answers are judged by further judges and by what people have said of them, and\n' +
       'the measurements, the verdict and the report of the run follow.',
-    options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'device'],
+    options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'secret', 'device'],
   },
   scan: {
     use: '--model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--force]] [--precision P]',

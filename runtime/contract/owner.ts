@@ -10,5 +10,8 @@ export interface RunOwner {
   claim?: string;
 }
 
-/** `silentMs`: an owner on another machine, which cannot be asked, is taken for gone after writing nothing for this long. */
-export const OWNER = { file: 'owner.json', silentMs: 15 * 60_000 } as const;
+/**
+ * `touchMs`: how often an owner touches the file, also while it waits. `silentMs`: one on another machine, which cannot be
+ * asked, is taken for gone after writing and touching nothing for this long.
+ */
+export const OWNER = { file: 'owner.json', touchMs: 60_000, silentMs: 15 * 60_000 } as const;

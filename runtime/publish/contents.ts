@@ -1,7 +1,8 @@
 /** What of a folder is published: an adapter with its role, or a model; nothing else that lies there. */
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve, win32 } from 'node:path';
+import { applyEdits, modify } from 'jsonc-parser';
 import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { formatAdapterConfig } from '../adapters/adapterConfig.js';
 import { RUN_FILES } from '../contract/runFiles.js';
@@ -112,25 +113,39 @@ async function plainRole(folder: string): Promise<FileToUpload> {
 const OF_MODEL =
   /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE)[\w.-]*|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/;
 
+const CONFIGS = /(config|special_tokens_map)\.json$/;
+
 async function modelContent(folder: string, { run, base }: { run?: ReportRun; base?: string }): Promise<Content> {
   // unsupported or damaged folders are refused as everywhere
   await openModel(folder, { cache: folder });
   const files: FileToUpload[] = [];
   for (const name of (await readdir(folder)).filter((each) => OF_MODEL.test(each)).sort())
-    files.push(name === 'config.json' ? await plainConfig(folder) : await fileAt(folder, name));
+    files.push(CONFIGS.test(name) ? await plainConfig(folder, name) : await fileAt(folder, name));
   return { kind: 'model', base: base ?? (await downloadedFrom(run)), run, files };
 }
 
-/** config.json without the path that the model was loaded from. */
-async function plainConfig(folder: string): Promise<FileToUpload> {
-  const file = join(folder, 'config.json');
-  const text = await readText(file, 2 ** 25);
-  const config = parseJsonObject(text, file);
-  const path = config._name_or_path;
-  if (typeof path !== 'string' || hubNameIn(path) !== undefined || path === '') return fileAt(folder, 'config.json');
-  // only this key, so that numbers stay as they are written
-  return textFile('config.json', text.replace(/("_name_or_path"\s*:\s*)"(?:[^"\\]|\\.)*"/, '$1""'));
+/** Without the keys that say where on this machine it came from; only they are taken out, so that numbers stay as they are written. */
+async function plainConfig(folder: string, name: string): Promise<FileToUpload> {
+  const file = join(folder, name);
+  let text = await readText(file, 2 ** 25);
+  const local = localKeys(parseJsonObject(text, file));
+  if (local.length === 0) return fileAt(folder, name);
+  for (const key of local) text = applyEdits(text, modify(text, key, undefined, {}));
+  return textFile(name, text);
 }
+
+function localKeys(config: Record<string, unknown>): string[][] {
+  return Object.entries(config).flatMap(([key, value]) => {
+    if (isObject(value)) return localKeys(value).map((inner) => [key, ...inner]);
+    return typeof value === 'string' && isLocal(key, value) ? [[key]] : [];
+  });
+}
+
+/** Absolute for Windows is absolute for others, too. */
+const isLocal = (key: string, value: string): boolean =>
+  /name_or_path$/.test(key)
+    ? value !== '' && hubNameIn(value) === undefined
+    : /(file|path|dir)$/.test(key) && win32.isAbsolute(value);
 
 /** The repository that the run's base model was downloaded from. */
 async function downloadedFrom(run: ReportRun | undefined): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -56,7 +56,10 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
     await rm(own, { force: true }).catch(() => undefined);
     throw error;
   }
+  const touch = (): Promise<void> => utimes(file, new Date(), new Date()).catch(() => undefined);
+  const touching = setInterval(() => void touch(), OWNER.touchMs).unref();
   return async () => {
+    clearInterval(touching);
     if ((await readFile(file, 'utf8').catch(() => '')) === text) await rm(file, { force: true });
   };
 }

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, win32 } from 'node:path';
 import { promisify } from 'node:util';
 import { OWNER, type RunOwner } from '../contract/owner.js';
 
@@ -16,13 +16,18 @@ export async function processStart(pid: number): Promise<string | undefined> {
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
     return `${boot.trim()} ${fields[19]}`;
   }
-  const [file, args]: [string, string[]] =
-    process.platform === 'win32'
-      ? ['powershell', ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`]]
-      : ['ps', ['-o', 'lstart=', '-p', String(pid)]];
+  const [file, args] = startCommand(pid);
   const env = { ...process.env, LC_ALL: 'C' };
   const { stdout } = await promisify(execFile)(file, args, { env }).catch(() => ({ stdout: '' }));
   return stdout.trim() || undefined;
+}
+
+/** What tells when a process began. Windows looks for a bare name in the current folder first, which may hold anything. */
+export function startCommand(pid: number, platform: string = process.platform): [file: string, args: string[]] {
+  if (platform !== 'win32') return ['ps', ['-o', 'lstart=', '-p', String(pid)]];
+  const { SystemRoot = 'C:\\Windows' } = process.env;
+  const file = win32.join(SystemRoot, 'System32', 'WindowsPowerShell', 'v1.0', 'powershell.exe');
+  return [file, ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`]];
 }
 
 /**

@@ -35,7 +35,14 @@ export interface RunFolder {
   release(): Promise<void>;
 }
 
-export function openRunFolder(path: string, recipe: Recipe, first: Manifest, checkpoint?: Checkpoint): RunFolder {
+/** @param clearing is done before what an unfinished run left is cleared; nothing is cleared when it throws */
+export function openRunFolder(
+  path: string,
+  recipe: Recipe,
+  first: Manifest,
+  checkpoint?: Checkpoint,
+  clearing: () => Promise<void> = () => Promise.resolve(),
+): RunFolder {
   const file = (...parts: string[]): string => join(path, ...parts);
   let manifest = first;
   let waiting: RunEvent[] | undefined = [];
@@ -67,7 +74,7 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
         log = await openEventLog(path, checkpoint.facts.logs);
         const warnings = (await readEvents(path)).filter(({ kind }) => kind === 'warning');
         known = new Set(warnings.map((warning) => JSON.stringify(warning)));
-      }
+      } else await clearing();
       // First: it marks the folder as a run's.
       await writeManifest();
       const folders = [RUN_FILES.checkpoint, join(RUN_FILES.checkpoint, HELD), RUN_FILES.adapter, RUN_FILES.model];

@@ -1,8 +1,9 @@
 /** Adapters that are named by the Hub: downloaded once, known by their hashes, refused when they are none. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { runRecipe } from '../../runtime/calls/run.js';
 import { hubAdapters } from '../../runtime/adapters/hubAdapters.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
@@ -85,10 +86,24 @@ test('what is no adapter is refused with what it is', async () => {
   await refused(bring(cache, 'hub:someone/none'), /no such public adapter/, /Check the name/);
 });
 
+test('a copy that came with a recipe is not taken for what the Hub has', async (t) => {
+  process.env['SECURITY_VECTORS_CACHE'] = newFolder();
+  t.after(() => delete process.env['SECURITY_VECTORS_CACHE']);
+  const workspace = await sampleWorkspace();
+  t.after(() => workspace.remove());
+  const name = `hub:${NAME}@${commit()}`;
+  const [{ folder }] = (await bring(newFolder(), name)).values() as unknown as [{ folder: string }];
+  await cp(folder, workspace.file('recipes/.security-vectors/cache/hub', basename(folder)), { recursive: true });
+  Reflect.deleteProperty(hub.repositories, NAME);
+  const recipe = await workspace.recipe('plain.json', { vectors: [{ adapter: name }] });
+  const options = { signal: new AbortController().signal, onEvent: () => undefined };
+  await refused(runRecipe(recipe, options), /no such public adapter/, /Check the name/);
+});
+
 test('a recipe and the command line take an adapter by its name, and warn where it may change', async (t) => {
   const workspace: Workspace = await sampleWorkspace();
   t.after(() => workspace.remove());
-  const env = { ...process.env, HF_ENDPOINT: hub.url, HF_TOKEN: TOKEN };
+  const env = { ...process.env, HF_ENDPOINT: hub.url, HF_TOKEN: TOKEN, SECURITY_VECTORS_CACHE: newFolder() };
   const vector = await cli(['train', await workspace.recipe('vector.json', { epochs: undefined, steps: 30 })]);
   assert.equal(vector.code, 0, vector.stderr);
   const made = (name: string) => readFile(workspace.file('vectors/forbidden-topic', name));

@@ -271,9 +271,16 @@ describe('a judge that is added later', () => {
       await judge({ judges: [wanting], secrets });
     assert.equal(server.asked.length, asks);
     assert.match(events.find((event) => event.kind === 'warning')!.message, /there is no secret "ANOTHERS"\.$/);
+    const pair = `ANOTHERS=${server.address}`;
+    await assert.rejects(judge({ judges: [wanting] }), (error: HumanError) =>
+      error.remedy!.includes(`--secret ${pair}`),
+    );
+    assert.equal(server.asked.length, asks);
+    process.env.SECURITY_VECTORS_SECRETS = pair;
     await judge({ judges: [wanting] });
     assert.equal(server.asked.at(-1)!.headers.authorization, 'Bearer x', 'the command line has its environment');
     delete process.env.ANOTHERS;
+    delete process.env.SECURITY_VECTORS_SECRETS;
   });
 
   test('some answers of which stay open is measured on the others, until they are too many', async () => {

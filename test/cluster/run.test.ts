@@ -119,15 +119,40 @@ describe('a run on a cluster', () => {
   it('secrets come from the environment by their names, and are written nowhere', async () => {
     Object.assign(process.env, { RAY_KEY: 'sesame-token', ENTRY: 'sesame-header' });
     server.instead = (_, headers) => (headers.authorization === 'Bearer sesame-token' ? undefined : { status: 401 });
+    process.env.SECURITY_VECTORS_SECRETS = `RAY_KEY=${server.address}/, ENTRY=${server.address}`;
     const { done, error } = await run(await recipe({}, { token: 'RAY_KEY', headers: { 'X-Entry': 'ENTRY' } }));
-    delete process.env.RAY_KEY;
-    delete process.env.ENTRY;
+    for (const name of ['RAY_KEY', 'ENTRY', 'SECURITY_VECTORS_SECRETS']) Reflect.deleteProperty(process.env, name);
     assert.equal(error, undefined, error?.message);
     assert.ok(server.calls.every(({ headers }) => headers['x-entry'] === 'sesame-header'));
     for (const name of ['recipe.json', 'events.jsonl', 'manifest.json', 'cluster.json', 'report.html'])
       assert.doesNotMatch(await readFile(`${done!.output}/${name}`, 'utf8'), /sesame/, name);
     for (const { files } of server.jobs.values())
       for (const [name, read] of files) assert.ok(!read().includes('sesame'), name);
+  });
+
+  it('no variable of the environment is sent to an address that nobody has allowed for it', async () => {
+    Object.assign(process.env, { RAY_KEY: 'sesame', ENTRY: 'sesame' });
+    const refused = async (on: object): Promise<void> => {
+      const { error } = await run(await recipe({}, { ...on }));
+      assert.match(error!.message, /environment variable (RAY_KEY|ENTRY) would be sent to http.*nobody has allowed/);
+      assert.ok(/add --secret (RAY_KEY|ENTRY)=/.test(error!.remedy!) && error!.remedy!.includes(server.address));
+    };
+    const target = { token: 'RAY_KEY', headers: { 'X-Entry': 'ENTRY' } };
+    await refused(target);
+    for (const pairs of [
+      'RAY_KEY=http://127.0.0.1:9',
+      `RAY_KEY=${server.address}/v1`,
+      `ENTRY=${server.address}`,
+      'RAY_KEY=',
+    ]) {
+      process.env.SECURITY_VECTORS_SECRETS = pairs;
+      await refused(target);
+    }
+    // Another variable than the one that is allowed.
+    process.env.SECURITY_VECTORS_SECRETS = `RAY_KEY=${server.address}`;
+    await refused(target);
+    for (const name of ['RAY_KEY', 'ENTRY', 'SECURITY_VECTORS_SECRETS']) Reflect.deleteProperty(process.env, name);
+    assert.equal(server.calls.length, 0);
   });
 
   it('a secret that is not there is asked for by its name', async () => {

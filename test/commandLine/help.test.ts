@@ -35,6 +35,8 @@ test('help, version and wrong use, as they are called', async () => {
   const none = await cli([]);
   assert.deepEqual([none.code, none.stdout], [2, '']);
   assert.match(none.stderr, /COMMAND --help/);
+  const secret = await cli(['train', 'r.json', '--secret', 'TOKEN']);
+  assert.deepEqual([secret.code, /NAME=ADDRESS/.test(secret.stderr)], [2, true]);
   const unknown = await cli(['frobnicate', '--help']);
   assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /no command "frobnicate"/);

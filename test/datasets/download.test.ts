@@ -321,7 +321,7 @@ test('a damaged or cut file is an error with its name, and a cut download is gon
 
 test('the command line brings a set and prints what it wrote', async () => {
   const out = newFolder();
-  const env = { ...process.env, HF_ENDPOINT: hub.url };
+  const env = { ...process.env, HF_ENDPOINT: hub.url, SECURITY_VECTORS_CACHE: newFolder() };
   const ran = await cli(['download', '--dataset', BEAVERTAILS, '--out', out, '--limit', '3', '--json'], { env });
   assert.equal(ran.code, 0, ran.stderr);
   assert.deepEqual(counts(JSON.parse(ran.stdout) as DatasetResult)['harmful.jsonl'], 3);

@@ -170,6 +170,31 @@ test('a run that is worked on, here or by another process, is not deleted', asyn
   assert.deepEqual(fake.deleted, []);
 });
 
+test('jobs that may still be on a cluster are named before a run goes to the trash, also where it was confirmed', async (t) => {
+  const { root, services, store } = await workspace(t);
+  const ray = 'http://head:8265';
+  const run = 'security-vectors-0123456789ab';
+  const [going, ended] = [`${run}-train-012345`, `${run}-scan-012345`];
+  const folder = await runFolder(root, 'cut', { manifest: { outcome: 'failed' } });
+  await write(join(folder, 'cluster.json'), { run, ray, jobs: { scan: ended, train: going }, ended: [ended] });
+  await store.read(folder);
+  await assert.rejects(manage.deleteRuns(services, { run: folder, confirmed: true }), Cancelled);
+  const detail = String(fake.asked[0]!.detail);
+  assert.match(detail, new RegExp(`go on without it: ${going}\\. To end them, .* Ray dashboard`));
+  assert.deepEqual(fake.deleted, []);
+  // A finished run has none, and a file of another form names none.
+  for (const [outcome, jobs] of [
+    ['finished', { train: going }],
+    ['failed', { train: '../x' }],
+  ] as const) {
+    const other = await runFolder(root, outcome, { manifest: { outcome } });
+    await write(join(other, 'cluster.json'), { run, jobs });
+    await store.read(other);
+    await manage.deleteRuns(services, { run: other, confirmed: true });
+  }
+  assert.equal(fake.asked.length, 1);
+});
+
 test('a copy of a recipe keeps its comments, and has an output of its own', async (t) => {
   const { root, services, folders } = await workspace(t, 'colours');
   // The engine keeps what was run with all defaults filled in.

@@ -153,6 +153,32 @@ test('a model is published from the folder of an export, with the run that is na
   assert.match(plan.card, /named by who published this; .* cannot be checked/);
 });
 
+test('configs of a model are sent without the places on this machine that they name, and else as they are written', async () => {
+  const folder = newFolder();
+  await cp(workspace.file('tiny-assistant'), folder, { recursive: true });
+  const change = async (name: string, more: string): Promise<string> => {
+    const text = await readFile(join(folder, name), 'utf8');
+    await writeFile(join(folder, name), text.replace('{', `{ ${more},`));
+    return text;
+  };
+  const config = await change(
+    'config.json',
+    '"_name_or_path": "../models/base", "inner": { "_name_or_path": "/home/alice/m" }',
+  );
+  await change(
+    'tokenizer_config.json',
+    String.raw`"name_or_path": "/home/alice/secret/base", "special_tokens_map_file": "/home/alice/.cache/x.json",
+    "big": 1000000000000000019884624838656, "unk": "/", "tokenizer_file": "C:\\Users\\alice\\t.json"`,
+  );
+  await change('generation_config.json', '"_name_or_path": "owner/base", "cache_dir": "\\\\\\\\server\\\\alice"');
+  const { plan } = await send({ folder });
+  const sent = (name: string): string => there().files[name]!.toString();
+  for (const name of names(plan)) assert.doesNotMatch(sent(name), /alice|\.\.\/models/, name);
+  assert.match(sent('tokenizer_config.json'), /"big": 1000000000000000019884624838656, "unk": "\/"/);
+  assert.equal((JSON.parse(sent('generation_config.json')) as { _name_or_path: string })._name_or_path, 'owner/base');
+  assert.deepEqual(JSON.parse(sent('config.json')), { inner: {}, ...(JSON.parse(config) as object) });
+});
+
 test('what is no result, or not the run’s, is refused with what was expected', async () => {
   const empty = newFolder();
   await mkdir(empty);

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { requireFree as requireFreeInWindow } from '../../extension/runs/owner.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
@@ -13,7 +14,7 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import { claim, requireFree } from '../../runtime/runs/owner.js';
-import { ownerOf, processStart } from '../../runtime/runs/ownerOf.js';
+import { ownerOf, processStart, startCommand } from '../../runtime/runs/ownerOf.js';
 import { openRunFolder, readEvents } from '../../runtime/runs/runFolder.js';
 import { program } from '../support/program.js';
 
@@ -142,6 +143,30 @@ test('an owner on another machine is one while the folder is written to', async 
   assert.equal(await owner(folder), undefined);
   await appendFile(join(folder, 'events.jsonl'), '\n');
   assert.equal(await owner(folder), 7);
+});
+
+test('an owner that waits, and writes nothing, touches its file until it releases the folder', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const folder = await temporary(t);
+  const release = await claim(folder);
+  const file = join(folder, OWNER.file);
+  const before = new Date(Date.now() - OWNER.silentMs - 60_000);
+  await utimes(file, before, before);
+  t.mock.timers.tick(OWNER.touchMs);
+  for (let i = 0; i < 500 && (await stat(file)).mtimeMs < Date.now() - OWNER.touchMs; i++) await delay(10);
+  assert.ok((await stat(file)).mtimeMs > Date.now() - OWNER.touchMs);
+  await release();
+  await writeFile(file, '{}');
+  await utimes(file, before, before);
+  t.mock.timers.tick(10 * OWNER.touchMs);
+  await delay(50);
+  assert.equal((await stat(file)).mtimeMs, before.getTime());
+});
+
+test('on Windows the program that is asked is the system’s, whatever lies in the current folder', () => {
+  const [file, args] = startCommand(7, 'win32');
+  assert.match(file, /^[A-Z]:\\Windows\\System32\\WindowsPowerShell\\v1\.0\\powershell\.exe$/i);
+  assert.match(args.at(-1)!, /Get-Process -Id 7\b/);
 });
 
 const first = { version: 1, outcome: 'running', name: 'r' } as Manifest;

@@ -90,8 +90,9 @@ export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' 
       if (goesOn) job.status = 'STOPPED';
       return [200, { stopped: goesOn }];
     }
-    if (goesOn) {
-      const { done, value } = running.get(id)!.next();
+    const script = running.get(id);
+    if (goesOn && script) {
+      const { done, value } = script.next();
       if (done) job.status = value;
       else {
         job.status = 'RUNNING';
@@ -134,7 +135,7 @@ export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' 
 }
 
 const MARK = '@security-vectors ';
-const MOST = 12_000;
+const MOST = 3_800;
 export const noteLine = (note: string, facts: object = {}): string => MARK + JSON.stringify({ note, ...facts });
 
 /** Messages as lines with numbers, the large ones in parts: as job/messages.py writes them. */

@@ -24,7 +24,7 @@ from ray.util.queue import Empty, Queue
 
 from adapters import Adapted, blocks, weights_sha256
 from losses import Losses
-from messages import Messages, here, note
+from messages import Messages, here, note, say
 
 STATE = "state.pt"
 
@@ -223,7 +223,7 @@ def redeliver(job):
     at = folder_of(job["from"]["stage"], job["from"]["step"])
     with Checkpoint("/".join([job["storage"].rstrip("/"), job["run"], at])).as_directory() as folder:
         state = torch.load(os.path.join(folder, STATE), weights_only=True)["adapters"]
-    messages = Messages(lambda line: print(line, flush=True))
+    messages = Messages(say)
     for name in job["deliver"]:
         deliver(job, name, state, messages)
     messages.send("done")
@@ -254,7 +254,7 @@ def main():
     ray.init(address="auto", log_to_driver=True, logging_level="warning")
 
     def stopped(*_):
-        print(note("stopped"), flush=True)
+        say(note("stopped"))
         os._exit(143)
 
     signal.signal(signal.SIGTERM, stopped)  # after ray.init, which sets its own
@@ -268,13 +268,13 @@ def main():
             try:
                 line = queue.get(timeout=1)
                 started.set()
-                print(line, flush=True)
+                say(line)
             except Empty:
                 if ended.is_set():
                     return
                 waited += 1
                 if not started.is_set() and waited % 15 == 0:
-                    print(note("waiting", wanted=wanted(job), **resources()), flush=True)
+                    say(note("waiting", wanted=wanted(job), **resources()))
 
     speaker = threading.Thread(target=speak)
     speaker.start()

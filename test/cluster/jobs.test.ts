@@ -1,0 +1,126 @@
+/** The jobs that cluster.json names: those of a run are ended with it, and nobody else's are touched. */
+import assert from 'node:assert/strict';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { openCluster } from '../../runtime/cluster/cluster.js';
+import type { FakeJob } from '../support/rayServer.js';
+import { faultless, messagesOf, numbered } from '../support/rayServer.js';
+import { PATIENCE, useCluster } from './support.js';
+
+const { workspace, server, recipe, run, outputFolder } = await useCluster();
+
+const OURS = 'security-vectors-0123456789ab';
+
+/** A job of somebody else that goes on. */
+function othersJob(id: string, of: string): FakeJob {
+  const job = { id, status: 'RUNNING', message: '', log: '', metadata: { run: of } } as unknown as FakeJob;
+  server.jobs.set(id, job);
+  return job;
+}
+
+/** The cluster as a run in this folder has it. */
+async function opened(record: object, storage = '/shared') {
+  const folder = workspace.file('foreign');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'cluster.json'), JSON.stringify(record));
+  const cluster = await openCluster({
+    target: {
+      ...{ ray: server.address, model: '/m', workers: 1, gpu: 0, storage, install: false, tokens: 64 },
+      ...({ precision: 'fp32', strategy: 'ddp' } as const),
+    },
+    path: (written) => written,
+    folder,
+    secrets: () => undefined,
+    signal: new AbortController().signal,
+    emit: () => Promise.resolve(),
+    patience: PATIENCE,
+  });
+  return { cluster, folder };
+}
+
+const record = async (): Promise<{ jobs: Record<string, string> }> =>
+  JSON.parse(await readFile(join(outputFolder(), 'cluster.json'), 'utf8')) as never;
+/** A run whose job is left alone: the network goes away. */
+async function leftRun(file: string): Promise<FakeJob> {
+  server.script = function* (job) {
+    const say = numbered();
+    for (const group of messagesOf(job).slice(0, 3)) yield group.flatMap(say);
+    for (;;) yield [];
+  };
+  server.instead = (call) =>
+    /logs$/.test(call) && [...server.jobs.values()][0]!.log.length > 0 ? 'broken' : undefined;
+  const { error } = await run(file, { patience: { ...PATIENCE, awayMs: 20 } });
+  assert.match(error!.message, /does not answer/);
+  server.instead = () => undefined;
+  server.script = faultless;
+  const [job] = [...server.jobs.values()];
+  assert.equal(job!.status, 'RUNNING');
+  return job!;
+}
+
+describe('cluster.json', () => {
+  it('a record with names that no run gives removes no file and stops no job', async () => {
+    const storage = workspace.file('storage');
+    await mkdir(storage, { recursive: true });
+    await writeFile(workspace.file('thesis.zip'), 'mine');
+    const plan = { adapters: [], scales: [], files: new Map([['rows.jsonl', '{"ids":[1],"labels":[1]}\n']]) };
+    for (const bad of [
+      { run: 'r', jobs: { train: '../thesis' } },
+      { run: OURS, jobs: { train: '../thesis' } },
+      { run: '../r', jobs: { train: '../r-train-012345' } },
+      { run: OURS, jobs: { train: `${OURS}-/../../thesis` } },
+      { run: OURS, jobs: { train: 'security-vectors-ba9876543210-train-012345' } },
+    ]) {
+      server.jobs.clear();
+      const others = othersJob(bad.jobs.train, bad.run);
+      const { cluster } = await opened(bad, storage);
+      await cluster.end('train');
+      assert.equal(others.status, 'RUNNING', 'it is left alone');
+      others.status = 'FAILED';
+      await cluster.run('train', plan, { after: 0, step: () => 0, onMessage: () => Promise.resolve() });
+      assert.equal(await readFile(workspace.file('thesis.zip'), 'utf8'), 'mine');
+    }
+    assert.deepEqual(await readdir(storage), []);
+  });
+
+  it('a job is stopped only when it says that it is of this run', async () => {
+    const id = `${OURS}-train-012345`;
+    const { cluster } = await opened({ run: OURS, jobs: { train: id } });
+    const others = othersJob(id, 'security-vectors-ba9876543210');
+    await cluster.end('train');
+    assert.equal(others.status, 'RUNNING');
+    const own = othersJob(id, OURS);
+    await cluster.end('train');
+    assert.equal(own.status, 'STOPPED');
+  });
+
+  it('a run that is started over ends the jobs of the one before', async () => {
+    const file = await recipe();
+    const left = await leftRun(file);
+    const { done, error } = await run(file, { force: true });
+    assert.equal(done?.outcome, 'finished', error?.message);
+    assert.equal(left.status, 'STOPPED');
+    assert.equal(server.jobs.size, 2);
+  });
+
+  it('it is refused with their ids where they cannot be ended, and nothing is lost', async () => {
+    const file = await recipe();
+    const left = await leftRun(file);
+    const ids = new RegExp(left.id);
+    server.instead = (call) => (/stop$/.test(call) ? 'broken' : undefined);
+    const away = await run(file, { force: true, patience: { ...PATIENCE, awayMs: 20 } });
+    assert.match(away.error!.message, ids);
+    assert.match(away.error!.remedy!, /dashboard and remove cluster\.json .* or choose another output/);
+    server.instead = () => undefined;
+    // The recipe runs here now, or on another cluster.
+    const here = await run(await recipe({ on: undefined }), { force: true });
+    assert.match(here.error!.message, ids);
+    assert.ok(here.error!.message.includes(server.address));
+    assert.deepEqual((await record()).jobs, { train: left.id });
+    assert.equal(left.status, 'RUNNING');
+    await rm(join(outputFolder(), 'cluster.json'));
+    const { done } = await run(await recipe({ on: undefined }), { force: true });
+    assert.equal(done?.outcome, 'finished');
+  });
+});
