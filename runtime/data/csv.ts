@@ -3,8 +3,8 @@ import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
 import { HumanError } from '../support/errors.js';
 import { parseJson } from '../support/jsonFile.js';
-import { decodeText, tooLong } from './rawRow.js';
-import type { RawRow, RowSource } from './rawRow.js';
+import { decodeText, NEWLINE, newlines, tooLong } from './rawRow.js';
+import type { Place, RawRow, RowSource } from './rawRow.js';
 
 /** How a table is written. */
 export interface CsvTable {
@@ -50,7 +50,8 @@ export async function* csvRows(
       return undefined;
     },
   });
-  const input = Readable.from(pieces);
+  const counted = new LineCount();
+  const input = Readable.from(counted.through(pieces));
   // Without this, an error of the file would be an unhandled event.
   input.on('error', (error) => parser.destroy(error));
   input.pipe(parser);
@@ -69,11 +70,13 @@ export async function* csvRows(
         yield { row: row++, line, reason };
         if (last) return;
       }
-      const line = end + 1;
       end = record.info.lines;
+      const lines = 1 + record.record.reduce((sum, cell) => sum + newlines(cell), 0);
+      // The parser takes the two bytes of a line break in a cell for two lines.
+      const line = counted.before(record.info.bytes - 1) + 2 - lines;
       const at = start === undefined ? {} : { at: { start, end: record.info.bytes } };
       start = record.info.bytes;
-      if (columns) yield rowOf(record.record, columns, json, { row: row++, line, ...at });
+      if (columns) yield rowOf(record.record, columns, json, { row: row++, line, ...(lines > 1 && { lines }), ...at });
       else {
         columns = headerOf(record.record, file);
         onTable?.({ columns, delimiter: found, end: start });
@@ -92,6 +95,28 @@ export async function* csvRows(
   }
 }
 
+/** How many lines end before a byte, of pieces that have gone by. */
+class LineCount {
+  private count = 0;
+  private bytes = 0;
+  /** Where the lines end that are not counted yet. */
+  private readonly ahead: number[] = [];
+
+  async *through(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      for (let at = piece.indexOf(NEWLINE); at >= 0; at = piece.indexOf(NEWLINE, at + 1))
+        this.ahead.push(this.bytes + at);
+      this.bytes += piece.length;
+      yield piece;
+    }
+  }
+
+  before(byte: number): number {
+    for (; this.ahead[0] < byte; this.count++) this.ahead.shift();
+    return this.count;
+  }
+}
+
 function headerOf(cells: Buffer[], file: string): string[] {
   const names = cells.map((cell) => {
     const name = decodeText(cell);
@@ -104,12 +129,7 @@ function headerOf(cells: Buffer[], file: string): string[] {
   return names;
 }
 
-function rowOf(
-  cells: Buffer[],
-  columns: string[],
-  json: ReadonlySet<string>,
-  place: { row: number; line: number },
-): RawRow {
+function rowOf(cells: Buffer[], columns: string[], json: ReadonlySet<string>, place: Place): RawRow {
   if (cells.length !== columns.length)
     return { ...place, reason: `this row has ${cells.length} cells, the header ${columns.length}` };
   const value: Record<string, unknown> = {};
