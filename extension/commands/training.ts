@@ -10,6 +10,7 @@ import { expectation } from '../runs/estimates.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { vectorsFor, withVectors } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
@@ -144,10 +145,8 @@ const suggested = (
   params: Requests['defaults']['params'],
 ): Promise<TrainingDefaults> =>
   Promise.resolve(
-    vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: t('Reading the rows'), cancellable: true },
-      (progress, token) =>
-        engine.request('defaults', params, { token, onProgress: (message) => progress.report({ message }) }),
+    withProgress(t('Reading the rows'), (onProgress, token) =>
+      engine.request('defaults', params, { token, onProgress }),
     ),
   );
 
