@@ -5,7 +5,7 @@ import {
   MAX_REVIEW_BYTES,
   parseReview,
   reviewFile,
-  reviewText,
+  reviewText as fileText,
   type Decision,
   type Decisions,
   type ReviewFault,
@@ -14,7 +14,7 @@ import { readText, unreadable } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { HostError } from '../host/errors.js';
 import { replaceFile } from '../host/state.js';
-import { t } from '../host/text.js';
+import { numbers, t } from '../host/text.js';
 import { Turns } from '../host/turns.js';
 import { Problems } from './problems.js';
 
@@ -133,7 +133,7 @@ export class Reviews implements Disposable {
       there = isOwn ? known : ((await read(data)) ?? NONE);
       await nextTurn();
       const decisions = changed(there, changes);
-      const text = reviewText(decisions);
+      const text = fileText(decisions);
       await nextTurn();
       await replaceFile(file, text);
       this.stamps.set(data, await stampOf(file));
@@ -152,6 +152,10 @@ export class Reviews implements Disposable {
     else this.pending.delete(data);
   }
 }
+
+/** "171 rows fine, 3 left out". */
+export const reviewText = ({ fine, exclude }: Record<Decision, number>): string =>
+  t('{0} rows fine, {1} left out', numbers().count(fine), numbers().count(exclude));
 
 function changed(known: Decisions, changes: readonly Change[]): Map<string, Decision> {
   const decisions = new Map(known);
