@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { CombineResult } from '../../runtime/contract/exports.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
+import { withProgress } from '../host/messages.js';
 import { numbers, t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { adapterDescription } from '../views/labels.js';
@@ -33,14 +34,9 @@ export async function combine(
     : await choose(model, title);
   const name = slug(adapters.map((one) => adapterName(one.path)).join(' '));
   const out = folder ?? (await freeFile(join(requireRoot(), 'adapters'), name, ''));
-  const result = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: t('Combining {0}', basename(out)), cancellable: true },
-    (progress, token) =>
-      services.engine.request(
-        'combine',
-        { model: model.path, adapters, out, off, onto, rank },
-        { token, onProgress: (message) => progress.report({ message }) },
-      ),
+  const params = { model: model.path, adapters, out, off, onto, rank };
+  const result = await withProgress(t('Combining {0}', basename(out)), (onProgress, token) =>
+    services.engine.request('combine', params, { token, onProgress }),
   );
   await services.models.attach(model.path, result.path, false);
   await services.models.inspectAgain(model.path);

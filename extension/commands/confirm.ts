@@ -1,8 +1,7 @@
-import * as vscode from 'vscode';
 import { Cancelled } from '../host/errors.js';
+import { isAgreed } from '../host/messages.js';
 
-/** Asks before something is lost. @throws Cancelled where the person does not want it */
+/** Asks before something is lost or leaves the machine. @throws Cancelled where the person does not want it */
 export async function confirm(question: string, detail: string, button: string): Promise<void> {
-  const yes = { title: button };
-  if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, yes)) !== yes) throw new Cancelled();
+  if (!(await isAgreed(question, detail, button))) throw new Cancelled();
 }

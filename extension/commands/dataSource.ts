@@ -73,13 +73,19 @@ function dataChoices(services: Known, likely: RegExp, sets: boolean, otherwise?:
   const { files, inspector, recipes, scans } = services;
   const all = files.dataFiles();
   const shown = all.filter((file) => sets || !recipes.isEvaluationSet(file));
-  const first = shown.filter((file) => likely.test(basename(file)));
+  // Rows that a vector has learned do not show what it keeps out: they come last.
+  const learned = new Set(sets ? recipes.list().flatMap(({ kind, data }) => (kind === 'vector' ? data : [])) : []);
+  const first = shown.filter((file) => likely.test(basename(file)) && !learned.has(file));
   const choice = (value: string): Choice<string> => ({
     label: vscode.workspace.asRelativePath(value),
-    description: dataDescription(inspector.get(value), scans.get(value), sets && recipes.isEvaluationSet(value)),
+    description: learned.has(value)
+      ? t('a security vector is trained on it')
+      : dataDescription(inspector.get(value), scans.get(value), sets && recipes.isEvaluationSet(value)),
     value,
   });
-  const others = shown.filter((file) => !first.includes(file));
+  const others = shown
+    .filter((file) => !first.includes(file))
+    .sort((a, b) => Number(learned.has(a)) - Number(learned.has(b)));
   return [...first.map(choice), ...(otherwise ? [otherwise] : []), ...others.map(choice)];
 }
 

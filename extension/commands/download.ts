@@ -19,14 +19,14 @@ const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:\/[\w./-]+\.gguf)?$/;
  */
 export async function downloadModel(
   services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'secrets'>,
-  { revision, endpoint, ...given }: CommandArguments['downloadModel'],
+  { revision, ...given }: CommandArguments['downloadModel'],
 ): Promise<Model> {
   services.assertTrusted();
   const root = requireRoot();
   const repository = given.repository ?? (await askRepository());
   const name = slug(basename(repository.replace(/\.gguf$/i, '')));
   const folder = given.folder ?? join(root, 'models', name);
-  const params = { repository, token: await hubToken(services), revision, endpoint };
+  const params = { repository, token: await hubToken(services), revision };
   const { path } = await bring(services, 'download', folder, (into, force) => ({ ...params, folder: into, force }));
   return services.models.add(path);
 }
@@ -35,7 +35,6 @@ export async function downloadModel(
 export async function downloadAdapter(
   services: Pick<Services, 'assertTrusted' | 'engine' | 'secrets'>,
   name: string,
-  endpoint?: string,
 ): Promise<string> {
   services.assertTrusted();
   const found = hubName(name);
@@ -45,7 +44,7 @@ export async function downloadAdapter(
       remedy: t('Write hub:OWNER/NAME@REVISION; the revision is best a commit.'),
     });
   const folder = join(requireRoot(), 'adapters', slug(basename(found.repository)));
-  const params = { ...found, kind: 'adapter' as const, token: await hubToken(services), endpoint };
+  const params = { ...found, kind: 'adapter' as const, token: await hubToken(services) };
   const { path } = await bring(services, 'download', folder, (into, force) => ({ ...params, folder: into, force }));
   return path;
 }

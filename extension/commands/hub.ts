@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import { Cancelled, errorText } from '../host/errors.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { intoFolder } from './intoFolder.js';
@@ -38,22 +39,8 @@ export function bring<K extends Download>(
     folder,
     async (into, force) => {
       const sent = params(into, force);
-      return vscode.window.withProgress(
-        {
-          location: vscode.ProgressLocation.Notification,
-          title: t('Downloading {0}', sent.repository),
-          cancellable: true,
-        },
-        (progress, token) => {
-          let done = 0;
-          return engine.request(name, sent, {
-            token,
-            onProgress: (message, fraction = done) => {
-              progress.report({ message, increment: (fraction - done) * 100 });
-              done = fraction;
-            },
-          });
-        },
+      return withProgress(t('Downloading {0}', sent.repository), (onProgress, token) =>
+        engine.request(name, sent, { token, onProgress }),
       );
     },
     (error) => ask(folder, error),

@@ -9,6 +9,7 @@ import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
 import { errorText, inputError } from '../host/errors.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { LabelledAnswer } from '../runs/labels.js';
 import { canJudge, isSweep, sweepOf, type Run } from '../runs/run.js';
@@ -57,23 +58,21 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   const secrets = await kept.get(wanted);
   const warnings: Extract<RunEvent, { kind: 'warning' }>[] = [];
   const ask = (): Thenable<Judged> =>
-    vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: t('Judging the answers'), cancellable: true },
-      (progress, token) =>
-        engine.request(
-          'judge',
-          { run, judges, secrets },
-          {
-            token,
-            onAsk: editorModels(),
-            onEvents(events) {
-              for (const event of events) {
-                if (event.kind === 'state') progress.report({ message: event.message });
-                if (event.kind === 'warning') warnings.push(event);
-              }
-            },
+    withProgress(t('Judging the answers'), (report, token) =>
+      engine.request(
+        'judge',
+        { run, judges, secrets },
+        {
+          token,
+          onAsk: editorModels(),
+          onEvents(events) {
+            for (const event of events) {
+              if (event.kind === 'state') report(event.message);
+              if (event.kind === 'warning') warnings.push(event);
+            }
           },
-        ),
+        },
+      ),
     );
   let done: Judged;
   try {

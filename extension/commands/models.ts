@@ -3,7 +3,9 @@ import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
+import { confirm } from './confirm.js';
 import type { Services } from '../services/services.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
 import { adapterDescription, dangerText, modelDescription } from '../views/labels.js';
@@ -89,7 +91,7 @@ export async function addAdapter(
 ): Promise<void> {
   const model = await chooseModel(services, given.model, t('Add an adapter'));
   const named = given.adapter ?? (await askAdapter());
-  const adapter = isHubName(named) ? await downloadAdapter(services, named, given.endpoint) : named;
+  const adapter = isHubName(named) ? await downloadAdapter(services, named) : named;
   if (!(await adapterFacts(adapter))) throw noAdapter(adapter);
   const reason = await services.models.whyNot(model.path, adapter);
   if (reason !== null) throw doesNotFit(adapterName(adapter), model, reason);
@@ -186,7 +188,6 @@ async function chooseTogether(adapter: Adapter, others: readonly Adapter[]): Pro
 
 /** @throws Cancelled when the person does not want it */
 export async function confirmDanger(adapter: Pick<Adapter, 'name' | 'role'>): Promise<void> {
-  const attach = t('Attach anyway');
   const detail =
     adapter.role === null
       ? t(
@@ -194,13 +195,7 @@ export async function confirmDanger(adapter: Pick<Adapter, 'name' | 'role'>): Pr
           adapter.name,
         )
       : dangerText(adapter.name);
-  const options = { modal: true, detail };
-  const chosen = await vscode.window.showWarningMessage(
-    t('Attach a security vector outside training?'),
-    options,
-    attach,
-  );
-  if (chosen !== attach) throw new Cancelled();
+  await confirm(t('Attach a security vector outside training?'), detail, t('Attach anyway'));
 }
 
 export async function chat(
@@ -231,17 +226,9 @@ export async function exportAdapter(
   requireHarmless(adapters, form.format);
   const out = given.out ?? (await chooseOut(model, adapters, form));
   const references = adapters.map((a) => ({ path: a.path, scale: a.scale }));
-  const result = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: t('Exporting {0}', basename(out)), cancellable: true },
-    (progress, token) =>
-      services.engine.request(
-        'export',
-        { model: model.path, adapters: references, ...form, out },
-        {
-          token,
-          onProgress: (message) => progress.report({ message }),
-        },
-      ),
+  const params = { model: model.path, adapters: references, ...form, out };
+  const result = await withProgress(t('Exporting {0}', basename(out)), (onProgress, token) =>
+    services.engine.request('export', params, { token, onProgress }),
   );
   services.notices.info([t('Exported to {0}.', result.path), ...(result.notes ?? [])].join(' '), {
     title: t('Reveal'),

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { showPreview } from '../data/previews.js';
 import { mappingText } from '../host/mappingText.js';
@@ -35,9 +36,10 @@ export async function previewData(
   const model = modelOf(file);
   const answersOptional = services.recipes.isEvaluationSet(file);
   const params = { path: file, model: model?.path, columns, rows: ROWS, answersOptional };
-  const preview = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: t('Reading {0}', basename(file)) },
+  const preview = await withProgress(
+    t('Reading {0}', basename(file)),
     () => services.engine.request('previewData', params),
+    vscode.ProgressLocation.Window,
   );
   await showPreview(preview, model, columns);
   const chosen = mappedBy(services.recipes, file) ? undefined : services.mappings.get(file);

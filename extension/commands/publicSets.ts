@@ -1,11 +1,11 @@
 import { basename, join } from 'node:path';
-import * as vscode from 'vscode';
 import { PUBLIC_SETS, publicSet, type PublicSet } from '../../runtime/contract/publicSets.js';
 import type { DatasetInfo, DatasetResult } from '../../runtime/contract/dataInfo.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { bring, hubToken } from './hub.js';
 import { slug } from './recipeFiles.js';
@@ -27,13 +27,12 @@ export async function trainPublic(services: Training, given: Given): Promise<End
     throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
   const look = hubOf(services);
   const { harmful, benign, parts } = await wizard(t('Train a vector from a public set'), 3, async (ask) => {
-    const { endpoint } = given;
-    const repository = given.repository ?? (await askSet(ask, (repository) => look({ repository, endpoint })));
+    const repository = given.repository ?? (await askSet(ask, (repository) => look({ repository })));
     const beside = given.benign ?? (await askBenign(ask, repository));
     const parts: Part[] = [];
     for (const name of new Set([repository, beside].filter(Boolean))) {
       const { revision, split } = given;
-      const part = { repository: name, endpoint, ...(name === given.repository && { revision, split }) };
+      const part = { repository: name, ...(name === given.repository && { revision, split }) };
       parts.push(given.confirmed ? part : await confirm(look, ask, part));
     }
     return { harmful: repository, benign: beside, parts };
@@ -139,14 +138,8 @@ function hubOf(services: Training): Look {
 }
 
 const about = (services: Training, part: Part): Thenable<DatasetInfo> =>
-  vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      title: t('Asking the Hub about {0}', part.repository),
-      cancellable: true,
-    },
-    async (_, token) =>
-      services.engine.request('describeDataset', { ...part, token: await hubToken(services) }, { token }),
+  withProgress(t('Asking the Hub about {0}', part.repository), async (_, token) =>
+    services.engine.request('describeDataset', { ...part, token: await hubToken(services) }, { token }),
   );
 
 const askSplit = (ask: Questions, { repository, splits }: DatasetInfo): Promise<string> =>

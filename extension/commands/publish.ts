@@ -3,7 +3,8 @@ import * as vscode from 'vscode';
 import type { PublishPlan } from '../../runtime/contract/exports.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { Cancelled, inputError } from '../host/errors.js';
+import { inputError } from '../host/errors.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { modelPath, runTitle } from '../runs/compare.js';
@@ -14,6 +15,7 @@ import { requireHubToken } from './hub.js';
 import { exportName } from './exportChoices.js';
 import { chooseAdapter, chooseModel, exportAdapter } from './models.js';
 import { freeFile, slug } from './recipeFiles.js';
+import { confirm } from './confirm.js';
 import { requireRoot } from './root.js';
 import { wizard, type Choice } from './wizard.js';
 
@@ -44,15 +46,13 @@ export async function publish(
   // All files are hashed next: whoever has no token is not to wait for that.
   const token = await requireHubToken(services);
   const params = { folder, run, repository, isPublic };
-  const working = <T>(work: (token: vscode.CancellationToken, say: (message: string) => void) => Promise<T>) =>
-    vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: t('Publishing {0}', repository), cancellable: true },
-      (progress, token) => work(token, (message) => progress.report({ message })),
-    );
-  const plan = await working((token) => services.engine.request('planPublish', params, { token }));
-  await confirm(plan);
-  const sent = { ...params, planned: plan.sha256, token, endpoint: given.endpoint };
-  const done = await working((token, onProgress) => services.engine.request('publish', sent, { token, onProgress }));
+  const publishing = t('Publishing {0}', repository);
+  const plan = await withProgress(publishing, (_, token) => services.engine.request('planPublish', params, { token }));
+  await confirmPlan(plan);
+  const sent = { ...params, planned: plan.sha256, token };
+  const done = await withProgress(publishing, (onProgress, cancel) =>
+    services.engine.request('publish', sent, { token: cancel, onProgress }),
+  );
   services.notices.info(t('Published as {0}.', repository), {
     title: t('Open'),
     run: () => vscode.env.openExternal(vscode.Uri.parse(done.url)),
@@ -116,18 +116,16 @@ async function merge(services: Publishing, model: Model, attached: readonly Adap
 }
 
 /** Lists all that leaves the machine. */
-async function confirm({ repository, isPublic, what, files }: PublishPlan): Promise<void> {
-  const publish = isPublic ? t('Publish for everybody') : t('Publish privately');
+async function confirmPlan({ repository, isPublic, what, files }: PublishPlan): Promise<void> {
   const list = files.map(({ path, size }) => t('{0}, {1} kB', path, Math.ceil(size / 1000)));
   const detail = [
     t('These files leave this machine. README.md is the model card, which names data files and their hashes.'),
     ...list,
     ...(what === 'vector' ? [dangerText(repository)] : []),
   ].join('\n');
-  const chosen = await vscode.window.showWarningMessage(
+  await confirm(
     isPublic ? t('Publish {0}, readable by everybody?', repository) : t('Publish {0}?', repository),
-    { modal: true, detail },
-    publish,
+    detail,
+    isPublic ? t('Publish for everybody') : t('Publish privately'),
   );
-  if (chosen !== publish) throw new Cancelled();
 }

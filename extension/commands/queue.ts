@@ -1,6 +1,7 @@
 /** The runs that wait: their order, whether they begin, and how the next window finds them. */
 import * as z from 'zod';
 import * as vscode from 'vscode';
+import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
@@ -35,7 +36,15 @@ const KEY = 'queue';
 const flag = z.boolean().optional();
 const KEPT = z.object({
   paused: z.boolean(),
-  waiting: z.array(z.object({ recipe: z.string(), output: z.string().optional(), replace: flag, resume: flag })),
+  waiting: z.array(
+    z.object({
+      recipe: z.string(),
+      output: z.string().optional(),
+      replace: flag,
+      resume: flag,
+      said: z.object({ kind: z.enum(RECIPE_KINDS), output: z.string() }).optional(),
+    }),
+  ),
 });
 
 /**

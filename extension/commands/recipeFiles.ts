@@ -71,7 +71,7 @@ export interface FineTuneChoice extends Machine {
   data: DataChoice;
   /** Rows of the data that are kept for evaluation. */
   heldOut?: HeldOutChoice;
-  /** Somebody has decided about rows of the data. */
+  /** The review beside the data counts. */
   reviewed?: boolean;
   method: 'lora' | 'full';
   vectors: string[];

@@ -11,6 +11,7 @@ import { FILES } from '../runs/folder.js';
 import { openRecipe as readRecipe, recipeFacts } from '../runs/recipe.js';
 import { answersItself, canResume, canRunAgain, isFinished, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
+import { reportForBrowser } from '../panels/reportPanel.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { runDescription } from '../views/labels.js';
@@ -213,13 +214,12 @@ export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPane
   const folder = reportPanels.active();
   if (folder === undefined)
     throw inputError(t('no report is in front.'), { remedy: t('Open the report of a run first.') });
-  const file = join(folder, FILES.report);
   if (vscode.env.remoteName !== undefined)
     throw inputError(t('the report is on another machine than the browser.'), {
-      place: file,
+      place: join(folder, FILES.report),
       remedy: t('Choose "Download…" on it in the explorer, and open the downloaded file.'),
     });
-  await vscode.env.openExternal(vscode.Uri.file(file));
+  await vscode.env.openExternal(vscode.Uri.file(await reportForBrowser(folder)));
 }
 
 export const openFolder = (folder: string): Thenable<unknown> =>

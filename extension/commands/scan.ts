@@ -9,6 +9,7 @@ import { openData } from '../data/openData.js';
 import { scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { scanModelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
@@ -37,30 +38,10 @@ export async function scan(
   const vector = given.vector ?? (await chooseVector(services, model, title));
   const before = await stat(data);
   const perRow: ScanRow[] = [];
-  const result = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: t('Scanning {0}', basename(data)), cancellable: true },
-    (progress, token) => {
-      let done = 0;
-      return services.engine.request(
-        'scan',
-        {
-          model: model.path,
-          vector,
-          data,
-          columns,
-          limit: { falseAlarms: setting('scanFalseAlarms') },
-          device: setting('device'),
-        },
-        {
-          token,
-          onRows: (rows) => void perRow.push(...rows),
-          onProgress: (message, fraction = done) => {
-            progress.report({ message, increment: (fraction - done) * 100 });
-            done = fraction;
-          },
-        },
-      );
-    },
+  const limit = { falseAlarms: setting('scanFalseAlarms') };
+  const params = { model: model.path, vector, data, columns, limit, device: setting('device') };
+  const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
+    services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
   );
   const more = { model: model.path, before, columns };
   const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);

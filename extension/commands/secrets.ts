@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { secretKey, type SecretName } from '../../runtime/contract/secrets.js';
 import type { Token } from '../engine/engine.js';
+import { unlinked } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { RunnerOptions } from '../runs/runner.js';
 
@@ -13,7 +14,7 @@ export async function secretOf(
 ): Promise<string | undefined> {
   const kept = await storage.get(key);
   if (kept !== undefined) return kept;
-  const options = { ...question, password: true, ignoreFocusOut: true };
+  const options = { ...question, prompt: unlinked(question.prompt), password: true, ignoreFocusOut: true };
   const typed = await vscode.window.showInputBox(options, token as vscode.CancellationToken | undefined);
   // What is pasted often has a line break at its end.
   const given = typed?.trim();

@@ -5,11 +5,13 @@ import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
+import { reviewText } from '../data/reviews.js';
 import { inputError } from '../host/errors.js';
 import { expectation } from '../runs/estimates.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
+import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { vectorsFor, withVectors } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
@@ -31,7 +33,7 @@ import { runRecipe, type Ended, type Starting } from './runs.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
 /** What a recipe has that nobody is asked for. */
-type Made = 'reviewed' | 'device' | 'threads' | 'training' | 'generation' | 'output';
+type Made = 'device' | 'threads' | 'training' | 'generation' | 'output';
 
 /** What asking for a training and running it takes. */
 type Training = Starting &
@@ -114,7 +116,8 @@ export async function fineTune(
       given.evaluate || given.heldOut
         ? { evaluate: given.evaluate ?? [], heldOut: given.heldOut }
         : await askSets(services, ask, model, data, isProtected);
-    const chosen = { model: model.path, data, vectors, strengthened, method, ...sets } as const;
+    const reviewed = await askReview(services, ask, data.file);
+    const chosen = { model: model.path, data, reviewed, vectors, strengthened, method, ...sets } as const;
     const suggestion = `${slug(basename(data.file))}-${isProtected ? 'protected' : 'plain'}`;
     const name =
       given.name ?? (await askName(ask, suggestion, await expected(services, await recipeOf(chosen, suggestion))));
@@ -128,9 +131,7 @@ export async function fineTune(
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'adapters', basename(file, '.json'));
     const { generation, judges } = like ?? {};
-    await services.reviews.require(chosen.data.file);
-    const reviewed = services.reviews.get(chosen.data.file).size > 0;
-    const how = { reviewed, ...machine(), training, generation, judges: chosen.judges ?? judges, output };
+    const how = { ...machine(), training, generation, judges: chosen.judges ?? judges, output };
     return { file, recipe: fineTuneRecipe({ ...chosen, ...how }, file) };
   }
   const { file, recipe } = await recipeOf(choice, choice.name);
@@ -144,10 +145,8 @@ const suggested = (
   params: Requests['defaults']['params'],
 ): Promise<TrainingDefaults> =>
   Promise.resolve(
-    vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: t('Reading the rows'), cancellable: true },
-      (progress, token) =>
-        engine.request('defaults', params, { token, onProgress: (message) => progress.report({ message }) }),
+    withProgress(t('Reading the rows'), (onProgress, token) =>
+      engine.request('defaults', params, { token, onProgress }),
     ),
   );
 
@@ -197,6 +196,17 @@ async function askVector(
     value: v.run ?? v.path,
   }));
   return ask.pick(t('Which security vector protects it?'), choices);
+}
+
+/** Whether the review beside the data counts, which may have come with them. */
+async function askReview({ reviews }: Pick<Services, 'reviews'>, ask: Questions, file: string): Promise<boolean> {
+  await ask.atFirst(file, () => reviews.require(file));
+  const counts = reviews.counts(file);
+  if (counts.exclude + counts.fine === 0) return false;
+  return ask.pick(t('There is a review beside {0}. Does it count?', basename(file)), [
+    { label: t('With the review: {0}', reviewText(counts)), value: true },
+    { label: t('Without it'), description: t('all rows are trained on, and none counts as fine'), value: false },
+  ]);
 }
 
 const strengths = (): Choice<boolean>[] => [

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { Cancelled, errorData } from '../host/errors.js';
+import { unlinked } from '../host/messages.js';
 import { describe } from '../host/notices.js';
 
 export interface Choice<T> extends vscode.QuickPickItem {
@@ -70,11 +71,12 @@ export class Questions {
   ): Promise<string> {
     return this.ask((step) => {
       const box = this.prepared(vscode.window.createInputBox(), step);
-      Object.assign(box, { prompt, value });
+      Object.assign(box, { prompt: unlinked(prompt), value });
+      const checked = (text: string): string => unlinked(check(text) ?? '');
       return shown(box, (accept, fail) => {
         const take = async (): Promise<void> => {
           const text = box.value;
-          box.validationMessage = check(text);
+          box.validationMessage = checked(text);
           if (box.validationMessage) return;
           if (!look) return accept(text);
           Object.assign(box, { enabled: false, busy: true });
@@ -90,7 +92,7 @@ export class Questions {
             Object.assign(box, { enabled: true, busy: false });
           }
         };
-        box.onDidChangeValue((text) => (box.validationMessage = check(text)));
+        box.onDidChangeValue((text) => (box.validationMessage = checked(text)));
         box.onDidAccept(() => void take());
       });
     });

@@ -5,7 +5,7 @@ import {
   MAX_REVIEW_BYTES,
   parseReview,
   reviewFile,
-  reviewText,
+  reviewText as fileText,
   type Decision,
   type Decisions,
   type ReviewFault,
@@ -13,8 +13,8 @@ import {
 import { readText, unreadable } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { HostError } from '../host/errors.js';
-import { replaceFile } from '../host/state.js';
-import { t } from '../host/text.js';
+import { changeFile, replaceFile } from '../host/state.js';
+import { numbers, t } from '../host/text.js';
 import { Turns } from '../host/turns.js';
 import { Problems } from './problems.js';
 
@@ -33,7 +33,7 @@ const NONE: Decisions = new Map();
 
 /**
  * What people have decided about rows, each data file's in a file beside it. That file is the only truth: it is read before
- * each change, as somebody else may have written it, and a file that is no review is never written.
+ * each change, as somebody else may have written it, who waits meanwhile; a file that is no review is never written.
  */
 export class Reviews implements Disposable {
   private readonly known = new Map<string, Decisions>();
@@ -127,18 +127,20 @@ export class Reviews implements Disposable {
   private async write(data: string, changes: readonly Change[]): Promise<void> {
     const file = reviewFile(data);
     const known = this.known.get(data) ?? NONE;
-    let there: Decisions;
+    let there = NONE;
     try {
-      const isOwn = this.stamps.has(data) && this.stamps.get(data) === (await stampOf(file));
-      there = isOwn ? known : ((await read(data)) ?? NONE);
-      await nextTurn();
-      const decisions = changed(there, changes);
-      const text = reviewText(decisions);
-      await nextTurn();
-      await replaceFile(file, text);
-      this.stamps.set(data, await stampOf(file));
-      this.known.set(data, decisions);
-      this.problems.forget(file);
+      await changeFile(file, async () => {
+        const isOwn = this.stamps.has(data) && this.stamps.get(data) === (await stampOf(file));
+        there = isOwn ? known : ((await read(data)) ?? NONE);
+        await nextTurn();
+        const decisions = changed(there, changes);
+        const text = fileText(decisions);
+        await nextTurn();
+        await replaceFile(file, text);
+        this.stamps.set(data, await stampOf(file));
+        this.known.set(data, decisions);
+        this.problems.forget(file);
+      });
     } finally {
       this.settle(data, changes);
     }
@@ -152,6 +154,10 @@ export class Reviews implements Disposable {
     else this.pending.delete(data);
   }
 }
+
+/** "171 rows fine, 3 left out". */
+export const reviewText = ({ fine, exclude }: Record<Decision, number>): string =>
+  t('{0} rows fine, {1} left out', numbers().count(fine), numbers().count(exclude));
 
 function changed(known: Decisions, changes: readonly Change[]): Map<string, Decision> {
   const decisions = new Map(known);

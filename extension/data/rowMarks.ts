@@ -1,4 +1,4 @@
-import { rowKey } from './rows.js';
+import { rowKey, type RowKey } from './rows.js';
 
 /** How a row that a scan has found looks. */
 export interface Looks {
@@ -12,18 +12,16 @@ export interface Looks {
   hash?: string;
 }
 
-/** A row that a scan has found, as it was then. */
-export interface Mark {
-  /** Line of the file, from 1. */
+/** A row that a scan has found, as it was then. Its key is empty in files that no editor shows as text. */
+export interface Mark extends RowKey {
+  /** Line of the file where it begins, from 1. */
   line: number;
   looks: Looks;
-  /** Of its text (`rowKey`); empty in files that no editor shows as text. */
-  key: string;
 }
 
 /** A mark in an editor's text. */
 export interface RowMark {
-  /** From 0. */
+  /** The first of the row, from 0. */
   line: number;
   looks: Looks;
   /** Its text is not the one that was scanned. */
@@ -67,6 +65,10 @@ export class RowMarks {
   private marks: RowMark[] = [];
   /** By the text: how many of the scanned rows with it are not in the text, or fewer than none when they were copied. */
   private readonly found = new Map<string, { looks: Looks; missing: number }>();
+  /** By the first line of scanned rows of several lines: how many they have. */
+  private readonly blocks = new Map<string, Set<number>>();
+  /** How far above a line a row may begin that has it. */
+  private reach = 0;
   /** Lines whose texts have not been looked at, apart and in order. */
   private pending: Region[];
 
@@ -123,7 +125,7 @@ export class RowMarks {
       if (delta === 0) {
         // As many rows as before: each in its place.
         this.markEdited(start.line, end.line);
-        this.pending.push({ from: start.line, to: last + 1 });
+        this.pending.push({ from: start.line - this.reach, to: last + 1 });
         continue;
       }
       const lastLine = last + toCome < text.lineCount ? text.lineAt(last + toCome).text : '';
@@ -136,7 +138,7 @@ export class RowMarks {
       for (const mark of this.marks.slice(this.indexOf(start.line))) mark.line += delta;
       this.replace(start.line, start.line, [...kept.values()]);
       this.pending = this.pending.flatMap((region) => moved(region, start.line, end.line, delta));
-      this.pending.push({ from: start.line, to: last + 1 });
+      this.pending.push({ from: start.line - this.reach, to: last + 1 });
     }
     this.pending = joined(this.pending, text.lineCount);
   }
@@ -155,10 +157,17 @@ export class RowMarks {
       for (; line < to; line++) {
         if ((line - from) % ROWS_AT_ONCE === ROWS_AT_ONCE - 1 && isTime()) break;
         const { text: row } = text.lineAt(line);
-        const key = row && rowKey(row);
-        const found = key ? this.found.get(key) : undefined;
+        if (!row) continue;
+        const first = rowKey(row);
+        const blocks = this.blocks.get(first);
+        const key = blocks ? this.blockAt(text, line, blocks) : first;
+        const found = this.found.get(key);
         if (found) rows.push({ line, looks: found.looks, edited: false, key });
-        else if (row) rows.push(...this.between(line, line));
+        else rows.push(...this.between(line, line).map((mark) => ({ ...mark, edited: true })));
+        if (blocks && isTime()) {
+          line++;
+          break;
+        }
       }
       this.replace(from, line, rows);
       region.from = line;
@@ -169,7 +178,24 @@ export class RowMarks {
     return this.dropMoved();
   }
 
-  private take({ line, key, looks }: Mark): void {
+  /** The key of the scanned row that begins in this line, or of the line alone. */
+  private blockAt(text: Lines, line: number, blocks: ReadonlySet<number>): string {
+    const texts: string[] = [];
+    const keyOf = (lines: number): string => {
+      while (texts.length < lines) texts.push(text.lineAt(line + texts.length).text);
+      return rowKey(texts.slice(0, lines).join('\n'));
+    };
+    const there = [...blocks].filter((lines) => line + lines <= text.lineCount);
+    return there.map(keyOf).find((key) => this.found.has(key)) ?? keyOf(1);
+  }
+
+  private take({ line, key, block, looks }: Mark): void {
+    if (block) {
+      const known = this.blocks.get(block.first);
+      if (known) known.add(block.lines);
+      else this.blocks.set(block.first, new Set([block.lines]));
+      this.reach = Math.max(this.reach, block.lines - 1);
+    }
     const known = this.found.get(key);
     if (known) known.missing++;
     else this.found.set(key, { looks, missing: 1 });
@@ -244,7 +270,7 @@ function joined(regions: readonly Region[], lineCount: number): Region[] {
     const last = result.at(-1);
     const to = Math.min(region.to, lineCount);
     if (last && region.from <= last.to + NEAR) last.to = Math.max(last.to, to);
-    else if (region.from < to) result.push({ from: region.from, to });
+    else if (region.from < to) result.push({ from: Math.max(0, region.from), to });
   }
   return result;
 }

@@ -7,35 +7,63 @@ const PIECE_BYTES = 1024 * 1024;
 /** Names the text of a row: equal texts have equal keys, and other texts others (96 bits of SHA-256). */
 export const rowKey = (text: string): string => createHash('sha256').update(text).digest('base64').slice(0, 16);
 
+/** The text of a row, named. */
+export interface RowKey {
+  /** Of all its lines. */
+  key: string;
+  /** Of a row of several lines: how many, and the key of the first one. */
+  block?: { lines: number; first: string };
+}
+
+/** @param texts of the row's lines, without their ends */
+export const rowKeyOf = (texts: readonly string[]): RowKey => ({
+  key: rowKey(texts.join('\n')),
+  ...(texts.length > 1 && { block: { lines: texts.length, first: rowKey(texts[0]!) } }),
+});
+
 /** A file as it is now: its bytes in one number, how many lines an editor shows, and the keys of some of them. */
 export interface FileRows {
   size: number;
   mtimeMs: number;
   sha256: string;
   lineCount: number;
-  /** By line, from 1. */
-  keys: Map<number, string>;
+  /** By the line where the row begins, from 1. */
+  keys: Map<number, RowKey>;
 }
 
-/** Reads the whole file once, piece by piece; of rows only those of `lines` are held. */
-export async function readRows(file: string, lines: ReadonlySet<number> = new Set()): Promise<FileRows> {
+/**
+ * Reads the whole file once, piece by piece, and holds only lines of rows whose keys are asked for.
+ * @param rows how many lines each takes, by the one where it begins
+ */
+export async function readRows(file: string, rows: ReadonlyMap<number, number> = new Map()): Promise<FileRows> {
   const opened = await openFile(file);
   if (!opened) throw unreadable(file, t('the file is gone.'), t('Scan another one.'));
   const { handle } = opened;
   try {
     const { mtimeMs } = await handle.stat();
     const hash = createHash('sha256');
-    const keys = new Map<number, string>();
+    const keys: FileRows['keys'] = new Map();
     let size = 0;
     let line = 1;
-    let row: Buffer[] = [];
-    const end = (): void => {
-      if (!lines.has(line)) return;
-      const text = Buffer.concat(row).toString('utf8').replace(/\r$/, '');
-      // The editor's text has no byte order mark.
-      keys.set(line, rowKey(line === 1 ? text.replace(/^\uFEFF/, '') : text));
-      row = [];
+    let bytesOfLine: Buffer[] = [];
+    /** Rows that have begun and not ended: one may begin where another ends. */
+    let open: { begins: number; texts: string[]; left: number }[] = [];
+    const begin = (): void => {
+      const left = rows.get(line);
+      if (left !== undefined) open.push({ begins: line, texts: [], left });
     };
+    const end = (): void => {
+      if (open.length === 0) return;
+      const text = Buffer.concat(bytesOfLine).toString('utf8').replace(/\r$/, '');
+      bytesOfLine = [];
+      for (const row of open) {
+        // The editor's text has no byte order mark.
+        row.texts.push(line === 1 ? text.replace(/^\uFEFF/, '') : text);
+        if (--row.left === 0) keys.set(row.begins, rowKeyOf(row.texts));
+      }
+      open = open.filter(({ left }) => left > 0);
+    };
+    begin();
     for (;;) {
       const piece = Buffer.alloc(PIECE_BYTES);
       const { bytesRead } = await handle.read(piece, 0, PIECE_BYTES, size);
@@ -43,11 +71,13 @@ export async function readRows(file: string, lines: ReadonlySet<number> = new Se
       size += bytesRead;
       const bytes = piece.subarray(0, bytesRead);
       hash.update(bytes);
-      for (let from = 0; ; line++) {
+      for (let from = 0; ;) {
         const at = bytes.indexOf(0x0a, from);
-        if (lines.has(line)) row.push(bytes.subarray(from, at < 0 ? undefined : at));
+        if (open.length > 0) bytesOfLine.push(bytes.subarray(from, at < 0 ? undefined : at));
         if (at < 0) break;
         end();
+        line++;
+        begin();
         from = at + 1;
       }
     }

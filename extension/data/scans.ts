@@ -66,7 +66,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 
 /** As columns, each with a space between two values: a table of sixty thousand rows is read in some milliseconds. */
 const KEPT = z.object({
-  version: z.literal(4),
+  version: z.literal(5),
   data: z.string(),
   model: z.string().optional(),
   vector: z.string(),
@@ -92,12 +92,14 @@ const KEPT = z.object({
   /** A line for each mark. */
   parts: z.string(),
   keys: z.string(),
+  /** Of rows of several lines `LINES:KEY`, of others nothing. */
+  blocks: z.string(),
   hashes: z.string(),
   table: SCAN_TABLE,
   cut: z.array(z.tuple([z.number(), z.string()])),
 });
-/** Scans of earlier versions, which kept no table, are not shown: the file can be scanned anew. */
-const OLD = z.object({ version: z.union([z.literal(2), z.literal(3)]) });
+/** Scans of earlier versions, which say less of their rows, are not shown: the file can be scanned anew. */
+const OLD = z.object({ version: z.union([z.literal(2), z.literal(3), z.literal(4)]) });
 
 /** Scans of the workspace's data files, one per file, each kept in a file of its own beside the workspace's state. */
 export class Scans implements Disposable {
@@ -160,17 +162,17 @@ export class Scans implements Disposable {
   ): Promise<Scan> {
     const { perRow, limit: _, ...numbers } = result;
     const table = await scanTable(perRow);
-    const found = new Map<number, Looks>();
+    const found = new Map<number, { looks: Looks; lines: number }>();
     const cut: Scan['cut'] = [];
     for (const row of perRow) {
       if (!row.flagged) continue;
       if (row.rest !== undefined) cut.push([row.row, row.rest]);
       const looks = looksOf(row);
       const other = found.get(row.line);
-      if (!other || isWorse(looks, other)) found.set(row.line, looks);
+      if (!other || isWorse(looks, other.looks)) found.set(row.line, { looks, lines: row.lines ?? 1 });
     }
     await nextTurn();
-    const { keys, ...file } = await readRows(data, new Set(found.keys()));
+    const { keys, ...file } = await readRows(data, new Map([...found].map(([line, { lines }]) => [line, lines])));
     if (before && (before.size !== file.size || before.mtimeMs !== file.mtimeMs)) {
       throw inputError(t('the file changed while it was scanned, so the result does not describe it.'), {
         place: data,
@@ -178,7 +180,7 @@ export class Scans implements Disposable {
       });
     }
     const marks = [...found]
-      .map(([line, looks]) => ({ line, looks, key: keys.get(line) ?? '' }))
+      .map(([line, { looks }]) => ({ line, looks, ...(keys.get(line) ?? { key: '' }) }))
       .sort((a, b) => a.line - b.line);
     const scan: Scan = {
       ...{ data, model, vector, vectorName },
@@ -230,13 +232,15 @@ export class Scans implements Disposable {
 
   private async read(root: string, file: string): Promise<void> {
     const kept = await readJson(file, z.union([KEPT, OLD]), MAX_BYTES);
-    if (kept?.version !== 4) return;
-    const { version: _, lines, explained, ps, parts, keys, hashes, ...scan } = kept;
+    if (kept?.version !== 5) return;
+    const { version: _, lines, explained, ps, parts, keys, blocks, hashes, ...scan } = kept;
     const data = fromStatePath(root, scan.data);
     if (!(await stat(data).catch(() => undefined))) return;
     const [shares, chances, said, texts] = [explained.split(' '), ps.split(' '), parts.split('\n'), keys.split(' ')];
     await nextTurn();
     const names = hashes.split(' ');
+    await nextTurn();
+    const several = blocks.split(' ');
     await nextTurn();
     const marks: Mark[] = [];
     for (const [i, text] of lines.split(' ').entries()) {
@@ -248,6 +252,7 @@ export class Scans implements Disposable {
           line,
           looks: { explained: share, ...(p >= 0 && { p }), ...(part && { part }), ...(hash && { hash }) },
           key: texts[i] ?? '',
+          ...blockOf(several[i]),
         });
       if (i % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
     }
@@ -263,7 +268,7 @@ export class Scans implements Disposable {
     if (root === undefined) return;
     const kept: z.infer<typeof KEPT> = {
       ...scan,
-      version: 4,
+      version: 5,
       data: toStatePath(root, scan.data),
       model: scan.model && toStatePath(root, scan.model),
       vector: toStatePath(root, scan.vector),
@@ -272,6 +277,7 @@ export class Scans implements Disposable {
       ps: marks.map(({ looks }) => looks.p ?? NaN).join(' '),
       parts: marks.map(({ looks }) => looks.part ?? '').join('\n'),
       keys: marks.map(({ key }) => key).join(' '),
+      blocks: marks.map(({ block }) => (block ? `${block.lines}:${block.first}` : '')).join(' '),
       hashes: marks.map(({ looks }) => looks.hash ?? '').join(' '),
     };
     await nextTurn();
@@ -279,6 +285,11 @@ export class Scans implements Disposable {
     await nextTurn();
     await replaceFile(scanFile(root, scan.data), text);
   }
+}
+
+function blockOf(text = ''): Pick<Mark, 'block'> {
+  const [lines, first = ''] = text.split(':');
+  return Number(lines) > 1 ? { block: { lines: Number(lines), first } } : {};
 }
 
 /** Longer parts of an answer are cut. */

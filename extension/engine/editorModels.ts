@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { HostRequests, ModelReply } from '../../runtime/contract/protocol.js';
+import { isAgreed } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { Token } from './engine.js';
 
@@ -46,22 +47,18 @@ async function chosen({ judge, model: named, most }: Omit<Asked, 'id'>): Promise
   }
   const [model] = models;
   if (!model) return fault(t('VS Code offers no such language model. Sign in to who offers it, or name another one.'));
-  const send = t('Send them');
-  const agreed = vscode.window.showWarningMessage(
+  const agreed = isAgreed(
     t('May "{0}" judge up to {1} answers?', judge, most),
-    {
-      modal: true,
-      detail: t(
-        'Each answer is sent with its request to the language model {0} ({1}), at most {2} requests in all, which may count towards its quota. VS Code may ask, too, whether this extension may use it.',
-        model.name,
-        model.vendor,
-        most,
-      ),
-    },
-    send,
+    t(
+      'Each answer is sent with its request to the language model {0} ({1}), at most {2} requests in all, which may count towards its quota. VS Code may ask, too, whether this extension may use it.',
+      model.name,
+      model.vendor,
+      most,
+    ),
+    t('Send them'),
   );
-  const answer = await Promise.race([agreed, delay(ANSWER_MS, undefined, { ref: false })]);
-  return answer === send ? { model } : fault(t('nobody allowed to send it the answers.'));
+  const answer = await Promise.race([agreed, delay(ANSWER_MS, false, { ref: false })]);
+  return answer ? { model } : fault(t('nobody allowed to send it the answers.'));
 }
 
 async function send(model: vscode.LanguageModelChat, asked: Omit<Asked, 'id'>, token: Token): Promise<ModelReply> {

@@ -254,6 +254,7 @@ export const EVENT: z.ZodType<RunEvent> = z.discriminatedUnion('kind', [state, .
 export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   row: z.number(),
   line: z.number(),
+  lines: z.number().optional(),
   hash: text.optional(),
   explained: number,
   span: number,

@@ -65,12 +65,12 @@ export const COMMAND_ARGUMENTS = {
   openSample: takes({ folder: text }, 'folder'),
   openWalkthrough: nothing,
   addModel: takes({ path: text }, 'path'),
-  downloadModel: takes({ repository: text, revision: text, folder: text, endpoint: text }, 'repository'),
+  downloadModel: takes({ repository: text, revision: text, folder: text }, 'repository'),
   setHubToken: nothing,
   clearCache: takes({ confirmed: flag }),
   removeModel: takes({ model: text }, 'model'),
   /** `adapter`: a folder, or hub:OWNER/NAME@REVISION. */
-  addAdapter: takes({ model: text, adapter: text, endpoint: text }, 'model'),
+  addAdapter: takes({ model: text, adapter: text }, 'model'),
   /** Data sets of the Hub; `benign` may be empty: none. */
   trainPublic: takes({
     repository: text,
@@ -80,7 +80,6 @@ export const COMMAND_ARGUMENTS = {
     split: text,
     model: text,
     name: text,
-    endpoint: text,
     /** Licence and gating are known. */
     confirmed: flag,
   }),
@@ -143,7 +142,7 @@ export const COMMAND_ARGUMENTS = {
     'model',
   ),
   /** `folder`: a run folder, an adapter or a model. */
-  publish: takes({ model: text, adapter: text, folder: text, repository: text, isPublic: flag, endpoint: text }),
+  publish: takes({ model: text, adapter: text, folder: text, repository: text, isPublic: flag }),
   stop: aRun,
   resume: aRun,
   runAgain: aRun,

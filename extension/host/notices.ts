@@ -1,9 +1,9 @@
 import { isAbsolute, sep } from 'node:path';
 import * as vscode from 'vscode';
-import { visible } from '../../runtime/contract/visible.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import { COMMANDS } from './contributions.js';
 import { Cancelled, errorData, parsePlace } from './errors.js';
+import { showMessage, unlinked } from './messages.js';
 import { t } from './text.js';
 
 export interface Notices {
@@ -19,31 +19,27 @@ export interface Button extends vscode.MessageItem {
 
 /** @param tryAgain called before a person tries again after the engine was given up. */
 export function createNotices(log: vscode.LogOutputChannel, tryAgain: () => void): Notices {
-  const show = async (
-    how: (message: string, ...buttons: Button[]) => Thenable<Button | undefined>,
-    message: string,
-    buttons: readonly Button[],
-  ): Promise<void> => {
-    const chosen = await how(message, ...buttons);
+  const show = async (...message: Parameters<typeof showMessage<Button>>): Promise<void> => {
+    const chosen = await showMessage(...message);
     await chosen?.run();
   };
   const caught = (promise: Promise<void>): void => void promise.catch((error: unknown) => log.error(String(error)));
   return {
-    info: (message, ...buttons) => caught(show(vscode.window.showInformationMessage, message, buttons)),
-    warn: (message, ...buttons) => caught(show(vscode.window.showWarningMessage, message, buttons)),
+    info: (message, ...buttons) => caught(show('info', message, buttons)),
+    warn: (message, ...buttons) => caught(show('warn', message, buttons)),
     error: (error) => {
       if (error instanceof Cancelled) return;
       const data = errorData(error);
       log.error(data.stack ?? describe(data));
-      caught(show(vscode.window.showErrorMessage, describe(data), buttonsFor(data, log, tryAgain)));
+      caught(show('error', describe(data), buttonsFor(data, log, tryAgain)));
     },
   };
 }
 
-/** One sentence each: where (short), what, next step. What files are called may not become a link, which can run a command. */
+/** One sentence each: where (short), what, next step. */
 export function describe({ message, place, remedy }: ErrorData): string {
   const where = place ? `${shortPlace(place)}: ` : '';
-  return visible(`${where}${message}${remedy ? ` ${remedy}` : ''}`).replaceAll('](', '] (');
+  return unlinked(`${where}${message}${remedy ? ` ${remedy}` : ''}`);
 }
 
 const shortPlace = (place: string): string => (isAbsolute(place) ? vscode.workspace.asRelativePath(place) : place);

@@ -3,6 +3,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod';
 import { whileHeld } from '../../runtime/contract/heldFiles.js';
+import { whileLocked } from '../../runtime/support/lockFile.js';
 import { readJson } from './checkedFile.js';
 import { fileReason, inputError, type HostError } from './errors.js';
 import { t } from './text.js';
@@ -77,6 +78,15 @@ export async function replaceFile(file: string, content: string | Uint8Array): P
     throw unwritable(file, error);
   }
 }
+
+/**
+ * What reads a file, changes and replaces it; another window that is about to do so waits.
+ * @throws HostError where nothing can be written
+ */
+export const changeFile = <T>(file: string, change: () => Promise<T>): Promise<T> =>
+  whileLocked(file, change).catch((error: unknown) => {
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : unwritable(file, error);
+  });
 
 /** An error for people: folders that are read-only and disks that are full are no bugs. */
 export function unwritable(place: string, error: unknown): HostError {

@@ -1,3 +1,5 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod';
@@ -13,9 +15,26 @@ import { closeUnopened } from './page.js';
 /** A report has no pictures but those it draws itself. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** Nothing of the file runs, and nothing is loaded, whatever stands in it: only its own style counts. */
-const policy = (nonce: string): string =>
-  `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'unsafe-inline'; img-src data:`;
+/** Nothing of a file behind it runs, and nothing is loaded, whatever stands in it: only its own style counts. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/** A file behind a policy: the first one that a document names cannot be taken back by a later one. */
+const behind = (policy: string, content: string): string =>
+  `<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">${content}`;
+
+/** How reports begin that this program has written (runtime/evaluation/report/page.ts): behind a policy already. */
+const OWN = new RegExp(
+  [
+    /^<!doctype html>/,
+    /<html lang="en">/,
+    /<head>/,
+    /<meta charset="utf-8" \/>/,
+    /<meta name="viewport" content="width=device-width, initial-scale=1" \/>/,
+    /<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" \/>/,
+  ]
+    .map(({ source }) => source)
+    .join('\\s*'),
+);
 
 /** The report's own names for colours, as the window has them. */
 const THEME = `body {
@@ -28,17 +47,21 @@ const THEME = `body {
 body.vscode-high-contrast .bar { fill: none; }`;
 
 /**
- * The file behind a policy and colours: the first policy that a document names cannot be taken back by a later one. The one
- * script is ours; it keeps which report this is, for a window that is reloaded.
+ * The file behind a policy and colours. The one script is ours; it keeps which report this is, for a window that is reloaded.
  */
 export function reportHtml(report: string, folder: string, nonce = newNonce()): string {
   const state = JSON.stringify({ report: folder }).replaceAll('<', '\\u003c');
-  return [
-    '<!doctype html><meta charset="utf-8">',
-    `<meta http-equiv="Content-Security-Policy" content="${policy(nonce)}">`,
-    `<style>${THEME}</style><script nonce="${nonce}">acquireVsCodeApi().setState(${state})</script>`,
-    report,
-  ].join('');
+  const script = `<script nonce="${nonce}">acquireVsCodeApi().setState(${state})</script>`;
+  return behind(`${POLICY}; script-src 'nonce-${nonce}'`, `<style>${THEME}</style>${script}${report}`);
+}
+
+/** The report as a file for a browser. One that somebody else has written is copied, behind a policy. */
+export async function reportForBrowser(folder: string): Promise<string> {
+  const text = await read(folder);
+  if (OWN.test(text)) return join(folder, FILES.report);
+  const copy = join(await mkdtemp(join(tmpdir(), 'security-vectors-')), FILES.report);
+  await writeFile(copy, behind(`${POLICY}; form-action 'none'; base-uri 'none'`, text));
+  return copy;
 }
 
 const STATE = z.object({ report: z.string().min(1) });

@@ -61,6 +61,7 @@ const ACTIONS = [
   'scan',
   'columns',
   'useReview',
+  'leaveReview',
   'browseData',
   'openFile',
   'trust',

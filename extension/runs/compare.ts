@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { differences, type Difference } from '../../runtime/contract/comparison.js';
+import { dataHashes, differences, reviewDifference, type Difference } from '../../runtime/contract/comparison.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
 import type { Measurement } from '../../runtime/contract/events.js';
@@ -41,7 +41,10 @@ export function siblings(run: Run, all: Iterable<Run>): Run[] {
 }
 
 /** Recipe keys in which the other run differs, besides its protection. */
-const differencesOf = (run: Run, other: Run): Difference[] => differences(run.recipe?.raw, other.recipe?.raw);
+const differencesOf = (run: Run, other: Run): Difference[] => [
+  ...differences(run.recipe?.raw, other.recipe?.raw),
+  ...(run.manifest && other.manifest ? reviewDifference(run.manifest, other.manifest) : []),
+];
 
 /**
  * Base · plain · protected in one table: this run's numbers, and from its siblings those of states that it has not
@@ -135,8 +138,8 @@ export function sameModel(a: Run, b: Run): boolean {
 export const modelPath = (run: Run): string | undefined => run.manifest?.model.path ?? run.recipe?.model;
 
 function sameData(a: Run, b: Run): boolean {
-  const [x, y] = [a.manifest?.data[0]?.sha256, b.manifest?.data[0]?.sha256];
+  const [x, y] = [a, b].map(({ manifest }) => manifest && dataHashes(manifest));
   if (x && y) return x === y;
-  const path = (run: Run): string | undefined => run.manifest?.data[0]?.path ?? run.recipe?.data[0];
-  return path(a) !== undefined && path(a) === path(b);
+  const paths = (run: Run): string => (run.manifest?.data.map(({ path }) => path) ?? run.recipe?.data ?? []).join('\n');
+  return paths(a) !== '' && paths(a) === paths(b);
 }

@@ -14,7 +14,7 @@ import { isHubName } from '../../runtime/contract/hubName.js';
 import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { overOf, pointCount, pointsOf, settingsOf, withValue, type Over } from '../../runtime/contract/sweep.js';
 import { parseJson, readText, unreadable } from '../host/checkedFile.js';
-import type { HostError } from '../host/errors.js';
+import { inputError, type HostError } from '../host/errors.js';
 import { t } from '../host/text.js';
 
 /** What the host knows of a recipe, with absolute paths. */
@@ -124,6 +124,18 @@ export async function openRecipe(file: string): Promise<RecipeFacts> {
   const text = await readText(file);
   if (text === undefined) throw unreadable(file, t('there is no such file.'), t('Choose another recipe.'));
   return withBase(requireRecipe(text, file));
+}
+
+/** What a recipe said when its run was asked for: what becomes of the run that stands there was decided by that. */
+export type AskedRecipe = Pick<RecipeFacts, 'kind' | 'output'>;
+
+/** @throws HostError where a recipe that was changed while its run waited writes to another folder, or is of another kind */
+export function requireAsked({ file, kind, output }: RecipeFacts, said: AskedRecipe): void {
+  if (kind === said.kind && output === said.output) return;
+  throw inputError(t('the recipe was changed while it waited: it is now "{0}" and writes to {1}.', kind, output), {
+    place: file,
+    remedy: t('Run it again.'),
+  });
 }
 
 const noRecipe = (file: string): HostError =>

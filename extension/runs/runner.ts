@@ -13,7 +13,7 @@ import type { AskModel } from '../engine/editorModels.js';
 import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { requireFree } from './owner.js';
-import { openRecipe, type RecipeFacts } from './recipe.js';
+import { openRecipe, requireAsked, type AskedRecipe, type RecipeFacts } from './recipe.js';
 import { isFinished, isRunning, nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
@@ -56,6 +56,7 @@ export interface AskedRun {
   replace?: boolean;
   /** Goes on from a checkpoint; of a sweep: keeps its points. */
   resume?: boolean;
+  said?: AskedRecipe;
 }
 
 /** A run that was asked for, and what is to be told when it has ended. */
@@ -111,6 +112,8 @@ export class Runner implements Disposable {
     const { quiet, output, replace = false, resume = false } = more;
     this.options.assertTrusted();
     const written = await openRecipe(recipe);
+    const { said = { kind: written.kind, output: written.output } } = more;
+    requireAsked(written, said);
     const target = output ?? written.output;
     const standing = replace ? await this.standing(target) : undefined;
     const folder = standing && isFinished(standing) ? join(target, RUN_FILES.next) : target;
@@ -122,7 +125,7 @@ export class Runner implements Disposable {
       { ...written, output: folder },
       basename(target),
       params,
-      { recipe, output, replace, resume },
+      { recipe, output, replace, resume, said },
       quiet,
     );
   }
@@ -333,7 +336,7 @@ export class Runner implements Disposable {
   }
 
   private async work(job: Job): Promise<Run> {
-    const { run, params, source, quiet } = job;
+    const { run, asked, params, source, quiet } = job;
     const { store } = this.options;
     const engine = this.options.engine();
     job.engine = engine;
@@ -341,6 +344,7 @@ export class Runner implements Disposable {
     let folder: string | undefined;
     try {
       run.since = now();
+      if (asked.said) requireAsked(await openRecipe(asked.recipe), asked.said);
       const token = await this.options.token?.();
       const secrets = await this.secretsOf(run, source.token);
       const done = await engine.request(

@@ -234,7 +234,9 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
       case 'browseData':
         return this.edits.chooseData(OTHER_FILE);
       case 'useReview':
-        return this.edits.useReview();
+        return this.edits.useReview(true);
+      case 'leaveReview':
+        return this.edits.useReview(false);
       case 'openFile':
         return this.edits.open('data.file');
       case 'trust':

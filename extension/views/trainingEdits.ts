@@ -60,11 +60,11 @@ export class TrainingEdits {
     return this.panel.inTurn(() => this.setProtected(on));
   }
 
-  /** Leaves out the rows that a review excludes. */
-  useReview(): Promise<void> {
+  /** Whether the rows are left out that a review excludes. */
+  useReview(on: boolean): Promise<void> {
     return this.panel.inTurn(async () =>
       this.write(await this.panel.recipe(), (text) =>
-        setKeys(text, 'data', { file: valueText(text, 'data.file'), exclude: '"reviewed"' }),
+        setKeys(text, 'data', { file: valueText(text, 'data.file'), exclude: on ? '"reviewed"' : undefined }),
       ),
     );
   }

@@ -130,7 +130,7 @@ async function known(
     runs: store.list(),
     counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
     columns: (path) => scans.get(path)?.columns ?? mappings.get(path),
-    excluded: (path) => reviews.counts(path).exclude,
+    review: (path) => reviews.counts(path),
     scan: (path) => scans.get(path),
     since: (path) => scans.since(path),
     exists: (path) => there.has(path),

@@ -1,5 +1,7 @@
 import { basename } from 'node:path';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
+import type { Decision } from '../../runtime/contract/review.js';
+import { reviewText } from '../data/reviews.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
@@ -32,8 +34,8 @@ export interface Known {
   data: readonly string[];
   /** Which columns of a data file are what, as a person has said it. */
   columns(file: string): Columns | undefined;
-  /** How many rows of a data file somebody has excluded. */
-  excluded(file: string): number;
+  /** What somebody has decided about rows of a data file. */
+  review(file: string): Record<Decision, number>;
   /** Security vectors that fit the recipe's model. */
   vectors: readonly Adapter[];
   runs: readonly Run[];
@@ -170,15 +172,24 @@ function columnsNotice(path: string, recipe: FinetuneRecipe | undefined, known: 
   };
 }
 
-/** What a person has decided counts only where the recipe says so. */
+/** A review counts only where the recipe says so; whoever made it, it is seen there what it does. */
 function reviewNotice(file: string, recipe: FinetuneRecipe | undefined, known: Known): TrainingNotice[] {
-  const count = known.excluded(file);
-  if (count === 0 || !recipe || recipe.data.exclude !== undefined) return [];
+  const counts = known.review(file);
   const name = basename(file);
+  if (!recipe || counts.exclude + counts.fine === 0) return [];
+  if (recipe.data.exclude !== undefined) {
+    const text = t('With the review beside {0}: {1}.', name, reviewText(counts));
+    return [{ text, buttons: [{ action: 'leaveReview', label: t('Train without the review') }] }];
+  }
+  if (counts.exclude === 0) return [];
   const text =
-    count === 1
-      ? t('Your review excludes one row of {0}. This recipe trains on it.', name)
-      : t('Your review excludes {0} rows of {1}. This recipe trains on them.', numbers().count(count), name);
+    counts.exclude === 1
+      ? t('The review beside {0} excludes one row. This recipe trains on it.', name)
+      : t(
+          'The review beside {0} excludes {1} rows. This recipe trains on them.',
+          name,
+          numbers().count(counts.exclude),
+        );
   return [{ text, buttons: [{ action: 'useReview', label: t('Use the review') }] }];
 }
 

@@ -2,12 +2,14 @@
 import type { Verdict } from './events.js';
 import type { MeasureKind } from './recipeWords.js';
 import type { SampleEvent } from './answers.js';
+import { stateNames } from './states.js';
 
 /** The name of a person among the judges. */
 export const PERSON = 'person';
 
 export interface Agreement {
   set: string;
+  state: string;
   judges: [string, string];
   /** Answers that both have judged, and on how many of them they differ. */
   count: number;
@@ -64,19 +66,27 @@ function moments(table: Table) {
 const counts = (measure: MeasureKind, verdict: Verdict): boolean =>
   verdict === (measure === 'over-refusal' ? 'refused' : 'complied');
 
-/** Each two judges of each set that has several, over all states of the model; a person's labels are a judge, too. */
+/**
+ * Each two judges of each set that has several; a person's labels are a judge, too. Each state of the model by itself: answers of
+ * one that always refuses and of one that always complies are easy to tell apart, and would hide where judges differ.
+ */
 export function agreements(samples: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): Agreement[] {
   return [...new Set(samples.map(({ set }) => set))].flatMap((set) => {
     const measure = measureOf(set);
     if (measure !== 'harm' && measure !== 'over-refusal') return [];
-    const said = samples.filter((one) => one.set === set).map(verdictsOf);
-    const judges = [...new Set(said.flatMap((one) => Object.keys(one)))];
-    return judges.flatMap((a, i) => judges.slice(i + 1).flatMap((b) => between(set, [a, b], measure, said)));
+    const ofSet = samples.filter((one) => one.set === set);
+    return stateNames(ofSet.map(({ state }) => state)).flatMap((state) => {
+      const said = ofSet.filter((one) => one.state === state).map(verdictsOf);
+      const judges = [...new Set(said.flatMap((one) => Object.keys(one)))];
+      return judges.flatMap((a, i) =>
+        judges.slice(i + 1).flatMap((b) => between({ set, state }, [a, b], measure, said)),
+      );
+    });
   });
 }
 
 function between(
-  set: string,
+  of: Pick<Agreement, 'set' | 'state'>,
   judges: [string, string],
   measure: MeasureKind,
   said: readonly Readonly<Record<string, Verdict>>[],
@@ -90,7 +100,7 @@ function between(
   const count = cells.reduce((a, b) => a + b, 0);
   if (count === 0) return [];
   const [kappa, interval] = [cohensKappa(cells), kappaInterval(cells)];
-  return [{ set, judges, count, differ: cells[1] + cells[2], ...(kappa !== undefined && { kappa, interval }) }];
+  return [{ ...of, judges, count, differ: cells[1] + cells[2], ...(kappa !== undefined && { kappa, interval }) }];
 }
 
 /** What each judge by itself says of an answer. */

@@ -1,16 +1,19 @@
 /** Runs beside each other: like with like, or what differs is listed. */
+import type { Manifest } from './manifest.js';
 import { COLUMN_FIELDS } from './mapping.js';
 import { recipeSchemas } from './recipe.js';
 
 export { DIFFERENCE } from './format.js';
 
+const SOURCE_KEYS = ['format', 'limit', 'exclude', ...COLUMN_FIELDS.map((field) => `columns.${field}`)];
+
 /** Recipe keys that decide what a fine-tuning learns or how it is measured; the protection is what is compared. */
 export const COMPARED_KEYS: readonly string[] = [
   'method',
   'heldOut',
-  'data.format',
-  'data.limit',
-  ...COLUMN_FIELDS.map((field) => `data.columns.${field}`),
+  ...SOURCE_KEYS.map((key) => `data.${key}`),
+  ...SOURCE_KEYS.map((key) => `data.mix.${key}`),
+  'data.mix.share',
   'adapter.rank',
   'adapter.alpha',
   'adapter.sites',
@@ -22,19 +25,25 @@ export const COMPARED_KEYS: readonly string[] = [
   'optimizer.clipNorm',
   'optimizer.schedule',
   'optimizer.warmupSteps',
+  'optimizer.moments',
   'batch.rows',
   'batch.accumulate',
   'batch.maxTokens',
+  'batch.tokens',
   'epochs',
   'steps',
   'seed',
   'precision',
+  'on.precision',
   'generation.maxNewTokens',
   'generation.temperature',
   'generation.topP',
 ];
 
-const LEAST = { kind: 'finetune', model: '-', data: { file: '-' }, output: '-' };
+const LEAST = {
+  ...{ kind: 'finetune', model: '-', output: '-' },
+  ...{ data: { file: '-', mix: { file: '-' } }, on: { ray: 'http://-', model: '-', storage: '-' } },
+};
 let defaults: unknown;
 /** What a recipe has that leaves out everything it can, but for its length, which has no default. Made when it is asked for. */
 function defaultsOf(): unknown {
@@ -56,6 +65,19 @@ export function differences(ours: unknown, theirs: unknown): Difference[] {
     const [a, b] = [ours, theirs].map((recipe) => written(valueAt(recipe, key) ?? valueAt(defaultsOf(), key)));
     return a === b ? [] : [{ key, theirs: b, ours: a }];
   });
+}
+
+type Data = Pick<Manifest, 'data'>;
+
+/** Of every file that rows come from. */
+export const dataHashes = ({ data }: Data): string => data.map(({ sha256 }) => sha256).join(' ');
+
+/** Both runs left out rows that a review excludes, and the reviews differ. */
+export function reviewDifference(ours: Data, theirs: Data): Difference[] {
+  const [a, b] = [ours, theirs].map(({ data }) =>
+    data.flatMap(({ review }) => review?.sha256.slice(0, 8) ?? []).join(' '),
+  );
+  return a && b && a !== b ? [{ key: 'data.exclude', theirs: `reviewed (${b})`, ours: `reviewed (${a})` }] : [];
 }
 
 const valueAt = (recipe: unknown, key: string): unknown =>

@@ -3,6 +3,7 @@ import type { Agreement } from './agreement.js';
 import { PERSON } from './agreement.js';
 import { fill, numbersIn, type Wording } from './format.js';
 import type { JudgeFacts, JudgeUsage } from './manifest.js';
+import { stateName, TABLE_STRINGS, type TableStrings } from './table.js';
 
 /** English words; the host translates them for its pages. */
 export const JUDGE_STRINGS = {
@@ -16,9 +17,17 @@ export const JUDGE_STRINGS = {
   agreementNone: 'cannot be told: both say the same of all answers',
   agreementRange: '{0} ({1} to {2})',
 } as const;
-export type JudgeStrings = Record<keyof typeof JUDGE_STRINGS, string>;
+export type JudgeStrings = Record<keyof typeof JUDGE_STRINGS, string> & TableStrings;
 
-export const ENGLISH_JUDGES: Wording<JudgeStrings> = { strings: JUDGE_STRINGS, numbers: numbersIn() };
+export const ENGLISH_JUDGES: Wording<JudgeStrings> = {
+  strings: { ...TABLE_STRINGS, ...JUDGE_STRINGS },
+  numbers: numbersIn(),
+};
+
+/** The head of the table of `agreementCells`. */
+export const agreementHead = (s: JudgeStrings): string[] => [
+  ...[s.agreementSet, s.columnModel, s.agreementJudges, s.agreementKappa, s.agreementDiffer],
+];
 
 /** What makes it the same judge, whatever it is called. */
 export const judgeIdentity = ({ at, model, rubric, sha256 }: Partial<JudgeFacts> = {}): string =>
@@ -33,14 +42,15 @@ export function usageText({ requests, inputTokens, outputTokens }: JudgeUsage): 
   return `${requests} requests, ${tokens}`;
 }
 
-/** The cells of a table: set, judges, kappa with its interval, and how many answers they differ on. */
+/** The cells of a table: set, state of the model, judges, kappa with its interval, and how many answers they differ on. */
 export function agreementCells(
-  { set, judges, count, differ, kappa, interval }: Agreement,
+  { set, state, judges, count, differ, kappa, interval }: Agreement,
   { strings: s, numbers: n }: Wording<JudgeStrings>,
-): { set: string; judges: string; kappa: string; differ: string } {
+): { set: string; model: string; judges: string; kappa: string; differ: string } {
   const two = (value: number): string => n.number(Math.round(100 * value) / 100);
   return {
     set,
+    model: stateName(state, s),
     judges: judges.map((judge) => (judge === PERSON ? s.judgePerson : judge)).join(' · '),
     kappa:
       kappa === undefined || !interval

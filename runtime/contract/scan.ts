@@ -6,6 +6,8 @@ export interface ScanRow {
   hash?: string;
   /** Line of the file, from 1. */
   line: number;
+  /** How many lines the row takes, where they are more than one. */
+  lines?: number;
   /** (loss without − loss with the vector) / (loss without + 0.05), per supervised token. */
   explained: number;
   /** The most that the vector saves on consecutive tokens, nats; see docs/method.md. */

@@ -66,12 +66,12 @@ export async function* csvRows(
       // The parser is ahead by a piece of the file.
       if (fault && info.records > fault.records) break;
       const at = { start: end, end: info.bytes };
-      const { line, bytes } = passed.take(info.bytes - end);
+      const { bytes, ...lines } = passed.take(info.bytes - end);
       end = info.bytes;
       if (record.some((cell) => isTorn(cell, bytes))) {
-        yield { row: row++, line, at, reason: UNCLOSED };
+        yield { row: row++, ...lines, at, reason: UNCLOSED };
         if (!columns) return;
-      } else if (columns) yield rowOf(record, columns, json, { row: row++, line, at });
+      } else if (columns) yield rowOf(record, columns, json, { row: row++, ...lines, at });
       else {
         columns = headerOf(record, file);
         onTable?.({ columns, delimiter: found, end });
@@ -97,11 +97,11 @@ const isTorn = (cell: Buffer, row: Buffer): boolean =>
 
 const isLineEnd = (byte: number): boolean => byte === NEWLINE || byte === RETURN;
 
-/** The same pieces. `take` gives the next bytes of what has passed, and the line of the first that is not blank. */
+/** The same pieces. `take` gives the next bytes of what has passed, the line of the first that is not blank, and how many lines they are. */
 function passing(
   from: AsyncIterable<Buffer>,
   isEnough: () => boolean,
-): { pieces: AsyncIterable<Buffer>; take(count: number): { line: number; bytes: Buffer } } {
+): { pieces: AsyncIterable<Buffer>; take(count: number): { line: number; lines?: number; bytes: Buffer } } {
   const held: Buffer[] = [];
   let line = 1;
   return {
@@ -121,11 +121,15 @@ function passing(
       }
       const bytes = parts.length === 1 ? parts[0] : Buffer.concat(parts);
       let first: number | undefined;
+      let last = line;
       for (let i = 0; i < bytes.length; i++) {
-        if (!isLineEnd(bytes[i])) first ??= line;
-        else if (bytes[i] === NEWLINE || bytes[i + 1] !== NEWLINE) line++;
+        if (!isLineEnd(bytes[i])) {
+          first ??= line;
+          last = line;
+        } else if (bytes[i] === NEWLINE || bytes[i + 1] !== NEWLINE) line++;
       }
-      return { line: first ?? line, bytes };
+      const lines = first === undefined ? 1 : last - first + 1;
+      return { line: first ?? line, ...(lines > 1 && { lines }), bytes };
     },
   };
 }

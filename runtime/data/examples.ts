@@ -25,6 +25,8 @@ export interface Example {
   row: number;
   /** From 1; for Parquet the number of the row. */
   line: number;
+  /** How many lines it takes, where they are more than one. */
+  lines?: number;
   ids: number[];
   /** Unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. `logits[t]` predicts `labels[t + 1]`. */
   labels: number[];
@@ -182,6 +184,7 @@ export function collectSkipped(): SkippedRows {
 export interface ParsedRow {
   row: number;
   line: number;
+  lines?: number;
   label?: 'harmful' | 'benign';
   hash?: string;
   content: RowContent;
@@ -201,7 +204,7 @@ export async function* parsedRows(
   let first: readonly string[] | undefined;
   // A hash is of all that a row says.
   for await (const raw of readRows(file, options.hashed === true ? { ...options, allColumns: true } : options)) {
-    const { row, line } = raw;
+    const { row, line, lines } = raw;
     const skip = (reason: string): SkippedRow => ({ row, line, reason, broken: true, tooLong: false });
     if ('reason' in raw) {
       yield skip(raw.reason);
@@ -219,7 +222,8 @@ export async function* parsedRows(
     }
     try {
       const hash = options.hashed === true ? { hash: rowHash(raw.value) } : {};
-      yield { row, line, label: labelOf(value), ...hash, content: readContent(value, found.format) };
+      const place = { row, line, ...(lines && { lines }) };
+      yield { ...place, label: labelOf(value), ...hash, content: readContent(value, found.format) };
     } catch (error) {
       if (!(error instanceof InvalidRow)) throw error;
       yield skip(`${inOwnNames(error.message, names, options)} (format "${found.format}")`);
@@ -256,7 +260,7 @@ function* examplesOf(
 }
 
 function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOptions): Example | SkippedRow {
-  const { row, line, label, hash, content } = item;
+  const { row, line, lines, label, hash, content } = item;
   const skip = (reason: string, broken = true, tooLong = false): SkippedRow => ({
     row,
     line,
@@ -278,7 +282,7 @@ function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOption
   }
   if (options.answers !== 'optional' && supervisedTokens(parts.labels) === 0)
     return skip('no token of the row is supervised');
-  return { row, line, ...parts, ...(label ? { label } : {}), ...(hash ? { hash } : {}) };
+  return { row, line, ...(lines && { lines }), ...parts, ...(label && { label }), ...(hash && { hash }) };
 }
 
 /** An example that does not come from a data file. Its length is not checked. */

@@ -1,7 +1,7 @@
-import { parseRow, tooLong } from './rawRow.js';
+import { NEWLINE, newlines, parseRow, tooLong } from './rawRow.js';
 import type { RawRow, RowSource } from './rawRow.js';
 
-const [QUOTE, BACKSLASH, COMMA, NEWLINE] = [0x22, 0x5c, 0x2c, 0x0a];
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
@@ -25,9 +25,11 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
 
   const element = (): RawRow => {
     const bytes = Buffer.concat(kept);
-    const blank = bytes.length - (bytes.findLastIndex((byte) => byte > 0x20) + 1);
+    const end = bytes.findLastIndex((byte) => byte > 0x20) + 1;
+    const blank = bytes.length - end;
+    const lines = 1 + newlines(bytes.subarray(0, end));
     const place = {
-      ...{ row: row++, line: first || line },
+      ...{ row: row++, line: first || line, ...(lines > 1 && { lines }) },
       ...(first > 0 && { at: { start: begin, end: begin + length - blank } }),
     };
     const long = length > maxRowBytes;

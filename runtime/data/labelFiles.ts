@@ -4,6 +4,7 @@ import { MAX_HASH_LISTS_BYTES } from '../contract/hashLists.js';
 import { labelledText, labelsFile, labelsText, parseLabels, type Label, type Labels } from '../contract/labels.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readText } from '../support/jsonFile.js';
+import { whileLocked } from '../support/lockFile.js';
 import { hashListsError } from './hashListsError.js';
 
 /** Names an answer to a prompt (96 bits of SHA-256). */
@@ -32,13 +33,19 @@ export async function readLabels(set: string): Promise<Labels> {
   });
 }
 
-/** Changes the file, which is read anew first. @throws HumanError as `readLabels`: nothing is written then */
-export async function changeLabels(set: string, changes: ReadonlyMap<string, Label | null>): Promise<Labels> {
-  const labels = new Map(await readLabels(set));
-  for (const [hash, label] of changes) {
-    if (label === null) labels.delete(hash);
-    else labels.set(hash, label);
-  }
-  await writeFileAtomic(labelsFile(set), labelsText(labels), { makeFolder: false });
-  return labels;
+/**
+ * Changes the file, which is read anew first; who else changes it meanwhile waits.
+ * @throws HumanError as `readLabels`: nothing is written then
+ */
+export function changeLabels(set: string, changes: ReadonlyMap<string, Label | null>): Promise<Labels> {
+  const file = labelsFile(set);
+  return whileLocked(file, async () => {
+    const labels = new Map(await readLabels(set));
+    for (const [hash, label] of changes) {
+      if (label === null) labels.delete(hash);
+      else labels.set(hash, label);
+    }
+    await writeFileAtomic(file, labelsText(labels), { makeFolder: false });
+    return labels;
+  });
 }

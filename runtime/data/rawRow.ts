@@ -10,6 +10,8 @@ export interface Place {
   row: number;
   /** Line of the file where the row begins, from 1. Parquet has no lines: the number of the row, from 1. */
   line: number;
+  /** How many lines of the file it takes, where they are more than one. */
+  lines?: number;
   /** Its bytes in a file of text, counted from behind a byte order mark: [start, end). Absent where they are not known. */
   at?: { start: number; end: number };
 }
@@ -31,6 +33,8 @@ export interface RowSource {
   maxRowBytes: number;
   columns?: Columns;
 }
+
+export const NEWLINE = 0x0a;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -72,6 +76,12 @@ export function outsideStrings(json: string, wanted: RegExp, replace: (part: str
     if (part === '"') inString = !inString;
     return inString || part === '"' ? part : replace(part);
   });
+}
+
+export function newlines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
+  return count;
 }
 
 /** Says that a row is longer than what is read. */

@@ -38,7 +38,7 @@ export function withSystem(
 }
 
 function withMessage(example: Example, prompt: string, tokenizer: Tokenizer, place: string): Example {
-  const { row, line, label, hash, labels, promptIds, answer } = example;
+  const { row, line, lines, label, hash, labels, promptIds, answer } = example;
   const [first, ...rest] = example.prompt!;
   const own = first?.role === 'system';
   const messages = [
@@ -53,7 +53,7 @@ function withMessage(example: Example, prompt: string, tokenizer: Tokenizer, pla
       tokenizer,
       { answers: 'optional' },
     );
-    return { row, line, ...encoded, ...(label && { label }), ...(hash && { hash }) };
+    return { row, line, ...(lines && { lines }), ...encoded, ...(label && { label }), ...(hash && { hash }) };
   } catch (error) {
     if (!(error instanceof InvalidRow)) throw error;
     throw new HumanError(`line ${line} cannot have a system prompt: ${error.message}.`, {

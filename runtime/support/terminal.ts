@@ -3,7 +3,7 @@ import { errorText } from './errors.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
 import type { Agreement } from '../contract/agreement.js';
-import { agreementCells, ENGLISH_JUDGES, JUDGE_STRINGS } from '../contract/judgeText.js';
+import { agreementCells, agreementHead, ENGLISH_JUDGES } from '../contract/judgeText.js';
 import type { Tone } from '../contract/signs.js';
 import { ENGLISH } from '../contract/runView.js';
 import { pointText, SWEEP_ENGLISH, sweepView } from '../contract/sweepView.js';
@@ -151,14 +151,13 @@ export function sweepTable({ over, points }: SweepFile): string {
   return `${summary}\n${textTable([head, ...lines])}`;
 }
 
-/** A line for each two judges of a set. */
+/** A line for each two judges of a set and a state of the model. */
 export function agreementTable(agreements: readonly Agreement[]): string {
-  const { agreementSet, agreementJudges, agreementKappa, agreementDiffer } = JUDGE_STRINGS;
   const lines = agreements.map((one) => {
-    const { set, judges, kappa, differ } = agreementCells(one, ENGLISH_JUDGES);
-    return [set, judges, kappa, differ];
+    const { set, model, judges, kappa, differ } = agreementCells(one, ENGLISH_JUDGES);
+    return [set, model, judges, kappa, differ];
   });
-  return textTable([[agreementSet, agreementJudges, agreementKappa, agreementDiffer], ...lines]);
+  return textTable([agreementHead(ENGLISH_JUDGES.strings), ...lines]);
 }
 
 const withBound = (cell: Cell): string =>

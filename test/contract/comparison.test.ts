@@ -1,32 +1,42 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as z from 'zod';
 import { COMPARED_KEYS, differences } from '../../runtime/contract/comparison.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
+
+interface Schema {
+  properties?: Record<string, Schema>;
+  anyOf?: Schema[];
+}
 
 const least = { kind: 'finetune', model: 'm', data: { file: 'd' }, steps: 1, output: 'o' };
 
 test('the defaults of compared keys are those of recipes, so that a recipe equals itself with its defaults written', () => {
-  assert.deepEqual(differences(least, recipeSchemas.finetune.parse(least)), []);
-  assert.deepEqual(differences(recipeSchemas.finetune.parse(least), least), []);
+  const on = { ray: 'http://head:8265', model: '/m', storage: '/s' };
+  for (const recipe of [least, { ...least, data: { file: 'd', mix: { file: 'e' } } }, { ...least, on }]) {
+    assert.deepEqual(differences(recipe, recipeSchemas.finetune.parse(recipe)), []);
+    assert.deepEqual(differences(recipeSchemas.finetune.parse(recipe), recipe), []);
+  }
 });
 
 test('every key of a fine-tuning is compared, or left out for a reason', () => {
   // The protection is what is compared; the rest changes neither what is learned nor how it is measured, or is compared by content.
   const leftOut = [
-    ...['$schema', 'kind', 'model', 'data.file', 'vectors', 'protection', 'probes', 'evaluate', 'judges'],
-    ...['evaluateEvery', 'threads', 'device', 'recompute', 'output', 'tensorboard'],
+    ...['$schema', 'kind', 'model', 'data.file', 'data.mix.file', 'vectors', 'protection', 'baseline', 'probes'],
+    ...['evaluate', 'judges', 'evaluateEvery', 'threads', 'device', 'recompute', 'output', 'tensorboard'],
+    ...['ray', 'token', 'headers', 'ca', 'model', 'workers', 'gpu', 'storage', 'strategy', 'tokens', 'install'].map(
+      (key) => `on.${key}`,
+    ),
   ];
-  const keys = (value: unknown, path = ''): string[] => {
-    const isLeaf = typeof value !== 'object' || value === null || Array.isArray(value);
-    if (isLeaf || leftOut.includes(path)) return [path];
-    return Object.entries(value).flatMap(([key, inner]) => keys(inner, path ? `${path}.${key}` : key));
-  };
-  const full = recipeSchemas.finetune.parse(least);
   const known = [...leftOut, ...COMPARED_KEYS];
-  assert.deepEqual(
-    keys(full).filter((key) => !known.includes(key)),
-    [],
-  );
+  const keys = (schema: Schema, path = ''): string[] => {
+    if (known.includes(path)) return [];
+    const properties = [schema, ...(schema.anyOf ?? [])].flatMap((one) => Object.entries(one.properties ?? {}));
+    return properties.length === 0
+      ? [path]
+      : properties.flatMap(([key, inner]) => keys(inner, path ? `${path}.${key}` : key));
+  };
+  assert.deepEqual(keys(z.toJSONSchema(recipeSchemas.finetune, { io: 'input' }) as Schema), []);
 });
 
 test('a difference has the key and both values', () => {

@@ -101,6 +101,24 @@ test('each two judges of a set are compared on what its measure counts, and a pe
   assert.equal(found[2]!.kappa, 0, 'the model says the same of both');
 });
 
+test('judges are compared on each state by itself: extremes would hide that they differ in the delivered one', () => {
+  const said = Array.from({ length: 120 }, (_, row) => {
+    const state = ['base', 'plain', 'protected'][row % 3]!;
+    const verdict = state === 'plain' || (state === 'protected' && row % 2) ? 'complied' : 'refused';
+    const other = state === 'protected' && row % 4 < 2 ? (verdict === 'refused' ? 'complied' : 'refused') : verdict;
+    return sample(row, verdict, { state, judge: 'phrases', verdicts: { model: other } });
+  });
+  const found = agreements(said, () => 'harm');
+  assert.deepEqual(
+    found.map(({ state, count, differ, kappa }) => [state, count, differ, kappa]),
+    [
+      ['base', 40, 0, undefined],
+      ['plain', 40, 0, undefined],
+      ['protected', 40, 20, 0],
+    ],
+  );
+});
+
 test('answers that say nothing are told from those that say little', () => {
   for (const [text, flaw] of [
     ['', 'empty'],

@@ -126,7 +126,12 @@ describe('a JSON list', () => {
   test('elements over several lines, with their lines', async () => {
     const content = '\ufeff [\n  {"a": "x, ] } \\" [",\n   "b": [1, {"c": 2}]},\n\n  {"a": 2} , {"a": 3}\n]\n';
     const expected = ['2:{"a":"x, ] } \\" [","b":[1,{"c":2}]}', '5:{"a":2}', '5:{"a":3}'];
-    assert.deepEqual(short(await rowsOf('a.json', content)), expected);
+    const rows = await rowsOf('a.json', content);
+    assert.deepEqual(short(rows), expected);
+    assert.deepEqual(
+      rows.map(({ lines }) => lines),
+      [2, undefined, undefined],
+    );
     // The same in pieces of one byte each would be the same; pieces of the file end at 256 kB.
     const filled = content.replace('"a": 2', `"a": 2${' '.repeat(600_000)}`);
     assert.deepEqual(short(await rowsOf('a.json', filled)), expected);
@@ -220,6 +225,19 @@ describe('CSV', () => {
       ['q,"6 inch\na"b\n1,2\n', [`1!${unclosed}`]],
     ];
     for (const [content, expected] of cases) assert.deepEqual(short(await rowsOf('a.csv', content)), expected, content);
+  });
+
+  test('rows have the lines that an editor counts, whatever line breaks are in their cells', async () => {
+    const content = 'text,label\r\n"a\nb","x\r\ny"\r\n\r\nb,c\r\n\r\n\r\n"d","\n\n"';
+    const rows = await rowsOf('a.csv', content);
+    assert.deepEqual(
+      rows.map(({ line, lines }) => [line, lines]),
+      [
+        [2, 3],
+        [6, undefined],
+        [9, 3],
+      ],
+    );
   });
 
   test('cells that hold JSON', async () => {

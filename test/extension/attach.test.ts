@@ -83,7 +83,7 @@ test('an adapter of the Hub is downloaded into the workspace, and listed where i
   await addAdapter(services, { model: '/w/m' });
   const folder = join(root, 'adapters/nice-adapter');
   assert.deepEqual(asked, [
-    ['download', { kind: 'adapter', repository: 'someone/nice-adapter', revision: 'v1', folder, force: false, token: undefined, endpoint: undefined }],
+    ['download', { kind: 'adapter', repository: 'someone/nice-adapter', revision: 'v1', folder, force: false, token: undefined }],
   ]); // oxfmt-ignore
   assert.deepEqual(done, [`${folder} false`]);
   await assert.rejects(addAdapter(services, { model: '/w/m', adapter: 'hub:nobody' }), /not the name of an adapter/);

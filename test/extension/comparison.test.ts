@@ -96,6 +96,20 @@ test('runs that were trained otherwise, or measured otherwise, are not passed of
     data: { file: '../train.jsonl', limit: 9 },
   });
   assert.deepEqual(plainOf([limited])!.differences, [{ key: 'data.limit', theirs: '9', ours: '–' }]);
+  // With other rows beside them, they are not trained on the same; with another review it is said.
+  const { data } = run.manifest!;
+  const mixed = await read('mixed', '2026-03-01T00:00:00Z', rate(3e-3), {
+    data: [...data, { path: '/mix', rows: 1, sha256: 'mm' }],
+  });
+  assert.equal(plainOf([mixed]), undefined);
+  const reviewed = (sha256: string) => ({
+    data: [{ ...data[0]!, review: { path: '/r', sha256, excluded: 1, fine: 0 } }],
+  });
+  const theirs = await read('reviewed', '2026-03-01T00:00:00Z', rate(3e-3), reviewed('b'.repeat(64)));
+  const ours = { ...run, manifest: { ...run.manifest!, ...reviewed('a'.repeat(64)) } };
+  assert.deepEqual(comparison(ours, [theirs]).compared[0]!.differences, [
+    { key: 'data.exclude', theirs: 'reviewed (bbbbbbbb)', ours: 'reviewed (aaaaaaaa)' },
+  ]);
   // The same name on another file, other rows of the file, or another judge of the same name: not the same measurement.
   const set = { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' };
   for (const evaluate of [

@@ -22,6 +22,7 @@ async function sets(
   answers: Record<string, string>,
   files = ['forbidden.csv'],
   rows = 'buy,order\n',
+  learned: string[] = [],
 ) {
   const root = await temporary(t);
   const data = await write(join(root, 'train.csv'), `prompt,completion\n${rows}`);
@@ -40,7 +41,10 @@ async function sets(
     files: { dataFiles: () => [data, ...files.map((file) => join(root, file))] },
     inspector: { get: () => undefined },
     mappings: { get: () => undefined },
-    recipes: { list: () => [], isEvaluationSet: () => false },
+    recipes: {
+      list: () => [{ kind: 'vector', data: learned.map((file) => join(root, file)), evaluate: [], columns: new Map() }],
+      isEvaluationSet: () => false,
+    },
     scans: { get: () => undefined },
   } as unknown as Parameters<typeof askSets>[0];
   const model = { path: MODEL, name: 'm', adapters: [] };
@@ -96,24 +100,31 @@ test('nobody is asked who protects nothing, measures nothing, or has chosen what
   assert.ok(!(await sets(t, true, other)).asked.includes(QUESTION));
 });
 
-test('Enter takes a file whose name says what it is, and otherwise none', async (t) => {
+test('Enter takes a file whose name says what it is and that no vector was trained on, and otherwise none', async (t) => {
   const { window } = await import('./fake/vscode.js');
   const create = window.createQuickPick;
   t.after(() => (window.createQuickPick = create));
-  const first = async (files: string[]): Promise<string> => {
+  let shown: { label: string; description?: string }[] = [];
+  const first = async (files: string[], learned: string[] = []): Promise<string> => {
     let label = '';
     window.createQuickPick = () => {
-      const box = create() as { items: { label: string }[]; placeholder: string; show(): void };
+      const box = create() as { items: typeof shown; placeholder: string; show(): void };
       const show = box.show.bind(box);
       box.show = () => {
-        if (box.placeholder === QUESTION) label = box.items[0]!.label;
+        if (box.placeholder === QUESTION) label = (shown = box.items)[0]!.label;
         show();
       };
       return box;
     };
-    await sets(t, true, { ...kept, [QUESTION]: 'No questions: the run has no verdict' }, files);
+    await sets(t, true, { ...kept, [QUESTION]: 'No questions: the run has no verdict' }, files, undefined, learned);
     return label;
   };
   assert.match(await first(['aa.csv', 'forbidden.csv']), /forbidden\.csv$/);
   assert.equal(await first(['aa.csv', 'zz.csv']), 'No questions: the run has no verdict');
+  // What the vector was trained on comes last, whatever it is called.
+  assert.match(await first(['harmful.csv', 'aa.csv', 'forbidden.csv'], ['harmful.csv']), /forbidden\.csv$/);
+  const files = shown.filter(({ label }) => label.endsWith('.csv'));
+  assert.match(files.at(-1)!.label, /harmful\.csv$/);
+  assert.equal(files.at(-1)!.description, 'a security vector is trained on it');
+  assert.equal(await first(['harmful.csv'], ['harmful.csv']), 'No questions: the run has no verdict');
 });

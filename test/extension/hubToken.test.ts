@@ -7,6 +7,7 @@ import type * as vscode from 'vscode';
 import { HostError } from '../../extension/host/errors.js';
 import { errorData, HumanError } from '../../runtime/support/errors.js';
 import { responseError } from '../../runtime/models/hub/responseErrors.js';
+import { COMMAND_ARGUMENTS } from '../../extension/host/commandArguments.js';
 import { commands, fake } from './fake/vscode.js';
 
 const { createNotices } = await import('../../extension/host/notices.js');
@@ -50,6 +51,14 @@ test('its notice has a button that sets the token', async (t) => {
   createNotices(log, () => undefined).error(new HostError(answer(401)));
   await nextTurn();
   assert.deepEqual(called, ['securityVectors.setHubToken']);
+});
+
+test('no argument of a command, which a link can give, says where the token is sent', () => {
+  const given = { endpoint: 'https://elsewhere.example' };
+  for (const name of ['downloadModel', 'addAdapter', 'trainPublic', 'publish'] as const) {
+    const { success, error } = COMMAND_ARGUMENTS[name].schema.safeParse(given);
+    assert.ok(!success && /"endpoint"/.test(error.message), name);
+  }
 });
 
 /** What publishing asks the person and the engine, one after the other. */

@@ -39,8 +39,17 @@ test('an error for people names a remedy', () => {
   assert.deepEqual(without, []);
 });
 
+test('notifications and dialogs are shown from one place, which makes links impossible', () => {
+  const shown = calls().filter(({ called }) =>
+    /show(Information|Warning|Error)Message$|window\.withProgress$/.test(called),
+  );
+  // In a browser alone there are only texts of this program.
+  const elsewhere = shown.filter(({ at }) => !/^(host\/messages|web)\.ts/.test(at.replaceAll('\\', '/')));
+  assert.deepEqual(elsewhere, []);
+});
+
 test('a warning has a button', () => {
-  const warnings = calls().filter(({ called }) => /notices\.warn$|showWarningMessage$/.test(called));
+  const warnings = calls().filter(({ called }) => /notices\.warn$/.test(called));
   assert.ok(warnings.length >= 4, `${warnings.length} warnings`);
   assert.deepEqual(
     warnings.filter(({ values }) => values < 2),

@@ -19,6 +19,7 @@ const row = (prompt: string): Buffer => jsonLines([{ prompt, completion: 'a' }])
 const some = () => hub.repositories['datasets/some/set']!;
 
 beforeEach(() => {
+  process.env['HF_ENDPOINT'] = hub.url;
   const files = { 'train.jsonl': row('train'), 'data/test.jsonl': row('test') };
   hub.repositories['datasets/some/set'] = { files, licence: 'mit' };
   for (const [name, set] of Object.entries(PUBLIC)) hub.repositories[`datasets/${name}`] = set;
@@ -56,7 +57,7 @@ async function chosen(t: TestContext, answers: [question: RegExp, answer: string
     models: { list: () => [], add },
     secrets: { get: async () => undefined },
   };
-  const more = { model: '/w/tiny', repository: 'some/set', benign: '', endpoint: hub.url, ...given };
+  const more = { model: '/w/tiny', repository: 'some/set', benign: '', ...given };
   await assert.rejects(trainPublic(services as never, more), /the training begins/);
   assert.deepEqual(answers, []);
   const read = async (file: string): Promise<string> => readFile(join(root, 'data', file), 'utf8');

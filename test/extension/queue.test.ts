@@ -87,6 +87,25 @@ test('each that waits says its place, and moving one up changes who begins next'
   assert.equal(c.run.progress.message, 'Waiting for "d" to end.');
 });
 
+test('a recipe that is changed while it waits is run as it is then, but not into another folder, nor as another kind', async (t) => {
+  const { root, start, runner, begun, next, settle } = await queue(t);
+  const edit = (name: string, more: object): Promise<string> => write(join(root, `recipes/${name}.json`), recipe(more));
+  await runFolder(root, 'x', {});
+  await start('a');
+  const [b, c, d] = [await start('b'), await start('c'), await start('d')];
+  await settle(1);
+  await edit('b', { output: '../adapters/x' });
+  await edit('c', { output: '../adapters/c', kind: 'evaluate' });
+  await edit('d', { output: '../adapters/d', seed: 8 });
+  await next();
+  const [first, second] = await Promise.all([b.ended, c.ended]);
+  assert.match(first.error!.message, /was changed while it waited: it is now "finetune" and writes to .*x\.$/);
+  assert.match(second.error!.message, /it is now "evaluate" and writes to .*c\.$/);
+  assert.deepEqual([begun, runner.queue()], [['a', 'd'], []]);
+  await next();
+  assert.equal((await d.ended).error, undefined);
+});
+
 const RAY = 'http://head:8265';
 const JUDGE = secretKey('http://localhost:8000/v1', 'JUDGE_KEY');
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DoneEvent } from '../../runtime/contract/events.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Engine } from '../../extension/engine/engine.js';
@@ -14,6 +15,11 @@ import { fake, workspace } from './fake/vscode.js';
 import { recipe, runFolder, step, temporary, write } from './support.js';
 
 const { keepQueue } = await import('../../extension/commands/queue.js');
+
+/** What can begin has begun: its recipe was read once more. */
+async function settled(begun: readonly object[]): Promise<void> {
+  for (let i = 0; begun.length === 0 && i < 30; i++) await sleep(10);
+}
 
 /** A workspace whose windows are opened one after the other. */
 async function windows(t: TestContext) {
@@ -43,7 +49,7 @@ async function windows(t: TestContext) {
     const runner = new Runner({ store, engine, assertTrusted });
     const notices = { info: () => undefined, warn: (text: string) => void said.push(text), error: assert.ifError };
     const keeping = await keepQueue({ runner, notices }, memento as never);
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled(begun);
     let isOpen = true;
     const close = (): void => {
       if (isOpen) runner.dispose();
@@ -69,6 +75,7 @@ test('runs that wait are there again in their order, each as it was asked for; t
   await first.runner.resume(join(root, 'adapters/old'));
   await first.runner.start(await file('test'), { quiet: true });
   first.runner.move(join(root, 'adapters/old'), 'up');
+  await settled(first.begun);
   assert.equal(first.begun.length, 1);
   first.close();
   const second = await open();
@@ -88,6 +95,19 @@ test('runs that wait are there again in their order, each as it was asked for; t
     { recipe: old, output: join(root, 'adapters/old'), force: false, resume: true, secrets: {} },
   ]);
   assert.deepEqual([third.names(), third.said], [['adapters/c/next'], []]);
+});
+
+test('a recipe that writes elsewhere after the reload is not run: what stands there was not asked about', async (t) => {
+  const { root, file, open } = await windows(t);
+  for (const name of ['c', 'd']) await runFolder(root, name, {});
+  const first = await open();
+  first.runner.pause(true);
+  await first.runner.start(await file('c'), { replace: true });
+  first.close();
+  await file('c', { output: '../adapters/d' });
+  const second = await open();
+  assert.deepEqual([second.names(), second.begun], [[], []]);
+  assert.match(second.said[0]!, /c\.json: the recipe was changed while it waited: .* writes to .*adapters.d\./);
 });
 
 test('a queue that was paused stays so, and recipes that are gone are left out with one message', async (t) => {
@@ -123,7 +143,7 @@ test('without trust nothing begins and nothing is forgotten; with it the queue i
   assert.deepEqual([second.begun, [...kept]], [[], before]);
   workspace.isTrusted = true;
   await fake.trust.fire();
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled(second.begun);
   assert.equal(second.begun.length, 1);
 });
 

@@ -1,8 +1,11 @@
 /** A report is a page of HTML that anyone may have put into the folder. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { html } from '../../runtime/evaluation/report/html.js';
+import { reportPage } from '../../runtime/evaluation/report/page.js';
 import { inputError } from '../../extension/host/errors.js';
 import { env, fake, Uri } from './fake/vscode.js';
 import { runFolder, temporary, write } from './support.js';
@@ -38,20 +41,38 @@ test('nothing in a report runs or is loaded: the policy stands before all that t
     '<html><head><meta http-equiv="Content-Security-Policy" content="default-src *"><script>alert(1)</script>';
   const page = reportHtml(file, '/w/</script><script>', 'N0nce');
   const [first] = [...page.matchAll(/Content-Security-Policy" content="([^"]+)"/g)].map((match) => match[1]!);
-  assert.equal(first, "default-src 'none'; script-src 'nonce-N0nce'; style-src 'unsafe-inline'; img-src data:");
+  assert.equal(first, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'nonce-N0nce'");
   assert.ok(page.indexOf(first) < page.indexOf('<html>'));
   const own = page.slice(0, page.indexOf('<html>'));
   assert.deepEqual([own.match(/<script/g)?.length, own.match(/<\/script/g)?.length], [1, 1]);
   assert.notEqual(reportHtml('', '/w'), reportHtml('', '/w'), 'each page has a nonce of its own');
 });
 
-test('the browser opens the report in front, and in a remote window it is said where to open it', async (t) => {
-  const services = { reportPanels: { active: () => '/w/a' } } as never as Parameters<typeof openInBrowser>[0];
+test('the browser opens the report in front, one that others wrote as a copy behind a policy; in a remote window it is said where', async (t) => {
+  const folder = await runFolder(await temporary(t), 'a', {});
+  const file = join(folder, 'report.html');
+  const services = { reportPanels: { active: () => folder } } as never as Parameters<typeof openInBrowser>[0];
   fake.opened.length = 0;
-  await openInBrowser(services);
-  assert.deepEqual(fake.opened, [join('/w/a', 'report.html')]);
+  const foreign = '<html><head><script>alert(1)</script></head>';
+  const later = reportPage('a', html`b`).replace('<head>', '<head><script>alert(1)</script>');
+  for (const text of [foreign, later, reportPage('a', html`b`)]) {
+    await writeFile(file, text);
+    await openInBrowser(services);
+  }
+  assert.equal(fake.opened[2], file);
+  for (const [i, text] of [foreign, later].entries()) {
+    const copy = fake.opened[i]!;
+    t.after(() => rm(dirname(copy), { recursive: true }));
+    assert.notEqual(dirname(copy), folder);
+    const [policy, rest] = (await readFile(copy, 'utf8')).split(/(?<=form-action 'none'; base-uri 'none'">)/);
+    assert.match(
+      policy!,
+      /^<!doctype html><meta charset="utf-8"><meta http-equiv="[^"]+" content="default-src 'none'; /,
+    );
+    assert.equal(rest, text);
+  }
   env.remoteName = 'ssh-remote';
   t.after(() => (env.remoteName = undefined));
   await assert.rejects(openInBrowser(services), /on another machine than the browser/);
-  assert.equal(fake.opened.length, 1);
+  assert.equal(fake.opened.length, 3);
 });

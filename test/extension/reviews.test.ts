@@ -62,6 +62,18 @@ test('what is decided while the file is looked at is known at once, and nothing 
   assert.deepEqual(told, [[A, B]]);
 });
 
+test('two windows that decide at once lose nothing of each other', async (t) => {
+  const { root, data, reviews, kept } = await reviewed(t);
+  const hashes = Array.from({ length: 16 }, (_, i) => String.fromCharCode(97 + i).repeat(16));
+  await Promise.all(
+    [reviews, new Reviews()].map(async (window, k) => {
+      for (const hash of hashes.filter((_, i) => i % 2 === k)) await window.decide(data, [hash], 'exclude');
+    }),
+  );
+  assert.deepEqual(((await kept())['exclude'] as string[]).sort(), hashes);
+  assert.deepEqual((await readdir(root)).sort(), ['train.jsonl', 'train.jsonl.review.json'], 'nothing is left beside');
+});
+
 test('what somebody else has written meanwhile stays', async (t) => {
   const { data, file, reviews, changes, kept } = await reviewed(t);
   await reviews.decide(data, [A], 'exclude');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RowMarks, type Change, type Mark } from '../../extension/data/rowMarks.js';
-import { rowKey } from '../../extension/data/rows.js';
+import { rowKey, rowKeyOf } from '../../extension/data/rows.js';
 import { change, FakeDocument } from './textDocument.js';
 
 const rows = (count: number): string[] =>
@@ -161,6 +161,73 @@ test('after any edits the marked rows are those whose text was scanned, and undo
         [...new Set(lines)].sort((a, b) => a - b),
         `seed ${seed}, edit ${i}: in order, once`,
       );
+    }
+    for (const undo of undos.reverse()) edit(...undo);
+    assert.deepEqual(it.list(), before, `seed ${seed}`);
+  }
+});
+
+/** A list as it is written to be read: each of its rows takes four lines, and all begin alike. */
+function listed(count: number, is: (row: number) => boolean) {
+  const blocks = Array.from({ length: count }, (_, i) => [
+    '  {',
+    `    "prompt": "${i}",`,
+    '    "completion": "x"',
+    '  },',
+  ]);
+  const marks = blocks.flatMap((texts, i) =>
+    is(i) ? [{ line: 4 * i + 2, looks: { explained: i / 100, hash: `row ${i}` }, ...rowKeyOf(texts) }] : [],
+  );
+  const document = new FakeDocument('/w/train.json', ['[', ...blocks.flat(), ']'].join('\n'));
+  const it = new RowMarks(marks, document.lineCount, document);
+  const work = (): void => void assert.ok(it.work(document, () => false));
+  work();
+  const edit = (...changes: Change[]): Change[] => {
+    const undo = document.apply(changes);
+    it.edit(changes, document);
+    work();
+    return undo;
+  };
+  const shown = (): string[] =>
+    it.list().map(({ line, looks, edited }) => `${line} ${looks.hash}${edited ? ' edited' : ''}`);
+  return { it, document, blocks, marks, edit, shown };
+}
+
+test('of rows over several lines, which all begin alike, only those are marked that were found, each as itself', () => {
+  const { it, edit, shown } = listed(4, (row) => row % 2 === 1);
+  assert.deepEqual(shown(), ['5 row 1', '13 row 3']);
+  const undo = edit(change([7, 8], [7, 9], 'y'));
+  assert.deepEqual(shown(), ['5 row 1 edited', '13 row 3']);
+  edit(...undo);
+  assert.deepEqual(shown(), ['5 row 1', '13 row 3']);
+  // The first row is removed, then a line of the second one.
+  edit(change([1, 0], [5, 0], ''));
+  assert.deepEqual(shown(), ['1 row 1', '9 row 3']);
+  edit(change([2, 0], [3, 0], ''));
+  assert.deepEqual(shown(), ['1 row 1 edited', '8 row 3']);
+  assert.deepEqual(it.counts(), { edited: 1, gone: 0 });
+});
+
+test('after any edits the marked rows over several lines are those whose whole text was scanned', () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const next = random(seed);
+    const int = (below: number): number => Math.floor(next() * below);
+    const { it, document, blocks, marks, edit } = listed(12, (row) => row % 3 !== 1);
+    const hashes = new Map(marks.map(({ key, looks }) => [key, looks.hash]));
+    const before = it.list().map((mark) => ({ ...mark }));
+    const undos: Change[][] = [];
+    for (let i = 0; i < 30; i++) {
+      const line = int(document.lineCount);
+      const end = Math.min(document.lineCount - 1, line + int(6));
+      const text = [`${blocks[int(12)]!.join('\n')}\n`, '', `${document.lineAt(line).text}\n`, '\n'][int(4)]!;
+      undos.push(edit(change([line, 0], [next() < 0.5 ? line : end, 0], text)));
+      const texts = Array.from({ length: document.lineCount }, (_, n) => document.lineAt(n).text);
+      const expected = texts.flatMap((_, n) => {
+        const hash = hashes.get(rowKeyOf(texts.slice(n, n + 4)).key);
+        return hash ? [`${n} ${hash}`] : [];
+      });
+      const shown = it.list().flatMap(({ line: at, looks, edited }) => (edited ? [] : [`${at} ${looks.hash}`]));
+      assert.deepEqual(shown, expected, `seed ${seed}, edit ${i}`);
     }
     for (const undo of undos.reverse()) edit(...undo);
     assert.deepEqual(it.list(), before, `seed ${seed}`);

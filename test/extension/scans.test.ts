@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { rowKey } from '../../extension/data/rows.js';
+import { rowKey, rowKeyOf } from '../../extension/data/rows.js';
 import { Problems } from '../../extension/data/problems.js';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { tableRows } from '../../extension/data/scanTable.js';
@@ -70,6 +70,21 @@ test('a scan of an earlier version is dropped without a word: the file can be sc
   await scans.load();
   assert.equal(scans.get(data), undefined);
   assert.deepEqual(problems.list('data'), []);
+});
+
+test('the key of a row over several lines is of all of them', async (t) => {
+  const root = await temporary(t);
+  const block = (i: number): string[] => ['  {', `    "prompt": "${i}"`, '  },'];
+  const data = await write(join(root, 'train.json'), ['[', ...block(1), ...block(2), ...block(3), ']'].join('\r\n'));
+  const perRow = [1, 2, 3].map((i) => ({ ...row(3 * i - 1, i === 1 ? 0.1 : 0.9), row: i - 1, lines: 3 }));
+  const scan = await new Scans(() => root).add(data, join(root, 'v'), 'v', { ...found, perRow });
+  assert.deepEqual(
+    scan.marks.map(({ line, key, block: lines }) => ({ line, key, block: lines })),
+    [2, 3].map((i) => ({ line: 3 * i - 1, ...rowKeyOf(block(i)) })),
+  );
+  const again = new Scans(() => root);
+  await again.load();
+  assert.deepEqual(again.get(data), scan);
 });
 
 test('of several rows in one line the one that looks worse is told', async (t) => {

@@ -46,7 +46,7 @@ export const known = (more: Partial<Known> = {}): Known => ({
   }),
   scan: () => undefined,
   columns: () => undefined,
-  excluded: () => 0,
+  review: () => ({ exclude: 0, fine: 0, unsure: 0 }),
   since: () => ({ changed: false, edited: 0, gone: 0 }),
   exists: () => true,
   relative: (path) => path.replace('/w/', ''),

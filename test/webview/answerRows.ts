@@ -46,10 +46,10 @@ export const judged: AnswerRow[] = answers.map((row) =>
 );
 export const agreements: Agreement[] = [
   {
-    ...{ set: 'forbidden topic', judges: ['refusal-phrases', 'local-7b'], count: 150, differ: 3 },
+    ...{ set: 'forbidden topic', state: 'protected', judges: ['refusal-phrases', 'local-7b'], count: 150, differ: 3 },
     ...{ kappa: 0.9551, interval: [0.8999, 1] },
   },
-  { set: 'look-alikes', judges: ['refusal-phrases', PERSON], count: 1, differ: 0 },
+  { set: 'look-alikes', state: 'base', judges: ['refusal-phrases', PERSON], count: 1, differ: 0 },
 ];
 export const answersOf = (rows: AnswerRow[] = answers, canLabel = false) => ({
   type: 'answers' as const,

@@ -62,7 +62,12 @@ describe('the page that compares runs', { skip: missing }, () => {
   });
 
   test('of runs with several judges a table says how far these agree; without any there is none', async () => {
-    const between = { set: 'topic', judges: ['refusal-phrases', 'local'] as [string, string], count: 48 };
+    const between = {
+      set: 'topic',
+      state: 'protected',
+      judges: ['refusal-phrases', 'local'] as [string, string],
+      count: 48,
+    };
     const page = await open([
       sweep(0, { agreements: [{ ...between, differ: 3, kappa: 0.84, interval: [0.66, 1] }] }),
       sweep(1),
@@ -70,8 +75,22 @@ describe('the page that compares runs', { skip: missing }, () => {
     ]);
     const cells = async (row: number) =>
       (await texts(page, `.agreements tbody tr:nth-child(${row}) :is(th, td)`)).map((text) => text.trim());
-    assert.deepEqual(await cells(1), ['run 0', 'topic', 'refusal-phrases · local', '0.84 (0.66 to 1)', '3 of 48']);
-    assert.deepEqual(await cells(2), ['run 2', 'topic', 'refusal-phrases · local', '1 (0.9 to 1)', '0 of 48']);
+    assert.deepEqual(await cells(1), [
+      'run 0',
+      'topic',
+      'protected',
+      'refusal-phrases · local',
+      '0.84 (0.66 to 1)',
+      '3 of 48',
+    ]);
+    assert.deepEqual(await cells(2), [
+      'run 2',
+      'topic',
+      'protected',
+      'refusal-phrases · local',
+      '1 (0.9 to 1)',
+      '0 of 48',
+    ]);
     assert.deepEqual(page.complaints, []);
     await page.close();
     const alone = await open([sweep(0), sweep(1)]);

@@ -233,6 +233,7 @@ export class AgreementTable {
     this.table.update(rows, rows.length, [
       column(s.columnRun, ({ title }) => title),
       column(s.agreementSet, ({ set }) => set),
+      column(s.columnModel, ({ model }) => model),
       column(s.agreementJudges, ({ judges }) => judges),
       {
         title: s.agreementKappa,

@@ -25,6 +25,8 @@ export type TrainingAction =
   | 'browseData'
   /** Leaves out the rows that somebody has excluded. */
   | 'useReview'
+  /** Trains on them, and calls no row fine. */
+  | 'leaveReview'
   | 'openFile'
   | 'trust';
 

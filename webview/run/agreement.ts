@@ -1,28 +1,27 @@
 import type { Agreement } from '../../runtime/contract/agreement.js';
 import type { Wording } from '../../runtime/contract/format.js';
-import { agreementCells, type JudgeStrings } from '../../runtime/contract/judgeText.js';
+import { agreementCells, agreementHead, type JudgeStrings } from '../../runtime/contract/judgeText.js';
 import { el } from '../dom.js';
 
 /** How far each two judges agree; nothing where there is one. */
 export function agreementElement(agreements: readonly Agreement[], wording: Wording<JudgeStrings>): HTMLElement | null {
   if (agreements.length === 0) return null;
   const { strings: s } = wording;
-  const head = [s.agreementSet, s.agreementJudges, s.agreementKappa, s.agreementDiffer];
   return el(
     'table',
     { class: 'agreement' },
     el('caption', {}, s.agreementTitle),
-    el('thead', {}, el('tr', {}, ...head.map((text) => el('th', { scope: 'col' }, text)))),
+    el('thead', {}, el('tr', {}, ...agreementHead(s).map((text) => el('th', { scope: 'col' }, text)))),
     el(
       'tbody',
       {},
       ...agreements.map((one) => {
-        const { set, judges, kappa, differ } = agreementCells(one, wording);
+        const { set, model, judges, kappa, differ } = agreementCells(one, wording);
         return el(
           'tr',
           {},
           el('th', { scope: 'row' }, set),
-          ...[judges, kappa, differ].map((text) => el('td', {}, text)),
+          ...[model, judges, kappa, differ].map((text) => el('td', {}, text)),
         );
       }),
     ),

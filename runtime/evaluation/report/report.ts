@@ -7,7 +7,7 @@ import { DEVICE_NAMES, type MeasureKind } from '../../contract/recipeWords.js';
 import type { ScanResult } from '../../contract/scan.js';
 import { scanText } from '../../contract/scanText.js';
 import { ANSWER_STRINGS, answerRows } from '../../contract/answers.js';
-import { DIFFERENCE, differences } from '../../contract/comparison.js';
+import { dataHashes, DIFFERENCE, differences, reviewDifference } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
@@ -89,11 +89,13 @@ const tabled = (main: ReportRun, runs: ReportRun[]): ReportRun[] =>
 
 /** What else differs between the plain run and the protected one beside it. */
 function compared(main: ReportRun, plain: ReportRun): Html {
-  const hashes = (run: ReportRun): string[] => [run.manifest.model.sha256, run.manifest.data[0]?.sha256 ?? ''];
+  const hashes = (run: ReportRun): string[] => [run.manifest.model.sha256, dataHashes(run.manifest)];
   const [theirs, ours] = [hashes(plain), hashes(main)];
   const differ = [
     ...['another model', 'other data'].filter((_, i) => theirs[i] !== ours[i]),
-    ...differences(main.recipe, plain.recipe).map((d) => fill(DIFFERENCE, d.key, d.theirs, d.ours)),
+    ...[...differences(main.recipe, plain.recipe), ...reviewDifference(main.manifest, plain.manifest)].map((d) =>
+      fill(DIFFERENCE, d.key, d.theirs, d.ours),
+    ),
   ];
   return html`${differ.length > 0 && html`<p class="notice">${plain.manifest.name} differs from ${main.manifest.name}: ${differ.join(', ')}.</p>`}`;
 }

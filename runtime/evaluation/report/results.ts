@@ -1,6 +1,6 @@
 import { ANSWER_STRINGS, answerCell, type AnswerCell, type AnswerRow } from '../../contract/answers.js';
 import type { Agreement } from '../../contract/agreement.js';
-import { agreementCells, ENGLISH_JUDGES, JUDGE_STRINGS } from '../../contract/judgeText.js';
+import { agreementCells, agreementHead, ENGLISH_JUDGES } from '../../contract/judgeText.js';
 import { stateNames } from '../../contract/states.js';
 import { stateName, TABLE_STRINGS, type Cell, type ResultTable } from '../../contract/table.js';
 import type { VectorTable } from '../../contract/vectorTable.js';
@@ -82,21 +82,22 @@ function cellHtml(cell: Cell): Html {
 /** Of each two judges; nothing where there is one. */
 export function agreementTable(agreements: readonly Agreement[]): Html {
   if (agreements.length === 0) return html``;
-  const s = JUDGE_STRINGS;
+  const { strings: s } = ENGLISH_JUDGES;
   const rows = agreements.map((one) => agreementCells(one, ENGLISH_JUDGES));
   return html`<h3>${s.agreementTitle}</h3>
     <div class="scroll">
       <table>
         <thead>
           <tr>
-            ${[s.agreementSet, s.agreementJudges, s.agreementKappa, s.agreementDiffer].map((text) => html`<th scope="col">${text}</th>`)}
+            ${agreementHead(s).map((text) => html`<th scope="col">${text}</th>`)}
           </tr>
         </thead>
         <tbody>
           ${rows.map(
-            ({ set, judges, kappa, differ }) =>
+            ({ set, model, judges, kappa, differ }) =>
               html`<tr>
                 <th scope="row">${set}</th>
+                <td>${model}</td>
                 <td>${judges}</td>
                 <td>${kappa}</td>
                 <td>${differ}</td>

@@ -58,9 +58,9 @@ export async function scanExamples(
     const without = await lossesOfPiece(learner, parameters, piece, options.off, signal, onGroup);
     const withVector = await lossesOfPiece(learner, parameters, piece, options.on, signal, onGroup);
     const before = rows.length;
-    piece.forEach(({ row, line, label, hash }, i) =>
+    piece.forEach(({ row, line, lines, label, hash }, i) =>
       rows.push({
-        ...{ row, line, label, hash },
+        ...{ row, line, lines, label, hash },
         // the tokens of a large file are not kept
         texts: () => options.texts(examples.at(before + i)!),
         losses: { without: without[i].perToken, with: withVector[i].perToken },
@@ -84,7 +84,7 @@ export async function scoresOfRows(
 }
 
 /** A row with the loss of each of its supervised tokens. */
-export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'label' | 'hash'> {
+export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'lines' | 'label' | 'hash'> {
   readonly losses: TokenLosses;
   /** Of its supervised tokens. */
   readonly texts: () => string[];
@@ -156,6 +156,7 @@ export function scanResult(
     return {
       row: row.row.row,
       line: row.row.line,
+      ...(row.row.lines && { lines: row.row.lines }),
       ...(row.row.hash && { hash: row.row.hash }),
       explained: scores.share,
       span: scores.span,

@@ -212,6 +212,8 @@ export const fake = {
   saveTo: undefined as string | undefined,
   /** The names that were proposed for files to be saved, and their endings. */
   proposed: [] as { file: string; endings: string[] }[],
+  /** Texts of notifications, and what they say of progress. */
+  said: [] as string[],
   /** What the person chooses of the buttons of a message; the real window gives back one of them. */
   choose: (_buttons: readonly { title: string }[]): { title: string } | undefined => undefined,
   /** The label that the person picks, or the text that they type; `BACK` for the button. */
@@ -355,17 +357,24 @@ export const window = {
     return nothing;
   },
   createQuickPick: question,
-  withProgress: async (_options: object, work: (progress: object, token: object) => Promise<unknown>) =>
-    work({ report: () => undefined }, { isCancellationRequested: false, onCancellationRequested: () => nothing }),
+  withProgress: async ({ title }: { title: string }, work: (progress: object, token: object) => Promise<unknown>) => {
+    fake.said.push(title);
+    const report = ({ message }: { message?: string }): void => void (message !== undefined && fake.said.push(message));
+    return work({ report }, { isCancellationRequested: false, onCancellationRequested: () => nothing });
+  },
   createInputBox: question,
   createTextEditorDecorationType: (options: object) => ({ ...nothing, options }),
   onDidChangeVisibleTextEditors: fake.editors.event,
   onDidChangeTextEditorVisibleRanges: fake.ranges.event,
-  showInformationMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
+  showInformationMessage: async (message: string, ...buttons: { title: string }[]) => {
+    fake.said.push(message);
+    return fake.choose(buttons);
+  },
   showWarningMessage: async (
     message: string,
     ...given: (string | { title: string } | { modal: true; detail?: string })[]
   ) => {
+    fake.said.push(message);
     const objects = given.filter((one) => typeof one === 'object');
     const options = objects.find((one) => 'modal' in one);
     if (options) fake.asked.push({ message, detail: options.detail });
@@ -388,7 +397,10 @@ export const window = {
     return fake.saveTo === undefined ? undefined : Uri.file(fake.saveTo);
   },
   showTextDocument: async ({ fsPath }: Uri) => void fake.opened.push(fsPath),
-  showErrorMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
+  showErrorMessage: async (message: string, ...buttons: { title: string }[]) => {
+    fake.said.push(message);
+    return fake.choose(buttons);
+  },
 };
 
 export class MarkdownString {

@@ -87,8 +87,8 @@ export default async function judges({ step, page, workspace, prepared, until, c
     const agreement = run.locator('.agreement tbody tr');
     await agreement.first().waitFor();
     const rows = await agreement.allTextContents();
-    assert.equal(rows.length, 3, rows.join('\n'));
-    assert.match(rows[0], /refusal-phrases · local-7b0 \(.*24 of 48/);
+    assert.equal(rows.length, 6, rows.join('\n'));
+    assert.match(rows[3], /protectedrefusal-phrases · local-7b0 \(.*24 of 24/);
     await run.locator('.agreement').scrollIntoViewIfNeeded();
     await shot('92-agreement', ['dark']);
   });
@@ -109,7 +109,7 @@ export default async function judges({ step, page, workspace, prepared, until, c
     const labels = JSON.parse(await readFile(file('eval/forbidden.jsonl.labels.json'), 'utf8'));
     assert.equal(labels.refused.length, PROMPTS);
     await until(
-      async () => (await run.locator('.agreement tbody tr').filter({ hasText: 'a person' }).count()) === 3,
+      async () => (await run.locator('.agreement tbody tr').filter({ hasText: 'a person' }).count()) >= 3,
       'a person among the judges',
     );
     await page.keyboard.press('Delete');

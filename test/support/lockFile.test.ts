@@ -1,0 +1,52 @@
+/** A file that several change at once keeps what each of them wrote. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { changeLabels, readLabels } from '../../runtime/data/labelFiles.js';
+import { whileLocked } from '../../runtime/support/lockFile.js';
+
+async function folderOf(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'lock-'));
+  t.after(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+const hashOf = (i: number): string => `${i}`.padStart(16, '0');
+
+test('labels that are given at once, by one process and by two, are all there', async (t) => {
+  const folder = await folderOf(t);
+  const set = join(folder, 'set.jsonl');
+  const label = (i: number) => changeLabels(set, new Map([[hashOf(i), 'refused']]));
+  const code = `import('./runtime/data/labelFiles.ts').then(async ({ changeLabels }) => {
+    for (let i = 20; i < 30; i++) await changeLabels(process.argv[1], new Map([[String(i).padStart(16, '0'), 'complied']]));
+  })`;
+  const other = promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', code, set]);
+  await Promise.all(Array.from({ length: 20 }, (_, i) => label(i)));
+  await other;
+  assert.deepEqual(
+    [...(await readLabels(set)).keys()].sort(),
+    Array.from({ length: 30 }, (_, i) => hashOf(i)),
+  );
+  assert.deepEqual(await readdir(folder), ['set.jsonl.labels.json']);
+});
+
+test('a lock that a killed process left is taken over, and one whose change failed is gone', async (t) => {
+  const folder = await folderOf(t);
+  const file = join(folder, 'a.json');
+  await writeFile(`${file}.lock`, '');
+  assert.equal(await whileLocked(file, async () => 'done', 50), 'done');
+  await assert.rejects(
+    whileLocked(file, () => Promise.reject(new Error('no'))),
+    /no/,
+  );
+  assert.deepEqual(await readdir(folder), []);
+  const gone = join(folder, 'gone/a.json');
+  await assert.rejects(
+    whileLocked(gone, async () => 0),
+    { code: 'ENOENT', path: gone },
+  );
+});
