@@ -118,6 +118,11 @@ const finetuneRecipe = z
   .superRefine((recipe, context) => {
     const fault = recipe.baseline && baselineFault({ ...recipe, baseline: recipe.baseline });
     if (fault) context.addIssue({ code: 'custom', ...fault });
+  })
+  // Defaults are filled in before a check could see that it is missing: readRecipe.ts refuses that, and editors by this.
+  .meta({
+    if: { properties: { method: { const: 'full' } }, required: ['method'] },
+    then: { properties: { optimizer: { required: ['learningRate'] } }, required: ['optimizer'] },
   });
 
 const state = z.strictObject({ name: text, model: path.optional(), adapters: list(attached, 64).default([]) });

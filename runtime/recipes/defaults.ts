@@ -45,6 +45,13 @@ const RATES = [
   { upTo: Infinity, lora: 5e-4, full: 1e-5, vector: 5e-4 },
 ] as const;
 
+/** Those of full fine-tuning, for messages. */
+export const fullRates = (): string =>
+  RATES.map(({ upTo, full }, i) => {
+    const models = upTo === Infinity ? 'more' : `up to ${upTo / 1e6} million${i === 0 ? ' parameters' : ''}`;
+    return `${full} for ${models}`;
+  }).join(', ');
+
 const between = (low: number, value: number, high: number): number => Math.min(high, Math.max(low, value));
 
 export function trainingDefaults(facts: TrainingFacts): TrainingDefaults {

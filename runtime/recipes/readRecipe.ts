@@ -8,6 +8,7 @@ import { lineOf, parseJsonc } from '../contract/jsonc.js';
 import { recipeSchemas, type Recipe } from '../contract/recipe.js';
 import { recipeKind } from '../contract/recipeFacts.js';
 import { RECIPE_KINDS } from '../contract/recipeInputs.js';
+import { fullRates } from './defaults.js';
 
 /** A recipe with its file; paths inside are relative to the file's folder. */
 export interface RecipeFile {
@@ -75,6 +76,12 @@ export function parseRecipe(text: string, name: string): Recipe {
     throw new HumanError('batch.rows and batch.tokens are both given.', {
       place: placeOf(['batch', 'tokens']),
       remedy: 'Keep one: "tokens" is a budget for each micro-batch, whatever its number of rows.',
+    });
+  const { method, optimizer } = value as { method?: unknown; optimizer?: unknown };
+  if (kind === 'finetune' && method === 'full' && !(isObject(optimizer) && 'learningRate' in optimizer))
+    throw new HumanError('full fine-tuning has no default learning rate.', {
+      place: placeOf(['method']),
+      remedy: `Write optimizer.learningRate: ${fullRates()}.`,
     });
   const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, value);
   if (result.success) return result.data;

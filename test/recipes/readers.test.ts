@@ -108,3 +108,18 @@ test('both take the same texts, and find the first fault on the same line', asyn
   await writeFile(file, `\uFEFF${text.replace('"steps"', '"epoch"')}`);
   await assert.rejects(readRecipe(file), (error) => error instanceof HumanError && /:\d\d epoch/.test(error.place!));
 });
+
+test('full fine-tuning has no default learning rate: it is written, and the refusal says which', () => {
+  const text = (more: object): string => JSON.stringify({ ...RECIPES.finetune, ...more }, undefined, 1);
+  const refused = {
+    name: 'HumanError',
+    message: 'full fine-tuning has no default learning rate.',
+    place: /^r\.json:\d+ method$/,
+    remedy:
+      'Write optimizer.learningRate: 0.001 for up to 50 million parameters, 0.00005 for up to 500 million, 0.00002 for up to 2000 million, 0.00001 for more.',
+  };
+  for (const more of [{}, { optimizer: {} }, { optimizer: { schedule: 'linear' } }])
+    assert.throws(() => parseRecipe(text({ method: 'full', ...more }), 'r.json'), refused);
+  parseRecipe(text({ method: 'full', optimizer: { learningRate: 1e-3 } }), 'r.json');
+  parseRecipe(text({ method: 'lora' }), 'r.json');
+});
