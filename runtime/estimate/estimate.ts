@@ -1,15 +1,12 @@
 /** What a training will take, from its recipe and the sizes of its rows. */
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { baselineFacts, BASELINES } from '../contract/baselines.js';
-import { readAdapter } from '../adapters/files.js';
-import { layout as layOut, plainLayout, type Layout } from '../adapters/sites.js';
 import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
-import { LORA, recomputes } from '../contract/recipeTraining.js';
+import { recomputes } from '../contract/recipeTraining.js';
 import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
-import { linearLayers } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import type { Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
@@ -17,6 +14,7 @@ import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
 import { memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
+import { adaptersOf, TRAINED, type NamedLayout } from './adapters.js';
 import { trainingGraphs, type TrainingGraphs } from './graphs.js';
 import { correction, machineKey, machineSpeed } from './history.js';
 import { answeringMemory, longestRows, trainingMemory } from './memory.js';
@@ -129,8 +127,6 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   };
 }
 
-/** Name of the adapter that is trained. */
-const TRAINED = 'trained';
 const around = (value: number, [low, high]: Range): Range => [value * low, value * high];
 const sum = (parts: MemoryParts): number => Object.values(parts).reduce<number>((all, bytes) => all + Number(bytes), 0);
 const shapes = ({ spec, tensors, packed }: PlannedModel) => ({
@@ -147,7 +143,7 @@ interface Parts {
   readonly recipe: TrainingRecipe;
   readonly model: PlannedModel;
   readonly rows: RowsOfRecipe;
-  readonly adapters: readonly { readonly name: string; readonly layout: Layout }[];
+  readonly adapters: readonly NamedLayout[];
   readonly method: 'lora' | 'full';
   readonly graphs: TrainingGraphs;
   /** Undefined where the device computes no batch in pieces. */
@@ -207,34 +203,6 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const { heldOut } = recipe;
   if (kept > 0) sets.push({ ...all, rows: kept, measure: typeof heldOut === 'object' ? heldOut.measure : 'loss' });
   return { data, kept, held: data, heldPerBatch: 0, heldPerStep, probes, sets };
-}
-
-/** A vector that is not there yet is taken to be like the adapter. */
-async function adaptersOf(
-  recipe: TrainingRecipe,
-  { spec }: PlannedModel,
-  path: (written: string) => string,
-): Promise<Parts['adapters']> {
-  const sites = linearLayers(spec);
-  const { init } = recipe.adapter;
-  const plain = plainLayout(sites, { ...LORA, ...recipe.adapter });
-  const own = init === undefined ? plain : await layoutOf(path(init), sites).catch(() => plain);
-  const full = recipe.kind === 'finetune' && recipe.method === 'full';
-  const found: { name: string; layout: Layout }[] = full ? [] : [{ name: TRAINED, layout: own }];
-  if (recipe.kind === 'vector') return found;
-  for (const [i, { adapter }] of recipe.vectors.entries())
-    found.push({ name: `vector${i}`, layout: await layoutOf(path(adapter), sites).catch(() => own) });
-  return found;
-}
-
-async function layoutOf(folder: string, sites: ReturnType<typeof linearLayers>): Promise<Layout> {
-  const { modules } = await readAdapter(folder);
-  return layOut(
-    sites.flatMap((site) => {
-      const module = modules.get(site.name);
-      return module ? [{ ...site, rank: module.aShape[0], scale: module.scale }] : [];
-    }),
-  );
 }
 
 function planOf({ recipe, rows, cutting }: Parts): StepPlan {

@@ -180,7 +180,7 @@ function listed(count: number, is: (row: number) => boolean) {
   );
   const document = new FakeDocument('/w/train.json', ['[', ...blocks.flat(), ']'].join('\n'));
   const it = new RowMarks(marks, document.lineCount, document);
-  const work = (): void => void assert.ok(it.work(document, () => false));
+  const work = (): void => assert.ok(it.work(document, () => false));
   work();
   const edit = (...changes: Change[]): Change[] => {
     const undo = document.apply(changes);
