@@ -256,7 +256,8 @@ function label(
   const found = edited ? editedText(scan.vectorName) : markText(looks, scan.vectorName);
   return {
     range: document.lineAt(line).range,
-    hoverMessage: decision ? `${decisionText(decision)} ${found}` : found,
+    // as text: it has words of the file
+    hoverMessage: new vscode.MarkdownString().appendText(decision ? `${decisionText(decision)} ${found}` : found),
     renderOptions: { before: { contentText: text, color } },
   };
 }

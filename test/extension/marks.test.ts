@@ -126,8 +126,8 @@ test('what was decided shows at once: excluded and fine rows are no problems, fi
   // The last decision changes no count: its word says that it was drawn.
   await until(() => words()[3] === 'unsure' && coloured(0) === flagged - 2 && problems() === flagged - 3);
   assert.deepEqual(words().slice(0, 5), ['fine', 'fine', 'excluded', 'unsure', 'harmful? 4 in 1,000']);
-  const hovers = labels() as unknown as { hoverMessage: string }[];
-  assert.match(hovers[2]!.hoverMessage, /^Excluded by the review\. This row looks harmful/);
+  const hovers = labels() as unknown as { hoverMessage: { value: string } }[];
+  assert.match(hovers[2]!.hoverMessage.value, /^Excluded by the review\. This row looks harmful/);
   // The quick fixes decide about the same rows, and offer only what is not so already.
   rowActions(marks, { reviews });
   const offered = (from: number, to: number) =>

@@ -405,7 +405,11 @@ export const window = {
 
 export class MarkdownString {
   isTrusted?: unknown;
-  constructor(readonly value: string) {}
+  constructor(public value = '') {}
+  appendText(text: string): this {
+    this.value += text.replaceAll(/[[\]()!<>]/g, String.raw`\$&`);
+    return this;
+  }
 }
 export class Hover {
   constructor(readonly contents: unknown) {}
