@@ -60,25 +60,34 @@ export const optimizer = z
   .prefault({})
   .describe('AdamW.');
 
-const batchShape = {
-  rows: count(4096).default(8).describe('Rows of a micro-batch.'),
-  accumulate: count(65_536).default(1).describe('Micro-batches of one optimizer step.'),
-  maxTokens: count(2 ** 20)
-    .default(512)
-    .describe('Longest row in tokens; longer rows are reported and left out.'),
-};
-export const evaluationBatch = z.strictObject(batchShape).prefault({});
+const accumulate = count(65_536).default(1).describe('Micro-batches of one optimizer step.');
+const maxTokens = count(2 ** 20)
+  .default(512)
+  .describe('Longest row in tokens; longer rows are reported and left out.');
+const ROWS = 8;
+const rows = { description: 'Rows of a micro-batch.', default: ROWS };
+export const evaluationBatch = z
+  .strictObject({ rows: count(4096).default(ROWS).meta(rows), accumulate, maxTokens })
+  .prefault({});
+
+/** How large micro-batches are: so many rows, or so many tokens, padding included. */
+export type BatchSize = { rows: number; tokens?: undefined } | { rows?: undefined; tokens: number };
 export const batch = z
   .strictObject({
-    ...batchShape,
+    rows: count(4096).optional().meta(rows),
+    accumulate,
+    maxTokens,
     tokens: count(2 ** 24)
       .optional()
       .describe(
         'Instead of rows: tokens of a micro-batch, padding included. Rows of like lengths share a micro-batch; which rows meet in an optimizer step does not depend on their lengths.',
       ),
   })
-  // Defaults are filled in before a check could see both: readRecipe.ts refuses them, and editors by this.
+  // readRecipe.ts refuses both, and editors by this.
   .meta({ not: { required: ['rows', 'tokens'] } })
+  .transform(({ rows = ROWS, tokens, ...others }): BatchSize & typeof others =>
+    tokens === undefined ? { rows, ...others } : { ...others, tokens },
+  )
   .prefault({});
 
 export const run = {

@@ -14,9 +14,9 @@ export interface TimedPoint {
 /** Share of a point's time that its training takes; the rest is for what comes before and for its evaluation. */
 export const TRAINING = 0.8;
 
-/** Rows that a training reads, of points of one sweep in the same unit: rows, or rows of `data.file`. */
+/** What a training reads, of points of one sweep in the same unit: rows, tokens, or rows of `data.file`. */
 const workOf = ({ steps, epochs = 1, data, batch }: TimedPoint['recipe']): number =>
-  steps === undefined ? epochs / (1 - (data.mix?.share ?? 0)) : steps * batch.rows * batch.accumulate;
+  steps === undefined ? epochs / (1 - (data.mix?.share ?? 0)) : steps * (batch.tokens ?? batch.rows) * batch.accumulate;
 
 /**
  * Seconds for the points that are not done; undefined where nothing is known.

@@ -183,11 +183,13 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
     const share = typeof recipe.heldOut === 'number' ? recipe.heldOut : recipe.heldOut.share;
     return { ...all, rows: Math.max(1, Math.round(all.rows * (1 - share))) };
   };
+  const rowsPerBatch = ({ sizes }: RowSizes): number =>
+    recipe.batch.rows ?? Math.max(1, Math.round(recipe.batch.tokens / meanSize(sizes).tokens));
   if (recipe.kind === 'vector') {
     const data = trained(await read(recipe.harmful));
     const isHeld = recipe.benign !== undefined && recipe.objective.benignWeight > 0;
     const held = isHeld ? trained(await read(recipe.benign!)) : { sizes: [], rows: 0 };
-    return { data, kept: 0, held, heldPerBatch: isHeld ? recipe.batch.rows : 0, heldPerStep: 0, probes: [], sets: [] };
+    return { data, kept: 0, held, heldPerBatch: isHeld ? rowsPerBatch(held) : 0, heldPerStep: 0, probes: [], sets: [] };
   }
   const all = await read(recipe.data);
   const data = trained(all);

@@ -1,8 +1,9 @@
-import { batchPlan, plannedSteps, type BatchOptions } from '../recipes/steps.js';
+import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
 import { streamExamples } from '../data/examples.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
+import type { BatchSize } from '../contract/recipeTraining.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
 
@@ -122,7 +123,7 @@ const STEPS = 64;
  * @param held rows with a teacher in each step, in the mean, or with `perBatch`, in each micro-batch
  */
 export function stepPlan(
-  recipe: { epochs?: number; steps?: number; batch: Omit<BatchOptions, 'seed'>; seed: number },
+  recipe: { epochs?: number; steps?: number; batch: Batch; seed: number },
   { sizes, rows }: RowSizes,
   held: { readonly rows: number; readonly size: RowSize; readonly perBatch: boolean },
   cutting: Cutting | undefined,
@@ -145,11 +146,7 @@ export function stepPlan(
 }
 
 /** Rows that are measured while training, in its micro-batches. */
-export const probeBatches = (
-  sizes: readonly RowSize[],
-  batch: Pick<BatchOptions, 'rows' | 'tokens'>,
-  cutting: Cutting | undefined,
-): MicroBatch[] =>
+export const probeBatches = (sizes: readonly RowSize[], batch: BatchSize, cutting: Cutting | undefined): MicroBatch[] =>
   batchesOf(
     sizes.map((size) => planned(size, false)),
     batch,

@@ -1,6 +1,7 @@
 import type { Example } from '../data/examples.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Probes } from '../contract/events.js';
+import type { BatchSize } from '../contract/recipeTraining.js';
 import { mean, rowsOf, tokenCount } from '../learner/rows.js';
 import type { Learner } from '../learner/learner.js';
 import { batchesOf } from '../learner/packing.js';
@@ -15,7 +16,7 @@ export interface ProbeOptions {
   readonly harmful: readonly Example[];
   readonly benign: readonly Example[];
   /** The recipe's: no micro-batch is larger than one of training. */
-  readonly batch: { readonly rows: number; readonly tokens?: number };
+  readonly batch: BatchSize;
   /** Factors on the adapters as training sees them and, where there are vectors, with these on. */
   readonly off: Record<string, number>;
   readonly on?: Record<string, number>;

@@ -2,16 +2,11 @@ import { epochOrder } from '../data/batches.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { HumanError } from '../support/errors.js';
+import type { BatchSize } from '../contract/recipeTraining.js';
 import { MAX_STEPS } from '../contract/recipeValues.js';
 
-export interface BatchOptions {
-  readonly rows: number;
-  /** Instead of `rows`: tokens of a micro-batch, padding included. */
-  readonly tokens?: number;
-  readonly accumulate: number;
-  readonly seed: number;
-}
-type Batch = Omit<BatchOptions, 'seed'>;
+export type Batch = BatchSize & { readonly accumulate: number };
+export type BatchOptions = Batch & { readonly seed: number };
 
 /**
  * Optimizer steps of a recipe over its rows.

@@ -53,7 +53,7 @@ test('seed and epoch decide the order, and nothing else; any step can be asked f
 
 /** Rows of 5 to 60 tokens. */
 const texts = Array.from({ length: 500 }, (_, i) => ({ i, ids: new Array<number>(5 + ((i * i) % 56)) }));
-const budget = { rows: 8, tokens: 512, accumulate: 2, seed: 1 };
+const budget = { tokens: 512, accumulate: 2, seed: 1 };
 const stepsOfEpoch = plannedSteps({ epochs: 1, batch: budget }, texts);
 
 test('with a budget of tokens every step has about as many of them, and every row comes once an epoch', () => {
@@ -85,7 +85,7 @@ test('which rows meet in a step does not depend on their lengths, and any step c
 
 test('a row longer than the budget is a step of its own, and no step is empty', () => {
   const rows = [900, 3, 3, 3, 900, 3].map((length) => ({ ids: new Array<number>(length) }));
-  const batch = { rows: 8, tokens: 100, accumulate: 1, seed: 1 };
+  const batch = { tokens: 100, accumulate: 1, seed: 1 };
   const steps = plannedSteps({ epochs: 1, batch }, rows);
   const batchAt = batchPlan(rows, batch);
   assert.equal(steps, 6);

@@ -123,3 +123,16 @@ test('full fine-tuning has no default learning rate: it is written, and the refu
   parseRecipe(text({ method: 'full', optimizer: { learningRate: 1e-3 } }), 'r.json');
   parseRecipe(text({ method: 'lora' }), 'r.json');
 });
+
+test('a recipe as a run writes it, with its defaults, can be read again and is the same', () => {
+  const variants: object[] = [
+    ...Object.values(RECIPES),
+    { ...RECIPES.finetune, batch: { tokens: 512, accumulate: 2 } },
+    { ...RECIPES.finetune, adapter: { init: 'a' } },
+    { ...RECIPES.finetune, protection: true, heldOut: { share: 0.1, measure: 'exact' } },
+  ];
+  for (const written of variants) {
+    const read = parseRecipe(JSON.stringify(written), 'recipe.json');
+    assert.deepEqual(parseRecipe(JSON.stringify(read), 'recipe.json'), read);
+  }
+});
