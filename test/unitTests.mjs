@@ -16,7 +16,7 @@ const all = readdirSync(import.meta.dirname)
   .sort();
 
 /** Those that compute for a minute or so in processes of their own. */
-const LONG = /^test\/(kills|paper|fuzz|sample\/story|calls\/runs|export\/peers|device\/webgpu)/;
+const LONG = /^test\/(kills|paper|fuzz|sample\/story|export\/peers|device\/webgpu)/;
 export const longTests = all.filter((file) => LONG.test(file));
 export const unitTests = all.filter((file) => !LONG.test(file));
 
