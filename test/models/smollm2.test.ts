@@ -11,7 +11,7 @@ import { openModel } from '../../runtime/models/folder.js';
 import type { ModelFolder } from '../../runtime/models/weights/modelFolder.js';
 import { readFloat64, readInt32, readSafetensors, type TensorInfo } from '../../runtime/models/weights/safetensors.js';
 import type { DecoderSpec } from '../../runtime/models/decoder/spec.js';
-import { frozenWeights } from '../../runtime/models/decoder/weights.js';
+import { frozenWeights, weightsFolder } from '../../runtime/models/decoder/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather } from '../../runtime/onnx/ops.js';
@@ -42,7 +42,7 @@ describe('SmolLM2-135M-Instruct against torch', { skip: file ? false : 'needs SM
     const g = new Builder('forward');
     const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false });
     g.outputAs('logits', decoder.logits(Gather(g, decoder.hidden, g.input('targets', 'int64', ['L']))));
-    const session = await cpu.session(checkGraph(prune(g.graph())), { folder: model.folder });
+    const session = await cpu.session(checkGraph(prune(g.graph())), { folder: weightsFolder(model) });
     assert.equal(chats.length, 4);
     for (const chat of chats) {
       const prompt = await ints(`${chat}.ids`);

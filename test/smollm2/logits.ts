@@ -8,7 +8,7 @@ import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { buildDecoder } from '../../runtime/models/decoder/decoder.js';
-import { frozenWeights } from '../../runtime/models/decoder/weights.js';
+import { frozenWeights, weightsFolder } from '../../runtime/models/decoder/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather, LogSoftmax } from '../../runtime/onnx/ops.js';
@@ -37,7 +37,7 @@ const g = new Builder('log-probs');
 const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false });
 const at = g.input('targets', 'int64', ['L']);
 g.outputAs('log_probs', LogSoftmax(g, decoder.logits(Gather(g, decoder.hidden, at))));
-const session = await backend.session(checkGraph(prune(g.graph())), { folder: model.folder });
+const session = await backend.session(checkGraph(prune(g.graph())), { folder: weightsFolder(model) });
 const worst = { logit: 0, tokenNll: 0, answerNll: 0 };
 for (const [i, chat] of chats.entries()) {
   const answer = await ints(`${chat}.answer_ids`);
