@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
 import { HumanError } from '../support/errors.js';
-import { decodeText, parseExact, tooLong } from './rawRow.js';
+import { decodeText, NEWLINE, parseExact, tooLong } from './rawRow.js';
 import type { Place, RawRow, RowSource } from './rawRow.js';
 
 /** How a table is written. */
@@ -16,7 +16,7 @@ export interface CsvTable {
 /** Fields whose cells hold JSON. */
 const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask'];
 
-const [NEWLINE, RETURN, QUOTE] = [0x0a, 0x0d, 0x22];
+const [RETURN, QUOTE] = [0x0d, 0x22];
 const UNCLOSED = 'a cell begins with a quote and does not end with one: put the cell in quotes, and double those in it';
 
 /**

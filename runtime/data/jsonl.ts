@@ -1,7 +1,5 @@
-import { parseRow, tooLong } from './rawRow.js';
+import { NEWLINE, parseRow, tooLong } from './rawRow.js';
 import type { RawRow, RowSource } from './rawRow.js';
-
-const NEWLINE = 0x0a;
 
 /** One JSON object a line. Blank lines are no rows; a line that cannot be read is a row that says why. */
 export async function* jsonLineRows({ pieces, maxRowBytes }: RowSource): AsyncGenerator<RawRow> {
