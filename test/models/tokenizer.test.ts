@@ -131,7 +131,11 @@ describe('a model folder', () => {
       `{% for m in messages %}<s>{{ m.role }}\\n{{ m.content }}${end}\\n{% endfor %}{% if add_generation_prompt %}<s>assistant\\n{% endif %}`;
     const cases: [template: string, eosIds: number[]][] = [
       [turns('<|end|>'), [2, 480, 5]],
-      [turns(' <|end|></s>'), [2, 480, 5]],
+      // only at the very end of a text, as Phi's
+      [`${turns(' <|end|>')}{% if not add_generation_prompt %}</s>{% endif %}`, [2, 480, 5]],
+      // behind the mark that closes an answer stands the end that is known, as Command R7B's
+      [turns('<|end|></s>'), [2, 5]],
+      [turns('<|end|><unk>'), [2, 480, 5]],
       [turns('</s>'), [2, 5]],
       // no token of its own
       [turns('###'), [2, 5]],

@@ -88,25 +88,39 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
 
 /**
  * The added token that a chat template writes behind an answer, with at most white space before it: what the model has learned
- * to end an answer with, which may be another one than the end of a text.
+ * to end an answer with, which may be another one than the end of a text. Of several behind each answer it is the one that is
+ * an end already: marks that close an answer may stand before it.
  */
-function endOfTurn(template: ChatTemplate, { encode, decode, addedIds }: Tokenizer): number | undefined {
-  const answer = 'An answer.';
+function endOfTurn(template: ChatTemplate, tokenizer: Tokenizer): number | undefined {
+  const asked = { role: 'user', content: 'A question?' } as const;
+  const answered = [asked, { role: 'assistant', content: ANSWER } as const];
+  const last = addedBehind(answered, template, tokenizer);
+  if (last.length < 2) return last[0];
+  // What stands only behind the last answer ends the text.
+  const inner = addedBehind([...answered, asked], template, tokenizer);
+  const other = last.findIndex((id, at) => id !== inner[at]);
+  const each = other < 0 ? last : last.slice(0, other);
+  return each.find((id) => tokenizer.eosIds.includes(id)) ?? last[0];
+}
+
+const ANSWER = 'An answer.';
+
+/** Added tokens directly behind the answer in a conversation. */
+function addedBehind(
+  messages: Parameters<ChatTemplate['render']>[0],
+  template: ChatTemplate,
+  { encode, decode, addedIds }: Tokenizer,
+): number[] {
   try {
-    const text = template.render(
-      [
-        { role: 'user', content: 'A question?' },
-        { role: 'assistant', content: answer },
-      ],
-      { addGenerationPrompt: false },
-    );
-    if (!text.includes(answer)) return undefined;
-    const behind = encode(text.slice(text.lastIndexOf(answer) + answer.length), { addSpecialTokens: false });
-    const next = behind.find((id) => decode([id]).trim() !== '');
-    return next !== undefined && addedIds.has(next) ? next : undefined;
+    const text = template.render(messages, { addGenerationPrompt: false });
+    if (!text.includes(ANSWER)) return [];
+    const behind = encode(text.slice(text.lastIndexOf(ANSWER) + ANSWER.length), { addSpecialTokens: false });
+    const from = behind.findIndex((id) => decode([id]).trim() !== '');
+    const stop = behind.findIndex((id, at) => at >= from && !addedIds.has(id));
+    return from < 0 ? [] : behind.slice(from, stop < 0 ? undefined : stop);
   } catch (error) {
     // Whoever uses the template is told what is wrong with it.
-    if (error instanceof HumanError) return undefined;
+    if (error instanceof HumanError) return [];
     throw error;
   }
 }
