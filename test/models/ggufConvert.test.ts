@@ -8,7 +8,8 @@ import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
-import { convertGguf } from '../../runtime/models/gguf/convert.js';
+import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
+import { convertGguf, planConversion } from '../../runtime/models/gguf/convert.js';
 import { readBytes } from '../../runtime/models/weights/safetensors.js';
 import { bytesOf, partsOf } from '../fuzz/ggufBytes.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
@@ -192,6 +193,50 @@ test('what cannot be converted is refused by name before anything is written', a
   const layers = 'llama.block_count\x04\0\0\0';
   await refused(`${layers}\x02\0\0\0`, `${layers}\xff\xff\xff\x7f`, /block_count: 2147483647 layers cannot be made of/);
   await assert.rejects(readdir(cache), /ENOENT/);
+});
+
+/** The config of a family's file with other metadata; undefined takes a key away. */
+async function configWith(family: string, changes: Record<string, GgufValue | undefined>) {
+  const parts = partsOf(readFileSync(fileOf(family)))!;
+  const kept = parts.metadata.filter(([name]) => !(name in changes));
+  const added = Object.entries(changes).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
+  const file = join(dir, 'changed.gguf');
+  await writeFile(
+    file,
+    bytesOf({ ...parts, metadata: [...kept, ...added.map(([k, v]): [string, GgufValue] => [k, v])] }),
+  );
+  return (await planConversion(file)).config;
+}
+
+test('a scaling of rope without a type is linear, as in llama.cpp', async () => {
+  const scaling = async (changes: Record<string, GgufValue>) =>
+    (await configWith('llama', Object.fromEntries(Object.entries(changes).map(([k, v]) => [`llama.rope.${k}`, v]))))
+      .rope_scaling;
+  const linear = (factor: number) => ({ rope_type: 'linear', type: 'linear', factor });
+  assert.deepEqual(await scaling({ scale_linear: 4 }), linear(4));
+  assert.deepEqual(await scaling({ 'scaling.factor': 2, scale_linear: 4 }), linear(2));
+  assert.equal(await scaling({ 'scaling.type': 'none', 'scaling.factor': 4 }), null);
+  for (const factor of [0, 1]) assert.equal(await scaling({ 'scaling.factor': factor }), null);
+  assert.equal(await scaling({}), null);
+  await assert.rejects(configWith('llama3', { 'llama.rope.scaling.factor': 2 }), human(/together with rope_freqs/));
+  const phi = configWith('phi3', { 'phi3.rope.scaling.type': 'longrope', 'phi3.rope.scaling.factor': 2 });
+  await assert.rejects(phi, human(/phi3.rope.scaling.factor: a factor beside long and short/));
+});
+
+test('Granite: factors that are missing or zero are those of llama.cpp; a model without rope is refused', async () => {
+  const { head_dim, hidden_size, num_attention_heads, ...config } = await configWith('granite', {
+    'granite.attention.scale': undefined,
+    'granite.embedding_scale': 0,
+    'granite.residual_scale': 0,
+  });
+  const headDim = Number(head_dim ?? Number(hidden_size) / Number(num_attention_heads));
+  assert.equal(config.attention_multiplier, 1 / Math.sqrt(headDim));
+  assert.deepEqual([config.embedding_multiplier, config.residual_multiplier], [1, 1]);
+  const finetuned = 'granite.rope.scaling.finetuned';
+  await configWith('granite', { [finetuned]: true });
+  await assert.rejects(configWith('granite', { [finetuned]: false }), human(/scaling.finetuned: .* without rope/));
+  // elsewhere it is a remark
+  await configWith('llama', { 'llama.rope.scaling.finetuned': false });
 });
 
 test('long texts of a file are cut in messages', async () => {

@@ -39,7 +39,7 @@ export interface ConvertOptions {
 }
 
 /** Goes up when the same file would give another folder, so that old folders are not used. */
-const CONVERSION = 3;
+const CONVERSION = 4;
 
 /**
  * The folder that holds the converted model; converts when the cache does not have it.

@@ -7,13 +7,19 @@ export const granite = {
     className: 'GraniteForCausalLM',
     biases: { may: GATED_BIASES },
     change: permuted,
-    config: (m, g) => ({
-      ...biasKeys(g),
-      attention_multiplier: m.decimal('granite.attention.scale', 1),
-      embedding_multiplier: m.decimal('granite.embedding_scale', 1),
-      residual_multiplier: m.decimal('granite.residual_scale', 1),
-      logits_scaling: m.decimal('granite.logit_scale', 1),
-    }),
+    config: (m, g, s) => {
+      // What is a remark elsewhere switches rope off here.
+      if (!m.boolean('granite.rope.scaling.finetuned', true))
+        m.reject('granite.rope.scaling.finetuned', 'it is false, which makes this a model without rope');
+      // llama.cpp takes 0 as not given.
+      return {
+        ...biasKeys(g),
+        attention_multiplier: m.decimal('granite.attention.scale', 0) || 1 / Math.sqrt(s.headDim),
+        embedding_multiplier: m.decimal('granite.embedding_scale', 0) || 1,
+        residual_multiplier: m.decimal('granite.residual_scale', 0) || 1,
+        logits_scaling: m.decimal('granite.logit_scale', 1),
+      };
+    },
     writtenFor: ['granitemoehybrid'],
     metadata: (spec, config) => ({
       'attention.scale': { f32: spec.layers[0].attention.scale },

@@ -38,17 +38,17 @@ export function ropeConfig(m: Metadata, g: GgufSource, arch: string, s: Sizes): 
 
 function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: number): JsonObject | null {
   const key = `${arch}.rope.scaling`;
-  const type = m.text(`${key}.type`, 'none');
-  const factor = m.decimal(
-    `${key}.factor`,
-    m.has(`${arch}.rope.scale_linear`) ? m.decimal(`${arch}.rope.scale_linear`) : 1,
-  );
+  // Both defaults are llama.cpp's, and that a factor of 0 is none.
+  const type = m.text(`${key}.type`, 'linear');
+  const factor = m.decimal(`${key}.factor`, m.decimal(`${arch}.rope.scale_linear`, 1)) || 1;
   const original = m.count(`${key}.original_context_length`, 0);
   m.raw(`${key}.finetuned`);
   const { 'rope_freqs.weight': freqs, 'rope_factors_long.weight': long, 'rope_factors_short.weight': short } = g.rope;
   if (long && short) {
     if (original === 0)
       m.reject(`${key}.original_context_length`, 'it is missing, and the file has long and short rope factors');
+    if (type !== 'none' && factor !== 1)
+      m.reject(`${key}.factor`, 'a factor beside long and short rope factors cannot be expressed in config.json');
     // transformers' own factor on cos and sin, unless the file has another one.
     const scale = s.context / original;
     const usual = scale > 1 ? Math.sqrt(1 + Math.log(scale) / Math.log(original)) : 1;
