@@ -10,7 +10,8 @@ import { readMetadata } from '../../runtime/models/gguf/file/metadata.js';
 import { tokenizerFiles } from '../../runtime/models/gguf/convert.js';
 import { convertTokenizer } from '../../runtime/models/gguf/tokenizer.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { metadataOf } from '../support/ggufTokenizer.js';
+import { likePhi3, metadataOf, PHI3_TEXTS } from '../support/ggufTokenizer.js';
+import type { JsonObject } from '../../runtime/support/jsonFile.js';
 import type { TokenizerJson } from '../support/ggufTokenizer.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
@@ -45,7 +46,7 @@ const KINDS: [fixture: string, model: 'gpt2' | 'llama', more: Record<string, Ggu
 for (const [fixture, model, more] of KINDS) {
   test(`${fixture}: the converted tokenizer gives the same ids and texts`, async () => {
     const original = readJson<TokenizerJson>('tokenizers', fixture, 'tokenizer.json');
-    // GGUF cannot express tokens that take the space beside them
+    // GGUF cannot express tokens that take the space beside them; for Phi-3 see below
     const stripping = original.added_tokens
       .filter(({ lstrip, rstrip }) => lstrip || rstrip)
       .map(({ content }) => content);
@@ -67,6 +68,32 @@ for (const [fixture, model, more] of KINDS) {
     }
   });
 }
+
+test('Phi-3: tokens take the white space behind them where the model’s name says so', async () => {
+  const original = likePhi3(readJson<TokenizerJson>('tokenizers', 'llama', 'tokenizer.json'));
+  const load = async (tokenizer: unknown) => {
+    await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(tokenizer));
+    return loadTokenizer(dir);
+  };
+  const { encode } = await load(original);
+  const named = (name: string, json = original) => {
+    const more = { 'tokenizer.ggml.bos_token_id': 1, 'tokenizer.ggml.unknown_token_id': 0, 'general.name': name };
+    return convert(metadataOf(json, 'llama', more))!.tokenizer;
+  };
+  for (const name of ['Phi3', 'Microsoft Phi-3 Mini', 'PHI-3.5-mini-instruct']) {
+    const converted = await load(named(name));
+    for (const text of PHI3_TEXTS) assert.deepEqual(converted.encode(text), encode(text), text);
+  }
+  const stripping = (tokenizer: JsonObject): boolean =>
+    (tokenizer.added_tokens as { rstrip: boolean }[]).some(({ rstrip }) => rstrip);
+  assert.equal(stripping(named('Phi 4')), false);
+  // llama.cpp does not load a file of that name without these tokens
+  const without = {
+    ...original,
+    added_tokens: original.added_tokens.filter(({ content }) => content !== '<|endoftext|>'),
+  };
+  assert.equal(stripping(named('Phi-3', without)), false);
+});
 
 const smol = (more: Record<string, GgufValue> = {}) =>
   metadataOf(readJson('tokenizers', 'starcoder', 'tokenizer.json'), 'gpt2', {

@@ -14,6 +14,8 @@ import { parameters } from '../../runtime/models/decoder/spec.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { writeGguf } from '../../runtime/models/gguf/writeModel.js';
 import { random } from '../../runtime/support/random.js';
+import { likePhi3, PHI3_TEXTS } from '../support/ggufTokenizer.js';
+import type { TokenizerJson } from '../support/ggufTokenizer.js';
 import { PUBLISHED } from '../support/publishedModels.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
@@ -160,6 +162,43 @@ test('tokenizers of both kinds go into GGUF and come back with the same ids', as
         );
       }
     }
+  }
+});
+
+test('a name says that tokens take the white space behind them where they do, and only there', async () => {
+  const base = await openModel(join(FIXTURES, 'reference', 'llama'), { cache: dir });
+  const llama = JSON.parse(
+    readFileSync(join(FIXTURES, 'tokenizers', 'llama', 'tokenizer.json'), 'utf8'),
+  ) as TokenizerJson;
+  const phi = likePhi3(llama);
+  const mine = { ...phi.added_tokens[0]!, id: 500, content: '<|mine|>' };
+  const cases: [tokenizer: TokenizerJson, path: string, name: string, note: RegExp][] = [
+    [phi, 'Phi-3-mini', 'Phi-3-mini', /^$/],
+    [phi, 'tuned', 'Phi-3 tuned', /^$/],
+    [{ ...phi, added_tokens: [...phi.added_tokens, mine] }, 'tuned', 'Phi-3 tuned', /"<\|mine\|>".* 1 of them/],
+    // llama.cpp would not load it: it has no <|endoftext|>
+    [llama, 'phi3-like', 'Phi 3-like', /"<\|end\|>".* 1 of them/],
+  ];
+  for (const [json, path, name, note] of cases) {
+    const folder = await mkdtemp(join(dir, 'phi3-'));
+    await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(json));
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template: '{{ bos_token }}' }));
+    const vocab = 512;
+    const wide = { ...base.tensors.get('model.embed_tokens.weight')!, shape: [vocab, 32] };
+    const file = join(folder, 'model.gguf');
+    const notes = await writeGguf(
+      file,
+      {
+        ...{ ...base, path, folder, hasTokenizer: true, config: { ...base.config, vocab_size: vocab } },
+        tensors: new Map(base.tensors).set(wide.name, wide),
+      },
+      { type: 'F16', changed: (t) => Promise.resolve(t === wide ? new Float32Array(vocab * 32) : undefined) },
+    );
+    assert.equal(readGguf(file).metadata.get('general.name'), name);
+    assert.match(notes.join(), note);
+    const [before, after] = [folder, (await openModel(file, { cache: join(dir, 'cache') })).folder].map(loadTokenizer);
+    if (json === phi)
+      for (const text of PHI3_TEXTS) assert.deepEqual((await after!).encode(text), (await before!).encode(text), text);
   }
 });
 

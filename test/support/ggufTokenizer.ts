@@ -42,3 +42,19 @@ export function metadataOf(
     ...more,
   };
 }
+
+/** The Llama tokenizer with Phi-3's special tokens: all but three take the white space behind them. */
+export function likePhi3(llama: TokenizerJson): TokenizerJson {
+  const kept = llama.added_tokens.map((token) => ({ ...token, rstrip: ['</s>', '<|end|>'].includes(token.content) }));
+  const free = 1 + Math.max(...Object.values(llama.model.vocab), ...kept.map(({ id }) => id));
+  const more = ['<|endoftext|>', '<|user|>', '<|assistant|>'].map((content, i) => ({
+    ...{ ...kept[0], id: free + i, content },
+    rstrip: content !== '<|endoftext|>',
+  }));
+  return { ...llama, added_tokens: [...kept, ...more] };
+}
+
+export const PHI3_TEXTS = [
+  '<|user|>\nHi, make a cake<|end|>\n<|assistant|>\n',
+  '<s> the dog<|endoftext|>\nand</s>  it runs <unk> away',
+];

@@ -5,6 +5,8 @@ import { HumanError } from '../../support/errors.js';
 import { loadTokenizer } from '../text/tokenizer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { PRE_TOKENIZERS } from './preTokenizers.js';
+import { namingFor } from './spacesBehind.js';
+import type { Naming } from './spacesBehind.js';
 import type { TypedValue } from './file/writeFile.js';
 import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
@@ -18,7 +20,7 @@ const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byt
 export async function tokenizerMetadata(
   folder: string,
   vocabSize: number,
-): Promise<{ entries: Record<string, TypedValue>; notes: string[] }> {
+): Promise<{ entries: Record<string, TypedValue>; notes: string[]; rename: Naming['rename'] }> {
   const place = join(folder, 'tokenizer.json');
   const json = await readJsonObject(place, MAX_TOKENIZER_BYTES);
   // A tokenizer that can be used has everything that is read below in its form.
@@ -60,10 +62,10 @@ export async function tokenizerMetadata(
   }
   const { plain, source } = tokenizer.chatTemplate!;
   const notes = sentencePiece && startsWithSpace(json.pre_tokenizer) === 'first' ? [BEHIND_SPECIAL] : [];
-  const spaced = addedTokens.filter((token) => token.lstrip || token.rstrip || token.single_word);
-  if (spaced.length > 0)
+  const { different, rename } = namingFor(addedTokens, tokens);
+  if (different.length > 0)
     notes.push(
-      `GGUF cannot express tokens that take the spaces beside them, as ${shown(spaced[0].content)} does: llama.cpp may leave spaces beside ${spaced.length} of them.`,
+      `GGUF cannot express whether a token takes the spaces beside it, as for ${shown(different[0].content)}: llama.cpp may differ in spaces beside ${different.length} of them.`,
     );
   if (plain) notes.push(NO_TEMPLATE);
   const entries: Record<string, TypedValue> = {
@@ -78,7 +80,7 @@ export async function tokenizerMetadata(
     ...added(json, reject),
     ...(plain ? {} : { 'tokenizer.chat_template': { text: source } }),
   };
-  return { entries, notes };
+  return { entries, notes, rename };
 }
 
 /** The name whose pre-tokenizer and normalizer are these. */

@@ -1,5 +1,6 @@
 /** tokenizer.json, tokenizer_config.json and the stop tokens out of a GGUF file's `tokenizer.*` metadata. */
 import { PRE_TOKENIZERS } from './preTokenizers.js';
+import { spacesBehind } from './spacesBehind.js';
 import type { Metadata } from './file/metadata.js';
 import { shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
@@ -68,7 +69,7 @@ export function convertTokenizer(m: Metadata, contextLength: number): ConvertedT
       version: '1.0',
       truncation: null,
       padding: null,
-      added_tokens: addedTokens(vocabulary),
+      added_tokens: addedTokens(m, vocabulary),
       normalizer: kind.normalizer,
       pre_tokenizer: kind.preTokenizer,
       post_processor: postProcessor(m, vocabulary, addBos, addEos),
@@ -214,11 +215,14 @@ function mergesByScore(pieces: Map<string, number>, scores: number[]): [string, 
 }
 
 /** Control and user-defined tokens are found in text before anything else; only control tokens count as special. */
-function addedTokens({ tokens, types }: Vocabulary): JsonObject[] {
-  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+function addedTokens(m: Metadata, { tokens, types }: Vocabulary): JsonObject[] {
+  const plain = { single_word: false, lstrip: false, normalized: false };
+  const takesSpace = spacesBehind(String(m.raw('general.name')), tokens);
   return tokens.flatMap((content, id) => {
     const added = types[id] === TYPE.control || types[id] === TYPE.userDefined || types[id] === TYPE.unknown;
-    return added && content !== '' ? [{ id, content, ...plain, special: types[id] !== TYPE.userDefined }] : [];
+    return added && content !== ''
+      ? [{ id, content, ...plain, rstrip: takesSpace(content), special: types[id] !== TYPE.userDefined }]
+      : [];
   });
 }
 

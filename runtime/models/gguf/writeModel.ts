@@ -143,13 +143,13 @@ export async function writeGguf(
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0] : stack(rows)));
   const tokenizer = model.hasTokenizer
     ? await tokenizerMetadata(model.folder, sizes.vocab)
-    : { entries: { 'tokenizer.ggml.model': { text: 'no_vocab' } }, notes: [] };
+    : { entries: { 'tokenizer.ggml.model': { text: 'no_vocab' } }, notes: [], rename: (given: string) => given };
   await writeGgufFile(
     file,
     {
       'general.architecture': { text: architecture.name },
       'general.type': { text: 'model' },
-      'general.name': { text: name ?? basename(model.path) },
+      'general.name': { text: tokenizer.rename(name ?? basename(model.path)) },
       'general.file_type': { u32: WRITTEN_TYPES[type].fileType },
       'general.quantization_version': { u32: 2 },
       ...entries,
