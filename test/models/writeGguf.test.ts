@@ -12,6 +12,7 @@ import { quantiseQ8, roundTrip } from '../../runtime/models/gguf/file/writeFile.
 import { readFloat32 } from '../../runtime/models/weights/safetensors.js';
 import { parameters } from '../../runtime/models/decoder/spec.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import { tokenizerMetadata } from '../../runtime/models/gguf/exportTokenizer.js';
 import { writeGguf } from '../../runtime/models/gguf/writeModel.js';
 import { random } from '../../runtime/support/random.js';
 import { likePhi3, PHI3_TEXTS } from '../support/ggufTokenizer.js';
@@ -163,6 +164,23 @@ test('tokenizers of both kinds go into GGUF and come back with the same ids', as
       }
     }
   }
+});
+
+test('a first token that only one of the tokenizer’s two files adds is noted', async () => {
+  const folder = await mkdtemp(join(dir, 'bos-'));
+  const llama3 = JSON.parse(readFileSync(join(FIXTURES, 'tokenizers', 'llama3', 'tokenizer.json'), 'utf8')) as object;
+  const template = { bos_token: '<s>', chat_template: '{{ bos_token }}' };
+  const written = async (adds: boolean, says: boolean | undefined) => {
+    const json = adds ? llama3 : { ...llama3, post_processor: { type: 'ByteLevel', trim_offsets: true } };
+    await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(json));
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ ...template, add_bos_token: says }));
+    const { entries, notes } = await tokenizerMetadata(folder, 512);
+    assert.deepEqual(entries['tokenizer.ggml.add_bos_token'], { bool: adds });
+    return notes.join();
+  };
+  for (const adds of [true, false]) for (const says of [adds, undefined]) assert.equal(await written(adds, says), '');
+  assert.match(await written(false, true), /"add_bos_token": true, tokenizer.json adds none/);
+  assert.match(await written(true, false), /"add_bos_token": false, tokenizer.json adds one/);
 });
 
 test('a name says that tokens take the white space behind them where they do, and only there', async () => {

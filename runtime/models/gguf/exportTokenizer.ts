@@ -8,7 +8,7 @@ import { PRE_TOKENIZERS } from './preTokenizers.js';
 import { namingFor } from './spacesBehind.js';
 import type { Naming } from './spacesBehind.js';
 import type { TypedValue } from './file/writeFile.js';
-import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, shown } from '../../support/jsonFile.js';
+import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, readOptionalJson, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -68,6 +68,7 @@ export async function tokenizerMetadata(
       `GGUF cannot express whether a token takes the spaces beside it, as for ${shown(different[0].content)}: llama.cpp may differ in spaces beside ${different.length} of them.`,
     );
   if (plain) notes.push(NO_TEMPLATE);
+  notes.push(...firstToken(tokenizer, await readOptionalJson(join(folder, 'tokenizer_config.json'))));
   const entries: Record<string, TypedValue> = {
     'tokenizer.ggml.model': { text: sentencePiece ? 'llama' : 'gpt2' },
     ...(sentencePiece ? spaces(json, reject) : { 'tokenizer.ggml.pre': { text: preName(json, model, reject) } }),
@@ -110,6 +111,15 @@ const BEHIND_SPECIAL =
   'GGUF knows a space before every text or before none: llama.cpp puts one after special tokens and before other spaces too, this tokenizer only at the very beginning.';
 
 const NO_TEMPLATE = 'The model has no chat template, so that the file has none: other programs take one of their own.';
+
+/** transformers 5 goes by tokenizer.json, as is done here; others go by tokenizer_config.json. */
+function firstToken({ bosId, prefixIds }: Tokenizer, config: JsonObject | undefined): string[] {
+  const [says, adds] = [config?.add_bos_token, prefixIds.length > 0];
+  if (typeof says !== 'boolean' || says === adds || bosId === undefined) return [];
+  return [
+    `tokenizer_config.json says "add_bos_token": ${says}, tokenizer.json adds ${adds ? 'one' : 'none'}: the file says what tokenizer.json does, with which the model was used here; transformers 4 and llama.cpp’s converter may go by the other.`,
+  ];
+}
 
 /** Where Metaspace puts a space, if it is all that is done to texts. */
 function startsWithSpace(preTokenizer: unknown): 'first' | 'never' | undefined {
