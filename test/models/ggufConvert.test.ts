@@ -10,8 +10,10 @@ import { openModel } from '../../runtime/models/folder.js';
 import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
 import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
 import { convertGguf, planConversion } from '../../runtime/models/gguf/convert.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { readBytes } from '../../runtime/models/weights/safetensors.js';
 import { bytesOf, partsOf } from '../fuzz/ggufBytes.js';
+import type { GgufParts } from '../fuzz/ggufBytes.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
@@ -195,16 +197,21 @@ test('what cannot be converted is refused by name before anything is written', a
   await assert.rejects(readdir(cache), /ENOENT/);
 });
 
+function withoutFirst({ tensors: [_, ...tensors], data, ...rest }: GgufParts): GgufParts {
+  const from = Number(tensors[0]!.offset);
+  const shifted = tensors.map((tensor) => ({ ...tensor, offset: Number(tensor.offset) - from }));
+  return { ...rest, tensors: shifted, data: data.subarray(from) };
+}
+
 /** The config of a family's file with other metadata; undefined takes a key away. */
 async function configWith(family: string, changes: Record<string, GgufValue | undefined>) {
-  const parts = partsOf(readFileSync(fileOf(family)))!;
-  const kept = parts.metadata.filter(([name]) => !(name in changes));
-  const added = Object.entries(changes).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
+  let parts = partsOf(readFileSync(fileOf(family)))!;
+  const entries = new Map<string, GgufValue | undefined>([...parts.metadata, ...Object.entries(changes)]);
+  const metadata = [...entries].filter((entry): entry is [string, GgufValue] => entry[1] !== undefined);
+  // Apertus' rope factors are the first tensor
+  if (family === 'apertus') parts = withoutFirst(parts);
   const file = join(dir, 'changed.gguf');
-  await writeFile(
-    file,
-    bytesOf({ ...parts, metadata: [...kept, ...added.map(([k, v]): [string, GgufValue] => [k, v])] }),
-  );
+  await writeFile(file, bytesOf({ ...parts, metadata }));
   return (await planConversion(file)).config;
 }
 
@@ -218,6 +225,12 @@ test('a scaling of rope without a type is linear, as in llama.cpp', async () => 
   assert.equal(await scaling({ 'scaling.type': 'none', 'scaling.factor': 4 }), null);
   for (const factor of [0, 1]) assert.equal(await scaling({ 'scaling.factor': factor }), null);
   assert.equal(await scaling({}), null);
+  // Apertus scales in its own way where config.json says nothing
+  const rope = async (changes: Record<string, GgufValue>) =>
+    decoderSpec(await configWith('apertus', changes)).layers[0]!.attention.rope!.invFreq.slice(0, 2);
+  const plain = await rope({});
+  assert.deepEqual(await rope({ 'apertus.rope.scaling.type': 'none', 'apertus.rope.scaling.factor': 4 }), plain);
+  assert.deepEqual(await rope({ 'apertus.rope.scaling.factor': 4 }), plain.map((w) => w / 4)); // oxfmt-ignore
   await assert.rejects(configWith('llama3', { 'llama.rope.scaling.factor': 2 }), human(/together with rope_freqs/));
   const phi = configWith('phi3', { 'phi3.rope.scaling.type': 'longrope', 'phi3.rope.scaling.factor': 2 });
   await assert.rejects(phi, human(/phi3.rope.scaling.factor: a factor beside long and short/));
@@ -237,6 +250,13 @@ test('Granite: factors that are missing or zero are those of llama.cpp; a model 
   await assert.rejects(configWith('granite', { [finetuned]: false }), human(/scaling.finetuned: .* without rope/));
   // elsewhere it is a remark
   await configWith('llama', { 'llama.rope.scaling.finetuned': false });
+});
+
+test('a pattern of windows that says nothing is refused', async () => {
+  const key = 'gemma3.attention.sliding_window_pattern';
+  const layers = async (pattern: GgufValue) => (await configWith('gemma3', { [key]: pattern })).layer_types as string[];
+  assert.deepEqual((await layers(2)).slice(0, 2), ['sliding_attention', 'full_attention']);
+  for (const pattern of [0, -1, 1.5, 'all', [2, 3]]) await assert.rejects(layers(pattern), human(/window_pattern: /));
 });
 
 test('long texts of a file are cut in messages', async () => {

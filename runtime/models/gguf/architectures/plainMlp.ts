@@ -10,6 +10,7 @@ import {
   shiftedNorms,
   type Entries,
 } from './shared/layout.js';
+import { ropeConfig } from './shared/rope.js';
 
 export const plainMlp = {
   apertus: {
@@ -24,13 +25,10 @@ export const plainMlp = {
       'xielu.eps': { name: 'mlp.act_fn.eps', shape: [], only: -1e-6 },
     },
     activation: ['hidden_act', 'xielu'],
-    config: (m, g) => {
-      const scaled = m.has('apertus.rope.scaling.type') || g.rope['rope_freqs.weight'];
-      return {
-        attention_bias: hasBias(g, 'attn_q'),
-        ...(scaled ? {} : { rope_parameters: { rope_type: 'default' } }),
-      };
-    },
+    config: (m, g, s) => ({
+      attention_bias: hasBias(g, 'attn_q'),
+      ...(ropeConfig(m, g, 'apertus', s).rope_scaling ? {} : { rope_parameters: { rope_type: 'default' } }),
+    }),
   },
   arcee: {
     className: 'ArceeForCausalLM',

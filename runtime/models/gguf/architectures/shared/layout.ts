@@ -4,6 +4,7 @@ import type { Metadata } from '../../file/metadata.js';
 import { ropeConfig } from './rope.js';
 import type { GgufSource } from './rope.js';
 import type { TypedValue } from '../../file/writeFile.js';
+import { shown } from '../../../../support/jsonFile.js';
 import type { JsonObject } from '../../../../support/jsonFile.js';
 import type { DecoderSpec } from '../../../decoder/spec.js';
 
@@ -200,10 +201,12 @@ function windowConfig(m: Metadata, arch: string, { layers }: Sizes, { period, mi
   if (window === 0) return { sliding_window: null };
   if (period === 0) return { sliding_window: window };
   const pattern = m.raw(`${key}_pattern`) ?? period;
-  const every = typeof pattern === 'number' && pattern > 0 ? pattern : period;
+  const isPeriod = Number.isInteger(pattern) && Number(pattern) > 0;
+  const isList = Array.isArray(pattern) && pattern.every((entry) => Number(entry) === 0 || Number(entry) === 1);
+  if (!isPeriod && !isList) m.reject(`${key}_pattern`, `${shown(pattern)} does not say which layers have windows`);
   const slides = Array.isArray(pattern)
-    ? (i: number): boolean => pattern[i] === true || pattern[i] === 1
-    : (i: number): boolean => (i + 1) % every !== 0;
+    ? (i: number): boolean => Number(pattern[i]) === 1
+    : (i: number): boolean => (i + 1) % Number(pattern) !== 0;
   if (Array.isArray(pattern) && pattern.length !== layers)
     m.reject(`${key}_pattern`, `it has ${pattern.length} entries for ${layers} layers`);
   return {
