@@ -9,7 +9,9 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import { planPublish, publish } from '../../runtime/publish/publish.js';
 import { downloadModel } from '../../runtime/models/hub/hub.js';
+import { openModel } from '../../runtime/models/folder.js';
 import { Cancelled } from '../../runtime/support/errors.js';
+import { writeWeights } from '../export/support.js';
 import { cli, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { sha256 } from '../support/hubServer.js';
@@ -151,6 +153,22 @@ test('a model is published from the folder of an export, with the run that is na
   assert.ok(!there().files['config.json']!.includes(workspace.path));
   assert.match(plan.card, /library_name: transformers/);
   assert.match(plan.card, /named by who published this; .* cannot be checked/);
+});
+
+test('of a model in several files all weights are sent, whatever their names, and no file that is not read', async () => {
+  const folder = newFolder();
+  await mkdir(folder);
+  await cp(join(fixture, 'config.json'), join(folder, 'config.json'));
+  await writeWeights(fixture, folder, 'F32', 2);
+  await cp(join(folder, 'model-1.safetensors'), join(folder, 'model-00001-of-00001.safetensors'));
+  const { plan } = await send({ folder });
+  const index = 'model.safetensors.index.json';
+  assert.deepEqual(names(plan), ['README.md', 'config.json', 'model-1.safetensors', 'model-2.safetensors', index]);
+  const back = newFolder();
+  await downloadModel({ kind: 'model', repository: NAME, folder: back, endpoint: hub.url }, reporter());
+  assert.equal((await openModel(back, { cache: back })).tensors.size, (await openModel(folder, { cache: back })).tensors.size); // oxfmt-ignore
+  await writeWeights(fixture, folder, 'F32');
+  assert.deepEqual(names((await send({ folder })).plan), ['README.md', 'config.json', 'model.safetensors']);
 });
 
 test('configs of a model are sent without the places on this machine that they name, and else as they are written', async () => {
