@@ -29,7 +29,9 @@ export const mistral = {
       const scaling = { mscale: 1, mscale_all_dim: log, llama_4_scaling_beta: beta };
       return { rope_scaling: null, rope_parameters: { ...yarn, ...scaling, rope_theta } };
     },
-    metadata: (_, config) => {
+    writtenFor: ['mistral3'],
+    metadata: (spec, config) => {
+      if (!spec.layers[0].attention.queryScaling) return {};
       const p = ropeParameters(config);
       return {
         'attention.temperature_scale': { f32: numberOr(p.llama_4_scaling_beta, 0) },
