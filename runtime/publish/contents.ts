@@ -3,7 +3,15 @@ import { createReadStream, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, win32 } from 'node:path';
 import { applyEdits, modify } from 'jsonc-parser';
-import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
+import {
+  CONFIG_FILE,
+  folderName,
+  readAdapter,
+  ROLE_FILE,
+  scalesHash,
+  WEIGHTS_FILE,
+  type AdapterFile,
+} from '../adapters/files.js';
 import { formatAdapterConfig } from '../adapters/adapterConfig.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readRun } from '../evaluation/report/runReport.js';
@@ -77,6 +85,11 @@ async function adapterContent(
     throw new HumanError('these weights are not the ones that the run made.', {
       place: join(folder, WEIGHTS_FILE),
       remedy: 'Name the run that made them (--run), or none.',
+    });
+  if (runFolder !== undefined && scalesHash(adapter) !== scalesHash(await readAdapter(runFolder)))
+    throw new HumanError('these are the weights that the run made, at another scale, which it did not measure.', {
+      place: join(folder, CONFIG_FILE),
+      remedy: 'Name no run, or export the adapter at scale 1.',
     });
   const hubName = base ?? (await downloadedFrom(run)) ?? hubNameIn(adapter.config.baseModelName);
   // a path of this machine is nobody else's business

@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
+import { exportModel } from '../../runtime/export/export.js';
 import type { PublishPlan } from '../../runtime/contract/exports.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
@@ -117,6 +118,28 @@ test('the card names base, data by hash, method, the table of the verdict and li
   assert.equal(config.base_model_name_or_path, 'owner/tiny-assistant');
 });
 
+test('the card names files, never their folders, on whatever system they lay and wherever the recipe names them', async () => {
+  const run = newFolder();
+  await cp(task, run, { recursive: true });
+  const change = async (name: string, more: (json: Record<string, unknown>) => object): Promise<void> => {
+    const json = JSON.parse(await readFile(join(run, name), 'utf8')) as Record<string, unknown>;
+    await writeFile(join(run, name), JSON.stringify({ ...json, ...more(json) }));
+  };
+  const windows = (name: string) => `C:\\Users\\jane\\acme\\${name}`;
+  await change('manifest.json', (json) => ({
+    model: { ...(json.model as object), path: windows('base') },
+    data: [{ path: windows('train.jsonl'), rows: 3, sha256: 's' }],
+    vectors: [{ path: windows('mine\\adapter'), sha256: 's', scale: 1 }],
+  }));
+  await change('recipe.json', () => ({
+    protection: { flagged: 'auto', ordinary: { file: '/home/jane/acme/ordinary.jsonl' }, anchor: false },
+  }));
+  const { card } = await planPublish({ folder: run, repository: NAME });
+  assert.doesNotMatch(card, /jane|acme|Users/);
+  for (const name of ['| train.jsonl |', '`mine` (scale 1', '"file":"ordinary.jsonl"'])
+    assert.ok(card.includes(name), `${name} is not in ${card}`);
+});
+
 test('a vector is published with a warning and without its prompts, unless they are asked for', async () => {
   const { plan } = await send({ folder: vector });
   assert.equal(plan.what, 'vector');
@@ -203,6 +226,17 @@ test('what is no result, or not the run’s, is refused with what was expected',
   const plan = (params: Partial<Params>) => planPublish({ folder: task, repository: NAME, ...params });
   await refused(plan({ folder: empty }), /nothing to publish/, /run folder, an adapter .* or a model/);
   await refused(plan({ run: vector }), /not the ones that the run made/, /--run/);
+  const exported = async (scale: number): Promise<string> => {
+    const out = newFolder();
+    const base = workspace.file('tiny-assistant');
+    await exportModel(
+      { model: base, adapters: [{ path: task, scale }], format: 'peft', what: 'model', out },
+      { ...reporter(), cache: out },
+    );
+    return out;
+  };
+  assert.match((await plan({ folder: await exported(1), run: task })).card, /## Results/);
+  await refused(plan({ folder: await exported(-2), run: task }), /at another scale/, /Name no run/);
   for (const repository of ['made', 'a/b/c', '../x'])
     await refused(plan({ repository }), /not the name/, /OWNER\/NAME/);
 });
