@@ -15,7 +15,7 @@ import { toGgufOrder } from '../models/gguf/tensors.js';
 import type { WrittenType } from '../models/gguf/file/writeFile.js';
 import { loadTokenizer } from '../models/text/tokenizer.js';
 import { ggufArchitecture, ggufName, sizesOf, writeGguf } from '../models/gguf/writeModel.js';
-import { logitsOf, probe, requireAlike } from './compare.js';
+import { logitsOf, probe, requireAlike, requireMerged } from './compare.js';
 import { merged, readingBack, type Source } from './source.js';
 import { stagedFile } from './staging.js';
 
@@ -37,6 +37,7 @@ export function exportGguf(
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     const after = await logitsOf(backend, { spec: writtenSpec, model: written, adapters: [] }, rows);
     requireAlike(before, after, spec.vocabSize, type, file);
+    notes.push(...(await requireMerged(backend, source, { rows, before, after, type, place: file })));
     if (model.hasTokenizer) await requireSameTokens(model.folder, written.folder, file);
     const [whole, kept] = [spec.contextLength, writtenSpec.contextLength];
     const shorter = `GGUF has no sliding windows for ${spec.family}: the file's context is ${kept} tokens, up to which they change nothing, instead of ${whole}.`;
