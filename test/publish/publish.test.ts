@@ -8,7 +8,7 @@ import { exportModel } from '../../runtime/export/export.js';
 import type { PublishPlan } from '../../runtime/contract/exports.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
-import { planPublish, publish } from '../../runtime/publish/publish.js';
+import { planPublish as planned, publish } from '../../runtime/publish/publish.js';
 import { downloadModel } from '../../runtime/models/hub/hub.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { Cancelled } from '../../runtime/support/errors.js';
@@ -46,9 +46,11 @@ const reporter = (signal = new AbortController().signal) => ({
   onProgress: () => undefined,
   onLog: () => undefined,
 });
+const planPublish = (params: Params) => planned({ token: TOKEN, endpoint: hub.url, ...params }, reporter());
 const send = async (params: Omit<Params, 'repository'>, more: { token?: string; planned?: string } = {}) => {
-  const plan = await planPublish({ repository: NAME, ...params });
-  const asked = { repository: NAME, ...params, planned: plan.sha256, token: TOKEN, endpoint: hub.url, ...more };
+  const { token = TOKEN } = more;
+  const plan = await planPublish({ repository: NAME, ...params, token });
+  const asked = { repository: NAME, ...params, planned: plan.sha256, token, endpoint: hub.url, ...more };
   return { plan, done: await publish(asked, reporter()) };
 };
 const names = ({ files }: Pick<PublishPlan, 'files'>) => files.map(({ path }) => path).sort();
@@ -258,6 +260,31 @@ test('nothing is sent that was not listed, nor without a token, nor into a publi
   assert.equal((await send({ folder: task, isPublic: true })).done.isPublic, true);
 });
 
+test('files of an earlier upload that would be read instead of the new ones are listed and removed, others stay', async () => {
+  const folder = newFolder();
+  await mkdir(folder);
+  await cp(join(fixture, 'config.json'), join(folder, 'config.json'));
+  await writeWeights(fixture, folder, 'F32', 2);
+  const old = ['model.safetensors', 'adapter_config.json', 'calibration.json', 'notes.txt', 'sub/model.safetensors'];
+  hub.repositories[NAME] = { files: Object.fromEntries(old.map((path) => [path, Buffer.from(path)])), private: true };
+  const { plan } = await send({ folder });
+  assert.deepEqual(plan.removed, ['adapter_config.json', 'calibration.json', 'model.safetensors']);
+  assert.deepEqual(Object.keys(there().files).sort(), [...names(plan), 'notes.txt', 'sub/model.safetensors'].sort());
+  await writeWeights(fixture, folder, 'F32');
+  assert.deepEqual((await send({ folder })).plan.removed, ['model.safetensors.index.json']);
+
+  await send({ folder: vector, prompts: true });
+  assert.deepEqual((await send({ folder: vector })).plan.removed, ['prompts.jsonl']);
+  const plain = newFolder();
+  await cp(join(fixture, 'adapters/task'), plain, { recursive: true });
+  assert.deepEqual((await send({ folder: plain })).plan.removed, ['calibration.json', 'security_vector.json']);
+  assert.ok('model.safetensors' in there().files, 'weights that an adapter is not mixed up with stay');
+  const { sha256: before } = await planPublish({ folder: plain, repository: NAME });
+  there().files['calibration.json'] = Buffer.from('{}');
+  await refused(send({ folder: plain }, { planned: before }), /or the repository, is not what was listed/, /new list/);
+  assert.ok('calibration.json' in there().files);
+});
+
 test('the token goes to the Hub and not to its storage; what is there is not sent twice', async () => {
   await send({ folder: task });
   const puts = () => hub.requests.filter(({ method }) => method === 'PUT');
@@ -293,7 +320,10 @@ test('the command line lists what leaves, and asks for --yes where nobody can an
   assert.match(silent.stdout, /To someone\/made, private:\n {2}README\.md/);
   assert.match(silent.stderr, /add --yes/);
   assert.equal(there(), undefined);
+  hub.repositories[NAME] = { files: { 'calibration.json': Buffer.from('{}') }, private: true };
   const ran = await cli(['publish', task, '--to', NAME, '--yes', '--json'], { env });
+  assert.match(ran.stderr, /calibration\.json {2}is removed there/);
+  assert.ok(!('calibration.json' in there().files));
   assert.equal(ran.code, 0, ran.stderr);
   const [done] = jsonLines<{ isPublic: boolean; url: string }>(ran.stdout);
   assert.deepEqual([done!.isPublic, done!.url], [false, `${hub.url}/${NAME}`]);

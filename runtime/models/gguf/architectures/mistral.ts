@@ -1,5 +1,6 @@
 /** Mistral in GGUF. */
 import { isObject } from '../../../support/jsonFile.js';
+import type { TypedValue } from '../file/writeFile.js';
 import { numberOr, ropeParameters } from './shared/exportMetadata.js';
 import { GATED_BIASES, permuted, type Entries } from './shared/layout.js';
 import { ropeConfig } from './shared/rope.js';
@@ -30,7 +31,7 @@ export const mistral = {
       return { rope_scaling: null, rope_parameters: { ...yarn, ...scaling, rope_theta } };
     },
     writtenFor: ['mistral3'],
-    metadata: (spec, config) => {
+    metadata: (spec, config): Record<string, TypedValue> => {
       if (!spec.layers[0].attention.queryScaling) return {};
       const p = ropeParameters(config);
       return {
