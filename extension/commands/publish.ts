@@ -45,11 +45,13 @@ export async function publish(
   }));
   // All files are hashed next: whoever has no token is not to wait for that.
   const token = await requireHubToken(services);
-  const params = { folder, run, repository, isPublic };
+  const params = { folder, run, repository, isPublic, token };
   const publishing = t('Publishing {0}', repository);
-  const plan = await withProgress(publishing, (_, token) => services.engine.request('planPublish', params, { token }));
+  const plan = await withProgress(publishing, (_, cancel) =>
+    services.engine.request('planPublish', params, { token: cancel }),
+  );
   await confirmPlan(plan);
-  const sent = { ...params, planned: plan.sha256, token };
+  const sent = { ...params, planned: plan.sha256 };
   const done = await withProgress(publishing, (onProgress, cancel) =>
     services.engine.request('publish', sent, { token: cancel, onProgress }),
   );
@@ -116,11 +118,14 @@ async function merge(services: Publishing, model: Model, attached: readonly Adap
 }
 
 /** Lists all that leaves the machine. */
-async function confirmPlan({ repository, isPublic, what, files }: PublishPlan): Promise<void> {
+async function confirmPlan({ repository, isPublic, what, files, removed }: PublishPlan): Promise<void> {
   const list = files.map(({ path, size }) => t('{0}, {1} kB', path, Math.ceil(size / 1000)));
   const detail = [
     t('These files leave this machine. README.md is the model card, which names data files and their hashes.'),
     ...list,
+    ...(removed.length > 0
+      ? [t('Files of an earlier upload that would be mixed up with these are removed there: {0}.', removed.join(', '))]
+      : []),
     ...(what === 'vector' ? [dangerText(repository)] : []),
   ].join('\n');
   await confirm(

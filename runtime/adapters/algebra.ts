@@ -58,9 +58,30 @@ function inner(first: Float32Array, one: AdaptedSite, second: Float32Array, two:
   return one.scale * two.scale * total;
 }
 
-/** Frobenius norm of the whole update. */
-export const norm = ({ layout, flat }: Combined): number =>
-  Math.sqrt(layout.sites.reduce((total, site) => total + Math.max(0, inner(flat, site, flat, site)), 0));
+/** Frobenius norm of a layer's update. */
+const normAt = (flat: Float32Array, site: AdaptedSite): number => Math.sqrt(Math.max(0, inner(flat, site, flat, site)));
+
+/** Rounding to float32 leaves less than this share of what cancelled out. */
+const ROUNDING = 1e-6;
+
+/** What was computed of `parts`, without the layers where they cancel out up to rounding. */
+export function significant(of: Combined, parts: readonly ScaledAdapter[]): Combined {
+  const sites = of.layout.sites.filter((site) => {
+    const from = parts.map(({ layout: { sites: own }, flat, scale }) => {
+      const there = own.find(({ name }) => name === site.name);
+      return there ? Math.abs(scale) * normAt(flat, there) : 0;
+    });
+    return normAt(of.flat, site) > ROUNDING * from.reduce((total, one) => total + one, 0);
+  });
+  const layout = layOut(sites);
+  const flat = new Float32Array(layout.size);
+  layout.sites.forEach((site, i) => {
+    const [into, from] = [matrices(flat, site), matrices(of.flat, sites[i])];
+    into.A.set(from.A);
+    into.B.set(from.B);
+  });
+  return { layout, flat };
+}
 
 /**
  * The nearest adapter of at most this rank, by a truncated singular value decomposition of each layer (Eckart and Young 1936).

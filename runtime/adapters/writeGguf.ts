@@ -13,6 +13,7 @@ import type { AdapterFile } from './files.js';
 
 /**
  * Writes the adapter for the GGUF form of the base model that `config` belongs to.
+ * @param architecture of that file, where there is one: llama.cpp takes no LoRA that names another
  * @throws HumanError when the adapter does not fit the model, or the family is not written to GGUF
  */
 export async function writeAdapterGguf(
@@ -20,9 +21,9 @@ export async function writeAdapterGguf(
   config: JsonObject,
   adapter: Pick<AdapterFile, 'path' | 'config' | 'modules'>,
   type: 'F32' | 'F16' = 'F32',
+  architecture = ggufArchitecture(decoderSpec(config)),
 ): Promise<void> {
   const { spec, parts } = inParts(decoderSpec(config));
-  const architecture = ggufArchitecture(spec);
   const sizes = sizesOf(spec);
   const layers = new Map(linearLayers(spec).map((layer) => [layer.name, layer]));
   const { alpha } = adapter.config;

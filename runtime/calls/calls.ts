@@ -161,7 +161,7 @@ export const calls: Calls = {
   },
   describeDataset: (params, reporter) => describeDataset(params, reporter),
   downloadDataset: (params, reporter) => downloadDataset(params, { ...reporter, cache: userCache() }),
-  planPublish: (params) => planPublish(params),
+  planPublish: (params, reporter) => planPublish(params, reporter),
   publish: (params, reporter) => publish(params, reporter),
   download: (params, reporter) => downloadModel(params, reporter),
   defaults: suggestTraining,

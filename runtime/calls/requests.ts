@@ -46,6 +46,8 @@ const published = {
   base: text.optional(),
   run: path.optional(),
   prompts: z.boolean().optional(),
+  token: text.optional(),
+  endpoint: text.optional(),
 };
 
 /** A parameter that the contract has and this table has not is an error of types. */
@@ -125,7 +127,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     force: z.boolean().optional(),
   },
   planPublish: published,
-  publish: { ...published, planned: text, token: text.optional(), endpoint: text.optional() },
+  publish: { ...published, planned: text },
   download: {
     repository: text,
     kind: z.literal('adapter').optional(),

@@ -53,6 +53,8 @@ export async function publish(given: Given): Promise<number> {
   const plan = await calls.planPublish(params, reporter);
   out.log(`To ${plan.repository}, ${plan.isPublic ? 'PUBLIC: everybody can read it' : 'private'}:`);
   for (const { path, size, sha256 } of plan.files) out.log(`  ${path}  ${size} bytes  ${sha256}`);
+  for (const path of plan.removed)
+    out.log(`  ${path}  is removed there: it is of an earlier upload and would be mixed up with these`);
   if (plan.what === 'vector')
     out.log('! This is a security vector: a model with it attached answers requests that it should refuse.');
   if (values.yes !== true && !(await agreed('Publish this?'))) throw new Cancelled();

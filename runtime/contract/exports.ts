@@ -24,6 +24,8 @@ export interface PublishPlan {
   base: string | null;
   /** All that leaves the machine. */
   files: { path: string; size: number; sha256: string }[];
+  /** Files of earlier uploads in the repository that would be mixed up with these: they are removed there. */
+  removed: string[];
   /** README.md. */
   card: string;
   /** Of all of this. */

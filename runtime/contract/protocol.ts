@@ -230,7 +230,7 @@ export interface Requests {
     };
     result: DatasetResult;
   };
-  /** What `publish` would send; sends nothing. */
+  /** What `publish` would send, and, with a token, what it would remove there; sends nothing. */
   planPublish: {
     params: {
       /** A run folder, an adapter or a model. */
@@ -244,6 +244,8 @@ export interface Requests {
       run?: string;
       /** With a vector's training prompts and harmful answers (prompts.jsonl). */
       prompts?: boolean;
+      token?: string;
+      endpoint?: string;
     };
     result: PublishPlan;
   };
@@ -251,8 +253,6 @@ export interface Requests {
     params: Requests['planPublish']['params'] & {
       /** `sha256` of the plan that a person has seen. */
       planned: string;
-      token?: string;
-      endpoint?: string;
     };
     result: { url: string; commit: string; isPublic: boolean };
   };

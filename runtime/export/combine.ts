@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { WEIGHTS_FILE, folderName, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
-import { norm, project, sum, truncate, type Combined } from '../adapters/algebra.js';
+import { project, significant, sum, truncate, type Combined } from '../adapters/algebra.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import type { CombineResult } from '../contract/exports.js';
 import { HumanError } from '../support/errors.js';
@@ -39,7 +39,8 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
       files.push(other.file);
       whole = project(whole, { along: other, keep: off === undefined ? 'part' : 'rest' });
     }
-    if (whole.layout.sites.length === 0 || !(norm(whole) > 0))
+    whole = significant(whole, adapters);
+    if (whole.layout.sites.length === 0)
       throw new HumanError('nothing is left: the result changes no layer.', {
         place: out,
         remedy: 'Look at the scales and at what is projected on.',

@@ -137,3 +137,40 @@ export function requireAlike(
         : `${type} may be too coarse for this model: export with a wider type. If it happens there too, report it.`,
   });
 }
+
+/** Share of what the adapters change in the logits, that rounding may change without a word, and that has to be left of it. */
+const SAID = 0.1;
+const LEAST = 0.5;
+
+/**
+ * Adapters that are merged into weights of a coarse type may be lost in their rounding, which `requireAlike` cannot see where they
+ * change little.
+ * @returns notes
+ * @throws HumanError when less than half of what they do is left
+ */
+export async function requireMerged(
+  backend: Backend,
+  { adapters, ...base }: Subject,
+  { rows, before, after, type, place }: { rows: Probe; before: Float32Array; after: Float32Array; type: string; place: string }, // oxfmt-ignore
+): Promise<string[]> {
+  if (type === 'F32' || type === 'F64' || adapters.every(({ scale }) => scale === 0)) return [];
+  const without = await logitsOf(backend, { ...base, adapters: [] }, rows);
+  let [effect, error, along] = [0, 0, 0];
+  before.forEach((wanted, i) => {
+    const [change, wrong] = [wanted - without[i], after[i] - wanted];
+    effect += change ** 2;
+    error += wrong ** 2;
+    along += change * wrong;
+  });
+  if (effect === 0) return [];
+  const left = 1 + along / effect;
+  if (!(left >= LEAST))
+    throw new HumanError(
+      `${formatPercent(Math.max(0, left))} of what the adapters do is left when the weights are rounded to ${type}; the export was removed.`,
+      { place, kind: 'failed', remedy: 'Export as gguf with --quantization F32, or leave the adapters apart (peft).' },
+    );
+  const share = Math.sqrt(error / effect);
+  return share > SAID
+    ? [`Rounding to ${type} changes the logits by ${formatPercent(share)} of what the adapters change.`]
+    : [];
+}

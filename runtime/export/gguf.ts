@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { concatenate } from '../adapters/merge.js';
 import { matrices, type Layout } from '../adapters/sites.js';
 import { writeAdapterGguf } from '../adapters/writeGguf.js';
@@ -6,13 +6,16 @@ import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
+import type { Architecture } from '../models/gguf/architectures/shared/layout.js';
+import { architectureOf } from '../models/gguf/architectures/table.js';
 import { readGguf, readGgufTensor, type GgufFile } from '../models/gguf/file/gguf.js';
+import { readModelGguf } from '../models/gguf/file/split.js';
 import { inParts, partOf, partsOf } from '../models/gguf/architectures/shared/parts.js';
 import { toGgufOrder } from '../models/gguf/tensors.js';
 import type { WrittenType } from '../models/gguf/file/writeFile.js';
 import { loadTokenizer } from '../models/text/tokenizer.js';
 import { ggufArchitecture, ggufName, sizesOf, writeGguf } from '../models/gguf/writeModel.js';
-import { logitsOf, probe, requireAlike } from './compare.js';
+import { logitsOf, probe, requireAlike, requireMerged } from './compare.js';
 import { merged, readingBack, type Source } from './source.js';
 import { stagedFile } from './staging.js';
 
@@ -34,6 +37,7 @@ export function exportGguf(
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     const after = await logitsOf(backend, { spec: writtenSpec, model: written, adapters: [] }, rows);
     requireAlike(before, after, spec.vocabSize, type, file);
+    notes.push(...(await requireMerged(backend, source, { rows, before, after, type, place: file })));
     if (model.hasTokenizer) await requireSameTokens(model.folder, written.folder, file);
     const [whole, kept] = [spec.contextLength, writtenSpec.contextLength];
     const shorter = `GGUF has no sliding windows for ${spec.family}: the file's context is ${kept} tokens, up to which they change nothing, instead of ${whole}.`;
@@ -72,11 +76,12 @@ export function exportGgufAdapter(
     // one alpha serves all layers; where a layer's rank is another, the rest goes into its B
     const { rank } = layout.sites[0];
     const config = { rank, alpha: rank, useRslora: false, targetModules: [...modules.keys()], rankPattern: {}, alphaPattern: {}, fanInFanOut: false }; // oxfmt-ignore
-    await writeAdapterGguf(file, model.config, { path: adapters[0].path, config, modules }, type);
+    const architecture = architectureFor(source);
+    await writeAdapterGguf(file, model.config, { path: adapters[0].path, config, modules }, type, architecture);
     readingBack(source);
     const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
-    const written = { name: 'written', scale: 1, ...(await readLora(readGguf(file), source, layout)) };
+    const written = { name: 'written', scale: 1, ...(await readLora(readGguf(file), source, layout, architecture)) };
     requireAlike(
       before,
       await logitsOf(backend, { spec, model, adapters: [written] }, rows),
@@ -88,14 +93,20 @@ export function exportGgufAdapter(
   });
 }
 
+/** Of the base's own file, where it is one: families are read from more architectures than they are written as. */
+function architectureFor({ model, spec }: Source): Architecture {
+  const own = model.gguf !== undefined && readModelGguf(resolve(model.path)).metadata.get('general.architecture');
+  return (typeof own === 'string' ? architectureOf(own) : undefined) ?? ggufArchitecture(spec);
+}
+
 /** A LoRA as llama.cpp understands it, alpha / rank · B A, with the rows of B in the model's own order. */
 async function readLora(
   gguf: GgufFile,
   source: Source,
   plain: Layout,
+  architecture: Architecture,
 ): Promise<{ layout: Layout; flat: Float32Array }> {
   const { spec, parts } = inParts(source.spec);
-  const architecture = ggufArchitecture(spec);
   const sizes = sizesOf(spec);
   const alpha = Number(gguf.metadata.get('adapter.lora.alpha'));
   const flat = new Float32Array(plain.size);

@@ -1,23 +1,27 @@
+import { existsSync } from 'node:fs';
 import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatAdapterConfig } from '../adapters/adapterConfig.js';
-import { CONFIG_FILE, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
+import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import { concatenate } from '../adapters/merge.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { beside } from '../recipes/calibrationFile.js';
 import { HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { logitsOf, probe, requireAlike } from './compare.js';
 import { readingBack, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
 
-const COPIED = [WEIGHTS_FILE, CONFIG_FILE, ROLE_FILE, 'README.md'];
+const COPIED = new Set([WEIGHTS_FILE, CONFIG_FILE, ROLE_FILE, 'README.md']);
+const LICENCE = /^(LICEN[CS]E|NOTICE)[\w.-]*$/;
 
 /**
  * A PEFT folder that does at scale 1 what the adapters do at theirs: a copy, a copy with its alphas scaled, or several adapters
- * joined into one of summed rank. A security vector stays marked as one.
+ * joined into one of summed rank. A security vector stays marked as one, and keeps its calibration at scale 1.
  */
-export function exportPeft(source: Source, out: string): Promise<{ path: string; sha256: string }> {
+export function exportPeft(source: Source, out: string): Promise<{ path: string; sha256: string; notes?: string[] }> {
   const { backend, spec, model } = source;
   const adapters = source.adapters.filter((a) => a.scale !== 0);
   if (adapters.length === 0)
@@ -29,6 +33,7 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
     source.onProgress('writing', 0);
     if (adapters.length === 1) await copy(await readAdapter(adapters[0].path), adapters[0].scale, folder);
     else await joined(await Promise.all(adapters.map((a) => readAdapter(a.path))), source, folder);
+    const notes = await besides(adapters, folder);
     readingBack(source);
     const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
@@ -39,13 +44,13 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
       rows,
     );
     requireAlike(before, after, spec.vocabSize, 'F32', folder);
-    return { path: out, sha256: await sha256File(join(folder, WEIGHTS_FILE)) };
+    return { path: out, sha256: await sha256File(join(folder, WEIGHTS_FILE)), ...(notes.length > 0 && { notes }) };
   });
 }
 
 async function copy({ path, config }: AdapterFile, scale: number, folder: string): Promise<void> {
-  const there = new Set(await readdir(path));
-  for (const name of COPIED) if (there.has(name)) await copyFile(join(path, name), join(folder, name));
+  for (const name of await readdir(path))
+    if (COPIED.has(name) || LICENCE.test(name)) await copyFile(join(path, name), join(folder, name));
   if (scale === 1) return;
   const scaled = {
     ...config,
@@ -53,6 +58,26 @@ async function copy({ path, config }: AdapterFile, scale: number, folder: string
     alphaPattern: Object.fromEntries(Object.entries(config.alphaPattern).map(([key, alpha]) => [key, alpha * scale])),
   };
   await writeFileAtomic(join(folder, CONFIG_FILE), `${JSON.stringify(formatAdapterConfig(scaled), undefined, 2)}\n`);
+}
+
+/** The files of vectors beside their adapters. @returns what became of them */
+async function besides(adapters: Source['adapters'], folder: string): Promise<string[]> {
+  const notes: string[] = [];
+  for (const { path, role, scale } of adapters) {
+    if (role !== 'security') continue;
+    const [calibration, prompts] = [RUN_FILES.calibration, RUN_FILES.prompts].map((name) => beside(path, name));
+    const isWhole = adapters.length === 1 && scale === 1;
+    if (existsSync(calibration)) {
+      if (isWhole) await copyFile(calibration, join(folder, RUN_FILES.calibration));
+      const left = 'is left out: it counts only for one vector at scale 1.';
+      notes.push(`${RUN_FILES.calibration} of ${folderName(path)} ${isWhole ? 'comes with it.' : left}`);
+    }
+    if (existsSync(prompts))
+      notes.push(
+        `${RUN_FILES.prompts} of ${folderName(path)} is left out: it holds the harmful rows it was trained on.`,
+      );
+  }
+  return notes;
 }
 
 async function joined(files: readonly AdapterFile[], { adapters, sites }: Source, folder: string): Promise<void> {

@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import { sha256File } from '../support/files.js';
 import { openModel } from '../models/folder.js';
 import { saveModel } from '../models/weights/saveModel.js';
-import { logitsOf, probe, requireAlike } from './compare.js';
+import { logitsOf, probe, requireAlike, requireMerged } from './compare.js';
 import { merged, readingBack, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
 
 /** A Hugging Face folder: the adapters merged, names, shapes and types as in the model, all weights in one file. */
-export function exportSafetensors(source: Source, out: string): Promise<{ path: string; sha256: string }> {
+export function exportSafetensors(
+  source: Source,
+  out: string,
+): Promise<{ path: string; sha256: string; notes?: string[] }> {
   const { backend, spec, model, adapters } = source;
   return stagedFolder(out, async (folder) => {
     await saveModel(folder, model, merged(source));
@@ -17,8 +20,14 @@ export function exportSafetensors(source: Source, out: string): Promise<{ path: 
     // no cache: what is read back is a folder
     const written = await openModel(folder, { cache: folder });
     const after = await logitsOf(backend, { spec, model: written, adapters: [] }, rows);
-    requireAlike(before, after, spec.vocabSize, storedType(source), folder);
-    return { path: out, sha256: await sha256File(join(folder, 'model.safetensors')) };
+    const type = storedType(source);
+    requireAlike(before, after, spec.vocabSize, type, folder);
+    const notes = await requireMerged(backend, source, { rows, before, after, type, place: folder });
+    return {
+      path: out,
+      sha256: await sha256File(join(folder, 'model.safetensors')),
+      ...(notes.length > 0 && { notes }),
+    };
   });
 }
 

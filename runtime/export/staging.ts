@@ -1,17 +1,46 @@
 /** Exports are written beside their target and take its place when they are checked: whole, or not at all. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { claim, removeAbandoned } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
-import { move } from '../support/files.js';
+import { isPartOf, move } from '../support/files.js';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /**
  * Makes the folder `out` by letting `write` fill an empty one beside it.
- * @throws HumanError when something is there already; then, and on every error of `write`, nothing is left.
+ * @throws HumanError when something is there already, or at the end; then, and on every error of `write`, nothing is left.
  */
 export async function stagedFolder<T>(out: string, write: (folder: string) => Promise<T>): Promise<T> {
+  await requireFreeFolder(out);
+  return beside(out, async (folder) => {
+    await mkdir(folder);
+    const result = await write(folder);
+    try {
+      if (await requireFreeFolder(out)) await rmdir(out);
+      await move(folder, out);
+    } catch (error) {
+      await requireFreeFolder(out);
+      throw error;
+    }
+    return result;
+  });
+}
+
+/** The same for one file; `write` gets its path in a folder beside it, which may also take what is needed meanwhile. */
+export async function stagedFile<T>(out: string, write: (file: string) => Promise<T>): Promise<T> {
+  await requireFreeFile(out);
+  return beside(out, async (file) => {
+    const result = await write(file);
+    await requireFreeFile(out);
+    await move(file, out);
+    return result;
+  });
+}
+
+/** @returns whether there is an empty folder */
+async function requireFreeFolder(out: string): Promise<boolean> {
   const entries = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     if (error.code === 'ENOTDIR') throw taken('this is a file; a folder is written.', out, 'Name a new folder.');
@@ -19,48 +48,44 @@ export async function stagedFolder<T>(out: string, write: (folder: string) => Pr
   });
   if (entries && entries.length > 0)
     throw taken('the folder is not empty; nothing is overwritten.', out, 'Name a new folder, or remove this one.');
-  return beside(out, async (part) => {
-    const result = await write(part);
-    if (entries) await rmdir(out);
-    await move(part, out);
-    return result;
-  });
+  return entries !== undefined;
 }
 
-/** The same for one file; `write` gets its path in a folder beside it, which may also take what is needed meanwhile. */
-export async function stagedFile<T>(out: string, write: (file: string) => Promise<T>): Promise<T> {
+async function requireFreeFile(out: string): Promise<void> {
   const found = await stat(out).catch(() => undefined);
   if (found?.isDirectory()) throw taken('this is a folder; the export is a file.', out, 'Name a new file.');
   if (found) throw taken('the file already exists; nothing is overwritten.', out, 'Name a new file, or remove it.');
-  return beside(out, async (part) => {
-    const file = join(part, basename(out));
-    const result = await write(file);
-    await move(file, out);
-    return result;
-  });
 }
 
 const taken = (message: string, place: string, remedy: string): HumanError =>
   new HumanError(message, { place, remedy });
 
-async function beside<T>(out: string, write: (part: string) => Promise<T>): Promise<T> {
+/** In a folder that names its owner, so that what a killed export left is told from what another one is writing. */
+async function beside<T>(target: string, write: (staged: string) => Promise<T>): Promise<T> {
+  const out = resolve(target);
   await mkdir(dirname(out), { recursive: true });
+  await removeAbandoned(dirname(out), (name) => isPartOf(basename(out), name));
   const part = `${out}.${randomBytes(4).toString('hex')}.part`;
+  const staged = join(part, basename(out));
   await mkdir(part);
+  let release = (): Promise<void> => Promise.resolve();
   try {
-    return await write(part);
+    release = await claim(part);
+    return await write(staged);
   } catch (error) {
-    throw forPeople(error, part, out);
+    throw forPeople(error, staged, out);
   } finally {
+    await release();
     await rm(part, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
   }
 }
 
 /** Errors name the places that the user knows; a full disk is reported as what became of the export. */
-function forPeople(error: unknown, part: string, out: string): unknown {
-  if (error instanceof HumanError && error.place?.includes(part)) {
+function forPeople(error: unknown, staged: string, out: string): unknown {
+  if (error instanceof HumanError && error.place?.includes(dirname(staged))) {
     const { message, remedy, kind, cause } = error;
-    return new HumanError(message, { place: error.place.replaceAll(part, out), remedy, kind, cause });
+    const place = error.place.replaceAll(staged, out).replaceAll(dirname(staged), out);
+    return new HumanError(message, { place, remedy, kind, cause });
   }
   if (error instanceof Error && NO_SPACE.has((error as NodeJS.ErrnoException).code ?? '')) {
     return new HumanError('there is not enough space for the export; nothing was left behind.', {

@@ -1,5 +1,6 @@
 /** The model card: what a published adapter or model is, from what its run proved. Names of files, never their folders. */
-import { basename } from 'node:path';
+import { win32 } from 'node:path';
+import { folderName } from '../adapters/files.js';
 import { readingOf, runView } from '../contract/runView.js';
 import type { ResultTable } from '../contract/table.js';
 import type { ReportRun } from '../evaluation/report/report.js';
@@ -41,7 +42,7 @@ const LIMITS = [
 /** @param name of the repository: the title */
 export function modelCard(name: string, content: Omit<Content, 'files'>): string {
   const { kind, role, base, run, adapter } = content;
-  const baseName = base ?? adapter?.provenance.baseModel?.name ?? (run && basename(run.manifest.model.path));
+  const baseName = base ?? adapter?.provenance.baseModel?.name ?? (run && nameOf(run.manifest.model.path));
   const sha256 = adapter?.provenance.baseModel?.sha256 ?? run?.manifest.model.sha256;
   const parts = [
     frontMatter(content),
@@ -83,18 +84,18 @@ function ofRun(run: ReportRun, kind: Content['kind']): (string | false)[] {
   const view = runView(readingOf(run));
   const method = METHOD.flatMap((key) => {
     const value = key.split('.').reduce<unknown>((at, part) => (isObject(at) ? at[part] : undefined), recipe);
-    return value === undefined ? [] : [[key, JSON.stringify(value)]];
+    return value === undefined ? [] : [[key, JSON.stringify(value, fileName)]];
   });
   return [
     kind === 'model' &&
       'The run that is described here was named by who published this; that its weights are the result cannot be checked.',
     '## Data',
-    table([['File', 'Rows', 'SHA-256'], ...manifest.data.map((d) => [basename(d.path), String(d.rows), d.sha256])]),
+    table([['File', 'Rows', 'SHA-256'], ...manifest.data.map((d) => [nameOf(d.path), String(d.rows), d.sha256])]),
     '## Method',
     table([['Key', 'Value'], ['kind', recipe.kind], ...method]),
     manifest.vectors.length > 0 &&
       `Security vectors that were active while it trained: ${manifest.vectors
-        .map(({ path, sha256, scale }) => `${code(nameOf(path))} (scale ${scale}, SHA-256 ${code(sha256)})`)
+        .map(({ path, sha256, scale }) => `${code(folderName(path))} (scale ${scale}, SHA-256 ${code(sha256)})`)
         .join(', ')}.`,
     '## Results',
     `${view.mark} ${line(view.headline ?? view.brief)}`.trim(),
@@ -104,8 +105,10 @@ function ofRun(run: ReportRun, kind: Content['kind']): (string | false)[] {
   ];
 }
 
-/** Of a run folder or the adapter folder in it. */
-const nameOf = (path: string): string => basename(path.replace(/[\\/]adapter$/, ''));
+/** Without its folders, of whatever system. */
+const nameOf = (path: string): string => win32.basename(path);
+const fileName = (key: string, value: unknown): unknown =>
+  key === 'file' && typeof value === 'string' ? nameOf(value) : value;
 
 function results({ corner, columns, rows }: ResultTable): string {
   const head = columns.map(({ title, subtitle, judge }) => [title, subtitle, judge].filter(Boolean).join(' · '));

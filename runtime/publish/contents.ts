@@ -3,11 +3,20 @@ import { createReadStream, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, win32 } from 'node:path';
 import { applyEdits, modify } from 'jsonc-parser';
-import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
+import {
+  CONFIG_FILE,
+  folderName,
+  readAdapter,
+  ROLE_FILE,
+  scalesHash,
+  WEIGHTS_FILE,
+  type AdapterFile,
+} from '../adapters/files.js';
 import { formatAdapterConfig } from '../adapters/adapterConfig.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import type { ReportRun } from '../evaluation/report/report.js';
+import { INDEX, WEIGHTS } from '../models/hub/files.js';
 import type { FileToUpload } from '../models/hub/upload.js';
 import { summing } from '../models/hub/hashes.js';
 import { MANIFEST, readManifest } from '../models/hub/manifest.js';
@@ -77,6 +86,11 @@ async function adapterContent(
       place: join(folder, WEIGHTS_FILE),
       remedy: 'Name the run that made them (--run), or none.',
     });
+  if (runFolder !== undefined && scalesHash(adapter) !== scalesHash(await readAdapter(runFolder)))
+    throw new HumanError('these are the weights that the run made, at another scale, which it did not measure.', {
+      place: join(folder, CONFIG_FILE),
+      remedy: 'Name no run, or export the adapter at scale 1.',
+    });
   const hubName = base ?? (await downloadedFrom(run)) ?? hubNameIn(adapter.config.baseModelName);
   // a path of this machine is nobody else's business
   const config = formatAdapterConfig({ ...adapter.config, baseModelName: hubName });
@@ -109,17 +123,20 @@ async function plainRole(folder: string): Promise<FileToUpload> {
   return textFile(ROLE_FILE, `${JSON.stringify({ ...json, made: { ...made, from } }, null, 2)}\n`);
 }
 
-/** Weights, config, tokenizer, licence: what a model needs. */
+/** Config, tokenizer, licence: what a model needs besides its weights. */
 const OF_MODEL =
-  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE)[\w.-]*|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/;
+  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE)[\w.-]*)$/;
 
 const CONFIGS = /(config|special_tokens_map)\.json$/;
 
 async function modelContent(folder: string, { run, base }: { run?: ReportRun; base?: string }): Promise<Content> {
-  // unsupported or damaged folders are refused as everywhere
-  await openModel(folder, { cache: folder });
+  // unsupported or damaged folders are refused as everywhere; the weights are the files that were read, whatever their names
+  const { tensors } = await openModel(folder, { cache: folder });
+  const weights = [...new Set(Array.from(tensors.values(), ({ file, shard = basename(file) }) => shard))];
+  if (!weights.includes(WEIGHTS)) weights.push(INDEX);
   const files: FileToUpload[] = [];
-  for (const name of (await readdir(folder)).filter((each) => OF_MODEL.test(each)).sort())
+  const others = (await readdir(folder)).filter((each) => OF_MODEL.test(each));
+  for (const name of [...others, ...weights].sort())
     files.push(CONFIGS.test(name) ? await plainConfig(folder, name) : await fileAt(folder, name));
   return { kind: 'model', base: base ?? (await downloadedFrom(run)), run, files };
 }

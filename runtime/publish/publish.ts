@@ -12,35 +12,42 @@ import { contentOf, hubNameIn, textFile, type Content } from './contents.js';
 
 type Params = Requests['planPublish']['params'];
 
-/** Reads and hashes everything; sends nothing. */
-export async function planPublish(params: Params): Promise<PublishPlan> {
-  return (await prepared(params)).plan;
+/** Reads and hashes everything, and looks at what is in the repository; sends nothing. */
+export async function planPublish(
+  params: Params,
+  reporter: Pick<DownloadReporter, 'signal' | 'onLog'>,
+): Promise<PublishPlan> {
+  return (await prepared(params, reporter)).plan;
 }
 
 /** @throws HumanError when something else would be sent than the plan listed; as `upload`. Cancelled. */
 export async function publish(
-  { token, endpoint, planned, ...params }: Requests['publish']['params'],
+  { planned, ...params }: Requests['publish']['params'],
   reporter: DownloadReporter,
 ): Promise<Requests['publish']['result']> {
   reporter.onProgress('reading what is published');
-  const { plan, content } = await prepared(params);
+  const { plan, content } = await prepared(params, reporter);
   if (plan.sha256 !== planned)
-    throw new HumanError('the folder is not what was listed any more; nothing was sent.', {
+    throw new HumanError('the folder, or the repository, is not what was listed any more; nothing was sent.', {
       place: params.folder,
       remedy: 'Publish again, and look at the new list.',
     });
-  const { repository, isPublic } = plan;
+  const { repository, isPublic, removed } = plan;
+  const { token, endpoint } = params;
   const { kind, files } = content;
   const title = `Upload ${WHAT[plan.what]} with Security Vectors`;
   // with the network it is loaded by who asks for it
   const { upload } = await import('../models/hub/upload.js');
-  return upload({ kind, repository, isPublic, title, files, token, endpoint }, reporter);
+  return upload({ kind, repository, isPublic, title, files, removed, token, endpoint }, reporter);
 }
 
 const WHAT: Record<PublishPlan['what'], string> = { adapter: 'adapter', vector: 'security vector', model: 'model' };
 
-async function prepared(params: Params): Promise<{ plan: PublishPlan; content: Content }> {
-  const { repository, isPublic = false, base } = params;
+async function prepared(
+  params: Params,
+  reporter: Pick<DownloadReporter, 'signal' | 'onLog'>,
+): Promise<{ plan: PublishPlan; content: Content }> {
+  const { repository, isPublic = false, base, token, endpoint } = params;
   for (const name of [repository, base])
     if (name !== undefined && hubNameIn(name) === undefined)
       throw new HumanError('this is not the name of a repository.', { place: name, remedy: 'Write OWNER/NAME.' });
@@ -48,8 +55,11 @@ async function prepared(params: Params): Promise<{ plan: PublishPlan; content: C
   const card = textFile('README.md', modelCard(repository.split('/')[1], content));
   const files = [card, ...content.files];
   const listed = files.map(({ path, size, sums }) => ({ path, size, sha256: sums.sha256 }));
-  const what = content.kind === 'model' ? 'model' : content.role === 'security' ? 'vector' : 'adapter';
-  const plan = { repository, isPublic, what, base: content.base ?? null, files: listed } as const;
+  const what: PublishPlan['what'] =
+    content.kind === 'model' ? 'model' : content.role === 'security' ? 'vector' : 'adapter';
+  const { leftovers } = await import('../models/hub/upload.js');
+  const removed = await leftovers({ kind: content.kind, repository, files, token, endpoint }, reporter);
+  const plan = { repository, isPublic, what, base: content.base ?? null, files: listed, removed };
   return {
     plan: { ...plan, card: (card.source as { text: string }).text, sha256: sha256(JSON.stringify(plan)) },
     content: { ...content, files },

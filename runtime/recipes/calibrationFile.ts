@@ -1,7 +1,7 @@
 /** calibration.json beside a vector: what it says of rows that it was not trained on. */
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
-import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
+import { adapterFolder, CONFIG_FILE, readAdapter, scalesHash, WEIGHTS_FILE } from '../adapters/files.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';
 import { FEWEST_ORDINARY, type Calibration } from '../evaluation/scan/calibration.js';
@@ -17,6 +17,8 @@ const schema = z.object({
   version: z.literal(1),
   /** SHA-256 of the weights that gave these scores. */
   adapter: z.string(),
+  /** Hash of the factors of its layers; earlier versions wrote none. */
+  scales: z.string().optional(),
   ordinary: z.array(row).max(100_000),
   harmful: z.array(row).max(100_000),
 });
@@ -31,11 +33,12 @@ const scores = ([share, span]: [number, number]): Scores => ({ share, span });
 export async function writeCalibration(
   folder: string,
   { ordinary, harmful }: Calibration,
-  adapter: string,
+  { adapter, scales }: { adapter: string; scales: string },
 ): Promise<void> {
   const content: z.infer<typeof schema> = {
     version: 1,
     adapter,
+    scales,
     ordinary: ordinary.map(pair),
     harmful: harmful.map(pair),
   };
@@ -43,15 +46,17 @@ export async function writeCalibration(
 }
 
 /** Undefined where there is none. @param path the vector's run, or adapter/ in it */
-export async function readCalibration(path: string): Promise<(Calibration & { readonly adapter: string }) | undefined> {
+export async function readCalibration(
+  path: string,
+): Promise<(Calibration & { readonly adapter: string; readonly scales?: string }) | undefined> {
   const file = beside(path, RUN_FILES.calibration);
   const json = await readOptionalJson(file);
   if (json === undefined) return undefined;
   const read = safeParse(schema, json);
   if (!read.success)
     throw new HumanError("this is not a vector's calibration.", { place: file, remedy: 'Train the vector again.' });
-  const { adapter, ordinary, harmful } = read.data;
-  return { adapter, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
+  const { adapter, scales, ordinary, harmful } = read.data;
+  return { adapter, scales, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
 }
 
 type Scaled = readonly { path: string; scale: number }[];
@@ -70,11 +75,17 @@ export async function calibrationOf(
 ): Promise<Calibration | undefined> {
   const [vector] = vectors;
   const own = heldOutCounts(vectors) ? await readCalibration(vector.path) : undefined;
-  if (own && own.adapter !== (await sha256File(join(await adapterFolder(vector.path), WEIGHTS_FILE))))
-    throw new HumanError('the calibration beside this vector belongs to other weights.', {
-      place: beside(vector.path, RUN_FILES.calibration),
-      remedy: 'Train the vector again, or copy its whole run folder.',
-    });
+  if (own) {
+    const refused = (why: string): HumanError =>
+      new HumanError(`the calibration beside this vector belongs to ${why}.`, {
+        place: beside(vector.path, RUN_FILES.calibration),
+        remedy: 'Train the vector again, or copy its whole run folder.',
+      });
+    if (own.adapter !== (await sha256File(join(await adapterFolder(vector.path), WEIGHTS_FILE))))
+      throw refused('other weights');
+    if (own.scales !== undefined && own.scales !== scalesHash(await readAdapter(vector.path)))
+      throw refused(`these weights at another scale ("lora_alpha" of ${CONFIG_FILE})`);
+  }
   const further = ordinary ? await score(ordinary) : [];
   const all = [...(own?.ordinary ?? []), ...further];
   return all.length < FEWEST_ORDINARY ? undefined : { ordinary: all, harmful: own?.harmful ?? [] };

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { flatInput } from '../adapters/inject.js';
-import { WEIGHTS_FILE } from '../adapters/files.js';
+import { readAdapter, scalesHash, WEIGHTS_FILE } from '../adapters/files.js';
 import { saveAdapter } from '../adapters/flat.js';
 import { initialise, type Layout } from '../adapters/sites.js';
 import type { LoadedData } from '../context/context.js';
@@ -144,7 +144,8 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     await folder.manifest({ result: { path: RUN_FILES.adapter, sha256 } });
     await training.forget();
     const { calibration, quality } = await unseen(parameters());
-    if (calibration) await writeCalibration(folder.path, calibration, sha256);
+    const scales = scalesHash(await readAdapter(folder.path));
+    if (calibration) await writeCalibration(folder.path, calibration, { adapter: sha256, scales });
     if (seen) await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen);
     await savePrompts(job, harmful);
     return { quality, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -62,6 +62,18 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
     clearInterval(touching);
     if ((await readFile(file, 'utf8').catch(() => '')) === text) await rm(file, { force: true });
   };
+}
+
+/** Removes folders in `folder` that a dead process had claimed. One without an owner may be anybody's: it stays. */
+export async function removeAbandoned(folder: string, isMeant: (name: string) => boolean): Promise<void> {
+  for (const name of (await readdir(folder)).filter(isMeant)) {
+    const path = join(folder, name);
+    try {
+      if ((await stat(join(path, OWNER.file))).isFile() && !(await ownerOf(path))) await rm(path, { recursive: true });
+    } catch {
+      // it has no owner, or cannot be removed: it is in nobody's way
+    }
+  }
 }
 
 const MAX_ATTEMPTS = 50;

@@ -1,13 +1,13 @@
 import { appendFile, mkdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withPath, removeParts, writeFileAtomic } from '../support/files.js';
+import { isPart, withPath, removeParts, writeFileAtomic } from '../support/files.js';
 import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openEventLog, type EventLog, type LogMarks } from './eventLog.js';
-import { claim } from './owner.js';
+import { claim, removeAbandoned } from './owner.js';
 import { openTensorboard } from './tensorboard.js';
 
 /** A run is a folder and the folder is the truth (contract/runFiles.ts). */
@@ -79,6 +79,8 @@ export function openRunFolder(
       await writeManifest();
       const folders = [RUN_FILES.checkpoint, join(RUN_FILES.checkpoint, HELD), RUN_FILES.adapter, RUN_FILES.model];
       await removeParts(path, ...folders.map((name) => file(name)));
+      // of an export into the run folder
+      await removeAbandoned(path, isPart);
       if (!checkpoint) {
         for (const name of CLEARED_FILES) await rm(file(name), { recursive: true, force: true });
         log = await openEventLog(path);

@@ -68,11 +68,13 @@ const PART = /\.[0-9a-f]{8}\.part$/;
 export const isPartOf = (name: string, file: string): boolean =>
   file.startsWith(`${name}.`) && file.length === name.length + '.12345678.part'.length && PART.test(file);
 
+export const isPart = (name: string): boolean => PART.test(name);
+
 /** Removes what a killed process left of files that it was about to replace in these folders. */
 export async function removeParts(...folders: string[]): Promise<void> {
   for (const folder of folders) {
-    for (const name of await readdir(folder).catch(() => []))
-      if (PART.test(name)) await rm(join(folder, name), { force: true });
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => []))
+      if (isPart(entry.name) && !entry.isDirectory()) await rm(join(folder, entry.name), { force: true });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Sums, projections and cuts of adapters against the matrices that they stand for. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { norm, project, sum, truncate, type Combined } from '../../runtime/adapters/algebra.js';
+import { project, significant, sum, truncate, type Combined } from '../../runtime/adapters/algebra.js';
 import { layout, matrices, type AdaptedSite } from '../../runtime/adapters/sites.js';
 import { random } from '../../runtime/support/random.js';
 
@@ -33,6 +33,7 @@ const near = (a: number[], b: number[], limit = 1e-5): void => {
   a.forEach((value, i) => assert.ok(Math.abs(value - b[i]!) <= limit * size, `${value} ≠ ${b[i]}`));
 };
 const NAMES: Name[] = ['first', 'second'];
+const norm = (of: Combined): number => Math.hypot(...NAMES.flatMap((name) => update(of, name)));
 
 describe('algebra of adapters', () => {
   it('a difference is the difference of the updates', () => {
@@ -70,6 +71,24 @@ describe('algebra of adapters', () => {
     const a = adapter('a', 3);
     near(update(project(a, { along: a, keep: 'part' }), 'first'), update(a, 'first'));
     assert.ok(norm(project(a, { along: a, keep: 'rest' })) < 1e-3 * norm(a));
+  });
+
+  it('what is left of layers that cancel out up to rounding is no part of the result, what is small is', () => {
+    const a = adapter('a', 3);
+    const b = adapter('b', 2, ['second']);
+    const parts = (more: number) => [0.7, -0.4, -0.3].map((scale) => ({ ...a, scale })).concat({ ...b, scale: more });
+    const names = ({ layout: { sites } }: Combined): string[] => sites.map(({ name }) => name);
+    assert.ok(norm(sum(parts(0))) > 0, 'rounding');
+    assert.deepEqual(names(significant(sum(parts(0)), parts(0))), []);
+    const small = significant(sum(parts(1e-4)), parts(1e-4));
+    assert.deepEqual(names(small), ['second']);
+    near(
+      update(small, 'second'),
+      update(b, 'second').map((value) => 1e-4 * value),
+      1e-2,
+    );
+    const [whole] = [{ ...a, scale: 1 }];
+    assert.deepEqual(names(significant(project(a, { along: sum([whole]), keep: 'rest' }), [whole])), []);
   });
 
   it('a cut has the stated error, which no other matrix of its rank beats', () => {

@@ -68,9 +68,14 @@ it('an adapter of other weights is refused by their hash, and nothing is left of
     join(foreign, ROLE_FILE),
     JSON.stringify({ role: 'security', baseModel: { name: 'another', sha256: 'f'.repeat(64) } }),
   );
-  const combine = (adapters: typeof parts, more: { off?: string } = {}) =>
+  const combine = (adapters: typeof parts, more: { off?: string; rank?: number } = {}) =>
     calls.combine({ model, adapters, out: here.file('none'), ...more }, silent);
   await assert.rejects(combine([at(foreign)]), { message: /other weights \(another\)/, place: foreign });
   await assert.rejects(combine([at(adapterOf('llama', 'task'), 0)]), { message: /nothing is left/ });
+  const task = adapterOf('llama', 'task');
+  const gone = [0.7, -0.4, -0.3].map((scale) => at(task, scale));
+  await assert.rejects(combine(gone), { message: /nothing is left/ });
+  await assert.rejects(combine(gone, { rank: 2 }), { message: /nothing is left/ });
+  await assert.rejects(combine([at(task, 0.7)], { off: task }), { message: /nothing is left/ });
   assert.deepEqual(await here.left(), []);
 });

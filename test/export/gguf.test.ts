@@ -3,12 +3,15 @@ import { existsSync } from 'node:fs';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { readAdapter } from '../../runtime/adapters/files.js';
+import { readAdapter, writeAdapter } from '../../runtime/adapters/files.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { differenceOf } from '../../runtime/export/compare.js';
 import { readGguf } from '../../runtime/models/gguf/file/gguf.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import { writePublished } from '../support/publishedModels.js';
 import { loadReference } from '../support/reference.js';
 import { ROOT } from '../calls/support.js';
 import { adapterOf, at, logitsOn, place, subject, type Place } from './support.js';
@@ -173,6 +176,32 @@ describe('GGUF', () => {
       assert.deepEqual(written.sort(), ranks.sort());
     });
   }
+
+  it('a LoRA names the architecture of the file that it is for, and of the one that is written of the same model', async () => {
+    const model = here.file('mistral-small');
+    await writePublished('Mistral-Small-3.1-24B', model);
+    const file = here.file('mistral-small.gguf');
+    await here.run({ model, format: 'gguf', quantization: 'F32', out: file });
+    const named = (path: string): unknown => readGguf(path).metadata.get('general.architecture');
+    assert.equal(named(file), 'mistral3', 'as llama.cpp’s converter names it');
+    for (const [base, name] of [
+      [model, 'folder'],
+      [file, 'file'],
+    ] as const) {
+      const { config } = await openModel(base, { cache: here.file('cache') });
+      const site = linearLayers(decoderSpec(config)).find((layer) => layer.name.endsWith('q_proj'))!;
+      const adapter = here.file(`of-${name}`);
+      const [A, B] = [new Float32Array(2 * site.in).fill(0.1), new Float32Array(2 * site.out).fill(0.1)];
+      await writeAdapter(adapter, {
+        role: 'task',
+        config: { rank: 2, alpha: 2, useRslora: false, targetModules: [site.name], rankPattern: {}, alphaPattern: {}, fanInFanOut: false }, // oxfmt-ignore
+        modules: new Map([[site.name, { A, aShape: [2, site.in], B, bShape: [site.out, 2] }]]),
+      });
+      const out = here.file(`of-${name}.gguf`);
+      await here.run({ model: base, adapters: [at(adapter)], format: 'gguf', what: 'adapter', out });
+      assert.equal(named(out), 'mistral3', name);
+    }
+  });
 
   it('refuses another name, a file that is there, options of other forms, an adapter that is none', async () => {
     const { folder: model } = await loadReference('llama');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -30,6 +30,26 @@ describe('a PEFT folder', () => {
     assert.deepEqual(result, { path: out, sha256: await sha256File(join(path, WEIGHTS_FILE)) });
     for (const name of ['adapter_config.json', WEIGHTS_FILE])
       assert.deepEqual(readFileSync(join(out, name)), readFileSync(join(path, name)));
+  });
+
+  it('a vector keeps its calibration at scale 1 only, its licence always, and what is left out is said', async () => {
+    const { folder: model } = await loadReference('llama');
+    const run = here.file('of-a-run');
+    await cp(adapterOf('llama', 'security'), join(run, 'adapter'), { recursive: true });
+    await writeFile(join(run, 'adapter', ROLE_FILE), JSON.stringify({ role: 'security' }));
+    for (const name of ['adapter/LICENCE', 'adapter/NOTICE.txt', 'calibration.json', 'prompts.jsonl'])
+      await writeFile(join(run, name), name);
+    const files = [ROLE_FILE, 'LICENCE', 'NOTICE.txt', 'adapter_config.json', WEIGHTS_FILE];
+    for (const [scale, copied, said] of [
+      [1, ['calibration.json'], /^calibration\.json of of-a-run comes with it/],
+      [2, [], /^calibration\.json of of-a-run is left out: .*scale 1/],
+    ] as const) {
+      const out = here.file(`vector-${scale}`);
+      const { notes } = await here.run({ model, adapters: [at(run, scale)], format: 'peft', out });
+      assert.deepEqual(readdirSync(out).sort(), [...files, ...copied].sort());
+      assert.match(notes![0]!, said);
+      assert.match(notes![1]!, /^prompts\.jsonl of of-a-run is left out/);
+    }
   });
 
   it('a scale goes into every alpha, patterns included', async () => {

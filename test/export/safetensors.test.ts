@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { copyFile, mkdir } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
@@ -54,6 +54,31 @@ describe('a merged model', () => {
       r.shape('batch.input_ids'),
     );
     await r.check('both.logits', atTokens(logits, mask));
+  });
+
+  it('adapters that are lost in the rounding of the weights are refused, and what it takes of them is said', async () => {
+    const model = here.file('coarse');
+    await mkdir(model);
+    for (const name of ['config.json', 'generation_config.json'])
+      await copyFile(join(REFERENCES, 'llama', name), join(model, name));
+    await writeWeights(join(REFERENCES, 'llama'), model, 'BF16');
+    for (const name of ['LICENCE', 'NOTICE', 'notes.txt']) await writeFile(join(model, name), name);
+    const merge = (scale: number, format: 'safetensors' | 'gguf' = 'safetensors') =>
+      here.run({
+        ...{ model, adapters: [at(adapterOf('llama', 'task'), scale)], format },
+        ...(format === 'gguf' && { quantization: 'F32' }),
+        out: here.file(`coarse-${scale}${format === 'gguf' ? '.gguf' : ''}`),
+      });
+    await assert.rejects(merge(1e-4), {
+      message: /^\d.*% of what the adapters do is left when the weights are rounded to BF16; the export was removed/,
+      place: here.file('coarse-0.0001'),
+    });
+    assert.deepEqual(await here.left(), []);
+    const { notes: some } = await merge(1e-2);
+    assert.match(some!.join(), /^Rounding to BF16 changes the logits by \d.*% of what the adapters change\.$/);
+    assert.equal((await merge(1)).notes, undefined);
+    assert.equal((await merge(1e-4, 'gguf')).notes?.some((note) => note.startsWith('Rounding')) ?? false, false);
+    assert.deepEqual(readdirSync(here.file('coarse-1')).sort(), ['LICENCE', 'NOTICE', 'config.json', 'generation_config.json', 'model.safetensors']); // oxfmt-ignore
   });
 
   for (const [dtype, shards] of [

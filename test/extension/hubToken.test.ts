@@ -79,7 +79,15 @@ async function published(t: TestContext, kept: string | undefined, given: string
       request: async (name: string, params: Record<string, unknown>) => {
         steps.push(name);
         sent.push(params);
-        return { repository: 'me/mine', isPublic: false, what: 'adapter', files: [], sha256: 'x', url: 'https://x' };
+        return {
+          repository: 'me/mine',
+          isPublic: false,
+          what: 'adapter',
+          files: [],
+          removed: [],
+          sha256: 'x',
+          url: 'https://x',
+        };
       },
     },
     secrets: { get: async () => kept, store: async (key: string, value: string) => void stored.set(key, value) },

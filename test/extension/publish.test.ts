@@ -27,7 +27,7 @@ async function published(t: TestContext, adapters: Adapter[], answer: string, ru
     request: async (name: string, params: Record<string, unknown>) => {
       sent.push([name, params]);
       if (name === 'export') return { path: params['out'], sha256: '' };
-      if (name === 'planPublish') return { repository: params['repository'], isPublic: false, what: 'model', base: null, files: [], card: '', sha256: 'x' }; // oxfmt-ignore
+      if (name === 'planPublish') return { repository: params['repository'], isPublic: false, what: 'model', base: null, files: [], removed: ['calibration.json'], card: '', sha256: 'x' }; // oxfmt-ignore
       return { url: 'https://x', commit: 'c', isPublic: false };
     },
   };
@@ -49,6 +49,8 @@ test('an adapter goes as it is', async (t) => {
   const { sent, folder } = await published(t, [trained('a'), trained('b')], 'b');
   assert.deepEqual(sent.map(([name]) => name), ['planPublish', 'publish']); // oxfmt-ignore
   assert.equal(folder, '/w/b');
+  assert.equal(sent[0]![1]['token'], 'hf_x', 'what is in a private repository is seen');
+  assert.match(fake.asked.at(-1)!.detail!, /earlier upload .* are removed there: calibration\.json\./);
 });
 
 test('a model with one adapter merged in is exported first, and its card is of the run that made the adapter', async (t) => {

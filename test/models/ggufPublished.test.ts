@@ -39,7 +39,7 @@ for (const [name, config] of Object.entries(PUBLISHED)) {
     const others: Record<string, string> = {
       ...{ mistral: 'llama', internlm3: 'llama', gemma3: 'gemma3_text', granitemoehybrid: 'granite' },
     };
-    const text = before.layers[0]!.attention.queryScaling ? 'ministral3' : 'llama';
+    const text = before.layers[0]!.attention.queryScaling ? 'ministral3' : 'mistral';
     assert.equal(after.family, before.family === 'mistral3' ? text : (others[before.family] ?? before.family));
     assert.equal(back.hasTokenizer, true);
     const windows = (spec: typeof before) => spec.layers.map(({ attention }) => attention.window);

@@ -4,12 +4,15 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
+import { exportModel } from '../../runtime/export/export.js';
 import type { PublishPlan } from '../../runtime/contract/exports.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
-import { planPublish, publish } from '../../runtime/publish/publish.js';
+import { planPublish as planned, publish } from '../../runtime/publish/publish.js';
 import { downloadModel } from '../../runtime/models/hub/hub.js';
+import { openModel } from '../../runtime/models/folder.js';
 import { Cancelled } from '../../runtime/support/errors.js';
+import { writeWeights } from '../export/support.js';
 import { cli, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { sha256 } from '../support/hubServer.js';
@@ -43,9 +46,11 @@ const reporter = (signal = new AbortController().signal) => ({
   onProgress: () => undefined,
   onLog: () => undefined,
 });
+const planPublish = (params: Params) => planned({ token: TOKEN, endpoint: hub.url, ...params }, reporter());
 const send = async (params: Omit<Params, 'repository'>, more: { token?: string; planned?: string } = {}) => {
-  const plan = await planPublish({ repository: NAME, ...params });
-  const asked = { repository: NAME, ...params, planned: plan.sha256, token: TOKEN, endpoint: hub.url, ...more };
+  const { token = TOKEN } = more;
+  const plan = await planPublish({ repository: NAME, ...params, token });
+  const asked = { repository: NAME, ...params, planned: plan.sha256, token, endpoint: hub.url, ...more };
   return { plan, done: await publish(asked, reporter()) };
 };
 const names = ({ files }: Pick<PublishPlan, 'files'>) => files.map(({ path }) => path).sort();
@@ -115,6 +120,28 @@ test('the card names base, data by hash, method, the table of the verdict and li
   assert.equal(config.base_model_name_or_path, 'owner/tiny-assistant');
 });
 
+test('the card names files, never their folders, on whatever system they lay and wherever the recipe names them', async () => {
+  const run = newFolder();
+  await cp(task, run, { recursive: true });
+  const change = async (name: string, more: (json: Record<string, unknown>) => object): Promise<void> => {
+    const json = JSON.parse(await readFile(join(run, name), 'utf8')) as Record<string, unknown>;
+    await writeFile(join(run, name), JSON.stringify({ ...json, ...more(json) }));
+  };
+  const windows = (name: string) => `C:\\Users\\jane\\acme\\${name}`;
+  await change('manifest.json', (json) => ({
+    model: { ...(json.model as object), path: windows('base') },
+    data: [{ path: windows('train.jsonl'), rows: 3, sha256: 's' }],
+    vectors: [{ path: windows('mine\\adapter'), sha256: 's', scale: 1 }],
+  }));
+  await change('recipe.json', () => ({
+    protection: { flagged: 'auto', ordinary: { file: '/home/jane/acme/ordinary.jsonl' }, anchor: false },
+  }));
+  const { card } = await planPublish({ folder: run, repository: NAME });
+  assert.doesNotMatch(card, /jane|acme|Users/);
+  for (const name of ['| train.jsonl |', '`mine` (scale 1', '"file":"ordinary.jsonl"'])
+    assert.ok(card.includes(name), `${name} is not in ${card}`);
+});
+
 test('a vector is published with a warning and without its prompts, unless they are asked for', async () => {
   const { plan } = await send({ folder: vector });
   assert.equal(plan.what, 'vector');
@@ -153,6 +180,22 @@ test('a model is published from the folder of an export, with the run that is na
   assert.match(plan.card, /named by who published this; .* cannot be checked/);
 });
 
+test('of a model in several files all weights are sent, whatever their names, and no file that is not read', async () => {
+  const folder = newFolder();
+  await mkdir(folder);
+  await cp(join(fixture, 'config.json'), join(folder, 'config.json'));
+  await writeWeights(fixture, folder, 'F32', 2);
+  await cp(join(folder, 'model-1.safetensors'), join(folder, 'model-00001-of-00001.safetensors'));
+  const { plan } = await send({ folder });
+  const index = 'model.safetensors.index.json';
+  assert.deepEqual(names(plan), ['README.md', 'config.json', 'model-1.safetensors', 'model-2.safetensors', index]);
+  const back = newFolder();
+  await downloadModel({ kind: 'model', repository: NAME, folder: back, endpoint: hub.url }, reporter());
+  assert.equal((await openModel(back, { cache: back })).tensors.size, (await openModel(folder, { cache: back })).tensors.size); // oxfmt-ignore
+  await writeWeights(fixture, folder, 'F32');
+  assert.deepEqual(names((await send({ folder })).plan), ['README.md', 'config.json', 'model.safetensors']);
+});
+
 test('configs of a model are sent without the places on this machine that they name, and else as they are written', async () => {
   const folder = newFolder();
   await cp(workspace.file('tiny-assistant'), folder, { recursive: true });
@@ -185,6 +228,17 @@ test('what is no result, or not the run’s, is refused with what was expected',
   const plan = (params: Partial<Params>) => planPublish({ folder: task, repository: NAME, ...params });
   await refused(plan({ folder: empty }), /nothing to publish/, /run folder, an adapter .* or a model/);
   await refused(plan({ run: vector }), /not the ones that the run made/, /--run/);
+  const exported = async (scale: number): Promise<string> => {
+    const out = newFolder();
+    const base = workspace.file('tiny-assistant');
+    await exportModel(
+      { model: base, adapters: [{ path: task, scale }], format: 'peft', what: 'model', out },
+      { ...reporter(), cache: out },
+    );
+    return out;
+  };
+  assert.match((await plan({ folder: await exported(1), run: task })).card, /## Results/);
+  await refused(plan({ folder: await exported(-2), run: task }), /at another scale/, /Name no run/);
   for (const repository of ['made', 'a/b/c', '../x'])
     await refused(plan({ repository }), /not the name/, /OWNER\/NAME/);
 });
@@ -204,6 +258,31 @@ test('nothing is sent that was not listed, nor without a token, nor into a publi
   await refused(send({ folder: task }), /is there and public; nothing was sent/, /--public/);
   assert.deepEqual(there().files, {});
   assert.equal((await send({ folder: task, isPublic: true })).done.isPublic, true);
+});
+
+test('files of an earlier upload that would be read instead of the new ones are listed and removed, others stay', async () => {
+  const folder = newFolder();
+  await mkdir(folder);
+  await cp(join(fixture, 'config.json'), join(folder, 'config.json'));
+  await writeWeights(fixture, folder, 'F32', 2);
+  const old = ['model.safetensors', 'adapter_config.json', 'calibration.json', 'notes.txt', 'sub/model.safetensors'];
+  hub.repositories[NAME] = { files: Object.fromEntries(old.map((path) => [path, Buffer.from(path)])), private: true };
+  const { plan } = await send({ folder });
+  assert.deepEqual(plan.removed, ['adapter_config.json', 'calibration.json', 'model.safetensors']);
+  assert.deepEqual(Object.keys(there().files).sort(), [...names(plan), 'notes.txt', 'sub/model.safetensors'].sort());
+  await writeWeights(fixture, folder, 'F32');
+  assert.deepEqual((await send({ folder })).plan.removed, ['model.safetensors.index.json']);
+
+  await send({ folder: vector, prompts: true });
+  assert.deepEqual((await send({ folder: vector })).plan.removed, ['prompts.jsonl']);
+  const plain = newFolder();
+  await cp(join(fixture, 'adapters/task'), plain, { recursive: true });
+  assert.deepEqual((await send({ folder: plain })).plan.removed, ['calibration.json', 'security_vector.json']);
+  assert.ok('model.safetensors' in there().files, 'weights that an adapter is not mixed up with stay');
+  const { sha256: before } = await planPublish({ folder: plain, repository: NAME });
+  there().files['calibration.json'] = Buffer.from('{}');
+  await refused(send({ folder: plain }, { planned: before }), /or the repository, is not what was listed/, /new list/);
+  assert.ok('calibration.json' in there().files);
 });
 
 test('the token goes to the Hub and not to its storage; what is there is not sent twice', async () => {
@@ -241,7 +320,10 @@ test('the command line lists what leaves, and asks for --yes where nobody can an
   assert.match(silent.stdout, /To someone\/made, private:\n {2}README\.md/);
   assert.match(silent.stderr, /add --yes/);
   assert.equal(there(), undefined);
+  hub.repositories[NAME] = { files: { 'calibration.json': Buffer.from('{}') }, private: true };
   const ran = await cli(['publish', task, '--to', NAME, '--yes', '--json'], { env });
+  assert.match(ran.stderr, /calibration\.json {2}is removed there/);
+  assert.ok(!('calibration.json' in there().files));
   assert.equal(ran.code, 0, ran.stderr);
   const [done] = jsonLines<{ isPublic: boolean; url: string }>(ran.stdout);
   assert.deepEqual([done!.isPublic, done!.url], [false, `${hub.url}/${NAME}`]);

@@ -1,13 +1,15 @@
 /** Rows that a vector is not trained on, and the file that keeps their scores. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { readAdapter, scalesHash } from '../../runtime/adapters/files.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { calibrationOf, readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
 import { askedBy, holdOut } from '../../runtime/recipes/heldOut.js';
 import { sha256File } from '../../runtime/support/files.js';
+import { REFERENCES } from '../support/reference.js';
 
 const example = (row: number, promptText: string, ids = [1]): Example => ({
   ...{ row, line: row + 1, ids, labels: ids, promptIds: [], promptText, answer: 'a' },
@@ -78,10 +80,9 @@ const CALIBRATION = {
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'calibration-'));
   vector = join(folder, 'v');
-  await mkdir(join(vector, 'adapter'), { recursive: true });
-  const weights = join(vector, 'adapter/adapter_model.safetensors');
-  await writeFile(weights, 'weights');
-  await writeCalibration(vector, CALIBRATION, await sha256File(weights));
+  await cp(join(REFERENCES, 'llama/adapters/security'), join(vector, 'adapter'), { recursive: true });
+  const adapter = await sha256File(join(vector, 'adapter/adapter_model.safetensors'));
+  await writeCalibration(vector, CALIBRATION, { adapter, scales: scalesHash(await readAdapter(vector)) });
 });
 after(() => rm(folder, { recursive: true }));
 const none = () => Promise.resolve([]);
@@ -94,6 +95,20 @@ test('a calibration is read as it was written, and belongs to its vector alone',
   const two = [1, 1].map((scale) => ({ path: vector, scale }));
   assert.equal(await calibrationOf(two, { score: none }), undefined);
   assert.equal(await readCalibration(folder), undefined);
+});
+
+test('a calibration belongs to the scale that the config gives the weights; one of earlier versions names none', async () => {
+  const scaled = join(folder, 'scaled');
+  await cp(vector, scaled, { recursive: true });
+  const [config, place] = [join(scaled, 'adapter/adapter_config.json'), join(scaled, 'calibration.json')];
+  const settings = JSON.parse(await readFile(config, 'utf8')) as { lora_alpha: number };
+  await writeFile(config, JSON.stringify({ ...settings, lora_alpha: -2 * settings.lora_alpha }));
+  const read = () => calibrationOf([{ path: scaled, scale: 1 }], { score: none });
+  await assert.rejects(read(), { name: 'HumanError', place, message: /these weights at another scale/ });
+  const { scales, ...earlier } = JSON.parse(await readFile(place, 'utf8')) as { scales: string };
+  assert.match(scales, /^[0-9a-f]{64}$/);
+  await writeFile(place, JSON.stringify(earlier));
+  assert.deepEqual(await read(), CALIBRATION);
 });
 
 test('further ordinary rows count, too; too few of them do not', async () => {
@@ -113,7 +128,7 @@ test('a calibration of other weights, or a damaged one, is an error with its pla
   const other = join(folder, 'other');
   await mkdir(join(other, 'adapter'), { recursive: true });
   await writeFile(join(other, 'adapter/adapter_model.safetensors'), 'others');
-  await writeCalibration(other, CALIBRATION, 'f00');
+  await writeCalibration(other, CALIBRATION, { adapter: 'f00', scales: 'f00' });
   const place = join(other, 'calibration.json');
   const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none });
   await assert.rejects(read(), { name: 'HumanError', place, message: /other weights/ });

@@ -184,6 +184,19 @@ test('a run folder is taken from its beginning to its release, and an open one i
   assert.ok(!(await readdir(path)).includes(OWNER.file));
 });
 
+test('what a killed export into a run folder left is not in the way of the run, and one that goes on stays', async (t) => {
+  const path = await temporary(t);
+  const [killed, alive] = ['merged.00000001.part', 'merged.00000002.part'];
+  for (const name of [killed, alive]) await mkdir(join(path, name));
+  await owned(join(path, killed), { pid: process.pid, started: 'long ago' });
+  await owned(join(path, alive), { pid: process.pid, started: await processStart(process.pid) });
+  const folder = openRunFolder(path, {} as Recipe, first);
+  await folder.begin();
+  await folder.release();
+  const left = await readdir(path);
+  assert.deepEqual([left.includes(killed), left.includes(alive)], [false, true]);
+});
+
 test('a folder whose owner cannot be read is not taken for free', async (t) => {
   const folder = await temporary(t);
   assert.equal(await ownerOf(folder), undefined);

@@ -190,6 +190,10 @@ export async function startHub(): Promise<HubServer> {
       .map((line) => JSON.parse(line) as { key: string; value: Sent });
     for (const { key, value } of lines) {
       if (key === 'header') continue;
+      if (key === 'deletedFile') {
+        Reflect.deleteProperty(found.files, value.path!);
+        continue;
+      }
       const content = key === 'lfsFile' ? state.uploads.get(value.oid!) : Buffer.from(value.content!, 'base64');
       if (!content || (key === 'lfsFile' && content.length !== value.size)) return refuse(response, 400);
       found.files[value.path!] = content;

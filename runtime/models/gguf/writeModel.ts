@@ -30,8 +30,7 @@ export interface WriteGgufOptions {
   name?: string;
 }
 
-export function ggufArchitecture({ family: named, layers }: DecoderSpec): Architecture {
-  const family = named === 'mistral3' && layers[0].attention.queryScaling ? 'ministral3' : named;
+export function ggufArchitecture({ family }: DecoderSpec): Architecture {
   const written = WRITTEN_AS.get(family);
   if (written) return written;
   throw new HumanError(`the family ${family} is not written to GGUF.`, {

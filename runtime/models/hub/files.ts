@@ -42,6 +42,11 @@ const ADAPTER =
 const DATA = /^[^.].*\.(parquet|(jsonl|ndjson|json|csv|tsv)(\.gz)?)$/i;
 export const isSingleFile = (kind: HubKind, path: string): boolean =>
   kind === 'dataset' ? DATA.test(path) : kind === 'model' && isGguf(path);
+/** Of this name `publish` writes weights; a loader that finds them, or an adapter, beside other ones takes the wrong ones. */
+const WHOLE = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
+/** What of an earlier upload would be read in the place of, or beside, one of this kind. */
+export const isMixedUp = (kind: HubKind, path: string): boolean =>
+  ADAPTER.test(path) || (kind === 'model' && WHOLE.test(path));
 const isModelFile = (name: string): boolean =>
   BESIDE.test(name) || name.endsWith('.safetensors') || name === INDEX || isGguf(name);
 /** Files of these names are brought, and no others are ever written. */

@@ -7,7 +7,8 @@ import { checkedAddress } from './address.js';
 import type { HubAddress } from './address.js';
 import { connectionError } from './connectionErrors.js';
 import { Interrupted } from './responseErrors.js';
-import type { HubKind } from './files.js';
+import { isMixedUp } from './files.js';
+import type { HubFile, HubKind } from './files.js';
 import { agrees } from './hashes.js';
 import type { Sums } from './hashes.js';
 import { SETTINGS } from './hub.js';
@@ -30,6 +31,8 @@ export interface UploadParams {
   isPublic: boolean;
   title: string;
   files: readonly FileToUpload[];
+  /** What `leftovers` found. */
+  removed: readonly string[];
   token?: string;
   endpoint?: string;
 }
@@ -41,12 +44,44 @@ export interface Uploaded {
 }
 
 /**
- * Makes the repository where there is none, sends the files as one commit, and compares what the Hub then lists with their hashes.
+ * Files of earlier uploads in the repository that would be mixed up with these; none where it is not there, or without a token,
+ * without which nothing is sent either.
+ */
+export async function leftovers(
+  { kind, repository, files, ...given }: Omit<UploadParams, 'isPublic' | 'title' | 'removed'>,
+  reporter: Pick<DownloadReporter, 'signal' | 'onLog'>,
+): Promise<string[]> {
+  const address = checkedAddress({ ...given, kind, repository });
+  if (address.token === undefined) return [];
+  const sent = new Set(files.map(({ path }) => path));
+  const there = await listing(address, 'main', reporter).catch((error: unknown) => {
+    if (error instanceof HumanError && error.code === 'token') return [];
+    throw error;
+  });
+  return there.map(({ path }) => path).filter((path) => isMixedUp(kind, path) && !sent.has(path)).sort(); // oxfmt-ignore
+}
+
+/** Files of models and of adapters, whichever it is now. */
+async function listing(
+  address: HubAddress,
+  commit: string,
+  { signal, onLog }: Pick<DownloadReporter, 'signal' | 'onLog'>,
+): Promise<HubFile[]> {
+  const client = hubClient(address, { signal, patience: SETTINGS, onLog: (message) => onLog('warn', message) });
+  const found = new Map<string, HubFile>();
+  for (const kind of ['model', 'adapter'] as const)
+    for (const file of await allFiles(client.fetch, { ...address, kind }, commit, SETTINGS.listingMs))
+      found.set(file.path, file);
+  return [...found.values()];
+}
+
+/**
+ * Makes the repository where there is none, sends the files, and removes others, as one commit, and compares what the Hub then lists with their hashes.
  * @throws HumanError without a token, for a repository that is public when a private one was asked for, and for what the Hub refuses
  * @throws Cancelled; files that were sent until then are not in the repository
  */
 export async function upload(params: UploadParams, reporter: DownloadReporter): Promise<Uploaded> {
-  const { kind, repository, files, isPublic } = params;
+  const { kind, repository, files, removed, isPublic } = params;
   const { requestedFile, ...address } = checkedAddress({ ...params, kind });
   if (requestedFile !== undefined || !repository.includes('/'))
     throw new HumanError('this is not the name of a repository.', { place: repository, remedy: 'Write OWNER/NAME.' });
@@ -69,11 +104,14 @@ export async function upload(params: UploadParams, reporter: DownloadReporter): 
         place: repository,
         remedy: 'Choose another name, make it private on the Hub, or publish with --public.',
       });
-    const operations = files.map(({ path, source }) => ({
-      operation: 'addOrUpdate' as const,
-      path,
-      content: 'file' in source ? pathToFileURL(source.file) : new Blob([source.text]),
-    }));
+    const operations = [
+      ...files.map(({ path, source }) => ({
+        operation: 'addOrUpdate' as const,
+        path,
+        content: 'file' in source ? pathToFileURL(source.file) : new Blob([source.text]),
+      })),
+      ...removed.map((path) => ({ operation: 'delete' as const, path })),
+    ];
     // the storage protocol of LFS is what this program can check
     const steps = commitIter({ ...hub, operations, title: params.title, useXet: false, abortSignal: reporter.signal });
     const total = files.reduce((bytes, { size }) => bytes + size, 0);
@@ -83,7 +121,7 @@ export async function upload(params: UploadParams, reporter: DownloadReporter): 
       if (reporter.signal.aborted) throw new Cancelled();
       if (done) {
         if (!value) throw new Error('the commit has no answer');
-        await compare(address, value.commit.oid, files, reporter);
+        await compare(address, value.commit.oid, params, reporter);
         return { url: `${address.endpoint}/${repository}`, commit: value.commit.oid, isPublic: !isPrivate };
       }
       if (value.event !== 'fileProgress' || value.state !== 'uploading') continue;
@@ -140,23 +178,24 @@ function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal
 async function compare(
   address: HubAddress,
   commit: string,
-  files: readonly FileToUpload[],
-  { signal, onLog }: DownloadReporter,
+  { files, removed }: Pick<UploadParams, 'files' | 'removed'>,
+  reporter: DownloadReporter,
 ): Promise<void> {
-  const client = hubClient(address, { signal, patience: SETTINGS, onLog: (message) => onLog('warn', message) });
-  const there = new Map(
-    (await allFiles(client.fetch, address, commit, SETTINGS.listingMs)).map((file) => [file.path, file]),
-  );
+  const there = new Map((await listing(address, commit, reporter)).map((file) => [file.path, file]));
   const wrong = files.find(({ path, size, sums }) => {
     const found = there.get(path);
     return found?.size !== size || !agrees(found, sums);
   });
-  if (wrong)
-    throw new HumanError(`the Hub lists another ${wrong.path} than was sent.`, {
-      place: address.repository,
-      remedy: 'Publish again; if it happens again, do not use the repository.',
-      kind: 'failed',
-    });
+  const kept = removed.find((path) => there.has(path));
+  if (wrong ?? kept)
+    throw new HumanError(
+      wrong ? `the Hub lists another ${wrong.path} than was sent.` : `the Hub still lists ${kept}, which was removed.`,
+      {
+        place: address.repository,
+        remedy: 'Publish again; if it happens again, do not use the repository.',
+        kind: 'failed',
+      },
+    );
 }
 
 function forPeople(error: unknown, { repository: place, endpoint }: HubAddress): unknown {

@@ -6,7 +6,7 @@ import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWri
 
 /** Files of a model folder that are not weights: config, tokenizer, templates, licence. */
 const COMPANION =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|LICENSE.*|README\.md)$/i;
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE).*|README\.md)$/i;
 
 /**
  * Writes a model folder like `model`: the same names, shapes and dtypes, config and tokenizer copied, weights in one

@@ -7,7 +7,7 @@ export const llama = {
     biases: { may: GATED_BIASES },
     change: permuted,
     config: (_, g) => biasKeys(g),
-    writtenFor: ['mistral', 'ministral', 'mistral3', 'internlm3'],
+    writtenFor: ['mistral', 'ministral', 'internlm3'],
   },
   ernie4_5: {
     className: 'Ernie4_5ForCausalLM',

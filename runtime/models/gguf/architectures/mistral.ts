@@ -1,5 +1,6 @@
 /** Mistral in GGUF. */
 import { isObject } from '../../../support/jsonFile.js';
+import type { TypedValue } from '../file/writeFile.js';
 import { numberOr, ropeParameters } from './shared/exportMetadata.js';
 import { GATED_BIASES, permuted, type Entries } from './shared/layout.js';
 import { ropeConfig } from './shared/rope.js';
@@ -29,7 +30,9 @@ export const mistral = {
       const scaling = { mscale: 1, mscale_all_dim: log, llama_4_scaling_beta: beta };
       return { rope_scaling: null, rope_parameters: { ...yarn, ...scaling, rope_theta } };
     },
-    metadata: (_, config) => {
+    writtenFor: ['mistral3'],
+    metadata: (spec, config): Record<string, TypedValue> => {
+      if (!spec.layers[0].attention.queryScaling) return {};
       const p = ropeParameters(config);
       return {
         'attention.temperature_scale': { f32: numberOr(p.llama_4_scaling_beta, 0) },
