@@ -179,7 +179,8 @@ export class SafetyTests implements Disposable {
       let seen = 0;
       const reportNew = (answers: readonly SampleEvent[]): void => {
         for (const answer of answers.slice(seen)) {
-          const row = rows ? rows[answer.row] : this.rowOf(item, answer.line, answer.prompt);
+          // Chosen rows are lines of a file of their own, in their order.
+          const row = rows ? rows[answer.line - 1] : this.rowOf(item, answer.line, answer.prompt);
           if (!row) continue;
           if (says(row, answer.prompt)) reported.set(row, this.report(run, row, set, answer));
           else
