@@ -10,6 +10,7 @@ import { verdictsFor, type RowVerdict } from '../runs/results.js';
 import { adapterOf } from '../workspace/models.js';
 import type { Services } from '../services/services.js';
 import { answersMarkdown, rowSigns } from './titles.js';
+import { placed } from './verdictPlaces.js';
 
 type Shown = Pick<Services, 'extension' | 'recipes' | 'store'>;
 
@@ -36,6 +37,11 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
   >;
   /** Of the newest runs; read once after each change. */
   private verdicts = new Map<string, Promise<RowVerdict[]>>();
+  /** Where they stand in a text, as it was then. */
+  private readonly placed = new WeakMap<
+    vscode.TextDocument,
+    { version: number; of: readonly RowVerdict[]; rows: RowVerdict[] }
+  >();
 
   constructor(private readonly services: Shown) {
     const add = this.disposables.add.bind(this.disposables);
@@ -63,6 +69,11 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
       }),
     );
     add(vscode.window.onDidChangeVisibleTextEditors(drawAll));
+    add(
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        if (contentChanges.length > 0 && this.verdicts.has(document.uri.fsPath)) drawAll();
+      }),
+    );
     add(vscode.window.onDidChangeTextEditorVisibleRanges(({ textEditor }) => void this.draw(textEditor)));
     add(onDidChangeSetting('codeLens', drawAll));
     add(vscode.languages.registerHoverProvider(FILES, this));
@@ -95,9 +106,8 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     const { document } = editor;
     if (document.uri.scheme !== 'file') return;
     const rows = setting('codeLens') ? await this.rowsOf(document) : [];
-    const there = rows.filter(({ line }) => line <= document.lineCount);
     const measure = this.measureOf(document.uri.fsPath) ?? 'harm';
-    const toned = there.map((row) => ({ row, tone: toneOf(row, measure) }));
+    const toned = rows.map((row) => ({ row, tone: toneOf(row, measure) }));
     const isSeen = ({ row }: { row: RowVerdict }): boolean =>
       editor.visibleRanges.some(
         ({ start, end }) => row.line > start.line - ROWS_AROUND && row.line - 1 < end.line + ROWS_AROUND,
@@ -116,9 +126,20 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     }
   }
 
-  private rowsOf(document: vscode.TextDocument): Promise<RowVerdict[]> {
+  private async rowsOf(document: vscode.TextDocument): Promise<RowVerdict[]> {
+    const { recipes } = this.services;
     const file = document.uri.fsPath;
-    if (!this.services.recipes.isEvaluationSet(file)) return Promise.resolve([]);
+    if (!recipes.isEvaluationSet(file)) return [];
+    const of = await this.verdictsOf(file);
+    const { version } = document;
+    const known = this.placed.get(document);
+    if (known?.version === version && known.of === of) return known.rows;
+    const rows = placed(of, file, document, setFor(file, recipes.measuring(file))?.columns);
+    this.placed.set(document, { version, of, rows });
+    return rows;
+  }
+
+  private verdictsOf(file: string): Promise<RowVerdict[]> {
     const known = this.verdicts.get(file);
     if (known) return known;
     const { store } = this.services;

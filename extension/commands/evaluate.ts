@@ -8,6 +8,7 @@ import { modelFor } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
 import { STATE_FOLDER } from '../host/state.js';
 import { nameOf, type Known } from './dataSource.js';
+import { evaluationPlace } from './evaluationPlace.js';
 import { askSet, evaluationChoices } from './evaluationSets.js';
 import { chooseModel } from './models.js';
 import { modelStates } from './modelStates.js';
@@ -33,7 +34,8 @@ export async function evaluate(
       ? (modelFor(services, file) ?? (await chooseModel(services, undefined, t('Evaluate'))))
       : await chooseModel(services, named, t('Evaluate'));
   const { sets, judges, made } = await setsOf(services, model, given);
-  const name = file === undefined && !made ? slug(model.name) : slug(basename(sets[0]!.file));
+  const plain = file === undefined && !made ? slug(model.name) : slug(basename(sets[0]!.file));
+  const { name, output, replace } = await evaluationPlace(services, root, plain, { model: model.path, sets });
   // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes. How a file is
   // measured that was no set before is theirs.
   const recipeFile = made
@@ -48,11 +50,11 @@ export async function evaluate(
     generation: like?.generation,
     batch: like?.batch,
     judges: judges ?? like?.judges,
-    output: join(root, 'reports', name),
+    output,
   };
   await writeRecipe(recipeFile, evaluateRecipe(choice, recipeFile));
   if (made) await services.recipes.read(recipeFile);
-  return follow(services, await services.runner.start(recipeFile, { replace: true }));
+  return follow(services, await services.runner.start(recipeFile, { replace }));
 }
 
 interface Sets {

@@ -5,6 +5,7 @@ import { deliveredState as delivered, sortStates } from '../../runtime/contract/
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { RunSnapshot } from '../../webview/protocol/run.js';
+import { t } from '../host/text.js';
 import { baselineName, isProtected, kindOf, nameOf, vectorCount, type Run } from './run.js';
 
 /** The state of the model that a run delivers, as its measurements name it. */
@@ -101,7 +102,7 @@ export function runTitle(run: Run): string {
   const baseline = baselineName(run);
   if (baseline) return `${name}, ${baseline}`;
   const vectors = vectorNames(run);
-  return vectors.length ? `${name}, protected by ${vectors.join(', ')}` : `${name}, plain`;
+  return vectors.length ? t('{0}, protected by {1}', name, vectors.join(', ')) : t('{0}, plain', name);
 }
 
 export function vectorNames(run: Run): string[] {

@@ -2,13 +2,14 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { agreements } from '../../runtime/contract/agreement.js';
 import { answerRows, byDisagreement, type AnswerRow, type SampleEvent } from '../../runtime/contract/answers.js';
-import type { TrainColumns } from '../../runtime/contract/columns.js';
+import type { ThinnedColumns, TrainColumns } from '../../runtime/contract/columns.js';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
+import { stretchesOf } from '../../runtime/contract/smoothing.js';
 import { deliveredState, measureOf, runTitle } from './compare.js';
 import { readingOf } from './reading.js';
 import { kindOf, type Run } from './run.js';
@@ -52,7 +53,7 @@ export function comparedRun(
     title,
     reading: {
       ...reading,
-      train: { step: at(run.train.step), loss: at(run.train.loss), gradNorm: at(run.train.gradNorm) },
+      train: thinnedTrain(run.train, kept),
     },
     clock: { step: at(step), tokens: at(tokens), seconds: at(seconds) },
     recipe: recipeOf(run, shortPath),
@@ -96,6 +97,17 @@ export function thinned(
     }
   }
   return [...kept].sort((a, b) => a - b);
+}
+
+/** Whoever smooths the line needs the mean of what is left out: its extremes alone are no picture of it. */
+function thinnedTrain({ step, loss, gradNorm }: TrainColumns, kept: readonly number[]): ThinnedColumns {
+  const at = <T>(column: readonly T[]): T[] => kept.map((i) => column[i]!);
+  return {
+    ...{ step: at(step), loss: at(loss), gradNorm: at(gradNorm) },
+    ...(kept.length < step.length && {
+      stretches: { loss: stretchesOf(loss, kept), gradNorm: stretchesOf(gradNorm, kept) },
+    }),
+  };
 }
 
 /** Keys that say nothing of what was done. */

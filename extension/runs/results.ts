@@ -40,35 +40,52 @@ export function resultsFor(file: string, runs: Iterable<Run>, measure?: MeasureK
 }
 
 export interface RowVerdict {
-  /** Line of the file, from 1. */
+  /** Line of the file as it was asked, from 1: rows may have moved since. */
   line: number;
   answers: { state: string; answer: string; verdict: AnswerVerdict }[];
   prompt: string;
 }
 
-/** For each row of an evaluation file the newest answer of each model state. `answersOf`: from memory or disk. */
+/**
+ * For each row of an evaluation file the newest answer of each model state. A row is known by its prompt, and of those with the
+ * same one by its place among them: between two runs others may have come before it. `answersOf`: from memory or disk.
+ */
 export async function verdictsFor(
   file: string,
   runs: Iterable<Run>,
   answersOf: (folder: string) => Promise<readonly SampleEvent[]>,
   measure?: MeasureKind,
 ): Promise<RowVerdict[]> {
-  const rows = new Map<number, RowVerdict>();
+  const rows = new Map<string, RowVerdict>();
   const done = new Set<string>();
   for (const { run, names } of measuring(file, runs, measure)) {
-    const here = new Set<string>();
-    for (const { set, state, line, prompt, answer, verdict: judged, label } of await answersOf(run.folder)) {
+    const answers = (await answersOf(run.folder)).filter(({ set, state }) => names.includes(set) && !done.has(state));
+    const places = placesOf(answers);
+    for (const { state, line, prompt, answer, verdict: judged, label } of answers) {
       const verdict = label ?? judged ?? 'open';
-      if (!names.includes(set) || done.has(state)) continue;
-      here.add(state);
-      const row = rows.get(line) ?? { line, prompt, answers: [] };
-      rows.set(line, row);
+      const key = JSON.stringify([prompt, places.get(`${line}\n${prompt}`)]);
+      const row = rows.get(key) ?? { line, prompt, answers: [] };
+      rows.set(key, row);
       const old = row.answers.find((a) => a.state === state);
       if (old) Object.assign(old, { answer, verdict });
       else row.answers.push({ state, answer, verdict });
     }
-    for (const state of here) done.add(state);
+    for (const { state } of answers) done.add(state);
   }
   for (const row of rows.values()) row.answers = sortStates(row.answers);
   return [...rows.values()].sort((a, b) => a.line - b.line);
+}
+
+/** Which of the rows with its prompt each one is, by their lines. */
+function placesOf(answers: readonly SampleEvent[]): Map<string, number> {
+  const places = new Map<string, number>();
+  const counts = new Map<string, number>();
+  for (const { line, prompt } of [...answers].sort((a, b) => a.line - b.line)) {
+    const key = `${line}\n${prompt}`;
+    if (places.has(key)) continue;
+    const place = counts.get(prompt) ?? 0;
+    counts.set(prompt, place + 1);
+    places.set(key, place);
+  }
+  return places;
 }

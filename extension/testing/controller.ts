@@ -1,9 +1,11 @@
-import { basename, extname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
+import { evaluationPlace, requireIdle, shortHash } from '../commands/evaluationPlace.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
 import { requireRoot } from '../commands/root.js';
 import { machine } from '../commands/training.js';
+import { isLines } from '../data/prompts.js';
 import { readText } from '../host/checkedFile.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { errorData, errorText } from '../host/errors.js';
@@ -12,7 +14,7 @@ import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
-import { failureText, linesOf, testRows, testSets, type TestSet } from './sets.js';
+import { failureText, linesOf, shortened, testRows, testSets, type TestSet } from './sets.js';
 
 const MAX_ROWS = 2000;
 /** Of a larger set the engine alone knows the rows. */
@@ -165,8 +167,8 @@ export class SafetyTests implements Disposable {
       services.assertTrusted();
       const model = services.models.get(set.model)!;
       const lines = rows?.map((row) => row.range!.start.line + 1);
-      const recipe = await this.writeRecipe(set, model, lines);
-      const started = await services.runner.start(recipe, { quiet: true, replace: true });
+      const { recipe, replace } = await this.writeRecipe(set, model, lines);
+      const started = await services.runner.start(recipe, { quiet: true, replace });
       const { folder } = started.run;
       const stop = (): unknown => services.runner.stop(folder);
       cancelled.add(token.onCancellationRequested(stop));
@@ -177,9 +179,16 @@ export class SafetyTests implements Disposable {
       let seen = 0;
       const reportNew = (answers: readonly SampleEvent[]): void => {
         for (const answer of answers.slice(seen)) {
-          const line = lines ? lines[answer.row] : answer.line;
-          const row = line === undefined ? undefined : this.rowOf(item, line, answer.prompt);
-          if (row) reported.set(row, this.report(run, row, set, answer));
+          // Chosen rows are lines of a file of their own, in their order.
+          const row = rows ? rows[answer.line - 1] : this.rowOf(item, answer.line, answer.prompt);
+          if (!row) continue;
+          if (says(row, answer.prompt)) reported.set(row, this.report(run, row, set, answer));
+          else
+            run.appendOutput(
+              terminalText(t('This row says something else by now: refresh the tests.')),
+              undefined,
+              row,
+            );
         }
         seen = Math.max(seen, answers.length);
       };
@@ -207,10 +216,10 @@ export class SafetyTests implements Disposable {
 
   private rowOf(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {
     const known = item.children.get(`${item.id}\n${line}`);
-    if (known) return known;
+    if (known && isLines(this.sets.get(item)!.set.file)) return known;
     // Rows of tables, whose lines only the engine knows.
-    const row = this.rowItem(item, line, prompt);
-    item.children.add(row);
+    const row = this.rowItem(item, line, shortened(prompt));
+    if (row !== known) item.children.add(row);
     return row;
   }
 
@@ -261,13 +270,19 @@ export class SafetyTests implements Disposable {
     { set, generation, batch, judges }: TestSet,
     model: Model,
     lines?: readonly number[],
-  ): Promise<string> {
+  ): Promise<{ recipe: string; replace: boolean }> {
     const root = requireRoot();
     const own = join(root, STATE_FOLDER, 'tests');
     const named = this.services.models.list().length > 1 && slug(model.name);
-    const name = ['test', named, slug(basename(set.file)), lines && 'rows'].filter(Boolean).join('-');
+    const plain = ['test', named, slug(basename(set.file))].filter(Boolean).join('-');
+    const rows = `${plain}-rows-${shortHash(model.path, set.file, set.measure, lines)}`;
+    const { name, output, replace } = lines
+      ? { name: rows, output: join(own, rows), replace: true }
+      : await evaluationPlace(this.services, root, plain, { model: model.path, sets: [set] });
     let evaluated: EvaluationChoice = set;
     if (lines) {
+      // Before anything is written: a run that waits would do something else.
+      requireIdle(this.services.runner, output);
       const file = join(own, `${name}.jsonl`);
       await replaceFile(file, linesOf((await readText(set.file, MAX_BYTES)) ?? '', lines));
       evaluated = { ...set, file, raw: { ...set.raw, limit: undefined } };
@@ -283,12 +298,12 @@ export class SafetyTests implements Disposable {
         generation,
         batch,
         judges,
-        output: lines ? join(own, name) : join(root, 'reports', name),
+        output,
       },
       file,
     );
     await writeRecipe(file, recipe);
-    return file;
+    return { recipe: file, replace };
   }
 }
 
@@ -299,7 +314,9 @@ const stateOf = (model: Model): string =>
     .map((a) => a.name)
     .join(' + ') || 'base';
 
+/** Whether the row is the one that was asked; one whose prompt is not known is by its line. */
+const says = ({ label, range }: vscode.TestItem, prompt: string): boolean =>
+  [shortened(prompt), '', range && t('line {0}', range.start.line + 1)].includes(label) || prompt === '';
+
 /** Output of a test goes to a terminal, which wants its lines to end so. */
 const terminalText = (text: string): string => `${text.replace(/\r?\n/g, '\r\n')}\r\n`;
-
-const isLines = (file: string): boolean => ['.jsonl', '.ndjson'].includes(extname(file).toLowerCase());

@@ -1,6 +1,7 @@
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
-import type { ColumnField, Columns } from '../../runtime/contract/mapping.js';
+import type { Columns } from '../../runtime/contract/mapping.js';
 import type { EvaluationFacts } from '../../runtime/contract/recipeFacts.js';
+import { promptOf, spaced } from '../data/prompts.js';
 import { setFor, type RecipeFacts } from '../runs/recipe.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
@@ -50,35 +51,14 @@ export function testRows(text: string, most: number, columns?: Columns): TestRow
     if (rows.length === most) break;
     if (!line.trim()) continue;
     const prompt = promptOf(line, columns);
-    if (prompt !== undefined) rows.push({ line: i + 1, prompt });
+    if (prompt !== undefined) rows.push({ line: i + 1, prompt: shortened(prompt) });
   }
   return rows;
 }
 
-function promptOf(line: string, columns: Columns = {}): string | undefined {
-  let row: Record<string, unknown>;
-  try {
-    row = JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
-  if (typeof row !== 'object' || row === null) return undefined;
-  const at = (field: ColumnField): unknown => row[columns[field] ?? field];
-  const turns = at('messages') ?? at('conversations');
-  if (Array.isArray(turns)) {
-    const asked = turns.findLast((turn: Record<string, unknown> | null): turn is Record<string, unknown> =>
-      [turn?.['role'] ?? turn?.['from']].some((by) => by === 'user' || by === 'human'),
-    );
-    return shortened(asked?.['content'] ?? asked?.['value']);
-  }
-  const instruction = [at('instruction'), at('input') ?? row['context']]
-    .filter((part) => typeof part === 'string' && part)
-    .join(' ');
-  return shortened(at('prompt') ?? (instruction || at('text')));
-}
-
-const shortened = (text: unknown): string => {
-  const line = typeof text === 'string' ? text.replace(/\s+/g, ' ').trim() : '';
+/** As the label of a row, in one line. */
+export const shortened = (prompt: string): string => {
+  const line = spaced(prompt);
   return line.length > 120 ? `${line.slice(0, 119)}…` : line;
 };
 

@@ -1,5 +1,5 @@
 /** Which charts a run has, and what they show. */
-import type { Column, ProbeColumns, TrainColumns } from './columns.js';
+import type { Column, ProbeColumns, ThinnedColumns } from './columns.js';
 import type { Probes } from './events.js';
 import type { Recipe } from './recipe.js';
 import type { ChartSpec, Dash, Series, SeriesColor } from './series.js';
@@ -62,7 +62,7 @@ export interface ChartedRun {
   kind: Recipe['kind'];
   /** Security vectors that are active while training; empty for a plain run. */
   vectors: readonly unknown[];
-  train: TrainColumns;
+  train: ThinnedColumns;
   probes: ProbeColumns;
   /** Vector runs: `stop.harmfulLoss` of the recipe, drawn as a line. */
   goalHarmfulLoss?: number;
@@ -112,7 +112,7 @@ function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartS
         // Without probe rows there is still the loss of each step's own rows.
         ...(probes.benignLossWithout || probes.benignLossWith
           ? []
-          : [everyStep(train.step, train.loss, s.seriesTrainLoss, 'benign', 'dash-dot')]),
+          : [trained(train, 'loss', s.seriesTrainLoss, 'benign', 'dash-dot')]),
       ],
     },
     {
@@ -189,7 +189,7 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
       unit: s.unitGradient,
       caption: s.captionGradientsVector,
       logarithmic: true,
-      series: [everyStep(train.step, train.gradNorm, s.seriesGradNorm, 'vector', 'solid')],
+      series: [trained(train, 'gradNorm', s.seriesGradNorm, 'vector', 'solid')],
     },
   ];
 }
@@ -209,4 +209,15 @@ const everyStep = (steps: number[], values: Column, label: string, color: Series
   color,
   dash,
   marked: false,
+});
+
+const trained = (
+  train: ThinnedColumns,
+  name: 'loss' | 'gradNorm',
+  label: string,
+  color: SeriesColor,
+  dash: Dash,
+): Series => ({
+  ...everyStep(train.step, train[name], label, color, dash),
+  ...(train.stretches && { stretches: train.stretches[name] }),
 });

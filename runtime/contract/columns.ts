@@ -1,5 +1,6 @@
 /** The events of a run as columns: what charts draw, and what a verdict reads of the probes. */
 import { isFiniteNumber } from './measures.js';
+import type { Stretches } from './smoothing.js';
 import type { Probes, RunEvent, WatchEnd } from './events.js';
 
 /** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
@@ -12,6 +13,11 @@ export interface TrainColumns {
   loss: Column;
   /** Global L2 norm before clipping. */
   gradNorm: Column;
+}
+
+/** Where steps are left out: what these were. */
+export interface ThinnedColumns extends TrainColumns {
+  stretches?: Record<'loss' | 'gradNorm', Stretches>;
 }
 
 /** How far a training had come at each step, since its first: supervised tokens, and seconds of computing. */

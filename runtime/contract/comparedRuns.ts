@@ -6,6 +6,7 @@ import { counted, differenceInterval, wilson, type Counted } from './intervals.j
 import { goodSide, isFiniteNumber, isTask } from './measures.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import { runView, VIEW_STRINGS, type RunReading, type RunView } from './runView.js';
+import { smoothed, type Stretches } from './smoothing.js';
 import { drawable, pointsOf, type ChartSpec, type Point, type Series } from './series.js';
 import { MEASURES, stateName, tableOf, type ResultColumn } from './table.js';
 
@@ -104,6 +105,7 @@ function everyStep({ train }: RunReading, charts: readonly ChartSpec[], s: Compa
     id: string,
     label: string,
     values: Series['values'],
+    stretches: Stretches | undefined,
     unit: string,
     logarithmic: boolean,
   ): ChartSpec[] =>
@@ -112,12 +114,12 @@ function everyStep({ train }: RunReading, charts: readonly ChartSpec[], s: Compa
       : [
           {
             ...{ id, title: s.chartTraining, unit, logarithmic, topic: 'benign-loss', caption: '' },
-            series: [{ label, steps: train.step, values, color: 'benign', dash: 'solid', marked: false }],
+            series: [{ label, steps: train.step, values, stretches, color: 'benign', dash: 'solid', marked: false }],
           },
         ];
   return [
-    ...chart('train-loss', s.seriesTrainLoss, train.loss, s.unitLoss, false),
-    ...chart('train-norm', s.seriesGradNorm, train.gradNorm, s.unitGradient, true),
+    ...chart('train-loss', s.seriesTrainLoss, train.loss, train.stretches?.loss, s.unitLoss, false),
+    ...chart('train-norm', s.seriesGradNorm, train.gradNorm, train.stretches?.gradNorm, s.unitGradient, true),
   ];
 }
 
@@ -130,7 +132,7 @@ export function linePoints(
   clock: Clock,
   { x, smoothing, logarithmic }: { x: XAxis; smoothing: number; logarithmic: boolean },
 ): Point[] {
-  const smooth = { ...series, values: smoothed(series.values, smoothing) };
+  const smooth = { ...series, values: smoothed(series.values, smoothing, series.stretches) };
   const points = pointsOf(smooth, logarithmic);
   if (x === 'step') return points;
   return points.map(({ x: step, y }) => ({ x: clockAt(clock, step, x), y }));
@@ -145,17 +147,6 @@ export function clockAt(clock: Clock, step: number, axis: Exclude<XAxis, 'step'>
     else high = middle;
   }
   return low === 0 ? 0 : clock[axis][low - 1];
-}
-
-/** An exponential mean that does not begin at zero; gaps stay gaps. */
-export function smoothed(values: Series['values'], weight: number): (number | null)[] {
-  let [mean, left] = [0, 1];
-  return values.map((value) => {
-    if (!isFiniteNumber(value) || weight <= 0) return value;
-    mean = weight * mean + (1 - weight) * value;
-    left *= weight;
-    return mean / (1 - left);
-  });
 }
 
 /** The smallest and largest value of some lines; undefined where nothing can be drawn. */

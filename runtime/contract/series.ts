@@ -2,6 +2,7 @@
 import type { Column } from './columns.js';
 import { fill, NO_NUMBER, type Wording } from './format.js';
 import { isFiniteNumber } from './measures.js';
+import type { Stretches } from './smoothing.js';
 
 /** Roles of colour; each keeps its meaning in all charts. A surface gives each a colour of its theme. */
 export const SERIES_COLORS = ['delivered', 'vector', 'harmful', 'benign', 'plain', 'goal'] as const;
@@ -16,6 +17,8 @@ export interface Series {
   /** Ascending; as long as `values`. */
   steps: readonly number[];
   values: Readonly<Column>;
+  /** Where steps are left out. */
+  stretches?: Stretches;
   color: SeriesColor;
   /** Differs within a chart, so that hue is not needed. */
   dash: Dash;

@@ -11,9 +11,9 @@ import {
   linePoints,
   overlays,
   showRuns,
-  smoothed,
   type ComparedRun,
 } from '../../runtime/contract/comparedRuns.js';
+import { smoothed } from '../../runtime/contract/smoothing.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { differenceInterval, wilson } from '../../runtime/contract/intervals.js';
 import type { Measurement } from '../../runtime/contract/events.js';

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { differingKeys } from '../../runtime/contract/comparedRuns.js';
+import {
+  COMPARISON_STRINGS,
+  differingKeys,
+  linePoints,
+  overlays,
+  showRuns,
+} from '../../runtime/contract/comparedRuns.js';
+import { numbersIn } from '../../runtime/contract/format.js';
+import { smoothed } from '../../runtime/contract/smoothing.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import {
   comparedAnswers,
@@ -103,6 +111,30 @@ test('a long training is thinned: no spike, no gap and no step with a measuremen
     kept,
     [...kept].sort((a, b) => a - b),
   );
+});
+
+test('a smoothed line of a long training is that of all its steps, and not of its extremes', async (t) => {
+  const steps = 6000;
+  // Most steps are near 1, and one in ten is far above it.
+  const norm = (n: number): number => (n % 10 === 3 ? 8 : 1 + (n % 7) / 10);
+  const events = Array.from({ length: steps }, (_, i) => step(i + 1, { steps, gradNorm: i === 2999 ? NaN : norm(i + 1) })); // oxfmt-ignore
+  const folder = await runFolder(await temporary(t), 'long', { events });
+  const run = (await readRun(folder))!;
+  const compared = comparedRun(run, 'long', same);
+  const wording = { strings: COMPARISON_STRINGS, numbers: numbersIn('en') };
+  const of = overlays(showRuns([compared], wording), COMPARISON_STRINGS).find(({ label }) => label === COMPARISON_STRINGS.seriesGradNorm)!; // oxfmt-ignore
+  const [line] = of.lines;
+  assert.ok(line!.series.steps.length < steps);
+  const options = { x: 'step', smoothing: 0.98, logarithmic: true } as const;
+  const whole = smoothed(run.train.gradNorm, 0.98);
+  for (const { x, y } of linePoints(line!.series, compared.clock, options)) {
+    const truth = whole[x - 1]!;
+    if (x > 200 && y !== null) assert.ok(Math.abs(y - truth) < 0.1 * truth, `step ${x}: ${y} instead of ${truth}`);
+  }
+  // Without smoothing the extremes are drawn.
+  const drawn = linePoints(line!.series, compared.clock, { ...options, smoothing: 0 });
+  assert.equal(Math.max(...drawn.map(({ y }) => y ?? 0)), 8);
+  assert.ok(drawn.some(({ x, y }) => x === 3000 && y === null));
 });
 
 /** A finished run with more events than are read at its ends. */

@@ -8,6 +8,9 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import ts from 'typescript';
 import { ESTIMATE_STRINGS } from '../../runtime/contract/estimate.js';
+import { runTitle } from '../../extension/runs/compare.js';
+import { recipeFacts } from '../../extension/runs/recipe.js';
+import { createRun } from '../../extension/runs/run.js';
 import { translated } from '../../extension/host/strings.js';
 import { duration, percent, useTranslations } from '../../extension/host/text.js';
 import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
@@ -15,6 +18,7 @@ import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { TRAINING_STRINGS } from '../../webview/protocol/training.js';
 import { TRIAGE_STRINGS } from '../../webview/protocol/triage.js';
+import { recipe } from './support.js';
 
 const root = join(import.meta.dirname, '../..');
 const BUNDLE = join(root, 'l10n/bundle.l10n.json');
@@ -123,4 +127,6 @@ test('sentences, those of the pages and numbers follow the language of the windo
   assert.equal(duration(125), '«2 min 5 s»');
   assert.equal(percent(0.923), '92,3\u00a0%');
   assert.equal(translated(RUN_STRINGS).stepOf, '«step {0} / {1}»');
+  const run = createRun('/w/colours', 'colours');
+  assert.equal(runTitle({ ...run, recipe: recipeFacts(JSON.stringify(recipe()), '/w/r.json') }), '«colours, plain»');
 });

@@ -79,6 +79,27 @@ test('rows of a set carry the newest answers of each state; what a person says o
   );
 });
 
+test('answers of runs between which rows were added stand at the prompts that they answer', async (t) => {
+  const root = await temporary(t);
+  const old = [sample('base', 1, 'complied')];
+  const fresh = [
+    { ...sample('protected', 1, 'refused'), prompt: 'new' },
+    { ...sample('protected', 2, 'refused'), prompt: old[0]!.prompt },
+  ];
+  const a = await runFolder(root, 'a', { answers: old });
+  const b = await runFolder(root, 'b', { answers: fresh, manifest: { started: '2026-02-01T00:00:00Z' } });
+  const runs = [(await readRun(a))!, (await readRun(b))!];
+  const file = join(root, 'eval/forbidden.jsonl');
+  const rows = await verdictsFor(file, runs, async (folder) => (folder === a ? old : fresh));
+  assert.deepEqual(
+    rows.map((row) => [row.line, row.prompt, ...row.answers.map(({ state }) => state)]),
+    [
+      [1, 'new', 'protected'],
+      [2, old[0]!.prompt, 'base', 'protected'],
+    ],
+  );
+});
+
 test('a result that is no number is shown as such in trees and lenses, and is no good number', () => {
   const of = (measure: 'harm' | 'loss', value: number | null) =>
     resultText([{ ...harm('base', 0), measure, value: value! }]);

@@ -65,6 +65,18 @@ test('rows are named by their prompts, in each form of a row, with their lines',
     ],
   );
   assert.equal(testRows(text, 2).length, 2);
+  const parts = {
+    prompt: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'in' },
+          { type: 'text', text: ' parts' },
+        ],
+      },
+    ],
+  };
+  assert.deepEqual(testRows(JSON.stringify(parts), 9), [{ line: 1, prompt: 'in parts' }]);
   const own = '{"Frage": "why?", "prompt": "not this"}\n';
   assert.deepEqual(testRows(own, 9, { prompt: 'Frage' }), [{ line: 1, prompt: 'why?' }]);
   assert.equal(linesOf(text, [5, 1]), `${lines[2]}\n${lines[0]}\n`);

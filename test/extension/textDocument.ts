@@ -8,6 +8,7 @@ interface Place {
 /** A text as an editor has it: takes changes, and gives those that undo them. */
 export class FakeDocument {
   isClosed = false;
+  version = 1;
   readonly uri: { scheme: string; fsPath: string; toString(): string };
   private rows: string[];
 
@@ -32,6 +33,7 @@ export class FakeDocument {
 
   /** Changes that do not touch each other, the last one of the text first, as VS Code gives them. */
   apply(changes: readonly Change[]): Change[] {
+    this.version++;
     const undo: { at: Place; text: string; removed: string }[] = [];
     for (const { range, text } of changes) {
       const { start, end } = range;

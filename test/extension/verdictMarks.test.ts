@@ -8,17 +8,20 @@ import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, type MarkdownString, Position, Range, Uri, window, type FakeEditor } from './fake/vscode.js';
 import { harm, recipe, runFolder, sample, temporary, write } from './support.js';
-import { FakeDocument } from './textDocument.js';
+import { change, FakeDocument } from './textDocument.js';
 
 const { VerdictMarks } = await import('../../extension/codelens/verdictMarks.js');
+const { placed } = await import('../../extension/codelens/verdictPlaces.js');
 
 const ROWS = 400;
+const row = (line: number): string => JSON.stringify({ prompt: sample('', line, 'refused').prompt });
+const TEXT = Array.from({ length: ROWS }, (_, i) => `${row(i + 1)}\n`).join('');
 const TONES = ['good', 'bad', 'neutral'];
 
 /** A set of which the first row was refused by all, and the second was answered by the plain model; open in an editor. */
 async function judged(t: TestContext) {
   const root = await temporary(t);
-  const file = await write(join(root, 'eval/forbidden.jsonl'), '{"prompt":"x"}\n'.repeat(ROWS));
+  const file = await write(join(root, 'eval/forbidden.jsonl'), TEXT);
   const recipes = new RecipeIndex();
   await recipes.read(await write(join(root, 'recipes/protected.json'), recipe()));
   const store = new RunStore();
@@ -32,7 +35,7 @@ async function judged(t: TestContext) {
   });
   await store.read(folder);
   fake.settings.set('codeLens', true);
-  const document = new FakeDocument(file, '{"prompt":"x"}\n'.repeat(ROWS));
+  const document = new FakeDocument(file, TEXT);
   const drawn = new Map<unknown, unknown[]>();
   const editor: FakeEditor = {
     document,
@@ -102,4 +105,45 @@ test('the signs go when the setting is off, and with the run', async (t) => {
   await until(() => count() === ROWS);
   store.forget(folder);
   await until(() => count() === 0);
+});
+
+test('signs go with their rows when others come before them, and none stands at a row that was not asked', async (t) => {
+  const { document, shown, until } = await judged(t);
+  const words = () => shown().words['good'] as Words[];
+  const isSecond = (said: Words) => said.renderOptions.before.contentText === 'base ✓ · plain ✓ · protected ✓';
+  const lineOfFirst = (): number | undefined => words().find(isSecond)?.range.start.line;
+  await until(() => lineOfFirst() === 0);
+  const changes = [change([0, 0], [0, 0], '{"prompt":"new, and never asked"}\n')];
+  document.apply(changes);
+  await fake.documents.fire({ document, contentChanges: changes });
+  await until(() => lineOfFirst() === 1);
+  assert.ok(!words().some(({ range }) => range.start.line === 0), 'the new row was not asked');
+  assert.equal(await fake.hovers!.provideHover(document, new Position(0, 3)), undefined);
+  // A row that says something else now.
+  const edit = [change([1, 12], [1, 15], 'WHO')];
+  document.apply(edit);
+  await fake.documents.fire({ document, contentChanges: edit });
+  await until(() => lineOfFirst() === undefined);
+});
+
+const verdict = (line: number, prompt: string) => ({ line, prompt, answers: [] });
+const linesIn = (rows: ReturnType<typeof verdict>[], name: string, text: string, columns?: { prompt: string }) =>
+  placed(rows, `/w/${name}`, new FakeDocument(`/w/${name}`, text), columns).map(({ line, prompt }) => [line, prompt]);
+
+test('rows that were sorted, deleted or copied have their own verdict, or none', () => {
+  const rows = [verdict(1, 'A'), verdict(2, 'B'), verdict(3, 'B')];
+  const text = (...prompts: string[]) => prompts.map((prompt) => `${JSON.stringify({ prompt })}\n`).join('');
+  assert.deepEqual(linesIn(rows, 'a.jsonl', text('B', 'B', 'A')), [[1, 'B'], [2, 'B'], [3, 'A']]); // oxfmt-ignore
+  assert.deepEqual(linesIn(rows, 'a.jsonl', text('B', 'A')), [[2, 'A']], 'which of the two is left nobody knows');
+  assert.deepEqual(linesIn(rows, 'a.jsonl', text('A', 'B', 'B', 'B')), [[1, 'A'], [2, 'B'], [3, 'B']]); // oxfmt-ignore
+  const own = '{"Frage":"A","prompt":"B"}\n';
+  assert.deepEqual(linesIn(rows.slice(0, 2), 'a.jsonl', own, { prompt: 'Frage' }), [[1, 'A']]);
+});
+
+test('rows of a table keep their verdicts while the prompt is in their lines', () => {
+  const rows = [verdict(2, 'why, "oh"\nwhy?'), verdict(4, 'how?')];
+  assert.equal(linesIn(rows, 'a.csv', 'prompt\n"why, ""oh""\nwhy?"\nhow?\n').length, 2);
+  assert.deepEqual(linesIn(rows, 'a.csv', 'prompt\nnew\n"why, ""oh""\nwhy?"\nhow?\n'), []);
+  const json = '[\n {\n  "prompt": "why, \\"oh\\"\\nwhy?"\n },\n {"prompt": "how\\u003f"}\n]';
+  assert.equal(linesIn([{ ...rows[0]! }, { ...rows[1]!, line: 5 }], 'a.json', json).length, 2);
 });

@@ -70,6 +70,67 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('what the reader has opened and where the focus is stay when the run goes on', async () => {
+    const points = [0.001, 0.01].map((rate) => ({
+      ...{
+        values: { 'optimizer.learningRate': rate, 'adapter.rank': 8 },
+        folder: `/w/sweep/points/${rate}`,
+        verdict: 'held',
+        headline: '',
+        seconds: 12,
+      },
+      measurements: protectedRun(108).measurements,
+    }));
+    const run = {
+      ...troubledRun(),
+      error: { kind: 'internal', message: 'internal: no', stack: 'at x' },
+      warnings: Array.from({ length: 5 }, (_, i) => ({ message: `warning ${i}` })),
+      sweep: {
+        over: { 'optimizer.learningRate': [0.001, 0.01], 'adapter.rank': [8, 16] },
+        points: points.slice(0, 1),
+        canJudge: false,
+      },
+    };
+    const page = await openRun(run);
+    const at = (selector: string) => page.page.locator(selector).first();
+    const isOpen = async (selector: string) => (await at(selector).getAttribute('open')) !== null;
+    const focused = () =>
+      page.page.evaluate(() => document.activeElement?.getAttribute('data-run') ?? document.activeElement?.tagName, undefined); // oxfmt-ignore
+    const made = (selector: string) => page.page.evaluate((of) => {
+      const there = document.querySelector<HTMLElement>(of)!;
+      const before = there.dataset['seen'];
+      there.dataset['seen'] = 'yes';
+      return before !== 'yes';
+    }, selector); // oxfmt-ignore
+    const again = async (more: object, what: string) => {
+      await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run: { ...run, ...more, title: what } }); // oxfmt-ignore
+      await until(async () => (await at('h1').textContent()) === what, what);
+    };
+    await at('.notice.warning summary').click();
+    await at('.notice.error summary').click();
+    assert.deepEqual([await isOpen('.notice.warning'), await isOpen('.notice.error details')], [true, true]);
+    const parts = ['.notice.error', '.notice.warning', '.sweep', '.outcome .scroll'];
+    for (const part of parts) assert.ok(await made(part));
+    await page.page.evaluate(() => document.querySelector<HTMLElement>('.sweep .scroll')!.focus(), undefined);
+    await again({}, 'the same');
+    for (const part of parts) assert.equal(await made(part), false, `${part} is made anew`);
+    assert.equal(await focused(), 'DIV');
+    const button = `.sweep [data-run="${points[0]!.folder}"]`;
+    await page.page.evaluate((of) => document.querySelector<HTMLElement>(of)!.focus(), button);
+    const before = await focused();
+    const more = { warnings: [...run.warnings, { message: 'one more' }], sweep: { ...run.sweep, points } };
+    await again(more, 'more');
+    assert.equal(await page.page.locator('.notice.warning li').count(), 6);
+    assert.equal(await isOpen('.notice.warning'), true);
+    assert.equal(await made('.notice.error'), false, 'it would be said once more');
+    assert.equal(await made('.sweep'), true);
+    assert.deepEqual([before, await focused()], [points[0]!.folder, points[0]!.folder]);
+    await again({ ...more, id: '/w/another' }, 'another');
+    assert.equal(await isOpen('.notice.warning'), false);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('the charts take on another theme at once', async () => {
     const page = await openRun(protectedRun(108));
     const dark = await page.check('pictures');

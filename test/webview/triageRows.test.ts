@@ -118,3 +118,31 @@ test('a text and a filter keep rows together, and those of before are shown unti
   shown.setText('');
   assert.deepEqual(at(), [0, 6]);
 });
+
+test('what is not listed any more is not selected: a decision is about rows that one sees', () => {
+  const list = new ShownRows();
+  list.load(triageState(12));
+  list.arrange();
+  const all = list.items.length;
+  // The search is still on its way when all are selected.
+  list.setText('zorb');
+  list.items.forEach((_, at) => list.select(at));
+  const [first, second] = list.items.map((item) => list.hashOf(item));
+  list.setFound([first, second].join(' '));
+  list.arrange();
+  assert.ok(all > 2);
+  assert.deepEqual([list.items.length, list.selected.size], [2, 2]);
+  // Rows of a closed group are shown by its head.
+  list.setGrouping({ similar: 'answer' });
+  list.setGroups({ columns: [], hashes: [first, second].join(' '), groups: '0 0', values: [] });
+  list.arrange();
+  list.select(0);
+  assert.deepEqual([list.arrange().rows, list.items.length, list.selected.size], [2, 1, 2]);
+  // Another window decides about one.
+  list.setFilter('undecided');
+  list.arrange();
+  list.select(0);
+  list.review.load({ exclude: first!, fine: '', unsure: '' });
+  list.arrange();
+  assert.equal(list.selected.size, 1);
+});

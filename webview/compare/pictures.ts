@@ -31,7 +31,7 @@ export function chartsPicture(charts: readonly Drawn[], theme: Theme, numbers: N
   const height = top + looks.size * LEGEND_LINE + 16;
   const plots = charts.map(
     (chart, i) =>
-      `<g transform="translate(${(i % columns) * WIDTH} ${Math.floor(i / columns) * HEIGHT})">${plot(chart, theme, numbers)}</g>`,
+      `<g transform="translate(${(i % columns) * WIDTH} ${Math.floor(i / columns) * HEIGHT})">${plot(chart, `plot-${i}`, theme, numbers)}</g>`,
   );
   const legend = [...looks].map(([title, look], i) => {
     const y = top + 12 + i * LEGEND_LINE;
@@ -47,7 +47,7 @@ export function chartsPicture(charts: readonly Drawn[], theme: Theme, numbers: N
 const stroke = ({ color, dash }: LineLook): string =>
   `fill="none" stroke="${escape(color)}" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}"`;
 
-function plot({ overlay, lines, x, y, logarithmic, xTitle }: Drawn, theme: Theme, n: Numbers): string {
+function plot({ overlay, lines, x, y, logarithmic, xTitle }: Drawn, id: string, theme: Theme, n: Numbers): string {
   const end = Math.max(1, ...lines.flatMap(({ points }) => points.map((point) => point.x)));
   const [from, to] = x ?? [0, end];
   const scale = logarithmic ? Math.log10 : (value: number) => value;
@@ -64,32 +64,39 @@ function plot({ overlay, lines, x, y, logarithmic, xTitle }: Drawn, theme: Theme
       `<path d="M${LEFT} ${py(tick)}H${WIDTH - RIGHT}" stroke="${escape(theme.muted)}" stroke-opacity="0.25"/>` +
       `<text x="${LEFT - 6}" y="${py(tick) + 4}" text-anchor="end" ${muted}>${escape(n.number(tick))}</text>`,
   );
-  const below = ticks(from, to).map(
+  // Steps, tokens and seconds are whole, as on the page.
+  const below = ticks(from, to, 1).map(
     (tick) =>
-      `<text x="${px(tick)}" y="${HEIGHT - BOTTOM + 15}" text-anchor="middle" ${muted}>${escape(n.number(tick))}</text>`,
+      `<text x="${px(tick)}" y="${HEIGHT - BOTTOM + 15}" text-anchor="middle" ${muted}>${escape(n.count(tick))}</text>`,
   );
   const drawn = lines.map((line) => {
     let d = '';
-    let isDown = false;
-    for (const point of line.points) {
-      const shows = point.y !== null && point.x >= from && point.x <= to;
-      if (shows) d += `${isDown ? 'L' : 'M'}${px(point.x)} ${py(point.y!)}`;
-      isDown = shows;
+    let dots = '';
+    const isThere = (i: number): boolean => (line.points[i]?.y ?? null) !== null;
+    for (const [i, { x: at, y: value }] of line.points.entries()) {
+      if (value === null) continue;
+      const place: [number, number] = [px(at), py(value)];
+      d += `${isThere(i - 1) ? 'L' : 'M'}${place.join(' ')}`;
+      if (!isThere(i - 1) && !isThere(i + 1))
+        dots += `<circle cx="${place[0]}" cy="${place[1]}" r="2.5" fill="${escape(line.color)}"/>`;
     }
-    return d && `<path d="${d}" ${stroke(line)}/>`;
+    return d && `<path d="${d}" ${stroke(line)}/>${dots}`;
   });
+  // With room for the width of a line along an edge.
+  const area = `x="${LEFT - 1}" y="${TOP - 1}" width="${WIDTH - LEFT - RIGHT + 2}" height="${HEIGHT - TOP - BOTTOM + 2}"`;
+  const clip = `<clipPath id="${id}"><rect ${area}/></clipPath>`;
   const title = `<text x="${LEFT}" y="16" font-weight="bold">${escape(overlay.title)}</text>`;
   const label = `<text x="${LEFT}" y="32" ${muted}>${escape(`${overlay.label}, ${overlay.unit}`)}</text>`;
   const middle = (LEFT + WIDTH - RIGHT) / 2;
   const axis = `<text x="${middle}" y="${HEIGHT - 8}" text-anchor="middle" ${muted}>${escape(xTitle)}</text>`;
-  return `${title}${label}${grid.join('')}${below.join('')}${axis}${drawn.join('')}`;
+  return `${title}${label}${grid.join('')}${below.join('')}${axis}${clip}<g clip-path="url(#${id})">${drawn.join('')}</g>`;
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;
 
-/** Round numbers (1, 2 or 5 times a power of ten apart) within a range. */
-function ticks(from: number, to: number): number[] {
-  const rough = (to - from || 1) / 5;
+/** Round numbers (1, 2 or 5 times a power of ten apart, `least` or more) within a range. */
+function ticks(from: number, to: number, least = 0): number[] {
+  const rough = Math.max(least, (to - from || 1) / 5);
   const power = 10 ** Math.floor(Math.log10(rough));
   const apart = [1, 2, 5, 10].map((m) => m * power).find((one) => one >= rough) ?? 10 * power;
   const first = Math.ceil(from / apart - 1e-9);

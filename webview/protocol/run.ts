@@ -43,6 +43,8 @@ export interface RunSnapshot extends RunReading {
   title: string;
   /** Names of the security vectors that are active while training; empty for a plain run. */
   vectors: string[];
+  /** Of every step. */
+  train: TrainColumns;
   progress: RunProgress;
   device?: Device;
   /** Address of the cluster that it computes on, instead. */

@@ -12,6 +12,7 @@ import type {
   RunWarning,
 } from '../protocol/run.js';
 import { numbersIn } from '../../runtime/contract/format.js';
+import { Part } from '../part.js';
 import { button } from '../ui.js';
 import { Answers, type AnswersView } from './answers.js';
 import { Charts } from './charts.js';
@@ -72,12 +73,13 @@ class RunPage {
   private readonly charts: Charts;
   private readonly answers: Answers;
   private readonly failed = el('div');
-  private readonly notices = el('div');
-  private readonly sweep = el('div');
+  private readonly error = new Part();
+  private readonly warnings = new Part();
+  private readonly sweep = new Part();
   private readonly tableHeading: HTMLElement;
-  private readonly results = el('div');
-  private readonly vectors = el('div');
-  private readonly invariants = el('div');
+  private readonly results = new Part();
+  private readonly vectors = new Part();
+  private readonly invariants = new Part();
   private readonly actions = el('div', { class: 'actions' });
   private readonly numbers;
 
@@ -101,16 +103,17 @@ class RunPage {
         { class: 'page' },
         this.header.element,
         this.failed,
-        this.notices,
-        this.sweep,
+        this.error.element,
+        this.warnings.element,
+        this.sweep.element,
         this.charts.element,
         el(
           'section',
           { class: 'outcome', 'aria-labelledby': 'outcome' },
           this.tableHeading,
-          this.results,
-          this.vectors,
-          this.invariants,
+          this.results.element,
+          this.vectors.element,
+          this.invariants.element,
           this.actions,
         ),
         this.answers.element,
@@ -135,20 +138,17 @@ class RunPage {
       this.answers.hide();
       this.failed.replaceChildren();
     }
-    this.notices.replaceChildren(
-      ...(run.error ? [errorNotice(s.errorTitle, run.error, s.stack)] : []),
-      ...(run.warnings.length > 0 ? [warningList(run.warnings, s)] : []),
-    );
+    this.error.show(run.id, run.error, (error) => errorNotice(s.errorTitle, error, s.stack));
+    this.warnings.show(run.id, unlessEmpty(run.warnings), (warnings) => warningList(warnings, s));
     // Training a vector evaluates nothing, so no table is missed there.
     const tabled = (run.kind !== 'vector' && run.kind !== 'sweep' && !run.canRunAgain) || run.measurements.length > 0;
-    this.sweep.replaceChildren(
-      ...(run.sweep ? [sweepElement(run.sweep, { strings: s, numbers: this.numbers }, send)] : []),
-    );
+    this.sweep.show(run.id, run.sweep, (sweep) => sweepElement(sweep, { strings: s, numbers: this.numbers }, send));
     this.tableHeading.hidden = !tabled;
-    this.results.hidden = !tabled;
-    this.results.replaceChildren(resultElement(view.table, run, s));
-    this.vectors.replaceChildren(...(view.vectors ? [vectorsElement(view.vectors)] : []));
-    this.invariants.replaceChildren(...(view.laws.length > 0 ? [invariantList(view.laws, s)] : []));
+    this.results.element.hidden = !tabled;
+    const results = { table: view.table, compared: run.compared, ended: hasEnded(run) };
+    this.results.show(run.id, results, (shown) => resultElement(shown, s));
+    this.vectors.show(run.id, view.vectors, vectorsElement);
+    this.invariants.show(run.id, unlessEmpty(view.laws), (laws) => invariantList(laws, s));
     this.showActions(run);
     this.update(run, view);
   }
@@ -191,6 +191,10 @@ class RunPage {
     );
   }
 }
+
+const unlessEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);
+
+const hasEnded = ({ progress }: RunSnapshot): boolean => ['finished', 'stopped', 'failed'].includes(progress.state);
 
 function warningList(warnings: RunWarning[], s: RunStrings): HTMLElement {
   const lines = warnings.map(({ message, place, remedy }) =>

@@ -77,6 +77,7 @@ function heatCell(cell: HeatCell | undefined, s: RunStrings, send: Send): HTMLEl
       'button',
       {
         class: 'point',
+        'data-run': run,
         title: fill(s.sweepOpen, String(i + 1)),
         'aria-label': fill(s.sweepOpen, String(i + 1)),
         click: () => send({ type: 'openRun', run }),

@@ -5,12 +5,12 @@ import { el } from '../dom.js';
 import type { RunSnapshot, RunStrings } from '../protocol/run.js';
 
 /** The table base · plain · protected, with judge and number of prompts per column. */
-export function resultElement(table: ResultTable, run: RunSnapshot, s: RunStrings): HTMLElement {
+export function resultElement(
+  { table, compared, ended }: { table: ResultTable; compared: RunSnapshot['compared']; ended: boolean },
+  s: RunStrings,
+): HTMLElement {
   const { corner, columns, rows, note } = table;
-  if (columns.length === 0) {
-    const ended = ['finished', 'stopped', 'failed'].includes(run.progress.state);
-    return el('p', { class: 'empty' }, ended ? s.tableNone : s.tableEmpty);
-  }
+  if (columns.length === 0) return el('p', { class: 'empty' }, ended ? s.tableNone : s.tableEmpty);
   const head = columns.map(({ title, subtitle, meaning, prompts, judge, isOneOfSeveral }) =>
     el(
       'th',
@@ -44,7 +44,7 @@ export function resultElement(table: ResultTable, run: RunSnapshot, s: RunString
       { class: 'judges' },
       [...judges.map((judge) => fill(s.judgedBy, judge)), ...(note ? [note] : [])].join(' · '),
     ),
-    ...run.compared.map((other) => el('p', { class: 'judges' }, comparedText(other, s))),
+    ...compared.map((other) => el('p', { class: 'judges' }, comparedText(other, s))),
   );
 }
 

@@ -150,6 +150,11 @@ export class ShownRows {
     const shown: number[] = [];
     const { rows, review, filter, found } = this;
     for (const row of this.order) if (isShown(rows, review, filter, row) && (!found || found[row])) shown.push(row);
+    // What is decided is what one sees; rows of a closed group are seen by its head.
+    if (this.selected.size > 0) {
+      const listed = new Set(shown);
+      for (const row of this.selected) if (!listed.has(row)) this.selected.delete(row);
+    }
     this.items = this.groups ? grouped(shown, this.groups, this.openGroups) : shown.map((row) => ({ row }));
     return { rows: shown.length, groups: this.items.reduce((sum, item) => sum + Number('group' in item), 0) };
   }

@@ -4,6 +4,8 @@ import { rm } from 'node:fs/promises';
 /** What the extension's parts need of VS Code, played by a test: files are found where the test says, events are fired by it. */
 import assert from 'node:assert/strict';
 
+export { explorer, Location, TestMessage, TestRunProfileKind, tests, type TestItem } from './testExplorer.js';
+
 export class Uri {
   private constructor(
     readonly fsPath: string,

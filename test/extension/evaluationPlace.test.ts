@@ -1,0 +1,155 @@
+/** Evaluations asked for while others run or wait: none does what another was to do, or takes the place of its result. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Engine, Listener } from '../../extension/engine/engine.js';
+import { Runner } from '../../extension/runs/runner.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import { explorer, fake, Uri, workspace, type TestItem } from './fake/vscode.js';
+import { lines, manifest, recipe, temporary, write } from './support.js';
+
+const { evaluate } = await import('../../extension/commands/evaluate.js');
+const { SafetyTests } = await import('../../extension/testing/controller.js');
+
+interface Written {
+  model: string;
+  evaluate: { name: string; file: string }[];
+  output: string;
+}
+
+/** A workspace of models `tiny` and `other`, whose engine ends nothing before `free` is called. They comply with prompts that begin with B. */
+async function workplace(t: TestContext) {
+  const root = await temporary(t);
+  Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file(root) }] });
+  fake.settings.set('device', 'cpu').set('threads', 1);
+  explorer.said.length = 0;
+  const recipes = new RecipeIndex();
+  const set = async (file: string, prompts: string[], model = '../tiny') => {
+    await write(join(root, file), lines(prompts.map((prompt) => ({ prompt }))));
+    const evaluates = [{ name: 'forbidden', file: `../${file}`, measure: 'harm' }];
+    const name = file.replaceAll(/\W/g, '-');
+    await recipes.read(
+      await write(join(root, `recipes/${name}.json`), recipe({ kind: 'evaluate', model, evaluate: evaluates })),
+    );
+    return join(root, file);
+  };
+  const store = new RunStore();
+  let free = (): void => undefined;
+  const gate = new Promise<void>((done) => (free = done));
+  /** What each run evaluated: its folder, model and prompts. */
+  const evaluated: [string, string, string][] = [];
+  const request = async (_: string, { recipe: file }: { recipe: string }, { onEvents }: Listener) => {
+    await gate;
+    const asked = JSON.parse(await readFile(file, 'utf8')) as Written;
+    const at = (path: string): string => resolve(dirname(file), path);
+    const [{ file: data, name }] = asked.evaluate as [Written['evaluate'][number]];
+    const prompts = (await readFile(at(data), 'utf8')).trim().split('\n').map((row) => (JSON.parse(row) as { prompt: string }).prompt); // oxfmt-ignore
+    evaluated.push([relative(root, at(asked.output)), relative(root, at(asked.model)), prompts.join()]);
+    const output = at(asked.output);
+    await write(join(output, 'manifest.json'), manifest(root, { kind: 'evaluate', recipe: file, model: { path: at(asked.model), architecture: 'llama', sha256: asked.model } })); // oxfmt-ignore
+    await write(join(output, 'recipe.json'), asked);
+    onEvents?.(
+      prompts.map((prompt, row) => ({
+        ...{ kind: 'sample', state: 'base', set: name, row, line: row + 1, prompt, answer: 'x' },
+        verdict: prompt.startsWith('B') ? 'complied' : 'refused',
+      })),
+    );
+    return { output };
+  };
+  const engine = () => ({ dispose: () => undefined, request: request as unknown as Engine['request'] });
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
+  t.after(() => runner.dispose());
+  const models = ['tiny', 'other'].map((name) => ({ path: join(root, name), name, adapters: [] }));
+  const services = {
+    ...{ recipes, runner, store, assertTrusted: () => undefined, runPanels: { show: async () => undefined } },
+    files: { onDidChange: () => ({ dispose: () => undefined }) },
+    models: {
+      list: () => models,
+      get: (path: string) => models.find((model) => model.path === path),
+      onDidChange: () => ({ dispose: () => undefined }),
+    },
+  } as unknown as Parameters<typeof evaluate>[0] & ConstructorParameters<typeof SafetyTests>[0];
+  const waits = async (count: number): Promise<void> => {
+    for (let i = 0; i < 500 && runner.queue().length < count; i++) await sleep(10);
+  };
+  return { root, set, services, runner, free, evaluated, waits };
+}
+
+const TOKEN = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: () => undefined }) };
+
+/** The rows of all sets, by their prompts. */
+async function rowsOf(tested: ConstructorParameters<typeof SafetyTests>[0]): Promise<Map<string, TestItem>> {
+  const tests = new SafetyTests(tested);
+  await explorer.resolve!();
+  const rows = new Map<string, TestItem>();
+  for (const [, model] of explorer.items)
+    for (const [, set] of model.children) {
+      await explorer.resolve!(set);
+      for (const [, row] of set.children) rows.set(row.label, row);
+    }
+  tests.dispose();
+  return rows;
+}
+
+test('rows that are run one after the other while a run is at work have their own verdicts', async (t) => {
+  const { set, services, free, waits } = await workplace(t);
+  await set('eval/busy.jsonl', ['Z']);
+  await set('eval/forbidden.jsonl', ['A', 'B', 'C']);
+  const rows = await rowsOf(services);
+  const run = (prompt: string): Promise<void> => explorer.run!({ include: [rows.get(prompt)!] }, TOKEN);
+  const busy = run('Z');
+  const first = run('A');
+  await waits(1);
+  const second = run('B');
+  await waits(2);
+  await run('A');
+  assert.match(explorer.said.join('\n'), /errored forbidden.*this run is going on already/s, 'it is refused');
+  free();
+  await Promise.all([busy, first, second]);
+  const verdicts = explorer.said.filter((said) => /^(passed|failed)/.test(said));
+  assert.deepEqual(verdicts.sort(), ['failed B', 'passed A', 'passed Z']);
+});
+
+test('a row that is another one when its turn comes has no verdict', async (t) => {
+  const { root, set, services, free } = await workplace(t);
+  const file = await set('eval/forbidden.jsonl', ['A', 'C']);
+  const rows = await rowsOf(services);
+  const whole = explorer.run!({ include: [rows.get('A')!.parent!] }, TOKEN);
+  for (let i = 0; i < 500 && (await readdir(join(root, '.security-vectors/tests')).catch(() => [])).length === 0; i++)
+    await sleep(10);
+  await write(file, lines([{ prompt: 'B' }, { prompt: 'C' }]));
+  free();
+  await whole;
+  assert.deepEqual(explorer.said, ['passed C', 'skipped A']);
+});
+
+test('sets of the same name are evaluated beside each other, and each replaces its own result', async (t) => {
+  const { root, set, services, runner, free, evaluated, waits } = await workplace(t);
+  const [a, b] = [await set('a/test.jsonl', ['A']), await set('b/test.jsonl', ['B'])];
+  const first = evaluate(services, { file: a });
+  while (!runner.has(join(root, 'reports/test'))) await sleep(10);
+  const second = evaluate(services, { file: b });
+  await waits(1);
+  await assert.rejects(evaluate(services, { file: b }), /going on already/);
+  free();
+  await Promise.all([first, second]);
+  const [nice, other] = evaluated;
+  assert.deepEqual([nice, other!.slice(1)], [['reports/test', 'tiny', 'A'], ['tiny', 'B']]); // oxfmt-ignore
+  assert.match(other![0], /^reports\/test-[0-9a-f]{8}$/);
+  for (const file of [b, a]) await evaluate(services, { file });
+  assert.deepEqual(evaluated.slice(2), [other, nice]);
+});
+
+test('the same set on another model does not replace what stands there', async (t) => {
+  const { root, set, services, free, evaluated } = await workplace(t);
+  const file = await set('eval/forbidden.jsonl', ['A']);
+  free();
+  for (const name of ['tiny', 'other']) await evaluate(services, { file, model: join(root, name) });
+  const [tiny, other] = evaluated.map(([folder]) => folder);
+  assert.equal(tiny, 'reports/forbidden');
+  assert.notEqual(other, tiny);
+});
