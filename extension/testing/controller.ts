@@ -134,14 +134,16 @@ export class SafetyTests implements Disposable {
       if (this.sets.has(item)) chosen.set(item, undefined);
       else if (item.parent && this.sets.has(item.parent)) {
         const rows = chosen.get(item.parent);
-        if (rows) rows.push(item);
+        // A row of a table or list cannot be taken out of its file by its line.
+        if (!isLines(this.sets.get(item.parent)!.set.file)) chosen.set(item.parent, undefined);
+        else if (rows) rows.push(item);
         else if (!chosen.has(item.parent)) chosen.set(item.parent, [item]);
       } else item.children.forEach(add);
     };
     if (request.include) request.include.forEach(add);
     else this.controller.items.forEach(add);
     for (const [item, rows] of chosen) {
-      if (rows) continue;
+      if (rows || !isLines(this.sets.get(item)!.set.file)) continue;
       await this.resolveRows(item);
       const kept = [...item.children].map(([, row]) => row).filter((row) => !excluded.has(row));
       if (kept.length < item.children.size) chosen.set(item, kept);

@@ -2,8 +2,7 @@
  * Data sets of the Hugging Face Hub as JSON lines: a set of the table (../contract/publicSets.ts) as harmful rows, ordinary rows and
  * sets to measure; any other as it is. The files of the Hub stay in the cache, so that a second download is a short one.
  */
-import { randomBytes } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { publicSet } from '../contract/publicSets.js';
 import type { DatasetInfo, DatasetResult } from '../contract/dataInfo.js';
@@ -16,7 +15,6 @@ import { HumanError } from '../support/errors.js';
 import { isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
 import { sourcesOf, splitsMeant, splitsOf } from './sources.js';
 import { writeRows } from './write.js';
-import { move } from '../support/files.js';
 
 export type DatasetParams = Requests['downloadDataset']['params'];
 
@@ -85,8 +83,9 @@ export async function downloadDataset(
     );
 
   const raw = join(reporter.cache, 'hub', `datasets--${repository.replace('/', '--')}`);
-  const write = (folder: string): Promise<Provenance> =>
-    writeRows(folder, sources, {
+  const replaces = force && before !== undefined;
+  const write = async (folder: string): Promise<Provenance> => {
+    const made = await writeRows(folder, sources, {
       asked,
       reporter,
       bring: (path) =>
@@ -96,20 +95,10 @@ export async function downloadDataset(
           settings,
         ),
     });
-  const written = force && before ? await replaced(out, write) : await stagedFolder(out, write);
+    // Who put something of their own there meanwhile keeps it.
+    if (replaces) await requireOwn(out, before);
+    return made;
+  };
+  const written = await stagedFolder(out, write, { replaces });
   return { path: out, ...written };
-}
-
-/** The old files come back when the new ones are not complete. */
-async function replaced<T>(out: string, write: (folder: string) => Promise<T>): Promise<T> {
-  const old = `${out}.${randomBytes(4).toString('hex')}.part`;
-  await move(out, old);
-  try {
-    const result = await stagedFolder(out, write);
-    await rm(old, { recursive: true });
-    return result;
-  } catch (error) {
-    await move(old, out);
-    throw error;
-  }
 }

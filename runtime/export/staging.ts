@@ -10,18 +10,26 @@ const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /**
  * Makes the folder `out` by letting `write` fill an empty one beside it.
+ * @param options.replaces what is there stays until the new folder is whole, and is then removed
  * @throws HumanError when something is there already, or at the end; then, and on every error of `write`, nothing is left.
  */
-export async function stagedFolder<T>(out: string, write: (folder: string) => Promise<T>): Promise<T> {
-  await requireFreeFolder(out);
+export async function stagedFolder<T>(
+  out: string,
+  write: (folder: string) => Promise<T>,
+  { replaces = false } = {},
+): Promise<T> {
+  if (!replaces) await requireFreeFolder(out);
   return beside(out, async (folder) => {
     await mkdir(folder);
     const result = await write(folder);
+    const old = `${folder}.old`;
     try {
-      if (await requireFreeFolder(out)) await rmdir(out);
+      if (replaces) await move(out, old);
+      else if (await requireFreeFolder(out)) await rmdir(out);
       await move(folder, out);
     } catch (error) {
-      await requireFreeFolder(out);
+      if (replaces) await move(old, out).catch(() => undefined);
+      else await requireFreeFolder(out);
       throw error;
     }
     return result;

@@ -263,7 +263,13 @@ test('a second download reads what is there; a folder of others is left alone, a
     'a replacement that fails leaves the old files',
   );
   set(BEAVERTAILS).files[TRAIN] = PUBLIC[BEAVERTAILS]!.files[TRAIN]!;
+  const kept: boolean[] = [];
+  hub.requests.push = (...requests) => {
+    kept.push(existsSync(join(out, 'harmful.jsonl')));
+    return Array.prototype.push.apply(hub.requests, requests);
+  };
   assert.deepEqual(counts(await download({ ...other, force: true }))['harmful.jsonl'], 2);
+  assert.ok(brought().length > 0 && kept.every(Boolean), 'the old files stay until the new ones are complete');
   assert.deepEqual((await readdir(out)).sort(), [
     'benign.jsonl',
     'eval-harm.jsonl',

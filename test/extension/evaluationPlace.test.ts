@@ -47,7 +47,9 @@ async function workplace(t: TestContext) {
     const asked = JSON.parse(await readFile(file, 'utf8')) as Written;
     const at = (path: string): string => resolve(dirname(file), path);
     const [{ file: data, name }] = asked.evaluate as [Written['evaluate'][number]];
-    const prompts = (await readFile(at(data), 'utf8')).trim().split('\n').map((row) => (JSON.parse(row) as { prompt: string }).prompt); // oxfmt-ignore
+    const text = (await readFile(at(data), 'utf8')).trim();
+    const rows = (data.endsWith('.json') ? JSON.parse(text) : text.split('\n').map((row) => JSON.parse(row) as unknown)) as { prompt: string }[]; // oxfmt-ignore
+    const prompts = rows.map(({ prompt }) => prompt);
     evaluated.push([relative(root, at(asked.output)), relative(root, at(asked.model)), prompts.join()]);
     const output = at(asked.output);
     await write(join(output, 'manifest.json'), manifest(root, { kind: 'evaluate', recipe: file, model: { path: at(asked.model), architecture: 'llama', sha256: asked.model } })); // oxfmt-ignore
@@ -125,6 +127,28 @@ test('a row that is another one when its turn comes has no verdict', async (t) =
   free();
   await whole;
   assert.deepEqual(explorer.said, ['passed C', 'skipped A']);
+});
+
+test('a row of a file that is not one of lines is run with its whole set', async (t) => {
+  const { set, services, free, evaluated } = await workplace(t);
+  const file = await set('eval/forbidden.json', []);
+  await write(file, JSON.stringify([{ prompt: 'A' }, { prompt: 'B' }]));
+  free();
+  const tests = new SafetyTests(services);
+  await explorer.resolve!();
+  const [[, model]] = [...explorer.items] as [[string, TestItem]];
+  const [[, item]] = [...model.children] as [[string, TestItem]];
+  await explorer.run!({ include: [item] }, TOKEN);
+  const rows = [...item.children].map(([, row]) => row);
+  assert.deepEqual(rows.map(({ label }) => label), ['A', 'B']); // oxfmt-ignore
+  explorer.said.length = 0;
+  await explorer.run!({ include: [rows[1]!] }, TOKEN);
+  await explorer.run!({ include: [item], exclude: [rows[0]!] }, TOKEN);
+  tests.dispose();
+  const whole = ['reports/test-tiny-forbidden', 'tiny', 'A,B'];
+  assert.deepEqual(evaluated, [whole, whole, whole]);
+  assert.equal(explorer.said.filter((said) => said === 'failed B').length, 2);
+  assert.ok(!explorer.said.some((said) => said.startsWith('errored')), explorer.said.join('\n'));
 });
 
 test('sets of the same name are evaluated beside each other, and each replaces its own result', async (t) => {
