@@ -35,7 +35,7 @@ export class TestItem {
   ) {}
 }
 
-type RunTests = (request: { include?: TestItem[] }, token: object) => Promise<void>;
+type RunTests = (request: { include?: TestItem[]; exclude?: TestItem[] }, token: object) => Promise<void>;
 
 const items = new Items();
 export const explorer = {
