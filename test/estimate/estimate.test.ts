@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
 import { plainLayout } from '../../runtime/adapters/sites.js';
 import { estimateDetails, estimateText } from '../../runtime/contract/estimate.js';
+import { GB } from '../../runtime/contract/format.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
 import { correction, remember } from '../../runtime/estimate/history.js';
@@ -147,7 +148,7 @@ describe('the estimate of a training', () => {
     assert.equal(blocks.memory.activations, again.memory.activations);
     const fast = await estimate('plain', { batch, precision: 'int4', recompute: false });
     assert.deepEqual([fast.recompute, fast.memory.activations], [undefined, kept.memory.activations]);
-    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(again) * 0.95) / 2 ** 30);
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(again) * 0.95) / GB);
     try {
       const found = await estimate('plain', { batch });
       assert.deepEqual([found.fits, found.recompute, found.memory], [true, true, again.memory]);
@@ -162,7 +163,7 @@ describe('the estimate of a training', () => {
     const batch = { rows: 64, maxTokens: 128 };
     const free = await estimate('plain', { batch, recompute: false });
     const small = total(await estimate('plain', { batch: { ...batch, rows: 4 } }));
-    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((small * 1.02) / 2 ** 30);
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((small * 1.02) / GB);
     try {
       const found = await estimate('plain', { batch, recompute: false });
       assert.deepEqual([free.fits, found.fits], [true, false]);
@@ -213,7 +214,7 @@ describe('the estimate of a training', () => {
     const small = await estimate('plain', { ...recipe, optimizer: { ...recipe.optimizer, moments: '8bit' } });
     assert.equal(small.memory.moments, large.memory.moments / 4);
     assert.ok(small.stepSeconds[0] > large.stepSeconds[0]);
-    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(small) * 1.001) / 2 ** 30);
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(small) * 1.001) / GB);
     try {
       assert.deepEqual((await estimate('plain', recipe)).remedy, { key: 'optimizer.moments', value: '"8bit"' });
     } finally {
