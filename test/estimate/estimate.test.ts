@@ -83,6 +83,27 @@ describe('the estimate of a training', () => {
     assert.ok(absorb.seconds[0] > on.seconds[0] && auto.seconds[1] > on.seconds[1]);
   });
 
+  it('counts the rows that a vector is measured on: some of them while it trains', async () => {
+    const rows = join(history, 'many.jsonl');
+    const row = (i: number): string => JSON.stringify({ prompt: `Say ${i}.`, completion: `Sure, ${i}.` });
+    await writeFile(rows, `${Array.from({ length: 1000 }, (_, i) => row(i)).join('\n')}\n`);
+    const by = (heldOut: number, evaluateEvery = 10): Promise<Expected> =>
+      estimate('vector', {
+        harmful: { file: rows },
+        benign: undefined,
+        epochs: undefined,
+        steps: 10,
+        heldOut,
+        evaluateEvery,
+      });
+    const middle = ({ seconds }: Expected): number => Math.sqrt(seconds[0] * seconds[1]);
+    const [none, some, all] = [await by(0), await by(0.1), await by(0.5)];
+    assert.ok(middle(none) < middle(some) && middle(some) < middle(all));
+    // Seven more times 48 of them, not 500.
+    const each = (middle(await by(0.5, 1)) - middle(all)) / (middle(await by(0, 1)) - middle(none));
+    assert.ok(each > 1 && each < 10, `${each}`);
+  });
+
   it('counts what a run needs besides its steps, where that is more', async () => {
     const batch = { rows: 1, maxTokens: 32 };
     const short = { evaluate: [], probes: {}, heldOut: 0, batch };
