@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { CHECKPOINT_FILE } from '../contract/runFiles.js';
+import { CHECKPOINT_FILE, LOG_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import {
   readBytes,
@@ -40,7 +40,7 @@ const factsSchema = z.object({
   machine: stringRecord,
   /** Files that the run wrote and reads back when it is resumed: name → SHA-256. */
   made: stringRecord,
-  logs: z.object({ 'events.jsonl': mark, 'answers.jsonl': mark }),
+  logs: z.record(z.enum(LOG_FILES), mark),
 });
 export type CheckpointFacts = z.infer<typeof factsSchema>;
 

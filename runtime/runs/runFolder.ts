@@ -106,7 +106,7 @@ export function openRunFolder(
 }
 
 /** Events of a run folder: none where there is no such file. A line cut off by a crash is left out. */
-export async function readEvents(path: string, name = 'events.jsonl'): Promise<RunEvent[]> {
+export async function readEvents(path: string, name: string = RUN_FILES.events): Promise<RunEvent[]> {
   const text = await readFile(join(path, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw withPath(error, join(path, name));
