@@ -9,7 +9,7 @@ import { t } from '../host/text.js';
 
 /** Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of objects. */
 const ALWAYS = ['jsonl', 'ndjson', 'csv', 'tsv', 'parquet'] as const;
-export const DATA_EXTENSIONS = [...ALWAYS, 'json'] as const;
+const DATA_EXTENSIONS = [...ALWAYS, 'json'] as const;
 /** What is to be found in a dialog: packed files as well. */
 export const BROWSED = [...DATA_EXTENSIONS, 'gz'] as const;
 const TEXTS = ALWAYS.filter((name) => name !== 'parquet');

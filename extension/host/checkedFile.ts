@@ -13,7 +13,7 @@ import { HostError, inputError } from './errors.js';
 import { numbers, t } from './text.js';
 
 /** Recipes, manifests, the workspace's state, adapters' descriptions: files that people or the engine write by hand. */
-export const MAX_JSON_BYTES = 1e6;
+const MAX_JSON_BYTES = 1e6;
 
 /** The error for people about a file that cannot be read as what it is meant to be. */
 export const unreadable = (place: string, message: string, remedy = t('Repair the file or delete it.')): HostError =>

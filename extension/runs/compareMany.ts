@@ -16,7 +16,7 @@ import { kindOf, type Run } from './run.js';
 /** Of longer trainings a page of this many lines could not show more. */
 const MAX_STEPS = 1500;
 /** Rows with answers of all runs; those that disagree come first. */
-export const MAX_ANSWER_ROWS = 1000;
+const MAX_ANSWER_ROWS = 1000;
 
 /** Names that no two of the runs have: by their folders, where they are called the same. */
 export function titlesOf(runs: readonly Run[], shortPath: (folder: string) => string): Map<string, string> {

@@ -94,7 +94,7 @@ export async function readNewEvents(run: Run): Promise<RunEvent[]> {
 }
 
 /** What the manifest says of how the run ended overrules its events: those may end in the middle. */
-export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
+function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
   run.manifest = manifest;
   run.device ??= manifest.device;
   if (manifest.done) applyEvent(run, manifest.done);

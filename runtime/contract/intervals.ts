@@ -1,7 +1,7 @@
 /** How sure a number is that was counted or averaged over few rows. Pure, exact where it is said to be. */
 
 /** Level of every bound and interval that is shown. */
-export const CONFIDENCE = 0.95;
+const CONFIDENCE = 0.95;
 const ALPHA = 1 - CONFIDENCE;
 
 /** More answers than this are taken as this many: their bounds are a little wider than they need be. */

@@ -18,7 +18,6 @@ import { notifyEnd, notifyHeld } from '../../extension/endings.js';
 import type { Button } from '../../extension/host/notices.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
-import { formatShare } from '../../runtime/evaluation/report/numbers.js';
 import { formatDuration, gigabytes, megabytes } from '../../runtime/contract/format.js';
 import { measurementTable } from '../../runtime/support/terminal.js';
 import { numbersIn } from '../../runtime/contract/format.js';
@@ -55,7 +54,6 @@ test('numbers for people', () => {
   assert.deepEqual(shares.map(percent), written);
   // The pages, the report and the command line write them alike.
   assert.deepEqual(shares.map(numbersIn('en').percent), written);
-  assert.deepEqual(shares.map(formatShare), written);
   const table = measurementTable(shares.map((value, i) => harm(`state ${i}`, value)));
   assert.deepEqual([...table.replaceAll(/\(.*?\)/g, '').matchAll(/[\d.]+\s%/g)].map(String), written);
   assert.deepEqual([numbersIn('de').percent(0.923), numbersIn('xx-YY').percent(0.923)], ['92,3\u00a0%', '92.3\u00a0%']);
