@@ -23,11 +23,11 @@ import { combine, exportModel, generate, inspect } from './commandLine/modelComm
 import { evaluate, train } from './commandLine/recipeCommands.js';
 import { scan, score } from './commandLine/rowCommands.js';
 import { listRuns } from './commandLine/runs.js';
-import { EXIT } from './contract/errors.js';
+import { EXIT, errorText } from './contract/errors.js';
 import { megabytes } from './contract/format.js';
 import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
-import { Cancelled, errorData, errorText } from './support/errors.js';
+import { Cancelled, errorData } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import { terminal, textTable } from './support/terminal.js';
 

@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { errorText } from '../../runtime/contract/errors.js';
 import { isLogFile } from '../../runtime/contract/runFiles.js';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import { errorData, errorText, inputError } from '../host/errors.js';
+import { errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 
 /** Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of objects. */

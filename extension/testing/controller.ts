@@ -1,12 +1,13 @@
 import { basename, extname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { errorText } from '../../runtime/contract/errors.js';
 import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
 import { requireRoot } from '../commands/root.js';
 import { machine } from '../commands/training.js';
 import { readText } from '../host/checkedFile.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
-import { errorData, errorText } from '../host/errors.js';
+import { errorData } from '../host/errors.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';

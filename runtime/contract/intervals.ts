@@ -29,7 +29,8 @@ export function shareBounds(share: number, count: number): [low: number, high: n
   return [1 - upperBound(n - hits, n), upperBound(hits, n)];
 }
 
-const Z = 1.959964;
+/** Standard deviations to each side that hold 95 %. */
+export const Z = 1.959964;
 
 /** Two-sided 95 % interval of a share that was counted (Wilson 1927): of 0 of 48 it is 0 to 7.4 %. Undefined without answers. */
 export function wilson({ hits, count }: Counted): [low: number, high: number] | undefined {

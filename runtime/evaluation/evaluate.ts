@@ -1,3 +1,4 @@
+import { isJudged } from '../contract/measures.js';
 import { loadData, sourceOptions, type Context, type LoadReporter } from '../context/context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
 import type { Labels } from '../contract/labels.js';
@@ -6,7 +7,6 @@ import type { Measurement, RunEvent } from '../contract/events.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import type { GenerationOptions } from '../contract/recipeJudges.js';
 import { HumanError } from '../support/errors.js';
-import { isJudged } from './judges/choices.js';
 import type { Judge } from './judges/judge.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
 import { openPanel } from './judges/panel.js';

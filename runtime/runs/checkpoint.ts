@@ -2,6 +2,7 @@
  * The checkpoint of a run: one file, replaced as a whole. It records its step and what it depends on, and ends
  * with a hash over all of that, so that its facts and its tensors can never belong to different steps.
  */
+import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
@@ -111,7 +112,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
     throw error instanceof HumanError ? unusable(file, `the checkpoint is damaged: ${error.message}`, error) : error;
   });
   const text = header.metadata.checkpoint ?? '';
-  const facts = safeParse(factsSchema, parsed(text));
+  const facts = safeParse(factsSchema, jsonOrNone(text));
   const { [HASH]: hash, ...tensors } = Object.fromEntries(header.tensors);
   if (!facts.success || hash?.dtype !== 'U8' || Object.keys(tensors).length === 0)
     throw unusable(file, 'this is not a checkpoint, or it belongs to another version of this program.');
@@ -142,14 +143,6 @@ export async function stateOf({ file, facts, tensors }: Checkpoint, names: reado
     }
   }
   return state;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const unusable = (place: string, message: string, cause?: unknown): HumanError =>
