@@ -16,7 +16,7 @@ import { HumanError } from '../support/errors.js';
 import { isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
 import { sourcesOf, splitsMeant, splitsOf } from './sources.js';
 import { writeRows } from './write.js';
-import { move } from '../support/files.js';
+import { move } from '../support/replaceFile.js';
 
 export type DatasetParams = Requests['downloadDataset']['params'];
 

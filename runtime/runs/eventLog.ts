@@ -7,7 +7,7 @@ import { constants, createReadStream } from 'node:fs';
 import { open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../support/errors.js';
-import { withPath, syncFolder } from '../support/files.js';
+import { withPath, syncFolder } from '../support/replaceFile.js';
 import type { RunEvent } from '../contract/events.js';
 import { LOG_FILES, RUN_FILES } from '../contract/runFiles.js';
 

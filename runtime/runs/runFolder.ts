@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withPath, removeParts, writeFileAtomic } from '../support/files.js';
+import { writeFileAtomic } from '../support/files.js';
+import { withPath, removeParts } from '../support/replaceFile.js';
 import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';

@@ -6,8 +6,8 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { HumanError } from '../../support/errors.js';
-import { replaceFile } from '../../support/files.js';
-import type { Handle } from '../../support/files.js';
+import { replaceFile } from '../../support/replaceFile.js';
+import type { Handle } from '../../support/replaceFile.js';
 import { bf16ToF32, f16ToF32 } from './halfFloats.js';
 import { isObject, parseJson, shown } from '../../support/jsonFile.js';
 

@@ -1,6 +1,6 @@
 /** Writes GGUF files: metadata, table, tensors one after the other (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). */
 import { HumanError } from '../../../support/errors.js';
-import { replaceFile } from '../../../support/files.js';
+import { replaceFile } from '../../../support/replaceFile.js';
 import { f32ToF16 } from '../../weights/halfFloats.js';
 import { bytesOf, elementCount, writeFully } from '../../weights/safetensors.js';
 
