@@ -9,7 +9,7 @@ import { isHubName } from '../../runtime/contract/hubName.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import { deliveredState, measureOf, runTitle } from './compare.js';
+import { stateOfRun, measureOf, runTitle } from './compare.js';
 import { readingOf } from './reading.js';
 import { kindOf, type Run } from './run.js';
 
@@ -71,7 +71,7 @@ export function comparedRun(
 
 /** What a run delivers; an evaluation judges any number of states. */
 const statesOf = (run: Run): string[] =>
-  kindOf(run) === 'evaluate' ? [...new Set(run.measurements.map(({ state }) => state))] : [deliveredState(run)];
+  kindOf(run) === 'evaluate' ? [...new Set(run.measurements.map(({ state }) => state))] : [stateOfRun(run)];
 
 /**
  * Indices of the rows that are sent: of each stretch those with the smallest and largest loss and gradient, and those of the

@@ -5,10 +5,9 @@ import { CONFIG_FILE, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } f
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import { concatenate } from '../adapters/merge.js';
-import { HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { logitsOf, probe, requireAlike } from './compare.js';
-import { readingBack, type Source } from './source.js';
+import { readingBack, requireAdapters, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
 
 const COPIED = [WEIGHTS_FILE, CONFIG_FILE, ROLE_FILE, 'README.md'];
@@ -19,12 +18,7 @@ const COPIED = [WEIGHTS_FILE, CONFIG_FILE, ROLE_FILE, 'README.md'];
  */
 export function exportPeft(source: Source, out: string): Promise<{ path: string; sha256: string }> {
   const { backend, spec, model } = source;
-  const adapters = source.adapters.filter((a) => a.scale !== 0);
-  if (adapters.length === 0)
-    throw new HumanError('there is no adapter to export.', {
-      place: '--adapter',
-      remedy: 'Name one, at another scale than 0.',
-    });
+  const adapters = requireAdapters(source);
   return stagedFolder(out, async (folder) => {
     source.onProgress('writing', 0);
     if (adapters.length === 1) await copy(await readAdapter(adapters[0].path), adapters[0].scale, folder);
