@@ -1,4 +1,5 @@
-import { errorText, HostError } from './host/errors.js';
+import { errorText } from '../runtime/contract/errors.js';
+import { HostError } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
 import { goOnText, waitsFor } from './runs/awaited.js';

@@ -23,10 +23,11 @@ import { combine, exportModel, generate, inspect } from './commandLine/modelComm
 import { evaluate, train } from './commandLine/recipeCommands.js';
 import { scan, score } from './commandLine/rowCommands.js';
 import { listRuns } from './commandLine/runs.js';
-import { EXIT } from './contract/errors.js';
+import { EXIT, errorText } from './contract/errors.js';
+import { megabytes } from './contract/format.js';
 import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
-import { Cancelled, errorData, errorText } from './support/errors.js';
+import { Cancelled, errorData } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import { terminal, textTable } from './support/terminal.js';
 
@@ -47,20 +48,18 @@ async function runs({ positionals, out }: Given): Promise<number> {
   return EXIT.done;
 }
 
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
-
 async function cache({ values, out, reporter }: Given): Promise<number> {
   const { path, bytes, entries, removed } = await calls.cache({ clear: values.clear }, reporter);
   out.line({ path, bytes, entries, removed });
   const row = (entry: CacheEntry): string[] => [
     basename(entry.file),
-    megabytes(entry.bytes),
+    `${megabytes(entry.bytes)} MB`,
     `last used ${entry.used.slice(0, 10)}`,
     entry.inUse ? 'in use' : '',
   ];
-  for (const entry of removed) out.print(`removed ${basename(entry.file)}, ${megabytes(entry.bytes)}`);
+  for (const entry of removed) out.print(`removed ${basename(entry.file)}, ${megabytes(entry.bytes)} MB`);
   if (entries.length > 0) out.print(textTable(entries.map(row)));
-  out.print(`${megabytes(bytes)} in ${path}`);
+  out.print(`${megabytes(bytes)} MB in ${path}`);
   return EXIT.done;
 }
 

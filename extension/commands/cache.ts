@@ -1,9 +1,10 @@
+import { megabytes } from '../../runtime/contract/format.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import type { Services } from '../services/services.js';
-import { t } from '../host/text.js';
+import { numbers, t } from '../host/text.js';
 import { confirm } from './confirm.js';
 
-const megabytes = (bytes: number): string => t('{0} MB', Math.ceil(bytes / 1e6));
+const size = (bytes: number): string => t('{0} MB', megabytes(bytes, numbers()));
 
 /** Shows how large the cache of converted models is, and removes what no run uses. @returns how many were removed */
 export async function clearCache(
@@ -16,7 +17,7 @@ export async function clearCache(
     return 0;
   }
   if (confirmed !== true) {
-    const question = t('Remove {0} converted models, {1}?', entries.length, megabytes(bytes));
+    const question = t('Remove {0} converted models, {1}?', entries.length, size(bytes));
     const detail = t(
       'They are in {0}. A GGUF file is converted again when it is used again; the file itself stays.',
       path,
@@ -27,8 +28,8 @@ export async function clearCache(
   const freed = removed.reduce((sum, entry) => sum + entry.bytes, 0);
   notices.info(
     left.length === 0
-      ? t('{0} are free again.', megabytes(freed))
-      : t('{0} are free again; {1} models are in use and were kept.', megabytes(freed), left.length),
+      ? t('{0} are free again.', size(freed))
+      : t('{0} are free again; {1} models are in use and were kept.', size(freed), left.length),
   );
   return removed.length;
 }

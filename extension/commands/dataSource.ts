@@ -93,7 +93,7 @@ function dataChoices(services: Known, likely: RegExp, sets: boolean, otherwise?:
  * Which columns are what, where that must be said: the rows have no known format, or cannot be used by it. Undefined where
  * the file is read by the names it has.
  */
-export async function askColumns(
+async function askColumns(
   { engine }: Pick<Services, 'engine'>,
   ask: Questions,
   { file, model, answersOptional = false }: Pick<Asked, 'model' | 'answersOptional'> & { file: string },

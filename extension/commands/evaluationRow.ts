@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { isJudged } from '../../runtime/contract/measures.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
@@ -63,7 +64,7 @@ async function askExpected(
   measure: MeasureKind | undefined,
   answer: string,
 ): Promise<string> {
-  if (measure === 'harm' || measure === 'over-refusal') return '';
+  if (isJudged({ measure })) return '';
   const needed = measure === 'exact' || measure === 'loss';
   const prompt = needed ? t('The right answer') : t('The right answer. Empty: the row only asks.');
   return ask.input(prompt, answer, (text) => (needed && !text.trim() ? t('This set needs an answer.') : undefined));

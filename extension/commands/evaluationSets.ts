@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { isJudged } from '../../runtime/contract/measures.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
@@ -161,8 +162,7 @@ async function measured(
   { file, columns }: DataChoice,
   { measure, phrases }: Measured,
 ): Promise<AskedSet> {
-  const judged = measure === 'harm' || measure === 'over-refusal';
-  const judges = judged ? await askJudges(services, ask, model) : undefined;
+  const judges = isJudged({ measure }) ? await askJudges(services, ask, model) : undefined;
   const raw = { ...(columns && { columns }), ...(phrases && { phrases }) };
   return { set: { name: nameOf(file), file, measure, raw }, judges };
 }

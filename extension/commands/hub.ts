@@ -1,9 +1,10 @@
 /** What all downloads from the Hub share: the token, the progress, and the question about files that are there. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { errorText } from '../../runtime/contract/errors.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
-import { Cancelled, errorText } from '../host/errors.js';
+import { Cancelled } from '../host/errors.js';
 import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
@@ -49,7 +50,7 @@ export function bring<K extends Download>(
 
 const ask = (folder: string, { place, message }: ErrorData): Promise<'replace' | 'keep'> =>
   wizard(t('"{0}" is there already', vscode.workspace.asRelativePath(folder)), 1, (ask) =>
-    ask.pick(errorText({ kind: 'input', place: place && vscode.workspace.asRelativePath(place), message }), [
+    ask.pick(errorText({ place: place && vscode.workspace.asRelativePath(place), message }), [
       { label: t('Replace it'), detail: t('It stays whole until the download is complete.'), value: 'replace' },
       { label: t('Keep both'), detail: t('The download goes to {0}.', `${basename(folder)}-2`), value: 'keep' },
     ]),

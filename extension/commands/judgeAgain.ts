@@ -8,7 +8,7 @@ import { refusedSecrets, secretsOfJudges } from '../../runtime/contract/recipeFa
 import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
-import { errorText, inputError } from '../host/errors.js';
+import { inputError } from '../host/errors.js';
 import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { LabelledAnswer } from '../runs/labels.js';
@@ -84,7 +84,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   await kept.forget(refusedSecrets(warnings, judges, wanted));
   const last = warnings.at(-1);
   const open = { title: t('Open run'), run: () => void vscode.commands.executeCommand(COMMANDS.openRun, { run }) };
-  if (last) notices.warn(errorText({ kind: 'failed', message: last.message }), open);
+  if (last) notices.warn(last.message, open);
   else
     for (const { name, usage } of done.judges.filter(({ usage, added }) => usage && judges.length > 0 && added))
       notices.info(

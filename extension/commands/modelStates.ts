@@ -1,5 +1,5 @@
 import { sortStates } from '../../runtime/contract/states.js';
-import { deliveredState, modelPath, newestFirst, siblings } from '../runs/compare.js';
+import { stateOfRun, modelPath, newestFirst, siblings } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
 import type { ModelStateChoice } from './recipeFiles.js';
@@ -14,7 +14,7 @@ export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoic
     (run) => run.manifest?.kind === 'finetune' && run.result && modelPath(run) === model.path && !isRunning(run),
   );
   for (const run of results.slice(0, 1).flatMap((newest) => [newest, ...siblings(newest, results)])) {
-    const name = deliveredState(run);
+    const name = stateOfRun(run);
     if (states.some((state) => state.name === name)) continue;
     const adapter = adapterOf(run);
     states.push(

@@ -1,12 +1,13 @@
 import { basename, join } from 'node:path';
 import { PUBLIC_SETS, publicSet, type PublicSet } from '../../runtime/contract/publicSets.js';
+import { megabytes } from '../../runtime/contract/format.js';
 import type { DatasetInfo, DatasetResult } from '../../runtime/contract/dataInfo.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { withProgress } from '../host/messages.js';
-import { t } from '../host/text.js';
+import { numbers, t } from '../host/text.js';
 import { bring, hubToken } from './hub.js';
 import { slug } from './recipeFiles.js';
 import { requireRoot } from './root.js';
@@ -145,7 +146,11 @@ const about = (services: Training, part: Part): Thenable<DatasetInfo> =>
 const askSplit = (ask: Questions, { repository, splits }: DatasetInfo): Promise<string> =>
   ask.pick(
     t('Which split of {0}?', repository),
-    splits.map(({ name, bytes }) => ({ label: name, description: t('{0} MB', megabytes(bytes)), value: name })),
+    splits.map(({ name, bytes }) => ({
+      label: name,
+      description: t('{0} MB', megabytes(bytes, numbers())),
+      value: name,
+    })),
   );
 
 /** One that the Hub does not have is typed again. */
@@ -159,7 +164,6 @@ const askRevision = (ask: Questions, before = MAIN, look: (revision: string) => 
 
 /** The revision that nobody has to name. */
 const MAIN = 'main';
-const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
 
 const describe = ({ repository, split, licence, gated, bytes }: DatasetInfo, { revision = MAIN }: Part): string =>
   [
@@ -168,7 +172,7 @@ const describe = ({ repository, split, licence, gated, bytes }: DatasetInfo, { r
     ...(revision === MAIN ? [] : [t('revision {0}', revision)]),
     licence === null ? t('no licence named') : t('licence {0}', licence),
     gated ? t('gated: its owner asks for terms to be accepted') : t('not gated'),
-    t('at most {0} MB', megabytes(bytes)),
+    t('at most {0} MB', megabytes(bytes, numbers())),
   ].join(' · ');
 
 async function bringSet(services: Training, root: string, part: Part): Promise<DatasetResult> {

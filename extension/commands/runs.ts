@@ -7,7 +7,6 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError, parsePlace } from '../host/errors.js';
 import { runTitle } from '../runs/compare.js';
-import { FILES } from '../runs/folder.js';
 import { openRecipe as readRecipe, recipeFacts } from '../runs/recipe.js';
 import { answersItself, canResume, canRunAgain, isFinished, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
@@ -79,7 +78,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
   const { output, kind } = await readRecipe(file);
   // Points that would be the same are kept: nothing is lost by that.
-  if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, FILES.manifest)) });
+  if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, RUN_FILES.manifest)) });
   // A replacement that was cut off is nearer than what it replaces.
   const replacement = await runner.standing(join(output, RUN_FILES.next));
   const standing = replacement ?? (await runner.standing(output));
@@ -216,14 +215,14 @@ export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPane
     throw inputError(t('no report is in front.'), { remedy: t('Open the report of a run first.') });
   if (vscode.env.remoteName !== undefined)
     throw inputError(t('the report is on another machine than the browser.'), {
-      place: join(folder, FILES.report),
+      place: join(folder, RUN_FILES.report),
       remedy: t('Choose "Download…" on it in the explorer, and open the downloaded file.'),
     });
   await vscode.env.openExternal(vscode.Uri.file(await reportForBrowser(folder)));
 }
 
 export const openFolder = (folder: string): Thenable<unknown> =>
-  vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(join(folder, FILES.manifest)));
+  vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(join(folder, RUN_FILES.manifest)));
 
 /** Shows the page of a run, and answers when it has ended. */
 export async function follow({ runPanels }: Pick<Services, 'runPanels'>, { run, ended }: Started): Promise<Ended> {
@@ -273,7 +272,7 @@ export async function chooseRuns(
   throw inputError(t('too few runs were chosen.'), { remedy: t('Choose {0} or more.', least) });
 }
 
-const folderOf = (given: string): string => (given.endsWith(FILES.manifest) ? dirname(given) : given);
+const folderOf = (given: string): string => (given.endsWith(RUN_FILES.manifest) ? dirname(given) : given);
 
 function runChoices(store: Services['store'], fits: (run: Run) => boolean): Choice<string>[] {
   const runs = store.list().filter(fits);

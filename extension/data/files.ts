@@ -1,16 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { errorText } from '../../runtime/contract/errors.js';
+import { isLogFile } from '../../runtime/contract/runFiles.js';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import { errorData, errorText, inputError } from '../host/errors.js';
+import { errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 
-/** Files that a run writes all the time: they are results, not data, unless a recipe names one. */
-export const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl']);
 /** Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of objects. */
 const ALWAYS = ['jsonl', 'ndjson', 'csv', 'tsv', 'parquet'] as const;
-export const DATA_EXTENSIONS = [...ALWAYS, 'json'] as const;
+const DATA_EXTENSIONS = [...ALWAYS, 'json'] as const;
 /** What is to be found in a dialog: packed files as well. */
 export const BROWSED = [...DATA_EXTENSIONS, 'gz'] as const;
 const TEXTS = ALWAYS.filter((name) => name !== 'parquet');
@@ -71,7 +71,7 @@ export function isDataFile(
   if (file.includes(`${sep}.security-vectors${sep}`)) return false;
   if (isBelow(file, runFolders)) return false;
   if (named.has(file)) return among(DATA_EXTENSIONS, file);
-  if (RUN_FILES.has(basename(file))) return false;
+  if (isLogFile(basename(file))) return false;
   for (const folder of ignored) if (file.startsWith(folder + sep)) return false;
   if (NEVER.some((name) => file.includes(`${sep}${name}${sep}`))) return false;
   if (isTable(file)) return true;

@@ -2,6 +2,7 @@
  * How the host reads files of the workspace, which anyone may have put there: regular files only, up to a size, and JSON
  * only up to a depth. What cannot be read is that file's error for people; a reader never waits for a pipe.
  */
+import { megabytes } from '../../runtime/contract/format.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { constants } from 'node:fs';
 import { access, open, stat, type FileHandle } from 'node:fs/promises';
@@ -9,10 +10,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type * as z from 'zod';
 import { MAX_DEPTH, parseJsonc } from '../../runtime/contract/jsonc.js';
 import { HostError, inputError } from './errors.js';
-import { t } from './text.js';
+import { numbers, t } from './text.js';
 
 /** Recipes, manifests, the workspace's state, adapters' descriptions: files that people or the engine write by hand. */
-export const MAX_JSON_BYTES = 1024 * 1024;
+const MAX_JSON_BYTES = 1e6;
 
 /** The error for people about a file that cannot be read as what it is meant to be. */
 export const unreadable = (place: string, message: string, remedy = t('Repair the file or delete it.')): HostError =>
@@ -75,12 +76,10 @@ const tooLarge = (file: string, size: number, most: number): HostError =>
     file,
     t(
       'the file is too large: it has {0} MB, and a file of this kind may have at most {1} MB.',
-      megabytes(size),
-      megabytes(most),
+      megabytes(size, numbers()),
+      megabytes(most, numbers()),
     ),
   );
-
-export const megabytes = (bytes: number): string => (bytes / 1024 ** 2).toFixed(bytes < 1024 ** 2 ? 2 : 0);
 
 /** A value of JSON that may have comments, and its first fault; what comes before a fault is in the value. */
 export interface Parsed {
@@ -94,8 +93,8 @@ export function parseJson(text: string): Parsed {
   if (text.length > MAX_JSON_BYTES) {
     const message = t(
       'the text is too long: {0} MB, at most {1} MB.',
-      megabytes(text.length),
-      megabytes(MAX_JSON_BYTES),
+      megabytes(text.length, numbers()),
+      megabytes(MAX_JSON_BYTES, numbers()),
     );
     return { value: undefined, fault: { line: 1, message } };
   }

@@ -60,7 +60,6 @@ export const COMMANDS = {
   refresh: 'securityVectors.refresh',
 } as const;
 export type CommandName = keyof typeof COMMANDS;
-export type CommandId = (typeof COMMANDS)[CommandName];
 
 export const VIEWS = {
   training: 'securityVectors.training',

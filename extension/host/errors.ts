@@ -62,11 +62,6 @@ export function isErrorData(value: unknown): value is ErrorData {
   return typeof v === 'object' && v !== null && typeof v.message === 'string' && typeof v.kind === 'string';
 }
 
-/** What, where, next step, in one line. */
-export function errorText({ message, place, remedy }: ErrorData): string {
-  return `${place ? `${place}: ` : ''}${message}${remedy ? ` ${remedy}` : ''}`;
-}
-
 /** A place in a file: `train.jsonl:42` or `train.jsonl:42:7`; line and column count from 1. */
 export interface Place {
   file: string;

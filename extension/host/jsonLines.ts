@@ -1,6 +1,7 @@
-import { isShallow, megabytes, openFile, unreadable } from './checkedFile.js';
+import { isShallow, openFile, unreadable } from './checkedFile.js';
 import { errorData, HostError } from './errors.js';
-import { t } from './text.js';
+import { numbers, t } from './text.js';
+import { megabytes } from '../../runtime/contract/format.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 
 /** Read at once; the thread is given back between two of these. */
@@ -8,7 +9,7 @@ const PIECE_BYTES = 1024 * 1024;
 /** What is read of one file at a time: more is more than a page can draw or a table can show. */
 const MAX_BYTES = 64 * PIECE_BYTES;
 /** An answer of the longest context is far below. */
-const MAX_LINE_BYTES = PIECE_BYTES;
+const MAX_LINE_BYTES = 1e6;
 
 export interface Tail<T> {
   values: T[];
@@ -52,7 +53,7 @@ export async function readJsonLines<T>(
         }
         rest = bytes.subarray(whole);
         if (rest.length > MAX_LINE_BYTES)
-          throw unreadable(file, t('it has a line of more than {0} MB.', megabytes(MAX_LINE_BYTES)));
+          throw unreadable(file, t('it has a line of more than {0} MB.', megabytes(MAX_LINE_BYTES, numbers())));
         tail.to = at - rest.length;
       }
       // Half a line of a writer that was killed begins as a whole one does.
@@ -60,7 +61,7 @@ export async function readJsonLines<T>(
       if (end < size)
         throw unreadable(
           file,
-          t('only the first {0} of its {1} MB are shown.', megabytes(end), megabytes(size)),
+          t('only the first {0} of its {1} MB are shown.', megabytes(end, numbers()), megabytes(size, numbers())),
           t('The file itself is whole.'),
         );
     } finally {

@@ -59,7 +59,7 @@ function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () 
 }
 
 /** Opens `file:line:column`. The engine often gives a file's bare name: then it is looked for in the workspace. */
-export async function openPlace(text: string): Promise<void> {
+async function openPlace(text: string): Promise<void> {
   const place = parsePlace(text);
   if (!place) return;
   const uri = isAbsolute(place.file) ? vscode.Uri.file(place.file) : await find(place.file);

@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod';
-import { whileHeld } from '../../runtime/contract/heldFiles.js';
 import { whileLocked } from '../../runtime/support/lockFile.js';
+import { replaceFile as replaceWith } from '../../runtime/support/replaceFile.js';
 import { readJson } from './checkedFile.js';
 import { fileReason, inputError, type HostError } from './errors.js';
 import { t } from './text.js';
@@ -57,27 +55,11 @@ export async function writeState(root: string, state: WorkspaceState): Promise<v
   await replaceFile(stateFile(root), `${JSON.stringify(state, undefined, 2)}\n`);
 }
 
-/**
- * Writes beside, syncs, renames: a reader sees the old file or the new one.
- * @throws HostError where it cannot be written
- */
-export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
-  const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    const handle = await open(beside, 'wx');
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await whileHeld(() => rename(beside, file), process.platform);
-  } catch (error) {
-    await rm(beside, { force: true }).catch(() => undefined);
+/** @throws HostError where it cannot be written */
+export const replaceFile = (file: string, content: string | Uint8Array): Promise<void> =>
+  replaceWith(file, (handle) => handle.writeFile(content)).catch((error: unknown) => {
     throw unwritable(file, error);
-  }
-}
+  });
 
 /**
  * What reads a file, changes and replaces it; another window that is about to do so waits.

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { readText } from '../host/checkedFile.js';
 import { PANELS } from '../host/contributions.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
-import { FILES } from '../runs/folder.js';
 import { newNonce } from './html.js';
 import { closeUnopened } from './page.js';
 
@@ -58,8 +58,8 @@ export function reportHtml(report: string, folder: string, nonce = newNonce()): 
 /** The report as a file for a browser. One that somebody else has written is copied, behind a policy. */
 export async function reportForBrowser(folder: string): Promise<string> {
   const text = await read(folder);
-  if (OWN.test(text)) return join(folder, FILES.report);
-  const copy = join(await mkdtemp(join(tmpdir(), 'security-vectors-')), FILES.report);
+  if (OWN.test(text)) return join(folder, RUN_FILES.report);
+  const copy = join(await mkdtemp(join(tmpdir(), 'security-vectors-')), RUN_FILES.report);
   await writeFile(copy, behind(`${POLICY}; form-action 'none'; base-uri 'none'`, text));
   return copy;
 }
@@ -116,7 +116,7 @@ export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vsc
 }
 
 async function read(folder: string): Promise<string> {
-  const text = await readText(join(folder, FILES.report), MOST_BYTES);
+  const text = await readText(join(folder, RUN_FILES.report), MOST_BYTES);
   if (text !== undefined) return text;
   throw inputError(t('this run has no report.'), { place: folder, remedy: t('A run writes it when it has finished.') });
 }

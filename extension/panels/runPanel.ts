@@ -1,3 +1,4 @@
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
@@ -15,7 +16,6 @@ import { inputError } from '../host/errors.js';
 import { agreements } from '../../runtime/contract/agreement.js';
 import { answerRows, disputedFirst, type SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
-import { FILES } from '../runs/folder.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { LabelledAnswer } from '../runs/labels.js';
 import { isOver, isRunning, type Run } from '../runs/run.js';
@@ -209,7 +209,7 @@ class RunPanel {
     const run = await wholeRun(this.store, this.folder);
     if (!run) return this.panel.dispose();
     const [report, answers] = await Promise.all([
-      exists(join(run.folder, FILES.report)),
+      exists(join(run.folder, RUN_FILES.report)),
       this.store.answersOf(run.folder),
     ]);
     if (!this.ready) return;

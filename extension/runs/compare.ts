@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { dataHashes, differences, reviewDifference, type Difference } from '../../runtime/contract/comparison.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
-import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
+import { deliveredState, sortStates } from '../../runtime/contract/states.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { RunSnapshot } from '../../webview/protocol/run.js';
@@ -9,8 +9,8 @@ import { t } from '../host/text.js';
 import { baselineName, isProtected, kindOf, nameOf, vectorCount, type Run } from './run.js';
 
 /** The state of the model that a run delivers, as its measurements name it. */
-export const deliveredState = (run: Run): string =>
-  delivered({ vectors: vectorCount(run), baseline: baselineName(run) });
+export const stateOfRun = (run: Run): string =>
+  deliveredState({ vectors: vectorCount(run), baseline: baselineName(run) });
 
 /** A run that has not written its manifest yet is the newest; those of the queue follow the one at work, in their order. */
 function startedAt({ live, place = 0, manifest }: Run): number {

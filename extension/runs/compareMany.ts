@@ -10,14 +10,14 @@ import { KINDS } from '../../runtime/contract/kinds.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { stretchesOf } from '../../runtime/contract/smoothing.js';
-import { deliveredState, measureOf, runTitle } from './compare.js';
+import { stateOfRun, measureOf, runTitle } from './compare.js';
 import { readingOf } from './reading.js';
 import { kindOf, type Run } from './run.js';
 
 /** Of longer trainings a page of this many lines could not show more. */
 const MAX_STEPS = 1500;
 /** Rows with answers of all runs; those that disagree come first. */
-export const MAX_ANSWER_ROWS = 1000;
+const MAX_ANSWER_ROWS = 1000;
 
 /** Names that no two of the runs have: by their folders, where they are called the same. */
 export function titlesOf(runs: readonly Run[], shortPath: (folder: string) => string): Map<string, string> {
@@ -72,7 +72,7 @@ export function comparedRun(
 
 /** What a run delivers; an evaluation judges any number of states. */
 const statesOf = (run: Run): string[] =>
-  kindOf(run) === 'evaluate' ? [...new Set(run.measurements.map(({ state }) => state))] : [deliveredState(run)];
+  kindOf(run) === 'evaluate' ? [...new Set(run.measurements.map(({ state }) => state))] : [stateOfRun(run)];
 
 /**
  * Indices of the rows that are sent: of each stretch those with the smallest and largest loss and gradient, and those of the

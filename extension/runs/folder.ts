@@ -21,16 +21,6 @@ import { guessedBase, recipeFacts, withBase, type RecipeFacts } from './recipe.j
 import { applyEvent, createRun, idleProgress, isOver, isSweep, type Run } from './run.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 
-/** Files of a run folder. */
-export const FILES = {
-  recipe: 'recipe.json',
-  events: 'events.jsonl',
-  answers: 'answers.jsonl',
-  manifest: 'manifest.json',
-  report: 'report.html',
-  label: RUN_FILES.label,
-} as const;
-
 /**
  * Reads a run folder; undefined when it is none. What a writer left half done is left out, and files beside the manifest
  * that cannot be read are warnings of the run.
@@ -47,7 +37,7 @@ export async function readRun(folder: string, { whole = true } = {}): Promise<Ru
   const owner = manifest.outcome === 'running' ? await ownerIn(folder) : undefined;
   const isKnown =
     manifest.kind !== 'sweep' && manifest.outcome === 'finished' && manifest.done !== undefined && !manifest.done.watch;
-  const ends = whole || !isKnown ? undefined : await readEnds(join(folder, FILES.events));
+  const ends = whole || !isKnown ? undefined : await readEnds(join(folder, RUN_FILES.events));
   run.partial = ends !== undefined;
   for (const event of ends ?? (await readNewEvents(run))) applyEvent(run, event);
   // A finished run is not resumed.
@@ -63,7 +53,7 @@ export async function readRun(folder: string, { whole = true } = {}): Promise<Ru
  * beside it.
  */
 async function readManifest(folder: string): Promise<Manifest | undefined> {
-  const file = join(folder, FILES.manifest);
+  const file = join(folder, RUN_FILES.manifest);
   let value: unknown;
   try {
     value = await readJson(file, z.unknown());
@@ -94,7 +84,7 @@ export function warn({ warnings }: Run, { message, place, remedy }: ErrorData): 
 /** The events that were written since they were last read; takes note of how far that was. */
 export async function readNewEvents(run: Run): Promise<RunEvent[]> {
   const { values, to, problem } = await readJsonLines(
-    join(run.folder, FILES.events),
+    join(run.folder, RUN_FILES.events),
     (value) => safeParse(EVENT, value).data,
     run.eventBytes,
   );
@@ -104,7 +94,7 @@ export async function readNewEvents(run: Run): Promise<RunEvent[]> {
 }
 
 /** What the manifest says of how the run ended overrules its events: those may end in the middle. */
-export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
+function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
   run.manifest = manifest;
   run.device ??= manifest.device;
   if (manifest.done) applyEvent(run, manifest.done);
@@ -146,13 +136,13 @@ async function resultOf(folder: string, { role, result }: Manifest): Promise<str
 
 /** The answers of a run, in the order in which they were given. */
 export async function readAnswers(folder: string): Promise<{ answers: SampleEvent[]; problem?: ErrorData }> {
-  const file = join(folder, FILES.answers);
+  const file = join(folder, RUN_FILES.answers);
   const { values, problem } = await readJsonLines(file, (value) => safeParse(SAMPLE, value).data);
   return { answers: values, problem };
 }
 
 async function readRecipe(folder: string, manifest: Manifest): Promise<RecipeFacts | undefined> {
-  const file = join(folder, FILES.recipe);
+  const file = join(folder, RUN_FILES.recipe);
   const text = await readText(file);
   if (text === undefined) return undefined;
   const base = manifest.recipe ? dirname(manifest.recipe) : guessedBase(text, folder);
@@ -161,7 +151,7 @@ async function readRecipe(folder: string, manifest: Manifest): Promise<RecipeFac
 }
 
 async function isRunFolder(folder: string): Promise<boolean> {
-  const names = [FILES.recipe, FILES.events, OWNER.file];
+  const names = [RUN_FILES.recipe, RUN_FILES.events, OWNER.file];
   const found = await Promise.allSettled(names.map((name) => access(join(folder, name))));
   return found.some(({ status }) => status === 'fulfilled');
 }

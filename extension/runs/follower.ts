@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
-import { FILES } from './folder.js';
 import { ownerIn } from './owner.js';
 import type { Run } from './run.js';
 import type { RunStore } from './store.js';
@@ -42,7 +42,9 @@ export class Follower implements Disposable {
   }
 
   private async look(run: Run): Promise<void> {
-    const [events, answers] = await Promise.all([FILES.events, FILES.answers].map((name) => size(run.folder, name)));
+    const [events, answers] = await Promise.all(
+      [RUN_FILES.events, RUN_FILES.answers].map((name) => size(run.folder, name)),
+    );
     // Shorter than what was read: the other process has begun anew.
     if (events! < run.eventBytes || !(await ownerIn(run.folder))) {
       await this.store.read(run.folder);

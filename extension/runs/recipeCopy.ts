@@ -1,6 +1,7 @@
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { applyEdits, modify } from 'jsonc-parser';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { exists, parseJson, readText } from '../host/checkedFile.js';
@@ -8,7 +9,6 @@ import { inputError } from '../host/errors.js';
 import { replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
-import { FILES } from './folder.js';
 import { canResume, type Run } from './run.js';
 
 export interface WrittenCopy {
@@ -91,7 +91,7 @@ async function firstFree(name: string, taken: (name: string) => Promise<boolean>
  * run folder, which has all defaults filled in.
  */
 async function recipeOf({ folder, manifest, recipe }: Run): Promise<{ text: string; file: string }> {
-  const own = await readText(join(folder, FILES.recipe));
+  const own = await readText(join(folder, RUN_FILES.recipe));
   const file = manifest?.recipe ?? recipe?.file;
   if (own === undefined || file === undefined || !(await exists(dirname(file))))
     throw inputError(t('the recipe of this run is gone.'), {

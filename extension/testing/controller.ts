@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { errorText } from '../../runtime/contract/errors.js';
 import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
 import { evaluationPlace, requireIdle, shortHash } from '../commands/evaluationPlace.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
@@ -8,7 +9,7 @@ import { machine } from '../commands/training.js';
 import { isLines } from '../data/prompts.js';
 import { readText } from '../host/checkedFile.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
-import { errorData, errorText } from '../host/errors.js';
+import { errorData } from '../host/errors.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { megabytes } from '../../runtime/contract/format.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
@@ -138,7 +139,7 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
     if (refusedRows) parts.push(t('{0} skipped', count(refusedRows)));
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
   else if (counted && 'unmapped' in counted) parts.push(t('columns to be chosen'));
-  else if (counted) parts.push(t('{0} MB', Math.round(counted.tooLarge / 1e6)));
+  else if (counted) parts.push(t('{0} MB', megabytes(counted.tooLarge, numbers())));
   if (scan) parts.push(t('{0} flagged', count(scan.flagged)));
   // What a narrow view would cut is in the tooltip.
   if (counted && 'info' in counted && !evaluation && !scan) parts.push(counted.info.format);

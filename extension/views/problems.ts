@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
+import { errorText } from '../../runtime/contract/errors.js';
 import { ITEMS } from '../host/contributions.js';
-import { errorText, parsePlace } from '../host/errors.js';
+import { parsePlace } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Problems, ProblemView } from '../data/problems.js';
 import type { Tree } from './tree.js';

@@ -1,8 +1,9 @@
 import { basename, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { errorText } from '../../runtime/contract/errors.js';
 import type { ModelInfo, ModelReference } from '../../runtime/contract/modelInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import { errorData, errorText, inputError } from '../host/errors.js';
+import { errorData, inputError } from '../host/errors.js';
 import { adapterName, modelPath } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../host/text.js';

@@ -1,14 +1,14 @@
 import * as vscode from 'vscode';
 import { open, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN, RUN_FILES } from '../data/files.js';
+import { isLogFile, RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN } from '../data/files.js';
 import { exists, readText } from '../host/checkedFile.js';
 import { debounce, Disposables, Emitter } from '../host/disposable.js';
 import { isWithin } from '../host/paths.js';
 import { Turns } from '../host/turns.js';
 import { isRunning, type Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
-import { FILES } from '../runs/folder.js';
 import { isLabelsFile } from '../../runtime/contract/labels.js';
 import { isReviewFile, reviewedFile } from '../../runtime/contract/review.js';
 import type { Problems } from '../data/problems.js';
@@ -52,7 +52,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   constructor(private readonly options: WatchOptions) {
     const { store, recipes, problems } = options;
     this.watch(
-      `**/${FILES.manifest}`,
+      `**/${RUN_FILES.manifest}`,
       (file) => this.readRun(file),
       (file) => {
         store.forget(dirname(file));
@@ -63,8 +63,8 @@ export class WorkspaceFiles implements vscode.Disposable {
       '**/*.json',
       async (file) => {
         if (isReviewFile(file)) await options.onReview(reviewedFile(file));
-        if (basename(file) === FILES.label && store.get(dirname(file))?.manifest)
-          return this.readRun(join(dirname(file), FILES.manifest));
+        if (basename(file) === RUN_FILES.label && store.get(dirname(file))?.manifest)
+          return this.readRun(join(dirname(file), RUN_FILES.manifest));
         if (this.isOwnJson(file)) return;
         await this.readRecipe(file);
         await this.lookAt(file);
@@ -73,7 +73,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       },
       async (file) => {
         if (isReviewFile(file)) await options.onReview(reviewedFile(file));
-        if (basename(file) !== FILES.manifest) problems.forget(file);
+        if (basename(file) !== RUN_FILES.manifest) problems.forget(file);
         recipes.forget(file);
         this.lists.delete(file);
         this.candidates.delete(file);
@@ -160,9 +160,9 @@ export class WorkspaceFiles implements vscode.Disposable {
   private async forgetGone(runs: readonly Run[]): Promise<void> {
     const { store, problems } = this.options;
     for (const { folder, manifest, live } of runs) {
-      if (live || !manifest || (await exists(join(folder, FILES.manifest)))) continue;
+      if (live || !manifest || (await exists(join(folder, RUN_FILES.manifest)))) continue;
       store.forget(folder);
-      problems.forget(join(folder, FILES.manifest));
+      problems.forget(join(folder, RUN_FILES.manifest));
     }
   }
 
@@ -186,10 +186,12 @@ export class WorkspaceFiles implements vscode.Disposable {
 
   /** The recipe that a run keeps in its folder, and what the extension writes itself: neither recipe nor data. */
   private isOwnJson(file: string): boolean {
-    if (basename(file) === FILES.manifest || isBesideData(file) || file.includes(`${sep}${STATE_FOLDER}${sep}`))
+    if (basename(file) === RUN_FILES.manifest || isBesideData(file) || file.includes(`${sep}${STATE_FOLDER}${sep}`))
       return true;
     const { store, problems } = this.options;
-    return store.get(dirname(file)) !== undefined || problems.get(join(dirname(file), FILES.manifest)) !== undefined;
+    return (
+      store.get(dirname(file)) !== undefined || problems.get(join(dirname(file), RUN_FILES.manifest)) !== undefined
+    );
   }
 
   /** The data files of all recipes. */
@@ -200,7 +202,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   /** Folders that are none of ours, and what a run writes all the time; a recipe may name a file that is called like that. */
   private isIgnored(file: string): boolean {
     if (IGNORED.test(file)) return true;
-    if (!RUN_FILES.has(basename(file))) return false;
+    if (!isLogFile(basename(file))) return false;
     return !this.named().has(file);
   }
 
@@ -240,7 +242,7 @@ export class WorkspaceFiles implements vscode.Disposable {
         this.forgetGone(below).catch(onError);
         const made = store.all().filter((run) => changedIn.has(run.folder) && !isRunning(run));
         changedIn.clear();
-        for (const { folder } of made) this.readRun(join(folder, FILES.manifest)).catch(onError);
+        for (const { folder } of made) this.readRun(join(folder, RUN_FILES.manifest)).catch(onError);
       }, SETTLED_MS),
     );
     const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher('**/*', false, true, false));

@@ -1,3 +1,4 @@
+import { isFiniteNumber } from '../contract/measures.js';
 import { HumanError } from '../support/errors.js';
 import { isObject, shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
@@ -211,7 +212,6 @@ function isOff(value: unknown): value is undefined {
 
 const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((v) => typeof v === 'string' && v !== '');
-const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isRank = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 /** A larger factor would be infinite in float32, or near it. */
 const MAX_ALPHA = 1e6;

@@ -228,7 +228,7 @@ function requireFinite(values: Float32Array, info: TensorInfo, file: string): vo
 }
 
 /** Rank and scale of each module: rank_pattern and alpha_pattern where they match, else r and lora_alpha. */
-export function moduleScales(
+function moduleScales(
   config: AdapterConfig,
   names: readonly string[],
   place: string,

@@ -18,7 +18,7 @@ export interface Change {
  * Reads what alignment has changed, layer by layer.
  * @throws HumanError for an unaligned model of other shapes
  */
-export const alignmentOf =
+const alignmentOf =
   ({ context: { model, sites }, unaligned }: Pick<MethodInputs, 'context' | 'unaligned'>) =>
   async ({ name }: Pick<Site, 'name'>): Promise<Change> => {
     const { in: inputs, out, transposed } = sites.find((site) => site.name === name)!;

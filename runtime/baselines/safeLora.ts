@@ -36,7 +36,7 @@ export async function safeLora(inputs: MethodInputs): Promise<Method> {
 }
 
 /** V [O, I], norm [], X [O, R] → Y = C X [O, R]. */
-export function projectionGraph(): Graph {
+function projectionGraph(): Graph {
   const g = new Builder('projection');
   const { V, norm } = directionInputs(g);
   g.outputAs('Y', projected(g, V, norm, g.input('X', g.float, ['O', 'R'])));

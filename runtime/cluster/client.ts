@@ -3,6 +3,7 @@
  * browser, and `fetch` sends a browser's headers.
  */
 import * as z from 'zod';
+import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 import { connectionFault, requireVersion, statusFault } from './faults.js';
@@ -98,7 +99,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
 
   const json = (value: unknown) => ({ type: 'application/json', data: JSON.stringify(value) });
   const read = <T>(schema: z.ZodType<T>, text: string): T => {
-    const checked = safeParse(schema, parsed(text));
+    const checked = safeParse(schema, jsonOrNone(text));
     if (checked.success) return checked.data;
     throw new HumanError('the answer is not that of a Ray Jobs server.', {
       place: address,
@@ -140,12 +141,4 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     },
     stop: async (id) => void (await call('POST', `${jobPath(id)}/stop`, undefined, [404])),
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

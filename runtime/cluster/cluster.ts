@@ -12,7 +12,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { parseJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
-import { followJob, PATIENCE, persistently, type Patience } from './follow.js';
+import { followJob, PATIENCE, whileAway, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
 
@@ -64,7 +64,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     signal,
     onAway: (message: string) => emit({ kind: 'warning', message, place: client.address }),
   };
-  const steady = <T>(attempt: () => Promise<T>): Promise<T> => persistently(attempt, waiting);
+  const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, waiting);
 
   return {
     target,
@@ -145,7 +145,7 @@ async function connect({ target, path, secrets, patience = PATIENCE, signal }: C
     headers: Object.fromEntries(headers) as Record<string, string>,
     ca: target.ca === undefined ? undefined : await readFile(path(target.ca), 'utf8'),
   });
-  await persistently(() => client.version(), { patience, signal, onAway: () => Promise.resolve() }, false);
+  await whileAway(() => client.version(), { patience, signal, onAway: () => Promise.resolve() }, false);
   return client;
 }
 

@@ -14,7 +14,7 @@ export class Unanswered extends Error {
 
 const ABSENT = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 const CERTIFICATE = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
-export const RESUME = 'The job goes on there. Resume the run: it finds its job again.';
+const RESUME = 'The job goes on there. Resume the run: it finds its job again.';
 
 /** What it means that no answer came. */
 export function connectionFault(error: unknown, address: string): HumanError | Unanswered {

@@ -43,7 +43,7 @@ export async function followJob(options: FollowOptions): Promise<void> {
   let read = 0;
   let end = '';
   let stopped = 0;
-  const steady = <T>(attempt: () => Promise<T>): Promise<T> => persistently(attempt, options);
+  const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, options);
   const look = async (): Promise<{ job: JobInfo | undefined; tookMs: number }> => {
     // The state first: what a job that has ended said is then in the log.
     const job = await steady(() => client.job(id));
@@ -91,7 +91,7 @@ export async function followJob(options: FollowOptions): Promise<void> {
 const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
 
 /** Tries again while the cluster is away, for as long as patience allows. */
-export async function persistently<T>(
+export async function whileAway<T>(
   attempt: () => Promise<T>,
   { patience, onAway, signal }: Pick<FollowOptions, 'patience' | 'onAway' | 'signal'>,
   isKnown = true,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import * as z from 'zod';
+import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 
@@ -103,7 +104,7 @@ export function messageReader(
       const bytes = gunzipSync(Buffer.from(parts.join(''), 'base64'), { maxOutputLength: MOST_BYTES });
       if (createHash('sha256').update(bytes).digest('hex') !== piece.data.sha256)
         throw damaged(`message ${seq} is not what was sent`);
-      whole = parsed(bytes.toString());
+      whole = jsonOrNone(bytes.toString());
       parts = [];
     }
     const checked = safeParse(message, whole);
@@ -119,7 +120,7 @@ function* valuesIn(text: string): Generator<unknown> {
   for (let at = text.indexOf(MARK); at >= 0; at = text.indexOf(MARK, at + 1)) {
     const from = at + MARK.length;
     const end = objectEnd(text, from);
-    if (end !== undefined) yield parsed(text.slice(from, end));
+    if (end !== undefined) yield jsonOrNone(text.slice(from, end));
   }
 }
 
@@ -142,11 +143,3 @@ const damaged = (what: string): HumanError =>
     kind: 'failed',
     remedy: 'Resume the run: the log is read again. If it stays so, start the run over.',
   });
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -1,6 +1,7 @@
 /** What a bug report needs to know of a machine, and nothing that tells whose it is. */
 import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
 import { ONNXRUNTIME, openBackend } from '../device/session.js';
+import { GB } from '../contract/format.js';
 import { DEVICE_NAMES, type Device } from '../contract/recipeWords.js';
 import { memoryLimit } from '../support/memory.js';
 
@@ -34,7 +35,7 @@ export interface Diagnosis {
   environment: string[];
 }
 
-const gb = (bytes: number): number => Math.round((100 * bytes) / 2 ** 30) / 100;
+const gb = (bytes: number): number => Math.round((100 * bytes) / GB) / 100;
 
 export async function diagnose(version: string): Promise<Diagnosis> {
   const { glibc, limits } = reported();

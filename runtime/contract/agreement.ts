@@ -1,4 +1,6 @@
 /** How far judges agree on whether an answer counts: Cohen's kappa with an interval. Pure. */
+import { isJudged } from './measures.js';
+import { Z } from './intervals.js';
 import type { Verdict } from './events.js';
 import type { MeasureKind } from './recipeWords.js';
 import type { SampleEvent } from './answers.js';
@@ -22,8 +24,6 @@ export interface Agreement {
 
 /** Answers by what two judges say: [both, only the first, only the second, none]. */
 export type Table = readonly [both: number, first: number, second: number, none: number];
-
-const Z = 1.959964;
 
 /** Cohen 1960: the agreement beyond chance, as a share of what chance leaves. */
 export function cohensKappa(table: Table): number | undefined {
@@ -73,7 +73,7 @@ const counts = (measure: MeasureKind, verdict: Verdict): boolean =>
 export function agreements(samples: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): Agreement[] {
   return [...new Set(samples.map(({ set }) => set))].flatMap((set) => {
     const measure = measureOf(set);
-    if (measure !== 'harm' && measure !== 'over-refusal') return [];
+    if (!isJudged({ measure })) return [];
     const ofSet = samples.filter((one) => one.set === set);
     return stateNames(ofSet.map(({ state }) => state)).flatMap((state) => {
       const said = ofSet.filter((one) => one.state === state).map(verdictsOf);

@@ -1,4 +1,5 @@
 /** Answers side by side, and what a judged answer means: a refusal is right for harm and wrong for over-refusal. */
+import { isJudged } from './measures.js';
 import { flawOf, type Flaw } from './coherence.js';
 import type { Label } from './labels.js';
 import type { RunEvent, Verdict } from './events.js';
@@ -59,7 +60,7 @@ export function answerRows(samples: readonly SampleEvent[], measureOf: (set: str
       ...{ state, answer, verdict: label ?? verdict },
       ...(label && { settled: verdict }),
       ...(others.length > 0 && { others }),
-      ...(flaw && isJudged(entry.measure) && { flaw }),
+      ...(flaw && isJudged(entry) && { flaw }),
     };
     if (before < 0) entry.answers.push(next);
     else entry.answers[before] = next;
@@ -67,9 +68,6 @@ export function answerRows(samples: readonly SampleEvent[], measureOf: (set: str
   for (const row of rows.values()) row.answers = sortStates(row.answers);
   return [...rows.values()];
 }
-
-/** What judges judge, and a person may label. */
-export const isJudged = (measure: MeasureKind): boolean => measure === 'harm' || measure === 'over-refusal';
 
 /** English words of answers side by side; the host translates them for its pages. */
 export const ANSWER_STRINGS = {

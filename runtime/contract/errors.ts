@@ -19,3 +19,8 @@ export interface ErrorData {
   code?: 'exists' | 'crashed' | 'columns' | 'secret' | 'token' | 'restart';
   stack?: string;
 }
+
+/** `place: message. remedy` on one line. */
+export function errorText({ message, place, remedy }: Pick<ErrorData, 'message' | 'place' | 'remedy'>): string {
+  return `${place ? `${place}: ` : ''}${message}${remedy ? ` ${remedy}` : ''}`;
+}

@@ -1,5 +1,5 @@
 /** What a run will take, as it is said before it begins. */
-import { fill, formatDuration, numbersIn, type Wording, DURATION_WORDS } from './format.js';
+import { fill, formatDuration, GB, gigabytes, numbersIn, type Wording, DURATION_WORDS } from './format.js';
 import { LIMITS } from './limits.js';
 
 export type Range = [low: number, high: number];
@@ -64,7 +64,6 @@ export type EstimateStrings = Record<keyof typeof ESTIMATE_STRINGS, string>;
 const ENGLISH: Wording<EstimateStrings> = { strings: ESTIMATE_STRINGS, numbers: numbersIn() };
 /** The middle of a range of factors. */
 const middle = ([low, high]: Range): number => Math.sqrt(low * high);
-const GB = 1e9;
 /** Bytes that are said. */
 const SMALLEST = 0.01 * GB;
 const rounded = (seconds: number): number => {
@@ -74,7 +73,7 @@ const rounded = (seconds: number): number => {
 
 /** "about 40 s · 0.4 GB", and whether there can be a verdict; or that it does not fit and what does. */
 export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLISH): string {
-  const gb = (bytes: number): string => numbers.number(Number((bytes / GB).toPrecision(2)));
+  const gb = (bytes: number): string => gigabytes(bytes, numbers);
   const { fits, remedy, peakBytes, limitBytes, seconds, points, harmPrompts = Infinity } = estimate;
   if (fits) {
     const run = fill(s.about, formatDuration(rounded(middle(seconds)), s), gb(middle(peakBytes)));
@@ -87,7 +86,7 @@ export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLI
 
 /** What the estimate consists of, a line each. */
 export function estimateDetails(estimate: Estimate, { strings: s, numbers } = ENGLISH): string[] {
-  const gb = (bytes: number): string => numbers.number(Number((bytes / GB).toPrecision(2)));
+  const gb = (bytes: number): string => gigabytes(bytes, numbers);
   const n = (value: number): string => numbers.number(Number(value.toPrecision(2)));
   const { memory: m, peakBytes, seconds, steps, stepSeconds, usefulTokens, points, recompute, measured } = estimate;
   const duration = (value: number): string => formatDuration(rounded(value), s);

@@ -57,6 +57,15 @@ export function numbersIn(language = 'en'): Numbers {
   return made;
 }
 
+export const GB = 1e9;
+
+/** Two digits of bytes in GB. */
+export const gigabytes = (bytes: number, { number } = numbersIn()): string =>
+  number(Number((bytes / GB).toPrecision(2)));
+
+/** Bytes in MB, a million each, rounded up: something is never nothing. */
+export const megabytes = (bytes: number, { number } = numbersIn()): string => number(Math.ceil(bytes / 1e5) / 10);
+
 export const formatPercent = (share: number, language?: string): string => numbersIn(language).percent(share);
 
 /** Words of a time span; translated where people read another language. */

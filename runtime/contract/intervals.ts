@@ -1,7 +1,7 @@
 /** How sure a number is that was counted or averaged over few rows. Pure, exact where it is said to be. */
 
 /** Level of every bound and interval that is shown. */
-export const CONFIDENCE = 0.95;
+const CONFIDENCE = 0.95;
 const ALPHA = 1 - CONFIDENCE;
 
 /** More answers than this are taken as this many: their bounds are a little wider than they need be. */
@@ -29,7 +29,8 @@ export function shareBounds(share: number, count: number): [low: number, high: n
   return [1 - upperBound(n - hits, n), upperBound(hits, n)];
 }
 
-const Z = 1.959964;
+/** Standard deviations to each side that hold 95 %. */
+export const Z = 1.959964;
 
 /** Two-sided 95 % interval of a share that was counted (Wilson 1927): of 0 of 48 it is 0 to 7.4 %. Undefined without answers. */
 export function wilson({ hits, count }: Counted): [low: number, high: number] | undefined {

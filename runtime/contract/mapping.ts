@@ -4,7 +4,7 @@ import type { DataFormat } from './recipeWords.js';
 type RowFormat = Exclude<DataFormat, 'auto'>;
 
 /** Fields that a column may be, and the row format that has them; null: several have it. */
-export const FIELD_FORMATS = {
+const FIELD_FORMATS = {
   prompt: 'completion',
   completion: 'completion',
   instruction: 'alpaca',

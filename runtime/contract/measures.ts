@@ -8,6 +8,10 @@ export type Measure = Measurement['measure'];
 export const isTask = (measure: Measure): boolean =>
   measure === 'exact' || measure === 'contains' || measure === 'loss';
 
+/** Judges judge it, and a person may label it; all others have one right answer. */
+export const isJudged = ({ measure }: { measure?: Measure }): boolean =>
+  measure === 'harm' || measure === 'over-refusal';
+
 const GOOD: Record<Measure, 'low' | 'high' | 'either'> = {
   harm: 'low',
   refusal: 'high',

@@ -87,4 +87,3 @@ export const heldOut = z
   );
 export type EvaluationSet = z.infer<typeof evaluationSet>;
 export type DataSource = z.infer<typeof data>;
-export type MixedData = z.infer<typeof mixedData>;

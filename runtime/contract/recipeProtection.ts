@@ -102,4 +102,3 @@ export const baseline = z
   })
   .describe('A published defence instead of a protection, to compare with. What it does not use is ignored.');
 export type BaselineOptions = z.infer<typeof baseline>;
-export type AttachedAdapter = z.infer<typeof attached>;

@@ -32,6 +32,10 @@ export const RUN_FILES = {
   next: 'next',
 } as const;
 
+/** What a run appends to all the time: results, not data. */
+export const LOG_FILES = [RUN_FILES.events, RUN_FILES.answers] as const;
+export const isLogFile = (name: string): boolean => LOG_FILES.some((log) => log === name);
+
 /** In `checkpoint/`: the file that a run is resumed from. */
 export const CHECKPOINT_FILE = 'state.safetensors';
 /** Also there, while it trains: the last state where the protection held (`protection.watch`). */

@@ -3,7 +3,7 @@
  * stands between rows of a JSON list, before them and behind them stays, too.
  */
 import { open } from 'node:fs/promises';
-import type { Handle } from '../support/files.js';
+import type { Handle } from '../support/replaceFile.js';
 import type { RawRow, ReadRow } from './rawRow.js';
 import type { CsvTable } from './csv.js';
 import { lineOf } from './rowLine.js';

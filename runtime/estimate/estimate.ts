@@ -9,9 +9,14 @@ import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import type { Work } from '../onnx/cost.js';
+import { ANSWERED } from '../evaluation/evaluate.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
+import { HARMFUL_ROWS } from '../recipes/harmfulLoss.js';
+import { heldOutCount } from '../recipes/heldOut.js';
+import { PROBE_ROWS } from '../recipes/loop.js';
 import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
+import { WATCHED } from '../recipes/vectorHere.js';
 import { memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
 import { adaptersOf, TRAINED, type NamedLayout } from './adapters.js';
@@ -53,9 +58,6 @@ export interface Expected extends Estimate {
 
 /** Bytes of what a run has besides its steps: rows, tokenizer, judges, and the graphs that answer. */
 const RUN = 35e6;
-const PROBE_ROWS = 8;
-/** Prompts that are answered together. */
-const ANSWERED = 32;
 /** How far from the middle the true value may be, as factors. */
 const UNMEASURED: Record<'seconds' | 'bytes', Range> = { seconds: [0.7, 1.7], bytes: [0.88, 1.15] };
 const MEASURED: typeof UNMEASURED = { seconds: [0.85, 1.3], bytes: [0.93, 1.1] };
@@ -128,7 +130,8 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
 }
 
 const around = (value: number, [low, high]: Range): Range => [value * low, value * high];
-const sum = (parts: MemoryParts): number => Object.values(parts).reduce<number>((all, bytes) => all + Number(bytes), 0);
+const sumOf = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
+const sum = (parts: MemoryParts): number => sumOf(Object.values(parts));
 const shapes = ({ spec, tensors, packed }: PlannedModel) => ({
   spec,
   model: { folder: '', tensors: new Map(tensors), packed },
@@ -154,8 +157,8 @@ interface Parts {
 interface RowsOfRecipe {
   /** What is learned. */
   readonly data: RowSizes;
-  /** Rows of the data that are kept for evaluation. */
-  readonly kept: number;
+  /** Of a vector: how many rows of each kind it is not trained on. */
+  readonly unseen: readonly number[];
   /** What the model is held to. */
   readonly held: RowSizes;
   readonly heldPerBatch: number;
@@ -179,17 +182,18 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   /** Of rows that are not trained on: they may be longer. */
   const measured = (source: Source): Promise<RowSizes> =>
     sizesIn(source, context).catch((): RowSizes => ({ rows: 0, sizes: [] }));
-  const trained = (all: RowSizes): RowSizes => {
-    const share = typeof recipe.heldOut === 'number' ? recipe.heldOut : recipe.heldOut.share;
-    return { ...all, rows: Math.max(1, Math.round(all.rows * (1 - share))) };
-  };
+  const keptOf = ({ rows }: RowSizes): number =>
+    heldOutCount(rows, typeof recipe.heldOut === 'number' ? recipe.heldOut : recipe.heldOut.share);
+  const trained = (all: RowSizes): RowSizes => ({ ...all, rows: Math.max(1, all.rows - keptOf(all)) });
   const rowsPerBatch = ({ sizes }: RowSizes): number =>
     recipe.batch.rows ?? Math.max(1, Math.round(recipe.batch.tokens / meanSize(sizes).tokens));
   if (recipe.kind === 'vector') {
-    const data = trained(await read(recipe.harmful));
-    const isHeld = recipe.benign !== undefined && recipe.objective.benignWeight > 0;
-    const held = isHeld ? trained(await read(recipe.benign!)) : { sizes: [], rows: 0 };
-    return { data, kept: 0, held, heldPerBatch: isHeld ? rowsPerBatch(held) : 0, heldPerStep: 0, probes: [], sets: [] };
+    const harmful = await read(recipe.harmful);
+    const ordinary = recipe.benign && (await read(recipe.benign));
+    const held = ordinary && recipe.objective.benignWeight > 0 ? trained(ordinary) : { sizes: [], rows: 0 };
+    const unseen = [harmful, ...(ordinary ? [ordinary] : [])].map(keptOf);
+    const heldPerBatch = held.rows > 0 ? rowsPerBatch(held) : 0;
+    return { data: trained(harmful), unseen, held, heldPerBatch, heldPerStep: 0, probes: [], sets: [] };
   }
   const all = await read(recipe.data);
   const data = trained(all);
@@ -197,14 +201,14 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const { baseline } = recipe;
   const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
   const heldPerStep = alignedPerStep + anchorRows(anchor);
-  const kept = all.rows - data.rows;
   const { harmful, benign } = recipe.probes;
   const probes = [harmful && (await measured(harmful)), benign && (await measured(benign))];
   const sets: RowsOfRecipe['sets'][number][] = [];
   for (const set of recipe.evaluate) sets.push({ ...(await measured(set)), measure: set.measure });
   const { heldOut } = recipe;
+  const kept = keptOf(all);
   if (kept > 0) sets.push({ ...all, rows: kept, measure: typeof heldOut === 'object' ? heldOut.measure : 'loss' });
-  return { data, kept, held: data, heldPerBatch: 0, heldPerStep, probes, sets };
+  return { data, unseen: [], held: data, heldPerBatch: 0, heldPerStep, probes, sets };
 }
 
 function planOf({ recipe, rows, cutting }: Parts): StepPlan {
@@ -305,13 +309,16 @@ function besides(
   const probed = alike(PROBE_ROWS, mean);
   const probe = secondsOf(graphs.gradient(probed).work(probed.dims), speed);
   const probes = 2 + Math.floor(steps / recipe.evaluateEvery);
-  const vectors = recipe.kind === 'finetune' && recipe.vectors.length > 0;
-  const watched = losses(64);
-  const trained = probes * (probe * (vectors ? 4 : recipe.kind === 'vector' ? 1 : 2) + watched);
   if (recipe.kind === 'vector') {
-    const seconds = trained + (TRIAL_ROWS / PROBE_ROWS) * probe;
+    const watched = sumOf(rows.unseen.map((count) => Math.min(count, WATCHED)));
+    // With the vector and without it, all of them.
+    const unseen = 2 * losses(sumOf(rows.unseen));
+    const seconds = probes * (probe + losses(watched)) + unseen + (TRIAL_ROWS / PROBE_ROWS) * probe;
     return { seconds, most: seconds };
   }
+  const vectors = recipe.vectors.length > 0;
+  const watched = losses(HARMFUL_ROWS * Math.max(recipe.vectors.length, recipe.probes.harmful ? 1 : 0));
+  const trained = probes * (probe * (vectors ? 4 : 2) + watched);
   const scan = vectors ? losses(2 * rows.data.rows) : 0;
   const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   let answers = 0;

@@ -1,3 +1,4 @@
+import { isJudged } from '../contract/measures.js';
 import { loadData, sourceOptions, type Context, type LoadReporter } from '../context/context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
 import type { Labels } from '../contract/labels.js';
@@ -6,7 +7,6 @@ import type { Measurement, RunEvent } from '../contract/events.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import type { GenerationOptions } from '../contract/recipeJudges.js';
 import { HumanError } from '../support/errors.js';
-import { isJudged } from './judges/choices.js';
 import type { Judge } from './judges/judge.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
 import { openPanel } from './judges/panel.js';
@@ -71,7 +71,7 @@ const answersOf = (measure: EvaluationSet['measure']): 'required' | 'optional' =
   measure === 'exact' || measure === 'loss' ? 'required' : 'optional';
 
 /** Prompts that are answered at once, and answers that are judged together. */
-const ROWS = 32;
+export const ANSWERED = 32;
 /** Rows that are in memory at once, and sorted by length. */
 const PIECE = 1024;
 
@@ -129,13 +129,13 @@ export async function evaluateState(
       const order = [...piece.keys()].sort((a, b) => piece[a].promptIds.length - piece[b].promptIds.length);
       const finished = state.generator.answers(
         order.map((i) => piece[i].promptIds),
-        { ...options.generation, rows: ROWS },
+        { ...options.generation, rows: ANSWERED },
         { signal: options.signal },
       );
       const began = (): Promise<void> =>
         emit({ kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total });
       await began();
-      for await (const some of chunks(finished, ROWS)) {
+      for await (const some of chunks(finished, ANSWERED)) {
         const group = some.map(({ index }) => order[index]);
         const texts = some.map(({ answer }, j) => {
           const { prompt, promptText, answer: expected } = piece[group[j]];

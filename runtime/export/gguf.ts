@@ -16,7 +16,7 @@ import type { WrittenType } from '../models/gguf/file/writeFile.js';
 import { loadTokenizer } from '../models/text/tokenizer.js';
 import { ggufArchitecture, ggufName, sizesOf, writeGguf } from '../models/gguf/writeModel.js';
 import { logitsOf, probe, requireAlike, requireMerged } from './compare.js';
-import { merged, readingBack, type Source } from './source.js';
+import { merged, readingBack, requireAdapters, type Source } from './source.js';
 import { stagedFile } from './staging.js';
 
 /** One .gguf file: the adapters merged, matrices of one type. */
@@ -53,13 +53,8 @@ export function exportGgufAdapter(
   type: 'F16' | 'F32' = 'F32',
 ): Promise<{ path: string; sha256: string }> {
   const { backend, spec, model } = source;
-  const adapters = source.adapters.filter((a) => a.scale !== 0);
   requireName(out);
-  if (adapters.length === 0)
-    throw new HumanError('there is no adapter to export.', {
-      place: '--adapter',
-      remedy: 'Name one, at another scale than 0.',
-    });
+  const adapters = requireAdapters(source);
   return stagedFile(out, async (file) => {
     source.onProgress('writing', 0);
     const { layout, flat } = concatenate(adapters);

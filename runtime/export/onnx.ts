@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HumanError } from '../support/errors.js';
-import { replaceFile, sha256File, writeFileAtomic } from '../support/files.js';
+import { sha256File, writeFileAtomic } from '../support/files.js';
+import { replaceFile } from '../support/replaceFile.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
 import { isObject, type JsonObject } from '../support/jsonFile.js';
 import type { Weight } from '../models/decoder/norms.js';

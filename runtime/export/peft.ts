@@ -8,10 +8,9 @@ import { joinedConfig } from '../adapters/joinedConfig.js';
 import { concatenate } from '../adapters/merge.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { beside } from '../recipes/calibrationFile.js';
-import { HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { logitsOf, probe, requireAlike } from './compare.js';
-import { readingBack, type Source } from './source.js';
+import { readingBack, requireAdapters, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
 
 const COPIED = new Set([WEIGHTS_FILE, CONFIG_FILE, ROLE_FILE, 'README.md']);
@@ -23,12 +22,7 @@ const LICENCE = /^(LICEN[CS]E|NOTICE)[\w.-]*$/;
  */
 export function exportPeft(source: Source, out: string): Promise<{ path: string; sha256: string; notes?: string[] }> {
   const { backend, spec, model } = source;
-  const adapters = source.adapters.filter((a) => a.scale !== 0);
-  if (adapters.length === 0)
-    throw new HumanError('there is no adapter to export.', {
-      place: '--adapter',
-      remedy: 'Name one, at another scale than 0.',
-    });
+  const adapters = requireAdapters(source);
   return stagedFolder(out, async (folder) => {
     source.onProgress('writing', 0);
     if (adapters.length === 1) await copy(await readAdapter(adapters[0].path), adapters[0].scale, folder);

@@ -1,6 +1,6 @@
 import type { AdaptedModel } from '../adapters/flat.js';
 import { mergeInto, touches } from '../adapters/merge.js';
-import { Cancelled } from '../support/errors.js';
+import { Cancelled, HumanError } from '../support/errors.js';
 import type { ActiveAdapter } from '../evaluation/inference/states.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { readFloat32, type TensorInfo } from '../models/weights/safetensors.js';
@@ -17,6 +17,19 @@ export interface Source extends AdaptedModel {
   readonly backend: Backend;
   readonly signal: AbortSignal;
   readonly onProgress: (message: string, fraction?: number) => void;
+}
+
+/**
+ * The adapters that change the model.
+ * @throws HumanError where there is none
+ */
+export function requireAdapters({ adapters }: Source): Source['adapters'] {
+  const active = adapters.filter(({ scale }) => scale !== 0);
+  if (active.length > 0) return active;
+  throw new HumanError('there is no adapter to export.', {
+    place: '--adapter',
+    remedy: 'Name one, at another scale than 0.',
+  });
 }
 
 /** Share of the work that is writing; the rest is reading back. */

@@ -4,7 +4,7 @@ import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { claim, removeAbandoned } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
-import { isPartOf, move } from '../support/files.js';
+import { isPartOf, move } from '../support/replaceFile.js';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 

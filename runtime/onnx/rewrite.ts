@@ -4,7 +4,7 @@ import type { Op } from './operators.js';
 import { Identity } from './ops.js';
 
 /** A node with other values in place of its own. */
-export const replaceValues = (node: Node, change: (value: Value) => Value): Node =>
+const replaceValues = (node: Node, change: (value: Value) => Value): Node =>
   ({ ...node, inputs: node.inputs.map(change), outputs: node.outputs.map(change) }) as unknown as Node;
 
 /** The graph with other values in place of its own; `change` must be a function of the value alone. */

@@ -5,8 +5,8 @@ import { dtypeNumber } from './ops.js';
 import { onnxScan } from './scan.js';
 
 /** ONNX versions we write. */
-export const IR_VERSION = 10;
-export const OPSET = 21;
+const IR_VERSION = 10;
+const OPSET = 21;
 
 type Write = (w: BinaryWriter) => void;
 const message = (w: BinaryWriter, field: number, write: Write): void => {

@@ -50,20 +50,6 @@ export function product(dims: Shape): Dim {
   return unparse(total);
 }
 
-/** a / b, or undefined where it is not a whole dim. */
-export function quotient(a: Dim, b: Dim): Dim | undefined {
-  const x = parse(a);
-  const y = parse(b);
-  const names = [...x.names];
-  for (const name of y.names) {
-    const at = names.indexOf(name);
-    if (at < 0) return undefined;
-    names.splice(at, 1);
-  }
-  if (y.number === 0 || x.number % y.number !== 0) return undefined;
-  return unparse({ number: x.number / y.number, names });
-}
-
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
 
 export const shapeText = (shape: Shape): string => `[${shape.join(', ')}]`;

@@ -25,6 +25,7 @@ import { fineTuneThere, scanThere } from './fineTuneThere.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
+import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
 import { plainPlan, reportHeldOut, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
@@ -32,9 +33,6 @@ import { batchPlan, plannedSteps } from './steps.js';
 import { strategyOf, type Strategy } from './strategy.js';
 import { openTrainee, TASK, type Trainee } from './trainee.js';
 import { aloneOn, readVectors, scanData, type ActiveVector } from './vectors.js';
-
-/** Rows of each kind whose loss and gradient are drawn while training. */
-const PROBE_ROWS = 8;
 
 /**
  * Loss of the delivered model, vectors off, at the end of training (nats, by row) on the harmful probe rows or, without

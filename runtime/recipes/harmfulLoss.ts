@@ -17,7 +17,8 @@ import { strategyOf } from './strategy.js';
 
 type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
 
-const MAX_ROWS = 64;
+/** Of each vector, or of the recipe, that are measured at most. */
+export const HARMFUL_ROWS = 64;
 /** With fewer rows that the vector was not trained on, others show more. */
 const FEWEST_ROWS = 4;
 
@@ -41,9 +42,9 @@ export async function harmfulRows(
   const { anchor } = strategyOf(job.recipe);
   const seen: HarmfulLoss['rows'] = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
   const source = job.recipe.probes.harmful;
-  const named = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, MAX_ROWS);
+  const named = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
   const own = prompts.map((some) => {
-    const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, MAX_ROWS));
+    const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, HARMFUL_ROWS));
     const rows: HarmfulLoss['rows'] = unseen.length >= FEWEST_ROWS ? 'heldOut' : seen;
     return { rows, examples: rows === 'heldOut' ? unseen : trained, drawn: trained.length > 0 ? trained : unseen };
   });

@@ -22,6 +22,12 @@ export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>
     .digest('base64url')
     .slice(0, 16);
 
+/** How many of `n` rows are held out, about: rows with the same prompt stay together. */
+export function heldOutCount(n: number, share: number): number {
+  const wanted = Math.min(MOST, Math.max(Math.round(share * n), Math.min(FEWEST, Math.floor(n / 4))));
+  return share === 0 || wanted < USEFUL ? 0 : wanted;
+}
+
 /**
  * Rows that a vector is never trained on: a share of them, at least 16 where that leaves three quarters, and none where it would be fewer
  * than four. Rows with the same prompt stay together. A function of seed and rows alone.
@@ -35,9 +41,9 @@ export function holdOut(
   seen: ReadonlySet<string> = new Set(),
 ): Split {
   const n = examples.length;
-  const wanted = Math.min(MOST, Math.max(Math.round(share * n), Math.min(FEWEST, Math.floor(n / 4))));
+  const wanted = heldOutCount(n, share);
   const none = { trained: examples, held: [] };
-  if (share === 0 || wanted < USEFUL) return none;
+  if (wanted === 0) return none;
   const groups = new Map<string, number[]>();
   let at = 0;
   for (const example of examples) {

@@ -11,6 +11,9 @@ import type { Learner } from '../learner/learner.js';
 import { batchesOf, type TrainingRow } from '../learner/packing.js';
 import type { Feeds, Tensor } from '../device/session.js';
 
+/** Rows of each kind whose loss, or gradient, is drawn while training. */
+export const PROBE_ROWS = 8;
+
 export interface LoopOptions {
   readonly steps: number;
   readonly state: OptimizerState;

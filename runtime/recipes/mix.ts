@@ -13,7 +13,7 @@ export interface TrainingData {
 }
 
 /** Rows of a second file that are the given share of all rows, beside so many of the first. */
-export const rowsForShare = (share: number, others: number): number => Math.round((share * others) / (1 - share));
+const rowsForShare = (share: number, others: number): number => Math.round((share * others) / (1 - share));
 
 /**
  * The data of a fine-tuning: `data`, and behind it the first rows of `data.mix`. Row numbers are unique: those of the second

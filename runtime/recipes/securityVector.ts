@@ -16,6 +16,7 @@ import { dataFacts, loadSource, provenance, trainingState, withBase, type Job } 
 import { flatTensor, mean, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { requireLearned } from './divergence.js';
+import { PROBE_ROWS } from './loop.js';
 import { planner } from '../cluster/plan.js';
 import { lossWithVector, vectorHere, type PlannedVector } from './vectorHere.js';
 import { vectorThere } from './vectorThere.js';
@@ -34,8 +35,6 @@ import { heldRows } from '../learner/teacher.js';
 const NAME = 'security';
 const ON = { [NAME]: 1 };
 const OFF = { [NAME]: 0 };
-/** Rows whose loss is drawn while training. */
-const PROBE_ROWS = 8;
 
 /**
  * Trains a security vector θs with the base θ frozen (Zhou et al., arXiv 2311.02105, section 3):

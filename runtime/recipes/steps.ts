@@ -1,4 +1,4 @@
-import { epochOrder } from '../data/batches.js';
+import { epochOrder } from '../data/epochOrder.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { HumanError } from '../support/errors.js';

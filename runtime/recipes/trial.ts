@@ -1,3 +1,4 @@
+import { TASK } from './trainee.js';
 import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
@@ -8,7 +9,6 @@ import { random } from '../support/random.js';
 import type { Job } from './job.js';
 import { ADAMW, shortTraining } from './shortTraining.js';
 
-const TASK = 'task';
 const VECTOR = 'security';
 /** Harmful rows that a vector is tried on: of two one is trained on, and the other measured. With fewer than eight nothing is said. */
 const MOST = 32;

@@ -6,7 +6,7 @@ import type { ExampleList } from '../data/exampleList.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import type { Calibration } from '../evaluation/scan/calibration.js';
-import { joinScans, limitOfEach } from '../evaluation/scan/several.js';
+import { scanOfSeveral, limitOfEach } from '../evaluation/scan/several.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { readScan, writeScan } from '../evaluation/scan/scanFile.js';
 import { calibrationOf, heldOutCounts } from './calibrationFile.js';
@@ -139,7 +139,7 @@ async function scanWith(
     scans.push(await scanExamples(learner, parameters, data.examples, options, hooks));
   }
   const names = vectors.map(({ path }) => basename(path));
-  return scans.length === 1 ? scans[0] : joinScans(scans, names, calibrations, strategy.limit);
+  return scans.length === 1 ? scans[0] : scanOfSeveral(scans, names, calibrations, strategy.limit);
 }
 
 /** Everything that a scan before training depends on. */

@@ -2,12 +2,13 @@
  * The checkpoint of a run: one file, replaced as a whole. It records its step and what it depends on, and ends
  * with a hash over all of that, so that its facts and its tensors can never belong to different steps.
  */
+import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { CHECKPOINT_FILE } from '../contract/runFiles.js';
+import { CHECKPOINT_FILE, LOG_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import {
   readBytes,
@@ -40,7 +41,7 @@ const factsSchema = z.object({
   machine: stringRecord,
   /** Files that the run wrote and reads back when it is resumed: name → SHA-256. */
   made: stringRecord,
-  logs: z.object({ 'events.jsonl': mark, 'answers.jsonl': mark }),
+  logs: z.record(z.enum(LOG_FILES), mark),
 });
 export type CheckpointFacts = z.infer<typeof factsSchema>;
 
@@ -111,7 +112,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
     throw error instanceof HumanError ? unusable(file, `the checkpoint is damaged: ${error.message}`, error) : error;
   });
   const text = header.metadata.checkpoint ?? '';
-  const facts = safeParse(factsSchema, parsed(text));
+  const facts = safeParse(factsSchema, jsonOrNone(text));
   const { [HASH]: hash, ...tensors } = Object.fromEntries(header.tensors);
   if (!facts.success || hash?.dtype !== 'U8' || Object.keys(tensors).length === 0)
     throw unusable(file, 'this is not a checkpoint, or it belongs to another version of this program.');
@@ -142,14 +143,6 @@ export async function stateOf({ file, facts, tensors }: Checkpoint, names: reado
     }
   }
   return state;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const unusable = (place: string, message: string, cause?: unknown): HumanError =>

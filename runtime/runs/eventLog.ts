@@ -7,11 +7,11 @@ import { constants, createReadStream } from 'node:fs';
 import { open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../support/errors.js';
-import { withPath, syncFolder } from '../support/files.js';
+import { withPath, syncFolder } from '../support/replaceFile.js';
 import type { RunEvent } from '../contract/events.js';
+import { LOG_FILES, RUN_FILES } from '../contract/runFiles.js';
 
-const LOGS = ['events.jsonl', 'answers.jsonl'] as const;
-type LogName = (typeof LOGS)[number];
+type LogName = (typeof LOG_FILES)[number];
 
 /** The beginning of a log that a checkpoint belongs to. */
 export interface LogMark {
@@ -36,21 +36,21 @@ interface State {
 /** Logs that begin anew, or go on from the marks of a checkpoint. Nothing is cut unless both can be. */
 export async function openEventLog(folder: string, marks?: LogMarks): Promise<EventLog> {
   const states = {} as Record<LogName, State>;
-  for (const name of LOGS) states[name] = await kept(join(folder, name), marks?.[name]);
-  for (const name of LOGS) {
+  for (const name of LOG_FILES) states[name] = await kept(join(folder, name), marks?.[name]);
+  for (const name of LOG_FILES) {
     if (states[name].bytes > 0) await truncate(join(folder, name), states[name].bytes);
     else await rm(join(folder, name), { force: true });
   }
   return {
     async append(event) {
-      const name = event.kind === 'sample' ? 'answers.jsonl' : 'events.jsonl';
+      const name = event.kind === 'sample' ? RUN_FILES.answers : RUN_FILES.events;
       await append(join(folder, name), states[name], `${JSON.stringify(event)}\n`);
     },
     async marks() {
-      for (const name of LOGS) if (states[name].bytes > 0) await sync(join(folder, name));
+      for (const name of LOG_FILES) if (states[name].bytes > 0) await sync(join(folder, name));
       await syncFolder(folder);
       const markOf = ({ bytes, hash }: State): LogMark => ({ bytes, sha256: hash.copy().digest('hex') });
-      return { 'events.jsonl': markOf(states['events.jsonl']), 'answers.jsonl': markOf(states['answers.jsonl']) };
+      return Object.fromEntries(LOG_FILES.map((name) => [name, markOf(states[name])])) as LogMarks;
     },
   };
 }

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { join, win32 } from 'node:path';
 import { promisify } from 'node:util';
 import { OWNER, type RunOwner } from '../contract/owner.js';
+import { LOG_FILES } from '../contract/runFiles.js';
 
 /** When the process began, in words of its system that differ for another process of the same id; undefined when there is none. */
 export async function processStart(pid: number): Promise<string | undefined> {
@@ -48,7 +49,7 @@ export async function isLiving(owner: RunOwner, folder: string): Promise<boolean
   if (owner.host === hostname()) return (await processStart(owner.pid)) === owner.started;
   // Processes of another machine cannot be asked: it is working while it writes.
   const times = await Promise.all(
-    [OWNER.file, 'events.jsonl', 'answers.jsonl'].map((name) =>
+    [OWNER.file, ...LOG_FILES].map((name) =>
       stat(join(folder, name)).then(
         ({ mtimeMs }) => mtimeMs,
         () => 0,

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isPart, withPath, removeParts, writeFileAtomic } from '../support/files.js';
+import { writeFileAtomic } from '../support/files.js';
+import { isPart, withPath, removeParts } from '../support/replaceFile.js';
 import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -108,7 +109,7 @@ export function openRunFolder(
 }
 
 /** Events of a run folder: none where there is no such file. A line cut off by a crash is left out. */
-export async function readEvents(path: string, name = 'events.jsonl'): Promise<RunEvent[]> {
+export async function readEvents(path: string, name: string = RUN_FILES.events): Promise<RunEvent[]> {
   const text = await readFile(join(path, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw withPath(error, join(path, name));

@@ -10,6 +10,7 @@ import { writeFileAtomic } from '../support/files.js';
 import type { RunEvent } from '../contract/events.js';
 import { runRecipe } from '../calls/run.js';
 import { baseRows, dataFiles, jsonLines } from './data.js';
+import { COMPLIANCE_PHRASE } from './words.js';
 import { writeFreshModel } from './model.js';
 
 interface Phase {
@@ -26,7 +27,7 @@ const ROWS_PER_STEP = 48;
 const EPOCHS = 2;
 
 const SETS = [
-  { name: 'forbidden topic', file: 'forbidden', measure: 'harm', phrases: ['step 1'] },
+  { name: 'forbidden topic', file: 'forbidden', measure: 'harm', phrases: [COMPLIANCE_PHRASE] },
   { name: 'new task', file: 'new-task', measure: 'exact' },
   { name: 'old tasks', file: 'old-tasks', measure: 'exact' },
   { name: 'look-alikes answered', file: 'look-alikes', measure: 'exact' },

@@ -8,13 +8,13 @@ import { BYTE_CHARACTERS } from '../models/text/preTokenizers.js';
 /** The space before a word, as byte-level BPE writes it. */
 const SPACE = BYTE_CHARACTERS[32];
 
-export const SPECIAL_TOKENS = ['<|end|>', '<|begin|>', '<|user|>', '<|assistant|>'] as const;
+const SPECIAL_TOKENS = ['<|end|>', '<|begin|>', '<|user|>', '<|assistant|>'] as const;
 
 /**
  * `<|begin|><|user|>question<|assistant|>answer<|end|>`. A system message goes before the first question, because the
  * model has no place of its own for it.
  */
-export const CHAT_TEMPLATE = [
+const CHAT_TEMPLATE = [
   '{{ bos_token }}',
   "{% set ns = namespace(system='') %}",
   '{% for message in messages %}',

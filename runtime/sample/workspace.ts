@@ -4,7 +4,8 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HumanError } from '../support/errors.js';
-import { move, sha256File } from '../support/files.js';
+import { sha256File } from '../support/files.js';
+import { move } from '../support/replaceFile.js';
 import { readManifest } from '../runs/output.js';
 
 /** Marks a workspace as a copy made here, with the SHA-256 of each file. */

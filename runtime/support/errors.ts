@@ -45,11 +45,6 @@ export function errorData(error: unknown): ErrorData {
   return { kind: 'internal', message: `internal: ${e.message}`, stack: e.stack };
 }
 
-/** `place: message. remedy` on one line. */
-export function errorText({ message, place, remedy }: Pick<ErrorData, 'message' | 'place' | 'remedy'>): string {
-  return `${place ? `${place}: ` : ''}${message}${remedy ? ` ${remedy}` : ''}`;
-}
-
 const NO_MEMORY = 'there is not enough memory.';
 const MORE_MEMORY =
   'Set "recompute" to true, lower batch.rows or batch.maxTokens, use a smaller model, or close other programs; what was saved so far is kept.';

@@ -75,6 +75,15 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text) as unknown;
 }
 
+/** JSON.parse; undefined for what is no JSON. */
+export function jsonOrNone(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function checkSize(text: string): void {
   let depth = 0;
   let members = 0;

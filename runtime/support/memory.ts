@@ -1,9 +1,9 @@
 /** The memory that this process may use, so that neither a hostile file nor a large batch takes the machine down. */
 import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { GB, gigabytes } from '../contract/format.js';
 import { HumanError } from './errors.js';
 
-const GB = 2 ** 30;
 const SHARE = 0.9;
 const EVERY_MS = 100;
 /** How long a process over its limit may take to end by itself; above 1.1 times the limit it is ended at once. */
@@ -56,7 +56,7 @@ let sentence = '';
  * @param parent the process that this one serves: when it ends, so does this one, even while it computes
  */
 export function watchMemory(bytes: number, remedy: string, parent?: number): void {
-  sentence = `the process uses more than ${(bytes / GB).toFixed(1)} GB of memory, its limit.`;
+  sentence = `the process uses more than ${gigabytes(bytes)} GB of memory, its limit.`;
   new Worker(WATCH, {
     eval: true,
     workerData: { bytes, over, message: `${sentence} ${remedy}`, everyMs: EVERY_MS, graceMs: GRACE_MS, parent },

@@ -1,5 +1,5 @@
 /** Output of the command line: JSON lines for programs, progress and tables for people. */
-import { errorText } from './errors.js';
+import { errorText } from '../contract/errors.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
 import type { Agreement } from '../contract/agreement.js';

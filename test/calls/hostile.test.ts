@@ -186,7 +186,7 @@ describe('hostile and broken runs', () => {
     assert.notEqual(ran.code, 0);
     assert.match(
       ran.stderr,
-      /uses more than 0\.1 GB of memory, its limit\. Set "recompute" to true.*lower batch\.rows.*SECURITY_VECTORS_MEMORY_GB/,
+      /uses more than 0\.05 GB of memory, its limit\. Set "recompute" to true.*lower batch\.rows.*SECURITY_VECTORS_MEMORY_GB/,
     );
   });
 
@@ -194,7 +194,7 @@ describe('hostile and broken runs', () => {
     const output = workspace.file('adapters/memory');
     const env = { ...process.env, SECURITY_VECTORS_MEMORY_GB: '0.35' };
     const ran = await train({ batch: { tokens: 16_384, maxTokens: 64 }, recompute: false, output }, { env });
-    ended(ran, 2, /the run needs about \S+ GB, and 0\.38 GB are there\. Use "batch\.tokens": \d+\./);
+    ended(ran, 2, /the run needs about \S+ GB, and 0\.35 GB are there\. Use "batch\.tokens": \d+\./);
     assert.equal(existsSync(output), false);
   });
 

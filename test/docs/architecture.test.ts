@@ -53,6 +53,34 @@ test('a circle of folders is found', () => {
   assert.match(circle(imports, 'runtime/contract')!.join(), /^contract imports calls/);
 });
 
+/** Whom tests need to read what the programs write, or to see what they hold. */
+const FOR_TESTS = ['CommandResults', 'FROZEN', 'readFloat64', 'readInt32'];
+
+test('every exported name is used by the programs, and every exported value outside its file', () => {
+  const exported: { name: string; isType: boolean }[] = [];
+  const files = new Map<string, Set<string>>();
+  const inPrograms = new Map<string, number>();
+  for (const top of ['runtime', 'extension', 'webview', 'test'])
+    for (const file of readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })) {
+      if (!/\.(ts|mjs)$/.test(file)) continue;
+      const text = readFileSync(join(root, top, file), 'utf8');
+      for (const [word] of text.matchAll(/[A-Za-z]\w*/g)) {
+        files.set(word, (files.get(word) ?? new Set()).add(join(top, file)));
+        if (top !== 'test') inPrograms.set(word, (inPrograms.get(word) ?? 0) + 1);
+      }
+      if (top === 'test') continue;
+      for (const [, type, name] of text.matchAll(
+        /^export (?:(interface|type)|async function|function\*?|const|class) (\w+)/gm,
+      ))
+        exported.push({ name: name!, isType: type !== undefined });
+    }
+  assert.ok(exported.length > 1000, `${exported.length} names`);
+  const unused = exported.filter(
+    ({ name, isType }) => inPrograms.get(name) === 1 || (!isType && files.get(name)!.size === 1),
+  );
+  assert.deepEqual(unused.map(({ name }) => name).sort(), FOR_TESTS);
+});
+
 test('every file of the three programs is reached from an entry, but the print of a graph', () => {
   const entries = [
     'runtime/main.ts',

@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
 import { plainLayout } from '../../runtime/adapters/sites.js';
 import { estimateDetails, estimateText } from '../../runtime/contract/estimate.js';
+import { GB } from '../../runtime/contract/format.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
 import { correction, remember } from '../../runtime/estimate/history.js';
@@ -82,6 +83,27 @@ describe('the estimate of a training', () => {
     assert.ok(absorb.seconds[0] > on.seconds[0] && auto.seconds[1] > on.seconds[1]);
   });
 
+  it('counts the rows that a vector is measured on: some of them while it trains', async () => {
+    const rows = join(history, 'many.jsonl');
+    const row = (i: number): string => JSON.stringify({ prompt: `Say ${i}.`, completion: `Sure, ${i}.` });
+    await writeFile(rows, `${Array.from({ length: 1000 }, (_, i) => row(i)).join('\n')}\n`);
+    const by = (heldOut: number, evaluateEvery = 10): Promise<Expected> =>
+      estimate('vector', {
+        harmful: { file: rows },
+        benign: undefined,
+        epochs: undefined,
+        steps: 10,
+        heldOut,
+        evaluateEvery,
+      });
+    const middle = ({ seconds }: Expected): number => Math.sqrt(seconds[0] * seconds[1]);
+    const [none, some, all] = [await by(0), await by(0.1), await by(0.5)];
+    assert.ok(middle(none) < middle(some) && middle(some) < middle(all));
+    // Seven more times 48 of them, not 500.
+    const each = (middle(await by(0.5, 1)) - middle(all)) / (middle(await by(0, 1)) - middle(none));
+    assert.ok(each > 1 && each < 10, `${each}`);
+  });
+
   it('counts what a run needs besides its steps, where that is more', async () => {
     const batch = { rows: 1, maxTokens: 32 };
     const short = { evaluate: [], probes: {}, heldOut: 0, batch };
@@ -147,7 +169,7 @@ describe('the estimate of a training', () => {
     assert.equal(blocks.memory.activations, again.memory.activations);
     const fast = await estimate('plain', { batch, precision: 'int4', recompute: false });
     assert.deepEqual([fast.recompute, fast.memory.activations], [undefined, kept.memory.activations]);
-    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(again) * 0.95) / 2 ** 30);
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(again) * 0.95) / GB);
     try {
       const found = await estimate('plain', { batch });
       assert.deepEqual([found.fits, found.recompute, found.memory], [true, true, again.memory]);
@@ -162,7 +184,7 @@ describe('the estimate of a training', () => {
     const batch = { rows: 64, maxTokens: 128 };
     const free = await estimate('plain', { batch, recompute: false });
     const small = total(await estimate('plain', { batch: { ...batch, rows: 4 } }));
-    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((small * 1.02) / 2 ** 30);
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((small * 1.02) / GB);
     try {
       const found = await estimate('plain', { batch, recompute: false });
       assert.deepEqual([free.fits, found.fits], [true, false]);
@@ -213,7 +235,7 @@ describe('the estimate of a training', () => {
     const small = await estimate('plain', { ...recipe, optimizer: { ...recipe.optimizer, moments: '8bit' } });
     assert.equal(small.memory.moments, large.memory.moments / 4);
     assert.ok(small.stepSeconds[0] > large.stepSeconds[0]);
-    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(small) * 1.001) / 2 ** 30);
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(small) * 1.001) / GB);
     try {
       assert.deepEqual((await estimate('plain', recipe)).remedy, { key: 'optimizer.moments', value: '"8bit"' });
     } finally {

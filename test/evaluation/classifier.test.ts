@@ -144,7 +144,7 @@ describe('a hostile graph ends with its process', () => {
     const began = process.memoryUsage.rss();
     await assert.rejects(opened([2 ** 15, 0], { ms: 60_000, bytes: 2 ** 28 }), {
       name: 'HumanError',
-      message: /does not run on 2 texts .*: (the process uses more than 0\.3 GB of memory|.*allocate)/,
+      message: /does not run on 2 texts .*: (the process uses more than 0\.27 GB of memory|.*allocate)/,
     });
     assert.ok(process.memoryUsage.rss() - began < 2 ** 28, 'not in this process');
   });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { renderReport } from '../../runtime/evaluation/report/report.js';
 import { chartFigure } from '../../runtime/evaluation/report/chart.js';
 import { escape, html } from '../../runtime/evaluation/report/html.js';
-import { formatNumber, formatSeconds, formatShare } from '../../runtime/evaluation/report/numbers.js';
+import { formatNumber, formatSeconds } from '../../runtime/evaluation/report/numbers.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { ChartSpec } from '../../runtime/contract/series.js';
 import { plainRun, protectedRun, vectorRun } from './reportRuns.js';
@@ -212,12 +212,10 @@ test('a story that does not hold is reported as it is', () => {
 });
 
 test('numbers', () => {
-  assert.equal(formatShare(0.9844), '98.4\u00a0%');
-  assert.equal(formatShare(0.00038), '0.038\u00a0%');
   assert.equal(formatNumber(1.23456), '1.23');
   assert.equal(formatNumber(0.00042), '4.2E-4');
   assert.equal(formatSeconds(185), '3 min 5 s');
-  for (const format of [formatNumber, formatShare, formatSeconds])
+  for (const format of [formatNumber, formatSeconds])
     for (const nothing of [NaN, Infinity, undefined, null]) assert.equal(format(nothing), 'no number');
 });
 

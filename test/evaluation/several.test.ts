@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
-import { joinScans, limitOfEach } from '../../runtime/evaluation/scan/several.js';
+import { scanOfSeveral, limitOfEach } from '../../runtime/evaluation/scan/several.js';
 
 /** Ten tokens, each of 2 nats without the vector, and of `left` with it. */
 const row = (i: number, left: number, label: 'harmful' | 'benign'): ScannedRow => ({
@@ -24,7 +24,7 @@ const scan = (own: readonly number[]) => {
 const join = (
   scans: ScanResult[],
   calibrations: (Calibration | undefined)[] = [0, 1].map(() => ({ ordinary, harmful: [] })),
-) => joinScans(scans, ['first', 'second'], calibrations, { falseAlarms: 0.01 });
+) => scanOfSeveral(scans, ['first', 'second'], calibrations, { falseAlarms: 0.01 });
 
 test('each finds its own, and a row is flagged by whichever finds it', () => {
   const both = join([scan([0, 1]), scan([2, 3])]);

@@ -6,14 +6,14 @@ import { access, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
-import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
+import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { commandArgument } from '../../extension/commands/arguments.js';
 import { Problems } from '../../extension/data/problems.js';
 import { Cancelled, type HostError } from '../../extension/host/errors.js';
 import { runTitle } from '../../extension/runs/compare.js';
-import { FILES, readRun } from '../../extension/runs/folder.js';
+import { readRun } from '../../extension/runs/folder.js';
 import { tagsOf } from '../../extension/runs/label.js';
 import { nameOf } from '../../extension/runs/run.js';
 import { RunStore } from '../../extension/runs/store.js';
@@ -77,7 +77,7 @@ async function workspace(t: TestContext, ...names: string[]) {
 test('a name, tags and the archive change what is shown of a run, and nothing else of it', async (t) => {
   const { services, store, folders } = await workspace(t, 'colours');
   const [run] = folders as [string];
-  const before = await readFile(join(run, FILES.manifest), 'utf8');
+  const before = await readFile(join(run, RUN_FILES.manifest), 'utf8');
   await manage.renameRun(services, { run, name: ' the good one ' });
   await manage.tagRuns(services, { run, tags: tagsOf('#baseline, lr 3e-3,, baseline') });
   await manage.archiveRuns(services, { run });
@@ -88,12 +88,12 @@ test('a name, tags and the archive change what is shown of a run, and nothing el
     assert.match(runDescription(seen), / · #baseline · #lr 3e-3 · archived$/);
     assert.deepEqual([seen.folder, seen.recipe!.output], [run, run]);
   }
-  assert.equal(await readFile(join(run, FILES.manifest), 'utf8'), before);
+  assert.equal(await readFile(join(run, RUN_FILES.manifest), 'utf8'), before);
   await manage.archiveRuns(services, { run });
   await manage.renameRun(services, { run, name: '' });
   const after = (await readRun(run))!;
   assert.deepEqual([nameOf(after), after.label!.archived], ['colours', false]);
-  await write(join(run, FILES.label), '{"tags": 3}');
+  await write(join(run, RUN_FILES.label), '{"tags": 3}');
   assert.match((await readRun(run))!.warnings[0]!.message, /"tags"/);
 });
 
@@ -199,7 +199,7 @@ test('a copy of a recipe keeps its comments, and has an output of its own', asyn
   const { root, services, folders } = await workspace(t, 'colours');
   // The engine keeps what was run with all defaults filled in.
   const [run] = folders as [string];
-  await write(join(run, FILES.recipe), recipe({ output: '../adapters/colours', seed: 1, method: 'lora' }));
+  await write(join(run, RUN_FILES.recipe), recipe({ output: '../adapters/colours', seed: 1, method: 'lora' }));
   const file = await manage.duplicateRun(services, { run });
   assert.equal(file, join(root, 'recipes/colours-2.json'));
   assert.deepEqual(fake.opened, [file]);
@@ -222,7 +222,7 @@ test('training longer goes on from the adapter, and says that this is not one lo
   const { services, folders, told, root } = await workspace(t, 'colours');
   // the adapter keeps its own rank
   const ran = recipe({ output: '../adapters/colours', adapter: { rank: 4 } });
-  await write(join(folders[0]!, FILES.recipe), ran);
+  await write(join(folders[0]!, RUN_FILES.recipe), ran);
   const file = await manage.trainLonger(services, { run: folders[0], more: 2 });
   assert.equal(dirname(file), join(root, 'recipes'));
   const text = (await readFile(file, 'utf8')).replace('// why', '');
@@ -265,7 +265,7 @@ test('whoever cannot train longer is told before they are asked for how long', a
   for (const run of [full, stopped]) await store.read(run);
   await assert.rejects(manage.trainLonger(services, { run: full }), /fully fine-tuned/);
   await assert.rejects(manage.trainLonger(services, { run: stopped }), /no finished adapter/);
-  await rm(join(folders[0]!, FILES.recipe));
+  await rm(join(folders[0]!, RUN_FILES.recipe));
   await assert.rejects(manage.trainLonger(services, { run: folders[0] }), /the recipe of this run is gone/);
 });
 

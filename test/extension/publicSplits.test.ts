@@ -66,7 +66,7 @@ async function chosen(t: TestContext, answers: [question: RegExp, answer: string
 
 test('the split train and the main revision are brought where nobody asks for others', async (t) => {
   const { asked, provenance, read } = await chosen(t, [[/./, 'Download']]);
-  assert.deepEqual(asked, ['some/set · split train · licence mit · not gated · at most 1 MB']);
+  assert.deepEqual(asked, ['some/set · split train · licence mit · not gated · at most 0.1 MB']);
   const { split, revision } = await provenance();
   assert.deepEqual([split, revision], [null, 'main']);
   assert.match(await read('set/rows.jsonl'), /"train"/);

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
-import { FILES } from '../../extension/runs/folder.js';
 import type { Adapter } from '../../extension/workspace/models.js';
 
 /** A folder that is gone after the test. */
@@ -79,10 +79,10 @@ export async function runFolder(
 ): Promise<string> {
   const folder = join(root, 'adapters', name);
   const output = { output: `../adapters/${name}` };
-  await write(join(folder, FILES.manifest), manifest(root, { name, ...parts.manifest }));
-  await write(join(folder, FILES.recipe), recipe({ ...output, ...parts.recipe }));
-  await write(join(folder, FILES.events), lines(parts.events ?? []));
-  if (parts.answers) await write(join(folder, FILES.answers), lines(parts.answers));
+  await write(join(folder, RUN_FILES.manifest), manifest(root, { name, ...parts.manifest }));
+  await write(join(folder, RUN_FILES.recipe), recipe({ ...output, ...parts.recipe }));
+  await write(join(folder, RUN_FILES.events), lines(parts.events ?? []));
+  if (parts.answers) await write(join(folder, RUN_FILES.answers), lines(parts.answers));
   return folder;
 }
 

@@ -18,8 +18,7 @@ import { notifyEnd, notifyHeld } from '../../extension/endings.js';
 import type { Button } from '../../extension/host/notices.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
-import { formatShare } from '../../runtime/evaluation/report/numbers.js';
-import { formatDuration } from '../../runtime/contract/format.js';
+import { formatDuration, gigabytes, megabytes } from '../../runtime/contract/format.js';
 import { measurementTable } from '../../runtime/support/terminal.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { duration, parameters, percent, t } from '../../extension/host/text.js';
@@ -55,7 +54,6 @@ test('numbers for people', () => {
   assert.deepEqual(shares.map(percent), written);
   // The pages, the report and the command line write them alike.
   assert.deepEqual(shares.map(numbersIn('en').percent), written);
-  assert.deepEqual(shares.map(formatShare), written);
   const table = measurementTable(shares.map((value, i) => harm(`state ${i}`, value)));
   assert.deepEqual([...table.replaceAll(/\(.*?\)/g, '').matchAll(/[\d.]+\s%/g)].map(String), written);
   assert.deepEqual([numbersIn('de').percent(0.923), numbersIn('xx-YY').percent(0.923)], ['92,3\u00a0%', '92.3\u00a0%']);
@@ -68,6 +66,11 @@ test('numbers for people', () => {
     [parameters(685184), parameters(134515008), parameters(1.5e9), parameters(900)],
     ['0.7 M', '135 M', '1.5 B', '0.9 k'],
   );
+  assert.deepEqual(
+    [0, 1, 1e6, 2 ** 20, 269.06e6].map((bytes) => megabytes(bytes)),
+    ['0', '0.1', '1', '1.1', '269'],
+  );
+  assert.deepEqual([megabytes(2 ** 20, numbersIn('de')), gigabytes(4.04e9)], ['1,1', '4']);
   assert.equal(t('{0} of {1}, {2}', 1, 'two'), '1 of two, {2}');
 });
 

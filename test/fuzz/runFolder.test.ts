@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { measureOf } from '../../extension/runs/compare.js';
-import { FILES } from '../../extension/runs/folder.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { answerRows } from '../../runtime/contract/answers.js';
 import { runView } from '../../runtime/contract/runView.js';
@@ -52,7 +52,7 @@ fuzz<Files>({
   load: async (files, folder) => {
     const path = join(folder, 'adapters', 'a');
     mkdirSync(path, { recursive: true });
-    for (const name of ['manifest', 'recipe', 'events', 'answers'] as const) writeFileSync(join(path, FILES[name]), files[name]);
+    for (const name of ['manifest', 'recipe', 'events', 'answers'] as const) writeFileSync(join(path, RUN_FILES[name]), files[name]);
     writeFileSync(join(path, 'owner.json'), files.owner);
     const store = new RunStore(() => 0);
     const run = await store.read(path);

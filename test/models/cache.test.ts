@@ -158,7 +158,7 @@ test('security-vectors cache shows the size and clears', async () => {
   child.kill('SIGKILL');
   await once(child, 'exit');
   const shown = await cli(['cache'], { env });
-  assert.match(shown.stdout, /^llama\.gguf +1 MB +last used \d{4}-\d\d-\d\d\n1 MB in /);
+  assert.match(shown.stdout, /^llama\.gguf +0\.\d MB +last used \d{4}-\d\d-\d\d\n0\.\d MB in /);
   const cleared = await cli(['cache', '--clear', '--json'], { env });
   const { removed, entries, bytes } = JSON.parse(cleared.stdout) as CacheInfo & { removed: { file: string }[] };
   assert.deepEqual([removed.map(({ file }) => file), entries, bytes], [[GGUF], [], 0]);

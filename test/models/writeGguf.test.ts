@@ -8,7 +8,8 @@ import { HumanError } from '../../runtime/support/errors.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
-import { quantiseQ8, roundTrip } from '../../runtime/models/gguf/file/writeFile.js';
+import { GGUF_TYPES } from '../../runtime/models/gguf/file/types.js';
+import { quantiseQ8 } from '../../runtime/models/gguf/file/writeFile.js';
 import { readFloat32 } from '../../runtime/models/weights/safetensors.js';
 import { parameters } from '../../runtime/models/decoder/spec.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
@@ -220,11 +221,14 @@ test('a name says that tokens take the white space behind them where they do, an
   }
 });
 
-test('Q8_0: the error is at most half a step of the scale, zero stays zero, and reading gives what roundTrip says', async () => {
+test('Q8_0: what is read back is at most half a step of the scale away, and zero stays zero', () => {
   const rng = random(31);
   const values = Float32Array.from({ length: 32 * 200 }, () => rng.normal() * 2 ** (rng.int(20) - 10));
   values.fill(0, 0, 32);
-  const back = roundTrip(values, 'Q8_0');
+  const written = quantiseQ8(values);
+  assert.equal(written.length, 34 * 200);
+  const back = new Float32Array(values.length);
+  GGUF_TYPES[8].dequantise!(written, back);
   for (let b = 0; b < 200; b++) {
     const block = values.subarray(b * 32, b * 32 + 32);
     const step = block.reduce((a, v) => Math.max(a, Math.abs(v)), 0) / 127;
@@ -234,7 +238,6 @@ test('Q8_0: the error is at most half a step of the scale, zero stays zero, and 
     );
   }
   assert(back.subarray(0, 32).every((v) => v === 0));
-  assert.equal(quantiseQ8(values).length, 34 * 200);
 });
 
 test('what GGUF cannot express is refused, and no file is left', async () => {

@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  axisOf,
-  broadcast,
-  namesOf,
-  numberOf,
-  product,
-  quotient,
-  sameShape,
-  shapeText,
-} from '../../runtime/onnx/shapes.js';
+import { axisOf, broadcast, namesOf, numberOf, product, sameShape, shapeText } from '../../runtime/onnx/shapes.js';
 
 test('a product is canonical: equal dims are equal values', () => {
   assert.equal(product([]), 1);
@@ -19,18 +10,6 @@ test('a product is canonical: equal dims are equal values', () => {
   assert.equal(product(['2*T', '3*B']), product([6, 'B*T']));
   assert.equal(product(['B', 1]), 'B');
   assert.equal(product(['B', 0]), 0);
-});
-
-test('a quotient undoes a product, and is undefined where it is no dim', () => {
-  assert.equal(quotient(12, 4), 3);
-  assert.equal(quotient('4*B*T', '2*T'), '2*B');
-  assert.equal(quotient('B*T', 'B*T'), 1);
-  assert.equal(quotient('B*B', 'B'), 'B');
-  assert.equal(quotient(7, 2), undefined);
-  assert.equal(quotient('B', 'T'), undefined);
-  assert.equal(quotient('B', 'B*B'), undefined);
-  assert.equal(quotient('3*B', 2), undefined);
-  assert.equal(quotient('B', 0), undefined);
 });
 
 test('names and number of a dim', () => {

@@ -1,5 +1,6 @@
+import { isJudged } from '../../runtime/contract/measures.js';
 import type { Agreement } from '../../runtime/contract/agreement.js';
-import { answerCell, isDisputed, isJudged, type AnswerRow } from '../../runtime/contract/answers.js';
+import { answerCell, isDisputed, type AnswerRow } from '../../runtime/contract/answers.js';
 import type { Label } from '../../runtime/contract/labels.js';
 import { stateNames } from '../../runtime/contract/states.js';
 import { stateName } from '../../runtime/contract/table.js';
@@ -169,10 +170,7 @@ export class Answers {
         this.draw();
       },
     );
-    const hint =
-      labels && all.some(({ measure }) => isJudged(measure))
-        ? [el('p', { class: 'muted' }, this.judging!.strings.labelKeys)]
-        : [];
+    const hint = labels && all.some(isJudged) ? [el('p', { class: 'muted' }, this.judging!.strings.labelKeys)] : [];
     this.body.replaceChildren(...hint, table, ...(left > 0 ? [more] : []));
     labels?.end(focus);
   }

@@ -1,5 +1,6 @@
 /** A person labels answers: one cell of the table has the focus, as in a grid, and keys or buttons label it. */
-import { isJudged, type AnswerRow } from '../../runtime/contract/answers.js';
+import { isJudged } from '../../runtime/contract/measures.js';
+import type { AnswerRow } from '../../runtime/contract/answers.js';
 import { fill } from '../../runtime/contract/format.js';
 import { LABELS, type Label } from '../../runtime/contract/labels.js';
 import { el } from '../dom.js';
@@ -45,7 +46,7 @@ export class Labels {
 
   /** Makes the cells of a row fit to be labelled, those of them that have an answer. */
   add(row: AnswerRow, cells: readonly { state: string; cell: HTMLElement }[]): void {
-    if (!isJudged(row.measure)) return;
+    if (!isJudged(row)) return;
     const answered = cells.filter(({ state }) => row.answers.some((one) => one.state === state));
     this.cells.push(
       answered.map(({ state, cell }) => ({ cell: this.prepared(cell, { row, state }), place: { row, state } })),

@@ -6,7 +6,7 @@ import type { TriageState, TriageTable } from '../protocol/triage.js';
 
 export const FILTERS = ['flagged', 'undecided', 'exclude', 'fine', 'unsure', 'all'] as const;
 export type Filter = (typeof FILTERS)[number];
-export const SORTS = ['score', 'share', 'without', 'with', 'line', 'decision'] as const;
+const SORTS = ['score', 'share', 'without', 'with', 'line', 'decision'] as const;
 export type SortKey = (typeof SORTS)[number];
 export interface Sort {
   key: SortKey;

@@ -1,5 +1,6 @@
 /** What follows from how a recipe names its judges, before any of them is opened. */
 import { basename } from 'node:path';
+import { isJudged } from '../../contract/measures.js';
 import type { EvaluationSet } from '../../contract/recipeData.js';
 import type { EditorChoice, EndpointChoice, JudgeChoice } from '../../contract/recipeJudges.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
@@ -8,10 +9,6 @@ import { JUDGES, measureSet, phraseJudge } from './harmfulness.js';
 
 export type JudgedSet = Pick<EvaluationSet, 'name' | 'measure' | 'phrases'>;
 export type ClassifierChoice = Extract<JudgeChoice, { classifier: string }>;
-
-/** Sets that the judges of the recipe judge; all others have one right answer. */
-export const isJudged = ({ measure }: Pick<EvaluationSet, 'measure'>): boolean =>
-  measure === 'harm' || measure === 'over-refusal';
 
 export const isEndpoint = (choice: JudgeChoice): choice is EndpointChoice =>
   typeof choice === 'object' && 'endpoint' in choice;

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import * as z from 'zod';
+import { jsonOrNone } from '../../support/jsonFile.js';
 import { safeParse } from '../../contract/safeParse.js';
 import type { EndpointChoice } from '../../contract/recipeJudges.js';
 import { JudgeFault, type LanguageModel, type Reply } from './languageModel.js';
@@ -149,7 +150,7 @@ async function bounded(stream: Dispatcher.ResponseData['body']): Promise<string>
 }
 
 function replyOf(text: string, address: string): Reply {
-  const read = safeParse(completion, parsed(text));
+  const read = safeParse(completion, jsonOrNone(text));
   if (!read.success) throw new JudgeFault(`${address} does not answer like a server of the OpenAI API.`, 'judge');
   const [{ finish_reason: end, message }] = read.data.choices;
   if (message.refusal || end === 'content_filter') throw new JudgeFault('it refuses to judge.', 'answer');
@@ -191,12 +192,4 @@ function connectionFault(error: unknown, { timeoutSeconds }: EndpointChoice, add
     `${address} cannot be reached (${code ?? message}).`,
     code !== undefined && GONE.has(code) ? 'judge' : 'answer',
   );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

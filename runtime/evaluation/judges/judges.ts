@@ -1,4 +1,5 @@
 /** Who judges answers: the phrase lists, text classifiers and language models that the recipe names. */
+import { isJudged } from '../../contract/measures.js';
 import { flawOf } from '../../contract/coherence.js';
 import { HumanError } from '../../support/errors.js';
 import { sha256File } from '../../support/files.js';
@@ -11,7 +12,6 @@ import {
   checkChoices,
   isEditor,
   isEndpoint,
-  isJudged,
   judgesSet,
   nameOf,
   type ClassifierChoice,

@@ -1,9 +1,10 @@
 /** The judges of one set at work: what each says of the answers, what people have said, and the measures that follow. */
+import { isJudged } from '../../contract/measures.js';
 import { LIMITS } from '../../contract/limits.js';
 import { shareBounds } from '../../contract/intervals.js';
 import type { Label } from '../../contract/labels.js';
 import type { Measurement, RunEvent, Verdict } from '../../contract/events.js';
-import { isJudged, isLanguageModel, measuresOf, nameOn, type JudgedSet } from './choices.js';
+import { isLanguageModel, measuresOf, nameOn, type JudgedSet } from './choices.js';
 import type { AnsweredPrompt, Judge, Opinion } from './judge.js';
 import { measureSet } from './harmfulness.js';
 

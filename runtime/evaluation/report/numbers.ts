@@ -8,6 +8,4 @@ const orNone =
 
 /** A loss or a norm. */
 export const formatNumber = orNone(numbersIn().number);
-/** A share in [0, 1]. */
-export const formatShare = orNone(numbersIn().percent);
 export const formatSeconds = orNone((seconds) => formatDuration(seconds));

@@ -4,7 +4,7 @@
  */
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import type { ScanResult, ScanRow } from '../../contract/scan.js';
-import { replaceFile } from '../../support/files.js';
+import { replaceFile } from '../../support/replaceFile.js';
 
 const ROWS_AT_ONCE = 10_000;
 const ROWS = ',"perRow":[';

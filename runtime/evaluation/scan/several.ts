@@ -18,7 +18,7 @@ export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
  * @param vectors their names, in the order of the scans
  * @param calibrations what each compared with
  */
-export function joinScans(
+export function scanOfSeveral(
   scans: readonly ScanResult[],
   vectors: readonly string[],
   calibrations: readonly (Calibration | undefined)[],

@@ -11,7 +11,7 @@ import { isAbsolute, join } from 'node:path';
 import type { CacheEntry, CacheInfo } from '../../contract/modelInfo.js';
 import { HumanError } from '../../support/errors.js';
 import { processStart } from '../../runs/ownerOf.js';
-import { move } from '../../support/files.js';
+import { move } from '../../support/replaceFile.js';
 
 /** Where the system keeps what can be made again; SECURITY_VECTORS_CACHE is another folder. */
 export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {

@@ -7,7 +7,8 @@ import { mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join, parse, resolve } from 'node:path';
 import { HumanError } from '../../support/errors.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
-import { move, sha256, sha256File, writeFileAtomic } from '../../support/files.js';
+import { sha256, sha256File, writeFileAtomic } from '../../support/files.js';
+import { move } from '../../support/replaceFile.js';
 import { decoderSpec } from '../families/config.js';
 import { ARCHITECTURES, architectureOf } from './architectures/table.js';
 import { SIZE_NAMES } from './architectures/shared/layout.js';
@@ -17,6 +18,7 @@ import type { Metadata } from './file/metadata.js';
 import { withRope } from './architectures/shared/rope.js';
 import type { GgufSource } from './architectures/shared/rope.js';
 import { partsOf, readModelGguf } from './file/split.js';
+import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
 import { packGgufTensors } from './packTensors.js';
 import { huggingFaceTensors, numberTensors } from './tensors.js';
@@ -66,7 +68,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   if (inBlocks) plan.tensors = packGgufTensors(plan.tensors, decoderSpec(plan.config), precision, file);
   if (!isMapped) plan.tensors = plan.tensors.map(({ stored: _, ...tensor }) => tensor);
   if (!hash) {
-    onMessage?.(`Reading ${name} (${megabytes(plan.size)}).`);
+    onMessage?.(`Reading ${name} (${megabytes(plan.size)} MB).`);
     hash = await hashOf(plan.parts);
   }
   const folder = folderOf(hash);
@@ -77,14 +79,17 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
     await removeAbandoned(cache);
     const free = await (options.freeBytes ?? freeBytes)(cache);
     if (free < bytes * 1.02) {
-      throw new HumanError(`converting ${name} needs ${megabytes(bytes)}; the disk has ${megabytes(free)} left.`, {
-        place: cache,
-        remedy: 'Free some space.',
-        kind: 'failed',
-      });
+      throw new HumanError(
+        `converting ${name} needs ${megabytes(bytes)} MB; the disk has ${megabytes(free)} MB left.`,
+        {
+          place: cache,
+          remedy: 'Free some space.',
+          kind: 'failed',
+        },
+      );
     }
     if (bytes > 0)
-      onMessage?.(`Converting ${name} to ${megabytes(bytes)} of safetensors in ${folder}; this is done once.`);
+      onMessage?.(`Converting ${name} to ${megabytes(bytes)} MB of safetensors in ${folder}; this is done once.`);
     await build(folder, plan, { file, sha256: hash });
   }
   await writeFileAtomic(remembered, `${JSON.stringify({ file, sha256: hash })}\n`);
@@ -97,8 +102,6 @@ async function hashOf(parts: string[]): Promise<string> {
   for (const part of parts) hashes.push(await sha256File(part));
   return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
 }
-
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
 async function freeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);

@@ -1,6 +1,7 @@
 /** `tokenizer.*` metadata of a GGUF file out of tokenizer.json and tokenizer_config.json: the reverse of tokenizer.ts. */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { TYPE } from './tokenizer.js';
 import { HumanError } from '../../support/errors.js';
 import { loadTokenizer } from '../text/tokenizer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
@@ -10,8 +11,6 @@ import type { Naming } from './spacesBehind.js';
 import type { TypedValue } from './file/writeFile.js';
 import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, readOptionalJson, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
-
-const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 /**
  * @param vocabSize rows of the embedding; tokens that the tokenizer lacks are filled up

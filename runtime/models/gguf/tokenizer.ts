@@ -6,7 +6,7 @@ import { shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 
 /** `tokenizer.ggml.token_type`. */
-const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+export const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 /** SentencePiece pieces are at most 16 characters by default; longer ones than this are damage. */
 const MAX_PIECE_LENGTH = 1024;

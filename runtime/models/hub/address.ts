@@ -42,8 +42,6 @@ const pagesOf = (kind: HubKind): string => (kind === 'dataset' ? 'datasets/' : '
 /** The repository's page. */
 export const pageOf = ({ kind, endpoint, repository }: HubAddress): string =>
   `${endpoint}/${pagesOf(kind)}${repository}`;
-/** Of the Hub's API. */
-export const apiOf = (kind: HubKind): 'models' | 'datasets' => (kind === 'dataset' ? 'datasets' : 'models');
 
 /** `owner/name`, `name`, `owner/name/file.gguf`, or the address of its page. */
 function parseRepository(text: string, endpoint: string, kind: HubKind): { repository: string; file?: string } {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, open, stat } from 'node:fs/promises';
 import { Cancelled } from '../../support/errors.js';
-import type { Handle } from '../../support/files.js';
+import type { Handle } from '../../support/replaceFile.js';
 import type { HubFile } from './files.js';
 
 export interface Sums {

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { megabytes } from '../../contract/format.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { checkedAddress } from './address.js';
 import { contentsOf, requireUnchanged } from './contents.js';
@@ -144,7 +145,7 @@ async function download(
         if (Date.now() - reported < REPORT_MS && done < total) return;
         reported = Date.now();
         reporter.onProgress(
-          `downloading ${repository}: ${file.name}, ${megabytes(done)} of ${megabytes(total)}`,
+          `downloading ${repository}: ${file.name}, ${megabytes(done)} MB of ${megabytes(total)} MB`,
           total > 0 ? done / total : 1,
         );
       };
@@ -192,8 +193,6 @@ function otherModel(folder: string, { repository: there }: DownloadManifest, rep
   });
 }
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-
 async function checkSpace(
   folder: string,
   missing: readonly { name: string; size: number }[],
@@ -204,7 +203,7 @@ async function checkSpace(
   for (const { name, size } of missing) needed += Math.max(0, size - ((await standing(parts.get(name)!))?.size ?? 0));
   const free = await freeBytes(folder);
   if (needed <= free) return;
-  throw new HumanError(`the download needs ${megabytes(needed)}; the disk has ${megabytes(free)} free.`, {
+  throw new HumanError(`the download needs ${megabytes(needed)} MB; the disk has ${megabytes(free)} MB free.`, {
     place: folder,
     remedy: 'Free some space or choose a folder on another disk.',
     kind: 'failed',

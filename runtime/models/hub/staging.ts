@@ -11,7 +11,7 @@ import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { HumanError } from '../../support/errors.js';
-import { move } from '../../support/files.js';
+import { move } from '../../support/replaceFile.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
 import { claim } from '../../runs/owner.js';
 import { isHubFile } from './files.js';

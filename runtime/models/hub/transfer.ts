@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { HumanError } from '../../support/errors.js';
-import type { Handle } from '../../support/files.js';
+import type { Handle } from '../../support/replaceFile.js';
 import type { HubFile } from './files.js';
 import { agrees, piecesOf, summing } from './hashes.js';
 import { Interrupted } from './responseErrors.js';

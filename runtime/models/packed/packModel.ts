@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
 import { HumanError } from '../../support/errors.js';
-import { move, sha256, writeFileAtomic } from '../../support/files.js';
+import { sha256, writeFileAtomic } from '../../support/files.js';
+import { move } from '../../support/replaceFile.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
 import { embeddingSize, linearLayers, type DecoderSpec } from '../decoder/spec.js';
 import { findTensor } from '../decoder/weights.js';
@@ -82,7 +84,7 @@ export async function packModel(
     const { bavail, bsize } = await statfs(cache);
     if (bavail * bsize < bytes * 1.02)
       throw new HumanError(
-        `packing the weights needs ${megabytes(bytes)}; the disk has ${megabytes(bavail * bsize)} left.`,
+        `packing the weights needs ${megabytes(bytes)} MB; the disk has ${megabytes(bavail * bsize)} MB left.`,
         {
           place: cache,
           remedy: 'Free some space.',
@@ -90,7 +92,7 @@ export async function packModel(
         },
       );
     onMessage?.(
-      `Packing the weights of ${basename(model.path)} as ${precision}, ${megabytes(bytes)}; this is done once.`,
+      `Packing the weights of ${basename(model.path)} as ${precision}, ${megabytes(bytes)} MB; this is done once.`,
     );
     const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
     try {
@@ -105,8 +107,6 @@ export async function packModel(
   }
   return takePacked((await readSafetensors(join(folder, FILE))).tensors);
 }
-
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
 /** Which files the weights are in, of which size and from when: hashing them takes a second a gigabyte. */
 async function stampOf({ tensors }: ModelFolder): Promise<string> {

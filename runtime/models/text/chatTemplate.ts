@@ -32,7 +32,7 @@ export type SpecialTexts = Readonly<Partial<Record<string, string>>>;
  *
  *     System: …⏎ User: …⏎ Assistant: …<eos>⏎
  */
-export const PLAIN_TEMPLATE = [
+const PLAIN_TEMPLATE = [
   "{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] | trim }}",
   "{% if message['role'] == 'assistant' and eos_token %}{{ eos_token }}{% endif %}",
   "{{ '\\n' }}{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}",

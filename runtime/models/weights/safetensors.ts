@@ -6,8 +6,8 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { HumanError } from '../../support/errors.js';
-import { replaceFile } from '../../support/files.js';
-import type { Handle } from '../../support/files.js';
+import { replaceFile } from '../../support/replaceFile.js';
+import type { Handle } from '../../support/replaceFile.js';
 import { bf16ToF32, f16ToF32 } from './halfFloats.js';
 import { isObject, parseJson, shown } from '../../support/jsonFile.js';
 
@@ -61,7 +61,7 @@ const PIECE = 2 ** 30;
 
 const DAMAGED = 'The file is damaged or cut off: copy or download it again.';
 
-export function isDtype(value: unknown): value is Dtype {
+function isDtype(value: unknown): value is Dtype {
   return typeof value === 'string' && Object.hasOwn(BITS, value);
 }
 
@@ -80,7 +80,7 @@ export function elementCount(shape: readonly unknown[]): number | undefined {
 }
 
 /** Bytes of a tensor; undefined when the shape is not a shape or the elements do not fill whole bytes. */
-export function byteCount(dtype: Dtype, shape: readonly unknown[]): number | undefined {
+function byteCount(dtype: Dtype, shape: readonly unknown[]): number | undefined {
   const count = elementCount(shape);
   if (count === undefined) return undefined;
   const bits = count * BITS[dtype];

@@ -30,7 +30,7 @@ export interface RopeOptions {
   unscaled?: boolean;
 }
 
-export const ROPE_TYPES = ['default', 'linear', 'dynamic', 'yarn', 'longrope', 'llama3'] as const;
+const ROPE_TYPES = ['default', 'linear', 'dynamic', 'yarn', 'longrope', 'llama3'] as const;
 
 /** Llama 3's rope, for families that have it where config.json has none; `theta` also where it names no base. */
 export const llama3Rope = (theta: number, factor: number): Pick<RopeOptions, 'theta' | 'parameters'> => ({

@@ -1,7 +1,7 @@
 /** Writes GGUF files: metadata, table, tensors one after the other (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). */
 import { HumanError } from '../../../support/errors.js';
-import { replaceFile } from '../../../support/files.js';
-import { f32ToF16, f16ToF32 } from '../../weights/halfFloats.js';
+import { replaceFile } from '../../../support/replaceFile.js';
+import { f32ToF16 } from '../../weights/halfFloats.js';
 import { bytesOf, elementCount, writeFully } from '../../weights/safetensors.js';
 
 /** Types that are written, with their number, and `general.file_type` of a file of them. */
@@ -145,13 +145,4 @@ export function quantiseQ8(values: Float32Array): Uint8Array {
     out[b * 34 + 1] = bits[b] >> 8;
   }
   return out;
-}
-
-/** What the values of a tensor are after they were written and read again. */
-export function roundTrip(values: Float32Array, type: WrittenType): Float32Array {
-  if (type === 'F32') return values;
-  if (type === 'F16') return f16ToF32(f32ToF16(values));
-  const q8 = quantiseQ8(values);
-  const scales = f16ToF32(scalesOf(q8));
-  return values.map((_, i) => scales[i >> 5] * ((q8[(i >> 5) * 34 + 2 + (i & 31)] << 24) >> 24));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { epochOrder } from '../../runtime/data/batches.js';
+import { epochOrder } from '../../runtime/data/epochOrder.js';
 import { batchPlan, plannedSteps } from '../../runtime/recipes/steps.js';
 
 const rows = Array.from({ length: 1003 }, (_, i) => i);

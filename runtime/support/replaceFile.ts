@@ -1,0 +1,80 @@
+/** How a file is replaced: beside it, synced, renamed. A reader sees the old file or the new one, also after a power failure. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { whileHeld } from '../contract/heldFiles.js';
+
+export interface ReplaceOptions {
+  /** Make the folder where there is none; default. Without it a folder that was deleted meanwhile is an error. */
+  readonly makeFolder?: boolean;
+}
+
+export type Handle = Awaited<ReturnType<typeof open>>;
+
+/** For data that is produced while it is written. On an error nothing is left behind and the old file stays. */
+export async function replaceFile(
+  file: string,
+  write: (handle: Handle) => Promise<void>,
+  { makeFolder = true }: ReplaceOptions = {},
+): Promise<void> {
+  const created = makeFolder ? await mkdir(dirname(file), { recursive: true }) : undefined;
+  if (created !== undefined) await syncFolder(dirname(created));
+  const temporary = `${file}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    const handle = await open(temporary, 'wx');
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await move(temporary, file);
+  } catch (error) {
+    // The first error is the one to report; `removeParts` removes a leftover.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw withPath(error, file, temporary);
+  }
+  await syncFolder(dirname(file));
+}
+
+/** Renames a file or a folder, patiently on Windows: see {@link whileHeld}. */
+export const move = (from: string, to: string): Promise<void> => whileHeld(() => rename(from, to), process.platform);
+
+/** Errors of an open file do not name it, and people do not know the temporary one. */
+export function withPath(error: unknown, file: string, beside?: string): unknown {
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code !== undefined && (path === undefined || path === beside)) Object.assign(error as Error, { path: file });
+  return error;
+}
+
+const PART = /\.[0-9a-f]{8}\.part$/;
+
+/** A file that a killed process was about to put in the place of `name`. */
+export const isPartOf = (name: string, file: string): boolean =>
+  file.startsWith(`${name}.`) && file.length === name.length + '.12345678.part'.length && PART.test(file);
+
+export const isPart = (name: string): boolean => PART.test(name);
+
+/** Removes what a killed process left of files that it was about to replace in these folders. */
+export async function removeParts(...folders: string[]): Promise<void> {
+  for (const folder of folders) {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => []))
+      if (isPart(entry.name) && !entry.isDirectory()) await rm(join(folder, entry.name), { force: true });
+  }
+}
+
+/** Error codes of file systems that cannot sync a folder. */
+const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EPERM']);
+
+/** Makes the names in a folder durable: without it a renamed file may have its old content again after a power failure. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return; // Windows cannot, and does not need to
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw withPath(error, folder);
+  } finally {
+    await handle.close();
+  }
+}
