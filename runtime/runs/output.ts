@@ -129,15 +129,17 @@ export async function finishReplacement(output: string): Promise<void> {
   const next = join(output, RUN_FILES.next);
   const after = await readManifest(next);
   if (after?.outcome !== 'finished' || !after.files) return;
+  // `next` may also be the name of a run in a folder of somebody's own.
+  const before = await readManifest(output);
+  if (before?.outcome !== 'finished') return;
   // Another process may be putting it there now.
   if ((await ownerOf(next))?.pid !== process.pid) await requireFree(next);
-  const before = await readManifest(output);
   const newFiles = new Set(after.files);
   // A manifest may be somebody else's: only files that lie in the folders, under the names of a run, are moved and removed.
   for (const file of await runFiles(next)) if (newFiles.has(file) && file !== RUN_FILES.manifest) await moveUp(file);
-  const oldFiles = before?.files && new Set(before.files);
+  const oldFiles = new Set(before.files);
   for (const file of await runFiles(output))
-    if (!newFiles.has(file) && (oldFiles?.has(file) ?? true)) await rm(join(output, file), { force: true });
+    if (!newFiles.has(file) && oldFiles.has(file)) await rm(join(output, file), { force: true });
   await move(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
   for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
     await removeEmpty(join(output, folder));
