@@ -4,7 +4,7 @@ import { scratchFolder } from '../context/context.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
-import { plainOutput, planOutput, readManifest, requireApart } from '../runs/output.js';
+import { anotherKind, plainOutput, planOutput, readManifest, requireApart } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder } from '../runs/runFolder.js';
 import { errorData, HumanError } from '../support/errors.js';
@@ -96,6 +96,8 @@ async function requireSweep(output: string, { file, path, recipe }: Sweep, optio
   ];
   const found = await readManifest(output);
   if (found?.kind !== 'sweep') {
+    // One that is to be resumed is none of a sweep, and a finished one is not replaced by many.
+    if (found && (found.outcome === 'finished' || options.resume)) throw anotherKind(output, found);
     await planOutput(output, inputs, options);
     return false;
   }

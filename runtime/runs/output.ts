@@ -45,6 +45,7 @@ export async function planOutput(
     if (resume) throw nothingToResume(output, 'there is no run in this folder.');
     return { output, folder: output };
   }
+  if (found.kind === 'sweep') throw anotherKind(output, found);
   if (found.outcome !== 'finished') {
     if (resume && !KINDS[found.kind].trains)
       throw nothingToResume(output, 'a run that trains nothing keeps no checkpoint.');
@@ -168,6 +169,13 @@ async function requireCheckpoint(folder: string): Promise<void> {
 
 const nothingToResume = (place: string, why: string, remedy = 'Run the recipe without --resume.'): HumanError =>
   new HumanError(`there is nothing to resume: ${why}`, { place, remedy });
+
+/** A sweep and a run that is none do not take each other's place: points and result would stand in one folder. */
+export const anotherKind = (place: string, { kind, name, outcome, started }: Manifest): HumanError =>
+  new HumanError(
+    `the output folder holds the ${outcome === 'finished' ? 'finished ' : ''}${kind === 'sweep' ? 'sweep' : 'run'} "${name}" of ${started}, which ${kind === 'sweep' ? 'only a sweep' : 'no sweep'} takes the place of.`,
+    { place, remedy: 'Name another folder as "output", or with --out.' },
+  );
 
 /** Nothing but what a process left that died before the manifest was there. */
 async function requireEmpty(folder: string): Promise<void> {
