@@ -31,6 +31,7 @@ import { recipeInputs } from '../contract/recipeInputs.js';
 import { openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
 import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
+import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
 import { secretsFrom } from './secrets.js';
 import type { Ending, Job, Once } from '../recipes/job.js';
@@ -165,6 +166,7 @@ export async function runOne(
     hashes.includes(await sha256Weights(context.model)) && (await sha256Packed(context.model)) === packedSha256;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
+  if (checkpoint && recipe.kind === 'finetune') requireWatched(checkpoint, watchAction(recipe, options.watch));
   const before = checkpoint?.facts.seconds ?? 0;
   const seconds = (): number => before + (performance.now() - began) / 1000;
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint, () => endJobs(plan.folder, cluster));
