@@ -17,6 +17,8 @@ export interface OutputPlan {
   readonly output: string;
   /** Where the run works: `output`, or `next/` in it while it replaces the finished run there. */
   readonly folder: string;
+  /** What stands in both, as it was found. */
+  readonly standing: readonly (Manifest | undefined)[];
 }
 
 export interface OutputOptions {
@@ -43,7 +45,7 @@ export async function planOutput(
   if (!found) {
     await requireEmpty(output);
     if (resume) throw nothingToResume(output, 'there is no run in this folder.');
-    return { output, folder: output };
+    return { output, folder: output, standing: [found, found] };
   }
   if (found.kind === 'sweep') throw anotherKind(output, found);
   if (found.outcome !== 'finished') {
@@ -60,14 +62,14 @@ export async function planOutput(
             '--resume goes on from its checkpoint, --force starts over without it, --out DIR writes to another folder.',
         },
       );
-    return { output, folder: output };
+    return { output, folder: output, standing: [found, found] };
   }
   const next = join(output, RUN_FILES.next);
   const replacement = await readManifest(next);
   if (resume) {
     if (!replacement) throw nothingToResume(output, 'this run is finished.', '--force runs the recipe once more.');
     await requireCheckpoint(next);
-    return { output, folder: next };
+    return { output, folder: next, standing: [found, replacement] };
   }
   if (!force) {
     throw new HumanError(`the output folder holds the finished run "${found.name}" of ${found.started}.`, {
@@ -80,8 +82,26 @@ export async function planOutput(
     await removeEmpty(next);
     await requireEmpty(next);
   }
-  return { output, folder: next };
+  return { output, folder: next, standing: [found, replacement] };
 }
+
+/**
+ * To be called when the folder of a plan was taken: another process may have begun and ended there since.
+ * @throws HumanError where it has, and where something else was put there
+ */
+export async function requireAsPlanned({ output, folder, standing: before }: OutputPlan): Promise<void> {
+  const now = await Promise.all([output, folder].map(readManifest));
+  const nameOf = (found: Manifest | undefined): string => JSON.stringify([found?.started, found?.outcome]);
+  const other = now.findIndex((found, i) => nameOf(found) !== nameOf(before[i]));
+  if (other >= 0) throw changedMeanwhile([output, folder][other]);
+  if (!now[1]) await requireEmpty(folder);
+}
+
+export const changedMeanwhile = (place: string): HumanError =>
+  new HumanError('the run folder was changed meanwhile, by another process; nothing in it was touched.', {
+    place,
+    remedy: 'Look at what stands there now, and start the run again.',
+  });
 
 /** `next/` of a finished run stands for the run that it replaces. */
 export async function plainOutput(output: string): Promise<string> {
