@@ -197,6 +197,10 @@ export const anotherKind = (place: string, { kind, name, outcome, started }: Man
     { place, remedy: 'Name another folder as "output", or with --out.' },
   );
 
+/** In a run folder: what a process leaves that is killed while it takes it. */
+export const isLeftOver = (name: string): boolean =>
+  name.startsWith(RUN_FILES.owner) || isPartOf(RUN_FILES.manifest, name);
+
 /** Nothing but what a process left that died before the manifest was there. */
 async function requireEmpty(folder: string): Promise<void> {
   let entries: string[];
@@ -212,9 +216,7 @@ async function requireEmpty(folder: string): Promise<void> {
       });
     throw error;
   }
-  const others = entries
-    .filter((name) => !name.startsWith(RUN_FILES.owner) && !isPartOf(RUN_FILES.manifest, name))
-    .sort();
+  const others = entries.filter((name) => !isLeftOver(name)).sort();
   if (others.length === 0) return;
   const shown = others.slice(0, 3).map((name) => `"${name}"`);
   const rest = others.length > 3 ? ` and ${others.length - 3} more` : '';
