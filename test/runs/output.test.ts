@@ -25,9 +25,7 @@ import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { recipeSchemas, type RunRecipe } from '../../runtime/contract/recipe.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
-import { runRecipe, type Shared } from '../../runtime/calls/run.js';
-import { openContext } from '../../runtime/context/context.js';
-import type { RunEvent } from '../../runtime/contract/events.js';
+import { runRecipe } from '../../runtime/calls/run.js';
 import { finishReplacement, planOutput, type OutputOptions } from '../../runtime/runs/output.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample', import.meta.url));
@@ -221,54 +219,6 @@ describe('the output folder', () => {
     });
     for (const option of ['resume', 'force']) assert.equal(await planned({ [option]: true }), folder);
     await rm(folder, { recursive: true });
-  });
-
-  it('a folder in which another process began and ended since the run was planned is left as it is', async () => {
-    const output = file('late');
-    // It warns before it begins.
-    const recipe = { ...RECIPES.vector, adapter: { rank: 2 }, benign: undefined, steps: 9, evaluateEvery: 1 };
-    await writeFile(file('recipe.json'), JSON.stringify(recipe));
-    /** A run, and another one in its folder when it has read what stands there. */
-    const late = async (options: OutputOptions, meanwhile: () => Promise<unknown>): Promise<void> => {
-      let was: Promise<Record<string, string>> | undefined;
-      const context: Shared['context'] = async (path, given) => {
-        const opened = await openContext(path, given);
-        const intact = async (): Promise<void> => {
-          await (was ??= meanwhile().then(() => picture(output)));
-          await opened.intact();
-        };
-        return { ...opened, intact };
-      };
-      const shared: Shared = { context, once: (_, make) => make(), sessions: new Map() };
-      await assert.rejects(
-        runRecipe(file('recipe.json'), { ...quiet, ...options, output, shared }),
-        (error: HumanError) => {
-          assert.match(error.message, /changed meanwhile, by another process|not empty and no run wrote it/);
-          assert.ok(error.place?.startsWith(output) && error.remedy);
-          return true;
-        },
-      );
-      assert.deepEqual(await picture(output), await was);
-    };
-    const stopAfter = (step: number) => {
-      const stop = new AbortController();
-      const onEvent = (event: RunEvent): void => void (event.kind === 'step' && event.step === step && stop.abort());
-      return { output, signal: stop.signal, onEvent };
-    };
-    await late({}, () => runRecipe(file('recipe.json'), { ...quiet, output }));
-    await late({ force: true }, () => runRecipe(file('recipe.json'), { ...quiet, output, force: true }));
-    await rm(output, { recursive: true });
-    await late({}, () => mkdir(join(output, 'model'), { recursive: true }));
-    await rm(output, { recursive: true });
-
-    await runRecipe(file('recipe.json'), stopAfter(2));
-    const manifest = await readFile(join(output, 'manifest.json'));
-    await late({ resume: true }, async () => {
-      await runRecipe(file('recipe.json'), { ...stopAfter(5), resume: true });
-      // as if both had begun in the same moment
-      await writeFile(join(output, 'manifest.json'), manifest);
-    });
-    await rm(output, { recursive: true });
   });
 
   it('inputs that are wrong are found before anything is touched, also when a finished run is to be replaced', async () => {
