@@ -12,7 +12,8 @@ import { answersOf, warningsOf } from '../evaluation/judges/panel.js';
 import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
 import { askJudges, type Heard } from './askJudges.js';
-import { choicesOf, judged, readKept, verdictsOf, writeJudged, type Judged, type Kept } from './judgedRun.js';
+import { verdictsOf } from '../evaluation/judges/anew.js';
+import { choicesOf, judged, readKept, writeJudged, type Judged, type Kept } from './judgedRun.js';
 import { requireAbsent, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 import { secretsFrom } from './secrets.js';
@@ -76,7 +77,7 @@ async function judgeKept(
   reporter: Reporter & { heard: Heard },
   label: () => Promise<void>,
 ): Promise<Judged> {
-  const verdicts = kept.samples.map((sample) => verdictsOf(sample, kept));
+  const verdicts = kept.samples.map((sample) => verdictsOf(sample, kept.sets.get(sample.set), kept.recipe.judges));
   const facts = await askJudges(kept, judges, verdicts, reporter, async (now) =>
     writeJudged(kept, await judged(kept, choices, verdicts, now)),
   );

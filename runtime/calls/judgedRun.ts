@@ -3,17 +3,17 @@ import { dirname, join, resolve } from 'node:path';
 import type { SampleEvent } from '../contract/answers.js';
 import { doneOf } from '../contract/facts.js';
 import { judgeIdentity } from '../contract/judgeText.js';
-import type { Label, Labels } from '../contract/labels.js';
-import { mergeMeasurements, isJudged } from '../contract/measures.js';
+import type { Labels } from '../contract/labels.js';
+import { isJudged } from '../contract/measures.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import type { DoneEvent, Measurement, Verdict } from '../contract/events.js';
+import type { DoneEvent, Measurement } from '../contract/events.js';
 import type { JudgeFacts, Manifest } from '../contract/manifest.js';
 import type { EvaluateRecipe, FinetuneRecipe } from '../contract/recipe.js';
 import type { JudgeChoice } from '../contract/recipeJudges.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { answerHash, readLabels } from '../data/labelFiles.js';
-import { checkChoices, judgesSet, nameOf, nameOn, type JudgedSet } from '../evaluation/judges/choices.js';
-import { judgedMeasures, said } from '../evaluation/judges/panel.js';
+import { checkChoices, nameOf, type JudgedSet } from '../evaluation/judges/choices.js';
+import { judgedSample, remeasured, type Verdicts } from '../evaluation/judges/anew.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 import { weakened } from '../recipes/fineTuneRun.js';
 import { added } from '../recipes/judgesOfRun.js';
@@ -33,9 +33,6 @@ export interface Kept {
   /** Sets whose answers are judged, by name, with their files. */
   readonly sets: ReadonlyMap<string, JudgedSet & { file: string }>;
 }
-
-/** What each judge has said of an answer, by the judges' names on its set. */
-export type Verdicts = Map<string, Verdict>;
 
 /** What follows from what the judges have said. */
 export interface Judged {
@@ -91,17 +88,6 @@ export function choicesOf({ recipe, manifest, sets }: Kept, more: readonly Judge
   return all;
 }
 
-export function verdictsOf(sample: SampleEvent, { sets, recipe }: Kept): Verdicts {
-  const set = sets.get(sample.set);
-  if (!set) return new Map();
-  const first = recipe.judges.find((choice) => judgesSet(choice, set));
-  const main = sample.judge ?? (first && nameOn(first, set));
-  return new Map([
-    ...(main === undefined || sample.verdict === undefined ? [] : [[main, sample.verdict] as const]),
-    ...Object.entries(sample.verdicts ?? {}),
-  ]);
-}
-
 /** By what the judges have said until now, and by the labels of people. @param facts of the judges that were asked */
 export async function judged(
   kept: Kept,
@@ -117,48 +103,9 @@ export async function judged(
   });
   return {
     samples,
-    measurements: mergeMeasurements(...remeasured(kept, choices, samples, verdicts)),
+    measurements: remeasured(kept.manifest.done.measurements, kept.sets, choices, samples, verdicts),
     judges: mergedFacts(kept.manifest.judges ?? [], facts),
   };
-}
-
-function judgedSample(
-  sample: SampleEvent,
-  set: JudgedSet | undefined,
-  choices: readonly JudgeChoice[],
-  verdicts: ReadonlyMap<string, Verdict>,
-  label: Label | undefined,
-): SampleEvent {
-  if (!set) return sample;
-  const { verdict: _, judge: __, verdicts: ___, label: ____, ...rest } = sample;
-  const names = choices.flatMap((choice) => (judgesSet(choice, set) ? [nameOn(choice, set)] : []));
-  const spoken = names.map((name) => verdicts.get(name));
-  return { ...rest, ...said(names, spoken, label) };
-}
-
-/** The measurements that stay, and those of judged answers, which are made anew. */
-function remeasured(
-  { manifest, sets }: Kept,
-  choices: readonly JudgeChoice[],
-  samples: readonly SampleEvent[],
-  verdicts: readonly ReadonlyMap<string, Verdict>[],
-): [Measurement[], Measurement[]] {
-  const anew: Measurement[] = [];
-  for (const state of new Set(samples.map((one) => one.state)))
-    for (const set of sets.values()) {
-      const places = samples.flatMap((one, i) => (one.state === state && one.set === set.name ? [i] : []));
-      if (places.length === 0) continue;
-      for (const choice of choices.filter((one) => judgesSet(one, set))) {
-        const name = nameOn(choice, set);
-        const final = places.map((i) => samples[i].label ?? verdicts[i].get(name));
-        anew.push(...judgedMeasures(choice, final, set, state));
-      }
-    }
-  const key = ({ state, name, measure, judge }: Measurement): string => JSON.stringify([state, name, measure, judge]);
-  const keys = new Set(anew.map(key));
-  const stays = (m: Measurement): boolean =>
-    keys.has(key(m)) || !sets.has(m.name) || !samples.some(({ state, set }) => state === m.state && set === m.name);
-  return [manifest.done.measurements.filter(stays), anew];
 }
 
 export function mergedFacts(before: readonly JudgeFacts[], now: readonly JudgeFacts[]): JudgeFacts[] {

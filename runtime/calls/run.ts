@@ -28,13 +28,22 @@ import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
-import { openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
+import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
 import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
+import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
 import { secretsFrom } from './secrets.js';
 import type { Ending, Job, Once } from '../recipes/job.js';
-import { finishReplacement, plainOutput, planOutput, runFiles, type OutputOptions } from '../runs/output.js';
+import {
+  changedMeanwhile,
+  finishReplacement,
+  plainOutput,
+  planOutput,
+  requireAsPlanned,
+  runFiles,
+  type OutputOptions,
+} from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder, readEvents } from '../runs/runFolder.js';
 import { trainSecurityVector } from '../recipes/securityVector.js';
@@ -165,9 +174,14 @@ export async function runOne(
     hashes.includes(await sha256Weights(context.model)) && (await sha256Packed(context.model)) === packedSha256;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
+  if (checkpoint && recipe.kind === 'finetune') requireWatched(checkpoint, watchAction(recipe, options.watch));
   const before = checkpoint?.facts.seconds ?? 0;
   const seconds = (): number => before + (performance.now() - began) / 1000;
-  const folder = openRunFolder(plan.folder, recipe, first, checkpoint, () => endJobs(plan.folder, cluster));
+  const folder = openRunFolder(plan.folder, recipe, first, checkpoint, async () => {
+    await requireAsPlanned(plan);
+    if (!checkpoint) await endJobs(plan.folder, cluster);
+    else if (!(await isSameCheckpoint(checkpoint))) throw changedMeanwhile(checkpoint.file);
+  });
   const { begin } = folder;
   const secrets = secretsFrom(options.secrets);
   const cluster =

@@ -4,7 +4,15 @@ import { scratchFolder } from '../context/context.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
-import { plainOutput, planOutput, readManifest, requireApart } from '../runs/output.js';
+import {
+  anotherKind,
+  plainOutput,
+  planOutput,
+  readManifest,
+  requireApart,
+  requireAsPlanned,
+  type OutputPlan,
+} from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder } from '../runs/runFolder.js';
 import { errorData, HumanError } from '../support/errors.js';
@@ -25,7 +33,8 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
   const { onEvent } = options;
   const points = await plannedPoints(recipe, sweep);
   const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
-  const found = await requireSweep(output, sweep, options);
+  const plan = await requireSweep(output, sweep, options);
+  const found = plan.standing[0]?.kind === 'sweep';
   await requireFree(output);
   const base = path(recipe.base);
   const shared = openShared();
@@ -53,7 +62,7 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     data: [],
     vectors: [],
   };
-  const folder = openRunFolder(output, recipe, manifest);
+  const folder = openRunFolder(output, recipe, manifest, undefined, () => requireAsPlanned(plan));
   const emit = async (event: RunEvent): Promise<void> => {
     await folder.record(event);
     onEvent(event);
@@ -88,16 +97,17 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
   }
 }
 
-/** Whether a sweep stands in the folder. @throws HumanError where this one may not be written there */
-async function requireSweep(output: string, { file, path, recipe }: Sweep, options: Options): Promise<boolean> {
+/** What stands in the folder. @throws HumanError where this one may not be written there */
+async function requireSweep(output: string, { file, path, recipe }: Sweep, options: Options): Promise<OutputPlan> {
   const inputs = [
     { key: '', path: file },
     { key: 'base', path: path(recipe.base) },
   ];
   const found = await readManifest(output);
   if (found?.kind !== 'sweep') {
-    await planOutput(output, inputs, options);
-    return false;
+    // One that is to be resumed is none of a sweep, and a finished one is not replaced by many.
+    if (found && (found.outcome === 'finished' || options.resume)) throw anotherKind(output, found);
+    return planOutput(output, inputs, options);
   }
   await requireApart(output, inputs);
   if (!options.resume && !options.force)
@@ -106,5 +116,5 @@ async function requireSweep(output: string, { file, path, recipe }: Sweep, optio
       remedy: '--resume keeps the points that would be the same and runs the others, --force runs all of them again.',
       code: 'exists',
     });
-  return true;
+  return { output, folder: output, standing: [found, found] };
 }

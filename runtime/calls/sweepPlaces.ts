@@ -1,4 +1,5 @@
 /** Where each point of a sweep is, and which of them a run that stands there already is. */
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { hubAdapters } from '../adapters/hubAdapters.js';
@@ -15,7 +16,7 @@ import { dependenciesOf, digestOf, MAY_CHANGE } from '../recipes/dependencies.js
 import { watchAction } from '../recipes/harmfulLoss.js';
 import type { RecipeFile } from '../recipes/readRecipe.js';
 import type { PlannedPoint } from '../recipes/sweepPoints.js';
-import { readManifest } from '../runs/output.js';
+import { finishReplacement, readManifest } from '../runs/output.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunOptions, Shared } from './run.js';
 
@@ -27,8 +28,10 @@ export interface Point extends PlannedPoint {
   readonly folder: string;
   /** Everything that its result depends on. */
   readonly depends: string;
-  /** A run with the same dependencies that stands in its folder. */
+  /** A run with the same dependencies that stands in its folder, or was cut off there while it replaced another. */
   readonly found?: Manifest;
+  /** Where that one works. */
+  readonly at?: string;
 }
 
 /** Where each point is: in the folder of a run that would be the same, else in one of its own name. */
@@ -65,7 +68,7 @@ export async function placePoints(
   const placed = points.map((point, i): Point => {
     const same = own[i] ?? take(i, isAlike);
     const folder = same?.folder ?? join(output, RUN_FILES.points, point.name);
-    return { ...point, folder, depends: digests[i], ...(same && { found: same.manifest }) };
+    return { ...point, folder, depends: digests[i], ...(same && { found: same.manifest, at: same.at }) };
   });
   return apart(placed);
 }
@@ -73,19 +76,28 @@ export async function placePoints(
 /** A run in the folder of a sweep. */
 interface Standing extends NonNullable<Manifest['point']> {
   readonly folder: string;
+  /** The same, or `next/` in it. */
+  readonly at: string;
   readonly manifest: Manifest;
   readonly recipe: Readonly<Record<string, unknown>>;
 }
 
+/** Those that stand, before those that were to replace one. */
 async function standing(output: string): Promise<Standing[]> {
   const found: Standing[] = [];
+  const replacing: Standing[] = [];
   for (const folder of await pointFolders(output)) {
-    const manifest = await readManifest(folder);
-    if (!manifest?.point) continue;
-    const recipe = await readOptionalJson(join(folder, RUN_FILES.recipe)).catch(() => undefined);
-    found.push({ ...manifest.point, folder, manifest, recipe: recipe ?? {} });
+    const next = join(folder, RUN_FILES.next);
+    const hasNext = existsSync(next);
+    if (hasNext) await finishReplacement(folder);
+    for (const at of hasNext ? [folder, next] : [folder]) {
+      const manifest = await readManifest(at);
+      if (!manifest?.point) continue;
+      const recipe = await readOptionalJson(join(at, RUN_FILES.recipe)).catch(() => undefined);
+      (at === folder ? found : replacing).push({ ...manifest.point, folder, at, manifest, recipe: recipe ?? {} });
+    }
   }
-  return found;
+  return [...found, ...replacing];
 }
 
 /** Keys that a result does not depend on, but in which these points differ. */
@@ -98,14 +110,18 @@ const variedAlone = (points: readonly PlannedPoint[]): (keyof FinetuneRecipe)[] 
 export const isWhole = ({ recipe }: PlannedPoint, done: DoneEvent | undefined): boolean =>
   done?.watch === undefined || watchAction(recipe) !== 'continue';
 
-/** A folder of another point's name that a kept run stands in is not overwritten. */
+/** A folder that a kept run stands in, or works in to replace another one, is not overwritten by another point. */
 const apart = (points: readonly Point[]): Point[] => {
-  const kept = new Set(points.filter(({ found }) => found).map(({ folder }) => folder));
-  return points.map((point) =>
-    point.found || !kept.has(point.folder)
-      ? point
-      : { ...point, folder: `${point.folder}_${point.depends.slice(0, 8)}` },
-  );
+  const whole = new Set(points.filter(({ at, folder }) => at === folder).map(({ folder }) => folder));
+  /** Not one that would replace a run that is kept. */
+  const goesOn = ({ at, folder }: Point): boolean => at === folder || (at !== undefined && !whole.has(folder));
+  const kept = new Set(points.filter(goesOn).map(({ folder }) => folder));
+  return points.map((point) => {
+    if (goesOn(point)) return point;
+    const folder = join(dirname(point.folder), point.name);
+    const free = kept.has(folder) ? `${folder}_${point.depends.slice(0, 8)}` : folder;
+    return { ...point, folder: free, found: undefined, at: undefined };
+  });
 };
 
 async function pointFolders(output: string): Promise<string[]> {

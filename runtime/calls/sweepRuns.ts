@@ -132,7 +132,7 @@ async function runPoint(
   { sweep, base, shared, options, emit }: Surroundings,
   onEvent: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
-  const { recipe, folder, found, values } = point;
+  const { recipe, folder, at, values } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
@@ -152,7 +152,7 @@ async function runPoint(
     return run(false);
   };
   try {
-    const isResumed = found !== undefined && hasCheckpoint(join(folder, RUN_FILES.checkpoint));
+    const isResumed = at !== undefined && hasCheckpoint(join(at, RUN_FILES.checkpoint));
     const done = await (isResumed ? run(true).catch(startOver) : run(false));
     return done.outcome === 'stopped' ? 'stopped' : await resultOf(point);
   } catch (thrown) {

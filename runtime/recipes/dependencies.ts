@@ -38,8 +38,8 @@ export const MAY_CHANGE: ReadonlySet<string> = new Set([
   'tensorboard',
   'on',
 ]);
-/** What a run is judged by, after it. */
-const JUDGED_BY = /^vectors\.\d+\.sets\b/;
+/** What a run is judged by, after it: a run that is resumed may change it, and two with other values are not one. */
+const JUDGED_BY = /^recipe vectors\.\d+\.sets\b/;
 /** Files of a model that only full fine-tuning copies to its result. */
 const HANDED_ON = /^(README|LICENSE)/i;
 /** Files in a classifier's folder that are not read. */
@@ -82,8 +82,7 @@ export async function dependenciesOf(
       found[file === folder ? key : `${key} ${relative(folder, file)}`] = await hashed(file);
   }
   const paths = new Set(references.map(({ key }) => key));
-  for (const [key, value] of leaves(recipe))
-    if (!paths.has(key) && !JUDGED_BY.test(key)) found[`recipe ${key}`] = value;
+  for (const [key, value] of leaves(recipe)) if (!paths.has(key)) found[`recipe ${key}`] = value;
   const { on } = recipe;
   if (on) {
     const { model, workers, precision, strategy, storage } = on;
@@ -126,7 +125,7 @@ export function requireSame(
   recipe: TrainingRecipe,
 ): void {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
-    (name) => before[name] !== now[name],
+    (name) => before[name] !== now[name] && !JUDGED_BY.test(name),
   );
   if (names.length === 0) return;
   const references = referencesOf(recipe);

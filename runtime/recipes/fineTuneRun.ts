@@ -38,6 +38,7 @@ import type { RowLoss } from '../learner/learner.js';
 import { baseLosses } from './baseLosses.js';
 import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
 import { digestOf } from './dependencies.js';
+import { isSample, relabelled } from './relabelled.js';
 import { openFineTuning, type Witness } from './fineTune.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
@@ -63,11 +64,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     sets = [...named, ...(await heldOutSet(job, training.heldOut))];
     trainedPrompts = await trainedPromptsOf(job, sets, training.own);
     await job.begin();
-    const earlier = (await readEvents(folder.path)).find(
-      (e) => e.kind === 'evaluation' && e.step === 0 && e.measurements,
-    );
-    base =
-      earlier?.kind === 'evaluation' && earlier.measurements ? earlier.measurements : await evaluateBase(job, sets);
+    base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets));
     harmfulBase = await baseLosses(context, training.judged.examples);
     witness = await training.train(harmfulBase);
   } finally {
@@ -210,7 +207,20 @@ export function baseKey({
   return ['base', digestOf(dependencies, which), machine, isSeeded && recipe.seed];
 }
 
-/** The base answers the sets of a sweep once; each of its runs records the answers. */
+/** What a run that is resumed has measured of the base; where people have labelled its answers since, by what they say. */
+async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): Promise<Measurement[] | undefined> {
+  const { path } = job.folder;
+  const found = (await readEvents(path)).findLast((e) => e.kind === 'evaluation' && e.step === 0 && e.measurements);
+  if (found?.kind !== 'evaluation' || !found.measurements) return undefined;
+  const answers = (await readEvents(path, RUN_FILES.answers)).filter(isSample).filter(({ state }) => state === 'base');
+  const latest = new Map(answers.map((sample) => [JSON.stringify([sample.set, sample.row]), sample]));
+  const anew = relabelled(job.recipe, sets, [...latest.values()], found.measurements);
+  for (const sample of anew.changed) await job.emit(sample);
+  if (anew.changed.length > 0) await job.emit({ kind: 'evaluation', step: 0, measurements: anew.measurements });
+  return anew.measurements;
+}
+
+/** The base answers the sets of a sweep once; each of its runs records the answers, as people have labelled them until then. */
 async function evaluateBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): Promise<Measurement[]> {
   const { emit } = job;
   const made = await job.once(baseKey(job), async () => {
@@ -222,8 +232,13 @@ async function evaluateBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]
     const state = await openState(job.context, 'base', []);
     return { job, events, measurements: await evaluateOnce({ ...job, emit: record }, sets, state, 0) };
   });
-  if (made.job !== job) for (const event of made.events) await emit(event);
-  return made.measurements;
+  if (made.job === job) return made.measurements;
+  const { samples, measurements } = relabelled(job.recipe, sets, made.events.filter(isSample), made.measurements);
+  const next = samples.values();
+  for (const event of made.events)
+    if (event.kind === 'sample') await emit(next.next().value!);
+    else await emit(event.kind === 'evaluation' ? { ...event, measurements } : event);
+  return measurements;
 }
 
 async function evaluateOnce(

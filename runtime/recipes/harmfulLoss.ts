@@ -7,6 +7,7 @@ import type { HarmfulLoss, RunEvent, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
+import type { Checkpoint } from '../runs/checkpoint.js';
 import type { RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
@@ -147,6 +148,18 @@ const REMEDY: Record<WatchAction, string> = {
   stop: 'Strengthen the protection or lower optimizer.learningRate; "restore" goes back to the last step that held.',
   restore: 'Strengthen the protection or lower optimizer.learningRate to train for longer.',
 };
+
+/**
+ * Fine-tuning ends before its last step by its watch alone.
+ * @throws HumanError for a checkpoint with which it has ended, where nothing says any more that it ends there
+ */
+export function requireWatched({ file, facts }: Checkpoint, action: WatchAction): void {
+  if (facts.enough && action === 'continue')
+    throw new HumanError(
+      'its training was ended early by the "stop" of a sweep, which is gone; it cannot go on from there.',
+      { place: file, remedy: 'Start the run over.', code: 'restart' },
+    );
+}
 
 /** How the watch ended a training that is over; a function of what the run has recorded, so that a resumed one says the same. */
 export function watchEnd(

@@ -92,7 +92,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     return ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || over;
   };
 
-  if (state.step === 0) await measure();
+  if (state.step === 0 && !options.ended) await measure();
   while (state.step < steps && !options.ended) {
     await new Promise((resolve) => setImmediate(resolve)); // lets a request to stop come in
     if (signal.aborted) {

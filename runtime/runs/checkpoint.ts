@@ -48,6 +48,8 @@ export type CheckpointFacts = z.infer<typeof factsSchema>;
 export interface Checkpoint {
   readonly file: string;
   readonly facts: CheckpointFacts;
+  /** Over facts and tensors, as the file ends with it. */
+  readonly sha256: string;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
 }
 
@@ -121,9 +123,18 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
   if (hash.offset <= start) throw unusable(file, 'the checkpoint is damaged: its hash does not follow its tensors.');
   for await (const piece of createReadStream(file, { start, end: hash.offset - 1, highWaterMark: 1 << 20 }))
     found.update(piece as Buffer);
-  if (!found.digest().equals(await readBytes(hash)))
+  const sum = found.digest();
+  if (!sum.equals(await readBytes(hash)))
     throw unusable(file, 'the checkpoint is damaged: its content is not what was written.');
-  return { file, facts: facts.data, tensors: new Map(Object.entries(tensors)) };
+  return { file, facts: facts.data, sha256: sum.toString('hex'), tensors: new Map(Object.entries(tensors)) };
+}
+
+/** Whether the file is still the one that was opened. */
+export async function isSameCheckpoint({ file, sha256 }: Checkpoint): Promise<boolean> {
+  const end = await readSafetensors(file)
+    .then(({ tensors }) => readBytes(tensors.get(HASH)!))
+    .catch(() => undefined);
+  return end !== undefined && Buffer.from(end).toString('hex') === sha256;
 }
 
 /** The optimizer's state in a checkpoint. */

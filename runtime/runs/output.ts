@@ -17,6 +17,8 @@ export interface OutputPlan {
   readonly output: string;
   /** Where the run works: `output`, or `next/` in it while it replaces the finished run there. */
   readonly folder: string;
+  /** What stands in both, as it was found. */
+  readonly standing: readonly (Manifest | undefined)[];
 }
 
 export interface OutputOptions {
@@ -43,8 +45,9 @@ export async function planOutput(
   if (!found) {
     await requireEmpty(output);
     if (resume) throw nothingToResume(output, 'there is no run in this folder.');
-    return { output, folder: output };
+    return { output, folder: output, standing: [found, found] };
   }
+  if (found.kind === 'sweep') throw anotherKind(output, found);
   if (found.outcome !== 'finished') {
     if (resume && !KINDS[found.kind].trains)
       throw nothingToResume(output, 'a run that trains nothing keeps no checkpoint.');
@@ -59,14 +62,14 @@ export async function planOutput(
             '--resume goes on from its checkpoint, --force starts over without it, --out DIR writes to another folder.',
         },
       );
-    return { output, folder: output };
+    return { output, folder: output, standing: [found, found] };
   }
   const next = join(output, RUN_FILES.next);
   const replacement = await readManifest(next);
   if (resume) {
     if (!replacement) throw nothingToResume(output, 'this run is finished.', '--force runs the recipe once more.');
     await requireCheckpoint(next);
-    return { output, folder: next };
+    return { output, folder: next, standing: [found, replacement] };
   }
   if (!force) {
     throw new HumanError(`the output folder holds the finished run "${found.name}" of ${found.started}.`, {
@@ -79,8 +82,26 @@ export async function planOutput(
     await removeEmpty(next);
     await requireEmpty(next);
   }
-  return { output, folder: next };
+  return { output, folder: next, standing: [found, replacement] };
 }
+
+/**
+ * To be called when the folder of a plan was taken: another process may have begun and ended there since.
+ * @throws HumanError where it has, and where something else was put there
+ */
+export async function requireAsPlanned({ output, folder, standing: before }: OutputPlan): Promise<void> {
+  const now = await Promise.all([output, folder].map(readManifest));
+  const nameOf = (found: Manifest | undefined): string => JSON.stringify([found?.started, found?.outcome]);
+  const other = now.findIndex((found, i) => nameOf(found) !== nameOf(before[i]));
+  if (other >= 0) throw changedMeanwhile([output, folder][other]);
+  if (!now[1]) await requireEmpty(folder);
+}
+
+export const changedMeanwhile = (place: string): HumanError =>
+  new HumanError('the run folder was changed meanwhile, by another process; nothing in it was touched.', {
+    place,
+    remedy: 'Look at what stands there now, and start the run again.',
+  });
 
 /** `next/` of a finished run stands for the run that it replaces. */
 export async function plainOutput(output: string): Promise<string> {
@@ -129,15 +150,17 @@ export async function finishReplacement(output: string): Promise<void> {
   const next = join(output, RUN_FILES.next);
   const after = await readManifest(next);
   if (after?.outcome !== 'finished' || !after.files) return;
+  // `next` may also be the name of a run in a folder of somebody's own.
+  const before = await readManifest(output);
+  if (before?.outcome !== 'finished') return;
   // Another process may be putting it there now.
   if ((await ownerOf(next))?.pid !== process.pid) await requireFree(next);
-  const before = await readManifest(output);
   const newFiles = new Set(after.files);
   // A manifest may be somebody else's: only files that lie in the folders, under the names of a run, are moved and removed.
   for (const file of await runFiles(next)) if (newFiles.has(file) && file !== RUN_FILES.manifest) await moveUp(file);
-  const oldFiles = before?.files && new Set(before.files);
+  const oldFiles = new Set(before.files);
   for (const file of await runFiles(output))
-    if (!newFiles.has(file) && (oldFiles?.has(file) ?? true)) await rm(join(output, file), { force: true });
+    if (!newFiles.has(file) && oldFiles.has(file)) await rm(join(output, file), { force: true });
   await move(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
   for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
     await removeEmpty(join(output, folder));
@@ -167,6 +190,17 @@ async function requireCheckpoint(folder: string): Promise<void> {
 const nothingToResume = (place: string, why: string, remedy = 'Run the recipe without --resume.'): HumanError =>
   new HumanError(`there is nothing to resume: ${why}`, { place, remedy });
 
+/** A sweep and a run that is none do not take each other's place: points and result would stand in one folder. */
+export const anotherKind = (place: string, { kind, name, outcome, started }: Manifest): HumanError =>
+  new HumanError(
+    `the output folder holds the ${outcome === 'finished' ? 'finished ' : ''}${kind === 'sweep' ? 'sweep' : 'run'} "${name}" of ${started}, which ${kind === 'sweep' ? 'only a sweep' : 'no sweep'} takes the place of.`,
+    { place, remedy: 'Name another folder as "output", or with --out.' },
+  );
+
+/** In a run folder: what a process leaves that is killed while it takes it. */
+export const isLeftOver = (name: string): boolean =>
+  name.startsWith(RUN_FILES.owner) || isPartOf(RUN_FILES.manifest, name);
+
 /** Nothing but what a process left that died before the manifest was there. */
 async function requireEmpty(folder: string): Promise<void> {
   let entries: string[];
@@ -182,9 +216,7 @@ async function requireEmpty(folder: string): Promise<void> {
       });
     throw error;
   }
-  const others = entries
-    .filter((name) => !name.startsWith(RUN_FILES.owner) && !isPartOf(RUN_FILES.manifest, name))
-    .sort();
+  const others = entries.filter((name) => !isLeftOver(name)).sort();
   if (others.length === 0) return;
   const shown = others.slice(0, 3).map((name) => `"${name}"`);
   const rest = others.length > 3 ? ` and ${others.length - 3} more` : '';

@@ -17,18 +17,24 @@ export async function processStart(pid: number): Promise<string | undefined> {
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
     return `${boot.trim()} ${fields[19]}`;
   }
-  const [file, args] = startCommand(pid);
-  const env = { ...process.env, LC_ALL: 'C' };
+  const [file, args, said] = startCommand(pid);
+  const env = { ...process.env, ...said };
   const { stdout } = await promisify(execFile)(file, args, { env }).catch(() => ({ stdout: '' }));
   return stdout.trim() || undefined;
 }
 
-/** What tells when a process began. Windows looks for a bare name in the current folder first, which may hold anything. */
-export function startCommand(pid: number, platform: string = process.platform): [file: string, args: string[]] {
-  if (platform !== 'win32') return ['ps', ['-o', 'lstart=', '-p', String(pid)]];
+/**
+ * What tells when a process began, in the same words in every language and time zone. Windows looks for a bare name in the current
+ * folder first, which may hold anything.
+ */
+export function startCommand(
+  pid: number,
+  platform: string = process.platform,
+): [file: string, args: string[], env: Record<string, string>] {
+  if (platform !== 'win32') return ['ps', ['-o', 'lstart=', '-p', String(pid)], { LC_ALL: 'C', TZ: 'UTC' }];
   const { SystemRoot = 'C:\\Windows' } = process.env;
   const file = win32.join(SystemRoot, 'System32', 'WindowsPowerShell', 'v1.0', 'powershell.exe');
-  return [file, ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`]];
+  return [file, ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`], {}];
 }
 
 /**

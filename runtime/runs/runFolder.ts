@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, rmdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../support/files.js';
 import { isPart, withPath, removeParts } from '../support/replaceFile.js';
@@ -36,13 +36,13 @@ export interface RunFolder {
   release(): Promise<void>;
 }
 
-/** @param clearing is done before what an unfinished run left is cleared; nothing is cleared when it throws */
+/** @param taken is done when the folder was taken; nothing in it is touched when it throws */
 export function openRunFolder(
   path: string,
   recipe: Recipe,
   first: Manifest,
   checkpoint?: Checkpoint,
-  clearing: () => Promise<void> = () => Promise.resolve(),
+  taken: () => Promise<void> = () => Promise.resolve(),
 ): RunFolder {
   const file = (...parts: string[]): string => join(path, ...parts);
   let manifest = first;
@@ -69,13 +69,20 @@ export function openRunFolder(
       return waiting === undefined;
     },
     async begin() {
-      await mkdir(path, { recursive: true });
+      const made = await mkdir(path, { recursive: true });
       release = await claim(path);
+      try {
+        await taken();
+      } catch (error) {
+        await release();
+        if (made !== undefined) await rmdir(path).catch(() => undefined);
+        throw error;
+      }
       if (checkpoint) {
         log = await openEventLog(path, checkpoint.facts.logs);
         const warnings = (await readEvents(path)).filter(({ kind }) => kind === 'warning');
         known = new Set(warnings.map((warning) => JSON.stringify(warning)));
-      } else await clearing();
+      }
       // First: it marks the folder as a run's.
       await writeManifest();
       const folders = [RUN_FILES.checkpoint, join(RUN_FILES.checkpoint, HELD), RUN_FILES.adapter, RUN_FILES.model];

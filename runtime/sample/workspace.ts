@@ -1,12 +1,13 @@
 /** The copy of the sample workspace that the story runs in: created afresh each time, without removing anything of the user's. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
-import { sha256File } from '../support/files.js';
-import { move } from '../support/replaceFile.js';
-import { readManifest } from '../runs/output.js';
+import { sha256File, writeFileAtomic } from '../support/files.js';
+import { isPartOf, move } from '../support/replaceFile.js';
+import { isLeftOver, readManifest, runFiles } from '../runs/output.js';
 
 /** Marks a workspace as a copy made here, with the SHA-256 of each file. */
 const MARK = '.security-vectors/sample.json';
@@ -24,9 +25,11 @@ interface Mark {
  */
 export async function copySample(workspace: string): Promise<{ kept?: string }> {
   const source = sampleFolder();
+  const files: Mark['files'] = {};
+  for (const name of await filesOf(source)) files[name] = await sha256File(join(source, name));
   let kept: string | undefined;
   const entries = await readdir(workspace).catch(() => []);
-  if (entries.length > 0) {
+  if (entries.length > 0 && !(await isBarelyBegun(workspace))) {
     const mark = await readMark(workspace);
     if (!mark) {
       throw new HumanError(
@@ -38,14 +41,25 @@ export async function copySample(workspace: string): Promise<{ kept?: string }> 
       );
     }
     if (await isChanged(workspace, mark)) await move(workspace, (kept = await freeName(workspace)));
-    else await rm(workspace, { recursive: true });
+    else {
+      // The mark is last: what is left of the others is known by it.
+      for (const name of entries)
+        if (name !== dirname(MARK)) await rm(join(workspace, name), { recursive: true, force: true });
+      await rm(workspace, { recursive: true });
+    }
   }
-  await mkdir(join(workspace, dirname(MARK)), { recursive: true });
-  const files: Mark['files'] = {};
-  for (const name of await filesOf(source)) files[name] = await sha256File(join(source, name));
-  await writeFile(join(workspace, MARK), `${JSON.stringify({ program: 'security-vectors', files } satisfies Mark)}\n`);
-  for (const name of Object.keys(files)) await cp(join(source, name), join(workspace, name));
+  await writeFileAtomic(
+    join(workspace, MARK),
+    `${JSON.stringify({ program: 'security-vectors', files } satisfies Mark)}\n`,
+  );
+  for (const name of Object.keys(files))
+    await writeFileAtomic(join(workspace, name), await readFile(join(source, name)));
   return { kept };
+}
+
+/** Cut off before the mark was there. */
+async function isBarelyBegun(workspace: string): Promise<boolean> {
+  return (await filesOf(workspace)).every((name) => isPartOf(MARK, name));
 }
 
 /** media/sample, beside dist/ or two folders above the source. */
@@ -71,15 +85,19 @@ async function readMark(workspace: string): Promise<Mark | undefined> {
   }
 }
 
-/** Whether a workspace holds anything but the sample's files as they came, the extension's own, and files of finished runs. */
+/**
+ * Whether a workspace holds anything but the sample's files as they came, the extension's own, and files of runs: those that a
+ * finished one names, and of one of the sample's recipes that was cut off what it may have made.
+ */
 async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
-  const runs = new Map<string, ReadonlySet<string>>();
+  const runs = new Map<string, (name: string) => boolean>();
+  const names = Object.keys(files);
   for (const name of await filesOf(workspace)) {
     if (name.startsWith(dirname(MARK))) continue;
     const known = files[name];
     if (known !== undefined) {
       if ((await sha256File(join(workspace, name))) !== known) return true;
-    } else if (!(await isOfRun(name))) return true;
+    } else if (!names.some((one) => isPartOf(one, name)) && !(await isOfRun(name))) return true;
   }
   return false;
 
@@ -87,11 +105,20 @@ async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
   async function isOfRun(name: string): Promise<boolean> {
     const [kind, run, ...rest] = name.split('/');
     const folder = `${kind}/${run}`;
-    if (!runs.has(folder)) {
-      const manifest = await readManifest(join(workspace, folder));
-      runs.set(folder, new Set(manifest?.files));
-    }
-    return runs.get(folder)!.has(rest.join('/'));
+    if (!runs.has(folder)) runs.set(folder, await made(folder));
+    return runs.get(folder)!(rest.join('/'));
+  }
+
+  async function made(folder: string): Promise<(name: string) => boolean> {
+    const path = join(workspace, folder);
+    const manifest = await readManifest(path);
+    if (manifest?.files) return (name) => manifest.files!.includes(name);
+    const recipe = manifest?.recipe && relative(workspace, manifest.recipe).split(sep).join('/');
+    // also of a process that ended before its manifest was there
+    if (recipe === undefined || files[recipe] === undefined) return isLeftOver;
+    const own = await runFiles(path);
+    const isPart = (name: string): boolean => Object.values(RUN_FILES).some((one) => isPartOf(one, name));
+    return (name) => own.includes(name) || isLeftOver(name) || isPart(name);
   }
 }
 

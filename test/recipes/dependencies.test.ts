@@ -12,7 +12,8 @@ import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { recipeSchema, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
-import { dependenciesOf } from '../../runtime/recipes/dependencies.js';
+import type { Checkpoint } from '../../runtime/runs/checkpoint.js';
+import { dependenciesOf, digestOf, requireSame, type Dependencies } from '../../runtime/recipes/dependencies.js';
 import { makeClassifier } from '../evaluation/tinyClassifier.js';
 import { differences, snapshot } from '../kills/snapshot.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
@@ -202,6 +203,25 @@ describe('a run that was stopped', () => {
     const named = ['recipe.json', 'manifest.json', 'adapter/security_vector.json'];
     assert.deepEqual(differences(whole, await snapshot(output)).sort(), named.map((name) => `${name} differs`).sort());
   });
+});
+
+it('the sets that a vector is judged by may change before a run is resumed, and make another run', async () => {
+  const options = {
+    path: (relative: string) => join(root, relative),
+    context: { model: { folder: join(root, 'model') } } as Parameters<typeof dependenciesOf>[1]['context'],
+    modelSha256: '',
+  };
+  const by = async (sets: string[]): Promise<[FinetuneRecipe, Dependencies]> => {
+    const vectors = [{ adapter: 'vector', sets }, { adapter: 'init' }];
+    const evaluate = ['a', 'b'].map((name) => ({ name, file: 'forbidden.jsonl', measure: 'harm' }));
+    const parsed = recipeSchema.parse({ ...recipe, vectors, evaluate }) as FinetuneRecipe;
+    return [parsed, await dependenciesOf(parsed, options)];
+  };
+  const [[, before], [other, now]] = [await by(['a']), await by(['b'])];
+  assert.notEqual(digestOf(before), digestOf(now));
+  const at = { file: 'state', facts: { dependencies: before } } as Checkpoint;
+  requireSame(at, now, other);
+  assert.throws(() => requireSame(at, { ...now, 'recipe seed': '5' }, other), /"seed" in the recipe changed/);
 });
 
 it('every key of a recipe counts, but for those that are listed', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
@@ -131,6 +131,37 @@ describe('a sweep', () => {
     const { done } = await run(recipe, { resume: true });
     assert.equal(done.outcome, 'finished');
     assert.deepEqual(results(await table('killed')), results(await table('same')));
+  });
+
+  it('takes the place of no finished or stopped run, and no run takes the place of a sweep', async () => {
+    const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
+    const place = join(root, 'sweeps/taken');
+    const base = join(root, 'base.json');
+    const recipe = await sweep('taken', { seed: [1] });
+    const picture = async (): Promise<string[]> => {
+      const entries = await readdir(place, { recursive: true, withFileTypes: true });
+      const files = entries.flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : []));
+      return Promise.all(files.sort().map(async (file) => `${file} ${await sha256File(file)}`));
+    };
+    const stays = async (run: () => Promise<unknown>, message: RegExp): Promise<void> => {
+      const was = await picture();
+      await assert.rejects(run, { message });
+      assert.deepEqual(await picture(), was);
+    };
+    await runRecipe(base, { ...quiet, output: place });
+    for (const options of [{ force: true }, { resume: true }, {}])
+      await stays(() => run(recipe, options), /holds the finished run "taken" of 20.*no sweep takes the place of/);
+    await rm(place, { recursive: true });
+    const stop = new AbortController();
+    await runRecipe(base, {
+      ...{ output: place, signal: stop.signal },
+      onEvent: ({ kind }) => void (kind === 'step' && stop.abort()),
+    });
+    await stays(() => run(recipe, { resume: true }), /holds the run "taken" of 20/);
+    await stays(() => run(recipe), /has not reached its end/);
+    await run(recipe, { force: true, stopAt: ({ kind }) => kind === 'state' });
+    for (const options of [{ force: true }, { resume: true }, {}])
+      await stays(() => runRecipe(base, { ...quiet, ...options, output: place }), /holds the sweep "taken" of 20.*only a sweep/); // oxfmt-ignore
   });
 
   it('is refused before anything runs where a value is no value of its key', async () => {

@@ -1,6 +1,6 @@
 /** A sweep that goes on: which points are taken as done, and what stands in its table meanwhile. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -16,6 +16,14 @@ import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js
 let at: Sweeps;
 before(async () => void (at = await sweepsFolder()));
 after(() => at.remove());
+
+const stopAfter = (step: number): { signal: AbortSignal; onEvent: (event: RunEvent) => void } => {
+  const stop = new AbortController();
+  return {
+    signal: stop.signal,
+    onEvent: (event) => void (event.kind === 'step' && event.step === step && stop.abort()),
+  };
+};
 
 describe('a sweep that is resumed', () => {
   it('tells points apart that differ only in what a result does not depend on', async () => {
@@ -62,6 +70,48 @@ describe('a sweep that is resumed', () => {
     assert.deepEqual(listed, [2, 2]);
   });
 
+  it('goes on with a point that was cut off while it replaced that of an earlier recipe', async () => {
+    const recipe = await at.sweep('replaced', { seed: [1] });
+    const [first] = (await run(recipe)).points;
+    const changed = { ...RECIPES['lora, absorbs flagged rows'], seed: 1, steps: 7 };
+    await at.write('base', { ...changed, seed: 3 });
+    const cut = await runRecipe(await at.write('point', changed), {
+      ...{ output: first!.folder, force: true, values: { seed: 1 } },
+      ...stopAfter(4),
+    });
+    assert.equal(cut.output, join(first!.folder, 'next'));
+    const made = await readFile(join(cut.output, 'events.jsonl'), 'utf8');
+    const { points, events } = await run(recipe, { resume: true });
+    assert.deepEqual(
+      points.map(({ folder, resumed }) => [folder, resumed]),
+      [[first!.folder, undefined]],
+    );
+    const ended = await readFile(join(first!.folder, 'events.jsonl'), 'utf8');
+    assert.ok(ended.startsWith(made.slice(0, made.lastIndexOf('"kind":"step"'))), 'its steps are not made again');
+    assert.ok(!existsSync(cut.output));
+    assert.deepEqual(events.filter(({ kind }) => kind === 'warning'), []); // oxfmt-ignore
+
+    // once more, and then the recipe is the one of the run that was to be replaced: that one is kept
+    await runRecipe(await at.write('point', { ...changed, steps: 9 }), {
+      ...{ output: first!.folder, force: true, values: { seed: 1 } },
+      ...stopAfter(4),
+    });
+    assert.deepEqual(
+      (await run(recipe, { resume: true })).points.map(({ folder, resumed }) => [folder, resumed]),
+      [[first!.folder, true]],
+    );
+    await at.write('base', { ...changed, seed: 1 });
+    const both = await run(await at.sweep('replaced', { steps: [7, 9] }), { resume: true });
+    assert.deepEqual(
+      both.points.map(({ folder, resumed }) => [folder, resumed]),
+      [
+        [first!.folder, true],
+        [join(at.root, 'sweeps/replaced/points/steps-9'), undefined],
+      ],
+    );
+    await at.write('base', RECIPES['lora, absorbs flagged rows']!);
+  });
+
   it('says at its end what is kept of it, and how to go on', async () => {
     const recipe = await at.sweep('said', { seed: [1, 2, 3] });
     const said = async (done: DoneEvent): Promise<[number, string]> => {
@@ -92,12 +142,9 @@ describe('a sweep that is resumed', () => {
     for (const [i, [name]] of changes.entries()) {
       const seed = i + 1;
       const output = join(at.root, `sweeps/damaged/points/seed-${seed}`);
-      const stop = new AbortController();
       await runRecipe(await at.write('point', { ...RECIPES['lora, absorbs flagged rows'], seed }), {
-        output,
-        values: { seed },
-        signal: stop.signal,
-        onEvent: (event) => void (event.kind === 'step' && event.step === 4 && stop.abort()),
+        ...{ output, values: { seed } },
+        ...stopAfter(4),
       });
       const file = join(output, name);
       const bytes = await readFile(file);

@@ -5,12 +5,17 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { runRecipe } from '../../runtime/calls/run.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import type { DoneEvent, HarmfulLoss, RunEvent } from '../../runtime/contract/events.js';
 import { fellBeyondChance, runVerdict } from '../../runtime/contract/verdict.js';
+import type { OptimizerOptions } from '../../runtime/contract/recipeTraining.js';
+import type { Learner } from '../../runtime/learner/learner.js';
+import type { Optimizer } from '../../runtime/optim/optimizer.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { watch, type WatchAction } from '../../runtime/recipes/harmfulLoss.js';
+import { trainingLoop } from '../../runtime/recipes/loop.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { silent } from '../support/silent.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
@@ -173,6 +178,46 @@ describe('the loss on harmful rows', () => {
       [...whole, false, true],
       [...whole, true, true],
     ]);
+  });
+
+  it('has no point be done that its sweep ended early, cut off before its end, where the sweep no longer says so', async () => {
+    const evaluate = [{ name: 'forbidden', file: 'forbidden.jsonl', measure: 'harm' }];
+    const base = join(root, 'base.json');
+    await writeFile(base, JSON.stringify(recipe('continue', { evaluate })));
+    const sweep = join(root, 'sweep.json');
+    const swept = async (more: object, onEvent: (event: RunEvent, stop: () => void) => void): Promise<void> => {
+      const written = { kind: 'sweep', base: 'base.json', over: { seed: [3] }, output: 'cut', ...more };
+      await writeFile(sweep, JSON.stringify(written));
+      const stop = new AbortController();
+      await calls.run(
+        { recipe: sweep, resume: existsSync(join(root, 'cut')) },
+        { ...silent, signal: stop.signal, onEvent: (event) => onEvent(event, () => stop.abort()) },
+      );
+    };
+    await swept({ stop: 'weakened' }, (_, stop) => stop());
+    const point = join(root, 'cut/points/seed-3');
+    const cut = new AbortController();
+    const ended = await runRecipe(base, {
+      ...{ output: point, values: { seed: 3 }, watch: 'stop', signal: cut.signal },
+      onEvent: (event) => void (event.kind === 'state' && event.state === 'saving' && cut.abort()),
+    });
+    assert.equal(ended.outcome, 'stopped');
+    assert.ok(ended.step < STEPS, 'its checkpoint says that training is over');
+    const told: string[] = [];
+    await swept({}, (event) => event.kind === 'warning' && told.push(event.message));
+    const { done } = (await readRun(point)).manifest;
+    assert.deepEqual([done!.outcome, done!.step, done!.watch], ['finished', STEPS, undefined]);
+    assert.match(told.join(), /a point starts over: its training was ended early/);
+  });
+
+  it('is not measured again where training is over at step 0, to which it went back', async () => {
+    const nothing = (): never => assert.fail('there is nothing to do');
+    await trainingLoop({
+      ...{ steps: 4, evaluateEvery: 2, vocabSize: 8, ended: true, state: { step: 0, names: [], p: [], m: [], v: [] } },
+      ...{ learner: {} as Learner, optimizer: {} as Optimizer, optimizerOptions: {} as OptimizerOptions },
+      ...{ parameters: nothing, rows: nothing, probe: nothing, checkpoint: nothing, emit: nothing },
+      signal: new AbortController().signal,
+    });
   });
 
   it('has fallen before training where it starts from an adapter that has learned harm: there is nothing to go back to', async () => {

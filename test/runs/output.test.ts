@@ -26,7 +26,7 @@ import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { recipeSchemas, type RunRecipe } from '../../runtime/contract/recipe.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
-import { finishReplacement, planOutput } from '../../runtime/runs/output.js';
+import { finishReplacement, planOutput, type OutputOptions } from '../../runtime/runs/output.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample', import.meta.url));
 const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
@@ -156,6 +156,36 @@ describe('the output folder', () => {
     await rm(mine, { recursive: true });
   });
 
+  it('a run that is called "next" is none that replaces the folder around it', async () => {
+    const mine = file('adapters');
+    await cp(file('kept/vector'), join(mine, 'next'), { recursive: true });
+    for (const name of ['adapter/adapter_model.safetensors', 'model/model.safetensors', 'report.html', 'notes.md']) {
+      await mkdir(dirname(join(mine, name)), { recursive: true });
+      await writeFile(join(mine, name), 'mine');
+    }
+    const was = await picture(root);
+    for (const options of [{}, { force: true }, { resume: true }]) {
+      await assert.rejects(
+        runRecipe(file('vector.json'), { ...quiet, ...options, output: mine }),
+        /not empty and no run wrote it/,
+      );
+      assert.deepEqual(await picture(root), was);
+    }
+    await rm(mine, { recursive: true });
+  });
+
+  it('what a finished run of an earlier version does not name as its own stays when it is replaced', async () => {
+    const output = file('earlier');
+    await cp(file('kept/vector'), output, { recursive: true });
+    const { files: _, ...manifest } = JSON.parse(await readFile(join(output, 'manifest.json'), 'utf8')) as Manifest;
+    await writeFile(join(output, 'manifest.json'), JSON.stringify(manifest));
+    await mkdir(join(output, 'model'));
+    await writeFile(join(output, 'model/model.safetensors'), 'mine');
+    await runRecipe(file('vector.json'), { ...quiet, output, force: true });
+    assert.equal(await readFile(join(output, 'model/model.safetensors'), 'utf8'), 'mine');
+    await rm(output, { recursive: true });
+  });
+
   it('a finished run is not replaced without a word, and there is nothing in it to resume', async () => {
     const was = await picture(root);
     await assert.rejects(runRecipe(file('vector.json'), quiet), (error: HumanError) => {
@@ -179,15 +209,15 @@ describe('the output folder', () => {
       join(folder, 'manifest.json'),
       JSON.stringify({ ...manifest, outcome: 'stopped', done: undefined }),
     );
-    const plan = { output: folder, folder };
-    assert.deepEqual(await planOutput(folder, [], {}), plan, 'without a checkpoint nothing is lost');
+    const planned = async (options: OutputOptions): Promise<string> => (await planOutput(folder, [], options)).folder;
+    assert.equal(await planned({}), folder, 'without a checkpoint nothing is lost');
     await writeFile(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
     await assert.rejects(planOutput(folder, [], {}), (error: HumanError) => {
       assert.match(error.message, /holds the run ".*" of 20\d\d.*, which has not reached its end/);
       assert.match(error.remedy!, /--resume.*--force.*--out DIR/);
       return true;
     });
-    for (const option of ['resume', 'force']) assert.deepEqual(await planOutput(folder, [], { [option]: true }), plan);
+    for (const option of ['resume', 'force']) assert.equal(await planned({ [option]: true }), folder);
     await rm(folder, { recursive: true });
   });
 

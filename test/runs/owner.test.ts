@@ -1,6 +1,6 @@
 /** One living process at a time works in a run folder. */
 import assert from 'node:assert/strict';
-import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
@@ -167,6 +167,15 @@ test('on Windows the program that is asked is the system’s, whatever lies in t
   const [file, args] = startCommand(7, 'win32');
   assert.match(file, /^[A-Z]:\\Windows\\System32\\WindowsPowerShell\\v1\.0\\powershell\.exe$/i);
   assert.match(args.at(-1)!, /Get-Process -Id 7\b/);
+});
+
+test('a process began at the same time in every time zone', { skip: process.platform === 'win32' }, () => {
+  const [file, args, said] = startCommand(process.pid, 'darwin');
+  const began = ['America/New_York', 'Asia/Tokyo'].map((TZ) =>
+    execFileSync(file, args, { env: { ...process.env, TZ, ...said }, encoding: 'utf8' }),
+  );
+  assert.match(began[0]!, /\d\d:\d\d:\d\d/);
+  assert.equal(began[0], began[1]);
 });
 
 const first = { version: 1, outcome: 'running', name: 'r' } as Manifest;

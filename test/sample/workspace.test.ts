@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { copySample } from '../../runtime/sample/workspace.js';
+import { withFault } from '../support/faults.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 
 test('the story takes nothing that is not its own: a changed copy is kept, a foreign folder refused', async (t) => {
@@ -45,4 +47,58 @@ test('the story takes nothing that is not its own: a changed copy is kept, a for
     assert.equal(kept, `${workspace}-kept-${i + 1}`);
   }
   assert.equal(await readFile(join(`${workspace}-kept-1`, 'data/mine.jsonl'), 'utf8'), '{}');
+});
+
+test('a copy that was cut off anywhere, also in a run, is made afresh and not kept', async (t) => {
+  const out = await mkdtemp(join(tmpdir(), 'story-'));
+  t.after(() => rm(out, { recursive: true, force: true }));
+  const workspace = join(out, 'workspace');
+  const file = (...parts: string[]): string => join(workspace, ...parts);
+  const write = async (name: string): Promise<void> => {
+    await mkdir(dirname(file(name)), { recursive: true });
+    await writeFile(file(name), 'half');
+  };
+
+  await mkdir(file('.security-vectors'), { recursive: true });
+  assert.deepEqual(await copySample(workspace), { kept: undefined });
+  await rm(workspace, { recursive: true });
+  await write('.security-vectors/sample.json.0123abcd.part');
+  assert.deepEqual(await copySample(workspace), { kept: undefined });
+
+  await rm(file('data'), { recursive: true });
+  await write('data/train.jsonl.0123abcd.part');
+  await write('vectors/forbidden-topic/owner.json');
+  assert.deepEqual(await copySample(workspace), { kept: undefined });
+  assert.ok((await readdir(file('data'))).includes('train.jsonl'));
+
+  const run = (): Promise<DoneEvent> => {
+    const stop = new AbortController();
+    const onEvent = (event: RunEvent): void => void (event.kind === 'step' && event.step === 2 && stop.abort());
+    return runRecipe(file('recipes/vector.json'), { signal: stop.signal, onEvent });
+  };
+  assert.equal((await run()).outcome, 'stopped');
+  for (const name of ['owner.json', 'report.html.0123abcd.part', 'adapter/adapter_config.json.0123abcd.part'])
+    await write(`vectors/forbidden-topic/${name}`);
+  assert.deepEqual(await copySample(workspace), { kept: undefined });
+  assert.deepEqual(await readdir(out), ['workspace']);
+
+  // of somebody's own
+  assert.equal((await run()).outcome, 'stopped');
+  await write('vectors/forbidden-topic/notes.md');
+  assert.equal((await copySample(workspace)).kept, `${workspace}-kept-1`);
+  await write('vectors/mine/checkpoint/state.safetensors');
+  assert.equal((await copySample(workspace)).kept, `${workspace}-kept-2`);
+});
+
+test('a copy that is killed, at its beginning or later, is followed by another', async (t) => {
+  const out = await mkdtemp(join(tmpdir(), 'story-'));
+  t.after(() => rm(out, { recursive: true, force: true }));
+  const workspace = join(out, 'workspace');
+  let at = 1;
+  for (let isWhole = false; !isWhole; at += at < 8 ? 1 : 23) {
+    const fault = `kill:${at}`;
+    isWhole = (await withFault(workspace, fault, () => copySample(workspace))).error === undefined;
+    assert.deepEqual(await copySample(workspace), { kept: undefined }, fault);
+  }
+  assert.ok(at > 50, String(at));
 });

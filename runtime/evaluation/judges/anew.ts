@@ -1,0 +1,62 @@
+/** Answers that were judged, by what judges have said of them until now and by the labels that people have given since. */
+import type { SampleEvent } from '../../contract/answers.js';
+import type { Measurement, Verdict } from '../../contract/events.js';
+import type { Label } from '../../contract/labels.js';
+import { mergeMeasurements } from '../../contract/measures.js';
+import type { JudgeChoice } from '../../contract/recipeJudges.js';
+import { judgesSet, nameOn, type JudgedSet } from './choices.js';
+import { judgedMeasures, said } from './panel.js';
+
+/** What each judge has said of an answer, by the judges' names on its set. */
+export type Verdicts = Map<string, Verdict>;
+
+/** @param set of the answer, where it is judged; `choices`: those of the recipe */
+export function verdictsOf(sample: SampleEvent, set: JudgedSet | undefined, choices: readonly JudgeChoice[]): Verdicts {
+  if (!set) return new Map();
+  const first = choices.find((choice) => judgesSet(choice, set));
+  const main = sample.judge ?? (first && nameOn(first, set));
+  return new Map([
+    ...(main === undefined || sample.verdict === undefined ? [] : [[main, sample.verdict] as const]),
+    ...Object.entries(sample.verdicts ?? {}),
+  ]);
+}
+
+export function judgedSample(
+  sample: SampleEvent,
+  set: JudgedSet | undefined,
+  choices: readonly JudgeChoice[],
+  verdicts: ReadonlyMap<string, Verdict>,
+  label: Label | undefined,
+): SampleEvent {
+  if (!set) return sample;
+  const { verdict: _, judge: __, verdicts: ___, label: ____, ...rest } = sample;
+  const names = choices.flatMap((choice) => (judgesSet(choice, set) ? [nameOn(choice, set)] : []));
+  const spoken = names.map((name) => verdicts.get(name));
+  return { ...rest, ...said(names, spoken, label) };
+}
+
+/** The measurements that stay, and those of judged answers, which are made anew. @param sets by name */
+export function remeasured(
+  before: readonly Measurement[],
+  sets: ReadonlyMap<string, JudgedSet>,
+  choices: readonly JudgeChoice[],
+  samples: readonly SampleEvent[],
+  verdicts: readonly ReadonlyMap<string, Verdict>[],
+): Measurement[] {
+  const anew: Measurement[] = [];
+  for (const state of new Set(samples.map((one) => one.state)))
+    for (const set of sets.values()) {
+      const places = samples.flatMap((one, i) => (one.state === state && one.set === set.name ? [i] : []));
+      if (places.length === 0) continue;
+      for (const choice of choices.filter((one) => judgesSet(one, set))) {
+        const name = nameOn(choice, set);
+        const final = places.map((i) => samples[i].label ?? verdicts[i].get(name));
+        anew.push(...judgedMeasures(choice, final, set, state));
+      }
+    }
+  const key = ({ state, name, measure, judge }: Measurement): string => JSON.stringify([state, name, measure, judge]);
+  const keys = new Set(anew.map(key));
+  const stays = (m: Measurement): boolean =>
+    keys.has(key(m)) || !sets.has(m.name) || !samples.some(({ state, set }) => state === m.state && set === m.name);
+  return mergeMeasurements(before.filter(stays), anew);
+}
