@@ -1,14 +1,15 @@
 /** A sweep of hundreds of points that are done is resumed without reading or computing for each what they share. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
-import { after, before, it } from 'node:test';
+import { after, before, it, type TestContext } from 'node:test';
 import { openShared } from '../../runtime/calls/sweepShared.js';
 import { placePoints } from '../../runtime/calls/sweepPlaces.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 import { plannedPoints } from '../../runtime/recipes/sweepPoints.js';
-import { processorTime } from '../support/processorTime.js';
 import { silent } from '../support/silent.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
 
@@ -37,7 +38,26 @@ async function copyPoints(file: string, from: string): Promise<void> {
   for (const context of shared.contexts.values()) (await context).scratch.close();
 }
 
-it('360 points that are done take some milliseconds each', async () => {
+/** How often each file is opened or read from now on. */
+function countReads(t: TestContext): Map<string, number> {
+  const reads = new Map<string, number>();
+  for (const name of ['open', 'readFile'] as const) {
+    const real = fs.promises[name] as (...args: unknown[]) => Promise<unknown>;
+    t.mock.method(fs.promises, name, (file: unknown, ...args: unknown[]) => {
+      const written = name === 'open' && !/^r/.test(String(args[0] ?? 'r'));
+      if (typeof file === 'string' && !written) reads.set(file, (reads.get(file) ?? 0) + 1);
+      return real(file, ...args);
+    });
+  }
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  return reads;
+}
+
+it('of 360 points that are done each file is read a few times, and what they share no more often than for one', async (t) => {
   const over = { 'optimizer.learningRate': [0.02], 'adapter.rank': [1], steps: [5], seed: [1] };
   const [first] = (await run(await at.sweep('wide', over))).points;
   const wide = {
@@ -48,10 +68,10 @@ it('360 points that are done take some milliseconds each', async () => {
   };
   const file = await at.sweep('wide', wide);
   await copyPoints(file, first!.folder);
-  const time = processorTime();
+  const reads = countReads(t);
   const { done, points } = await run(file, { resume: true });
-  const took = time();
   assert.equal(done.outcome, 'finished');
   assert.equal(points.filter(({ resumed }) => resumed).length, 360);
-  assert.ok(took / 360 < 10, `${took / 360} ms`);
+  assert.ok(reads.size > 360, 'reads are counted');
+  assert.deepEqual([...reads].filter(([, count]) => count > 6), []); // oxfmt-ignore
 });
