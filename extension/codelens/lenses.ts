@@ -125,7 +125,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
         const model = modelFor(this.services, file);
         const attached = model?.adapters.filter((a) => a.attached).map((a) => a.name) ?? [];
         const name = model && [model.name, ...attached].join(' + ');
-        const title = evaluationTitle(measure, name, resultsFor(file, store.list(), measure));
+        const title = evaluationTitle(measure, name, resultsFor(file, store.list(), { measure, model: model?.path }));
         return commandLink('evaluate', title, { file });
       }
       case 'scan': {

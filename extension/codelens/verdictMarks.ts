@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
@@ -6,13 +8,15 @@ import { COMMANDS } from '../host/contributions.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
 import { setFor } from '../runs/recipe.js';
-import { verdictsFor, type RowVerdict } from '../runs/results.js';
+import { verdictsFor, type RowVerdict, type Verdicts } from '../runs/results.js';
 import { adapterOf } from '../workspace/models.js';
 import type { Services } from '../services/services.js';
 import { answersMarkdown, rowSigns } from './titles.js';
-import { placed } from './verdictPlaces.js';
+import { modelFor } from '../services/choice.js';
+import { readingOfSet } from '../testing/sets.js';
+import { moved, unmoved } from './verdictPlaces.js';
 
-type Shown = Pick<Services, 'extension' | 'recipes' | 'store'>;
+type Shown = Pick<Services, 'extension' | 'models' | 'recipes' | 'store'>;
 
 const FILES: vscode.DocumentSelector = { scheme: 'file' };
 const DRAW_MS = 150;
@@ -36,11 +40,11 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     { gutter: vscode.TextEditorDecorationType; words: vscode.TextEditorDecorationType }
   >;
   /** Of the newest runs; read once after each change. */
-  private verdicts = new Map<string, Promise<RowVerdict[]>>();
+  private verdicts = new Map<string, Promise<Verdicts>>();
   /** Where they stand in a text, as it was then. */
   private readonly placed = new WeakMap<
     vscode.TextDocument,
-    { version: number; of: readonly RowVerdict[]; rows: RowVerdict[] }
+    { version: number; of: Verdicts; rows: Promise<RowVerdict[] | undefined> }
   >();
 
   constructor(private readonly services: Shown) {
@@ -133,17 +137,36 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     const of = await this.verdictsOf(file);
     const { version } = document;
     const known = this.placed.get(document);
-    if (known?.version === version && known.of === of) return known.rows;
-    const rows = placed(of, file, document, setFor(file, recipes.measuring(file))?.columns);
+    if (known?.version === version && known.of === of) return (await known.rows) ?? [];
+    const rows = this.place(of, document);
     this.placed.set(document, { version, of, rows });
-    return rows;
+    return (await rows) ?? [];
   }
 
-  private verdictsOf(file: string): Promise<RowVerdict[]> {
+  /** Undefined: the text has changed meanwhile, and is looked at anew. */
+  private async place({ rows, since }: Verdicts, document: vscode.TextDocument): Promise<RowVerdict[] | undefined> {
+    if (rows.length === 0) return [];
+    const file = document.uri.fsPath;
+    const { version } = document;
+    if (!document.isDirty) {
+      const written = await stat(file).catch(() => undefined);
+      if (written && written.mtimeMs < since && !document.isDirty) return unmoved(rows);
+    }
+    const set = setFor(file, this.services.recipes.measuring(file));
+    return moved(rows, file, document, set && readingOfSet(set), async () => {
+      await nextTurn();
+      return document.version === version && !document.isClosed;
+    });
+  }
+
+  private verdictsOf(file: string): Promise<Verdicts> {
     const known = this.verdicts.get(file);
     if (known) return known;
     const { store } = this.services;
-    const read = verdictsFor(file, store.list(), (folder) => store.answersOf(folder), this.measureOf(file));
+    const read = verdictsFor(file, store.list(), (folder) => store.answersOf(folder), {
+      measure: this.measureOf(file),
+      model: modelFor(this.services, file)?.path,
+    });
     this.verdicts.set(file, read);
     return read;
   }

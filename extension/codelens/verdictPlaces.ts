@@ -1,84 +1,45 @@
 /** Where the rows stand that were asked, in a text that may have changed since. */
-import type { Columns } from '../../runtime/contract/mapping.js';
-import { isLines, promptOf, spaced } from '../data/prompts.js';
+import { isLines, promptOf, spaced, type Reading } from '../data/prompts.js';
 import type { Lines } from '../data/rowMarks.js';
 import type { RowVerdict } from '../runs/results.js';
 
-/** An object of JSON is looked at in so many of its lines. */
-const MOST_LINES = 100;
+/** Lines that are read between two turns of the event loop. */
+const LINES_A_TURN = 1000;
+
+/** Rows of a file that is as it was when they were asked: each in its line, if no other one begins there. */
+export function unmoved(rows: readonly RowVerdict[]): RowVerdict[] {
+  const counts = new Map<number, number>();
+  for (const { line } of rows) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return rows.filter(({ line }) => counts.get(line) === 1);
+}
 
 /**
- * The verdicts with the lines where their rows are now, in the order of the lines. Of one whose row is nowhere any more, or
- * could be one of several, nothing is shown: what stands in its line was not asked.
+ * Rows of a file that has changed, with the lines where they are now and in their order: JSON lines are known by their prompts. Of
+ * a prompt that stands there more than once, or was asked more than once, nobody knows which is which, and of rows of other files
+ * not where they begin: these have none.
+ * @param turn between some thousand lines; undefined when it is false: nobody waits for them any more
  */
-export function placed(rows: readonly RowVerdict[], file: string, text: Lines, columns?: Columns): RowVerdict[] {
-  if (rows.length === 0) return [];
-  return isLines(file) ? byPrompt(rows, text, columns) : inPlace(rows, file, text);
-}
-
-function byPrompt(rows: readonly RowVerdict[], text: Lines, columns: Columns | undefined): RowVerdict[] {
-  const asked = new Map<string, { same: RowVerdict[]; lines: number[] }>();
+export async function moved(
+  rows: readonly RowVerdict[],
+  file: string,
+  text: Lines,
+  reading: Reading | undefined,
+  turn: () => Promise<boolean>,
+): Promise<RowVerdict[] | undefined> {
+  if (!isLines(file)) return [];
+  /** Null: of several. */
+  const asked = new Map<string, RowVerdict | null>();
   for (const row of rows) {
     const prompt = spaced(row.prompt);
-    const known = asked.get(prompt);
-    if (known) known.same.push(row);
-    else asked.set(prompt, { same: [row], lines: [] });
+    asked.set(prompt, asked.has(prompt) ? null : row);
   }
+  const lines = new Map<string, number | null>();
   for (let i = 0; i < text.lineCount; i++) {
-    const prompt = promptOf(text.lineAt(i).text, columns);
-    if (prompt) asked.get(prompt)?.lines.push(i + 1);
+    if (i % LINES_A_TURN === LINES_A_TURN - 1 && !(await turn())) return undefined;
+    const prompt = promptOf(text.lineAt(i).text, reading);
+    if (prompt && asked.get(prompt)) lines.set(prompt, lines.has(prompt) ? null : i + 1);
   }
-  const found = [...asked.values()].flatMap(({ same, lines }) => {
-    if (lines.length === same.length) return same.map((row, i) => ({ ...row, line: lines[i]! }));
-    // More rows than were asked, as where a recipe asks the first ones of a file: those that are where they were.
-    const left = new Set(lines);
-    return same.every(({ line }) => left.has(line)) ? same : [];
-  });
-  return found.sort((a, b) => a.line - b.line);
+  return [...lines]
+    .flatMap(([prompt, line]) => (line === null ? [] : [{ ...asked.get(prompt)!, line }]))
+    .sort((a, b) => a.line - b.line);
 }
-
-/** Rows of tables and other JSON, which have no line of their own: those in whose lines the prompt still is. */
-function inPlace(rows: readonly RowVerdict[], file: string, text: Lines): RowVerdict[] {
-  const rowAt = /\.[ct]sv$/i.test(file) ? tableRows(text) : (line: number) => objectAt(text, line);
-  return rows.filter(({ line, prompt }) => {
-    const wanted = lettersOf(prompt);
-    return wanted !== '' && ` ${lettersOf(rowAt(line))} `.includes(` ${wanted} `);
-  });
-}
-
-/** The text of the row of a table that begins in a line: before it no cell is open. */
-function tableRows(text: Lines): (line: number) => string {
-  const rows = new Map<number, string>();
-  let begins = 1;
-  let row = '';
-  let isOpen = false;
-  for (let line = 1; line <= text.lineCount; line++) {
-    const { text: here } = text.lineAt(line - 1);
-    row += `${here}\n`;
-    if (here.split('"').length % 2 === 0) isOpen = !isOpen;
-    if (isOpen) continue;
-    rows.set(begins, row);
-    begins = line + 1;
-    row = '';
-  }
-  return (line) => rows.get(line) ?? '';
-}
-
-/** The object of JSON that begins in a line, until what was opened is closed. */
-function objectAt(text: Lines, line: number): string {
-  let row = '';
-  for (let at = line; at < Math.min(line + MOST_LINES, text.lineCount + 1); at++) {
-    row += `${text.lineAt(at - 1).text}\n`;
-    const outside = row.replace(/"(\\.|[^"\\])*"/g, '');
-    if (outside.includes('{') && outside.split('{').length <= outside.split('}').length) break;
-  }
-  return row;
-}
-
-/** Whatever a format makes of quotes and ends of lines. */
-const lettersOf = (text: string): string =>
-  text
-    .replace(/\\u([0-9a-f]{4})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)))
-    .replace(/\\[nrt]/g, ' ')
-    .replace(/[^\p{L}\p{N}]+/gu, ' ')
-    .trim();

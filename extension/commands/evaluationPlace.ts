@@ -39,17 +39,15 @@ export async function evaluationPlace(
     // What cannot be read is not this evaluation either.
     const standing = await store.open(output).catch(() => null);
     if (standing === null || (standing && identityOfRun(standing) !== own)) continue;
-    requireIdle(runner, output);
+    if (isBusy(runner, output))
+      throw inputError(t('this run is going on already.'), { place: output, remedy: t('Stop it first, or open it.') });
     return { name: tried, output, replace: standing !== undefined };
   }
 }
 
-/** @throws HostError where a run writes to the folder, or waits to */
-export function requireIdle(runner: Pick<Services['runner'], 'has'>, output: string): void {
-  const busy = [output, join(output, RUN_FILES.next)].find((folder) => runner.has(folder));
-  if (busy !== undefined)
-    throw inputError(t('this run is going on already.'), { place: busy, remedy: t('Stop it first, or open it.') });
-}
+/** A run writes to the folder, or waits to. */
+export const isBusy = (runner: Pick<Services['runner'], 'has'>, output: string): boolean =>
+  runner.has(output) || runner.has(join(output, RUN_FILES.next));
 
 const identityOf = ({ model, sets }: Evaluation): string =>
   JSON.stringify([model, ...sets.map(({ file, measure }) => JSON.stringify([file, measure])).sort()]);

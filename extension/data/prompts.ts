@@ -1,6 +1,7 @@
 /** What rows of JSON lines ask, as the engine reads them: a row is known by it wherever it stands. */
 import { extname } from 'node:path';
-import type { ColumnField, Columns } from '../../runtime/contract/mapping.js';
+import { formatsOf, type ColumnField, type Columns } from '../../runtime/contract/mapping.js';
+import type { DataFormat } from '../../runtime/contract/recipeWords.js';
 
 export const isLines = (file: string): boolean => ['.jsonl', '.ndjson'].includes(extname(file).toLowerCase());
 
@@ -9,8 +10,15 @@ export const spaced = (text: string): string => text.replace(/\s+/g, ' ').trim()
 
 const ASSISTANTS: readonly unknown[] = ['assistant', 'gpt', 'chatgpt', 'bot', 'model'];
 
+/** How a set says that its rows are to be read. */
+export interface Reading {
+  columns?: Columns;
+  /** None, or `auto`: as the columns or the row say. */
+  format?: DataFormat;
+}
+
 /** The last message before the answer; '' where the line has none that is a text, undefined where it is no row. */
-export function promptOf(line: string, columns: Columns = {}): string | undefined {
+export function promptOf(line: string, { columns = {}, format: given = 'auto' }: Reading = {}): string | undefined {
   let row: Record<string, unknown>;
   try {
     row = JSON.parse(line) as Record<string, unknown>;
@@ -18,19 +26,21 @@ export function promptOf(line: string, columns: Columns = {}): string | undefine
     return undefined;
   }
   if (typeof row !== 'object' || row === null) return undefined;
-  const at = (field: ColumnField): unknown => row[columns[field] ?? field];
-  const turns = [at('messages'), at('conversations'), at('prompt')].find(Array.isArray) as
-    | (Record<string, unknown> | null)[]
-    | undefined;
+  const format = given === 'auto' ? formatsOf(columns)[0] : given;
+  const at = (field: ColumnField, of: DataFormat): unknown =>
+    format === undefined || format === of ? row[columns[field] ?? field] : undefined;
+  const turns = [at('messages', 'messages'), at('conversations', 'sharegpt'), at('prompt', 'completion')].find(
+    Array.isArray,
+  ) as (Record<string, unknown> | null)[] | undefined;
   if (turns) {
     const isAnswered = ASSISTANTS.includes(turns.at(-1)?.['role'] ?? turns.at(-1)?.['from']);
     const asked = turns.at(isAnswered ? -2 : -1);
     return textOf(asked?.['content'] ?? asked?.['value']);
   }
-  const instruction = [at('instruction'), at('input') ?? row['context']]
-    .filter((part) => typeof part === 'string' && part)
-    .join(' ');
-  return textOf(at('instruction') === undefined ? (at('prompt') ?? at('text')) : instruction);
+  const instruction = at('instruction', 'alpaca');
+  if (instruction === undefined) return textOf(at('prompt', 'completion') ?? at('text', 'text'));
+  const parts = [instruction, at('input', 'alpaca') ?? row['context']];
+  return textOf(parts.filter((part) => typeof part === 'string' && part).join(' '));
 }
 
 /** A text, or parts that are all texts. */

@@ -2,15 +2,23 @@ import { sortStates } from '../../runtime/contract/states.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { AnswerVerdict, SampleEvent } from '../../runtime/contract/answers.js';
-import { measureOf, newestFirst, sameModel } from './compare.js';
+import { measureOf, modelPath, newestFirst, sameModel } from './compare.js';
 import { setFor } from './recipe.js';
 import type { Run } from './run.js';
 
+/** Which runs say something of an evaluation file. */
+export interface Asked {
+  /** How it is measured; else as the newest of them says. */
+  measure?: MeasureKind;
+  /** Path of the model; else that of the newest which has measured something. */
+  model?: string;
+}
+
 /**
- * Runs that measure an evaluation file in one way (`measure`, else as they say themselves) on the model of the newest of
- * them, with their names for it: numbers of several models, or of several ways to measure, do not stand in one line.
+ * Runs that measure an evaluation file in one way on one model, the newest first, with their names for it: numbers of several
+ * models, or of several ways to measure, do not stand in one line.
  */
-function measuring(file: string, runs: Iterable<Run>, measure?: MeasureKind): { run: Run; names: string[] }[] {
+function measuring(file: string, runs: Iterable<Run>, { measure, model }: Asked): { run: Run; names: string[] }[] {
   const known = newestFirst(runs).filter((run) => run.progress.state !== 'failed');
   const how =
     measure ??
@@ -22,14 +30,17 @@ function measuring(file: string, runs: Iterable<Run>, measure?: MeasureKind): { 
     const sets = (run.recipe?.evaluate ?? []).filter((set) => set.file === file && set.measure === how);
     return sets.length > 0 ? [{ run, names: sets.map(({ name }) => name) }] : [];
   });
-  const [newest] = found;
+  if (model !== undefined) return found.filter(({ run }) => modelPath(run) === model);
+  const newest =
+    found.find(({ run, names }) => run.measurements.some(({ name }) => names.includes(name))) ??
+    found.find(({ run }) => run.place === undefined && run.manifest !== undefined);
   return newest ? found.filter(({ run }) => sameModel(run, newest.run)) : [];
 }
 
 /** The newest main number of each model state for an evaluation file: base, plain, protected, then others. */
-export function resultsFor(file: string, runs: Iterable<Run>, measure?: MeasureKind): Measurement[] {
+export function resultsFor(file: string, runs: Iterable<Run>, asked: Asked = {}): Measurement[] {
   const found = new Map<string, Measurement>();
-  for (const { run, names } of measuring(file, runs, measure)) {
+  for (const { run, names } of measuring(file, runs, asked)) {
     for (const m of run.measurements) {
       // Beside its main number a set of harm also counts refusals and what is neither.
       if (!names.includes(m.name) || found.has(m.state) || m.measure !== measureOf(run, m.name)) continue;
@@ -46,24 +57,33 @@ export interface RowVerdict {
   prompt: string;
 }
 
+export interface Verdicts {
+  rows: RowVerdict[];
+  /** When the oldest run began whose answers are among them, in milliseconds: a file that is older is as it was for all of them. */
+  since: number;
+}
+
 /**
- * For each row of an evaluation file the newest answer of each model state. A row is known by its prompt, and of those with the
- * same one by its place among them: between two runs others may have come before it. `answersOf`: from memory or disk.
+ * For each row of an evaluation file the newest answer of each model state. Between two runs rows may have moved: one is known by
+ * its prompt, and where several have it by its line, too. `answersOf`: from memory or disk.
  */
 export async function verdictsFor(
   file: string,
   runs: Iterable<Run>,
   answersOf: (folder: string) => Promise<readonly SampleEvent[]>,
-  measure?: MeasureKind,
-): Promise<RowVerdict[]> {
+  asked: Asked = {},
+): Promise<Verdicts> {
   const rows = new Map<string, RowVerdict>();
   const done = new Set<string>();
-  for (const { run, names } of measuring(file, runs, measure)) {
+  let since = Infinity;
+  for (const { run, names } of measuring(file, runs, asked)) {
     const answers = (await answersOf(run.folder)).filter(({ set, state }) => names.includes(set) && !done.has(state));
-    const places = placesOf(answers);
+    if (answers.length === 0) continue;
+    since = Math.min(since, Date.parse(run.manifest?.started ?? '') || -Infinity);
+    const lines = linesOf(answers);
     for (const { state, line, prompt, answer, verdict: judged, label } of answers) {
       const verdict = label ?? judged ?? 'open';
-      const key = JSON.stringify([prompt, places.get(`${line}\n${prompt}`)]);
+      const key = lines.get(prompt)!.size > 1 ? `${line}\n${prompt}` : prompt;
       const row = rows.get(key) ?? { line, prompt, answers: [] };
       rows.set(key, row);
       const old = row.answers.find((a) => a.state === state);
@@ -73,19 +93,16 @@ export async function verdictsFor(
     for (const { state } of answers) done.add(state);
   }
   for (const row of rows.values()) row.answers = sortStates(row.answers);
-  return [...rows.values()].sort((a, b) => a.line - b.line);
+  return { rows: [...rows.values()].sort((a, b) => a.line - b.line), since };
 }
 
-/** Which of the rows with its prompt each one is, by their lines. */
-function placesOf(answers: readonly SampleEvent[]): Map<string, number> {
-  const places = new Map<string, number>();
-  const counts = new Map<string, number>();
-  for (const { line, prompt } of [...answers].sort((a, b) => a.line - b.line)) {
-    const key = `${line}\n${prompt}`;
-    if (places.has(key)) continue;
-    const place = counts.get(prompt) ?? 0;
-    counts.set(prompt, place + 1);
-    places.set(key, place);
+/** By the prompt. */
+function linesOf(answers: readonly SampleEvent[]): Map<string, Set<number>> {
+  const lines = new Map<string, Set<number>>();
+  for (const { line, prompt } of answers) {
+    const known = lines.get(prompt);
+    if (known) known.add(line);
+    else lines.set(prompt, new Set([line]));
   }
-  return places;
+  return lines;
 }

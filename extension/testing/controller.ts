@@ -1,8 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { errorText } from '../../runtime/contract/errors.js';
 import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
-import { evaluationPlace, requireIdle, shortHash } from '../commands/evaluationPlace.js';
+import { labelsFile } from '../../runtime/contract/labels.js';
+import { evaluationPlace, isBusy, shortHash, type EvaluationPlace } from '../commands/evaluationPlace.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
 import { requireRoot } from '../commands/root.js';
 import { machine } from '../commands/training.js';
@@ -15,7 +17,7 @@ import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
-import { failureText, linesOf, shortened, testRows, testSets, type TestSet } from './sets.js';
+import { failureText, linesOf, readingOfSet, shortened, testRows, testSets, type TestSet } from './sets.js';
 
 const MAX_ROWS = 2000;
 /** Of a larger set the engine alone knows the rows. */
@@ -32,6 +34,8 @@ export class SafetyTests implements Disposable {
   );
   /** Of the items of sets. */
   private readonly sets = new WeakMap<vscode.TestItem, TestSet>();
+  /** Folders of runs of rows that are made ready, at work or being read. */
+  private readonly taken = new Set<string>();
   private shown = false;
 
   constructor(
@@ -99,7 +103,7 @@ export class SafetyTests implements Disposable {
     const most = Math.min(MAX_ROWS, typeof limit === 'number' ? limit : MAX_ROWS);
     const text = (await readText(set.set.file, MAX_BYTES).catch(() => undefined)) ?? '';
     item.children.replace(
-      testRows(text, most, set.set.columns).map(({ line, prompt }) => this.rowItem(item, line, prompt)),
+      testRows(text, most, readingOfSet(set.set)).map(({ line, prompt }) => this.rowItem(item, line, prompt)),
     );
   }
 
@@ -166,11 +170,14 @@ export class SafetyTests implements Disposable {
     const waiting = expected.length > 0 ? expected : [item];
     waiting.forEach((row) => run.started(row));
     const cancelled = new Disposables();
+    let place: EvaluationPlace | undefined;
     try {
       services.assertTrusted();
       const model = services.models.get(set.model)!;
       const lines = rows?.map((row) => row.range!.start.line + 1);
-      const { recipe, replace } = await this.writeRecipe(set, model, lines);
+      place = await this.placeOf(set, model, lines !== undefined);
+      const recipe = await this.writeRecipe(set, model, place, lines);
+      const { replace } = place;
       const started = await services.runner.start(recipe, { quiet: true, replace });
       const { folder } = started.run;
       const stop = (): unknown => services.runner.stop(folder);
@@ -208,6 +215,7 @@ export class SafetyTests implements Disposable {
     } catch (error) {
       this.fail(run, item, errorText(errorData(error)));
     } finally {
+      if (place) this.taken.delete(place.output);
       cancelled.dispose();
       for (const row of waiting) if (row !== item && !reported.has(row)) run.skipped(row);
     }
@@ -268,26 +276,37 @@ export class SafetyTests implements Disposable {
     }
   }
 
-  /** The model as it is attached now, on the set or on some lines of it; what some lines give is no result of the set. */
+  /** Some rows of a set are no result of it: they have a folder of the extension's own, and a further one while that is in use. */
+  private async placeOf({ set }: TestSet, model: Model, isOfRows: boolean): Promise<EvaluationPlace> {
+    const root = requireRoot();
+    const named = this.services.models.list().length > 1 && slug(model.name);
+    const plain = ['test', named, slug(basename(set.file))].filter(Boolean).join('-');
+    if (!isOfRows) return evaluationPlace(this.services, root, plain, { model: model.path, sets: [set] });
+    const rows = `${plain}-rows-${shortHash(model.path, set.file, set.measure)}`;
+    for (let i = 1; ; i++) {
+      const name = i === 1 ? rows : `${rows}-${i}`;
+      const output = join(root, STATE_FOLDER, 'tests', name);
+      if (this.taken.has(output) || isBusy(this.services.runner, output)) continue;
+      this.taken.add(output);
+      return { name, output, replace: true };
+    }
+  }
+
+  /** The model as it is attached now, on the set or on some lines of it. @returns the recipe's file */
   private async writeRecipe(
     { set, generation, batch, judges }: TestSet,
     model: Model,
+    { name, output }: EvaluationPlace,
     lines?: readonly number[],
-  ): Promise<{ recipe: string; replace: boolean }> {
-    const root = requireRoot();
-    const own = join(root, STATE_FOLDER, 'tests');
-    const named = this.services.models.list().length > 1 && slug(model.name);
-    const plain = ['test', named, slug(basename(set.file))].filter(Boolean).join('-');
-    const rows = `${plain}-rows-${shortHash(model.path, set.file, set.measure, lines)}`;
-    const { name, output, replace } = lines
-      ? { name: rows, output: join(own, rows), replace: true }
-      : await evaluationPlace(this.services, root, plain, { model: model.path, sets: [set] });
+  ): Promise<string> {
+    const own = join(requireRoot(), STATE_FOLDER, 'tests');
     let evaluated: EvaluationChoice = set;
     if (lines) {
-      // Before anything is written: a run that waits would do something else.
-      requireIdle(this.services.runner, output);
       const file = join(own, `${name}.jsonl`);
       await replaceFile(file, linesOf((await readText(set.file, MAX_BYTES)) ?? '', lines));
+      // What people said of the set's answers counts here, too.
+      const labels = await readText(labelsFile(set.file), MAX_BYTES);
+      await (labels === undefined ? rm(labelsFile(file), { force: true }) : replaceFile(labelsFile(file), labels));
       evaluated = { ...set, file, raw: { ...set.raw, limit: undefined } };
     }
     const attached = model.adapters.filter((a) => a.attached).map(({ path, scale }) => ({ path, scale }));
@@ -306,7 +325,7 @@ export class SafetyTests implements Disposable {
       file,
     );
     await writeRecipe(file, recipe);
-    return { recipe: file, replace };
+    return file;
   }
 }
 

@@ -1,7 +1,6 @@
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
-import type { Columns } from '../../runtime/contract/mapping.js';
 import type { EvaluationFacts } from '../../runtime/contract/recipeFacts.js';
-import { promptOf, spaced } from '../data/prompts.js';
+import { promptOf, spaced, type Reading } from '../data/prompts.js';
 import { setFor, type RecipeFacts } from '../runs/recipe.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
@@ -38,6 +37,12 @@ export function testSets(recipes: readonly RecipeFacts[], models: readonly Pick<
   return [...found.values()];
 }
 
+/** How its rows are read. */
+export const readingOfSet = ({ columns, raw }: EvaluationFacts): Reading => ({
+  columns,
+  format: raw['format'] as Reading['format'],
+});
+
 export interface TestRow {
   /** Line of the file, from 1. */
   line: number;
@@ -45,12 +50,12 @@ export interface TestRow {
 }
 
 /** Rows of JSON lines, at most `most`: no more than is needed to name them. What is no row is left to the engine to refuse. */
-export function testRows(text: string, most: number, columns?: Columns): TestRow[] {
+export function testRows(text: string, most: number, reading?: Reading): TestRow[] {
   const rows: TestRow[] = [];
   for (const [i, line] of text.split('\n').entries()) {
     if (rows.length === most) break;
     if (!line.trim()) continue;
-    const prompt = promptOf(line, columns);
+    const prompt = promptOf(line, reading);
     if (prompt !== undefined) rows.push({ line: i + 1, prompt: shortened(prompt) });
   }
   return rows;

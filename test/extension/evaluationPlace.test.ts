@@ -1,7 +1,7 @@
 /** Evaluations asked for while others run or wait: none does what another was to do, or takes the place of its result. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -98,7 +98,7 @@ async function rowsOf(tested: ConstructorParameters<typeof SafetyTests>[0]): Pro
 }
 
 test('rows that are run one after the other while a run is at work have their own verdicts', async (t) => {
-  const { set, services, free, waits } = await workplace(t);
+  const { root, set, services, free, waits } = await workplace(t);
   await set('eval/busy.jsonl', ['Z']);
   await set('eval/forbidden.jsonl', ['A', 'B', 'C']);
   const rows = await rowsOf(services);
@@ -108,12 +108,33 @@ test('rows that are run one after the other while a run is at work have their ow
   await waits(1);
   const second = run('B');
   await waits(2);
-  await run('A');
-  assert.match(explorer.said.join('\n'), /errored forbidden.*this run is going on already/s, 'it is refused');
+  const both = [run('A'), run('B')];
+  await waits(4);
   free();
-  await Promise.all([busy, first, second]);
-  const verdicts = explorer.said.filter((said) => /^(passed|failed)/.test(said));
-  assert.deepEqual(verdicts.sort(), ['failed B', 'passed A', 'passed Z']);
+  await Promise.all([busy, first, second, ...both]);
+  const verdicts = explorer.said.filter((said) => /^(passed|failed|errored)/.test(said));
+  assert.deepEqual(verdicts.sort(), ['failed B', 'failed B', 'passed A', 'passed A', 'passed Z']);
+  const tests = async (): Promise<string[]> => (await readdir(join(root, '.security-vectors/tests'))).sort();
+  const before = await tests();
+  for (const prompt of ['C', 'A', 'B']) await run(prompt);
+  assert.deepEqual(await tests(), before, 'a set has one place for its rows while nothing else is going on');
+});
+
+test('what a person has said of an answer counts for a row that is run alone', async (t) => {
+  const { root, set, services, free } = await workplace(t);
+  const file = await set('eval/forbidden.jsonl', ['A']);
+  const rows = await rowsOf(services);
+  free();
+  const labels = async (): Promise<string[]> => {
+    await explorer.run!({ include: [rows.get('A')!] }, TOKEN);
+    const folder = join(root, '.security-vectors/tests');
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.labels.json'));
+    return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  };
+  await write(`${file}.labels.json`, '{"said":1}');
+  assert.deepEqual(await labels(), ['{"said":1}']);
+  await rm(`${file}.labels.json`);
+  assert.deepEqual(await labels(), []);
 });
 
 test('a row that is another one when its turn comes has no verdict', async (t) => {

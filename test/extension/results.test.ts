@@ -36,7 +36,28 @@ test('the line above a set has numbers of one measure and one model', async (t) 
     await read('d', '2026-03-01T00:00:00Z', 'harm', [number('plain', 0)], { outcome: 'failed' }),
   ];
   assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 100\u00a0%');
-  assert.equal(resultText(resultsFor(file, runs, 'over-refusal')), 'plain 0\u00a0%');
+  assert.equal(resultText(resultsFor(file, runs, { measure: 'over-refusal' })), 'plain 0\u00a0%');
+});
+
+test('the line above a set has numbers of the model that it names, and a run that waits takes none of them away', async (t) => {
+  const root = await temporary(t);
+  const file = join(root, 'eval/forbidden.jsonl');
+  const model = (name: string) => ({ path: `/${name}`, architecture: 'llama', sha256: name });
+  const read = async (name: string, started: string, of: string, value: number) =>
+    (await readRun(
+      await runFolder(root, name, {
+        events: [{ kind: 'evaluation', step: 0, measurements: [harm('base', value)] }],
+        manifest: { started, model: model(of) },
+      }),
+    ))!;
+  const a = await read('a', '2026-01-01T00:00:00Z', 'A', 0.9);
+  const b = await read('b', '2026-02-01T00:00:00Z', 'B', 0);
+  const waiting = { ...b, folder: join(root, 'c'), place: 1, measurements: [], manifest: undefined };
+  assert.equal(resultText(resultsFor(file, [a, b], { model: '/A' })), 'base 90\u00a0%');
+  assert.equal(resultText(resultsFor(file, [a, b], { model: '/C' })), '');
+  assert.equal(resultText(resultsFor(file, [a, waiting])), 'base 90\u00a0%');
+  const withdrawn = { ...waiting, place: undefined };
+  assert.equal(resultText(resultsFor(file, [a, withdrawn])), 'base 90\u00a0%');
 });
 
 test('an evaluation set shows the newest number of each state', async (t) => {
@@ -69,7 +90,7 @@ test('rows of a set carry the newest answers of each state; what a person says o
   const a = await runFolder(root, 'a', { answers: old });
   const b = await runFolder(root, 'b', { answers: fresh, manifest: { started: '2026-02-01T00:00:00Z' } });
   const runs = [(await readRun(a))!, (await readRun(b))!];
-  const rows = await verdictsFor(file, runs, async (folder) => (folder === a ? old : fresh));
+  const { rows } = await verdictsFor(file, runs, async (folder) => (folder === a ? old : fresh));
   assert.deepEqual(
     rows.map((row) => [row.line, ...row.answers.map(({ state, verdict: v }) => `${state} ${v}`)]),
     [
@@ -90,7 +111,7 @@ test('answers of runs between which rows were added stand at the prompts that th
   const b = await runFolder(root, 'b', { answers: fresh, manifest: { started: '2026-02-01T00:00:00Z' } });
   const runs = [(await readRun(a))!, (await readRun(b))!];
   const file = join(root, 'eval/forbidden.jsonl');
-  const rows = await verdictsFor(file, runs, async (folder) => (folder === a ? old : fresh));
+  const { rows } = await verdictsFor(file, runs, async (folder) => (folder === a ? old : fresh));
   assert.deepEqual(
     rows.map((row) => [row.line, row.prompt, ...row.answers.map(({ state }) => state)]),
     [

@@ -78,7 +78,15 @@ test('rows are named by their prompts, in each form of a row, with their lines',
   };
   assert.deepEqual(testRows(JSON.stringify(parts), 9), [{ line: 1, prompt: 'in parts' }]);
   const own = '{"Frage": "why?", "prompt": "not this"}\n';
-  assert.deepEqual(testRows(own, 9, { prompt: 'Frage' }), [{ line: 1, prompt: 'why?' }]);
+  assert.deepEqual(testRows(own, 9, { columns: { prompt: 'Frage' } }), [{ line: 1, prompt: 'why?' }]);
+  const doctor = '{"instruction":"You are a doctor.","question":"What is aspirin?","prompt":"p"}\n';
+  for (const [reading, prompt] of [
+    [{ columns: { prompt: 'question' } }, 'What is aspirin?'],
+    [{ format: 'completion' }, 'p'],
+    [{ format: 'auto' }, 'You are a doctor.'],
+    [{ columns: { system: 'instruction' }, format: 'completion' }, 'p'],
+  ] as const)
+    assert.deepEqual(testRows(doctor, 9, reading), [{ line: 1, prompt }]);
   assert.equal(linesOf(text, [5, 1]), `${lines[2]}\n${lines[0]}\n`);
 });
 

@@ -8,6 +8,7 @@ interface Place {
 /** A text as an editor has it: takes changes, and gives those that undo them. */
 export class FakeDocument {
   isClosed = false;
+  isDirty = false;
   version = 1;
   readonly uri: { scheme: string; fsPath: string; toString(): string };
   private rows: string[];

@@ -1,6 +1,7 @@
 /** Signs of how the answers to an evaluation set were judged: in the gutter, before the row, and over it. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +12,7 @@ import { harm, recipe, runFolder, sample, temporary, write } from './support.js'
 import { change, FakeDocument } from './textDocument.js';
 
 const { VerdictMarks } = await import('../../extension/codelens/verdictMarks.js');
-const { placed } = await import('../../extension/codelens/verdictPlaces.js');
+const { moved, unmoved } = await import('../../extension/codelens/verdictPlaces.js');
 
 const ROWS = 400;
 const row = (line: number): string => JSON.stringify({ prompt: sample('', line, 'refused').prompt });
@@ -19,11 +20,13 @@ const TEXT = Array.from({ length: ROWS }, (_, i) => `${row(i + 1)}\n`).join('');
 const TONES = ['good', 'bad', 'neutral'];
 
 /** A set of which the first row was refused by all, and the second was answered by the plain model; open in an editor. */
-async function judged(t: TestContext) {
+async function judged(t: TestContext, name = 'forbidden.jsonl') {
   const root = await temporary(t);
-  const file = await write(join(root, 'eval/forbidden.jsonl'), TEXT);
+  const file = await write(join(root, 'eval', name), TEXT);
+  await utimes(file, 0, 0);
   const recipes = new RecipeIndex();
-  await recipes.read(await write(join(root, 'recipes/protected.json'), recipe()));
+  const evaluate = [{ name: 'forbidden', file: `../eval/${name}`, measure: 'harm' }];
+  await recipes.read(await write(join(root, 'recipes/protected.json'), recipe({ evaluate })));
   const store = new RunStore();
   const states = ['base', 'plain', 'protected'];
   const all = Array.from({ length: ROWS }, (_, i) =>
@@ -32,6 +35,7 @@ async function judged(t: TestContext) {
   const folder = await runFolder(root, 'colours', {
     manifest: { done: { kind: 'done', outcome: 'finished', output: '', step: 1, seconds: 1, measurements: states.map((state) => harm(state, 0)) } }, // oxfmt-ignore
     answers: all.flat(),
+    recipe: { evaluate },
   });
   await store.read(folder);
   fake.settings.set('codeLens', true);
@@ -43,7 +47,12 @@ async function judged(t: TestContext) {
     setDecorations: (type, ranges) => void drawn.set(type, ranges),
   };
   window.visibleTextEditors = [editor];
-  const marks = new VerdictMarks({ extension: Uri.file(root) as never, recipes, store });
+  const marks = new VerdictMarks({
+    extension: Uri.file(root) as never,
+    recipes,
+    store,
+    models: { list: () => [] } as never,
+  });
   t.after(() => {
     marks.dispose();
     window.visibleTextEditors = [];
@@ -58,7 +67,7 @@ async function judged(t: TestContext) {
     for (let i = 0; i < 1500 && !is(); i++) await sleep(10);
     assert.ok(is(), 'it was not drawn');
   };
-  return { store, folder, document, editor, shown, until };
+  return { file, store, folder, document, editor, shown, until };
 }
 
 interface Words {
@@ -115,6 +124,7 @@ test('signs go with their rows when others come before them, and none stands at 
   await until(() => lineOfFirst() === 0);
   const changes = [change([0, 0], [0, 0], '{"prompt":"new, and never asked"}\n')];
   document.apply(changes);
+  document.isDirty = true;
   await fake.documents.fire({ document, contentChanges: changes });
   await until(() => lineOfFirst() === 1);
   assert.ok(!words().some(({ range }) => range.start.line === 0), 'the new row was not asked');
@@ -127,23 +137,48 @@ test('signs go with their rows when others come before them, and none stands at 
 });
 
 const verdict = (line: number, prompt: string) => ({ line, prompt, answers: [] });
-const linesIn = (rows: ReturnType<typeof verdict>[], name: string, text: string, columns?: { prompt: string }) =>
-  placed(rows, `/w/${name}`, new FakeDocument(`/w/${name}`, text), columns).map(({ line, prompt }) => [line, prompt]);
+const linesIn = async (rows: ReturnType<typeof verdict>[], name: string, text: string, prompt?: string) => {
+  const reading = { columns: prompt === undefined ? undefined : { prompt } };
+  const found = await moved(rows, `/w/${name}`, new FakeDocument(`/w/${name}`, text), reading, async () => true);
+  return found!.map((row) => [row.line, row.prompt]);
+};
 
-test('rows that were sorted, deleted or copied have their own verdict, or none', () => {
-  const rows = [verdict(1, 'A'), verdict(2, 'B'), verdict(3, 'B')];
+test('rows that were sorted, deleted or copied have their own verdict, or none', async () => {
+  const rows = [verdict(1, 'A'), verdict(2, 'B'), verdict(3, 'B'), verdict(4, 'C')];
   const text = (...prompts: string[]) => prompts.map((prompt) => `${JSON.stringify({ prompt })}\n`).join('');
-  assert.deepEqual(linesIn(rows, 'a.jsonl', text('B', 'B', 'A')), [[1, 'B'], [2, 'B'], [3, 'A']]); // oxfmt-ignore
-  assert.deepEqual(linesIn(rows, 'a.jsonl', text('B', 'A')), [[2, 'A']], 'which of the two is left nobody knows');
-  assert.deepEqual(linesIn(rows, 'a.jsonl', text('A', 'B', 'B', 'B')), [[1, 'A'], [2, 'B'], [3, 'B']]); // oxfmt-ignore
-  const own = '{"Frage":"A","prompt":"B"}\n';
-  assert.deepEqual(linesIn(rows.slice(0, 2), 'a.jsonl', own, { prompt: 'Frage' }), [[1, 'A']]);
+  assert.deepEqual(await linesIn(rows, 'a.jsonl', text('C', 'B', 'B', 'A')), [[1, 'C'], [4, 'A']]); // oxfmt-ignore
+  assert.deepEqual(await linesIn(rows, 'a.jsonl', text('A', 'C', 'C')), [[1, 'A']], 'which of the two was asked?');
+  const own = '{"Frage":"A","prompt":"C"}\n';
+  assert.deepEqual(await linesIn(rows, 'a.jsonl', own, 'Frage'), [[1, 'A']]);
+  const continued = (first: string) => JSON.stringify({ messages: [first, 'Continue.'].map((content) => ({ role: 'user', content })) }); // oxfmt-ignore
+  const asked = [verdict(1, 'Continue.'), verdict(2, 'Continue.')];
+  assert.deepEqual(await linesIn(asked, 'a.jsonl', `${continued('b')}\n${continued('a')}\n`), []);
 });
 
-test('rows of a table keep their verdicts while the prompt is in their lines', () => {
-  const rows = [verdict(2, 'why, "oh"\nwhy?'), verdict(4, 'how?')];
-  assert.equal(linesIn(rows, 'a.csv', 'prompt\n"why, ""oh""\nwhy?"\nhow?\n').length, 2);
-  assert.deepEqual(linesIn(rows, 'a.csv', 'prompt\nnew\n"why, ""oh""\nwhy?"\nhow?\n'), []);
-  const json = '[\n {\n  "prompt": "why, \\"oh\\"\\nwhy?"\n },\n {"prompt": "how\\u003f"}\n]';
-  assert.equal(linesIn([{ ...rows[0]! }, { ...rows[1]!, line: 5 }], 'a.json', json).length, 2);
+test('rows of other files have signs while the file is as it was, and each a line of its own', async () => {
+  const rows = [verdict(2, 'A'), verdict(4, 'B')];
+  for (const name of ['a.csv', 'a.json']) assert.deepEqual(await linesIn(rows, name, 'A\nA\nB\nB\n'), []);
+  assert.deepEqual(unmoved(rows), rows);
+  assert.deepEqual(unmoved([...rows, verdict(2, 'C')]), [rows[1]], 'a list in one line');
+});
+
+test('signs of a table go when it is edited, and of one that was changed since the run there are none', async (t) => {
+  const { document, shown, until, file } = await judged(t, 'forbidden.csv');
+  await until(() => shown().gutter['good']!.length === ROWS);
+  const changes = [change([0, 0], [0, 0], 'new\n')];
+  document.apply(changes);
+  document.isDirty = true;
+  await fake.documents.fire({ document, contentChanges: changes });
+  await until(() => shown().gutter['good']!.length === 0);
+  await write(file, TEXT);
+  document.isDirty = false;
+  assert.equal(await fake.hovers!.provideHover(document, new Position(0, 3)), undefined);
+});
+
+test('a text that changes while its rows are looked for is not looked at to its end', async () => {
+  const text = new FakeDocument('/w/a.jsonl', '{"prompt":"A"}\n'.repeat(5000));
+  let turns = 0;
+  const turn = async (): Promise<boolean> => ++turns < 2;
+  assert.equal(await moved([verdict(1, 'A')], '/w/a.jsonl', text, undefined, turn), undefined);
+  assert.equal(turns, 2);
 });
