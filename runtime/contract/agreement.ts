@@ -68,9 +68,12 @@ const counts = (measure: MeasureKind, verdict: Verdict): boolean =>
 
 /**
  * Each two judges of each set that has several; a person's labels are a judge, too. Each state of the model by itself: answers of
- * one that always refuses and of one that always complies are easy to tell apart, and would hide where judges differ.
+ * one that always refuses and of one that always complies are easy to tell apart, and would hide where judges differ. An answer that was
+ * labelled anew counts once, as it is in the last event.
  */
-export function agreements(samples: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): Agreement[] {
+export function agreements(events: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): Agreement[] {
+  const latest = new Map(events.map((one) => [JSON.stringify([one.state, one.set, one.row]), one]));
+  const samples = [...latest.values()];
   return [...new Set(samples.map(({ set }) => set))].flatMap((set) => {
     const measure = measureOf(set);
     if (!isJudged({ measure })) return [];

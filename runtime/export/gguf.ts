@@ -15,7 +15,8 @@ import { toGgufOrder } from '../models/gguf/tensors.js';
 import type { WrittenType } from '../models/gguf/file/writeFile.js';
 import { loadTokenizer } from '../models/text/tokenizer.js';
 import { ggufArchitecture, ggufName, sizesOf, writeGguf } from '../models/gguf/writeModel.js';
-import { logitsOf, probe, requireAlike, requireMerged } from './compare.js';
+import { logitsOf, probe, requireAlike } from './compare.js';
+import { requireMerged, type Rounded } from './rounding.js';
 import { merged, readingBack, requireAdapters, type Source } from './source.js';
 import { stagedFile } from './staging.js';
 
@@ -28,7 +29,8 @@ export function exportGguf(
   const { backend, spec, model, adapters } = source;
   requireName(out);
   return stagedFile(out, async (file) => {
-    const notes = await writeGguf(file, model, { type, changed: merged(source) });
+    const rounded: Rounded = new Map();
+    const notes = await writeGguf(file, model, { type, changed: merged(source, rounded, () => type) });
     readingBack(source);
     // read as any other GGUF file is; the converted folder goes with the rest of what is beside the target
     const written = await openModel(file, { cache: join(dirname(file), 'read') });
@@ -37,7 +39,7 @@ export function exportGguf(
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     const after = await logitsOf(backend, { spec: writtenSpec, model: written, adapters: [] }, rows);
     requireAlike(before, after, spec.vocabSize, type, file);
-    notes.push(...(await requireMerged(backend, source, { rows, before, after, type, place: file })));
+    notes.push(...requireMerged(rounded, type, file));
     if (model.hasTokenizer) await requireSameTokens(model.folder, written.folder, file);
     const [whole, kept] = [spec.contextLength, writtenSpec.contextLength];
     const shorter = `GGUF has no sliding windows for ${spec.family}: the file's context is ${kept} tokens, up to which they change nothing, instead of ${whole}.`;

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { sha256File } from '../support/files.js';
 import { openModel } from '../models/folder.js';
 import { saveModel } from '../models/weights/saveModel.js';
-import { logitsOf, probe, requireAlike, requireMerged } from './compare.js';
+import { logitsOf, probe, requireAlike } from './compare.js';
+import { requireMerged, type Rounded } from './rounding.js';
 import { merged, readingBack, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
 
@@ -13,7 +14,8 @@ export function exportSafetensors(
 ): Promise<{ path: string; sha256: string; notes?: string[] }> {
   const { backend, spec, model, adapters } = source;
   return stagedFolder(out, async (folder) => {
-    await saveModel(folder, model, merged(source));
+    const rounded: Rounded = new Map();
+    await saveModel(folder, model, merged(source, rounded));
     readingBack(source);
     const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
@@ -22,7 +24,7 @@ export function exportSafetensors(
     const after = await logitsOf(backend, { spec, model: written, adapters: [] }, rows);
     const type = storedType(source);
     requireAlike(before, after, spec.vocabSize, type, folder);
-    const notes = await requireMerged(backend, source, { rows, before, after, type, place: folder });
+    const notes = requireMerged(rounded, type, folder);
     return {
       path: out,
       sha256: await sha256File(join(folder, 'model.safetensors')),

@@ -6,6 +6,7 @@ import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { readFloat32, type TensorInfo } from '../models/weights/safetensors.js';
 import type { DecoderSpec, LinearSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
+import { roundedChange, type Rounded } from './rounding.js';
 import type { Backend } from '../device/session.js';
 
 /** What is exported: a model, and the adapters that are active on it. */
@@ -38,14 +39,13 @@ const WRITING = 0.8;
 /**
  * The adapters merged into the weights, tensor by tensor: a tensor's new values, or undefined where nothing changes it.
  * Called once for each tensor that is written; stops between two of them.
+ * @param rounded takes what rounding to the type that is written leaves
  */
-export function merged({
-  model,
-  sites,
-  adapters,
-  signal,
-  onProgress,
-}: Source): (info: TensorInfo) => Promise<Float32Array | undefined> {
+export function merged(
+  { model, sites, adapters, signal, onProgress }: Source,
+  rounded?: Rounded,
+  typeOf = ({ dtype }: TensorInfo): string => dtype,
+): (info: TensorInfo) => Promise<Float32Array | undefined> {
   const byTensor = new Map(
     sites.map((s) => [
       findTensor(model.tensors, `${s.name}.weight`, s.transposed ? [s.in, s.out] : [s.out, s.in]).name,
@@ -62,7 +62,11 @@ export function merged({
     done += info.bytes;
     const site = byTensor.get(info.name);
     if (!site || !touches(site.name, adapters)) return undefined;
-    return mergeInto(await readFloat32(info), site.name, site.transposed, adapters);
+    const weight = await readFloat32(info);
+    const before = rounded && weight.slice();
+    const after = mergeInto(weight, site.name, site.transposed, adapters);
+    if (before) rounded.set(info.name, roundedChange(before, after, site, typeOf(info)));
+    return after;
   };
 }
 

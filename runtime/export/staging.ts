@@ -1,8 +1,10 @@
 /** Exports are written beside their target and take its place when they are checked: whole, or not at all. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { claim, removeAbandoned } from '../runs/owner.js';
+import { ownerOf } from '../runs/ownerOf.js';
 import { HumanError } from '../support/errors.js';
 import { isPartOf, move } from '../support/replaceFile.js';
 
@@ -18,22 +20,47 @@ export async function stagedFolder<T>(
   write: (folder: string) => Promise<T>,
   { replaces = false } = {},
 ): Promise<T> {
+  await putBack(out);
   if (!replaces) await requireFreeFolder(out);
   return beside(out, async (folder) => {
     await mkdir(folder);
     const result = await write(folder);
-    const old = `${folder}.old`;
+    const old = oldOf(folder);
     try {
       if (replaces) await move(out, old);
       else if (await requireFreeFolder(out)) await rmdir(out);
       await move(folder, out);
     } catch (error) {
-      if (replaces) await move(old, out).catch(() => undefined);
-      else await requireFreeFolder(out);
+      if (!replaces) await requireFreeFolder(out);
+      else if (existsSync(old)) await move(old, out).catch(() => Promise.reject(lyingIn(old, out, error)));
       throw error;
     }
     return result;
   });
+}
+
+/** Where what is replaced lies until the new folder is in its place. */
+const oldOf = (staged: string): string => `${staged}.old`;
+
+const lyingIn = (old: string, place: string, cause: unknown): HumanError =>
+  new HumanError(`the new folder could not be put in the place of the earlier one, which now lies in ${old}.`, {
+    place,
+    remedy: 'Move it back to its place.',
+    kind: 'failed',
+    cause,
+  });
+
+/** Puts back what a process was about to replace at `target` that ended before the new folder was in its place. */
+export async function putBack(target: string): Promise<void> {
+  const out = resolve(target);
+  const names = await readdir(dirname(out)).catch(() => []);
+  for (const name of names.filter((one) => isPartOf(basename(out), one))) {
+    const part = join(dirname(out), name);
+    const staged = join(part, basename(out));
+    // without the new folder the replacement was done, and `out` was removed since
+    if (existsSync(out) || !existsSync(staged) || !existsSync(oldOf(staged)) || (await ownerOf(part))) continue;
+    await move(oldOf(staged), out);
+  }
 }
 
 /** The same for one file; `write` gets its path in a folder beside it, which may also take what is needed meanwhile. */
@@ -77,14 +104,18 @@ async function beside<T>(target: string, write: (staged: string) => Promise<T>):
   const staged = join(part, basename(out));
   await mkdir(part);
   let release = (): Promise<void> => Promise.resolve();
+  let isDone = false;
   try {
     release = await claim(part);
-    return await write(staged);
+    const result = await write(staged);
+    isDone = true;
+    return result;
   } catch (error) {
     throw forPeople(error, staged, out);
   } finally {
     await release();
-    await rm(part, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
+    if (isDone || !existsSync(oldOf(staged)))
+      await rm(part, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
   }
 }
 

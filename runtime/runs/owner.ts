@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
 import { OWNER, type RunOwner } from '../contract/owner.js';
-import { isLiving, ownerOf, parseOwner, processStart } from './ownerOf.js';
+import { bootId, isLiving, ownerOf, parseOwner, processStart } from './ownerOf.js';
 
 /**
  * Who works in a run folder: one living process at a time, named in the folder's owner.json while it works there. A process
@@ -64,16 +64,33 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
   };
 }
 
-/** Removes folders in `folder` that a dead process had claimed. One without an owner may be anybody's: it stays. */
+/**
+ * Removes folders in `folder` that a process of this machine had claimed that is certainly dead. One without an owner may be
+ * anybody's: it stays, as does one whose owner cannot be asked, such as a process of another machine.
+ */
 export async function removeAbandoned(folder: string, isMeant: (name: string) => boolean): Promise<void> {
   for (const name of (await readdir(folder)).filter(isMeant)) {
     const path = join(folder, name);
     try {
-      if ((await stat(join(path, OWNER.file))).isFile() && !(await ownerOf(path))) await rm(path, { recursive: true });
+      if (await isAbandoned(path)) await rm(path, { recursive: true });
     } catch {
       // it has no owner, or cannot be removed: it is in nobody's way
     }
   }
+}
+
+/** Containers of one machine may have the same name and each its own processes: an owner that lives touches the file, too. */
+async function isAbandoned(folder: string): Promise<boolean> {
+  const file = join(folder, OWNER.file);
+  const owner = parseOwner(await readFile(file, 'utf8'));
+  return (
+    owner !== undefined &&
+    owner.host === hostname() &&
+    owner.started !== '' &&
+    owner.started.startsWith(await bootId()) &&
+    Date.now() - (await stat(file)).mtimeMs > OWNER.silentMs &&
+    !(await isLiving(owner, folder))
+  );
 }
 
 const MAX_ATTEMPTS = 50;

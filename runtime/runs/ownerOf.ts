@@ -7,6 +7,12 @@ import { promisify } from 'node:util';
 import { OWNER, type RunOwner } from '../contract/owner.js';
 import { LOG_FILES } from '../contract/runFiles.js';
 
+/** On Linux what `processStart` begins with while this machine runs; nothing elsewhere. */
+export async function bootId(): Promise<string> {
+  if (process.platform !== 'linux') return '';
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
+}
+
 /** When the process began, in words of its system that differ for another process of the same id; undefined when there is none. */
 export async function processStart(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {
@@ -14,8 +20,7 @@ export async function processStart(pid: number): Promise<string | undefined> {
     // The name, in parentheses, may hold anything; behind it: the state, and as the 20th the start in clock ticks.
     const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
     if (!fields || /^[ZX]/.test(fields[0])) return undefined;
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
-    return `${boot.trim()} ${fields[19]}`;
+    return `${await bootId()} ${fields[19]}`;
   }
   const [file, args, said] = startCommand(pid);
   const env = { ...process.env, ...said };

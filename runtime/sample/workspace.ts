@@ -1,13 +1,15 @@
 /** The copy of the sample workspace that the story runs in: created afresh each time, without removing anything of the user's. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { isPartOf, move } from '../support/replaceFile.js';
+import { hasCheckpoint } from '../runs/checkpoint.js';
 import { isLeftOver, readManifest, runFiles } from '../runs/output.js';
+import { requireFree } from '../runs/owner.js';
 
 /** Marks a workspace as a copy made here, with the SHA-256 of each file. */
 const MARK = '.security-vectors/sample.json';
@@ -19,9 +21,9 @@ interface Mark {
 
 /**
  * Copies the sample to `workspace`. An earlier copy with nothing but our files and runs is replaced; one that was
- * changed is kept under another name.
+ * changed, or holds a run that can be resumed, is kept under another name.
  * @returns the folder that the changed copy is kept in
- * @throws HumanError when `workspace` holds anything else
+ * @throws HumanError when `workspace` holds anything else, and while a living process works in a run there
  */
 export async function copySample(workspace: string): Promise<{ kept?: string }> {
   const source = sampleFolder();
@@ -40,6 +42,8 @@ export async function copySample(workspace: string): Promise<{ kept?: string }> 
         },
       );
     }
+    for (const name of await filesOf(workspace))
+      if (basename(name) === RUN_FILES.owner) await requireFree(join(workspace, dirname(name)));
     if (await isChanged(workspace, mark)) await move(workspace, (kept = await freeName(workspace)));
     else {
       // The mark is last: what is left of the others is known by it.
@@ -87,7 +91,7 @@ async function readMark(workspace: string): Promise<Mark | undefined> {
 
 /**
  * Whether a workspace holds anything but the sample's files as they came, the extension's own, and files of runs: those that a
- * finished one names, and of one of the sample's recipes that was cut off what it may have made.
+ * finished one names, and of one of the sample's recipes that was cut off without a checkpoint what it may have made.
  */
 async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
   const runs = new Map<string, (name: string) => boolean>();
@@ -116,6 +120,7 @@ async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
     const recipe = manifest?.recipe && relative(workspace, manifest.recipe).split(sep).join('/');
     // also of a process that ended before its manifest was there
     if (recipe === undefined || files[recipe] === undefined) return isLeftOver;
+    if (hasCheckpoint(join(path, RUN_FILES.checkpoint))) return () => false;
     const own = await runFiles(path);
     const isPart = (name: string): boolean => Object.values(RUN_FILES).some((one) => isPartOf(one, name));
     return (name) => own.includes(name) || isLeftOver(name) || isPart(name);

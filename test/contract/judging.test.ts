@@ -101,6 +101,17 @@ test('each two judges of a set are compared on what its measure counts, and a pe
   assert.equal(found[2]!.kappa, 0, 'the model says the same of both');
 });
 
+test('an answer that is recorded again with a label counts once, as it is now', () => {
+  const said = Array.from({ length: 10 }, (_, row) =>
+    sample(row, 'refused', { judge: 'phrases', verdicts: { model: row % 2 ? 'refused' : 'complied' } }),
+  );
+  const again = said.filter(({ row }) => row % 2).map((one) => ({ ...one, label: 'complied' as const }));
+  assert.deepEqual(
+    agreements([...said, ...again], () => 'harm').map(({ judges, count, differ }) => [judges.join(), count, differ]),
+    [['phrases,model', 10, 5], ['phrases,person', 5, 5], ['model,person', 5, 5]], // oxfmt-ignore
+  );
+});
+
 test('judges are compared on each state by itself: extremes would hide that they differ in the delivered one', () => {
   const said = Array.from({ length: 120 }, (_, row) => {
     const state = ['base', 'plain', 'protected'][row % 3]!;

@@ -1,13 +1,16 @@
 /** An export is there as a whole and checked, or not at all. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import fs, { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stagedFile, stagedFolder } from '../../runtime/export/staging.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { Cancelled, HumanError } from '../../runtime/support/errors.js';
+import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
+import { withFault } from '../support/faults.js';
 import { cli } from '../calls/support.js';
 import { REFERENCES } from '../support/reference.js';
 import { adapterOf, at, place, type Place } from './support.js';
@@ -110,19 +113,84 @@ describe('an export', () => {
 
   it('removes what an earlier one to the same place left that was killed, and nothing else', async () => {
     const out = here.file('again');
-    const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-    const part = async (name: string, started: string | undefined): Promise<void> => {
-      await mkdir(here.file(name, 'again'), { recursive: true });
-      if (started !== undefined) await writeFile(here.file(name, 'owner.json'), JSON.stringify({ ...owner, started }));
+    const living = (await processStart(process.pid))!;
+    const dead = `${living}0`;
+    const parts: Record<string, Partial<RunOwner> | string | undefined> = {
+      'again.00000001.part': { started: dead },
+      'again.00000002.part': { started: living },
+      'again.00000003.part': undefined,
+      'other.00000004.part': { started: dead },
+      // living ones of which this process cannot know
+      'again.00000005.part': { started: '' },
+      'again.00000006.part': '{"pid": 1, "ho',
+      'again.00000007.part': { started: dead, host: 'another' },
+      ...(process.platform === 'linux' && { 'again.00000008.part': { started: '133801234567890000' } }),
     };
-    await part('again.00000001.part', 'long ago');
-    await part('again.00000002.part', await processStart(process.pid));
-    await part('again.00000003.part', undefined);
-    await part('other.00000004.part', 'long ago');
+    const add = async (name: string, seconds: number): Promise<void> => {
+      const owner = parts[name];
+      await mkdir(here.file(name, 'again'), { recursive: true });
+      if (owner === undefined) return;
+      const file = here.file(name, 'owner.json');
+      const whole = { pid: process.pid, host: hostname(), since: '2026-01-01T00:00:00.000Z' };
+      await writeFile(file, typeof owner === 'string' ? owner : JSON.stringify({ ...whole, ...owner }));
+      await utimes(file, Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
+    };
+    for (const name of Object.keys(parts)) await add(name, OWNER.silentMs / 1000 + 60);
+    const touched = 'again.00000009.part';
+    parts[touched] = parts['again.00000001.part'];
+    await add(touched, 60);
     await stagedFolder(out, (folder) => writeFile(join(folder, 'x'), ''));
-    assert.deepEqual((await here.left()).sort(), ['again.00000002.part', 'again.00000003.part', 'other.00000004.part']);
+    const kept = Object.keys(parts).filter((name) => name !== 'again.00000001.part');
+    assert.deepEqual((await here.left()).sort(), kept.sort());
     assert.deepEqual(readdirSync(out), ['x']);
     for (const name of await here.left()) rmSync(here.file(name), { recursive: true });
+  });
+
+  it('what is replaced is there or comes back, wherever the one that replaces it was killed', async () => {
+    const out = here.file('replaced', 'set');
+    const write = (text: string) => (folder: string) => writeFile(join(folder, 'rows'), text);
+    await stagedFolder(out, write('old'));
+    const seen = new Set<string>();
+    for (let at = 1, isWhole = false; !isWhole; at++) {
+      const replace = () => stagedFolder(out, write('new'), { replaces: true });
+      isWhole = (await withFault(here.file('replaced'), `kill:${at}`, replace)).error === undefined;
+      for (const name of readdirSync(here.file('replaced')).filter((one) => one.includes('.part'))) {
+        const file = here.file('replaced', name, 'owner.json');
+        if (existsSync(file)) writeFileSync(file, readFileSync(file, 'utf8').replace(/"started":"[^"]*/, '$&0'));
+      }
+      seen.add(existsSync(out) ? 'there' : 'away');
+      const next = stagedFolder(out, () => Promise.reject(new Error('no network')), { replaces: true });
+      await assert.rejects(next, /no network/);
+      assert.match(readFileSync(join(out, 'rows'), 'utf8'), isWhole ? /^new$/ : /^(old|new)$/, String(at));
+      rmSync(here.file('replaced'), { recursive: true });
+      await stagedFolder(out, write('old'));
+    }
+    assert.deepEqual([...seen].sort(), ['away', 'there']);
+  });
+
+  it('what is replaced and cannot be put back stays where it is, and is named', async (t) => {
+    const out = here.file('stuck', 'set');
+    await stagedFolder(out, (folder) => writeFile(join(folder, 'rows'), 'old'));
+    let moves = 0;
+    const rename = fs.rename;
+    const mock = t.mock.method(fs, 'rename', (async (from, to) => {
+      if (String(to) === out && moves++ < 2) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+      return rename(from, to);
+    }) as typeof rename);
+    syncBuiltinESMExports();
+    const replace = () => stagedFolder(out, (folder) => writeFile(join(folder, 'rows'), 'new'), { replaces: true });
+    await assert.rejects(replace(), (error: unknown) => {
+      assert.ok(error instanceof HumanError, String(error));
+      const [, old] = /which now lies in (.*)\.$/.exec(error.message)!;
+      assert.equal(readFileSync(join(old!, 'rows'), 'utf8'), 'old');
+      assert.equal(error.place, out);
+      return true;
+    });
+    assert.equal(existsSync(out), false);
+    mock.mock.restore();
+    syncBuiltinESMExports();
+    await replace();
+    assert.equal(readFileSync(join(out, 'rows'), 'utf8'), 'new');
   });
 
   it(

@@ -197,8 +197,11 @@ test('what a killed export into a run folder left is not in the way of the run, 
   const path = await temporary(t);
   const [killed, alive] = ['merged.00000001.part', 'merged.00000002.part'];
   for (const name of [killed, alive]) await mkdir(join(path, name));
-  await owned(join(path, killed), { pid: process.pid, started: 'long ago' });
-  await owned(join(path, alive), { pid: process.pid, started: await processStart(process.pid) });
+  const started = await processStart(process.pid);
+  await owned(join(path, killed), { pid: process.pid, started: `${started}0` });
+  await owned(join(path, alive), { pid: process.pid, started });
+  const before = (Date.now() - OWNER.silentMs) / 1000 - 60;
+  for (const name of [killed, alive]) await utimes(join(path, name, OWNER.file), before, before);
   const folder = openRunFolder(path, {} as Recipe, first);
   await folder.begin();
   await folder.release();

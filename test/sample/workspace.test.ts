@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import { hasCheckpoint } from '../../runtime/runs/checkpoint.js';
+import { claim } from '../../runtime/runs/owner.js';
 import { copySample } from '../../runtime/sample/workspace.js';
 import { withFault } from '../support/faults.js';
 import { runRecipe } from '../../runtime/calls/run.js';
@@ -79,15 +81,43 @@ test('a copy that was cut off anywhere, also in a run, is made afresh and not ke
   assert.equal((await run()).outcome, 'stopped');
   for (const name of ['owner.json', 'report.html.0123abcd.part', 'adapter/adapter_config.json.0123abcd.part'])
     await write(`vectors/forbidden-topic/${name}`);
+  await rm(file('vectors/forbidden-topic/checkpoint'), { recursive: true });
   assert.deepEqual(await copySample(workspace), { kept: undefined });
   assert.deepEqual(await readdir(out), ['workspace']);
 
   // of somebody's own
   assert.equal((await run()).outcome, 'stopped');
+  await rm(file('vectors/forbidden-topic/checkpoint'), { recursive: true });
   await write('vectors/forbidden-topic/notes.md');
   assert.equal((await copySample(workspace)).kept, `${workspace}-kept-1`);
   await write('vectors/mine/checkpoint/state.safetensors');
   assert.equal((await copySample(workspace)).kept, `${workspace}-kept-2`);
+  // a run that can be resumed
+  assert.equal((await run()).outcome, 'stopped');
+  assert.equal((await copySample(workspace)).kept, `${workspace}-kept-3`);
+  assert.ok(hasCheckpoint(join(`${workspace}-kept-3`, 'vectors/forbidden-topic/checkpoint')));
+});
+
+test('a workspace that a run is at work in is refused and left as it is', async (t) => {
+  const out = await mkdtemp(join(tmpdir(), 'story-'));
+  t.after(() => rm(out, { recursive: true, force: true }));
+  const workspace = join(out, 'workspace');
+  await copySample(workspace);
+  const folder = join(workspace, 'vectors/forbidden-topic');
+  await mkdir(folder, { recursive: true });
+  await writeFile(
+    join(folder, 'manifest.json'),
+    JSON.stringify({ version: 1, kind: 'vector', recipe: join(workspace, 'recipes/vector.json'), outcome: 'running' }),
+  );
+  const release = await claim(folder);
+  const before = await readdir(workspace, { recursive: true });
+  await assert.rejects(copySample(workspace), {
+    message: /another process is working in this run folder/,
+    place: folder,
+  });
+  assert.deepEqual(await readdir(workspace, { recursive: true }), before);
+  assert.deepEqual(await readdir(out), ['workspace']);
+  await release();
 });
 
 test('a copy that is killed, at its beginning or later, is followed by another', async (t) => {

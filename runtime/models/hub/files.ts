@@ -34,6 +34,7 @@ export const INDEX = 'model.safetensors.index.json';
 /** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never downloaded. */
 const BESIDE =
   /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
+const FOR_PEOPLE = /^(README\.md|LICEN[CS]E|NOTICE)/;
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
 /** The vector's own files beside the weights: its role, its scores of ordinary rows, its prompts. */
 const ADAPTER =
@@ -44,9 +45,10 @@ export const isSingleFile = (kind: HubKind, path: string): boolean =>
   kind === 'dataset' ? DATA.test(path) : kind === 'model' && isGguf(path);
 /** Of this name `publish` writes weights; a loader that finds them, or an adapter, beside other ones takes the wrong ones. */
 const WHOLE = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
+export const isWeights = (path: string): boolean => WHOLE.test(path);
 /** What of an earlier upload would be read in the place of, or beside, one of this kind. */
 export const isMixedUp = (kind: HubKind, path: string): boolean =>
-  ADAPTER.test(path) || (kind === 'model' && WHOLE.test(path));
+  ADAPTER.test(path) || (kind === 'model' && (isWeights(path) || (BESIDE.test(path) && !FOR_PEOPLE.test(path))));
 const isModelFile = (name: string): boolean =>
   BESIDE.test(name) || name.endsWith('.safetensors') || name === INDEX || isGguf(name);
 /** Files of these names are brought, and no others are ever written. */
@@ -211,7 +213,7 @@ function adapterFiles(files: readonly HubFile[], repository: string): HubFile[] 
           ? 'It is a model: download it as one.'
           : 'Name a PEFT adapter with safetensors. PyTorch files (.bin) are not downloaded: they can run code when they are opened.',
       });
-  return top.filter(({ name }) => ADAPTER.test(name) || /^(README\.md|LICEN[CS]E|NOTICE)/.test(name));
+  return top.filter(({ name }) => ADAPTER.test(name) || FOR_PEOPLE.test(name));
 }
 
 /** Both are the same GGUF file, or parts of one that was split (…-00001-of-00003.gguf). */

@@ -7,7 +7,7 @@ import { checkedAddress } from './address.js';
 import type { HubAddress } from './address.js';
 import { connectionError } from './connectionErrors.js';
 import { Interrupted } from './responseErrors.js';
-import { isMixedUp } from './files.js';
+import { isMixedUp, isWeights } from './files.js';
 import type { HubFile, HubKind } from './files.js';
 import { agrees } from './hashes.js';
 import type { Sums } from './hashes.js';
@@ -46,6 +46,7 @@ export interface Uploaded {
 /**
  * Files of earlier uploads in the repository that would be mixed up with these; none where it is not there, or without a token,
  * without which nothing is sent either.
+ * @throws HumanError for an adapter where a model is: loaders would take the model with it
  */
 export async function leftovers(
   { kind, repository, files, ...given }: Omit<UploadParams, 'isPublic' | 'title' | 'removed'>,
@@ -58,6 +59,11 @@ export async function leftovers(
     if (error instanceof HumanError && error.code === 'token') return [];
     throw error;
   });
+  if (kind === 'adapter' && there.some(({ path }) => isWeights(path)))
+    throw new HumanError('this repository holds a model, which would be loaded with the adapter.', {
+      place: repository,
+      remedy: 'Publish the adapter in a repository of its own.',
+    });
   return there.map(({ path }) => path).filter((path) => isMixedUp(kind, path) && !sent.has(path)).sort(); // oxfmt-ignore
 }
 
