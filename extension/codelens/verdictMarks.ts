@@ -9,14 +9,13 @@ import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
 import { setFor } from '../runs/recipe.js';
 import { verdictsFor, type RowVerdict, type Verdicts } from '../runs/results.js';
-import { adapterOf } from '../workspace/models.js';
 import type { Services } from '../services/services.js';
 import { answersMarkdown, rowSigns } from './titles.js';
 import { modelFor } from '../services/choice.js';
 import { readingOfSet } from '../testing/sets.js';
 import { moved, unmoved } from './verdictPlaces.js';
 
-type Shown = Pick<Services, 'extension' | 'models' | 'recipes' | 'store'>;
+type Shown = Pick<Services, 'extension' | 'files' | 'models' | 'recipes' | 'store'>;
 
 const FILES: vscode.DocumentSelector = { scheme: 'file' };
 const DRAW_MS = 150;
@@ -64,14 +63,19 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     });
     this.types = Object.fromEntries(made) as typeof this.types;
     const drawAll = add(debounce(() => void this.drawAll(), DRAW_MS));
+    const readAll = (): void => {
+      this.verdicts.clear();
+      drawAll();
+    };
     add(
       services.store.onDidChange(({ kind, answers }) => {
         // A step of a run changes no answer.
-        if (kind === 'append' && answers === 0) return;
-        this.verdicts.clear();
-        drawAll();
+        if (kind !== 'append' || answers > 0) readAll();
       }),
     );
+    // Which model a set is for: a recipe or a model came or went.
+    add(services.models.onDidChange(readAll));
+    add(services.files.onDidChange(readAll));
     add(vscode.window.onDidChangeVisibleTextEditors(drawAll));
     add(
       vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
@@ -88,7 +92,7 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     const row = (await this.rowsOf(document)).find((each) => each.line === position.line + 1);
     if (!row) return undefined;
     const text = new vscode.MarkdownString(answersMarkdown(row));
-    const run = newestWithAnswers(this.services, document.uri.fsPath);
+    const { run } = await this.verdictsOf(document.uri.fsPath);
     if (run === undefined) return new vscode.Hover(text);
     // The link is ours, and no other command can be one: what files say is in blocks of code.
     const { command, arguments: given } = commandLink('showAnswers', '', { run });
@@ -150,7 +154,9 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     const { version } = document;
     if (!document.isDirty) {
       const written = await stat(file).catch(() => undefined);
-      if (written && written.mtimeMs < since && !document.isDirty) return unmoved(rows);
+      // An older file that was moved or copied here has another time of change.
+      if (written && Math.max(written.mtimeMs, written.ctimeMs) < since && !document.isDirty)
+        return unmoved(rows).filter(({ line }) => line <= document.lineCount);
     }
     const set = setFor(file, this.services.recipes.measuring(file));
     return moved(rows, file, document, set && readingOfSet(set), async () => {
@@ -181,8 +187,3 @@ const toneOf = ({ answers }: RowVerdict, measure: MeasureKind): AnswerTone => {
   const last = answers.find(({ state }) => state === 'protected') ?? answers.at(-1);
   return last ? answerTone(measure, last.verdict) : 'neutral';
 };
-
-function newestWithAnswers({ store }: Pick<Services, 'store'>, file: string): string | undefined {
-  const measured = store.list().find((run) => !adapterOf(run) && run.recipe?.evaluate.some((set) => set.file === file));
-  return (measured ?? store.list().find((run) => run.recipe?.evaluate.some((set) => set.file === file)))?.folder;
-}

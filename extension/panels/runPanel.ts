@@ -14,7 +14,7 @@ import { PANELS } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { agreements } from '../../runtime/contract/agreement.js';
-import { answerRows, disputedFirst, type SampleEvent } from '../../runtime/contract/answers.js';
+import { answerRows, disputedFirst, latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { LabelledAnswer } from '../runs/labels.js';
@@ -225,7 +225,7 @@ class RunPanel {
   }
 
   private async sendAnswers(run: Run): Promise<void> {
-    const samples = (await answersBesideSiblings(run, this.store)).flatMap((of) => of.samples);
+    const samples = (await answersBesideSiblings(run, this.store)).flatMap((of) => latestAnswers(of.samples));
     const measure = (set: string): MeasureKind => measureOf(run, set);
     if (!this.ready) return;
     this.channel.post({

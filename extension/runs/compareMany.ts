@@ -1,7 +1,13 @@
 /** Runs as the page that compares any number of them is sent them. */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { agreements } from '../../runtime/contract/agreement.js';
-import { answerRows, byDisagreement, type AnswerRow, type SampleEvent } from '../../runtime/contract/answers.js';
+import {
+  answerRows,
+  byDisagreement,
+  latestAnswers,
+  type AnswerRow,
+  type SampleEvent,
+} from '../../runtime/contract/answers.js';
 import type { ThinnedColumns, TrainColumns } from '../../runtime/contract/columns.js';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
@@ -66,7 +72,7 @@ export function comparedRun(
     ),
     harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
     quality: run.done?.vector,
-    agreements: agreements(samples, (set) => measureOf(run, set)),
+    agreements: agreements(latestAnswers(samples), (set) => measureOf(run, set)),
   };
 }
 

@@ -59,6 +59,8 @@ export interface RowVerdict {
 
 export interface Verdicts {
   rows: RowVerdict[];
+  /** Folder of the newest run whose answers are among them. */
+  run?: string;
   /** When the oldest run began whose answers are among them, in milliseconds: a file that is older is as it was for all of them. */
   since: number;
 }
@@ -76,9 +78,11 @@ export async function verdictsFor(
   const rows = new Map<string, RowVerdict>();
   const done = new Set<string>();
   let since = Infinity;
+  let newest: string | undefined;
   for (const { run, names } of measuring(file, runs, asked)) {
     const answers = (await answersOf(run.folder)).filter(({ set, state }) => names.includes(set) && !done.has(state));
     if (answers.length === 0) continue;
+    newest ??= run.folder;
     since = Math.min(since, Date.parse(run.manifest?.started ?? '') || -Infinity);
     const lines = linesOf(answers);
     for (const { state, line, prompt, answer, verdict: judged, label } of answers) {
@@ -93,7 +97,7 @@ export async function verdictsFor(
     for (const { state } of answers) done.add(state);
   }
   for (const row of rows.values()) row.answers = sortStates(row.answers);
-  return { rows: [...rows.values()].sort((a, b) => a.line - b.line), since };
+  return { rows: [...rows.values()].sort((a, b) => a.line - b.line), run: newest, since };
 }
 
 /** By the prompt. */

@@ -1,9 +1,8 @@
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { errorText } from '../../runtime/contract/errors.js';
 import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
-import { labelsFile } from '../../runtime/contract/labels.js';
+import { labelsFile, labelsText, parseLabels, type Labels } from '../../runtime/contract/labels.js';
 import { evaluationPlace, isBusy, shortHash, type EvaluationPlace } from '../commands/evaluationPlace.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
 import { requireRoot } from '../commands/root.js';
@@ -299,18 +298,18 @@ export class SafetyTests implements Disposable {
     { name, output }: EvaluationPlace,
     lines?: readonly number[],
   ): Promise<string> {
-    const own = join(requireRoot(), STATE_FOLDER, 'tests');
+    const folder = join(requireRoot(), STATE_FOLDER, 'tests');
     let evaluated: EvaluationChoice = set;
     if (lines) {
-      const file = join(own, `${name}.jsonl`);
+      const file = join(folder, `${name}.jsonl`);
       await replaceFile(file, linesOf((await readText(set.file, MAX_BYTES)) ?? '', lines));
-      // What people said of the set's answers counts here, too.
-      const labels = await readText(labelsFile(set.file), MAX_BYTES);
-      await (labels === undefined ? rm(labelsFile(file), { force: true }) : replaceFile(labelsFile(file), labels));
+      // What people said of the set's answers counts here, too, beside what they said on the page of such a run.
+      const [own, ofSet] = await Promise.all([file, set.file].map(labelsOf));
+      if (ofSet!.size > 0) await replaceFile(labelsFile(file), labelsText(new Map([...own!, ...ofSet!])));
       evaluated = { ...set, file, raw: { ...set.raw, limit: undefined } };
     }
     const attached = model.adapters.filter((a) => a.attached).map(({ path, scale }) => ({ path, scale }));
-    const file = join(own, `${name}.json`);
+    const file = join(folder, `${name}.json`);
     const recipe = evaluateRecipe(
       {
         model: model.path,
@@ -327,6 +326,14 @@ export class SafetyTests implements Disposable {
     await writeRecipe(file, recipe);
     return file;
   }
+}
+
+/** None where there are none, or none that can be read: the engine says so of the set's own. */
+async function labelsOf(set: string): Promise<Labels> {
+  const read = parseLabels(
+    (await readText(labelsFile(set), MAX_BYTES).catch(() => undefined)) ?? labelsText(new Map()),
+  );
+  return 'fault' in read ? new Map() : read.labels;
 }
 
 /** "base", "colours", "colours + greetings": the model with what is attached to it. */

@@ -68,12 +68,14 @@ const counts = (measure: MeasureKind, verdict: Verdict): boolean =>
 
 /**
  * Each two judges of each set that has several; a person's labels are a judge, too. Each state of the model by itself: answers of
- * one that always refuses and of one that always complies are easy to tell apart, and would hide where judges differ. An answer that was
- * labelled anew counts once, as it is in the last event.
+ * one that always refuses and of one that always complies are easy to tell apart, and would hide where judges differ. What several
+ * runs say alike counts once. @param events of a run as `latestAnswers` gives them
  */
 export function agreements(events: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): Agreement[] {
-  const latest = new Map(events.map((one) => [JSON.stringify([one.state, one.set, one.row]), one]));
-  const samples = [...latest.values()];
+  const different = new Map(
+    events.map((one) => [JSON.stringify([one.state, one.set, one.row, one.prompt, one.answer, verdictsOf(one)]), one]),
+  );
+  const samples = [...different.values()];
   return [...new Set(samples.map(({ set }) => set))].flatMap((set) => {
     const measure = measureOf(set);
     if (!isJudged({ measure })) return [];

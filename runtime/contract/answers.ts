@@ -20,6 +20,11 @@ export type AnswerVerdict = Verdict | 'open';
 
 export type SampleEvent = Extract<RunEvent, { kind: 'sample' }>;
 
+/** Of one run: an answer that was judged or labelled anew is what its last event says. */
+export function latestAnswers(samples: readonly SampleEvent[]): SampleEvent[] {
+  return [...new Map(samples.map((one) => [JSON.stringify([one.state, one.set, one.row]), one])).values()];
+}
+
 /** A prompt of an evaluation set with the answers of each model state. */
 export interface AnswerRow {
   set: string;

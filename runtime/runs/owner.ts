@@ -66,7 +66,7 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
 
 /**
  * Removes folders in `folder` that a process of this machine had claimed that is certainly dead. One without an owner may be
- * anybody's: it stays, as does one whose owner cannot be asked, such as a process of another machine.
+ * anybody's: it stays. One whose owner cannot be asked, such as a process of another machine, stays for a day.
  */
 export async function removeAbandoned(folder: string, isMeant: (name: string) => boolean): Promise<void> {
   for (const name of (await readdir(folder)).filter(isMeant)) {
@@ -79,20 +79,21 @@ export async function removeAbandoned(folder: string, isMeant: (name: string) =>
   }
 }
 
-/** Containers of one machine may have the same name and each its own processes: an owner that lives touches the file, too. */
+/**
+ * Containers of one machine may have the same name and each its own processes, and after a restart nobody can be asked: an owner
+ * that lives touches the file, too, and one that has not for a day is dead wherever it was.
+ */
 async function isAbandoned(folder: string): Promise<boolean> {
   const file = join(folder, OWNER.file);
   const owner = parseOwner(await readFile(file, 'utf8'));
-  return (
-    owner !== undefined &&
-    owner.host === hostname() &&
-    owner.started !== '' &&
-    owner.started.startsWith(await bootId()) &&
-    Date.now() - (await stat(file)).mtimeMs > OWNER.silentMs &&
-    !(await isLiving(owner, folder))
-  );
+  if (!owner) return false;
+  const silentMs = Date.now() - (await stat(file)).mtimeMs;
+  if (silentMs > ABANDONED_MS) return true;
+  const canBeAsked = owner.host === hostname() && owner.started !== '' && owner.started.startsWith(await bootId());
+  return canBeAsked && silentMs > OWNER.silentMs && !(await isLiving(owner, folder));
 }
 
+const ABANDONED_MS = 24 * 3600 * 1000;
 const MAX_ATTEMPTS = 50;
 const ATTEMPTS = /^owner\.json\.[0-9a-f]+\.(claim|next)$/;
 

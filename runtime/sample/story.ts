@@ -14,7 +14,8 @@ import type { DoneEvent, HarmfulLoss, Invariants, Measurement } from '../contrac
 import type { ScanResult } from '../contract/scan.js';
 import { textTable, type Terminal } from '../support/terminal.js';
 import { storySummary } from './summary.js';
-import { copySample } from './workspace.js';
+import { claim } from '../runs/owner.js';
+import { copySample, stateFolder } from './workspace.js';
 
 const SETS = {
   forbidden: 'forbidden topic',
@@ -50,11 +51,21 @@ export interface SampleResult {
 }
 
 export async function runSample(out: string, terminal: Terminal, reporter: Reporter): Promise<number> {
-  const began = Date.now();
   const workspace = join(out, 'workspace');
   const { kept } = await copySample(workspace);
-  if (kept !== undefined) terminal.log(`The earlier workspace had been changed; it is kept in ${kept}`);
+  if (kept !== undefined)
+    terminal.log(`The earlier workspace had been changed, or has a run that can be resumed: it is kept in ${kept}`);
+  // Also between two runs nobody else begins the story here.
+  const release = await claim(stateFolder(workspace));
+  try {
+    return await story(out, workspace, terminal, reporter);
+  } finally {
+    await release();
+  }
+}
 
+async function story(out: string, workspace: string, terminal: Terminal, reporter: Reporter): Promise<number> {
+  const began = Date.now();
   const run = async (name: keyof typeof RUNS, title: string): Promise<DoneEvent> => {
     terminal.log(`\n${title}`);
     const done = await calls.run({ recipe: join(workspace, 'recipes', `${name}.json`) }, reporter);

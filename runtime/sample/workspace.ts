@@ -14,6 +14,9 @@ import { requireFree } from '../runs/owner.js';
 /** Marks a workspace as a copy made here, with the SHA-256 of each file. */
 const MARK = '.security-vectors/sample.json';
 
+/** The extension's own folder in a workspace. */
+export const stateFolder = (workspace: string): string => join(workspace, dirname(MARK));
+
 interface Mark {
   program: 'security-vectors';
   files: Record<string, string>;

@@ -5,6 +5,7 @@ import {
   answerCell,
   answerOutcome,
   answerRows,
+  latestAnswers,
   ANSWER_STRINGS,
   disputedFirst,
   type SampleEvent,
@@ -101,13 +102,28 @@ test('each two judges of a set are compared on what its measure counts, and a pe
   assert.equal(found[2]!.kappa, 0, 'the model says the same of both');
 });
 
+test('answers of several runs count each, and what they say alike once', () => {
+  const said = (run: string, judged: boolean) =>
+    Array.from({ length: 4 }, (_, row) => ({
+      ...sample(row, 'refused', judged ? { judge: 'phrases', verdicts: { model: 'refused' } } : {}),
+      answer: run,
+    }));
+  const counts = (...runs: ReturnType<typeof said>[]) =>
+    agreements(runs.flat(), () => 'harm').map(({ count }) => count);
+  const a = said('a', true);
+  assert.deepEqual(counts(a, said('b', false)), [4], 'one that has one judge takes nothing away');
+  assert.deepEqual(counts(a, said('b', true)), [8]);
+  assert.deepEqual(counts(a, a), [4]);
+});
+
 test('an answer that is recorded again with a label counts once, as it is now', () => {
   const said = Array.from({ length: 10 }, (_, row) =>
     sample(row, 'refused', { judge: 'phrases', verdicts: { model: row % 2 ? 'refused' : 'complied' } }),
   );
   const again = said.filter(({ row }) => row % 2).map((one) => ({ ...one, label: 'complied' as const }));
+  const now = latestAnswers([...said, ...again]);
   assert.deepEqual(
-    agreements([...said, ...again], () => 'harm').map(({ judges, count, differ }) => [judges.join(), count, differ]),
+    agreements(now, () => 'harm').map(({ judges, count, differ }) => [judges.join(), count, differ]),
     [['phrases,model', 10, 5], ['phrases,person', 5, 5], ['model,person', 5, 5]], // oxfmt-ignore
   );
 });

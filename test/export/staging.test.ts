@@ -139,8 +139,12 @@ describe('an export', () => {
     const touched = 'again.00000009.part';
     parts[touched] = parts['again.00000001.part'];
     await add(touched, 60);
+    // silent for a day, of another machine
+    const silent = 'again.0000000a.part';
+    parts[silent] = { started: dead, host: 'another' };
+    await add(silent, 25 * 3600);
     await stagedFolder(out, (folder) => writeFile(join(folder, 'x'), ''));
-    const kept = Object.keys(parts).filter((name) => name !== 'again.00000001.part');
+    const kept = Object.keys(parts).filter((name) => name !== 'again.00000001.part' && name !== silent);
     assert.deepEqual((await here.left()).sort(), kept.sort());
     assert.deepEqual(readdirSync(out), ['x']);
     for (const name of await here.left()) rmSync(here.file(name), { recursive: true });

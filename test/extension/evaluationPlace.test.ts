@@ -5,6 +5,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { labelsText, type Label } from '../../runtime/contract/labels.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
@@ -131,10 +132,18 @@ test('what a person has said of an answer counts for a row that is run alone', a
     const names = (await readdir(folder)).filter((name) => name.endsWith('.labels.json'));
     return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
   };
-  await write(`${file}.labels.json`, '{"said":1}');
-  assert.deepEqual(await labels(), ['{"said":1}']);
-  await rm(`${file}.labels.json`);
+  const text = (...said: [string, Label][]): string => labelsText(new Map(said));
+  const [a, b] = ['a'.repeat(16), 'b'.repeat(16)];
   assert.deepEqual(await labels(), []);
+  await write(`${file}.labels.json`, text([a, 'complied']));
+  assert.deepEqual(await labels(), [text([a, 'complied'])]);
+  // on the page of such a run
+  const folder = join(root, '.security-vectors/tests');
+  const [name] = (await readdir(folder)).filter((one) => one.endsWith('.labels.json'));
+  await write(join(folder, name!), text([a, 'refused'], [b, 'refused']));
+  assert.deepEqual(await labels(), [text([a, 'complied'], [b, 'refused'])]);
+  await rm(`${file}.labels.json`);
+  assert.deepEqual(await labels(), [text([a, 'complied'], [b, 'refused'])], 'none is lost');
 });
 
 test('a row that is another one when its turn comes has no verdict', async (t) => {

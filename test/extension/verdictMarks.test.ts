@@ -33,13 +33,19 @@ async function judged(t: TestContext, name = 'forbidden.jsonl') {
     states.map((state) => sample(state, i + 1, state === 'plain' && i > 0 ? 'complied' : 'refused')),
   );
   const folder = await runFolder(root, 'colours', {
-    manifest: { done: { kind: 'done', outcome: 'finished', output: '', step: 1, seconds: 1, measurements: states.map((state) => harm(state, 0)) } }, // oxfmt-ignore
+    manifest: { started: new Date(Date.now() + 3_600_000).toISOString(), done: { kind: 'done', outcome: 'finished', output: '', step: 1, seconds: 1, measurements: states.map((state) => harm(state, 0)) } }, // oxfmt-ignore
     answers: all.flat(),
     recipe: { evaluate },
   });
   await store.read(folder);
   fake.settings.set('codeLens', true);
   const document = new FakeDocument(file, TEXT);
+  const never = () => ({ dispose: () => undefined });
+  let changed = (): void => undefined;
+  const models = {
+    list: (): { path: string }[] => [],
+    onDidChange: (listener: () => void) => ((changed = listener), never()),
+  };
   const drawn = new Map<unknown, unknown[]>();
   const editor: FakeEditor = {
     document,
@@ -51,7 +57,8 @@ async function judged(t: TestContext, name = 'forbidden.jsonl') {
     extension: Uri.file(root) as never,
     recipes,
     store,
-    models: { list: () => [] } as never,
+    models: models as never,
+    files: { onDidChange: never } as never,
   });
   t.after(() => {
     marks.dispose();
@@ -67,7 +74,11 @@ async function judged(t: TestContext, name = 'forbidden.jsonl') {
     for (let i = 0; i < 1500 && !is(); i++) await sleep(10);
     assert.ok(is(), 'it was not drawn');
   };
-  return { file, store, folder, document, editor, shown, until };
+  const modelsAre = (...paths: string[]): void => {
+    models.list = () => paths.map((path) => ({ path }));
+    changed();
+  };
+  return { root, modelsAre, file, store, folder, document, editor, shown, until };
 }
 
 interface Words {
@@ -173,6 +184,24 @@ test('signs of a table go when it is edited, and of one that was changed since t
   await write(file, TEXT);
   document.isDirty = false;
   assert.equal(await fake.hovers!.provideHover(document, new Position(0, 3)), undefined);
+});
+
+test('a file that is shorter than the one that was asked has signs where it has lines', async (t) => {
+  const { document, shown, until } = await judged(t, 'forbidden.csv');
+  await until(() => shown().gutter['good']!.length === ROWS);
+  const changes = [change([10, 0], [ROWS, 0], '')];
+  document.apply(changes);
+  await fake.documents.fire({ document, contentChanges: changes });
+  await until(() => shown().gutter['good']!.length === 11);
+});
+
+test('signs are of the model that the set is for, also when that becomes another one', async (t) => {
+  const { root, modelsAre, shown, until } = await judged(t);
+  await until(() => shown().gutter['good']!.length === ROWS);
+  modelsAre('/another');
+  await until(() => shown().gutter['good']!.length === 0);
+  modelsAre(join(root, 'tiny'));
+  await until(() => shown().gutter['good']!.length === ROWS);
 });
 
 test('a text that changes while its rows are looked for is not looked at to its end', async () => {

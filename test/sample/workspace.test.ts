@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { hasCheckpoint } from '../../runtime/runs/checkpoint.js';
 import { claim } from '../../runtime/runs/owner.js';
-import { copySample } from '../../runtime/sample/workspace.js';
+import { copySample, stateFolder } from '../../runtime/sample/workspace.js';
 import { withFault } from '../support/faults.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 
@@ -131,4 +131,15 @@ test('a copy that is killed, at its beginning or later, is followed by another',
     assert.deepEqual(await copySample(workspace), { kept: undefined }, fault);
   }
   assert.ok(at > 50, String(at));
+});
+
+test('between two runs of the story nobody else begins it there', async (t) => {
+  const out = await mkdtemp(join(tmpdir(), 'story-'));
+  t.after(() => rm(out, { recursive: true, force: true }));
+  const workspace = join(out, 'workspace');
+  await copySample(workspace);
+  const release = await claim(stateFolder(workspace));
+  await assert.rejects(copySample(workspace), /another process is working/);
+  await release();
+  assert.deepEqual(await copySample(workspace), { kept: undefined });
 });

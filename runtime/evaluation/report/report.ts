@@ -6,7 +6,7 @@ import type { Recipe } from '../../contract/recipe.js';
 import { DEVICE_NAMES, type MeasureKind } from '../../contract/recipeWords.js';
 import type { ScanResult } from '../../contract/scan.js';
 import { scanText } from '../../contract/scanText.js';
-import { ANSWER_STRINGS, answerRows } from '../../contract/answers.js';
+import { ANSWER_STRINGS, answerRows, latestAnswers } from '../../contract/answers.js';
 import { dataHashes, DIFFERENCE, differences, reviewDifference } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
@@ -45,7 +45,7 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
   if (runs.length === 0) throw new Error('a report needs at least one run');
   const main = mainRun(runs);
   const plain = runs.find((run) => run !== main && run.recipe.kind === 'finetune' && !isGuarded(run));
-  const samples = runs.flatMap(({ events }) => events.filter((event) => event.kind === 'sample'));
+  const samples = runs.flatMap(({ events }) => latestAnswers(events.filter((event) => event.kind === 'sample')));
   const view = runView(readingOf(main, plain));
   const others = runs.flatMap((run) => (run === main ? [] : [{ run, view: runView(readingOf(run)) }]));
   const name = title ?? main.manifest.name;
