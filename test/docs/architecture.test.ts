@@ -62,7 +62,8 @@ test('every exported name is used by the programs, and every exported value outs
   const inPrograms = new Map<string, number>();
   for (const top of ['runtime', 'extension', 'webview', 'test'])
     for (const file of readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })) {
-      if (!/\.(ts|mjs)$/.test(file)) continue;
+      // the editor of the tests has words of its own
+      if (!/\.(ts|mjs)$/.test(file) || /\bnode_modules\b/.test(file)) continue;
       const text = readFileSync(join(root, top, file), 'utf8');
       for (const [word] of text.matchAll(/[A-Za-z]\w*/g)) {
         files.set(word, (files.get(word) ?? new Set()).add(join(top, file)));
