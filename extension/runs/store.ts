@@ -2,7 +2,7 @@ import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { now as monotonic } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import type { SampleEvent } from '../../runtime/contract/answers.js';
+import { latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { newestFirst } from './compare.js';
 import { readAnswers, readNewEvents, readRun, warn } from './folder.js';
 import type { RunLabel } from './label.js';
@@ -20,11 +20,6 @@ export interface RunChange {
   /** Answers that came with this change. */
   answers: number;
 }
-
-/** Each answer once. */
-const distinct = (answers: readonly SampleEvent[]): SampleEvent[] => [
-  ...new Map(answers.map((answer) => [JSON.stringify([answer.state, answer.set, answer.row]), answer])).values(),
-];
 
 /** The runs of the workspace. Their folders are the truth; a live run is ahead of its folder by what its child has just sent. */
 export class RunStore implements Disposable {
@@ -127,7 +122,7 @@ export class RunStore implements Disposable {
     if (problem && run) warn(run, problem);
     // Answers that arrived while the file was read, or were read for somebody else, are in `live`; the file may lack them.
     const live = this.answers.get(folder) ?? [];
-    const merged = distinct([...read, ...live]);
+    const merged = latestAnswers([...read, ...live]);
     if (merged.length) this.answers.set(folder, merged);
     return merged;
   }
