@@ -60,7 +60,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<Files>({
   name: 'adapter',
-  rounds: 300,
+  rounds: 180,
   sources: () => [
     ...['llama/adapters/rslora', 'llama/adapters/task', 'gpt2/adapters/task'].map(reference),
     { ...reference('llama/adapters/task'), role: ROLE },

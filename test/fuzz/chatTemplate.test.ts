@@ -39,7 +39,7 @@ function templateIn(config: string): string | undefined {
 
 fuzz<{ config: string; file?: string }>({
   name: 'chat template',
-  rounds: 350,
+  rounds: 210,
   sources: () => [
     ...TEMPLATES.map((template) => ({ config: JSON.stringify({ chat_template: template }) })),
     { config: JSON.stringify({ chat_template: [{ name: 'tool', template: 'x' }, { name: 'default', template: TEMPLATES[0] }] }) },

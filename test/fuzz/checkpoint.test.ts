@@ -25,7 +25,7 @@ const VALUES: readonly unknown[] = [
 /** What a resumed run goes on from: its checkpoint and its log. */
 fuzz<Files>({
   name: 'checkpoint',
-  rounds: 200,
+  rounds: 120,
   sources: async (folder) => {
     const tensors = NAMES.map((_, i) => float32(Float32Array.of(i, 1, 2, 3), [2, 2]));
     const facts = { enough: false, dependencies: { model: 'x' }, machine: { device: 'cpu' }, made: {} };

@@ -24,7 +24,7 @@ const VALUES: readonly unknown[] = [
 /** What lies beside the graph of a text classifier. */
 fuzz<{ config: string; tokenizer: string }>({
   name: 'classifier',
-  rounds: 500,
+  rounds: 300,
   sources: () => [{ config: JSON.stringify(CONFIG), tokenizer: '{"model_max_length":512}' }],
   damage: ({ config, tokenizer }, rng) =>
     rng.int(3)

@@ -29,7 +29,7 @@ const GOOD: { [K in NotificationName]: Notifications[K] } = {
 /** What the engine tells the extension unasked, and a live run that is drawn from it. */
 fuzz<{ name: NotificationName; sent: string }>({
   name: 'message of the engine',
-  rounds: 250,
+  rounds: 150,
   sources: () =>
     ['events', 'events', 'token', 'progress', 'log'].map((name) => ({
       name: name as NotificationName,

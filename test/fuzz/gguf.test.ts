@@ -14,7 +14,7 @@ const SIZES = [0, 1, 2, 31, 32, 256, 2 ** 31, 2 ** 32, 2n ** 53n, 2n ** 60n, 2n 
 /** Bytes: the first 2080 are the header. Structure: counts, shapes, types and offsets that do not fit together. */
 fuzz<Buffer>({
   name: 'GGUF',
-  rounds: 400,
+  rounds: 240,
   sources: () => [readFileSync(QUANTS)],
   damage: (source, rng) => {
     const parts = rng.int(2) ? partsOf(source) : undefined;

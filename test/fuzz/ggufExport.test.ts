@@ -10,7 +10,7 @@ const TOKENS = 1024;
 /** Tokenizers on their way into a GGUF file. */
 fuzz<TokenizerFiles>({
   name: 'tokenizer to GGUF',
-  rounds: 150,
+  rounds: 100,
   sources: () => tokenizers(['gpt2', 'llama', 'llama-metaspace', 'llama3', 'roberta', 'tekken']),
   damage: damageTokenizer,
   load: async ({ tokenizer, config }, folder) => {

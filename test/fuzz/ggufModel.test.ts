@@ -17,7 +17,7 @@ const VALUES: readonly GgufValue[] = [
 
 fuzz<Buffer>({
   name: 'GGUF model',
-  rounds: 300,
+  rounds: 180,
   sources: () => FILES.map((file) => readFileSync(file)),
   damage: (source, rng) => damageParts(source, rng) ?? damageBytes(source, rng, 1500),
   load: async (bytes, folder) => {

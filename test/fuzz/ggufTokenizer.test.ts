@@ -25,7 +25,7 @@ const tokenizerOf = (name: string): TokenizerJson =>
 
 fuzz<Entries>({
   name: 'GGUF tokenizer',
-  rounds: 400,
+  rounds: 240,
   sources: () => [
     metadataOf(tokenizerOf('gpt2'), 'gpt2', { 'tokenizer.ggml.pre': 'gpt-2' }),
     metadataOf(tokenizerOf('qwen2'), 'gpt2', { 'tokenizer.ggml.pre': 'qwen2', 'tokenizer.ggml.eos_token_id': 1 }),

@@ -51,7 +51,7 @@ const LINKS = [
 
 fuzz<Answers>({
   name: 'hub',
-  rounds: 400,
+  rounds: 240,
   sources: () => [source(FOLDER), source(SHARDED), source(GGUF, 'a.gguf')],
   damage: (from, rng) => {
     const text = (json: string): string =>

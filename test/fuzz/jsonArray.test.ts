@@ -11,7 +11,7 @@ const list = (rows: Uint8Array[], comma = ','): Buffer =>
 
 fuzz<Buffer>({
   name: 'JSON list',
-  rounds: 250,
+  rounds: 150,
   sources: () => ROWS.map((row) => list([Buffer.from(JSON.stringify(row)), Buffer.from(JSON.stringify(row, undefined, 2))])),
   damage: (source, rng) => {
     if (rng.int(2)) return damageBytes(source, rng);

@@ -3,7 +3,7 @@ import { fuzz } from './harness.js';
 
 fuzz<Buffer>({
   name: 'JSONL row',
-  rounds: 350,
+  rounds: 210,
   sources: () => ROWS.map((row) => Buffer.from(JSON.stringify(row))),
   damage: (source, rng) => {
     const rows = source.toString('latin1').split('\n');

@@ -21,7 +21,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<string>({
   name: 'config.json',
-  rounds: 1000,
+  rounds: 600,
   sources: () =>
     FILES.flatMap((file) => {
       try {

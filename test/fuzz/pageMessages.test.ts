@@ -34,7 +34,7 @@ const PAGES = { run: RUN_REQUEST, chat: CHAT_REQUEST, training: TRAINING_REQUEST
 /** Messages of a page, and what it kept: a handler sees requests of the contract alone, every number is answered once. */
 fuzz<{ page: keyof typeof PAGES; message: string }>({
   name: 'page message',
-  rounds: 800,
+  rounds: 480,
   sources: () => [
     ...RUN.map((request, id) => ({ page: 'run' as const, message: JSON.stringify({ id, request }) })),
     ...CHAT.map((request, id) => ({ page: 'chat' as const, message: JSON.stringify({ id, request }) })),

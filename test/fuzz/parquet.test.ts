@@ -12,7 +12,7 @@ const LARGE = [...[0x7f], ...[0xff, 0x7f], ...[0xff, 0xff, 0xff, 0xff, 0x0f], ..
 
 fuzz<Buffer>({
   name: 'Parquet',
-  rounds: 300,
+  rounds: 180,
   sources: () => ['plain', 'snappy', 'zstd', 'gzip'].map((name) => readFileSync(join(DATA, `${name}.parquet`))),
   damage: (source, rng) => {
     // The metadata is at the end.

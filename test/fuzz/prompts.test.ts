@@ -14,7 +14,7 @@ const VALUES: readonly unknown[] = ['user', 'system', 'tool', GOOD[0].messages, 
 /** prompts.jsonl, which comes with a security vector. */
 fuzz<string>({
   name: 'prompts of a vector',
-  rounds: 300,
+  rounds: 180,
   sources: () => [...GOOD.map((prompt) => JSON.stringify(prompt)), GOOD.map((p) => JSON.stringify(p)).join('\n')],
   damage: (source, rng) =>
     rng.int(4) ? damageJsonText(source, rng, VALUES) : damageText(source, rng, [...JSON_WORDS, '\n', '\r\n']),

@@ -5,7 +5,7 @@ import { damageRecipe, recipes } from './recipes.js';
 
 fuzz<string>({
   name: 'recipe',
-  rounds: 500,
+  rounds: 300,
   sources: recipes,
   damage: damageRecipe,
   load: (text) => {

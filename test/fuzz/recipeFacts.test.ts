@@ -8,7 +8,7 @@ import { damageRecipe, recipes } from './recipes.js';
 /** Recipes as the extension reads them, while they are typed. */
 fuzz<string>({
   name: 'recipe in the extension',
-  rounds: 300,
+  rounds: 180,
   sources: recipes,
   damage: damageRecipe,
   load: (text) => {

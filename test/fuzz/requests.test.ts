@@ -104,7 +104,7 @@ const VALUES: readonly unknown[] = ['/w/a', 'a\0b', 'cpu', 'assistant', 'peft', 
 /** What is asked of the child process; requests that only read and are quick are carried out, too. */
 fuzz<{ name: RequestName; sent: string }>({
   name: 'request to the engine',
-  rounds: 400,
+  rounds: 240,
   sources: () =>
     Object.entries(GOOD).map(([name, params]) => ({
       name: name as RequestName,

@@ -35,7 +35,7 @@ const good = (more: object): Files => ({
 /** A run folder as the extension reads and shows it. */
 fuzz<Files>({
   name: 'run folder',
-  rounds: 250,
+  rounds: 150,
   sources: () => [
     good({ done: DONE, vectors: [{ path: '/w/v/adapter', sha256: 'aa', scale: 1 }] }),
     good({ outcome: 'running', ended: undefined, result: undefined }),

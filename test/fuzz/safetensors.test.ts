@@ -46,7 +46,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<Buffer>({
   name: 'safetensors',
-  rounds: 600,
+  rounds: 360,
   sources: () => SOURCES.map(({ header, data }) => fileOf(JSON.stringify(header), data)),
   damage: (source, rng) => {
     const damaged = damageSafetensors(source, rng, VALUES);

@@ -36,7 +36,7 @@ const VALUES: readonly unknown[] = [
 /** A scan that was kept, as it is read when a window opens. */
 fuzz<string>({
   name: 'scan that was kept',
-  rounds: 300,
+  rounds: 180,
   sources: async (folder) => {
     const data = join(folder, 'train.jsonl');
     writeFileSync(data, '{"text":"a"}\n{"text":"b"}\n{"text":"c"}\n');

@@ -26,7 +26,7 @@ const shard = (file: string) =>
 
 fuzz<{ index: string; config: string }>({
   name: 'sharded index',
-  rounds: 300,
+  rounds: 180,
   sources: async (folder) => {
     const model = join(folder, 'model');
     mkdirSync(join(model, 'sub'), { recursive: true });

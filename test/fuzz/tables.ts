@@ -18,7 +18,7 @@ export function tables(name: string, extension: string, separator: string): Kind
   };
   return {
     name,
-    rounds: 120,
+    rounds: 100,
     sources: () =>
       ROWS.filter((row) => !('prompt' in row && Array.isArray(row.prompt))).map((row) => Buffer.from(table(row))),
     damage: (source, rng) => {

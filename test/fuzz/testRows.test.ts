@@ -6,7 +6,7 @@ import { damagedRow, ROWS } from './rows.js';
 /** Rows of an evaluation set as the Test Explorer names them. */
 fuzz<Buffer>({
   name: 'row in the Test Explorer',
-  rounds: 300,
+  rounds: 180,
   sources: () => ROWS.map((row) => Buffer.from(`${JSON.stringify(row)}\n${JSON.stringify(row)}`)),
   damage: (source, rng) => Buffer.concat([damagedRow(rng, source.toString().split('\n')[0]), Buffer.from('\n'), source]),
   load: (bytes) => {

@@ -6,7 +6,7 @@ import { damageTokenizer, tokenizers, type TokenizerFiles } from './tokenizers.j
 
 fuzz<TokenizerFiles>({
   name: 'tokenizer.json',
-  rounds: 250,
+  rounds: 150,
   sources: () => tokenizers(),
   damage: damageTokenizer,
   load: ({ tokenizer: text, config }) => {

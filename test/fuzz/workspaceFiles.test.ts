@@ -19,7 +19,7 @@ const VALUES: readonly unknown[] = [ADAPTER, [ADAPTER], 'a', '../..', 1e308, -1,
 /** .security-vectors/workspace.json, and what an adapter's folder says of itself. */
 fuzz<{ state: string; config: string; role: string }>({
   name: 'files of a workspace',
-  rounds: 500,
+  rounds: 300,
   sources: () =>
     [STATE, { version: 1, models: [] }].map((state) => ({
       ...{ state: JSON.stringify(state), config: '{"peft_type":"LORA","r":8}' },

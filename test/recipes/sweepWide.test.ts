@@ -1,4 +1,4 @@
-/** A sweep of hundreds of points that are done is resumed without reading or computing for each what they share. */
+/** A sweep of many points that are done is resumed without reading or computing for each what they share. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -57,13 +57,13 @@ function countReads(t: TestContext): Map<string, number> {
   return reads;
 }
 
-it('of 360 points that are done each file is read a few times, and what they share no more often than for one', async (t) => {
+it('of 120 points that are done each file is read a few times, and what they share no more often than for one', async (t) => {
   const over = { 'optimizer.learningRate': [0.02], 'adapter.rank': [1], steps: [5], seed: [1] };
   const [first] = (await run(await at.sweep('wide', over))).points;
   const wide = {
     'optimizer.learningRate': [0.02, 0.03, 0.04, 0.05, 0.06],
     'adapter.rank': [1, 2, 3, 4],
-    steps: [5, 6, 7, 8, 9, 10],
+    steps: [5, 6],
     seed: [1, 2, 3],
   };
   const file = await at.sweep('wide', wide);
@@ -71,7 +71,7 @@ it('of 360 points that are done each file is read a few times, and what they sha
   const reads = countReads(t);
   const { done, points } = await run(file, { resume: true });
   assert.equal(done.outcome, 'finished');
-  assert.equal(points.filter(({ resumed }) => resumed).length, 360);
-  assert.ok(reads.size > 360, 'reads are counted');
+  assert.equal(points.filter(({ resumed }) => resumed).length, 120);
+  assert.ok(reads.size > 120, 'reads are counted');
   assert.deepEqual([...reads].filter(([, count]) => count > 6), []); // oxfmt-ignore
 });

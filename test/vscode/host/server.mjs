@@ -173,8 +173,8 @@ export async function startBrowser() {
   return chromium.launch({ executablePath, headless: true, env: { ...process.env, ...env }, args });
 }
 
-/** What turns while something runs would be drawn thirty times a second, by the processor here. */
-const STILL = '.codicon-modifier-spin { animation: none !important }';
+/** What moves while something runs would be drawn thirty times a second, by the processor here. */
+const STILL = '*, *::before, *::after { animation: none !important; transition: none !important }';
 
 /** A page in which a window of VS Code is opened, where nothing turns. */
 export async function openPage(browser, options) {
