@@ -114,6 +114,7 @@ export type RunEvent =
       tokens: number;
       stepMs: number;
       memoryBytes: number;
+      /** To the end of training, with the measurements of the probes that come. */
       secondsLeft: number;
     }
   | { kind: 'evaluation'; step: number; probes?: Probes; measurements?: Measurement[]; harmfulLoss?: HarmfulLoss }

@@ -7,6 +7,7 @@ import type { TrainingRecipe } from '../contract/kinds.js';
 import { firstLoss } from '../runs/runFolder.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
+import { timeLeft } from './timeLeft.js';
 import type { Learner } from '../learner/learner.js';
 import { batchesOf, type TrainingRow } from '../learner/packing.js';
 import type { Feeds, Tensor } from '../device/session.js';
@@ -74,7 +75,7 @@ export async function commonOptions(
 /** Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal fired. */
 export async function trainingLoop(options: LoopOptions): Promise<void> {
   const { steps, state, learner, optimizer, signal, emit, isHarmful = () => false } = options;
-  const started = { ms: performance.now(), step: state.step };
+  const left = timeLeft(steps, options.evaluateEvery);
   let saved = state.step;
   const cut = (batch: TrainingRow[]): TrainingRow[][] => batchesOf(batch, { tokens: options.tokens });
   const watch = divergenceWatch(options.vocabSize, options.firstLoss);
@@ -92,7 +93,11 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     return ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || over;
   };
 
-  if (state.step === 0 && !options.ended) await measure();
+  if (state.step === 0 && !options.ended) {
+    const began = performance.now();
+    await measure();
+    left.measured(performance.now() - began);
+  }
   while (state.step < steps && !options.ended) {
     await new Promise((resolve) => setImmediate(resolve)); // lets a request to stop come in
     if (signal.aborted) {
@@ -128,6 +133,8 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
       if (!Number.isFinite(n)) throw notFinite('gradient', step, saved);
     });
 
+    const stepMs = performance.now() - began;
+    left.stepped(stepMs);
     const harmfulLoss = harmful.tokens > 0 ? harmful.nll / harmful.tokens : undefined;
     await emit({
       kind: 'step',
@@ -138,15 +145,17 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
       gradNorm: norm,
       learningRate: rate,
       tokens,
-      stepMs: performance.now() - began,
+      stepMs,
       memoryBytes: process.memoryUsage.rss(),
-      secondsLeft: ((performance.now() - started.ms) / 1000 / (step - started.step)) * (steps - step),
+      secondsLeft: left.after(step),
     });
     watch(step, nll / tokens);
     let enough = (await options.enough?.({ harmfulLoss })) ?? false;
     if (enough || step === steps || step % options.evaluateEvery === 0) {
+      const measuring = performance.now();
       if (await measure()) enough = true;
       await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint(enough) });
+      left.measured(performance.now() - measuring);
       saved = step;
     }
     if (enough) return;

@@ -10,6 +10,7 @@ import type { Recipe } from '../contract/recipe.js';
 import type { RowLoss } from '../learner/learner.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
+import { timeLeft } from './timeLeft.js';
 import { firstLoss } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
@@ -69,7 +70,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   const steps = stages[own].steps;
   const watch = divergenceWatch(job.context.spec.vocabSize, await firstLoss(job.folder.path));
   const delivered = new Map<string, Float32Array>();
-  let secondsLeft = 0;
+  const left = timeLeft(steps, steps);
   let { ended } = training;
   /** Whether training ends with what was measured. */
   let enough = false;
@@ -94,8 +95,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
           job.progress('training the vector on the flagged rows', step / stages[message.stage].steps);
           break;
         }
-        const seconds = (message.ms / 1000) * (steps - step);
-        secondsLeft = secondsLeft === 0 ? seconds : 0.9 * secondsLeft + 0.1 * seconds;
+        left.stepped(message.ms);
         await job.emit({
           kind: 'step',
           step,
@@ -107,7 +107,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
           tokens,
           stepMs: message.ms,
           memoryBytes: message.memory,
-          secondsLeft,
+          secondsLeft: left.after(step),
         });
         state.step = made = step;
         await checked(() => watch(step, nll / tokens));
