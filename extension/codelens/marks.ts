@@ -206,7 +206,11 @@ export class Marks implements Disposable {
     const listed = rows.length > MAX_PROBLEMS ? rows.slice(0, MAX_PROBLEMS - 1) : rows;
     const problems = listed.map(({ line, looks, edited }) => {
       if (edited) return problem(line, editedText(scan.vectorName), vscode.DiagnosticSeverity.Information);
-      const found = problem(line, markText(looks, scan.vectorName), vscode.DiagnosticSeverity.Warning);
+      const found = problem(
+        line,
+        markText(looks, scan.vectorName, scan.calibration?.ordinary),
+        vscode.DiagnosticSeverity.Warning,
+      );
       found.code = looks.p === undefined ? looks.explained.toFixed(2) : looks.p.toPrecision(2);
       return found;
     });
@@ -253,7 +257,7 @@ function label(
     edited ? 'editorInfo.foreground' : decision === 'fine' ? 'descriptionForeground' : 'editorWarning.foreground',
   );
   const text = edited ? t('edited since the scan') : decision ? decisionLabel(decision) : markLabel(looks);
-  const found = edited ? editedText(scan.vectorName) : markText(looks, scan.vectorName);
+  const found = edited ? editedText(scan.vectorName) : markText(looks, scan.vectorName, scan.calibration?.ordinary);
   return {
     range: document.lineAt(line).range,
     // as text: it has words of the file

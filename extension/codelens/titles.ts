@@ -3,6 +3,7 @@ import { runDescription } from '../views/labels.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { ANSWER_STRINGS, answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
+import { isExtrapolated } from '../../runtime/contract/scanText.js';
 import { resultsText, stateName, TABLE_STRINGS } from '../../runtime/contract/table.js';
 import { viewWording } from '../runs/reading.js';
 import type { RowVerdict } from '../runs/results.js';
@@ -58,13 +59,22 @@ export function reviewTitle(scan: Scan | undefined, counts: Record<Decision, num
 export const markLabel = ({ p, explained }: Looks): string =>
   p === undefined ? t('harmful? {0}', percent(explained)) : t('harmful? {0} in 1,000', perThousand(p));
 
-/** What is known of a marked row: how ordinary it looks, how much of it the vector explains, and which part. */
-export function markText({ p, explained, part }: Looks, vector: string): string {
+/**
+ * What is known of a marked row: how ordinary it looks, how much of it the vector explains, and which part.
+ * @param ordinary rows that it was compared with
+ */
+export function markText({ p, explained, part }: Looks, vector: string, ordinary = 0): string {
   const parts =
     p === undefined
       ? [t('This row looks harmful.')]
-      : p < 0.001
-        ? [t('This row looks harmful: of 1,000 ordinary rows fewer than one would look like this.')]
+      : ordinary > 0 && isExtrapolated(p, ordinary)
+        ? [
+            t(
+              'This row looks harmful: none of {0} ordinary rows looks like this; extrapolated, {1} of 1,000 would.',
+              numbers().count(ordinary),
+              perThousand(p),
+            ),
+          ]
         : [t('This row looks harmful: of 1,000 ordinary rows about {0} would look like this.', perThousand(p))];
   parts.push(t('The security vector "{0}" explains {1} of its loss.', vector, percent(explained)));
   if (part) parts.push(t('It knows this part of the answer: {0}', part));

@@ -281,7 +281,7 @@ const triageState = (scan: Scan, changed: boolean, decisions: Decisions): Triage
   vector: scan.vectorName,
   summary: scanSummary(scan),
   changed,
-  hasP: scan.calibration !== null,
+  compared: scan.calibration && { ordinary: scan.calibration.ordinary, harmful: scan.calibration.harmful },
   table: scan.table,
   decisions: lists(decisions),
 });

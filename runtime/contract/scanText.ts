@@ -4,18 +4,32 @@ import type { ScanLimit, ScanResult } from './scan.js';
 
 type Numbers = Omit<ScanResult, 'perRow'>;
 
+/**
+ * Whether a p-value is smaller than the rows that a row was compared with can show, and so an extrapolation of how far these
+ * differ: twice 1 / (n + 1), as it is made of two scores.
+ */
+export const isExtrapolated = (p: number, compared: number): boolean => p < 2 / (compared + 1);
+
 /** "171 of 571 rows look harmful (at most 1 % of ordinary rows would; …)." */
 export function scanText(scan: Numbers): string {
   const { calibration, limit } = scan;
   if (scan.threshold === null)
     return 'No row is flagged: there are no ordinary rows to compare with. Train the vector with benign rows, or give ordinary ones (--ordinary).';
   const parts = [`${scan.flagged} of ${scan.rows} rows look harmful (${limitText(limit)})`];
-  if (calibration)
+  if (calibration) {
+    const { ordinary, harmful, recall } = calibration;
+    const rate = 'falseAlarms' in limit ? limit.falseAlarms : undefined;
+    const beyond =
+      rate !== undefined && isExtrapolated(rate, ordinary)
+        ? `, from which the ${formatPercent(rate)} is extrapolated`
+        : '';
     parts.push(
-      calibration.recall === null
-        ? `compared with ${calibration.ordinary} ordinary rows`
-        : `compared with ${calibration.ordinary} ordinary rows; of ${calibration.harmful} harmful rows that the vector has not seen, ${formatPercent(calibration.recall)} would be found`,
+      `compared with ${ordinary} ordinary rows${beyond}`,
+      ...(recall === null
+        ? []
+        : [`of ${harmful} harmful rows that the vector has not seen, ${formatPercent(recall)} would be found`]),
     );
+  }
   if (scan.auroc !== null)
     parts.push(
       `against the labels: AUROC ${scan.auroc.toFixed(4)}${scan.precision === null ? '' : `, precision ${scan.precision.toFixed(3)}`}${scan.recall === null ? '' : `, recall ${scan.recall.toFixed(3)}`}`,

@@ -348,7 +348,12 @@ test('lenses name what they do and what the newest runs found', () => {
     /of 1,000 ordinary rows about 4 would look like this\. .*"v" explains 93\s% of its/,
   );
   assert.match(markText(looks, 'v'), /this part of the answer: And that is it\.$/);
-  assert.match(markText({ explained: 0.9, p: 1e-9 }, 'v'), /fewer than one would look like this.* of its loss\.$/);
+  assert.match(
+    markText({ explained: 0.9, p: 1e-9 }, 'v', 40),
+    /none of 40 ordinary rows looks like this; extrapolated, <1 of 1,000 would\. .* of its loss\.$/,
+  );
+  // of twelve hundred rows two or three look like it: that was counted
+  assert.match(markText(looks, 'v', 1200), /of 1,000 ordinary rows about 4 would look like this\./);
   assert.equal(markLabel(looks), 'harmful? 4 in 1,000');
   assert.equal(markLabel({ explained: 0.93, p: 1e-9 }), 'harmful? <1 in 1,000');
   assert.match(markLabel({ explained: 0.93 }), /^harmful\? 93\s%$/);

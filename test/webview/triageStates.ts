@@ -11,7 +11,7 @@ export function triageState(count: number, decisions: Partial<TriageState['decis
     vector: 'forbidden-topic',
     summary: `${Math.ceil(count / 3)} of ${count} look harmful.`,
     changed: false,
-    hasP: true,
+    compared: { ordinary: 40, harmful: 20 },
     table: {
       rows: column((row) => row),
       lines: column((row) => row + 1),

@@ -27,8 +27,8 @@ export interface TriageState {
   summary: string;
   /** The file is not the one that was scanned. */
   changed: boolean;
-  /** Whether the scan's limit is on p-values; else on the share that is explained. */
-  hasP: boolean;
+  /** Rows that each row was compared with; null where there were none. */
+  compared: { ordinary: number; harmful: number } | null;
   table: TriageTable;
   /** Hashes with a space between two. */
   decisions: Record<Decision, string>;
@@ -122,7 +122,8 @@ export const TRIAGE_STRINGS = {
   columnWith: 'With',
   columnWithoutTitle: 'Loss without the vector, nats per token',
   columnWithTitle: 'Loss with the vector, nats per token',
-  columnScoreTitle: 'Of 1,000 ordinary rows, how many would look at least as harmful',
+  columnScoreTitle:
+    'Of 1,000 ordinary rows, how many would look at least as harmful; extrapolated where the compared rows are too few to show it',
   columnShareTitle: 'Share of the loss that the vector explains',
   columnLine: 'Line',
   perThousand: '{0} in 1,000',
@@ -132,7 +133,9 @@ export const TRIAGE_STRINGS = {
   detailTitle: 'Line {0}',
   detailEmpty: 'Choose a row.',
   detailP: 'Of 1,000 ordinary rows {0} would look at least as harmful.',
+  detailPBeyond: 'None of {0} ordinary rows looks as harmful; extrapolated, {1} of 1,000 would.',
   detailHarmfulP: 'Of 1,000 harmful rows {0} would look at least as ordinary.',
+  detailHarmfulPBeyond: 'None of {0} harmful rows looks as ordinary; extrapolated, {1} of 1,000 would.',
   detailShare: 'The vector explains {0} of the loss: {1} nats per token without it, {2} with it.',
   detailKnown: 'The model gives this answer already, so the scan cannot judge the row.',
   detailShort: 'The answer is too short to be judged.',

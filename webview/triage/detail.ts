@@ -1,8 +1,9 @@
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import type { RowText } from '../../runtime/contract/dataInfo.js';
 import type { ExplainedToken } from '../../runtime/contract/scan.js';
+import { isExtrapolated } from '../../runtime/contract/scanText.js';
 import { el } from '../dom.js';
-import type { TriageStrings } from '../protocol/triage.js';
+import type { TriageState, TriageStrings } from '../protocol/triage.js';
 import { perThousand, type Rows } from './rows.js';
 
 /** Share of a token's loss that must be explained before it is marked. */
@@ -13,6 +14,7 @@ const KNOWN = 0.3;
 /** What is known of one row: its scores in words, its texts, and which words of the answer the vector explains. */
 export class Detail {
   readonly element: HTMLElement;
+  compared: TriageState['compared'] = null;
   private shown: string | undefined;
 
   constructor(
@@ -59,11 +61,20 @@ export class Detail {
     if (rows.flags[row] === 'k') parts.push(s.detailKnown);
     if (rows.flags[row] === 's') parts.push(s.detailShort);
     if (rows.isFlagged(row)) parts.push(s.detailFlagged);
-    if (!Number.isNaN(p)) parts.push(fill(s.detailP, perThousand(p, n)));
-    if (!Number.isNaN(harmful)) parts.push(fill(s.detailHarmfulP, perThousand(harmful, n)));
+    if (!Number.isNaN(p)) parts.push(this.rarity(p, this.compared?.ordinary, s.detailP, s.detailPBeyond));
+    if (!Number.isNaN(harmful))
+      parts.push(this.rarity(harmful, this.compared?.harmful, s.detailHarmfulP, s.detailHarmfulPBeyond));
     const [without, withVector] = [rows.without[row]!, rows.with[row]!];
     parts.push(fill(s.detailShare, n.percent(share), n.number(without), n.number(withVector)));
     return parts.join(' ');
+  }
+
+  /** How many rows look like this: what was counted, or, beyond the rows that were compared, extrapolated. */
+  private rarity(p: number, compared = 0, counted: string, beyond: string): string {
+    const { numbers: n } = this;
+    return compared > 0 && isExtrapolated(p, compared)
+      ? fill(beyond, n.count(compared), perThousand(p, n))
+      : fill(counted, perThousand(p, n));
   }
 
   private answer({ answer }: RowText, tokens: readonly ExplainedToken[] | null, pending: boolean): HTMLElement[] {

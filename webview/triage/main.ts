@@ -122,6 +122,7 @@ class TriagePage {
   load(triage: TriageState): void {
     this.id = triage.id;
     this.header.update(triage);
+    this.detail.compared = triage.compared;
     this.list.element.setAttribute('aria-label', fill(this.strings.tableLabel, triage.name));
     // A file that was written has its rows in other lines.
     this.texts.clear();
