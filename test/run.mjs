@@ -31,14 +31,15 @@ const tsTest = (...files) => nodeTest(files, ['--import', 'tsx']);
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
  * have gone well. Those with `beside` run one after the other beside the windows of the newest VS Code, with a lower
- * priority: a window leaves the machine idle for a third of its time. What they print follows when they have ended. The
- * tests of a section are counted from the file TEST_RESULTS if it writes one, else it counts as one test.
+ * priority: a window leaves the machine idle for a third of its time; of these, those with `early` run while hosts and peers
+ * are installed. What they print follows when they have ended. The tests of a section are counted from the file TEST_RESULTS if
+ * it writes one, else it counts as one test.
  */
 const sections = {
   build: { minutes: 2, args: ['build.mjs'], quiet: true },
-  types: { minutes: 20, args: ['node_modules/typescript-native/bin/tsc', '--build'], beside: true },
-  lint: { minutes: 20, args: ['node_modules/oxlint/bin/oxlint'], beside: true },
-  format: { minutes: 20, args: ['node_modules/oxfmt/bin/oxfmt', '--check'], beside: true },
+  types: { minutes: 20, args: ['node_modules/typescript-native/bin/tsc', '--build'], beside: true, early: true },
+  lint: { minutes: 20, args: ['node_modules/oxlint/bin/oxlint'], beside: true, early: true },
+  format: { minutes: 20, args: ['node_modules/oxfmt/bin/oxfmt', '--check'], beside: true, early: true },
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
     minutes: 20,
@@ -196,9 +197,11 @@ const order = shown.filter((name) => chosen.includes(name));
 const inTurn = async (names) => {
   for (const name of names) await complete(name);
 };
-// The unit tests keep all cores busy, the windows do not.
+// The unit tests keep all cores busy, the windows and installations do not.
+const early = inTurn(order.filter((name) => sections[name].early));
 if (order.includes('unit')) await complete('unit');
 await Promise.all([
+  early,
   inTurn(order.filter((name) => sections[name].beside)),
   inTurn(order.filter((name) => !sections[name].beside)),
 ]);

@@ -14,6 +14,7 @@ import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { HARMFUL_ROWS } from '../recipes/harmfulLoss.js';
 import { heldOutCount } from '../recipes/heldOut.js';
 import { PROBE_ROWS } from '../recipes/loop.js';
+import { MAX_ANSWER_TOKENS, MAX_PROMPTS } from '../recipes/prompts.js';
 import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
 import { WATCHED } from '../recipes/vectorHere.js';
@@ -257,7 +258,7 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Pa
       ...{ model, graphs, prompts, losses },
       adapters: adapters.map(({ layout }) => layout.size),
       together: ANSWERED,
-      newTokens: recipe.kind === 'vector' ? 0 : recipe.generation.maxNewTokens,
+      newTokens: recipe.kind === 'vector' ? MAX_ANSWER_TOKENS : recipe.generation.maxNewTokens,
     });
   const highest = answering && sum(answering) > sum(training) ? answering : training;
   return { ...highest, program: highest.program + RUN };
@@ -288,7 +289,8 @@ function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: S
 }
 
 /**
- * What a run does besides its steps: it scans, probes, and answers its evaluation sets before and after.
+ * What a run does besides its steps: it scans, probes, and answers its evaluation sets before and after; of a vector, the base
+ * answers its prompts.
  * @returns its seconds, and those at most: what is absorbed is found by the scan; and of a protected run how many prompts the
  * smallest set of harm has, 0 without one
  */
@@ -308,25 +310,28 @@ function besides(
   const losses = (count: number): number => (count / LOSS_BATCH.rows) * lossSeconds(LOSS_BATCH.rows, mean);
   const probed = alike(PROBE_ROWS, mean);
   const probe = secondsOf(graphs.gradient(probed).work(probed.dims), speed);
+  const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
+  const answered = (count: number, { sizes }: RowSizes, most: number): number =>
+    count * (token(meanSize(sizes).prompt) + most * token(1));
   const probes = 2 + Math.floor(steps / recipe.evaluateEvery);
   if (recipe.kind === 'vector') {
     const watched = sumOf(rows.unseen.map((count) => Math.min(count, WATCHED)));
     // With the vector and without it, all of them.
     const unseen = 2 * losses(sumOf(rows.unseen));
-    const seconds = probes * (probe + losses(watched)) + unseen + (TRIAL_ROWS / PROBE_ROWS) * probe;
+    const kept = Math.min(rows.data.rows, MAX_PROMPTS) + Math.min(rows.unseen[0] ?? 0, MAX_PROMPTS);
+    const prompts = answered(kept, rows.data, MAX_ANSWER_TOKENS);
+    const seconds = probes * (probe + losses(watched)) + unseen + (TRIAL_ROWS / PROBE_ROWS) * probe + prompts;
     return { seconds, most: seconds };
   }
   const vectors = recipe.vectors.length > 0;
   const watched = losses(HARMFUL_ROWS * Math.max(recipe.vectors.length, recipe.probes.harmful ? 1 : 0));
   const trained = probes * (probe * (vectors ? 4 : 2) + watched);
   const scan = vectors ? losses(2 * rows.data.rows) : 0;
-  const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   let answers = 0;
   const harmSets: number[] = [];
-  for (const { measure, rows: count, sizes } of rows.sets) {
-    if (measure === 'harm') harmSets.push(count);
-    if (measure === 'loss') answers += losses(count);
-    else answers += count * (token(meanSize(sizes).prompt) + recipe.generation.maxNewTokens * token(1));
+  for (const set of rows.sets) {
+    if (set.measure === 'harm') harmSets.push(set.rows);
+    answers += set.measure === 'loss' ? losses(set.rows) : answered(set.rows, set, recipe.generation.maxNewTokens);
   }
   const { flagged } = strategyOf(recipe);
   const absorbing = recipe.vectors.length === 1 ? (ABSORBED_ROWS / PROBE_ROWS) * probe : 0;

@@ -24,8 +24,8 @@ export interface VectorPrompt {
 }
 
 /** Prompts of each kind, trained on and held out, that are kept with a vector; an anchor uses a few per step. */
-const MAX_PROMPTS = 64;
-const MAX_ANSWER_TOKENS = 48;
+export const MAX_PROMPTS = 64;
+export const MAX_ANSWER_TOKENS = 48;
 const BATCH = 16;
 
 /** Has the base model answer the vector's own prompts and writes them as prompts.jsonl: trained ones first. */

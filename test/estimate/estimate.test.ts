@@ -104,6 +104,18 @@ describe('the estimate of a training', () => {
     assert.ok(each > 1 && each < 10, `${each}`);
   });
 
+  it("counts the base's answers to a vector's prompts, of which there are 64 at most", async () => {
+    const of = (limit: number): Promise<Expected> =>
+      estimate('vector', {
+        harmful: { file: '../data/harmful.jsonl', limit },
+        ...{ benign: undefined, heldOut: 0, epochs: undefined, steps: 1, batch: { rows: 4, maxTokens: 64 } },
+      });
+    const least = async (limit: number): Promise<number> => (await of(limit)).seconds[0];
+    const [few, most, more] = [await least(4), await least(64), await least(100)];
+    assert.ok(most > 1.5 * few, `${few} s, ${most} s`);
+    assert.ok(Math.abs(more / most - 1) < 0.1, `${most} s, ${more} s`);
+  });
+
   it('counts what a run needs besides its steps, where that is more', async () => {
     const batch = { rows: 1, maxTokens: 32 };
     const short = { evaluate: [], probes: {}, heldOut: 0, batch };

@@ -10,7 +10,7 @@ import { random } from '../../runtime/support/random.js';
 import { killed, prepare, takeUp, withFault, type Outcome } from './trials.js';
 import { RECIPES } from './workspace.js';
 
-const KILLS = 2;
+const KILLS = 3;
 /** One of them in a recipe: each meets two. */
 const FAULTS = ['eio', 'enospc', 'erofs', 'gone'];
 

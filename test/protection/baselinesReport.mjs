@@ -112,7 +112,7 @@ The setting of [the page on protection](protection.md#free-form-text-smollm2-135
 that held the harm below a third there without refusing harmless requests. Two traits that no setting was chosen on. Aligned rows are the
 base's own answers to the questions of the vector's harmful rows. Each method has the settings that were chosen on the sample. Of losses, new
 task and ordinary answers the least and the most over the seeds; time and memory as above, on a machine with other work. Seed 1 was measured with an
-earlier version of the code than seed 2.
+earlier version of the code than the others.
 
 ${smollm2Table()}`;
 

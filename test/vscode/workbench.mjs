@@ -123,7 +123,7 @@ export function workbench(page, screenshots, usual = ['dark']) {
     const { label, type } = THEMES[name];
     await command('Preferences: Color Theme');
     try {
-      await until(async () => (await input.inputValue()) === '', 'the list of themes');
+      await until(async () => (await input.inputValue()) === '', 'the list of themes', 5000);
       await input.fill(label);
       await rows.filter({ hasText: label }).first().click({ timeout: 5000 });
       await page.locator(`.monaco-workbench.${type}`).waitFor({ timeout: 10_000 });
