@@ -258,7 +258,7 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Pa
       ...{ model, graphs, prompts, losses },
       adapters: adapters.map(({ layout }) => layout.size),
       together: ANSWERED,
-      newTokens: recipe.kind === 'vector' ? MAX_ANSWER_TOKENS : recipe.generation.maxNewTokens,
+      newTokens: recipe.kind === 'vector' ? 0 : recipe.generation.maxNewTokens,
     });
   const highest = answering && sum(answering) > sum(training) ? answering : training;
   return { ...highest, program: highest.program + RUN };
