@@ -67,7 +67,7 @@ export function markText({ p, explained, part }: Looks, vector: string, ordinary
   const parts =
     p === undefined
       ? [t('This row looks harmful.')]
-      : ordinary > 0 && isExtrapolated(p, ordinary)
+      : isExtrapolated(p, ordinary)
         ? [
             t(
               'This row looks harmful: none of {0} ordinary rows looks like this; extrapolated, {1} of 1,000 would.',

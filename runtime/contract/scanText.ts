@@ -6,9 +6,9 @@ type Numbers = Omit<ScanResult, 'perRow'>;
 
 /**
  * Whether a p-value is smaller than the rows that a row was compared with can show, and so an extrapolation of how far these
- * differ: twice 1 / (n + 1), as it is made of two scores.
+ * differ: twice 1 / (n + 1), as it is made of two scores. Of none nothing is extrapolated.
  */
-export const isExtrapolated = (p: number, compared: number): boolean => p < 2 / (compared + 1);
+export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < 2 / (compared + 1);
 
 /** "171 of 571 rows look harmful (at most 1 % of ordinary rows would; …)." */
 export function scanText(scan: Numbers): string {

@@ -22,4 +22,5 @@ test('a share of false alarms that the compared rows are too few to show is said
 test('of n rows, two scores show no less than 2 / (n + 1)', () => {
   assert.equal(isExtrapolated(2 / 41, 40), false);
   assert.equal(isExtrapolated(2 / 42, 40), true);
+  assert.equal(isExtrapolated(0.01, 0), false);
 });

@@ -72,7 +72,7 @@ export class Detail {
   /** How many rows look like this: what was counted, or, beyond the rows that were compared, extrapolated. */
   private rarity(p: number, compared = 0, counted: string, beyond: string): string {
     const { numbers: n } = this;
-    return compared > 0 && isExtrapolated(p, compared)
+    return isExtrapolated(p, compared)
       ? fill(beyond, n.count(compared), perThousand(p, n))
       : fill(counted, perThousand(p, n));
   }

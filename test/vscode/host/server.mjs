@@ -176,7 +176,7 @@ export async function startBrowser() {
 /** What moves while something runs would be drawn thirty times a second, by the processor here. */
 const STILL = '*, *::before, *::after { animation: none !important; transition: none !important }';
 
-/** A page in which a window of VS Code is opened, where nothing turns. */
+/** A page in which a window of VS Code is opened, where nothing moves. */
 export async function openPage(browser, options) {
   const page = await browser.newPage(options);
   page.on('domcontentloaded', () => void page.addStyleTag({ content: STILL }).catch(() => {}));
