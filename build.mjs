@@ -4,8 +4,10 @@
  *   node build.mjs                                       development build with source maps
  *   node build.mjs --watch                               the same, again after each change
  *   node build.mjs --production                          minified, without source maps
- *   node build.mjs --package [--target linux-x64] [--out FILE]    production build, then one .vsix for one platform
- *   node build.mjs --pack [--out FILE]                   production build, then the command line as a .tgz for npm, for every platform
+ *   node build.mjs --package [--target linux-x64] [--out FILE]    one .vsix for one platform
+ *   node build.mjs --pack [--out FILE]                   the command line as a .tgz for npm, for every platform
+ *
+ * Both packages are built for production in out/package/: what runs from dist/ meanwhile keeps its files.
  */
 import { build, context } from 'esbuild';
 import { execFile } from 'node:child_process';
@@ -46,6 +48,9 @@ if (options.package && !TARGETS[options.target]) {
   process.exit(2);
 }
 const production = options.production || options.package || options.pack;
+/** Where the package is put together, and where the bundles are written; relative to the root. */
+const stage = options.package ? `out/package/${options.target}` : options.pack ? 'out/package/npm' : '.';
+const dist = path.posix.join(stage, 'dist');
 
 const common = {
   absWorkingDir: root,
@@ -83,13 +88,13 @@ const sharedVscode = {
   },
 };
 
-/** Every file of dist/, and what it is made from. */
+/** Every program and page, and what it is made from. */
 const bundles = [
   {
     ...node,
     format: 'cjs',
     entryPoints: ['extension/start.ts'],
-    outfile: 'dist/extension.cjs',
+    outfile: `${dist}/extension.cjs`,
     plugins: [sharedVscode],
   },
   {
@@ -98,7 +103,7 @@ const bundles = [
     target: 'es2022',
     format: 'cjs',
     entryPoints: ['extension/web.ts'],
-    outfile: 'dist/web.cjs',
+    outfile: `${dist}/web.cjs`,
     external: ['vscode'],
   },
   // What a program does not always need it imports when it does. Chunks lie beside the programs: `import.meta.url` leads to dist/.
@@ -106,7 +111,7 @@ const bundles = [
     ...engine,
     ...readable,
     entryPoints: { engine: 'runtime/main.ts', cli: 'runtime/cli.ts' },
-    outdir: 'dist',
+    outdir: dist,
     splitting: true,
     chunkNames: 'chunk-[hash]',
     banner: { js: requireBanner },
@@ -115,7 +120,7 @@ const bundles = [
     ...engine,
     ...readable,
     entryPoints: ['runtime/evaluation/judges/apartChild.ts'],
-    outfile: 'dist/classifier.js',
+    outfile: `${dist}/classifier.js`,
     banner: { js: requireBanner },
   },
   ...['run', 'chat', 'training', 'triage', 'compare'].map((page) => ({
@@ -125,9 +130,9 @@ const bundles = [
     format: 'iife',
     minify: true,
     entryPoints: [`webview/${page}/main.ts`],
-    outfile: `dist/webview/${page}.js`,
+    outfile: `${dist}/webview/${page}.js`,
   })),
-  { ...common, minify: true, entryPoints: ['webview/style.css'], outfile: 'dist/webview/style.css' },
+  { ...common, minify: true, entryPoints: ['webview/style.css'], outfile: `${dist}/webview/style.css` },
 ];
 
 /** Turns a rejection of esbuild into `false`: it has printed its errors, and the other bundles' errors count too. */
@@ -161,7 +166,7 @@ async function writeRecipeSchema() {
   sayLimits(schema);
   // Recipes are JSON with comments; the editor's own check of both would complain.
   await writeFile(
-    path.join(root, 'dist/recipe.schema.json'),
+    path.join(root, dist, 'recipe.schema.json'),
     JSON.stringify(
       { title: 'Security Vectors recipe', allowComments: true, allowTrailingCommas: true, ...schema },
       null,
@@ -193,18 +198,20 @@ const JOB = 'runtime/cluster/job';
 
 /** Of each bundle esbuild's account of its parts, in their order; undefined when one failed. */
 async function buildAll() {
-  if (production) await rm(path.join(root, 'dist'), { recursive: true, force: true }); // source maps of earlier builds
-  await mkdir(path.join(root, 'dist'), { recursive: true });
+  const folder = path.join(root, dist);
+  // A stage is made anew; in dist/, source maps of earlier builds go.
+  if (production) await rm(stage === '.' ? folder : path.join(root, stage), { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
   const built = bundles.map((bundle) => build(bundle));
   const ok = await Promise.all([...built, writeRecipeSchema()].map(settled));
   if (ok.includes(false)) return undefined;
   const metafiles = (await Promise.all(built)).map(({ metafile }) => metafile);
   const outputs = metafiles.flatMap(({ outputs }) => Object.keys(outputs));
-  for (const file of await readdir(path.join(root, 'dist')))
-    if (file.startsWith('chunk-') && !outputs.includes(`dist/${file}`)) await rm(path.join(root, 'dist', file));
-  await writeSupply(path.join(root, 'dist'), metafiles);
-  await chmod(path.join(root, 'dist/cli.js'), 0o755);
-  await cp(path.join(root, JOB), path.join(root, 'dist/job'), {
+  for (const file of await readdir(folder))
+    if (file.startsWith('chunk-') && !outputs.includes(`${dist}/${file}`)) await rm(path.join(folder, file));
+  await writeSupply(folder, metafiles);
+  await chmod(path.join(folder, 'cli.js'), 0o755);
+  await cp(path.join(root, JOB), path.join(folder, 'job'), {
     recursive: true,
     filter: (file) => !file.includes('__pycache__'),
   });
@@ -225,19 +232,17 @@ async function watchAll() {
 }
 
 /**
- * Stages exactly what ships in out/package/TARGET and runs vsce there. A .vscodeignore cannot vary by platform, a staged
+ * Stages beside dist/ exactly what ships, and runs vsce there. A .vscodeignore cannot vary by platform, a staged
  * folder can; the white list is copied along and holds there too.
  */
 async function packageVsix(target, out) {
   const binaries = TARGETS[target];
-  const stage = path.join(root, 'out/package', target);
-  await rm(stage, { recursive: true, force: true });
-  await mkdir(stage, { recursive: true });
-  const put = (file, filter) => cp(path.join(root, file), path.join(stage, file), { recursive: true, filter });
+  const folder = path.join(root, stage);
+  const put = (file, filter) => cp(path.join(root, file), path.join(folder, file), { recursive: true, filter });
 
   const names = (await readdir(root)).filter((file) => /^package\.nls(\.\w+)?\.json$/.test(file));
-  for (const file of ['dist', 'l10n', ...names, '.vscodeignore']) await put(file);
-  await putTexts(stage);
+  for (const file of ['l10n', ...names, '.vscodeignore']) await put(file);
+  await putTexts(folder);
 
   const manifest = await json('package.json');
   const ort = await json('node_modules/onnxruntime-node/package.json');
@@ -256,33 +261,33 @@ async function packageVsix(target, out) {
   await put('node_modules/onnxruntime-node/dist', code);
   await put('node_modules/onnxruntime-common/dist/cjs', code); // with its package.json: without it Node takes it for ESM
   await put('node_modules/onnxruntime-common/package.json');
-  await writeFile(path.join(stage, 'package.json'), JSON.stringify(manifest, null, 2));
-  await writeFile(path.join(stage, 'node_modules/onnxruntime-node/package.json'), JSON.stringify(ort, null, 2));
+  await writeFile(path.join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
+  await writeFile(path.join(folder, 'node_modules/onnxruntime-node/package.json'), JSON.stringify(ort, null, 2));
 
   const file = path.resolve(out ?? path.join(root, 'out', `${manifest.name}-${target}-${manifest.version}.vsix`));
   await mkdir(path.dirname(file), { recursive: true });
-  await zip(stage, target, `${file}.part`);
+  await zip(folder, target, `${file}.part`);
   await rename(`${file}.part`, file);
   const { size } = await stat(file);
   console.log(`${path.relative(process.cwd(), file)}: ${(size / 1e6).toFixed(1)} MB`);
 }
 
 /** What both packages have: the pages and the sample. */
-async function putTexts(stage) {
+async function putTexts(folder) {
   for (const file of ['docs', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
-    await cp(path.join(root, file), path.join(stage, file), { recursive: true });
+    await cp(path.join(root, file), path.join(folder, file), { recursive: true });
   // Runs made in the sample's own folder stay here, as they stay out of git; licences are in NOTICES.txt.
   const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');
   const runs = made.split('\n').flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));
   const kept = [...runs, path.join(root, 'media/licences')];
   const filter = (file) => !kept.includes(file);
-  await cp(path.join(root, 'media'), path.join(stage, 'media'), { recursive: true, filter });
+  await cp(path.join(root, 'media'), path.join(folder, 'media'), { recursive: true, filter });
 }
 
 /** The programs of the command line. onnxruntime-node is installed by npm for the machine that it is on. */
-const COMMAND_LINE = ['dist/cli.js', 'dist/classifier.js'];
+const COMMAND_LINE = [`${dist}/cli.js`, `${dist}/classifier.js`];
 
-/** The files of dist/ that these programs import, with themselves: esbuild's account of each. */
+/** The files that these programs import, with themselves: esbuild's account of each. */
 function importedBy(programs, metafiles) {
   const outputs = Object.assign({}, ...metafiles.map(({ outputs }) => outputs));
   const found = new Set(programs);
@@ -292,26 +297,24 @@ function importedBy(programs, metafiles) {
 }
 
 async function packCommandLine(metafiles, out) {
-  const stage = path.join(root, 'out/package/npm');
-  await rm(stage, { recursive: true, force: true });
-  await mkdir(path.join(stage, 'dist'), { recursive: true });
-  await putTexts(stage);
+  const folder = path.join(root, stage);
+  await putTexts(folder);
   const outputs = importedBy(COMMAND_LINE, metafiles);
-  for (const file of [...Object.keys(outputs), 'dist/job'])
-    await cp(path.join(root, file), path.join(stage, file), { recursive: true });
-  await writeSupply(path.join(stage, 'dist'), [{ outputs }]);
+  for (const file of await readdir(path.join(root, dist)))
+    if (file !== 'job' && !(`${dist}/${file}` in outputs)) await rm(path.join(root, dist, file), { recursive: true });
+  await writeSupply(path.join(root, dist), [{ outputs }]);
   const { name, version, description, license, type, engines, bin } = await json('package.json');
   const ort = await json('node_modules/onnxruntime-node/package.json');
   const dependencies = { 'onnxruntime-node': ort.version };
   const manifest = { name, version, description, license, type, bin, engines: { node: engines.node }, dependencies };
-  await writeFile(path.join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFile(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-  const npm = ['pack', '--json', '--ignore-scripts', '--pack-destination', path.dirname(stage)];
-  const { stdout } = await promisify(execFile)('npm', npm, { cwd: stage, shell: process.platform === 'win32' });
+  const npm = ['pack', '--json', '--ignore-scripts', '--pack-destination', path.dirname(folder)];
+  const { stdout } = await promisify(execFile)('npm', npm, { cwd: folder, shell: process.platform === 'win32' });
   const [{ filename, size }] = JSON.parse(stdout);
   const file = path.resolve(out ?? path.join(root, 'out', filename));
   await mkdir(path.dirname(file), { recursive: true });
-  await rename(path.join(path.dirname(stage), filename), file);
+  await rename(path.join(path.dirname(folder), filename), file);
   console.log(`${path.relative(process.cwd(), file)}: ${(size / 1e6).toFixed(1)} MB`);
 }
 
@@ -319,23 +322,23 @@ async function packCommandLine(metafiles, out) {
  * Runs vsce so that equal files give equal bytes, wherever and whenever: of the modes, times and order that it writes,
  * none is left to the machine. (Deflate is the one of Node, so another version of Node may pack otherwise.)
  */
-async function zip(stage, target, file) {
-  for (const name of await readdir(stage, { recursive: true })) {
-    const entry = path.join(stage, name);
+async function zip(folder, target, file) {
+  for (const name of await readdir(folder, { recursive: true })) {
+    const entry = path.join(folder, name);
     if ((await stat(entry)).isFile()) await chmod(entry, name.endsWith('cli.js') ? 0o755 : 0o644);
   }
   // In zip archives time begins in 1980. vsce sorts by locale, and writes local times.
   const fixed = { SOURCE_DATE_EPOCH: '315532800', TZ: 'UTC', LC_ALL: 'C' };
   const args = ['package', '--target', target, '--out', file, '--no-yarn', '--allow-missing-repository'];
   const vsce = [path.join(root, 'node_modules/@vscode/vsce/vsce'), ...args, '--no-rewrite-relative-links'];
-  await promisify(execFile)(process.execPath, vsce, { cwd: stage, env: { ...process.env, ...fixed } });
+  await promisify(execFile)(process.execPath, vsce, { cwd: folder, env: { ...process.env, ...fixed } });
 }
 
 const started = performance.now();
 if (options.watch) await watchAll();
 else {
   const built = await buildAll();
-  if (built) console.log(`dist/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  if (built) console.log(`${dist}/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   else process.exitCode = 1;
   if (built && options.package) await packageVsix(options.target, options.out);
   if (built && options.pack) await packCommandLine(built, options.out);

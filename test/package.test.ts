@@ -55,6 +55,11 @@ test('holds the bundles, the manifest and the sample', () => {
   );
 });
 
+test('packaging leaves dist/ as it is: what runs from there keeps its files', async () => {
+  // Made before the packages, which have no source maps.
+  for (const file of ['dist/cli.js', 'dist/cli.js.map', 'dist/engine.js.map']) await stat(file);
+});
+
 test('the links of README and docs lead to files that are in it', () => {
   // vsce gives these files other names.
   const renamed: Record<string, string> = {

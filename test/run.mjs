@@ -57,12 +57,13 @@ const sections = {
     host: true,
     beside: true,
   },
+  // Both are built in folders of their own: tests that run meanwhile use dist/.
   vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
   tgz: { minutes: 3, args: ['build.mjs', '--pack', `--out=${tgz}`], quiet: true },
   package: {
     minutes: 5,
     args: tsTest('test/package.test.ts', 'test/npmPackage.test.ts'),
-    needs: ['tgz', 'vsix'],
+    needs: ['build', 'tgz', 'vsix'],
     env: { VSIX: vsix, TGZ: tgz },
     beside: true,
   },
