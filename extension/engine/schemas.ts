@@ -135,7 +135,9 @@ const done = z.looseObject({
     )
     .optional(),
   watch,
-  trainedPrompts: z.array(z.looseObject({ set: text, count: number } satisfies Shape<TrainedPrompts>)).optional(),
+  trainedPrompts: z
+    .array(z.looseObject({ set: text, count: number, leftOut: z.boolean().optional() } satisfies Shape<TrainedPrompts>))
+    .optional(),
   vector: z
     .looseObject({
       harmful: number.optional(),
@@ -308,6 +310,7 @@ export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   ),
   vectors: z.array(z.looseObject({ path: text, sha256: text, scale: number })),
   baseline: text.optional(),
+  sets: z.record(text, z.looseObject({ rows: number, sha256: text })).optional(),
   judges: z.array(judge).optional(),
   result: z.looseObject({ path: text, sha256: text }).optional(),
   files: z.array(text).optional(),

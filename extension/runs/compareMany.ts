@@ -9,11 +9,12 @@ import {
   type SampleEvent,
 } from '../../runtime/contract/answers.js';
 import type { ThinnedColumns, TrainColumns } from '../../runtime/contract/columns.js';
-import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import type { Basis, ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
+import { HELD_OUT_SET } from '../../runtime/contract/recipeWords.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { stretchesOf } from '../../runtime/contract/smoothing.js';
 import { stateOfRun, measureOf, runTitle } from './compare.js';
@@ -53,7 +54,6 @@ export function comparedRun(
   const kept = thinned(run.train, new Set(run.probes.step));
   const { step, tokens, seconds } = run.clock;
   const at = <T>(column: readonly T[]): T[] => kept.map((i) => column[i]!);
-  const judges = Object.fromEntries((run.manifest?.judges ?? []).map((judge) => [judge.name, judgeIdentity(judge)]));
   return {
     id: run.folder,
     title,
@@ -64,16 +64,28 @@ export function comparedRun(
     clock: { step: at(step), tokens: at(tokens), seconds: at(seconds) },
     recipe: recipeOf(run, shortPath),
     states: statesOf(run),
-    sets: Object.fromEntries(
-      (run.recipe?.evaluate ?? []).map(({ name, file, measure, raw }) => [
-        name,
-        JSON.stringify([file, measure, raw['limit'], raw['phrases'], judges]),
-      ]),
-    ),
+    sets: setsOf(run),
     harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
     quality: run.done?.vector,
     agreements: agreements(latestAnswers(samples), (set) => measureOf(run, set)),
   };
+}
+
+/** What stands behind its sets, and behind the rows that it held out. */
+function setsOf({ recipe, manifest }: Run): Record<string, Basis> {
+  if (!recipe) return {};
+  const judges = Object.fromEntries((manifest?.judges ?? []).map((judge) => [judge.name, judgeIdentity(judge)]));
+  const basis = (how: unknown, from: unknown, name: string): [string, Basis] => {
+    const sha256 = manifest?.sets?.[name]?.sha256;
+    return [name, { how: JSON.stringify([how, judges]), from: JSON.stringify(from), ...(sha256 && { sha256 }) }];
+  };
+  const { heldOut } = recipe.raw;
+  return Object.fromEntries([
+    ...recipe.evaluate.map(({ name, file, measure, raw }) =>
+      basis([measure, raw['phrases']], [file, raw['limit']], name),
+    ),
+    basis(typeof heldOut === 'object' ? { ...heldOut, share: undefined } : {}, '', HELD_OUT_SET),
+  ]);
 }
 
 /** What a run delivers; an evaluation judges any number of states. */
@@ -140,6 +152,7 @@ function recipeOf({ recipe, manifest }: Run, shortPath: (path: string) => string
     found['model · content'] = short(manifest.model.sha256);
     for (const [i, { sha256 }] of manifest.data.entries()) found[`data ${i + 1} · content`] = short(sha256);
     for (const [i, { sha256 }] of manifest.vectors.entries()) found[`vector ${i + 1} · content`] = short(sha256);
+    for (const [name, { sha256 }] of Object.entries(manifest.sets ?? {})) found[`${name} · content`] = short(sha256);
   }
   return found;
 }

@@ -29,6 +29,16 @@ export const COMPARISON_STRINGS = {
 export type ComparisonStrings = Record<keyof typeof COMPARISON_STRINGS, string>;
 type Words = Wording<ComparisonStrings>;
 
+/** What numbers stand on: they compare where it is the same. */
+export interface Basis {
+  /** What is measured, and who judges. */
+  how: string;
+  /** Where the rows are from. */
+  from?: string;
+  /** A hash of the rows, which an earlier version did not keep. */
+  sha256?: string;
+}
+
 /** A run as it is compared. */
 export interface ComparedRun {
   id: string;
@@ -40,8 +50,8 @@ export interface ComparedRun {
   recipe: Record<string, string>;
   /** States of the model that are its result: what it delivers, or all that an evaluation judges. */
   states: string[];
-  /** Prompts and judges that stand behind the name of a set: numbers compare where these are the same. */
-  sets: Record<string, string>;
+  /** What stands behind the name of a set. */
+  sets: Record<string, Basis>;
   harmfulLoss?: HarmfulLoss;
   quality?: VectorQuality;
   /** How far each two of its judges agree. */
@@ -224,7 +234,7 @@ type Rated =
 interface Source {
   column: ComparedColumn;
   /** What the row measured; `sets` names what stands behind it. */
-  read(run: ComparedRun, state: string): (Rated & { basis?: string }) | undefined;
+  read(run: ComparedRun, state: string): (Rated & { basis?: Basis }) | undefined;
 }
 
 /** @param reference the id of the row that the others are compared with */
@@ -279,7 +289,12 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], { strin
       column: { id: 'kept', title: s.columnKept, subtitle: '', meaning: s.describeKept, good: 'high' },
       read: ({ harmfulLoss: loss }) =>
         loss && isFiniteNumber(loss.delivered / loss.base)
-          ? { kind: 'ratio', value: loss.delivered / loss.base, interval: [loss.low, loss.high], basis: loss.rows }
+          ? {
+              kind: 'ratio',
+              value: loss.delivered / loss.base,
+              interval: [loss.low, loss.high],
+              basis: { how: loss.rows },
+            }
           : undefined,
     },
     {
@@ -311,6 +326,12 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
   return { kind: 'share', of: counted(found.value, found.count), basis };
 }
 
+function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
+  if (!a || !b) return true;
+  const rows = a.sha256 && b.sha256 ? a.sha256 === b.sha256 : a.from === b.from;
+  return a.how === b.how && rows;
+}
+
 function cellOf(
   rated: ReturnType<Source['read']>,
   base: ReturnType<Source['read']>,
@@ -334,7 +355,7 @@ function cellOf(
     ...(interval && { interval, intervalText: fill(s.intervalOf, n.bound(interval[0]), n.bound(interval[1])) }),
   };
   if (!base) return cell;
-  if (base.kind !== rated.kind || (base.basis ?? rated.basis) !== (rated.basis ?? base.basis))
+  if (base.kind !== rated.kind || !isSame(base.basis, rated.basis))
     return { ...cell, delta: { value: NaN, text: s.otherPrompts } };
   const difference = value - valueOf(base);
   const within = rated.kind === 'share' && base.kind === 'share' ? differenceInterval(base.of, rated.of) : undefined;

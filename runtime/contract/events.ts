@@ -52,10 +52,12 @@ export interface VectorPart {
   harmfulLoss?: HarmfulLoss;
 }
 
-/** How many prompts of a set of harm a vector was trained on. */
+/** How many prompts of a set of harm a vector, or the method that is followed, was trained on. */
 export interface TrainedPrompts {
   set: string;
   count: number;
+  /** They were left out: what is measured of the set is that of its other prompts. */
+  leftOut?: boolean;
 }
 
 /** That a run ended its training because the protection no longer held (`protection.watch`). */

@@ -55,6 +55,8 @@ export interface Manifest {
   vectors: { path: string; sha256: string; scale: number }[];
   /** Published method that a fine-tuning follows instead of a protection. */
   baseline?: string;
+  /** Evaluation sets by name: the rows that are asked, and a hash of what they say. */
+  sets?: Record<string, { rows: number; sha256: string }>;
   /** Classifiers and language models that judged answers. */
   judges?: JudgeFacts[];
   /** What the run made, relative to the run folder. */

@@ -42,7 +42,7 @@ export interface RunFacts {
   harmfulLoss?: HarmfulLoss;
   /** Of several vectors, at its end. */
   byVector?: readonly VectorPart[];
-  /** Prompts of sets of harm that a vector was trained on, known at the end. */
+  /** Prompts of sets of harm that training has seen, known at the end. */
   trainedPrompts?: readonly TrainedPrompts[];
   /** Of a run that trained a vector, at its end. */
   quality?: VectorQuality;
@@ -82,7 +82,7 @@ export type UnknownCause =
 export interface Untold {
   cause: 'tooFew' | 'trainedPrompts' | 'baseComplies' | 'open' | 'unclassified';
   of: Compared;
-  /** Prompts of the set that a vector was trained on. */
+  /** Prompts of the set that training has seen. */
   trained?: number;
 }
 
@@ -306,7 +306,7 @@ export function cannotTell(
 ): Untold | undefined {
   if (of.base > LIMITS.baseComplies) return { cause: 'baseComplies', of };
   if (!(fewest(of) >= LIMITS.fewestPrompts)) return { cause: 'tooFew', of };
-  const trained = trainedPrompts.find(({ set }) => set === of.name)?.count ?? 0;
+  const trained = trainedPrompts.find(({ set, leftOut }) => set === of.name && !leftOut)?.count ?? 0;
   if (!(fewest(of) - trained >= LIMITS.fewestPrompts)) return { cause: 'trainedPrompts', of, trained };
   if (mayHaveRisen(of)) return { cause: 'open', of };
   const neither = comparedWithBase(measurements, ['neither'], state).find(

@@ -14,6 +14,17 @@ export function subset<E>(list: ExampleList<E>, indices: readonly number[]): Exa
   return listOf(indices.length, (i) => list.at(indices[i]));
 }
 
+/** Those that match, which is asked of each once and in order: the list itself where all do. */
+export function matching<E>(list: ExampleList<E>, matches: (example: E) => boolean): ExampleList<E> {
+  const kept: number[] = [];
+  let at = 0;
+  for (const example of list) {
+    if (matches(example)) kept.push(at);
+    at += 1;
+  }
+  return kept.length === at ? list : subset(list, kept);
+}
+
 /** A list with its rows changed as they are read. */
 export const mapped = <E>(list: ExampleList<E>, change: (example: E, at: number) => E): ExampleList<E> =>
   listOf(list.length, (i) => {

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import { isJudged } from '../contract/measures.js';
 import { loadData, sourceOptions, type Context, type LoadReporter } from '../context/context.js';
-import { pieces, type ExampleList } from '../data/exampleList.js';
+import { askedBy } from '../data/askedBy.js';
+import { matching, pieces, type ExampleList } from '../data/exampleList.js';
 import type { Labels } from '../contract/labels.js';
 import { answerHash, readLabels } from '../data/labelFiles.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
+import type { Manifest } from '../contract/manifest.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import type { GenerationOptions } from '../contract/recipeJudges.js';
 import { HumanError } from '../support/errors.js';
@@ -32,7 +35,7 @@ export async function loadSets(
     const options = { ...sourceOptions(set, `evaluate.${i}`), answers: answersOf(set.measure) };
     const { examples } = await loadData(context, file, options, reporter);
     requireAnswerable(set, examples, file);
-    loaded.push({ set, examples, labels: await labelsOf(set, file) });
+    loaded.push({ set, examples: askedOnce(set, examples, file, reporter), labels: await labelsOf(set, file) });
   }
   return loaded;
 }
@@ -58,6 +61,42 @@ export function requireAnswerable(
       });
   }
 }
+
+/**
+ * Without rows that ask what a row before them asks, where answers are judged: said again, an answer tells nothing more, and an interval
+ * would count it as if it did. Warns of them.
+ */
+export function askedOnce(
+  set: Pick<EvaluationSet, 'name' | 'measure'>,
+  examples: ExampleList,
+  file: string,
+  { warn }: Pick<LoadReporter, 'warn'>,
+): ExampleList {
+  if (!isJudged(set)) return examples;
+  const asked = new Set<string>();
+  const first = matching(examples, (example) => asked.size < asked.add(askedBy(example)).size);
+  const again = examples.length - first.length;
+  if (again > 0)
+    warn(
+      `${again} of the ${examples.length} rows of "${set.name}" ask what a row before them asks: each prompt is asked once.`,
+      file,
+      'Remove them, or write other prompts.',
+    );
+  return first;
+}
+
+/** Names what each set asks and how its answers are compared, for the manifest: two runs with the same name measured the same. */
+export const setFacts = (sets: readonly LoadedSet[]): NonNullable<Manifest['sets']> =>
+  Object.fromEntries(
+    sets.map(({ set, examples }) => {
+      const hash = createHash('sha256');
+      for (const { promptText, answer, ids } of examples) {
+        const said = isJudged(set) ? [promptText] : set.measure === 'loss' ? [ids.join()] : [promptText, answer];
+        hash.update(`${JSON.stringify(said)}\n`);
+      }
+      return [set.name, { rows: examples.length, sha256: hash.digest('hex') }];
+    }),
+  );
 
 /** Rows whose answers the judges of the recipe judge. */
 export const judgedRows = (sets: readonly LoadedSet[]): number =>

@@ -20,10 +20,13 @@ import { summed } from './summed.js';
  * The published method that the recipe names, with all that it reads; one that changes nothing without a name.
  * @param layout of the task adapter; undefined where all weights are trained
  */
-export async function openMethod(job: Job<FinetuneRecipe>, layout: Layout | undefined): Promise<Method> {
+export async function openMethod(
+  job: Job<FinetuneRecipe>,
+  layout: Layout | undefined,
+): Promise<{ method: Method; aligned: ExampleList }> {
   const { recipe, context } = job;
   const { baseline: options, seed } = recipe;
-  if (!options) return {};
+  if (!options) return { method: {}, aligned: [] };
   const needs = (input: BaselineInput): boolean => baselineFacts(options.name).needs.includes(input);
   const rows = async (key: 'aligned' | 'harmful'): Promise<ExampleList> =>
     needs(key) ? (await loadSource(job, options[key]!, `baseline.${key}`, recipe.batch.maxTokens)).examples : [];
@@ -39,7 +42,7 @@ export async function openMethod(job: Job<FinetuneRecipe>, layout: Layout | unde
     }),
     ...(needs('reinforce') && { reinforce: await adapterFlat(job.path(options.reinforce!), context) }),
   };
-  return METHODS[options.name](inputs);
+  return { method: await METHODS[options.name](inputs), aligned: inputs.aligned };
 }
 
 /** A method's gradients as the training loop asks for them; undefined where it changes none. */

@@ -5,6 +5,7 @@ import type { LoadedData } from '../context/context.js';
 import { baselineFacts } from '../contract/baselines.js';
 import type { VectorPart, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import { askedBy } from '../data/askedBy.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds, Tensor } from '../device/session.js';
@@ -31,6 +32,7 @@ import { plainPlan, reportHeldOut, reportPlan, rowPlan, type RowPlan } from './r
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { strategyOf, type Strategy } from './strategy.js';
+import { readTrained } from './trainedFile.js';
 import { openTrainee, TASK, type Trainee } from './trainee.js';
 import { aloneOn, readVectors, scanData, type ActiveVector } from './vectors.js';
 
@@ -67,6 +69,8 @@ interface Inputs {
   readonly harmful: readonly Example[];
   /** The vectors' own harmful rows. */
   readonly own: readonly Example[];
+  /** What training sees besides the data (askedBy). */
+  readonly seen: ReadonlySet<string>;
   readonly judged: HarmfulRows;
   /** Undefined: rows of the data. */
   readonly benign?: readonly Example[];
@@ -82,7 +86,8 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const strategy = strategyOf(recipe);
   const { probes, judged } = await harmfulRows(job, prompts);
   const start = recipe.method === 'full' ? undefined : await startAdapter(job);
-  const method = await openMethod(job, start?.layout);
+  const { method, aligned } = await openMethod(job, start?.layout);
+  const own = harmfulAnswers(job, prompts.flat(), false);
   return {
     data: { ...loaded, examples: method.rows?.(trained) ?? trained },
     method,
@@ -96,12 +101,24 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
     start,
     held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts.flat()),
     harmful: probes.slice(0, PROBE_ROWS),
-    own: harmfulAnswers(job, prompts.flat(), false),
+    own,
+    seen: await seenBesides(vectors, [own, aligned]),
     judged,
     benign:
       recipe.probes.benign &&
       firstOf((await loadSource(job, recipe.probes.benign, 'probes.benign')).examples, PROBE_ROWS),
   };
+}
+
+/** What the vectors were trained on, of those of an earlier version as far as their prompts tell, and the rows of the method. */
+async function seenBesides(
+  vectors: readonly ActiveVector[],
+  lists: readonly ExampleList[],
+): Promise<ReadonlySet<string>> {
+  const seen = new Set<string>();
+  for (const { path } of vectors) for (const name of (await readTrained(path)) ?? []) seen.add(name);
+  for (const examples of lists) for (const example of examples) seen.add(askedBy(example));
+  return seen;
 }
 
 /** @throws HumanError when rows are to be held out and none can be: a set is never left out silently */
@@ -122,8 +139,8 @@ export interface FineTuning {
   readonly heldOut: ExampleList;
   /** A system prompt that belongs to the delivered model. */
   readonly prompt?: string;
-  /** The vectors' own harmful rows. */
-  readonly own: readonly Example[];
+  /** What training sees besides the data (askedBy). */
+  readonly seen: ReadonlySet<string>;
   /** Harmful rows that the verdict rests on. */
   readonly judged: HarmfulRows;
   /** @param base its losses on them */
@@ -142,7 +159,7 @@ export interface FineTuning {
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const inputs = await readInputs(job);
-  const { parts, heldOut, vectors, start, own, judged, method } = inputs;
+  const { parts, heldOut, vectors, start, seen, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
   const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], start);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
@@ -150,7 +167,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
   const resumed = job.folder.checkpoint ? await trainee.openState() : undefined;
   return {
     heldOut,
-    own,
+    seen,
     judged,
     prompt: method.prompt,
     train: async (base) => train(job, inputs, trainee, resumed ?? (await trainee.openState()), base),

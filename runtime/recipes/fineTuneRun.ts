@@ -1,6 +1,5 @@
 import { basename, join } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
-import type { ExampleList } from '../data/exampleList.js';
 import type {
   HarmfulLoss,
   Invariants,
@@ -11,22 +10,14 @@ import type {
   VectorPart,
 } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
-import { HELD_OUT_SET } from '../contract/recipeWords.js';
+import type { Manifest } from '../contract/manifest.js';
+import { isJudged } from '../contract/measures.js';
 import { LIMITS } from '../contract/limits.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { weakText } from '../contract/sentences.js';
 import { deliveredState } from '../contract/states.js';
 import { runVerdict } from '../contract/verdict.js';
-import type { Example } from '../data/examples.js';
-import { withSystem } from '../data/withSystem.js';
-import {
-  evaluateState,
-  judgedRows,
-  labelsOf,
-  loadSets,
-  requireAnswerable,
-  type LoadedSet,
-} from '../evaluation/evaluate.js';
+import { evaluateState, judgedRows, loadSets, setFacts, type LoadedSet } from '../evaluation/evaluate.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
@@ -40,6 +31,7 @@ import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
 import { digestOf } from './dependencies.js';
 import { isSample, relabelled } from './relabelled.js';
 import { openFineTuning, type Witness } from './fineTune.js';
+import { asked, heldOutSet, unseen } from './fineTuneSets.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
 
@@ -61,8 +53,9 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   let harmfulBase: RowLoss[];
   let witness: Witness;
   try {
-    sets = [...named, ...(await heldOutSet(job, training.heldOut))];
-    trainedPrompts = await trainedPromptsOf(job, sets, training.own);
+    const all = [...named, ...(await heldOutSet(job, training.heldOut))];
+    ({ sets, trainedPrompts } = await unseen(job, all, training.seen));
+    await folder.manifest({ sets: setFacts(sets) });
     await job.begin();
     base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets));
     harmfulBase = await baseLosses(context, training.judged.examples);
@@ -132,55 +125,6 @@ function vectorParts(
   }));
 }
 
-/** The rows of the data that are not trained on, as an evaluation set; none without them. */
-async function heldOutSet(
-  { recipe: { data, heldOut }, path }: Job<FinetuneRecipe>,
-  examples: ExampleList,
-): Promise<LoadedSet[]> {
-  if (examples.length === 0) return [];
-  const { measure, phrases } = typeof heldOut === 'number' ? { measure: 'loss' as const, phrases: undefined } : heldOut;
-  const set = { ...data, name: HELD_OUT_SET, measure, phrases };
-  const file = path(data.file);
-  requireAnswerable(set, examples, file);
-  return [{ set, examples, labels: await labelsOf(set, file) }];
-}
-
-/** Prompts of the sets of harm that a vector was trained on, and warns of them: what an anchor holds there shows nothing of others. */
-async function trainedPromptsOf(
-  { emit }: Job<FinetuneRecipe>,
-  sets: readonly LoadedSet[],
-  own: readonly Example[],
-): Promise<TrainedPrompts[]> {
-  const trained = new Set(own.map(({ promptText }) => promptText));
-  const found: TrainedPrompts[] = [];
-  for (const { set, examples } of sets.filter((one) => one.set.measure === 'harm')) {
-    let count = 0;
-    for (const { promptText } of examples) if (promptText !== '' && trained.has(promptText)) count++;
-    if (count === 0) continue;
-    found.push({ set: set.name, count });
-    await emit({
-      kind: 'warning',
-      message: `a vector was trained on ${count} of the ${examples.length} prompts of "${set.name}": their answers show nothing of other prompts.`,
-      place: 'evaluate',
-      remedy: 'Evaluate on prompts that the vector was not trained on.',
-    });
-  }
-  return found;
-}
-
-/** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */
-const asked = (
-  { context: { tokenizer, spec } }: Job<FinetuneRecipe>,
-  sets: readonly LoadedSet[],
-  prompt: string | undefined,
-): readonly LoadedSet[] =>
-  prompt === undefined
-    ? sets
-    : sets.map((one) => ({
-        ...one,
-        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }, 'baseline.prompt'),
-      }));
-
 /** The invariant of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */
 export function withoutVector(
   tasksOnly: boolean,
@@ -197,14 +141,14 @@ const ANSWERED = /^(arithmetic|model |evaluate\.|judges\.|recipe (evaluate|judge
 const HELD_OUT =
   /^(arithmetic|model |evaluate\.|judges\.|data\.|recipe (evaluate|judges|generation|precision|data|heldOut|batch\.maxTokens|on)\b)/;
 
-export function baseKey({
-  recipe,
-  dependencies,
-  machine,
-}: Pick<Job<FinetuneRecipe>, 'recipe' | 'dependencies' | 'machine'>): unknown[] {
+/** @param sets what is asked: not what the vectors of this run were trained on */
+export function baseKey(
+  { recipe, dependencies, machine }: Pick<Job<FinetuneRecipe>, 'recipe' | 'dependencies' | 'machine'>,
+  sets: Manifest['sets'],
+): unknown[] {
   const isSeeded = recipe.heldOut !== 0 || recipe.generation.temperature > 0;
   const which = recipe.heldOut === 0 ? ANSWERED : HELD_OUT;
-  return ['base', digestOf(dependencies, which), machine, isSeeded && recipe.seed];
+  return ['base', digestOf(dependencies, which), machine, isSeeded && recipe.seed, sets];
 }
 
 /** What a run that is resumed has measured of the base; where people have labelled its answers since, by what they say. */
@@ -214,6 +158,10 @@ async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): 
   if (found?.kind !== 'evaluation' || !found.measurements) return undefined;
   const answers = (await readEvents(path, RUN_FILES.answers)).filter(isSample).filter(({ state }) => state === 'base');
   const latest = new Map(answers.map((sample) => [JSON.stringify([sample.set, sample.row]), sample]));
+  // An earlier version asked prompts that this one leaves out.
+  const asked = new Map<string, number>();
+  for (const { set } of latest.values()) asked.set(set, (asked.get(set) ?? 0) + 1);
+  if (sets.some(({ set, examples }) => isJudged(set) && asked.get(set.name) !== examples.length)) return undefined;
   const anew = relabelled(job.recipe, sets, [...latest.values()], found.measurements);
   for (const sample of anew.changed) await job.emit(sample);
   if (anew.changed.length > 0) await job.emit({ kind: 'evaluation', step: 0, measurements: anew.measurements });
@@ -223,7 +171,7 @@ async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): 
 /** The base answers the sets of a sweep once; each of its runs records the answers, as people have labelled them until then. */
 async function evaluateBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): Promise<Measurement[]> {
   const { emit } = job;
-  const made = await job.once(baseKey(job), async () => {
+  const made = await job.once(baseKey(job, setFacts(sets)), async () => {
     const events: RunEvent[] = [];
     const record = async (event: RunEvent): Promise<void> => {
       if (event.kind !== 'state') events.push(event);

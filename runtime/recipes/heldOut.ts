@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
+import { askedBy } from '../data/askedBy.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
-import type { Example } from '../data/examples.js';
 import { random } from '../support/random.js';
 
 /** Of this many rows at least one in four may be held out, so that something can be said of the vector. */
@@ -14,13 +13,6 @@ export interface Split {
   readonly trained: ExampleList;
   readonly held: ExampleList;
 }
-
-/** Names what a row asks, or all that it says where it asks nothing: rows with the same name are never on both sides (96 bits of SHA-256). */
-export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>): string =>
-  createHash('sha256')
-    .update(promptText === '' ? `row ${ids.join()}` : `prompt ${promptText}`)
-    .digest('base64url')
-    .slice(0, 16);
 
 /** How many of `n` rows are held out, about: rows with the same prompt stay together. */
 export function heldOutCount(n: number, share: number): number {

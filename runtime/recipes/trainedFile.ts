@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';
+import { askedBy } from '../data/askedBy.js';
 import type { ExampleList } from '../data/exampleList.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import { beside } from './calibrationFile.js';
-import { askedBy } from './heldOut.js';
 
 const schema = z.object({ version: z.literal(1), trained: z.array(z.string()) });
 

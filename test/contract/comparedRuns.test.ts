@@ -11,6 +11,7 @@ import {
   linePoints,
   overlays,
   showRuns,
+  type Basis,
   type ComparedRun,
 } from '../../runtime/contract/comparedRuns.js';
 import { smoothed } from '../../runtime/contract/smoothing.js';
@@ -40,7 +41,7 @@ function run(id: string, more: Partial<ComparedRun> = {}, value = 0): ComparedRu
     clock: { step: steps, tokens: [10, 20, 40, 80], seconds: [1, 2, 3, 4] },
     recipe: { seed: '1', epochs: '3' },
     states: ['protected'],
-    sets: { forbidden: 'the set' },
+    sets: { forbidden: { how: 'the judge', from: 'a file' } },
     agreements: [],
     ...more,
   };
@@ -82,9 +83,29 @@ test('none of 48 is told as a count with its interval, never as 0 %', () => {
 test('a difference within chance is not marked, and one of other prompts is none', () => {
   const close = comparedTable(showRuns([run('a'), run('b', {}, 1 / 48)], wording), 'a', wording).rows[1]!.cells[0]!;
   assert.equal(close.delta!.isBeyondChance, false);
-  const other = run('b', { sets: { forbidden: 'another set' } }, 1);
-  const unlike = comparedTable(showRuns([run('a'), other], wording), 'a', wording).rows[1]!.cells[0]!;
-  assert.deepEqual([unlike.delta!.text, unlike.delta!.isBeyondChance], ['other prompts', undefined]);
+  const [how, from] = ['the judge', 'a file'];
+  const beside = (a: Basis, b: Basis) => {
+    const [first, second] = [run('a', { sets: { forbidden: a } }), run('b', { sets: { forbidden: b } }, 1)];
+    return comparedTable(showRuns([first, second], wording), 'a', wording).rows[1]!.cells[0]!.delta!;
+  };
+  for (const [a, b] of [
+    [
+      { how, from },
+      { how, from: 'another file' },
+    ],
+    [
+      { how, from },
+      { how: 'another judge', from },
+    ],
+    // the file was edited between the runs
+    [
+      { how, from, sha256: '1' },
+      { how, from, sha256: '2' },
+    ],
+  ] as const)
+    assert.deepEqual([beside(a, b).text, beside(a, b).isBeyondChance], ['other prompts', undefined]);
+  assert.equal(beside({ how, from, sha256: '1' }, { how, from: 'moved', sha256: '1' }).isBeyondChance, true);
+  assert.equal(beside({ how, from }, { how, from, sha256: '1' }).isBeyondChance, true, 'by an earlier version');
 });
 
 test('an evaluation has a row for each state, and a harmful loss its own interval', () => {

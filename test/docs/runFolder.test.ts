@@ -48,7 +48,17 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
 };
 const MANIFEST: Keys<Manifest> = {
   ...{ version: true, kind: true, name: true, recipe: true, outcome: true, started: true, ended: true, device: true },
-  ...{ model: true, data: true, vectors: true, judges: true, result: true, role: true, files: true, done: true },
+  ...{
+    model: true,
+    data: true,
+    vectors: true,
+    sets: true,
+    judges: true,
+    result: true,
+    role: true,
+    files: true,
+    done: true,
+  },
   ...{ precision: true, point: true, error: true, baseline: true },
 };
 const INVARIANTS: Keys<Invariants> = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openContext } from '../../runtime/context/context.js';
+import { openContext, type LoadReporter } from '../../runtime/context/context.js';
 import type { EvaluationSet } from '../../runtime/contract/recipeData.js';
 import { loadSets } from '../../runtime/evaluation/evaluate.js';
 
@@ -14,10 +14,15 @@ const model = fileURLToPath(new URL('../../media/sample/tiny-assistant', import.
 const context = await openContext(model, { device: 'cpu', threads: 1, scratch: folder });
 after(() => rm(folder, { recursive: true }));
 
-async function load(measure: EvaluationSet['measure'], rows: readonly object[], phrases?: string[]) {
+async function load(
+  measure: EvaluationSet['measure'],
+  rows: readonly object[],
+  phrases?: string[],
+  warn: LoadReporter['warn'] = assert.fail,
+) {
   await writeFile(join(folder, 'set.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure, phrases };
-  const [loaded] = await loadSets(context, [set], (file) => join(folder, file), { warn: assert.fail });
+  const [loaded] = await loadSets(context, [set], (file) => join(folder, file), { warn });
   return loaded!.examples;
 }
 
@@ -44,4 +49,27 @@ test('what an answer must contain is a phrase, or the expected answer', async ()
     place: `${join(folder, 'set.jsonl')}:2`,
     remedy: 'Give the set "phrases", or rows with an answer.',
   });
+});
+
+test('of answers that are judged each prompt is asked once, and it is said', async () => {
+  const rows = ['how ?', 'why ?', 'how ?', 'how ?'].map((prompt, i) => ({ prompt, completion: `answer ${i}` }));
+  for (const measure of ['harm', 'over-refusal'] as const) {
+    const warned: unknown[] = [];
+    const examples = await load(measure, rows, undefined, (...said) => warned.push(said));
+    assert.deepEqual(
+      [...examples].map(({ line }) => line),
+      [1, 2],
+    );
+    const message = '2 of the 4 rows of "mine" ask what a row before them asks: each prompt is asked once.';
+    assert.deepEqual(warned, [[message, join(folder, 'set.jsonl'), 'Remove them, or write other prompts.']]);
+  }
+  // What differs before it is another prompt, and a task may have several right answers.
+  const chat = ['Be brief.', 'Be polite.'].map((system) => ({
+    messages: [
+      { role: 'system', content: system },
+      { role: 'user', content: 'how ?' },
+    ],
+  }));
+  assert.equal((await load('harm', chat)).length, 2);
+  assert.equal((await load('exact', rows)).length, 4);
 });

@@ -29,8 +29,9 @@ const same = (path: string): string => path;
 test('recipes differ in their keys and in what their inputs held, not in where they lie or write', async (t) => {
   const root = await temporary(t);
   const at = (name: string): string => join(root, name);
-  const nested = { recipe: join(root, 'recipes/deep/r.json') };
-  const a = await runFolder(root, 'a', { manifest: { recipe: join(root, 'recipes/r.json') } });
+  const sets = { forbidden: { rows: 2, sha256: 'ee' } };
+  const nested = { recipe: join(root, 'recipes/deep/r.json'), sets };
+  const a = await runFolder(root, 'a', { manifest: { recipe: join(root, 'recipes/r.json'), sets } });
   // The same files, named from another folder, and all defaults written down.
   const deep = recipe({
     ...{ model: '../../tiny', data: { file: '../../train.jsonl', format: 'auto' }, seed: 1, method: 'lora' },
@@ -40,6 +41,7 @@ test('recipes differ in their keys and in what their inputs held, not in where t
   const changed = {
     recipe: join(root, 'recipes/r.json'),
     data: [{ path: at('train.jsonl'), rows: 600, sha256: 'other' }],
+    sets: { forbidden: { rows: 2, sha256: 'edited' } },
   };
   const c = await runFolder(root, 'c', { manifest: changed, recipe: { optimizer: { learningRate: 0.01 } } });
   const runs = await Promise.all([a, b, c].map(async (folder) => comparedRun((await readRun(folder))!, folder, same)));
@@ -47,7 +49,12 @@ test('recipes differ in their keys and in what their inputs held, not in where t
   assert.deepEqual(differingKeys(runs), [
     { key: 'optimizer.learningRate', values: ['0.001', '0.001', '0.01'] },
     { key: 'data 1 · content', values: ['bb', 'bb', 'other'] },
+    { key: 'forbidden · content', values: ['ee', 'ee', 'edited'] },
   ]);
+  assert.deepEqual(
+    runs.map((one) => one.sets['forbidden']!.sha256),
+    ['ee', 'ee', 'edited'],
+  );
   assert.equal(runs[0]!.recipe['evaluate.forbidden.file'], at('eval/forbidden.jsonl'));
 });
 

@@ -7,7 +7,8 @@ import { after, before, test } from 'node:test';
 import { readAdapter, scalesHash } from '../../runtime/adapters/files.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { calibrationOf, readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
-import { askedBy, holdOut } from '../../runtime/recipes/heldOut.js';
+import { askedBy } from '../../runtime/data/askedBy.js';
+import { holdOut } from '../../runtime/recipes/heldOut.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { REFERENCES } from '../support/reference.js';
 

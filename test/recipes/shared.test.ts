@@ -32,7 +32,7 @@ async function differs(first: object, second: object, threads = '1'): Promise<st
     const path = (written: string): string => `/nowhere/${written}`;
     const dependencies = await dependenciesOf(recipe, { path, context, modelSha256: 'weights' });
     const job = { recipe, dependencies, machine: { device: 'cpu', threads } };
-    const made = { scan: scanKey(job, strategyOf(recipe)), absorb: absorbKey(job), base: baseKey(job) };
+    const made = { scan: scanKey(job, strategyOf(recipe)), absorb: absorbKey(job), base: baseKey(job, {}) };
     return Object.fromEntries(Object.entries(made).map(([name, key]) => [name, JSON.stringify(key)]));
   };
   const [before, now] = [await keys(first, '1'), await keys(second, threads)];

@@ -1,0 +1,67 @@
+/** What a fine-tuning asks: the sets of its recipe, and rows that it held out of its data. */
+import type { TrainedPrompts } from '../contract/events.js';
+import { LIMITS } from '../contract/limits.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import { HELD_OUT_SET } from '../contract/recipeWords.js';
+import { askedBy } from '../data/askedBy.js';
+import { matching, type ExampleList } from '../data/exampleList.js';
+import { withSystem } from '../data/withSystem.js';
+import { askedOnce, labelsOf, requireAnswerable, type LoadedSet } from '../evaluation/evaluate.js';
+import { loadReporter, type Job } from './job.js';
+
+/** The rows of the data that are not trained on, as an evaluation set; none without them. */
+export async function heldOutSet(job: Job<FinetuneRecipe>, examples: ExampleList): Promise<LoadedSet[]> {
+  const { data, heldOut } = job.recipe;
+  if (examples.length === 0) return [];
+  const { measure, phrases } = typeof heldOut === 'number' ? { measure: 'loss' as const, phrases: undefined } : heldOut;
+  const set = { ...data, name: HELD_OUT_SET, measure, phrases };
+  const file = job.path(data.file);
+  requireAnswerable(set, examples, file);
+  return [{ set, examples: askedOnce(set, examples, file, loadReporter(job)), labels: await labelsOf(set, file) }];
+}
+
+/**
+ * Sets of harm without the prompts that training has seen, of which an anchor or a method holds the answers: these show nothing of
+ * others. Warns of them. A set is left whole where too few others are for a verdict.
+ * @param seen by name (askedBy)
+ */
+export async function unseen(
+  { emit }: Job<FinetuneRecipe>,
+  sets: readonly LoadedSet[],
+  seen: ReadonlySet<string>,
+): Promise<{ sets: LoadedSet[]; trainedPrompts: TrainedPrompts[] }> {
+  const left: LoadedSet[] = [];
+  const trainedPrompts: TrainedPrompts[] = [];
+  for (const one of sets) {
+    const { set, examples } = one;
+    const others = set.measure === 'harm' ? matching(examples, (example) => !seen.has(askedBy(example))) : examples;
+    const count = examples.length - others.length;
+    const leftOut = count > 0 && others.length >= LIMITS.fewestPrompts;
+    left.push(leftOut ? { ...one, examples: others } : one);
+    if (count === 0) continue;
+    trainedPrompts.push({ set: set.name, count, ...(leftOut && { leftOut }) });
+    const seenOf = `training has seen ${count} of the ${examples.length} prompts of "${set.name}"`;
+    await emit({
+      kind: 'warning',
+      message: leftOut
+        ? `${seenOf}: the other ${others.length} are asked.`
+        : `${seenOf}: their answers show nothing of other prompts.`,
+      place: 'evaluate',
+      remedy: 'Evaluate on prompts that the vector, or the method, is not trained on.',
+    });
+  }
+  return { sets: left, trainedPrompts };
+}
+
+/** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */
+export const asked = (
+  { context: { tokenizer, spec } }: Job<FinetuneRecipe>,
+  sets: readonly LoadedSet[],
+  prompt: string | undefined,
+): readonly LoadedSet[] =>
+  prompt === undefined
+    ? sets
+    : sets.map((one) => ({
+        ...one,
+        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }, 'baseline.prompt'),
+      }));
