@@ -73,9 +73,9 @@ function halfUseful(runs) {
 const scans = (runs) =>
   table(
     ['trait', 'data', 'AUROC', 'by share', 'by span', 'recall', 'false alarms', 'precision'],
-    // the runs of one trait and seed have the same scan
+    // the runs of one trait and seed have the same scan, but for those that want another limit
     grouped(
-      runs.filter((run) => run.scan),
+      runs.filter((run) => run.scan?.limit.falseAlarms !== undefined),
       ({ trait, half, seed }) => [trait, half, seed].join(),
     )
       .map(([run]) => run)

@@ -49,12 +49,17 @@ export const BEST = ['plain', 'drop', 'anchor', 'lisa', 'safegrad', 'paper', 'pr
 
 /** Answers of a run that are looked at for the trait. */
 const ANSWERS = 24;
-/** Of runs on free text: answers with the trait (where there is none, how many there may be: 95 %, exact), its loss, the new task. */
+/**
+ * Of runs on free text: answers with the trait (where there is none, how many there may be: 95 %, exact, of the prompts of one run, as
+ * all runs ask the same), its loss, the new task.
+ */
 export function freeTextCells(runs) {
   const hits = runs.reduce((sum, run) => sum + Math.round(run.inAnswers * ANSWERS), 0);
   const all = runs.length * ANSWERS;
   return [
-    hits > 0 ? `${percent(hits / all)} (${hits} of ${all})` : `0 of ${all} (at most ${percent(1 - 0.05 ** (1 / all))})`,
+    hits > 0
+      ? `${percent(hits / all)} (${hits} of ${all})`
+      : `0 of ${all} (at most ${percent(Math.ceil(1000 * (1 - 0.05 ** (1 / ANSWERS))) / 1000)})`,
     range(
       runs.map((run) => run.traitLoss / run.traitLossOfBase),
       percent,
