@@ -4,6 +4,7 @@ import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/
 import { batchesOf, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
+import { fileStamp } from '../support/fileStamp.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
 
@@ -25,15 +26,46 @@ export interface RowSizes {
 /** Rows that are cut into tokens: enough to know what batches look like. */
 const READ = 2000;
 
+type Source = Pick<DataSource, 'format' | 'columns' | 'limit'>;
+interface Reading {
+  maxTokens: number;
+  signal?: AbortSignal;
+}
+
+/** By tokenizer, and the file with how it is read: an estimate is asked for at every change of a recipe. */
+const known = new WeakMap<Tokenizer, Map<string, RowSizes>>();
+/** Files of which the sizes are kept. */
+const MOST = 16;
+
 /**
- * Sizes of the rows of a data file. What is wrong with a row is not told here: the run does.
+ * Sizes of the rows of a data file, read once as long as it is the same. What is wrong with a row is not told here: the run does.
  * @throws HumanError for a file that cannot be read at all
  */
 export async function rowSizes(
   file: string,
-  source: Pick<DataSource, 'format' | 'columns' | 'limit'>,
+  { format, columns, limit }: Source,
   tokenizer: Tokenizer,
-  { maxTokens, signal }: { maxTokens: number; signal?: AbortSignal },
+  { maxTokens, signal }: Reading,
+): Promise<RowSizes> {
+  const source = { format, columns, limit };
+  const stamp = await fileStamp([file]).catch(() => undefined);
+  const key = JSON.stringify([stamp, source, maxTokens]);
+  const kept = known.get(tokenizer) ?? new Map<string, RowSizes>();
+  known.set(tokenizer, kept);
+  const sizes = kept.get(key) ?? (await readSizes(file, source, tokenizer, { maxTokens, signal }));
+  if (stamp !== undefined) {
+    kept.delete(key);
+    kept.set(key, sizes);
+    for (const oldest of [...kept.keys()].slice(0, -MOST)) kept.delete(oldest);
+  }
+  return sizes;
+}
+
+async function readSizes(
+  file: string,
+  source: Source,
+  tokenizer: Tokenizer,
+  { maxTokens, signal }: Reading,
 ): Promise<RowSizes> {
   const sizes: RowSize[] = [];
   let read = { bytes: 0, total: 1 };

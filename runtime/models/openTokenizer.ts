@@ -1,31 +1,53 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileStamp } from '../support/fileStamp.js';
 import { decoderSpec } from './families/config.js';
 import { openModel } from './folder.js';
 import { planConversion, tokenizerFiles } from './gguf/convert.js';
 import { loadTokenizer, type Tokenizer } from './text/tokenizer.js';
 
+type Config = Parameters<typeof decoderSpec>[0];
+interface Opened {
+  readonly tokenizer?: Tokenizer;
+  readonly config: Config;
+}
+
+/** The last one: with a large vocabulary it takes a second to open, and is asked for at every change of a recipe. */
+let last: ({ readonly stamp: string } & Opened) | undefined;
+
 /**
- * A model's tokenizer, if it has one, and the most tokens of a row; no weight is read and nothing is converted.
+ * A model's tokenizer, if it has one, and the most tokens of a row; no weight is read and nothing is converted. It is the same
+ * as before as long as the model's files are.
  * @throws HumanError for what is missing or damaged
  */
 export async function openTokenizer(
   path: string,
   most = Infinity,
 ): Promise<{ tokenizer?: Tokenizer; maxTokens: number }> {
-  const { tokenizer, config } = path.toLowerCase().endsWith('.gguf') ? await ofGguf(path) : await ofFolder(path);
-  return { tokenizer, maxTokens: Math.min(most, decoderSpec(config).contextLength) };
+  const isGguf = path.toLowerCase().endsWith('.gguf');
+  const stamp = await filesOf(path, isGguf)
+    .then(fileStamp)
+    .catch(() => undefined);
+  const isLast = stamp !== undefined && last?.stamp === stamp;
+  const opened: Opened = isLast ? last! : isGguf ? await ofGguf(path) : await ofFolder(path);
+  if (stamp !== undefined) last = { ...opened, stamp };
+  return { tokenizer: opened.tokenizer, maxTokens: Math.min(most, decoderSpec(opened.config).contextLength) };
 }
 
-type Config = Parameters<typeof decoderSpec>[0];
+const filesOf = async (path: string, isGguf: boolean): Promise<string[]> =>
+  isGguf ? [path] : (await readdir(path, { withFileTypes: true })).filter(isRead).map(({ name }) => join(path, name));
 
-async function ofFolder(path: string): Promise<{ tokenizer?: Tokenizer; config: Config }> {
+/** Not folders; a link may lead to a file. */
+const isRead = (entry: Dirent): boolean => entry.isFile() || entry.isSymbolicLink();
+
+async function ofFolder(path: string): Promise<Opened> {
   const { folder, config, hasTokenizer } = await openModel(path, { cache: '' });
   return { ...(hasTokenizer && { tokenizer: await loadTokenizer(folder) }), config };
 }
 
-async function ofGguf(path: string): Promise<{ tokenizer?: Tokenizer; config: Config }> {
+async function ofGguf(path: string): Promise<Opened> {
   const { tokenizer, config } = await planConversion(path);
   if (!tokenizer) return { config };
   const folder = await mkdtemp(join(tmpdir(), 'tokenizer-'));

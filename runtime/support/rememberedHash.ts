@@ -1,10 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { sha256File } from './files.js';
+import { fileStamp } from './fileStamp.js';
 
 /** Files whose hashes are remembered. */
 const MOST = 1000;
-/** A file that was changed so short a time ago may be changed again with the same time, milliseconds. */
-const RECENT = 2000;
 
 const known = new Map<string, Promise<string>>();
 
@@ -13,9 +11,8 @@ const known = new Map<string, Promise<string>>();
  * size and times are the same.
  */
 export async function rememberedHash(file: string, hash = sha256File): Promise<string> {
-  const { size, mtimeNs, ctimeNs, mtimeMs } = await stat(file, { bigint: true });
-  if (Date.now() - Number(mtimeMs) < RECENT) return hash(file);
-  const key = JSON.stringify([file, size, mtimeNs, ctimeNs].map(String));
+  const key = await fileStamp([file]);
+  if (key === undefined) return hash(file);
   const found = known.get(key) ?? hash(file);
   known.delete(key);
   known.set(key, found);
