@@ -62,7 +62,7 @@ function protectedText(story: Story): string {
 function atMost(share: number, count: number): string {
   const bounds = shareBounds(share, count);
   if (!bounds) return formatPercent(share);
-  return `${counted(share, count).hits} of ${count}, at most ${numbersIn().bound(bounds[1])} with 95 % confidence`;
+  return `${counted(share, count).hits} of ${count}, at most ${numbersIn().bound(bounds[1], 'high')} with 95 % confidence`;
 }
 
 function taskText({ result: { base, plain, protected: guarded } }: Story): string {

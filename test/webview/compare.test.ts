@@ -98,6 +98,17 @@ describe('the page that compares runs', { skip: missing }, () => {
     await alone.close();
   });
 
+  test('what a vector finds at an extrapolated rate is about so much, and from so many rows', async () => {
+    const vector = (ordinary: number) => ({ quality: { harmful: 20, ordinary, auroc: 0.99, recall: 0.9 } });
+    const page = await open([sweep(0, vector(40)), sweep(1, vector(400))]);
+    const cells = await texts(page, '.compared tbody td:last-child');
+    assert.match(cells[0]!, /^about 18 of 20 · 90\s%.* to .*extrapolated from 40 ordinary rows/);
+    assert.match(cells[1]!, /^18 of 20 · 90\s%/);
+    assert.doesNotMatch(cells[1]!, /extrapolated/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('a run that is hidden is in no chart, and a header sorts its table', async () => {
     const page = await open([sweep(0), sweep(1), sweep(2)]);
     await page.page.locator('.runs li:nth-child(2) vscode-checkbox').click();
