@@ -58,7 +58,7 @@ function protectedText(story: Story): string {
     : `With the vector it was not learned (${rate}). ${lossSentence(verdict.loss)}`;
 }
 
-/** "0 of 128, at most 2.3 % with 95 % confidence". */
+/** "0 of 128, at most 2.4 % with 95 % confidence". */
 function atMost(share: number, count: number): string {
   const bounds = shareBounds(share, count);
   if (!bounds) return formatPercent(share);
