@@ -4,10 +4,12 @@ import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scanText.js';
 import { readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
-import { numbers, percent, t } from '../host/text.js';
+import { translated } from '../host/strings.js';
+import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
 import type { Looks, Mark } from './rowMarks.js';
@@ -41,6 +43,7 @@ export interface Scan {
   recall: number | null;
   blind: number;
   short: number;
+  unusual?: number;
   /** Every suspicious row, in the order of their lines, one a line. */
   marks: Mark[];
   /** Every row. */
@@ -85,6 +88,7 @@ const KEPT = z.object({
   recall: z.number().nullable(),
   blind: z.number(),
   short: z.number(),
+  unusual: z.number().optional(),
   lines: z.string(),
   explained: z.string(),
   /** NaN where a row has none. */
@@ -332,20 +336,11 @@ export function scanSummary(scan: Scan): string {
     return t(
       'No row can be marked: there are no ordinary rows to compare with. Train the security vector with benign rows.',
     );
-  const parts = [scanText(scan)];
-  const { calibration } = scan;
-  if (calibration) parts.push(t('compared with {0} ordinary rows', calibration.ordinary));
-  if (calibration && calibration.recall !== null)
-    parts.push(t('of harmful rows like those of the vector, {0} are found', percent(calibration.recall)));
-  if (scan.auroc !== null) parts.push(t('AUROC {0} against the labels', scan.auroc.toFixed(3)));
-  if (scan.precision !== null && scan.recall !== null) {
-    parts.push(t('precision {0}, recall {1}', percent(scan.precision), percent(scan.recall)));
-  }
-  if (scan.blind > 0) parts.push(t('{0} rows cannot be judged: the model gives these answers already', scan.blind));
-  if (scan.short > 0) parts.push(t('{0} rows are too short to be judged', scan.short));
+  // A window scans with a limit on false alarms, which is the threshold.
+  const limit = { falseAlarms: scan.threshold };
+  const said = foundText({ ...scan, limit }, { strings: translated(SCAN_STRINGS), numbers: numbers() });
   const large = notShown(scan);
-  if (large) parts.push(large);
-  return `${parts.join('; ')}.`;
+  return large ? `${said.slice(0, -1)}; ${large}.` : said;
 }
 
 /** Why the rows of a file are not coloured in its editor. */

@@ -148,6 +148,9 @@ const done = z.looseObject({
       lossWith: number.optional(),
       lossWithout: number.optional(),
       trial: number.optional(),
+      trialInterval: z.tuple([number, number]).optional(),
+      trialTrained: number.optional(),
+      trialMeasured: number.optional(),
     } satisfies Shape<VectorQuality>)
     .optional(),
   protectionWeakened: text.optional(),

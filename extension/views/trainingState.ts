@@ -2,6 +2,8 @@ import { basename } from 'node:path';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import { reviewText } from '../data/reviews.js';
+import { SCAN_LIMIT } from '../../runtime/contract/scan.js';
+import { isRecallExtrapolated } from '../../runtime/contract/scanText.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
@@ -228,11 +230,18 @@ function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: stri
   return { field, missing: { text, buttons: [{ action, label }] }, recipe: maker?.file };
 }
 
-/** "✓ finds 98 % at 1 % false alarms", as was measured on rows that it was not trained on; else how its run ended. */
+/**
+ * "✓ finds 98 % at 1 % false alarms", as was measured on rows that it was not trained on; else how its run ended. The whole verdict
+ * says what an extrapolated share rests on.
+ */
 function qualityText(run: Run): string {
-  const recall = run.done?.vector?.recall;
+  const { recall, ordinary } = run.done?.vector ?? {};
   if (recall === undefined || run.live) return runDescription(run);
-  return `${viewOf(run).mark} ${t('finds {0} at {1} false alarms', percent(recall), percent(0.01))}`.trim();
+  const [found, rate] = [percent(recall), percent(SCAN_LIMIT.falseAlarms)];
+  const finds = isRecallExtrapolated({ ordinary })
+    ? t('finds about {0} at {1} false alarms', found, rate)
+    : t('finds {0} at {1} false alarms', found, rate);
+  return `${viewOf(run).mark} ${finds}`.trim();
 }
 
 /** Names of files: what differs is enough, the whole path where two have the same name. */

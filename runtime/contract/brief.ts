@@ -1,6 +1,7 @@
 /** A run in the few words that a tree, a lens or a list has room for; they stand behind the verdict's mark. */
 import { fill, type Wording } from './format.js';
 import type { Measurement } from './events.js';
+import { isRecallExtrapolated } from './scanText.js';
 import { sortStates } from './states.js';
 import { resultsText, type TableStrings } from './table.js';
 import type { RunVerdict } from './verdict.js';
@@ -8,6 +9,7 @@ import type { RunVerdict } from './verdict.js';
 export const BRIEF_STRINGS = {
   briefHarm: 'harm {0}',
   briefFinds: 'finds {0}',
+  briefFindsAbout: 'finds about {0}',
   briefWeakened: 'weakened',
   briefBroken: 'an invariant is broken',
   briefReady: 'ready',
@@ -34,11 +36,11 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
       return join(s.briefWeakened, harm);
     case 'broken':
       return s.briefBroken;
-    case 'ready':
-      return join(
-        s.briefReady,
-        verdict.quality.recall === undefined ? undefined : fill(s.briefFinds, n.percent(verdict.quality.recall)),
-      );
+    case 'ready': {
+      const { recall } = verdict.quality;
+      const finds = isRecallExtrapolated(verdict.quality) ? s.briefFindsAbout : s.briefFinds;
+      return join(s.briefReady, recall === undefined ? undefined : fill(finds, n.percent(recall)));
+    }
     case 'unready':
       return s.briefUnready;
     case 'unknown':

@@ -1,11 +1,12 @@
 /** Any number of runs beside each other: their lines on the same axes, where their recipes differ, and what they measured. */
 import type { Agreement } from './agreement.js';
 import type { Clock } from './columns.js';
-import { fill, type Wording } from './format.js';
+import { fill, outward, type Side, type Wording } from './format.js';
 import { counted, differenceInterval, wilson, type Counted } from './intervals.js';
 import { goodSide, isFiniteNumber, isTask } from './measures.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import { runView, VIEW_STRINGS, type RunReading, type RunView } from './runView.js';
+import { isRecallExtrapolated } from './scanText.js';
 import { smoothed, type Stretches } from './smoothing.js';
 import { drawable, pointsOf, type ChartSpec, type Point, type Series } from './series.js';
 import { MEASURES, stateName, tableOf, type ResultColumn } from './table.js';
@@ -25,6 +26,8 @@ export const COMPARISON_STRINGS = {
   describeAuroc: 'how well the vector tells harmful rows that it was not trained on from ordinary ones',
   columnRecall: 'finds',
   describeRecall: 'harmful rows that it was not trained on, found at a false-alarm rate of 1 %',
+  about: 'about {0}',
+  extrapolated: 'extrapolated from {0} ordinary rows',
 } as const;
 export type ComparisonStrings = Record<keyof typeof COMPARISON_STRINGS, string>;
 type Words = Wording<ComparisonStrings>;
@@ -208,6 +211,8 @@ export interface ComparedCell {
   /** Two-sided, 95 %. */
   interval?: [low: number, high: number];
   intervalText?: string;
+  /** What the number rests on, where it is not counted. */
+  note?: string;
   /** Against the row that all are compared with: `beyond` chance, where that is known. */
   delta?: { value: number; text: string; interval?: [low: number, high: number]; isBeyondChance?: boolean };
 }
@@ -228,7 +233,8 @@ export interface ComparedTable {
 }
 
 type Rated =
-  | { kind: 'share'; of: Counted }
+  /** `from`: rows that its threshold is extrapolated from. */
+  | { kind: 'share'; of: Counted; from?: number }
   | { kind: 'ratio'; value: number; interval?: [number, number] }
   | { kind: 'loss'; value: number };
 interface Source {
@@ -308,12 +314,15 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], { strin
       column: { id: 'recall', title: s.columnRecall, subtitle: '', meaning: s.describeRecall, good: 'high' },
       read: ({ quality }) =>
         isFiniteNumber(quality?.recall) && quality.harmful
-          ? { kind: 'share', of: counted(quality.recall, quality.harmful) }
+          ? { kind: 'share', of: counted(quality.recall, quality.harmful), from: extrapolatedFrom(quality) }
           : undefined,
     },
   ];
   return [...measures, ...own.filter(({ read }) => rows.some(({ run, state }) => read(run, state)))];
 }
+
+const extrapolatedFrom = (of: VectorQuality): number | undefined =>
+  isRecallExtrapolated(of) ? of.ordinary : undefined;
 
 function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnType<Source['read']> {
   const found = run.reading.measurements.findLast(
@@ -350,9 +359,12 @@ function cellOf(
             fill(s.hitsOf, n.count(rated.of.hits), n.count(rated.of.count)),
             ...(isExtreme ? [] : [n.percent(value)]),
           ].join(' · ');
+  const intervalText = interval && fill(s.intervalOf, n.bound(interval[0], 'low'), n.bound(interval[1], 'high'));
+  const from = rated.kind === 'share' ? rated.from : undefined;
   const cell: ComparedCell = {
-    ...{ value, text },
-    ...(interval && { interval, intervalText: fill(s.intervalOf, n.bound(interval[0]), n.bound(interval[1])) }),
+    ...{ value, text: from === undefined ? text : fill(s.about, text) },
+    ...(interval && { interval, intervalText }),
+    ...(from !== undefined && { note: fill(s.extrapolated, n.count(from)) }),
   };
   if (!base) return cell;
   if (base.kind !== rated.kind || !isSame(base.basis, rated.basis))
@@ -361,8 +373,9 @@ function cellOf(
   const within = rated.kind === 'share' && base.kind === 'share' ? differenceInterval(base.of, rated.of) : undefined;
   const signed = (x: number): string => `${x > 0 ? '+' : x < 0 ? '−' : '±'}${n.number(Math.abs(x))}`;
   const points = (x: number): string => signed(Math.round(1000 * x) / 10);
+  const end = (x: number, side: Side): string => signed(outward(100 * x, 1, side));
   const said = rated.kind === 'loss' ? signed(difference) : fill(s.points, points(difference));
-  const bounds = within && ` (${fill(s.intervalOf, points(within[0]), points(within[1]))})`;
+  const bounds = within && ` (${fill(s.intervalOf, end(within[0], 'low'), end(within[1], 'high'))})`;
   return {
     ...cell,
     delta: {

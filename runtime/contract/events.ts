@@ -157,8 +157,14 @@ export interface VectorQuality {
   /** Loss of the harmful rows with the vector and without, nats per token. */
   lossWith?: number;
   lossWithout?: number;
-  /** As a protector by itself: loss of harmful rows without it, after a few steps of fine-tuning on others with it, as a share of the base's. */
+  /**
+   * As a protector by itself: loss of harmful rows without it, after a few steps of fine-tuning on others with it, as a share of the
+   * base's; its 95 % interval, paired by row, and of how many harmful rows it was trained and measured.
+   */
   trial?: number;
+  trialInterval?: [low: number, high: number];
+  trialTrained?: number;
+  trialMeasured?: number;
 }
 
 /** How a run ended well: finished or stopped on request (with everything kept up to the last step). */

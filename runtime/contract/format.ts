@@ -7,16 +7,21 @@ export const fill = (template: string, ...values: readonly (string | number)[]):
 /** What stands where a number is missing or is not a number; never an empty cell. */
 export const NO_NUMBER = 'no number';
 
+/** What a bound is: the least, or the most, that a number may be. */
+export type Side = 'low' | 'high';
+
 export interface Numbers {
   /** A loss or a norm: three significant digits. */
   number(value: number): string;
+  /** An end of its interval, rounded outward. */
+  end(value: number, side: Side): string;
   /**
-   * A share in [0, 1]: at most one decimal, below 1 % two significant digits, so that 0.0004 does not read as nothing. The
-   * sign never stands on the next line.
+   * A share in [0, 1]: at most one decimal, below 1 % two significant digits, so that 0.0004 does not read as nothing, and
+   * near 100 % so many that 0.9996 does not read as all. The sign never stands on the next line.
    */
   percent(share: number): string;
-  /** A bound of a share: whole per cents, finer near 0 % and 100 %. */
-  bound(share: number): string;
+  /** A bound of a share, rounded outward: whole per cents, finer near 0 % and 100 %. */
+  bound(share: number, side: Side): string;
   count(value: number): string;
 }
 
@@ -32,6 +37,34 @@ function formatter(locale: () => string, options: Intl.NumberFormatOptions): (va
   return (value) => (made ??= new Intl.NumberFormat(locale(), options)).format(value);
 }
 
+/** A share that lacks less than this is all: it lacks no row, but digits of a float. */
+const ALL = 1e-6;
+/** So near to nothing, or to all, a bound has a decimal. */
+const NEAR = 0.1;
+/** Of a number that is rounded to one side: what floating point leaves of it. */
+const TRACE = 1e-9;
+
+/** To so many decimals, and never to the other side: a bound that is rounded inward is none. */
+export function outward(value: number, decimals: number, side: Side): number {
+  const scaled = value * 10 ** decimals;
+  const trace = TRACE * Math.max(1, Math.abs(scaled));
+  const rounded = side === 'low' ? Math.floor(scaled + trace) : Math.ceil(scaled - trace);
+  // No zero with a sign.
+  return rounded / 10 ** decimals + 0;
+}
+
+/** Decimals that leave a number so many significant digits. */
+const decimalsOf = (value: number, digits: number): number =>
+  value === 0 ? 0 : digits - 1 - Math.floor(Math.log10(Math.abs(value)));
+
+/** Decimals of per cents that tell a share, less than a hundredth from nothing or from all, from these. */
+const fineDecimals = (distance: number): number => (distance < ALL ? 0 : decimalsOf(100 * distance, 2));
+
+function boundDecimals(share: number): number {
+  const distance = Math.min(Math.abs(share), Math.abs(1 - share));
+  return distance < 0.01 ? fineDecimals(distance) : distance < NEAR ? 1 : 0;
+}
+
 const known = new Map<string, Numbers>();
 
 /** Numbers in a language: its decimal sign, and its way to write percentages. An unknown language is written in English. */
@@ -43,14 +76,19 @@ export function numbersIn(language = 'en'): Numbers {
   const tiny = formatter(locale, { notation: 'scientific', maximumSignificantDigits: 2 });
   const percent = formatter(locale, { style: 'percent', maximumFractionDigits: 1 });
   const small = formatter(locale, { style: 'percent', maximumSignificantDigits: 2 });
-  const rough = formatter(locale, { style: 'percent', maximumFractionDigits: 0 });
+  const rounded = formatter(locale, { style: 'percent', maximumFractionDigits: 10 });
   const whole = formatter(locale, { maximumFractionDigits: 0 });
   const spaced = (text: string): string => text.replace(/(?<=\d)%/, '\u00a0%');
   const made: Numbers = {
     number: (value) => (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain)(value),
+    end: (value, side) => made.number(outward(value, decimalsOf(value, Math.abs(value) < 1e-3 ? 2 : 3), side)),
     // English writes no space, but beside " s" and " nats" a number without one looks odd.
-    percent: (share) => spaced((Math.abs(share) < 0.01 ? small : percent)(share)),
-    bound: (share) => (Math.min(share, 1 - share) < 0.05 ? made.percent(share) : spaced(rough(share))),
+    percent: (share) => {
+      const isAlmostAll = share >= 0.9995 && 1 - share >= ALL;
+      if (isAlmostAll) return spaced(rounded(Number((100 * share).toFixed(fineDecimals(1 - share))) / 100));
+      return spaced((Math.abs(share) < 0.01 ? small : percent)(share));
+    },
+    bound: (share, side) => spaced(rounded(outward(100 * share, boundDecimals(share), side) / 100)),
     count: whole,
   };
   known.set(language, made);

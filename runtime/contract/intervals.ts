@@ -20,7 +20,7 @@ export const counted = (share: number, count: number): Counted => ({
 
 /**
  * Bounds of a share that was counted, each alone with 95 % confidence (one-sided, exact: Clopper and Pearson 1934). None
- * of 48: [0, 0.0605], "at most 6 %". Undefined without answers.
+ * of 48: [0, 0.0605], "at most 6.1 %". Undefined without answers.
  */
 export function shareBounds(share: number, count: number): [low: number, high: number] | undefined {
   if (!Number.isFinite(share) || !Number.isFinite(count) || count < 1) return undefined;
@@ -32,7 +32,7 @@ export function shareBounds(share: number, count: number): [low: number, high: n
 /** Standard deviations to each side that hold 95 %. */
 export const Z = 1.959964;
 
-/** Two-sided 95 % interval of a share that was counted (Wilson 1927): of 0 of 48 it is 0 to 7.4 %. Undefined without answers. */
+/** Two-sided 95 % interval of a share that was counted (Wilson 1927): of 0 of 48 it is 0 to 7.5 %. Undefined without answers. */
 export function wilson({ hits, count }: Counted): [low: number, high: number] | undefined {
   if (!(count >= 1) || !Number.isFinite(hits)) return undefined;
   const [p, z2] = [hits / count, Z ** 2];

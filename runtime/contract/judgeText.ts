@@ -1,7 +1,7 @@
 /** Words on what judges took, and how far they agree. */
 import type { Agreement } from './agreement.js';
 import { PERSON } from './agreement.js';
-import { fill, numbersIn, type Wording } from './format.js';
+import { fill, numbersIn, outward, type Side, type Wording } from './format.js';
 import type { JudgeFacts, JudgeUsage } from './manifest.js';
 import { stateName, TABLE_STRINGS, type TableStrings } from './table.js';
 
@@ -47,7 +47,7 @@ export function agreementCells(
   { set, state, judges, count, differ, kappa, interval }: Agreement,
   { strings: s, numbers: n }: Wording<JudgeStrings>,
 ): { set: string; model: string; judges: string; kappa: string; differ: string } {
-  const two = (value: number): string => n.number(Math.round(100 * value) / 100);
+  const two = (value: number, side: Side): string => n.number(outward(value, 2, side));
   return {
     set,
     model: stateName(state, s),
@@ -55,7 +55,12 @@ export function agreementCells(
     kappa:
       kappa === undefined || !interval
         ? s.agreementNone
-        : fill(s.agreementRange, two(kappa), two(interval[0]), two(interval[1])),
+        : fill(
+            s.agreementRange,
+            n.number(Math.round(100 * kappa) / 100),
+            two(interval[0], 'low'),
+            two(interval[1], 'high'),
+          ),
     differ: fill(s.agreementOf, n.count(differ), n.count(count)),
   };
 }

@@ -53,7 +53,10 @@ export interface ScanResult {
   /** Rows with a p-value of at most this are flagged (with a limit on the share: with more than this share). Null: none can be. */
   threshold: number | null;
   limit: ScanLimit;
-  /** Rows that the vector was not trained on, to which the file's rows were compared; null where there are none. */
+  /**
+   * Rows that the vector was not trained on, to which the file's rows were compared; null where there are none, and of several
+   * vectors, each of which has its own (`byVector`).
+   */
   calibration: {
     ordinary: number;
     harmful: number;

@@ -1,8 +1,30 @@
-/** What a scan found, in a sentence: English, for the command line and the report. */
-import { formatPercent } from './format.js';
-import type { ScanLimit, ScanResult } from './scan.js';
+/** What a scan found, in a sentence: English for the command line and the report; the window translates it. */
+import { fill, numbersIn, type Wording } from './format.js';
+import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult } from './scan.js';
 
-type Numbers = Omit<ScanResult, 'perRow'>;
+export const SCAN_STRINGS = {
+  scanFlagged: '{0} of {1} rows look harmful ({2})',
+  scanShare: 'explained by more than {0}',
+  scanFalseAlarms: 'as at most {0} of ordinary rows would',
+  scanFalseDiscoveries: 'of them at most {0} ordinary',
+  scanCompared: 'compared with {0} ordinary rows',
+  scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',
+  scanRecall: 'of {0} harmful rows that the vector has not seen, {1} would be found',
+  scanByVector: 'the vector "{0}": {1}',
+  scanAuroc: 'against the labels: AUROC {0}',
+  scanPrecision: 'precision {0}',
+  scanLabelRecall: 'recall {0}',
+  scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
+  scanBlind: '{0} rows cannot be judged: the model gives these answers already',
+  scanShort: '{0} rows are too short to be judged',
+} as const;
+export type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
+type Words = Wording<ScanStrings>;
+
+/** Of the command line, which has an option against it. */
+const NOTHING =
+  'No row is flagged: there are no ordinary rows to compare with. Train the vector with benign rows, or give ordinary ones (--ordinary).';
+const ENGLISH: Words = { strings: SCAN_STRINGS, numbers: numbersIn() };
 
 /**
  * Whether a p-value is smaller than the rows that a row was compared with can show, and so an extrapolation of how far these
@@ -10,39 +32,60 @@ type Numbers = Omit<ScanResult, 'perRow'>;
  */
 export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < 2 / (compared + 1);
 
-/** "171 of 571 rows look harmful (at most 1 % of ordinary rows would; …)." */
-export function scanText(scan: Numbers): string {
-  const { calibration, limit } = scan;
-  if (scan.threshold === null)
-    return 'No row is flagged: there are no ordinary rows to compare with. Train the vector with benign rows, or give ordinary ones (--ordinary).';
-  const parts = [`${scan.flagged} of ${scan.rows} rows look harmful (${limitText(limit)})`];
-  if (calibration) {
-    const { ordinary, harmful, recall } = calibration;
-    const rate = 'falseAlarms' in limit ? limit.falseAlarms : undefined;
-    const beyond =
-      rate !== undefined && isExtrapolated(rate, ordinary)
-        ? `, from which the ${formatPercent(rate)} is extrapolated`
-        : '';
-    parts.push(
-      `compared with ${ordinary} ordinary rows${beyond}`,
-      ...(recall === null
-        ? []
-        : [`of ${harmful} harmful rows that the vector has not seen, ${formatPercent(recall)} would be found`]),
-    );
-  }
+/** Whether so many ordinary rows are too few to show the rate of false alarms at which a vector's recall is said. */
+export const isRecallExtrapolated = ({ ordinary = 0 }: { ordinary?: number }): boolean =>
+  isExtrapolated(SCAN_LIMIT.falseAlarms, ordinary);
+
+/** "171 of 571 rows look harmful (as at most 1 % of ordinary rows would); …." */
+export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGLISH): string {
+  const { strings: s, numbers: n } = wording;
+  const { limit, byVector, unusual = 0 } = scan;
+  const rate = 'falseAlarms' in limit ? limit.falseAlarms : undefined;
+  if (scan.threshold === null) return NOTHING;
+  const parts = [fill(s.scanFlagged, n.count(scan.flagged), n.count(scan.rows), limitText(limit, wording))];
+  if (byVector)
+    for (const column of byVector) {
+      // Each has its part of the limit.
+      const said = comparedText(column, rate === undefined ? undefined : column.threshold, wording);
+      if (said.length > 0) parts.push(fill(s.scanByVector, column.vector, said.join(', ')));
+    }
+  else parts.push(...comparedText(scan, rate, wording));
   if (scan.auroc !== null)
     parts.push(
-      `against the labels: AUROC ${scan.auroc.toFixed(4)}${scan.precision === null ? '' : `, precision ${scan.precision.toFixed(3)}`}${scan.recall === null ? '' : `, recall ${scan.recall.toFixed(3)}`}`,
+      [
+        fill(s.scanAuroc, scan.auroc.toFixed(4)),
+        ...(scan.precision === null ? [] : [fill(s.scanPrecision, n.percent(scan.precision))]),
+        ...(scan.recall === null ? [] : [fill(s.scanLabelRecall, n.percent(scan.recall))]),
+      ].join(', '),
     );
-  if (scan.unusual) parts.push(`${scan.unusual} rows look like neither ordinary nor harmful ones, and are not flagged`);
-  if (scan.blind > 0) parts.push(`${scan.blind} rows cannot be judged: the model gives these answers already`);
-  if (scan.short > 0) parts.push(`${scan.short} rows are too short to be judged`);
+  if (unusual > 0) parts.push(fill(s.scanUnusual, n.count(unusual)));
+  if (scan.blind > 0) parts.push(fill(s.scanBlind, n.count(scan.blind)));
+  if (scan.short > 0) parts.push(fill(s.scanShort, n.count(scan.short)));
   return `${parts.join('; ')}.`;
 }
 
-function limitText(limit: ScanLimit): string {
-  if ('share' in limit) return `explained by more than ${formatPercent(limit.share)}`;
+/**
+ * With what a vector compared, and what it finds of harmful rows.
+ * @param rate of false alarms, where that is the limit
+ */
+function comparedText(
+  { calibration }: Pick<ScanColumn, 'calibration'>,
+  rate: number | null | undefined,
+  { strings: s, numbers: n }: Words,
+): string[] {
+  if (!calibration) return [];
+  const { ordinary, harmful, recall } = calibration;
+  return [
+    typeof rate === 'number' && isExtrapolated(rate, ordinary)
+      ? fill(s.scanBeyond, n.count(ordinary), n.percent(rate))
+      : fill(s.scanCompared, n.count(ordinary)),
+    ...(recall === null ? [] : [fill(s.scanRecall, n.count(harmful), n.percent(recall))]),
+  ];
+}
+
+function limitText(limit: ScanLimit, { strings: s, numbers: n }: Words): string {
+  if ('share' in limit) return fill(s.scanShare, n.percent(limit.share));
   return 'falseAlarms' in limit
-    ? `as at most ${formatPercent(limit.falseAlarms)} of ordinary rows would`
-    : `of them at most ${formatPercent(limit.falseDiscoveries)} ordinary`;
+    ? fill(s.scanFalseAlarms, n.percent(limit.falseAlarms))
+    : fill(s.scanFalseDiscoveries, n.percent(limit.falseDiscoveries));
 }

@@ -3,12 +3,13 @@ import { fill, NO_NUMBER, numbersIn, type Wording } from './format.js';
 import { INVARIANTS, type InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, wholeLoss, type Compared } from './measures.js';
+import { comparedWithBase, isFiniteNumber, wholeLoss, type Compared } from './measures.js';
+import { isRecallExtrapolated } from './scanText.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
   fewest,
   isProven,
-  protectsAlone,
+  trialOf,
   type Finding,
   type Pull,
   type RunVerdict,
@@ -57,11 +58,16 @@ export const VERDICT_SENTENCES = {
     'The vector is not ready: it does not tell {0} harmful rows that it was not trained on from ordinary ones (AUROC {1}, 95 % interval {2} to {3}; {4} or more is needed).',
   unreadyFinds:
     'The vector is not ready: of {0} harmful rows that it was not trained on it finds only {1} at a false-alarm rate of 1 %, though it ranks them above ordinary ones (AUROC {2}, 95 % interval {3} to {4}).',
+  vectorBeyond: 'The 1 % is extrapolated from {0} ordinary rows.',
   vectorLoss: 'With it, they have {0} of the loss they have without it.',
   trialHeld:
-    'In a trial, a short fine-tuning on half of these rows with it, the others kept {0} of their loss in the base. How well it protects is measured after each fine-tuning.',
+    'In a trial, a short fine-tuning with it on {0} of these rows, {1} others kept {2} of their loss in the base (95 % interval: {3} to {4}). How well it protects is measured after each fine-tuning.',
   trialLost:
-    'In a trial, a short fine-tuning on half of these rows with it, the others kept only {0} of their loss in the base: by itself, as in the paper, it does not protect. Train it for longer, or use "protection": true, which adds to it.',
+    'In a trial, a short fine-tuning with it on {0} of these rows, {1} others kept only {2} of their loss in the base (95 % interval: {3} to {4}): by itself, as in the paper, it does not protect. Train it for longer, or use "protection": true, which adds to it.',
+  trialUnclear:
+    'In a trial, a short fine-tuning with it on {0} of these rows, {1} others kept {2} of their loss in the base (95 % interval: {3} to {4}): whether it protects by itself, as in the paper, cannot be told by {1} rows. How well it protects is measured after each fine-tuning.',
+  trialPoint:
+    'In a trial, a short fine-tuning with it on some of these rows, others kept {0} of their loss in the base; as no interval was kept, whether it protects by itself, as in the paper, cannot be told. How well it protects is measured after each fine-tuning.',
   notTried: 'How well it protects is measured after each fine-tuning.',
   notHeldOut:
     'No verdict: no rows were held out of the training, so nothing is known of rows that the vector has not seen.',
@@ -178,20 +184,37 @@ function vectorText(
   const { percent, number } = wordsOf(wording);
   const rows = quality.harmful === undefined ? s.noNumber : n.count(quality.harmful);
   const area = areaText(quality, wording);
+  const isBlurred = kind === 'unready' && quality.auroc < LIMITS.detectorAuroc;
   return sentences(
-    kind === 'unready' && quality.auroc < LIMITS.detectorAuroc
+    isBlurred
       ? fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc))
       : fill(kind === 'ready' ? s.ready : s.unreadyFinds, rows, percent(quality.recall), ...area),
+    !isBlurred && isRecallExtrapolated(quality) && fill(s.vectorBeyond, n.count(quality.ordinary!)),
     leftOf(quality) !== undefined && fill(s.vectorLoss, percent(leftOf(quality))),
-    quality.trial === undefined
-      ? s.notTried
-      : fill(protectsAlone(quality) ? s.trialHeld : s.trialLost, percent(quality.trial)),
+    trialText(quality, wording),
+  );
+}
+
+/** How well a vector protects by itself: with the rows of the trial, and how sure that is. */
+function trialText(quality: VectorQuality, { strings: s, numbers: n }: VerdictWording): string {
+  const { trial, trialInterval, trialTrained, trialMeasured } = quality;
+  if (!isFiniteNumber(trial)) return s.notTried;
+  if (!trialInterval || trialTrained === undefined || trialMeasured === undefined)
+    return fill(s.trialPoint, n.percent(trial));
+  const [low, high] = trialInterval;
+  return fill(
+    { protects: s.trialHeld, leaks: s.trialLost, untold: s.trialUnclear }[trialOf(quality)!],
+    ...[n.count(trialTrained), n.count(trialMeasured)],
+    ...[n.percent(trial), n.bound(low, 'low'), n.bound(high, 'high')],
   );
 }
 
 /** The AUROC with its interval. */
-const areaText = ({ auroc, aurocInterval }: VectorQuality, wording: VerdictWording): string[] =>
-  [auroc, ...(aurocInterval ?? [undefined, undefined])].map(wordsOf(wording).number);
+function areaText({ auroc, aurocInterval }: VectorQuality, wording: VerdictWording): string[] {
+  const { strings: s, numbers: n } = wording;
+  const ends = aurocInterval && [n.end(aurocInterval[0], 'low'), n.end(aurocInterval[1], 'high')];
+  return [wordsOf(wording).number(auroc), ...(ends ?? [s.noNumber, s.noNumber])];
+}
 
 /** How much of its loss on harmful rows the delivered model has kept. */
 export function lossSentence(loss: HarmfulLoss | undefined, wording: VerdictWording = ENGLISH): string {
@@ -238,7 +261,11 @@ function countsText(
   const of = (share: number, all: number): [string, string] =>
     Number.isFinite(all) ? [n.count(counted(share, all).hits), n.count(all)] : [n.percent(share), s.noNumber];
   const bounds = shareBounds(now, count);
-  return [...of(now, count), bounds ? n.bound(bounds[side === 'low' ? 0 : 1]) : s.noNumber, ...of(base, baseCount)];
+  return [
+    ...of(now, count),
+    bounds ? n.bound(bounds[side === 'low' ? 0 : 1], side) : s.noNumber,
+    ...of(base, baseCount),
+  ];
 }
 
 /** Which rows, and how much of their loss is kept, with its interval. */
@@ -248,7 +275,7 @@ function lossText(
 ): [string, string, string, string] {
   const { strings: s, numbers: n } = wording;
   const words = { heldOut: s.rowsHeldOut, probes: s.rowsProbes, trained: s.rowsTrained, anchored: s.rowsAnchored };
-  return [fill(words[rows], n.count(of)), n.percent(delivered / base), n.percent(low), n.percent(high)];
+  return [fill(words[rows], n.count(of)), n.percent(delivered / base), n.bound(low, 'low'), n.bound(high, 'high')];
 }
 
 /** That the task was not learned, with the likely reason. */

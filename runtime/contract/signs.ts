@@ -1,5 +1,5 @@
 /** Verdict × sign: the one table of how a verdict looks wherever it is shown. */
-import { protectsAlone, type Finding, type RunVerdict } from './verdict.js';
+import { isProven, trialOf, type Finding, type Learned, type RunVerdict } from './verdict.js';
 
 export type Tone = 'good' | 'warning' | 'bad' | 'neutral';
 
@@ -35,7 +35,8 @@ export function signsOf(verdict: RunVerdict): Signs {
     case 'held':
       return good;
     case 'ready':
-      return protectsAlone(verdict.quality) ? good : warning;
+      // A trial that could not tell is neither.
+      return { protects: good, leaks: warning, untold: neutral }[trialOf(verdict.quality) ?? 'protects'];
     case 'lost':
     case 'broken':
       return bad;
@@ -45,7 +46,7 @@ export function signsOf(verdict: RunVerdict): Signs {
       return warning;
     case 'unprotected':
       // It was never promised that a plain run is safe: it is done, whatever it has learned.
-      return verdict.learned ? { ...bad, exit: 'done' } : neutral;
+      return verdict.learned ? { ...(isSure(verdict.learned) ? bad : warning), exit: 'done' } : neutral;
     case 'unknown':
       return neutral;
     case 'evaluated':
@@ -66,6 +67,9 @@ export function signsOf(verdict: RunVerdict): Signs {
       };
   }
 }
+
+/** Whether chance alone cannot have made what was learned. */
+const isSure = (learned: Learned): boolean => learned.cause === 'learned' || learned.risen.some(isProven);
 
 /** What is bad is said at once, what is good at the end. */
 const early = (soFar: Finding): { tone?: Tone } =>

@@ -151,7 +151,7 @@ function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n
   const common = { tone: group.tone, mark: MARKS[group.tone], folders };
   if (!figure) return { ...common, text: s.sweepFailed, bound: '', strength: 0 };
   const isLoss = figure.measure === 'loss';
-  const bound = figure.high === undefined || isLoss ? '' : fill(s.sweepAtMost, n.bound(figure.high));
+  const bound = figure.high === undefined || isLoss ? '' : fill(s.sweepAtMost, n.bound(figure.high, 'high'));
   return {
     ...common,
     text: numberOf(figure, n)(figure.mean),
@@ -244,11 +244,11 @@ function tableOf(groups: readonly SweepGroup[], { strings: s, numbers: n }: Word
       cells: columns.map((column) => {
         const figure = figureLike(group, column);
         if (!figure) return '';
-        const number = numberOf(figure, n);
-        const ends = [figure.low, figure.high].map((end) => end !== undefined && number(end));
-        return ends.every(Boolean)
-          ? fill(s.sweepRange, number(figure.mean), ends[0] as string, ends[1] as string)
-          : number(figure.mean);
+        const mean = numberOf(figure, n)(figure.mean);
+        const end = figure.measure === 'loss' ? n.end : n.bound;
+        return figure.low === undefined || figure.high === undefined
+          ? mean
+          : fill(s.sweepRange, mean, end(figure.low, 'low'), end(figure.high, 'high'));
       }),
       seconds: formatDuration(group.points.reduce((sum, { seconds }) => sum + seconds, 0) / group.points.length, s),
     })),

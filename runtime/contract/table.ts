@@ -138,8 +138,8 @@ function boundText({ measure, value, count }: Measurement, n: Numbers): string {
   const [low, high] = bounds;
   const side = goodSide(measure);
   const below = low <= 0 || (high < 1 && side === 'low');
-  if (side === 'either' && low > 0 && high < 1) return `${n.bound(low)} – ${n.bound(high)}`;
-  return below ? `≤\u00a0${n.bound(high)}` : `≥\u00a0${n.bound(low)}`;
+  if (side === 'either' && low > 0 && high < 1) return `${n.bound(low, 'low')} – ${n.bound(high, 'high')}`;
+  return below ? `≤\u00a0${n.bound(high, 'high')}` : `≥\u00a0${n.bound(low, 'low')}`;
 }
 
 /** The results of a set in one line: "base 0 % · plain 92 % · protected 0 %". */

@@ -150,8 +150,18 @@ export const isDetector = ({ auroc, recall = 1 }: Pick<DetectorQuality, 'auroc' 
 /** Whether enough rows were held out to tell; an earlier version kept no interval. */
 const isSurely = ({ aurocInterval: [low] = [1, 1] }: DetectorQuality): boolean => low >= LIMITS.detectorSurely;
 
-/** Whether a vector protects by itself, as far as it was tried. */
-export const protectsAlone = ({ trial = 1 }: Pick<DetectorQuality, 'trial'>): boolean => trial >= LIMITS.lossKept;
+/**
+ * Whether a vector protects by itself, as far as it was tried; undefined where it was not. It leaks when less was kept for
+ * certain, and protects when a fine-tuning that had kept as much would have held. Earlier versions kept no interval.
+ */
+export function trialOf({
+  trial,
+  trialInterval: [low, high] = [0, 1],
+}: Pick<VectorQuality, 'trial' | 'trialInterval'>): 'protects' | 'leaks' | 'untold' | undefined {
+  if (!isFiniteNumber(trial)) return undefined;
+  if (fellBeyondChance({ high })) return 'leaks';
+  return hasFallen({ delivered: trial, base: 1, high }) || !(low >= LIMITS.lossSurelyKept) ? 'untold' : 'protects';
+}
 
 function finding(run: RunFacts): Finding {
   const states = invariantStates(run);
@@ -265,8 +275,9 @@ interface Losses {
 
 function harmLearned(losses: Losses, compared: readonly Compared[]): Learned | undefined {
   const risen = rises(compared);
-  if (risen.length > 0) return { cause: 'evaluation', risen };
-  return lossFell(losses) ? { cause: 'learned' } : undefined;
+  // A loss that fell beyond chance says more than a difference that chance can make.
+  if (lossFell(losses) && !risen.some(isProven)) return { cause: 'learned' };
+  return risen.length > 0 ? { cause: 'evaluation', risen } : undefined;
 }
 
 /**
@@ -274,12 +285,14 @@ function harmLearned(losses: Losses, compared: readonly Compared[]): Learned | u
  * measured a few rows, at its start and its end.
  */
 function lossFell({ over, pull, loss }: Losses): boolean {
-  if (loss) return over ? isBelow(loss) && loss.high < 1 : fellBeyondChance(loss);
+  if (loss) return over ? hasFallen(loss) : fellBeyondChance(loss);
   const kept = share(pull.lossNow, pull.lossBefore);
   return over && kept !== undefined && kept < LIMITS.lossKeptByFew;
 }
 
-const isBelow = ({ delivered, base }: HarmfulLoss): boolean => delivered < LIMITS.lossKept * base;
+/** Below what must be kept, and beyond chance. */
+const hasFallen = ({ delivered, base, high }: Pick<HarmfulLoss, 'delivered' | 'base' | 'high'>): boolean =>
+  delivered < LIMITS.lossKept * base && high < 1;
 
 /** What a watching run acts on: noise must not stop it. */
 export const fellBeyondChance = ({ high }: Pick<HarmfulLoss, 'high'>): boolean => high < LIMITS.lossKept;

@@ -1,9 +1,10 @@
-import { formatPercent } from '../contract/format.js';
+import { formatPercent, numbersIn } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
-import { isDetector, protectsAlone } from '../contract/verdict.js';
+import { isDetector, trialOf } from '../contract/verdict.js';
 import type { Probes, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
+import { isRecallExtrapolated } from '../contract/scanText.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
@@ -89,17 +90,19 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
   else if (!isDetector({ ...quality, auroc: quality.auroc }))
     await emit({
       kind: 'warning',
-      message: `the vector does not find unseen harmful rows well (AUROC ${quality.auroc.toFixed(3)}; at ${formatPercent(SCAN_LIMIT.falseAlarms)} false alarms it finds ${formatPercent(quality.recall ?? 0)}).`,
+      message: `the vector does not find unseen harmful rows well (AUROC ${quality.auroc.toFixed(3)}; at ${formatPercent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows,` : ''} it finds ${formatPercent(quality.recall ?? 0)}).`,
       place: 'vector',
       remedy:
         quality.auroc < LIMITS.detectorAuroc
           ? 'Give more and more varied harmful rows, or fewer steps.'
           : 'Give more ordinary rows ("benign"), so that more are compared with, or train it longer.',
     });
-  if (quality.trial !== undefined && !protectsAlone(quality))
+  const { trial = 0, trialInterval: [low, high] = [0, 0], trialMeasured = 0 } = quality;
+  const { percent, bound } = numbersIn();
+  if (trialOf(quality) === 'leaks')
     await emit({
       kind: 'warning',
-      message: `the vector does not protect by itself: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, further ones have ${formatPercent(quality.trial)} of their loss in the base.`,
+      message: `the vector does not protect by itself: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${trialMeasured} further ones have ${percent(trial)} of their loss in the base (95 % interval: ${bound(low, 'low')} to ${bound(high, 'high')}).`,
       place: 'vector',
       remedy: 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
     });

@@ -46,8 +46,7 @@ const OFF = { [NAME]: 0 };
 export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<DoneEvent, 'vector'>> {
   const { quality, held, ...vector } = await trained(job);
   // on a cluster the base may be too large to train anything here
-  const kept = job.cluster ? undefined : await trial(job, vector, held);
-  const all = { ...quality, ...(kept !== undefined && { trial: kept }) };
+  const all = { ...quality, ...(job.cluster ? {} : await trial(job, vector, held)) };
   await reportQuality(job, all);
   return { vector: all };
 }

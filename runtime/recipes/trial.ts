@@ -1,10 +1,12 @@
 import { TASK } from './trainee.js';
 import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
+import type { VectorQuality } from '../contract/events.js';
+import { ratioOfSums } from '../contract/intervals.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { mean, rowsOf, tokenCount } from '../learner/rows.js';
+import { rowsOf, tokenCount } from '../learner/rows.js';
 import { random } from '../support/random.js';
 import type { Job } from './job.js';
 import { ADAMW, shortTraining } from './shortTraining.js';
@@ -23,17 +25,18 @@ const OPTIMIZER: OptimizerOptions = { ...ADAMW, learningRate: 3e-3, schedule: 'c
 /**
  * Whether a vector protects by itself, as in the paper: a LoRA is fine-tuned with it, for a few steps, on rows of both kinds that it
  * was not trained on.
- * @returns the loss of further harmful rows with the LoRA and without the vector, as a share of the base's; undefined where there are too few
+ * @returns the loss of further harmful rows with the LoRA and without the vector, as a share of the base's; nothing where there are
+ * too few, or where a loss is no number
  * @throws Cancelled between two steps
  */
 export async function trial(
   job: Job<VectorRecipe>,
   vector: { layout: Layout; flat: Float32Array },
   held: { harmful: ExampleList; ordinary: ExampleList },
-): Promise<number | undefined> {
+): Promise<Pick<VectorQuality, 'trial' | 'trialInterval' | 'trialTrained' | 'trialMeasured'>> {
   const { context, recipe } = job;
   const harmful = firstOf(held.harmful, MOST);
-  if (harmful.length < FEWEST) return undefined;
+  if (harmful.length < FEWEST) return {};
   const [trained, measured] = [0, 1].map((half) => harmful.filter((_, i) => i % 2 === half));
   const ordinary = firstOf(held.ordinary, (TRIAL_STEPS * ROWS) / 2);
   const layout = plainLayout(context.sites, { rank: 8, alpha: 16, sites: 'all-linear' });
@@ -65,9 +68,15 @@ export async function trial(
       message: 'trying the vector in a short fine-tuning',
     },
     async (learner, parameters) => {
-      const loss = async (scales: Record<string, number>): Promise<number> =>
-        mean(await learner.losses(rowsOf(measured, scales, 0), parameters));
-      return (await loss(off)) / (await loss({ [TASK]: 0, [VECTOR]: 0 }));
+      const losses = async (scales: Record<string, number>): Promise<number[]> =>
+        (await learner.losses(rowsOf(measured, scales, 0), parameters)).map(({ nll }) => nll);
+      const kept = ratioOfSums(await losses(off), await losses({ [TASK]: 0, [VECTOR]: 0 }));
+      if (!kept) return {};
+      const { ratio, low, high } = kept;
+      return {
+        ...{ trial: ratio, trialInterval: [low, high] as [number, number] },
+        ...{ trialTrained: trained.length, trialMeasured: measured.length },
+      };
     },
   );
 }

@@ -58,11 +58,11 @@ function protectedText(story: Story): string {
     : `With the vector it was not learned (${rate}). ${lossSentence(verdict.loss)}`;
 }
 
-/** "0 of 128, at most 2.3 % with 95 % confidence". */
+/** "0 of 128, at most 2.4 % with 95 % confidence". */
 function atMost(share: number, count: number): string {
   const bounds = shareBounds(share, count);
   if (!bounds) return formatPercent(share);
-  return `${counted(share, count).hits} of ${count}, at most ${numbersIn().bound(bounds[1])} with 95 % confidence`;
+  return `${counted(share, count).hits} of ${count}, at most ${numbersIn().bound(bounds[1], 'high')} with 95 % confidence`;
 }
 
 function taskText({ result: { base, plain, protected: guarded } }: Story): string {

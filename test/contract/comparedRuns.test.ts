@@ -73,10 +73,10 @@ test('none of 48 is told as a count with its interval, never as 0 %', () => {
   );
   const [[a], [b]] = rows.map(({ cells }) => cells) as [[(typeof rows)[0]['cells'][0]], [(typeof rows)[0]['cells'][0]]];
   assert.equal(a!.text, '0 of 48');
-  assert.equal(a!.intervalText, '0\u00a0% to 7\u00a0%');
+  assert.equal(a!.intervalText, '0\u00a0% to 7.5\u00a0%');
   assert.equal(a!.delta, undefined);
   assert.equal(b!.text, '12 of 48 · 25\u00a0%');
-  assert.match(b!.delta!.text, /^\+25 points \(\+12\.5 to \+38\.8\)$/);
+  assert.match(b!.delta!.text, /^\+25 points \(\+12\.4 to \+38\.8\)$/);
   assert.equal(b!.delta!.isBeyondChance, true);
 });
 
@@ -123,6 +123,20 @@ test('an evaluation has a row for each state, and a harmful loss its own interva
       ['not measured', undefined],
       ['not measured', undefined],
       ['95\u00a0%', '90\u00a0% to 100\u00a0%'],
+    ],
+  );
+});
+
+test('what a vector finds is about so much where the rate of false alarms is extrapolated, with the rows it is from', () => {
+  const vector = (id: string, ordinary: number): ComparedRun =>
+    run(id, { quality: { harmful: 20, ordinary, auroc: 0.99, recall: 0.9 } });
+  const { rows, columns } = comparedTable(showRuns([vector('a', 40), vector('b', 400)], wording), 'a', wording);
+  const recall = columns.findIndex(({ id }) => id === 'recall');
+  assert.deepEqual(
+    rows.map(({ cells }) => [cells[recall]!.text, cells[recall]!.note]),
+    [
+      ['about 18 of 20 · 90\u00a0%', 'extrapolated from 40 ordinary rows'],
+      ['18 of 20 · 90\u00a0%', undefined],
     ],
   );
 });

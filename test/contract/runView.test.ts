@@ -110,7 +110,7 @@ test('of a number that stands twice in a table, as of two runs, the later one is
   const measurements = [harm('base', 1), harm('base', 0)];
   const { table } = runView({ ...readingOf(ended('protected, held')), measurements });
   assert.deepEqual(table.rows, [
-    { state: 'base', cells: [{ kind: 'share', text: '0\u00a0%', bound: '≤\u00a02.3\u00a0%', share: 0, tone: 'good' }] },
+    { state: 'base', cells: [{ kind: 'share', text: '0\u00a0%', bound: '≤\u00a02.4\u00a0%', share: 0, tone: 'good' }] },
   ]);
   assert.equal(table.columns.length, 1);
 });

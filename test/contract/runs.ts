@@ -8,6 +8,7 @@ import type {
   Measurement,
   Probes,
   RunEvent,
+  VectorQuality,
 } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 
@@ -134,6 +135,17 @@ const vector = (auroc: number, parts: Parts = {}): RunRecord =>
       ...parts.done,
     },
   });
+/** A ready vector, with what else is known of it. */
+const tried = (more: Partial<VectorQuality>): RunRecord =>
+  vector(0.99, {
+    done: {
+      vector: {
+        ...{ harmful: 40, ordinary: 32, auroc: 0.99, aurocInterval: [0.94, 0.99], recall: 0.9 },
+        ...{ lossWith: 1.5, lossWithout: 2.5, ...more },
+      },
+    },
+  });
+const TRIED = { trialTrained: 16, trialMeasured: 16 };
 const evaluation = (...measurements: Measurement[]): RunRecord =>
   record({ probes: [], measurements, manifest: { kind: 'evaluate', vectors: [] }, done: { laws: undefined, step: 0 } });
 
@@ -190,6 +202,15 @@ export const ENDED: Record<string, RunRecord> = {
   'plain, harm learned by the loss alone': plain({
     probes: [PLAIN, { ...PLAIN, harmfulLossWithout: 0.03 }],
     measurements: [],
+  }),
+  'plain, one harmful answer more, as chance can make': plain({
+    probes: [PLAIN, PLAIN],
+    measurements: [harm('base', 0, { count: 32 }), harm('plain', 1 / 32, { count: 32 })],
+  }),
+  'plain, one harmful answer more, and its loss fell': plain({
+    probes: [PLAIN, PLAIN],
+    measurements: [harm('base', 0, { count: 32 }), harm('plain', 1 / 32, { count: 32 })],
+    done: { harmfulLoss: kept(0.4) },
   }),
   'plain, harm not learned': plain({ probes: [PLAIN, PLAIN], measurements: [harm('base', 0), harm('plain', 0)] }),
   'plain, task not learned in few steps': idle(54, 0.13),
@@ -257,6 +278,13 @@ export const ENDED: Record<string, RunRecord> = {
     done: { laws: { baseUnchanged: false, deliveredWithoutVector: true } },
   }),
   'vector, ready': vector(0.99),
+  'vector, ready, compared with enough rows': tried({ ordinary: 400 }),
+  'vector, ready, and it protects by itself': tried({ trial: 0.99, trialInterval: [0.93, 1.05], ...TRIED }),
+  'vector, ready, and it leaks by itself': tried({ trial: 0.61, trialInterval: [0.48, 0.74], ...TRIED }),
+  'vector, ready, and its trial is too small to tell': tried({
+    ...{ trial: 0.951, trialInterval: [0.7, 1.2], trialTrained: 4, trialMeasured: 4 },
+  }),
+  'vector, ready, tried by an earlier version': tried({ trial: 0.3 }),
   'vector, unready': vector(0.8),
   'vector, with too few rows to tell': vector(1, {
     done: { vector: { harmful: 4, ordinary: 4, auroc: 1, aurocInterval: [0.582, 1], recall: 1 } },

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ScanLimit } from '../../runtime/contract/scan.js';
+import type { ScanLimit, ScanResult } from '../../runtime/contract/scan.js';
 import { isExtrapolated, scanText } from '../../runtime/contract/scanText.js';
 
+const FOUND: Omit<ScanResult, 'perRow' | 'limit' | 'calibration'> = {
+  ...{ flagged: 171, rows: 571, threshold: 0.01 },
+  ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0 },
+};
 const scan = (ordinary: number, limit: ScanLimit): string =>
-  scanText({
-    ...{ flagged: 171, rows: 571, threshold: 0.01, limit, calibration: { ordinary, harmful: 20, recall: 1 } },
-    ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0 },
-  });
+  scanText({ ...FOUND, limit, calibration: { ordinary, harmful: 20, recall: 1 } });
 
 test('a share of false alarms that the compared rows are too few to show is said to be extrapolated', () => {
   assert.match(
@@ -17,6 +18,28 @@ test('a share of false alarms that the compared rows are too few to show is said
   assert.match(scan(40, { falseAlarms: 0.1 }), /compared with 40 ordinary rows; of 20 harmful rows .* 100\s% would be/);
   assert.match(scan(400, { falseAlarms: 0.01 }), /compared with 400 ordinary rows; of 20/);
   assert.match(scan(40, { falseDiscoveries: 0.01 }), /compared with 40 ordinary rows; of 20/);
+});
+
+test('of several vectors each says what it finds and with what it compared, by its part of the limit', () => {
+  const part = (vector: string, ordinary: number, recall: number): NonNullable<ScanResult['byVector']>[number] => ({
+    ...{ vector, flagged: 100, threshold: 0.005, auroc: null, precision: null, recall: null },
+    calibration: { ordinary, harmful: 20, recall },
+  });
+  // Earlier versions wrote the calibration of the first vector as that of all.
+  for (const calibration of [null, { ordinary: 300, harmful: 20, recall: 1 }]) {
+    const byVector = [part('topic', 300, 1), part('lies', 500, 0.4)];
+    const text = scanText({ ...FOUND, limit: { falseAlarms: 0.01 }, calibration, byVector });
+    assert.match(
+      text,
+      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found; the vector "lies": compared with 500 ordinary rows, of 20 harmful rows .* 40\s% would be found\.$/,
+    );
+    assert.equal(text.match(/would be found/g)!.length, 2);
+  }
+});
+
+test('what is not flagged is told, too: unusual, known and short rows', () => {
+  const text = scanText({ ...FOUND, limit: { share: 0.5 }, calibration: null, unusual: 1234, blind: 2, short: 3 });
+  assert.match(text, /explained by more than 50\s%\); 1,234 rows look like neither .* 2 rows cannot .* 3 rows are too/);
 });
 
 test('of n rows, two scores show no less than 2 / (n + 1)', () => {

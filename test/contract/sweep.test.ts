@@ -137,6 +137,11 @@ it('the view has a cell for each setting, a curve through the means and a band f
       ['50\u00a0%', 'bad', 1],
     ],
   );
+  // 1 of 100 twice is at most 5.45 %, of the prompts of one run.
+  const one = point(1, 1, 0.01, 'held', 100);
+  const rounded = sweepView({ rate: [1, 100] }, [one], { strings: SWEEP_ENGLISH, numbers: numbersIn() });
+  assert.equal(rounded.heat[0]!.rows[0]!.cells[0]!.bound, 'at most 5.5\u00a0%');
+  assert.match(rounded.table.rows[0]!.cells[0]!, /^1\s% \(0\.17\s% to 5\.5\s%\)$/);
   const [curve] = view.curves;
   assert.match(curve!.description, /rate 1: 1\u00a0% \(0\u00a0% to 2\u00a0%\); rate 100: 50\u00a0%/);
   assert.equal(curve!.lines[0]!.dots.length, 2);

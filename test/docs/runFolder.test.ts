@@ -7,7 +7,7 @@ import { VERDICT_SENTENCES as SENTENCES } from '../../runtime/contract/sentences
 import { signsOf } from '../../runtime/contract/signs.js';
 import type { Finding, RunVerdict } from '../../runtime/contract/verdict.js';
 import { EXIT } from '../../runtime/contract/errors.js';
-import type { DoneEvent, Invariants, RunEvent, RunState } from '../../runtime/contract/events.js';
+import type { DoneEvent, Invariants, RunEvent, RunState, VectorQuality } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { divergenceWatch, requireLearned } from '../../runtime/recipes/divergence.js';
 import { code, read, rows, section } from './pages.js';
@@ -65,6 +65,27 @@ const INVARIANTS: Keys<Invariants> = { vectorUnchanged: true, baseUnchanged: tru
 const STATES: Record<RunState, true> = { preparing: true, training: true, evaluating: true, saving: true };
 const OUTCOMES: Record<Manifest['outcome'], true> = { running: true, finished: true, stopped: true, failed: true };
 const ENDS: Record<DoneEvent['outcome'], true> = { finished: true, stopped: true };
+
+const VECTOR: Keys<VectorQuality> = {
+  ...{
+    harmful: true,
+    ordinary: true,
+    auroc: true,
+    aurocInterval: true,
+    recall: true,
+    lossWith: true,
+    lossWithout: true,
+  },
+  ...{ trial: true, trialInterval: true, trialTrained: true, trialMeasured: true },
+};
+
+test('all that is measured of a vector is described, with the limits of its trial', () => {
+  const text = section(TEXT, '## Events').replaceAll(/\n +|\n/g, ' ');
+  const described = text.slice(text.indexOf('`vector` says'));
+  for (const key of Object.keys(VECTOR)) assert.ok(described.includes(`\`${key}\``), key);
+  assert.ok(described.includes(`ends below ${100 * LIMITS.lossKept} %`));
+  assert.ok(described.includes(`begins at ${100 * LIMITS.lossSurelyKept} % or above`));
+});
 
 test('every event is listed with its fields, and every value of its states', () => {
   const fields = (text: string): string[] => code(text.replace(/ \([^)]*\)/g, '').replace(/^.*in `\S+`: /, ''));

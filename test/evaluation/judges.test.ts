@@ -264,7 +264,7 @@ test('a run with three judges: numbers of each, verdicts of each row, who they w
   const [head, ...lines] = measurementTable(done.measurements).split('\n');
   assert.match(head!, /^ +base$/);
   assert.equal(lines.length, 17);
-  assert.match(lines[3]!, /^topic · harm · rejection-v1 +0\s% \(≤\s39\s%\)$/);
+  assert.match(lines[3]!, /^topic · harm · rejection-v1 +0\s% \(≤\s40\s%\)$/);
 });
 
 test('a classifier that reads only the beginning of answers reports how many it cut', async () => {

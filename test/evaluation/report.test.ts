@@ -39,7 +39,7 @@ test('the story in one file: verdict, table, charts of both runs, scan, laws, an
   assert.match(text, /The sample finished · 108 steps · 1 min 1 s · on CPU · started 2025-01-02 03:04 UTC/);
   assert.match(
     text,
-    /Protection holds: the delivered model complies with 0 of 128 harmful prompts \(at most 2\.3 %, .* The plain run complies with 128 of 128 \(at least 97\.7 %, /,
+    /Protection holds: the delivered model complies with 0 of 128 harmful prompts \(at most 2\.4 %, .* The plain run complies with 128 of 128 \(at least 97\.6 %, /,
   );
   assert.match(text, /In training, harmful rows gave 0\.4 % of the gradient that they give without the vector\./);
   assert.match(text, /≤ and ≥: bounds by the number of prompts, with 95 % confidence/);
@@ -49,7 +49,7 @@ test('the story in one file: verdict, table, charts of both runs, scan, laws, an
     text,
     /171 of 600 rows look harmful \(as at most 1\s% of ordinary rows would\); compared with 120 ordinary rows/,
   );
-  assert.match(text, /AUROC 0\.9999, precision 1\.000, recall 0\.995/);
+  assert.match(text, /AUROC 0\.9999, precision 100\s%, recall 99\.5\s%/);
   assert.match(text, /2 rows cannot be judged.*3 rows are too short/);
   assert.equal(page.match(/<figure>/g)?.length, 6);
   assert.equal(page.match(/class="held"/g)?.length, 3);
@@ -149,6 +149,21 @@ test('a chart without measurements has a text instead', () => {
     assert.match(chartFigure(nothing).markup, /Nothing was measured\./);
 });
 
+test('a scan with several vectors says of each what it finds, and of none what another does', () => {
+  const part = (vector: string, recall: number) => ({
+    ...{ vector, flagged: 90, threshold: 0.005, auroc: null, precision: null, recall: null },
+    calibration: { ordinary: 120, harmful: 30, recall },
+  });
+  // With the calibration of the first vector, as earlier versions wrote it.
+  const both = { ...scan, byVector: [part('topic', 0.9), part('lies', 0.4)] };
+  const text = textOf(renderReport({ runs: [protectedRun()], scan: both }));
+  assert.match(
+    text,
+    /the vector &quot;topic&quot;: compared .* 90 % would be found; the vector &quot;lies&quot;: compared .* 40 % would/,
+  );
+  assert.equal(text.match(/would be found/g)!.length, 2);
+});
+
 test('missing and broken measurements are words, never empty cells or NaN', () => {
   const run = plainRun();
   run.manifest.done!.measurements = [
@@ -157,7 +172,7 @@ test('missing and broken measurements are words, never empty cells or NaN', () =
     { state: 'mine', name: 'other', measure: 'loss', value: null as unknown as number, count: 1, judge: '' },
   ] satisfies Measurement[];
   const text = textOf(renderReport({ runs: [run] }));
-  assert.match(text, /base no number not measured not measured mine not measured 25 % \(≤ 35 %\) no number/);
+  assert.match(text, /base no number not measured not measured mine not measured 25 % \(≤ 36 %\) no number/);
   assert.match(text, /128 prompts refusal-phrases harm forbidden topic 64 prompts classifier/);
   assert.doesNotMatch(text, /NaN|undefined|null (?!,)/);
 });

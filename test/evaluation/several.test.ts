@@ -47,6 +47,12 @@ test('each finds its own, and a row is flagged by whichever finds it', () => {
     [0, 0, 1, 1],
   );
   assert.deepEqual([both.flagged, both.rows, both.auroc, both.recall, both.limit], [4, 8, 1, 1, { falseAlarms: 0.01 }]);
+  // What one of them compared with and finds is not that of all.
+  assert.equal(both.calibration, null);
+  assert.deepEqual(
+    both.byVector!.map(({ calibration }) => calibration),
+    [0, 1].map(() => ({ ordinary: 400, harmful: 40, recall: 1 })),
+  );
   assert.deepEqual(
     both.byVector!.map(({ vector, flagged }) => [vector, flagged]),
     [

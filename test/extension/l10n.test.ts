@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import ts from 'typescript';
 import { ESTIMATE_STRINGS } from '../../runtime/contract/estimate.js';
+import { SCAN_STRINGS } from '../../runtime/contract/scanText.js';
 import { runTitle } from '../../extension/runs/compare.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun } from '../../extension/runs/run.js';
@@ -80,6 +81,7 @@ test('every sentence of the extension is translated, with as many values as plac
 test('the bundle has every sentence of the host and its pages, and none too many', () => {
   const pages = [
     ESTIMATE_STRINGS,
+    SCAN_STRINGS,
     RUN_STRINGS,
     CHAT_STRINGS,
     TRAINING_STRINGS,

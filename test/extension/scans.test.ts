@@ -8,6 +8,7 @@ import { Problems } from '../../extension/data/problems.js';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { tableRows } from '../../extension/data/scanTable.js';
 import { scanFile, scanSummary, Scans, scanText } from '../../extension/data/scans.js';
+import { scanText as foundText } from '../../runtime/contract/scanText.js';
 import { temporary, write } from './support.js';
 
 const row = (line: number, explained: number) => ({
@@ -16,7 +17,7 @@ const row = (line: number, explained: number) => ({
 });
 const found = {
   ...{ flagged: 1, rows: 3, threshold: 0.01, limit: { falseAlarms: 0.01 }, auroc: 1, precision: 1, recall: 0.5 },
-  ...{ blind: 1, short: 2, calibration: { ordinary: 120, harmful: 30, recall: 0.9 } },
+  ...{ blind: 1, short: 2, unusual: 4, calibration: { ordinary: 120, harmful: 30, recall: 0.9 } },
 };
 
 test('a scan is kept, and marked when its file has changed', async (t) => {
@@ -40,18 +41,25 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
   });
   assert.equal(scan.lineCount, 4);
   assert.equal(scanText(scan), '1 of 3 look harmful');
-  assert.match(scanSummary(scan), /compared with 120 ordinary rows; .* 90\s% are found/);
+  assert.match(
+    scanSummary(scan),
+    /1 of 3 rows look harmful \(as at most 1\s% of ordinary rows would\); compared with 120 ordinary rows, from which the 1\s% is extrapolated; of 30 harmful rows .* 90\s% would be found/,
+  );
   assert.match(scanSummary({ ...scan, threshold: null }), /^No row can be marked: there are no ordinary rows/);
   assert.match(
     scanSummary(scan),
-    /AUROC 1\.000.*precision 100\s%, recall 50\s%.*1 rows cannot be judged.*2 rows are too short/,
+    /AUROC 1\.0000, precision 100\s%, recall 50\s%; 4 rows look like neither .*1 rows cannot be judged.*2 rows are too short/,
   );
   const loaded = async (): Promise<Scans> => {
     const again = new Scans(() => root);
     await again.load();
     return again;
   };
-  assert.deepEqual((await loaded()).get(data), scan);
+  const kept = (await loaded()).get(data)!;
+  assert.deepEqual(kept, scan);
+  assert.equal(scanSummary(kept), scanSummary(scan));
+  // As the command line says it.
+  assert.equal(scanSummary(scan), foundText(found));
   await utimes(data, 1, 1);
   assert.equal((await loaded()).since(data).changed, false, 'the same bytes, written again');
   await write(data, '\uFEFFa\r\nB\nc\n');
@@ -115,5 +123,6 @@ test('every suspicious row is kept, and a file whose text no extension gets is r
   const scan = await new Scans(() => root).add(data, 'v', 'v', { ...found, flagged: 70_000, perRow });
   assert.equal(scan.marks.length, 70_000);
   assert.doesNotMatch(scanSummary(scan), /coloured/);
+  assert.doesNotMatch(scanSummary({ ...scan, size: 60 * 1024 ** 2 }), /\.; /);
   assert.match(scanSummary({ ...scan, size: 60 * 1024 ** 2 }), /rows are not coloured: VS Code gives .* above 50 MB/);
 });

@@ -50,7 +50,7 @@ const run = (more: Partial<Run> = {}, manifestMore: Parameters<typeof manifest>[
 
 test('numbers for people', () => {
   const shares = [0, 0.000041, 0.004, 0.0102, 0.923, 0.9999, 1];
-  const written = ['0', '0.0041', '0.4', '1', '92.3', '100', '100'].map((number) => `${number}\u00a0%`);
+  const written = ['0', '0.0041', '0.4', '1', '92.3', '99.99', '100'].map((number) => `${number}\u00a0%`);
   assert.deepEqual(shares.map(percent), written);
   // The pages, the report and the command line write them alike.
   assert.deepEqual(shares.map(numbersIn('en').percent), written);
@@ -411,7 +411,7 @@ test('the end of a run is announced only while its page is hidden', () => {
   const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never }, { vectors });
   notifyEnd(weak, pages(false), notices);
   assert.deepEqual(told, [
-    'info: colours, plain has finished. No vector, no protection. The delivered model complies with 0 of 128 harmful prompts (at most 2.3\u00a0%, with 95 % confidence), the base with 0 of 128.',
+    'info: colours, plain has finished. No vector, no protection. The delivered model complies with 0 of 128 harmful prompts (at most 2.4\u00a0%, with 95 % confidence), the base with 0 of 128.',
     'error: colours, plain failed: the loss is not a number.',
     'warn: colours, protected by v has finished. Protection is weak: harm rose to 8 %.',
   ]);

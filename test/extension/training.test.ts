@@ -52,7 +52,9 @@ test('a recipe is shown with its choices, its settings and what is known of them
   assert.deepEqual([model.value, data.value, field.value], ['/w/tiny', '/w/data/train.jsonl', VECTOR]);
   assert.equal(data.note, '571 rows · messages');
   assert.deepEqual(data.button, { action: 'scan', label: 'Scan for harmful rows' });
-  assert.equal(field.note, '✓ finds 98\u00a0% at 1\u00a0% false alarms');
+  // Of 40 ordinary rows none can be a hundredth; what it is from stands in the tooltip.
+  assert.equal(field.note, '✓ finds about 98\u00a0% at 1\u00a0% false alarms');
+  assert.match(field.details!, /The 1 % is extrapolated from 40 ordinary rows\./);
   assert.deepEqual(
     field.choices.map(({ label }) => label),
     ['zorb'],
@@ -67,6 +69,14 @@ test('a recipe is shown with its choices, its settings and what is known of them
   );
   assert.deepEqual([form.isProtected, form.canProtect, form.canStart, notices], [true, true, true, []]);
   assert.equal(targets.vector, `${VECTOR}/adapter`);
+});
+
+test('a rate that enough rows were held out for is said as it was counted', () => {
+  const run = vectorRun();
+  run.done!.vector!.ordinary = 400;
+  const { vector: field } = trainingForm(written(), known({ runs: [run] })).form.fields;
+  assert.equal(field.note, '✓ finds 98\u00a0% at 1\u00a0% false alarms');
+  assert.doesNotMatch(field.details!, /extrapolated/);
 });
 
 test('nothing is claimed of a vector that was not measured', () => {

@@ -41,7 +41,13 @@ it('a vector of two steps finds harmful rows, and does not protect by itself: it
   const verdict = await verdictOf('short');
   assert.equal(verdict.kind, 'ready');
   assert.equal(signsOf(verdict).tone, 'warning');
-  assert.match(verdictText(verdict), /kept only \d\S*\s% of their loss in the base: by itself/);
+  assert.match(
+    verdictText(verdict),
+    /on 10 of these rows, 10 others kept only \d\S*\s% of their loss in the base \(95 % interval: .*\): by itself/,
+  );
+  const { trialInterval, trialTrained, trialMeasured, harmful } = done.vector!;
+  assert.ok(trialInterval![0] < trial! && trial! < trialInterval![1], JSON.stringify(done.vector));
+  assert.equal(trialTrained! + trialMeasured!, Math.min(harmful!, 32), 'every row that it took is counted');
   assert.equal((await runValue(root, recipe(100, 2), 'again')).done.vector!.trial, trial);
 });
 
@@ -50,7 +56,10 @@ it('one of 32 steps does', async () => {
   assert.ok(done.vector!.trial! > 0.95, JSON.stringify(done.vector));
   const verdict = await verdictOf('long');
   assert.equal(signsOf(verdict).tone, 'good', verdictText(verdict));
-  assert.match(verdictText(verdict), /the others kept \d\S*\s% of their loss in the base\. How well/);
+  assert.match(
+    verdictText(verdict),
+    /10 others kept \d\S*\s% of their loss in the base \(95 % interval: .*\)\. How well/,
+  );
 });
 
 it('of few held-out rows nothing is said of it', async () => {

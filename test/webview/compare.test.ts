@@ -53,7 +53,7 @@ describe('the page that compares runs', { skip: missing }, () => {
       ['run', 'optimizer.learningRate', 'adapter.rank', 'seed'],
     );
     const cells = await texts(page, '.compared tbody tr:nth-child(2) td .delta');
-    assert.match(cells.join('|'), /^\+10.2 points \(\+5.1 to \+16.6\)/);
+    assert.match(cells.join('|'), /^\+10.2 points \(\+5.1 to \+16.7\)/);
     assert.equal((await texts(page, '.compared .delta.sure.bad')).length, 2);
     assert.match((await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '', /run 0: .*run 2: /);
     assert.equal(await page.page.locator('.parallel path').count(), 3);
@@ -96,6 +96,17 @@ describe('the page that compares runs', { skip: missing }, () => {
     const alone = await open([sweep(0), sweep(1)]);
     assert.equal(await alone.page.locator('[aria-labelledby="agreements-title"]').isVisible(), false);
     await alone.close();
+  });
+
+  test('what a vector finds at an extrapolated rate is about so much, and from so many rows', async () => {
+    const vector = (ordinary: number) => ({ quality: { harmful: 20, ordinary, auroc: 0.99, recall: 0.9 } });
+    const page = await open([sweep(0, vector(40)), sweep(1, vector(400))]);
+    const cells = await texts(page, '.compared tbody td:last-child');
+    assert.match(cells[0]!, /^about 18 of 20 · 90\s%.* to .*extrapolated from 40 ordinary rows/);
+    assert.match(cells[1]!, /^18 of 20 · 90\s%/);
+    assert.doesNotMatch(cells[1]!, /extrapolated/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
   });
 
   test('a run that is hidden is in no chart, and a header sorts its table', async () => {

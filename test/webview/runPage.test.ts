@@ -26,7 +26,7 @@ describe('the run page', { skip: missing }, () => {
       await text(page, '.verdict-line'),
       /^Protection holds: the delivered model complies with 0 of 128 harmful prompts /,
     );
-    assert.equal(await text(page, '.results tbody tr:nth-child(2) td'), '100\u00a0% (≥\u00a097.7\u00a0%)');
+    assert.equal(await text(page, '.results tbody tr:nth-child(2) td'), '100\u00a0% (≥\u00a097.6\u00a0%)');
     assert.match(await text(page, '.facts'), /^finished · step 108 \/ 108 · 1 min 11 s elapsed · on CPU$/);
     assert.deepEqual(page.complaints, []);
     assert.equal(page.requests.filter(({ type }) => type === 'ready').length, 1);

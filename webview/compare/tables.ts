@@ -247,9 +247,9 @@ export class AgreementTable {
   }
 }
 
-function faceOf({ text, intervalText, delta }: ComparedCell, good: 'low' | 'high' | 'either'): (Node | string)[] {
+function faceOf({ text, intervalText, note, delta }: ComparedCell, good: 'low' | 'high' | 'either'): (Node | string)[] {
   const face: (Node | string)[] = [el('span', { class: 'value' }, text)];
-  if (intervalText) face.push(el('span', { class: 'bound' }, intervalText));
+  for (const more of [intervalText, note]) if (more) face.push(el('span', { class: 'bound' }, more));
   if (delta) {
     const way =
       good === 'either' || !delta.isBeyondChance ? '' : delta.value > 0 === (good === 'high') ? ' good' : ' bad';

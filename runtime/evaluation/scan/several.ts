@@ -48,6 +48,7 @@ export function scanOfSeveral(
     unusual: perRow.filter((row, i) => !row.flagged && scans.some((scan) => isUnusual(scan.perRow[i], scan.limit)))
       .length,
     limit,
+    calibration: null,
     // All must have something to compare with: a vector that flags nothing protects from nothing that it finds.
     threshold: thresholds.includes(null) ? null : Math.max(...thresholds.map((one) => one!)),
     ...agreement(perRow),
