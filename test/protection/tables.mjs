@@ -1,7 +1,13 @@
 /** What the pages of protection share: cells, tables, groups, names of methods. */
 
-export const percent = (share) =>
-  share === undefined || share === null ? '–' : `${Number((100 * share).toFixed(1))} %`;
+/** To a tenth of a per cent; what is neither none nor all has as many digits as show that. */
+export function percent(share) {
+  if (share === undefined || share === null) return '–';
+  const rounded = Number((100 * share).toFixed(1));
+  const distance = Math.min(share, 1 - share);
+  if ((rounded !== 0 && rounded !== 100) || distance < 1e-6) return `${rounded} %`;
+  return `${Number((100 * share).toFixed(1 - Math.floor(Math.log10(100 * distance))))} %`;
+}
 export const nats = (loss) => (loss === undefined || loss === null ? '–' : loss.toFixed(2));
 export const table = (head, rows) =>
   [
