@@ -278,7 +278,7 @@ async function putTexts(folder) {
     await cp(path.join(root, file), path.join(folder, file), { recursive: true });
   // Runs made in the sample's own folder stay here, as they stay out of git; licences are in NOTICES.txt.
   const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');
-  const runs = made.split('\n').flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));
+  const runs = made.split(/\r?\n/).flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));
   const kept = [...runs, path.join(root, 'media/licences')];
   const filter = (file) => !kept.includes(file);
   await cp(path.join(root, 'media'), path.join(folder, 'media'), { recursive: true, filter });
@@ -309,7 +309,7 @@ async function packCommandLine(metafiles, out) {
   const manifest = { name, version, description, license, type, bin, engines: { node: engines.node }, dependencies };
   await writeFile(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-  const npm = ['pack', '--json', '--ignore-scripts', '--pack-destination', path.dirname(folder)];
+  const npm = ['pack', '--json', '--ignore-scripts', '--pack-destination', '..'];
   const { stdout } = await promisify(execFile)('npm', npm, { cwd: folder, shell: process.platform === 'win32' });
   const [{ filename, size }] = JSON.parse(stdout);
   const file = path.resolve(out ?? path.join(root, 'out', filename));

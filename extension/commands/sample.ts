@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
+import { editorPath, isWithin } from '../host/paths.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { readState, stateFile, unwritable, writeState } from '../host/state.js';
@@ -14,10 +15,10 @@ export async function openSample(
   services: Pick<Services, 'extension' | 'files' | 'models'>,
   given: CommandArguments['openSample'],
 ): Promise<string> {
-  const target = given.folder ?? (await chooseFolder());
+  const target = given.folder === undefined ? await chooseFolder() : editorPath(given.folder);
   await copySample(services.extension.fsPath, target);
   const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  if (root !== undefined && !relative(root, target).startsWith('..')) {
+  if (root !== undefined && isWithin(target, root)) {
     await services.files.scan();
     await services.models.refresh();
     const readme = vscode.Uri.file(join(target, 'README.md'));

@@ -91,6 +91,18 @@ export class RestartLimit {
   }
 }
 
+/** An environment with these variables. Windows knows no case in their names: of two spellings the child would get the host's own. */
+export function environmentWith(
+  given: Readonly<Record<string, string>>,
+  own: Readonly<NodeJS.ProcessEnv> = process.env,
+  platform: string = process.platform,
+): NodeJS.ProcessEnv {
+  const known = new Set(Object.keys(given).map((name) => name.toLowerCase()));
+  const kept =
+    platform === 'win32' ? Object.entries(own).filter(([name]) => !known.has(name.toLowerCase())) : Object.entries(own);
+  return { ...Object.fromEntries(kept), ...given };
+}
+
 interface Child {
   process: ChildProcess;
   connection: MessageConnection;
@@ -166,7 +178,7 @@ export class Engine implements Disposable {
       });
     }
     // ELECTRON_RUN_AS_NODE: in desktop VS Code the executable is Electron. execArgv: not the host's own --inspect port.
-    const env = { ...process.env, ...environment(), ELECTRON_RUN_AS_NODE: '1' };
+    const env = environmentWith({ ...environment(), ELECTRON_RUN_AS_NODE: '1' });
     const child = fork(entry, { env, execArgv: [`--max-old-space-size=${HEAP_MB}`], silent: true });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
     const lastLines: string[] = [];

@@ -1,5 +1,14 @@
-import { sep } from 'node:path';
+import paths, { type PlatformPath } from 'node:path';
 
 /** Whether it is the folder, or lies in it. */
-export const isWithin = (path: string, folder: string): boolean =>
-  path === folder || path.startsWith(`${folder}${sep}`);
+export const isWithin = (path: string, folder: string, { sep }: Pick<PlatformPath, 'sep'> = paths): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
+
+/**
+ * A path as the editor gives those of its documents, so that both are one text: on Windows with `\\` and a small letter for the
+ * drive, where people write `C:/` and programs `C:\\`. Other paths stay as they are, those of other systems, too.
+ */
+export function editorPath(path: string, at: PlatformPath = paths): string {
+  if (at.sep !== '\\' || !at.isAbsolute(path) || at.parse(path).root.length < 3) return path;
+  return at.resolve(path).replace(/^[A-Z]:/, (drive) => drive.toLowerCase());
+}

@@ -4,6 +4,7 @@ import { whileLocked } from '../../runtime/support/lockFile.js';
 import { replaceFile as replaceWith } from '../../runtime/support/replaceFile.js';
 import { readJson } from './checkedFile.js';
 import { fileReason, inputError, type HostError } from './errors.js';
+import { editorPath } from './paths.js';
 import { t } from './text.js';
 
 /** `.security-vectors/workspace.json`: which models the workspace works with, and what is attached to them. */
@@ -34,7 +35,8 @@ export function toStatePath(root: string, path: string): string {
   return rel.startsWith('..') || isAbsolute(rel) ? path : rel.split(sep).join('/') || '.';
 }
 
-export const fromStatePath = (root: string, path: string): string => (isAbsolute(path) ? path : resolve(root, path));
+export const fromStatePath = (root: string, path: string): string =>
+  editorPath(isAbsolute(path) ? path : resolve(root, path));
 
 const STATE: z.ZodType<WorkspaceState> = z.object({
   version: z.literal(1),

@@ -1,6 +1,6 @@
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { access } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import paths, { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
@@ -11,6 +11,7 @@ import { checked, exists, readJson, readText } from '../host/checkedFile.js';
 import { now, sinceThen } from '../host/clock.js';
 import { errorData } from '../host/errors.js';
 import { readJsonLines } from '../host/jsonLines.js';
+import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
 import { readEnds } from './ends.js';
@@ -63,7 +64,20 @@ async function readManifest(folder: string): Promise<Manifest | undefined> {
   }
   const { version, outcome } = (value ?? {}) as Partial<Manifest>;
   if (version !== 1 || outcome === undefined) if (value === undefined || !(await isRunFolder(folder))) return undefined;
-  return checked(value, MANIFEST, file);
+  return withEditorPaths(checked(value, MANIFEST, file));
+}
+
+/** The engine and the command line write paths as they were given them: here they are compared with the editor's. */
+export function withEditorPaths(manifest: Manifest, at = paths): Manifest {
+  const own = <T extends { path: string }>(one: T): T => ({ ...one, path: editorPath(one.path, at) });
+  const { recipe, model, data, vectors } = manifest;
+  return {
+    ...manifest,
+    ...(recipe !== undefined && { recipe: editorPath(recipe, at) }),
+    model: own(model),
+    data: data.map(own),
+    vectors: vectors.map(own),
+  };
 }
 
 async function orWarning<T>(run: Run, read: () => Promise<T>): Promise<T | undefined> {

@@ -1,5 +1,5 @@
 import { baselineOf } from '../../runtime/contract/baselines.js';
-import { basename, dirname, isAbsolute, resolve } from 'node:path';
+import paths, { basename, dirname, isAbsolute, resolve } from 'node:path';
 import {
   holdsUses,
   KIND_IN_TEXT,
@@ -15,6 +15,7 @@ import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.
 import { overOf, pointCount, pointsOf, settingsOf, withValue, type Over } from '../../runtime/contract/sweep.js';
 import { parseJson, readText, unreadable } from '../host/checkedFile.js';
 import { inputError, type HostError } from '../host/errors.js';
+import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
 
 /** What the host knows of a recipe, with absolute paths. */
@@ -36,10 +37,11 @@ function factsOf(json: unknown, file: string, folder = dirname(file)): RecipeFac
   return facts && { file, ...facts };
 }
 
-const pathsFrom =
-  (folder: string) =>
+/** Paths of a recipe as absolute ones, as the editor has them; names of the Hub stay. */
+export const pathsFrom =
+  (folder: string, at = paths) =>
   (path: string): string =>
-    isAbsolute(path) || isHubName(path) ? path : resolve(folder, path);
+    isHubName(path) ? path : editorPath(at.isAbsolute(path) ? path : at.resolve(folder, path), at);
 
 /**
  * The folder that paths of a run folder's recipe are relative to, when only its own output shows it: output

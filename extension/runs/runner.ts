@@ -8,6 +8,7 @@ import type { Engine, Token } from '../engine/engine.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { SecretName } from '../../runtime/contract/secrets.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
+import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
 import type { AskModel } from '../engine/editorModels.js';
 import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
@@ -367,7 +368,7 @@ export class Runner implements Disposable {
           onProgress: (message) => store.say(run, message),
         },
       );
-      folder = done.output;
+      folder = editorPath(done.output);
     } catch (error) {
       if (!(error instanceof Cancelled || job.isEnded)) failure = error;
       const cluster = run.recipe?.cluster;

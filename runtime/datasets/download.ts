@@ -12,6 +12,7 @@ import { describeRepository } from '../models/hub/describe.js';
 import type { HubFile } from '../models/hub/files.js';
 import { downloadModel, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
 import { HumanError } from '../support/errors.js';
+import { isTrace } from '../support/files.js';
 import { isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
 import { sourcesOf, splitsMeant, splitsOf } from './sources.js';
 import { writeRows } from './write.js';
@@ -73,7 +74,7 @@ export async function downloadDataset(
   const before = await readProvenance(out);
   if (before && !force && (await isSame(out, before, asked))) return { path: out, ...before };
   if (force) await requireOwn(out, before);
-  else if ((await readdir(out).catch(() => [])).length > 0)
+  else if (!(await readdir(out).catch(() => [])).every(isTrace))
     throw new HumanError(
       before ? `the folder holds another download of ${before.repository}.` : 'the folder is not empty.',
       {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
-import { sha256File } from '../support/files.js';
+import { isTrace, sha256File } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 
 export const PROVENANCE = 'provenance.json';
@@ -52,7 +52,7 @@ export async function isSame(folder: string, before: Provenance, asked: Asked): 
 /** @throws HumanError where the folder holds what no download wrote. */
 export async function requireOwn(folder: string, before: Provenance | undefined): Promise<void> {
   const own = new Set(before && [PROVENANCE, ...before.files.map(({ name }) => name)]);
-  const foreign = (await readdir(folder).catch(() => [])).find((name) => !own.has(name));
+  const foreign = (await readdir(folder).catch(() => [])).find((name) => !own.has(name) && !isTrace(name));
   if (foreign === undefined) return;
   throw new HumanError(`${foreign} in this folder does not come from a download.`, {
     place: folder,

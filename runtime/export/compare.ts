@@ -56,7 +56,7 @@ const readable = <T>(tokenizer: Promise<T>): Promise<T | undefined> =>
 
 export interface Subject {
   readonly spec: DecoderSpec;
-  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed' | 'beside'>;
   readonly adapters: readonly ActiveAdapter[];
 }
 

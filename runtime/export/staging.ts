@@ -1,11 +1,12 @@
 /** Exports are written beside their target and take its place when they are checked: whole, or not at all. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { claim, removeAbandoned } from '../runs/owner.js';
 import { ownerOf } from '../runs/ownerOf.js';
 import { HumanError } from '../support/errors.js';
+import { isTrace, removeWith } from '../support/files.js';
 import { isPartOf, move } from '../support/replaceFile.js';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -28,7 +29,10 @@ export async function stagedFolder<T>(
     const old = oldOf(folder);
     try {
       if (replaces) await move(out, old);
-      else if (await requireFreeFolder(out)) await rmdir(out);
+      else {
+        const traces = await requireFreeFolder(out);
+        if (traces) await removeWith(out, traces);
+      }
       await move(folder, out);
     } catch (error) {
       if (!replaces) await requireFreeFolder(out);
@@ -74,16 +78,16 @@ export async function stagedFile<T>(out: string, write: (file: string) => Promis
   });
 }
 
-/** @returns whether there is an empty folder */
-async function requireFreeFolder(out: string): Promise<boolean> {
+/** @returns what a file manager has left in the empty folder that is there; undefined where none is */
+async function requireFreeFolder(out: string): Promise<string[] | undefined> {
   const entries = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     if (error.code === 'ENOTDIR') throw taken('this is a file; a folder is written.', out, 'Name a new folder.');
     throw error;
   });
-  if (entries && entries.length > 0)
+  if (entries && !entries.every(isTrace))
     throw taken('the folder is not empty; nothing is overwritten.', out, 'Name a new folder, or remove this one.');
-  return entries !== undefined;
+  return entries;
 }
 
 async function requireFreeFile(out: string): Promise<void> {

@@ -11,7 +11,7 @@ import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
 export interface LearnerOptions {
   readonly backend: Backend;
   readonly spec: DecoderSpec;
-  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed' | 'beside'>;
   readonly adapters: readonly Injected[];
   /** Graph inputs that get a gradient: `adapter.<name>`, or names of base weights. */
   readonly trainable: readonly string[];

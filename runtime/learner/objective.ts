@@ -19,7 +19,7 @@ const WHOLE = piecesOf({});
 
 export interface ObjectiveOptions {
   readonly spec: DecoderSpec;
-  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed' | 'beside'>;
   /** Adapters in the graph; inputs `adapter.<name>` and `scale.<name>`. */
   readonly adapters: readonly Injected[];
   /** Base weights as inputs, by their own names (full fine-tuning), instead of read in place. */

@@ -17,5 +17,5 @@ export async function openFrozen(
   const model = await openModel(path, { ...where, precision });
   const spec = decoderSpec(model.config);
   if (precision === 'float32' || model.packed) return { model, spec };
-  return { model: { ...model, packed: await packModel(model, spec, precision, where) }, spec };
+  return { model: { ...model, ...(await packModel(model, spec, precision, where)) }, spec };
 }

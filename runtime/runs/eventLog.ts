@@ -8,6 +8,7 @@ import { open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../support/errors.js';
 import { withPath, syncFolder } from '../support/replaceFile.js';
+import { whileHeld } from '../contract/heldFiles.js';
 import type { RunEvent } from '../contract/events.js';
 import { LOG_FILES, RUN_FILES } from '../contract/runFiles.js';
 
@@ -81,7 +82,8 @@ async function kept(file: string, mark: LogMark | undefined): Promise<State> {
 async function append(file: string, state: State, line: string): Promise<void> {
   const data = Buffer.from(line);
   const { O_WRONLY, O_APPEND, O_CREAT } = constants;
-  const handle = await open(file, O_WRONLY | O_APPEND | (state.bytes === 0 ? O_CREAT : 0)).catch((error: unknown) => {
+  const flags = O_WRONLY | O_APPEND | (state.bytes === 0 ? O_CREAT : 0);
+  const handle = await opened(file, flags).catch((error: unknown) => {
     throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? foreign(file, 'disappeared', error) : error;
   });
   try {
@@ -101,8 +103,12 @@ async function append(file: string, state: State, line: string): Promise<void> {
   state.hash.update(data);
 }
 
+/** Patiently on Windows: who reads a log for a moment does not end the run. */
+const opened = (file: string, flags: string | number): ReturnType<typeof open> =>
+  whileHeld(() => open(file, flags), process.platform);
+
 async function sync(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
+  const handle = await opened(file, 'r+');
   try {
     await handle.sync().catch((error: unknown) => {
       throw withPath(error, file);

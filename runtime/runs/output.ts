@@ -1,11 +1,12 @@
 /** Where a run may write: never over what it did not make. */
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, realpath, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isManifest, type Manifest } from '../contract/manifest.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
-import { isPartOf, move } from '../support/replaceFile.js';
+import { isTrace, removeWith } from '../support/files.js';
+import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
 import { hasCheckpoint } from './checkpoint.js';
@@ -78,7 +79,7 @@ export async function planOutput(
     });
   }
   if (!replacement) {
-    // A replacement that was cut off behind its last file leaves its empty folders.
+    // A replacement that was cut off behind its last file leaves its empty folders, and files that were mapped.
     await removeEmpty(next);
     await requireEmpty(next);
   }
@@ -144,7 +145,8 @@ export async function runFiles(folder: string): Promise<string[]> {
 
 /**
  * Puts the finished run in `next/` in the place of the one it replaces: file by file, each by a rename, the manifest last.
- * A replacement that was cut off is completed by calling this again. Files that the replaced run did not make stay.
+ * A replacement that was cut off is completed by calling this again. Files that the replaced run did not make stay; those that
+ * are mapped go to `next/`, which stays until nobody has them.
  */
 export async function finishReplacement(output: string): Promise<void> {
   const next = join(output, RUN_FILES.next);
@@ -155,12 +157,15 @@ export async function finishReplacement(output: string): Promise<void> {
   if (before?.outcome !== 'finished') return;
   // Another process may be putting it there now.
   if ((await ownerOf(next))?.pid !== process.pid) await requireFree(next);
+  const aside = join(next, REPLACED);
   const newFiles = new Set(after.files);
   // A manifest may be somebody else's: only files that lie in the folders, under the names of a run, are moved and removed.
   for (const file of await runFiles(next)) if (newFiles.has(file) && file !== RUN_FILES.manifest) await moveUp(file);
   const oldFiles = new Set(before.files);
-  for (const file of await runFiles(output))
-    if (!newFiles.has(file) && oldFiles.has(file)) await rm(join(output, file), { force: true });
+  for (const file of await runFiles(output)) {
+    const place = join(output, file);
+    if (!newFiles.has(file) && oldFiles.has(file)) await whereMapped(place, aside, () => rm(place, { force: true }));
+  }
   await move(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
   for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
     await removeEmpty(join(output, folder));
@@ -168,19 +173,25 @@ export async function finishReplacement(output: string): Promise<void> {
   await removeEmpty(next);
 
   async function moveUp(file: string): Promise<void> {
-    await mkdir(dirname(join(output, file)), { recursive: true });
-    await move(join(next, file), join(output, file)).catch((error: NodeJS.ErrnoException) => {
+    const place = join(output, file);
+    await mkdir(dirname(place), { recursive: true });
+    await whereMapped(place, aside, () => move(join(next, file), place)).catch((error: NodeJS.ErrnoException) => {
       // moved before a crash
       if (error.code !== 'ENOENT') throw error;
     });
   }
 }
 
-/** Removes a folder with nothing but empty folders in it. */
+/** In `next/`: the name of files that were replaced while they were mapped. */
+const REPLACED = 'replaced';
+const isNothing = (name: string): boolean => isTrace(name) || isPartOf(REPLACED, name);
+
+/** Removes a folder with nothing in it but empty folders, what file managers leave, and what was replaced. */
 async function removeEmpty(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) if (entry.isDirectory()) await removeEmpty(join(folder, entry.name));
-  await rmdir(folder).catch(() => undefined);
+  const left = await readdir(folder).catch(() => []);
+  if (left.every(isNothing)) await removeWith(folder, left).catch(() => undefined);
 }
 
 async function requireCheckpoint(folder: string): Promise<void> {
@@ -199,9 +210,9 @@ export const anotherKind = (place: string, { kind, name, outcome, started }: Man
 
 /** In a run folder: what a process leaves that is killed while it takes it. */
 export const isLeftOver = (name: string): boolean =>
-  name.startsWith(RUN_FILES.owner) || isPartOf(RUN_FILES.manifest, name);
+  name.startsWith(RUN_FILES.owner) || isPartOf(RUN_FILES.manifest, name) || isPartOf(REPLACED, name);
 
-/** Nothing but what a process left that died before the manifest was there. */
+/** Nothing but what a process left that died before the manifest was there, and what file managers leave. */
 async function requireEmpty(folder: string): Promise<void> {
   let entries: string[];
   try {
@@ -216,7 +227,7 @@ async function requireEmpty(folder: string): Promise<void> {
       });
     throw error;
   }
-  const others = entries.filter((name) => !isLeftOver(name)).sort();
+  const others = entries.filter((name) => !isLeftOver(name) && !isTrace(name)).sort();
   if (others.length === 0) return;
   const shown = others.slice(0, 3).map((name) => `"${name}"`);
   const rest = others.length > 3 ? ` and ${others.length - 3} more` : '';

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { link, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
+import { move } from '../support/replaceFile.js';
 import { OWNER, type RunOwner } from '../contract/owner.js';
 import { bootId, isLiving, ownerOf, parseOwner, processStart } from './ownerOf.js';
 
@@ -129,14 +130,15 @@ async function follow(folder: string, own: string, text: string): Promise<boolea
   }
   const now = await chain(folder);
   if (now.length === before.length + 1 && now.at(-1) === text && before.every((one, i) => one === now[i])) {
-    await rename(own, join(folder, OWNER.file));
+    await move(own, join(folder, OWNER.file));
     return true;
   }
   if ((await readFile(place, 'utf8').catch(() => '')) === text) await rm(place, { force: true });
   return false;
 }
 
-const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+/** Codes of file systems without links; EISDIR is what Node makes of Windows's answer on exFAT and FAT32. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR']);
 
 /** Gives the file a second name that nobody else can get; false where it is there. */
 async function linked(own: string, place: string, text: string): Promise<boolean> {

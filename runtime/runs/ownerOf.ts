@@ -57,7 +57,7 @@ export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
 
 /** Whether a process lives that has, or takes, the folder. */
 export async function isLiving(owner: RunOwner, folder: string): Promise<boolean> {
-  if (owner.host === hostname()) return (await processStart(owner.pid)) === owner.started;
+  if (owner.host === hostname()) return lives(owner);
   // Processes of another machine cannot be asked: it is working while it writes.
   const times = await Promise.all(
     [OWNER.file, ...LOG_FILES].map((name) =>
@@ -68,6 +68,44 @@ export async function isLiving(owner: RunOwner, folder: string): Promise<boolean
     ),
   );
   return Date.now() - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
+}
+
+/** Processes that were found to be those which they are said to be, and when, by the clock of `performance`. */
+const confirmed = new Map<string, number>();
+
+/** Whether the process of this machine is there, and the one that began then. Where a child has to tell, it is asked once a minute. */
+export async function lives(
+  { pid, started }: Pick<RunOwner, 'pid' | 'started'>,
+  {
+    startOf = processStart,
+    isThere = hasProcess,
+    needsChild = process.platform !== 'linux',
+    now = performance.now(),
+  } = {},
+): Promise<boolean> {
+  const key = `${pid} ${started}`;
+  if (!isThere(pid)) {
+    confirmed.delete(key);
+    return false;
+  }
+  const last = confirmed.get(key);
+  if (needsChild && last !== undefined && now - last < ASK_MS) return true;
+  const isSame = (await startOf(pid)) === started;
+  if (isSame && needsChild) confirmed.set(key, now);
+  else confirmed.delete(key);
+  return isSame;
+}
+
+const ASK_MS = 60_000;
+
+/** Whether there is a process of this id, whichever it is; also one that may not be asked. */
+function hasProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 /** The content of owner.json; undefined for what is none. */

@@ -2,6 +2,7 @@ import { appendFile, mkdir, readFile, rm, rmdir, truncate } from 'node:fs/promis
 import { join } from 'node:path';
 import { writeFileAtomic } from '../support/files.js';
 import { isPart, withPath, removeParts } from '../support/replaceFile.js';
+import { whileHeld } from '../contract/heldFiles.js';
 import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -136,7 +137,8 @@ export async function appendEvents(path: string, events: readonly RunEvent[]): P
   const before = await readFile(file).catch(() => undefined);
   // The last line of a process that was killed may be cut off.
   if (before) await truncate(file, before.lastIndexOf('\n') + 1);
-  await appendFile(file, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
+  await whileHeld(() => appendFile(file, lines), process.platform);
 }
 
 /** Loss of a run's first step, if it has made one. */

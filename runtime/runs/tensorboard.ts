@@ -3,6 +3,7 @@
  * of Event messages (tensorflow/core/util/event.proto) with scalars.
  */
 import { appendFile } from 'node:fs/promises';
+import { whileHeld } from '../contract/heldFiles.js';
 import { writeFileAtomic } from '../support/files.js';
 import type { RunEvent } from '../contract/events.js';
 
@@ -19,7 +20,7 @@ export async function openTensorboard(
   await writeFileAtomic(file, Buffer.concat([head, ...earlier.map(recordsOf)]), { makeFolder: false });
   return async (event) => {
     const data = recordsOf(event);
-    if (data.length > 0) await appendFile(file, data);
+    if (data.length > 0) await whileHeld(() => appendFile(file, data), process.platform);
   };
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { realpath, rm, rmdir, stat } from 'node:fs/promises';
+import path, { join, type PlatformPath } from 'node:path';
 import { replaceFile, type ReplaceOptions } from './replaceFile.js';
 
 /** Writes beside, syncs, renames: a reader sees the old file or the new one, never half of one. */
@@ -16,6 +17,36 @@ export async function writeFileAtomic(
 export async function isSameFile(...paths: [string, string]): Promise<boolean> {
   const [a, b] = await Promise.all(paths.map((path) => stat(path, { bigint: true }).catch(() => undefined)));
   return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
+}
+
+const TRACES = new Set(['.ds_store', 'thumbs.db', 'desktop.ini']);
+
+/** What Finder and Explorer leave in a folder that they have shown: people take it for empty. */
+export const isTrace = (name: string): boolean => TRACES.has(name.toLowerCase());
+
+/** Removes a folder that holds nothing but these files. @throws where one of them, or another, is still there */
+export async function removeWith(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await rm(join(folder, name), { force: true }).catch(() => undefined);
+  await rmdir(folder);
+}
+
+/** Whether files can be mapped together: nothing is from two drives of Windows at once. */
+export const onOneDrive = async (
+  places: readonly string[],
+  drive = (place: string) => driveOf(place),
+): Promise<boolean> => new Set(await Promise.all(places.map((place) => drive(place)))).size <= 1;
+
+/** The drive or the share of Windows where a place is, or will be, once links are followed; `/` elsewhere. */
+export async function driveOf(
+  place: string,
+  real = realpath as (path: string) => Promise<string>,
+  at: PlatformPath = path,
+): Promise<string> {
+  const found = await real(place).catch(() => undefined);
+  const above = at.dirname(place);
+  return found === undefined && above !== place
+    ? driveOf(above, real, at)
+    : at.parse(found ?? place).root.toLowerCase();
 }
 
 /** SHA-256 of a file's bytes, hexadecimal. Reads in pieces. */

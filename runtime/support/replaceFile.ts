@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { whileHeld } from '../contract/heldFiles.js';
+import { isHeld, whileHeld } from '../contract/heldFiles.js';
 
 export interface ReplaceOptions {
   /** Make the folder where there is none; default. Without it a folder that was deleted meanwhile is an error. */
@@ -19,7 +19,7 @@ export async function replaceFile(
 ): Promise<void> {
   const created = makeFolder ? await mkdir(dirname(file), { recursive: true }) : undefined;
   if (created !== undefined) await syncFolder(dirname(created));
-  const temporary = `${file}.${randomBytes(4).toString('hex')}.part`;
+  const temporary = partOf(file);
   try {
     const handle = await open(temporary, 'wx');
     try {
@@ -40,12 +40,29 @@ export async function replaceFile(
 /** Renames a file or a folder, patiently on Windows: see {@link whileHeld}. */
 export const move = (from: string, to: string): Promise<void> => whileHeld(() => rename(from, to), process.platform);
 
+/**
+ * Changes a place where a file may be mapped, as by a chat with the model in it: Windows refuses to replace or remove such a
+ * file, but not to rename it. It then goes to a part of `aside`, for who has it, and is removed later.
+ */
+export async function whereMapped(file: string, aside: string, change: () => Promise<void>): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    if (!isHeld(error)) throw error;
+    await move(file, partOf(aside)).catch(() => Promise.reject(error));
+    await change();
+  }
+}
+
 /** Errors of an open file do not name it, and people do not know the temporary one. */
 export function withPath(error: unknown, file: string, beside?: string): unknown {
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && (path === undefined || path === beside)) Object.assign(error as Error, { path: file });
   return error;
 }
+
+/** A name beside a file, for what is not yet, or no longer, in its place. */
+const partOf = (file: string): string => `${file}.${randomBytes(4).toString('hex')}.part`;
 
 const PART = /\.[0-9a-f]{8}\.part$/;
 
@@ -55,11 +72,14 @@ export const isPartOf = (name: string, file: string): boolean =>
 
 export const isPart = (name: string): boolean => PART.test(name);
 
-/** Removes what a killed process left of files that it was about to replace in these folders. */
+/** Removes what a killed process left of files that it was about to replace in these folders; what is held stays. */
 export async function removeParts(...folders: string[]): Promise<void> {
   for (const folder of folders) {
     for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => []))
-      if (isPart(entry.name) && !entry.isDirectory()) await rm(join(folder, entry.name), { force: true });
+      if (isPart(entry.name) && !entry.isDirectory())
+        await rm(join(folder, entry.name), { force: true }).catch((error: unknown) => {
+          if (!isHeld(error)) throw error;
+        });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Data sets of the Hub as JSON lines, from a local server with small sets in the layout of the public ones. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { PUBLIC_SETS } from '../../runtime/contract/publicSets.js';
@@ -243,7 +243,11 @@ test('a split in several formats is read once, and years are no shards', async (
 
 test('a second download reads what is there; a folder of others is left alone, an own one replaced with force', async () => {
   const out = newFolder();
+  // Finder has shown it
+  await mkdir(out, { recursive: true });
+  await writeFile(join(out, '.DS_Store'), '');
   const first = await download({ repository: BEAVERTAILS, out }, [], 'shared');
+  await writeFile(join(out, '.DS_Store'), '');
   hub.requests.length = 0;
   assert.deepEqual(await download({ repository: BEAVERTAILS, out }, [], 'shared'), first);
   assert.equal(brought().length, 0);

@@ -69,6 +69,14 @@ describe('an export', () => {
     });
   }
 
+  it('takes a folder that is empty but for what Finder and Explorer left in it', async () => {
+    const out = here.file('shown');
+    await mkdir(out);
+    for (const name of ['.DS_Store', 'Thumbs.db', 'Desktop.ini']) await writeFile(join(out, name), '');
+    await stagedFolder(out, (folder) => writeFile(join(folder, 'made.txt'), ''));
+    assert.deepEqual(readdirSync(out), ['made.txt']);
+  });
+
   it('overwrites nothing', async () => {
     const full = here.file('full');
     await mkdir(full);

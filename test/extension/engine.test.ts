@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
-import { Engine, RestartLimit } from '../../extension/engine/engine.js';
+import { Engine, environmentWith, RestartLimit } from '../../extension/engine/engine.js';
 import { Cancelled, HostError } from '../../extension/host/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 
@@ -64,6 +64,13 @@ test('the child asks its host for a language model, and hears that there is none
 
 test('the child is started as Node, also by Electron, with what the window adds to its environment', async () => {
   assert.equal((await start().request('inspect', { path: '/m' })).architecture, '1 too');
+});
+
+test('on Windows, which knows no case in names of variables, what the window adds replaces any spelling', () => {
+  const own = { Path: 'p', HTTP_PROXY: 'old', https_proxy: 'old' };
+  const given = { http_proxy: 'new', https_proxy: 'new' };
+  assert.deepEqual(environmentWith(given, own, 'win32'), { Path: 'p', ...given });
+  assert.deepEqual(environmentWith(given, own, 'linux'), { Path: 'p', HTTP_PROXY: 'old', ...given });
 });
 
 test('an error of the engine keeps its place and remedy', async () => {

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, win32 } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
+import { driveOf } from '../../runtime/support/files.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
 import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
-import { convertGguf, planConversion } from '../../runtime/models/gguf/convert.js';
+import { convertGguf, mappedTensors, planConversion } from '../../runtime/models/gguf/convert.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { readBytes } from '../../runtime/models/weights/safetensors.js';
 import { bytesOf, partsOf } from '../fuzz/ggufBytes.js';
@@ -140,6 +141,30 @@ test('a second opening reads the cache; the same bytes under another name are no
   assert.notEqual(await open(copy), folder);
   const files = (await readdir(folder)).filter((name) => !name.startsWith('use-'));
   assert.deepEqual(files.sort(), ['config.json', 'mapped.json', 'model.safetensors', 'source.json']);
+});
+
+test('a file on the drive of the cache is mapped, one on another drive is converted whole', async () => {
+  const cache = join(dir, 'drives');
+  const file = fileOf('llama');
+  const apart = await convertGguf(file, { cache, driveOf: async (path) => (path === file ? 'd:\\' : 'c:\\') });
+  assert.match(apart, /-whole$/);
+  assert.deepEqual(await mappedTensors(apart, file), []);
+  const beside = await convertGguf(file, { cache });
+  assert.ok(!beside.endsWith('-whole') && (await mappedTensors(beside, file)).length > 0);
+});
+
+test('a drive is that of the real place, in one spelling, also of what is not there yet', async () => {
+  const there = new Map([
+    ['c:\\w\\model.gguf', 'C:\\w\\model.gguf'],
+    ['C:\\Users\\me', 'D:\\Home\\me'],
+    ['\\\\nas\\models', '\\\\nas\\models'],
+  ]);
+  const real = async (path: string): Promise<string> => there.get(path) ?? assert.fail('ENOENT');
+  const on = (path: string): Promise<string> => driveOf(path, real, win32);
+  assert.equal(await on('c:\\w\\model.gguf'), 'c:\\');
+  assert.equal(await on('C:\\Users\\me\\AppData\\Cache'), 'd:\\');
+  assert.equal(await on('\\\\nas\\models\\a.gguf'), '\\\\nas\\models\\');
+  assert.equal(await on('E:\\new'), 'e:\\');
 });
 
 const human = (message: RegExp) => (error: unknown) => {

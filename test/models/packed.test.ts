@@ -15,6 +15,7 @@ import { gradientGraph } from '../../runtime/learner/objective.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { linearLayers, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
+import { listCache } from '../../runtime/models/cache/userCache.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { findTensor, weightsFolder } from '../../runtime/models/decoder/weights.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
@@ -85,7 +86,7 @@ async function packedReference(name: string, precision: 'int4' | 'int8', vocabSi
   const r = vocabSize === undefined ? reference : await withVocabulary(reference, vocabSize);
   const spec = decoderSpec(r.config);
   const model = { ...r, path: r.folder, hasTokenizer: false } as unknown as ModelFolder;
-  const packed = await packModel(model, spec, precision, { cache: join(dir, 'cache') });
+  const { packed } = await packModel(model, spec, precision, { cache: join(dir, 'cache') });
   const names = new Map(
     [...packings(spec, precision, name)].map(
       ([
@@ -167,6 +168,22 @@ for (const name of FAMILIES.filter((family) => family !== 'falcon_rw')) {
     await compareGradients(found, rowsOf(found.spec));
   });
 }
+
+it('a model on another drive than the cache is mapped from the cache alone, and computes the same', async () => {
+  const cache = join(dir, 'apart');
+  const driveOf = async (path: string): Promise<string> => (path === cache ? 'c:\\' : 'd:\\');
+  for (const name of ['llama', 'gpt2']) {
+    const { r, spec, model, plain } = await packedReference(name, 'int4');
+    const { packed, beside } = await packModel(model, spec, 'int4', { cache, driveOf });
+    const apart = { ...model, packed, beside };
+    const folder = weightsFolder(apart);
+    assert.match(folder, /packed-[0-9a-f]{32}-\d+-whole-int4$/);
+    assert.deepEqual((await listCache(cache)).entries.map((entry) => entry.folder).includes(folder), true);
+    for (const [tensor, copy] of beside!)
+      assert.deepEqual(await readBytes(copy), await readBytes(r.tensors.get(tensor)!));
+    await compareGradients({ r, spec, names: new Map(), model: apart, plain }, rowsOf(spec));
+  }
+});
 
 it('a head that is dequantised in pieces gives the same gradients, in a batch that is cut, too', async () => {
   const found = await packedReference('llama', 'int4', 600_000);

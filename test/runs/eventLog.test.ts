@@ -1,14 +1,16 @@
 /** The logs of a run: appended to, and cut to a checkpoint when it is resumed. */
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { openEventLog } from '../../runtime/runs/eventLog.js';
-import { readEvents } from '../../runtime/runs/runFolder.js';
+import { appendEvents, readEvents } from '../../runtime/runs/runFolder.js';
+import { openTensorboard } from '../../runtime/runs/tensorboard.js';
 import { watch } from '../support/faults.js';
+import { asOnWindows, held } from '../support/windows.js';
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'log-'));
@@ -76,6 +78,35 @@ test('a log that is deleted, or written to by another program, ends the run; a f
   await rm(join(folder, 'events.jsonl'));
   await assert.rejects(log.append(event(3)), /disappeared/);
   assert.deepEqual(await readdir(folder), []);
+});
+
+test('on Windows a log that another program reads for a moment is written all the same', async (t) => {
+  const folder = await temporary(t);
+  const log = await openEventLog(folder);
+  await log.append(event(1));
+  const tensorboard = await openTensorboard(join(folder, 'events.tfevents'), []);
+  const size = async (): Promise<number> => (await stat(join(folder, 'events.tfevents'))).size;
+  const before = await size();
+  asOnWindows(t);
+  let [refused, isHeld] = [0, false];
+  const end = watch({
+    root: folder,
+    onCall({ name }) {
+      if (!['open', 'appendFile'].includes(name)) return;
+      isHeld = !isHeld;
+      if (!isHeld) return;
+      refused++;
+      throw held('EBUSY');
+    },
+  });
+  t.after(end);
+  await log.append(event(2));
+  await tensorboard({ kind: 'step', step: 2, lossNatsPerToken: 1 } as RunEvent);
+  await log.marks();
+  await appendEvents(folder, [event(3)]);
+  assert.equal(refused, 4);
+  assert.deepEqual(await steps(folder), [1, 2, 3]);
+  assert.ok((await size()) > before);
 });
 
 test('a log that is not there has no events; one that cannot be read is an error with its place', async (t) => {

@@ -14,9 +14,11 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import { claim, requireFree } from '../../runtime/runs/owner.js';
-import { ownerOf, processStart, startCommand } from '../../runtime/runs/ownerOf.js';
+import { lives, ownerOf, processStart, startCommand } from '../../runtime/runs/ownerOf.js';
 import { openRunFolder, readEvents } from '../../runtime/runs/runFolder.js';
+import { watch } from '../support/faults.js';
 import { program } from '../support/program.js';
+import { asOnWindows, held } from '../support/windows.js';
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'owner-'));
@@ -132,6 +134,56 @@ test('of many processes that come at once, and are slow at every call, exactly o
     await released;
     assert.deepEqual(await readdir(folder), [], `round ${round}`);
   }
+});
+
+test('a folder is taken where there are no links, whatever the system says of them', async (t) => {
+  for (const code of ['EPERM', 'EISDIR', 'ENOTSUP']) {
+    const folder = await temporary(t);
+    const onCall = ({ name }: { name: string }): void => {
+      if (name === 'link') throw Object.assign(new Error(code), { code });
+    };
+    const end = watch({ root: folder, onCall });
+    t.after(end);
+    const release = await claim(folder);
+    assert.equal(await owner(folder), process.pid, code);
+    await release();
+    end();
+  }
+});
+
+test('on Windows a dead owner is followed, also while another program reads its file', async (t) => {
+  const folder = await temporary(t);
+  await owned(folder, { started: 'long ago' });
+  let refused = 0;
+  const onCall = ({ name, file }: { name: string; file: string }): void => {
+    if (name === 'rename' && file.endsWith(OWNER.file) && refused++ === 0) throw held('EPERM');
+  };
+  const end = watch({ root: folder, onCall });
+  t.after(end);
+  asOnWindows(t);
+  const release = await claim(folder);
+  await release();
+  assert.ok(refused === 2);
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('where a child tells when a process began it is asked once a minute, and of none that is gone', async () => {
+  let asked = 0;
+  let isThere = true;
+  const at = (now: number, began = 'then'): Promise<boolean> => {
+    const startOf = async (): Promise<string> => (asked++, began);
+    return lives({ pid: 7, started: 'then' }, { startOf, isThere: () => isThere, needsChild: true, now });
+  };
+  for (const now of [0, 700, 59_000]) assert.equal(await at(now), true);
+  assert.equal(asked, 1);
+  assert.equal(await at(60_000), true);
+  assert.equal(asked, 2);
+  isThere = false;
+  assert.equal(await at(60_700), false);
+  isThere = true;
+  assert.equal(await at(61_400, 'later'), false);
+  assert.equal(await at(62_100, 'later'), false);
+  assert.equal(asked, 4, 'another process of its id is not taken for it');
 });
 
 test('an owner on another machine is one while the folder is written to', async (t) => {

@@ -22,7 +22,7 @@ import { joining, roomFor, RUN_LIMITS, type RunLimits } from './limits.js';
 export interface GeneratorOptions {
   readonly backend: Backend;
   readonly spec: DecoderSpec;
-  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed' | 'beside'>;
   /** What is attached where an answer asks for nothing else. */
   readonly adapters: readonly ScaledAdapter[];
   /** Linear layers that adapters can be attached to; those of `adapters`, without it. */

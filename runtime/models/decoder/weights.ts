@@ -69,8 +69,8 @@ export function findTensor(
  * The deepest folder that holds every weight file, from which a session maps them: onnxruntime maps no file outside the folder that it
  * is given. They lie apart in a Hub cache of links, and where a GGUF file is mapped.
  */
-export function weightsFolder({ tensors, packed }: Weights): string {
-  const folders = [...new Set([...tensors.values(), ...(packed?.values() ?? [])].map(({ file }) => dirname(file)))];
+export function weightsFolder({ tensors, packed, beside = tensors }: Weights): string {
+  const folders = [...new Set([...beside.values(), ...(packed?.values() ?? [])].map(({ file }) => dirname(file)))];
   const [first = '', ...others] = folders.map((folder) => folder.split(sep));
   const shared = others.reduce(
     (all, parts) => {
@@ -83,15 +83,15 @@ export function weightsFolder({ tensors, packed }: Weights): string {
 }
 
 /** Where the weights of a model are. */
-export type Weights = Pick<ModelFolder, 'tensors' | 'packed'>;
+export type Weights = Pick<ModelFolder, 'tensors' | 'packed' | 'beside'>;
 
 /**
  * Frozen weights, read in place: an initializer that points into a file of the model, with a Cast at each use where
  * its type is not the graph's. Tensors at an odd offset are copied into the graph. Packed weights are dequantised at each use.
  * @param prefix of their names in the graph
  */
-export function frozenWeights(g: Builder, { tensors, packed }: Weights, prefix = ''): Weight {
-  const folder = weightsFolder({ tensors, packed });
+export function frozenWeights(g: Builder, { tensors, packed, beside = tensors }: Weights, prefix = ''): Weight {
+  const folder = weightsFolder({ tensors, packed, beside });
   const stored = new Map<string, Value>();
   const once = (key: string, make: () => Value): Value => {
     const value = stored.get(key) ?? make();
@@ -108,7 +108,7 @@ export function frozenWeights(g: Builder, { tensors, packed }: Weights, prefix =
     const blocks = packed?.get(name);
     if (blocks) return dequantised(g, requireShape(name, blocks, shape), blocksOf(name, blocks));
     const value = once(name, () => {
-      const info = findTensor(tensors, name, shape);
+      const info = findTensor(beside, name, shape);
       const { dtype, alignment } = DTYPES[info.dtype];
       const place = { file: relative(folder, info.file), offset: info.offset, bytes: info.bytes };
       return info.offset % alignment === 0

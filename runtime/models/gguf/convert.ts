@@ -4,10 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
-import { basename, join, parse, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { HumanError } from '../../support/errors.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
-import { sha256, sha256File, writeFileAtomic } from '../../support/files.js';
+import { onOneDrive, sha256, sha256File, writeFileAtomic } from '../../support/files.js';
 import { move } from '../../support/replaceFile.js';
 import { decoderSpec } from '../families/config.js';
 import { ARCHITECTURES, architectureOf } from './architectures/table.js';
@@ -38,6 +38,8 @@ export interface ConvertOptions {
   onMessage?: (text: string) => void;
   /** Free bytes of the disk that holds a folder. */
   freeBytes?: (folder: string) => Promise<number>;
+  /** The drive that holds a file, or will. */
+  driveOf?: (path: string) => Promise<string>;
 }
 
 /** Goes up when the same file would give another folder, so that old folders are not used. */
@@ -58,8 +60,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   const remembered = join(cache, `known-${sha256(`${file}\n${state}`).slice(0, 32)}.json`);
   const known = await readJsonObject(remembered).catch(() => undefined);
   let hash = typeof known?.sha256 === 'string' && /^[0-9a-f]{64}$/.test(known.sha256) ? known.sha256 : undefined;
-  // Nothing is mapped from two drives at once.
-  const isMapped = parse(resolve(cache)).root === parse(resolve(file)).root;
+  const isMapped = await onOneDrive([cache, ...partsOf(file)], options.driveOf);
   const folderOf = (sha: string): string =>
     join(cache, `gguf-${sha.slice(0, 32)}-${CONVERSION}${isMapped ? '' : '-whole'}${inBlocks ? `-${precision}` : ''}`);
   if (hash && (await useEntry(folderOf(hash)))) return folderOf(hash);

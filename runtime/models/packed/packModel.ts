@@ -1,19 +1,19 @@
 /** The weights of a model folder in blocks, made once and kept in the user's cache. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
 import { HumanError } from '../../support/errors.js';
-import { sha256, writeFileAtomic } from '../../support/files.js';
+import { onOneDrive, sha256, writeFileAtomic } from '../../support/files.js';
 import { move } from '../../support/replaceFile.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
-import { embeddingSize, linearLayers, type DecoderSpec } from '../decoder/spec.js';
+import { embeddingSize, linearLayers, parameters, type DecoderSpec } from '../decoder/spec.js';
 import { findTensor } from '../decoder/weights.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
-import { readFloat32, readSafetensors, writeSafetensors, type TensorInfo } from '../weights/safetensors.js';
+import { readBytes, readFloat32, readSafetensors, writeSafetensors, type TensorInfo } from '../weights/safetensors.js';
 import { BLOCK, quantise, type Bits, type Blocks } from '../weights/blocks.js';
-import { packedTensor, takePacked, type PackedWeight } from '../weights/packedWeight.js';
+import { packedTensor, takePacked } from '../weights/packedWeight.js';
 
 /** Goes up when the same weights would give other blocks, so that old ones are not used. */
 const PACKING = 1;
@@ -57,29 +57,42 @@ export function packings(
 export interface PackOptions {
   cache: string;
   onMessage?: (text: string) => void;
+  /** The drive that holds a file, or will. */
+  driveOf?: (path: string) => Promise<string>;
 }
 
 /**
- * The weights of a model in blocks, by the parameters' names; packs them when the cache does not have them.
+ * The weights of a model in blocks, by the parameters' names; packs them when the cache does not have them. Where the model lies
+ * on another drive than the cache, the others are copied into it, too: nothing is mapped from two at once.
  * @throws HumanError for a weight that is missing, and when the disk is too small
  */
 export async function packModel(
   model: ModelFolder,
   spec: DecoderSpec,
   precision: Exclude<Precision, 'float32'>,
-  { cache, onMessage }: PackOptions,
-): Promise<Map<string, PackedWeight>> {
+  { cache, onMessage, driveOf }: PackOptions,
+): Promise<Required<Pick<ModelFolder, 'packed'>> & Pick<ModelFolder, 'beside'>> {
   const plan = [...packings(spec, precision, model.path)].map(([name, packing]) => {
     const [N, K] = packing.shape;
     return { name, packing, info: findTensor(model.tensors, name, packing.transposed ? [K, N] : [N, K]) };
   });
-  const folder = join(cache, `packed-${(await stampOf(model)).slice(0, 32)}-${PACKING}-${precision}`);
+  const files = weightFiles(model);
+  const isApart = !(await onOneDrive([cache, ...files], driveOf));
+  const isPacked = new Set(plan.map(({ name }) => name));
+  const others = [...(isApart ? parameters(spec) : [])].flatMap(([name, shape]) =>
+    isPacked.has(name) ? [] : [findTensor(model.tensors, name, shape)],
+  );
+  const stamp = (await stampOf(files)).slice(0, 32);
+  const folder = join(cache, `packed-${stamp}-${PACKING}${isApart ? '-whole' : ''}-${precision}`);
   while (!(await useEntry(folder))) {
     await mkdir(cache, { recursive: true });
     await removeAbandoned(cache);
-    const tensors = plan.map(({ name, packing, info }) =>
-      packedTensor({ name, ...packing, pieces: () => rounded(info, packing) }),
-    );
+    const tensors = [
+      ...plan.map(({ name, packing, info }) =>
+        packedTensor({ name, ...packing, pieces: () => rounded(info, packing) }),
+      ),
+      ...others.map((info) => ({ ...info, data: () => readBytes(info) })),
+    ];
     const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
     const { bavail, bsize } = await statfs(cache);
     if (bavail * bsize < bytes * 1.02)
@@ -105,12 +118,16 @@ export async function packModel(
       if (!(await stat(folder).catch(() => undefined))) throw error;
     }
   }
-  return takePacked((await readSafetensors(join(folder, FILE))).tensors);
+  // Without links in it: what lies outside the folder is found from it.
+  const { tensors } = await readSafetensors(await realpath(join(folder, FILE)));
+  return { packed: takePacked(tensors), ...(isApart && { beside: tensors }) };
 }
 
+const weightFiles = ({ tensors }: ModelFolder): string[] =>
+  [...new Set([...tensors.values()].map(({ file }) => file))].sort();
+
 /** Which files the weights are in, of which size and from when: hashing them takes a second a gigabyte. */
-async function stampOf({ tensors }: ModelFolder): Promise<string> {
-  const files = [...new Set([...tensors.values()].map(({ file }) => file))].sort();
+async function stampOf(files: readonly string[]): Promise<string> {
   const found = await Promise.all(files.map((file) => stat(file)));
   return sha256(JSON.stringify(files.map((file, i) => [file, found[i].size, found[i].mtimeMs, found[i].ino])));
 }

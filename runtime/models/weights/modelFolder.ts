@@ -13,6 +13,8 @@ export interface ModelFolder {
   tensors: Map<string, TensorInfo>;
   /** Weights that are held in blocks, by the parameter's name; where `tensors` has them too, these are used. */
   packed?: ReadonlyMap<string, PackedWeight>;
+  /** Copies of the tensors that are not packed, by their names, where `tensors` lie on another drive than `packed`: they are mapped instead. */
+  beside?: ReadonlyMap<string, TensorInfo>;
   hasTokenizer: boolean;
   generationConfig?: JsonObject;
   /** SHA-256 of the GGUF file that it was converted from. */

@@ -1,0 +1,72 @@
+/** Paths are compared as text, so the same place is written in the same way, also on Windows. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join, posix, win32 } from 'node:path';
+import { test } from 'node:test';
+import { editorPath, isWithin } from '../../extension/host/paths.js';
+import { withEditorPaths } from '../../extension/runs/folder.js';
+import { pathsFrom } from '../../extension/runs/recipe.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
+import { manifest, temporary } from './support.js';
+
+const { openSample } = await import('../../extension/commands/sample.js');
+
+test('on Windows a path is as the editor has it, whoever wrote it', () => {
+  for (const path of ['c:\\w\\a.json', 'C:\\w\\a.json', 'C:/w/a.json', 'C:/w//x/../a.json', 'c:\\w\\a.json\\'])
+    assert.equal(editorPath(path, win32), 'c:\\w\\a.json');
+  assert.equal(editorPath('//nas/share/m/', win32), '\\\\nas\\share\\m');
+  // relative ones, and those that a run brings from another system
+  for (const path of ['w/a', '/home/me/a', 'C:a', '']) assert.equal(editorPath(path, win32), path);
+  for (const path of ['/w/../a', 'C:/w', 'w']) assert.equal(editorPath(path, posix), path);
+});
+
+test('what recipes and manifests name is found among the files of the editor', () => {
+  const at = pathsFrom('c:\\w\\recipes', win32);
+  assert.equal(at('C:/models/tiny'), 'c:\\models\\tiny');
+  assert.equal(at('../data/a.jsonl'), 'c:\\w\\data\\a.jsonl');
+  assert.equal(at('hub:owner/name'), 'hub:owner/name');
+  const path = 'C:\\w\\a';
+  const run = manifest('/w', {
+    recipe: path,
+    model: { path, architecture: 'llama', sha256: 'f' },
+    data: [{ path, rows: 1, sha256: 'f' }],
+    vectors: [{ path, sha256: 'f', scale: 1 }],
+  });
+  const { recipe, model, data, vectors } = withEditorPaths(run, win32);
+  assert.deepEqual(
+    [recipe, model.path, data[0]!.path, vectors[0]!.path],
+    Array.from({ length: 4 }, () => 'c:\\w\\a'),
+  );
+  assert.deepEqual(withEditorPaths(run, posix), run);
+});
+
+test('a place on another drive is in no folder of this one', () => {
+  assert.equal(isWithin('d:\\sample', 'c:\\w', win32), false);
+  assert.equal(isWithin('c:\\w\\sample', 'c:\\w', win32), true);
+  assert.equal(isWithin('c:\\w2', 'c:\\w', win32), false);
+  assert.equal(isWithin('d:\\sample', 'd:\\', win32), true);
+});
+
+test('the sample is opened as a workspace, unless it was copied into the one that is open', async (t) => {
+  const root = await temporary(t);
+  const before = { fs: workspace.fs, workspaceFolders: workspace.workspaceFolders };
+  t.after(() => Object.assign(workspace, before));
+  Object.assign(workspace, {
+    fs: { copy: async () => undefined },
+    workspaceFolders: [{ uri: Uri.file(join(root, 'w')) }],
+  });
+  const calls: string[] = [];
+  const services = {
+    extension: Uri.file(join(import.meta.dirname, '../..')),
+    files: { scan: async () => void calls.push('scan') },
+    models: { refresh: async () => void calls.push('refresh') },
+  };
+  for (const name of ['w', 'w/..sample']) {
+    const folder = join(root, name);
+    await openSample(services as never, { folder });
+    assert.deepEqual([calls.splice(0), fake.opened.splice(0)], [['scan', 'refresh'], [join(folder, 'README.md')]]);
+  }
+  const beside = join(root, 'w-sample');
+  await openSample(services as never, { folder: beside });
+  assert.deepEqual([calls, fake.opened.splice(0)], [[], [beside]]);
+});
