@@ -71,15 +71,16 @@ export interface Overlay {
   lines: { run: string; series: Series }[];
 }
 
-/** In the order of the charts of a run page, and below them what is measured at each step. */
+/** In the order of the charts of a run page, and below them what is measured at each step. What other rows gave is another curve. */
 export function overlays(shown: readonly Shown[], s: ComparisonStrings): Overlay[] {
-  const found = new Map<string, Overlay & { labels: Set<string> }>();
+  const found = new Map<string, Overlay & { labels: Set<string>; rows: Set<string> }>();
   for (const { run, view } of shown)
     for (const chart of [...view.charts, ...everyStep(run.reading, view.charts, s)])
       for (const series of chart.series) {
         if (series.color === 'goal' || series.values.every((value) => value === null)) continue;
         const group = `${run.reading.kind} ${chart.id}`;
-        const id = `${group} ${series.color} ${series.marked ? 'probes' : 'steps'}`;
+        const { rows } = series;
+        const id = [group, series.color, series.marked ? 'probes' : 'steps', ...(rows ? [rows.id] : [])].join(' ');
         const overlay = found.get(id) ?? {
           ...chart,
           id,
@@ -87,14 +88,16 @@ export function overlays(shown: readonly Shown[], s: ComparisonStrings): Overlay
           label: '',
           lines: [],
           labels: new Set<string>(),
+          rows: new Set<string>(),
         };
         found.set(id, overlay);
         overlay.labels.add(series.label);
+        if (rows) overlay.rows.add(rows.text);
         overlay.lines.push({ run: run.id, series });
       }
-  return [...found.values()].map(({ labels, id, chart, title, unit, logarithmic, lines }) => ({
+  return [...found.values()].map(({ labels, rows, id, chart, title, unit, logarithmic, lines }) => ({
     ...{ id, chart, title, unit, logarithmic, lines },
-    label: [...labels].join(' / '),
+    label: [labels, rows].flatMap((words) => [...words].join(' / ') || []).join(' · '),
   }));
 }
 
