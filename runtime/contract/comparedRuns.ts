@@ -66,6 +66,8 @@ export interface Overlay {
   title: string;
   /** What the runs call this line. */
   label: string;
+  /** Which rows it was measured on, where that is known. */
+  rows?: string;
   unit: string;
   logarithmic: boolean;
   lines: { run: string; series: Series }[];
@@ -73,7 +75,7 @@ export interface Overlay {
 
 /** In the order of the charts of a run page, and below them what is measured at each step. What other rows gave is another curve. */
 export function overlays(shown: readonly Shown[], s: ComparisonStrings): Overlay[] {
-  const found = new Map<string, Overlay & { labels: Set<string>; rows: Set<string> }>();
+  const found = new Map<string, Omit<Overlay, 'rows'> & { labels: Set<string>; rows: Set<string> }>();
   for (const { run, view } of shown)
     for (const chart of [...view.charts, ...everyStep(run.reading, view.charts, s)])
       for (const series of chart.series) {
@@ -97,7 +99,8 @@ export function overlays(shown: readonly Shown[], s: ComparisonStrings): Overlay
       }
   return [...found.values()].map(({ labels, rows, id, chart, title, unit, logarithmic, lines }) => ({
     ...{ id, chart, title, unit, logarithmic, lines },
-    label: [labels, rows].flatMap((words) => [...words].join(' / ') || []).join(' · '),
+    label: [...labels].join(' / '),
+    ...(rows.size > 0 && { rows: [...rows].join(' / ') }),
   }));
 }
 

@@ -153,10 +153,10 @@ test('runs beside each other have one curve for the same rows, and another for o
   const found = overlays(showRuns(runs, { strings: COMPARISON_STRINGS, numbers: numbersIn('en') }), COMPARISON_STRINGS);
   const delivered = found.filter(({ id }) => id.startsWith('finetune harmful delivered probes'));
   assert.deepEqual(
-    delivered.map(({ label, lines }) => [label, lines.map(({ run: of }) => of)]),
+    delivered.map(({ label, rows, lines }) => [label, rows, lines.map(({ run: of }) => of)]),
     [
-      ['delivered model (vector off) · measured on 8 harmful rows that the vector was not trained on', ['a', 'b']],
-      ['delivered model (vector off) · measured on 8 harmful rows of the recipe', ['c']],
+      ['delivered model (vector off)', 'measured on 8 harmful rows that the vector was not trained on', ['a', 'b']],
+      ['delivered model (vector off)', 'measured on 8 harmful rows of the recipe', ['c']],
     ],
   );
 });
