@@ -1,6 +1,6 @@
 /** The events of a run as columns: what charts draw, and what a verdict reads of the probes. */
 import { isFiniteNumber } from './measures.js';
-import { probeRowsOf } from './probeRows.js';
+import { otherRows, probeRowsOf } from './probeRows.js';
 import type { Stretches } from './smoothing.js';
 import type { ProbeRows, Probes, RunEvent, WatchEnd } from './events.js';
 
@@ -99,11 +99,9 @@ export function appendProbes(columns: ProbeColumns, event: EvaluationEvent): boo
   const present = PROBES.flatMap((name) => (columns[name] ? [columns[name]] : []));
   let only = truncate(columns.step, present, event.step);
   const rows = probeRowsOf(event.probeRows);
-  for (const kind of ['harmful', 'benign'] as const) {
-    if (rows?.[kind]?.id === columns.rows?.[kind]?.id) continue;
+  for (const kind of otherRows(columns.rows, rows))
     for (const name of PROBES) if (name.startsWith(kind)) columns[name]?.fill(null);
-    only = false;
-  }
+  if (JSON.stringify(rows) !== JSON.stringify(columns.rows)) only = false;
   if (rows) columns.rows = rows;
   else delete columns.rows;
   for (const name of PROBES) {

@@ -1,4 +1,5 @@
 /** Which rows the charts of a fine-tuning are drawn from, as its events tell it. */
+import { otherRows } from '../contract/probeRows.js';
 import type { HarmfulLoss, ProbedRows, ProbeRows, RunEvent } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Example } from '../data/examples.js';
@@ -46,7 +47,7 @@ export async function reportOtherRows(
 ): Promise<void> {
   const last = earlier.findLast((event) => event.kind === 'evaluation' && event.probes);
   if (!now || last?.kind !== 'evaluation') return;
-  const kinds = (['harmful', 'benign'] as const).filter((kind) => last.probeRows?.[kind]?.id !== now[kind]?.id);
+  const kinds = otherRows(last.probeRows, now);
   if (kinds.length === 0) return;
   await emit({
     kind: 'warning',

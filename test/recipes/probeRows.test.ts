@@ -119,8 +119,9 @@ describe('the rows that a fine-tuning draws', () => {
     assert.deepEqual(await told(now), []);
     assert.deepEqual(await told(now, at(0), at(2, now)), []);
     assert.deepEqual(await told(undefined, at(0)), []);
+    assert.deepEqual(await told({ harmful: { rows: 'probes', of: 8, id: 'a' }, benign: now.benign }, at(0)), []);
     assert.deepEqual(await told(now, at(0), at(2)), [
-      'the charts are measured on other harmful and benign rows than before the run was resumed: their lines begin after step 2.',
+      'the charts are measured on other harmful rows than before the run was resumed: their lines begin after step 2.',
     ]);
   });
 });
