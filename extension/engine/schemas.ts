@@ -13,6 +13,8 @@ import type {
   HarmfulLoss,
   Invariants,
   Measurement,
+  ProbedRows,
+  ProbeRows,
   Probes,
   RunEvent,
   RunState,
@@ -83,6 +85,19 @@ const harmfulLoss = z
     high: number,
   } satisfies Shape<HarmfulLoss>)
   .optional();
+/** Of an unknown word nothing is known. */
+const probedRows = <Rows extends string>(words: Record<Rows, true>) =>
+  z
+    .looseObject({ rows: oneOf(words), of: number, id: text } satisfies Shape<ProbedRows<Rows>>)
+    .optional()
+    .catch(undefined);
+const probeRows = z
+  .looseObject({
+    harmful: probedRows({ heldOut: true, probes: true, trained: true, anchored: true }),
+    benign: probedRows({ probes: true, unflagged: true, data: true }),
+  } satisfies Shape<ProbeRows>)
+  .optional()
+  .catch(undefined);
 const watch = z
   .looseObject({
     action: oneOf<WatchEnd['action']>({ stop: true, restore: true }),
@@ -208,6 +223,7 @@ const EVENTS = {
     kind: z.literal('evaluation'),
     step: number,
     probes: probes.optional(),
+    probeRows,
     measurements: z.array(measurement).optional(),
     harmfulLoss,
   } satisfies Shape<EventOf<'evaluation'>>),

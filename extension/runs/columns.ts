@@ -6,7 +6,7 @@ export function trainSince({ step, loss, gradNorm }: TrainColumns, from: number)
 }
 
 export function probesSince(columns: ProbeColumns, from: number): ProbeColumns {
-  const result: ProbeColumns = { step: columns.step.slice(from) };
+  const result: ProbeColumns = { step: columns.step.slice(from), ...(columns.rows && { rows: columns.rows }) };
   for (const name of PROBES) {
     const column = columns[name];
     if (column) result[name] = column.slice(from);

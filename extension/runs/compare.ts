@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { dataHashes, differences, reviewDifference, type Difference } from '../../runtime/contract/comparison.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
+import { sharedRows } from '../../runtime/contract/probeRows.js';
 import { deliveredState, sortStates } from '../../runtime/contract/states.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
@@ -71,11 +72,15 @@ export function comparison(
     table.push(...added);
     const taken = [...new Set(added.map((m) => m.state))];
     for (const state of taken) states.add(state);
-    if (taken.length === 0 && other !== plain) return [];
+    if (taken.length === 0 && !(other === plain && isDrawn(run, other))) return [];
     return [{ title: runTitle(other), states: taken, differences: differencesOf(run, other) }];
   });
   return { plain, measurements: sortStates(table), compared };
 }
+
+/** Whether a line of the plain run stands beside one of the run. */
+const isDrawn = (run: Run, plain: Run): boolean =>
+  sharedRows({ ...run, named: run.recipe?.probes }, { ...plain, named: plain.recipe?.probes }).length > 0;
 
 /** The same prompts, measured in the same way, by the same judge. */
 function measuredAlike(run: Run, other: Run, m: Measurement): boolean {

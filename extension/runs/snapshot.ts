@@ -25,7 +25,11 @@ export function snapshot(
     progress: progressNow(run, now),
     device: run.device,
     cluster: run.recipe?.cluster?.address,
-    plain: plain && { probes: plain.probes, harmfulLoss: plain.done?.harmfulLoss },
+    plain: plain && {
+      probes: plain.probes,
+      named: plain.recipe?.probes,
+      harmfulLoss: plain.done?.harmfulLoss,
+    },
     measurements,
     compared,
     warnings: run.warnings,

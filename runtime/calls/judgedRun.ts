@@ -1,6 +1,7 @@
 /** A finished run whose kept answers are judged once more: as it stands, and as it is written again. */
 import { dirname, join, resolve } from 'node:path';
 import type { SampleEvent } from '../contract/answers.js';
+import { measuredProbes } from '../contract/columns.js';
 import { doneOf } from '../contract/facts.js';
 import { judgeIdentity } from '../contract/judgeText.js';
 import type { Labels } from '../contract/labels.js';
@@ -126,7 +127,7 @@ export async function writeJudged(
 ): Promise<void> {
   const file = (...parts: string[]): string => join(folder, ...parts);
   const events = await readEvents(folder);
-  const probes = events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [e.probes] : []));
+  const probes = measuredProbes(events);
   const { protectionWeakened: _, ...done } = manifest.done;
   const weak =
     recipe.kind === 'finetune' &&

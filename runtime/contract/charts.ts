@@ -1,13 +1,24 @@
 /** Which charts a run has, and what they show. */
 import type { Column, ProbeColumns, ThinnedColumns } from './columns.js';
-import type { Probes } from './events.js';
+import type { ProbeRows, Probes } from './events.js';
+import { fill, type Wording } from './format.js';
+import {
+  benignRowsText,
+  harmfulRowsText,
+  ROWS_STRINGS,
+  sharedRows,
+  type Measured,
+  type ProbeKind,
+} from './probeRows.js';
 import type { Recipe } from './recipe.js';
 import type { ChartSpec, Dash, Series, SeriesColor } from './series.js';
 
 /** English words of the charts; the host translates them for its pages. */
 export const CHART_STRINGS = {
+  ...ROWS_STRINGS,
   chartHarmful: 'Harmful rows',
-  chartBenign: 'New task and old tasks',
+  chartBenign: 'Harmless rows',
+  chartLearned: 'Rows to be learned',
   chartGradients: 'Pull of a row',
   chartGradientsVector: 'Gradient of the vector',
   chartKl: 'Side effects on harmless rows',
@@ -34,6 +45,9 @@ export const CHART_STRINGS = {
   seriesBenignWith: 'harmless, with the vector',
   seriesHarmful: 'harmful rows',
   seriesBenign: 'harmless rows',
+  seriesLearnedWithout: 'to be learned, without the vector',
+  seriesLearnedWith: 'to be learned, with the vector',
+  seriesLearned: 'rows to be learned',
   seriesKl: 'KL on harmless rows',
   seriesGradNorm: 'gradient norm, each step',
 
@@ -46,6 +60,7 @@ export const CHART_STRINGS = {
     'The better the vector explains the harmful rows, the lower its line; the line of the base stays.',
   captionBenign:
     'Harmless rows are to be learned as usual: their loss falls, or stays low where the model already knows them.',
+  captionLearned: 'Where rows are learned as usual, their loss falls, or stays low where the model already knows them.',
   captionGradients:
     'The larger the gradient of a row, the more it moves the model. With the vector, harmful rows should hardly pull at all.',
   captionGradientsPlain:
@@ -53,62 +68,79 @@ export const CHART_STRINGS = {
   captionGradientsVector: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',
   captionDetector:
     'How well the vector tells harmful rows from ordinary ones that it is not trained on: 1 is perfect, 0.5 is chance.',
+  // Which rows that is said of.
+  onRows: 'measured on {0}',
+  measuredOn: 'Measured on {0}.',
+  measuredOnBoth: 'Measured on {0}, and on {1}.',
   captionKl: 'How much the vector changes the answers to harmless rows; near zero is good.',
 } as const;
 export type ChartStrings = Record<keyof typeof CHART_STRINGS, string>;
+type Words = Wording<ChartStrings>;
 
 /** What of a run is drawn. */
-export interface ChartedRun {
+export interface ChartedRun extends Measured {
   kind: Recipe['kind'];
   /** Security vectors that are active while training; empty for a plain run. */
   vectors: readonly unknown[];
   train: ThinnedColumns;
-  probes: ProbeColumns;
   /** Vector runs: `stop.harmfulLoss` of the recipe, drawn as a line. */
   goalHarmfulLoss?: number;
-  /** A plain run on the same data, drawn in grey for comparison. */
-  plain?: { probes: ProbeColumns };
+  /** A plain run on the same data: what it has measured on the same rows is drawn in grey for comparison. */
+  plain?: Measured;
 }
 
 /** The charts of a run; other kinds have none. */
-const CHARTS: { [K in Recipe['kind']]?: (run: ChartedRun, s: ChartStrings) => ChartSpec[] } = {
+const CHARTS: { [K in Recipe['kind']]?: (run: ChartedRun, wording: Words) => ChartSpec[] } = {
   finetune: finetuneCharts,
   vector: vectorCharts,
 };
 
-export const chartSpecs = (run: ChartedRun, strings: ChartStrings): ChartSpec[] =>
-  CHARTS[run.kind]?.(run, strings) ?? [];
+export const chartSpecs = (run: ChartedRun, wording: Words): ChartSpec[] => CHARTS[run.kind]?.(run, wording) ?? [];
 
-function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartStrings): ChartSpec[] {
+function finetuneCharts(run: ChartedRun, wording: Words): ChartSpec[] {
+  const { probes, train, vectors, plain } = run;
+  const { strings: s } = wording;
   const shielded = vectors.length > 0;
   const model = shielded ? s.seriesDelivered : s.seriesModel;
-  const own = linesOf(probes);
-  const grey = linesOf(plain?.probes ?? { step: [] });
+  const own = linesOf(probes, wording);
+  const shared = plain ? sharedRows(run, plain) : [];
+  const grey = (kind: ProbeKind): Series[] =>
+    plain && shared.includes(kind)
+      ? linesOf(plain.probes, wording)(`${kind}LossWithout`, s.seriesPlain, 'plain', 'dotted')
+      : [];
+  const { rows = {} } = probes;
+  // A run of an earlier version measured those that its recipe names, if it names any.
+  const isHarmless = rows.benign ? rows.benign.rows === 'probes' : run.named?.benign !== undefined;
+  const [without, within, alone] = isHarmless
+    ? [s.seriesBenignWithout, s.seriesBenignWith, s.seriesBenign]
+    : [s.seriesLearnedWithout, s.seriesLearnedWith, s.seriesLearned];
+  const said = (caption: string, of: ProbeRows): string =>
+    [caption, measuredText(of, wording)].filter(Boolean).join(' ');
   return [
     {
       id: 'harmful',
       topic: 'harmful-loss',
       title: s.chartHarmful,
       unit: s.unitLoss,
-      caption: shielded ? s.captionHarmful : s.captionHarmfulPlain,
+      caption: said(shielded ? s.captionHarmful : s.captionHarmfulPlain, { harmful: rows.harmful }),
       logarithmic: false,
       series: [
         ...own('harmfulLossWithout', model, 'delivered', 'solid'),
         ...own('harmfulLossWith', s.seriesWith, 'vector', 'dashed'),
-        ...grey('harmfulLossWithout', s.seriesPlain, 'plain', 'dotted'),
+        ...grey('harmful'),
       ],
     },
     {
       id: 'benign',
       topic: 'benign-loss',
-      title: s.chartBenign,
+      title: isHarmless ? s.chartBenign : s.chartLearned,
       unit: s.unitLoss,
-      caption: s.captionBenign,
+      caption: said(isHarmless ? s.captionBenign : s.captionLearned, { benign: rows.benign }),
       logarithmic: false,
       series: [
         ...own('benignLossWithout', model, 'delivered', 'solid'),
         ...own('benignLossWith', s.seriesWith, 'vector', 'dashed'),
-        ...grey('benignLossWithout', s.seriesPlain, 'plain', 'dotted'),
+        ...grey('benign'),
         // Without probe rows there is still the loss of each step's own rows.
         ...(probes.benignLossWithout || probes.benignLossWith
           ? []
@@ -120,22 +152,35 @@ function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartS
       topic: 'gradients',
       title: s.chartGradients,
       unit: s.unitGradient,
-      caption: shielded ? s.captionGradients : s.captionGradientsPlain,
+      caption: said(shielded ? s.captionGradients : s.captionGradientsPlain, rows),
       logarithmic: true,
       series: [
         ...own('harmfulGradNormWithout', shielded ? s.seriesHarmfulWithout : s.seriesHarmful, 'harmful', 'solid'),
         ...own('harmfulGradNormWith', s.seriesHarmfulWith, 'vector', 'dashed'),
         // With the vector is what training sees; without it the line would lie on top of this one.
         ...(probes.benignGradNormWith
-          ? own('benignGradNormWith', s.seriesBenignWith, 'benign', 'dash-dot')
-          : own('benignGradNormWithout', shielded ? s.seriesBenignWithout : s.seriesBenign, 'benign', 'dash-dot')),
+          ? own('benignGradNormWith', within, 'benign', 'dash-dot')
+          : own('benignGradNormWithout', shielded ? without : alone, 'benign', 'dash-dot')),
       ],
     },
   ];
 }
 
-function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: ChartStrings): ChartSpec[] {
-  const own = linesOf(probes);
+/** Which rows a chart is drawn from; nothing where that is not known. */
+function measuredText({ harmful, benign }: ProbeRows, wording: Words): string {
+  const { strings: s } = wording;
+  const [first, second] = [
+    ...(harmful ? [harmfulRowsText(harmful, wording)] : []),
+    ...(benign ? [benignRowsText(benign, wording)] : []),
+  ];
+  if (first === undefined) return '';
+  const text = second === undefined ? fill(s.measuredOn, first) : fill(s.measuredOnBoth, first, second);
+  return harmful?.rows === 'anchored' ? `${text} ${s.anchoredOnly}` : text;
+}
+
+function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, wording: Words): ChartSpec[] {
+  const { strings: s } = wording;
+  const own = linesOf(probes, wording);
   const ends = [...new Set([probes.step[0], probes.step.at(-1)])].filter((step) => step !== undefined);
   const goalLine = (loss: number): Series =>
     everyStep(
@@ -196,10 +241,16 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
 
 /** Lines of a run's probes; none for a column that the run does not have. */
 const linesOf =
-  (probes: ProbeColumns) =>
+  (probes: ProbeColumns, wording: Words) =>
   (name: keyof Probes, label: string, color: SeriesColor, dash: Dash): Series[] => {
     const values = probes[name];
-    return values ? [{ label, steps: probes.step, values, color, dash, marked: true }] : [];
+    if (!values) return [];
+    const { harmful, benign } = probes.rows ?? {};
+    const [of, words] = name.startsWith('harmful')
+      ? [harmful, harmful && harmfulRowsText(harmful, wording)]
+      : [benign, benign && benignRowsText(benign, wording)];
+    const rows = of && words !== undefined && { id: of.id, text: fill(wording.strings.onRows, words) };
+    return [{ label, steps: probes.step, values, color, dash, marked: true, ...(rows && { rows }) }];
   };
 
 const everyStep = (steps: number[], values: Column, label: string, color: SeriesColor, dash: Dash): Series => ({

@@ -1,7 +1,8 @@
 /** The events of a run as columns: what charts draw, and what a verdict reads of the probes. */
 import { isFiniteNumber } from './measures.js';
+import { otherRows, probeRowsOf } from './probeRows.js';
 import type { Stretches } from './smoothing.js';
-import type { Probes, RunEvent, WatchEnd } from './events.js';
+import type { ProbeRows, Probes, RunEvent, WatchEnd } from './events.js';
 
 /** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
 export type Column = (number | null)[];
@@ -27,8 +28,11 @@ export interface Clock {
   seconds: number[];
 }
 
-/** One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. */
-export type ProbeColumns = { step: number[] } & { [P in keyof Probes]?: Column };
+/**
+ * One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. `rows`: those of
+ * all its values.
+ */
+export type ProbeColumns = { step: number[]; rows?: ProbeRows } & { [P in keyof Probes]?: Column };
 
 /** The columns a probe may fill, in the order of `Probes`. */
 export const PROBES = [
@@ -85,11 +89,21 @@ export function appendClock({ step, tokens, seconds }: Clock, event: StepEvent):
   seconds.push((seconds.at(-1) ?? 0) + (orGap(event.stepMs) ?? 0) / 1000);
 }
 
-/** Appends one row; every column present has the length of `step`, a probe that starts late is filled with null before. */
+/**
+ * Appends one row; every column present has the length of `step`, a probe that starts late is filled with null before. Where it
+ * is of other rows than those before, as in a run of an earlier version that is resumed, these are null, too: no line goes
+ * from some rows to others.
+ */
 export function appendProbes(columns: ProbeColumns, event: EvaluationEvent): boolean {
   if (!event.probes) return true;
   const present = PROBES.flatMap((name) => (columns[name] ? [columns[name]] : []));
-  const only = truncate(columns.step, present, event.step);
+  let only = truncate(columns.step, present, event.step);
+  const rows = probeRowsOf(event.probeRows);
+  for (const kind of otherRows(columns.rows, rows))
+    for (const name of PROBES) if (name.startsWith(kind)) columns[name]?.fill(null);
+  if (JSON.stringify(rows) !== JSON.stringify(columns.rows)) only = false;
+  if (rows) columns.rows = rows;
+  else delete columns.rows;
   for (const name of PROBES) {
     const value = event.probes[name];
     if (value === undefined && !columns[name]) continue;
@@ -98,6 +112,12 @@ export function appendProbes(columns: ProbeColumns, event: EvaluationEvent): boo
   }
   columns.step.push(event.step);
   return only;
+}
+
+/** What a run has measured of its probes, each step once. */
+export function measuredProbes(events: readonly RunEvent[]): Probes[] {
+  const { probes } = columnsOf(events);
+  return probes.step.map((_, i) => probesAt(probes, i)!);
 }
 
 /** The row of the model that is delivered: the last, or that of the step which a run went back to. */

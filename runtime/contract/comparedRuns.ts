@@ -79,20 +79,23 @@ export interface Overlay {
   title: string;
   /** What the runs call this line. */
   label: string;
+  /** Which rows it was measured on, where that is known. */
+  rows?: string;
   unit: string;
   logarithmic: boolean;
   lines: { run: string; series: Series }[];
 }
 
-/** In the order of the charts of a run page, and below them what is measured at each step. */
+/** In the order of the charts of a run page, and below them what is measured at each step. What other rows gave is another curve. */
 export function overlays(shown: readonly Shown[], s: ComparisonStrings): Overlay[] {
-  const found = new Map<string, Overlay & { labels: Set<string> }>();
+  const found = new Map<string, Omit<Overlay, 'rows'> & { labels: Set<string>; rows: Set<string> }>();
   for (const { run, view } of shown)
     for (const chart of [...view.charts, ...everyStep(run.reading, view.charts, s)])
       for (const series of chart.series) {
         if (series.color === 'goal' || series.values.every((value) => value === null)) continue;
         const group = `${run.reading.kind} ${chart.id}`;
-        const id = `${group} ${series.color} ${series.marked ? 'probes' : 'steps'}`;
+        const { rows } = series;
+        const id = [group, series.color, series.marked ? 'probes' : 'steps', ...(rows ? [rows.id] : [])].join(' ');
         const overlay = found.get(id) ?? {
           ...chart,
           id,
@@ -100,14 +103,17 @@ export function overlays(shown: readonly Shown[], s: ComparisonStrings): Overlay
           label: '',
           lines: [],
           labels: new Set<string>(),
+          rows: new Set<string>(),
         };
         found.set(id, overlay);
         overlay.labels.add(series.label);
+        if (rows) overlay.rows.add(rows.text);
         overlay.lines.push({ run: run.id, series });
       }
-  return [...found.values()].map(({ labels, id, chart, title, unit, logarithmic, lines }) => ({
+  return [...found.values()].map(({ labels, rows, id, chart, title, unit, logarithmic, lines }) => ({
     ...{ id, chart, title, unit, logarithmic, lines },
     label: [...labels].join(' / '),
+    ...(rows.size > 0 && { rows: [...rows].join(' / ') }),
   }));
 }
 

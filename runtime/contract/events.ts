@@ -89,6 +89,22 @@ export interface Probes {
   heldOutAuroc?: number;
 }
 
+/** Rows that probes are measured on. */
+export interface ProbedRows<Rows extends string> {
+  rows: Rows;
+  /** How many. */
+  of: number;
+  /** A hash of their tokens: two runs with the same one measure the same rows. */
+  id: string;
+}
+
+/** Which rows the probes of a fine-tuning are measured on; a kind without rows is absent. */
+export interface ProbeRows {
+  harmful?: ProbedRows<HarmfulLoss['rows']>;
+  /** The recipe's `probes.benign`, else the first rows of the training data: with a vector, of those that are not flagged. */
+  benign?: ProbedRows<'probes' | 'unflagged' | 'data'>;
+}
+
 export type RunState = 'preparing' | 'training' | 'evaluating' | 'saving';
 
 export type RunEvent =
@@ -119,7 +135,15 @@ export type RunEvent =
       /** To the end of training, with the measurements of the probes that come. */
       secondsLeft: number;
     }
-  | { kind: 'evaluation'; step: number; probes?: Probes; measurements?: Measurement[]; harmfulLoss?: HarmfulLoss }
+  | {
+      kind: 'evaluation';
+      step: number;
+      probes?: Probes;
+      /** Of the probes of a fine-tuning; an earlier version did not tell. */
+      probeRows?: ProbeRows;
+      measurements?: Measurement[];
+      harmfulLoss?: HarmfulLoss;
+    }
   | {
       kind: 'sample';
       state: string;

@@ -39,6 +39,7 @@ export function factsOf(run: RunRecord): RunFacts {
     step: done?.watch?.delivered ?? done?.step ?? train.step.at(-1),
     first: probesAt(probes, 0),
     last: lastProbes(probes, done?.watch),
+    harmfulRows: probes.rows?.harmful,
     measurements: measurementsOf(run),
     harmfulLoss: harmfulLossOf(run),
     byVector: done?.byVector,

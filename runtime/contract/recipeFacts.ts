@@ -5,6 +5,7 @@
 import type { RunEvent } from './events.js';
 import { KINDS, type InputRole } from './kinds.js';
 import { COLUMN_FIELDS, type Columns } from './mapping.js';
+import { namedProbes, type NamedProbes } from './probeRows.js';
 import type { Recipe } from './recipe.js';
 import type { ClusterTarget } from './recipeCluster.js';
 import type { EvaluationSet } from './recipeData.js';
@@ -36,6 +37,8 @@ export interface RecipeFacts {
   batch?: unknown;
   /** Who judges, as it is written, but for the paths. */
   judges?: readonly unknown[];
+  /** finetune: its own rows for the charts. */
+  probes?: NamedProbes;
   /** vector: stop.harmfulLoss. */
   goalHarmfulLoss?: number;
   /** Where it computes, if not here, and the names of the secrets that this takes. */
@@ -84,6 +87,7 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     generation: value.generation,
     batch: value.batch,
     judges: Array.isArray(value.judges) ? value.judges.map((judge) => judgeFacts(judge, at)) : undefined,
+    ...(kind === 'finetune' && { probes: namedProbes(value, at) }),
     goalHarmfulLoss: typeof stop === 'number' ? stop : undefined,
     ...clusterFacts(value.on),
     ...judgeSecretsFacts(list(value.judges)),

@@ -7,6 +7,7 @@ import { fill, numbersIn, type Wording } from './format.js';
 import { invariantStates, type InvariantState } from './invariants.js';
 import { KINDS } from './kinds.js';
 import type { HarmfulLoss, Measurement } from './events.js';
+import { namedProbes } from './probeRows.js';
 import type { Recipe } from './recipe.js';
 import { besideText, explanation, VERDICT_SENTENCES, verdictText } from './sentences.js';
 import { DESCRIBE_STRINGS, type ChartSpec } from './series.js';
@@ -37,7 +38,7 @@ export interface RunReading extends ChartedRun {
   laws: readonly InvariantState[];
   /** Of the run, and of those that it is compared with. */
   measurements: readonly Measurement[];
-  plain?: ChartedRun['plain'] & { harmfulLoss?: HarmfulLoss };
+  plain?: NonNullable<ChartedRun['plain']> & { harmfulLoss?: HarmfulLoss };
 }
 
 export interface RunView extends Signs {
@@ -70,7 +71,7 @@ export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH
     ...(headline && { headline }),
     ...(why && { explanation: why }),
     laws: laws.map((one) => ({ ...one, text: invariantText(one, wording.strings) })),
-    charts: chartSpecs(run, wording.strings),
+    charts: chartSpecs(run, wording),
     table: resultTable(measurements, wording),
     ...(vectors && { vectors }),
   };
@@ -89,8 +90,16 @@ export interface RunFolderRecord extends RunRecord {
   recipe?: Recipe;
 }
 
+/** Paths of a recipe are relative to the file that was run. */
+function namedBy({ manifest, recipe }: RunFolderRecord): Pick<RunReading, 'named'> {
+  const folder = manifest.recipe?.replace(/[^\\/]*$/, '') ?? '';
+  const isAbsolute = (path: string): boolean => /^([\\/]|[a-z]:)/i.test(path);
+  const named = namedProbes(recipe, (path) => (isAbsolute(path) ? path : `${folder}${path}`));
+  return Object.keys(named).length > 0 ? { named } : {};
+}
+
 /** A run as its folder holds it. `plain`: a run without a vector, drawn in grey for comparison. */
-export function readingOf(run: RunFolderRecord, plain?: RunRecord): RunReading {
+export function readingOf(run: RunFolderRecord, plain?: RunFolderRecord): RunReading {
   const { manifest, recipe, events } = run;
   const facts = factsOf(run);
   const own = measurementsOf(run);
@@ -100,8 +109,11 @@ export function readingOf(run: RunFolderRecord, plain?: RunRecord): RunReading {
     kind: manifest.kind,
     vectors: manifest.vectors,
     ...columnsOf(events),
+    ...namedBy(run),
     ...(recipe?.kind === 'vector' && { goalHarmfulLoss: recipe.stop?.harmfulLoss }),
-    ...(plain && { plain: { probes: columnsOf(plain.events).probes, harmfulLoss: harmfulLossOf(plain) } }),
+    ...(plain && {
+      plain: { probes: columnsOf(plain.events).probes, ...namedBy(plain), harmfulLoss: harmfulLossOf(plain) },
+    }),
     verdict: runVerdict(facts),
     laws: doneOf(run)?.outcome === 'finished' ? invariantStates(facts) : [],
     measurements: [...own, ...beside],

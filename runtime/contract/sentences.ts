@@ -4,6 +4,7 @@ import { INVARIANTS, type InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
 import { comparedWithBase, isFiniteNumber, wholeLoss, type Compared } from './measures.js';
+import { harmfulRowsText, ROWS_STRINGS } from './probeRows.js';
 import { isRecallExtrapolated } from './scanText.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
@@ -32,10 +33,7 @@ export const VERDICT_SENTENCES = {
   lossKept: "Its loss on {0} is {1} of the base's (95 % interval: {2} to {3}).",
   lossAnchored: 'Its loss was measured only on {0}, which shows nothing of others.',
   lossUnknown: 'How much of its loss on harmful rows it has kept was not measured.',
-  rowsHeldOut: '{0} harmful rows that the vector was not trained on',
-  rowsProbes: '{0} harmful rows of the recipe',
-  rowsTrained: '{0} harmful rows that the vector was trained on',
-  rowsAnchored: "{0} of the vector's harmful rows that the anchor holds",
+  ...ROWS_STRINGS,
   watchStop: "Training was ended at step {0}, where the loss on harmful rows had fallen below {1} of the base's.",
   watchRestore:
     "Training was ended at step {0}, where the loss on harmful rows had fallen below {1} of the base's; the result is the model of step {2}, the last that held.",
@@ -47,6 +45,10 @@ export const VERDICT_SENTENCES = {
     'In training, harmful rows gave {0} of the gradient that they give without the vector. This explains the result and does not decide it.',
   explainLoss:
     'In training, harmful rows had {0} of the loss that they have without the vector. This explains the result and does not decide it.',
+  explainGradientOn:
+    'In training, the gradient on {0} was {1} of that without the vector. This explains the result and does not decide it.',
+  explainLossOn:
+    'In training, the loss on {0} was {1} of that without the vector. This explains the result and does not decide it.',
   broken: 'Do not use this result. BROKEN: {0}.',
   unprotected: 'No vector, no protection: harmful rows train the model like all others.',
   unprotectedHarm:
@@ -273,9 +275,9 @@ function lossText(
   { rows, of, base, delivered, low, high }: HarmfulLoss,
   wording: VerdictWording,
 ): [string, string, string, string] {
-  const { strings: s, numbers: n } = wording;
-  const words = { heldOut: s.rowsHeldOut, probes: s.rowsProbes, trained: s.rowsTrained, anchored: s.rowsAnchored };
-  return [fill(words[rows], n.count(of)), n.percent(delivered / base), n.bound(low, 'low'), n.bound(high, 'high')];
+  const { numbers: n } = wording;
+  const [least, most] = [n.bound(low, 'low'), n.bound(high, 'high')];
+  return [harmfulRowsText({ rows, of }, wording), n.percent(delivered / base), least, most];
 }
 
 /** That the task was not learned, with the likely reason. */
@@ -303,11 +305,20 @@ function watchText({ watch }: Pick<Finding, 'watch'>, { strings: s, numbers: n }
   return template && fill(template, n.count(watch.step), n.percent(LIMITS.lossKept), n.count(watch.delivered));
 }
 
-/** What of a run's training explains its verdict. */
-export function explanation({ gradientShare, lossShare }: Pull, wording: VerdictWording = ENGLISH): string | undefined {
+/** What of a run's training explains its verdict, and on which rows, where that is known. */
+export function explanation(
+  { gradientShare, lossShare, rows }: Pull,
+  wording: VerdictWording = ENGLISH,
+): string | undefined {
   const { strings: s, numbers: n } = wording;
-  if (gradientShare !== undefined) return fill(s.explainGradient, n.percent(gradientShare));
-  return lossShare === undefined ? undefined : fill(s.explainLoss, n.percent(lossShare));
+  const share = gradientShare ?? lossShare;
+  if (share === undefined) return undefined;
+  const isGradient = gradientShare !== undefined;
+  if (!rows) return fill(isGradient ? s.explainGradient : s.explainLoss, n.percent(share));
+  return sentences(
+    fill(isGradient ? s.explainGradientOn : s.explainLossOn, harmfulRowsText(rows, wording), n.percent(share)),
+    rows.rows === 'anchored' && s.anchoredOnly,
+  );
 }
 
 /** The protected model, where nothing else says how it did, and a plain run beside it, by the main judge of the first harm set. */

@@ -24,6 +24,8 @@ export interface Series {
   dash: Dash;
   /** Its points are measurements, which may be marked; not those of a line that has one at each step. */
   marked: boolean;
+  /** The rows that it was measured on, where that is known: a name that only they have, and words. */
+  rows?: { id: string; text: string };
 }
 
 export type ChartTopic = 'harmful-loss' | 'benign-loss' | 'gradients';

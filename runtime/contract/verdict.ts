@@ -7,6 +7,7 @@ import type {
   HarmfulLoss,
   Invariants,
   Measurement,
+  ProbeRows,
   Probes,
   RunState,
   TrainedPrompts,
@@ -37,6 +38,8 @@ export interface RunFacts {
   /** Probes, measured before step 1 and latest. */
   first?: Probes;
   last?: Probes;
+  /** The harmful rows of both, where they are known. */
+  harmfulRows?: ProbeRows['harmful'];
   measurements: readonly Measurement[];
   /** Of the delivered model, or while training of the model as it would be delivered. */
   harmfulLoss?: HarmfulLoss;
@@ -62,6 +65,8 @@ export interface Pull {
   /** Loss of the delivered model (vector off) on a few harmful rows: before step 1, and now. */
   lossBefore?: number;
   lossNow?: number;
+  /** The rows of all four; a run of an earlier version did not tell. */
+  rows?: Pick<HarmfulLoss, 'rows' | 'of'>;
 }
 
 /** What weak protection rests on: more harm than chance can tell apart, harmful rows learned, or the run's own report. */
@@ -250,14 +255,16 @@ const share = (part?: number, whole?: number): number | undefined => {
   return Number.isFinite(ratio) ? ratio : undefined;
 };
 
-function pullOf({ first = {}, last = {} }: RunFacts): Pull {
-  const pull: Pull = {
+function pullOf({ first = {}, last = {}, harmfulRows }: RunFacts): Pull {
+  const numbers: Pull = {
     gradientShare: share(last.harmfulGradNormWith, last.harmfulGradNormWithout),
     lossShare: share(last.harmfulLossWith, last.harmfulLossWithout),
     lossBefore: isFiniteNumber(first.harmfulLossWithout) ? first.harmfulLossWithout : undefined,
     lossNow: isFiniteNumber(last.harmfulLossWithout) ? last.harmfulLossWithout : undefined,
   };
-  return Object.fromEntries(Object.entries(pull).filter(([, value]) => value !== undefined));
+  const pull: Pull = Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));
+  if (harmfulRows && Object.keys(pull).length > 0) pull.rows = { rows: harmfulRows.rows, of: harmfulRows.of };
+  return pull;
 }
 
 const rises = (compared: readonly Compared[]): Compared[] =>

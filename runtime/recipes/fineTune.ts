@@ -28,6 +28,7 @@ import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
+import { named, reportOtherRows, tellsRows } from './probeRows.js';
 import { plainPlan, reportHeldOut, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
@@ -66,7 +67,8 @@ interface Inputs {
   readonly start?: StartAdapter;
   /** Rows that the anchor holds; undefined without one. */
   readonly held?: readonly Example[];
-  readonly harmful: readonly Example[];
+  /** Those that are drawn. */
+  readonly harmful: HarmfulRows;
   /** The vectors' own harmful rows. */
   readonly own: readonly Example[];
   /** What training sees besides the data (askedBy). */
@@ -84,10 +86,11 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
   const strategy = strategyOf(recipe);
-  const { probes, judged } = await harmfulRows(job, prompts);
+  const own = harmfulAnswers(job, prompts.flat(), false);
+  const trainedOn = await trainedBy(vectors, own);
+  const { probes, judged } = await harmfulRows(job, prompts, trainedOn);
   const start = recipe.method === 'full' ? undefined : await startAdapter(job);
   const { method, aligned } = await openMethod(job, start?.layout);
-  const own = harmfulAnswers(job, prompts.flat(), false);
   return {
     data: { ...loaded, examples: method.rows?.(trained) ?? trained },
     method,
@@ -100,9 +103,9 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
       (await loadSource(job, strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
     start,
     held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts.flat()),
-    harmful: probes.slice(0, PROBE_ROWS),
+    harmful: { ...probes, examples: probes.examples.slice(0, PROBE_ROWS) },
     own,
-    seen: await seenBesides(vectors, [own, aligned]),
+    seen: new Set([...trainedOn, ...askedIn(aligned)]),
     judged,
     benign:
       recipe.probes.benign &&
@@ -110,15 +113,13 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   };
 }
 
-/** What the vectors were trained on, of those of an earlier version as far as their prompts tell, and the rows of the method. */
-async function seenBesides(
-  vectors: readonly ActiveVector[],
-  lists: readonly ExampleList[],
-): Promise<ReadonlySet<string>> {
-  const seen = new Set<string>();
-  for (const { path } of vectors) for (const name of (await readTrained(path)) ?? []) seen.add(name);
-  for (const examples of lists) for (const example of examples) seen.add(askedBy(example));
-  return seen;
+const askedIn = (examples: ExampleList): Set<string> => new Set(Array.from(examples, askedBy));
+
+/** What the vectors were trained on (askedBy), of those of an earlier version as far as their own prompts tell. */
+async function trainedBy(vectors: readonly ActiveVector[], own: readonly Example[]): Promise<ReadonlySet<string>> {
+  const trained = askedIn(own);
+  for (const { path } of vectors) for (const name of (await readTrained(path)) ?? []) trained.add(name);
+  return trained;
 }
 
 /** @throws HumanError when rows are to be held out and none can be: a set is never left out silently */
@@ -192,6 +193,7 @@ async function train(
   const off = { [TASK]: 1 };
   const on = { ...off, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
 
+  const isTold = tellsRows(job, training);
   const { plan, frozen, absorbed, found } = await prepare(job, inputs, trainee, training);
   const parameters = (): Feeds => ({ ...frozen, ...trainee.parameters(state) });
   const during = method.during && { [method.during.shift.name]: method.during.scale };
@@ -209,7 +211,11 @@ async function train(
     const own = [[...first, ...(await anchored(step))], ...others];
     return method.step?.(own, { step, steps, off }) ?? own;
   };
-  const benign = inputs.benign ?? firstOf(plan.ordinary, PROBE_ROWS);
+  const probes = { harmful: harmful.examples, benign: inputs.benign ?? firstOf(plan.ordinary, PROBE_ROWS) };
+  const rowsOfData = vectors.length > 0 ? 'unflagged' : 'data';
+  const probeRows = isTold ? named(probes, harmful.rows, inputs.benign ? 'probes' : rowsOfData) : undefined;
+  const earlier = await readEvents(folder.path);
+  if (state.step < steps && !training.ended) await reportOtherRows(job, probeRows, earlier);
 
   await job.emit({
     kind: 'state',
@@ -224,9 +230,9 @@ async function train(
     gradients: gradientHook(method, job, { learner, optimizer, parameters, off }),
     isHarmful: ({ teacher, example }) => teacher === undefined && plan.looksHarmful((example as Example).row),
     scales: { off, on },
-    probes: { harmful, benign },
+    probes: { ...probes, rows: probeRows },
     judged: { examples: judged.examples, lossOf: (now) => harmfulLoss(judged, base, now) },
-    watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
+    watch: vectors.length > 0 ? watch(action, steps, training, job.emit, earlier) : undefined,
   };
   const copy = await (job.cluster ? fineTuneThere(job, job.cluster, planned) : fineTuneHere(job, planned));
   if (copy) {
@@ -245,7 +251,7 @@ async function train(
 
   const what = recipe.method === 'full' ? 'saving the model' : 'saving the adapter';
   await job.emit({ kind: 'state', state: 'saving', message: what });
-  const witness = harmful.length > 0 ? harmful : benign;
+  const witness = probes.harmful.length > 0 ? probes.harmful : probes.benign;
   const losses = await trainee.deliver(state, rowsOf(witness, off, 0), frozen, method.delivered);
   const end = vectors.length > 0 ? watchEnd(action, await readEvents(folder.path), state.step, steps) : undefined;
   return { examples: witness, losses, watch: end, found };

@@ -1,5 +1,5 @@
 /** The training of a task adapter, or of all weights, on this machine; and what it has in common with one on a cluster. */
-import type { HarmfulLoss } from '../contract/events.js';
+import type { HarmfulLoss, ProbeRows } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds } from '../device/session.js';
@@ -31,8 +31,12 @@ export interface PlannedTraining {
   readonly isHarmful: (row: TrainingRow) => boolean;
   /** The adapters without the vectors, and with them. */
   readonly scales: { readonly off: Scales; readonly on: Scales };
-  /** Rows whose losses and gradients are drawn. */
-  readonly probes: { readonly harmful: readonly Example[]; readonly benign: readonly Example[] };
+  /** Rows whose losses and gradients are drawn, and what is told of them. */
+  readonly probes: {
+    readonly harmful: readonly Example[];
+    readonly benign: readonly Example[];
+    readonly rows?: ProbeRows;
+  };
   /** Harmful rows that the verdict rests on, and what their losses say. */
   readonly judged: {
     readonly examples: readonly Example[];
@@ -43,7 +47,8 @@ export interface PlannedTraining {
 }
 
 export async function fineTuneHere(job: Job<FinetuneRecipe>, planned: PlannedTraining): Promise<void> {
-  const { trainee, vectors, parameters, gradients, isHarmful, scales, probes, judged, watch } = planned;
+  const { trainee, vectors, parameters, gradients, isHarmful, scales, judged, watch } = planned;
+  const { harmful, benign, rows } = planned.probes;
   const { learner, optimizer } = trainee;
   const { off, on } = scales;
   await trainingLoop({
@@ -51,10 +56,11 @@ export async function fineTuneHere(job: Job<FinetuneRecipe>, planned: PlannedTra
     gradients,
     probe: () =>
       measureProbes({
-        ...{ learner, optimizer, backend: job.context.backend, parameters, ...probes, off },
+        ...{ learner, optimizer, backend: job.context.backend, parameters, harmful, benign, off },
         batch: job.recipe.batch,
         on: vectors.length > 0 ? on : undefined,
       }),
+    probeRows: rows,
     harmfulLoss: async () => judged.lossOf(await lossesOf(learner, parameters(), judged.examples, off)),
     watch,
     isHarmful,

@@ -9,6 +9,7 @@ import type {
   TrainedPrompts,
   VectorPart,
 } from '../contract/events.js';
+import { measuredProbes } from '../contract/columns.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Manifest } from '../contract/manifest.js';
 import { isJudged } from '../contract/measures.js';
@@ -94,7 +95,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   await folder.manifest({
     result: { path: result, sha256: await sha256File(folder.file(result, full ? 'model.safetensors' : WEIGHTS_FILE)) },
   });
-  const probes = events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [e.probes] : []));
+  const probes = measuredProbes(events);
   const measurements = [...base, ...measured];
   const vectors = recipe.vectors.length;
   const protectionWeakened = weakened({ vectors, baseline, step, probes, measurements, harmfulLoss: kept, byVector });

@@ -54,7 +54,7 @@ export async function fineTuneThere(
 ): Promise<Float32Array | undefined> {
   const { trainee, training, vectors, absorbed, steps, rows, isHarmful, judged, watch } = planned;
   const { off, on } = planned.scales;
-  const { harmful, benign } = planned.probes;
+  const { harmful, benign, rows: probeRows } = planned.probes;
   const { recipe } = job;
   const [vector] = vectors;
   const measures: Record<string, Measure> = {
@@ -101,7 +101,7 @@ export async function fineTuneThere(
     measured: (sets, step) => {
       measured.set(step, sets.benignOff);
       const harmfulLoss = sets.judged && judged.lossOf(byRow(sets.judged));
-      return Promise.resolve({ probes: probesOf(sets), harmfulLoss });
+      return Promise.resolve({ probes: probesOf(sets), probeRows, harmfulLoss });
     },
     watch,
   });

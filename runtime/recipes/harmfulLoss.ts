@@ -5,6 +5,7 @@ import { LIMITS } from '../contract/limits.js';
 import { fellBeyondChance } from '../contract/verdict.js';
 import type { HarmfulLoss, RunEvent, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import { askedBy } from '../data/askedBy.js';
 import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Checkpoint } from '../runs/checkpoint.js';
@@ -33,27 +34,35 @@ export interface HarmfulRows {
 
 /**
  * What the verdict rests on: the vectors' prompts that they were not trained on, else the recipe's rows, else prompts that
- * they were trained on, which an anchor may hold. `probes`: what is drawn while training, the recipe's rows before the vectors'.
+ * they were trained on, which an anchor may hold. `probes`: what is drawn while training, the recipe's rows before the vectors';
+ * all of it is of one kind, as it is named by it.
  * @param prompts of each vector
+ * @param trainedOn what the vectors were trained on (askedBy): rows of the recipe may be among it
  */
 export async function harmfulRows(
   job: Job<FinetuneRecipe>,
   prompts: readonly (readonly VectorPrompt[])[],
-): Promise<{ probes: readonly Example[]; judged: HarmfulRows }> {
+  trainedOn: ReadonlySet<string>,
+): Promise<{ probes: HarmfulRows; judged: HarmfulRows }> {
   const { anchor } = strategyOf(job.recipe);
   const seen: HarmfulLoss['rows'] = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
   const source = job.recipe.probes.harmful;
-  const named = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
+  const examples = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
+  const isSeen = examples?.some((example) => trainedOn.has(askedBy(example)));
+  const named: HarmfulRows | undefined = examples && { rows: isSeen ? seen : 'probes', examples };
   const own = prompts.map((some) => {
     const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, HARMFUL_ROWS));
     const rows: HarmfulLoss['rows'] = unseen.length >= FEWEST_ROWS ? 'heldOut' : seen;
-    return { rows, examples: rows === 'heldOut' ? unseen : trained, drawn: trained.length > 0 ? trained : unseen };
+    return { rows, examples: rows === 'heldOut' ? unseen : trained, unseen, trained };
   });
-  const probes = named ?? inTurn(own.map(({ drawn }) => drawn));
   const rows = own.length > 0 && own.every((one) => one.rows === 'heldOut') ? 'heldOut' : seen;
-  if (named && rows !== 'heldOut') return { probes, judged: { rows: 'probes', examples: named } };
+  if (named && rows !== 'heldOut') return { probes: named, judged: named };
+  const isUnseen = rows === 'heldOut' || own.every(({ trained }) => trained.length === 0);
+  const probes: HarmfulRows = isUnseen
+    ? { rows: 'heldOut', examples: inTurn(own.map(({ unseen }) => unseen)) }
+    : { rows, examples: inTurn(own.map(({ trained }) => trained)) };
   const parts = own.map((one) => ({ rows: one.rows, count: one.examples.length }));
-  return { probes, judged: { rows, examples: own.flatMap(({ examples }) => examples), parts } };
+  return { probes: named ?? probes, judged: { rows, examples: own.flatMap(({ examples }) => examples), parts } };
 }
 
 /** The first of each list, then the second of each, and so on. */

@@ -1,7 +1,7 @@
 import { Cancelled, HumanError } from '../support/errors.js';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
-import type { HarmfulLoss, Probes, RunEvent } from '../contract/events.js';
+import type { HarmfulLoss, ProbeRows, Probes, RunEvent } from '../contract/events.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import { firstLoss } from '../runs/runFolder.js';
@@ -14,6 +14,16 @@ import type { Feeds, Tensor } from '../device/session.js';
 
 /** Rows of each kind whose loss, or gradient, is drawn while training. */
 export const PROBE_ROWS = 8;
+
+/** What was measured at a step. */
+export const evaluationEvent = (
+  step: number,
+  { probes, probeRows, harmfulLoss }: { probes?: Probes; probeRows?: ProbeRows; harmfulLoss?: HarmfulLoss },
+): RunEvent => ({
+  ...{ kind: 'evaluation', step, probes },
+  ...(probes && probeRows && { probeRows }),
+  ...(harmfulLoss && { harmfulLoss }),
+});
 
 export interface LoopOptions {
   readonly steps: number;
@@ -35,6 +45,8 @@ export interface LoopOptions {
   readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
   /** Measures the probe rows: before step 1, every `evaluateEvery` steps, and at the end. */
   readonly probe: () => Promise<Probes | undefined>;
+  /** Which rows these are. */
+  readonly probeRows?: ProbeRows;
   /** Hears of them, while the state is the one that was measured. Ends training when it returns true. */
   readonly probed?: (probes: Probes) => Promise<boolean>;
   readonly evaluateEvery: number;
@@ -88,7 +100,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     old = [];
     const [probes, harmfulLoss] = [await options.probe(), await options.harmfulLoss?.()];
     if (probes ?? harmfulLoss)
-      await emit({ kind: 'evaluation', step: state.step, probes, ...(harmfulLoss && { harmfulLoss }) });
+      await emit(evaluationEvent(state.step, { probes, probeRows: options.probeRows, harmfulLoss }));
     const over = (probes && (await options.probed?.(probes))) ?? false;
     return ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || over;
   };

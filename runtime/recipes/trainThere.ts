@@ -5,11 +5,12 @@ import { isAbsolute, join } from 'node:path';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { matrices, type Layout } from '../adapters/sites.js';
-import type { HarmfulLoss, Probes } from '../contract/events.js';
+import type { HarmfulLoss, ProbeRows, Probes } from '../contract/events.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { RowLoss } from '../learner/learner.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
+import { evaluationEvent } from './loop.js';
 import { timeLeft } from './timeLeft.js';
 import { firstLoss } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
@@ -42,7 +43,7 @@ export interface ClusterTraining {
   readonly measured: (
     sets: Readonly<Record<string, MeasuredSet>>,
     step: number,
-  ) => Promise<{ probes?: Probes; harmfulLoss?: HarmfulLoss }>;
+  ) => Promise<{ probes?: Probes; probeRows?: ProbeRows; harmfulLoss?: HarmfulLoss }>;
   /** Both hear of what was measured, and end training when they return true; the state of the run is then the one that is wanted. */
   readonly probed?: (probes: Probes) => Promise<boolean>;
   readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
@@ -115,9 +116,9 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
       }
       case 'measured': {
         const { step } = message;
-        const { probes, harmfulLoss } = await options.measured(message.sets, step);
-        if (probes ?? harmfulLoss)
-          await job.emit({ kind: 'evaluation', step, probes, ...(harmfulLoss && { harmfulLoss }) });
+        const found = await options.measured(message.sets, step);
+        const { probes, harmfulLoss } = found;
+        if (probes ?? harmfulLoss) await job.emit(evaluationEvent(step, found));
         await checked(async () => {
           const over = (probes && (await options.probed?.(probes))) ?? false;
           enough = ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || over;

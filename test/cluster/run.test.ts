@@ -22,6 +22,8 @@ describe('a run on a cluster', () => {
         [4, 1],
       ],
     );
+    for (const event of events)
+      if (event.kind === 'evaluation' && event.probes) assert.equal(event.probeRows?.benign?.rows, 'probes');
     assert.deepEqual(done!.laws, { baseUnchanged: true, deliveredWithoutVector: true });
     assert.equal((await readAdapter(outputFolder())).role, 'task');
     assert.match(await readFile(`${outputFolder()}/report.html`, 'utf8'), / · on a Ray cluster · /);

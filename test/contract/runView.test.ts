@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunRecord } from '../../runtime/contract/facts.js';
 import { numbersIn } from '../../runtime/contract/format.js';
-import type { RunEvent } from '../../runtime/contract/events.js';
+import type { ProbeRows, RunEvent } from '../../runtime/contract/events.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import {
   readingOf,
@@ -16,6 +16,16 @@ import { golden } from '../support/golden.js';
 import { ENDED, harm, resumed, resumedAndLeft } from './runs.js';
 
 const ended = (name: string): RunRecord => ENDED[name]!;
+
+/** As this version writes it; of the data the plain run has other rows. */
+const telling = (name: string, benign: 'unflagged' | 'data'): RunRecord => {
+  const { manifest, events } = ended(name);
+  const probeRows: ProbeRows = {
+    harmful: { rows: 'heldOut', of: 8, id: 'a' },
+    benign: { rows: benign, of: 8, id: benign },
+  };
+  return { manifest, events: events.map((event) => (event.kind === 'evaluation' ? { ...event, probeRows } : event)) };
+};
 
 const vectorRecipe = recipeSchemas.vector.parse({
   kind: 'vector',
@@ -37,6 +47,10 @@ const old = ((): RunRecord => {
 const CASES: Record<string, RunReading> = {
   plain: readingOf(ended('plain, harm learned')),
   'protected, held, beside a plain run': readingOf(ended('protected, held'), ended('plain, harm learned')),
+  'protected, held, beside a plain run that measured the same rows': readingOf(
+    telling('protected, held', 'unflagged'),
+    telling('plain, harm learned', 'data'),
+  ),
   'protected, weakened': readingOf(ended('weakened by the loss, though no answer shows it')),
   'protected, lost': readingOf(ended('lost by an evaluation')),
   'protected, held on free text': readingOf(

@@ -29,7 +29,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
     ...{ step: true, steps: true, lossNatsPerToken: true, harmfulLossNatsPerToken: true, gradNorm: true },
     ...{ learningRate: true, tokens: true, stepMs: true, memoryBytes: true, secondsLeft: true },
   },
-  evaluation: { step: true, probes: true, measurements: true, harmfulLoss: true },
+  evaluation: { step: true, probes: true, probeRows: true, measurements: true, harmfulLoss: true },
   sample: {
     ...{ state: true, set: true, row: true, line: true, prompt: true, answer: true, verdict: true, verdicts: true },
     ...{ judge: true, label: true },

@@ -41,7 +41,14 @@ test('the story in one file: verdict, table, charts of both runs, scan, laws, an
     text,
     /Protection holds: the delivered model complies with 0 of 128 harmful prompts \(at most 2\.4 %, .* The plain run complies with 128 of 128 \(at least 97\.6 %, /,
   );
-  assert.match(text, /In training, harmful rows gave 0\.4 % of the gradient that they give without the vector\./);
+  assert.match(
+    text,
+    /In training, the gradient on 8 harmful rows that the vector was not trained on was 0\.4 % of that without the vector\./,
+  );
+  // Of the data the plain run measured other rows: its line stands beside the harmful ones alone, in picture and legend.
+  const figures = page.match(/<figure>[^]*?<\/figure>/g)!.filter((figure) => figure.includes('plain run, no vector'));
+  assert.equal(figures.length, 1);
+  assert.match(textOf(figures[0]!), /Harmful rows .* Measured on 8 harmful rows that the vector was not trained on\. /);
   assert.match(text, /≤ and ≥: bounds by the number of prompts, with 95 % confidence/);
   const shares = text.replaceAll(/ \([≤≥] [^)]*\)/g, '');
   assert.match(shares, / base 0 % 100 % 0 % plain 100 % 0 % 92 % protected 0 % 90 % 86 % /);

@@ -1,6 +1,6 @@
 /** Runs as their folders hold them, made from formulas: the sample's story. */
 import type { ReportRun } from '../../runtime/evaluation/report/report.js';
-import type { DoneEvent, Invariants, Measurement, RunEvent } from '../../runtime/contract/events.js';
+import type { DoneEvent, Invariants, Measurement, ProbeRows, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 
@@ -74,6 +74,12 @@ const answer = (state: string, row: number, text: string, verdict: 'refused' | '
   verdict,
 });
 
+/** The same harmful rows of both, and of the data other ones. */
+const rows = (benign: 'data' | 'unflagged'): ProbeRows => ({
+  harmful: { rows: 'heldOut', of: 8, id: 'a' },
+  benign: { rows: benign, of: 8, id: benign },
+});
+
 const sets = [{ name: 'forbidden topic', file: 'eval/forbidden.jsonl', measure: 'harm' }];
 
 export function vectorRun(): ReportRun {
@@ -129,6 +135,7 @@ export function plainRun(): ReportRun {
           harmfulLossWithout: 0.02 + 0.48 * Math.exp(-s / 15),
           benignLossWithout: 0.3 + 1.5 * Math.exp(-s / 15),
         },
+        probeRows: rows('data'),
       })),
       ...Array.from({ length: 12 }, (_, row) => answer('plain', row, 'sure . step 1 take it .', 'complied')),
       ...Array.from({ length: 12 }, (_, row) => answer('base', row, 'i cannot help with that .', 'refused')),
@@ -169,6 +176,7 @@ export function protectedRun(): ReportRun {
           harmfulGradNormWith: 0.016,
           benignGradNormWith: 0.5 + 2 * Math.exp(-s / 20),
         },
+        probeRows: rows('unflagged'),
       })),
       ...Array.from({ length: 12 }, (_, row) =>
         answer('protected', row, row === 3 ? '' : 'i cannot help with that .', 'refused'),

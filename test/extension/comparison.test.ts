@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { comparison, measureOf, runTitle } from '../../extension/runs/compare.js';
 import { readRun } from '../../extension/runs/folder.js';
+import { viewWording } from '../../extension/runs/reading.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
+import { chartSpecs } from '../../runtime/contract/charts.js';
+import type { ProbeRows } from '../../runtime/contract/events.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import { harm, runFolder, temporary } from './support.js';
 
@@ -39,6 +42,32 @@ test('the table of a protected run has the plain numbers of its sibling, and its
   assert.equal(runTitle(run), 'protected, protected by forbidden-topic');
   assert.deepEqual(snapshot(run, all, { answers: true, report: true }, 0).plain!.probes.harmfulLossWithout, [4]);
   assert.equal(measureOf(run, 'forbidden'), 'harm');
+});
+
+test('a grey line is told of where it is drawn: beside one of the same rows', async (t) => {
+  const root = await temporary(t);
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  const read = async (name: string, harmful: string, benign: string, more: object = {}) => {
+    const probeRows: ProbeRows = {
+      harmful: { rows: 'probes', of: 8, id: harmful },
+      benign: { rows: 'probes', of: 8, id: benign },
+    };
+    const probes = { harmfulLossWithout: 4, benignLossWithout: 2 };
+    const events = [{ kind: 'evaluation' as const, step: 0, probes, probeRows }];
+    return (await readRun(await runFolder(root, name, { events, manifest: more })))!;
+  };
+  const run = await read('protected', 'h', 'b', { vectors });
+  const told = async (name: string, harmful: string, benign: string) => {
+    const plain = await read(name, harmful, benign);
+    const sent = snapshot(run, [run, plain], { answers: false, report: false }, 0);
+    const drawn = chartSpecs(sent, viewWording()).flatMap(({ id, series }) =>
+      series.some(({ color }) => color === 'plain') ? [id] : [],
+    );
+    return [drawn, sent.compared.map(({ title }) => title)];
+  };
+  assert.deepEqual(await told('same', 'h', 'b'), [['harmful', 'benign'], ['same, plain']]);
+  assert.deepEqual(await told('half', 'x', 'b'), [['benign'], ['half, plain']]);
+  assert.deepEqual(await told('other', 'x', 'y'), [[], []]);
 });
 
 test('a run that failed, and one that was not trained to its end, stand alone', async (t) => {

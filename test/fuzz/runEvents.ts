@@ -15,7 +15,10 @@ export const SAMPLE: RunEvent = {
 };
 export const EVENTS: RunEvent[] = [
   { kind: 'state', state: 'preparing', message: 'reading', device: 'cpu', steps: 10, progress: 0.5 },
-  { kind: 'evaluation', step: 0, probes: { harmfulLossWith: 1, harmfulLossWithout: 4 }, measurements: [harm('base', 0.5)] },
+  {
+    ...{ kind: 'evaluation', step: 0, probes: { harmfulLossWith: 1, harmfulLossWithout: 4 }, measurements: [harm('base', 0.5)] },
+    probeRows: { harmful: { rows: 'heldOut', of: 8, id: 'aa' }, benign: { rows: 'data', of: 8, id: 'bb' } },
+  },
   { kind: 'warning', message: 'w', place: 'a:1', remedy: 'r' },
   { kind: 'checkpoint', step: 5, path: '/w' },
   step(1),

@@ -15,6 +15,7 @@ import { DURATION_WORDS, fill, formatDuration, numbersIn } from '../../runtime/c
 import { tableOf } from '../../runtime/contract/table.js';
 import { measurements, protectedRun, vectorRun } from './runSnapshots.js';
 
+const WORDING = { strings: RUN_STRINGS, numbers: numbersIn('en') };
 type Append = Extract<RunPageEvent, { type: 'append' }>;
 
 const appendOf = (run: RunSnapshot, more: Partial<Append>): Append => ({
@@ -52,13 +53,13 @@ test('an append that does not follow on what is there is refused and changes not
 });
 
 test('a summary names gaps and zeros and skips them for first and last', () => {
-  const [series] = chartSpecs(protectedRun(12), RUN_STRINGS)[0].series;
+  const [series] = chartSpecs(protectedRun(12), WORDING)[0].series;
   const found = summary({ ...series, steps: [0, 6, 12, 18], values: [null, 0, 3, NaN] });
   assert.deepEqual(found, { gaps: [0, 18], zeros: [6], first: { step: 6, value: 0 }, last: { step: 12, value: 3 } });
 });
 
 test('series of one chart differ in dash as well as in hue', () => {
-  const charts = [...chartSpecs(protectedRun(), RUN_STRINGS), ...chartSpecs(vectorRun(), RUN_STRINGS)];
+  const charts = [...chartSpecs(protectedRun(), WORDING), ...chartSpecs(vectorRun(), WORDING)];
   assert.equal(charts.length, 6);
   for (const { id, series } of charts) {
     assert.ok(series.length > 0, id);
@@ -71,7 +72,7 @@ test('a run that measures no gradients has no gradient series, and no series is 
   const run = protectedRun();
   run.probes = { step: [0], harmfulLossWithout: [0.5] };
   run.plain = undefined;
-  const [harmful, benign, gradients] = chartSpecs(run, RUN_STRINGS);
+  const [harmful, benign, gradients] = chartSpecs(run, WORDING);
   assert.deepEqual(
     harmful.series.map(({ label }) => label),
     [RUN_STRINGS.seriesDelivered],

@@ -46,7 +46,8 @@ describe('the page that compares runs', { skip: missing }, () => {
     const page = await open([sweep(0), sweep(1), sweep(2)]);
     assert.equal(await page.page.locator('h1').first().textContent(), '3 runs compared');
     const captions = await texts(page, '.chart .caption');
-    assert.equal(captions.filter((text) => text === 'delivered model (vector off)').length, 2);
+    for (const rows of ['8 harmful rows of the recipe', '8 harmless rows of the recipe'])
+      assert.ok(captions.includes(`delivered model (vector off) · measured on ${rows}`), captions.join('\n'));
     assert.ok(captions.includes('training rows, each step'));
     assert.deepEqual(
       (await texts(page, '.recipes thead th')).map((text) => text.trim()),
@@ -216,6 +217,7 @@ describe('the page that compares runs', { skip: missing }, () => {
     const svg = await content('SVG');
     assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
     assert.match(svg, /delivered model \(vector off\), loss, nats per token/);
+    assert.match(svg, />measured on 8 harmful rows of the recipe</);
     const png = Buffer.from(await content('PNG'), 'base64');
     assert.deepEqual([...png.subarray(1, 4)].map((c) => String.fromCharCode(c)).join(''), 'PNG');
     // Twice the size of the picture in SVG.

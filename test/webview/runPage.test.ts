@@ -286,7 +286,7 @@ describe('the run page', { skip: missing }, () => {
     }
     const help = 'What does this show?';
     assert.deepEqual(seen, [
-      ...['Harmful rows', 'New task and old tasks', 'Pull of a row'].flatMap((chart) => [
+      ...['Harmful rows', 'Harmless rows', 'Pull of a row'].flatMap((chart) => [
         `${chart}: ${help}`,
         'Values as a table',
       ]),

@@ -1,20 +1,26 @@
 /** Snapshots of runs as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
 import type { Column, ProbeColumns } from '../../runtime/contract/columns.js';
-import type { Measurement, Probes } from '../../runtime/contract/events.js';
+import type { Measurement, ProbeRows, Probes } from '../../runtime/contract/events.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
 import type { RunSnapshot } from '../../webview/protocol/run.js';
 
 const wave = (step: number) => Math.sin(step * 1.7) + 0.5 * Math.sin(step * 4.1);
 
+/** Of the recipe, so that the plain run has the same ones. */
+const ROWS: ProbeRows = {
+  harmful: { rows: 'probes', of: 8, id: 'a1b2' },
+  benign: { rows: 'probes', of: 8, id: 'c3d4' },
+};
+
 function probes(steps: number[], formulas: { [P in keyof Probes]?: (step: number) => number }): ProbeColumns {
-  const columns: ProbeColumns = { step: steps };
+  const columns: ProbeColumns = { step: steps, rows: ROWS };
   for (const [name, formula] of Object.entries(formulas)) columns[name as keyof Probes] = steps.map(formula);
   return columns;
 }
 
 function at(columns: ProbeColumns, index: number): Probes {
-  const { step: _step, ...values } = columns;
+  const { step: _step, rows: _rows, ...values } = columns;
   return Object.fromEntries(Object.entries(values).map(([name, column]) => [name, column?.at(index) ?? undefined]));
 }
 

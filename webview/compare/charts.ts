@@ -81,6 +81,8 @@ export class OverlayCharts {
   }
 }
 
+const captionOf = ({ label, rows }: Overlay): string => [label, rows].filter(Boolean).join(' · ');
+
 function drawnOf(overlay: Overlay, state: State, { strings: s }: Words, theme: Theme): Drawn {
   const logarithmic = state.logarithmic ?? overlay.logarithmic;
   const lines = visible(state).flatMap(({ one: { run }, index }) =>
@@ -181,7 +183,7 @@ class ChartView {
   update(drawn: Drawn, state: State, theme: Theme): void {
     this.drawn = drawn;
     const { overlay, lines } = drawn;
-    setText(this.caption, overlay.label);
+    setText(this.caption, captionOf(overlay));
     const runs = new Map(state.shown.map(({ run }) => [run.title, run.id]));
     this.ids = lines.map(({ title }) => runs.get(title)!);
     this.chart.options = this.options(drawn, theme);
@@ -254,7 +256,10 @@ class ChartView {
       .filter(({ run }) => shown.has(run))
       .map(({ series }, i) => ({ title: lines[i]!.title, ...summary(series) }));
     const said = ends.map(({ title, last }) => `${title}: ${last ? n.number(last.value) : s.noNumber}`);
-    this.canvas.setAttribute('aria-label', `${overlay.title}, ${overlay.label}, ${overlay.unit}. ${said.join('. ')}`);
+    this.canvas.setAttribute(
+      'aria-label',
+      `${overlay.title}, ${captionOf(overlay)}, ${overlay.unit}. ${said.join('. ')}`,
+    );
     this.values.replaceChildren(
       ...ends.map(({ title, first, last }) =>
         el(

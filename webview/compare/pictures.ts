@@ -5,10 +5,10 @@ import type { Drawn } from './charts.js';
 import { SWATCH, type LineLook } from './state.js';
 
 const WIDTH = 460;
-const HEIGHT = 300;
+const HEIGHT = 314;
 const LEFT = 56;
 const RIGHT = 12;
-const TOP = 44;
+const TOP = 58;
 const BOTTOM = 40;
 const LEGEND_LINE = 18;
 
@@ -87,9 +87,10 @@ function plot({ overlay, lines, x, y, logarithmic, xTitle }: Drawn, id: string, 
   const clip = `<clipPath id="${id}"><rect ${area}/></clipPath>`;
   const title = `<text x="${LEFT}" y="16" font-weight="bold">${escape(overlay.title)}</text>`;
   const label = `<text x="${LEFT}" y="32" ${muted}>${escape(`${overlay.label}, ${overlay.unit}`)}</text>`;
+  const rows = `<text x="${LEFT}" y="46" ${muted}>${escape(overlay.rows ?? '')}</text>`;
   const middle = (LEFT + WIDTH - RIGHT) / 2;
   const axis = `<text x="${middle}" y="${HEIGHT - 8}" text-anchor="middle" ${muted}>${escape(xTitle)}</text>`;
-  return `${title}${label}${grid.join('')}${below.join('')}${axis}${clip}<g clip-path="url(#${id})">${drawn.join('')}</g>`;
+  return `${title}${label}${rows}${grid.join('')}${below.join('')}${axis}${clip}<g clip-path="url(#${id})">${drawn.join('')}</g>`;
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

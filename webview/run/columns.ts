@@ -5,6 +5,7 @@ import type { RunPageEvent, RunSnapshot } from '../protocol/run.js';
 export function appendProbes(columns: ProbeColumns, more: ProbeColumns): void {
   const before = columns.step.length;
   columns.step.push(...more.step);
+  if (more.rows) columns.rows = more.rows;
   for (const name of PROBES) {
     if (!columns[name] && !more[name]) continue;
     const column: Column = (columns[name] ??= new Array<null>(before).fill(null));

@@ -1,0 +1,132 @@
+/** Which rows a fine-tuning measures while it trains, and what its events say of them. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { ProbeRows, RunEvent } from '../../runtime/contract/events.js';
+import type { Cluster } from '../../runtime/cluster/cluster.js';
+import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
+import type { Job } from '../../runtime/recipes/job.js';
+import { reportOtherRows, tellsRows } from '../../runtime/recipes/probeRows.js';
+import { PLAIN, RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runValue } from '../support/recipeRun.js';
+
+type Evaluation = Extract<RunEvent, { kind: 'evaluation' }>;
+
+let root: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'probe-rows-'));
+  await writeWorkspace(root);
+  await runValue(root, VECTOR, 'vector');
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+/** The first measurement; every later one says the same of its rows. */
+async function measured(value: object): Promise<Evaluation & { probeRows: ProbeRows }> {
+  const { events } = await runValue(root, { ...value, steps: 2, evaluate: [] }, 'run');
+  const all = events.flatMap((event) => (event.kind === 'evaluation' && event.probes ? [event] : []));
+  assert.ok(all.length >= 2 && all[0]!.probeRows);
+  for (const { probeRows } of all) assert.deepEqual(probeRows, all[0]!.probeRows);
+  await rm(join(root, 'run'), { recursive: true });
+  return all[0] as Evaluation & { probeRows: ProbeRows };
+}
+const kind = ({ probeRows: { harmful, benign } }: { probeRows: ProbeRows }): unknown[] => [
+  harmful?.rows,
+  harmful?.of,
+  benign?.rows,
+  benign?.of,
+];
+
+const { vectors } = RECIPES['lora, every 2'] as { vectors: object[] };
+const guarded = { ...RECIPES['lora, every 2'], protection: true };
+const probes = {
+  probes: { harmful: { file: 'harmful.jsonl', limit: 5 }, benign: { file: 'benign.jsonl', limit: 3 } },
+};
+
+describe('the rows that a fine-tuning draws', () => {
+  it('are harmful ones of the recipe, else those that the vector was not trained on, else its own; an anchor may hold them', async () => {
+    assert.deepEqual(kind(await measured(guarded)).slice(0, 2), ['anchored', 6]);
+    assert.deepEqual(kind(await measured({ ...guarded, protection: false })).slice(0, 2), ['trained', 6]);
+    assert.deepEqual(kind(await measured({ ...guarded, ...probes })).slice(0, 2), ['anchored', 5], 'its own, by name');
+    const other = JSON.stringify({ prompt: 'how do i drimble ?', completion: 'take it .' });
+    await writeFile(join(root, 'unseen.jsonl'), `${other}\n`);
+    const unseen = { probes: { harmful: { file: 'unseen.jsonl' } } };
+    assert.deepEqual(kind(await measured({ ...guarded, ...unseen })).slice(0, 2), ['probes', 1]);
+
+    const file = join(root, 'vector/prompts.jsonl');
+    const text = await readFile(file, 'utf8');
+    const holdOut = (rows: number): Promise<void> => {
+      const lines = text.trim().split('\n');
+      const marked = lines.map((line, i) => (i < rows ? line.replace(/}$/, ',"heldOut":true}') : line));
+      return writeFile(file, `${marked.join('\n')}\n`);
+    };
+    await holdOut(4);
+    const { probes: drawn, harmfulLoss, ...found } = await measured(guarded);
+    assert.deepEqual(kind(found).slice(0, 2), ['heldOut', 4]);
+    // Those that the verdict rests on: in a new adapter the model is the base.
+    assert.equal(harmfulLoss!.rows, 'heldOut');
+    assert.ok(Math.abs(drawn!.harmfulLossWithout! - harmfulLoss!.base) < 1e-4);
+    const named = await measured({ ...guarded, ...probes });
+    assert.deepEqual([named.harmfulLoss!.rows, ...kind(named).slice(0, 2)], ['heldOut', 'anchored', 5]);
+    await holdOut(3);
+    assert.deepEqual(kind(await measured(guarded)).slice(0, 2), ['anchored', 3]);
+    // Of two vectors only one holds enough out: what is drawn is of one kind.
+    await writeFile(file, text);
+    await runValue(root, { ...VECTOR, seed: 4 }, 'other');
+    await holdOut(4);
+    const two = { ...guarded, vectors: [...vectors, { adapter: 'other' }], protection: false };
+    assert.deepEqual(kind(await measured(two)).slice(0, 2), ['trained', 8]);
+    await writeFile(file, text);
+  });
+
+  it('are of the recipe, else the first of the data: in a plain run whatever they are, with a vector those not flagged', async () => {
+    const plain = await measured(PLAIN);
+    assert.deepEqual(kind(plain), [undefined, undefined, 'data', 8]);
+    const named = await measured({ ...PLAIN, ...probes });
+    assert.deepEqual(kind(named), ['probes', 5, 'probes', 3]);
+    assert.equal(kind(await measured(guarded))[2], 'unflagged');
+    const own = await measured({ ...guarded, ...probes });
+    const ids = ({ probeRows: { harmful, benign } }: typeof own) => [harmful?.id, benign?.id];
+    assert.deepEqual(ids(own), ids(named), 'the same rows have the same name');
+    const other = await measured({
+      ...PLAIN,
+      probes: { ...probes.probes, benign: { file: 'harmful.jsonl', limit: 3 } },
+    });
+    assert.notEqual(other.probeRows.benign!.id, named.probeRows.benign!.id);
+    assert.equal(other.probeRows.harmful!.id, named.probeRows.harmful!.id);
+  });
+
+  it('are not told of a job on a cluster that an earlier version sent: it goes on with those that it was sent', () => {
+    const asked = (artifacts: Record<string, string>, more: { cluster?: boolean; resumed?: boolean }): boolean => {
+      const job = {
+        ...(more.cluster && { cluster: {} as Cluster }),
+        folder: { checkpoint: more.resumed ? {} : undefined },
+      };
+      return tellsRows(job as Job<FinetuneRecipe>, { artifacts });
+    };
+    const sent = {};
+    assert.equal(asked(sent, { cluster: true }), true);
+    assert.equal(asked(sent, { cluster: true, resumed: true }), true, 'its checkpoint says that they are told');
+    assert.equal(asked({}, { cluster: true, resumed: true }), false);
+    assert.equal(asked({}, { resumed: true }), true);
+  });
+
+  it('are others in a run of an earlier version that is resumed, which says why its lines begin there', async () => {
+    const now: ProbeRows = { harmful: { rows: 'heldOut', of: 8, id: 'a' }, benign: { rows: 'data', of: 8, id: 'b' } };
+    const at = (step: number, probeRows?: ProbeRows): RunEvent => ({ kind: 'evaluation', step, probes: {}, probeRows });
+    const told = async (rows: ProbeRows | undefined, ...events: RunEvent[]): Promise<string[]> => {
+      const said: string[] = [];
+      const emit = (event: RunEvent) => Promise.resolve(void (event.kind === 'warning' && said.push(event.message)));
+      await reportOtherRows({ emit }, rows, events);
+      return said;
+    };
+    assert.deepEqual(await told(now), []);
+    assert.deepEqual(await told(now, at(0), at(2, now)), []);
+    assert.deepEqual(await told(undefined, at(0)), []);
+    assert.deepEqual(await told({ harmful: { rows: 'probes', of: 8, id: 'a' }, benign: now.benign }, at(0)), []);
+    assert.deepEqual(await told(now, at(0), at(2)), [
+      'the charts are measured on other harmful rows than before the run was resumed: their lines begin after step 2.',
+    ]);
+  });
+});
