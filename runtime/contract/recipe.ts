@@ -78,7 +78,7 @@ const finetuneRecipe = z
       .strictObject({ harmful: data.optional(), benign: data.optional() })
       .prefault({})
       .describe(
-        "Rows whose loss and gradient norm are drawn while training. Default: harmful rows that the vectors held out, else their own; the first rows of the data.",
+        'Rows whose loss and gradient norm are drawn while training. Default: harmful rows that the vectors held out, else their own; the first rows of the data.',
       ),
     evaluate: evaluationSets.default([]),
     evaluateEvery: count(MAX_STEPS).default(20).describe('Steps between two measurements of the probes.'),
