@@ -4,6 +4,7 @@ import type { Columns } from '../../runtime/contract/mapping.js';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
 import type { EvaluateRecipe, FinetuneRecipe, VectorRecipe } from '../../runtime/contract/recipe.js';
 import type { DeviceChoice, MeasureKind } from '../../runtime/contract/recipeWords.js';
+import { firstFree } from '../host/paths.js';
 import { replaceFile } from '../host/state.js';
 import { relativeTo } from '../runs/recipeEdit.js';
 
@@ -164,10 +165,8 @@ export async function writeRecipe(file: string, recipe: object): Promise<void> {
 
 /** `folder/name.json`, or `name-2.json`, … : nobody's recipe is written over. */
 export async function freeFile(folder: string, name: string, extension = '.json'): Promise<string> {
-  for (let i = 1; ; i++) {
-    const file = join(folder, `${name}${i === 1 ? '' : `-${i}`}${extension}`);
-    if (!(await exists(file))) return file;
-  }
+  const file = (one: string): string => join(folder, `${one}${extension}`);
+  return file(await firstFree(name, (one) => exists(file(one))));
 }
 
 /** "Forbidden topic.jsonl" → "forbidden-topic": a name for files and folders on every system. */

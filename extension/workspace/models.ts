@@ -62,8 +62,7 @@ export class WorkspaceModels implements Disposable {
   private infos = new Map<string, ModelInfo | { problem: string }>();
   /** Of adapters that only the state file names. */
   private facts = new Map<string, AdapterFacts | { reason: string }>();
-  /** Why adapters do not fit, by `keyOf`. */
-  /** By model and adapter; undefined: it could not be looked at, and is asked again when somebody wants to know. */
+  /** Why adapters do not fit, by `keyOf`; undefined: it could not be looked at, and is asked again when somebody wants to know. */
   private reasons = new Map<string, string | null | undefined>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
@@ -202,7 +201,7 @@ export class WorkspaceModels implements Disposable {
   private requireRoot(): string {
     const root = this.options.root();
     if (root === undefined) {
-      throw inputError(t('there is no open folder to keep the state in.'), { remedy: t('Open a folder first.') });
+      throw inputError(t('no folder is open.'), { remedy: t('Open a folder first.') });
     }
     return root;
   }

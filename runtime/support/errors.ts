@@ -46,8 +46,9 @@ export function errorData(error: unknown): ErrorData {
 }
 
 const NO_MEMORY = 'there is not enough memory.';
-const MORE_MEMORY =
-  'Set "recompute" to true, lower batch.rows or batch.maxTokens, use a smaller model, or close other programs; what was saved so far is kept.';
+export const LESS_MEMORY =
+  'Set "recompute" to true or "precision" to "int8" or "int4", lower batch.rows or batch.maxTokens, or use a smaller model. What was saved so far is kept.';
+const MORE_MEMORY = `Close other programs. ${LESS_MEMORY}`;
 
 const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ENOENT: ['there is no such file or folder.', 'Check the path.'],

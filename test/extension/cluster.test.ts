@@ -12,7 +12,7 @@ import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import type { Engine } from '../../extension/engine/engine.js';
 import { Cancelled } from '../../extension/host/errors.js';
 import { Follower } from '../../extension/runs/follower.js';
-import { openRecipe } from '../../extension/runs/recipe.js';
+import { recipeToRun } from '../../extension/runs/recipe.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { RunStore } from '../../extension/runs/store.js';
@@ -125,7 +125,7 @@ test('a run that no window of the workspace began is left alone, and those that 
   await until(() => store.get(folder)!.progress.state === 'interrupted', 'interrupted');
   await sleep(50);
   assert.deepEqual(asked, []);
-  const run = store.begin(await openRecipe(file), 'colours', true);
+  const run = store.begin(await recipeToRun(file), 'colours', true);
   assert.deepEqual(kept.get('cluster.runs'), [folder]);
   await store.end(run, { kind: 'failed', message: 'the cluster does not answer' });
   assert.deepEqual(kept.get('cluster.runs'), []);
