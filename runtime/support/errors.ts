@@ -33,6 +33,12 @@ export class Cancelled extends Error {
   }
 }
 
+/** Lets a request to stop arrive. @throws Cancelled where there is one */
+export async function nextTurn(signal?: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  if (signal?.aborted) throw new Cancelled();
+}
+
 /** The error as data, for events, RPC and files. Errors that are not for people start with `internal:` and keep their stack. */
 export function errorData(error: unknown): ErrorData {
   if (error instanceof HumanError) {
