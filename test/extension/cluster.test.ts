@@ -22,7 +22,7 @@ import { OWNER } from '../../runtime/contract/owner.js';
 import { secretKey } from '../../runtime/contract/secrets.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { fake, workspace } from './fake/vscode.js';
-import { recipe, runFolder, step, temporary, write } from './support.js';
+import { recipe, runFolder, step, temporary, until, write } from './support.js';
 
 const { clusterSecrets, findJobs } = await import('../../extension/commands/cluster.js');
 
@@ -71,14 +71,6 @@ async function reopened(t: TestContext, more: object = { on: ON }, isKnown = tru
     await ended;
   };
   return { folder, file, store, asked, end, kept };
-}
-
-async function until(probe: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (probe()) return;
-    await sleep(10);
-  }
-  assert.fail(what);
 }
 
 test('it goes on when the engine of the window before has ended, once', async (t) => {
