@@ -1,7 +1,7 @@
 import { basename, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errorText } from '../../runtime/contract/errors.js';
-import type { ModelInfo, ModelReference } from '../../runtime/contract/modelInfo.js';
+import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
 import { adapterName, modelPath } from '../runs/compare.js';
@@ -80,13 +80,6 @@ export class WorkspaceModels implements Disposable {
 
   get(path: string): Model | undefined {
     return this.list().find((model) => model.path === path);
-  }
-
-  /** What a request needs to use the model as it is now. */
-  reference(path: string): ModelReference {
-    const model = this.require(path);
-    const attached = model.adapters.filter((adapter) => adapter.attached);
-    return { model: path, adapters: attached.map((a) => ({ path: a.path, scale: a.scale })) };
   }
 
   /** Reads the state file and asks the engine about models it has not seen. */
