@@ -29,7 +29,7 @@ import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
-import { terminal, textTable } from './support/terminal.js';
+import { terminal, textTable } from './commandLine/terminal.js';
 
 async function sample({ values, out, reporter }: Given): Promise<number> {
   return runSample(resolve(values.out ?? 'out/start'), out, reporter);

@@ -5,6 +5,7 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import { confirm } from './confirm.js';
 import type { Services } from '../services/services.js';
+import { STATE_FOLDER } from '../host/state.js';
 import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
@@ -70,7 +71,7 @@ async function chooseModelPath(services: Pick<Services, 'models' | 'recipes' | '
 
 /** Folders with config.json and weights, and .gguf files, in the workspace; of one in parts, the first. Results of runs are not among them. */
 async function discoverModels(): Promise<string[]> {
-  const exclude = '**/{node_modules,.git,.venv,checkpoint,adapter,.security-vectors}/**';
+  const exclude = `**/{node_modules,.git,.venv,checkpoint,adapter,${STATE_FOLDER}}/**`;
   const [configs, ggufs] = await Promise.all([
     vscode.workspace.findFiles('**/config.json', exclude, 200),
     vscode.workspace.findFiles('**/*.gguf', exclude, 200),
