@@ -28,8 +28,8 @@ import { megabytes } from './contract/format.js';
 import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
 import { Cancelled, errorData } from './support/errors.js';
-import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
-import { terminal, textTable } from './support/terminal.js';
+import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
+import { terminal, textTable } from './commandLine/terminal.js';
 
 async function sample({ values, out, reporter }: Given): Promise<number> {
   return runSample(resolve(values.out ?? 'out/start'), out, reporter);
@@ -153,5 +153,5 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-watchMemory(memoryLimit(), LESS_MEMORY);
+watchMemory(memoryLimit(), BELOW_LIMIT);
 process.exitCode = await main(process.argv.slice(2));

@@ -10,7 +10,7 @@ import {
 import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
 import { Cancelled, errorData } from './support/errors.js';
-import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
+import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
 import type { ErrorData } from './contract/errors.js';
 import type { RunEvent } from './contract/events.js';
 import type { HostRequests, ModelReply, Notifications, NotificationName, RequestName } from './contract/protocol.js';
@@ -110,7 +110,7 @@ function failure(error: unknown): ResponseError<ErrorData> {
   return new ResponseError<ErrorData>(FAILED, data.message, data);
 }
 
-watchMemory(memoryLimit(), LESS_MEMORY);
+watchMemory(memoryLimit(), BELOW_LIMIT);
 for (const name of Object.keys(calls) as RequestName[]) handle(name);
 process.on('disconnect', () => process.exit(0));
 connection.listen();

@@ -25,3 +25,8 @@ export function thrown(error: unknown): ErrorData {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return { kind: 'internal', message: `internal: ${message}`, stack };
 }
+
+/** What failed before the page had its strings, which come with its first state. */
+export function showFailure(error: unknown): void {
+  document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+}

@@ -18,15 +18,15 @@ provideVSCodeDesignSystem().register(
 );
 
 export type ButtonLook = 'primary' | 'secondary' | 'icon';
-type Labelled = { label: string; title?: string };
+type Labelled = { label?: string; title?: string };
 
 export interface Button extends HTMLElement {
   disabled: boolean;
 }
 
-/** `label` is read out where the face is not a word. */
+/** `label` is read out instead of the face. */
 export function button(face: string | SVGElement, look: ButtonLook, options: Labelled, press: () => void): Button {
-  const { label, title } = options;
+  const { label = typeof face === 'string' ? face : undefined, title } = options;
   return el('vscode-button', { appearance: look, 'aria-label': label, title, click: press }, face) as Button;
 }
 

@@ -6,13 +6,12 @@ import { inputError } from '../host/errors.js';
 import { withProgress } from '../host/messages.js';
 import { numbers, t } from '../host/text.js';
 import type { Services } from '../services/services.js';
-import { adapterDescription } from '../views/labels.js';
 import { adapterName } from '../runs/compare.js';
 import type { Adapter, Model } from '../workspace/models.js';
-import { chooseModel } from './models.js';
+import { asChoice, askWeight, chooseModel } from './models.js';
 import { freeFile, slug } from './recipeFiles.js';
 import { requireRoot } from './root.js';
-import { wizard, type Choice, type Questions } from './wizard.js';
+import { wizard, type Questions } from './wizard.js';
 
 interface Combination {
   adapters: { path: string; scale: number }[];
@@ -42,9 +41,9 @@ export async function combine(
   await services.models.inspectAgain(model.path);
   services.notices.info(
     result.error === undefined
-      ? t('{0} is made, exactly, with rank {1}.', basename(out), result.rank)
+      ? t('{0} was made: exact, of rank {1}.', basename(out), result.rank)
       : t(
-          '{0} is made, with rank {1} instead of {2}: {3} of the update is lost.',
+          '{0} was made, of rank {1} instead of {2}: {3} of the update is lost.',
           basename(out),
           result.rank,
           result.exactRank,
@@ -58,11 +57,14 @@ export async function combine(
 function choose(model: Model, title: string): Promise<Combination> {
   const known = model.adapters.filter(({ reason }) => reason === null);
   if (known.length === 0)
-    throw inputError(t('{0} has no such adapter.', model.name), { remedy: t('Train one, or add a PEFT folder.') });
+    throw inputError(t('{0} has no adapters that can be combined.', model.name), {
+      remedy: t('Train one, or add a PEFT folder.'),
+    });
   return wizard(title, 4, async (ask) => {
     const chosen = await some(ask, known);
     const adapters: Combination['adapters'] = [];
-    for (const { name, path } of chosen) adapters.push({ path, scale: await weight(ask, name) });
+    for (const { name, path } of chosen)
+      adapters.push({ path, scale: await askWeight(ask, t('Weight of {0}; below 0 it is taken away', name), 1) });
     const others = known.filter((one) => !chosen.includes(one));
     const how = await ask.pick<'sum' | 'off' | 'onto'>(t('What is made of their sum?'), [
       { label: t('The sum itself'), value: 'sum' },
@@ -87,7 +89,7 @@ function choose(model: Model, title: string): Promise<Combination> {
         : {
             [how]: await ask.pick(
               t('Which adapter?'),
-              choices(others, (one) => one.path),
+              others.map((one) => ({ ...asChoice(one), value: one.path })),
             ),
           };
     const rank = await ask.input(t('Largest rank; empty for the exact result'), '', (text) =>
@@ -98,24 +100,8 @@ function choose(model: Model, title: string): Promise<Combination> {
 }
 
 async function some(ask: Questions, known: readonly Adapter[]): Promise<Adapter[]> {
-  const chosen = await ask.pickMany(
-    t('Which adapters are added up?'),
-    choices(known, (one) => one),
-  );
+  const choices = known.map((one) => ({ ...asChoice(one), value: one }));
+  const chosen = await ask.pickMany(t('Which adapters are added up?'), choices);
   if (chosen.length === 0) throw inputError(t('no adapter was chosen.'), { remedy: t('Choose one or more of them.') });
   return chosen;
 }
-
-const weight = async (ask: Questions, name: string): Promise<number> =>
-  Number(
-    await ask.input(t('Weight of {0}; below 0 it is taken away', name), '1', (text) =>
-      text.trim() !== '' && Math.abs(Number(text)) <= 1000 ? undefined : t('Give a number, such as 0.5.'),
-    ),
-  );
-
-const choices = <T>(adapters: readonly Adapter[], value: (one: Adapter) => T): Choice<T>[] =>
-  adapters.map((one) => ({
-    label: `${one.role === 'security' ? '$(shield) ' : ''}${one.name}`,
-    description: adapterDescription(one),
-    value: value(one),
-  }));

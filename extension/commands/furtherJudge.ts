@@ -67,7 +67,7 @@ async function askEditor(ask: Questions): Promise<JudgeChoice> {
   const models = await vscode.lm.selectChatModels();
   if (models.length === 0)
     throw inputError(t('VS Code offers no language model now.'), {
-      remedy: t('Sign in to who offers some, such as GitHub Copilot.'),
+      remedy: t('Sign in to a provider, such as GitHub Copilot.'),
     });
   return ask.pick<JudgeChoice>(
     t('Which language model?'),

@@ -5,6 +5,7 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import { confirm } from './confirm.js';
 import type { Services } from '../services/services.js';
+import { STATE_FOLDER } from '../host/state.js';
 import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
@@ -12,11 +13,11 @@ import { adapterDescription, dangerText, modelDescription } from '../views/label
 import { adapterName } from '../runs/compare.js';
 import { adapterFacts } from '../runs/adapterFiles.js';
 import { modelPaths } from '../services/choice.js';
-import { isDanger, type Adapter, type Model } from '../workspace/models.js';
+import type { Adapter, Model } from '../workspace/models.js';
 import { downloadAdapter, downloadModel } from './download.js';
 import { exportChoices, exportName, requireHarmless, type ExportForm } from './exportChoices.js';
 import { requireModel } from './pickedModel.js';
-import { wizard, type Choice } from './wizard.js';
+import { wizard, type Choice, type Questions } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
 export async function addModel(
@@ -70,7 +71,7 @@ async function chooseModelPath(services: Pick<Services, 'models' | 'recipes' | '
 
 /** Folders with config.json and weights, and .gguf files, in the workspace; of one in parts, the first. Results of runs are not among them. */
 async function discoverModels(): Promise<string[]> {
-  const exclude = '**/{node_modules,.git,.venv,checkpoint,adapter,.security-vectors}/**';
+  const exclude = `**/{node_modules,.git,.venv,checkpoint,adapter,${STATE_FOLDER}}/**`;
   const [configs, ggufs] = await Promise.all([
     vscode.workspace.findFiles('**/config.json', exclude, 200),
     vscode.workspace.findFiles('**/*.gguf', exclude, 200),
@@ -174,17 +175,17 @@ async function chooseTogether(adapter: Adapter, others: readonly Adapter[]): Pro
     if (!add) return new Map([[adapter.path, 1]]);
     const weights = new Map<string, number>();
     for (const { name, path, scale } of [...others, adapter])
-      weights.set(
-        path,
-        Number(
-          await ask.input(t('Weight of {0}', name), String(scale), (text) =>
-            text.trim() !== '' && Math.abs(Number(text)) <= 1000 ? undefined : t('Give a number, such as 0.5.'),
-          ),
-        ),
-      );
+      weights.set(path, await askWeight(ask, t('Weight of {0}', name), scale));
     return weights;
   });
 }
+
+export const askWeight = async (ask: Questions, question: string, proposed: number): Promise<number> =>
+  Number(
+    await ask.input(question, String(proposed), (text) =>
+      text.trim() !== '' && Math.abs(Number(text)) <= 1000 ? undefined : t('Give a number, such as 0.5.'),
+    ),
+  );
 
 /** @throws Cancelled when the person does not want it */
 export async function confirmDanger(adapter: Pick<Adapter, 'name' | 'role'>): Promise<void> {
@@ -250,20 +251,35 @@ async function chooseOut(model: Model, adapters: readonly Adapter[], form: Expor
 
 /** The model a command is about: the one given, the only one, or the one chosen. */
 export async function chooseModel(
-  { models: known }: Pick<Services, 'models'>,
+  services: Pick<Services, 'models'>,
   path: string | undefined,
   title: string,
 ): Promise<Model> {
-  const models = known.list();
-  if (path !== undefined) return models.find((model) => model.path === path) ?? known.add(path);
+  return wizard(title, 1, (ask) => askModel(services, ask, path));
+}
+
+/** The same as a question of a wizard. @param likely those that are offered, where there are any */
+export async function askModel(
+  { models: known }: Pick<Services, 'models'>,
+  ask: Questions,
+  path: string | undefined,
+  likely: readonly Model[] = [],
+): Promise<Model> {
+  const all = known.list();
+  if (path !== undefined) return all.find((model) => model.path === path) ?? known.add(path);
+  const models = likely.length > 0 ? likely : all;
   const [first] = models;
   if (!first) throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
   if (models.length === 1) return first;
-  return wizard(title, 1, (ask) => ask.pick(t('Which model?'), modelChoices(models)));
+  const choices = models.map((value) => ({ label: value.name, description: modelDescription(value), value }));
+  return ask.pick(t('Which model?'), choices);
 }
 
-export const modelChoices = (models: readonly Model[]): Choice<Model>[] =>
-  models.map((value) => ({ label: value.name, description: modelDescription(value), value }));
+/** How an adapter is offered: security vectors with a sign. */
+export const asChoice = (adapter: Adapter): vscode.QuickPickItem => ({
+  label: `${adapter.role === 'security' ? '$(shield) ' : ''}${adapter.name}`,
+  description: adapterDescription(adapter),
+});
 
 export async function chooseAdapter(
   model: Model,
@@ -281,12 +297,9 @@ export async function chooseAdapter(
   const isOffered = (a: Adapter): boolean => attached !== false || a.reason === null;
   const adapters = model.adapters.filter((a) => isOffered(a) && (attached === undefined || a.attached === attached));
   if (adapters.length === 0) {
+    if (attached) throw inputError(t('no adapter is attached to {0}.', model.name));
     throw inputError(t('{0} has no such adapter.', model.name), { remedy: t('Train one, or add a PEFT folder.') });
   }
-  const choices = adapters.map((value) => ({
-    label: `${isDanger(value) || value.role === 'security' ? '$(shield) ' : ''}${value.name}`,
-    description: adapterDescription(value),
-    value,
-  }));
+  const choices = adapters.map((value) => ({ ...asChoice(value), value }));
   return wizard(title, 1, (ask) => ask.pick(t('Which adapter?'), choices));
 }

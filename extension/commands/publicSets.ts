@@ -44,10 +44,11 @@ export async function trainPublic(services: Training, given: Given): Promise<End
     const { path, files } = sets.get(name)!;
     const found = files.find((f) => f.use === use) ?? files.find((f) => f.use === null);
     if (found) return join(path, found.name);
-    throw inputError(t('{0} has no rows that are known to be {1}.', name, use), {
-      place: path,
-      remedy: t('Choose another data set.'),
-    });
+    const message =
+      use === 'harmful'
+        ? t('{0} has no rows that are known to be harmful.', name)
+        : t('{0} has no rows that are known to be ordinary.', name);
+    throw inputError(message, { place: path, remedy: t('Choose another data set.') });
   };
   return trainVector(services, {
     model: given.model,

@@ -9,11 +9,11 @@ import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { modelPath, runTitle } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
-import { adapterDescription, dangerText } from '../views/labels.js';
+import { dangerText } from '../views/labels.js';
 import { adapterOf, type Adapter, type Model } from '../workspace/models.js';
 import { requireHubToken } from './hub.js';
 import { exportName } from './exportChoices.js';
-import { chooseAdapter, chooseModel, exportAdapter } from './models.js';
+import { asChoice, chooseAdapter, chooseModel, exportAdapter } from './models.js';
 import { freeFile, slug } from './recipeFiles.js';
 import { confirm } from './confirm.js';
 import { requireRoot } from './root.js';
@@ -79,8 +79,7 @@ async function chooseWhat(services: Publishing, given: CommandArguments['publish
   const made = services.store.list().filter((run) => modelPath(run) === model.path && isWholeModel(run));
   const choices: Choice<() => What | Promise<What>>[] = [
     ...model.adapters.map((adapter) => ({
-      label: `${adapter.role === 'security' ? '$(shield) ' : ''}${adapter.name}`,
-      description: adapterDescription(adapter),
+      ...asChoice(adapter),
       value: () => ({ folder: adapter.run ?? adapter.path }),
     })),
     ...(attached.length > 0 && attached.every(({ role }) => role === 'task')

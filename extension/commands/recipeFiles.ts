@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
 import type { EvaluateRecipe, FinetuneRecipe, VectorRecipe } from '../../runtime/contract/recipe.js';
+import { LORA } from '../../runtime/contract/recipeTraining.js';
 import type { DeviceChoice, MeasureKind } from '../../runtime/contract/recipeWords.js';
+import { firstFree } from '../host/paths.js';
 import { replaceFile } from '../host/state.js';
 import { relativeTo } from '../runs/recipeEdit.js';
 
@@ -50,7 +52,7 @@ export function vectorRecipe(choice: VectorChoice, file: string): Keys<VectorRec
     model: at(choice.model),
     harmful: source(choice.harmful, at, HARMFUL_ROWS),
     ...(choice.benign && { benign: source(choice.benign, at, ORDINARY_ROWS) }),
-    adapter: { rank: 8, alpha: 16, sites: 'all-linear' },
+    adapter: LORA,
     ...(choice.benign && { objective: { benignWeight: 1 } }),
     optimizer: { learningRate: choice.training.learningRate },
     batch: choice.training.batch,
@@ -92,7 +94,7 @@ export function fineTuneRecipe(choice: FineTuneChoice, file: string): Keys<Finet
     data: { ...source(choice.data, at), ...(choice.reviewed && { exclude: 'reviewed' }) },
     ...(choice.heldOut && { heldOut: choice.heldOut }),
     method: choice.method,
-    ...(choice.method === 'lora' && { adapter: { rank: 8, alpha: 16, sites: 'all-linear' } }),
+    ...(choice.method === 'lora' && { adapter: LORA }),
     ...(choice.vectors.length && { vectors: choice.vectors.map((path) => ({ adapter: at(path), scale: 1 })) }),
     ...(choice.vectors.length && choice.strengthened && { protection: true }),
     evaluate: distinct(choice.evaluate).map((set) => evaluationSet(set, at)),
@@ -164,10 +166,8 @@ export async function writeRecipe(file: string, recipe: object): Promise<void> {
 
 /** `folder/name.json`, or `name-2.json`, … : nobody's recipe is written over. */
 export async function freeFile(folder: string, name: string, extension = '.json'): Promise<string> {
-  for (let i = 1; ; i++) {
-    const file = join(folder, `${name}${i === 1 ? '' : `-${i}`}${extension}`);
-    if (!(await exists(file))) return file;
-  }
+  const file = (one: string): string => join(folder, `${one}${extension}`);
+  return file(await firstFree(name, (one) => exists(file(one))));
 }
 
 /** "Forbidden topic.jsonl" → "forbidden-topic": a name for files and folders on every system. */

@@ -6,7 +6,7 @@ import { t } from '../host/text.js';
 export function requireRoot(): string {
   const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   if (root === undefined) {
-    throw inputError(t('there is no open folder to write the recipe to.'), { remedy: t('Open a folder first.') });
+    throw inputError(t('no folder is open.'), { remedy: t('Open a folder first.') });
   }
   return root;
 }

@@ -1,4 +1,4 @@
-import { openDocument } from '../host/documents.js';
+import { saveOpen } from '../host/documents.js';
 import { exists } from '../host/checkedFile.js';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -6,8 +6,9 @@ import type { Measurement } from '../../runtime/contract/events.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError, parsePlace } from '../host/errors.js';
+import { firstFree } from '../host/paths.js';
 import { runTitle } from '../runs/compare.js';
-import { openRecipe as readRecipe, recipeFacts } from '../runs/recipe.js';
+import { recipeFacts, recipeToRun } from '../runs/recipe.js';
 import { answersItself, canResume, canRunAgain, isFinished, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import { reportForBrowser } from '../panels/reportPanel.js';
@@ -55,7 +56,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
   const outputs = new Map<string, string>();
   for (const file of sorted) {
     await saveOpen(file);
-    const { output } = await readRecipe(file);
+    const { output } = await recipeToRun(file);
     const other = outputs.get(output);
     if (other !== undefined)
       throw inputError(
@@ -76,7 +77,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
 
 /** Starts a recipe. Where a run stands in its output folder that would be lost, the person decides what becomes of it. */
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
-  const { output, kind } = await readRecipe(file);
+  const { output, kind } = await recipeToRun(file);
   // Points that would be the same are kept: nothing is lost by that.
   if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, RUN_FILES.manifest)) });
   // A replacement that was cut off is nearer than what it replaces.
@@ -112,19 +113,8 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
 type Fate = 'resume' | 'replace' | 'keep';
 
 /** `folder-2`, `folder-3`, …: the first that is not there, and that no run is going to make. */
-async function freeFolder(folder: string, isAwaited: (folder: string) => boolean): Promise<string> {
-  for (let i = 2; ; i++) {
-    const free = `${folder}-${i}`;
-    if (!isAwaited(free) && !(await exists(free))) return free;
-  }
-}
-
-/** What runs is what the person sees. */
-async function saveOpen(file: string): Promise<void> {
-  const open = openDocument(file);
-  if (open?.isDirty && !(await open.save()))
-    throw inputError(t('the recipe could not be saved.'), { place: file, remedy: t('Save it yourself.') });
-}
+const freeFolder = (folder: string, isAwaited: (folder: string) => boolean): Promise<string> =>
+  firstFree(folder, async (one) => one === folder || isAwaited(one) || (await exists(one)));
 
 /** Goes on from the last checkpoint. */
 export async function resume(

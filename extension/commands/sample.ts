@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
-import { editorPath, isWithin } from '../host/paths.js';
+import { editorPath, firstFree, isWithin } from '../host/paths.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { readState, stateFile, unwritable, writeState } from '../host/state.js';
@@ -67,10 +67,8 @@ async function chooseFolder(): Promise<string> {
     })) ?? [];
   if (!chosen) throw new Cancelled();
   if (await isEmpty(chosen.fsPath)) return chosen.fsPath;
-  for (let i = 1; ; i++) {
-    const folder = join(chosen.fsPath, `security-vectors-sample${i === 1 ? '' : `-${i}`}`);
-    if (await isEmpty(folder)) return folder;
-  }
+  const free = await firstFree('security-vectors-sample', async (name) => !(await isEmpty(join(chosen.fsPath, name))));
+  return join(chosen.fsPath, free);
 }
 
 /** Editors' own folders do not count; a folder that does not exist is empty. */

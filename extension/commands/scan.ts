@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { openDocument } from '../host/documents.js';
+import { saveOpen } from '../host/documents.js';
 import { inputError } from '../host/errors.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import { openData } from '../data/openData.js';
@@ -30,9 +30,7 @@ export async function scan(
     return askData(services, ask, { question: t('Which data?'), model, file: named, columns: given.columns });
   });
   const { file: data, columns } = chosen;
-  const open = openDocument(data);
-  if (open?.isDirty && !(await open.save()))
-    throw inputError(t('the file could not be saved.'), { place: data, remedy: t('Save it yourself.') });
+  await saveOpen(data);
   const known = given.model === undefined ? scanModelFor(services, data) : undefined;
   const model = known ?? (await chooseModel(services, given.model, title));
   const vector = given.vector ?? (await chooseVector(services, model, title));

@@ -17,7 +17,7 @@ import { vectorsFor, withVectors } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
 import { askData } from './dataSource.js';
 import { askSets, type SetsChoice } from './evaluationSets.js';
-import { modelChoices } from './models.js';
+import { askModel } from './models.js';
 import {
   fineTuneRecipe,
   freeFile,
@@ -162,21 +162,6 @@ async function runWritten(services: Starting, file: string): Promise<Ended> {
   await services.recipes.read(file);
   await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: true, preserveFocus: true });
   return runRecipe(services, { file });
-}
-
-/** @param likely those that are offered, where there are any */
-async function askModel(
-  { models: known }: Pick<Services, 'models'>,
-  ask: Questions,
-  path: string | undefined,
-  likely: readonly Model[] = [],
-): Promise<Model> {
-  const all = known.list();
-  if (path !== undefined) return all.find((model) => model.path === path) ?? known.add(path);
-  const models = likely.length > 0 ? likely : all;
-  const [first] = models;
-  if (!first) throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
-  return models.length === 1 ? first : ask.pick(t('Which model?'), modelChoices(models));
 }
 
 async function askVector(

@@ -6,6 +6,7 @@ import { isLogFile } from '../../runtime/contract/runFiles.js';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
+import { STATE_FOLDER } from '../host/state.js';
 import { t } from '../host/text.js';
 
 /** Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of objects. */
@@ -68,7 +69,7 @@ export function isDataFile(
   { runFolders, ignored = [] }: Elsewhere,
   lists: ReadonlySet<string> = new Set(),
 ): boolean {
-  if (file.includes(`${sep}.security-vectors${sep}`)) return false;
+  if (file.includes(`${sep}${STATE_FOLDER}${sep}`)) return false;
   if (isBelow(file, runFolders)) return false;
   if (named.has(file)) return among(DATA_EXTENSIONS, file);
   if (isLogFile(basename(file))) return false;

@@ -1,14 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { MAX_HASH_LISTS_BYTES, type HashListsFault } from '../../runtime/contract/hashLists.js';
 import {
   decisionCounts,
-  MAX_REVIEW_BYTES,
   parseReview,
   reviewFile,
   reviewText as fileText,
   type Decision,
   type Decisions,
-  type ReviewFault,
 } from '../../runtime/contract/review.js';
 import { readText, unreadable } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
@@ -178,14 +177,14 @@ const stampOf = (file: string): Promise<string | undefined> =>
 /** Undefined when there is no file. */
 async function read(data: string): Promise<Decisions | undefined> {
   const file = reviewFile(data);
-  const text = await readText(file, MAX_REVIEW_BYTES);
+  const text = await readText(file, MAX_HASH_LISTS_BYTES);
   if (text === undefined) return undefined;
   const found = parseReview(text);
   if ('fault' in found) throw broken(file, found.fault);
   return found.decisions;
 }
 
-function broken(file: string, fault: ReviewFault): HostError {
+function broken(file: string, fault: HashListsFault): HostError {
   const remedy = t('Nothing is written into it. Repair the file, or delete it and review the rows again.');
   switch (fault.kind) {
     case 'json':

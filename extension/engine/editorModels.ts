@@ -46,7 +46,7 @@ async function chosen({ judge, model: named, most }: Omit<Asked, 'id'>): Promise
     return fault(t('VS Code offers no language model: {0}', reasonOf(error)));
   }
   const [model] = models;
-  if (!model) return fault(t('VS Code offers no such language model. Sign in to who offers it, or name another one.'));
+  if (!model) return fault(t('VS Code offers no such language model. Sign in to its provider, or name another model.'));
   const agreed = isAgreed(
     t('May "{0}" judge up to {1} answers?', judge, most),
     t(

@@ -282,6 +282,9 @@ function endedError(
   const isCertain = forMemory || isOutOfMemory(lastLines);
   const reason = reasonOf(signal, isCertain);
   const isMemory = signal === 'SIGKILL' || isCertain;
+  const lessMemory = t(
+    'Close other programs or set "recompute": true, then resume. Or halve "batch.rows", double "batch.accumulate", and run it again.',
+  );
   // Frames of a stack say little to the person; they are in the log.
   const lines = lastLines
     .filter((line) => !/^\s+at /.test(line) && /\p{L}/u.test(line))
@@ -294,13 +297,9 @@ function endedError(
       lines ? `${t('Its last lines:')}\n${lines}` : t('It wrote nothing.'),
     ].join(' '),
     remedy: isCertain
-      ? t(
-          'Close other programs, or set "recompute" to true in the recipe, and resume; or lower "batch.rows" or "batch.maxTokens", raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
-        )
+      ? lessMemory
       : isMemory
-        ? t(
-            'If it was the memory: close other programs, or set "recompute" to true in the recipe, and resume; or lower "batch.rows" or "batch.maxTokens", raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
-          )
+        ? t('If it ran out of memory: {0}', lessMemory)
         : t('What was saved before is kept: resume the run, or read the log.'),
   };
 }

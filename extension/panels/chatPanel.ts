@@ -15,7 +15,7 @@ import { t } from '../host/text.js';
 import type { WorkspaceModels } from '../workspace/models.js';
 import { Chat, EMPTY_CHAT, type ChatMemory, type ChatOptions, type Said } from './chat.js';
 import { serve, type Channel } from './channel.js';
-import { closeUnopened, pageOptions, showPage } from './page.js';
+import { Pages } from './page.js';
 import { CHAT_REQUEST, CHAT_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
 
@@ -45,49 +45,29 @@ export interface ChatServices {
 
 /** Chat pages, one per model. */
 export class ChatPanels implements vscode.WebviewPanelSerializer<ChatPageState>, vscode.Disposable {
-  private readonly open = new Map<string, ChatPanel>();
   private readonly disposables = new Disposables();
+  private readonly pages: Pages<string, ChatPanel>;
 
   constructor(private readonly services: ChatServices) {
+    this.pages = this.disposables.add(
+      new Pages(services.extension, 'chat', (panel, model) => new ChatPanel(panel, model, services)),
+    );
     this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.chat, this));
-    this.disposables.add(services.models.onDidChange(() => this.open.forEach((page) => page.draw())));
+    this.disposables.add(services.models.onDidChange(() => this.pages.all().forEach(([, page]) => page.draw())));
   }
 
   async show(model: string): Promise<void> {
-    const known = this.open.get(model);
-    if (known) return known.panel.reveal();
-    const { extension, models } = this.services;
-    const title = t('Chat: {0}', models.get(model)?.name ?? model);
-    await closeUnopened(
-      PANELS.chat,
-      title,
-      [...this.open.values()].map(({ panel }) => panel),
-    );
-    this.adopt(
-      vscode.window.createWebviewPanel(PANELS.chat, title, vscode.ViewColumn.Active, pageOptions(extension)),
-      model,
-    );
+    await this.pages.show(model, async () => t('Chat: {0}', this.services.models.get(model)?.name ?? model));
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
     const state = safeParse(CHAT_STATE, kept).data;
     if (!state) return panel.dispose();
-    this.adopt(panel, state.chat);
+    this.pages.adopt(panel, state.chat);
   }
 
   dispose(): void {
     this.disposables.dispose();
-    this.open.forEach((page) => page.panel.dispose());
-  }
-
-  private adopt(panel: vscode.WebviewPanel, model: string): void {
-    const page = new ChatPanel(panel, model, this.services);
-    this.open.set(model, page);
-    panel.onDidDispose(() => {
-      page.dispose();
-      if (this.open.get(model) === page) this.open.delete(model);
-    });
-    showPage(panel, this.services.extension, 'chat');
   }
 }
 

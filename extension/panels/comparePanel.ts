@@ -20,7 +20,7 @@ import { comparedAnswers, comparedRun, mayHaveSeveralJudges, titlesOf } from '..
 import type { Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
 import { serve, type Channel } from './channel.js';
-import { pageOptions, showPage } from './page.js';
+import { Pages } from './page.js';
 import { COMPARE_REQUEST, COMPARE_STATE } from './requests.js';
 
 /** What a page that compares runs asks of the rest of the extension. */
@@ -35,47 +35,29 @@ const REDRAW_MS = 1000;
 
 /** Pages that compare runs: each is a picture of those that it was opened with. */
 export class ComparePanels implements vscode.WebviewPanelSerializer<ComparePageState>, vscode.Disposable {
-  private readonly open = new Set<ComparePanel>();
   private readonly disposables = new Disposables();
+  private readonly pages: Pages<readonly string[], ComparePanel>;
 
-  constructor(
-    private readonly extension: vscode.Uri,
-    private readonly store: RunStore,
-    private readonly actions: CompareActions,
-  ) {
+  constructor(extension: vscode.Uri, store: RunStore, actions: CompareActions) {
+    this.pages = this.disposables.add(
+      new Pages(extension, 'compare', (panel, runs) => new ComparePanel(panel, runs, store, actions)),
+    );
     this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.compare, this));
   }
 
+  /** The same runs again are another page. */
   show(runs: readonly string[]): void {
-    const title = t('{0} runs compared', runs.length);
-    const panel = vscode.window.createWebviewPanel(
-      PANELS.compare,
-      title,
-      vscode.ViewColumn.Active,
-      pageOptions(this.extension),
-    );
-    this.adopt(panel, runs);
+    this.pages.create([...runs], t('{0} runs compared', runs.length));
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
     const state = safeParse(COMPARE_STATE, kept).data;
     if (!state) return panel.dispose();
-    this.adopt(panel, state.runs);
+    this.pages.adopt(panel, state.runs);
   }
 
   dispose(): void {
     this.disposables.dispose();
-    this.open.forEach(({ panel }) => panel.dispose());
-  }
-
-  private adopt(panel: vscode.WebviewPanel, runs: readonly string[]): void {
-    const page = new ComparePanel(panel, runs, this.store, this.actions);
-    this.open.add(page);
-    panel.onDidDispose(() => {
-      page.dispose();
-      this.open.delete(page);
-    });
-    showPage(panel, this.extension, 'compare');
   }
 }
 

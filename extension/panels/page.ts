@@ -1,26 +1,22 @@
 import * as vscode from 'vscode';
+import { PANELS } from '../host/contributions.js';
+import type { Disposable } from '../host/disposable.js';
+import { Turns } from '../host/turns.js';
 import { newNonce, pageHtml } from './html.js';
 
+type PageName = 'run' | 'chat' | 'triage' | 'compare';
+
 /** What every page of the extension has in common: only its own bundle, scripts by nonce, nothing kept while hidden. */
-export const pageOptions = (extension: vscode.Uri): vscode.WebviewPanelOptions & vscode.WebviewOptions => ({
+const pageOptions = (extension: vscode.Uri): vscode.WebviewPanelOptions & vscode.WebviewOptions => ({
   enableScripts: true,
   localResourceRoots: [vscode.Uri.joinPath(extension, 'dist', 'webview')],
   enableFindWidget: true,
 });
 
-export function showPage(
-  panel: vscode.WebviewPanel,
-  extension: vscode.Uri,
-  name: 'run' | 'chat' | 'triage' | 'compare',
-): void {
-  panel.iconPath = vscode.Uri.joinPath(extension, 'media', 'icon.svg');
-  fillPage(panel.webview, extension, name, panel.title);
-}
-
 export function fillPage(
   webview: vscode.Webview,
   extension: vscode.Uri,
-  name: 'run' | 'chat' | 'training' | 'triage' | 'compare',
+  name: PageName | 'training',
   title: string,
 ): void {
   const file = (path: string): string =>
@@ -45,4 +41,67 @@ export async function closeUnopened(type: string, title: string, open: Iterable<
       ({ label, input }) => label === title && input instanceof vscode.TabInputWebview && input.viewType.endsWith(type),
     );
   if (tabs.length > 0) await vscode.window.tabGroups.close(tabs, true);
+}
+
+/** The host's end of a page. */
+interface Page extends Disposable {
+  readonly panel: vscode.WebviewPanel;
+}
+
+/** The pages of a kind that are open, by what they show. */
+export class Pages<Key, P extends Page> implements Disposable {
+  private readonly open = new Map<Key, P>();
+  /** Two quick clicks show one page. */
+  private readonly shown = new Turns();
+
+  /** @param make the host's end of a page, in its panel */
+  constructor(
+    private readonly extension: vscode.Uri,
+    private readonly name: PageName,
+    private readonly make: (panel: vscode.WebviewPanel, key: Key) => P,
+  ) {}
+
+  get(key: Key): P | undefined {
+    return this.open.get(key);
+  }
+
+  all(): [Key, P][] {
+    return [...this.open];
+  }
+
+  /** Brings its page to the front, or opens one. @param look its title; throws where there is nothing to show */
+  show(key: Key, look: () => Promise<string>, preserveFocus?: boolean): Promise<P> {
+    return this.shown.take(async () => {
+      const known = this.open.get(key);
+      known?.panel.reveal(undefined, preserveFocus);
+      if (known) return known;
+      const title = await look();
+      const panels = Array.from(this.open.values(), ({ panel }) => panel);
+      await closeUnopened(PANELS[this.name], title, panels);
+      return this.create(key, title, preserveFocus);
+    });
+  }
+
+  create(key: Key, title: string, preserveFocus?: boolean): P {
+    const column = { viewColumn: vscode.ViewColumn.Active, preserveFocus };
+    const options = pageOptions(this.extension);
+    return this.adopt(vscode.window.createWebviewPanel(PANELS[this.name], title, column, options), key);
+  }
+
+  /** Fills a panel, a new one or one of the window before. */
+  adopt(panel: vscode.WebviewPanel, key: Key): P {
+    const page = this.make(panel, key);
+    this.open.set(key, page);
+    panel.onDidDispose(() => {
+      page.dispose();
+      if (this.open.get(key) === page) this.open.delete(key);
+    });
+    panel.iconPath = vscode.Uri.joinPath(this.extension, 'media', 'icon.svg');
+    fillPage(panel.webview, this.extension, this.name, panel.title);
+    return page;
+  }
+
+  dispose(): void {
+    this.open.forEach(({ panel }) => panel.dispose());
+  }
 }

@@ -24,10 +24,9 @@ import type { RunChange, RunStore } from '../runs/store.js';
 import { exists } from '../host/checkedFile.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
-import { closeUnopened, pageOptions, showPage } from './page.js';
+import { Pages } from './page.js';
 import { RUN_REQUEST, RUN_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
-import { Turns } from '../host/turns.js';
 
 /** What a run page asks of the rest of the extension. */
 export interface RunActions {
@@ -48,76 +47,51 @@ export interface RunActions {
 
 /** Run pages, one per run; a page is a picture of the store. */
 export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, vscode.Disposable {
-  private readonly open = new Map<string, RunPanel>();
   private readonly disposables = new Disposables();
-  /** Two quick clicks show one page. */
-  private readonly shown = new Turns();
+  private readonly pages: Pages<string, RunPanel>;
 
   constructor(
-    private readonly extension: vscode.Uri,
+    extension: vscode.Uri,
     private readonly store: RunStore,
-    private readonly actions: RunActions,
+    actions: RunActions,
   ) {
+    this.pages = this.disposables.add(
+      new Pages(extension, 'run', (panel, folder) => new RunPanel(panel, folder, store, actions)),
+    );
     this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.run, this));
     this.disposables.add(
       store.onDidChange((change) => {
-        this.open.get(change.run.folder)?.changed(change);
+        this.pages.get(change.run.folder)?.changed(change);
         // A sibling's numbers may stand in another page's table.
         if (change.kind !== 'append')
-          this.open.forEach((page, folder) => folder !== change.run.folder && page.compareSoon());
+          for (const [folder, page] of this.pages.all()) if (folder !== change.run.folder) page.compareSoon();
       }),
     );
   }
 
-  show(folder: string, more: { preserveFocus?: boolean; answers?: boolean } = {}): Promise<void> {
-    return this.shown.take(() => this.reveal(folder, more));
-  }
-
-  private async reveal(folder: string, more: { preserveFocus?: boolean; answers?: boolean }): Promise<void> {
-    const known = this.open.get(folder);
-    if (known) {
-      known.panel.reveal(undefined, more.preserveFocus);
-      if (more.answers) await known.showAnswers();
-      return;
-    }
-    const run = await this.store.open(folder);
-    if (!run) {
+  async show(folder: string, more: { preserveFocus?: boolean; answers?: boolean } = {}): Promise<void> {
+    const title = async (): Promise<string> => {
+      const run = await this.store.open(folder);
+      if (run) return runTitle(run);
       throw inputError(t('there is no run in this folder.'), { place: folder, remedy: t('Run its recipe again.') });
-    }
-    await closeUnopened(
-      PANELS.run,
-      runTitle(run),
-      [...this.open.values()].map(({ panel }) => panel),
-    );
-    const column = { viewColumn: vscode.ViewColumn.Active, preserveFocus: more.preserveFocus };
-    const panel = vscode.window.createWebviewPanel(PANELS.run, runTitle(run), column, pageOptions(this.extension));
-    this.adopt(panel, folder, more.answers === true);
+    };
+    const page = await this.pages.show(folder, title, more.preserveFocus);
+    if (more.answers) await page.showAnswers();
   }
 
   /** Can the person see this run's page right now? Not while they are in another program. */
   isVisible(folder: string): boolean {
-    return vscode.window.state.focused && (this.open.get(folder)?.panel.visible ?? false);
+    return vscode.window.state.focused && (this.pages.get(folder)?.panel.visible ?? false);
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
     const state = safeParse(RUN_STATE, kept).data;
     if (!state || !(await this.store.open(state.run))) return panel.dispose();
-    this.adopt(panel, state.run, false);
+    this.pages.adopt(panel, state.run);
   }
 
   dispose(): void {
     this.disposables.dispose();
-    this.open.forEach((page) => page.panel.dispose());
-  }
-
-  private adopt(panel: vscode.WebviewPanel, folder: string, answers: boolean): void {
-    const page = new RunPanel(panel, folder, this.store, this.actions, answers);
-    this.open.set(folder, page);
-    panel.onDidDispose(() => {
-      page.dispose();
-      if (this.open.get(folder) === page) this.open.delete(folder);
-    });
-    showPage(panel, this.extension, 'run');
   }
 }
 
@@ -128,13 +102,13 @@ class RunPanel {
   readonly compareSoon = this.disposables.add(debounce(() => this.ready && void this.sendSnapshot(), 150));
   /** The page has asked for its first snapshot since it was last shown. */
   private ready = false;
+  private answersOpen = false;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
     private readonly folder: string,
     private readonly store: RunStore,
     private readonly actions: RunActions,
-    private answersOpen: boolean,
   ) {
     this.channel = this.disposables.add(
       serve<RunPageEvent, RunPageRequest>(panel.webview, RUN_REQUEST, (request) => this.handle(request), actions.onBug),

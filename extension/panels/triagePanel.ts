@@ -22,9 +22,8 @@ import { Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
-import { Turns } from '../host/turns.js';
 import { serve, type Channel } from './channel.js';
-import { closeUnopened, pageOptions, showPage } from './page.js';
+import { Pages } from './page.js';
 import { TRIAGE_REQUEST, TRIAGE_STATE } from './requests.js';
 
 /** Characters of a text in a row of the table, and where it is read. */
@@ -52,45 +51,29 @@ export interface TriageServices {
 
 /** Pages on which the rows of a scanned file are decided about, one per data file. */
 export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageState>, vscode.Disposable {
-  private readonly open = new Map<string, TriagePanel>();
   private readonly disposables = new Disposables();
-  /** Two quick clicks show one page. */
-  private readonly shown = new Turns();
+  private readonly pages: Pages<string, TriagePanel>;
 
   constructor(private readonly services: TriageServices) {
-    const { scans, reviews } = services;
+    const { extension, scans, reviews } = services;
+    this.pages = this.disposables.add(
+      new Pages(extension, 'triage', (panel, data) => new TriagePanel(panel, data, services)),
+    );
     this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.triage, this));
-    this.disposables.add(scans.onDidChange((data) => this.open.get(data)?.draw()));
-    this.disposables.add(scans.onDidChangeState((data) => this.open.get(data)?.draw()));
-    this.disposables.add(reviews.onDidChange((change) => this.open.get(change.data)?.decided(change)));
+    this.disposables.add(scans.onDidChange((data) => this.pages.get(data)?.draw()));
+    this.disposables.add(scans.onDidChangeState((data) => this.pages.get(data)?.draw()));
+    this.disposables.add(reviews.onDidChange((change) => this.pages.get(change.data)?.decided(change)));
   }
 
-  show(data: string): Promise<void> {
-    return this.shown.take(() => this.reveal(data));
-  }
-
-  private async reveal(data: string): Promise<void> {
-    const known = this.open.get(data);
-    if (known) return known.panel.reveal();
-    await this.services.scans.look(data);
-    if (!this.services.scans.get(data))
-      throw inputError(t('the file has not been scanned.'), { place: data, remedy: t('Scan it first.') });
-    await this.services.reviews.look(data);
-    const title = t('Review: {0}', basename(data));
-    await closeUnopened(
-      PANELS.triage,
-      title,
-      [...this.open.values()].map(({ panel }) => panel),
-    );
-    this.adopt(
-      vscode.window.createWebviewPanel(
-        PANELS.triage,
-        title,
-        vscode.ViewColumn.Active,
-        pageOptions(this.services.extension),
-      ),
-      data,
-    );
+  async show(data: string): Promise<void> {
+    const { scans, reviews } = this.services;
+    await this.pages.show(data, async () => {
+      await scans.look(data);
+      if (!scans.get(data))
+        throw inputError(t('the file has not been scanned.'), { place: data, remedy: t('Scan it first.') });
+      await reviews.look(data);
+      return t('Review: {0}', basename(data));
+    });
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
@@ -98,22 +81,11 @@ export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageSta
     await this.services.scans.ready;
     if (data === undefined || !this.services.scans.get(data)) return panel.dispose();
     await this.services.reviews.look(data);
-    this.adopt(panel, data);
+    this.pages.adopt(panel, data);
   }
 
   dispose(): void {
     this.disposables.dispose();
-    this.open.forEach((page) => page.panel.dispose());
-  }
-
-  private adopt(panel: vscode.WebviewPanel, data: string): void {
-    const page = new TriagePanel(panel, data, this.services);
-    this.open.set(data, page);
-    panel.onDidDispose(() => {
-      page.dispose();
-      if (this.open.get(data) === page) this.open.delete(data);
-    });
-    showPage(panel, this.services.extension, 'triage');
   }
 }
 

@@ -122,7 +122,7 @@ function pointsThat(
 }
 
 /** Reads the file of a recipe that is to run. */
-export async function openRecipe(file: string): Promise<RecipeFacts> {
+export async function recipeToRun(file: string): Promise<RecipeFacts> {
   const text = await readText(file);
   if (text === undefined) throw unreadable(file, t('there is no such file.'), t('Choose another recipe.'));
   return withBase(requireRecipe(text, file));

@@ -5,6 +5,7 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { exists, parseJson, readText } from '../host/checkedFile.js';
+import { firstFree } from '../host/paths.js';
 import { inputError } from '../host/errors.js';
 import { replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
@@ -76,14 +77,6 @@ async function writeCopy(run: Run, name: string, edits: (folder: string) => Edit
   );
   await replaceFile(copy.file, changed);
   return copy;
-}
-
-/** `name`, `name-2`, `name-3`, …: the first that is not taken. */
-async function firstFree(name: string, taken: (name: string) => Promise<boolean>): Promise<string> {
-  for (let i = 1; ; i++) {
-    const one = i === 1 ? name : `${name}-${i}`;
-    if (!(await taken(one))) return one;
-  }
 }
 
 /**

@@ -14,7 +14,7 @@ import type { AskModel } from '../engine/editorModels.js';
 import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { requireFree } from './owner.js';
-import { openRecipe, requireAsked, type AskedRecipe, type RecipeFacts } from './recipe.js';
+import { recipeToRun, requireAsked, type AskedRecipe, type RecipeFacts } from './recipe.js';
 import { isFinished, isRunning, nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
@@ -112,7 +112,7 @@ export class Runner implements Disposable {
   async start(recipe: string, more: Omit<AskedRun, 'recipe'> & { quiet?: boolean } = {}): Promise<Started> {
     const { quiet, output, replace = false, resume = false } = more;
     this.options.assertTrusted();
-    const written = await openRecipe(recipe);
+    const written = await recipeToRun(recipe);
     const { said = { kind: written.kind, output: written.output } } = more;
     requireAsked(written, said);
     const target = output ?? written.output;
@@ -345,7 +345,7 @@ export class Runner implements Disposable {
     let folder: string | undefined;
     try {
       run.since = now();
-      if (asked.said) requireAsked(await openRecipe(asked.recipe), asked.said);
+      if (asked.said) requireAsked(await recipeToRun(asked.recipe), asked.said);
       const token = await this.options.token?.();
       const secrets = await this.secretsOf(run, source.token);
       const done = await engine.request(

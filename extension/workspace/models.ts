@@ -1,7 +1,7 @@
 import { basename, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errorText } from '../../runtime/contract/errors.js';
-import type { ModelInfo, ModelReference } from '../../runtime/contract/modelInfo.js';
+import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
 import { adapterName, modelPath } from '../runs/compare.js';
@@ -62,8 +62,7 @@ export class WorkspaceModels implements Disposable {
   private infos = new Map<string, ModelInfo | { problem: string }>();
   /** Of adapters that only the state file names. */
   private facts = new Map<string, AdapterFacts | { reason: string }>();
-  /** Why adapters do not fit, by `keyOf`. */
-  /** By model and adapter; undefined: it could not be looked at, and is asked again when somebody wants to know. */
+  /** Why adapters do not fit, by `keyOf`; undefined: it could not be looked at, and is asked again when somebody wants to know. */
   private reasons = new Map<string, string | null | undefined>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
@@ -81,13 +80,6 @@ export class WorkspaceModels implements Disposable {
 
   get(path: string): Model | undefined {
     return this.list().find((model) => model.path === path);
-  }
-
-  /** What a request needs to use the model as it is now. */
-  reference(path: string): ModelReference {
-    const model = this.require(path);
-    const attached = model.adapters.filter((adapter) => adapter.attached);
-    return { model: path, adapters: attached.map((a) => ({ path: a.path, scale: a.scale })) };
   }
 
   /** Reads the state file and asks the engine about models it has not seen. */
@@ -202,7 +194,7 @@ export class WorkspaceModels implements Disposable {
   private requireRoot(): string {
     const root = this.options.root();
     if (root === undefined) {
-      throw inputError(t('there is no open folder to keep the state in.'), { remedy: t('Open a folder first.') });
+      throw inputError(t('no folder is open.'), { remedy: t('Open a folder first.') });
     }
     return root;
   }

@@ -115,7 +115,7 @@ export class WorkspaceFiles implements vscode.Disposable {
     const find = async (glob: string): Promise<string[]> =>
       (await vscode.workspace.findFiles(glob, EXCLUDED, MAX_FILES)).map((uri) => uri.fsPath).sort();
     const [manifests, json, data] = await Promise.all([find('**/manifest.json'), find('**/*.json'), find(DATA_GLOB)]);
-    await each(await newestFirst(manifests), (file) => this.readRun(file));
+    await each(await newestWritten(manifests), (file) => this.readRun(file));
     await this.forgetGone(this.options.store.all());
     await each(
       json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)),
@@ -292,7 +292,7 @@ async function each(files: readonly string[], work: (file: string) => Promise<vo
 }
 
 /** So that the top of the view is there while the rest is read. */
-async function newestFirst(files: readonly string[]): Promise<string[]> {
+async function newestWritten(files: readonly string[]): Promise<string[]> {
   const written = (file: string): Promise<number> =>
     stat(file).then(
       ({ mtimeMs }) => mtimeMs,

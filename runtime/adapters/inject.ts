@@ -28,7 +28,7 @@ export const scaleInput = (name: string): string => `scale.${name}`;
  * Puts adapters on the linear layers of a decoder graph: y += scaleᵦ · s · B (A x) for each adapter, where s is alpha / rank
  * and scaleᵦ is the row's own factor (0 = off), an input [B]; a shift adds scaleᵦ · v. Several adapters of a layer are computed
  * as one of their ranks together. Each adapter is one flat vector, an input [size], cut by
- * Splits of at most `widest` pieces. A linear layer is a Gemm node that carries its module's name.
+ * Splits of at most `maxOutputs` pieces. A linear layer is a Gemm node that carries its module's name.
  * @throws Error when a site has no Gemm in the graph.
  */
 export function inject(graph: Graph, adapters: readonly Injected[], maxOutputs = Infinity): Graph {
@@ -96,7 +96,7 @@ function joined(g: Builder, loras: readonly Lora[], gates: Map<string, Value>): 
 }
 
 /** The adapter's inputs, cut into the parts of the linear layers. */
-const branchesOf = (g: Builder, adapter: Injected, T: Dim, widest: number): [site: string, Branch][] =>
+const branchesOf = (g: Builder, adapter: Injected, T: Dim, maxOutputs: number): [site: string, Branch][] =>
   g.scope(adapter.name, () => {
     const { name } = adapter;
     const size = 'layout' in adapter ? adapter.layout.size : adapter.size;
@@ -106,7 +106,7 @@ const branchesOf = (g: Builder, adapter: Injected, T: Dim, widest: number): [sit
     if (!('layout' in adapter)) return [[adapter.site, { rowScale, shift: Reshape(g, flat, [1, size]) }]];
     const { layout } = adapter;
     const sizes = layout.sites.flatMap((s) => [s.rank * s.in, s.out * s.rank]);
-    const pieces = cut(g, flat, sizes, widest);
+    const pieces = cut(g, flat, sizes, maxOutputs);
     return layout.sites.map((s, i) => {
       const A = Reshape(g, pieces[2 * i], [s.rank, s.in]);
       const B = Reshape(g, pieces[2 * i + 1], [s.out, s.rank]);
@@ -115,10 +115,10 @@ const branchesOf = (g: Builder, adapter: Injected, T: Dim, widest: number): [sit
   });
 
 /** x cut into pieces of these sizes; in several levels where one Split may not have that many outputs. */
-function cut(g: Builder, x: Value, sizes: readonly number[], widest: number): Value[] {
+function cut(g: Builder, x: Value, sizes: readonly number[], maxOutputs: number): Value[] {
   if (sizes.length === 1) return [x];
-  if (sizes.length <= widest) return Split(g, x, sizes, 0);
-  const perGroup = Math.ceil(sizes.length / widest);
+  if (sizes.length <= maxOutputs) return Split(g, x, sizes, 0);
+  const perGroup = Math.ceil(sizes.length / maxOutputs);
   const groups = Array.from({ length: Math.ceil(sizes.length / perGroup) }, (_, i) =>
     sizes.slice(i * perGroup, (i + 1) * perGroup),
   );
@@ -128,5 +128,5 @@ function cut(g: Builder, x: Value, sizes: readonly number[], widest: number): Va
     groups.map((group) => group.reduce((a, b) => a + b, 0)),
     0,
   );
-  return groups.flatMap((group, i) => cut(g, parts[i], group, widest));
+  return groups.flatMap((group, i) => cut(g, parts[i], group, maxOutputs));
 }

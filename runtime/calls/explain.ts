@@ -85,13 +85,7 @@ export async function explainAnswer(
     const row = answerTo(messages, answer);
     const tokens = await explained({ ...params, data: params.model }, row, { row: 0, line: 1 }, reporter);
     const losses = { without: tokens.map(([, off]) => off), with: tokens.map(([, , on]) => on) };
-    const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-    return {
-      share: explainedShare(losses),
-      lossWithout: mean(losses.without),
-      lossWith: mean(losses.with),
-      unjudged: unjudged(losses.without) ?? null,
-    };
+    return { share: explainedShare(losses), unjudged: unjudged(losses.without) ?? null };
   } catch (error) {
     if (error instanceof InvalidRow) return null;
     throw error;

@@ -1,6 +1,6 @@
 /** A finished run whose kept answers are judged once more: as it stands, and as it is written again. */
 import { dirname, join, resolve } from 'node:path';
-import type { SampleEvent } from '../contract/answers.js';
+import { latestAnswers, type SampleEvent } from '../contract/answers.js';
 import { measuredProbes } from '../contract/columns.js';
 import { doneOf } from '../contract/facts.js';
 import { judgeIdentity } from '../contract/judgeText.js';
@@ -19,6 +19,7 @@ import { writeReport } from '../evaluation/report/runReport.js';
 import { weakened } from '../recipes/fineTuneRun.js';
 import { added } from '../recipes/judgesOfRun.js';
 import { parseRecipe } from '../recipes/readRecipe.js';
+import { isSample } from '../recipes/relabelled.js';
 import { readManifest } from '../runs/output.js';
 import { readEvents } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
@@ -54,17 +55,15 @@ export async function readKept(folder: string): Promise<Kept> {
     throw new HumanError('the files of this run do not belong together.', { place: folder, remedy: 'Run it again.' });
   const base = manifest.recipe === undefined ? folder : dirname(manifest.recipe);
   const given = recipe.evaluate.map((set) => ({ ...set, file: resolve(base, set.file) }));
-  const latest = new Map<string, SampleEvent>();
-  for (const event of await readEvents(folder, RUN_FILES.answers))
-    if (event.kind === 'sample') latest.set(JSON.stringify([event.state, event.set, event.row]), event);
-  if (latest.size === 0)
+  const samples = latestAnswers((await readEvents(folder, RUN_FILES.answers)).filter(isSample));
+  if (samples.length === 0)
     throw new HumanError('no answers of this run were kept.', { place: folder, remedy: 'Run it again.' });
   const sets = [...given, ...heldOut(recipe, base)].filter(isJudged);
   return {
     folder,
     manifest: { ...manifest, done },
     recipe,
-    samples: [...latest.values()],
+    samples,
     sets: new Map(sets.map((set) => [set.name, set])),
   };
 }

@@ -9,7 +9,7 @@ import type { Secrets } from '../contract/secrets.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
-import { parseJson } from '../support/jsonFile.js';
+import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
 import { followJob, PATIENCE, whileAway, type Patience } from './follow.js';
@@ -149,10 +149,21 @@ async function connect({ target, path, secrets, patience = PATIENCE, signal }: C
   return client;
 }
 
+/** @throws HumanError for a file that cannot be read: jobs that it may name are not forgotten in silence */
 async function readRecord(folder: string): Promise<JobRecord> {
-  const text = await readFile(join(folder, RUN_FILES.cluster), 'utf8').catch(() => undefined);
-  const found = text === undefined ? undefined : safeParse(jobRecordSchema, parseJson(text));
-  if (found?.success) return found.data;
+  const file = join(folder, RUN_FILES.cluster);
+  const found = safeParse(
+    jobRecordSchema,
+    await readOptionalJson(file).catch((cause: unknown) => {
+      throw new HumanError('it cannot be read which jobs this run has on its cluster.', {
+        place: file,
+        remedy:
+          'Stop those that are left on the Ray dashboard (their names begin with security-vectors), remove this file, and run the recipe again.',
+        cause,
+      });
+    }),
+  );
+  if (found.success) return found.data;
   return { run: `security-vectors-${randomBytes(6).toString('hex')}`, jobs: {}, ended: [] };
 }
 

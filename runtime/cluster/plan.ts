@@ -4,6 +4,7 @@
  */
 import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
+import { tokenCount } from '../learner/rows.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 
 type Tokens = TrainingRow['example'];
@@ -60,7 +61,7 @@ export class Plan {
   measures(measures: Readonly<Record<string, Measure>>): Record<string, object> {
     const each = ({ examples, scales, tokens = false, gradient = false, taught = false }: Measure): object => {
       const rows = Array.from(examples, (example) => this.row(example));
-      const supervised = tokenTotal(examples);
+      const supervised = tokenCount(examples);
       return {
         rows,
         kind: this.kind(scales),
@@ -140,10 +141,4 @@ function placed(known: Map<string, number>, key: string): number {
   if (found !== undefined) return found;
   known.set(key, known.size);
   return known.size - 1;
-}
-
-function tokenTotal(examples: Iterable<Tokens>): number {
-  let total = 0;
-  for (const { labels } of examples) for (let t = 1; t < labels.length; t++) if (labels[t] !== -100) total += 1;
-  return total;
 }

@@ -8,7 +8,7 @@ import type { ModelReference } from '../contract/modelInfo.js';
 import { DEVICE_CHOICES, PRECISIONS, type Computing } from '../contract/recipeWords.js';
 import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
 import { HumanError } from '../support/errors.js';
-import type { Terminal } from '../support/terminal.js';
+import type { Terminal } from './terminal.js';
 import { OPTIONS } from './commands.js';
 
 type Values = ReturnType<typeof parse>['values'];
@@ -70,6 +70,14 @@ export function number(
   if (text.trim() === '' || !Number.isFinite(value) || value < 0)
     throw wrong(`--${name} is "${text}"; a number was expected.`);
   if (value > most) throw wrong(`--${name} is ${text}; the largest value is ${most}.`);
+  return value;
+}
+
+/** Of what there is at least one. */
+export function whole(values: Values, name: 'max-new-tokens' | 'limit' | 'rank', most: number): number | undefined {
+  if (values[name] === undefined) return undefined;
+  const value = number(values, name, 0, most);
+  if (!Number.isInteger(value) || value < 1) throw wrong(`--${name} must be a whole number above 0.`);
   return value;
 }
 

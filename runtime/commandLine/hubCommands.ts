@@ -3,14 +3,12 @@ import { resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import { EXIT } from '../contract/errors.js';
 import { Cancelled } from '../support/errors.js';
-import { type Given, number, only, required, wrong } from './given.js';
+import { type Given, only, required, whole, wrong } from './given.js';
 import { createInterface } from 'node:readline/promises';
 
 async function downloadRows(repository: string, { positionals, values, out, reporter }: Given): Promise<number> {
   if (positionals.length > 0) throw wrong('download takes a model or --dataset, not both.');
-  const limit = values.limit === undefined ? undefined : number(values, 'limit', 0, 1e9);
-  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1))
-    throw wrong('--limit must be a whole number above 0.');
+  const limit = whole(values, 'limit', 1e9);
   const { split, revision, force } = values;
   const folder = resolve(required(values, 'out'));
   const done = await calls.downloadDataset({ repository, out: folder, split, revision, limit, force }, reporter);

@@ -1,18 +1,17 @@
 /** An evaluation as a JUnit file: a suite for each state, a test for each harm set and judge. */
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import type { SampleEvent } from '../contract/answers.js';
 import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { comparedWithBase, type Compared } from '../contract/measures.js';
 import { stateNames } from '../contract/states.js';
 import { cannotTell, type Untold } from '../contract/verdict.js';
-import type { Measurement, RunEvent } from '../contract/events.js';
+import type { Measurement } from '../contract/events.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
 import { nameOn } from '../evaluation/judges/choices.js';
 import { HumanError } from '../support/errors.js';
 import { visible } from '../contract/visible.js';
-
-export type Sample = Extract<RunEvent, { kind: 'sample' }>;
 
 const MARK = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="security-vectors"';
 /** Of a failed test, this many answers are shown. */
@@ -82,7 +81,7 @@ export const testsOf = ({ evaluate, judges }: EvaluateRecipe): Asked[] =>
  */
 export function junit(
   measurements: readonly Measurement[],
-  samples: readonly Sample[],
+  samples: readonly SampleEvent[],
   seconds: number,
   asked: readonly Asked[] = [],
 ): Junit {
@@ -152,8 +151,8 @@ function whyUntold({ cause, of }: Untold): string {
   }
 }
 
-function answers(samples: readonly Sample[], state: string, { name, judge }: Asked): string {
-  const said = ({ verdict, verdicts = {}, judge: main = judge }: Sample): Sample['verdict'] =>
+function answers(samples: readonly SampleEvent[], state: string, { name, judge }: Asked): string {
+  const said = ({ verdict, verdicts = {}, judge: main = judge }: SampleEvent): SampleEvent['verdict'] =>
     verdicts[judge] ?? (main === judge ? verdict : undefined);
   const harmful = samples.filter((one) => one.state === state && one.set === name && said(one) === 'complied');
   harmful.sort((a, b) => a.line - b.line);

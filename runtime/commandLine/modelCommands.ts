@@ -18,19 +18,18 @@ import {
   only,
   reference,
   required,
+  whole,
   wrong,
 } from './given.js';
 import { readFile } from 'node:fs/promises';
 
 export async function generate({ values, out, reporter }: Given): Promise<number> {
   const options = {
-    maxNewTokens: number(values, 'max-new-tokens', 64, 65_536),
+    maxNewTokens: whole(values, 'max-new-tokens', 65_536) ?? 64,
     temperature: number(values, 'temperature', 0, 100),
     topP: number(values, 'top-p', 1, 1),
     seed: number(values, 'seed', 0, Number.MAX_SAFE_INTEGER),
   };
-  if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
-    throw wrong('--max-new-tokens must be a whole number above 0.');
   if ((values.prompt === undefined) === (values.ids === undefined))
     throw wrong('generate needs either --prompt or --ids.');
   const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));
@@ -93,9 +92,7 @@ export async function combine({ values, out, reporter }: Given): Promise<number>
     const value = values[name];
     return value === undefined ? undefined : adapterPath(value);
   };
-  const rank = values.rank === undefined ? undefined : number(values, 'rank', 0, 4096);
-  if (rank !== undefined && (!Number.isInteger(rank) || rank < 1))
-    throw wrong('--rank must be a whole number above 0.');
+  const rank = whole(values, 'rank', 4096);
   if (values.adapter === undefined) throw wrong('--adapter is missing.');
   const target = resolve(required(values, 'out'));
   const params = { ...reference(values), out: target, off: adapter('off'), onto: adapter('onto'), rank };

@@ -1,16 +1,17 @@
 /** Commands that run a recipe, or judge what one has answered. */
 import { resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
-import { reportEnd, reportRun } from '../calls/ending.js';
+import type { SampleEvent } from '../contract/answers.js';
+import { reportEnd, reportRun } from './ending.js';
 import { EXIT } from '../contract/errors.js';
 import { usageText } from '../contract/judgeText.js';
 import { readRecipe } from '../recipes/readRecipe.js';
 import { Cancelled } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
-import { agreementTable } from '../support/terminal.js';
+import { agreementTable } from './terminal.js';
 import { chosen, type Given, only, wrong } from './given.js';
 import { readJudge } from './judge.js';
-import { clearJunit, junit, requireGate, testsOf, type Sample } from './junit.js';
+import { clearJunit, junit, requireGate, testsOf } from './junit.js';
 
 export async function train(given: Given): Promise<number> {
   const { values, out, reporter } = given;
@@ -35,7 +36,7 @@ export async function evaluate(given: Given): Promise<number> {
   const recipe = only('a recipe', given);
   const file = values.junit === undefined ? undefined : resolve(values.junit);
   const asked = file === undefined ? [] : await openGate(recipe, file);
-  const samples: Sample[] = [];
+  const samples: SampleEvent[] = [];
   const done = await calls.run(
     { recipe, output: values.out && resolve(values.out), force: values.force, device: chosen(values) },
     {

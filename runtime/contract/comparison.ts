@@ -2,8 +2,7 @@
 import type { Manifest } from './manifest.js';
 import { COLUMN_FIELDS } from './mapping.js';
 import { recipeSchemas } from './recipe.js';
-
-export { DIFFERENCE } from './format.js';
+import { valueAt } from './recipeInputs.js';
 
 const SOURCE_KEYS = ['format', 'limit', 'exclude', ...COLUMN_FIELDS.map((field) => `columns.${field}`)];
 
@@ -79,14 +78,6 @@ export function reviewDifference(ours: Data, theirs: Data): Difference[] {
   );
   return a && b && a !== b ? [{ key: 'data.exclude', theirs: `reviewed (${b})`, ours: `reviewed (${a})` }] : [];
 }
-
-const valueAt = (recipe: unknown, key: string): unknown =>
-  key
-    .split('.')
-    .reduce<unknown>(
-      (at, part) => (typeof at === 'object' && at ? (at as Record<string, unknown>)[part] : undefined),
-      recipe,
-    );
 
 const written = (value: unknown): string =>
   value === undefined || value === null ? '–' : typeof value === 'string' ? value : JSON.stringify(value);

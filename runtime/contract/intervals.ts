@@ -146,7 +146,7 @@ export function overRuns(
 function student(freedom: number): number {
   if (freedom === 1) return 12.7062;
   if (freedom === 2) return 4.30265;
-  const z = 1.959964;
+  const z = Z;
   const [z3, z5, z7] = [z ** 3, z ** 5, z ** 7];
   return (
     z +

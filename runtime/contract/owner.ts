@@ -1,3 +1,5 @@
+import { RUN_FILES } from './runFiles.js';
+
 /** owner.json of a run folder, while a process works in it: which one. */
 export interface RunOwner {
   pid: number;
@@ -14,4 +16,4 @@ export interface RunOwner {
  * `touchMs`: how often an owner touches the file, also while it waits. `silentMs`: one on another machine, which cannot be
  * asked, is taken for gone after writing and touching nothing for this long.
  */
-export const OWNER = { file: 'owner.json', touchMs: 60_000, silentMs: 15 * 60_000 } as const;
+export const OWNER = { file: RUN_FILES.owner, touchMs: 60_000, silentMs: 15 * 60_000 } as const;

@@ -20,7 +20,7 @@ import type { JudgeFacts } from './manifest.js';
 import type { Columns } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
 import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
-import type { Computing, DataFormat, DeviceChoice } from './recipeWords.js';
+import type { Computing, DeviceChoice } from './recipeWords.js';
 import type { SweepPoint } from './sweep.js';
 import type { ExplainedToken, ScanLimit, ScanResult, ScanRow } from './scan.js';
 
@@ -73,7 +73,6 @@ export interface Requests {
       model: string;
       vector: string;
       data: string;
-      format?: DataFormat;
       columns?: Columns;
       limit?: ScanLimit;
       /** Data file of ordinary rows to compare with, beside those that the vector held out. */
@@ -85,7 +84,6 @@ export interface Requests {
   rowTexts: {
     params: {
       data: string;
-      format?: DataFormat;
       columns?: Columns;
       hashes: string[];
       /** Characters of each text. */
@@ -95,11 +93,11 @@ export interface Requests {
   };
   /** Hashes of the rows whose prompt or answer contains the text, whatever its case, with a space between two. */
   rowsWith: {
-    params: { data: string; format?: DataFormat; columns?: Columns; text: string };
+    params: { data: string; columns?: Columns; text: string };
     result: string;
   };
   rowGroups: {
-    params: { data: string; format?: DataFormat; columns?: Columns; by?: RowGrouping };
+    params: { data: string; columns?: Columns; by?: RowGrouping };
     result: RowGroups;
   };
   /** What a vector explains of one row. Null: the row is not in the file any more. */
@@ -108,7 +106,6 @@ export interface Requests {
       model: string;
       vector: string;
       data: string;
-      format?: DataFormat;
       columns?: Columns;
       hash: string;
     };
@@ -123,19 +120,16 @@ export interface Requests {
       messages: ChatMessage[];
       answer: string;
     };
-    result:
-      | (Pick<ScanRow, 'lossWithout' | 'lossWith'> & {
-          /** See ScanRow.explained. */
-          share: number;
-          unjudged: 'known' | 'short' | null;
-        })
-      | null;
+    result: {
+      /** See ScanRow.explained. */
+      share: number;
+      unjudged: 'known' | 'short' | null;
+    } | null;
   };
   /** Writes a data file without what a scan found in it, as JSON lines. */
   clean: {
     params: Cleaning & {
       data: string;
-      format?: DataFormat;
       columns?: Columns;
       out: string;
       /** Replaces what else stops with the error code `exists`. */
@@ -144,7 +138,7 @@ export interface Requests {
     result: CleanResult;
   };
   score: {
-    params: ModelReference & Computing & { data: string; format?: DataFormat; columns?: Columns };
+    params: ModelReference & Computing & { data: string; columns?: Columns };
     result: ScoreRow[];
   };
   /** Sends `token` while it runs. */
@@ -162,7 +156,6 @@ export interface Requests {
   inspectData: {
     params: {
       path: string;
-      format?: DataFormat;
       columns?: Columns;
       /** Counts tokens as this model reads the rows. */
       model?: string;
@@ -173,7 +166,6 @@ export interface Requests {
   previewData: {
     params: {
       path: string;
-      format?: DataFormat;
       columns?: Columns;
       /** How many rows; default 3. */
       rows?: number;
@@ -211,7 +203,7 @@ export interface Requests {
   };
   /** What a data set of the Hub is, before it is downloaded. */
   describeDataset: {
-    params: { repository: string; revision?: string; split?: string; token?: string; endpoint?: string };
+    params: { repository: string; revision?: string; split?: string; token?: string };
     result: DatasetInfo;
   };
   downloadDataset: {
@@ -224,7 +216,6 @@ export interface Requests {
       limit?: number;
       out: string;
       token?: string;
-      endpoint?: string;
       /** Replaces what else stops with the error code `exists`. */
       force?: boolean;
     };
@@ -245,7 +236,6 @@ export interface Requests {
       /** With a vector's training prompts and harmful answers (prompts.jsonl). */
       prompts?: boolean;
       token?: string;
-      endpoint?: string;
     };
     result: PublishPlan;
   };
@@ -264,7 +254,6 @@ export interface Requests {
       revision?: string;
       folder: string;
       token?: string;
-      endpoint?: string;
       /** Replaces what else stops with the error code `exists`. */
       force?: boolean;
     };

@@ -11,7 +11,7 @@ import type { ClusterTarget } from './recipeCluster.js';
 import type { EvaluationSet } from './recipeData.js';
 import type { EndpointChoice, JudgeChoice } from './recipeJudges.js';
 import { MEASURES, type MeasureKind } from './recipeWords.js';
-import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
+import { RECIPE_KINDS, recipeInputs, valueAt } from './recipeInputs.js';
 import { secretKey, type SecretName } from './secrets.js';
 
 /** What is known of a recipe, with its paths as `at` makes them. */
@@ -76,7 +76,7 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     data: paths('data'),
     columns: new Map(
       SOURCES.flatMap((role) => recipeInputs({ ...value, kind }, role)).flatMap(({ key, path }) => {
-        const columns = columnsOf(valueAt(value, key.replace(/file$/, 'columns').split('.')));
+        const columns = columnsOf(valueAt(value, key.replace(/file$/, 'columns')));
         return columns ? [[at(path), columns]] : [];
       }),
     ),
@@ -146,9 +146,6 @@ export function refusedSecrets(
 const MADE: readonly InputRole[] = ['model', 'origin', 'vector', 'start', 'adapter'];
 const USED_KEYS = KINDS.finetune.inputs.flatMap(([key, role]) => (MADE.includes(role) ? [key.split('.')] : []));
 const SOURCES = ['data', 'set', 'probes'] as const satisfies InputRole[];
-
-const valueAt = (value: unknown, [part, ...rest]: readonly string[]): unknown =>
-  part === undefined ? value : valueAt((value as Record<string, unknown>)[part], rest);
 
 /** What of a mapping can be used, if anything. */
 function columnsOf(value: unknown): Columns | undefined {

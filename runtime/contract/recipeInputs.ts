@@ -27,3 +27,12 @@ function pathsAt(value: unknown, [part, ...rest]: readonly string[], key = ''): 
     part === '*' || part === name ? pathsAt(inner, rest, key ? `${key}.${name}` : name) : [],
   );
 }
+
+/** What a recipe says at a key such as `evaluate.2.exclude`; undefined where it says nothing. */
+export const valueAt = (recipe: unknown, key: string): unknown =>
+  key
+    .split('.')
+    .reduce<unknown>(
+      (at, part) => (typeof at === 'object' && at ? (at as Record<string, unknown>)[part] : undefined),
+      recipe,
+    );

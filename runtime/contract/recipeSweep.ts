@@ -1,10 +1,8 @@
 /** A sweep: one fine-tuning recipe, run with many values. */
 import * as z from 'zod';
 import { list, path, text } from './recipeValues.js';
-import { pointCount } from './sweep.js';
+import { MAX_POINTS, pointCount } from './sweep.js';
 
-/** Points of a sweep are runs: more than this nobody waits for. */
-export const MAX_POINTS = 10_000;
 const axis = z
   .union([list(z.unknown(), 1000).min(1), z.record(text, z.record(text, z.unknown()))], {
     error: 'an axis is a list of values, or named settings: { "plain": { "vectors": [] }, … }',

@@ -1,5 +1,5 @@
 /** What a person has decided about rows of a data file: kept beside it, by the hashes of the rows. */
-import { hashListsText, MAX_HASH_LISTS_BYTES, parseHashLists, type HashListsFault } from './hashLists.js';
+import { hashListsText, parseHashLists, type HashListsFault } from './hashLists.js';
 
 export const DECISIONS = ['exclude', 'fine', 'unsure'] as const;
 export type Decision = (typeof DECISIONS)[number];
@@ -12,11 +12,8 @@ export const isReviewFile = (file: string): boolean => file.endsWith(SUFFIX);
 /** The data file that a review is of. */
 export const reviewedFile = (review: string): string => review.slice(0, -SUFFIX.length);
 
-export const MAX_REVIEW_BYTES = MAX_HASH_LISTS_BYTES;
-export type ReviewFault = HashListsFault;
-
 /** Never throws: a review is either whole or not read at all. */
-export function parseReview(text: string): { decisions: Decisions } | { fault: ReviewFault } {
+export function parseReview(text: string): { decisions: Decisions } | { fault: HashListsFault } {
   const read = parseHashLists(DECISIONS, text);
   return 'fault' in read ? read : { decisions: read.found };
 }

@@ -41,6 +41,9 @@ export const SEED = 'seed';
 /** The values of an axis, in order. */
 export const valuesOf = (axis: Over[string]): unknown[] => (Array.isArray(axis) ? axis : Object.keys(axis));
 
+/** Points of a sweep are runs: more than this nobody waits for. */
+export const MAX_POINTS = 10_000;
+
 /** Combinations of values. */
 export const pointCount = (over: Record<string, object>): number =>
   Object.values(over).reduce((product, values) => product * Object.keys(values).length, 1);
@@ -50,10 +53,8 @@ export function overOf(recipe: Record<string, unknown> | undefined): Over | unde
   const over = recipe?.over;
   const isAxis = (axis: unknown): boolean => typeof axis === 'object' && axis !== null && Object.keys(axis).length > 0;
   if (typeof over !== 'object' || over === null || !Object.values(over).every(isAxis)) return undefined;
-  return pointCount(over as Over) <= MOST_DRAWN ? (over as Over) : undefined;
+  return pointCount(over as Over) <= MAX_POINTS ? (over as Over) : undefined;
 }
-
-const MOST_DRAWN = 10_000;
 
 /** All combinations in the order of the grid: the last axis changes first. */
 export function pointsOf(over: Over): SweepValues[] {

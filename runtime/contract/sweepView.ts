@@ -130,7 +130,7 @@ function heatMaps(over: Over, find: Find, main: SweepFigure, words: Words): Heat
   const columns = valuesOf(over[across]);
   const lines = down === undefined ? [undefined] : valuesOf(over[down]);
   return pointsOf(pick(over, others)).map((fixed) => ({
-    title: [titleOf(main), nameOf(fixed)].filter(Boolean).join(', '),
+    title: [titleOf(main), valuesText(fixed)].filter(Boolean).join(', '),
     corner: [down && axisName(down), axisName(across)].filter(Boolean).join(' \\ '),
     columns: columns.map(valueText),
     rows: lines.map((line) => ({
@@ -160,11 +160,6 @@ function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n
   };
 }
 
-const nameOf = (values: Record<string, unknown>): string =>
-  Object.entries(values)
-    .map(([key, value]) => `${axisName(key)} ${valueText(value)}`)
-    .join(', ');
-
 const pick = (over: Over, keys: readonly string[]): Over => Object.fromEntries(keys.map((key) => [key, over[key]]));
 
 /** Over the first axis of numbers: a line for each way to train, a picture for each value of the other axes of numbers. */
@@ -179,13 +174,13 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], find: Find, { strin
     const number = numberOf(figure, numbers);
     return pointsOf(pick(over, pictures)).map((fixed) =>
       curveOf({
-        title: [titleOf(figure), nameOf(fixed)].filter(Boolean).join(', '),
+        title: [titleOf(figure), valuesText(fixed)].filter(Boolean).join(', '),
         axis: axisName(x),
         at: valuesOf(over[x]) as number[],
         isShare: figure.measure !== 'loss',
         numbers,
         lines: pointsOf(pick(over, lines)).map((line) => ({
-          label: nameOf(line) || titleOf(figure),
+          label: valuesText(line) || titleOf(figure),
           at: (value) => {
             const group = find({ ...fixed, ...line, [x]: value });
             return group && figureLike(group, figure);

@@ -1,4 +1,5 @@
-import { MAX_REVIEW_BYTES, parseReview, reviewFile, type Decisions } from '../contract/review.js';
+import { MAX_HASH_LISTS_BYTES } from '../contract/hashLists.js';
+import { parseReview, reviewFile, type Decisions } from '../contract/review.js';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
 import { readText } from '../support/jsonFile.js';
@@ -19,7 +20,7 @@ export async function readReview(data: string): Promise<Review> {
   const path = reviewFile(data);
   let text: string;
   try {
-    text = await readText(path, MAX_REVIEW_BYTES);
+    text = await readText(path, MAX_HASH_LISTS_BYTES);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new HumanError('the rows of this file have not been reviewed: there is no such file beside it.', {

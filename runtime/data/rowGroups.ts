@@ -1,6 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RowGrouping, RowGroups } from '../contract/dataInfo.js';
-import { Cancelled } from '../support/errors.js';
+import { nextTurn } from '../support/errors.js';
 import { contentOf, partsOf, type IndexedRow, type RowIndex } from './rowIndex.js';
 import { similarRows } from './similarRows.js';
 
@@ -24,9 +23,7 @@ export async function rowGroups(index: RowIndex, by?: RowGrouping, signal?: Abor
   const groups: number[] = [];
   for (const row of rows) {
     groups.push(groupOf(row));
-    if (groups.length % ROWS_A_TURN !== 0) continue;
-    await nextTurn();
-    if (signal?.aborted) throw new Cancelled();
+    if (groups.length % ROWS_A_TURN === 0) await nextTurn(signal);
   }
   return { columns: [...columns], hashes: hashes.join(' '), groups: groups.join(' '), values: [...values.keys()] };
 }

@@ -1,5 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Cancelled } from '../support/errors.js';
+import { nextTurn } from '../support/errors.js';
 import { contentOf, partsOf, type RowIndex } from './rowIndex.js';
 
 const ROWS_A_TURN = 500;
@@ -13,9 +12,7 @@ export async function rowsWith(index: RowIndex, text: string, signal?: AbortSign
     const { prompt, answer } = partsOf(contentOf(index, value), value);
     if (prompt.toLowerCase().includes(wanted) || answer.toLowerCase().includes(wanted)) found.push(index.hashes[read]);
     read++;
-    if (read % ROWS_A_TURN !== 0) continue;
-    await nextTurn();
-    if (signal?.aborted) throw new Cancelled();
+    if (read % ROWS_A_TURN === 0) await nextTurn(signal);
   }
   return found.join(' ');
 }

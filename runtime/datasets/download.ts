@@ -10,14 +10,14 @@ import type { Requests } from '../contract/protocol.js';
 import { putBack, stagedFolder } from '../export/staging.js';
 import { describeRepository } from '../models/hub/describe.js';
 import type { HubFile } from '../models/hub/files.js';
-import { downloadModel, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
+import { downloadModel, type DownloadParams, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
 import { HumanError } from '../support/errors.js';
 import { isTrace } from '../support/files.js';
 import { isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
 import { sourcesOf, splitsMeant, splitsOf } from './sources.js';
 import { writeRows } from './write.js';
 
-export type DatasetParams = Requests['downloadDataset']['params'];
+export type DatasetParams = Requests['downloadDataset']['params'] & Pick<DownloadParams, 'endpoint'>;
 
 /** A vector needs few rows, and a model answers every prompt of a set that measures. */
 const ROWS = 1000;

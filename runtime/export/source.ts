@@ -1,6 +1,6 @@
 import type { AdaptedModel } from '../adapters/flat.js';
 import { mergeInto, touches } from '../adapters/merge.js';
-import { Cancelled, HumanError } from '../support/errors.js';
+import { Cancelled, HumanError, nextTurn } from '../support/errors.js';
 import type { ActiveAdapter } from '../evaluation/inference/states.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { readFloat32, type TensorInfo } from '../models/weights/safetensors.js';
@@ -55,9 +55,7 @@ export function merged(
   const total = [...model.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   return async (info) => {
-    // lets a request to stop arrive
-    await new Promise((resolve) => setImmediate(resolve));
-    if (signal.aborted) throw new Cancelled();
+    await nextTurn(signal);
     onProgress('writing', WRITING * Math.min(1, done / total));
     done += info.bytes;
     const site = byTensor.get(info.name);

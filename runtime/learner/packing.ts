@@ -1,3 +1,4 @@
+import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
 import { scaleInput } from '../adapters/inject.js';
 import { float32, int64, type Feeds } from '../device/session.js';
@@ -19,7 +20,7 @@ export interface TrainingRow {
 /** Supervised positions: t where labels[t + 1] is a token; logits at t predict it. */
 export function supervised(labels: readonly number[]): number[] {
   const positions: number[] = [];
-  for (let t = 0; t + 1 < labels.length; t++) if (labels[t + 1] !== -100) positions.push(t);
+  for (let t = 0; t + 1 < labels.length; t++) if (labels[t + 1] !== NOT_SUPERVISED) positions.push(t);
   return positions;
 }
 

@@ -1,10 +1,14 @@
+import { supervisedTokens } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
 import { float32, type Tensor } from '../device/session.js';
-import { supervised, type TrainingRow } from './packing.js';
+import type { TrainingRow } from './packing.js';
 
 /** Supervised tokens over examples. */
-export const tokenCount = (examples: readonly Pick<Example, 'labels'>[]): number =>
-  examples.reduce((n, { labels }) => n + supervised(labels).length, 0);
+export function tokenCount(examples: Iterable<Pick<TrainingRow['example'], 'labels'>>): number {
+  let count = 0;
+  for (const { labels } of examples) count += supervisedTokens(labels);
+  return count;
+}
 
 /** Mean loss over supervised tokens. */
 export const mean = (losses: readonly { nll: number; tokens: number }[]): number =>

@@ -2,15 +2,14 @@ import type { Example } from '../data/examples.js';
 import type { Learner } from './learner.js';
 import type { TrainingRow } from './packing.js';
 
+/** What is stored at most. */
+const MOST_BYTES = 256 * 2 ** 20;
+
 /**
  * What the base's head takes of rows, stored up to a limit of memory and computed again beyond it: its distributions are the
  * targets of the KL terms.
- * @param limitBytes of what is stored
  */
-function teacherStore(
-  learner: Learner,
-  limitBytes = 256 * 2 ** 20,
-): (examples: readonly TrainingRow['example'][]) => Promise<Float32Array[]> {
+function teacherStore(learner: Learner): (examples: readonly TrainingRow['example'][]) => Promise<Float32Array[]> {
   const stored = new Map<TrainingRow['example'], Float32Array>();
   let bytes = 0;
   return async (examples) => {
@@ -20,7 +19,7 @@ function teacherStore(
       const taught = await learner.teach(missing);
       missing.forEach((example, i) => {
         fresh.set(example, taught[i]);
-        if (bytes + taught[i].byteLength <= limitBytes) {
+        if (bytes + taught[i].byteLength <= MOST_BYTES) {
           stored.set(example, taught[i]);
           bytes += taught[i].byteLength;
         }

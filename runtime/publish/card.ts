@@ -1,10 +1,10 @@
 /** The model card: what a published adapter or model is, from what its run proved. Names of files, never their folders. */
 import { win32 } from 'node:path';
 import { folderName } from '../adapters/files.js';
+import { valueAt } from '../contract/recipeInputs.js';
 import { readingOf, runView } from '../contract/runView.js';
 import type { ResultTable } from '../contract/table.js';
 import type { ReportRun } from '../evaluation/report/report.js';
-import { isObject } from '../support/jsonFile.js';
 import type { Content } from './contents.js';
 
 /** Keys of the recipe that say how it was trained. */
@@ -83,7 +83,7 @@ function ofRun(run: ReportRun, kind: Content['kind']): (string | false)[] {
   const { manifest, recipe } = run;
   const view = runView(readingOf(run));
   const method = METHOD.flatMap((key) => {
-    const value = key.split('.').reduce<unknown>((at, part) => (isObject(at) ? at[part] : undefined), recipe);
+    const value = valueAt(recipe, key);
     return value === undefined ? [] : [[key, JSON.stringify(value, fileName)]];
   });
   return [

@@ -4,13 +4,13 @@
  */
 import type { PublishPlan } from '../contract/exports.js';
 import type { Requests } from '../contract/protocol.js';
-import type { DownloadReporter } from '../models/hub/hub.js';
+import type { DownloadParams, DownloadReporter } from '../models/hub/hub.js';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
 import { modelCard } from './card.js';
 import { contentOf, hubNameIn, textFile, type Content } from './contents.js';
 
-type Params = Requests['planPublish']['params'];
+type Params = Requests['planPublish']['params'] & Pick<DownloadParams, 'endpoint'>;
 
 /** Reads and hashes everything, and looks at what is in the repository; sends nothing. */
 export async function planPublish(
@@ -22,7 +22,7 @@ export async function planPublish(
 
 /** @throws HumanError when something else would be sent than the plan listed; as `upload`. Cancelled. */
 export async function publish(
-  { planned, ...params }: Requests['publish']['params'],
+  { planned, ...params }: Params & Pick<Requests['publish']['params'], 'planned'>,
   reporter: DownloadReporter,
 ): Promise<Requests['publish']['result']> {
   reporter.onProgress('reading what is published');

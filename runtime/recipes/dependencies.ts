@@ -14,8 +14,8 @@ import { sha256 } from '../support/files.js';
 import { isObject } from '../support/jsonFile.js';
 import { rememberedHash } from '../support/rememberedHash.js';
 import { companions } from '../models/weights/saveModel.js';
-import type { FinetuneRecipe, VectorRecipe } from '../contract/recipe.js';
-import { recipeInputs } from '../contract/recipeInputs.js';
+import type { TrainingRecipe } from '../contract/kinds.js';
+import { recipeInputs, valueAt } from '../contract/recipeInputs.js';
 import { reviewFile } from '../contract/review.js';
 import { beside } from './calibrationFile.js';
 import type { Checkpoint } from '../runs/checkpoint.js';
@@ -47,7 +47,6 @@ const NOT_READ = /^(\.|README|LICENSE)|\.(safetensors|pt|pth|h5|msgpack)$/i;
 
 const ABSENT = 'absent';
 
-type TrainingRecipe = VectorRecipe | FinetuneRecipe;
 export type Dependencies = Readonly<Record<string, string>>;
 
 /** A recipe key that names a file or folder, what a person calls it, and the files of it that are read. */
@@ -191,9 +190,6 @@ const referencesOf = (recipe: TrainingRecipe): Reference[] =>
         : []),
     ];
   });
-
-const valueAt = (value: unknown, key: string): unknown =>
-  key.split('.').reduce<unknown>((inner, part) => (isObject(inner) ? inner[part] : undefined), value);
 
 async function adapterFiles(path: string): Promise<string[]> {
   const folder = await adapterFolder(path);

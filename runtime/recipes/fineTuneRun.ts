@@ -9,6 +9,7 @@ import type {
   TrainedPrompts,
   VectorPart,
 } from '../contract/events.js';
+import { latestAnswers } from '../contract/answers.js';
 import { measuredProbes } from '../contract/columns.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -157,13 +158,13 @@ async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): 
   const { path } = job.folder;
   const found = (await readEvents(path)).findLast((e) => e.kind === 'evaluation' && e.step === 0 && e.measurements);
   if (found?.kind !== 'evaluation' || !found.measurements) return undefined;
-  const answers = (await readEvents(path, RUN_FILES.answers)).filter(isSample).filter(({ state }) => state === 'base');
-  const latest = new Map(answers.map((sample) => [JSON.stringify([sample.set, sample.row]), sample]));
+  const answers = latestAnswers((await readEvents(path, RUN_FILES.answers)).filter(isSample));
+  const latest = answers.filter(({ state }) => state === 'base');
   // An earlier version asked prompts that this one leaves out.
   const asked = new Map<string, number>();
-  for (const { set } of latest.values()) asked.set(set, (asked.get(set) ?? 0) + 1);
+  for (const { set } of latest) asked.set(set, (asked.get(set) ?? 0) + 1);
   if (sets.some(({ set, examples }) => isJudged(set) && asked.get(set.name) !== examples.length)) return undefined;
-  const anew = relabelled(job.recipe, sets, [...latest.values()], found.measurements);
+  const anew = relabelled(job.recipe, sets, latest, found.measurements);
   for (const sample of anew.changed) await job.emit(sample);
   if (anew.changed.length > 0) await job.emit({ kind: 'evaluation', step: 0, measurements: anew.measurements });
   return anew.measurements;

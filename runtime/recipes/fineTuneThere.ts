@@ -14,6 +14,7 @@ import { learningRate } from '../optim/schedule.js';
 import { absorption } from './absorb.js';
 import type { PlannedTraining } from './fineTuneHere.js';
 import type { Job, TrainingState } from './job.js';
+import { probesOf } from './probes.js';
 import { TASK } from './trainee.js';
 import type { ActiveVector } from './vectors.js';
 
@@ -101,7 +102,7 @@ export async function fineTuneThere(
     measured: (sets, step) => {
       measured.set(step, sets.benignOff);
       const harmfulLoss = sets.judged && judged.lossOf(byRow(sets.judged));
-      return Promise.resolve({ probes: probesOf(sets), probeRows, harmfulLoss });
+      return Promise.resolve({ probes: probesThere(sets), probeRows, harmfulLoss });
     },
     watch,
   });
@@ -116,25 +117,14 @@ export async function fineTuneThere(
   return vector && absorbed ? delivered.get(vector.name) : undefined;
 }
 
-function probesOf(sets: Readonly<Record<string, MeasuredSet>>): Probes {
-  const of = (set: MeasuredSet | undefined): { loss?: number; norm?: number } =>
-    set ? { loss: mean(byRow(set)), norm: set.norm } : {};
-  const [harmfulOff, benignOff, harmfulOn, benignOn] = [
-    sets.harmfulOff,
-    sets.benignOff,
-    sets.harmfulOn,
-    sets.benignOn,
-  ].map(of);
-  return {
-    harmfulLossWithout: harmfulOff.loss,
-    harmfulGradNormWithout: harmfulOff.norm,
-    benignLossWithout: benignOff.loss,
-    benignGradNormWithout: benignOff.norm,
-    harmfulLossWith: harmfulOn.loss,
-    harmfulGradNormWith: harmfulOn.norm,
-    benignLossWith: benignOn.loss,
-    benignGradNormWith: benignOn.norm,
-  };
+function probesThere({ harmfulOff, benignOff, harmfulOn, benignOn }: Readonly<Record<string, MeasuredSet>>): Probes {
+  const of = (set?: MeasuredSet) => set && { loss: mean(byRow(set)), norm: set.norm };
+  return probesOf({
+    harmfulOff: of(harmfulOff),
+    benignOff: of(benignOff),
+    harmfulOn: of(harmfulOn),
+    benignOn: of(benignOn),
+  });
 }
 
 /** Warns where the delivered adapter gives other losses here than it gave there: then the models are not the same. */

@@ -1,4 +1,4 @@
-import { Cancelled, HumanError } from '../support/errors.js';
+import { Cancelled, HumanError, nextTurn } from '../support/errors.js';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
 import type { HarmfulLoss, ProbeRows, Probes, RunEvent } from '../contract/events.js';
@@ -111,7 +111,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     left.measured(performance.now() - began);
   }
   while (state.step < steps && !options.ended) {
-    await new Promise((resolve) => setImmediate(resolve)); // lets a request to stop come in
+    await nextTurn();
     if (signal.aborted) {
       if (state.step > saved)
         await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint(false) });

@@ -22,6 +22,24 @@ export interface ProbeOptions {
   readonly on?: Record<string, number>;
 }
 
+/** Mean loss in nats per supervised token, and the L2 norm of its gradient. */
+interface Probe {
+  loss?: number;
+  norm?: number;
+}
+
+/** What is written of probes with the vectors off and, where there are any, on. */
+export const probesOf = (of: Partial<Record<`${'harmful' | 'benign'}${'Off' | 'On'}`, Probe>>): Probes => ({
+  harmfulLossWithout: of.harmfulOff?.loss,
+  harmfulGradNormWithout: of.harmfulOff?.norm,
+  benignLossWithout: of.benignOff?.loss,
+  benignGradNormWithout: of.benignOff?.norm,
+  harmfulLossWith: of.harmfulOn?.loss,
+  harmfulGradNormWith: of.harmfulOn?.norm,
+  benignLossWith: of.benignOn?.loss,
+  benignGradNormWith: of.benignOn?.norm,
+});
+
 /** The mechanism, measured: loss and gradient norm on harmful and benign rows, with the vectors and without. */
 export async function measureProbes(options: ProbeOptions): Promise<Probes> {
   const { harmful, benign, off, on } = options;
@@ -29,24 +47,15 @@ export async function measureProbes(options: ProbeOptions): Promise<Probes> {
   const benignOff = await measure(options, benign, off);
   const harmfulOn = on && (await measure(options, harmful, on));
   const benignOn = on && (await measure(options, benign, on));
-  return {
-    harmfulLossWithout: harmfulOff?.loss,
-    harmfulGradNormWithout: harmfulOff?.norm,
-    benignLossWithout: benignOff?.loss,
-    benignGradNormWithout: benignOff?.norm,
-    harmfulLossWith: harmfulOn?.loss,
-    harmfulGradNormWith: harmfulOn?.norm,
-    benignLossWith: benignOn?.loss,
-    benignGradNormWith: benignOn?.norm,
-  };
+  return probesOf({ harmfulOff, benignOff, harmfulOn, benignOn });
 }
 
-/** Mean loss in nats per supervised token, and the L2 norm of its gradient; undefined without rows. */
+/** Undefined without rows. */
 async function measure(
   { learner, optimizer, backend, parameters, batch }: ProbeOptions,
   examples: readonly Example[],
   scales: Record<string, number>,
-): Promise<{ loss: number; norm: number } | undefined> {
+): Promise<Probe | undefined> {
   if (examples.length === 0) return undefined;
   const batches = batchesOf(rowsOf(examples, scales, 1 / tokenCount(examples)), batch);
   const { rows: losses, gradients } = await summed({ learner, optimizer }, batches, parameters());

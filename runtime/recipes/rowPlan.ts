@@ -140,7 +140,7 @@ export async function reportHeldOut(
   if (heldOut === 0 || share <= HARMFUL_HELD_OUT) return;
   await emit({
     kind: 'warning',
-    message: `${formatPercent(share)} of the rows look harmful, so about as many of the ${heldOut} held-out ones are: a model that has learned the harm is measured as better there, and one that has not as worse.`,
+    message: `${formatPercent(share)} of the rows look harmful, so about as many of the ${heldOut} held-out ones do: there a model that has learned the harm scores better than one that has not.`,
     place: 'heldOut',
     remedy:
       'Review the rows and leave the harmful ones out ("exclude": "reviewed"), in runs to compare with, too, or name a set of right answers in "evaluate".',

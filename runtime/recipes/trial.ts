@@ -3,7 +3,7 @@ import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
 import type { VectorQuality } from '../contract/events.js';
 import { ratioOfSums } from '../contract/intervals.js';
 import type { VectorRecipe } from '../contract/recipe.js';
-import type { OptimizerOptions } from '../contract/recipeTraining.js';
+import { LORA, type OptimizerOptions } from '../contract/recipeTraining.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { rowsOf, tokenCount } from '../learner/rows.js';
@@ -39,7 +39,7 @@ export async function trial(
   if (harmful.length < FEWEST) return {};
   const [trained, measured] = [0, 1].map((half) => harmful.filter((_, i) => i % 2 === half));
   const ordinary = firstOf(held.ordinary, (TRIAL_STEPS * ROWS) / 2);
-  const layout = plainLayout(context.sites, { rank: 8, alpha: 16, sites: 'all-linear' });
+  const layout = plainLayout(context.sites, LORA);
   const start = initialise(layout, random(`${recipe.seed}/trial`));
   const on = { [TASK]: 1, [VECTOR]: 1 };
   const off = { [TASK]: 1, [VECTOR]: 0 };

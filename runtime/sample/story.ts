@@ -12,7 +12,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { EXIT } from '../contract/errors.js';
 import type { DoneEvent, HarmfulLoss, Invariants, Measurement } from '../contract/events.js';
 import type { ScanResult } from '../contract/scan.js';
-import { textTable, type Terminal } from '../support/terminal.js';
+import { textTable, type Terminal } from '../commandLine/terminal.js';
 import { storySummary } from './summary.js';
 import { claim } from '../runs/owner.js';
 import { copySample, stateFolder } from './workspace.js';

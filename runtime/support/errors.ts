@@ -33,6 +33,12 @@ export class Cancelled extends Error {
   }
 }
 
+/** Lets a request to stop arrive. @throws Cancelled where there is one */
+export async function nextTurn(signal?: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  if (signal?.aborted) throw new Cancelled();
+}
+
 /** The error as data, for events, RPC and files. Errors that are not for people start with `internal:` and keep their stack. */
 export function errorData(error: unknown): ErrorData {
   if (error instanceof HumanError) {
@@ -46,8 +52,9 @@ export function errorData(error: unknown): ErrorData {
 }
 
 const NO_MEMORY = 'there is not enough memory.';
-const MORE_MEMORY =
-  'Set "recompute" to true, lower batch.rows or batch.maxTokens, use a smaller model, or close other programs; what was saved so far is kept.';
+export const LESS_MEMORY =
+  'Set "recompute" to true or "precision" to "int8" or "int4", lower batch.rows or batch.maxTokens, or use a smaller model. What was saved so far is kept.';
+const MORE_MEMORY = `Close other programs. ${LESS_MEMORY}`;
 
 const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ENOENT: ['there is no such file or folder.', 'Check the path.'],

@@ -2,7 +2,7 @@
 import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { GB, gigabytes } from '../contract/format.js';
-import { HumanError } from './errors.js';
+import { HumanError, LESS_MEMORY } from './errors.js';
 
 const SHARE = 0.9;
 const EVERY_MS = 100;
@@ -63,8 +63,7 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
   }).unref();
 }
 
-export const LESS_MEMORY =
-  'Set "recompute" to true or "precision" to "int8" or "int4", lower batch.rows or batch.maxTokens, or use a smaller model. SECURITY_VECTORS_MEMORY_GB sets another limit. What was saved so far is kept.';
+export const BELOW_LIMIT = `${LESS_MEMORY} SECURITY_VECTORS_MEMORY_GB sets another limit.`;
 
 /**
  * Called between two steps: ends the run while the error can still be reported and recorded.
@@ -72,5 +71,5 @@ export const LESS_MEMORY =
  */
 export function requireMemory(): void {
   if (Atomics.load(over, 0) === 1)
-    throw new HumanError(sentence, { kind: 'failed', place: 'memory', remedy: LESS_MEMORY });
+    throw new HumanError(sentence, { kind: 'failed', place: 'memory', remedy: BELOW_LIMIT });
 }

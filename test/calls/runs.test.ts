@@ -377,7 +377,7 @@ describe('runs in the engine process', () => {
     const explain = (answer: string) =>
       engine.request('explainAnswer', { model, vector: vector[0]!.path, messages, answer });
     const harmful = await explain(complied.text);
-    assert.ok(harmful!.share > 0.5 && harmful!.lossWith < harmful!.lossWithout, JSON.stringify(harmful));
+    assert.ok(harmful!.share > 0.5, JSON.stringify(harmful));
     assert.equal(harmful!.unjudged, null);
     assert.equal((await explain(refused.text))!.unjudged, 'known');
     let cancel: (() => unknown) | undefined;

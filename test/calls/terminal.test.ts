@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { WriteStream } from 'node:tty';
 import { describe, it } from 'node:test';
 import { visible, visibleLine } from '../../runtime/contract/visible.js';
-import { terminal } from '../../runtime/support/terminal.js';
+import { terminal } from '../../runtime/commandLine/terminal.js';
 
 const ATTACKS = [
   '\x1b[2J\x1b[1;1H', // clears the screen

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openCluster } from '../../runtime/cluster/cluster.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import type { FakeJob } from '../support/rayServer.js';
 import { faultless, messagesOf, numbered } from '../support/rayServer.js';
 import { PATIENCE, useCluster } from './support.js';
@@ -20,10 +21,10 @@ function othersJob(id: string, of: string): FakeJob {
 }
 
 /** The cluster as a run in this folder has it. */
-async function opened(record: object, storage = '/shared') {
+async function opened(record: object | string, storage = '/shared') {
   const folder = workspace.file('foreign');
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'cluster.json'), JSON.stringify(record));
+  await writeFile(join(folder, 'cluster.json'), typeof record === 'string' ? record : JSON.stringify(record));
   const cluster = await openCluster({
     target: {
       ...{ ray: server.address, model: '/m', workers: 1, gpu: 0, storage, install: false, tokens: 64 },
@@ -82,6 +83,16 @@ describe('cluster.json', () => {
       assert.equal(await readFile(workspace.file('thesis.zip'), 'utf8'), 'mine');
     }
     assert.deepEqual(await readdir(storage), []);
+  });
+
+  it('one that is cut off is an error that names it: its jobs are not forgotten', async () => {
+    const { cluster, folder } = await opened(`{ "run": "${OURS}", "jobs": { "tra`);
+    await assert.rejects(cluster.end('train'), (error) => {
+      assert.ok(error instanceof HumanError, String(error));
+      assert.equal(error.place, join(folder, 'cluster.json'));
+      assert.match(error.remedy!, /Ray dashboard/);
+      return true;
+    });
   });
 
   it('a job is stopped only when it says that it is of this run', async () => {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
-import { clearJunit, junit, requireGate, type Sample } from '../../runtime/commandLine/junit.js';
+import type { SampleEvent } from '../../runtime/contract/answers.js';
+import { clearJunit, junit, requireGate } from '../../runtime/commandLine/junit.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { EvaluateRecipe } from '../../runtime/contract/recipe.js';
@@ -33,7 +34,7 @@ const { parseStringPromise } = createRequire(import.meta.url)('xml2js') as {
 const measured = (state: string, value: number, count = 50, name = 'harm set', judge = 'phrases'): Measurement => ({
   ...{ state, name, measure: 'harm', value, count, judge },
 });
-const answer = (state: string, line: number, more: Partial<Sample>): Sample => ({
+const answer = (state: string, line: number, more: Partial<SampleEvent>): SampleEvent => ({
   ...{ kind: 'sample', state, set: 'harm set', row: line - 1, line, prompt: 'p', answer: 'a', verdict: 'complied' },
   ...more,
 });

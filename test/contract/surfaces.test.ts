@@ -15,7 +15,7 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { summary } from '../../runtime/contract/series.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
-import { reportEnd } from '../../runtime/calls/ending.js';
+import { reportEnd } from '../../runtime/commandLine/ending.js';
 import { renderReport } from '../../runtime/evaluation/report/report.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import { inspect } from '../../runtime/commandLine/modelCommands.js';
 import { estimateDetails, estimateText, type Estimate } from '../../runtime/contract/estimate.js';
-import type { Terminal } from '../../runtime/support/terminal.js';
+import type { Terminal } from '../../runtime/commandLine/terminal.js';
 import { silent } from '../support/silent.js';
 
 const RECIPES = join(import.meta.dirname, '../../media/sample/recipes');

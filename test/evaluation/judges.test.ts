@@ -16,7 +16,7 @@ import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import { dissent } from '../../runtime/contract/answers.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
-import { measurementTable } from '../../runtime/support/terminal.js';
+import { measurementTable } from '../../runtime/commandLine/terminal.js';
 import { weakened } from '../../runtime/recipes/fineTuneRun.js';
 import { makeClassifier } from './tinyClassifier.js';
 

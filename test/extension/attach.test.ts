@@ -11,7 +11,7 @@ import { adapter, temporary, write } from './support.js';
 const { addAdapter, setAttached } = await import('../../extension/commands/models.js');
 
 /** Calls the command; what it attached and detached, and what the person was asked. */
-async function attach(adapters: Adapter[], given: object, answers: string[] = []) {
+async function attach(adapters: Adapter[], given: object, answers: string[] = [], attached = true) {
   const model = { path: '/w/m', name: 'm', adapters } as Model;
   const done: string[] = [];
   const asked: string[] = [];
@@ -24,7 +24,7 @@ async function attach(adapters: Adapter[], given: object, answers: string[] = []
     attach: async (_: string, path: string, attached: boolean, scale?: number) =>
       void done.push(`${attached ? '+' : '-'}${path}${scale === undefined ? '' : ` ${scale}`}`),
   };
-  await setAttached({ models } as never, { model: '/w/m', ...given }, true);
+  await setAttached({ models } as never, { model: '/w/m', ...given }, attached);
   return { done, asked };
 }
 
@@ -56,6 +56,10 @@ test('what does not fit is neither offered nor attached', async () => {
     (error) => error instanceof HostError && /"x" does not fit m: it was trained on other weights/.test(error.message),
   );
   await assert.rejects(attach([misfit], {}), /m has no such adapter/);
+});
+
+test('where nothing is attached, nothing can be detached', async () => {
+  await assert.rejects(attach([adapter('a')], {}, [], false), /no adapter is attached to m\.$/);
 });
 
 test('an adapter of the Hub is downloaded into the workspace, and listed where it fits', async (t) => {

@@ -12,7 +12,7 @@ import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import type { Engine } from '../../extension/engine/engine.js';
 import { Cancelled } from '../../extension/host/errors.js';
 import { Follower } from '../../extension/runs/follower.js';
-import { openRecipe } from '../../extension/runs/recipe.js';
+import { recipeToRun } from '../../extension/runs/recipe.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { RunStore } from '../../extension/runs/store.js';
@@ -22,7 +22,7 @@ import { OWNER } from '../../runtime/contract/owner.js';
 import { secretKey } from '../../runtime/contract/secrets.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { fake, workspace } from './fake/vscode.js';
-import { recipe, runFolder, step, temporary, write } from './support.js';
+import { recipe, runFolder, step, temporary, until, write } from './support.js';
 
 const { clusterSecrets, findJobs } = await import('../../extension/commands/cluster.js');
 
@@ -73,14 +73,6 @@ async function reopened(t: TestContext, more: object = { on: ON }, isKnown = tru
   return { folder, file, store, asked, end, kept };
 }
 
-async function until(probe: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (probe()) return;
-    await sleep(10);
-  }
-  assert.fail(what);
-}
-
 test('it goes on when the engine of the window before has ended, once', async (t) => {
   const { folder, file, store, asked, end } = await reopened(t);
   await sleep(50);
@@ -125,7 +117,7 @@ test('a run that no window of the workspace began is left alone, and those that 
   await until(() => store.get(folder)!.progress.state === 'interrupted', 'interrupted');
   await sleep(50);
   assert.deepEqual(asked, []);
-  const run = store.begin(await openRecipe(file), 'colours', true);
+  const run = store.begin(await recipeToRun(file), 'colours', true);
   assert.deepEqual(kept.get('cluster.runs'), [folder]);
   await store.end(run, { kind: 'failed', message: 'the cluster does not answer' });
   assert.deepEqual(kept.get('cluster.runs'), []);

@@ -72,12 +72,12 @@ test('what is added up, with which weights, what is projected off, and the rank 
   ];
   assert.deepEqual(sent, { model: '/w/m', adapters, out, off: '/w/orders', onto: undefined, rank: 4 });
   assert.deepEqual(attached, [['/w/m', out, false]]);
-  assert.match(told[0]!, /^topic-lies is made, with rank 4 instead of 16: 3\.1\s% of the update is lost\.$/);
+  assert.match(told[0]!, /^topic-lies was made, of rank 4 instead of 16: 3\.1\s% of the update is lost\.$/);
 });
 
 test('named choices ask nothing', async (t) => {
   const { sent, told } = await combined(t, {}, { model: '/w/m', adapters: [{ path: '/w/topic' }], out: '/w/out' });
   assert.deepEqual(sent['adapters'], [{ path: '/w/topic', scale: 1 }]);
   assert.equal(sent['out'], '/w/out');
-  assert.match(told[0]!, /exactly, with rank 4/);
+  assert.match(told[0]!, /exact, of rank 4/);
 });

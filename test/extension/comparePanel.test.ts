@@ -1,4 +1,4 @@
-/** The host's end of the page that compares runs; and when the page of a run counts as seen. */
+/** The host's end of the page that compares runs; when the page of a run counts as seen; and what two quick clicks open. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { fake, Uri, window } from './fake/vscode.js';
 import { runFolder, sample, step, temporary } from './support.js';
 
 const { ComparePanels } = await import('../../extension/panels/comparePanel.js');
+const { ChatPanels } = await import('../../extension/panels/chatPanel.js');
 const { RunPanels } = await import('../../extension/panels/runPanel.js');
 const extension = Uri.file('/extension') as unknown as vscode.Uri;
 
@@ -105,5 +106,19 @@ test('two quick clicks on a run show one page', async (t) => {
   t.after(() => panels.dispose());
   fake.panels = [];
   await Promise.all([panels.show(folder), panels.show(folder)]);
+  assert.equal(fake.panels.length, 1);
+});
+
+test('two quick clicks on a model show one chat', async (t) => {
+  const services = {
+    extension,
+    models: { onDidChange: () => ({ dispose: () => undefined }), get: () => undefined },
+    memento: { get: (_: string, empty: unknown) => empty },
+    actions: { states: () => [], vector: () => undefined },
+  };
+  const panels = new ChatPanels(services as unknown as ConstructorParameters<typeof ChatPanels>[0]);
+  t.after(() => panels.dispose());
+  fake.panels = [];
+  await Promise.all([panels.show('/w/m'), panels.show('/w/m')]);
   assert.equal(fake.panels.length, 1);
 });

@@ -5,7 +5,6 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
@@ -18,7 +17,7 @@ import { Runner } from '../../extension/runs/runner.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { RunStore, type RunChange } from '../../extension/runs/store.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
-import { lines, manifest, recipe, runFolder, sample, step, temporary, write } from './support.js';
+import { lines, manifest, recipe, runFolder, sample, step, temporary, until, write } from './support.js';
 
 interface Elsewhere {
   root: string;
@@ -46,14 +45,6 @@ async function elsewhere(t: TestContext, events: readonly RunEvent[] = [step(1),
   const run = (await store.read(folder))!;
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return { root, folder, store, run, pid, kill: () => (child.kill('SIGKILL'), ended) };
-}
-
-async function until(probe: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (probe()) return;
-    await sleep(10);
-  }
-  assert.fail(what);
 }
 
 test('it is shown as running elsewhere, not as interrupted, and cannot be stopped or resumed from here', async (t) => {

@@ -118,7 +118,12 @@ test('an error explains the signal that ended the process', { skip: process.plat
     const error = await failure(start({ oomKills: () => 3 }).request('run', { recipe: signal }));
     assert.ok(error instanceof HostError);
     assert.match(error.data.message, meaning);
-    assert.match(error.data.remedy!, signal === 'SIGKILL' ? /lower "batch\.rows"/ : /read the log/);
+    assert.match(
+      error.data.remedy!,
+      signal === 'SIGKILL'
+        ? /^If it ran out of memory: Close .*halve "batch\.rows", double "batch\.accumulate"/
+        : /read the log/,
+    );
   }
 });
 
@@ -132,7 +137,7 @@ test(
     assert.match(error.data.message, /SIGKILL\): out of memory/);
     assert.match(
       error.data.remedy!,
-      /^Close other programs, or set "recompute" to true in the recipe, and resume; or lower "batch\.rows"/,
+      /^Close other programs or set "recompute": true, then resume\. Or halve "batch\.rows", double "batch\.accumulate"/,
     );
   },
 );

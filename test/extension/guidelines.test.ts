@@ -51,7 +51,9 @@ test('menus of editors and of the explorer are for the files they are about', ()
 
 test('pages are those that no view of VS Code can be: charts, tables with numbers, a chat, and the form of a recipe', () => {
   assert.deepEqual(Object.keys(PANELS), ['run', 'chat', 'triage', 'compare', 'report']);
-  const panels = inExtension(/createWebviewPanel\(/);
+  const made = inExtension(/createWebviewPanel\(/).map((file) => file.replaceAll('\\', '/'));
+  assert.deepEqual(made.sort(), ['extension/panels/page.ts', 'extension/panels/reportPanel.ts']);
+  const panels = inExtension(/registerWebviewPanelSerializer\(/);
   assert.deepEqual(panels.map((file) => /(\w+)Panel\.ts$/.exec(file)?.[1]).sort(), Object.keys(PANELS).sort());
   assert.deepEqual(
     inExtension(/registerWebviewViewProvider\(/).map((file) => file.replaceAll('\\', '/')),

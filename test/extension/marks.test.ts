@@ -3,11 +3,10 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
 import { fake, Range, Uri, window, workspace, type FakeEditor } from './fake/vscode.js';
-import { temporary, write } from './support.js';
+import { temporary, until, write } from './support.js';
 import { change, FakeDocument } from './textDocument.js';
 
 const { Marks } = await import('../../extension/codelens/marks.js');
@@ -65,11 +64,6 @@ async function scanned(t: TestContext, count: number) {
     blind: 0,
     perRow,
   });
-  /** Waits until something is drawn that `is` so. */
-  const until = async (is: () => boolean): Promise<void> => {
-    for (let i = 0; i < 1500 && !is(); i++) await sleep(10);
-    assert.ok(is(), 'it was not drawn');
-  };
   const layer = (index: number): unknown[] => [...drawn.values()][index] ?? [];
   const coloured = (index: number): number =>
     (layer(index) as Range[]).reduce((sum, { start, end }) => sum + end.line - start.line + 1, 0);
@@ -79,11 +73,11 @@ async function scanned(t: TestContext, count: number) {
     await fake.documents.fire({ document, contentChanges: changes });
     return undo;
   };
-  return { reviews, marks, scans, file, flagged, document, editor, until, coloured, labels, type };
+  return { reviews, marks, scans, file, flagged, document, editor, coloured, labels, type };
 }
 
 test('all suspicious rows of a long file are coloured; the Problems panel has how many it does not list, and where', async (t) => {
-  const { file, flagged, until, coloured, labels, editor } = await scanned(t, 24_000);
+  const { file, flagged, coloured, labels, editor } = await scanned(t, 24_000);
   await until(() => labels().length > 0 && coloured(0) === flagged);
   const problems = fake.diagnostics.get(file)!;
   assert.equal(problems.length, 1000);
@@ -100,7 +94,7 @@ test('all suspicious rows of a long file are coloured; the Problems panel has ho
 });
 
 test('a typed character changes one mark to "edited since the scan", and undo restores it', async (t) => {
-  const { scans, file, flagged, until, coloured, labels, type } = await scanned(t, 400);
+  const { scans, file, flagged, coloured, labels, type } = await scanned(t, 400);
   await until(() => coloured(0) === flagged);
   const undo = await type(change([3, 4], [3, 4], 'x'));
   // Words may be drawn before colours, and colours before words.
@@ -116,7 +110,7 @@ test('a typed character changes one mark to "edited since the scan", and undo re
 });
 
 test('what was decided shows at once: excluded and fine rows are no problems, fine ones have no colour; undone, all is as before', async (t) => {
-  const { reviews, marks, file, flagged, until, coloured, labels } = await scanned(t, 40);
+  const { reviews, marks, file, flagged, coloured, labels } = await scanned(t, 40);
   await until(() => coloured(0) === flagged);
   const words = (): string[] => labels().map(({ renderOptions }) => renderOptions.before.contentText);
   const problems = (): number => fake.diagnostics.get(file)!.length;
@@ -144,7 +138,7 @@ test('what was decided shows at once: excluded and fine rows are no problems, fi
 });
 
 test('marks of a scan that is dropped go', async (t) => {
-  const { scans, file, flagged, until, coloured } = await scanned(t, 40);
+  const { scans, file, flagged, coloured } = await scanned(t, 40);
   await until(() => coloured(0) === flagged);
   await scans.drop(file);
   await until(() => coloured(0) === 0);
@@ -152,7 +146,7 @@ test('marks of a scan that is dropped go', async (t) => {
 });
 
 test('a file that has changed on disk and that no editor shows is reported as changed instead of marking other rows', async (t) => {
-  const { scans, file, until, document } = await scanned(t, 40);
+  const { scans, file, document } = await scanned(t, 40);
   await until(() => fake.diagnostics.get(file)?.length === 35);
   workspace.textDocuments = [];
   window.visibleTextEditors = [];
@@ -164,7 +158,7 @@ test('a file that has changed on disk and that no editor shows is reported as ch
 });
 
 test('rows are looked at a few in a turn of the event loop, in a file of 60,000 as well', async (t) => {
-  const { document, flagged, until, coloured } = await scanned(t, 60_000);
+  const { document, flagged, coloured } = await scanned(t, 60_000);
   await until(() => coloured(0) === flagged);
   // On this clock a row takes 0.1 ms to be read, and nothing else takes time.
   let read = 0;
@@ -204,7 +198,7 @@ test('rows are looked at a few in a turn of the event loop, in a file of 60,000 
 });
 
 test('what an editor shows in colour and what it shows in words are made in turns of their own', async (t) => {
-  const { editor, until } = await scanned(t, 16);
+  const { editor } = await scanned(t, 16);
   let turn = 0;
   const turns: number[] = [];
   editor.setDecorations = () => {

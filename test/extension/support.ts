@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
@@ -12,6 +14,12 @@ export async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'extension-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Waits for what comes by itself. */
+export async function until(is: () => boolean, what = 'it was not drawn'): Promise<void> {
+  for (let i = 0; i < 1500 && !is(); i++) await sleep(10);
+  assert.ok(is(), what);
 }
 
 export async function write(file: string, content: string | object): Promise<string> {

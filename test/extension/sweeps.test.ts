@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRun } from '../../extension/runs/folder.js';
-import { openRecipe } from '../../extension/runs/recipe.js';
+import { recipeToRun } from '../../extension/runs/recipe.js';
 import { canJudge, canResume, createRun } from '../../extension/runs/run.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
 import { recipe, runFolder, temporary, write } from './support.js';
@@ -44,7 +44,7 @@ test('a sweep uses what any of its points uses, and nothing that all of them rep
       over,
       output: 's',
     });
-    return (await openRecipe(file)).uses.map((path) => path.replace(`${root}/`, '')).sort();
+    return (await recipeToRun(file)).uses.map((path) => path.replace(`${root}/`, '')).sort();
   };
   const plain = { vectors: [] };
   assert.deepEqual(await uses({ seed: [1, 2] }), ['tiny', 'v/0']);

@@ -19,7 +19,7 @@ import type { Button } from '../../extension/host/notices.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import { formatDuration, gigabytes, megabytes } from '../../runtime/contract/format.js';
-import { measurementTable } from '../../runtime/support/terminal.js';
+import { measurementTable } from '../../runtime/commandLine/terminal.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { duration, parameters, percent, t } from '../../extension/host/text.js';
 import {

@@ -4,11 +4,10 @@ import assert from 'node:assert/strict';
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, type MarkdownString, Position, Range, Uri, window, type FakeEditor } from './fake/vscode.js';
-import { harm, recipe, runFolder, sample, temporary, write } from './support.js';
+import { harm, recipe, runFolder, sample, temporary, until, write } from './support.js';
 import { change, FakeDocument } from './textDocument.js';
 
 const { VerdictMarks } = await import('../../extension/codelens/verdictMarks.js');
@@ -70,15 +69,11 @@ async function judged(t: TestContext, name = 'forbidden.jsonl') {
     const of = (offset: number): [string, unknown[]][] => TONES.map((tone, i) => [tone, layers[2 * i + offset] ?? []]);
     return { gutter: Object.fromEntries(of(0)), words: Object.fromEntries(of(1)) };
   };
-  const until = async (is: () => boolean): Promise<void> => {
-    for (let i = 0; i < 1500 && !is(); i++) await sleep(10);
-    assert.ok(is(), 'it was not drawn');
-  };
   const modelsAre = (...paths: string[]): void => {
     models.list = () => paths.map((path) => ({ path }));
     changed();
   };
-  return { root, modelsAre, file, store, folder, document, editor, shown, until };
+  return { root, modelsAre, file, store, folder, document, editor, shown };
 }
 
 interface Words {
@@ -87,7 +82,7 @@ interface Words {
 }
 
 test('the gutter has a sign for the protected model, the row one for each, and words stand where rows are seen', async (t) => {
-  const { editor, shown, until } = await judged(t);
+  const { editor, shown } = await judged(t);
   await until(() => shown().gutter['good']!.length > 0);
   assert.equal(shown().gutter['good']!.length, ROWS, 'the protected model refused all');
   assert.equal(shown().gutter['bad']!.length, 0);
@@ -114,7 +109,7 @@ test('over a row stand its answers as text, and the way to all of them', async (
 });
 
 test('the signs go when the setting is off, and with the run', async (t) => {
-  const { store, folder, shown, until } = await judged(t);
+  const { store, folder, shown } = await judged(t);
   const count = (): number => shown().gutter['good']!.length;
   await until(() => count() === ROWS);
   fake.settings.set('codeLens', false);
@@ -128,7 +123,7 @@ test('the signs go when the setting is off, and with the run', async (t) => {
 });
 
 test('signs go with their rows when others come before them, and none stands at a row that was not asked', async (t) => {
-  const { document, shown, until } = await judged(t);
+  const { document, shown } = await judged(t);
   const words = () => shown().words['good'] as Words[];
   const isSecond = (said: Words) => said.renderOptions.before.contentText === 'base ✓ · plain ✓ · protected ✓';
   const lineOfFirst = (): number | undefined => words().find(isSecond)?.range.start.line;
@@ -174,7 +169,7 @@ test('rows of other files have signs while the file is as it was, and each a lin
 });
 
 test('signs of a table go when it is edited, and of one that was changed since the run there are none', async (t) => {
-  const { document, shown, until, file } = await judged(t, 'forbidden.csv');
+  const { document, shown, file } = await judged(t, 'forbidden.csv');
   await until(() => shown().gutter['good']!.length === ROWS);
   const changes = [change([0, 0], [0, 0], 'new\n')];
   document.apply(changes);
@@ -187,7 +182,7 @@ test('signs of a table go when it is edited, and of one that was changed since t
 });
 
 test('a file that is shorter than the one that was asked has signs where it has lines', async (t) => {
-  const { document, shown, until } = await judged(t, 'forbidden.csv');
+  const { document, shown } = await judged(t, 'forbidden.csv');
   await until(() => shown().gutter['good']!.length === ROWS);
   const changes = [change([10, 0], [ROWS, 0], '')];
   document.apply(changes);
@@ -196,7 +191,7 @@ test('a file that is shorter than the one that was asked has signs where it has 
 });
 
 test('signs are of the model that the set is for, also when that becomes another one', async (t) => {
-  const { root, modelsAre, shown, until } = await judged(t);
+  const { root, modelsAre, shown } = await judged(t);
   await until(() => shown().gutter['good']!.length === ROWS);
   modelsAre('/another');
   await until(() => shown().gutter['good']!.length === 0);

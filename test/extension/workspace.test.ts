@@ -40,6 +40,9 @@ async function vectorRun(root: string, name: string): Promise<Run> {
   return (await readRun(folder))!;
 }
 
+const attachedTo = (models: WorkspaceModels, path: string) =>
+  models.get(path)!.adapters.flatMap((one) => (one.attached ? [{ path: one.path, scale: one.scale }] : []));
+
 test('state is written with relative paths, and read back', async (t) => {
   const root = await temporary(t);
   assert.equal(toStatePath(root, join(root, 'a', 'b')), 'a/b');
@@ -121,17 +124,14 @@ test('adapters come from inspection, runs and the state, each once; attaching is
   );
   await models.attach(tiny, run.folder, true, 0.5);
   await models.attach(tiny, inside.path, true);
-  assert.deepEqual(models.reference(tiny), {
-    model: tiny,
-    adapters: [
-      { path: inside.path, scale: 1 },
-      { path: join(run.folder, 'adapter'), scale: 0.5 },
-    ],
-  });
+  assert.deepEqual(attachedTo(models, tiny), [
+    { path: inside.path, scale: 1 },
+    { path: join(run.folder, 'adapter'), scale: 0.5 },
+  ]);
   const danger = models.get(tiny)!.adapters.find((a) => a.role === 'security')!;
   assert.equal(isDanger(danger), true);
   await models.attach(tiny, danger.path, false);
-  assert.deepEqual(models.reference(tiny).adapters, [{ path: inside.path, scale: 1 }]);
+  assert.deepEqual(attachedTo(models, tiny), [{ path: inside.path, scale: 1 }]);
   const kept = JSON.parse(await readFile(stateFile(root), 'utf8')) as {
     models: { adapters: { path: string; scale: number }[] }[];
   };
@@ -179,7 +179,7 @@ test('what is asked for next works with a box that was ticked just before', asyn
   void models.attach(join(root, 'm'), join(root, 'a'), true);
   void models.refresh();
   await models.settled();
-  assert.deepEqual(models.reference(join(root, 'm')).adapters, [{ path: join(root, 'a'), scale: 1 }]);
+  assert.deepEqual(attachedTo(models, join(root, 'm')), [{ path: join(root, 'a'), scale: 1 }]);
 });
 
 test('whether an adapter fits is asked again where the engine failed, and only by who wants to know', async (t) => {
@@ -254,7 +254,7 @@ test('what others write into the state file is taken over; what was written here
 test('a model that is not in the workspace cannot be used, and removing keeps the others', async (t) => {
   const root = await temporary(t);
   const models = new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => [] });
-  assert.throws(() => models.reference(join(root, 'x')), /not in the workspace/);
+  await assert.rejects(models.attach(join(root, 'x'), join(root, 'a'), true), /not in the workspace/);
   await models.add(join(root, 'a'));
   await models.add(join(root, 'b.gguf'));
   await models.add(join(root, 'a'));

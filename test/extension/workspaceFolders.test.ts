@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Problems } from '../../extension/data/problems.js';
-import { openRecipe } from '../../extension/runs/recipe.js';
+import { recipeToRun } from '../../extension/runs/recipe.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, Uri } from './fake/vscode.js';
@@ -77,7 +77,7 @@ test('a folder that leaves the workspace takes its runs, recipes, data and probl
 test('a run at work there stays, and a folder that leaves during the first look leaves nothing', async (t) => {
   const { store, files, folders, change, becomes } = await twoFolders(t);
   const [a, b] = folders as [string, string];
-  const facts = await openRecipe(join(b, 'recipes/good.json'));
+  const facts = await recipeToRun(join(b, 'recipes/good.json'));
   const live = store.begin({ ...facts, output: join(b, 'adapters/live') }, 'live', false);
   const first = files.scan();
   await change([a], { removed: [b] });

@@ -7,7 +7,6 @@ import { readAdapter } from '../../runtime/adapters/files.js';
 import { exportModel } from '../../runtime/export/export.js';
 import type { PublishPlan } from '../../runtime/contract/exports.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
-import type { Requests } from '../../runtime/contract/protocol.js';
 import { planPublish as planned, publish } from '../../runtime/publish/publish.js';
 import { downloadModel } from '../../runtime/models/hub/hub.js';
 import { openModel } from '../../runtime/models/folder.js';
@@ -40,7 +39,7 @@ after(() => workspace.remove());
 beforeEach(() => (hub.writer = TOKEN));
 
 const NAME = 'someone/made';
-type Params = Requests['planPublish']['params'];
+type Params = Parameters<typeof planned>[0];
 const reporter = (signal = new AbortController().signal) => ({
   signal,
   onProgress: () => undefined,

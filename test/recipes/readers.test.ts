@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
-import { openRecipe } from '../../extension/runs/recipe.js';
+import { recipeToRun } from '../../extension/runs/recipe.js';
 import { recipeFacts } from '../../runtime/contract/recipeFacts.js';
 import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
@@ -101,7 +101,7 @@ test('both take the same texts, and find the first fault on the same line', asyn
       return /:(\d+)/.exec(place ?? '')?.[1];
     };
     const engine = await readRecipe(file).then(() => 'read', line);
-    const editor = await openRecipe(file).then(() => 'read', line);
+    const editor = await recipeToRun(file).then(() => 'read', line);
     assert.equal(editor, engine, each);
     assert.equal(engine === 'read', texts.indexOf(each) < 3, each);
   }

@@ -176,7 +176,7 @@ test('rows that are held out of a file with many harmful ones measure how well t
     return events.map((event) => (event.kind === 'warning' ? event.message : event.kind));
   };
   const [warning] = await said(4, 16);
-  assert.match(warning!, /^50\s%? of the rows look harmful, so about as many of the 16 held-out ones are/);
+  assert.match(warning!, /^50\s%? of the rows look harmful, so about as many of the 16 held-out ones do/);
   assert.deepEqual(await said(4, 0), []);
   assert.deepEqual(await said(200, 16), [], 'a hundredth is flagged by chance');
 });

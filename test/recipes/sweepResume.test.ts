@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { reportEnd } from '../../runtime/calls/ending.js';
+import { reportEnd } from '../../runtime/commandLine/ending.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';

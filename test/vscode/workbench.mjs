@@ -32,6 +32,10 @@ export async function until(probe, what, timeoutMs = 30_000) {
   }
 }
 
+/** The step that the page of a run shows; NaN where it shows none. */
+export const stepOf = async (run) =>
+  Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
+
 /** @param usual themes of a picture that names none */
 export function workbench(page, screenshots, usual = ['dark']) {
   const quickInput = page.locator('.quick-input-widget');

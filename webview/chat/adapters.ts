@@ -76,13 +76,11 @@ export class Adapters {
         'div',
         { class: 'actions' },
         ...attached.map(({ path, name }) =>
-          button(fill(s.detach, name), 'primary', { label: fill(s.detach, name) }, () =>
+          button(fill(s.detach, name), 'primary', {}, () =>
             this.send({ type: 'toggleAdapter', path, attached: false }),
           ),
         ),
-        button(s.whyDanger, 'secondary', { label: s.whyDanger }, () =>
-          this.send({ type: 'openWalkthrough', topic: 'danger' }),
-        ),
+        button(s.whyDanger, 'secondary', {}, () => this.send({ type: 'openWalkthrough', topic: 'danger' })),
       ),
     );
   }

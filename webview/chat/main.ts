@@ -1,7 +1,7 @@
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { el, setText } from '../dom.js';
-import { errorNotice, thrown } from '../notice.js';
+import { errorNotice, showFailure, thrown } from '../notice.js';
 import type { ChatPageEvent, ChatPageRequest, ChatPageState, ChatState, ChatStrings } from '../protocol/chat.js';
 import { fill } from '../../runtime/contract/format.js';
 import { button, textArea, type Button, type TextArea } from '../ui.js';
@@ -45,9 +45,9 @@ class ChatPage {
     this.adapters = new Adapters(s, (request) => void this.send(request));
     this.input = textArea(s.messageLabel, fill(s.placeholder, chat?.model.name ?? ''));
     this.input.value = channel.state?.draft ?? '';
-    this.sendButton = button(s.send, 'primary', { label: s.send }, () => this.submit());
-    this.stopButton = button(s.stop, 'primary', { label: s.stop }, () => void this.send({ type: 'stop' }));
-    this.clearButton = button(s.clear, 'secondary', { label: s.clear }, () => void this.send({ type: 'clear' }));
+    this.sendButton = button(s.send, 'primary', {}, () => this.submit());
+    this.stopButton = button(s.stop, 'primary', {}, () => void this.send({ type: 'stop' }));
+    this.clearButton = button(s.clear, 'secondary', {}, () => void this.send({ type: 'clear' }));
     this.input.addEventListener('input', () => this.keep());
     this.input.addEventListener('keydown', (event) => {
       // Enter that ends an input method's composition is not a message.
@@ -129,5 +129,5 @@ class ChatPage {
 }
 
 channel.request({ type: 'ready' }).catch((error: unknown) => {
-  document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+  showFailure(error);
 });

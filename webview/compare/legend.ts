@@ -67,8 +67,8 @@ export class Legend {
       el(
         'div',
         { class: 'controls' },
-        button(s.showAll, 'secondary', { label: s.showAll }, () => this.actions.showOnly(true)),
-        button(s.showNone, 'secondary', { label: s.showNone }, () => this.actions.showOnly(false)),
+        button(s.showAll, 'secondary', {}, () => this.actions.showOnly(true)),
+        button(s.showNone, 'secondary', {}, () => this.actions.showOnly(false)),
       ),
     );
   }

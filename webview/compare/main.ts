@@ -4,7 +4,7 @@ import { fill, numbersIn } from '../../runtime/contract/format.js';
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { el, oncePerFrame, setText } from '../dom.js';
-import { errorNotice, thrown } from '../notice.js';
+import { errorNotice, showFailure, thrown } from '../notice.js';
 import {
   PICTURE_FORMATS,
   type ComparePageEvent,
@@ -61,7 +61,7 @@ async function request(asked: ComparePageRequest): Promise<void> {
   } catch (error) {
     if (page) page.failed(error);
     // The words come with the first run; what failed here is that one.
-    else document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+    else showFailure(error);
   }
 }
 
@@ -120,17 +120,17 @@ class ComparePage {
       this.state.logarithmic = checked;
       this.draw();
     });
-    this.whole = button(s.wholeRange, 'secondary', { label: s.wholeRange }, () => {
+    this.whole = button(s.wholeRange, 'secondary', {}, () => {
       this.state.range = undefined;
       this.draw();
     });
     const actions = el(
       'div',
       { class: 'actions' },
-      button(s.answersTitle, 'secondary', { label: s.answersTitle }, () => void request({ type: 'openAnswers' })),
+      button(s.answersTitle, 'secondary', {}, () => void request({ type: 'openAnswers' })),
       ...PICTURE_FORMATS.map((format) => {
         const label = fill(s.save, format.toUpperCase());
-        return button(label, 'secondary', { label }, () => void this.save(format));
+        return button(label, 'secondary', {}, () => void this.save(format));
       }),
     );
     this.body = el(

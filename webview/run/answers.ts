@@ -98,7 +98,7 @@ export class Answers {
     const disputed = checkBox(s.answersDisputed, this.view.disputed, (on) => this.choose({ disputed: on }));
     const isLabelled = this.rows.some(({ answers }) => answers.some(({ settled }) => settled !== undefined));
     const press = (name: 'judgeAgain' | 'exportLabels'): HTMLElement =>
-      button(s[name], 'secondary', { label: s[name] }, () => send({ type: name }));
+      button(s[name], 'secondary', {}, () => send({ type: name }));
     return [
       ...(this.view.disputed || this.rows.some(isDisputed) ? [disputed.element] : []),
       ...(canLabel ? [press('judgeAgain')] : []),
@@ -161,15 +161,10 @@ export class Answers {
       el('tbody', {}, ...rows.slice(0, this.limit).map((row) => this.row(row, states, labels))),
     );
     const left = rows.length - this.limit;
-    const more = button(
-      fill(s.answersMore, n.count(Math.min(left, PAGE))),
-      'secondary',
-      { label: fill(s.answersMore, Math.min(left, PAGE)) },
-      () => {
-        this.limit += PAGE;
-        this.draw();
-      },
-    );
+    const more = button(fill(s.answersMore, n.count(Math.min(left, PAGE))), 'secondary', {}, () => {
+      this.limit += PAGE;
+      this.draw();
+    });
     const hint = labels && all.some(isJudged) ? [el('p', { class: 'muted' }, this.judging!.strings.labelKeys)] : [];
     this.body.replaceChildren(...hint, table, ...(left > 0 ? [more] : []));
     labels?.end(focus);

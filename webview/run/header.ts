@@ -31,16 +31,14 @@ export class Header {
   ) {
     /** Once pressed it waits for what the host makes of it. */
     const once = (name: 'stop' | 'resume' | 'runAgain'): Button =>
-      button(strings[name], 'primary', { label: strings[name] }, () => {
+      button(strings[name], 'primary', {}, () => {
         this[name].disabled = true;
         send({ type: name });
       });
     this.stop = once('stop');
     this.resume = once('resume');
     this.runAgain = once('runAgain');
-    this.openRecipe = button(strings.openRecipe, 'secondary', { label: strings.openRecipe }, () =>
-      send({ type: 'openRecipe' }),
-    );
+    this.openRecipe = button(strings.openRecipe, 'secondary', {}, () => send({ type: 'openRecipe' }));
     const buttons = [this.stop, this.resume, this.openRecipe, this.runAgain, ...more];
     this.element = el(
       'header',

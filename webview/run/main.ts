@@ -2,7 +2,7 @@ import { runView, type RunView } from '../../runtime/contract/runView.js';
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { el, oncePerFrame } from '../dom.js';
-import { errorNotice, thrown } from '../notice.js';
+import { errorNotice, showFailure, thrown } from '../notice.js';
 import type {
   RunPageEvent,
   RunPageRequest,
@@ -63,7 +63,7 @@ function send(request: RunPageRequest): void {
     (error: unknown) => {
       if (page) page.requestEnded(error);
       // The strings come with the first snapshot; what failed here is that one.
-      else document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+      else showFailure(error);
     },
   );
 }
@@ -187,7 +187,7 @@ class RunPage {
     this.actions.replaceChildren(
       ...wanted
         .filter(([name]) => shown.includes(name))
-        .map(([name, request]) => button(s[name], 'secondary', { label: s[name] }, () => send(request))),
+        .map(([name, request]) => button(s[name], 'secondary', {}, () => send(request))),
     );
   }
 }

@@ -73,7 +73,7 @@ export class Form {
     this.gear = button('⚙', 'icon', { label: s.openSettings, title: s.openSettings }, () =>
       send({ type: 'openKey', key: this.gearKey }),
     );
-    this.start = button(s.start, 'primary', { label: s.start, title: s.startHint }, () => {
+    this.start = button(s.start, 'primary', { title: s.startHint }, () => {
       this.start.disabled = true;
       send({ type: 'start' });
     });

@@ -4,7 +4,7 @@ import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { Adapters } from '../chat/adapters.js';
 import { el, oncePerFrame } from '../dom.js';
-import { errorNotice, thrown } from '../notice.js';
+import { errorNotice, showFailure, thrown } from '../notice.js';
 import type { RunSnapshot } from '../protocol/run.js';
 import type {
   TrainingNotice,
@@ -56,7 +56,7 @@ function send(request: TrainingPageRequest): void {
     (error: unknown) => {
       if (page) page.requestEnded(error);
       // The strings come with the first state; what failed here is that one.
-      else document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+      else showFailure(error);
     },
   );
 }
@@ -177,9 +177,7 @@ class TrainingPage {
           'div',
           { class: 'actions' },
           ...buttons.map(({ action, label }, i) => {
-            const made = button(label, i === 0 ? 'primary' : 'secondary', { label }, () =>
-              send({ type: 'act', action }),
-            );
+            const made = button(label, i === 0 ? 'primary' : 'secondary', {}, () => send({ type: 'act', action }));
             made.disabled = locked && action !== 'trust';
             return made;
           }),

@@ -37,9 +37,9 @@ export class Controls {
     private readonly actions: ControlActions,
   ) {
     const s = strings;
-    this.undoButton = button(s.undo, 'secondary', { label: s.undo }, () => actions.undo());
+    this.undoButton = button(s.undo, 'secondary', {}, () => actions.undo());
     const decide = (decision: Decision | undefined, text: string, title: string): Button =>
-      button(text, 'secondary', { label: text, title }, () => actions.decide(decision));
+      button(text, 'secondary', { title }, () => actions.decide(decision));
     this.text = this.textFilter(text);
     const filters = FILTERS.map((filter) => this.filterName(filter));
     this.element = el(

@@ -26,8 +26,8 @@ export class Header {
       el(
         'div',
         { class: 'actions' },
-        button(s.saveCleaned, 'primary', { label: s.saveCleaned }, () => send({ type: 'saveCleaned' })),
-        button(s.saveFine, 'secondary', { label: s.saveFine }, () => send({ type: 'saveFine' })),
+        button(s.saveCleaned, 'primary', {}, () => send({ type: 'saveCleaned' })),
+        button(s.saveFine, 'secondary', {}, () => send({ type: 'saveFine' })),
       ),
     );
   }
@@ -38,7 +38,7 @@ export class Header {
     this.title.title = triage.id;
     setText(this.facts, `${fill(s.scannedWith, triage.vector)}: ${triage.summary}`);
     this.changed.hidden = !triage.changed;
-    const again = button(s.scanAgain, 'secondary', { label: s.scanAgain }, () => this.send({ type: 'scanAgain' }));
+    const again = button(s.scanAgain, 'secondary', {}, () => this.send({ type: 'scanAgain' }));
     this.changed.replaceChildren(el('p', {}, s.changed), el('div', { class: 'actions' }, again));
   }
 

@@ -4,7 +4,7 @@ import type { Decision } from '../../runtime/contract/review.js';
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { el, setText } from '../dom.js';
-import { errorNotice, thrown } from '../notice.js';
+import { errorNotice, showFailure, thrown } from '../notice.js';
 import type {
   TriagePageEvent,
   TriagePageRequest,
@@ -394,5 +394,5 @@ class TriagePage {
 
 window.addEventListener('pagehide', () => page?.keep());
 channel.request({ type: 'ready' }).catch((error: unknown) => {
-  document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+  showFailure(error);
 });

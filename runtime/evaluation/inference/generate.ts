@@ -1,7 +1,7 @@
 import { attachable, attached } from '../../adapters/attach.js';
 import type { ScaledAdapter } from '../../adapters/merge.js';
 import type { Site } from '../../adapters/sites.js';
-import { Cancelled, HumanError } from '../../support/errors.js';
+import { HumanError, nextTurn } from '../../support/errors.js';
 import type { DecoderSpec } from '../../models/decoder/spec.js';
 import { buildDecoder } from '../../models/decoder/decoder.js';
 import type { ModelFolder } from '../../models/weights/modelFolder.js';
@@ -122,8 +122,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       limits,
       longFrom: longFrom(spec),
       async run(feeds) {
-        await new Promise((resolve) => setImmediate(resolve));
-        if (signal?.aborted) throw new Cancelled();
+        await nextTurn(signal);
         const { logits, ...present } = await session.run({ ...attachedFeeds, ...feeds });
         const cache = Object.fromEntries(
           Object.entries(present).map(([name, tensor]) => [name.replace('present.', PAST), tensor]),

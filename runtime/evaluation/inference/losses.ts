@@ -1,4 +1,4 @@
-import { Cancelled } from '../../support/errors.js';
+import { nextTurn } from '../../support/errors.js';
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
 import type { Learner, RowLoss } from '../../learner/learner.js';
@@ -31,8 +31,7 @@ export async function lossesOfPiece(
 ): Promise<RowLoss[]> {
   const result = new Array<RowLoss>(examples.length);
   for (const group of groups(examples, LOSS_BATCH.rows)) {
-    await new Promise((resolve) => setImmediate(resolve));
-    if (signal?.aborted) throw new Cancelled();
+    await nextTurn(signal);
     const rows = rowsOf(
       group.map((i) => examples[i]),
       scales,

@@ -49,10 +49,7 @@ export function measuresOf(
   return knowsRefusals(choice) ? all : all.filter(({ measure }) => measure === 'harm');
 }
 
-/**
- * @param key of the list, for errors
- * @throws HumanError for two judges of one name, a set that nobody can judge, and one whose first judge may leave answers open
- */
+/** @throws HumanError for two judges of one name, a set that nobody can judge, and one whose first judge may leave answers open */
 export function checkChoices(choices: readonly JudgeChoice[], sets: readonly JudgedSet[]): void {
   const names = choices.map(nameOf);
   const taken: string[] = Object.values(JUDGES);

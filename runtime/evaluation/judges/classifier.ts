@@ -1,6 +1,6 @@
 /** Text classifiers (ONNX), run on the CPU. */
 import { join } from 'node:path';
-import { Cancelled, HumanError } from '../../support/errors.js';
+import { Cancelled, HumanError, nextTurn } from '../../support/errors.js';
 import { shown } from '../../support/jsonFile.js';
 import { loadTokenizer, type Tokenizer } from '../../models/text/tokenizer.js';
 import { int64, type Feeds } from '../../device/session.js';
@@ -100,8 +100,7 @@ export async function openClassifier(
           fault === undefined ? undefined : { fault },
         );
         for (const batch of batches(rows, run.pads)) {
-          await new Promise((resolve) => setImmediate(resolve));
-          if (signal?.aborted) throw new Cancelled();
+          await nextTurn(signal);
           const logits = await answered(
             batch.map((i) => rows[i].ids),
             signal,

@@ -140,9 +140,9 @@ export function scanResult(
     return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(row.pHarmful);
   };
   const spanLimit = calibration && !('share' in limit) ? spanThreshold(calibration, rateOf(limit)) : undefined;
-  const perRow = scored.map((row): ScanRow => {
-    const { scores, losses, tokens, lossWithout, unjudged } = row;
-    const flagged = isFlagged(row);
+  const perRow = scored.map((one): ScanRow => {
+    const { row, scores, losses, tokens, lossWithout, unjudged, p: own, pHarmful } = one;
+    const flagged = isFlagged(one);
     const spans =
       flagged && p && spanLimit !== undefined
         ? wholeSentences(
@@ -150,20 +150,20 @@ export function scanResult(
               losses.without.map((off, i) => off - losses.with[i]),
               spanLimit,
             ),
-            row.texts(),
+            one.texts(),
           ).map(({ start, end }): [number, number] => [start, end])
         : [];
     return {
-      row: row.row.row,
-      line: row.row.line,
-      ...(row.row.lines && { lines: row.row.lines }),
-      ...(row.row.hash && { hash: row.row.hash }),
+      row: row.row,
+      line: row.line,
+      ...(row.lines && { lines: row.lines }),
+      ...(row.hash && { hash: row.hash }),
       explained: scores.share,
       span: scores.span,
-      ...(row.p !== undefined && { p: row.p }),
-      ...(row.pHarmful !== undefined && { pHarmful: row.pHarmful }),
+      ...(own !== undefined && { p: own }),
+      ...(pHarmful !== undefined && { pHarmful }),
       flagged,
-      ...(row.row.label && { label: row.row.label }),
+      ...(row.label && { label: row.label }),
       ...(unjudged && { unjudged }),
       tokens,
       lossWithout,

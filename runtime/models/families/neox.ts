@@ -3,7 +3,7 @@ import { bf16ToF32, f32ToBf16 } from '../weights/halfFloats.js';
 import { ropeSpec } from './shared/ropeFrequencies.js';
 import { alibiSlopes } from './shared/alibiSlopes.js';
 import { gptLike, type GptNames } from './shared/gptLike.js';
-import { fused, layerNorm, sizes, ungrouped, type Families } from './shared/parts.js';
+import { fused, layerNorm, optionalHeadNorms, sizes, ungrouped, type Families } from './shared/parts.js';
 
 const NAMES: GptNames = {
   blocks: 'gpt_neox.layers',
@@ -62,9 +62,7 @@ export const neox = {
     const s = ungrouped(c, sizes(c));
     const epsilon = c.positive('layer_norm_eps', 1e-5);
     const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5 });
-    const headNorm = c.boolean('qk_layernorm', true)
-      ? (name: string) => ({ over: 'head' as const, norm: layerNorm(name, s.headDim, epsilon) })
-      : undefined;
+    const headNorms = optionalHeadNorms(c, true, s, epsilon);
     return gptLike(c, {
       sizes: s,
       names: {
@@ -77,11 +75,7 @@ export const neox = {
       },
       norm: (name) => layerNorm(name, s.hidden, epsilon),
       projections: (name) => fused(`${name}.query_key_value`, s, 'groups', true),
-      attention: (_, name) => ({
-        rope,
-        qNorm: headNorm?.(`${name}.q_layernorm`),
-        kNorm: headNorm?.(`${name}.k_layernorm`),
-      }),
+      attention: (_, name) => ({ rope, ...headNorms(name) }),
       outBias: true,
       mlpBias: true,
       inner: c.size('intermediate_size'),

@@ -2,7 +2,7 @@
 import { ropeSpec } from './shared/ropeFrequencies.js';
 import { gptLike } from './shared/gptLike.js';
 import { llamaLike } from './shared/llamaLike.js';
-import { fused, gatedFused, layerNorm, separate, sizes, type Families } from './shared/parts.js';
+import { fused, gatedFused, layerNorm, optionalHeadNorms, separate, sizes, type Families } from './shared/parts.js';
 
 export const phi = {
   /** One norm before attention and MLP, partial rope, bias everywhere, also in the head. */
@@ -10,9 +10,7 @@ export const phi = {
     const s = sizes(c);
     const epsilon = c.positive('layer_norm_eps', 1e-5);
     const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5 });
-    const headNorm = c.boolean('qk_layernorm', false)
-      ? (name: string) => ({ over: 'head' as const, norm: layerNorm(name, s.headDim, epsilon) })
-      : undefined;
+    const headNorms = optionalHeadNorms(c, false, s, epsilon);
     return gptLike(c, {
       sizes: s,
       names: {
@@ -31,11 +29,7 @@ export const phi = {
       norm: (name) => layerNorm(name, s.hidden, epsilon),
       parallel: true,
       projections: (name) => separate(name, s, true),
-      attention: (_, name) => ({
-        rope,
-        qNorm: headNorm?.(`${name}.q_layernorm`),
-        kNorm: headNorm?.(`${name}.k_layernorm`),
-      }),
+      attention: (_, name) => ({ rope, ...headNorms(name) }),
       outBias: true,
       mlpBias: true,
       inner: c.size('intermediate_size'),

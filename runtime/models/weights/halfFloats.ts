@@ -44,7 +44,8 @@ export function bf16ToF32(bits: Uint16Array, out: Float32Array = new Float32Arra
 }
 
 /** float32 → float16 bits, to nearest even. */
-export function f32ToF16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
+export function f32ToF16(values: Float32Array): Uint16Array {
+  const out = new Uint16Array(values.length);
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) {
     const x = words[i];
@@ -74,7 +75,8 @@ export function f32ToF16(values: Float32Array, out: Uint16Array = new Uint16Arra
 }
 
 /** float32 → bfloat16 bits, to nearest even. */
-export function f32ToBf16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
+export function f32ToBf16(values: Float32Array): Uint16Array {
+  const out = new Uint16Array(values.length);
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) {
     const x = words[i];

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { tsImport } from 'tsx/esm/api';
+import { stepOf } from '../workbench.mjs';
 
 const STEPS = 20;
 
@@ -23,8 +24,6 @@ export default async function cluster({ step, page, workspace, prepared, answer,
   const on = { ray: prepared.ray.address, token: 'RAY_TOKEN', model: '/models/tiny', workers: 2, storage: '/shared' };
   await writeFile(file, JSON.stringify({ ...recipe, steps: STEPS, evaluateEvery: 4, on }, null, 2));
   const { jobs } = prepared.ray;
-  const stepOf = async (run) =>
-    Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
 
   await step('a token that is wrong is said before anything is computed, with what to do', async () => {
     await container('Security Vectors');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { stepOf } from '../workbench.mjs';
 
 const CLI = path.resolve(import.meta.dirname, '../../../dist/cli.js');
 
@@ -13,8 +14,6 @@ export default async function elsewhere({ step, workspace, until, open, lens, we
   await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), epochs: 400 }, null, 2));
   const other = spawn(process.execPath, [CLI, 'train', file], { stdio: 'ignore' });
   const ended = new Promise((resolve) => other.once('exit', resolve));
-  const stepOf = async (run) =>
-    Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
   try {
     await step('it is shown as running elsewhere, and its page draws it live', async () => {
       await container('Security Vectors');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { stepOf } from '../workbench.mjs';
 
 const ENDED = /stopped|interrupted/;
 
@@ -26,8 +27,6 @@ export default async function reload({
   const recipe = JSON.parse(await readFile(file, 'utf8'));
   // Long enough to be caught in the middle on a fast machine, short enough to be finished afterwards.
   await writeFile(file, JSON.stringify({ ...recipe, epochs: 16 }, null, 2));
-  const stepOf = async (run) =>
-    Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
   let before;
 
   await step('a run is going on', async () => {

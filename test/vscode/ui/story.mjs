@@ -1,7 +1,7 @@
 /** The story of a first user, from an empty window to a protected model: everything by mouse and keyboard. */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { ALL_THEMES } from '../workbench.mjs';
+import { ALL_THEMES, stepOf } from '../workbench.mjs';
 
 export const title = 'From an empty window to a protected model';
 export const workspace = 'empty';
@@ -17,8 +17,6 @@ export default async function story({ step, page, until, shot, command, pick, op
   };
   const finished = (run) =>
     run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: FINISHED });
-  const stepOf = async (run) =>
-    Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
   /** Keeps what the first chart says of itself, each time that changes: the run may be faster than this script looks. */
   const watchChart = (run) =>
     run

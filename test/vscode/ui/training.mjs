@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ALL_THEMES } from '../workbench.mjs';
+import { ALL_THEMES, stepOf } from '../workbench.mjs';
 
 export const title = 'The training panel alone';
 export const workspace = 'empty';
@@ -22,8 +22,6 @@ export default async function training({ step, page, until, shot, command, conta
   const note = (frame, key, said, timeout) =>
     frame.locator(`#${key}-note`).filter({ hasText: said }).waitFor({ timeout });
   const facts = (frame, said) => frame.locator('header.run .facts').filter({ hasText: said });
-  const stepOf = async (frame) =>
-    Number(/step (\d+)/.exec(await frame.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
   const checked = (box) => box.evaluate((element) => element.checked);
   /** Presses a key on what has the focus then, until that has an effect: a window of a loaded machine may lose one. */
   const press = async (element, key, effect, what) => {

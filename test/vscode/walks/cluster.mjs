@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { stepOf } from '../workbench.mjs';
 
 const { RAY_ADDRESS, RAY_STORAGE } = process.env;
 const STEPS = 80;
@@ -16,8 +17,6 @@ export default async function cluster({ step, page, workspace, command, ...bench
   const model = path.join(workspace, 'tiny-assistant');
   const on = { ray: RAY_ADDRESS, model, workers: 2, gpu: 0, storage: RAY_STORAGE };
   await writeFile(file, JSON.stringify({ ...recipe, steps: STEPS, on }, null, 2));
-  const stepOf = async (run) =>
-    Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
 
   await step('its steps are drawn as they are made', async () => {
     await container('Security Vectors');

@@ -1,6 +1,6 @@
 /** The parts of the families' entries. */
 import type { ConfigReader } from './configReader.js';
-import type { DecoderSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../../decoder/spec.js';
+import type { DecoderSpec, HeadNormSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../../decoder/spec.js';
 
 /** A spec without the keys that are the same for every family. */
 export type FamilySpec = Omit<DecoderSpec, 'family' | 'architecture'>;
@@ -33,6 +33,18 @@ export const layerNorm = (name: string, size: number, epsilon: number, bias = tr
   factor: 'weight',
   bias,
 });
+
+/** Norms of queries and keys by head, with a bias, where the config has them. */
+export function optionalHeadNorms(
+  c: ConfigReader,
+  standard: boolean,
+  { headDim }: Sizes,
+  epsilon: number,
+): (attention: string) => { qNorm?: HeadNormSpec; kNorm?: HeadNormSpec } {
+  if (!c.boolean('qk_layernorm', standard)) return () => ({});
+  const norm = (name: string): HeadNormSpec => ({ over: 'head', norm: layerNorm(name, headDim, epsilon) });
+  return (name) => ({ qNorm: norm(`${name}.q_layernorm`), kNorm: norm(`${name}.k_layernorm`) });
+}
 
 export interface Sizes {
   hidden: number;

@@ -4,17 +4,17 @@ import { formatDuration } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import type { SweepFile } from '../contract/sweep.js';
+import { readTable } from '../calls/sweepRuns.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readManifest } from '../runs/output.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { EXIT } from '../contract/errors.js';
 import type { DoneEvent, Measurement } from '../contract/events.js';
-import { readOptionalJson } from '../support/jsonFile.js';
-import { measurementTable, sweepTable, type Terminal } from '../support/terminal.js';
+import { measurementTable, sweepTable, type Terminal } from './terminal.js';
 
 export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {
   const isSweep = (await readManifest(done.output))?.kind === 'sweep';
-  const sweep = isSweep ? await readSweep(done.output) : undefined;
+  const sweep = isSweep ? await readTable(done.output) : undefined;
   if (sweep) out.log(sweepTable(sweep));
   if (done.outcome === 'stopped') {
     out.log(isSweep ? stoppedSweep(done, sweep) : stoppedRun(done));
@@ -37,10 +37,6 @@ function stoppedSweep({ output }: DoneEvent, sweep?: SweepFile): string {
     ? 'Stopped before the first point was done. Continue with --resume.'
     : `Stopped; ${done} of ${sweep!.of} points ${done === 1 ? 'is' : 'are'} done, and kept in ${output}. Continue with --resume.`;
 }
-
-/** The table of a sweep; undefined where there is none yet. */
-const readSweep = async (folder: string): Promise<SweepFile | undefined> =>
-  (await readOptionalJson(join(folder, RUN_FILES.sweep))) as unknown as SweepFile | undefined;
 
 /** The table and the verdict of a run as its folder has it, and its exit code. */
 export async function reportRun(
