@@ -51,14 +51,14 @@ export const calls: Calls = {
 
   judge: judgeAgain,
 
-  async scan({ model, vector: named, data, columns, limit = SCAN_LIMIT, ordinary, ...computing }, reporter) {
+  async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, ...computing }, reporter) {
     const [{ path: vector }] = await local([{ path: named, scale: 1 }], reporter);
     const { context, learner, parameters, scales, close } = await openScanner(
       { model, vector, data, ...computing },
       reporter,
     );
     try {
-      const { examples } = await loadRows(context, data, { columns, hashed: true }, reporter);
+      const { examples } = await loadRows(context, data, { format, columns, hashed: true }, reporter);
       const hooks = {
         signal: reporter.signal,
         onProgress: (share: number) => reporter.onProgress('scanning', share),
@@ -85,22 +85,22 @@ export const calls: Calls = {
     }
   },
 
-  rowTexts: ({ data, columns, hashes, most }) =>
-    withRows(data, { columns }, (index) =>
+  rowTexts: ({ data, format, columns, hashes, most }) =>
+    withRows(data, { format, columns }, (index) =>
       hashes.flatMap((hash) => {
         const row = index.find(hash);
         return row ? [rowText(index, row, most)] : [];
       }),
     ),
 
-  rowsWith: ({ data, columns, text }, { signal }) =>
-    withRows(data, { columns }, (index) => rowsWith(index, text, signal)),
+  rowsWith: ({ data, format, columns, text }, { signal }) =>
+    withRows(data, { format, columns }, (index) => rowsWith(index, text, signal)),
 
-  rowGroups: ({ data, columns, by }, { signal }) =>
-    withRows(data, { columns }, (index) => rowGroups(index, by, signal)),
+  rowGroups: ({ data, format, columns, by }, { signal }) =>
+    withRows(data, { format, columns }, (index) => rowGroups(index, by, signal)),
 
-  async explain({ columns, hash, ...params }, reporter) {
-    const found = await withRows(params.data, { columns }, (index) => {
+  async explain({ format, columns, hash, ...params }, reporter) {
+    const found = await withRows(params.data, { format, columns }, (index) => {
       const row = index.find(hash);
       const content = row && contentOf(index, row.value);
       return content && { row, content };
@@ -112,12 +112,12 @@ export const calls: Calls = {
 
   clean: (params) => writeCleaned(params),
 
-  async score({ model, adapters: named, data, columns, ...computing }, reporter) {
+  async score({ model, adapters: named, data, format, columns, ...computing }, reporter) {
     const adapters = await local(named, reporter);
     const context = await opened(model, data, reporter, computing);
     const state = await openState(context, 'score', await activeAdapters(context, adapters));
     try {
-      const { examples } = await loadRows(context, data, { columns }, reporter);
+      const { examples } = await loadRows(context, data, { format, columns }, reporter);
       const losses = await state.losses(examples, {
         signal: reporter.signal,
         onProgress: (share) => reporter.onProgress('scoring', share),
@@ -133,8 +133,9 @@ export const calls: Calls = {
 
   inspect: ({ path }) => inspectModel(path),
   inspectAdapter: ({ model, adapter }) => inspectAdapter(model, adapter),
-  inspectData: async ({ path, columns, model, maxTokens }, reporter) =>
+  inspectData: async ({ path, format, columns, model, maxTokens }, reporter) =>
     inspectData(path, {
+      format,
       columns,
       ...(model !== undefined && (await openTokenizer(model, maxTokens))),
       onProgress: (bytes, total) => reporter.onProgress(`reading ${basename(path)}`, bytes / total),

@@ -8,11 +8,12 @@ import { LABELS } from '../contract/labels.js';
 import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';
 import { EXPORT_FORMATS } from '../contract/exports.js';
 import type { RequestName, Requests } from '../contract/protocol.js';
-import { DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWords.js';
+import { DATA_FORMATS, DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWords.js';
 
 const text = z.string().max(2 ** 24);
 /** File systems take no character 0. */
 const path = z.string().min(1).max(32_768).regex(/^[^\0]*$/, 'a path was expected'); // oxfmt-ignore
+const format = z.enum(DATA_FORMATS).optional();
 const name = z.string().min(1).max(4096).optional();
 const columns = z
   .strictObject(Object.fromEntries(COLUMN_FIELDS.map((field) => [field, name])) as Record<ColumnField, typeof name>)
@@ -51,7 +52,7 @@ const published = {
 /** A parameter that the contract has and this table has not is an error of types. */
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
   run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device, token: text.optional(), secrets: z.record(name.unwrap(), text).optional() },
-  scan: { model: path, vector: path, data: path, columns, limit: limit.optional(), ordinary: path.optional(), ...computing },
+  scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), ...computing },
   judge: {
     run: path,
     judges: z.array(judgeSchema).max(16).optional(),
@@ -59,17 +60,19 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     export: path.optional(),
     secrets: z.record(name.unwrap(), text).optional(),
   },
-  rowTexts: { data: path, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
-  rowsWith: { data: path, columns, text },
+  rowTexts: { data: path, format, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
+  rowsWith: { data: path, format, columns, text },
   rowGroups: {
     data: path,
+    format,
     columns,
     by: z.union([z.strictObject({ similar: z.enum(['prompt', 'answer']) }), z.strictObject({ column: text })]).optional(),
   },
-  explain: { model: path, vector: path, data: path, columns, hash, ...computing },
+  explain: { model: path, vector: path, data: path, format, columns, hash, ...computing },
   explainAnswer: { model: path, vector: path, messages: z.array(message).min(1).max(100_000), answer: text.min(1), ...computing },
   clean: {
     data: path,
+    format,
     columns,
     out: path,
     force: z.boolean().optional(),
@@ -77,7 +80,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     cut: z.array(z.tuple([row, text])).max(1e8),
     hashes: z.array(hash).max(1e8),
   },
-  score: { ...model, data: path, columns, ...computing },
+  score: { ...model, data: path, format, columns, ...computing },
   generate: {
     ...model,
     messages: z.array(message).max(100_000).optional(),
@@ -88,9 +91,10 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   },
   inspect: { path },
   inspectAdapter: { model: path, adapter: path },
-  inspectData: { path, columns, model: path.optional(), maxTokens: z.int().min(1).max(2 ** 20).optional() },
+  inspectData: { path, format, columns, model: path.optional(), maxTokens: z.int().min(1).max(2 ** 20).optional() },
   previewData: {
     path,
+    format,
     columns,
     rows: z.int().min(1).max(100).optional(),
     model: path.optional(),

@@ -20,7 +20,7 @@ import type { JudgeFacts } from './manifest.js';
 import type { Columns } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
 import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
-import type { Computing, DeviceChoice } from './recipeWords.js';
+import type { Computing, DataFormat, DeviceChoice } from './recipeWords.js';
 import type { SweepPoint } from './sweep.js';
 import type { ExplainedToken, ScanLimit, ScanResult, ScanRow } from './scan.js';
 
@@ -73,6 +73,7 @@ export interface Requests {
       model: string;
       vector: string;
       data: string;
+      format?: DataFormat;
       columns?: Columns;
       limit?: ScanLimit;
       /** Data file of ordinary rows to compare with, beside those that the vector held out. */
@@ -84,6 +85,7 @@ export interface Requests {
   rowTexts: {
     params: {
       data: string;
+      format?: DataFormat;
       columns?: Columns;
       hashes: string[];
       /** Characters of each text. */
@@ -93,11 +95,11 @@ export interface Requests {
   };
   /** Hashes of the rows whose prompt or answer contains the text, whatever its case, with a space between two. */
   rowsWith: {
-    params: { data: string; columns?: Columns; text: string };
+    params: { data: string; format?: DataFormat; columns?: Columns; text: string };
     result: string;
   };
   rowGroups: {
-    params: { data: string; columns?: Columns; by?: RowGrouping };
+    params: { data: string; format?: DataFormat; columns?: Columns; by?: RowGrouping };
     result: RowGroups;
   };
   /** What a vector explains of one row. Null: the row is not in the file any more. */
@@ -106,6 +108,7 @@ export interface Requests {
       model: string;
       vector: string;
       data: string;
+      format?: DataFormat;
       columns?: Columns;
       hash: string;
     };
@@ -130,6 +133,7 @@ export interface Requests {
   clean: {
     params: Cleaning & {
       data: string;
+      format?: DataFormat;
       columns?: Columns;
       out: string;
       /** Replaces what else stops with the error code `exists`. */
@@ -138,7 +142,7 @@ export interface Requests {
     result: CleanResult;
   };
   score: {
-    params: ModelReference & Computing & { data: string; columns?: Columns };
+    params: ModelReference & Computing & { data: string; format?: DataFormat; columns?: Columns };
     result: ScoreRow[];
   };
   /** Sends `token` while it runs. */
@@ -156,6 +160,7 @@ export interface Requests {
   inspectData: {
     params: {
       path: string;
+      format?: DataFormat;
       columns?: Columns;
       /** Counts tokens as this model reads the rows. */
       model?: string;
@@ -166,6 +171,7 @@ export interface Requests {
   previewData: {
     params: {
       path: string;
+      format?: DataFormat;
       columns?: Columns;
       /** How many rows; default 3. */
       rows?: number;

@@ -3,6 +3,7 @@ import { basename, extname } from 'node:path';
 import type { Cleaning } from '../contract/cleaning.js';
 import { formatsOf, type Columns } from '../contract/mapping.js';
 import { isText, type CleanResult } from '../contract/dataInfo.js';
+import type { DataFormat } from '../contract/recipeWords.js';
 import { HumanError } from '../support/errors.js';
 import { isSameFile } from '../support/files.js';
 import { replaceFile } from '../support/replaceFile.js';
@@ -22,6 +23,7 @@ const SHOWN = 5;
 
 interface Options extends Cleaning {
   readonly data: string;
+  readonly format?: DataFormat;
   readonly columns?: Columns;
   readonly out: string;
   readonly force?: boolean;
@@ -62,13 +64,13 @@ const isSameKind = (data: string, out: string): boolean =>
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
 export async function writeCleaned(options: Options): Promise<CleanResult> {
-  const { data, columns, out, force, keep, cut, hashes } = options;
+  const { data, format, columns, out, force, keep, cut, hashes } = options;
   await checkCleaned({ data, out, force });
   const { kind } = await inspectFile(data);
   const answers = new Map(cut);
   const counts = { kept: 0, cut: 0, left: 0 };
   const hunks: string[] = [];
-  let known: RowFormat | undefined = formatsOf(columns ?? {})[0];
+  let known: RowFormat | undefined = format === 'auto' || !format ? formatsOf(columns ?? {})[0] : format;
   let range = 0;
   let compared = 0;
   let table: CsvTable | undefined;

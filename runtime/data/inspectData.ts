@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DataInfo, FoundRows } from '../contract/dataInfo.js';
+import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import {
   collectSkipped,
@@ -15,6 +16,7 @@ import type { RowOptions } from './rows.js';
 import type { RowContent, RowFormat } from './schemas.js';
 
 export interface InspectOptions extends RowOptions {
+  format?: DataFormat;
   /** Counts tokens, too. */
   tokenizer?: Tokenizer;
   /** Longer rows are counted as too long. */

@@ -1,5 +1,6 @@
 import { formatsOf, isPreference, suggestColumns } from '../contract/mapping.js';
 import type { DataPreview, PreviewRow } from '../contract/dataInfo.js';
+import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ColumnOptions } from './columns.js';
 import { NOT_SUPERVISED, supervisedTokens } from './conversation.js';
@@ -9,6 +10,7 @@ import type { RowFormat } from './schemas.js';
 
 export interface PreviewOptions extends ColumnOptions {
   path: string;
+  format?: DataFormat;
   rows?: number;
   tokenizer?: Tokenizer;
   maxTokens?: number;

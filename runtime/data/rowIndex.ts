@@ -1,6 +1,7 @@
 /** A data file as somebody reads it row by row: its rows by their hashes, on disk until they are asked for. */
 import { stat } from 'node:fs/promises';
 import type { RowText } from '../contract/dataInfo.js';
+import type { DataFormat } from '../contract/recipeWords.js';
 import { formatsOf, type Columns } from '../contract/mapping.js';
 import { mapRow } from './columns.js';
 import { HumanError } from '../support/errors.js';
@@ -34,18 +35,19 @@ const MAX_COLUMNS = 50;
 
 /** How a file is read. */
 export interface ReadAs {
+  format?: DataFormat;
   columns?: Columns;
 }
 
 /** Reads the file once. Rows that cannot be read are not in it. */
 export async function openRowIndex(
   file: string,
-  { scratch, columns: mapped, signal }: { scratch: Scratch; signal?: AbortSignal } & ReadAs,
+  { scratch, format, columns: mapped, signal }: { scratch: Scratch; signal?: AbortSignal } & ReadAs,
 ): Promise<RowIndex> {
   const store = exampleStore<IndexedRow, IndexedRow>(scratch, 0, (source) => source);
   const places = new Map<string, number>();
   const columns = new Set<string>();
-  let found: RowFormat | undefined = formatsOf(mapped ?? {})[0];
+  let found: RowFormat | undefined = format === 'auto' || !format ? formatsOf(mapped ?? {})[0] : format;
   /** Columns of the content under names of their own. */
   const content = new Set<string>(Object.values(mapped ?? {}));
   for await (const raw of readRows(file, { columns: mapped, allColumns: true })) {

@@ -45,13 +45,13 @@ describe('a model without a tokenizer', () => {
 
   it('scores rows of tokens, and refuses texts', async () => {
     const data = await tokens('rows.jsonl');
-    const rows = await calls.score({ model, adapters: [], data, device: 'cpu' }, silent);
+    const rows = await calls.score({ model, adapters: [], data, format: 'auto', device: 'cpu' }, silent);
     await r.check(
       'nll_sum',
       rows.map(({ nll }) => nll),
     );
     const text = await file('texts.jsonl', [{ text: 'a lamp' }]);
-    await refused(calls.score({ model, adapters: [], data: text, device: 'cpu' }, silent));
+    await refused(calls.score({ model, adapters: [], data: text, format: 'auto', device: 'cpu' }, silent));
     const chat = await file('chat.jsonl', [
       {
         messages: [
@@ -60,7 +60,7 @@ describe('a model without a tokenizer', () => {
         ],
       },
     ]);
-    await refused(calls.score({ model, adapters: [], data: chat, device: 'cpu' }, silent));
+    await refused(calls.score({ model, adapters: [], data: chat, format: 'auto', device: 'cpu' }, silent));
   });
 
   it('continues a prompt of ids, and refuses one of text', async () => {
