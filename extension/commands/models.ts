@@ -297,7 +297,7 @@ export async function chooseAdapter(
   const isOffered = (a: Adapter): boolean => attached !== false || a.reason === null;
   const adapters = model.adapters.filter((a) => isOffered(a) && (attached === undefined || a.attached === attached));
   if (adapters.length === 0) {
-    if (attached) throw inputError(t('no adapter is attached to {0}.', model.name));
+    if (attached) throw inputError(t('no adapter is attached to {0}.', model.name), { remedy: t('Attach one first.') });
     throw inputError(t('{0} has no such adapter.', model.name), { remedy: t('Train one, or add a PEFT folder.') });
   }
   const choices = adapters.map((value) => ({ ...asChoice(value), value }));
