@@ -16,6 +16,8 @@ export interface DataInfo {
   refused: { line: number; reason: string }[];
   /** The row with the most characters. */
   longest: { line: number; characters: number };
+  /** Rows that only ask, where others have an answer: a training stops at them. */
+  unanswered?: FoundRows;
   /** Rows that are the same as one before, of the first million rows. */
   duplicates: FoundRows;
   /** Where a model is named. */

@@ -15,7 +15,7 @@ import { inspectFile, readRows } from './rows.js';
 import { lineOf, withValue } from './rowLine.js';
 import { lineWriter, sameWriter } from './rowWriter.js';
 import type { CsvTable } from './csv.js';
-import { formatOf, readContent, type RowFormat } from './schemas.js';
+import { formatAsRead, readContent, type RowFormat } from './schemas.js';
 import { withAnswer } from './withAnswer.js';
 
 /** Changed rows that are shown. */
@@ -82,7 +82,7 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
       for await (const raw of readRows(data, { columns, allColumns: true, onTable: (found) => (table = found) })) {
         const { row, line } = raw;
         const value = 'value' in raw ? raw.value : undefined;
-        if (value) known ??= formatOf(mapRow(value, columns));
+        if ('value' in raw) known ??= formatAsRead(raw, columns);
         while (range < keep.length && keep[range][1] < row) range++;
         const answer = answers.get(row);
         const stays = answer !== undefined || (range < keep.length && keep[range][0] <= row);

@@ -9,7 +9,7 @@ import type { JsonObject } from '../support/jsonFile.js';
 import { exampleStore, type ExampleList } from './exampleList.js';
 import { rowHash } from './rowHash.js';
 import { readRows } from './rows.js';
-import { FIELDS, formatOf, InvalidRow, readContent, type RowContent, type RowFormat } from './schemas.js';
+import { FIELDS, formatAsRead, InvalidRow, readContent, type RowContent, type RowFormat } from './schemas.js';
 import type { Scratch } from './scratch.js';
 
 export interface IndexedRow {
@@ -54,7 +54,7 @@ export async function openRowIndex(
     signal?.throwIfAborted();
     if ('reason' in raw) continue;
     const { row, line, value } = raw;
-    found ??= formatOf(mapRow(value, mapped));
+    found ??= formatAsRead(raw, mapped);
     const hash = rowHash(value);
     if (places.has(hash)) continue;
     places.set(hash, places.size);
@@ -116,7 +116,10 @@ export function contentOf(
 export function partsOf(content: RowContent | undefined, value: JsonObject): { prompt: string; answer: string } {
   switch (content?.kind) {
     case 'completion':
-      return { prompt: content.prompt, answer: content.completion ?? '' };
+      return {
+        prompt: content.system ? `system: ${content.system}\nuser: ${content.prompt}` : content.prompt,
+        answer: content.completion ?? '',
+      };
     case 'text':
       return { prompt: '', answer: content.text };
     case 'tokens':

@@ -128,7 +128,16 @@ const PRINTED: Record<string, string[]> = {
       ...{ tokenizer: true, chatTemplate: true, supported: true, reason: true, adapters: true },
     }),
     ...keys<Omit<DataInfo, 'path' | 'tokens'>>({
-      ...{ format: true, rows: true, labels: true, refusedRows: true, refused: true, longest: true, duplicates: true },
+      ...{
+        format: true,
+        rows: true,
+        labels: true,
+        refusedRows: true,
+        refused: true,
+        longest: true,
+        duplicates: true,
+        unanswered: true,
+      },
     }),
     ...keys<Pick<Estimate, 'memory'>>({ memory: true }),
     ...keys<MemoryParts>({
