@@ -41,6 +41,8 @@ export interface Scan {
   recall: number | null;
   blind: number;
   short: number;
+  /** Rows that were not scanned; undefined: none, or not known. */
+  skipped?: number;
   /** Every suspicious row, in the order of their lines, one a line. */
   marks: Mark[];
   /** Every row. */
@@ -85,6 +87,7 @@ const KEPT = z.object({
   recall: z.number().nullable(),
   blind: z.number(),
   short: z.number(),
+  skipped: z.number().optional(),
   lines: z.string(),
   explained: z.string(),
   /** NaN where a row has none. */
@@ -343,6 +346,7 @@ export function scanSummary(scan: Scan): string {
   }
   if (scan.blind > 0) parts.push(t('{0} rows cannot be judged: the model gives these answers already', scan.blind));
   if (scan.short > 0) parts.push(t('{0} rows are too short to be judged', scan.short));
+  if (scan.skipped) parts.push(t('{0} rows were not scanned: they are too long, or their answers cannot be told apart', scan.skipped)); // oxfmt-ignore
   const large = notShown(scan);
   if (large) parts.push(large);
   return `${parts.join('; ')}.`;

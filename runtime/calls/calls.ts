@@ -58,7 +58,7 @@ export const calls: Calls = {
       reporter,
     );
     try {
-      const { examples } = await loadRows(context, data, { format, columns, hashed: true }, reporter);
+      const { examples, skipped } = await loadRows(context, data, { format, columns, hashed: true }, reporter);
       const hooks = {
         signal: reporter.signal,
         onProgress: (share: number) => reporter.onProgress('scanning', share),
@@ -79,7 +79,7 @@ export const calls: Calls = {
         ...(row.flagged && partsOf(examples.at(i)!, row, context.tokenizer)),
       }));
       for (let at = 0; at < shown.length; at += ROWS_AT_ONCE) reporter.onRows(shown.slice(at, at + ROWS_AT_ONCE));
-      return result;
+      return { ...result, ...(skipped > 0 && { skipped }) };
     } finally {
       await close();
     }

@@ -79,6 +79,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     force: z.boolean().optional(),
     keep: z.array(z.tuple([row, row])).max(1e8),
     cut: z.array(z.tuple([row, text])).max(1e8),
+    unscanned: z.strictObject({ stay: z.boolean(), left: z.array(z.tuple([row, row])).max(1e8) }).optional(),
     hashes: z.array(hash).max(1e8),
   },
   score: { ...model, data: path, format, columns, ...computing },

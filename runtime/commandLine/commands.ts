@@ -69,6 +69,10 @@ export const OPTIONS = {
     ...{ type: 'boolean' },
     help: 'with --clean: the decisions of FILE.review.json come first; rows that it excludes are left out, fine ones stay',
   },
+  'keep-unscanned': {
+    ...{ type: 'boolean' },
+    help: 'with --clean: rows that were not scanned stay, as those that are too long for the model',
+  },
   clear: { type: 'boolean', help: 'remove what no process uses' },
   prompt: { type: 'string', value: 'TEXT', help: 'what the model is asked' },
   ids: { type: 'string', value: '1,2,3', help: 'the prompt as tokens' },
@@ -145,12 +149,12 @@ export const COMMANDS = {
     options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'secret', 'device'],
   },
   scan: {
-    use: '--model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--force]] [--precision P]',
+    use: '--model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--keep-unscanned] [--force]] [--precision P]',
     does: 'find rows that look like what the vector was trained on',
     more: 'Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).',
     options: [
       ...(['model', 'vector', 'data', 'columns', 'false-alarms', 'false-discoveries', 'threshold'] as const),
-      ...(['ordinary', 'clean', 'reviewed', 'force', 'device', 'precision'] as const),
+      ...(['ordinary', 'clean', 'reviewed', 'keep-unscanned', 'force', 'device', 'precision'] as const),
     ],
   },
   score: {

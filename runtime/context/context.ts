@@ -81,6 +81,8 @@ export interface LoadedData {
   readonly path: string;
   readonly examples: ExampleList;
   readonly sha256: string;
+  /** Rows that cannot be used. */
+  readonly skipped: number;
   /** What a review left out of it, and rows that are fine whatever they look like; undefined where none was asked for. */
   readonly review?: Pick<Review, 'path' | 'sha256'> & Omit<Examples['reviewed'], 'known'>;
 }
@@ -158,6 +160,7 @@ export async function loadData(
     path: file,
     examples,
     sha256,
+    skipped: skippedRows,
     ...(review && { review: { path: review.path, sha256: review.sha256, ...marked } }),
   };
 }

@@ -37,6 +37,8 @@ export function scanText(scan: Numbers): string {
   if (scan.unusual) parts.push(`${scan.unusual} rows look like neither ordinary nor harmful ones, and are not flagged`);
   if (scan.blind > 0) parts.push(`${scan.blind} rows cannot be judged: the model gives these answers already`);
   if (scan.short > 0) parts.push(`${scan.short} rows are too short to be judged`);
+  if (scan.skipped)
+    parts.push(`${scan.skipped} rows were not scanned: they are too long, or their answers cannot be told apart`);
   return `${parts.join('; ')}.`;
 }
 

@@ -111,6 +111,7 @@ const PRINTED: Record<string, string[]> = {
         flagged: true,
         blind: true,
         short: true,
+        skipped: true,
         unusual: true,
         rows: true,
         threshold: true,
