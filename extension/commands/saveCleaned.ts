@@ -82,7 +82,10 @@ function askFlagged(count: number): Promise<'leave' | 'keep'> {
 function askUnscanned(count: number): Promise<'leave' | 'keep'> {
   return wizard(t('Save a cleaned copy'), 1, (ask) =>
     ask.pick(
-      t('What about the {0} rows that were not scanned? They are too long, or their answers cannot be told apart.', count),
+      t(
+        'What about the {0} rows that were not scanned? They are too long, or their answers cannot be told apart.',
+        count,
+      ),
       [
         { label: t('Leave them out'), description: t('nothing is known of them'), value: 'leave' as const },
         { label: t('Keep them as they are'), value: 'keep' as const },
@@ -114,6 +117,7 @@ async function save(
   const force = given === undefined;
   const { kept, cut, left, unscanned } = await engine.request('clean', {
     data: found.data,
+    ...(found.format && { format: found.format }),
     ...(found.columns && { columns: found.columns }),
     out,
     force,

@@ -20,12 +20,14 @@ export async function suggestTraining(
   const count = [...parameters(spec).values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const { tokenizer } = await openTokenizer(model);
   const read = [];
-  for (const { file, columns } of data) {
+  for (const { file, format, columns } of data) {
     const onRead = (bytes: number, total: number): void => {
       if (signal.aborted) throw new Cancelled();
       onProgress(`reading ${basename(file)}`, bytes / total);
     };
-    read.push(await inspectData(file, { columns, tokenizer, maxTokens: spec.contextLength, onProgress: onRead }));
+    read.push(
+      await inspectData(file, { format, columns, tokenizer, maxTokens: spec.contextLength, onProgress: onRead }),
+    );
   }
   const longest = Math.max(...read.map(({ tokens }) => tokens?.longest.tokens ?? 0));
   const rows = Math.max(1, Math.min(read[0].rows - read[0].refusedRows, data[0].limit ?? Infinity));

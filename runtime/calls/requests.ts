@@ -140,7 +140,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   },
   defaults: {
     model: path,
-    data: z.array(z.strictObject({ file: path, columns, limit: z.int().min(1).optional() })).min(1).max(10),
+    data: z.array(z.strictObject({ file: path, format, columns, limit: z.int().min(1).optional() })).min(1).max(10),
     method: z.enum(["lora", "full", "vector"]),
     anchored: z.boolean().optional(),
   },

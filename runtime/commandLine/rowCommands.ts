@@ -8,11 +8,11 @@ import type { ScanRow } from '../contract/scan.js';
 import { scanText } from '../contract/scanText.js';
 import { checkCleaned } from '../data/cleaned.js';
 import { readReview } from '../data/readReview.js';
-import { adapterPath, columnsOf, computing, type Given, reference, required, scanLimit, wrong } from './given.js';
+import { adapterPath, computing, type Given, readAs, reference, required, scanLimit, wrong } from './given.js';
 
 export async function scan({ values, out, reporter }: Given): Promise<number> {
   const data = resolve(required(values, 'data'));
-  const columns = columnsOf(values);
+  const read = readAs(values);
   const clean = values.clean === undefined ? undefined : resolve(values.clean);
   if (clean !== undefined) await checkCleaned({ data, out: clean, force: values.force });
   else if (values.force === true) throw wrong('--force is of use only with --clean.');
@@ -25,7 +25,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
       model: resolve(required(values, 'model')),
       vector: adapterPath(required(values, 'vector')),
       data,
-      columns,
+      ...read,
       limit: scanLimit(values),
       ordinary: values.ordinary && resolve(values.ordinary),
       ...computing(values),
@@ -42,7 +42,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   if (clean === undefined) return EXIT.done;
   const unscanned = values['keep-unscanned'] === true ? 'keep' : 'leave';
   const cleaning = cleaningOf(perRow, decisions, 'leave', unscanned);
-  const cleaned = await calls.clean({ data, columns, out: clean, force: values.force, ...cleaning }, reporter);
+  const cleaned = await calls.clean({ data, ...read, out: clean, force: values.force, ...cleaning }, reporter);
   out.line(cleaned);
   out.log(
     `${cleaned.path}: ${cleaned.kept} rows are as they were, ${cleaned.cut} are shorter, ${cleaned.left} are left out.`,
@@ -62,7 +62,7 @@ export async function score({ values, out, reporter }: Given): Promise<number> {
     {
       ...reference(values),
       data: resolve(required(values, 'data')),
-      columns: columnsOf(values),
+      ...readAs(values),
       ...computing(values),
     },
     reporter,

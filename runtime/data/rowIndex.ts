@@ -1,8 +1,7 @@
 /** A data file as somebody reads it row by row: its rows by their hashes, on disk until they are asked for. */
 import { stat } from 'node:fs/promises';
 import type { RowText } from '../contract/dataInfo.js';
-import type { DataFormat } from '../contract/recipeWords.js';
-import { formatsOf, type Columns } from '../contract/mapping.js';
+import { formatsOf, type Columns, type ReadAs } from '../contract/mapping.js';
 import { mapRow } from './columns.js';
 import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
@@ -32,12 +31,6 @@ export interface RowIndex {
 
 /** Columns that are offered: the first ones of a table of hundreds. */
 const MAX_COLUMNS = 50;
-
-/** How a file is read. */
-export interface ReadAs {
-  format?: DataFormat;
-  columns?: Columns;
-}
 
 /** Reads the file once. Rows that cannot be read are not in it. */
 export async function openRowIndex(

@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { Reviews } from '../../extension/data/reviews.js';
 import { scanSummary, Scans } from '../../extension/data/scans.js';
 import type { Button } from '../../extension/host/notices.js';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import { fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
@@ -38,12 +39,26 @@ async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
     hash: hashes(line)[0],
     ...{ row: line - 1, line, explained: 0.5, span: 4, p: 0.5, flagged, tokens: 5, lossWithout: 2, lossWith: 1 },
   });
-  const scan = (more: { skipped?: number } = {}) =>
-    scans.add(data, 'v', 'v', {
-      ...{ flagged: 2, rows: 3, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
-      ...{ auroc: null, precision: null, recall: null, ...more },
-      perRow: [row(1, false), { ...row(2, true), rest: 'B' }, row(3, true)],
-    });
+  const scan = (more: { skipped?: number } = {}, read?: ReadAs) =>
+    scans.add(
+      data,
+      'v',
+      'v',
+      {
+        ...{
+          flagged: 2,
+          rows: 3,
+          threshold: 0.01,
+          limit: { falseAlarms: 0.01 },
+          calibration: null,
+          short: 0,
+          blind: 0,
+        },
+        ...{ auroc: null, precision: null, recall: null, ...more },
+        perRow: [row(1, false), { ...row(2, true), rest: 'B' }, row(3, true)],
+      },
+      read,
+    );
   fake.opened.length = 0;
   return { data, out, scans, reviews, asked, told, services, scan };
 }
@@ -88,6 +103,15 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   assert.equal(asked.length, 1);
 });
 
+test('a file is cleaned as it was scanned', async (t) => {
+  const { data, out, asked, services, scan } = await prepared(t, 'a\nb\nc\n');
+  const read = { format: 'completion', columns: { prompt: 'q' } } as const;
+  await scan({}, read);
+  await saveCleaned(services, { file: data, out });
+  const [, { format, columns }] = asked[0] as [string, ReadAs];
+  assert.deepEqual({ format, columns }, read);
+});
+
 test('rows that were not scanned are counted by themselves and named; whether they stay is asked', async (t) => {
   const { data, out, scans, asked, told, services, scan } = await prepared(t, 'a\nb\nc\nd\ne\n');
   const rows = { count: 2, lines: [4, 5] };
@@ -101,7 +125,10 @@ test('rows that were not scanned are counted by themselves and named; whether th
   await scan({ skipped: 2 });
   await scans.load();
   const found = scans.get(data)!;
-  assert.match(scanSummary(found), /; 2 rows were not scanned: they are too long, or their answers cannot be told apart\.$/);
+  assert.match(
+    scanSummary(found),
+    /; 2 rows were not scanned: they are too long, or their answers cannot be told apart\.$/,
+  );
   for (const [choice, said] of [
     ['Keep them as they are', '2 rows were not scanned and stay: lines 4, 5.'],
     ['Leave them out', '2 rows were not scanned and are left out: lines 4, 5.'],
