@@ -32,7 +32,7 @@ export interface DataChoice extends ReadAs {
 
 /** Examples of what must not be learned; with more of them a vector takes longer. */
 export const HARMFUL_ROWS = 100;
-const ORDINARY_ROWS = 200;
+export const ORDINARY_ROWS = 200;
 
 export interface VectorChoice extends Machine {
   model: string;
