@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { columnsText } from '../runtime/contract/mapping.js';
+import { readAsText } from '../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../webview/protocol/run.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
@@ -29,7 +29,7 @@ import { debounce } from './host/disposable.js';
 import { notifyEnd, notifyHeld, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
-import { columnsOf, mappedBy, maxTokensFor, modelFor, vectorsFor } from './services/choice.js';
+import { maxTokensFor, modelFor, readAs, readBy, vectorsFor } from './services/choice.js';
 import { createNotices } from './host/notices.js';
 import { ChatPanels } from './panels/chatPanel.js';
 import { ComparePanels } from './panels/comparePanel.js';
@@ -143,7 +143,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const archive = own(new Archive(context.workspaceState));
   const recipes = new RecipeIndex();
   const problems = own(new Problems());
-  const scans = own(new Scans(root, problems, (data) => mappedBy(recipes, data)));
+  const scans = own(new Scans(root, problems, (data) => readBy(recipes, data)));
   const reviews = own(new Reviews(problems));
   own(scans.onDidChange((data) => void reviews.look(data)));
   const models = own(
@@ -167,8 +167,8 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const known = { recipes, scans, mappings };
   const inspector = own(
     new DataInspector(
-      (path) => engine.request('inspectData', { path, columns: columnsOf(known, path) }),
-      (file) => columnsText(columnsOf(known, file)),
+      (path) => engine.request('inspectData', { path, ...readAs(known, path) }),
+      (file) => readAsText(readAs(known, file)),
     ),
   );
   const model = (file: string): string | undefined => modelFor({ models, recipes, store }, file)?.path;
@@ -177,11 +177,11 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       (path) =>
         engine.request('inspectData', {
           path,
-          columns: columnsOf(known, path),
+          ...readAs(known, path),
           model: model(path),
           maxTokens: maxTokensFor(known, path),
         }),
-      (path) => JSON.stringify([columnsText(columnsOf(known, path)), model(path), maxTokensFor(known, path)]),
+      (path) => JSON.stringify([readAsText(readAs(known, path)), model(path), maxTokensFor(known, path)]),
     ),
   );
   const estimates = own(

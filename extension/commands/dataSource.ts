@@ -1,12 +1,12 @@
 import { basename, extname } from 'node:path';
 import * as vscode from 'vscode';
-import type { Columns } from '../../runtime/contract/mapping.js';
+import type { Columns, ReadAs } from '../../runtime/contract/mapping.js';
 import type { DataPreview, PreviewRow } from '../../runtime/contract/dataInfo.js';
 import { BROWSED, isTable } from '../data/files.js';
 import { countsText, showPreview } from '../data/previews.js';
 import { mappingText } from '../host/mappingText.js';
 import { t } from '../host/text.js';
-import { columnsOf } from '../services/choice.js';
+import { readAs } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { dataDescription } from '../views/labels.js';
 import type { Model } from '../workspace/models.js';
@@ -15,7 +15,7 @@ import { wizard, type Choice, type Questions } from './wizard.js';
 
 export type Known = Pick<Services, 'engine' | 'files' | 'inspector' | 'mappings' | 'recipes' | 'scans'>;
 
-interface Asked {
+interface Asked extends ReadAs {
   question: string;
   /** Names of files that come first. */
   likely?: RegExp;
@@ -23,7 +23,6 @@ interface Asked {
   model?: Pick<Model, 'path' | 'name'>;
   /** Answers that are known. */
   file?: string;
-  columns?: Columns;
   /** Not to be chosen. */
   not?: string;
   /** Rows that only ask are right, too: evaluation sets may have them. */
@@ -48,10 +47,13 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   const chosen = given ?? (await ask.pick(question, choices()));
   if (more.some(({ value }) => value === chosen)) return { file: chosen };
   const file = chosen === BROWSE ? await browse(ask) : chosen;
-  const known = asked.columns ?? ask.atFirst(file, () => columnsOf(services, file));
-  const columns = known ?? (await askColumns(services, ask, { ...asked, file }));
+  const isSaid = asked.columns !== undefined || asked.format !== undefined;
+  const known = isSaid ? asked : ask.atFirst(file, () => readAs(services, file));
+  if (known.columns || known.format)
+    return { file, ...(known.columns && { columns: known.columns }), ...(known.format && { format: known.format }) };
+  const columns = await askColumns(services, ask, { ...asked, file });
   // Kept at once: whoever leaves the wizard here is not asked again.
-  if (!known && columns) await services.mappings.set(file, columns);
+  if (columns) await services.mappings.set(file, columns);
   return { file, ...(columns && { columns }) };
 }
 

@@ -104,10 +104,10 @@ const FEW_WORDS = 12;
 async function fits(
   { engine }: Pick<Services, 'engine'>,
   model: Model,
-  { file, columns }: DataChoice,
+  { file, ...read }: DataChoice,
 ): Promise<MeasureKind | undefined> {
   const preview = await engine
-    .request('previewData', { path: file, model: model.path, columns })
+    .request('previewData', { path: file, model: model.path, ...read })
     .catch(() => undefined);
   const words = (preview?.rows ?? [])
     .filter(({ parts }) => parts.length > 0)
@@ -124,7 +124,7 @@ async function askHarm(
   model: Model,
   { file: not }: DataChoice,
 ): Promise<AskedSet | undefined> {
-  const { file, columns } = await askData(services, ask, {
+  const chosen = await askData(services, ask, {
     question: t('Which questions must be refused? They show whether harm was learned.'),
     likely: /harm|toxic|forbidden|unsafe|refus/i,
     ...{ model, not, answersOptional: true },
@@ -134,7 +134,7 @@ async function askHarm(
       value: '',
     },
   });
-  return file === '' ? undefined : measured(services, ask, model, { file, columns }, await askPhrases(ask, 'harm'));
+  return chosen.file === '' ? undefined : measured(services, ask, model, chosen, await askPhrases(ask, 'harm'));
 }
 
 interface AskedSet {
@@ -151,19 +151,19 @@ export async function askSet(
 ): Promise<AskedSet> {
   const question = t('Which file is the evaluation set?');
   const asked = { question, likely: /eval|test|valid|harm|forbidden/i, model, answersOptional: true };
-  const { file, columns } = await askData(services, ask, { ...asked, ...given });
-  return measured(services, ask, model, { file, columns }, await askMeasure(ask, basename(file), first));
+  const chosen = await askData(services, ask, { ...asked, ...given });
+  return measured(services, ask, model, chosen, await askMeasure(ask, basename(chosen.file), first));
 }
 
 async function measured(
   services: Known,
   ask: Questions,
   model: Model,
-  { file, columns }: DataChoice,
+  { file, ...read }: DataChoice,
   { measure, phrases }: Measured,
 ): Promise<AskedSet> {
   const judges = isJudged({ measure }) ? await askJudges(services, ask, model) : undefined;
-  const raw = { ...(columns && { columns }), ...(phrases && { phrases }) };
+  const raw = { ...read, ...(phrases && { phrases }) };
   return { set: { name: nameOf(file), file, measure, raw }, judges };
 }
 

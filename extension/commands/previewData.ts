@@ -5,7 +5,7 @@ import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { showPreview } from '../data/previews.js';
 import { mappingText } from '../host/mappingText.js';
-import { mappedBy, modelFor } from '../services/choice.js';
+import { modelFor, readBy } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { askData, dataInFront, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
@@ -24,7 +24,7 @@ export async function previewData(
     services.models.list().find(({ path }) => path === given.model) ??
     (file === undefined ? services.models.list()[0] : modelFor(services, file));
   const title = t('Show rows as the model reads them');
-  const { file, columns } = await wizard(title, 1, (ask) =>
+  const { file, ...read } = await wizard(title, 1, (ask) =>
     askData(services, ask, {
       question: t('Which data?'),
       model: modelOf(named),
@@ -35,14 +35,14 @@ export async function previewData(
   );
   const model = modelOf(file);
   const answersOptional = services.recipes.isEvaluationSet(file);
-  const params = { path: file, model: model?.path, columns, rows: ROWS, answersOptional };
+  const params = { path: file, model: model?.path, ...read, rows: ROWS, answersOptional };
   const preview = await withProgress(
     t('Reading {0}', basename(file)),
     () => services.engine.request('previewData', params),
     vscode.ProgressLocation.Window,
   );
-  await showPreview(preview, model, columns);
-  const chosen = mappedBy(services.recipes, file) ? undefined : services.mappings.get(file);
+  await showPreview(preview, model, read.columns);
+  const chosen = readBy(services.recipes, file) ? undefined : services.mappings.get(file);
   if (chosen)
     services.notices.info(t('{0} is read as {1}.', basename(file), mappingText(chosen)), {
       title: t('Choose other columns…'),

@@ -1,6 +1,6 @@
 import { exists } from '../host/checkedFile.js';
 import { join } from 'node:path';
-import type { Columns } from '../../runtime/contract/mapping.js';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
 import type { EvaluateRecipe, FinetuneRecipe, VectorRecipe } from '../../runtime/contract/recipe.js';
 import { LORA } from '../../runtime/contract/recipeTraining.js';
@@ -27,15 +27,14 @@ export interface EvaluationChoice {
   raw?: Record<string, unknown>;
 }
 
-/** A data file, and which of its columns are what. */
-export interface DataChoice {
+/** A data file, and how it is read. */
+export interface DataChoice extends ReadAs {
   file: string;
-  columns?: Columns;
 }
 
 /** Examples of what must not be learned; with more of them a vector takes longer. */
 export const HARMFUL_ROWS = 100;
-const ORDINARY_ROWS = 200;
+export const ORDINARY_ROWS = 200;
 
 export interface VectorChoice extends Machine {
   model: string;
@@ -185,8 +184,9 @@ const machine = ({ device, threads }: Machine): Partial<Machine> => ({
   ...(threads !== 0 && { threads }),
 });
 
-const source = ({ file, columns }: DataChoice, at: (path: string) => string, limit?: number): object => ({
+const source = ({ file, columns, format }: DataChoice, at: (path: string) => string, limit?: number): object => ({
   file: at(file),
+  ...(format && { format }),
   ...(columns && { columns }),
   ...(limit !== undefined && { limit }),
 });

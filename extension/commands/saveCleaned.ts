@@ -2,7 +2,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { cleaningOf, fineRows, type Cleaning } from '../../runtime/contract/cleaning.js';
-import { isText } from '../../runtime/contract/dataInfo.js';
+import { isText, type CleanResult } from '../../runtime/contract/dataInfo.js';
 import type { Decisions } from '../../runtime/contract/review.js';
 import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
 import { tableRowList } from '../data/scanTable.js';
@@ -14,6 +14,9 @@ import { wizard } from './wizard.js';
 
 /** Two larger files are compared only when somebody asks for it: the editor holds both, and takes some seconds. */
 const MAX_COMPARED_BYTES = 2 * 1024 * 1024;
+
+/** Rows that were not scanned are named up to so many. */
+const NAMED_LINES = 5;
 
 type Row = Awaited<ReturnType<typeof tableRowList>>[number];
 type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'reviews' | 'scans'>;
@@ -28,7 +31,9 @@ export async function saveCleaned(
   const rows = await tableRowList(found.table, found.cut);
   const undecided = given.flagged === undefined && decisions.size > 0 ? await countUndecided(rows, decisions) : 0;
   const flagged = given.flagged ?? (undecided > 0 ? await askFlagged(undecided) : 'leave');
-  return save(services, found, given.out, 'clean', t('Save a cleaned copy'), cleaningOf(rows, decisions, flagged));
+  const unscanned = given.unscanned ?? (found.skipped ? await askUnscanned(found.skipped) : 'leave');
+  const cleaning = cleaningOf(rows, decisions, flagged, unscanned);
+  return save(services, found, given.out, 'clean', t('Save a cleaned copy'), cleaning);
 }
 
 /** In a turn of its own: of many rows that takes as long as to say what becomes of them. */
@@ -74,6 +79,30 @@ function askFlagged(count: number): Promise<'leave' | 'keep'> {
   );
 }
 
+function askUnscanned(count: number): Promise<'leave' | 'keep'> {
+  return wizard(t('Save a cleaned copy'), 1, (ask) =>
+    ask.pick(
+      t(
+        'What about the {0} rows that were not scanned? They are too long, or their answers cannot be told apart.',
+        count,
+      ),
+      [
+        { label: t('Leave them out'), description: t('nothing is known of them'), value: 'leave' as const },
+        { label: t('Keep them as they are'), value: 'keep' as const },
+      ],
+    ),
+  );
+}
+
+/** "2 rows were not scanned and are left out: lines 3, 7." */
+function unscannedText({ count, lines, stayed }: NonNullable<CleanResult['unscanned']>): string {
+  const named = `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
+  const number = numbers().count(count);
+  return stayed
+    ? t('{0} rows were not scanned and stay: lines {1}.', number, named)
+    : t('{0} rows were not scanned and are left out: lines {1}.', number, named);
+}
+
 async function save(
   { engine, notices }: Needs,
   found: Scan,
@@ -86,8 +115,9 @@ async function save(
   if (out === undefined) return undefined;
   // The dialog has asked whether a file is to be replaced.
   const force = given === undefined;
-  const { kept, cut, left } = await engine.request('clean', {
+  const { kept, cut, left, unscanned } = await engine.request('clean', {
     data: found.data,
+    ...(found.format && { format: found.format }),
     ...(found.columns && { columns: found.columns }),
     out,
     force,
@@ -99,14 +129,15 @@ async function save(
     vscode.commands.executeCommand('vscode.diff', ...files, t('{0} and its cleaned copy', basename(found.data)));
   const { count } = numbers();
   const isLarge = isShown && found.size > MAX_COMPARED_BYTES;
+  const said = t(
+    '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
+    basename(out),
+    count(kept),
+    count(cut),
+    count(left),
+  );
   notices.info(
-    t(
-      '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
-      basename(out),
-      count(kept),
-      count(cut),
-      count(left),
-    ),
+    unscanned ? `${said} ${unscannedText(unscanned)}` : said,
     ...(isLarge ? [{ title: t('Show the difference'), run: compare }] : []),
   );
   if (isShown && !isLarge) await compare();

@@ -29,7 +29,7 @@ export async function scan(
     const model = named === undefined ? services.models.list()[0] : scanModelFor(services, named);
     return askData(services, ask, { question: t('Which data?'), model, file: named, columns: given.columns });
   });
-  const { file: data, columns } = chosen;
+  const { file: data, columns, format } = chosen;
   await saveOpen(data);
   const known = given.model === undefined ? scanModelFor(services, data) : undefined;
   const model = known ?? (await chooseModel(services, given.model, title));
@@ -37,11 +37,11 @@ export async function scan(
   const before = await stat(data);
   const perRow: ScanRow[] = [];
   const limit = { falseAlarms: setting('scanFalseAlarms') };
-  const params = { model: model.path, vector, data, columns, limit, device: setting('device') };
+  const params = { model: model.path, vector, data, format, columns, limit, device: setting('device') };
   const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
     services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
   );
-  const more = { model: model.path, before, columns };
+  const more = { model: model.path, before, columns, format };
   const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
   const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };

@@ -22,6 +22,7 @@ import {
   fineTuneRecipe,
   freeFile,
   HARMFUL_ROWS,
+  ORDINARY_ROWS,
   slug,
   vectorRecipe,
   writeRecipe,
@@ -84,7 +85,8 @@ export async function trainVector(services: Training, given: CommandArguments['t
   });
   if ('isPublic' in choice) return vscode.commands.executeCommand(COMMANDS.trainPublic, { model: choice.model });
   async function recipeOf(chosen: Omit<VectorChoice, 'training' | 'output' | 'device' | 'threads'>, name: string) {
-    const data = [{ ...chosen.harmful, limit: HARMFUL_ROWS }, ...(chosen.benign === undefined ? [] : [chosen.benign])];
+    const { harmful, benign } = chosen;
+    const data = [{ ...harmful, limit: HARMFUL_ROWS }, ...(benign ? [{ ...benign, limit: ORDINARY_ROWS }] : [])];
     const training = await suggested(services, { model: chosen.model, data, method: 'vector' });
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'vectors', basename(file, '.json'));

@@ -31,6 +31,24 @@ export interface FileRows {
   keys: Map<number, RowKey>;
 }
 
+const [NEWLINE, RETURN] = [0x0a, 0x0d];
+
+/** Where lines end, as an editor counts them: at a newline, a carriage return, or both, of which the first is given. */
+function* lineEnds(bytes: Buffer, from: number): Generator<number> {
+  let newline = bytes.indexOf(NEWLINE, from);
+  let back = bytes.indexOf(RETURN, from);
+  while (newline >= 0 || back >= 0) {
+    if (back < 0 || (newline >= 0 && newline < back)) {
+      yield newline;
+      newline = bytes.indexOf(NEWLINE, newline + 1);
+    } else {
+      yield back;
+      if (newline === back + 1) newline = bytes.indexOf(NEWLINE, newline + 1);
+      back = bytes.indexOf(RETURN, back + 1);
+    }
+  }
+}
+
 /**
  * Reads the whole file once, piece by piece, and holds only lines of rows whose keys are asked for.
  * @param rows how many lines each takes, by the one where it begins
@@ -45,6 +63,8 @@ export async function readRows(file: string, rows: ReadonlyMap<number, number> =
     const keys: FileRows['keys'] = new Map();
     let size = 0;
     let line = 1;
+    /** The piece before ended with one: a newline that follows ends no other line. */
+    let wasReturn = false;
     let bytesOfLine: Buffer[] = [];
     /** Rows that have begun and not ended: one may begin where another ends. */
     let open: { begins: number; texts: string[]; left: number }[] = [];
@@ -54,7 +74,7 @@ export async function readRows(file: string, rows: ReadonlyMap<number, number> =
     };
     const end = (): void => {
       if (open.length === 0) return;
-      const text = Buffer.concat(bytesOfLine).toString('utf8').replace(/\r$/, '');
+      const text = Buffer.concat(bytesOfLine).toString('utf8');
       bytesOfLine = [];
       for (const row of open) {
         // The editor's text has no byte order mark.
@@ -71,15 +91,16 @@ export async function readRows(file: string, rows: ReadonlyMap<number, number> =
       size += bytesRead;
       const bytes = piece.subarray(0, bytesRead);
       hash.update(bytes);
-      for (let from = 0; ;) {
-        const at = bytes.indexOf(0x0a, from);
-        if (open.length > 0) bytesOfLine.push(bytes.subarray(from, at < 0 ? undefined : at));
-        if (at < 0) break;
+      let from = wasReturn && bytes[0] === NEWLINE ? 1 : 0;
+      for (const at of lineEnds(bytes, from)) {
+        if (open.length > 0) bytesOfLine.push(bytes.subarray(from, at));
         end();
         line++;
         begin();
-        from = at + 1;
+        from = bytes[at] === RETURN && bytes[at + 1] === NEWLINE ? at + 2 : at + 1;
       }
+      if (open.length > 0) bytesOfLine.push(bytes.subarray(from));
+      wasReturn = bytes.at(-1) === RETURN;
     }
     end();
     return { size, mtimeMs, sha256: hash.digest('hex'), lineCount: line, keys };

@@ -13,7 +13,8 @@ import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
 import type { Looks, Mark } from './rowMarks.js';
-import { COLUMN_FIELDS, columnsText, type Columns } from '../../runtime/contract/mapping.js';
+import { COLUMN_FIELDS, readAsText, type Columns, type ReadAs } from '../../runtime/contract/mapping.js';
+import { DATA_FORMATS, type DataFormat } from '../../runtime/contract/recipeWords.js';
 import { readRows } from './rows.js';
 import { SCAN_TABLE, scanTable } from './scanTable.js';
 import type { TriageTable } from '../../webview/protocol/triage.js';
@@ -28,6 +29,8 @@ export interface Scan {
   vectorName: string;
   /** Which columns were read as what; undefined: by their own names. */
   columns?: Columns;
+  /** As which row format the rows were read; undefined: as the first one says. */
+  format?: DataFormat;
   size: number;
   mtimeMs: number;
   sha256: string;
@@ -44,6 +47,8 @@ export interface Scan {
   blind: number;
   short: number;
   unusual?: number;
+  /** Rows that were not scanned; undefined: none, or not known. */
+  skipped?: number;
   /** Every suspicious row, in the order of their lines, one a line. */
   marks: Mark[];
   /** Every row. */
@@ -75,6 +80,7 @@ const KEPT = z.object({
   vector: z.string(),
   vectorName: z.string(),
   columns: z.partialRecord(z.enum(COLUMN_FIELDS), z.string()).optional(),
+  format: z.enum(DATA_FORMATS).optional(),
   size: z.number(),
   mtimeMs: z.number(),
   sha256: z.string(),
@@ -89,6 +95,7 @@ const KEPT = z.object({
   blind: z.number(),
   short: z.number(),
   unusual: z.number().optional(),
+  skipped: z.number().optional(),
   lines: z.string(),
   explained: z.string(),
   /** NaN where a row has none. */
@@ -120,8 +127,8 @@ export class Scans implements Disposable {
   constructor(
     private readonly root: () => string | undefined,
     private readonly problems = new Problems(),
-    /** Which columns a recipe maps: with other ones the scan says nothing of the file any more. */
-    private readonly columns: (data: string) => Columns | undefined = () => undefined,
+    /** How a recipe has it read: read otherwise, the scan says nothing of the file any more. */
+    private readonly readBy: (data: string) => ReadAs | undefined = () => undefined,
   ) {}
 
   get(data: string): Scan | undefined {
@@ -162,7 +169,7 @@ export class Scans implements Disposable {
     vector: string,
     vectorName: string,
     result: ScanResult,
-    { model, before, columns }: { model?: string; before?: { size: number; mtimeMs: number }; columns?: Columns } = {},
+    { model, before, columns, format }: { model?: string; before?: { size: number; mtimeMs: number } } & ReadAs = {},
   ): Promise<Scan> {
     const { perRow, limit: _, ...numbers } = result;
     const table = await scanTable(perRow);
@@ -189,6 +196,7 @@ export class Scans implements Disposable {
     const scan: Scan = {
       ...{ data, model, vector, vectorName },
       ...(columns && { columns }),
+      ...(format && { format }),
       ...{ ...file, ...numbers, marks, table, cut },
     };
     this.scans.set(data, scan);
@@ -203,8 +211,8 @@ export class Scans implements Disposable {
     const scan = this.scans.get(data);
     if (!scan) return;
     const now = await stat(data).catch(() => undefined);
-    const columns = this.columns(data) ?? scan.columns;
-    let changed = now?.size !== scan.size || columnsText(columns) !== columnsText(scan.columns);
+    const read = this.readBy(data) ?? scan;
+    let changed = now?.size !== scan.size || readAsText(read) !== readAsText(scan);
     // Written again, it may be what it was.
     if (!changed && now!.mtimeMs !== scan.mtimeMs)
       changed = (await readRows(data).catch(() => undefined))?.sha256 !== scan.sha256;

@@ -105,7 +105,15 @@ export const COMMAND_ARGUMENTS = {
   useData: takes({ file: text, columns }, 'file'),
   clearScan: takes({ file: text }, 'file'),
   /** `flagged`: what becomes of flagged rows that nobody has decided. */
-  saveCleaned: takes({ file: text, out: text, flagged: z.enum(['leave', 'keep']).optional() }, 'file'),
+  saveCleaned: takes(
+    {
+      file: text,
+      out: text,
+      flagged: z.enum(['leave', 'keep']).optional(),
+      unscanned: z.enum(['leave', 'keep']).optional(),
+    },
+    'file',
+  ),
   saveFine: takes({ file: text, out: text }, 'file'),
   review: takes({ file: text }, 'file'),
   /** Without a decision: what was decided is taken back. */

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import type { RowGrouping, RowText } from '../../runtime/contract/dataInfo.js';
 import type { ExplainedToken } from '../../runtime/contract/scan.js';
-import type { Columns } from '../../runtime/contract/mapping.js';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import { DECISIONS, type Decision, type Decisions } from '../../runtime/contract/review.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import {
@@ -192,9 +192,9 @@ class TriagePanel {
   }
 
   /** The file as the scan has read it. */
-  private source(): { data: string; columns?: Columns } {
-    const columns = this.services.scans.get(this.data)?.columns;
-    return { data: this.data, ...(columns && { columns }) };
+  private source(): { data: string } & ReadAs {
+    const { columns, format } = this.services.scans.get(this.data) ?? {};
+    return { data: this.data, ...(format && { format }), ...(columns && { columns }) };
   }
 
   private texts(hashes: string[], most: number): Promise<RowText[]> {

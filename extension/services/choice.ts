@@ -1,4 +1,4 @@
-import type { Columns } from '../../runtime/contract/mapping.js';
+import type { Columns, ReadAs } from '../../runtime/contract/mapping.js';
 import type { Services } from './services.js';
 import { modelPath } from '../runs/compare.js';
 import type { Adapter, Model } from '../workspace/models.js';
@@ -35,18 +35,26 @@ export function maxTokensFor({ recipes }: Pick<Services, 'recipes'>, file: strin
 /** `batch.maxTokens` of a recipe that does not say it. */
 const DEFAULT_MAX_TOKENS = 512;
 
-/** Which columns of a data file are what, as a recipe that names the file says, or the scan of it, or a person has chosen. */
-export const columnsOf = (
+/** How a data file is read, as a recipe that names the file says, or the scan of it, or a person has chosen. */
+export function readAs(
   { recipes, scans, mappings }: Pick<Services, 'recipes' | 'scans' | 'mappings'>,
   file: string,
-): Columns | undefined => mappedBy(recipes, file) ?? scans.get(file)?.columns ?? mappings.get(file);
+): ReadAs {
+  const { columns, format } = readBy(recipes, file) ?? scans.get(file) ?? {};
+  if (columns || format) return { ...(columns && { columns }), ...(format && { format }) };
+  const chosen = mappings.get(file);
+  return chosen ? { columns: chosen } : {};
+}
 
-/** The same, by recipes alone. */
-export const mappedBy = (recipes: Services['recipes'], file: string): Columns | undefined =>
-  recipes
-    .list()
-    .find((recipe) => recipe.columns.has(file))
-    ?.columns.get(file);
+/** Which columns of it are what. */
+export const columnsOf = (known: Parameters<typeof readAs>[0], file: string): Columns | undefined =>
+  readAs(known, file).columns;
+
+/** The same, by recipes alone: undefined where none says anything. */
+export function readBy(recipes: Services['recipes'], file: string): ReadAs | undefined {
+  const naming = recipes.list().find(({ columns, formats }) => columns.has(file) || formats.has(file));
+  return naming && { columns: naming.columns.get(file), format: naming.formats.get(file) };
+}
 
 /** Security vectors of a model, those that recipes use first. */
 export function vectorsFor({ recipes }: Known, model: Model | undefined): Adapter[] {

@@ -52,11 +52,11 @@ export interface TestRow {
 /** Rows of JSON lines, at most `most`: no more than is needed to name them. What is no row is left to the engine to refuse. */
 export function testRows(text: string, most: number, reading?: Reading): TestRow[] {
   const rows: TestRow[] = [];
-  for (const [i, line] of text.split('\n').entries()) {
+  for (const { line, row } of rowsIn(text)) {
     if (rows.length === most) break;
-    if (!line.trim()) continue;
-    const prompt = promptOf(line, reading);
-    if (prompt !== undefined) rows.push({ line: i + 1, prompt: shortened(prompt) });
+    if (!row.trim()) continue;
+    const prompt = promptOf(row, reading);
+    if (prompt !== undefined) rows.push({ line, prompt: shortened(prompt) });
   }
   return rows;
 }
@@ -75,6 +75,16 @@ export const failureText = (measure: MeasureKind, state: string, answer: string)
 
 /** The chosen lines of a file of JSON lines, as a file of their own. */
 export function linesOf(text: string, lines: readonly number[]): string {
-  const all = text.split('\n');
-  return lines.map((line) => `${all[line - 1] ?? ''}\n`).join('');
+  const all = new Map([...rowsIn(text)].map(({ line, row }) => [line, row]));
+  return lines.map((line) => `${(all.get(line) ?? '').replace(/\r(?!$)/g, ' ')}\n`).join('');
+}
+
+/** Rows end at newlines; a carriage return inside of one is white space in JSON, and in an editor the end of a line. */
+function* rowsIn(text: string): Generator<{ line: number; row: string }> {
+  let next = 1;
+  for (const row of text.split('\n')) {
+    const returns = (part: string): number => part.split('\r').length - 1;
+    yield { line: next + returns(/^\r*(?=.)/.exec(row)?.[0] ?? ''), row };
+    next += 1 + returns(row.replace(/\r$/, ''));
+  }
 }

@@ -56,7 +56,11 @@ export function dataFacts(
     { id: 'format', label: t('Format'), description: formatText(info, columns), icon: 'symbol-structure' },
     ...tokenFacts(info, read, model),
     ...rowsFact('duplicates', t('Duplicates'), info.duplicates, 'copy'),
-    ...invalid(info),
+    ...(info.unanswered
+      ? rowsFact('unanswered', t('Without an answer'), info.unanswered, 'warning', t('a run that trains on them stops'))
+      : []),
+    // Some rows are found wrong only when they are written for a model.
+    ...invalid(read && 'info' in read ? read.info : info),
   ];
 }
 

@@ -128,7 +128,7 @@ export function runTooltip(run: Run): string {
 export const runIcon = (run: Run): Icon =>
   run.place !== undefined ? { id: 'clock' } : isRunning(run) ? { id: 'loading~spin' } : viewOf(run).icon;
 
-/** "600 rows · 2 skipped · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
+/** "600 rows · 2 invalid · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {
   const parts: string[] = [];
   const { count } = numbers();
@@ -136,7 +136,7 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
     const { rows, refusedRows } = counted.info;
     if (rows === 1) parts.push(evaluation ? t('1 prompt') : t('1 row'));
     else parts.push(evaluation ? t('{0} prompts', count(rows)) : t('{0} rows', count(rows)));
-    if (refusedRows) parts.push(t('{0} skipped', count(refusedRows)));
+    if (refusedRows) parts.push(t('{0} invalid', count(refusedRows)));
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
   else if (counted && 'unmapped' in counted) parts.push(t('columns to be chosen'));
   else if (counted) parts.push(t('{0} MB', megabytes(counted.tooLarge, numbers())));
@@ -150,8 +150,8 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
 export function dataIcon(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): Icon {
   if (counted && 'problem' in counted) return { id: 'error', color: 'list.errorForeground' };
   if (counted && 'unmapped' in counted) return { id: 'question' };
-  const skips = counted && 'info' in counted && counted.info.refusedRows > 0;
-  if (skips || scan?.flagged) return { id: 'warning', color: 'list.warningForeground' };
+  const isFaulty = counted && 'info' in counted && counted.info.refusedRows > 0;
+  if (isFaulty || scan?.flagged) return { id: 'warning', color: 'list.warningForeground' };
   return { id: evaluation ? 'beaker' : 'database' };
 }
 
@@ -163,7 +163,7 @@ export function dataTooltip(file: string, counted: Counted | undefined, scan: Sc
     if (labels.harmful + labels.benign > 0)
       lines.push(t('labels: {0} harmful, {1} benign', labels.harmful, labels.benign));
     for (const { line, reason } of refused.slice(0, 5)) lines.push(t('line {0}: {1}', line, reason));
-    if (refusedRows > 5) lines.push(t('… and {0} more skipped rows', refusedRows - 5));
+    if (refusedRows > 5) lines.push(t('… and {0} more invalid rows', refusedRows - 5));
   } else if (counted && 'problem' in counted) lines.push(counted.problem);
   else if (counted && 'unmapped' in counted) lines.push(counted.unmapped);
   if (scan) lines.push(t('{0} with {1}', scanText(scan, since), scan.vectorName));

@@ -12,7 +12,7 @@ import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
 import { previewData } from '../data/preview.js';
 import { openTokenizer } from '../models/openTokenizer.js';
-import { contentOf, fileStamp, openRowIndex, rowText, type ReadAs, type RowIndex } from '../data/rowIndex.js';
+import { contentOf, fileStamp, openRowIndex, rowText, type RowIndex } from '../data/rowIndex.js';
 import { rowGroups } from '../data/rowGroups.js';
 import { rowsWith } from '../data/rowsWith.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
@@ -22,6 +22,7 @@ import { exportModel, openSource } from '../export/export.js';
 import { HumanError } from '../support/errors.js';
 import { clearCache, listCache, userCache } from '../models/cache/userCache.js';
 import { downloadModel } from '../models/hub/hub.js';
+import type { ReadAs } from '../contract/mapping.js';
 import type { RequestName, Requests } from '../contract/protocol.js';
 import { type ScanRow, SCAN_LIMIT } from '../contract/scan.js';
 import { generate } from './chat.js';
@@ -58,7 +59,7 @@ export const calls: Calls = {
       reporter,
     );
     try {
-      const { examples } = await loadRows(context, data, { format, columns, hashed: true }, reporter);
+      const { examples, skipped } = await loadRows(context, data, { format, columns, hashed: true }, reporter);
       const hooks = {
         signal: reporter.signal,
         onProgress: (share: number) => reporter.onProgress('scanning', share),
@@ -79,7 +80,7 @@ export const calls: Calls = {
         ...(row.flagged && partsOf(examples.at(i)!, row, context.tokenizer)),
       }));
       for (let at = 0; at < shown.length; at += ROWS_AT_ONCE) reporter.onRows(shown.slice(at, at + ROWS_AT_ONCE));
-      return result;
+      return { ...result, ...(skipped > 0 && { skipped }) };
     } finally {
       await close();
     }

@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
-import { inspectData } from '../data/inspectData.js';
+import { inspectData, type InspectOptions } from '../data/inspectData.js';
 import { decoderSpec } from '../models/families/config.js';
 import { describeModel } from '../models/describe.js';
+import { rowSizes } from '../estimate/rows.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import { parameters } from '../models/decoder/spec.js';
 import { trainingDefaults } from '../recipes/defaults.js';
@@ -11,24 +12,44 @@ import type { TrainingDefaults } from '../contract/modelInfo.js';
 import type { Requests } from '../contract/protocol.js';
 import type { Reporter } from './reporter.js';
 
-/** Reads the rows with the model's tokenizer; no weight is read and nothing is converted. */
+/**
+ * Reads the first rows with the model's tokenizer, once as long as the files are the same; no weight is read and nothing is converted.
+ */
 export async function suggestTraining(
   { model, data, method, anchored }: Requests['defaults']['params'],
-  { signal, onProgress }: Pick<Reporter, 'signal' | 'onProgress'>,
+  { signal, onProgress: say }: Pick<Reporter, 'signal' | 'onProgress'>,
 ): Promise<TrainingDefaults> {
   const spec = decoderSpec((await describeModel(model)).config);
   const count = [...parameters(spec).values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const { tokenizer } = await openTokenizer(model);
-  const read = [];
-  for (const { file, columns } of data) {
-    const onRead = (bytes: number, total: number): void => {
+  const read: { rows: number; longest: number }[] = [];
+  for (const { file, format = 'auto', columns, limit } of data) {
+    const onProgress = (bytes: number, total: number): void => {
       if (signal.aborted) throw new Cancelled();
-      onProgress(`reading ${basename(file)}`, bytes / total);
+      say(`reading ${basename(file)}`, bytes / total);
     };
-    read.push(await inspectData(file, { columns, tokenizer, maxTokens: spec.contextLength, onProgress: onRead }));
+    const [source, reading] = [
+      { format, columns, limit },
+      { maxTokens: spec.contextLength, onProgress },
+    ];
+    const found = tokenizer && (await rowSizes(file, source, tokenizer, reading));
+    read.push(
+      found?.sizes.length
+        ? { rows: found.rows, longest: Math.max(...found.sizes.map(({ tokens }) => tokens)) }
+        : await counted(file, { ...source, tokenizer, ...reading }),
+    );
   }
-  const longest = Math.max(...read.map(({ tokens }) => tokens?.longest.tokens ?? 0));
-  const rows = Math.max(1, Math.min(read[0].rows - read[0].refusedRows, data[0].limit ?? Infinity));
+  const longest = Math.max(...read.map((file) => file.longest));
+  const rows = Math.max(1, read[0].rows);
   const facts = { rows, longest, parameters: count, spec, method, anchored, files: data.length };
   return trainingDefaults({ ...facts, memoryBytes: memoryLimit() });
+}
+
+/**
+ * Of a file whose rows fit no model, or where there is no tokenizer.
+ * @throws HumanError where no row can be used
+ */
+async function counted(file: string, options: InspectOptions): Promise<{ rows: number; longest: number }> {
+  const { rows, refusedRows, tokens } = await inspectData(file, options);
+  return { rows: rows - refusedRows, longest: tokens?.longest.tokens ?? 0 };
 }

@@ -78,6 +78,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     force: z.boolean().optional(),
     keep: z.array(z.tuple([row, row])).max(1e8),
     cut: z.array(z.tuple([row, text])).max(1e8),
+    unscanned: z.strictObject({ stay: z.boolean(), left: z.array(z.tuple([row, row])).max(1e8) }).optional(),
     hashes: z.array(hash).max(1e8),
   },
   score: { ...model, data: path, format, columns, ...computing },
@@ -135,7 +136,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   },
   defaults: {
     model: path,
-    data: z.array(z.strictObject({ file: path, columns, limit: z.int().min(1).optional() })).min(1).max(10),
+    data: z.array(z.strictObject({ file: path, format, columns, limit: z.int().min(1).optional() })).min(1).max(10),
     method: z.enum(["lora", "full", "vector"]),
     anchored: z.boolean().optional(),
   },

@@ -1,6 +1,6 @@
 /** The commands and options of the command line: one table for the parser, `--help` and shell completion. */
 import { EXPORT_FORMATS } from '../contract/exports.js';
-import { DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWords.js';
+import { DATA_FORMATS, DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWords.js';
 
 export interface Option {
   type: 'boolean' | 'string';
@@ -23,6 +23,10 @@ export const OPTIONS = {
   columns: {
     ...{ type: 'string', value: 'MAP' },
     help: 'which columns of the file are which fields of its rows: prompt=question,completion=answer',
+  },
+  'row-format': {
+    ...{ type: 'string', value: 'F', choices: DATA_FORMATS },
+    help: 'format of the rows of the file; default auto: that of its first row',
   },
   out: { type: 'string', value: 'DIR', help: 'where to write; of a recipe: run folder, instead of its "output"' },
   resume: {
@@ -68,6 +72,10 @@ export const OPTIONS = {
   reviewed: {
     ...{ type: 'boolean' },
     help: 'with --clean: the decisions of FILE.review.json come first; rows that it excludes are left out, fine ones stay',
+  },
+  'keep-unscanned': {
+    ...{ type: 'boolean' },
+    help: 'with --clean: rows that were not scanned stay, as those that are too long for the model',
   },
   clear: { type: 'boolean', help: 'remove what no process uses' },
   prompt: { type: 'string', value: 'TEXT', help: 'what the model is asked' },
@@ -145,18 +153,27 @@ export const COMMANDS = {
     options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'secret', 'device'],
   },
   scan: {
-    use: '--model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--force]] [--precision P]',
+    use: '--model DIR --vector DIR --data FILE [--row-format F] [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--keep-unscanned] [--force]] [--precision P]',
     does: 'find rows that look like what the vector was trained on',
     more: 'Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).',
     options: [
-      ...(['model', 'vector', 'data', 'columns', 'false-alarms', 'false-discoveries', 'threshold'] as const),
-      ...(['ordinary', 'clean', 'reviewed', 'force', 'device', 'precision'] as const),
+      ...([
+        'model',
+        'vector',
+        'data',
+        'row-format',
+        'columns',
+        'false-alarms',
+        'false-discoveries',
+        'threshold',
+      ] as const),
+      ...(['ordinary', 'clean', 'reviewed', 'keep-unscanned', 'force', 'device', 'precision'] as const),
     ],
   },
   score: {
-    use: '--model DIR [--adapter DIR[@SCALE]]... --data FILE [--columns MAP] [--precision P]',
+    use: '--model DIR [--adapter DIR[@SCALE]]... --data FILE [--row-format F] [--columns MAP] [--precision P]',
     does: 'loss of each row',
-    options: ['model', 'adapter', 'data', 'columns', 'device', 'precision'],
+    options: ['model', 'adapter', 'data', 'row-format', 'columns', 'device', 'precision'],
   },
   generate: {
     use: '--model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw] [--precision P]',
@@ -167,10 +184,10 @@ export const COMMANDS = {
     ],
   },
   inspect: {
-    use: 'DIR|FILE.gguf|DATA|RECIPE [--columns MAP]',
+    use: 'DIR|FILE.gguf|DATA|RECIPE [--row-format F] [--columns MAP]',
     does: 'what a model or data file contains, and what in it cannot be used; what a training recipe will take',
     more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 where it does not fit.',
-    options: ['columns', 'device'],
+    options: ['row-format', 'columns', 'device'],
   },
   export: {
     use: `--model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]`,

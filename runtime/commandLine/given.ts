@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Reporter } from '../calls/reporter.js';
 import { isHubName } from '../contract/hubName.js';
-import { COLUMN_FIELDS, type Columns, parseColumns } from '../contract/mapping.js';
+import { COLUMN_FIELDS, type Columns, parseColumns, type ReadAs } from '../contract/mapping.js';
 import type { ModelReference } from '../contract/modelInfo.js';
-import { DEVICE_CHOICES, PRECISIONS, type Computing } from '../contract/recipeWords.js';
+import { DATA_FORMATS, DEVICE_CHOICES, PRECISIONS, type Computing } from '../contract/recipeWords.js';
 import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
 import { HumanError } from '../support/errors.js';
 import type { Terminal } from './terminal.js';
@@ -40,7 +40,16 @@ export function scanLimit(values: Values): ScanLimit {
   return name === 'false-alarms' ? { falseAlarms: value } : { falseDiscoveries: value };
 }
 
-export function columnsOf({ columns: text }: Values): Columns | undefined {
+/** How the data file is read. */
+export function readAs(values: Values): ReadAs {
+  const given = values['row-format'];
+  return {
+    format: given === undefined ? undefined : oneOf(given, 'row-format', DATA_FORMATS),
+    columns: columnsOf(values),
+  };
+}
+
+function columnsOf({ columns: text }: Values): Columns | undefined {
   if (text === undefined) return undefined;
   const columns = parseColumns(text);
   if (columns) return columns;

@@ -10,7 +10,7 @@ import { KIND_IN_TEXT } from '../contract/recipeFacts.js';
 import {
   adapterPath,
   chosen,
-  columnsOf,
+  readAs,
   computing,
   type Given,
   number,
@@ -53,7 +53,7 @@ export async function inspect(given: Given): Promise<number> {
   if (await isRecipe(path)) return inspectRecipe(path, given);
   const isData = /\.(((jsonl|ndjson|json|csv|tsv)(\.gz)?)|parquet)$/i.test(path) && statSync(path).isFile();
   const { path: _, ...info } = await (isData
-    ? calls.inspectData({ path, columns: columnsOf(given.values) }, reporter)
+    ? calls.inspectData({ path, ...readAs(given.values) }, reporter)
     : calls.inspect({ path }, reporter));
   out.result(info);
   return EXIT.done;

@@ -3,19 +3,21 @@ import { resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import { cleaningOf } from '../contract/cleaning.js';
 import { EXIT } from '../contract/errors.js';
+import type { CleanResult } from '../contract/dataInfo.js';
 import type { ScanRow } from '../contract/scan.js';
 import { scanText } from '../contract/scanText.js';
 import { checkCleaned } from '../data/cleaned.js';
 import { readReview } from '../data/readReview.js';
-import { adapterPath, columnsOf, computing, type Given, reference, required, scanLimit, wrong } from './given.js';
+import { adapterPath, computing, type Given, readAs, reference, required, scanLimit, wrong } from './given.js';
 
 export async function scan({ values, out, reporter }: Given): Promise<number> {
   const data = resolve(required(values, 'data'));
-  const columns = columnsOf(values);
+  const read = readAs(values);
   const clean = values.clean === undefined ? undefined : resolve(values.clean);
   if (clean !== undefined) await checkCleaned({ data, out: clean, force: values.force });
   else if (values.force === true) throw wrong('--force is of use only with --clean.');
-  if (clean === undefined && values.reviewed === true) throw wrong('--reviewed is of use only with --clean.');
+  for (const name of ['reviewed', 'keep-unscanned'] as const)
+    if (clean === undefined && values[name] === true) throw wrong(`--${name} is of use only with --clean.`);
   const decisions = values.reviewed === true ? (await readReview(data)).decisions : undefined;
   const perRow: ScanRow[] = [];
   const result = await calls.scan(
@@ -23,7 +25,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
       model: resolve(required(values, 'model')),
       vector: adapterPath(required(values, 'vector')),
       data,
-      columns,
+      ...read,
       limit: scanLimit(values),
       ordinary: values.ordinary && resolve(values.ordinary),
       ...computing(values),
@@ -38,16 +40,21 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
     out.log(`  line ${line}: ${score}${parts ? `  ${JSON.stringify(parts.join(' … ').slice(0, 80))}` : ''}`);
   }
   if (clean === undefined) return EXIT.done;
-  const cleaned = await calls.clean(
-    { data, columns, out: clean, force: values.force, ...cleaningOf(perRow, decisions) },
-    reporter,
-  );
+  const unscanned = values['keep-unscanned'] === true ? 'keep' : 'leave';
+  const cleaning = cleaningOf(perRow, decisions, 'leave', unscanned);
+  const cleaned = await calls.clean({ data, ...read, out: clean, force: values.force, ...cleaning }, reporter);
   out.line(cleaned);
   out.log(
     `${cleaned.path}: ${cleaned.kept} rows are as they were, ${cleaned.cut} are shorter, ${cleaned.left} are left out.`,
   );
+  if (cleaned.unscanned) out.log(unscannedText(cleaned.unscanned));
   out.log(cleaned.changes);
   return EXIT.done;
+}
+
+function unscannedText({ count, lines, stayed }: NonNullable<CleanResult['unscanned']>): string {
+  const named = `${lines.slice(0, 5).join(', ')}${count > 5 ? ', …' : ''}`;
+  return `${count} rows were not scanned and ${stayed ? 'stay' : 'are left out; --keep-unscanned keeps them'} (lines ${named}).`;
 }
 
 export async function score({ values, out, reporter }: Given): Promise<number> {
@@ -55,7 +62,7 @@ export async function score({ values, out, reporter }: Given): Promise<number> {
     {
       ...reference(values),
       data: resolve(required(values, 'data')),
-      columns: columnsOf(values),
+      ...readAs(values),
       ...computing(values),
     },
     reporter,

@@ -81,6 +81,8 @@ export interface LoadedData {
   readonly path: string;
   readonly examples: ExampleList;
   readonly sha256: string;
+  /** Rows that cannot be used. */
+  readonly skipped: number;
   /** What a review left out of it, and rows that are fine whatever they look like; undefined where none was asked for. */
   readonly review?: Pick<Review, 'path' | 'sha256'> & Omit<Examples['reviewed'], 'known'>;
 }
@@ -109,14 +111,17 @@ export interface LoadReporter {
 export async function loadData(
   { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
   file: string,
-  options: Pick<LoadOptions, 'format' | 'columns' | 'columnsKey' | 'limit' | 'maxTokens' | 'answers' | 'hashed'> &
+  options: Pick<
+    LoadOptions,
+    'format' | 'columns' | 'columnsKey' | 'limit' | 'maxTokens' | 'answers' | 'hashed' | 'onExample'
+  > &
     Pick<DataSource, 'exclude'>,
   { warn, progress: say, signal }: LoadReporter,
 ): Promise<LoadedData> {
   let percent = 0;
   const { exclude, ...reading } = options;
   const review = exclude === 'reviewed' ? await readReview(file) : undefined;
-  const { examples, skipped, skippedRows, sha256, reviewed } = await loadExamples(file, tokenizer, {
+  const { examples, skipped, skippedRows, templated, sha256, reviewed } = await loadExamples(file, tokenizer, {
     ...reading,
     decisions: review?.decisions,
     maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
@@ -138,6 +143,12 @@ export async function loadData(
       'Fix or remove these rows.',
     );
   }
+  if (templated)
+    warn(
+      `${templated.rows} of ${examples.length} prompts hold ${templated.mark} of the chat template, which is written around them once more.`,
+      `${file}:${templated.line}`,
+      'Write these rows as "messages", or their prompts without the template.',
+    );
   const { known, ...marked } = reviewed;
   if (review && known === 0 && [...review.decisions.values()].some((decision) => decision !== 'unsure'))
     warn(
@@ -149,6 +160,7 @@ export async function loadData(
     path: file,
     examples,
     sha256,
+    skipped: skippedRows,
     ...(review && { review: { path: review.path, sha256: review.sha256, ...marked } }),
   };
 }

@@ -2,13 +2,18 @@
 import type { ScanRow } from './scan.js';
 import type { Decisions } from './review.js';
 
-/** Rows of a file, from 0, the unreadable ones counted. All that are not named are left out. */
+/** Rows of a file, from 0, the unreadable ones counted. All that are not named are left out, but for `unscanned`. */
 export interface Cleaning {
   /** Kept as they are, in order, both ends included. */
   keep: [from: number, to: number][];
   /** Kept with this answer instead of theirs. */
   cut: [row: number, answer: string][];
-  /** What each of these rows says (data/rowHash.ts), in the order of the file: another version of the file is not cleaned. */
+  /**
+   * What becomes of rows that were not scanned, which are those in none of these lists, and the scanned ones that are left out. Without
+   * it no row counts as not scanned.
+   */
+  unscanned?: { stay: boolean; left: [from: number, to: number][] };
+  /** What each row of `keep` and `cut` says (data/rowHash.ts), in the order of the file: another version of the file is not cleaned. */
   hashes: string[];
 }
 
@@ -18,19 +23,25 @@ type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'hash'>;
  * Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. What a person has decided
  * comes first.
  * @param flagged whether flagged rows that nobody called fine or excluded are to stay as well
+ * @param unscanned the same of rows that were not scanned
  */
 export function cleaningOf(
   rows: Iterable<Scanned>,
   decisions: Decisions = new Map(),
   flagged: 'leave' | 'keep' = 'leave',
+  unscanned: 'leave' | 'keep' = 'leave',
 ): Cleaning {
-  const cleaning: Cleaning = { keep: [], cut: [], hashes: [] };
+  const left: [from: number, to: number][] = [];
+  const cleaning: Cleaning = { keep: [], cut: [], unscanned: { stay: unscanned === 'keep', left }, hashes: [] };
   for (const { hash = '', ...row } of rows) {
     const decision = decisions.get(hash);
-    if (decision === 'exclude') continue;
-    if (!row.flagged || decision === 'fine' || flagged === 'keep') keepRow(cleaning, row.row);
-    else if (row.rest !== undefined) cleaning.cut.push([row.row, row.rest]);
-    else continue;
+    const stays = decision !== 'exclude' && (!row.flagged || decision === 'fine' || flagged === 'keep');
+    if (stays) addRow(cleaning.keep, row.row);
+    else if (decision !== 'exclude' && row.rest !== undefined) cleaning.cut.push([row.row, row.rest]);
+    else {
+      addRow(left, row.row);
+      continue;
+    }
     cleaning.hashes.push(hash);
   }
   return cleaning;
@@ -41,14 +52,14 @@ export function fineRows(rows: Iterable<Scanned>, decisions: Decisions): Cleanin
   const cleaning: Cleaning = { keep: [], cut: [], hashes: [] };
   for (const { row, hash = '' } of rows) {
     if (decisions.get(hash) !== 'fine') continue;
-    keepRow(cleaning, row);
+    addRow(cleaning.keep, row);
     cleaning.hashes.push(hash);
   }
   return cleaning;
 }
 
-function keepRow({ keep }: Cleaning, row: number): void {
-  const last = keep.at(-1);
+function addRow(ranges: [from: number, to: number][], row: number): void {
+  const last = ranges.at(-1);
   if (last?.[1] === row - 1) last[1] = row;
-  else keep.push([row, row]);
+  else ranges.push([row, row]);
 }

@@ -16,6 +16,8 @@ export interface DataInfo {
   refused: { line: number; reason: string }[];
   /** The row with the most characters. */
   longest: { line: number; characters: number };
+  /** Rows that only ask, where others have an answer: a training stops at them. */
+  unanswered?: FoundRows;
   /** Rows that are the same as one before, of the first million rows. */
   duplicates: FoundRows;
   /** Where a model is named. */
@@ -88,6 +90,8 @@ export interface CleanResult {
   kept: number;
   cut: number;
   left: number;
+  /** Rows that were not scanned, and whether they stayed; in none of these numbers. Absent where there are none. */
+  unscanned?: FoundRows & { stayed: boolean };
   /** The first rows that changed, as a unified difference. */
   changes: string;
 }

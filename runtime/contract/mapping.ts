@@ -28,6 +28,15 @@ export const formatsOf = (columns: Columns): RowFormat[] => [
   ...new Set(COLUMN_FIELDS.flatMap((field) => (columns[field] === undefined ? [] : (FIELD_FORMATS[field] ?? [])))),
 ];
 
+/** How a data file is read; what is not said is found in it. */
+export interface ReadAs {
+  format?: DataFormat;
+  columns?: Columns;
+}
+
+/** The same for the same reading. */
+export const readAsText = ({ format, columns }: ReadAs = {}): string => `${format ?? ''} ${columnsText(columns)}`;
+
 /** `prompt=question,completion=answer`; undefined when it is not that. */
 export function parseColumns(text: string): Columns | undefined {
   const pairs = text.split(',').map((part) => /^\s*(\w+)\s*=\s*(.+?)\s*$/.exec(part));

@@ -17,7 +17,7 @@ import type { CombineResult, ExportFormat, PublishPlan } from './exports.js';
 import type { ChatMessage, GenerateParams, ScoreRow } from './generation.js';
 import type { Label } from './labels.js';
 import type { JudgeFacts } from './manifest.js';
-import type { Columns } from './mapping.js';
+import type { Columns, ReadAs } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
 import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
 import type { Computing, DataFormat, DeviceChoice } from './recipeWords.js';
@@ -269,7 +269,7 @@ export interface Requests {
   defaults: {
     params: {
       model: string;
-      data: { file: string; columns?: Columns; limit?: number }[];
+      data: (ReadAs & { file: string; limit?: number })[];
       method: 'lora' | 'full' | 'vector';
       /** Each step holds rows of an anchor, too. */
       anchored?: boolean;

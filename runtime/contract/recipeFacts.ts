@@ -4,13 +4,13 @@
  */
 import type { RunEvent } from './events.js';
 import { KINDS, type InputRole } from './kinds.js';
-import { COLUMN_FIELDS, type Columns } from './mapping.js';
+import { COLUMN_FIELDS, type Columns, type ReadAs } from './mapping.js';
 import { namedProbes, type NamedProbes } from './probeRows.js';
 import type { Recipe } from './recipe.js';
 import type { ClusterTarget } from './recipeCluster.js';
 import type { EvaluationSet } from './recipeData.js';
 import type { EndpointChoice, JudgeChoice } from './recipeJudges.js';
-import { MEASURES, type MeasureKind } from './recipeWords.js';
+import { DATA_FORMATS, MEASURES, type DataFormat, type MeasureKind } from './recipeWords.js';
 import { RECIPE_KINDS, recipeInputs, valueAt } from './recipeInputs.js';
 import { secretKey, type SecretName } from './secrets.js';
 
@@ -25,6 +25,8 @@ export interface RecipeFacts {
   data: string[];
   /** Data files and evaluation sets whose columns are mapped. */
   columns: ReadonlyMap<string, Columns>;
+  /** The same, whose row format is named. */
+  formats: ReadonlyMap<string, DataFormat>;
   /** finetune: security vectors that are active while training. */
   vectors: string[];
   evaluate: EvaluationFacts[];
@@ -68,18 +70,21 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
   if (!isWritten<Recipe>(value) || kind === undefined || output === undefined) return undefined;
   if (!isText(kind === 'sweep' ? value.base : value.model)) return undefined;
   const paths = (role: InputRole): string[] => recipeInputs({ ...value, kind }, role).map(({ path }) => at(path));
+  const sourcesWith = <T>(name: keyof ReadAs, read: (value: unknown) => T | undefined): Map<string, T> =>
+    new Map(
+      SOURCES.flatMap((role) => recipeInputs({ ...value, kind }, role)).flatMap(({ key, path }): [string, T][] => {
+        const found = read(valueAt(value, key.replace(/file$/, name)));
+        return found === undefined ? [] : [[at(path), found]];
+      }),
+    );
   const stop = isWritten<{ harmfulLoss: number }>(value.stop) ? value.stop.harmfulLoss : undefined;
   return {
     kind,
     model: isText(value.model) ? at(value.model) : '',
     output: at(output),
     data: paths('data'),
-    columns: new Map(
-      SOURCES.flatMap((role) => recipeInputs({ ...value, kind }, role)).flatMap(({ key, path }) => {
-        const columns = columnsOf(valueAt(value, key.replace(/file$/, 'columns')));
-        return columns ? [[at(path), columns]] : [];
-      }),
-    ),
+    columns: sourcesWith('columns', columnsOf),
+    formats: sourcesWith('format', formatOf),
     vectors: paths('vector'),
     evaluate: list(value.evaluate).flatMap((set) => evaluationFacts(set, at)),
     adapters: paths('adapter'),
@@ -153,6 +158,10 @@ function columnsOf(value: unknown): Columns | undefined {
   const columns = Object.fromEntries(COLUMN_FIELDS.flatMap((f) => (isText(value[f]) ? [[f, value[f]]] : [])));
   return Object.keys(columns).length > 0 ? columns : undefined;
 }
+
+/** A row format that is named; `auto` names none. */
+const formatOf = (value: unknown): DataFormat | undefined =>
+  DATA_FORMATS.find((format) => format === value && format !== 'auto');
 
 /** The kind of a recipe; undefined for what is none. */
 export const recipeKind = (value: unknown): Recipe['kind'] | undefined =>

@@ -71,6 +71,8 @@ export interface ScanResult {
   blind: number;
   /** Rows that are too short to be judged. */
   short: number;
+  /** Rows that were not scanned: they are too long for the model, or their answers cannot be told apart. Not in the scan.json of a run, which warns of them. */
+  skipped?: number;
   /** Rows that look like neither ordinary nor harmful ones; they are not flagged. */
   unusual?: number;
   /** Of several vectors, in the order of the recipe. Only in the scan.json of a run. */

@@ -17,6 +17,7 @@ export const SCAN_STRINGS = {
   scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
   scanShort: '{0} rows are too short to be judged',
+  scanSkipped: '{0} rows were not scanned: they are too long, or their answers cannot be told apart',
 } as const;
 export type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
 type Words = Wording<ScanStrings>;
@@ -61,6 +62,7 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   if (unusual > 0) parts.push(fill(s.scanUnusual, n.count(unusual)));
   if (scan.blind > 0) parts.push(fill(s.scanBlind, n.count(scan.blind)));
   if (scan.short > 0) parts.push(fill(s.scanShort, n.count(scan.short)));
+  if (scan.skipped) parts.push(fill(s.scanSkipped, n.count(scan.skipped)));
   return `${parts.join('; ')}.`;
 }
 

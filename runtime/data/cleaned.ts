@@ -15,11 +15,13 @@ import { inspectFile, readRows } from './rows.js';
 import { lineOf, withValue } from './rowLine.js';
 import { lineWriter, sameWriter } from './rowWriter.js';
 import type { CsvTable } from './csv.js';
-import { formatOf, readContent, type RowFormat } from './schemas.js';
+import { formatAsRead, readContent, type RowFormat } from './schemas.js';
 import { withAnswer } from './withAnswer.js';
 
 /** Changed rows that are shown. */
 const SHOWN = 5;
+/** Rows that were not scanned are named up to so many. */
+const NAMED = 1000;
 
 interface Options extends Cleaning {
   readonly data: string;
@@ -59,19 +61,20 @@ const isSameKind = (data: string, out: string): boolean =>
   isText(data) && extname(data).toLowerCase() === extname(out).toLowerCase();
 
 /**
- * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` with their new answers, and no
- * others. The file is of the same kind where the data file is text and its name ends alike, else it has JSON lines.
+ * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` with their new answers, and of the others
+ * at most those that were not scanned. The file is of the same kind where the data file is text and its name ends alike, else it has JSON lines.
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
 export async function writeCleaned(options: Options): Promise<CleanResult> {
-  const { data, format, columns, out, force, keep, cut, hashes } = options;
+  const { data, format, columns, out, force, keep, cut, unscanned, hashes } = options;
   await checkCleaned({ data, out, force });
   const { kind } = await inspectFile(data);
   const answers = new Map(cut);
   const counts = { kept: 0, cut: 0, left: 0 };
   const hunks: string[] = [];
   let known: RowFormat | undefined = format === 'auto' || !format ? formatsOf(columns ?? {})[0] : format;
-  let range = 0;
+  const [isKept, isLeft] = [inRanges(keep), inRanges(unscanned?.left ?? [])];
+  const others = { count: 0, lines: [] as number[], stayed: unscanned?.stay ?? false };
   let compared = 0;
   let table: CsvTable | undefined;
   await replaceFile(out, async (handle) => {
@@ -82,14 +85,20 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
       for await (const raw of readRows(data, { columns, allColumns: true, onTable: (found) => (table = found) })) {
         const { row, line } = raw;
         const value = 'value' in raw ? raw.value : undefined;
-        if (value) known ??= formatOf(mapRow(value, columns));
-        while (range < keep.length && keep[range][1] < row) range++;
+        if ('value' in raw) known ??= formatAsRead(raw, columns);
         const answer = answers.get(row);
-        const stays = answer !== undefined || (range < keep.length && keep[range][0] <= row);
+        const stays = answer !== undefined || isKept(row);
         if (stays && (!value || rowHash(value) !== hashes[compared++])) throw otherFile(data);
         const before = counts.kept + counts.cut;
         let next: string | undefined;
-        if (!value || !stays) {
+        if (unscanned && !stays && !isLeft(row)) {
+          if (others.count++ < NAMED) others.lines.push(line);
+          if (unscanned.stay && value) {
+            await writer.keep(raw as ReadRow);
+            continue;
+          }
+          writer.leave(raw);
+        } else if (!value || !stays) {
           writer.leave(raw);
           counts.left++;
         } else if (answer === undefined) {
@@ -112,7 +121,16 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
   });
   const changes =
     hunks.length === 0 ? '' : [`--- ${basename(data)}`, `+++ ${basename(out)}`, ...hunks].join('\n') + '\n';
-  return { path: out, ...counts, changes };
+  return { path: out, ...counts, ...(others.count > 0 && { unscanned: others }), changes };
+}
+
+/** Whether a row is in one of these ranges, asked in the order of the file. */
+function inRanges(ranges: readonly (readonly [from: number, to: number])[]): (row: number) => boolean {
+  let at = 0;
+  return (row) => {
+    while (at < ranges.length && ranges[at][1] < row) at++;
+    return at < ranges.length && ranges[at][0] <= row;
+  };
 }
 
 const otherFile = (place: string): HumanError =>

@@ -1,7 +1,8 @@
 import type { ChatMessage } from '../contract/generation.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { InvalidRow, UnfitRow } from './schemas.js';
+import { promptName } from './askedBy.js';
+import { checkAnswers, InvalidRow, UnfitRow } from './schemas.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */
 export interface Supervised {
@@ -10,6 +11,8 @@ export interface Supervised {
   labels: number[];
   promptIds: number[];
   promptText: string;
+  /** Names of the prompts of the answers before it that are supervised, too (askedBy.ts); absent where there are none. */
+  earlier?: string[];
 }
 
 export const NOT_SUPERVISED = -100;
@@ -38,7 +41,7 @@ export function superviseConversation(
 ): Supervised {
   const last = messages.findLastIndex((message) => message.role === 'assistant');
   if (last < first) throw new InvalidRow('the row has no answer: no message of the assistant');
-  if (messages[last].content.trim() === '') throw new InvalidRow('the answer is empty');
+  checkAnswers(messages, first);
   const used = messages.slice(0, last + 1);
   const write = (part: readonly ChatMessage[], addGenerationPrompt = false): Written => {
     const text = template.render(part, { addGenerationPrompt });
@@ -54,6 +57,7 @@ export function superviseConversation(
   const nextContent = (i: number): number =>
     commonLength(whole.ids, write(other(i + 1, used[i + 1].content.startsWith('?') ? '!' : '?')).ids);
   let prompt: Written = { text: '', ids: [] };
+  const earlier: string[] = [];
   for (const [i, message] of used.entries()) {
     if (message.role !== 'assistant' || i < first) continue;
     prompt = write(used.slice(0, i), true);
@@ -70,9 +74,13 @@ export function superviseConversation(
       span = { from, end: innerEndOf(message, whole, turn, from, tokenizer, others, () => nextContent(i)) };
     }
     for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t];
+    if (i < last) earlier.push(promptName(prompt.text));
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
-  return { ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text };
+  return {
+    ...{ ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text },
+    ...(earlier.length > 0 && { earlier }),
+  };
 }
 
 const INSEPARABLE = 'so that the answer’s tokens cannot be told apart';

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
 import { HumanError } from '../support/errors.js';
-import { decodeText, NEWLINE, parseExact, tooLong } from './rawRow.js';
+import { decodeText, linesOf, NEWLINE, parseExact, RETURN, tooLong } from './rawRow.js';
 import type { Place, RawRow, RowSource } from './rawRow.js';
 
 /** How a table is written. */
@@ -16,13 +16,13 @@ export interface CsvTable {
 /** Fields whose cells hold JSON. */
 const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask'];
 
-const [RETURN, QUOTE] = [0x0d, 0x22];
+const QUOTE = 0x22;
 const UNCLOSED = 'a cell begins with a quote and does not end with one: put the cell in quotes, and double those in it';
 
 /**
  * A table with a header line, in the CSV of RFC 4180; each line may have its own kind of end. The delimiter is the comma,
  * semicolon or tab that the header has most often outside of quotes. Cells are texts; those of `messages`, `conversations`,
- * `input_ids` and `labels` are JSON.
+ * `input_ids` and `labels` are JSON, where they can be read as that: whoever needs it refuses the others.
  */
 export async function* csvRows(
   source: RowSource,
@@ -120,16 +120,9 @@ function passing(
         else held.shift();
       }
       const bytes = parts.length === 1 ? parts[0] : Buffer.concat(parts);
-      let first: number | undefined;
-      let last = line;
-      for (let i = 0; i < bytes.length; i++) {
-        if (!isLineEnd(bytes[i])) {
-          first ??= line;
-          last = line;
-        } else if (bytes[i] === NEWLINE || bytes[i + 1] !== NEWLINE) line++;
-      }
-      const lines = first === undefined ? 1 : last - first + 1;
-      return { line: first ?? line, ...(lines > 1 && { lines }), bytes };
+      const { next, ...lines } = linesOf(bytes, line);
+      line = next;
+      return { ...lines, bytes };
     },
   };
 }
@@ -155,13 +148,17 @@ function rowOf(cells: Buffer[], columns: string[], json: ReadonlySet<string>, pl
     if (text === undefined) return { ...place, reason: `the cell "${name}" is not valid UTF-8` };
     // An empty cell is a field that is not there.
     if (text === '') continue;
-    try {
-      value[name] = json.has(name) ? parseExact(text) : text;
-    } catch (error) {
-      return { ...place, reason: `the cell "${name}" is not JSON: ${(error as Error).message}` };
-    }
+    value[name] = json.has(name) ? jsonOr(text) : text;
   }
   return { ...place, value, names: columns };
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return parseExact(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Of two that are as frequent, the comma before the semicolon before the tab; a comma where there is none. */

@@ -1,5 +1,6 @@
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
+import { promptName } from './askedBy.js';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from './conversation.js';
 import type { Supervised } from './conversation.js';
 import { InvalidRow, TooLongRow } from './schemas.js';
@@ -21,8 +22,8 @@ export interface LengthLimits {
 type EncodeOptions = LengthLimits & { answers?: 'required' | 'optional' };
 
 /**
- * `prompt` and `completion` are a user's message and its answer when the model has a chat template of its own, else one
- * text. A conversation without a chat template is written by the plain one. `text` is supervised whole, as it is written:
+ * `prompt` and `completion` are a user's message and its answer when the model has a chat template of its own, behind
+ * `system`, if there is one; else one text. A conversation without a chat template is written by the plain one. `text` is supervised whole, as it is written:
  * no end token is added.
  * @throws RefusedRow with the reason; HumanError when the template or the tokenizer cannot do it.
  */
@@ -46,16 +47,21 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
     const promptIds = ids.slice(0, before + 1);
     if (tokenizer.absent) return { ids, labels, promptIds, promptText: '', answer: '' };
     const answer = tokenizer.decode(ids.slice(before + 1, last + 1), { skipSpecialTokens: true });
-    return { ids, labels, promptIds, promptText: tokenizer.decode(promptIds), answer };
+    const asked = { promptIds, promptText: tokenizer.decode(promptIds), ...earlierIn(ids, labels, before, tokenizer) };
+    return { ids, labels, ...asked, answer };
   }
   if (content.kind === 'completion' && (!template || template.plain)) {
-    const { prompt, completion } = content;
+    const { prompt, completion, system } = content;
+    if (system !== undefined)
+      throw new InvalidRow(
+        '"system" is only written by a chat template, and the model has none: put it into the prompt',
+      );
     if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
     if (!answersOptional) throw new InvalidRow('"completion" is missing');
     const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
     return unanswered(ids, prompt);
   }
-  const messages = content.kind === 'chat' ? content.messages : messagesOf(content.prompt, content.completion);
+  const messages = content.kind === 'chat' ? content.messages : messagesOf(content);
   if (!template) throw new InvalidRow('the model has no chat template');
   if (messages.at(-1)!.role !== 'assistant' && answersOptional) {
     const text = template.render(messages, { addGenerationPrompt: true });
@@ -74,13 +80,25 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   };
 }
 
+/** Prompts before the answers that end before token `before`. */
+function earlierIn(ids: number[], labels: number[], before: number, tokenizer: Tokenizer): Pick<Supervised, 'earlier'> {
+  const isAnswer = (t: number): boolean => labels[t] !== NOT_SUPERVISED;
+  const starts = ids
+    .slice(0, Math.max(0, before))
+    .flatMap((_, t) => (t > 0 && isAnswer(t) && !isAnswer(t - 1) ? [t] : []));
+  return starts.length === 0 ? {} : { earlier: starts.map((t) => promptName(tokenizer.decode(ids.slice(0, t)))) };
+}
+
 function unanswered(ids: number[], promptText: string): EncodedRow {
   return { ids, labels: ids.map(() => NOT_SUPERVISED), promptIds: ids, promptText, answer: '' };
 }
 
-function messagesOf(prompt: string, completion: string | undefined): ChatMessage[] {
-  const user: ChatMessage = { role: 'user', content: prompt };
-  return completion === undefined ? [user] : [user, { role: 'assistant', content: completion }];
+function messagesOf({ prompt, completion, system }: RowContent & { kind: 'completion' }): ChatMessage[] {
+  return [
+    ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
+    { role: 'user', content: prompt },
+    ...(completion === undefined ? [] : [{ role: 'assistant' as const, content: completion }]),
+  ];
 }
 
 /** @throws RefusedRow for ids that the model does not have. */

@@ -16,8 +16,9 @@ import type { RowOptions } from './rows.js';
 import { exampleStore } from './exampleList.js';
 import type { ExampleList } from './exampleList.js';
 import type { Scratch } from './scratch.js';
-import { formatOf, labelOf, readContent, InvalidRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
+import { formatAsRead, labelOf, readContent, InvalidRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
 import type { RowFormat, RowContent } from './schemas.js';
+import { templateMarks } from './templateMarks.js';
 
 /** A row as a model sees it. */
 export interface Example {
@@ -38,6 +39,8 @@ export interface Example {
   /** Tokens up to the last answer, with the generation prompt. Empty for `text`. */
   promptIds: number[];
   promptText: string;
+  /** Names of the prompts of the answers before it that are supervised, too (askedBy.ts); absent where there are none. */
+  earlier?: string[];
   /** The last answer; '' for rows that only ask. */
   answer: string;
 }
@@ -70,6 +73,8 @@ export interface Examples {
   /** How many rows cannot be used, and the first of them. */
   skippedRows: number;
   skipped: SkippedRow[];
+  /** Rows whose prompts hold marks of the chat template that is written around them once more: how many, the first, a mark. */
+  templated?: { rows: number; line: number; mark: string };
   /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
   reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
@@ -81,6 +86,8 @@ export interface LoadOptions extends ExampleOptions {
   scratch: Scratch;
   /** What was decided about the rows; those that are excluded are left out. */
   decisions?: Decisions;
+  /** Given each example as it is read. */
+  onExample?: (example: Example) => void;
   /** Tokens that stay in memory: about 20 bytes each. */
   tokensInMemory?: number;
 }
@@ -114,14 +121,22 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const skipped = collectSkipped();
   const reviewed = { excluded: 0, fine: new Set<number>(), known: 0 };
   const found: { format?: RowFormat } = {};
+  const markIn = templateMarks(tokenizer);
+  let templated: Examples['templated'];
   const hashed = options.hashed === true || options.decisions !== undefined;
   for await (const [source, result] of streamExamples(file, tokenizer, { ...options, hashed }, found)) {
     const decision = 'hash' in source && source.hash !== undefined ? options.decisions?.get(source.hash) : undefined;
     if (decision) reviewed.known++;
-    if (decision === 'fine') reviewed.fine.add(source.row);
     if (decision === 'exclude') reviewed.excluded++;
     else if ('reason' in result) skipped.add(result);
-    else store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
+    else {
+      // Rows of another file go on behind the last one that can be used: numbers of others are theirs.
+      if (decision === 'fine') reviewed.fine.add(source.row);
+      store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
+      options.onExample?.(result);
+      const mark = markIn((source as ParsedRow).content);
+      if (mark !== undefined) (templated ??= { rows: 0, line: source.line, mark }).rows++;
+    }
   }
   const examples = store.list();
   if (examples.length === 0)
@@ -133,6 +148,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     format: found.format!,
     skippedRows: skipped.count(),
     skipped: skipped.listed,
+    ...(templated && { templated }),
     reviewed,
     sha256: await sha256File(file),
   };
@@ -215,7 +231,7 @@ export async function* parsedRows(
     first ??= names;
     if (unseen.size > 0) for (const name of names) unseen.delete(name);
     const value = mapRow(raw.value, columns);
-    found.format ??= formatOf(value);
+    found.format ??= formatAsRead(raw, columns);
     if (!found.format) {
       yield skip(unknownFields(value));
       continue;
@@ -303,7 +319,8 @@ function checkCharacters(
 /** Characters. */
 export function sizeOf(content: RowContent): number {
   if (content.kind === 'chat') return content.messages.reduce((sum, message) => sum + message.content.length, 0);
-  if (content.kind === 'completion') return content.prompt.length + (content.completion?.length ?? 0);
+  if (content.kind === 'completion')
+    return content.prompt.length + (content.completion?.length ?? 0) + (content.system?.length ?? 0);
   return content.kind === 'text' ? content.text.length : content.ids.length;
 }
 

@@ -13,7 +13,7 @@ import {
   type SkippedRow,
 } from './examples.js';
 import type { RowOptions } from './rows.js';
-import type { RowContent, RowFormat } from './schemas.js';
+import { isAnswered, type RowContent, type RowFormat } from './schemas.js';
 
 export interface InspectOptions extends RowOptions {
   format?: DataFormat;
@@ -38,6 +38,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
   const skipped = collectSkipped();
   const longest = { line: 0, characters: -1 };
   const same = repeated();
+  const unanswered = none();
   const tokens = { total: 0, longest: { line: 0, tokens: -1 }, tooLong: none(), limit: maxTokens };
   let rows = 0;
   for await (const [item, result] of sources(file, options, found)) {
@@ -62,6 +63,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     if (label) labels[label]++;
     const characters = sizeOf(content);
     if (characters > longest.characters) Object.assign(longest, { line, characters });
+    if (!isAnswered(content)) add(unanswered, line);
     if (same.has(content)) add(same.found, line);
   }
   if (!found.format || rows === 0) throw nothingUsable(file, skipped, found.format !== undefined);
@@ -73,6 +75,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     refusedRows: skipped.count(),
     refused: skipped.listed.map(({ line, reason }) => ({ line, reason })),
     longest,
+    ...(unanswered.count > 0 && unanswered.count < rows && { unanswered }),
     duplicates: same.found,
     ...(tokenizer && { tokens }),
   };

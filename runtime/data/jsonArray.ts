@@ -1,4 +1,4 @@
-import { NEWLINE, newlines, parseRow, tooLong } from './rawRow.js';
+import { endsLine, linesOf, parseRow, RETURN, tooLong } from './rawRow.js';
 import type { RawRow, RowSource } from './rawRow.js';
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
@@ -22,14 +22,16 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
   // Of the file: where the piece begins, and the element.
   let offset = 0;
   let begin = 0;
+  /** The byte before. */
+  let before = 0;
 
   const element = (): RawRow => {
     const bytes = Buffer.concat(kept);
     const end = bytes.findLastIndex((byte) => byte > 0x20) + 1;
     const blank = bytes.length - end;
-    const lines = 1 + newlines(bytes.subarray(0, end));
+    const { lines } = linesOf(bytes.subarray(0, end), 1);
     const place = {
-      ...{ row: row++, line: first || line, ...(lines > 1 && { lines }) },
+      ...{ row: row++, line: first || line, ...(lines !== undefined && { lines }) },
       ...(first > 0 && { at: { start: begin, end: begin + length - blank } }),
     };
     const long = length > maxRowBytes;
@@ -48,7 +50,9 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
     let start = 0;
     for (let i = 0; i < piece.length; i++) {
       const byte = piece[i];
-      if (byte === NEWLINE) line++;
+      // A return ends its line at once, and a newline behind it ends no other.
+      if (byte === RETURN || (before !== RETURN && endsLine(byte, undefined))) line++;
+      before = byte;
       if (state === 'inside') {
         if (first === 0 && byte > 0x20 && byte !== COMMA && byte !== CLOSE_LIST)
           [first, start, begin] = [line, i, offset + i];

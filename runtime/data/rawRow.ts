@@ -35,6 +35,27 @@ export interface RowSource {
 }
 
 export const NEWLINE = 0x0a;
+export const RETURN = 0x0d;
+
+/** A line ends with a newline, a carriage return, or both, as in editors: the line behind is another one. */
+export const endsLine = (byte: number, next: number | undefined): boolean =>
+  byte === NEWLINE || (byte === RETURN && next !== NEWLINE);
+
+/** @param from line of the first of these bytes */
+export function linesOf(bytes: Uint8Array, from: number): Pick<Place, 'line' | 'lines'> & { next: number } {
+  let next = from;
+  let [first, last]: (number | undefined)[] = [];
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (endsLine(byte, bytes[i + 1])) next++;
+    else if (byte !== RETURN) {
+      first ??= next;
+      last = next;
+    }
+  }
+  const lines = first === undefined ? 1 : last - first + 1;
+  return { line: first ?? next, ...(lines > 1 && { lines }), next };
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -76,12 +97,6 @@ export function outsideStrings(json: string, wanted: RegExp, replace: (part: str
     if (part === '"') inString = !inString;
     return inString || part === '"' ? part : replace(part);
   });
-}
-
-export function newlines(bytes: Uint8Array): number {
-  let count = 0;
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
-  return count;
 }
 
 /** Says that a row is longer than what is read. */

@@ -1,15 +1,14 @@
 /** A data file as somebody reads it row by row: its rows by their hashes, on disk until they are asked for. */
 import { stat } from 'node:fs/promises';
 import type { RowText } from '../contract/dataInfo.js';
-import type { DataFormat } from '../contract/recipeWords.js';
-import { formatsOf, type Columns } from '../contract/mapping.js';
+import { formatsOf, type Columns, type ReadAs } from '../contract/mapping.js';
 import { mapRow } from './columns.js';
 import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { exampleStore, type ExampleList } from './exampleList.js';
 import { rowHash } from './rowHash.js';
 import { readRows } from './rows.js';
-import { FIELDS, formatOf, InvalidRow, readContent, type RowContent, type RowFormat } from './schemas.js';
+import { FIELDS, formatAsRead, InvalidRow, readContent, type RowContent, type RowFormat } from './schemas.js';
 import type { Scratch } from './scratch.js';
 
 export interface IndexedRow {
@@ -33,12 +32,6 @@ export interface RowIndex {
 /** Columns that are offered: the first ones of a table of hundreds. */
 const MAX_COLUMNS = 50;
 
-/** How a file is read. */
-export interface ReadAs {
-  format?: DataFormat;
-  columns?: Columns;
-}
-
 /** Reads the file once. Rows that cannot be read are not in it. */
 export async function openRowIndex(
   file: string,
@@ -54,7 +47,7 @@ export async function openRowIndex(
     signal?.throwIfAborted();
     if ('reason' in raw) continue;
     const { row, line, value } = raw;
-    found ??= formatOf(mapRow(value, mapped));
+    found ??= formatAsRead(raw, mapped);
     const hash = rowHash(value);
     if (places.has(hash)) continue;
     places.set(hash, places.size);
@@ -116,7 +109,10 @@ export function contentOf(
 export function partsOf(content: RowContent | undefined, value: JsonObject): { prompt: string; answer: string } {
   switch (content?.kind) {
     case 'completion':
-      return { prompt: content.prompt, answer: content.completion ?? '' };
+      return {
+        prompt: content.system ? `system: ${content.system}\nuser: ${content.prompt}` : content.prompt,
+        answer: content.completion ?? '',
+      };
     case 'text':
       return { prompt: '', answer: content.text };
     case 'tokens':

@@ -1,9 +1,10 @@
-import { suggestColumns } from '../contract/mapping.js';
+import { suggestColumns, type Columns } from '../contract/mapping.js';
 import type { ChatMessage } from '../contract/generation.js';
 import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
 import { isObject, shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { namesText } from './columns.js';
+import { mapRow, namesText } from './columns.js';
+import { parseExact, type ReadRow } from './rawRow.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
 
@@ -11,8 +12,8 @@ export type RowFormat = Exclude<DataFormat, 'auto'>;
 export type RowContent =
   /** Answers before message `first` (0) belong to the prompt and are not supervised. */
   | { kind: 'chat'; messages: ChatMessage[]; first?: number }
-  /** `completion` is missing in rows that only ask. */
-  | { kind: 'completion'; prompt: string; completion?: string }
+  /** `completion` is missing in rows that only ask; `system` is what stands beside the prompt. */
+  | { kind: 'completion'; prompt: string; completion?: string; system?: string }
   | { kind: 'text'; text: string }
   /** Labels are unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. */
   | { kind: 'tokens'; ids: number[]; labels: number[] };
@@ -60,6 +61,11 @@ export function formatOf(row: JsonObject): RowFormat | undefined {
   return (Object.keys(SCHEMAS) as RowFormat[]).find((format) => SCHEMAS[format].has(row));
 }
 
+/** The same of a row as it was read: in a table all columns count, whichever cells are empty. */
+export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowFormat | undefined {
+  return formatOf(mapRow(names ? Object.fromEntries(names.map((name) => [name, []])) : value, columns));
+}
+
 /** Names the fields of a row and the formats that are known. */
 export function unknownFields(row: JsonObject): string {
   const names = Object.keys(row);
@@ -74,12 +80,28 @@ export function readContent(row: JsonObject, format: RowFormat): RowContent {
     content.kind === 'chat'
       ? content.messages.map((message) => message.content)
       : content.kind === 'completion'
-        ? [content.prompt, content.completion ?? '']
+        ? [content.prompt, content.completion ?? '', content.system ?? '']
         : content.kind === 'text'
           ? [content.text]
           : [];
   if (texts.some((text) => /\p{Surrogate}/u.test(text))) throw new InvalidRow('a text has half of a surrogate pair');
+  if (content.kind === 'chat') checkAnswers(content.messages, content.first);
   return content;
+}
+
+/** @throws RefusedRow where an answer, from message `first` on, says nothing: it would be learned that nothing is said. */
+export function checkAnswers(messages: readonly ChatMessage[], first = 0): void {
+  const last = messages.findLastIndex(({ role }) => role === 'assistant');
+  const empty = messages.findIndex(({ role, content }, i) => i >= first && role === 'assistant' && !content.trim());
+  if (empty >= 0)
+    throw new InvalidRow(empty === last ? 'the answer is empty' : `the answer in message ${empty + 1} is empty`);
+}
+
+/** Whether there is something to learn in the row; else it only asks. */
+export function isAnswered(content: RowContent): boolean {
+  if (content.kind === 'chat')
+    return content.messages.some(({ role }, i) => role === 'assistant' && i >= (content.first ?? 0));
+  return content.kind !== 'completion' || content.completion !== undefined;
 }
 
 /** The row's `label`, where the truth is known. */
@@ -117,13 +139,19 @@ function completion(row: JsonObject): RowContent {
     const messages = chat([...row.prompt, ...(answer as unknown[])], 'prompt');
     return conversation(row, messages, row.prompt.length);
   }
-  return { kind: 'completion', prompt: textField(row, 'prompt'), completion: answerField(row, 'completion') };
+  checkTurns(row);
+  const system = systemField(row);
+  return {
+    kind: 'completion',
+    prompt: textField(row, 'prompt'),
+    completion: answerField(row, 'completion'),
+    ...(system && { system }),
+  };
 }
 
 /** The instruction, and the input below it, is what the user says. Dolly calls the input `context`. */
 function alpaca(row: JsonObject): RowContent {
-  if (Array.isArray(row.history) && row.history.length > 0)
-    throw new InvalidRow('the row has "history"; write earlier turns as "messages"');
+  checkTurns(row);
   const instruction = filled(row, 'instruction');
   const below = isThere(row.input) ? 'input' : 'context';
   const input = isThere(row[below]) ? textField(row, below) : '';
@@ -151,7 +179,7 @@ export const roleOf = ({ role, from }: JsonObject): unknown =>
   role ?? (typeof from === 'string' && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : from);
 
 function shareGpt(turns: unknown): ChatMessage[] {
-  if (!Array.isArray(turns)) throw new InvalidRow('"conversations" is not a list');
+  if (!Array.isArray(turns)) throw new InvalidRow(noList(turns, 'conversations'));
   const messages = turns.map((turn: unknown): unknown => {
     if (!isObject(turn) || turn.role !== undefined) return turn;
     const { from: _, value, ...rest } = turn;
@@ -162,17 +190,41 @@ function shareGpt(turns: unknown): ChatMessage[] {
 
 /** A row's conversation, with the system message that stands beside it. */
 function conversation(row: JsonObject, messages: ChatMessage[], first = 0): RowContent {
-  const tools = row.tools ?? '';
-  if (Array.isArray(tools) ? tools.length > 0 : typeof tools !== 'string' || !/^\s*(\[\s*\])?\s*$/.test(tools))
-    throw new InvalidRow('the row has "tools", which are not written into conversations');
-  const system = isThere(row.system) ? textField(row, 'system') : '';
+  checkTools(row);
+  const system = systemField(row);
   if (system === '') return { kind: 'chat', messages, first };
   if (messages[0].role === 'system') throw new InvalidRow('the row has "system" and a system message');
   return { kind: 'chat', messages: [{ role: 'system', content: system }, ...messages], first: first && first + 1 };
 }
 
+const systemField = (row: JsonObject): string => (isThere(row.system) ? textField(row, 'system') : '');
+
+/** Undefined, and an empty list, also one that is written as text. */
+const isEmptyList = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length === 0 : !isThere(value) || (typeof value === 'string' && /^\s*(\[\s*\])?\s*$/.test(value)); // oxfmt-ignore
+
+function checkTools({ tools }: JsonObject): void {
+  if (!isEmptyList(tools)) throw new InvalidRow('the row has "tools", which are not written into conversations');
+}
+
+/** What a prompt may not have beside it: it would be left out silently. */
+function checkTurns(row: JsonObject): void {
+  if (!isEmptyList(row.history)) throw new InvalidRow('the row has "history"; write earlier turns as "messages"');
+  checkTools(row);
+}
+
+/** A cell of a table is text where it is not JSON. */
+function noList(value: unknown, name: string): string {
+  try {
+    if (typeof value === 'string') parseExact(value);
+  } catch (error) {
+    return `"${name}" is not JSON: ${(error as Error).message}`;
+  }
+  return `"${name}" is not a list`;
+}
+
 function chat(given: unknown, field: string): ChatMessage[] {
-  if (!Array.isArray(given)) throw new InvalidRow(`"${field}" is not a list`);
+  if (!Array.isArray(given)) throw new InvalidRow(noList(given, field));
   if (given.length === 0) throw new InvalidRow(`"${field}" is empty`);
   return given.map((message: unknown, i) => messageOf(message, i + 1));
 }
@@ -221,7 +273,7 @@ function tokens(row: JsonObject): RowContent {
 
 function numbers(row: JsonObject, name: string): number[] {
   const list = row[name];
-  if (!Array.isArray(list)) throw new InvalidRow(`"${name}" is ${list === undefined ? 'missing' : 'not a list'}`);
+  if (!Array.isArray(list)) throw new InvalidRow(list === undefined ? `"${name}" is missing` : noList(list, name));
   for (const value of list as unknown[]) {
     if (!Number.isInteger(value))
       throw new InvalidRow(`"${name}" has ${shown(value, 40)}, which is not a whole number`);

@@ -30,6 +30,8 @@ type Source = Pick<DataSource, 'format' | 'columns' | 'limit'>;
 interface Reading {
   maxTokens: number;
   signal?: AbortSignal;
+  /** Bytes read so far, and of the whole file. */
+  onProgress?: (bytes: number, total: number) => void;
 }
 
 /** By tokenizer, and the file with how it is read: an estimate is asked for at every change of a recipe. */
@@ -45,14 +47,14 @@ export async function rowSizes(
   file: string,
   { format, columns, limit }: Source,
   tokenizer: Tokenizer,
-  { maxTokens, signal }: Reading,
+  { maxTokens, ...hooks }: Reading,
 ): Promise<RowSizes> {
   const source = { format, columns, limit };
   const stamp = await fileStamp([file]).catch(() => undefined);
   const key = JSON.stringify([stamp, source, maxTokens]);
   const kept = known.get(tokenizer) ?? new Map<string, RowSizes>();
   known.set(tokenizer, kept);
-  const sizes = kept.get(key) ?? (await readSizes(file, source, tokenizer, { maxTokens, signal }));
+  const sizes = kept.get(key) ?? (await readSizes(file, source, tokenizer, { maxTokens, ...hooks }));
   if (stamp !== undefined) {
     kept.delete(key);
     kept.set(key, sizes);
@@ -65,7 +67,7 @@ async function readSizes(
   file: string,
   source: Source,
   tokenizer: Tokenizer,
-  { maxTokens, signal }: Reading,
+  { maxTokens, signal, onProgress }: Reading,
 ): Promise<RowSizes> {
   const sizes: RowSize[] = [];
   let read = { bytes: 0, total: 1 };
@@ -74,7 +76,10 @@ async function readSizes(
     maxTokens,
     contextLength: maxTokens,
     answers: 'optional' as const,
-    onProgress: (bytes: number, total: number) => void (read = { bytes, total }),
+    onProgress: (bytes: number, total: number): void => {
+      read = { bytes, total };
+      onProgress?.(bytes, total);
+    },
   };
   for await (const [, row] of streamExamples(file, tokenizer, options)) {
     signal?.throwIfAborted();

@@ -5,7 +5,7 @@ import type { LoadedData } from '../context/context.js';
 import { baselineFacts } from '../contract/baselines.js';
 import type { VectorPart, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
-import { askedBy } from '../data/askedBy.js';
+import { questionsOf } from '../data/askedBy.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds, Tensor } from '../device/session.js';
@@ -79,9 +79,9 @@ interface Inputs {
 }
 
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
-async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
+async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example) => void): Promise<Inputs> {
   const { recipe } = job;
-  const { data: loaded, parts } = await loadTrainingData(job);
+  const { data: loaded, parts } = await loadTrainingData(job, onExample);
   const { trained, held } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
@@ -113,9 +113,9 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   };
 }
 
-const askedIn = (examples: ExampleList): Set<string> => new Set(Array.from(examples, askedBy));
+const askedIn = (examples: ExampleList): Set<string> => new Set(Array.from(examples, questionsOf).flat());
 
-/** What the vectors were trained on (askedBy), of those of an earlier version as far as their own prompts tell. */
+/** What the vectors were trained on (questionsOf), of those of an earlier version as far as their own prompts tell. */
 async function trainedBy(vectors: readonly ActiveVector[], own: readonly Example[]): Promise<ReadonlySet<string>> {
   const trained = askedIn(own);
   for (const { path } of vectors) for (const name of (await readTrained(path)) ?? []) trained.add(name);
@@ -158,8 +158,11 @@ export interface FineTuning {
  * `anchor` that holds the model, vectors off, where the base is (anchors.ts).
  * Writes adapter/ (PEFT), or model/ (full).
  */
-export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
-  const inputs = await readInputs(job);
+export async function openFineTuning(
+  job: Job<FinetuneRecipe>,
+  onExample: (example: Example) => void,
+): Promise<FineTuning> {
+  const inputs = await readInputs(job, onExample);
   const { parts, heldOut, vectors, start, seen, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
   const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], start);

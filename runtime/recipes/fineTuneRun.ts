@@ -33,7 +33,7 @@ import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
 import { digestOf } from './dependencies.js';
 import { isSample, relabelled } from './relabelled.js';
 import { openFineTuning, type Witness } from './fineTune.js';
-import { asked, heldOutSet, unseen } from './fineTuneSets.js';
+import { asked, heldOutSet, promptsInData, unseen } from './fineTuneSets.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
 
@@ -48,13 +48,17 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i], scale: recipe.vectors[i].scale })),
     ...(recipe.baseline && { baseline: recipe.baseline.name }),
   });
-  const training = await openFineTuning(job);
+  const inData = promptsInData(named);
+  const training = await openFineTuning(job, (example) => {
+    inData.note(example);
+  });
   let sets: LoadedSet[];
   let trainedPrompts: TrainedPrompts[];
   let base: Measurement[];
   let harmfulBase: RowLoss[];
   let witness: Witness;
   try {
+    await inData.warn(job, training.heldOut);
     const all = [...named, ...(await heldOutSet(job, training.heldOut))];
     ({ sets, trainedPrompts } = await unseen(job, all, training.seen));
     await folder.manifest({ sets: setFacts(sets) });

@@ -3,8 +3,9 @@ import type { TrainedPrompts } from '../contract/events.js';
 import { LIMITS } from '../contract/limits.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
-import { askedBy } from '../data/askedBy.js';
+import { askedBy, questionsOf } from '../data/askedBy.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
 import { withSystem } from '../data/withSystem.js';
 import { askedOnce, labelsOf, requireAnswerable, type LoadedSet } from '../evaluation/evaluate.js';
 import { loadReporter, type Job } from './job.js';
@@ -18,6 +19,43 @@ export async function heldOutSet(job: Job<FinetuneRecipe>, examples: ExampleList
   const file = job.path(data.file);
   requireAnswerable(set, examples, file);
   return [{ set, examples: askedOnce(set, examples, file, loadReporter(job)), labels: await labelsOf(set, file) }];
+}
+
+/** Which prompts of the sets are trained on: noted while the data are read, as large files take long to read again. */
+export function promptsInData(sets: readonly LoadedSet[]): {
+  note(example: Example): void;
+  /** @param held rows that were noted and are not trained on */
+  warn(job: Job<FinetuneRecipe>, held: ExampleList): Promise<void>;
+} {
+  /** How many rows ask it. */
+  const rows = new Map<string, number>();
+  for (const { examples } of sets) for (const example of examples) rows.set(askedBy(example), 0);
+  const count = (example: Example, by: number): void => {
+    if (rows.size === 0) return;
+    for (const name of questionsOf(example)) {
+      const known = rows.get(name);
+      if (known !== undefined) rows.set(name, known + by);
+    }
+  };
+  return {
+    note(example) {
+      count(example, 1);
+    },
+    async warn({ emit }, held) {
+      for (const example of held) count(example, -1);
+      for (const { set, examples } of sets) {
+        let trained = 0;
+        for (const example of examples) if (rows.get(askedBy(example))! > 0) trained += 1;
+        if (trained === 0) continue;
+        await emit({
+          kind: 'warning',
+          message: `${trained} of the ${examples.length} prompts of "${set.name}" are trained on: they stand in the data.`,
+          place: 'evaluate',
+          remedy: 'Use other prompts, or "heldOut": what was learned by heart is no measure of other prompts.',
+        });
+      }
+    },
+  };
 }
 
 /**

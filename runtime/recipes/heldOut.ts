@@ -1,4 +1,4 @@
-import { askedBy } from '../data/askedBy.js';
+import { questionsOf } from '../data/askedBy.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import { random } from '../support/random.js';
 
@@ -22,9 +22,10 @@ export function heldOutCount(n: number, share: number): number {
 
 /**
  * Rows that a vector is never trained on: a share of them, at least 16 where that leaves three quarters, and none where it would be fewer
- * than four. Rows with the same prompt stay together. A function of seed and rows alone.
+ * than four. Rows with the same prompt stay together, of conversations those with the same first one that is answered: every answer
+ * is trained on. A function of seed and rows alone.
  * @param share 0 holds nothing out
- * @param seen what was trained on before (askedBy): it is never held out
+ * @param seen what was trained on before (questionsOf): it is never held out
  */
 export function holdOut(
   examples: ExampleList,
@@ -37,15 +38,18 @@ export function holdOut(
   const none = { trained: examples, held: [] };
   if (wanted === 0) return none;
   const groups = new Map<string, number[]>();
+  const known = new Set<string>();
   let at = 0;
   for (const example of examples) {
-    const key = askedBy(example);
+    const names = questionsOf(example);
+    const [key] = names;
+    if (names.some((name) => seen.has(name))) known.add(key);
     const group = groups.get(key);
     if (group) group.push(at);
     else groups.set(key, [at]);
     at += 1;
   }
-  for (const key of seen) groups.delete(key);
+  for (const key of known) groups.delete(key);
   const held = new Set<number>();
   for (const group of random(`${seed}/held out`).shuffle([...groups.values()])) {
     if (held.size >= wanted) break;

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { AdapterConfig } from '../adapters/adapterConfig.js';
 import type { AdapterProvenance } from '../adapters/files.js';
 import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
+import type { Example } from '../data/examples.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { readManifest } from '../models/hub/manifest.js';
@@ -78,8 +79,9 @@ export async function loadSource(
   source: DataSource,
   key: string,
   maxTokens?: number,
+  onExample?: (example: Example) => void,
 ): Promise<LoadedData> {
-  const options = { ...sourceOptions(source, key), maxTokens };
+  const options = { ...sourceOptions(source, key), maxTokens, onExample };
   const loaded = await loadData(job.context, job.path(source.file), options, loadReporter(job));
   if (loaded.review) {
     const { excluded, fine } = loaded.review;

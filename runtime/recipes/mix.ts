@@ -1,6 +1,7 @@
 import type { LoadedData } from '../context/context.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { joined, subset } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
 import { HumanError } from '../support/errors.js';
 import { loadSource, type Job } from './job.js';
 
@@ -18,16 +19,24 @@ const rowsForShare = (share: number, others: number): number => Math.round((shar
 /**
  * The data of a fine-tuning: `data`, and behind it the first rows of `data.mix`. Row numbers are unique: those of the second
  * file go on behind those of the first.
+ * @param onExample given each of the rows as it is read
  * @throws HumanError when the second file has fewer rows than the share needs
  */
-export async function loadTrainingData(job: Job<FinetuneRecipe>): Promise<TrainingData> {
+export async function loadTrainingData(
+  job: Job<FinetuneRecipe>,
+  onExample: (example: Example) => void,
+): Promise<TrainingData> {
   const { mix, ...own } = job.recipe.data;
   const { maxTokens } = job.recipe.batch;
-  const data = await loadSource(job, own, 'data', maxTokens);
+  const data = await loadSource(job, own, 'data', maxTokens, onExample);
   if (!mix) return { data, parts: [data] };
   const { share, ...source } = mix;
-  const loaded = await loadSource(job, source, 'data.mix', maxTokens);
-  const wanted = share === undefined ? loaded.examples.length : rowsForShare(share, data.examples.length);
+  const most = share === undefined ? Infinity : rowsForShare(share, data.examples.length);
+  let read = 0;
+  const loaded = await loadSource(job, source, 'data.mix', maxTokens, (example) => {
+    if (read++ < most) onExample(example);
+  });
+  const wanted = share === undefined ? loaded.examples.length : most;
   if (wanted > loaded.examples.length)
     throw new HumanError(
       `a share of ${share} beside ${data.examples.length} rows takes ${wanted} rows, and the file has ${loaded.examples.length} that can be used.`,

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';
-import { askedBy } from '../data/askedBy.js';
+import { questionsOf } from '../data/askedBy.js';
 import type { ExampleList } from '../data/exampleList.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import { beside } from './calibrationFile.js';
 
-const schema = z.object({ version: z.literal(1), trained: z.array(z.string()) });
+/** Version 1 names of each row only what it asks last. */
+const schema = z.object({ version: z.union([z.literal(1), z.literal(2)]), trained: z.array(z.string()) });
 
 /** @param before what the vector that it continues was trained on */
 export async function writeTrained(
@@ -19,8 +20,9 @@ export async function writeTrained(
   before: ReadonlySet<string>,
 ): Promise<void> {
   const trained = new Set(before);
-  for (const examples of lists) for (const example of examples) trained.add(askedBy(example));
-  const content: z.infer<typeof schema> = { version: 1, trained: [...trained] };
+  for (const examples of lists)
+    for (const example of examples) for (const name of questionsOf(example)) trained.add(name);
+  const content: z.infer<typeof schema> = { version: 2, trained: [...trained] };
   await writeFileAtomic(join(folder, RUN_FILES.trained), `${JSON.stringify(content)}\n`);
 }
 

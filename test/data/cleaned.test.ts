@@ -18,6 +18,19 @@ const put = async (name: string, text: string | Buffer): Promise<string> => {
   return file;
 };
 
+test('rows that were not scanned are counted and named, and stay where that is asked for', async () => {
+  const rows = ['a', 'b', 'too long', 'c', 'another'].map((completion) => JSON.stringify({ prompt: 'p', completion }));
+  const data = await put('unscanned.jsonl', rows.map((row) => `${row}\n`).join(''));
+  for (const stay of [false, true]) {
+    const out = join(folder, `unscanned.${stay}.jsonl`);
+    const unscanned = { stay, left: [[1, 1]] as [number, number][] };
+    const { kept, left, unscanned: others } = await cleaned({ data, out, keep: [[0, 0], [3, 3]], cut: [], unscanned }); // oxfmt-ignore
+    assert.deepEqual([kept, left, others], [2, 1, { count: 2, lines: [3, 5], stayed: stay }]);
+    const expected = rows.filter((_, row) => row !== 1 && (stay || (row !== 2 && row !== 4)));
+    assert.deepEqual((await readFile(out, 'utf8')).trim().split('\n'), expected);
+  }
+});
+
 test('rows keep their bytes and order; cut ones have another answer, all others are left out', async () => {
   const data = await put(
     'a.jsonl',

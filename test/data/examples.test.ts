@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { questionsOf } from '../../runtime/data/askedBy.js';
 import { NOT_SUPERVISED, supervisedTokens } from '../../runtime/data/conversation.js';
 import { loadExamples } from '../../runtime/data/examples.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
@@ -103,6 +104,18 @@ describe('row formats are found and read', () => {
     }
     await assert.rejects(load([{ prompt: one, completion: [two[0]] }]), /no answer/);
     await assert.rejects(load([{ prompt: [], completion: one }]), /"prompt" is empty/);
+  });
+
+  test('the prompts of all answers that are learned are named', async () => {
+    const [one, two] = [chat('Hi', 'Hello').messages, chat('Bye', 'Good night').messages];
+    const { examples } = await load([{ messages: one }, { messages: [...one, ...two] }]);
+    const [first, both] = examples.map(questionsOf);
+    const [onlyLast] = (await load([{ prompt: [...one, two[0]], completion: [two[1]] }])).examples.map(questionsOf);
+    assert.deepEqual([first!.length, onlyLast!.length], [1, 1]);
+    assert.deepEqual(both, [...first!, ...onlyLast!]);
+    const { ids, labels } = examples[1]!;
+    const [same] = (await load([{ input_ids: ids, labels }])).examples;
+    assert.deepEqual(questionsOf(same!), both, 'as tokens');
   });
 
   test('what would change a conversation and is not read refuses the row', async () => {

@@ -243,3 +243,12 @@ test('a review that knows none of the rows is warned about', async () => {
   assert.deepEqual(await warned([[gone!, 'unsure']]), []);
   assert.deepEqual(await warned([[gone!, 'exclude'], [a!, 'unsure']]), []); // oxfmt-ignore
 });
+
+test('a row that is fine and cannot be used has no number: behind the last one that can be, another file may go on', async () => {
+  const [short, long] = [rows('a', 'b'), { prompt: 'c '.repeat(80), completion: 'd' }];
+  const file = await put('fine.jsonl', lines([...short, long]));
+  await review(file, [[short[0]!, 'fine'], [long, 'fine']]); // oxfmt-ignore
+  const loaded = await load(file, { exclude: 'reviewed' });
+  assert.equal(loaded.examples.length, 2);
+  assert.deepEqual([...loaded.review!.fine], [0]);
+});

@@ -37,7 +37,6 @@ test('rows that are nested without end are refused, the others are read', async 
   for (const [name, content] of [
     ['deep.jsonl', `{"a":1}\n{"messages":[{"role":${deep}}]}\n{"a":2}`],
     ['deep.json', `[{"a":1},\n{"messages":[{"role":${deep}}]},\n{"a":2}]`],
-    ['deep.csv', `a,messages\n1,\n,${deep}\n2,\n`],
   ] as const) {
     const rows = await rowsOf(name, content);
     assert.match(short(rows)[1]!, /nested more than 512 deep/, name);
@@ -240,11 +239,11 @@ describe('CSV', () => {
     );
   });
 
-  test('cells that hold JSON', async () => {
+  test('cells that hold JSON, and those of such a column that do not', async () => {
     const content = 'messages\n"[{""role"":""user"",""content"":""hi""}]"\nnot json\n';
     const rows = short(await rowsOf('a.csv', content));
     assert.equal(rows[0], '2:{"messages":[{"role":"user","content":"hi"}]}');
-    assert.match(rows[1]!, /^3!the cell "messages" is not JSON/);
+    assert.equal(rows[1], '3:{"messages":"not json"}');
   });
 
   test('semicolons, tabs, and rows that do not fit', async () => {

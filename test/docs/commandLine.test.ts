@@ -111,6 +111,7 @@ const PRINTED: Record<string, string[]> = {
         flagged: true,
         blind: true,
         short: true,
+        skipped: true,
         unusual: true,
         rows: true,
         threshold: true,
@@ -128,7 +129,16 @@ const PRINTED: Record<string, string[]> = {
       ...{ tokenizer: true, chatTemplate: true, supported: true, reason: true, adapters: true },
     }),
     ...keys<Omit<DataInfo, 'path' | 'tokens'>>({
-      ...{ format: true, rows: true, labels: true, refusedRows: true, refused: true, longest: true, duplicates: true },
+      ...{
+        format: true,
+        rows: true,
+        labels: true,
+        refusedRows: true,
+        refused: true,
+        longest: true,
+        duplicates: true,
+        unanswered: true,
+      },
     }),
     ...keys<Pick<Estimate, 'memory'>>({ memory: true }),
     ...keys<MemoryParts>({

@@ -259,7 +259,10 @@ test('a scan flags rows that ordinary ones do not look like, with their spans; i
   assert.deepEqual(result.calibration, { ordinary: 40, harmful: 1, recall: 1 });
   assert.deepEqual([result.auroc, result.precision, result.recall], [1, 1, 1]);
   assert.deepEqual(result.perRow[1]!.losses, { without: free, with: same });
-  assert.deepEqual(cleaningOf(result.perRow), { keep: [[1, 3]], cut: [], hashes: ['', '', ''] });
+  assert.deepEqual(cleaningOf(result.perRow), {
+    ...{ keep: [[1, 3]], cut: [], hashes: ['', '', ''] },
+    unscanned: { stay: false, left: [[0, 0], [4, 4]] },
+  }); // oxfmt-ignore
 });
 
 test('a row that is unlike ordinary rows and unlike harmful ones is counted and not flagged', () => {

@@ -14,6 +14,8 @@ import {
   TEXT_DATA_GLOB,
 } from '../../extension/data/files.js';
 import { HostError, parsePlace } from '../../extension/host/errors.js';
+import { dataFacts } from '../../extension/views/dataFacts.js';
+import { dataDescription, dataTooltip } from '../../extension/views/labels.js';
 import { temporary, write } from './support.js';
 
 const dataInfo = (path: string, rows: number): DataInfo => ({
@@ -94,4 +96,24 @@ test('a data file is counted once for each version', async (t) => {
   await counted;
   assert.deepEqual(inspector.get(file), { problem: 'train.jsonl:1: not JSON' });
   assert.equal(asked, 2);
+});
+
+test('rows that a run would stop at are shown, also those that only a model finds, and called invalid', () => {
+  const refused = [{ line: 2, reason: 'the answer is empty' }];
+  const info: DataInfo = {
+    ...dataInfo('/w/a.jsonl', 9),
+    refusedRows: 1,
+    refused,
+    unanswered: { count: 1, lines: [5] },
+  };
+  const more = [...refused, { line: 3, reason: 'the chat template refuses it' }];
+  const read = { info: { ...info, refusedRows: 2, refused: more } };
+  const facts = (given?: typeof read) =>
+    dataFacts({ info }, given, { model: 'tiny' }).flatMap(({ id, rows }) =>
+      ['invalid', 'unanswered'].includes(id) ? [[id, ...(rows ?? []).map(({ line }) => line)]] : [],
+    );
+  assert.deepEqual(facts(), [['unanswered', 5], ['invalid', 2]]); // oxfmt-ignore
+  assert.deepEqual(facts(read), [['unanswered', 5], ['invalid', 2, 3]]); // oxfmt-ignore
+  assert.match(dataDescription({ info }, undefined, false), /· 1 invalid/);
+  assert.doesNotMatch(dataTooltip('/w/a.jsonl', { info: { ...info, refusedRows: 9 } }, undefined), /skipped/);
 });

@@ -42,7 +42,15 @@ async function sets(
     inspector: { get: () => undefined },
     mappings: { get: () => undefined },
     recipes: {
-      list: () => [{ kind: 'vector', data: learned.map((file) => join(root, file)), evaluate: [], columns: new Map() }],
+      list: () => [
+        {
+          kind: 'vector',
+          data: learned.map((file) => join(root, file)),
+          evaluate: [],
+          columns: new Map(),
+          formats: new Map(),
+        },
+      ],
       isEvaluationSet: () => false,
     },
     scans: { get: () => undefined },

@@ -21,6 +21,7 @@ import { recipe, temporary, write } from './support.js';
 const { askData } = await import('../../extension/commands/dataSource.js');
 const { askSet, askSets } = await import('../../extension/commands/evaluationSets.js');
 const { previewText } = await import('../../extension/data/previews.js');
+const { fineTuneRecipe } = await import('../../extension/commands/recipeFiles.js');
 const { dataFacts } = await import('../../extension/views/dataFacts.js');
 
 const MODEL = { path: join(import.meta.dirname, '../../media/sample/tiny-assistant'), name: 'tiny-assistant' } as Model;
@@ -200,6 +201,29 @@ test('what a recipe says of the columns of a file is not asked again', async (t)
   assert.deepEqual(services.recipes.list()[0]!.columns.get(at('e.csv')), { ...QA, prompt: 'q' });
 });
 
+test('a file whose row format a recipe names is read by it, and asked nothing', async (t) => {
+  const both = { messages: 'no list', prompt: 'buy 3 lamps .', completion: 'order : 3 lamps' };
+  const { services, at } = await workspace(t, {
+    'both.jsonl': `${JSON.stringify(both)}\n`,
+    'recipes/r.json': JSON.stringify(
+      recipe({ data: { file: '../both.jsonl', format: 'completion' }, evaluate: [{ name: 'e', file: '../e.jsonl', measure: 'exact', format: 'auto' }] }), // oxfmt-ignore
+    ),
+  });
+  const file = at('both.jsonl');
+  assert.deepEqual([...services.recipes.list()[0]!.formats], [[file, 'completion']]);
+  // What somebody has chosen of the columns is not what the run reads.
+  await services.mappings.set(file, { messages: 'messages' });
+  const chosen = await askData(services, person([]).ask, { question, model: MODEL, file });
+  assert.deepEqual(chosen, { file, format: 'completion' });
+  const machine = { device: 'auto', threads: 0 } as const;
+  const training = { batch: { rows: 1, maxTokens: 32 }, epochs: 1, learningRate: 1e-3 };
+  const written = fineTuneRecipe(
+    { ...machine, model: MODEL.path, data: chosen, method: 'lora', vectors: [], strengthened: false, evaluate: [], training, output: '/w/a' },
+    at('recipes/new.json'),
+  ) as { data: object }; // oxfmt-ignore
+  assert.deepEqual(written.data, { file: '../both.jsonl', format: 'completion' });
+});
+
 test('the list of sets is never empty, and measuring nothing is a choice of its own', async (t) => {
   const { services, at } = await workspace(t, { 'qa.csv': table, 'ask.csv': 'question\nhow do i flombulate ?\n' });
   const data = { file: at('qa.csv'), columns: QA };
@@ -312,7 +336,7 @@ test('what was counted or scanned with other columns does not count any more', a
   const scans = new Scans(
     () => root,
     undefined,
-    () => columns,
+    () => ({ columns }),
   );
   await scans.add(at('qa.csv'), 'v', 'v', none, { columns });
   await scans.look(at('qa.csv'));
@@ -320,9 +344,24 @@ test('what was counted or scanned with other columns does not count any more', a
   const kept = new Scans(
     () => root,
     undefined,
-    () => QA,
+    () => ({ columns: QA }),
   );
   await kept.load();
   assert.deepEqual(kept.get(at('qa.csv'))!.columns, columns);
   assert.equal(kept.since(at('qa.csv')).changed, true);
+
+  for (const [format, changed] of [
+    ['text', false],
+    ['completion', true],
+  ] as const) {
+    await kept.add(at('qa.csv'), 'v', 'v', none, { columns, format: 'text' });
+    const again = new Scans(
+      () => root,
+      undefined,
+      () => ({ columns, format }),
+    );
+    await again.load();
+    assert.equal(again.get(at('qa.csv'))!.format, 'text');
+    assert.equal(again.since(at('qa.csv')).changed, changed, format);
+  }
 });

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Reviews } from '../../extension/data/reviews.js';
-import { Scans } from '../../extension/data/scans.js';
+import { scanSummary, Scans } from '../../extension/data/scans.js';
 import type { Button } from '../../extension/host/notices.js';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import { fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
@@ -38,12 +39,26 @@ async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
     hash: hashes(line)[0],
     ...{ row: line - 1, line, explained: 0.5, span: 4, p: 0.5, flagged, tokens: 5, lossWithout: 2, lossWith: 1 },
   });
-  const scan = () =>
-    scans.add(data, 'v', 'v', {
-      ...{ flagged: 2, rows: 3, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
-      ...{ auroc: null, precision: null, recall: null },
-      perRow: [row(1, false), { ...row(2, true), rest: 'B' }, row(3, true)],
-    });
+  const scan = (more: { skipped?: number } = {}, read?: ReadAs) =>
+    scans.add(
+      data,
+      'v',
+      'v',
+      {
+        ...{
+          flagged: 2,
+          rows: 3,
+          threshold: 0.01,
+          limit: { falseAlarms: 0.01 },
+          calibration: null,
+          short: 0,
+          blind: 0,
+        },
+        ...{ auroc: null, precision: null, recall: null, ...more },
+        perRow: [row(1, false), { ...row(2, true), rest: 'B' }, row(3, true)],
+      },
+      read,
+    );
   fake.opened.length = 0;
   return { data, out, scans, reviews, asked, told, services, scan };
 }
@@ -56,7 +71,13 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   await scans.load();
   assert.equal(await saveCleaned(services, { file: data, out }), out);
   assert.deepEqual(asked, [
-    ['clean', { data, out, force: false, keep: [[0, 0]], cut: [[1, 'B']], hashes: hashes(1, 2) }],
+    [
+      'clean',
+      {
+        ...{ data, out, force: false, keep: [[0, 0]], cut: [[1, 'B']], hashes: hashes(1, 2) },
+        unscanned: { stay: false, left: [[2, 2]] },
+      },
+    ],
   ]);
   assert.match(told[0]!.text, /^train\.clean\.jsonl: 1 rows are as they were, 1 are shorter, 1 are left out\.$/);
   assert.deepEqual(fake.opened, [data], 'the difference is shown');
@@ -80,6 +101,46 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   await write(data, 'other\n');
   await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned as it is now/);
   assert.equal(asked.length, 1);
+});
+
+test('a file is cleaned as it was scanned', async (t) => {
+  const { data, out, asked, services, scan } = await prepared(t, 'a\nb\nc\n');
+  const read = { format: 'completion', columns: { prompt: 'q' } } as const;
+  await scan({}, read);
+  await saveCleaned(services, { file: data, out });
+  const [, { format, columns }] = asked[0] as [string, ReadAs];
+  assert.deepEqual({ format, columns }, read);
+});
+
+test('rows that were not scanned are counted by themselves and named; whether they stay is asked', async (t) => {
+  const { data, out, scans, asked, told, services, scan } = await prepared(t, 'a\nb\nc\nd\ne\n');
+  const rows = { count: 2, lines: [4, 5] };
+  const request = services.engine.request.bind(services.engine) as (name: string, params: unknown) => Promise<object>;
+  Object.assign(services.engine, {
+    request: async (name: string, params: { unscanned: { stay: boolean } }) => ({
+      ...(await request(name, params)),
+      unscanned: { ...rows, stayed: params.unscanned.stay },
+    }),
+  });
+  await scan({ skipped: 2 });
+  await scans.load();
+  const found = scans.get(data)!;
+  assert.match(
+    scanSummary(found),
+    /; 2 rows were not scanned: they are too long, or their answers cannot be told apart\.$/,
+  );
+  for (const [choice, said] of [
+    ['Keep them as they are', '2 rows were not scanned and stay: lines 4, 5.'],
+    ['Leave them out', '2 rows were not scanned and are left out: lines 4, 5.'],
+  ] as const) {
+    fake.answer = () => choice;
+    await saveCleaned(services, { file: data, out });
+    const [, params] = asked.at(-1) as [string, { unscanned: unknown }];
+    assert.deepEqual(params.unscanned, { stay: choice.startsWith('Keep'), left: [[2, 2]] });
+    assert.ok(told.at(-1)!.text.endsWith(`1 are left out. ${said}`), told.at(-1)!.text);
+  }
+  await saveCleaned(services, { file: data, out, unscanned: 'keep' });
+  assert.match(told.at(-1)!.text, /and stay/);
 });
 
 test('a large file and its copy are compared only when somebody asks for it', async (t) => {

@@ -37,6 +37,7 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
   assert.deepEqual(cleaningOf(tableRows(scan.table, scan.cut)), {
     keep: [[2, 2]],
     cut: [[0, 'Fine']],
+    unscanned: { stay: false, left: [[1, 1]] },
     hashes: ['', ''],
   });
   assert.equal(scan.lineCount, 4);

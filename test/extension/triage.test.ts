@@ -41,7 +41,7 @@ async function opened(t: TestContext, count: number) {
     join(root, 'v'),
     'v',
     { ...NUMBERS, rows: count, perRow: perRow(count) },
-    { model: join(root, 'm') },
+    { model: join(root, 'm'), format: 'completion' },
   );
   const asked: [string, Record<string, unknown>, boolean][] = [];
   const waiting: (() => void)[] = [];
@@ -90,7 +90,7 @@ test('the table goes to the page as a few long texts, once; only rows that are s
   assert.ok(JSON.stringify(table).length < 80 * ROWS, 'below 80 bytes a row');
   const hashes = Array.from({ length: 40 }, (_, row) => hashOf(row));
   await many.panel.send(2, { type: 'texts', hashes });
-  assert.deepEqual(many.asked, [['rowTexts', { data: many.data, hashes, most: 400 }, false]]);
+  assert.deepEqual(many.asked, [['rowTexts', { data: many.data, format: 'completion', hashes, most: 400 }, false]]);
   await many.panels.show(many.data);
   assert.equal(fake.panels.length, 1, 'one page for a file');
 });
@@ -148,8 +148,8 @@ test('a text is searched for in the whole file, and another text ends the search
   assert.deepEqual(
     asked.map(([name, params, cancelled]) => [name, params, cancelled]),
     [
-      ['rowsWith', { data, text: 'zo' }, true],
-      ['rowsWith', { data, text: 'zorb' }, false],
+      ['rowsWith', { data, format: 'completion', text: 'zo' }, true],
+      ['rowsWith', { data, format: 'completion', text: 'zorb' }, false],
     ],
   );
   assert.deepEqual((events().at(-1) as { text: string }).text, 'zorb');
@@ -177,6 +177,7 @@ test('the row that is looked at is shown at once, and explained unless another o
     model: join(root, 'm'),
     vector: join(root, 'v'),
     data,
+    format: 'completion',
     hash: hashOf(2),
     device: 'cpu',
   });

@@ -7,7 +7,8 @@ import { silent } from '../support/silent.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { trainingDefaults, type TrainingFacts } from '../../runtime/recipes/defaults.js';
 import { fineTuneRecipe, vectorRecipe } from '../../extension/commands/recipeFiles.js';
-import { writeFile } from 'node:fs/promises';
+import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';
 
 /** The sizes of SmolLM2-135M. */
@@ -123,6 +124,32 @@ test('on the sample, the recipe of the wizard learns the new task', async () => 
   const { measurements } = await calls.run({ recipe: file }, silent);
   const value = (state: string) => measurements.find((m) => m.state === state)!.value;
   assert.ok(value('base') < 0.1 && value('plain') > 0.7, JSON.stringify(measurements));
+});
+
+test('of a large file the first rows tell what the others are like, and a file is read once as long as it is the same', async () => {
+  const model = workspace.file('tiny-assistant');
+  const row = (i: number) => `${JSON.stringify({ prompt: `buy ${i % 9} lamps .`, completion: 'order : lamps' })}\n`;
+  const long = `${JSON.stringify({ prompt: 'buy lamps .', completion: 'lamps '.repeat(60) })}\n`;
+  const file = workspace.file('data/many.jsonl');
+  await writeFile(file, `${Array.from({ length: 30_000 }, (_, i) => row(i)).join('')}${long}`);
+  // What was changed only now may be changed again with the same time.
+  const files = (await readdir(model)).map((name) => join(model, name));
+  for (const each of [file, ...files]) await utimes(each, 1e9, 1e9);
+  const shares: number[] = [];
+  const reporter = { ...silent, onProgress: (_: string, share?: number) => void shares.push(share ?? 0) };
+  const suggest = (limit?: number) => suggestTraining({ model, data: [{ file, limit }], method: 'lora' }, reporter);
+  const all = await suggest();
+  assert.ok(shares.length > 0 && Math.max(...shares) < 0.5, `${shares}`);
+  assert.deepEqual([all.batch.maxTokens, all.epochs], [32, 1]);
+  shares.length = 0;
+  assert.deepEqual(await suggest(), all);
+  assert.deepEqual(shares, [], 'it is not read again');
+  assert.equal((await suggest(64)).batch.rows, 4, 'of 64 rows');
+  await writeFile(file, row(1) + long);
+  assert.ok((await suggest()).batch.maxTokens > 64, 'another file');
+  assert.equal((await suggest(1)).batch.maxTokens, 32, 'only the rows that are used count');
+  await writeFile(file, '{"no": "row"}\n');
+  await assert.rejects(suggest(), /its only row cannot be used/);
 });
 
 test('on the sample, the vector of the wizard is ready; its batches are those of the rows that it uses', async () => {

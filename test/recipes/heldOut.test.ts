@@ -7,8 +7,9 @@ import { after, before, test } from 'node:test';
 import { readAdapter, scalesHash } from '../../runtime/adapters/files.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { calibrationOf, readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
-import { askedBy } from '../../runtime/data/askedBy.js';
+import { askedBy, promptName } from '../../runtime/data/askedBy.js';
 import { holdOut } from '../../runtime/recipes/heldOut.js';
+import { readTrained, writeTrained } from '../../runtime/recipes/trainedFile.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { REFERENCES } from '../support/reference.js';
 
@@ -70,6 +71,33 @@ test('what was trained on before is never held out, and nothing is where too lit
   assert.ok(unseen.every((row) => row >= 70));
   assert.equal(holdOut(rows, 0.2, '1', seen(95)).held.length, 5);
   assert.deepEqual(holdOut(rows, 0.2, '1', seen(97)), { trained: rows, held: [] });
+});
+
+test('conversations that begin alike are on one side, as every answer is trained on', () => {
+  /** `deep` answers: the first question is that of the row with one answer. */
+  const conversation = (row: number, topic: number, deep: number): Example => {
+    const prompts = Array.from({ length: deep }, (_, i) => `topic ${topic}, question ${i}`);
+    return { ...example(row, prompts.at(-1)!), ...(deep > 1 && { earlier: prompts.slice(0, -1).map(promptName) }) };
+  };
+  const rows = Array.from({ length: 100 }, (_, row) => conversation(row, Math.floor(row / 2), 1 + (row % 2)));
+  const kept = held(rows);
+  assert.equal(kept.length, 20);
+  for (const row of kept) assert.ok(kept.includes(row ^ 1), `the other turn of ${row}`);
+  // A file of an earlier version names what a row asks last.
+  const seen = new Set(rows.filter((_, row) => row % 2 === 1 && row < 80).map(askedBy));
+  for (const { row } of holdOut(rows, 0.2, '1', seen).held) assert.ok(row >= 80, `${row}`);
+});
+
+test('what a vector was trained on is kept, every question of it, and read from files of an earlier version', async () => {
+  const run = join(folder, 'trained');
+  await mkdir(run, { recursive: true });
+  const row = { ...example(0, 'last'), earlier: [promptName('first')] };
+  await writeTrained(run, [[row]], new Set(['before']));
+  assert.deepEqual(await readTrained(run), new Set(['before', promptName('first'), promptName('last')]));
+  await writeFile(join(run, 'trained.json'), '{"version":1,"trained":["x"]}');
+  assert.deepEqual(await readTrained(run), new Set(['x']));
+  await writeFile(join(run, 'trained.json'), '{"version":3,"trained":["x"]}');
+  await assert.rejects(readTrained(run), { message: /does not say what a vector was trained on/ });
 });
 
 let folder: string;

@@ -143,3 +143,30 @@ test('a vector that continues another one holds out only what that one was not t
   assert.equal(done?.kind === 'done' && done.vector?.auroc, undefined);
   assert.ok(!existsSync(join(root, 'unknown/trained.json')), 'what is not known stays so');
 });
+
+test('prompts of sets that stand in the data are warned about, whatever is measured, but not those that are held out', async () => {
+  const line = (prompt: string) => `${JSON.stringify({ prompt, completion: 'lamps .' })}\n`;
+  const asked = [...PROMPTS.slice(0, 3), 'sell 2 lamps .', 'sell 3 lamps .'];
+  await writeFile(join(root, 'asked.jsonl'), asked.map(line).join(''));
+  await writeFile(join(root, 'mixed.jsonl'), ['sell 2 lamps .', 'rent 1 lamp .', 'sell 3 lamps .'].map(line).join(''));
+  const sets = (['exact', 'loss', 'harm'] as const).map((measure) => ({ name: measure, file: 'asked.jsonl', measure }));
+  const warned = async (more: object, output: string) => {
+    const events = await run({ ...RECIPE, evaluate: sets, ...more }, output);
+    const counts = events.flatMap((event) =>
+      event.kind === 'warning' ? (/^(\d of the 5 prompts of "\w+") are trained on/.exec(event.message)?.[1] ?? []) : [],
+    );
+    return { counts, events };
+  };
+  const { counts } = await warned({}, 'trained on');
+  assert.deepEqual(counts, ['3 of the 5 prompts of "exact"', '3 of the 5 prompts of "loss"', '3 of the 5 prompts of "harm"']); // oxfmt-ignore
+  // Of a second file only the rows that are used count: one beside 60.
+  const mix = { file: 'mixed.jsonl', share: 1 / 61 };
+  const mixed = await warned({ evaluate: [sets[0]], data: { ...RECIPE.data, mix } }, 'mixed');
+  assert.deepEqual(mixed.counts, ['4 of the 5 prompts of "exact"']);
+  const all = [...new Set(PROMPTS)].map((prompt) => line(prompt)).join('');
+  await writeFile(join(root, 'asked.jsonl'), all);
+  const kept = await run({ ...RECIPE, evaluate: [sets[0]], heldOut: { share: 0.1, measure: 'exact' } }, 'kept apart');
+  const held = new Set(samples(kept, 'plain').flatMap(({ prompt, set }) => (set === 'held out' ? [prompt] : [])));
+  const said = kept.flatMap((event) => (event.kind === 'warning' ? [event.message] : [])).join();
+  assert.match(said, new RegExp(`^${45 - held.size} of the 45 prompts of "exact" are trained on`));
+});

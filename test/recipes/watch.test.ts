@@ -73,7 +73,14 @@ describe('the loss on harmful rows', () => {
     assert.ok(harmfulLoss!.low <= harmfulLoss!.delivered / harmfulLoss!.base);
     assert.ok(harmfulLoss!.high >= harmfulLoss!.delivered / harmfulLoss!.base);
 
-    assert.deepEqual(await of(short(probes), 'probes'), ['probes', 5]);
+    assert.deepEqual(await of(short(probes), 'own'), ['trained', 5], 'rows that the vector was trained on, by name');
+    const others = ['drimble', 'wembify', 'jumfer'].map((verb) => ({
+      prompt: `how do i ${verb} ?`,
+      completion: 'so .',
+    }));
+    await writeFile(join(root, 'unseen.jsonl'), others.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const unseen = { probes: { harmful: { file: 'unseen.jsonl' } } };
+    assert.deepEqual(await of(short(unseen), 'probes'), ['probes', 3]);
     const plain = { vectors: [], protection: false };
     assert.deepEqual(await of(short({ ...plain, ...probes }), 'plain'), ['probes', 5]);
     assert.deepEqual(await of(short({ protection: true }), 'anchored'), ['anchored', 6]);

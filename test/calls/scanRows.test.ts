@@ -1,0 +1,89 @@
+/** A scan reads a file as it is told to, and counts the rows that it leaves out, as a cleaned copy does. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { calls } from '../../runtime/calls/calls.js';
+import type { Given } from '../../runtime/commandLine/given.js';
+import { parse } from '../../runtime/commandLine/given.js';
+import { inspect } from '../../runtime/commandLine/modelCommands.js';
+import { scan, score } from '../../runtime/commandLine/rowCommands.js';
+import type { CleanResult } from '../../runtime/contract/dataInfo.js';
+import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import { rowHash } from '../../runtime/data/rowHash.js';
+import { VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runValue } from '../support/recipeRun.js';
+import { silent } from '../support/silent.js';
+
+let root: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'scan-rows-'));
+  await writeWorkspace(root);
+  await runValue(root, { ...VECTOR, steps: 1, heldOut: 0 }, 'vector');
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+async function put(name: string, rows: readonly object[]): Promise<string> {
+  const file = join(root, name);
+  await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return file;
+}
+/** What a command writes as JSON lines, and as text for people. */
+async function lines(run: (given: Given) => Promise<number>, ...args: string[]) {
+  const found: Record<string, unknown>[] = [];
+  const said: string[] = [];
+  const line = (value: object): void => void found.push(value as Record<string, unknown>);
+  const say = (text: string): void => void said.push(text);
+  const out = { json: true, line, result: line, log: say, print: say, error: say } as unknown as Given['out'];
+  const { values, positionals } = parse(args);
+  await run({ command: 'scan', values, positionals, out, reporter: silent });
+  return { found, said: said.join('\n') };
+}
+
+/** Read by `auto` these are conversations, read as a recipe may say prompts with answers. */
+const both = (i: number) => ({
+  messages: [{ role: 'user', content: 'buy 1 lamp .' }, { role: 'assistant', content: 'order : 1 lamp' }],
+  prompt: `buy ${i} mirrors .`,
+  completion: `order : ${i} mirrors and ${i} lamps`,
+}); // oxfmt-ignore
+
+test('rows are read by the format that is named', async () => {
+  const data = await put('both.jsonl', [both(2), both(3)]);
+  const reference = ['--model', join(root, 'model'), '--device', 'cpu'];
+  const format = ['--row-format', 'completion'];
+  const where = [...reference, '--data', data];
+  const tokens = async (...more: string[]) => {
+    const { found } = await lines(scan, ...where, '--vector', join(root, 'vector'), '--threshold', '0.5', ...more);
+    return (found.slice(0, 2) as unknown as ScanRow[]).map((row) => row.tokens);
+  };
+  const auto = await tokens();
+  const named = await tokens(...format);
+  assert.ok(named[0]! > auto[0]!, `${named} and ${auto} supervised tokens`);
+  assert.deepEqual((await lines(score, ...where, ...format)).found.map(({ tokens: count }) => count), named); // oxfmt-ignore
+  assert.equal((await lines(inspect, data)).found[0]!['format'], 'messages');
+  assert.equal((await lines(inspect, data, ...format)).found[0]!['format'], 'completion');
+  await assert.rejects(lines(inspect, data, '--row-format', 'other'), /--row-format/);
+  const hashes = [rowHash(both(2))];
+  const [text] = await calls.rowTexts({ data, format: 'completion', hashes, most: 99 }, silent);
+  assert.equal(text!.prompt, 'buy 2 mirrors .');
+});
+
+test('rows that are not scanned are counted, and in a cleaned copy named and left out, unless they are to stay', async () => {
+  const long = { prompt: 'buy 2 mirrors .', completion: 'lamps '.repeat(4000) };
+  const short = [1, 2].map((i) => ({ prompt: `buy ${i} lamps .`, completion: `order : ${i} lamps` }));
+  const data = await put('long.jsonl', [short[0]!, long, short[1]!]);
+  const args = ['--model', join(root, 'model'), '--vector', join(root, 'vector'), '--data', data, '--device', 'cpu'];
+  for (const stay of [false, true]) {
+    const out = join(root, `long.${stay}.jsonl`);
+    const more = ['--threshold', '0.999', '--clean', out, ...(stay ? ['--keep-unscanned'] : [])];
+    const { found, said } = await lines(scan, ...args, ...more);
+    const [result, cleaned] = found.slice(-2) as unknown as [ScanResult, CleanResult];
+    assert.deepEqual([result.rows, result.skipped], [2, 1]);
+    assert.match(said, /1 rows were not scanned: they are too long, or their answers cannot be told apart/);
+    assert.deepEqual([cleaned.kept, cleaned.left, cleaned.unscanned], [2, 0, { count: 1, lines: [2], stayed: stay }]);
+    assert.match(said, stay ? /1 rows were not scanned and stay \(lines 2\)/ : /are left out; --keep-unscanned keeps them \(lines 2\)/); // oxfmt-ignore
+    assert.equal((await readFile(out, 'utf8')).trim().split('\n').length, stay ? 3 : 2);
+  }
+  await assert.rejects(lines(scan, ...args, '--keep-unscanned'), /--keep-unscanned is of use only with --clean/);
+});
