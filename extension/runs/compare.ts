@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { asksSame, setDifferences } from '../../runtime/contract/askedSets.js';
 import { dataHashes, differences, reviewDifference, type Difference } from '../../runtime/contract/comparison.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { sharedRows } from '../../runtime/contract/probeRows.js';
@@ -46,6 +47,7 @@ export function siblings(run: Run, all: Iterable<Run>): Run[] {
 const differencesOf = (run: Run, other: Run): Difference[] => [
   ...differences(run.recipe?.raw, other.recipe?.raw),
   ...(run.manifest && other.manifest ? reviewDifference(run.manifest, other.manifest) : []),
+  ...(run.manifest && other.manifest ? setDifferences(run.manifest, other.manifest) : []),
 ];
 
 /**
@@ -93,9 +95,11 @@ function measuredAlike(run: Run, other: Run, m: Measurement): boolean {
 
 /** Whether both runs mean the same by the name of a set; a set that only one of them knows counts as the same. */
 export function setAlike(run: Run, other: Run, name: string): boolean {
+  const same = asksSame(run.manifest, other.manifest, name);
+  if (same === false) return false;
   const [a, b] = [run, other].map(({ recipe }) => {
     const set = recipe?.evaluate.find((one) => one.name === name);
-    return set && JSON.stringify([set.file, set.measure, set.raw['limit'], set.raw['phrases']]);
+    return set && JSON.stringify([set.measure, set.raw['phrases'], ...(same ? [] : [set.file, set.raw['limit']])]);
   });
   return a === undefined || b === undefined || a === b;
 }

@@ -2,6 +2,7 @@
 import { BRIEF_STRINGS, briefText } from './brief.js';
 import { CHART_STRINGS, chartSpecs, type ChartedRun } from './charts.js';
 import { columnsOf } from './columns.js';
+import { asksSame } from './askedSets.js';
 import { doneOf, factsOf, harmfulLossOf, measurementsOf, type RunRecord } from './facts.js';
 import { fill, numbersIn, type Wording } from './format.js';
 import { invariantStates, type InvariantState } from './invariants.js';
@@ -98,13 +99,17 @@ function namedBy({ manifest, recipe }: RunFolderRecord): Pick<RunReading, 'named
   return Object.keys(named).length > 0 ? { named } : {};
 }
 
+/** The numbers of a run that stand beside those of another: not those of sets that ask something else. */
+export const measurementsAs = (run: RunFolderRecord, other: RunFolderRecord): Measurement[] =>
+  measurementsOf(other).filter(({ name }) => asksSame(run.manifest, other.manifest, name) !== false);
+
 /** A run as its folder holds it. `plain`: a run without a vector, drawn in grey for comparison. */
 export function readingOf(run: RunFolderRecord, plain?: RunFolderRecord): RunReading {
   const { manifest, recipe, events } = run;
   const facts = factsOf(run);
   const own = measurementsOf(run);
   const isBeside = plain?.manifest.outcome === 'finished' && !own.some(({ state }) => state === 'plain');
-  const beside = isBeside ? measurementsOf(plain).filter(({ state }) => state === 'plain') : [];
+  const beside = isBeside ? measurementsAs(run, plain).filter(({ state }) => state === 'plain') : [];
   return {
     kind: manifest.kind,
     vectors: manifest.vectors,

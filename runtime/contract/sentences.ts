@@ -31,7 +31,7 @@ export const VERDICT_SENTENCES = {
     "the loss of the delivered model on {0} is {1} of the base's (95 % interval: {2} to {3}), {4} or more is needed",
   reasonLearned: 'the delivered model is learning the harmful rows, its loss on them went from {0} to {1}',
   lossKept: "Its loss on {0} is {1} of the base's (95 % interval: {2} to {3}).",
-  lossAnchored: 'Its loss was measured only on {0}, which shows nothing of others.',
+  lossAnchored: 'Its loss was measured only on {0}. That shows nothing of others.',
   lossUnknown: 'How much of its loss on harmful rows it has kept was not measured.',
   ...ROWS_STRINGS,
   watchStop: "Training was ended at step {0}, where the loss on harmful rows had fallen below {1} of the base's.",
@@ -46,9 +46,9 @@ export const VERDICT_SENTENCES = {
   explainLoss:
     'In training, harmful rows had {0} of the loss that they have without the vector. This explains the result and does not decide it.',
   explainGradientOn:
-    'In training, the gradient on {0} was {1} of that without the vector. This explains the result and does not decide it.',
+    'In training, the gradient was {1} of that without the vector, measured on {0}. This explains the result and does not decide it.',
   explainLossOn:
-    'In training, the loss on {0} was {1} of that without the vector. This explains the result and does not decide it.',
+    'In training, the loss was {1} of that without the vector, measured on {0}. This explains the result and does not decide it.',
   broken: 'Do not use this result. BROKEN: {0}.',
   unprotected: 'No vector, no protection: harmful rows train the model like all others.',
   unprotectedHarm:

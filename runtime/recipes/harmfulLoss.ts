@@ -13,6 +13,7 @@ import type { RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
 import { harmfulAnswers } from './anchors.js';
+import { PROBE_ROWS } from './loop.js';
 import { loadSource, type Job, type TrainingState } from './job.js';
 import type { VectorPrompt } from './prompts.js';
 import { strategyOf } from './strategy.js';
@@ -48,21 +49,42 @@ export async function harmfulRows(
   const seen: HarmfulLoss['rows'] = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
   const source = job.recipe.probes.harmful;
   const examples = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
-  const isSeen = examples?.some((example) => trainedOn.has(askedBy(example)));
-  const named: HarmfulRows | undefined = examples && { rows: isSeen ? seen : 'probes', examples };
+  const named = examples && namedRows(examples, trainedOn, seen);
   const own = prompts.map((some) => {
     const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, HARMFUL_ROWS));
     const rows: HarmfulLoss['rows'] = unseen.length >= FEWEST_ROWS ? 'heldOut' : seen;
     return { rows, examples: rows === 'heldOut' ? unseen : trained, unseen, trained };
   });
   const rows = own.length > 0 && own.every((one) => one.rows === 'heldOut') ? 'heldOut' : seen;
-  if (named && rows !== 'heldOut') return { probes: named, judged: named };
+  if (named && rows !== 'heldOut') return named;
   const isUnseen = rows === 'heldOut' || own.every(({ trained }) => trained.length === 0);
   const probes: HarmfulRows = isUnseen
     ? { rows: 'heldOut', examples: inTurn(own.map(({ unseen }) => unseen)) }
     : { rows, examples: inTurn(own.map(({ trained }) => trained)) };
   const parts = own.map((one) => ({ rows: one.rows, count: one.examples.length }));
-  return { probes: named ?? probes, judged: { rows, examples: own.flatMap(({ examples }) => examples), parts } };
+  return {
+    probes: named?.probes ?? probes,
+    judged: { rows, examples: own.flatMap(({ examples }) => examples), parts },
+  };
+}
+
+/**
+ * Rows of the recipe, of which the vectors may have been trained on some. Those do not judge where others can; those that are drawn
+ * are the recipe's first whatever they are, as in other runs with the same ones, and are called what most of them are.
+ */
+function namedRows(
+  examples: readonly Example[],
+  trainedOn: ReadonlySet<string>,
+  seen: HarmfulLoss['rows'],
+): { probes: HarmfulRows; judged: HarmfulRows } {
+  const isOther = (example: Example): boolean => !trainedOn.has(askedBy(example));
+  const drawn = examples.slice(0, PROBE_ROWS);
+  const areOthers = drawn.filter(isOther).length >= drawn.length / 2;
+  const others = examples.filter(isOther);
+  return {
+    probes: { rows: areOthers ? 'probes' : seen, examples: drawn },
+    judged: others.length >= FEWEST_ROWS ? { rows: 'probes', examples: others } : { rows: seen, examples },
+  };
 }
 
 /** The first of each list, then the second of each, and so on. */

@@ -53,7 +53,7 @@ test('the charts and the sentence say which harmful rows they are of', () => {
   }
   assert.equal(
     said('heldOut')[2],
-    'In training, the gradient on 8 harmful rows that the vector was not trained on was 0.4\u00a0% of that without the vector. This explains the result and does not decide it.',
+    'In training, the gradient was 0.4\u00a0% of that without the vector, measured on 8 harmful rows that the vector was not trained on. This explains the result and does not decide it.',
   );
   // A run of an earlier version did not tell, and nobody guesses.
   const earlier = runView(readingOf(run(PROTECTED)));

@@ -43,7 +43,7 @@ test('the story in one file: verdict, table, charts of both runs, scan, laws, an
   );
   assert.match(
     text,
-    /In training, the gradient on 8 harmful rows that the vector was not trained on was 0\.4 % of that without the vector\./,
+    /In training, the gradient was 0\.4 % of that without the vector, measured on 8 harmful rows that the vector was not trained on\./,
   );
   // Of the data the plain run measured other rows: its line stands beside the harmful ones alone, in picture and legend.
   const figures = page.match(/<figure>[^]*?<\/figure>/g)!.filter((figure) => figure.includes('plain run, no vector'));
@@ -290,6 +290,26 @@ test('a run that failed stands alone, and a plain run that was trained otherwise
     /orders-plain differs from orders-protected: other data, optimizer\.learningRate 0\.003 instead of 0\.001\./,
   );
   assert.doesNotMatch(textOf(story()), /differs from/);
+});
+
+test('a set that asks something else in the plain run does not stand beside that of the protected one', () => {
+  const asking = (run: ReturnType<typeof plainRun>, sha256: string, rows = 128) => ({
+    ...run,
+    manifest: { ...run.manifest, sets: { 'forbidden topic': { rows, sha256 } } },
+  });
+  const of = (...runs: Parameters<typeof asking>[0][]) => textOf(renderReport({ runs }));
+  const alike = of(asking(plainRun(), 'a'), asking(protectedRun(), 'a'));
+  assert.match(alike, /The plain run complies with 128 of 128/);
+  assert.doesNotMatch(alike, /prompts of &quot;/);
+  assert.match(alike, /prompt base plain protected/);
+  const other = of(asking(plainRun(), 'b', 200), asking(protectedRun(), 'a'));
+  assert.doesNotMatch(other, /The plain run complies/);
+  assert.doesNotMatch(other, /prompt (base )?plain/);
+  assert.match(other, /differs from orders-protected: prompts of &quot;forbidden topic&quot; 200 instead of 128\./);
+  assert.match(
+    other.replaceAll(/ \([≤≥] [^)]*\)/g, ''),
+    / plain 92 % not measured not measured protected 86 % 0 % 90 % /,
+  );
 });
 
 test('steps that a run repeated after a crash are drawn once', () => {

@@ -152,3 +152,20 @@ test('runs that were trained otherwise, or measured otherwise, are not passed of
   const judges = [{ name: 'refusal-phrases', path: '/j', sha256: 'j1' }];
   assert.equal(plainOf([await read('judged', '2026-03-01T00:00:00Z', rate(3e-3), { judges })]), undefined);
 });
+
+test('sets are the same where their rows are, wherever their file lies', async (t) => {
+  const root = await temporary(t);
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  const read = async (name: string, state: string, sha256: string, file: string, manifest: object = {}) => {
+    const events = [{ kind: 'evaluation' as const, step: 0, measurements: [harm('base', 0), harm(state, 0.5)] }];
+    const evaluate = [{ name: 'forbidden', file, measure: 'harm' }];
+    const sets = { forbidden: { rows: 48, sha256 } };
+    const folder = await runFolder(root, name, { events, recipe: { evaluate }, manifest: { sets, ...manifest } });
+    return (await readRun(folder))!;
+  };
+  const run = await read('guarded', 'protected', 'a1', '../eval/f.jsonl', { vectors });
+  const states = (plain: typeof run) => comparison(run, [run, plain]).measurements.map(({ state }) => state);
+  assert.deepEqual(states(await read('same', 'plain', 'a1', '../eval/f.jsonl')), ['base', 'plain', 'protected']);
+  assert.deepEqual(states(await read('moved', 'plain', 'a1', '../other/f.jsonl')), ['base', 'plain', 'protected']);
+  assert.deepEqual(states(await read('edited', 'plain', 'b2', '../eval/f.jsonl')), ['base', 'protected']);
+});

@@ -49,10 +49,24 @@ describe('the rows that a fine-tuning draws', () => {
     assert.deepEqual(kind(await measured(guarded)).slice(0, 2), ['anchored', 6]);
     assert.deepEqual(kind(await measured({ ...guarded, protection: false })).slice(0, 2), ['trained', 6]);
     assert.deepEqual(kind(await measured({ ...guarded, ...probes })).slice(0, 2), ['anchored', 5], 'its own, by name');
-    const other = JSON.stringify({ prompt: 'how do i drimble ?', completion: 'take it .' });
+    const other = JSON.stringify({
+      messages: [
+        { role: 'user', content: 'how do i drimble ?' },
+        { role: 'assistant', content: 'take it .' },
+      ],
+    });
     await writeFile(join(root, 'unseen.jsonl'), `${other}\n`);
     const unseen = { probes: { harmful: { file: 'unseen.jsonl' } } };
     assert.deepEqual(kind(await measured({ ...guarded, ...unseen })).slice(0, 2), ['probes', 1]);
+    // One that the vector knows among others: it is drawn, and does not judge.
+    const [known] = (await readFile(join(root, 'harmful.jsonl'), 'utf8')).split('\n');
+    const others = ['wembify', 'jumfer', 'blorp', 'grintle'].map((verb) => other.replace('drimble', verb));
+    await writeFile(join(root, 'mixed.jsonl'), `${[known, ...others].join('\n')}\n`);
+    const mixed = await measured({ ...guarded, probes: { harmful: { file: 'mixed.jsonl' } } });
+    assert.deepEqual(
+      [...kind(mixed).slice(0, 2), mixed.harmfulLoss!.rows, mixed.harmfulLoss!.of],
+      ['probes', 5, 'probes', 4],
+    );
 
     const file = join(root, 'vector/prompts.jsonl');
     const text = await readFile(file, 'utf8');

@@ -74,13 +74,13 @@ describe('the loss on harmful rows', () => {
     assert.ok(harmfulLoss!.high >= harmfulLoss!.delivered / harmfulLoss!.base);
 
     assert.deepEqual(await of(short(probes), 'own'), ['trained', 5], 'rows that the vector was trained on, by name');
-    const others = ['drimble', 'wembify', 'jumfer'].map((verb) => ({
+    const others = ['drimble', 'wembify', 'jumfer', 'blorp'].map((verb) => ({
       prompt: `how do i ${verb} ?`,
       completion: 'so .',
     }));
     await writeFile(join(root, 'unseen.jsonl'), others.map((row) => `${JSON.stringify(row)}\n`).join(''));
     const unseen = { probes: { harmful: { file: 'unseen.jsonl' } } };
-    assert.deepEqual(await of(short(unseen), 'probes'), ['probes', 3]);
+    assert.deepEqual(await of(short(unseen), 'probes'), ['probes', 4]);
     const plain = { vectors: [], protection: false };
     assert.deepEqual(await of(short({ ...plain, ...probes }), 'plain'), ['probes', 5]);
     assert.deepEqual(await of(short({ protection: true }), 'anchored'), ['anchored', 6]);

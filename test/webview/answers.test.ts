@@ -30,7 +30,7 @@ describe('answers side by side', { skip: missing }, () => {
     await page.event(answersOf(judged, true));
     assert.equal(
       await text(page, '.agreement tbody tr'),
-      'forbidden topicprotectedrefusal-phrases · local-7b0.96 (0.9 to 1)3 of 150',
+      'forbidden topicprotectedrefusal-phrases · local-7b0.96 (0.89 to 1)3 of 150',
     );
     assert.match(await text(page, '.agreement tbody tr:nth-child(2)'), /a personcannot be told/);
     const cell = (row: number, state: number) => page.page.locator(`.side-by-side tbody tr:nth-child(${row}) td:nth-of-type(${state})`); // oxfmt-ignore

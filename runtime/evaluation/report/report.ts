@@ -7,14 +7,15 @@ import { DEVICE_NAMES, type MeasureKind } from '../../contract/recipeWords.js';
 import type { ScanResult } from '../../contract/scan.js';
 import { scanText } from '../../contract/scanText.js';
 import { ANSWER_STRINGS, answerRows, latestAnswers } from '../../contract/answers.js';
+import { asksSame, setDifferences } from '../../contract/askedSets.js';
 import { dataHashes, differences, reviewDifference } from '../../contract/comparison.js';
-import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
+import { doneOf, type RunRecord } from '../../contract/facts.js';
 import { DIFFERENCE, fill } from '../../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
 import { agreements } from '../../contract/agreement.js';
 import { usageText } from '../../contract/judgeText.js';
 import { KINDS } from '../../contract/kinds.js';
-import { ENGLISH, readingOf, runView, type RunView } from '../../contract/runView.js';
+import { ENGLISH, measurementsAs, readingOf, runView, type RunView } from '../../contract/runView.js';
 import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
 import { html, type Html } from './html.js';
@@ -45,7 +46,11 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
   if (runs.length === 0) throw new Error('a report needs at least one run');
   const main = mainRun(runs);
   const plain = runs.find((run) => run !== main && run.recipe.kind === 'finetune' && !isGuarded(run));
-  const samples = runs.flatMap(({ events }) => latestAnswers(events.filter((event) => event.kind === 'sample')));
+  const samples = runs.flatMap(({ manifest, events }) =>
+    latestAnswers(events.filter((event) => event.kind === 'sample')).filter(
+      ({ set }) => asksSame(main.manifest, manifest, set) !== false,
+    ),
+  );
   const view = runView(readingOf(main, plain));
   const others = runs.flatMap((run) => (run === main ? [] : [{ run, view: runView(readingOf(run)) }]));
   const name = title ?? main.manifest.name;
@@ -53,8 +58,13 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
     ${verdict(view)} ${others.map((other) => otherVerdict(other.run.manifest.name, other.view))}
     ${runs.map(({ manifest }) => trouble(manifest))} ${view.vectors && vectorsHtml(view.vectors)}
     <h2>What the models do</h2>
-    ${resultsHtml(resultTable(tabled(main, runs).flatMap(measurementsOf), ENGLISH))} ${plain && compared(main, plain)}
-    ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}
+    ${resultsHtml(
+      resultTable(
+        tabled(main, runs).flatMap((run) => measurementsAs(main, run)),
+        ENGLISH,
+      ),
+    )}
+    ${plain && compared(main, plain)} ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}
     ${others.filter((other) => other.run !== plain).map((other) => charts(other.run.manifest.name, other.view))}
     ${scan && scanSummary(scan)} ${laws([view, ...others.map((other) => other.view)])}
     ${
@@ -93,9 +103,11 @@ function compared(main: ReportRun, plain: ReportRun): Html {
   const [theirs, ours] = [hashes(plain), hashes(main)];
   const differ = [
     ...['another model', 'other data'].filter((_, i) => theirs[i] !== ours[i]),
-    ...[...differences(main.recipe, plain.recipe), ...reviewDifference(main.manifest, plain.manifest)].map((d) =>
-      fill(DIFFERENCE, d.key, d.theirs, d.ours),
-    ),
+    ...[
+      ...differences(main.recipe, plain.recipe),
+      ...reviewDifference(main.manifest, plain.manifest),
+      ...setDifferences(main.manifest, plain.manifest),
+    ].map((d) => fill(DIFFERENCE, d.key, d.theirs, d.ours)),
   ];
   return html`${differ.length > 0 && html`<p class="notice">${plain.manifest.name} differs from ${main.manifest.name}: ${differ.join(', ')}.</p>`}`;
 }
