@@ -12,11 +12,11 @@ export function asksSame(a: Sets | undefined, b: Sets | undefined, name: string)
 
 /** Sets of the same name that ask something else: a file was edited, or one training has seen some of the prompts. */
 export function setDifferences(ours: Sets, theirs: Sets): Difference[] {
-  return Object.keys(ours.sets ?? {}).flatMap((name) => {
-    if (asksSame(ours, theirs, name) !== false) return [];
-    const [a, b] = [ours, theirs].map(({ sets }) => sets![name]!);
-    const said = ({ rows, sha256 }: NonNullable<typeof a>): string =>
-      a!.rows === b!.rows ? `${rows} (${sha256.slice(0, 8)})` : String(rows);
-    return [{ key: `prompts of "${name}"`, theirs: said(b!), ours: said(a!) }];
+  return Object.entries(ours.sets ?? {}).flatMap(([name, own]) => {
+    const other = theirs.sets?.[name];
+    if (!other || own.sha256 === other.sha256) return [];
+    const said = ({ rows, sha256 }: typeof own): string =>
+      own.rows === other.rows ? `${rows} (${sha256.slice(0, 8)})` : String(rows);
+    return [{ key: `prompts of "${name}"`, theirs: said(other), ours: said(own) }];
   });
 }
