@@ -2,6 +2,7 @@ import type { ChatMessage } from '../contract/generation.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { promptName } from './askedBy.js';
+import { HumanError } from '../support/errors.js';
 import { checkAnswers, InvalidRow, UnfitRow } from './schemas.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */
@@ -60,27 +61,40 @@ export function superviseConversation(
   const earlier: string[] = [];
   for (const [i, message] of used.entries()) {
     if (message.role !== 'assistant' || i < first) continue;
-    prompt = write(used.slice(0, i), true);
+    // Some templates cannot write a conversation of no message, which an answer that opens one follows.
+    const before = i === 0 ? attempt(() => write([], true)) : write(used.slice(0, i), true);
+    prompt = before ?? { text: '', ids: [] };
     const others = (): string[] =>
       ['?', '!'].map((content) => template.render(other(i, content), { addGenerationPrompt: false }));
     if (!whole.text.includes(message.content.trim()) && others().every((text) => text === whole.text))
       throw new UnfitRow('the chat template does not write the answer');
     const from = prompt.ids.length;
     let span: Span;
-    if (!startsWith(whole.ids, prompt.ids)) span = changedBy(others(), message, whole, prompt, tokenizer);
+    if (!before || !startsWith(whole.ids, prompt.ids)) span = changedBy(others(), message, whole, before, tokenizer);
     else if (i === last) span = { from, end: endOf(whole, whole.ids.length, from, tokenizer, others) };
     else {
       const turn = write(used.slice(0, i + 1));
       span = { from, end: innerEndOf(message, whole, turn, from, tokenizer, others, () => nextContent(i)) };
     }
     for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t];
-    if (i < last) earlier.push(promptName(prompt.text));
+    // A greeting answers nobody: it tells rows of no prompt from others.
+    if (i < last && used.slice(0, i).some(({ role }) => role === 'user')) earlier.push(promptName(prompt.text));
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
   return {
     ...{ ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text },
     ...(earlier.length > 0 && { earlier }),
   };
+}
+
+/** Undefined where the template cannot write it. */
+function attempt(write: () => Written): Written | undefined {
+  try {
+    return write();
+  } catch (error) {
+    if (error instanceof HumanError) return undefined;
+    throw error;
+  }
 }
 
 const INSEPARABLE = 'so that the answer’s tokens cannot be told apart';
@@ -100,10 +114,10 @@ function changedBy(
   others: readonly string[],
   { content }: ChatMessage,
   whole: Written,
-  prompt: Written,
+  prompt: Written | undefined,
   tokenizer: Tokenizer,
 ): Span {
-  if (whole.text.startsWith(prompt.text))
+  if (prompt && whole.text.startsWith(prompt.text))
     throw new UnfitRow(`the beginning of an answer and the text before it become one token, ${INSEPARABLE}`);
   const { start, stop } = changed(others, whole);
   const written = whole.text.slice(start, stop).trim();

@@ -80,13 +80,11 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   };
 }
 
-/** Prompts before the answers that end before token `before`. */
+/** The prompt before the first answer, where that ends before token `before`: of many answers to name each would take too long. */
 function earlierIn(ids: number[], labels: number[], before: number, tokenizer: Tokenizer): Pick<Supervised, 'earlier'> {
   const isAnswer = (t: number): boolean => labels[t] !== NOT_SUPERVISED;
-  const starts = ids
-    .slice(0, Math.max(0, before))
-    .flatMap((_, t) => (t > 0 && isAnswer(t) && !isAnswer(t - 1) ? [t] : []));
-  return starts.length === 0 ? {} : { earlier: starts.map((t) => promptName(tokenizer.decode(ids.slice(0, t)))) };
+  const start = labels.findIndex((_, t) => t > 0 && t < before && isAnswer(t) && !isAnswer(t - 1));
+  return start < 0 ? {} : { earlier: [promptName(tokenizer.decode(ids.slice(0, start)))] };
 }
 
 function unanswered(ids: number[], promptText: string): EncodedRow {

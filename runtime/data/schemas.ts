@@ -85,7 +85,9 @@ export function readContent(row: JsonObject, format: RowFormat): RowContent {
           ? [content.text]
           : [];
   if (texts.some((text) => /\p{Surrogate}/u.test(text))) throw new InvalidRow('a text has half of a surrogate pair');
-  if (content.kind === 'chat') checkAnswers(content.messages, content.first);
+  // Of a conversation that only asks, no answer is learned.
+  if (content.kind === 'chat' && content.messages.at(-1)?.role === 'assistant')
+    checkAnswers(content.messages, content.first);
   return content;
 }
 

@@ -28,7 +28,7 @@ import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
-import { named, reportOtherRows, tellsRows } from './probeRows.js';
+import { named, tellsRows } from './probeRows.js';
 import { plainPlan, reportHeldOut, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
@@ -218,7 +218,6 @@ async function train(
   const rowsOfData = vectors.length > 0 ? 'unflagged' : 'data';
   const probeRows = isTold ? named(probes, harmful.rows, inputs.benign ? 'probes' : rowsOfData) : undefined;
   const earlier = await readEvents(folder.path);
-  if (state.step < steps && !training.ended) await reportOtherRows(job, probeRows, earlier);
 
   await job.emit({
     kind: 'state',

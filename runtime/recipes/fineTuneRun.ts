@@ -13,7 +13,6 @@ import { latestAnswers } from '../contract/answers.js';
 import { measuredProbes } from '../contract/columns.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Manifest } from '../contract/manifest.js';
-import { isJudged } from '../contract/measures.js';
 import { LIMITS } from '../contract/limits.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { weakText } from '../contract/sentences.js';
@@ -164,10 +163,6 @@ async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): 
   if (found?.kind !== 'evaluation' || !found.measurements) return undefined;
   const answers = latestAnswers((await readEvents(path, RUN_FILES.answers)).filter(isSample));
   const latest = answers.filter(({ state }) => state === 'base');
-  // An earlier version asked prompts that this one leaves out.
-  const asked = new Map<string, number>();
-  for (const { set } of latest) asked.set(set, (asked.get(set) ?? 0) + 1);
-  if (sets.some(({ set, examples }) => isJudged(set) && asked.get(set.name) !== examples.length)) return undefined;
   const anew = relabelled(job.recipe, sets, latest, found.measurements);
   for (const sample of anew.changed) await job.emit(sample);
   if (anew.changed.length > 0) await job.emit({ kind: 'evaluation', step: 0, measurements: anew.measurements });

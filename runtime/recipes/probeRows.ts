@@ -1,6 +1,5 @@
 /** Which rows the charts of a fine-tuning are drawn from, as its events tell it. */
-import { otherRows } from '../contract/probeRows.js';
-import type { HarmfulLoss, ProbedRows, ProbeRows, RunEvent } from '../contract/events.js';
+import type { HarmfulLoss, ProbedRows, ProbeRows } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Example } from '../data/examples.js';
 import { sha256 } from '../support/files.js';
@@ -37,20 +36,4 @@ export function tellsRows(
   if (!cluster) return true;
   if (!folder.checkpoint) artifacts[TOLD] = 'yes';
   return artifacts[TOLD] !== undefined;
-}
-
-/** Says of a run of an earlier version that is resumed why its lines begin in the middle: it measured other rows. */
-export async function reportOtherRows(
-  { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
-  now: ProbeRows | undefined,
-  earlier: readonly RunEvent[],
-): Promise<void> {
-  const last = earlier.findLast((event) => event.kind === 'evaluation' && event.probes);
-  if (!now || last?.kind !== 'evaluation') return;
-  const kinds = otherRows(last.probeRows, now);
-  if (kinds.length === 0) return;
-  await emit({
-    kind: 'warning',
-    message: `the charts are measured on other ${kinds.join(' and ')} rows than before the run was resumed: their lines begin after step ${last.step}.`,
-  });
 }

@@ -210,3 +210,23 @@ test('prompt and completion as one text: completion and end are supervised', asy
   assert.equal(smollm.decode(smol.ids), 'The capital of France is Paris<|im_end|>');
   assert.throws(() => superviseCompletion('The cap', 'ital', smollm), refusal(/become one token/));
 });
+
+test('a row is named by what people ask: a greeting that opens it is no question', () => {
+  const earlier = (...messages: ChatMessage[]) =>
+    superviseConversation(messages, smollm, chatTemplate(templates['chatml']!.template, 'c', special)).earlier?.length;
+  const [hello, first, second] = [assistant('Hello!'), user('why?'), user('and then?')];
+  assert.equal(earlier(hello, first, assistant('so.')), undefined);
+  assert.equal(earlier(hello, first, assistant('so.'), second, assistant('that.')), 1);
+  assert.equal(earlier(first, assistant('so.'), second, assistant('that.')), 1);
+});
+
+test('an answer that opens a conversation is learned, where the template cannot write an empty one, too', () => {
+  const messages = [assistant('Hello!'), user('why?'), assistant('so.')];
+  for (const name of ['chatml', 'think']) {
+    const template = chatTemplate(templates[name]!.template, name, special);
+    const { ids, labels } = superviseConversation(messages, smollm, template);
+    const [greeting, answer] = answers(ids, labels, smollm);
+    assert.match(greeting!, /^Hello!<\|im_end\|>/, name);
+    assert.match(answer!, /so\.<\|im_end\|>/, name);
+  }
+});

@@ -116,6 +116,10 @@ describe('row formats are found and read', () => {
     const { ids, labels } = examples[1]!;
     const [same] = (await load([{ input_ids: ids, labels }])).examples;
     assert.deepEqual(questionsOf(same!), both, 'as tokens');
+    // of many answers the first and the last
+    const masked = Array.from({ length: 60 }, (_, t) => (t % 3 === 2 ? 5 : -100));
+    const [many] = (await load([{ input_ids: masked.map(() => 5), labels: masked }])).examples;
+    assert.equal(questionsOf(many!).length, 2);
   });
 
   test('what would change a conversation and is not read refuses the row', async () => {

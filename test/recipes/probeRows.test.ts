@@ -8,7 +8,7 @@ import type { ProbeRows, RunEvent } from '../../runtime/contract/events.js';
 import type { Cluster } from '../../runtime/cluster/cluster.js';
 import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import type { Job } from '../../runtime/recipes/job.js';
-import { reportOtherRows, tellsRows } from '../../runtime/recipes/probeRows.js';
+import { tellsRows } from '../../runtime/recipes/probeRows.js';
 import { PLAIN, RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { runValue } from '../support/recipeRun.js';
 
@@ -124,23 +124,5 @@ describe('the rows that a fine-tuning draws', () => {
     assert.equal(asked(sent, { cluster: true, resumed: true }), true, 'its checkpoint says that they are told');
     assert.equal(asked({}, { cluster: true, resumed: true }), false);
     assert.equal(asked({}, { resumed: true }), true);
-  });
-
-  it('are others in a run of an earlier version that is resumed, which says why its lines begin there', async () => {
-    const now: ProbeRows = { harmful: { rows: 'heldOut', of: 8, id: 'a' }, benign: { rows: 'data', of: 8, id: 'b' } };
-    const at = (step: number, probeRows?: ProbeRows): RunEvent => ({ kind: 'evaluation', step, probes: {}, probeRows });
-    const told = async (rows: ProbeRows | undefined, ...events: RunEvent[]): Promise<string[]> => {
-      const said: string[] = [];
-      const emit = (event: RunEvent) => Promise.resolve(void (event.kind === 'warning' && said.push(event.message)));
-      await reportOtherRows({ emit }, rows, events);
-      return said;
-    };
-    assert.deepEqual(await told(now), []);
-    assert.deepEqual(await told(now, at(0), at(2, now)), []);
-    assert.deepEqual(await told(undefined, at(0)), []);
-    assert.deepEqual(await told({ harmful: { rows: 'probes', of: 8, id: 'a' }, benign: now.benign }, at(0)), []);
-    assert.deepEqual(await told(now, at(0), at(2)), [
-      'the charts are measured on other harmful rows than before the run was resumed: their lines begin after step 2.',
-    ]);
   });
 });

@@ -26,6 +26,11 @@ test('conversations and texts are read as they were written', async () => {
   assert.equal(await readPrompts(join(folder, 'nowhere.jsonl')), undefined);
 });
 
+test('an answer that was empty before the last question is no reason to refuse a prompt', async () => {
+  const turns = ['q', '', 'and?'].map((content, i) => ({ role: i === 1 ? 'assistant' : 'user', content }));
+  assert.equal((await prompts({ messages: turns, ...rest }))?.length, 1);
+});
+
 test('whatever else stands there is refused by line', async () => {
   for (const line of [
     '{"prompt',
