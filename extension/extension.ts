@@ -6,7 +6,7 @@ import { Marks } from './codelens/marks.js';
 import { VerdictMarks } from './codelens/verdictMarks.js';
 import { rowActions } from './codelens/rowActions.js';
 import { hubToken } from './commands/hub.js';
-import { chooseColumns } from './commands/dataSource.js';
+import { chooseReading } from './commands/dataSource.js';
 import { addEvaluationRow } from './commands/evaluationRow.js';
 import { confirmDanger, setAttached } from './commands/models.js';
 import { modelStates } from './commands/modelStates.js';
@@ -311,7 +311,7 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
     },
     openRecipe: (run) => openRecipe(services, { run }),
     openRun: (folder) => runPanels.show(folder),
-    columns: (file, model) => chooseColumns(services, file, model),
+    readAs: (file, model) => chooseReading(services, file, model),
     attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
     openWalkthrough,
     assertTrusted,

@@ -64,9 +64,12 @@ export function dataInFront({ files }: Pick<Services, 'files'>): string | undefi
   return isTable(fsPath) || files.dataFiles().includes(fsPath) ? fsPath : undefined;
 }
 
-/** The columns of a data file for a recipe that is there already. */
-export const chooseColumns = async (services: Known, file: string, model: Model | undefined): Promise<Columns | undefined> =>
-  (await wizard(t('Use a data file'), 1, (ask) => askData(services, ask, { question: t('Which data?'), file, model }))).columns; // oxfmt-ignore
+/** How a data file is read, for a recipe that is there already. */
+export async function chooseReading(services: Known, file: string, model: Model | undefined): Promise<ReadAs> {
+  const asked = { question: t('Which data?'), file, model };
+  const { file: _, ...reading } = await wizard(t('Use a data file'), 1, (ask) => askData(services, ask, asked));
+  return reading;
+}
 
 const browse = (ask: Questions): Promise<string> =>
   ask.browse({ filters: { [t('Data files')]: [...BROWSED] }, openLabel: t('Use this file') });

@@ -31,7 +31,8 @@ export async function saveCleaned(
   const rows = await tableRowList(found.table, found.cut);
   const undecided = given.flagged === undefined && decisions.size > 0 ? await countUndecided(rows, decisions) : 0;
   const flagged = given.flagged ?? (undecided > 0 ? await askFlagged(undecided) : 'leave');
-  const unscanned = given.unscanned ?? (found.skipped ? await askUnscanned(found.skipped) : 'leave');
+  const unscanned =
+    given.unscanned ?? (found.skipped ? await askUnscanned(found.skipped, decisions.size > 0) : 'leave');
   const cleaning = cleaningOf(rows, decisions, flagged, unscanned);
   return save(services, found, given.out, 'clean', t('Save a cleaned copy'), cleaning);
 }
@@ -79,18 +80,16 @@ function askFlagged(count: number): Promise<'leave' | 'keep'> {
   );
 }
 
-function askUnscanned(count: number): Promise<'leave' | 'keep'> {
+function askUnscanned(count: number, isReviewed: boolean): Promise<'leave' | 'keep'> {
+  const question = t(
+    'What about the {0} rows that were not scanned? They are too long, or their answers cannot be told apart.',
+    count,
+  );
   return wizard(t('Save a cleaned copy'), 1, (ask) =>
-    ask.pick(
-      t(
-        'What about the {0} rows that were not scanned? They are too long, or their answers cannot be told apart.',
-        count,
-      ),
-      [
-        { label: t('Leave them out'), description: t('nothing is known of them'), value: 'leave' as const },
-        { label: t('Keep them as they are'), value: 'keep' as const },
-      ],
-    ),
+    ask.pick(isReviewed ? `${question} ${t('What the review says of them comes first.')}` : question, [
+      { label: t('Leave them out'), description: t('nothing is known of them'), value: 'leave' as const },
+      { label: t('Keep them as they are'), value: 'keep' as const },
+    ]),
   );
 }
 

@@ -13,7 +13,14 @@ import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
 import type { Looks, Mark } from './rowMarks.js';
-import { COLUMN_FIELDS, readAsText, type Columns, type ReadAs } from '../../runtime/contract/mapping.js';
+import {
+  COLUMN_FIELDS,
+  columnsText,
+  saidFormat,
+  type Columns,
+  type ReadAs,
+  type RowFormat,
+} from '../../runtime/contract/mapping.js';
 import { DATA_FORMATS, type DataFormat } from '../../runtime/contract/recipeWords.js';
 import { readRows } from './rows.js';
 import { SCAN_TABLE, scanTable } from './scanTable.js';
@@ -29,8 +36,10 @@ export interface Scan {
   vectorName: string;
   /** Which columns were read as what; undefined: by their own names. */
   columns?: Columns;
-  /** As which row format the rows were read; undefined: as the first one says. */
+  /** As which row format the rows were to be read; undefined: as the first one says. */
   format?: DataFormat;
+  /** As which they were; undefined in scans of earlier versions. */
+  rowFormat?: RowFormat;
   size: number;
   mtimeMs: number;
   sha256: string;
@@ -69,6 +78,14 @@ export interface Since {
 const UNCHANGED: Since = { changed: false, edited: 0, gone: 0 };
 /** What is read between two turns of the event loop. */
 const ROWS_A_TURN = 5_000;
+/** A recipe may say what a scan has found by itself: the rows are the same. */
+function isReadOtherwise(read: ReadAs, scan: Scan): boolean {
+  if (columnsText(read.columns) !== columnsText(scan.columns)) return true;
+  const [now, before] = [saidFormat(read), scan.rowFormat ?? saidFormat(scan)];
+  // What nobody said: that of the first row, of a scan of an earlier version not known.
+  return now === undefined ? saidFormat(scan) !== undefined : before !== undefined && now !== before;
+}
+
 /** Of some hundred thousand rows. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
@@ -96,6 +113,7 @@ const KEPT = z.object({
   short: z.number(),
   unusual: z.number().optional(),
   skipped: z.number().optional(),
+  rowFormat: z.enum(DATA_FORMATS).exclude(['auto']).optional(),
   lines: z.string(),
   explained: z.string(),
   /** NaN where a row has none. */
@@ -211,8 +229,7 @@ export class Scans implements Disposable {
     const scan = this.scans.get(data);
     if (!scan) return;
     const now = await stat(data).catch(() => undefined);
-    const read = this.readBy(data) ?? scan;
-    let changed = now?.size !== scan.size || readAsText(read) !== readAsText(scan);
+    let changed = now?.size !== scan.size || isReadOtherwise(this.readBy(data) ?? scan, scan);
     // Written again, it may be what it was.
     if (!changed && now!.mtimeMs !== scan.mtimeMs)
       changed = (await readRows(data).catch(() => undefined))?.sha256 !== scan.sha256;

@@ -6,7 +6,7 @@ import {
   type TrainingPageEvent,
   type TrainingPageRequest,
 } from '../../webview/protocol/training.js';
-import type { Columns } from '../../runtime/contract/mapping.js';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { now } from '../host/clock.js';
@@ -43,8 +43,8 @@ export interface TrainingActions {
   runAgain(folder: string): Promise<unknown>;
   openRecipe(folder: string): unknown;
   openRun(folder: string): unknown;
-  /** Which columns of a data file are what; asks where that must be said and is not known. */
-  columns(file: string, model: Model | undefined): Promise<Columns | undefined>;
+  /** How a data file is read; asks which columns are what where that must be said and is not known. */
+  readAs(file: string, model: Model | undefined): Promise<ReadAs>;
   /** Asks before it attaches a security vector. */
   attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
   openWalkthrough(topic: WalkthroughTopic): unknown;
@@ -85,7 +85,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
       picture: () => this.picture,
       inTurn: (work) => this.turns.take(work),
       draw: () => this.draw(),
-      columns: actions.columns,
+      readAs: actions.readAs,
       assertTrusted: actions.assertTrusted,
     });
     for (const { onDidChange } of [estimates, files, inspector, mappings, models, problems, reviews, scans]) {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import * as z from 'zod';
-import type { Columns } from '../../runtime/contract/mapping.js';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import { OTHER_FILE, type TrainingKey } from '../../webview/protocol/training.js';
 import { BROWSED } from '../data/files.js';
 import { Cancelled, inputError } from '../host/errors.js';
@@ -23,7 +23,7 @@ export interface TrainingEditing {
   /** One after the other: two quick choices must not both start from the same text. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
   draw(): Promise<void>;
-  columns(file: string, model: Model | undefined): Promise<Columns | undefined>;
+  readAs(file: string, model: Model | undefined): Promise<ReadAs>;
   assertTrusted(): void;
 }
 
@@ -50,10 +50,10 @@ export class TrainingEdits {
     const data = chosen === OTHER_FILE ? await browseData() : chosen;
     const file = await panel.recipe();
     const model = parts.models.list().find(({ path }) => path === panel.picture()?.written.facts?.model);
-    const columns = await panel.columns(data, model?.problem === undefined ? model : undefined);
+    const reading = await panel.readAs(data, model?.problem === undefined ? model : undefined);
     await parts.reviews.require(data);
     const reviewed = parts.reviews.get(data).size > 0;
-    await panel.inTurn(() => this.write(file, (text) => chosenData(text, file, { file: data, columns, reviewed })));
+    await panel.inTurn(() => this.write(file, (text) => chosenData(text, file, { file: data, ...reading, reviewed })));
   }
 
   protect(on: boolean): Promise<void> {

@@ -8,7 +8,7 @@ import { runTitle } from '../runs/compare.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
 import { wholeRun } from '../runs/snapshot.js';
-import { vectorsFor } from '../services/choice.js';
+import { readAs, vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { sameAdapter, type Model } from '../workspace/models.js';
 import { nothingYet, untrusted, vectorInTraining } from './trainingNotices.js';
@@ -112,7 +112,7 @@ async function known(
   models: readonly Model[],
   relative: Known['relative'],
 ): Promise<Known> {
-  const { files, inspector, mappings, recipes, reviews, scans, store } = parts;
+  const { files, inspector, recipes, reviews, scans, store } = parts;
   const named = [facts.model, ...facts.data, ...facts.vectors];
   const there = new Set<string>();
   for (const path of named) if (await exists(path)) there.add(path);
@@ -129,7 +129,7 @@ async function known(
     ),
     runs: store.list(),
     counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
-    columns: (path) => scans.get(path)?.columns ?? mappings.get(path),
+    readAs: (path) => readAs(parts, path),
     review: (path) => reviews.counts(path),
     scan: (path) => scans.get(path),
     since: (path) => scans.since(path),

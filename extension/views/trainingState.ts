@@ -6,7 +6,7 @@ import { SCAN_LIMIT } from '../../runtime/contract/scan.js';
 import { isRecallExtrapolated } from '../../runtime/contract/scanText.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
-import type { Columns } from '../../runtime/contract/mapping.js';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import {
   OTHER_FILE,
@@ -34,8 +34,8 @@ export interface Known {
   recipes: readonly RecipeFacts[];
   /** Data files that are no evaluation sets. */
   data: readonly string[];
-  /** Which columns of a data file are what, as a person has said it. */
-  columns(file: string): Columns | undefined;
+  /** How a data file is read, as a recipe, its scan or a person has said it. */
+  readAs(file: string): ReadAs;
   /** What somebody has decided about rows of a data file. */
   review(file: string): Record<Decision, number>;
   /** Security vectors that fit the recipe's model. */
@@ -109,7 +109,11 @@ export function trainingForm(
       settings: recipe ? settingsOf(recipe) : [],
       canStart: ready && !own,
     },
-    notices: [...[model, data, vector].flatMap(({ missing }) => missing ?? []), ...reviewNotice(file, recipe, known)],
+    notices: [
+      ...[model, data, vector].flatMap(({ missing }) => missing ?? []),
+      ...(data.missing ? [] : formatNotice(file, recipe, known)),
+      ...reviewNotice(file, recipe, known),
+    ],
     targets: { vector: vector.adapter, vectorRecipe: vector.recipe },
   };
 }
@@ -166,12 +170,25 @@ function dataField({ facts, recipe }: Written, known: Known): Field {
 function columnsNotice(path: string, recipe: FinetuneRecipe | undefined, known: Known): TrainingNotice | undefined {
   const counted = known.counted(path);
   const isUnknown = counted !== undefined && 'unmapped' in counted;
-  const isSaid = recipe?.data.columns !== undefined || recipe?.data.format !== 'auto';
-  if (!recipe || isSaid || !(isUnknown || known.columns(path))) return undefined;
+  if (!recipe || isReadingSaid(recipe) || !(isUnknown || known.readAs(path).columns)) return undefined;
   return {
     text: t('The recipe does not say which columns of {0} are what.', basename(path)),
     buttons: [{ action: 'columns', label: isUnknown ? t('Choose columns…') : t('Write them into the recipe') }],
   };
+}
+
+const isReadingSaid = ({ data }: FinetuneRecipe): boolean => data.columns !== undefined || data.format !== 'auto';
+
+/** Rows that fit several formats are read by their first one where the recipe says none: it may be the one that is meant. */
+function formatNotice(path: string, recipe: FinetuneRecipe | undefined, known: Known): TrainingNotice[] {
+  const { format } = known.readAs(path);
+  if (!recipe || isReadingSaid(recipe) || format === undefined) return [];
+  return [
+    {
+      text: t('The rows of {0} are known to be read as "{1}". This recipe does not say so.', basename(path), format),
+      buttons: [{ action: 'columns', label: t('Write it into the recipe') }],
+    },
+  ];
 }
 
 /** A review counts only where the recipe says so; whoever made it, it is seen there what it does. */
@@ -290,20 +307,22 @@ export interface Protection {
 }
 
 /** A data file, and what a recipe that names it has to say of its rows. */
-export interface ChosenData {
+export interface ChosenData extends ReadAs {
   file: string;
-  columns?: Columns;
   /** Somebody has decided about its rows. */
   reviewed: boolean;
 }
 
 /** The change of a recipe's text that another data file is: what it says of the rows of the old one goes. */
-export function chosenData(text: string, file: string, { columns, reviewed, ...data }: ChosenData): Edit[] {
+export function chosenData(text: string, file: string, { format, columns, reviewed, ...data }: ChosenData): Edit[] {
   const value = JSON.stringify(relativeTo(file)(data.file));
   const isOther = valueText(text, 'data.file') !== value;
   return setKeys(text, 'data', {
     file: value,
-    ...((isOther || columns) && { format: undefined, columns: columns && JSON.stringify(columns) }),
+    ...((isOther || columns || format) && {
+      format: format && JSON.stringify(format),
+      columns: columns && JSON.stringify(columns),
+    }),
     ...(isOther && { exclude: reviewed ? '"reviewed"' : undefined }),
   });
 }

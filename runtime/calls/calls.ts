@@ -59,7 +59,8 @@ export const calls: Calls = {
       reporter,
     );
     try {
-      const { examples, skipped } = await loadRows(context, data, { format, columns, hashed: true }, reporter);
+      const rows = await loadRows(context, data, { format, columns, hashed: true }, reporter);
+      const { examples, skipped, format: rowFormat } = rows;
       const hooks = {
         signal: reporter.signal,
         onProgress: (share: number) => reporter.onProgress('scanning', share),
@@ -80,7 +81,7 @@ export const calls: Calls = {
         ...(row.flagged && partsOf(examples.at(i)!, row, context.tokenizer)),
       }));
       for (let at = 0; at < shown.length; at += ROWS_AT_ONCE) reporter.onRows(shown.slice(at, at + ROWS_AT_ONCE));
-      return { ...result, ...(skipped > 0 && { skipped }) };
+      return { ...result, ...(skipped > 0 && { skipped }), rowFormat };
     } finally {
       await close();
     }

@@ -13,7 +13,7 @@ import type { Requests } from '../contract/protocol.js';
 import type { Reporter } from './reporter.js';
 
 /**
- * Reads the first rows with the model's tokenizer, once as long as the files are the same; no weight is read and nothing is converted.
+ * Reads the first and the longest rows with the model's tokenizer, once as long as the files are the same; no weight is read and nothing is converted.
  */
 export async function suggestTraining(
   { model, data, method, anchored }: Requests['defaults']['params'],
@@ -30,12 +30,12 @@ export async function suggestTraining(
     };
     const [source, reading] = [
       { format, columns, limit },
-      { maxTokens: spec.contextLength, onProgress },
+      { maxTokens: spec.contextLength, longest: true, onProgress },
     ];
     const found = tokenizer && (await rowSizes(file, source, tokenizer, reading));
     read.push(
       found?.sizes.length
-        ? { rows: found.rows, longest: Math.max(...found.sizes.map(({ tokens }) => tokens)) }
+        ? { rows: found.rows, longest: found.longest! }
         : await counted(file, { ...source, tokenizer, ...reading }),
     );
   }

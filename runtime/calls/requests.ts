@@ -78,7 +78,14 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     force: z.boolean().optional(),
     keep: z.array(z.tuple([row, row])).max(1e8),
     cut: z.array(z.tuple([row, text])).max(1e8),
-    unscanned: z.strictObject({ stay: z.boolean(), left: z.array(z.tuple([row, row])).max(1e8) }).optional(),
+    unscanned: z
+      .strictObject({
+        stay: z.boolean(),
+        left: z.array(z.tuple([row, row])).max(1e8),
+        exclude: z.array(hash).max(1e8).optional(),
+        fine: z.array(hash).max(1e8).optional(),
+      })
+      .optional(),
     hashes: z.array(hash).max(1e8),
   },
   score: { ...model, data: path, format, columns, ...computing },

@@ -80,6 +80,7 @@ export async function openContext(path: string, options: ContextOptions): Promis
 export interface LoadedData {
   readonly path: string;
   readonly examples: ExampleList;
+  readonly format: Examples['format'];
   readonly sha256: string;
   /** Rows that cannot be used. */
   readonly skipped: number;
@@ -121,7 +122,7 @@ export async function loadData(
   let percent = 0;
   const { exclude, ...reading } = options;
   const review = exclude === 'reviewed' ? await readReview(file) : undefined;
-  const { examples, skipped, skippedRows, templated, sha256, reviewed } = await loadExamples(file, tokenizer, {
+  const { examples, format, skipped, skippedRows, templated, sha256, reviewed } = await loadExamples(file, tokenizer, {
     ...reading,
     decisions: review?.decisions,
     maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
@@ -159,6 +160,7 @@ export async function loadData(
   return {
     path: file,
     examples,
+    format,
     sha256,
     skipped: skippedRows,
     ...(review && { review: { path: review.path, sha256: review.sha256, ...marked } }),

@@ -1,6 +1,6 @@
 /** What is left of a data file after a scan and a review. */
 import type { ScanRow } from './scan.js';
-import type { Decisions } from './review.js';
+import type { Decision, Decisions } from './review.js';
 
 /** Rows of a file, from 0, the unreadable ones counted. All that are not named are left out, but for `unscanned`. */
 export interface Cleaning {
@@ -10,9 +10,9 @@ export interface Cleaning {
   cut: [row: number, answer: string][];
   /**
    * What becomes of rows that were not scanned, which are those in none of these lists, and the scanned ones that are left out. Without
-   * it no row counts as not scanned.
+   * it no row counts as not scanned. What a person has decided comes first, by the hashes of rows.
    */
-  unscanned?: { stay: boolean; left: [from: number, to: number][] };
+  unscanned?: { stay: boolean; left: [from: number, to: number][]; exclude?: string[]; fine?: string[] };
   /** What each row of `keep` and `cut` says (data/rowHash.ts), in the order of the file: another version of the file is not cleaned. */
   hashes: string[];
 }
@@ -23,7 +23,7 @@ type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'hash'>;
  * Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. What a person has decided
  * comes first.
  * @param flagged whether flagged rows that nobody called fine or excluded are to stay as well
- * @param unscanned the same of rows that were not scanned
+ * @param unscanned whether rows that were not scanned and of which nobody has said either are to stay
  */
 export function cleaningOf(
   rows: Iterable<Scanned>,
@@ -32,7 +32,10 @@ export function cleaningOf(
   unscanned: 'leave' | 'keep' = 'leave',
 ): Cleaning {
   const left: [from: number, to: number][] = [];
-  const cleaning: Cleaning = { keep: [], cut: [], unscanned: { stay: unscanned === 'keep', left }, hashes: [] };
+  const decided = (as: Decision): string[] => [...decisions].flatMap(([hash, one]) => (one === as ? hash : []));
+  const said = decisions.size > 0 && { exclude: decided('exclude'), fine: decided('fine') };
+  const others = { stay: unscanned === 'keep', left, ...said };
+  const cleaning: Cleaning = { keep: [], cut: [], unscanned: others, hashes: [] };
   for (const { hash = '', ...row } of rows) {
     const decision = decisions.get(hash);
     const stays = decision !== 'exclude' && (!row.flagged || decision === 'fine' || flagged === 'keep');

@@ -1,7 +1,7 @@
 /** Which column of a data file is which field of a row, where the file has names of its own (`columns` of a data source). */
 import type { DataFormat } from './recipeWords.js';
 
-type RowFormat = Exclude<DataFormat, 'auto'>;
+export type RowFormat = Exclude<DataFormat, 'auto'>;
 
 /** Fields that a column may be, and the row format that has them; null: several have it. */
 const FIELD_FORMATS = {
@@ -33,6 +33,10 @@ export interface ReadAs {
   format?: DataFormat;
   columns?: Columns;
 }
+
+/** The row format of rows that are read so; undefined: that of the first row. */
+export const saidFormat = ({ format, columns = {} }: ReadAs): RowFormat | undefined =>
+  format === undefined || format === 'auto' ? formatsOf(columns)[0] : format;
 
 /** The same for the same reading. */
 export const readAsText = ({ format, columns }: ReadAs = {}): string => `${format ?? ''} ${columnsText(columns)}`;

@@ -1,4 +1,5 @@
 /** What a scan finds in the rows of a file. */
+import type { RowFormat } from './mapping.js';
 
 export interface ScanRow {
   row: number;
@@ -75,6 +76,8 @@ export interface ScanResult {
   skipped?: number;
   /** Rows that look like neither ordinary nor harmful ones; they are not flagged. */
   unusual?: number;
+  /** As which row format the rows were read, also where nobody said it. Not in the scan.json of a run. */
+  rowFormat?: RowFormat;
   /** Of several vectors, in the order of the recipe. Only in the scan.json of a run. */
   byVector?: ScanColumn[];
   perRow: ScanRow[];

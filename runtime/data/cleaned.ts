@@ -62,7 +62,8 @@ const isSameKind = (data: string, out: string): boolean =>
 
 /**
  * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` with their new answers, and of the others
- * at most those that were not scanned. The file is of the same kind where the data file is text and its name ends alike, else it has JSON lines.
+ * at most those that were not scanned, as a person has decided, else as is said of all of them. The file is of the same kind where the
+ * data file is text and its name ends alike, else it has JSON lines.
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
 export async function writeCleaned(options: Options): Promise<CleanResult> {
@@ -74,6 +75,7 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
   const hunks: string[] = [];
   let known: RowFormat | undefined = format === 'auto' || !format ? formatsOf(columns ?? {})[0] : format;
   const [isKept, isLeft] = [inRanges(keep), inRanges(unscanned?.left ?? [])];
+  const decisionOn = decisionsIn(unscanned);
   const others = { count: 0, lines: [] as number[], stayed: unscanned?.stay ?? false };
   let compared = 0;
   let table: CsvTable | undefined;
@@ -87,13 +89,16 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
         const value = 'value' in raw ? raw.value : undefined;
         if ('value' in raw) known ??= formatAsRead(raw, columns);
         const answer = answers.get(row);
-        const stays = answer !== undefined || isKept(row);
-        if (stays && (!value || rowHash(value) !== hashes[compared++])) throw otherFile(data);
+        const found = answer !== undefined || isKept(row);
+        if (found && (!value || rowHash(value) !== hashes[compared++])) throw otherFile(data);
+        const isOther = unscanned !== undefined && !found && !isLeft(row);
+        const decision = isOther && value ? decisionOn(value) : undefined;
+        const stays = found || decision === 'fine';
         const before = counts.kept + counts.cut;
         let next: string | undefined;
-        if (unscanned && !stays && !isLeft(row)) {
+        if (isOther && !decision) {
           if (others.count++ < NAMED) others.lines.push(line);
-          if (unscanned.stay && value) {
+          if (others.stayed && value) {
             await writer.keep(raw as ReadRow);
             continue;
           }
@@ -122,6 +127,16 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
   const changes =
     hunks.length === 0 ? '' : [`--- ${basename(data)}`, `+++ ${basename(out)}`, ...hunks].join('\n') + '\n';
   return { path: out, ...counts, ...(others.count > 0 && { unscanned: others }), changes };
+}
+
+/** What a person has decided about a row that was not scanned; hashes are made only where there are decisions. */
+function decisionsIn({ exclude = [], fine = [] }: Partial<NonNullable<Cleaning['unscanned']>> = {}): (
+  value: JsonObject,
+) => 'exclude' | 'fine' | undefined {
+  const decisions = new Map<string, 'exclude' | 'fine'>();
+  for (const hash of exclude) decisions.set(hash, 'exclude');
+  for (const hash of fine) decisions.set(hash, 'fine');
+  return (value) => (decisions.size > 0 ? decisions.get(rowHash(value)) : undefined);
 }
 
 /** Whether a row is in one of these ranges, asked in the order of the file. */

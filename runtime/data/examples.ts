@@ -250,7 +250,7 @@ export async function* parsedRows(
 }
 
 /** Under one time limit, as a limit costs as much as a short row. */
-function* examplesOf(
+export function* examplesOf(
   items: (ParsedRow | SkippedRow)[],
   size: number,
   tokenizer: Tokenizer,
@@ -306,12 +306,15 @@ export function exampleFrom(content: RowContent, tokenizer: Tokenizer, place: { 
   return { ...place, ...encodeRow(content, tokenizer, {}) };
 }
 
+/** Longer rows are too long for so many tokens. */
+export const charactersFor = (tokens: number): number => Math.max(CHARACTERS_AT_LEAST, CHARACTERS_PER_TOKEN * tokens);
+
 function checkCharacters(
   content: RowContent,
   { maxTokens = Infinity, contextLength = Infinity }: ExampleOptions,
 ): void {
   const tokens = Math.min(maxTokens, contextLength);
-  const most = Math.max(CHARACTERS_AT_LEAST, CHARACTERS_PER_TOKEN * tokens);
+  const most = charactersFor(tokens);
   if (sizeOf(content) > most)
     throw new TooLongRow(`the row has ${sizeOf(content)} characters; at most ${most} are read for ${tokens} tokens`);
 }

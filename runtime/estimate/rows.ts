@@ -7,6 +7,7 @@ import type { BatchSize } from '../contract/recipeTraining.js';
 import { fileStamp } from '../support/fileStamp.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
+import { longestRow } from './longestRow.js';
 
 /** Sizes of a row, tokens. */
 export interface RowSize {
@@ -21,6 +22,8 @@ export interface RowSizes {
   readonly sizes: readonly RowSize[];
   /** How many the file has; where not all were read, by the bytes that were. */
   readonly rows: number;
+  /** Tokens of the longest row of the whole file, where it was asked for. */
+  readonly longest?: number;
 }
 
 /** Rows that are cut into tokens: enough to know what batches look like. */
@@ -29,6 +32,8 @@ const READ = 2000;
 type Source = Pick<DataSource, 'format' | 'columns' | 'limit'>;
 interface Reading {
   maxTokens: number;
+  /** Asks for the longest row of the whole file, which is then read to its end. */
+  longest?: boolean;
   signal?: AbortSignal;
   /** Bytes read so far, and of the whole file. */
   onProgress?: (bytes: number, total: number) => void;
@@ -47,14 +52,14 @@ export async function rowSizes(
   file: string,
   { format, columns, limit }: Source,
   tokenizer: Tokenizer,
-  { maxTokens, ...hooks }: Reading,
+  { maxTokens, longest = false, ...hooks }: Reading,
 ): Promise<RowSizes> {
   const source = { format, columns, limit };
   const stamp = await fileStamp([file]).catch(() => undefined);
-  const key = JSON.stringify([stamp, source, maxTokens]);
+  const key = JSON.stringify([stamp, source, maxTokens, longest]);
   const kept = known.get(tokenizer) ?? new Map<string, RowSizes>();
   known.set(tokenizer, kept);
-  const sizes = kept.get(key) ?? (await readSizes(file, source, tokenizer, { maxTokens, ...hooks }));
+  const sizes = kept.get(key) ?? (await readSizes(file, source, tokenizer, { maxTokens, longest, ...hooks }));
   if (stamp !== undefined) {
     kept.delete(key);
     kept.set(key, sizes);
@@ -67,7 +72,7 @@ async function readSizes(
   file: string,
   source: Source,
   tokenizer: Tokenizer,
-  { maxTokens, signal, onProgress }: Reading,
+  { maxTokens, longest: isAsked, signal, onProgress }: Reading,
 ): Promise<RowSizes> {
   const sizes: RowSize[] = [];
   let read = { bytes: 0, total: 1 };
@@ -91,9 +96,13 @@ async function readSizes(
       });
     if (sizes.length === READ) break;
   }
-  if (sizes.length < READ) return { sizes, rows: sizes.length };
+  let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
+  if (sizes.length < READ) return { sizes, rows: sizes.length, ...(isAsked && { longest }) };
+  if (isAsked)
+    longest = Math.max(longest, await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress }));
   const all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
-  return { sizes, rows: Math.min(source.limit ?? Infinity, Math.max(all, sizes.length)) };
+  const rows = Math.min(source.limit ?? Infinity, Math.max(all, sizes.length));
+  return { sizes, rows, ...(isAsked && { longest }) };
 }
 
 /** A micro-batch as the dims of its graph, and its tokens that are no padding. */

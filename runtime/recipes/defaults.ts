@@ -8,7 +8,7 @@ export type TrainingMethod = 'lora' | 'full' | 'vector';
 export interface TrainingFacts {
   /** Rows to learn from. */
   rows: number;
-  /** Tokens of the longest row that was looked at. */
+  /** Tokens of the longest row, as far as rows were looked at. */
   longest: number;
   parameters: number;
   spec: Pick<DecoderSpec, 'contextLength' | 'vocabSize'> & Parameters<typeof linearLayers>[0];

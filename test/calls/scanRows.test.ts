@@ -11,6 +11,7 @@ import { inspect } from '../../runtime/commandLine/modelCommands.js';
 import { scan, score } from '../../runtime/commandLine/rowCommands.js';
 import type { CleanResult } from '../../runtime/contract/dataInfo.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import { reviewText } from '../../runtime/contract/review.js';
 import { rowHash } from '../../runtime/data/rowHash.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { runValue } from '../support/recipeRun.js';
@@ -79,11 +80,27 @@ test('rows that are not scanned are counted, and in a cleaned copy named and lef
     const more = ['--threshold', '0.999', '--clean', out, ...(stay ? ['--keep-unscanned'] : [])];
     const { found, said } = await lines(scan, ...args, ...more);
     const [result, cleaned] = found.slice(-2) as unknown as [ScanResult, CleanResult];
-    assert.deepEqual([result.rows, result.skipped], [2, 1]);
+    assert.deepEqual([result.rows, result.skipped, result.rowFormat], [2, 1, 'completion']);
     assert.match(said, /1 rows were not scanned: they are too long, or their answers cannot be told apart/);
     assert.deepEqual([cleaned.kept, cleaned.left, cleaned.unscanned], [2, 0, { count: 1, lines: [2], stayed: stay }]);
     assert.match(said, stay ? /1 rows were not scanned and stay \(lines 2\)/ : /are left out; --keep-unscanned keeps them \(lines 2\)/); // oxfmt-ignore
     assert.equal((await readFile(out, 'utf8')).trim().split('\n').length, stay ? 3 : 2);
   }
+  // What a review says of them comes first.
+  await writeFile(`${data}.review.json`, reviewText(new Map([[rowHash(long), 'exclude']])));
+  const out = join(root, 'long.reviewed.jsonl');
+  const { found } = await lines(
+    scan,
+    ...args,
+    '--threshold',
+    '0.999',
+    '--clean',
+    out,
+    '--reviewed',
+    '--keep-unscanned',
+  );
+  const { kept, left, unscanned } = found.at(-1) as unknown as CleanResult;
+  assert.deepEqual([kept, left, unscanned], [2, 1, undefined]);
+  assert.equal((await readFile(out, 'utf8')).trim().split('\n').length, 2);
   await assert.rejects(lines(scan, ...args, '--keep-unscanned'), /--keep-unscanned is of use only with --clean/);
 });

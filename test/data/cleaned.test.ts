@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { writeCleaned } from '../../runtime/data/cleaned.js';
+import { rowHash } from '../../runtime/data/rowHash.js';
 import { withAnswer } from '../../runtime/data/withAnswer.js';
 import { cleaned, hashesOf } from '../support/cleaned.js';
 
@@ -28,6 +30,23 @@ test('rows that were not scanned are counted and named, and stay where that is a
     assert.deepEqual([kept, left, others], [2, 1, { count: 2, lines: [3, 5], stayed: stay }]);
     const expected = rows.filter((_, row) => row !== 1 && (stay || (row !== 2 && row !== 4)));
     assert.deepEqual((await readFile(out, 'utf8')).trim().split('\n'), expected);
+  }
+});
+
+test('of rows that were not scanned a person may have decided: excluded ones are left out and fine ones stay', async () => {
+  const rows = ['a', 'bad', 'too long', 'excluded', 'fine', 'c'].map((completion) => ({ prompt: 'p', completion }));
+  const data = await put('decided.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const hash = (row: number): string => rowHash(rows[row]!);
+  // The first two are scanned.
+  const scanned = [0, 1].map((row) => ({ row, hash: hash(row), flagged: row === 1 }));
+  const decisions = new Map([[hash(3), 'exclude'], [hash(4), 'fine'], [hash(5), 'unsure'], [hash(1), 'exclude']] as const); // oxfmt-ignore
+  for (const unscanned of ['leave', 'keep'] as const) {
+    const out = join(folder, `decided.${unscanned}.jsonl`);
+    const cleaning = cleaningOf(scanned, decisions, 'leave', unscanned);
+    const { kept, left, unscanned: others } = await writeCleaned({ data, out, ...cleaning });
+    assert.deepEqual([kept, left, others], [2, 2, { count: 2, lines: [3, 6], stayed: unscanned === 'keep' }]);
+    const written = (await readFile(out, 'utf8')).trim().split('\n').map((row) => (JSON.parse(row) as { completion: string }).completion); // oxfmt-ignore
+    assert.deepEqual(written, unscanned === 'keep' ? ['a', 'too long', 'fine', 'c'] : ['a', 'fine']);
   }
 });
 

@@ -113,6 +113,7 @@ const PRINTED: Record<string, string[]> = {
         short: true,
         skipped: true,
         unusual: true,
+        rowFormat: true,
         rows: true,
         threshold: true,
         limit: true,

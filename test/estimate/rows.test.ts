@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { rowSizes, type RowSizes } from '../../runtime/estimate/rows.js';
+import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
@@ -44,6 +45,35 @@ test('the rows of a file are read once, until it changes or is read otherwise', 
   assert.notEqual(await read(), first, 'of the same size, and dated back');
   await writeFile(file, row('buy 2 lamps .'));
   assert.notEqual(await read(), await read(), 'it may be changing now');
+});
+
+test('of a large file only the longest rows and the first ones are cut into tokens', async () => {
+  const { tokenizer, maxTokens } = await openTokenizer(model);
+  let encoded = 0;
+  const counting: Tokenizer = {
+    ...tokenizer!,
+    encode: (text, options) => {
+      encoded++;
+      return tokenizer!.encode(text, options);
+    },
+  };
+  const short = Array.from({ length: 9000 }, (_, i) => row(`buy ${i % 9} lamps .`));
+  const longer = Array.from({ length: 100 }, (_, i) => row(`buy ${'lamps and '.repeat(1 + (i % 20))} chairs .`));
+  const read = async (rows: readonly string[], longest = true, most = maxTokens): Promise<RowSizes> =>
+    rowSizes(await write(join(folder, 'large.jsonl'), rows.join('')), { format: 'auto' }, counting, { maxTokens: most, longest }); // oxfmt-ignore
+  const only = await read(longer);
+  assert.equal(only.longest, Math.max(...only.sizes.map(({ tokens }) => tokens)));
+  encoded = 0;
+  const { longest, sizes } = await read([...short, ...longer]);
+  assert.equal(longest, only.longest);
+  assert.ok(Math.max(...sizes.map(({ tokens }) => tokens)) < longest!);
+  const perRow = encoded / (2000 + 16);
+  assert.ok(perRow <= 3, `${perRow} texts a row`);
+  assert.equal((await read([...short, ...longer], false)).longest, undefined);
+  // Of rows that are too long, others say more; where there are many, what fits may be as long as it can be.
+  const fits = only.longest! - 1;
+  assert.equal((await read([...short, ...longer.slice(0, 20)], true, fits)).longest, only.sizes[18]!.tokens);
+  assert.equal((await read([...short, ...Array<string>(16).fill(longer[19]!)], true, fits)).longest, fits);
 });
 
 test('a tokenizer is opened once, until a file of its model changes', async () => {

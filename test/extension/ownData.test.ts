@@ -18,7 +18,7 @@ import type { Choice, Questions } from '../../extension/commands/wizard.js';
 import type { Model } from '../../extension/workspace/models.js';
 import { recipe, temporary, write } from './support.js';
 
-const { askData } = await import('../../extension/commands/dataSource.js');
+const { askData, chooseReading } = await import('../../extension/commands/dataSource.js');
 const { askSet, askSets } = await import('../../extension/commands/evaluationSets.js');
 const { previewText } = await import('../../extension/data/previews.js');
 const { fineTuneRecipe } = await import('../../extension/commands/recipeFiles.js');
@@ -215,6 +215,7 @@ test('a file whose row format a recipe names is read by it, and asked nothing', 
   await services.mappings.set(file, { messages: 'messages' });
   const chosen = await askData(services, person([]).ask, { question, model: MODEL, file });
   assert.deepEqual(chosen, { file, format: 'completion' });
+  assert.deepEqual(await chooseReading(services, file, undefined), { format: 'completion' });
   const machine = { device: 'auto', threads: 0 } as const;
   const training = { batch: { rows: 1, maxTokens: 32 }, epochs: 1, learningRate: 1e-3 };
   const written = fineTuneRecipe(

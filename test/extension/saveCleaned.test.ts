@@ -113,7 +113,7 @@ test('a file is cleaned as it was scanned', async (t) => {
 });
 
 test('rows that were not scanned are counted by themselves and named; whether they stay is asked', async (t) => {
-  const { data, out, scans, asked, told, services, scan } = await prepared(t, 'a\nb\nc\nd\ne\n');
+  const { data, out, scans, reviews, asked, told, services, scan } = await prepared(t, 'a\nb\nc\nd\ne\n');
   const rows = { count: 2, lines: [4, 5] };
   const request = services.engine.request.bind(services.engine) as (name: string, params: unknown) => Promise<object>;
   Object.assign(services.engine, {
@@ -141,6 +141,18 @@ test('rows that were not scanned are counted by themselves and named; whether th
   }
   await saveCleaned(services, { file: data, out, unscanned: 'keep' });
   assert.match(told.at(-1)!.text, /and stay/);
+  // The engine learns what a person has said of them: the scan does not have them.
+  await reviews.decide(data, hashes(4), 'exclude');
+  await reviews.decide(data, hashes(5), 'fine');
+  const questions: string[] = [];
+  fake.answer = (question) => {
+    questions.push(question);
+    return question.includes('flagged') ? 'Leave them out' : 'Keep them as they are';
+  };
+  await saveCleaned(services, { file: data, out });
+  const [, { unscanned }] = asked.at(-1) as [string, { unscanned: unknown }];
+  assert.deepEqual(unscanned, { stay: true, left: [[2, 2]], exclude: hashes(4), fine: hashes(5) });
+  assert.match(questions.at(-1)!, /that were not scanned\? .* What the review says of them comes first\.$/);
 });
 
 test('a large file and its copy are compared only when somebody asks for it', async (t) => {

@@ -8,6 +8,7 @@ import { Problems } from '../../extension/data/problems.js';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { tableRows } from '../../extension/data/scanTable.js';
 import { scanFile, scanSummary, Scans, scanText } from '../../extension/data/scans.js';
+import type { ReadAs, RowFormat } from '../../runtime/contract/mapping.js';
 import { scanText as foundText } from '../../runtime/contract/scanText.js';
 import { temporary, write } from './support.js';
 
@@ -68,6 +69,46 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
   assert.match(scanText(changed.get(data)!, changed.since(data)), /the file has changed since the scan/);
   await changed.drop(data);
   assert.equal((await loaded()).get(data), undefined);
+});
+
+test('a scan holds where a recipe says the row format that was found, and not where it says another reading', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'a\n');
+  let read: ReadAs | undefined;
+  const scans = new Scans(
+    () => root,
+    new Problems(),
+    () => read,
+  );
+  const changed = async (by: ReadAs | undefined): Promise<boolean> => {
+    read = by;
+    // As a window finds it that is opened now, too.
+    await scans.load();
+    await scans.look(data);
+    return scans.since(data).changed;
+  };
+  const add = (rowFormat: RowFormat | undefined, was: ReadAs = {}): Promise<unknown> =>
+    scans.add(data, join(root, 'v'), 'v', { ...found, perRow: [row(1, 0.8)], ...(rowFormat && { rowFormat }) }, was);
+  const columns = { prompt: 'q', completion: 'a' };
+  await add('messages');
+  assert.equal(await changed({ format: 'messages' }), false);
+  assert.equal(await changed({ format: 'completion' }), true);
+  assert.equal(await changed({ format: 'messages', columns: { messages: 'turns' } }), true);
+  assert.equal(await changed(undefined), false);
+  await add('completion', { columns });
+  assert.equal(await changed({ format: 'completion', columns }), false);
+  assert.equal(await changed({ format: 'auto', columns }), false);
+  assert.equal(await changed({ format: 'completion' }), true);
+  await add('completion', { format: 'completion', columns });
+  assert.equal(await changed({ columns }), false);
+  await add('text', { format: 'text' });
+  assert.equal(await changed({ columns: { label: 'kind' } }), true);
+  // Of a scan of an earlier version it is not known what was found.
+  await add(undefined);
+  assert.equal(await changed({ format: 'messages' }), false);
+  assert.equal(await changed({ format: 'messages', columns: { messages: 'turns' } }), true);
+  await add(undefined, { format: 'text' });
+  assert.equal(await changed({ format: 'messages' }), true);
 });
 
 test('a scan of an earlier version is dropped without a word: the file can be scanned anew', async (t) => {

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { applyEdits } from 'jsonc-parser';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import { setKeys } from '../../extension/runs/recipeEdit.js';
 import { chosenData, readWritten, trainingForm } from '../../extension/views/trainingState.js';
 import { opened } from './trainingPanel.js';
@@ -15,9 +16,9 @@ const CSV = 'question,answer\nbuy 3 lamps .,order : 3 lamps\n';
 const SAID = '{ "file": "../data/old.csv", "format": "text", "columns": { "text": "a" }, "exclude": "reviewed" }';
 
 test('what a recipe says of the old file goes, and what is known of the new one comes', () => {
-  const change = (data: string, columns?: object, reviewed = false): string => {
+  const change = (data: string, reading?: ReadAs, reviewed = false): string => {
     const text = TEXT.replace('{ "file": "../data/train.jsonl" }', data);
-    const edited = applyEdits(text, chosenData(text, FILE, { file: '/w/data/new.csv', columns, reviewed }));
+    const edited = applyEdits(text, chosenData(text, FILE, { file: '/w/data/new.csv', ...reading, reviewed }));
     assert.ok(readWritten(edited, FILE).recipe, edited);
     const [before, after] = TEXT.split('{ "file": "../data/train.jsonl" }');
     assert.ok(edited.startsWith(before!) && edited.endsWith(after!), edited);
@@ -27,17 +28,18 @@ test('what a recipe says of the old file goes, and what is known of the new one 
   assert.equal(change(plain), '{ "file": "../data/new.csv" }');
   assert.equal(change(SAID), '{ "file": "../data/new.csv" }');
   assert.equal(
-    change(plain, QA, true),
+    change(plain, { columns: QA }, true),
     '{ "file": "../data/new.csv", "columns": {"prompt":"question","completion":"answer"}, "exclude": "reviewed" }',
   );
   assert.equal(
-    change(SAID, QA, true),
+    change(SAID, { columns: QA }, true),
     '{ "file": "../data/new.csv", "columns": {"prompt":"question","completion":"answer"}, "exclude": "reviewed" }',
   );
   assert.equal(
     change('{ "exclude": "reviewed", "limit": 9, "file": "../data/old.csv" }'),
     '{ "limit": 9, "file": "../data/new.csv" }',
   );
+  assert.equal(change(SAID, { format: 'sharegpt' }), '{ "file": "../data/new.csv", "format": "sharegpt" }');
   // The file that it is: only what was not known of it.
   assert.equal(change('{ "file": "../data/new.csv", "format": "completion" }'), '{ "file": "../data/new.csv", "format": "completion" }'); // oxfmt-ignore
 });
@@ -63,18 +65,23 @@ test('nothing starts until it is known which columns are what', () => {
   assert.deepEqual(shown({}), [true]);
   assert.deepEqual(shown({ counted: () => ({ unmapped: 'no known format' }) }), [false, 'columns']);
   // Somebody has said it, but not in the recipe, by which a run reads.
-  assert.deepEqual(shown({ columns: () => QA }), [false, 'columns']);
+  const mapped = { readAs: () => ({ columns: QA }) };
+  assert.deepEqual(shown(mapped), [false, 'columns']);
   const says = TEXT.replace('train.jsonl" }', `train.jsonl", "columns": ${JSON.stringify(QA)} }`);
-  assert.deepEqual(shown({ columns: () => QA }, says), [true]);
+  assert.deepEqual(shown(mapped, says), [true]);
   const named = TEXT.replace('train.jsonl" }', 'train.jsonl", "format": "completion" }');
-  assert.deepEqual(shown({ columns: () => QA }, named), [true]);
+  assert.deepEqual(shown(mapped, named), [true]);
+  // By the first format that they fit, rows can be read in any case.
+  const format = { readAs: () => ({ format: 'completion' }) };
+  assert.deepEqual(shown(format), [true, 'columns']);
+  assert.deepEqual(shown(format, named), [true]);
 });
 
 test('a file whose columns nobody has named is asked about before the recipe names it', async (t) => {
   const asked: unknown[] = [];
-  let answer: () => object | undefined = () => QA;
+  let answer = (): ReadAs => ({ columns: QA });
   const panel = await opened(t, {
-    columns: async (file, model) => {
+    readAs: async (file, model) => {
       asked.push([file, model]);
       return answer();
     },
@@ -87,7 +94,11 @@ test('a file whose columns nobody has named is asked about before the recipe nam
     /"data": \{ "file": "\.\.\/data\/mine\.csv", "columns": \{"prompt":"question","completion":"answer"\} \}/,
   );
   assert.deepEqual(asked, [[file, undefined]]);
-  answer = () => undefined;
+  answer = () => ({ format: 'completion' });
+  await panel.ask({ type: 'choose', key: 'data', value: file });
+  assert.match(await panel.read('protected'), /"data": \{ "file": "\.\.\/data\/mine\.csv", "format": "completion" \}/);
+  asked.pop();
+  answer = () => ({});
   await panel.ask({ type: 'choose', key: 'data', value: join(panel.root, 'data/train.jsonl') });
   assert.match(await panel.read('protected'), /"data": \{ "file": "\.\.\/data\/train\.jsonl" \}/);
 });
@@ -104,7 +115,7 @@ test('the review of a file comes with it', async (t) => {
 });
 
 test('the button of a recipe that does not say its columns writes them', async (t) => {
-  const panel = await opened(t, { columns: async () => QA });
+  const panel = await opened(t, { readAs: async () => ({ columns: QA }) });
   await panel.ask({ type: 'act', action: 'columns' });
   assert.match(
     await panel.read('protected'),

@@ -47,7 +47,7 @@ export async function opened(
     adapters = undefined as { role: string; path: string; reason: string | null }[] | undefined,
     /** Further models than the one with `adapters`. */
     models = [] as { path: string; name: string; adapters: object[] }[],
-    columns = (async () => undefined) as TrainingActions['columns'],
+    readAs = (async () => ({})) as TrainingActions['readAs'],
     /** Names of data files about whose rows somebody has decided. */
     reviewed = [] as string[],
   } = {},
@@ -83,7 +83,7 @@ export async function opened(
     },
     ...{ openRecipe: note('openRecipe'), openRun: note('openRun'), attach: note('attach') },
     openWalkthrough: () => undefined,
-    columns,
+    readAs,
     assertTrusted: () => {
       if (!workspace.isTrusted) throw inputError('not trusted');
     },

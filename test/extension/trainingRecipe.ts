@@ -45,7 +45,7 @@ export const known = (more: Partial<Known> = {}): Known => ({
     },
   }),
   scan: () => undefined,
-  columns: () => undefined,
+  readAs: () => ({}),
   review: () => ({ exclude: 0, fine: 0, unsure: 0 }),
   since: () => ({ changed: false, edited: 0, gone: 0 }),
   exists: () => true,

@@ -126,7 +126,7 @@ test('on the sample, the recipe of the wizard learns the new task', async () => 
   assert.ok(value('base') < 0.1 && value('plain') > 0.7, JSON.stringify(measurements));
 });
 
-test('of a large file the first rows tell what the others are like, and a file is read once as long as it is the same', async () => {
+test('of a large file the longest row counts wherever it stands, and a file is read once as long as it is the same', async () => {
   const model = workspace.file('tiny-assistant');
   const row = (i: number) => `${JSON.stringify({ prompt: `buy ${i % 9} lamps .`, completion: 'order : lamps' })}\n`;
   const long = `${JSON.stringify({ prompt: 'buy lamps .', completion: 'lamps '.repeat(60) })}\n`;
@@ -139,12 +139,13 @@ test('of a large file the first rows tell what the others are like, and a file i
   const reporter = { ...silent, onProgress: (_: string, share?: number) => void shares.push(share ?? 0) };
   const suggest = (limit?: number) => suggestTraining({ model, data: [{ file, limit }], method: 'lora' }, reporter);
   const all = await suggest();
-  assert.ok(shares.length > 0 && Math.max(...shares) < 0.5, `${shares}`);
-  assert.deepEqual([all.batch.maxTokens, all.epochs], [32, 1]);
+  assert.equal(Math.max(...shares), 1, 'it is read to its end');
+  assert.deepEqual([all.batch.maxTokens, all.epochs], [96, 1]);
   shares.length = 0;
   assert.deepEqual(await suggest(), all);
   assert.deepEqual(shares, [], 'it is not read again');
-  assert.equal((await suggest(64)).batch.rows, 4, 'of 64 rows');
+  const few = await suggest(64);
+  assert.deepEqual([few.batch.rows, few.batch.maxTokens], [4, 32], 'of 64 rows');
   await writeFile(file, row(1) + long);
   assert.ok((await suggest()).batch.maxTokens > 64, 'another file');
   assert.equal((await suggest(1)).batch.maxTokens, 32, 'only the rows that are used count');

@@ -1,0 +1,45 @@
+import { charactersFor, examplesOf, parsedRows, sizeOf, type ParsedRow } from '../data/examples.js';
+import type { DataSource } from '../contract/recipeData.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+
+/** Rows that are cut into tokens: those of the most characters, which need not be those of the most tokens. */
+const PLACES = 16;
+
+export interface LongestOptions extends Pick<DataSource, 'format' | 'columns' | 'limit'> {
+  /** Longer rows do not count. */
+  maxTokens: number;
+  signal?: AbortSignal;
+  /** Bytes read so far, and of the whole file. */
+  onProgress?: (bytes: number, total: number) => void;
+}
+
+/**
+ * Tokens of the longest row of a file: it is read to its end, but only the longest rows in characters are cut into tokens. Where
+ * all of these are too long, others may be nearly so: `maxTokens`. 0 where none can be used.
+ */
+export async function longestRow(
+  file: string,
+  tokenizer: Tokenizer,
+  { maxTokens, signal, ...reading }: LongestOptions,
+): Promise<number> {
+  const most = charactersFor(maxTokens);
+  /** In descending order; without the row where it is too long by its characters alone. */
+  const places: { size: number; row?: ParsedRow }[] = [];
+  for await (const row of parsedRows(file, reading, {})) {
+    signal?.throwIfAborted();
+    if ('reason' in row) continue;
+    const size = sizeOf(row.content);
+    if (places.length === PLACES && size <= places.at(-1)!.size) continue;
+    const at = places.findIndex((place) => place.size < size);
+    places.splice(at < 0 ? places.length : at, 0, { size, ...(size <= most && { row }) });
+    if (places.length > PLACES) places.pop();
+  }
+  const options = { maxTokens, contextLength: maxTokens, answers: 'optional' as const };
+  let [longest, tooLong] = [0, 0];
+  for (const { size, row } of places) {
+    const [result] = row ? examplesOf([row], size, tokenizer, options, file) : [];
+    if (!result || ('reason' in result && result.tooLong)) tooLong++;
+    else if (!('reason' in result)) longest = Math.max(longest, result.ids.length);
+  }
+  return tooLong === PLACES ? maxTokens : longest;
+}
