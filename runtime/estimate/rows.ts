@@ -1,4 +1,5 @@
 import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
+import { askedBy } from '../data/askedBy.js';
 import { streamExamples } from '../data/examples.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, supervised } from '../learner/packing.js';
@@ -21,6 +22,8 @@ export interface RowSizes {
   readonly sizes: readonly RowSize[];
   /** How many the file has; where not all were read, by the bytes that were. */
   readonly rows: number;
+  /** The share of them that asks what no row before them asks. */
+  readonly asking?: number;
 }
 
 /** Rows that are cut into tokens: enough to know what batches look like. */
@@ -70,6 +73,7 @@ async function readSizes(
   { maxTokens, signal, onProgress }: Reading,
 ): Promise<RowSizes> {
   const sizes: RowSize[] = [];
+  const asked = new Set<string>();
   let read = { bytes: 0, total: 1 };
   const options = {
     ...source,
@@ -83,17 +87,20 @@ async function readSizes(
   };
   for await (const [, row] of streamExamples(file, tokenizer, options)) {
     signal?.throwIfAborted();
-    if (!('reason' in row))
+    if (!('reason' in row)) {
+      asked.add(askedBy(row));
       sizes.push({
         tokens: row.ids.length,
         supervised: supervised(row.labels).length,
         prompt: row.promptIds.length,
       });
+    }
     if (sizes.length === READ) break;
   }
-  if (sizes.length < READ) return { sizes, rows: sizes.length };
+  const asking = asked.size / Math.max(1, sizes.length);
+  if (sizes.length < READ) return { sizes, rows: sizes.length, asking };
   const all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
-  return { sizes, rows: Math.min(source.limit ?? Infinity, Math.max(all, sizes.length)) };
+  return { sizes, rows: Math.min(source.limit ?? Infinity, Math.max(all, sizes.length)), asking };
 }
 
 /** A micro-batch as the dims of its graph, and its tokens that are no padding. */

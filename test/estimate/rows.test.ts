@@ -46,6 +46,13 @@ test('the rows of a file are read once, until it changes or is read otherwise', 
   assert.notEqual(await read(), await read(), 'it may be changing now');
 });
 
+test('rows that ask again what was asked before them are told', async () => {
+  const { tokenizer, maxTokens } = await openTokenizer(model);
+  const file = await write(join(folder, 'asked.jsonl'), row('how ?').repeat(3) + row('why ?'));
+  const { rows, asking } = await rowSizes(file, { format: 'auto' }, tokenizer!, { maxTokens });
+  assert.deepEqual([rows, asking], [4, 0.5]);
+});
+
 test('a tokenizer is opened once, until a file of its model changes', async () => {
   const open = async (): Promise<unknown> => (await openTokenizer(model)).tokenizer;
   const first = await open();
