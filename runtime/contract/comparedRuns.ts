@@ -40,6 +40,8 @@ export interface Basis {
   from?: string;
   /** A hash of the rows, which an earlier version did not keep. */
   sha256?: string;
+  /** How many of them were measured. */
+  count?: number;
 }
 
 /** A run as it is compared. */
@@ -336,14 +338,15 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
       m.state === state && m.name === column.name && m.measure === column.measure && m.judge === column.judge,
   );
   if (!found || !isFiniteNumber(found.value)) return undefined;
-  const basis = run.sets[column.name];
+  const set = run.sets[column.name];
+  const basis = set && { ...set, count: found.count };
   if (column.measure === 'loss') return { kind: 'loss', value: found.value, basis };
   return { kind: 'share', of: counted(found.value, found.count), basis };
 }
 
 function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
   if (!a || !b) return true;
-  const rows = a.sha256 && b.sha256 ? a.sha256 === b.sha256 : a.from === b.from;
+  const rows = a.sha256 && b.sha256 ? a.sha256 === b.sha256 : a.from === b.from && a.count === b.count;
   return a.how === b.how && rows;
 }
 

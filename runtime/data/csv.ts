@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
+import type { Columns } from '../contract/mapping.js';
 import { HumanError } from '../support/errors.js';
+import { entries } from './columns.js';
 import { decodeText, linesOf, NEWLINE, parseExact, RETURN, tooLong } from './rawRow.js';
 import type { Place, RawRow, RowSource } from './rawRow.js';
 
@@ -15,6 +17,13 @@ export interface CsvTable {
 
 /** Fields whose cells hold JSON. */
 const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask'];
+
+/** The columns of these fields, without those that are mapped to others: they are text, whatever they are called. */
+function jsonColumns(mapped: Columns): Set<string> {
+  const others = entries(mapped).flatMap(([field, column]) => (JSON_FIELDS.includes(field) ? [] : [column]));
+  const columns = JSON_FIELDS.map((field) => (mapped as Record<string, string>)[field] ?? field);
+  return new Set(columns.filter((column) => !others.includes(column)));
+}
 
 const QUOTE = 0x22;
 const UNCLOSED = 'a cell begins with a quote and does not end with one: put the cell in quotes, and double those in it';
@@ -30,7 +39,7 @@ export async function* csvRows(
   onTable?: (table: CsvTable) => void,
 ): AsyncGenerator<RawRow> {
   const { file, maxRowBytes, columns: mapped = {} } = source;
-  const json = new Set(JSON_FIELDS.map((field) => (mapped as Record<string, string>)[field] ?? field));
+  const json = jsonColumns(mapped);
   /** Behind so many records; the parser cannot go on behind it. */
   let fault: { records: number; reason: string } | undefined;
   const [pieces, header] = await peek(source.pieces);

@@ -37,6 +37,8 @@ export class TooLongRow extends UnfitRow {}
 interface Schema {
   /** Fields by which `auto` knows the format. */
   has: (row: JsonObject) => boolean;
+  /** Columns of a table that it is in: the one that it needs, and what is answered. */
+  columns: readonly string[];
   read: (row: JsonObject) => RowContent;
 }
 
@@ -48,22 +50,43 @@ export const FIELDS: ReadonlySet<string> = new Set([
 
 /** In the order in which `auto` tries them. */
 const SCHEMAS: Record<RowFormat, Schema> = {
-  tokens: { has: (row) => Array.isArray(row.input_ids), read: tokens },
-  messages: { has: (row) => isThere(row.messages), read: (row) => conversation(row, chat(row.messages, 'messages')) },
-  sharegpt: { has: (row) => isThere(row.conversations), read: (row) => conversation(row, shareGpt(row.conversations)) },
-  alpaca: { has: (row) => 'instruction' in row, read: alpaca },
-  completion: { has: (row) => 'prompt' in row, read: completion },
-  text: { has: (row) => 'text' in row, read: (row) => ({ kind: 'text', text: filled(row, 'text') }) },
+  tokens: { has: (row) => Array.isArray(row.input_ids), columns: ['input_ids'], read: tokens },
+  messages: {
+    has: (row) => isThere(row.messages),
+    columns: ['messages'],
+    read: (row) => conversation(row, chat(row.messages, 'messages')),
+  },
+  sharegpt: {
+    has: (row) => isThere(row.conversations),
+    columns: ['conversations'],
+    read: (row) => conversation(row, shareGpt(row.conversations)),
+  },
+  alpaca: { has: (row) => 'instruction' in row, columns: ['instruction', 'output', 'response'], read: alpaca },
+  completion: { has: (row) => 'prompt' in row, columns: ['prompt', 'completion', 'response'], read: completion },
+  text: {
+    has: (row) => 'text' in row,
+    columns: ['text'],
+    read: (row) => ({ kind: 'text', text: filled(row, 'text') }),
+  },
 };
 
-/** The format of a row; undefined when it has none of the known fields. */
-export function formatOf(row: JsonObject): RowFormat | undefined {
-  return (Object.keys(SCHEMAS) as RowFormat[]).find((format) => SCHEMAS[format].has(row));
-}
+const formatsIn = (row: JsonObject): RowFormat[] =>
+  (Object.keys(SCHEMAS) as RowFormat[]).filter((format) => SCHEMAS[format].has(row));
 
-/** The same of a row as it was read: in a table all columns count, whichever cells are empty. */
+/** The format of a row; undefined when it has none of the known fields. */
+export const formatOf = (row: JsonObject): RowFormat | undefined => formatsIn(row).at(0);
+
+/**
+ * The same of a row as it was read. Of a table its columns say it, whichever cells are empty: a format yields only where the row
+ * lacks what it needs and has more cells of another one, as in tables that were joined.
+ */
 export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowFormat | undefined {
-  return formatOf(mapRow(names ? Object.fromEntries(names.map((name) => [name, []])) : value, columns));
+  const row = mapRow(value, columns);
+  if (!names) return formatOf(row);
+  const formats = formatsIn(mapRow(Object.fromEntries(names.map((name) => [name, []])), columns));
+  const cells = (format: RowFormat): number => SCHEMAS[format].columns.filter((name) => !isEmptyList(row[name])).length;
+  const most = Math.max(...formats.map(cells));
+  return formats.find((format) => !isEmptyList(row[SCHEMAS[format].columns[0]]) || cells(format) === most);
 }
 
 /** Names the fields of a row and the formats that are known. */

@@ -4,6 +4,7 @@ import { baselineFacts, BASELINES } from '../contract/baselines.js';
 import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
+import { isJudged } from '../contract/measures.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
@@ -205,10 +206,14 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const { harmful, benign } = recipe.probes;
   const probes = [harmful && (await measured(harmful)), benign && (await measured(benign))];
   const sets: RowsOfRecipe['sets'][number][] = [];
-  for (const set of recipe.evaluate) sets.push({ ...(await measured(set)), measure: set.measure });
+  /** Of answers that are judged each prompt is asked once. */
+  const ask = (measure: EvaluationSet['measure'], of: RowSizes): void => {
+    sets.push({ ...of, measure, rows: isJudged({ measure }) ? Math.round(of.rows * (of.asking ?? 1)) : of.rows });
+  };
+  for (const set of recipe.evaluate) ask(set.measure, await measured(set));
   const { heldOut } = recipe;
   const kept = keptOf(all);
-  if (kept > 0) sets.push({ ...all, rows: kept, measure: typeof heldOut === 'object' ? heldOut.measure : 'loss' });
+  if (kept > 0) ask(typeof heldOut === 'object' ? heldOut.measure : 'loss', { ...all, rows: kept });
   return { data, unseen: [], held: data, heldPerBatch: 0, heldPerStep, probes, sets };
 }
 

@@ -1,4 +1,5 @@
 import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
+import { askedBy } from '../data/askedBy.js';
 import { streamExamples } from '../data/examples.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, supervised } from '../learner/packing.js';
@@ -24,6 +25,8 @@ export interface RowSizes {
   readonly rows: number;
   /** Tokens of the longest row of the whole file, where it was asked for. */
   readonly longest?: number;
+  /** The share of them that asks what no row before them asks. */
+  readonly asking?: number;
 }
 
 /** Rows that are cut into tokens: enough to know what batches look like. */
@@ -75,6 +78,7 @@ async function readSizes(
   { maxTokens, longest: isAsked, signal, onProgress }: Reading,
 ): Promise<RowSizes> {
   const sizes: RowSize[] = [];
+  const asked = new Set<string>();
   let read = { bytes: 0, total: 1 };
   const options = {
     ...source,
@@ -88,21 +92,24 @@ async function readSizes(
   };
   for await (const [, row] of streamExamples(file, tokenizer, options)) {
     signal?.throwIfAborted();
-    if (!('reason' in row))
+    if (!('reason' in row)) {
+      asked.add(askedBy(row));
       sizes.push({
         tokens: row.ids.length,
         supervised: supervised(row.labels).length,
         prompt: row.promptIds.length,
       });
+    }
     if (sizes.length === READ) break;
   }
+  const asking = asked.size / Math.max(1, sizes.length);
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
-  if (sizes.length < READ) return { sizes, rows: sizes.length, ...(isAsked && { longest }) };
+  if (sizes.length < READ) return { sizes, rows: sizes.length, asking, ...(isAsked && { longest }) };
   if (isAsked)
     longest = Math.max(longest, await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress }));
   const all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
   const rows = Math.min(source.limit ?? Infinity, Math.max(all, sizes.length));
-  return { sizes, rows, ...(isAsked && { longest }) };
+  return { sizes, rows, asking, ...(isAsked && { longest }) };
 }
 
 /** A micro-batch as the dims of its graph, and its tokens that are no padding. */

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { isJudged } from '../contract/measures.js';
 import { loadData, sourceOptions, type Context, type LoadReporter } from '../context/context.js';
 import { askedBy } from '../data/askedBy.js';
+import { NOT_SUPERVISED } from '../data/conversation.js';
 import { matching, pieces, type ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
 import type { Labels } from '../contract/labels.js';
 import { answerHash, readLabels } from '../data/labelFiles.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
@@ -85,18 +87,25 @@ export function askedOnce(
   return first;
 }
 
-/** Names what each set asks and how its answers are compared, for the manifest: two runs with the same name measured the same. */
+/**
+ * Names what each set asks and how its answers are compared, for the manifest: two runs with the same name measured the same. Of a
+ * conversation its messages count, not how a chat template writes them.
+ */
 export const setFacts = (sets: readonly LoadedSet[]): NonNullable<Manifest['sets']> =>
   Object.fromEntries(
     sets.map(({ set, examples }) => {
       const hash = createHash('sha256');
-      for (const { promptText, answer, ids } of examples) {
-        const said = isJudged(set) ? [promptText] : set.measure === 'loss' ? [ids.join()] : [promptText, answer];
-        hash.update(`${JSON.stringify(said)}\n`);
-      }
+      for (const example of examples) hash.update(`${JSON.stringify(saidBy(example, set))}\n`);
       return [set.name, { rows: examples.length, sha256: hash.digest('hex') }];
     }),
   );
+
+function saidBy({ prompt, promptText, answer, ids, labels }: Example, set: EvaluationSet): unknown[] {
+  const asked = prompt ?? promptText;
+  if (set.measure !== 'loss') return isJudged(set) ? [asked] : [asked, answer];
+  // A loss is one of each token: over other tokens, as another tokenizer makes them, it does not compare.
+  return prompt ? [prompt, answer, labels.filter((label) => label !== NOT_SUPERVISED).length] : [ids.join()];
+}
 
 /** Rows whose answers the judges of the recipe judge. */
 export const judgedRows = (sets: readonly LoadedSet[]): number =>

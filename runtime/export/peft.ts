@@ -59,7 +59,9 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
   const notes: string[] = [];
   for (const { path, role, scale } of adapters) {
     if (role !== 'security') continue;
-    const [calibration, prompts] = [RUN_FILES.calibration, RUN_FILES.prompts].map((name) => beside(path, name));
+    const [calibration, trained, prompts] = [RUN_FILES.calibration, RUN_FILES.trained, RUN_FILES.prompts].map((name) =>
+      beside(path, name),
+    );
     const isWhole = adapters.length === 1 && scale === 1;
     if (existsSync(calibration)) {
       if (isWhole) await copyFile(calibration, join(folder, RUN_FILES.calibration));
@@ -70,6 +72,12 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
       notes.push(
         `${RUN_FILES.prompts} of ${folderName(path)} is left out: it holds the harmful rows it was trained on.`,
       );
+    if (existsSync(trained)) {
+      const isAlone = adapters.length === 1;
+      if (isAlone) await copyFile(trained, join(folder, RUN_FILES.trained));
+      const left = 'is left out: it says nothing of what the others were trained on.';
+      notes.push(`${RUN_FILES.trained} of ${folderName(path)} ${isAlone ? 'comes with it.' : left}`);
+    }
   }
   return notes;
 }

@@ -100,7 +100,8 @@ async function adapterContent(
   };
   if (existsSync(join(folder, ROLE_FILE))) files.push(await plainRole(folder));
   for (const name of await readdir(folder)) if (/^(LICEN[CS]E|NOTICE)[\w.-]*$/.test(name)) await beside(folder, name);
-  if (adapter.role === 'security') await beside(runFolder ?? folder, RUN_FILES.calibration);
+  if (adapter.role === 'security')
+    for (const name of [RUN_FILES.calibration, RUN_FILES.trained]) await beside(runFolder ?? folder, name);
   if (prompts) {
     if (adapter.role !== 'security' || !existsSync(join(runFolder ?? folder, RUN_FILES.prompts)))
       throw new HumanError('there is no prompts.jsonl.', {

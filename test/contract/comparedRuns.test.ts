@@ -106,6 +106,12 @@ test('a difference within chance is not marked, and one of other prompts is none
     assert.deepEqual([beside(a, b).text, beside(a, b).isBeyondChance], ['other prompts', undefined]);
   assert.equal(beside({ how, from, sha256: '1' }, { how, from: 'moved', sha256: '1' }).isBeyondChance, true);
   assert.equal(beside({ how, from }, { how, from, sha256: '1' }).isBeyondChance, true, 'by an earlier version');
+  // Of these the file may have been edited, as their counts show.
+  const few = run('b', {}, 1);
+  const reading = { ...few.reading, measurements: [harm('protected', 1, 40)] };
+  const delta = (other: ComparedRun) =>
+    comparedTable(showRuns([run('a'), other], wording), 'a', wording).rows[1]!.cells[0]!.delta!;
+  assert.deepEqual([delta(few).isBeyondChance, delta({ ...few, reading }).text], [true, 'other prompts']);
 });
 
 test('an evaluation has a row for each state, and a harmful loss its own interval', () => {

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { openRowIndex } from '../../runtime/data/rowIndex.js';
+import { readRows } from '../../runtime/data/rows.js';
+import { formatAsRead } from '../../runtime/data/schemas.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { cleaned } from '../support/cleaned.js';
 
@@ -53,5 +55,56 @@ test('a column whose name another format has is text, unless that format needs i
     assert.equal(refused.length, 1, text);
     assert.equal(refused[0]!.line, line);
     assert.match(refused[0]!.reason, reason);
+  }
+});
+
+test('a column that is empty in all rows does not make the table its format', async () => {
+  for (const [format, table] of [
+    ['completion', 'prompt,completion,messages\nHi,Hello,\nBye,Ciao,\n'],
+    ['completion', 'prompt,completion,conversations\nHi,Hello,[]\nBye,Ciao,[]\n'],
+    ['completion', 'instruction,context,prompt,response\n,Earlier,Hi,Hello\n,Earlier,Bye,Ciao\n'],
+    ['completion', 'instruction,output,prompt\n,,Hi\n,,Bye\n'],
+    ['alpaca', 'instruction,output,messages\nHi,Hello,\nBye,Ciao,\n'],
+    ['text', 'messages,text\n,Hello\n,Ciao\n'],
+    ['text', 'input_ids,labels,text\n,,Hello\n,,Ciao\n'],
+  ] as const) {
+    const file = await put('joined.csv', table);
+    const info = await inspectData(file);
+    assert.deepEqual([info.format, info.rows, info.refusedRows], [format, 2, 0], table);
+    const scratch = openScratch(folder);
+    assert.equal((await openRowIndex(file, { scratch })).format, format);
+    scratch.close();
+  }
+  // What the row has of both formats says nothing against the columns.
+  const dolly = await put('dolly.csv', 'instruction,response,text\n,Hello,All of it\nSay hi,Hello,All of it\n');
+  assert.equal((await inspectData(dolly)).format, 'alpaca');
+  const both = await put(
+    'both.csv',
+    'prompt,completion,messages\nHi,Hello,"[{""role"":""user"",""content"":""Hi""}]"\n',
+  );
+  assert.equal((await inspectData(both)).format, 'messages');
+});
+
+test('of Parquet a list without entries, and no value, are empty cells, too', () => {
+  const names = ['prompt', 'completion', 'messages'];
+  for (const messages of [[], null]) {
+    const value = { prompt: 'Hi', completion: 'Hello', messages };
+    assert.equal(formatAsRead({ row: 0, line: 1, value, names }), 'completion');
+  }
+});
+
+test('a column that is mapped to a text is no JSON, whatever it is called', async () => {
+  const cells = ['"{""a"":1}"', '1.0', '"""hi"""', 'null'];
+  for (const name of ['labels', 'messages', 'input_ids']) {
+    const file = await put(
+      'mapped.csv',
+      ['q', ...cells].map((cell, i) => `${i ? i : 'q'},${i ? cell : name}\n`).join(''),
+    );
+    const columns = { prompt: 'q', completion: name };
+    const read: unknown[] = [];
+    for await (const row of readRows(file, { columns })) read.push('value' in row ? row.value[name] : row.reason);
+    assert.deepEqual(read, ['{"a":1}', '1.0', '"hi"', 'null']);
+    const info = await inspectData(file, { columns });
+    assert.deepEqual([info.format, info.rows, info.refusedRows], ['completion', 4, 0], name);
   }
 });

@@ -58,6 +58,11 @@ describe('the estimate of a training', () => {
     assert.match(await said({ evaluate: [] }), / on 0 prompts/);
     const kept = { evaluate: [], heldOut: { share: 0.1, measure: 'harm' } };
     assert.match(await said(kept), / GB$/, 'a tenth of 571 rows is enough');
+    const file = join(history, 'asked.jsonl');
+    const rows = Array.from({ length: 44 }, (_, i) => ({ prompt: `Sort order ${i % 11} .`, completion: `Yes ${i} .` }));
+    await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    assert.match(await said({ evaluate: [{ ...set, file }] }), / on 11 prompts/, 'each is asked once');
+    assert.match(await said({ evaluate: [{ ...set, file }], heldOut: { share: 0.1, measure: 'harm' } }), / on 11 /);
     const unprotected = estimateText(await estimate('plain', { evaluate: [] }));
     assert.match(unprotected, / GB$/, 'without protection there is no verdict on it');
   });

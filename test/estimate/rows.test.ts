@@ -76,6 +76,13 @@ test('of a large file only the longest rows and the first ones are cut into toke
   assert.equal((await read([...short, ...Array<string>(16).fill(longer[19]!)], true, fits)).longest, fits);
 });
 
+test('rows that ask again what was asked before them are told', async () => {
+  const { tokenizer, maxTokens } = await openTokenizer(model);
+  const file = await write(join(folder, 'asked.jsonl'), row('how ?').repeat(3) + row('why ?'));
+  const { rows, asking } = await rowSizes(file, { format: 'auto' }, tokenizer!, { maxTokens });
+  assert.deepEqual([rows, asking], [4, 0.5]);
+});
+
 test('a tokenizer is opened once, until a file of its model changes', async () => {
   const open = async (): Promise<unknown> => (await openTokenizer(model)).tokenizer;
   const first = await open();

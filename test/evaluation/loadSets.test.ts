@@ -1,13 +1,13 @@
 /** Sets whose rows cannot show what is measured are refused before anything is generated. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openContext, type LoadReporter } from '../../runtime/context/context.js';
 import type { EvaluationSet } from '../../runtime/contract/recipeData.js';
-import { loadSets } from '../../runtime/evaluation/evaluate.js';
+import { loadSets, setFacts } from '../../runtime/evaluation/evaluate.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'load-sets-'));
 const model = fileURLToPath(new URL('../../media/sample/tiny-assistant', import.meta.url));
@@ -19,11 +19,19 @@ async function load(
   rows: readonly object[],
   phrases?: string[],
   warn: LoadReporter['warn'] = assert.fail,
+  by = context,
 ) {
   await writeFile(join(folder, 'set.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure, phrases };
-  const [loaded] = await loadSets(context, [set], (file) => join(folder, file), { warn });
+  const [loaded] = await loadSets(by, [set], (file) => join(folder, file), { warn });
   return loaded!.examples;
+}
+
+/** What the manifest says of the set. */
+async function hash(measure: EvaluationSet['measure'], rows: readonly object[], by = context): Promise<string> {
+  const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure };
+  const examples = await load(measure, rows, ['lamps'], undefined, by);
+  return setFacts([{ set, examples }])['mine']!.sha256;
 }
 
 const asked = { prompt: 'buy 2 lamps .' };
@@ -72,4 +80,31 @@ test('of answers that are judged each prompt is asked once, and it is said', asy
   }));
   assert.equal((await load('harm', chat)).length, 2);
   assert.equal((await load('exact', rows)).length, 4);
+});
+
+test('with another chat template the same rows are the same set', async () => {
+  const other = join(folder, 'other');
+  await cp(model, other, { recursive: true });
+  const file = join(other, 'tokenizer_config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as { chat_template: string };
+  const template = `{{ 'be' }} ${config.chat_template}`;
+  await writeFile(file, JSON.stringify({ ...config, chat_template: template }));
+  const again = await openContext(other, { device: 'cpu', threads: 1, scratch: folder });
+  const rows = [answered];
+  const [ours] = [...(await load('loss', rows))];
+  const [theirs] = [...(await load('loss', rows, undefined, undefined, again))];
+  assert.ok(theirs!.promptIds.length > ours!.promptIds.length);
+  const edited = [{ ...asked, completion: 'order : 3 lamps' }];
+  for (const measure of ['harm', 'over-refusal', 'exact', 'contains', 'loss'] as const) {
+    assert.equal(await hash(measure, rows, again), await hash(measure, rows), measure);
+    const isSame = (await hash(measure, edited)) === (await hash(measure, rows));
+    assert.equal(isSame, measure === 'harm' || measure === 'over-refusal', measure);
+    assert.notEqual(await hash(measure, [{ ...answered, prompt: 'buy 3 lamps .' }]), await hash(measure, rows));
+  }
+  // Of a conversation all answers are learned, of a prompt of messages the last one.
+  const turns = (...said: string[]) => said.map((content, i) => ({ role: i % 2 ? 'assistant' : 'user', content }));
+  const messages = turns('buy 2 lamps .', 'order : 2 lamps', 'buy 3 lamps .', 'order : 3 lamps');
+  const last = { prompt: messages.slice(0, 3), completion: messages.slice(3) };
+  assert.equal(await hash('exact', [{ messages }]), await hash('exact', [last]));
+  assert.notEqual(await hash('loss', [{ messages }]), await hash('loss', [last]));
 });

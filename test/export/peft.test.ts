@@ -32,14 +32,14 @@ describe('a PEFT folder', () => {
       assert.deepEqual(readFileSync(join(out, name)), readFileSync(join(path, name)));
   });
 
-  it('a vector keeps its calibration at scale 1 only, its licence always, and what is left out is said', async () => {
+  it('a vector keeps its calibration at scale 1 only, its licence and what it was trained on always, and what is left out is said', async () => {
     const { folder: model } = await loadReference('llama');
     const run = here.file('of-a-run');
     await cp(adapterOf('llama', 'security'), join(run, 'adapter'), { recursive: true });
     await writeFile(join(run, 'adapter', ROLE_FILE), JSON.stringify({ role: 'security' }));
-    for (const name of ['adapter/LICENCE', 'adapter/NOTICE.txt', 'calibration.json', 'prompts.jsonl'])
+    for (const name of ['adapter/LICENCE', 'adapter/NOTICE.txt', 'calibration.json', 'trained.json', 'prompts.jsonl'])
       await writeFile(join(run, name), name);
-    const files = [ROLE_FILE, 'LICENCE', 'NOTICE.txt', 'adapter_config.json', WEIGHTS_FILE];
+    const files = [ROLE_FILE, 'LICENCE', 'NOTICE.txt', 'adapter_config.json', WEIGHTS_FILE, 'trained.json'];
     for (const [scale, copied, said] of [
       [1, ['calibration.json'], /^calibration\.json of of-a-run comes with it/],
       [2, [], /^calibration\.json of of-a-run is left out: .*scale 1/],
@@ -49,6 +49,7 @@ describe('a PEFT folder', () => {
       assert.deepEqual(readdirSync(out).sort(), [...files, ...copied].sort());
       assert.match(notes![0]!, said);
       assert.match(notes![1]!, /^prompts\.jsonl of of-a-run is left out/);
+      assert.match(notes![2]!, /^trained\.json of of-a-run comes with it/);
     }
   });
 

@@ -9,6 +9,7 @@ import type { PublishPlan } from '../../runtime/contract/exports.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { planPublish as planned, publish } from '../../runtime/publish/publish.js';
 import { downloadModel } from '../../runtime/models/hub/hub.js';
+import { readTrained } from '../../runtime/recipes/trainedFile.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { Cancelled } from '../../runtime/support/errors.js';
 import { writeWeights } from '../export/support.js';
@@ -151,6 +152,16 @@ test('a vector is published with a warning and without its prompts, unless they 
   await refused(planPublish({ folder: task, repository: NAME, prompts: true }), /no prompts\.jsonl/, /--with-prompts/);
 });
 
+test('with a vector goes what it was trained on, as hashes, so that whoever brings it judges by no prompt of these', async () => {
+  const { plan } = await send({ folder: vector });
+  assert.ok(names(plan).includes('trained.json'));
+  const folder = newFolder();
+  await downloadModel({ kind: 'adapter', repository: NAME, folder, endpoint: hub.url }, reporter());
+  const trained = await readTrained(folder);
+  assert.deepEqual(trained, await readTrained(vector));
+  assert.ok(trained!.size > 0 && [...trained!].every((name) => /^[\w-]{16}$/.test(name)));
+});
+
 test('a model is published from the folder of an export, with the run that is named', async () => {
   const folder = newFolder();
   const model = workspace.file('tiny-assistant');
@@ -281,7 +292,8 @@ test('files of an earlier upload that would be read instead of the new ones are 
   assert.deepEqual((await send({ folder: vector })).plan.removed, ['prompts.jsonl']);
   const plain = newFolder();
   await cp(join(fixture, 'adapters/task'), plain, { recursive: true });
-  assert.deepEqual((await send({ folder: plain })).plan.removed, ['calibration.json', 'security_vector.json']);
+  const beside = ['calibration.json', 'security_vector.json', 'trained.json'];
+  assert.deepEqual((await send({ folder: plain })).plan.removed, beside);
   assert.ok('LICENSE' in there().files, 'what an adapter is not mixed up with stays');
   const { sha256: before } = await planPublish({ folder: plain, repository: NAME });
   there().files['calibration.json'] = Buffer.from('{}');

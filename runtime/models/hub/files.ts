@@ -36,9 +36,9 @@ const BESIDE =
   /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
 const FOR_PEOPLE = /^(README\.md|LICEN[CS]E|NOTICE)/;
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
-/** The vector's own files beside the weights: its role, its scores of ordinary rows, its prompts. */
+/** The vector's own files beside the weights: its role, its scores of ordinary rows, hashes of what it was trained on, its prompts. */
 const ADAPTER =
-  /^(adapter_config\.json|adapter_model\.safetensors|security_vector\.json|calibration\.json|prompts\.jsonl)$/;
+  /^(adapter_config\.json|adapter_model\.safetensors|security_vector\.json|calibration\.json|trained\.json|prompts\.jsonl)$/;
 /** What ../../data/ reads. */
 const DATA = /^[^.].*\.(parquet|(jsonl|ndjson|json|csv|tsv)(\.gz)?)$/i;
 export const isSingleFile = (kind: HubKind, path: string): boolean =>
