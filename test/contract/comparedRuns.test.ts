@@ -4,9 +4,7 @@ import { test } from 'node:test';
 import { byDisagreement, type AnswerRow } from '../../runtime/contract/answers.js';
 import {
   clockAt,
-  comparedTable,
   COMPARISON_STRINGS,
-  comparisonCsv,
   differingKeys,
   linePoints,
   overlays,
@@ -14,6 +12,7 @@ import {
   type Basis,
   type ComparedRun,
 } from '../../runtime/contract/comparedRuns.js';
+import { comparedTable, comparisonCsv } from '../../runtime/contract/comparedTable.js';
 import { smoothed } from '../../runtime/contract/smoothing.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { differenceInterval, wilson } from '../../runtime/contract/intervals.js';

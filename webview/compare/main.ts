@@ -1,4 +1,5 @@
-import { comparisonCsv, rowId, showRuns, X_AXES, type ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { showRuns, X_AXES, type ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { comparisonCsv, rowId } from '../../runtime/contract/comparedTable.js';
 import { byDisagreement, type AnswerRow } from '../../runtime/contract/answers.js';
 import { fill, numbersIn } from '../../runtime/contract/format.js';
 import { openChannel } from '../channel.js';

@@ -1,4 +1,5 @@
-import { comparedTable, differingKeys, NO_VALUE } from '../../runtime/contract/comparedRuns.js';
+import { differingKeys, NO_VALUE } from '../../runtime/contract/comparedRuns.js';
+import { comparedTable } from '../../runtime/contract/comparedTable.js';
 import { el, svg } from '../dom.js';
 import { readTheme } from '../theme.js';
 import { lookOf, visible, type State, type Words } from './state.js';

@@ -1,9 +1,5 @@
-import {
-  comparedTable,
-  differingKeys,
-  type ComparedCell,
-  type ComparedTable,
-} from '../../runtime/contract/comparedRuns.js';
+import { differingKeys } from '../../runtime/contract/comparedRuns.js';
+import { comparedTable, type ComparedCell, type ComparedTable } from '../../runtime/contract/comparedTable.js';
 import { agreementCells } from '../../runtime/contract/judgeText.js';
 import { fill } from '../../runtime/contract/format.js';
 import { el } from '../dom.js';
