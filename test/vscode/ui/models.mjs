@@ -34,7 +34,7 @@ const table = (...rows) => ['prompt,completion', ...rows, ''].join('\n');
 /** A row that is as it should be and longer than the recipe below takes. */
 const LONG = `Say: all,${'lamp '.repeat(200).trim()}`;
 
-/** Data files by name: their text, what the view shows, and the reasons of skipped rows. */
+/** Data files by name: their text, what the view shows, and the reasons of invalid rows. */
 const DATA = {
   'alpaca.json': {
     text: JSON.stringify(
@@ -46,12 +46,12 @@ const DATA = {
       null,
       1,
     ),
-    says: '3 rows · 1 skipped · alpaca',
+    says: '3 rows · 1 invalid · alpaca',
     refused: [/line 11: "instruction" is missing/],
   },
   'completion.csv': {
     text: table(...WORDS.map((word) => `Say: ${word},"${word}, said"`), LONG, 'Say: a,b,c'),
-    says: '10 rows · 1 skipped · completion',
+    says: '10 rows · 1 invalid · completion',
     refused: [/line 11: this row has 3 cells, the header 2/],
   },
   'messages.jsonl': {
@@ -61,7 +61,7 @@ const DATA = {
       { messages: [{ role: 'tool', content: '8' }] },
       { messages: asked('Say: 9', '9') },
     ),
-    says: '4 rows · 2 skipped · messages',
+    says: '4 rows · 2 invalid · messages',
     refused: [/line 2: this line is not JSON/, /line 3: message 1 has the role "tool"/],
   },
   'sharegpt.jsonl': {
@@ -75,12 +75,12 @@ const DATA = {
   },
   'text.jsonl': {
     text: lines({ text: 'Once there was a lamp.' }, { text: '   ' }, { text: 'And then a kettle.' }),
-    says: '3 rows · 1 skipped · text',
+    says: '3 rows · 1 invalid · text',
     refused: [/line 2: "text" is empty/],
   },
   'tokens.jsonl': {
     text: lines({ input_ids: [3, 4, 5] }, { input_ids: [3, 4], labels: [3] }),
-    says: '2 rows · 1 skipped · tokens',
+    says: '2 rows · 1 invalid · tokens',
     refused: [/line 2: "labels" has 1 entries, "input_ids" 2/],
   },
 };
@@ -179,7 +179,7 @@ export default async function models({ step, page, shot, command, pick, answer, 
     await shot('50-models', ['dark']);
   });
 
-  await step('data of each format: rows, format, and skipped rows', async () => {
+  await step('data of each format: rows, format, and invalid rows', async () => {
     await mkdir(inWorkspace('data'));
     for (const [name, { text }] of Object.entries(DATA)) await writeFile(inWorkspace('data', name), text);
     for (const name of ['snappy.parquet', 'foreign.parquet'])
@@ -189,7 +189,7 @@ export default async function models({ step, page, shot, command, pick, answer, 
     await row('Data', 'foreign.parquet').filter({ hasText: 'columns to be chosen' }).waitFor();
   });
 
-  await step('its tooltip names each skipped line, with the reason', async () => {
+  await step('its tooltip names each invalid line, with the reason', async () => {
     for (const [name, { refused = [] }] of Object.entries(DATA)) {
       if (!refused.length) continue;
       const text = await tooltip('Data', name);

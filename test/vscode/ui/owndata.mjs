@@ -135,7 +135,7 @@ export default async function owndata({
   await step('the data view says what is wrong with it, and a click goes to the row', async () => {
     await fold(['Models'], true);
     const file = row('Data', 'support tickets.csv');
-    await file.filter({ hasText: '573 rows · 1 skipped' }).waitFor();
+    await file.filter({ hasText: '573 rows · 1 invalid' }).waitFor();
     await file.locator('.monaco-tl-twistie').click();
     await row('Data', 'Tokens')
       .filter({ hasText: /\d+ for tiny-assistant/ })
