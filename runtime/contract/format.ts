@@ -61,8 +61,10 @@ const decimalsOf = (value: number, digits: number): number =>
 const fineDecimals = (distance: number): number => (distance < ALL ? 0 : decimalsOf(100 * distance, 2));
 
 function boundDecimals(share: number): number {
-  const distance = Math.min(Math.abs(share), Math.abs(1 - share));
-  return distance < 0.01 ? fineDecimals(distance) : distance < NEAR ? 1 : 0;
+  const [toNone, toAll] = [Math.abs(share), Math.abs(1 - share)];
+  if (toNone < 0.01) return fineDecimals(toNone);
+  if (toAll < 0.0005) return fineDecimals(toAll);
+  return Math.min(toNone, toAll) < NEAR ? 1 : 0;
 }
 
 const known = new Map<string, Numbers>();
