@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import { asksSame, setDifferences } from '../../runtime/contract/askedSets.js';
-import { dataHashes, differences, reviewDifference, type Difference } from '../../runtime/contract/comparison.js';
+import { asksSame } from '../../runtime/contract/askedSets.js';
+import { dataHashes, runDifferences, type Difference } from '../../runtime/contract/comparison.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { sharedRows } from '../../runtime/contract/probeRows.js';
 import { deliveredState, sortStates } from '../../runtime/contract/states.js';
@@ -44,11 +44,8 @@ export function siblings(run: Run, all: Iterable<Run>): Run[] {
 }
 
 /** Recipe keys in which the other run differs, besides its protection. */
-const differencesOf = (run: Run, other: Run): Difference[] => [
-  ...differences(run.recipe?.raw, other.recipe?.raw),
-  ...(run.manifest && other.manifest ? reviewDifference(run.manifest, other.manifest) : []),
-  ...(run.manifest && other.manifest ? setDifferences(run.manifest, other.manifest) : []),
-];
+const differencesOf = (run: Run, other: Run): Difference[] =>
+  runDifferences({ ...run, recipe: run.recipe?.raw }, { ...other, recipe: other.recipe?.raw });
 
 /**
  * Base · plain · protected in one table: this run's numbers, and from its siblings those of states that it has not

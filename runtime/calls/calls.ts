@@ -12,7 +12,7 @@ import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
 import { previewData } from '../data/preview.js';
 import { openTokenizer } from '../models/openTokenizer.js';
-import { contentOf, fileStamp, openRowIndex, rowText, type RowIndex } from '../data/rowIndex.js';
+import { contentOf, openRowIndex, rowText, type RowIndex } from '../data/rowIndex.js';
 import { rowGroups } from '../data/rowGroups.js';
 import { rowsWith } from '../data/rowsWith.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
@@ -34,6 +34,7 @@ import type { Reporter } from './reporter.js';
 import { planPublish, publish } from '../publish/publish.js';
 import { readRecipe } from '../recipes/readRecipe.js';
 import { runOne } from './run.js';
+import { fileStamp } from '../support/fileStamp.js';
 import { runSweep } from './sweep.js';
 
 /** Rows of a scan that are sent together. */
@@ -197,5 +198,5 @@ async function withRows<R>(data: string, as: ReadAs, use: (index: RowIndex) => R
       throw error;
     }
   };
-  return keptRows(`${await fileStamp(data)} ${JSON.stringify(as)}`, open, ({ index }) => use(index));
+  return keptRows(`${await fileStamp([data])} ${JSON.stringify(as)}`, open, ({ index }) => use(index));
 }

@@ -1,4 +1,5 @@
 /** Runs beside each other: like with like, or what differs is listed. */
+import { setDifferences } from './askedSets.js';
 import type { Manifest } from './manifest.js';
 import { COLUMN_FIELDS } from './mapping.js';
 import { recipeSchemas } from './recipe.js';
@@ -72,12 +73,23 @@ type Data = Pick<Manifest, 'data'>;
 export const dataHashes = ({ data }: Data): string => data.map(({ sha256 }) => sha256).join(' ');
 
 /** Both runs left out rows that a review excludes, and the reviews differ. */
-export function reviewDifference(ours: Data, theirs: Data): Difference[] {
+function reviewDifference(ours: Data, theirs: Data): Difference[] {
   const [a, b] = [ours, theirs].map(({ data }) =>
     data.flatMap(({ review }) => review?.sha256.slice(0, 8) ?? []).join(' '),
   );
   return a && b && a !== b ? [{ key: 'data.exclude', theirs: `reviewed (${b})`, ours: `reviewed (${a})` }] : [];
 }
+
+/** All in which another run differs besides its protection; of one without a manifest, its recipe alone. */
+export const runDifferences = (
+  ours: { recipe: unknown; manifest?: Data & Pick<Manifest, 'sets'> },
+  theirs: typeof ours,
+): Difference[] => [
+  ...differences(ours.recipe, theirs.recipe),
+  ...(ours.manifest && theirs.manifest
+    ? [...reviewDifference(ours.manifest, theirs.manifest), ...setDifferences(ours.manifest, theirs.manifest)]
+    : []),
+];
 
 const written = (value: unknown): string =>
   value === undefined || value === null ? '–' : typeof value === 'string' ? value : JSON.stringify(value);

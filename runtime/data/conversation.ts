@@ -2,7 +2,7 @@ import type { ChatMessage } from '../contract/generation.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { promptName } from './askedBy.js';
-import { HumanError } from '../support/errors.js';
+import { HumanError, unless } from '../support/errors.js';
 import { checkAnswers, InvalidRow, UnfitRow } from './schemas.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */
@@ -62,7 +62,7 @@ export function superviseConversation(
   for (const [i, message] of used.entries()) {
     if (message.role !== 'assistant' || i < first) continue;
     // Some templates cannot write a conversation of no message, which an answer that opens one follows.
-    const before = i === 0 ? attempt(() => write([], true)) : write(used.slice(0, i), true);
+    const before = i === 0 ? unless(HumanError, () => write([], true)) : write(used.slice(0, i), true);
     prompt = before ?? { text: '', ids: [] };
     const others = (): string[] =>
       ['?', '!'].map((content) => template.render(other(i, content), { addGenerationPrompt: false }));
@@ -85,16 +85,6 @@ export function superviseConversation(
     ...{ ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text },
     ...(earlier.length > 0 && { earlier }),
   };
-}
-
-/** Undefined where the template cannot write it. */
-function attempt(write: () => Written): Written | undefined {
-  try {
-    return write();
-  } catch (error) {
-    if (error instanceof HumanError) return undefined;
-    throw error;
-  }
 }
 
 const INSEPARABLE = 'so that the answer’s tokens cannot be told apart';

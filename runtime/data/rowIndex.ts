@@ -1,9 +1,8 @@
 /** A data file as somebody reads it row by row: its rows by their hashes, on disk until they are asked for. */
-import { stat } from 'node:fs/promises';
 import type { RowText } from '../contract/dataInfo.js';
 import { formatsOf, type Columns, type ReadAs } from '../contract/mapping.js';
 import { mapRow } from './columns.js';
-import { HumanError } from '../support/errors.js';
+import { HumanError, unless } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { exampleStore, type ExampleList } from './exampleList.js';
 import { rowHash } from './rowHash.js';
@@ -79,12 +78,6 @@ export async function openRowIndex(
 const isGrouping = (name: string, value: unknown): boolean =>
   (!FIELDS.has(name) || name === 'label') && ['string', 'number', 'boolean'].includes(typeof value);
 
-/** The same file, unchanged, has the same stamp. */
-export async function fileStamp(file: string): Promise<string> {
-  const { size, mtimeMs, ino } = await stat(file);
-  return [file, size, mtimeMs, ino].join(' ');
-}
-
 /** What a person reads of a row, at most so many characters of each part. */
 export function rowText(index: RowIndex, { row, line, value }: IndexedRow, most: number): RowText {
   const { prompt, answer } = partsOf(contentOf(index, value), value);
@@ -97,12 +90,7 @@ export function contentOf(
   { format, mapped }: Pick<RowIndex, 'format' | 'mapped'>,
   value: JsonObject,
 ): RowContent | undefined {
-  try {
-    return readContent(mapRow(value, mapped), format);
-  } catch (error) {
-    if (error instanceof InvalidRow) return undefined;
-    throw error;
-  }
+  return unless(InvalidRow, () => readContent(mapRow(value, mapped), format));
 }
 
 /** Prompt and last answer. Rows of text have no prompt; of rows that are not of the format the whole is shown. */

@@ -5,7 +5,7 @@ import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/
 import { batchesOf, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
-import { fileStamp } from '../support/fileStamp.js';
+import { keepLatest, settledStamp } from '../support/fileStamp.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
 import { longestRow } from './longestRow.js';
@@ -58,16 +58,12 @@ export async function rowSizes(
   { maxTokens, longest = false, ...hooks }: Reading,
 ): Promise<RowSizes> {
   const source = { format, columns, limit };
-  const stamp = await fileStamp([file]).catch(() => undefined);
+  const stamp = await settledStamp([file]);
   const key = JSON.stringify([stamp, source, maxTokens, longest]);
   const kept = known.get(tokenizer) ?? new Map<string, RowSizes>();
   known.set(tokenizer, kept);
   const sizes = kept.get(key) ?? (await readSizes(file, source, tokenizer, { maxTokens, longest, ...hooks }));
-  if (stamp !== undefined) {
-    kept.delete(key);
-    kept.set(key, sizes);
-    for (const oldest of [...kept.keys()].slice(0, -MOST)) kept.delete(oldest);
-  }
+  if (stamp !== undefined) keepLatest(kept, key, sizes, MOST);
   return sizes;
 }
 

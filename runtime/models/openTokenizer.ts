@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileStamp } from '../support/fileStamp.js';
+import { settledStamp } from '../support/fileStamp.js';
 import { decoderSpec } from './families/config.js';
 import { openModel } from './folder.js';
 import { planConversion, tokenizerFiles } from './gguf/convert.js';
@@ -28,7 +28,7 @@ export async function openTokenizer(
 ): Promise<{ tokenizer?: Tokenizer; maxTokens: number }> {
   const isGguf = path.toLowerCase().endsWith('.gguf');
   const stamp = await filesOf(path, isGguf)
-    .then(fileStamp)
+    .then(settledStamp)
     .catch(() => undefined);
   const isLast = stamp !== undefined && last?.stamp === stamp;
   const opened: Opened = isLast ? last! : isGguf ? await ofGguf(path) : await ofFolder(path);

@@ -2,7 +2,7 @@ import { type ExampleList } from '../data/exampleList.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { answerTo, InvalidRow } from '../data/schemas.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import { HumanError } from '../support/errors.js';
+import { HumanError, unless } from '../support/errors.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
@@ -22,16 +22,6 @@ type Vectors = readonly ActiveVector[];
 export const promptsOf = (vectors: Vectors): Promise<VectorPrompt[][]> =>
   Promise.all(vectors.map(async ({ path }) => (await readPrompts(beside(path, RUN_FILES.prompts))) ?? []));
 
-/** Undefined where an answer is empty or cannot be told apart from its prompt. */
-function separable(make: () => Example): Example | undefined {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof InvalidRow) return undefined;
-    throw error;
-  }
-}
-
 /** The prompt with an answer as an example; undefined where the row is too long or has no answer. */
 function withAnswer(
   { context, recipe }: Job<FinetuneRecipe>,
@@ -40,7 +30,8 @@ function withAnswer(
   at: number,
 ): Example | undefined {
   const place = { row: at, line: at + 1 };
-  const example = separable(() =>
+  // An answer may be empty, or not to be told apart from its prompt.
+  const example = unless(InvalidRow, () =>
     exampleFrom(
       prompt.messages
         ? answerTo(prompt.messages, answer)

@@ -3,6 +3,7 @@ import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ScanRow } from '../contract/scan.js';
+import { unless } from '../support/errors.js';
 import { ORDINARY } from '../evaluation/scan/calibration.js';
 
 /** Tokens with which an answer begins as an ordinary one. */
@@ -33,12 +34,7 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
   const content: RowContent = example.prompt
     ? answerTo(example.prompt, text)
     : { kind: 'completion', prompt: example.promptText, completion: text };
-  try {
-    return { ...example, ...exampleFrom(content, tokenizer, example) };
-  } catch (error) {
-    if (error instanceof InvalidRow) return undefined;
-    throw error;
-  }
+  return unless(InvalidRow, () => ({ ...example, ...exampleFrom(content, tokenizer, example) }));
 }
 
 /** What a scan found in a row, as text: the sentences, and the answer without them where that is an answer. */

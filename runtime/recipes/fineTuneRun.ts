@@ -60,9 +60,10 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     await inData.warn(job, training.heldOut);
     const all = [...named, ...(await heldOutSet(job, training.heldOut))];
     ({ sets, trainedPrompts } = await unseen(job, all, training.seen));
-    await folder.manifest({ sets: setFacts(sets) });
+    const facts = setFacts(sets);
+    await folder.manifest({ sets: facts });
     await job.begin();
-    base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets));
+    base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets, facts));
     harmfulBase = await baseLosses(context, training.judged.examples);
     witness = await training.train(harmfulBase);
   } finally {
@@ -170,9 +171,13 @@ async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): 
 }
 
 /** The base answers the sets of a sweep once; each of its runs records the answers, as people have labelled them until then. */
-async function evaluateBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): Promise<Measurement[]> {
+async function evaluateBase(
+  job: Job<FinetuneRecipe>,
+  sets: readonly LoadedSet[],
+  facts: Manifest['sets'],
+): Promise<Measurement[]> {
   const { emit } = job;
-  const made = await job.once(baseKey(job, setFacts(sets)), async () => {
+  const made = await job.once(baseKey(job, facts), async () => {
     const events: RunEvent[] = [];
     const record = async (event: RunEvent): Promise<void> => {
       if (event.kind !== 'state') events.push(event);

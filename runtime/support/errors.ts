@@ -108,3 +108,13 @@ function systemError(e: Error & { code?: unknown; path?: unknown; syscall?: unkn
   const message = `the system reports ${e.code} (${e.syscall}).`;
   return { kind: 'failed', message, place, remedy: 'Check the disk and the path, then try again.' };
 }
+
+/** What is made; undefined where it fails with an error of this kind. */
+export function unless<T>(kind: new (...given: never[]) => Error, make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof kind) return undefined;
+    throw error;
+  }
+}

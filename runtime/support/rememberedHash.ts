@@ -1,5 +1,5 @@
 import { sha256File } from './files.js';
-import { fileStamp } from './fileStamp.js';
+import { keepLatest, settledStamp } from './fileStamp.js';
 
 /** Files whose hashes are remembered. */
 const MOST = 1000;
@@ -11,12 +11,10 @@ const known = new Map<string, Promise<string>>();
  * size and times are the same.
  */
 export async function rememberedHash(file: string, hash = sha256File): Promise<string> {
-  const key = await fileStamp([file]);
+  const key = await settledStamp([file]);
   if (key === undefined) return hash(file);
   const found = known.get(key) ?? hash(file);
-  known.delete(key);
-  known.set(key, found);
-  for (const oldest of [...known.keys()].slice(0, -MOST)) known.delete(oldest);
+  keepLatest(known, key, found, MOST);
   found.catch(() => known.delete(key));
   return found;
 }

@@ -7,8 +7,8 @@ import { DEVICE_NAMES, type MeasureKind } from '../../contract/recipeWords.js';
 import type { ScanResult } from '../../contract/scan.js';
 import { scanText } from '../../contract/scanText.js';
 import { ANSWER_STRINGS, answerRows, latestAnswers } from '../../contract/answers.js';
-import { asksSame, setDifferences } from '../../contract/askedSets.js';
-import { dataHashes, differences, reviewDifference } from '../../contract/comparison.js';
+import { asksSame } from '../../contract/askedSets.js';
+import { dataHashes, runDifferences } from '../../contract/comparison.js';
 import { doneOf, type RunRecord } from '../../contract/facts.js';
 import { DIFFERENCE, fill } from '../../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
@@ -103,11 +103,7 @@ function compared(main: ReportRun, plain: ReportRun): Html {
   const [theirs, ours] = [hashes(plain), hashes(main)];
   const differ = [
     ...['another model', 'other data'].filter((_, i) => theirs[i] !== ours[i]),
-    ...[
-      ...differences(main.recipe, plain.recipe),
-      ...reviewDifference(main.manifest, plain.manifest),
-      ...setDifferences(main.manifest, plain.manifest),
-    ].map((d) => fill(DIFFERENCE, d.key, d.theirs, d.ours)),
+    ...runDifferences(main, plain).map((d) => fill(DIFFERENCE, d.key, d.theirs, d.ours)),
   ];
   return html`${differ.length > 0 && html`<p class="notice">${plain.manifest.name} differs from ${main.manifest.name}: ${differ.join(', ')}.</p>`}`;
 }
