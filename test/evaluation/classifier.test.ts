@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import processes, { type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -184,24 +185,36 @@ describe('what a classifier fails on while it judges is open, and says why', () 
     assert.deepEqual(await said(classifier, ['Sorry']), ['REJECTION']);
   });
 
-  test('all that comes after the end of its process', async (t) => {
-    const forked: ChildProcess[] = [];
-    const { fork } = processes;
-    processes.fork = ((...args: Parameters<typeof fork>) => {
-      forked.push(fork(...args));
-      return forked.at(-1);
-    }) as typeof fork;
-    syncBuiltinESMExports();
-    const classifier = await open({});
-    t.after(() => classifier.dispose());
-    processes.fork = fork;
-    syncBuiltinESMExports();
-    const many = classifier.classify(Array<string>(5000).fill('Sorry'));
-    setTimeout(() => forked[0]!.kill('SIGKILL'), 20);
-    const last = (await many).at(-1)!;
-    assert.match('fault' in last ? last.fault : '', /its process ended \(SIGKILL\)/);
-    assert.deepEqual(await said(classifier, ['Sorry', '']), ['fault' in last && last.fault, undefined]);
-  });
+  for (const when of ['while it is asked', 'just before it is asked', 'long before it is asked'] as const)
+    test(`all that comes after the end of its process, ${when}`, async (t) => {
+      const forked: ChildProcess[] = [];
+      const { fork } = processes;
+      processes.fork = ((...args: Parameters<typeof fork>) => {
+        forked.push(fork(...args));
+        return forked.at(-1);
+      }) as typeof fork;
+      syncBuiltinESMExports();
+      const classifier = await open({});
+      t.after(() => classifier.dispose());
+      processes.fork = fork;
+      syncBuiltinESMExports();
+      const child = forked[0]!;
+      const gone = once(child, 'close');
+      const kill = (): void => void process.kill(child.pid!, 'SIGKILL');
+      const texts = Array<string>(200).fill('Sorry');
+      if (when === 'while it is asked') {
+        const { send } = child;
+        child.send = ((...args: Parameters<typeof send>) => {
+          process.kill(child.pid!, 'SIGSTOP'); // asked, it cannot answer
+          setImmediate(kill);
+          return send.apply(child, args);
+        }) as typeof send;
+      } else kill();
+      if (when === 'long before it is asked') await gone;
+      const found = await said(classifier, texts);
+      for (const one of found) assert.match(one ?? '', /its process ended \(SIGKILL\)/);
+      assert.deepEqual(await said(classifier, ['Sorry', '']), [found[0], undefined]);
+    });
 });
 
 describe('a classifier that cannot be used is refused by name', () => {

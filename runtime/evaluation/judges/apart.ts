@@ -68,12 +68,27 @@ export async function openApart(file: string, threads: number, limits = LIMITS):
   let last = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (last = `${last}${text}`.slice(-2000)));
 
+  /** How the process ended, also where nothing was asked at that time. */
+  let end: Error | undefined;
+  let onEnd = (): void => undefined;
+  const ends = (error: Error): void => {
+    end ??= error;
+    onEnd();
+  };
+  child.once('error', ends).once('close', (code, how) => {
+    const overLimit = /^the process uses more than .*? GB of memory/m.exec(last)?.[0];
+    ends(new Error(overLimit ?? `its process ended (${how ?? `exit code ${code}`})`));
+  });
+
+  /** One question at a time. */
   const ask = (question: Question, signal?: AbortSignal): Promise<Reply> =>
     new Promise((resolve, reject) => {
+      if (end) return reject(end);
       const settle = (act: () => void) => (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', stop);
-        child.removeAllListeners('message').removeAllListeners('close').removeAllListeners('error');
+        child.removeAllListeners('message');
+        onEnd = () => undefined;
         act();
       };
       const kill = (error: Error) =>
@@ -88,14 +103,9 @@ export async function openApart(file: string, threads: number, limits = LIMITS):
       );
       signal?.addEventListener('abort', stop);
       child.once('message', (reply: Reply) => settle(() => resolve(reply))());
-      child.once('close', (code, how) =>
-        settle(() => {
-          const overLimit = /^the process uses more than .*? GB of memory/m.exec(last)?.[0];
-          reject(new Error(overLimit ?? `its process ended (${how ?? `exit code ${code}`})`));
-        })(),
-      );
-      child.once('error', (error) => settle(() => reject(error))());
-      child.send(question, (error) => error && settle(() => reject(error))());
+      onEnd = settle(() => reject(end!));
+      // A question that cannot be sent meets a process that ends, which says how.
+      child.send(question, () => undefined);
     });
   const answered = async (question: Question, signal?: AbortSignal): Promise<Exclude<Reply, { error: string }>> => {
     const reply = await ask(question, signal);
@@ -123,7 +133,7 @@ export async function openApart(file: string, threads: number, limits = LIMITS):
         return run.logits;
       },
       get ended() {
-        return child.killed || !child.connected;
+        return child.killed || end !== undefined || !child.connected;
       },
       dispose,
     };
