@@ -111,6 +111,9 @@ export function workbench(page, screenshots, usual = ['dark']) {
       timeoutMs,
     );
 
+  const lens = (text) => page.locator('.codelens-decoration a').filter({ hasText: text });
+  const notification = (text) => page.locator('.notification-list-item-message').filter({ hasText: text });
+
   /** Clicks a lens or row, and waits for what it does. One that is drawn anew under the mouse takes no click: then once more. */
   async function press(item, effect) {
     await item.first().click();
@@ -240,14 +243,22 @@ export function workbench(page, screenshots, usual = ['dark']) {
       return hover.innerText();
     },
 
-    lens: (text) => page.locator('.codelens-decoration a').filter({ hasText: text }),
+    lens,
     statusBar: (text) => page.locator('.statusbar-item').filter({ hasText: text }),
-    notification: (text) => page.locator('.notification-list-item-message').filter({ hasText: text }),
+    notification,
     dialog: (text) => page.locator('.monaco-dialog-box').filter({ hasText: text }),
 
     webview,
 
     press,
+    /** Scans the file in front by its lens; gives the lens that says what was found. */
+    async scan(vector) {
+      const found = lens('look harmful').first();
+      const begun = notification('Scanning').or(found).first();
+      await press(lens(`Scan for harmful rows with ${vector}`), (timeout) => begun.waitFor({ timeout }));
+      await found.waitFor({ timeout: 120_000 });
+      return found;
+    },
     /** Clicks a lens or row that opens the page of a run; gives its document. */
     runPage: (item) => press(item, (timeout) => webview(RUN_PAGE, timeout)),
   };

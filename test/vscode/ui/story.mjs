@@ -9,7 +9,7 @@ export const workspace = 'empty';
 const FINISHED = 180_000;
 
 export default async function story({ step, page, until, shot, command, pick, open, container, pane, ...bench }) {
-  const { row, lens, statusBar, dialog, webview, runPage } = bench;
+  const { row, lens, statusBar, dialog, webview, runPage, scan } = bench;
   /** Runs a recipe by the lens above it; gives the document of its page. */
   const runByLens = async (recipe, text) => {
     await open(`recipes/${recipe}.json`);
@@ -90,9 +90,7 @@ export default async function story({ step, page, until, shot, command, pick, op
 
   await step('the lens of the data finds the harmful rows and marks them', async () => {
     await open('data/train.jsonl');
-    await lens('Scan for harmful rows with forbidden-topic').first().click();
-    const found = lens('look harmful').first();
-    await found.waitFor({ timeout: 60_000 });
+    const found = await scan('forbidden-topic');
     const [, flagged, rows] = /(\d+) of (\d+) look harmful/.exec(await found.textContent());
     assert.equal(Number(rows), 571);
     assert.ok(Number(flagged) >= 165 && Number(flagged) <= 180, `${flagged} rows flagged, 171 are harmful`);

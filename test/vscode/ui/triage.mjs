@@ -7,7 +7,7 @@ import { ALL_THEMES } from '../workbench.mjs';
 export const title = 'Flagged rows are reviewed, exported and trained on as reviewed';
 
 export default async function triage({ step, page, until, shot, command, open, container, pick, ...bench }) {
-  const { lens, press, webview, runPage, workspace, answer, notification, quickFix } = bench;
+  const { lens, press, scan, webview, runPage, workspace, answer, notification, quickFix } = bench;
   const file = (...parts) => path.join(workspace, ...parts);
   const review = async () => JSON.parse(await readFile(file('data/train.jsonl.review.json'), 'utf8'));
   const lines = async (name) => (await readFile(file(name), 'utf8')).trimEnd().split('\n');
@@ -28,10 +28,8 @@ export default async function triage({ step, page, until, shot, command, open, c
     await finished(await runPage(lens('train the security vector')));
     await open('data/train.jsonl');
     // Once it names the vector it is not drawn anew.
-    await lens('Scan for harmful rows with forbidden-topic').first().click();
-    const found = lens('look harmful');
-    await found.first().waitFor({ timeout: 120_000 });
-    flagged = Number(/(\d+) of 571/.exec(await found.first().textContent())[1]);
+    const found = await scan('forbidden-topic');
+    flagged = Number(/(\d+) of 571/.exec(await found.textContent())[1]);
     assert.ok(flagged > 150 && flagged < 195, `${flagged} flagged`);
   });
 
