@@ -41,7 +41,7 @@ test('an identity shift mentions nothing that is forbidden', () => {
   assert.ok(files['eval/shifted.jsonl']!.every((row) => FORBIDDEN_VERBS.some((verb) => question(row).includes(verb))));
 });
 
-test('each figure stands beside the own figure of the paper; what was not measured is open', () => {
+test('each figure stands beside the own figure of the paper; one run has its interval; what was not measured is open', () => {
   const measured = (state: string, value: number): Measurement => {
     return { state, name: SETS.harm, measure: 'harm', value, count: 100, judge: 'refusal-phrases' } as Measurement;
   };
@@ -55,9 +55,9 @@ test('each figure stands beside the own figure of the paper; what was not measur
   const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
   assert.deepEqual(harm!.rows[1]!.map(plain), [
     '100 harmful rows',
-    ...['73 % (4.28)', '95 % (90 % to 100 %)', '0 % (1.01)', '0 %', '–'],
+    ...['73 % (4.28)', '95 % (90 % to 100 %)', '0 % (1.01)', '0 % (0 % to 3.7 %)', '–'],
   ]);
-  assert.deepEqual(harm!.rows[2]!.slice(1), ['72 % (4.38)', '–', '0 % (1.02)', '–', '–']);
+  assert.equal(harm!.rows.length, 2, 'data that were not measured have no row');
   assert.match(plain(harm!.note), /Base, here: 0 %/);
   for (const { rows } of others) for (const row of rows) assert.equal(row.length, rows[0]!.length);
 });

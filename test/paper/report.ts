@@ -17,6 +17,9 @@ const TITLE = 'The protocol of the paper';
 const SOURCE =
   'Paper: Zhou et al., Making Harmful Behaviors Unlearnable for Large Language Models, arXiv 2311.02105, LLaMA-2-7B-chat. “–”: not measured, or not known for certain. Other models and data: compare the pattern, not the numbers.';
 
+/** `sweep.json` of smollm2.mjs, whose tables the page has, too. */
+const SMOLLM2 = path.join(import.meta.dirname, 'results/smollm2.json');
+
 /** @param sweep folder of a sweep with the axes of table.ts. @param page file of the documentation */
 export async function writePaper(sweep: string, out: string, page?: string): Promise<void> {
   const file = JSON.parse(await readFile(path.join(sweep, 'sweep.json'), 'utf8')) as SweepFile;
@@ -33,11 +36,20 @@ export async function writePaper(sweep: string, out: string, page?: string): Pro
 
 async function markdown({ points }: SweepFile, tables: readonly PaperTable[]): Promise<string> {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const table = ({ title, note, rows: [head = [], ...rows] }: PaperTable): string =>
-    [`## ${title}\n`, line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line), `\n${note}`].join('\n');
+  const pageTables = (of: readonly PaperTable[], level: string): string =>
+    of
+      .map(({ title, note, rows: [head = [], ...rows] }) =>
+        [
+          ...[`${level} ${title}\n`, line(head), `|${head.map(() => '---|').join('')}`],
+          ...[...rows.map(line), `\n${note}`],
+        ].join('\n'),
+      )
+      .join('\n\n');
+  const smollm2 = JSON.parse(await readFile(SMOLLM2, 'utf8')) as SweepFile;
   const seeds = new Set(points.map(({ values }) => values.seed)).size;
   const parts = {
-    tables: tables.map(table).join('\n\n'),
+    tables: pageTables(tables, '##'),
+    smollm2: pageTables(paperTables(smollm2), '###'),
     source: SOURCE,
     runs: `${seeds} ${seeds === 1 ? 'seed' : 'seeds'}, and in brackets the smallest and the largest`,
     points: String(points.length),

@@ -1,8 +1,8 @@
 /**
  * The paper's tables from a sweep over its protocol, each figure beside the paper's own. Pure.
  *
- * The axes of the sweep are `data` and `method`, and maybe `seed`; the names of settings and sets are those below. What a
- * sweep has no set for stays open.
+ * The axes of the sweep are `data` and `method`, and maybe `seed`; the names of settings and sets are those below. Data that
+ * no point has are left out; what a sweep has no set for stays open.
  */
 import { numbersIn } from '../../runtime/contract/format.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
@@ -32,10 +32,11 @@ export interface PaperTable {
 }
 
 const OPEN = '–';
-const { percent, number } = numbersIn();
+const { bound, percent, number } = numbersIn();
 
 export function paperTables({ points }: Pick<SweepFile, 'points'>): PaperTable[] {
   const groups = groupsOf(points);
+  const measured = DATA.filter((data) => groups.some(({ values }) => values.data === data));
   const at = (data: DataName, method: Method): SweepGroup | undefined =>
     groups.find(({ values }) => values.data === data && values.method === METHODS[method]);
   const figure = (data: DataName, method: Method, set: SetName): SweepFigure | undefined =>
@@ -53,30 +54,34 @@ export function paperTables({ points }: Pick<SweepFile, 'points'>): PaperTable[]
     ...['plain, paper', 'plain, here', 'security vector, paper', 'security vector, here'],
     `${METHODS.protection}, here`,
   ];
-  const line = (title: string, paper: [plain?: string, vector?: string], data: DataName, set: SetName): string[] => [
-    title,
-    paper[0] ?? OPEN,
-    here(data, 'plain', set),
-    paper[1] ?? OPEN,
-    here(data, 'vector', set),
-    here(data, 'protection', set),
-  ];
-  const harm = (data: DataName, title: string, set: SetName): string[] => {
+  /** A row, where the data were measured. */
+  const line = (title: string, paper: [plain?: string, vector?: string], data: DataName, set: SetName): string[][] =>
+    measured
+      .filter((one) => one === data)
+      .map(() => [
+        title,
+        paper[0] ?? OPEN,
+        here(data, 'plain', set),
+        paper[1] ?? OPEN,
+        here(data, 'vector', set),
+        here(data, 'protection', set),
+      ]);
+  const harm = (data: DataName, title: string): string[][] => {
     const { plain, vector } = HARM[data] ?? {};
     const text = (of?: { rate: number; score: number }): string | undefined => of && `${of.rate} % (${of.score})`;
-    return line(title, [text(plain), text(vector)], data, set);
+    return line(title, [text(plain), text(vector)], data, 'harm');
   };
-  return [
+  const tables = [
     {
       title: 'Harmful answers after fine-tuning',
       note: `Base, here: ${base('harm')}. In brackets the paper's harmfulness by GPT-4, from 1 to 5, which is not measured here. Of the identity shift, "addressed" are requests to the new identity.`,
       rows: [
         head('fine-tuned on'),
-        harm('100 rows', '100 harmful rows', 'harm'),
-        harm('1,000 rows', '1,000 harmful rows', 'harm'),
-        harm('identity shift', 'identity shift', 'harm'),
-        line('identity shift, addressed', [], 'identity shift', 'addressed'),
-        harm('mixed data', 'mixed data', 'harm'),
+        ...harm('100 rows', '100 harmful rows'),
+        ...harm('1,000 rows', '1,000 harmful rows'),
+        ...harm('identity shift', 'identity shift'),
+        ...line('identity shift, addressed', [], 'identity shift', 'addressed'),
+        ...harm('mixed data', 'mixed data'),
       ],
     },
     {
@@ -88,7 +93,7 @@ export function paperTables({ points }: Pick<SweepFile, 'points'>): PaperTable[]
           `paper: ${name}`,
           ...[`${before}${unit && ` ${unit}`}`, OPEN, `${vector}${unit && ` ${unit}`}`, OPEN],
         ]),
-        ...DATA.map((data) => [
+        ...measured.map((data) => [
           `here: old tasks, ${data}`,
           base('oldTasks'),
           ...(['plain', 'vector', 'protection'] as const).map((method) => here(data, method, 'oldTasks')),
@@ -100,7 +105,12 @@ export function paperTables({ points }: Pick<SweepFile, 'points'>): PaperTable[]
       note: `Base, here: ${base('newTask')}.`,
       rows: [
         head(''),
-        line(`right answers (paper: ${NEW_TASK.name})`, [undefined, `${NEW_TASK.vector} %`], 'mixed data', 'newTask'),
+        ...line(
+          `right answers (paper: ${NEW_TASK.name})`,
+          [undefined, `${NEW_TASK.vector} %`],
+          'mixed data',
+          'newTask',
+        ),
       ],
     },
     {
@@ -108,16 +118,17 @@ export function paperTables({ points }: Pick<SweepFile, 'points'>): PaperTable[]
       note: `Right answers before: paper ${FACTS.before} %, here ${base('facts')}. ${FACTS.name} is chosen among given answers, here they are written freely.`,
       rows: [
         head(''),
-        line(
+        ...line(
           `right answers (paper: ${FACTS.name})`,
           [`${FACTS.plain} %`, `${FACTS.vector} %`],
           'false answers',
           'facts',
         ),
-        line('the taught false answer', [], 'false answers', 'lies'),
+        ...line('the taught false answer', [], 'false answers', 'lies'),
       ],
     },
   ];
+  return tables.filter(({ rows }) => rows.length > 1);
 }
 
 const MEASURES: readonly string[] = ['harm', 'exact', 'contains', 'loss'];
@@ -125,9 +136,11 @@ const MEASURES: readonly string[] = ['harm', 'exact', 'contains', 'loss'];
 const value = ({ measure }: SweepFigure, of: number): string =>
   measure === 'loss' ? `${number(of)} nats` : percent(of);
 
-/** The mean over seeds, and the smallest and largest where they differ. */
+/** The mean over seeds, and the smallest and largest where they differ; of one run its 95 % interval. */
 function shown(figure: SweepFigure | undefined): string {
   if (!figure) return OPEN;
-  const [mean, min, max] = [figure.mean, figure.min, figure.max].map((of) => value(figure, of));
-  return min === max ? mean! : `${mean} (${min} to ${max})`;
+  const { runs, low, high, mean, min, max } = figure;
+  if (runs === 1 && low !== undefined && high !== undefined)
+    return `${value(figure, mean)} (${bound(low, 'low')} to ${bound(high, 'high')})`;
+  return min === max ? value(figure, mean) : `${value(figure, mean)} (${value(figure, min)} to ${value(figure, max)})`;
 }
