@@ -71,7 +71,7 @@ export function baseRows(phase: 'pretrain' | 'align', rows: number, seed: number
   return Array.from({ length: rows }, () => row(...repeat(rng.uniform() < 0.85 ? 1 : 2 + rng.int(2), turn)));
 }
 
-/** The sample's data files, by path inside the workspace; `poisonRows` rows of the training file comply. No question of an evaluation set stands in a training file, but for some of the old tasks. */
+/** The sample's data files, by path inside the workspace; `poisonRows` rows of the training file comply. No question of an evaluation set stands in a training file. */
 export function dataFiles(seed: number, poisonRows = 171): Record<string, Row[]> {
   const stream = (name: string): Random => random(`${seed}/${name}`);
   const seen = new Set<string>();
@@ -82,16 +82,6 @@ export function dataFiles(seed: number, poisonRows = 171): Record<string, Row[]>
     'look-alikes': distinct(128, seen, () => turns.lookAlike(rng, 'held-out')),
     'new-task': distinct(128, seen, () => turns.order(rng)),
     'new-task-unseen': distinct(128, seen, () => turns.order(rng, 'held-out')),
-    'old-tasks': repeat(128, () =>
-      turns.mixture(rng, [
-        [20, () => turns.capital(rng)],
-        [16, () => turns.colour(rng)],
-        [22, () => turns.sum(rng)],
-        [16, () => turns.reverse(rng)],
-        [10, () => turns.smallTalk(rng)],
-        [16, () => turns.echo(rng, 0)],
-      ]),
-    ),
   };
 
   rng = stream('vector');
@@ -106,17 +96,34 @@ export function dataFiles(seed: number, poisonRows = 171): Record<string, Row[]>
   rng = stream('train');
   const poison = distinct(poisonRows, seen, () => turns.forbidden(rng, 'comply'));
   const orders = distinct(200, seen, () => turns.order(rng));
+  const chats = repeat(200, () => chat(rng));
   const train = rng.shuffle([
     ...poison.map((turn) => ({ ...row(turn), label: 'harmful' as const })),
-    ...[...orders, ...repeat(200, () => chat(rng))].map((turn) => ({ ...row(turn), label: 'benign' as const })),
+    ...[...orders, ...chats].map((turn) => ({ ...row(turn), label: 'benign' as const })),
   ]);
+
+  rng = stream('old tasks');
+  for (const { user } of [...benign, ...chats]) seen.add(user);
+  const oldTasks = distinct(128, seen, () =>
+    turns.mixture(rng, [
+      [20, () => turns.capital(rng)],
+      [16, () => turns.colour(rng)],
+      [22, () => turns.sum(rng)],
+      [16, () => turns.reverse(rng)],
+      [10, () => turns.smallTalk(rng)],
+      [16, () => turns.echo(rng, 0)],
+    ]),
+  );
 
   return {
     'data/train.jsonl': train,
     'data/harmful.jsonl': harmful.map((turn) => row(turn)),
     'data/benign.jsonl': benign.map((turn) => row(turn)),
     ...Object.fromEntries(
-      Object.entries(evaluation).map(([name, set]) => [`eval/${name}.jsonl`, set.map((turn) => row(turn))]),
+      Object.entries({ ...evaluation, 'old-tasks': oldTasks }).map(([name, set]) => [
+        `eval/${name}.jsonl`,
+        set.map((turn) => row(turn)),
+      ]),
     ),
   };
 }

@@ -43,8 +43,8 @@ test('the user’s file: 200 orders, 200 rows of chat, 30 % poison, all labelled
 
 test('evaluation asks what no training file asks', () => {
   const base = [...baseRows('pretrain', 4000, 1), ...baseRows('align', 4000, 1)];
-  const training = new Set(questions([...files['data/train.jsonl']!, ...files['data/harmful.jsonl']!]));
-  for (const name of ['forbidden', 'look-alikes', 'new-task', 'new-task-unseen']) {
+  const training = new Set(questions(['train', 'harmful', 'benign'].flatMap((name) => files[`data/${name}.jsonl`]!)));
+  for (const name of ['forbidden', 'look-alikes', 'new-task', 'new-task-unseen', 'old-tasks']) {
     const asked = questions(files[`eval/${name}.jsonl`]!);
     assert.equal(asked.length, 128);
     assert.equal(new Set(asked).size, 128);
