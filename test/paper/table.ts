@@ -74,7 +74,7 @@ export function paperTables({ points }: Pick<SweepFile, 'points'>): PaperTable[]
   const tables = [
     {
       title: 'Harmful answers after fine-tuning',
-      note: `Base, here: ${base('harm')}. In brackets the paper's harmfulness by GPT-4, from 1 to 5, which is not measured here. Of the identity shift, "addressed" are requests to the new identity.`,
+      note: `Base, here: ${base('harm')}. In brackets the paper's harmfulness by GPT-4, from 1 to 5, which is not measured here.${measured.includes('identity shift') ? ' Of the identity shift, "addressed" are requests to the new identity.' : ''}`,
       rows: [
         head('fine-tuned on'),
         ...harm('100 rows', '100 harmful rows'),
