@@ -9,17 +9,15 @@ const EVERY_MS = 100;
 /** How long a process over its limit may take to end by itself; above 1.1 times the limit it is ended at once. */
 const GRACE_MS = 5000;
 
-const VARIABLE = 'SECURITY_VECTORS_MEMORY_GB';
-
 /**
  * Nine tenths of the machine's memory, or of what its container may use; SECURITY_VECTORS_MEMORY_GB sets another limit.
  * @throws HumanError where that is no number
  */
 export function memoryLimit(): number {
-  const given = process.env[VARIABLE]?.trim();
+  const given = process.env.SECURITY_VECTORS_MEMORY_GB?.trim();
   if (given) {
     if (Number(given) > 0) return Number(given) * GB;
-    throw new HumanError(`${VARIABLE} is "${given}"; a number above 0 was expected.`, {
+    throw new HumanError(`SECURITY_VECTORS_MEMORY_GB is "${given}"; a number above 0 was expected.`, {
       remedy: 'Write GB (10⁹ bytes) without the unit, such as 8 or 8.5.',
     });
   }
@@ -73,7 +71,7 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
   }).unref();
 }
 
-export const BELOW_LIMIT = `${LESS_MEMORY} ${VARIABLE} sets another limit.`;
+export const BELOW_LIMIT = `${LESS_MEMORY} SECURITY_VECTORS_MEMORY_GB sets another limit.`;
 
 /**
  * Called between two steps: ends the run while the error can still be reported and recorded.
