@@ -29,7 +29,7 @@ import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
-import { terminal, textTable } from './commandLine/terminal.js';
+import { type Terminal, terminal, textTable } from './commandLine/terminal.js';
 
 async function sample({ values, out, reporter }: Given): Promise<number> {
   return runSample(resolve(values.out ?? 'out/start'), out, reporter);
@@ -100,13 +100,35 @@ const RUN: Record<CommandName, (given: Given) => Promise<number>> = {
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
+/** Of a pipe whose reader has ended, as `| head` does. */
+const UNREAD = new Set(['EPIPE', 'EOF', 'ECONNRESET']);
+
+/** What cannot be written stops the command as Ctrl+C does: without a word where nobody reads, else as a failure. */
+function stopUnheard(stop: () => void, out: Terminal): void {
+  let failed = false;
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      stop();
+      if (failed || UNREAD.has(error.code ?? '')) return;
+      failed = true;
+      out.error(`${stream === process.stdout ? 'stdout' : 'stderr'}: ${errorText(errorData(error))}`);
+      process.on('exit', () => (process.exitCode = EXIT.failed));
+    });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
   const out = terminal(json);
   const abort = new AbortController();
+  let asked = false;
+  const stop = (): void => {
+    asked = true;
+    abort.abort();
+  };
   // the first Ctrl+C stops between two steps, the second at once
-  process.on('SIGINT', () => (abort.signal.aborted ? process.exit(EXIT.stopped) : abort.abort()));
-  process.on('SIGTERM', () => abort.abort());
+  process.on('SIGINT', () => (asked ? process.exit(EXIT.stopped) : stop()));
+  process.on('SIGTERM', stop);
+  stopUnheard(() => abort.abort(), out);
   const reporter: Reporter = {
     signal: abort.signal,
     onEvent: out.event,
@@ -135,6 +157,7 @@ async function main(argv: readonly string[]): Promise<number> {
       (name) => !([...commands[command].options, ...COMMON] as string[]).includes(name),
     );
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
+    watchMemory(memoryLimit(), BELOW_LIMIT);
     allowSecrets(values.secret ?? []);
     return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {
@@ -153,5 +176,4 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-watchMemory(memoryLimit(), BELOW_LIMIT);
 process.exitCode = await main(process.argv.slice(2));

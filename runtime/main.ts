@@ -9,7 +9,7 @@ import {
 } from 'vscode-jsonrpc/node';
 import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
-import { Cancelled, errorData } from './support/errors.js';
+import { Cancelled, errorData, HumanError, unless } from './support/errors.js';
 import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
 import type { ErrorData } from './contract/errors.js';
 import type { RunEvent } from './contract/events.js';
@@ -54,6 +54,7 @@ function handle<K extends RequestName>(name: K): void {
   connection.onRequest<unknown, ErrorData>(name, async (sent: unknown, token: CancellationToken) => {
     let request: ReturnType<typeof checkedRequest<K>>;
     try {
+      memoryLimit();
       request = checkedRequest(name, sent);
     } catch (error) {
       return failure(error);
@@ -110,7 +111,9 @@ function failure(error: unknown): ResponseError<ErrorData> {
   return new ResponseError<ErrorData>(FAILED, data.message, data);
 }
 
-watchMemory(memoryLimit(), BELOW_LIMIT);
+// Where it is no number, requests say so.
+const limit = unless(HumanError, memoryLimit);
+if (limit !== undefined) watchMemory(limit, BELOW_LIMIT);
 for (const name of Object.keys(calls) as RequestName[]) handle(name);
 process.on('disconnect', () => process.exit(0));
 connection.listen();

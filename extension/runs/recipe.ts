@@ -12,6 +12,7 @@ import {
 } from '../../runtime/contract/recipeFacts.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
+import { secondKey } from '../../runtime/contract/jsonc.js';
 import { overOf, pointCount, pointsOf, settingsOf, withValue, type Over } from '../../runtime/contract/sweep.js';
 import { parseJson, readText, unreadable } from '../host/checkedFile.js';
 import { inputError, type HostError } from '../host/errors.js';
@@ -58,11 +59,17 @@ export function guessedBase(text: string, runFolder: string): string | undefined
 
 /** Reads a recipe that is to run. Throws with the line of the first fault. */
 export function requireRecipe(text: string, file: string): RecipeFacts {
-  const { value, fault } = parseJson(text);
+  const { value, fault = secondKeyOf(text) } = parseJson(text);
   if (fault) throw unreadable(`${file}:${fault.line}`, fault.message, t('Correct the line and run again.'));
   const facts = factsOf(value, file);
   if (!facts) throw noRecipe(file);
   return facts;
+}
+
+/** As the engine refuses it. */
+function secondKeyOf(text: string): { line: number; message: string } | undefined {
+  const found = secondKey(text);
+  return found && { line: found.line, message: t('the key "{0}" stands here for the second time.', found.key) };
 }
 
 /** How a file is measured: where any recipe measures harm on it, it is a set of harmful prompts, and only that. */
@@ -153,7 +160,8 @@ export function readRecipe(text: string, file: string): { facts?: RecipeFacts; p
   const facts = factsOf(value, file);
   const meant = isRecipesFolder(file) || KIND_IN_TEXT.test(text);
   if (!meant && !fault?.deep) return { facts };
-  if (fault) return { facts, problem: unreadable(`${file}:${fault.line}`, fault.message) };
+  const shown = fault ?? secondKeyOf(text);
+  if (shown) return { facts, problem: unreadable(`${file}:${shown.line}`, shown.message) };
   return facts ? { facts } : { problem: noRecipe(file) };
 }
 

@@ -13,15 +13,24 @@ import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
 import { askJudges, type Heard } from './askJudges.js';
 import { verdictsOf } from '../evaluation/judges/anew.js';
-import { choicesOf, judged, readKept, writeJudged, type Judged, type Kept } from './judgedRun.js';
-import { requireAbsent, writeLabelled } from './labelled.js';
+import {
+  choicesOf,
+  judged,
+  labelsOf,
+  missingSets,
+  readKept,
+  writeJudged,
+  type Judged,
+  type Kept,
+} from './judgedRun.js';
+import { requireAbsent, requireLabels, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 import { secretsFrom } from './secrets.js';
 
 export type Params = Requests['judge']['params'];
 export type Result = Requests['judge']['result'];
 
-/** Judges of several runs, and who tells what they have left open. */
+/** Judges of several runs, and who tells what they have left open. What else is to be said of all of these is said already. */
 export interface Opened {
   readonly judges: readonly Judge[];
   readonly heard: Heard;
@@ -44,7 +53,11 @@ export async function judgeRun(
     const more = params.judges ?? [];
     const choices = choicesOf(kept, more);
     const changes = changesOf(kept, params.labels ?? []);
-    if (params.export !== undefined) requireAbsent(params.export);
+    if (params.export !== undefined) {
+      requireAbsent(params.export);
+      requireLabels(params.export, await willBeLabelled(kept, changes));
+    }
+    if (!opened) missingSets(kept).forEach(reporter.onEvent);
     const heard: Heard = (judge, name, opinions, { state, set }) =>
       warningsOf(judge, name, opinions, answersOf(state, set)).forEach(reporter.onEvent);
     const ask = (judges: readonly Judge[]): Promise<Judged> =>
@@ -53,8 +66,8 @@ export async function judgeRun(
       });
     const done = opened ? await ask(opened.judges) : await withJudges(more, judgedAnswers(kept), params, reporter, ask);
     const { samples, measurements, judges } = done;
-    if (params.export !== undefined) await writeLabelled(params.export, samples);
     await writeJudged(kept, done);
+    if (params.export !== undefined) await writeLabelled(params.export, samples);
     return {
       samples,
       measurements,
@@ -107,22 +120,35 @@ export async function withJudges<T>(
   }
 }
 
-/** What a person has said of answers, by the files of their sets. */
-function changesOf(
-  { samples, sets, folder }: Kept,
-  changes: NonNullable<Params['labels']>,
-): Map<string, Map<string, Label | null>> {
-  const files = new Map<string, Map<string, Label | null>>();
+/** What a person has said of answers, by the files of their sets; null takes it back. */
+type Changes = Map<string, Map<string, Label | null>>;
+
+function changesOf({ samples, sets, folder }: Kept, changes: NonNullable<Params['labels']>): Changes {
+  const files: Changes = new Map();
   for (const { state, set, row, label } of changes) {
     const sample = samples.find((one) => one.state === state && one.set === set && one.row === row);
-    const file = sets.get(set)?.file;
-    if (!sample || file === undefined)
+    const of = sets.get(set);
+    if (!sample || !of)
       throw new HumanError(`there is no answer of "${state}" to row ${row} of "${set}" that could be labelled.`, {
         place: folder,
         remedy: 'Open the answers anew.',
       });
-    const of = files.get(file) ?? new Map<string, Label | null>();
-    files.set(file, of.set(answerHash(sample.prompt, sample.answer), label));
+    if (!of.isThere)
+      throw new HumanError(`the set "${set}" is not there, and labels lie beside it.`, {
+        place: of.file,
+        remedy: 'Put it back there, and label the answer then.',
+      });
+    const changed = files.get(of.file) ?? new Map<string, Label | null>();
+    files.set(of.file, changed.set(answerHash(sample.prompt, sample.answer), label));
   }
   return files;
+}
+
+/** Whether any answer has a label when the changes are made. */
+async function willBeLabelled(kept: Kept, changes: Changes): Promise<boolean> {
+  const labelOf = await labelsOf(kept);
+  return kept.samples.some((sample) => {
+    const changed = changes.get(kept.sets.get(sample.set)?.file ?? '')?.get(answerHash(sample.prompt, sample.answer));
+    return (changed === undefined ? labelOf(sample) : changed) != null;
+  });
 }

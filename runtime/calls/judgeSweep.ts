@@ -1,6 +1,7 @@
 /** Judges the kept answers of all points of a sweep; its table follows, also where a point alone is judged. */
 import { basename, dirname, join } from 'node:path';
 import type { SampleEvent } from '../contract/answers.js';
+import { errorText } from '../contract/errors.js';
 import type { RunEvent } from '../contract/events.js';
 import type { JudgeFacts } from '../contract/manifest.js';
 import { RUN_FILES } from '../contract/runFiles.js';
@@ -10,9 +11,9 @@ import { warningsOf } from '../evaluation/judges/panel.js';
 import { readManifest } from '../runs/output.js';
 import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
-import { choicesOf, mergedFacts, readKept } from './judgedRun.js';
+import { choicesOf, labelsOf, mergedFacts, missingSets, readKept } from './judgedRun.js';
 import { judgedAnswers, judgeRun, withJudges, type Opened, type Params, type Result } from './judgeRun.js';
-import { requireAbsent, writeLabelled } from './labelled.js';
+import { requireAbsent, requireLabels, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 import { readTable, rewriteTable } from './sweepRuns.js';
 
@@ -28,7 +29,8 @@ export async function judgeSweep(folder: string, params: Params, reporter: Repor
   const release = await claim(folder);
   const begun: string[] = [];
   try {
-    const { points, answers } = await judgeable(folder, params, reporter);
+    const { points, answers, isLabelled } = await judgeable(folder, params, reporter);
+    if (out !== undefined) requireLabels(out, isLabelled);
     const samples: SampleEvent[] = [];
     let facts: JudgeFacts[] = [];
     let labelled = 0;
@@ -74,19 +76,25 @@ interface Judgeable {
   points: SweepPoint[];
   /** Of all of them. */
   answers: number;
+  /** Any of them. */
+  isLabelled: boolean;
 }
 
 /** The points that are done, with answers; says of the others why they are none. @throws HumanError where there is none */
 async function judgeable(folder: string, { judges = [] }: Params, { onEvent }: Reporter): Promise<Judgeable> {
   const points: SweepPoint[] = [];
   const faults: { place: string; error: HumanError }[] = [];
+  const missing = new Map<string, RunEvent>();
   let answers = 0;
+  let isLabelled = false;
   for (const point of (await readTable(folder))?.points ?? []) {
     if (point.error || (await readManifest(point.folder))?.outcome !== 'finished') continue;
     try {
       const kept = await readKept(point.folder);
       choicesOf(kept, judges);
       answers += judgedAnswers(kept);
+      for (const warning of missingSets(kept)) missing.set(errorText(warning), warning);
+      isLabelled ||= kept.samples.map(await labelsOf(kept)).some(Boolean);
       points.push(point);
     } catch (error) {
       if (!(error instanceof HumanError)) throw error;
@@ -96,7 +104,8 @@ async function judgeable(folder: string, { judges = [] }: Params, { onEvent }: R
   if (points.length > 0) {
     for (const { place, error } of faults)
       onEvent({ kind: 'warning', message: `a point is not judged: ${error.message}`, place, remedy: error.remedy });
-    return { points, answers };
+    for (const warning of missing.values()) onEvent(warning);
+    return { points, answers, isLabelled };
   }
   const [fault] = faults;
   throw (

@@ -1,13 +1,14 @@
 /** A finished run whose kept answers are judged once more: as it stands, and as it is written again. */
-import { dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { latestAnswers, type SampleEvent } from '../contract/answers.js';
 import { measuredProbes } from '../contract/columns.js';
 import { doneOf } from '../contract/facts.js';
 import { judgeIdentity } from '../contract/judgeText.js';
-import type { Labels } from '../contract/labels.js';
+import type { Label, Labels } from '../contract/labels.js';
 import { isJudged } from '../contract/measures.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import type { DoneEvent, Measurement } from '../contract/events.js';
+import type { DoneEvent, Measurement, RunEvent } from '../contract/events.js';
 import type { JudgeFacts, Manifest } from '../contract/manifest.js';
 import type { EvaluateRecipe, FinetuneRecipe } from '../contract/recipe.js';
 import type { JudgeChoice } from '../contract/recipeJudges.js';
@@ -32,9 +33,12 @@ export interface Kept {
   readonly manifest: Manifest & { done: DoneEvent };
   readonly recipe: FinetuneRecipe | EvaluateRecipe;
   readonly samples: SampleEvent[];
-  /** Sets whose answers are judged, by name, with their files. */
-  readonly sets: ReadonlyMap<string, JudgedSet & { file: string }>;
+  /** Sets whose answers are judged, by name. */
+  readonly sets: ReadonlyMap<string, KeptSet>;
 }
+
+/** A set with its file, which may have been moved since. */
+export type KeptSet = JudgedSet & { readonly file: string; readonly isThere: boolean };
 
 /** What follows from what the judges have said. */
 export interface Judged {
@@ -53,12 +57,15 @@ export async function readKept(folder: string): Promise<Kept> {
   const recipe = parseRecipe(await readText(join(folder, RUN_FILES.recipe), MOST_RECIPE_BYTES), RUN_FILES.recipe);
   if (!done || (recipe.kind !== 'finetune' && recipe.kind !== 'evaluate'))
     throw new HumanError('the files of this run do not belong together.', { place: folder, remedy: 'Run it again.' });
-  const base = manifest.recipe === undefined ? folder : dirname(manifest.recipe);
-  const given = recipe.evaluate.map((set) => ({ ...set, file: resolve(base, set.file) }));
   const samples = latestAnswers((await readEvents(folder, RUN_FILES.answers)).filter(isSample));
   if (samples.length === 0)
     throw new HumanError('no answers of this run were kept.', { place: folder, remedy: 'Run it again.' });
-  const sets = [...given, ...heldOut(recipe, base)].filter(isJudged);
+  const bases = basesOf(folder, manifest.recipe, done.output);
+  const sets = [...recipe.evaluate, ...heldOut(recipe)].filter(isJudged).map((set): KeptSet => {
+    const files = bases.map((base) => resolve(base, set.file));
+    const found = files.find((file) => existsSync(file));
+    return { ...set, file: found ?? files[0], isThere: found !== undefined };
+  });
   return {
     folder,
     manifest: { ...manifest, done },
@@ -68,10 +75,30 @@ export async function readKept(folder: string): Promise<Kept> {
   };
 }
 
-function heldOut(recipe: Kept['recipe'], base: string): (JudgedSet & { file: string })[] {
+/**
+ * What paths of its recipe may be relative to: where the recipe lies now, in a workspace that was moved or copied whole, before
+ * where it lay when the run was made.
+ * @param output where the run was made
+ */
+function basesOf(folder: string, recipe: string | undefined, output: string): string[] {
+  if (recipe === undefined) return [folder];
+  const then = dirname(recipe);
+  const now = resolve(folder, relative(output, then));
+  return existsSync(join(now, basename(recipe))) ? [now, then] : [then];
+}
+
+/** Says which sets are not there. */
+export const missingSets = ({ sets }: Kept): Extract<RunEvent, { kind: 'warning' }>[] =>
+  [...sets.values()].flatMap(({ name, file, isThere }) => {
+    if (isThere) return [];
+    const message = `the set "${name}" is not there: its answers keep the labels that the run has, and later ones are not known.`;
+    return [{ kind: 'warning', message, place: file, remedy: 'Put it back there, with its labels, and judge the run again.' }]; // oxfmt-ignore
+  });
+
+function heldOut(recipe: Kept['recipe']): (JudgedSet & { file: string })[] {
   if (recipe.kind !== 'finetune' || typeof recipe.heldOut === 'number') return [];
   const { measure, phrases } = recipe.heldOut;
-  return [{ name: HELD_OUT_SET, measure, phrases, file: resolve(base, recipe.data.file) }];
+  return [{ name: HELD_OUT_SET, measure, phrases, file: recipe.data.file }];
 }
 
 /** The judges of the recipe, those that were added before, and the new ones, each once. @throws HumanError */
@@ -95,16 +122,24 @@ export async function judged(
   verdicts: readonly Verdicts[],
   facts: readonly JudgeFacts[],
 ): Promise<Judged> {
-  const labels = new Map<string, Labels>();
-  for (const [name, { file }] of kept.sets) labels.set(name, await readLabels(file));
-  const samples = kept.samples.map((sample, i) => {
-    const label = labels.get(sample.set)?.get(answerHash(sample.prompt, sample.answer));
-    return judgedSample(sample, kept.sets.get(sample.set), choices, verdicts[i], label);
-  });
+  const labelOf = await labelsOf(kept);
+  const samples = kept.samples.map((sample, i) =>
+    judgedSample(sample, kept.sets.get(sample.set), choices, verdicts[i], labelOf(sample)),
+  );
   return {
     samples,
     measurements: remeasured(kept.manifest.done.measurements, kept.sets, choices, samples, verdicts),
     judges: mergedFacts(kept.manifest.judges ?? [], facts),
+  };
+}
+
+/** What people say of answers: as it stands beside their set, or as the run has it where the set is not there. */
+export async function labelsOf({ sets }: Kept): Promise<(sample: SampleEvent) => Label | undefined> {
+  const labels = new Map<string, Labels>();
+  for (const [name, { file, isThere }] of sets) if (isThere) labels.set(name, await readLabels(file));
+  return (sample) => {
+    const known = labels.get(sample.set);
+    return known ? known.get(answerHash(sample.prompt, sample.answer)) : sample.label;
   };
 }
 

@@ -14,13 +14,18 @@ export async function writeLabelled(file: string, samples: readonly SampleEvent[
       const row = { prompt, completion: answer, label: label === 'complied' ? 'harmful' : 'benign', said: label, set };
       rows.set(JSON.stringify([prompt, answer]), `${JSON.stringify(row)}\n`);
     }
-  if (rows.size === 0)
+  requireLabels(file, rows.size > 0);
+  requireAbsent(file);
+  await writeFileAtomic(file, [...rows.values()].join(''));
+}
+
+/** @throws HumanError */
+export function requireLabels(file: string, areThere: boolean): void {
+  if (!areThere)
     throw new HumanError('no answer of this run has a label.', {
       place: file,
       remedy: 'Label some on the page of the run first.',
     });
-  requireAbsent(file);
-  await writeFileAtomic(file, [...rows.values()].join(''));
 }
 
 /** @throws HumanError */

@@ -98,10 +98,15 @@ export function oneOf<T extends string>(value: string, name: string, allowed: re
 
 export const adapterPath = (path: string): string => (isHubName(path) ? path : resolve(path));
 
+/** DIR, or one with its scale. */
+const SCALED = /^(.+)@(-?\d+(?:\.\d+)?)$/;
+/** A name of the Hub has an @ of its own, before its revision, which may be a number, too. */
+const SCALED_HUB_NAME = /^(hub:[^@]+@.+)@(-?\d+(?:\.\d+)?)$/;
+
 /** DIR or DIR@SCALE; a folder may have an @ in its name, so only a number behind the last one is a scale. */
 export function reference(values: Values): ModelReference {
   const adapters = (values.adapter ?? []).map((text) => {
-    const [, path = text, scale = '1'] = /^(.+)@(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+    const [, path = text, scale = '1'] = (isHubName(text) ? SCALED_HUB_NAME : SCALED).exec(text) ?? [];
     return { path: adapterPath(path), scale: Number(scale) };
   });
   return { model: resolve(required(values, 'model')), adapters };

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import { EXIT } from '../contract/errors.js';
 import { Cancelled } from '../support/errors.js';
+import { agreed } from './agreed.js';
 import { type Given, only, required, whole, wrong } from './given.js';
-import { createInterface } from 'node:readline/promises';
 
 async function downloadRows(repository: string, { positionals, values, out, reporter }: Given): Promise<number> {
   if (positionals.length > 0) throw wrong('download takes a model or --dataset, not both.');
@@ -55,18 +55,7 @@ export async function publish(given: Given): Promise<number> {
     out.log(`  ${path}  is removed there: it is of an earlier upload and would be mixed up with these`);
   if (plan.what === 'vector')
     out.log('! This is a security vector: a model with it attached answers requests that it should refuse.');
-  if (values.yes !== true && !(await agreed('Publish this?'))) throw new Cancelled();
+  if (values.yes !== true && !(await agreed('Publish this?', reporter.signal))) throw new Cancelled();
   out.result(await calls.publish({ ...params, planned: plan.sha256 }, reporter));
   return EXIT.done;
-}
-
-/** Asks on the terminal. @throws HumanError where there is none */
-async function agreed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw wrong('nobody can be asked here; add --yes to publish what is listed.');
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
-  } finally {
-    asking.close();
-  }
 }

@@ -5,8 +5,9 @@ import type { SampleEvent } from '../contract/answers.js';
 import { reportEnd, reportRun } from './ending.js';
 import { EXIT } from '../contract/errors.js';
 import { usageText } from '../contract/judgeText.js';
+import type { EvaluateRecipe } from '../contract/recipe.js';
 import { readRecipe } from '../recipes/readRecipe.js';
-import { Cancelled } from '../support/errors.js';
+import { Cancelled, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { agreementTable } from './terminal.js';
 import { chosen, type Given, only, wrong } from './given.js';
@@ -15,6 +16,7 @@ import { clearJunit, junit, requireGate, testsOf } from './junit.js';
 
 export async function train(given: Given): Promise<number> {
   const { values, out, reporter } = given;
+  if (values.resume && values.force) throw wrong('--resume goes on with what --force starts over: give one of both.');
   const done = await calls.run(
     {
       recipe: only('a recipe', given),
@@ -33,17 +35,20 @@ export async function evaluate(given: Given): Promise<number> {
   if (values.answers !== undefined) return judgeAgain(values.answers, given);
   const alone = (['judge', 'export-labels'] as const).find((name) => values[name] !== undefined);
   if (alone !== undefined) throw wrong(`--${alone} is of use only with --answers.`);
-  const recipe = only('a recipe', given);
+  const recipeFile = only('a recipe', given);
+  const { recipe } = await readRecipe(recipeFile);
+  if (recipe.kind !== 'evaluate')
+    throw new HumanError(`this is a ${recipe.kind} recipe.`, { place: recipeFile, remedy: 'Run it by train.' });
   const file = values.junit === undefined ? undefined : resolve(values.junit);
   const asked = file === undefined ? [] : await openGate(recipe, file);
   const samples: SampleEvent[] = [];
   const done = await calls.run(
-    { recipe, output: values.out && resolve(values.out), force: values.force, device: chosen(values) },
+    { recipe: recipeFile, output: values.out && resolve(values.out), force: values.force, device: chosen(values) },
     {
       ...reporter,
       onEvent(event) {
         if (file !== undefined && event.kind === 'sample') samples.push(event);
-        if (!out.json) reporter.onEvent(event);
+        out.told(event);
       },
     },
   );
@@ -70,7 +75,7 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   const done = await calls
     .judge(
       { run: resolve(run), judges, ...(file !== undefined && { export: resolve(file) }) },
-      { ...reporter, onEvent: (event) => (out.json ? undefined : reporter.onEvent(event)) },
+      { ...reporter, onEvent: out.told },
     )
     .catch((error: unknown) => {
       if (error instanceof Cancelled)
@@ -91,9 +96,7 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
 }
 
 /** @returns its tests */
-async function openGate(recipeFile: string, junitFile: string): Promise<ReturnType<typeof testsOf>> {
-  const { recipe } = await readRecipe(recipeFile);
-  if (recipe.kind !== 'evaluate') throw wrong(`--junit is for evaluate recipes; this is a ${recipe.kind} recipe.`);
+async function openGate(recipe: EvaluateRecipe, junitFile: string): Promise<ReturnType<typeof testsOf>> {
   requireGate(recipe);
   await clearJunit(junitFile);
   return testsOf(recipe);

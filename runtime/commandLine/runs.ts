@@ -31,13 +31,12 @@ export interface RunSummary {
 const DEPTH = 6;
 const SKIPPED = /^(node_modules|\..*)$/;
 
-/** @param onProblem told of folders that cannot be read */
-export async function listRuns(
-  folder: string,
-  onProblem: (folder: string, error: unknown) => void,
-): Promise<RunSummary[]> {
+type OnProblem = (folder: string, error: unknown) => void;
+
+/** @param onProblem told of folders below this one that cannot be read */
+export async function listRuns(folder: string, onProblem: OnProblem): Promise<RunSummary[]> {
   const runs: RunSummary[] = [];
-  for (const path of await runFolders(folder)) {
+  for (const path of await runFolders(folder, onProblem)) {
     try {
       runs.push(await summary(path, relative(folder, path) || '.'));
     } catch (error) {
@@ -70,23 +69,27 @@ async function summary(path: string, shown: string): Promise<RunSummary> {
 }
 
 /** Folders with a manifest of this program; what lies in a run belongs to it, but for the points of a sweep. Links are not followed. */
-async function runFolders(folder: string, depth = 0): Promise<string[]> {
-  if (await lstat(join(folder, RUN_FILES.manifest)).catch(() => undefined)) {
-    const manifest = await readManifest(folder);
-    if (manifest?.kind === 'sweep') return [folder, ...(await pointFolders(folder))];
-    if (manifest) return [folder];
-  }
-  if (depth === DEPTH) return [];
-  const entries = await readdir(folder, { withFileTypes: true });
+async function runFolders(folder: string, onProblem: OnProblem, depth = 0): Promise<string[]> {
   const found: string[] = [];
-  for (const entry of entries)
-    if (entry.isDirectory() && !SKIPPED.test(entry.name))
-      found.push(...(await runFolders(join(folder, entry.name), depth + 1)));
+  try {
+    if (await lstat(join(folder, RUN_FILES.manifest)).catch(() => undefined)) {
+      const manifest = await readManifest(folder);
+      if (manifest?.kind === 'sweep') return [folder, ...(await pointFolders(folder, onProblem))];
+      if (manifest) return [folder];
+    }
+    if (depth === DEPTH) return [];
+    for (const entry of await readdir(folder, { withFileTypes: true }))
+      if (entry.isDirectory() && !SKIPPED.test(entry.name))
+        found.push(...(await runFolders(join(folder, entry.name), onProblem, depth + 1)));
+  } catch (error) {
+    if (depth === 0) throw error;
+    onProblem(folder, error);
+  }
   return found;
 }
 
 /** However deep the sweep lies. */
-async function pointFolders(sweep: string): Promise<string[]> {
+async function pointFolders(sweep: string, onProblem: OnProblem): Promise<string[]> {
   const points = join(sweep, RUN_FILES.points);
-  return (await lstat(points).catch(() => undefined))?.isDirectory() ? runFolders(points, DEPTH - 1) : [];
+  return (await lstat(points).catch(() => undefined))?.isDirectory() ? runFolders(points, onProblem, DEPTH - 1) : [];
 }

@@ -22,7 +22,10 @@ export interface Terminal {
   /** A JSON line for both. */
   result(value: object): void;
   error(text: string): void;
+  /** For both. */
   event: (event: RunEvent) => void;
+  /** An event for people alone. */
+  told: (event: RunEvent) => void;
   progress: (message: string, fraction?: number) => void;
   endProgress(): void;
 }
@@ -79,8 +82,7 @@ export function terminal(json: boolean): Terminal {
     if (json) process.stdout.write(`${visible(JSON.stringify(value))}\n`);
   };
   let lastState = '';
-  const event = (e: RunEvent): void => {
-    line(e);
+  const told = (e: RunEvent): void => {
     switch (e.kind) {
       case 'state':
         if (e.progress !== undefined) progress(e.message, e.progress);
@@ -113,7 +115,11 @@ export function terminal(json: boolean): Terminal {
     line,
     log,
     progress,
-    event,
+    event: (e) => {
+      line(e);
+      told(e);
+    },
+    told,
     endProgress,
     print: (text) => {
       endProgress();

@@ -1,5 +1,5 @@
 /** JSON as people write it: with comments and a comma too many. One parser for the engine and the editor. */
-import { createScanner, parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import { createScanner, parse, printParseErrorCode, visit, type ParseError } from 'jsonc-parser';
 
 /** What no file of ours comes near; parsers and printers that call themselves for each level end in a full stack. */
 export const MAX_DEPTH = 64;
@@ -29,6 +29,30 @@ export function parseJsonc(text: string): Parsed {
   const [first] = errors;
   return first ? { value, fault: faultAt(first.offset, printParseErrorCode(first.error)) } : { value };
 }
+
+export interface SecondKey {
+  key: string;
+  offset: number;
+  /** From 1. */
+  line: number;
+}
+
+/** The first key that stands in its object for the second time, of a text without a fault: parsers take its last value. */
+export function secondKey(text: string): SecondKey | undefined {
+  const open: Set<string>[] = [];
+  let found: SecondKey | undefined;
+  visit(text.replace(/^\uFEFF/, ' '), {
+    onObjectBegin: () => void open.push(new Set()),
+    onObjectEnd: () => void open.pop(),
+    onObjectProperty(key, offset) {
+      if (open.at(-1)!.has(key)) found ??= { key, offset, line: lineOf(text, offset) };
+      open.at(-1)!.add(key);
+    },
+  });
+  return found;
+}
+
+export const secondKeyText = ({ key }: SecondKey): string => `the key "${key}" stands here for the second time`;
 
 /** The line of an offset, from 1. */
 export const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;

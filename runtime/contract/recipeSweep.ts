@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { list, path, text } from './recipeValues.js';
 import { MAX_POINTS, pointCount } from './sweep.js';
+import { axisFault } from './sweepAxes.js';
 
 const axis = z
   .union([list(z.unknown(), 1000).min(1), z.record(text, z.record(text, z.unknown()))], {
@@ -15,7 +16,14 @@ export const sweepRecipe = z.strictObject({
   over: z
     .record(text, axis)
     .refine((over) => Object.keys(over).length > 0, { message: 'name at least one key' })
-    .refine((over) => pointCount(over) <= MAX_POINTS, { message: `a sweep has at most ${MAX_POINTS} points` })
+    .refine((over) => pointCount(over) <= MAX_POINTS, {
+      message: `a sweep has at most ${MAX_POINTS} points`,
+      abort: true,
+    })
+    .superRefine((over, { addIssue }) => {
+      const fault = axisFault(over);
+      if (fault) addIssue({ code: 'custom', ...fault });
+    })
     .describe(
       'Recipe keys with the values that they take: { "optimizer.learningRate": [0.001, 0.003], "seed": [1, 2] }. Settings of several keys have names: { "strategy": { "plain": { "vectors": [] }, "paper": { "protection": false } } }.',
     ),

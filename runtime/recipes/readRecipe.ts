@@ -4,7 +4,7 @@ import { findNodeAtLocation, getLocation, parseTree } from 'jsonc-parser';
 import type * as z from 'zod';
 import { HumanError } from '../support/errors.js';
 import { isObject, readText, shown } from '../support/jsonFile.js';
-import { lineOf, parseJsonc } from '../contract/jsonc.js';
+import { lineOf, parseJsonc, secondKey, secondKeyText } from '../contract/jsonc.js';
 import { recipeSchemas, type Recipe } from '../contract/recipe.js';
 import { recipeKind } from '../contract/recipeFacts.js';
 import { RECIPE_KINDS } from '../contract/recipeInputs.js';
@@ -20,7 +20,8 @@ export interface RecipeFile {
 
 /**
  * Reads and checks a recipe.
- * @throws HumanError with `recipe.json:line` and the key, for broken JSON, an unknown kind or key, a value of the wrong type.
+ * @throws HumanError with `recipe.json:line` and the key, for broken JSON, an unknown kind or key, a key that stands twice, a value
+ * of the wrong type.
  */
 export async function readRecipe(file: string): Promise<RecipeFile> {
   return {
@@ -46,6 +47,12 @@ export function parseRecipe(text: string, name: string): Recipe {
       remedy: 'Check commas, quotes and brackets there.',
     });
   }
+  const second = secondKey(text);
+  if (second)
+    throw new HumanError(`${secondKeyText(second)}.`, {
+      place: `${name}:${second.line} ${getLocation(text, second.offset).path.join('.')}`,
+      remedy: 'Keep one of both.',
+    });
   const tree = parseTree(text, [], { allowTrailingComma: true });
   const placeOf = (path: readonly PropertyKey[]): string => {
     for (let n = path.length; n >= 0; n--) {

@@ -9,10 +9,18 @@ const EVERY_MS = 100;
 /** How long a process over its limit may take to end by itself; above 1.1 times the limit it is ended at once. */
 const GRACE_MS = 5000;
 
-/** Nine tenths of the machine's memory, or of what its container may use; SECURITY_VECTORS_MEMORY_GB sets another limit. */
+/**
+ * Nine tenths of the machine's memory, or of what its container may use; SECURITY_VECTORS_MEMORY_GB sets another limit.
+ * @throws HumanError where that is no number
+ */
 export function memoryLimit(): number {
-  const given = Number(process.env.SECURITY_VECTORS_MEMORY_GB);
-  if (given > 0) return given * GB;
+  const given = process.env.SECURITY_VECTORS_MEMORY_GB?.trim();
+  if (given) {
+    if (Number(given) > 0) return Number(given) * GB;
+    throw new HumanError(`SECURITY_VECTORS_MEMORY_GB is "${given}"; a number above 0 was expected.`, {
+      remedy: 'Write GB (10⁹ bytes) without the unit, such as 8 or 8.5.',
+    });
+  }
   // Without a container it is 0, or 2⁶⁴.
   const container = process.constrainedMemory?.() ?? 0;
   return SHARE * (container > 0 ? Math.min(container, totalmem()) : totalmem());

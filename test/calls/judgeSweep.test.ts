@@ -142,6 +142,9 @@ describe('the folder of a sweep', () => {
   test('is refused where no point can be judged, or an answer is to be labelled', async () => {
     const labels = [{ state: 'plain', set: 'topic', row: 0, label: 'refused' as const }];
     await assert.rejects(calls.judge({ run: sweep, labels }, silent), /labelled in its point/);
+    const out = join(root, 'labelled.jsonl');
+    await assert.rejects(calls.judge({ run: sweep, judges: [local()], export: out }, silent), /has a label/);
+    assert.equal(server.asked.length, 0, 'before a judge is asked');
     for (const seed of [1, 2]) await rm(join(point(seed), 'answers.jsonl'));
     await assert.rejects(calls.judge({ run: sweep, judges: [local()] }, silent), /no answers of this run were kept/);
     await rm(join(sweep, 'points'), { recursive: true });

@@ -1,5 +1,6 @@
 /** `runs` lists the points of a sweep like every other run, and says of a run that goes on that it does. */
 import assert from 'node:assert/strict';
+import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -28,6 +29,31 @@ test('the points of a sweep are runs of their own, and what else lies in a run i
     found.map(({ path }) => path),
     ['sweep', 'sweep/points/seed-1', 'sweep/points/seed-2', 'alone', 'begun'].map((name) => `adapters/${name}`),
   );
+});
+
+test('a folder that may not be read is named, and the runs beside it are listed', async (t) => {
+  const root = await temporary(t);
+  await runFolder(root, 'a', {});
+  const closed = join(root, 'adapters/closed');
+  await mkdir(closed);
+  await chmod(closed, 0);
+  for (const folder of [root, join(root, 'adapters')]) await chmod(folder, 0o755);
+  // Nothing is closed to root.
+  const user = process.geteuid?.();
+  if (user === 0) process.seteuid!(65534);
+  const problems: string[] = [];
+  try {
+    if (await readdir(closed).then(() => true, () => false)) return t.skip('the system closes no folder'); // oxfmt-ignore
+    const found = await listRuns(root, (folder) => problems.push(folder));
+    assert.deepEqual(found.map(({ path }) => path), ['adapters/a']); // oxfmt-ignore
+    assert.deepEqual(problems, [closed]);
+    await assert.rejects(
+      listRuns(closed, () => undefined),
+      { code: 'EACCES' },
+    );
+  } finally {
+    if (user === 0) process.seteuid!(0);
+  }
 });
 
 test('a run in which a process works goes on; without one it was interrupted', async (t) => {

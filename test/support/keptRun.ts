@@ -1,4 +1,4 @@
-/** A finished run with answers, as its folder holds it, without a model. */
+/** A finished run with answers, as its folder holds it with their set, without a model. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
@@ -45,6 +45,8 @@ export async function writeKeptRun(
     })),
   );
   const lines = (values: readonly object[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
+  const asked = samples.flatMap(({ state, prompt }) => (state === states[0] ? [{ prompt, completion: 'x' }] : []));
+  await writeFile(join(folder, 'topic.jsonl'), lines(asked));
   await writeFile(join(folder, 'recipe.json'), JSON.stringify(recipe));
   await writeFile(join(folder, 'events.jsonl'), lines([done]));
   await writeFile(join(folder, 'answers.jsonl'), lines(samples));

@@ -1,0 +1,125 @@
+/** Commands that run a recipe: what they say beside --json, what they refuse, and how they end where nobody reads them. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Measurement } from '../../runtime/contract/events.js';
+import { CLI, cli, jsonLines, type Ran } from '../calls/support.js';
+import { PLAIN, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { manifestOf, writeKeptRun } from '../support/keptRun.js';
+
+/** Nothing listens there. */
+const DEAD = { endpoint: 'http://127.0.0.1:1/v1', model: 'm', name: 'dead', timeoutSeconds: 1 };
+
+let root: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'recipes-'));
+  await writeWorkspace(root);
+});
+after(() => rm(root, { recursive: true }));
+
+async function write(name: string, recipe: object): Promise<string> {
+  const file = join(root, `${name}.json`);
+  await writeFile(file, JSON.stringify({ ...recipe, output: name }));
+  return file;
+}
+const refused = ({ code, stdout, stderr }: Ran, message: RegExp): void => {
+  assert.equal(code, 2, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, message);
+};
+
+describe('evaluate --json', () => {
+  const measurements = (stdout: string): void => {
+    const lines = jsonLines<Measurement>(stdout);
+    assert.ok(lines.length > 0);
+    for (const { measure } of lines) assert.equal(typeof measure, 'string');
+  };
+
+  it('warns on stderr of a judge that has said nothing, of kept answers', async () => {
+    const run = join(root, 'kept');
+    await writeKeptRun(run, 60);
+    const { stdout, stderr } = await cli(['evaluate', '--answers', run, '--judge', JSON.stringify(DEAD), '--json']);
+    measurements(stdout);
+    assert.match(stderr, /^! .*dead has left 60 of 60 answers of "base" to "topic" open: /m);
+  });
+
+  it('and while it evaluates', async () => {
+    const { model, generation, threads, device } = PLAIN;
+    const evaluate = PLAIN.evaluate.slice(0, 1);
+    const judges = ['refusal-phrases', DEAD];
+    const recipe = await write('evaluated', { kind: 'evaluate', model, generation, threads, device, evaluate, judges });
+    const { stdout, stderr } = await cli(['evaluate', recipe, '--json']);
+    measurements(stdout);
+    assert.match(stderr, /^! .*dead has left 3 of 3 answers of "base" to "forbidden" open: /m);
+  });
+});
+
+describe('what would lose a run is refused', () => {
+  it('evaluate trains nothing, also by --force', async () => {
+    const vector = await write('vector', VECTOR);
+    refused(await cli(['evaluate', vector, '--json']), /vector\.json: this is a vector recipe\. Run it by train\./);
+    assert.ok(!existsSync(join(root, 'vector')));
+    assert.equal((await cli(['train', vector])).code, 0);
+    const { started } = await manifestOf(join(root, 'vector'));
+    refused(await cli(['evaluate', vector, '--force']), /this is a vector recipe/);
+    assert.equal((await manifestOf(join(root, 'vector'))).started, started);
+    const sweep = await write('swept', { kind: 'sweep', base: 'vector.json', over: { seed: [1] } });
+    refused(await cli(['evaluate', sweep]), /this is a sweep recipe/);
+  });
+
+  it('a sweep goes on or starts over, not both', async () => {
+    await write('base', { ...PLAIN, steps: 2, evaluateEvery: 2, evaluate: [] });
+    const sweep = await write('seeds', { kind: 'sweep', base: 'base.json', over: { seed: [1] } });
+    assert.equal((await cli(['train', sweep])).code, 0);
+    const point = await readFile(join(root, 'seeds/points/seed-1/manifest.json'), 'utf8');
+    const table = await readFile(join(root, 'seeds/sweep.json'), 'utf8');
+    refused(await cli(['train', sweep, '--resume', '--force']), /--resume .* --force .*give one of both/);
+    assert.equal(await readFile(join(root, 'seeds/points/seed-1/manifest.json'), 'utf8'), point);
+    assert.equal(await readFile(join(root, 'seeds/sweep.json'), 'utf8'), table);
+  });
+});
+
+describe('where nobody reads any more', () => {
+  /** The end of a command whose stdout is closed when this was read; without it, before anything is written. */
+  async function closedAt(text: string | undefined, args: readonly string[]): Promise<Pick<Ran, 'code' | 'stderr'>> {
+    const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [read, stderr] = ['', ''];
+    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+    if (text === undefined) child.stdout.destroy();
+    child.stdout.on('data', (data: Buffer) => {
+      read += data.toString();
+      if (read.includes(text!)) child.stdout.destroy();
+    });
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code, stderr };
+  }
+
+  it('a training stops between two steps, with its checkpoint', async () => {
+    const recipe = await write('long', { ...PLAIN, steps: 100_000, evaluateEvery: 100_000, evaluate: [] });
+    const { code, stderr } = await closedAt('"kind":"step"', ['train', recipe, '--json']);
+    assert.equal(code, 3, stderr);
+    assert.doesNotMatch(stderr, /EPIPE|internal:|\n {4}at /);
+    const { outcome } = await manifestOf(join(root, 'long'));
+    assert.equal(outcome, 'stopped');
+    assert.ok(existsSync(join(root, 'long/checkpoint')));
+  });
+
+  it('a command that is done by then ends as it would have', async () => {
+    assert.deepEqual(await closedAt(undefined, ['--help']), { code: 0, stderr: '' });
+    assert.deepEqual(await closedAt(undefined, ['runs', root]), { code: 0, stderr: '' });
+    const many = join(root, 'many');
+    for (let i = 0; i < 20; i++) await writeKeptRun(join(many, String(i)), 1);
+    assert.deepEqual(await closedAt('"kind"', ['runs', many, '--json']), { code: 0, stderr: '' });
+  });
+
+  it('what a full disk does not take is said, and is a failure', async (t) => {
+    if (!existsSync('/dev/full')) return t.skip('there is no disk that is always full');
+    const { code, stderr } = await cli(['runs', root, '--json'], { shell: 'exec >/dev/full;' });
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: stdout: the disk is full\. .*\n$/);
+  });
+});

@@ -1,0 +1,47 @@
+/** A limit of memory that cannot be read as one is refused, not left out. */
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { memoryLimit } from '../../runtime/support/memory.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { cli, ENGINE } from '../calls/support.js';
+import { Engine, RestartLimit } from '../../extension/engine/engine.js';
+
+const NAME = 'SECURITY_VECTORS_MEMORY_GB';
+const { [NAME]: before, ...others } = process.env;
+afterEach(() => {
+  process.env = { ...others, ...(before !== undefined && { [NAME]: before }) };
+});
+const limit = (given: string): number => {
+  process.env[NAME] = given;
+  return memoryLimit();
+};
+const REFUSED = ['8GB', '8,5', '0', '-1', 'all'];
+
+test('it is a number of GB, or not given', () => {
+  assert.deepEqual(['8', '8.5', ' 0.05 '].map(limit), [8e9, 8.5e9, 5e7]);
+  const none = limit('');
+  process.env = { ...others };
+  assert.equal(memoryLimit(), none);
+  for (const given of REFUSED)
+    assert.throws(
+      () => limit(given),
+      (error) => error instanceof HumanError && error.message.includes(`${NAME} is "${given}"`),
+    );
+});
+
+test('the command line and the engine say what was given and what is wanted', async () => {
+  const env = { ...process.env, [NAME]: '8,5' };
+  const { code, stderr } = await cli(['cache'], { env });
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /^error: SECURITY_VECTORS_MEMORY_GB is "8,5"; a number above 0 was expected\. .* 8\.5\.\n$/);
+  assert.equal((await cli(['--version'], { env })).code, 0);
+  const engine = new Engine({
+    ...{ environment: () => ({ [NAME]: '8,5' }), entry: ENGINE, log: () => undefined },
+    ...{ idleMs: 60_000, restarts: new RestartLimit() },
+  });
+  try {
+    await assert.rejects(engine.request('cache', {}), (error: Error) => JSON.stringify(error).includes('8,5'));
+  } finally {
+    engine.dispose();
+  }
+});
