@@ -37,6 +37,7 @@ describe('the page that compares runs', { skip: missing }, () => {
     return page;
   }
 
+  const label = async (page: OpenPage) => (await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '';
   const texts = (page: OpenPage, selector: string) => page.page.locator(selector).allTextContents();
   const saved = (page: OpenPage) =>
     page.requests.find(({ type }) => type === 'save') as { content: string } | undefined;
@@ -175,12 +176,38 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.page.locator('input[type=range]').press('End');
     await changed('smooth lines');
     assert.equal(await page.page.locator('.curves output').textContent(), '0.98');
+    assert.ok((await texts(page, '.chart header + .caption')).every((text) => / · smoothed by 0.98$/.test(text)));
+    assert.match(await label(page), /smoothed by 0.98, loss, nats per token. .*as they were measured, not smoothed$/);
+    assert.equal(await page.page.locator('.twin .caption').first().isVisible(), false, 'the table is closed');
+    await page.page.locator('.twin summary').first().click();
+    assert.equal(await page.page.locator('.twin .caption').first().isVisible(), true);
+    await press(page, 'Save as SVG');
+    await until(() => saved(page) !== undefined, 'a picture');
+    assert.match(saved(page)!.content, />smoothed by 0.98</);
+    await page.close();
+  });
+
+  test('an axis is called logarithmic where it is, and the box begins as the charts are', async () => {
+    const page = await open([sweep(0), sweep(1)]);
+    const box = page.page.locator('.curves vscode-checkbox');
+    const logarithmic = async () => (await texts(page, '.chart .unit')).map((unit) => unit.endsWith(' (log scale)'));
+    const own = await logarithmic();
+    assert.deepEqual([...new Set(own)].sort(), [false, true], 'some are, some are not');
+    assert.match((await box.getAttribute('class')) ?? '', /indeterminate/);
+    await box.click();
+    await until(async () => (await logarithmic()).every(Boolean), 'all are');
+    assert.match(await label(page), /loss, nats per token \(log scale\)/);
+    await box.click();
+    await until(async () => !(await logarithmic()).some(Boolean), 'none is');
+    assert.doesNotMatch((await texts(page, '.unit')).join() + (await label(page)), /log scale/);
+    await press(page, 'Save as SVG');
+    await until(() => saved(page) !== undefined, 'a picture');
+    assert.doesNotMatch(saved(page)!.content, /log scale|smoothed/);
     await page.close();
   });
 
   test('a page that is shown again shows the same runs, on the same axis, as smooth, beside the same row', async () => {
     const page = await open([sweep(0), sweep(1), sweep(2)]);
-    const label = async () => (await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '';
     const axis = 'vscode-dropdown[aria-label="Horizontal axis"]';
     const reference = 'vscode-dropdown[aria-label="Differences to"]';
     const chosen = async (list: string) => (await texts(page, `${list} .selected-value`)).join('').trim();
@@ -193,8 +220,8 @@ describe('the page that compares runs', { skip: missing }, () => {
     const row = await chosen(reference);
     await until(async () => (await texts(page, '.compared tbody tr:last-child .delta')).length === 0, 'its own row');
     await page.showAgain();
-    await until(async () => (await label()).includes('run 2:'), 'charts');
-    assert.doesNotMatch(await label(), /run 1:/);
+    await until(async () => (await label(page)).includes('run 2:'), 'charts');
+    assert.doesNotMatch(await label(page), /run 1:/);
     assert.equal(await chosen(axis), 'supervised tokens');
     assert.equal(await page.page.locator('.curves output').textContent(), '0.98');
     assert.equal(await page.page.locator('.curves vscode-checkbox').getAttribute('aria-checked'), 'true');

@@ -9,11 +9,15 @@ import type { Theme } from '../../webview/theme.js';
 
 const theme = { text: '#000', muted: '#888', background: '#fff', font: 'x', fontSize: 13, runs: ['#00f'] } as unknown as Theme; // oxfmt-ignore
 
-function picture(points: Point[], x?: [number, number], logarithmic = false): string {
+function picture(points: Point[], x?: [number, number], logarithmic = false, smoothed?: string): string {
   const overlay = { title: 'T', label: 'L', unit: 'u' } as Drawn['overlay'];
   const y = { min: logarithmic ? 0.1 : 0, max: logarithmic ? 10 : 2 };
   const lines = [{ title: 'a', color: '#00f', dash: [], points }];
-  return chartsPicture([{ overlay, logarithmic, xTitle: 'step', x, y, lines }], theme, numbersIn('en')).svg;
+  return chartsPicture(
+    [{ overlay, logarithmic, unit: 'u', smoothed, xTitle: 'step', x, y, lines }],
+    theme,
+    numbersIn('en'),
+  ).svg;
 }
 
 /** A probe every 500 steps. */
@@ -25,6 +29,13 @@ test('the axis of a part says its steps, each once', () => {
   assert.deepEqual(labels([12_340, 12_380]), ['12,340', '12,350', '12,360', '12,370', '12,380']);
   assert.deepEqual(labels([1000, 1010]), ['1,000', '1,002', '1,004', '1,006', '1,008', '1,010']);
   assert.deepEqual(labels([3, 5]), ['3', '4', '5'], 'there is no half step');
+});
+
+test('what is on the axis, and that a line is smoothed, is said', () => {
+  const svg = picture(probes, undefined, false, 'smoothed by 0.9');
+  assert.match(svg, />L, u</);
+  assert.match(svg, />smoothed by 0.9</);
+  assert.doesNotMatch(picture(probes), /smoothed/);
 });
 
 test('a line that crosses the part is drawn there, and nowhere else', () => {
