@@ -128,6 +128,27 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a sorted table stays sorted by its column when others come and go, and draws without it', async () => {
+    const alike = (i: number) => ({ recipe: { seed: String(i), 'adapter.rank': '8' } });
+    const runs = [sweep(2, alike(2)), sweep(1, alike(1)), sweep(3, { recipe: { seed: '2', 'adapter.rank': '4' } })];
+    const page = await open(runs);
+    const titles = async () => (await texts(page, '.recipes tbody th')).map((text) => text.trim()).join(', ');
+    const sorted = async () => (await texts(page, '.recipes th[aria-sort]')).join();
+    const only = (...shown: ComparedRun[]) => page.event({ type: 'runs', of: shown.map(({ id }) => id) });
+    const [two, one, three] = runs as [ComparedRun, ComparedRun, ComparedRun];
+    assert.equal((await texts(page, '.recipes thead th')).join(' ').trim(), 'run seed adapter.rank');
+    await page.page.locator('.recipes thead button').nth(2).click();
+    await until(async () => (await titles()) === 'run 3, run 2, run 1', 'by rank');
+    await only(two, one);
+    await until(async () => (await titles()) === 'run 2, run 1', 'only the seed differs: as the runs come');
+    assert.equal(await sorted(), '');
+    await only(two, three);
+    await until(async () => (await titles()) === 'run 3, run 2', 'by rank, the only one that differs');
+    assert.match(await sorted(), /^adapter\.rank/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('the keyboard moves one cursor through all charts, zooms them alike, and shows the whole again', async () => {
     const page = await open([sweep(0), sweep(1)]);
     const whole = page.page.locator('vscode-button[aria-label="Whole range"]');
