@@ -55,7 +55,7 @@ describe('the page that compares runs', { skip: missing }, () => {
       ['run', 'optimizer.learningRate', 'adapter.rank', 'seed'],
     );
     const cells = await texts(page, '.compared tbody tr:nth-child(2) td .delta');
-    assert.match(cells.join('|'), /^\+10.2 points \(\+5.1 to \+16.7\)/);
+    assert.match(cells.join('|'), /^\+10.2 percentage points \(\+5.1 to \+16.7\)/);
     assert.equal((await texts(page, '.compared .delta.sure.bad')).length, 2);
     assert.match((await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '', /run 0: .*run 2: /);
     assert.equal(await page.page.locator('.parallel path').count(), 3);

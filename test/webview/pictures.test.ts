@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { numbersIn } from '../../runtime/contract/format.js';
 import type { Point } from '../../runtime/contract/series.js';
 import type { Drawn } from '../../webview/compare/charts.js';
+import { lineOptions } from '../../webview/plot.js';
 import { chartsPicture } from '../../webview/compare/pictures.js';
 import type { Theme } from '../../webview/theme.js';
 
@@ -29,6 +30,14 @@ test('the axis of a part says its steps, each once', () => {
   assert.deepEqual(labels([12_340, 12_380]), ['12,340', '12,350', '12,360', '12,370', '12,380']);
   assert.deepEqual(labels([1000, 1010]), ['1,000', '1,002', '1,004', '1,006', '1,008', '1,010']);
   assert.deepEqual(labels([3, 5]), ['3', '4', '5'], 'there is no half step');
+});
+
+test('both axes of a plot write numbers as the window does', () => {
+  const tooltip = { background: '#fff', border: '#888', text: '#000' };
+  const look = { theme: { ...theme, tooltip }, numbers: numbersIn('de'), logarithmic: false, x: { title: 'step' } };
+  const { x, y } = lineOptions({ ...look, at: String, noNumber: '–' }).scales!;
+  const tick = (axis: typeof x, value: number): unknown => axis!.ticks!.callback!.call({} as never, value, 0, []);
+  assert.deepEqual([tick(x, 12_500), tick(y, 0.25)], ['12.500', '0,25']);
 });
 
 test('what is on the axis, and that a line is smoothed, is said', () => {
