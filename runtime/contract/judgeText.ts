@@ -57,12 +57,7 @@ export function agreementCells(
     kappa:
       kappa === undefined || !interval
         ? s.agreementNone
-        : fill(
-            s.agreementRange,
-            n.number(rounded(kappa)),
-            two(interval[0], 'low'),
-            two(interval[1], 'high'),
-          ),
+        : fill(s.agreementRange, n.number(rounded(kappa)), two(interval[0], 'low'), two(interval[1], 'high')),
     differ: fill(s.agreementOf, n.count(differ), n.count(count)),
   };
 }

@@ -1,6 +1,14 @@
 import { isFiniteNumber } from '../../contract/measures.js';
 import { ENGLISH } from '../../contract/runView.js';
-import { describeChart, drawable, pointsOf, summary, unitText, type ChartSpec, type Series } from '../../contract/series.js';
+import {
+  describeChart,
+  drawable,
+  pointsOf,
+  summary,
+  unitText,
+  type ChartSpec,
+  type Series,
+} from '../../contract/series.js';
 import { html, type Html } from './html.js';
 import { formatNumber } from './numbers.js';
 
