@@ -9,7 +9,7 @@ import type { RunLabel } from './label.js';
 import type { RecipeFacts } from './recipe.js';
 import { errorData } from '../host/errors.js';
 import { viewOf } from './reading.js';
-import { applyEvent, createRun, idleProgress, isOver, isSweep, stoppedText, sweepOf, type Run } from './run.js';
+import { applyEvent, createRun, idleProgress, isOver, isSweep, sweepOf, type Run } from './run.js';
 
 /** What happened to a run, for pages that draw it. */
 export interface RunChange {
@@ -258,7 +258,6 @@ export class RunStore implements Disposable {
     result.manifest ??= read?.manifest;
     result.hasCheckpoint ||= read?.hasCheckpoint ?? false;
     result.recipe ??= run.recipe;
-    if (result.progress.state === 'stopped') result.progress.message = stoppedText(result);
     result.label ??= run.label;
     result.progress.secondsLeft = null;
     if (result !== run) this.answers.delete(run.folder);
