@@ -3,7 +3,7 @@ import { HostError } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
 import { goOnText, waitsFor } from './runs/awaited.js';
-import type { Run } from './runs/run.js';
+import { stoppedText, type Run } from './runs/run.js';
 import { viewOf } from './runs/reading.js';
 import { t } from './host/text.js';
 
@@ -31,7 +31,7 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
       );
     }
     case 'stopped':
-      return say(t('{0} was stopped at step {1}; the last checkpoint is kept.', title, run.progress.step));
+      return say(t('{0}: {1}', title, stoppedText(run)));
     default:
       return say([t('{0} has finished.', title), headline].filter(Boolean).join(' '));
   }

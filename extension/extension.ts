@@ -234,7 +234,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     tokens,
     assertTrusted,
     openWalkthrough,
-    reportPanels: own(new ReportPanels(context.extensionUri)),
+    reportPanels: own(new ReportPanels(context.extensionUri, store)),
   };
   const runPanels = own(createRunPanels(services, onBug));
   return {

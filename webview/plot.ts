@@ -75,7 +75,11 @@ export function lineOptions({
         max: x.max,
         grid: { display: false },
         border: { color: grid.color },
-        ticks: { ...ticks, maxTicksLimit: small ? 4 : 7, includeBounds: false, precision: 0, maxRotation: 0 },
+        ticks: {
+          ...ticks,
+          ...{ maxTicksLimit: small ? 4 : 7, includeBounds: false, precision: 0, maxRotation: 0 },
+          callback: (value) => n.count(Number(value)),
+        },
         title: { display: !small, text: x.title, color: theme.muted, font },
       },
       y: logarithmic

@@ -32,13 +32,14 @@ export function button(face: string | SVGElement, look: ButtonLook, options: Lab
 
 export interface CheckBox {
   element: HTMLElement;
-  /** Shows a state without calling back. */
-  show(state: { checked: boolean; disabled: boolean }): void;
+  /** Shows a state without calling back. `mixed`: neither, until it is pressed. */
+  show(state: { checked: boolean; disabled?: boolean; mixed?: boolean }): void;
 }
 
 /** `changed` is called when the person changes the box. */
 export function checkBox(label: string | Node, checked: boolean, changed: (checked: boolean) => void): CheckBox {
-  const element = el('vscode-checkbox', {}, label) as HTMLElement & { checked: boolean; disabled: boolean };
+  const element = el('vscode-checkbox', {}, label) as HTMLElement &
+    Record<'checked' | 'disabled' | 'indeterminate', boolean>;
   // The component fires `change` also when its property is set; only a change from what was shown is the person's.
   let shown = checked;
   element.checked = checked;
@@ -52,7 +53,8 @@ export function checkBox(label: string | Node, checked: boolean, changed: (check
     show(state) {
       shown = state.checked;
       element.checked = state.checked;
-      element.disabled = state.disabled;
+      element.disabled = state.disabled ?? false;
+      element.indeterminate = state.mixed ?? false;
     },
   };
 }

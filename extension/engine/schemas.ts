@@ -168,6 +168,7 @@ const done = z.looseObject({
       trialMeasured: number.optional(),
     } satisfies Shape<VectorQuality>)
     .optional(),
+  taken: number.optional(),
   protectionWeakened: text.optional(),
 } satisfies Shape<DoneEvent>);
 const verdict = oneOf<Verdict>({ refused: true, complied: true, neither: true, right: true, wrong: true });

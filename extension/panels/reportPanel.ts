@@ -7,8 +7,11 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { readText } from '../host/checkedFile.js';
 import { PANELS } from '../host/contributions.js';
+import { Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
+import { Turns } from '../host/turns.js';
+import type { RunStore } from '../runs/store.js';
 import { newNonce } from './html.js';
 import { closeUnopened } from './page.js';
 
@@ -66,13 +69,26 @@ export async function reportForBrowser(folder: string): Promise<string> {
 
 const STATE = z.object({ report: z.string().min(1) });
 
-/** Reports of runs as pages of the window; one per run, the file as it is when it is opened. */
+/** Reports of runs as pages of the window; one per run, which shows the file as it is and is gone with it. */
 export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vscode.Disposable {
   private readonly open = new Map<string, vscode.WebviewPanel>();
-  private readonly registration: vscode.Disposable;
+  private readonly disposables = new Disposables();
+  /** What the page in a panel shows: it is not drawn again, nor scrolled back, for the same. */
+  private readonly texts = new WeakMap<vscode.WebviewPanel, string>();
+  private readonly reading = new Turns();
 
-  constructor(private readonly extension: vscode.Uri) {
-    this.registration = vscode.window.registerWebviewPanelSerializer(PANELS.report, this);
+  constructor(
+    private readonly extension: vscode.Uri,
+    store: Pick<RunStore, 'onDidChange'>,
+  ) {
+    this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.report, this));
+    this.disposables.add(
+      store.onDidChange(({ run, kind }) => {
+        if (kind === 'gone') this.open.get(run.folder)?.dispose();
+        else if (kind === 'whole' && this.open.has(run.folder))
+          void this.reading.take(() => this.readAgain(run.folder));
+      }),
+    );
   }
 
   /** @param folder of the run */
@@ -101,11 +117,22 @@ export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vsc
   }
 
   dispose(): void {
-    this.registration.dispose();
+    this.disposables.dispose();
     this.open.forEach((panel) => panel.dispose());
   }
 
+  private async readAgain(folder: string): Promise<void> {
+    // What cannot be read just now, as it is being written, may be read when the run changes again.
+    const text = await readReport(folder).catch(() => null);
+    const panel = this.open.get(folder);
+    if (!panel || text === null) return;
+    if (text === undefined) panel.dispose();
+    else this.adopt(panel, folder, text);
+  }
+
   private adopt(panel: vscode.WebviewPanel, folder: string, text: string): void {
+    if (this.open.get(folder) === panel && this.texts.get(panel) === text) return;
+    this.texts.set(panel, text);
     panel.webview.options = { enableScripts: true, localResourceRoots: [] };
     panel.iconPath = vscode.Uri.joinPath(this.extension, 'media', 'icon.svg');
     panel.webview.html = reportHtml(text, folder);
@@ -115,8 +142,11 @@ export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vsc
   }
 }
 
+const readReport = (folder: string): Promise<string | undefined> =>
+  readText(join(folder, RUN_FILES.report), MOST_BYTES);
+
 async function read(folder: string): Promise<string> {
-  const text = await readText(join(folder, RUN_FILES.report), MOST_BYTES);
+  const text = await readReport(folder);
   if (text !== undefined) return text;
   throw inputError(t('this run has no report.'), { place: folder, remedy: t('A run writes it when it has finished.') });
 }

@@ -129,14 +129,10 @@ class RunPanel {
   changed({ run, kind, from, answers }: RunChange): void {
     if (kind === 'gone') return this.panel.dispose();
     if (!this.ready) return;
-    if (kind === 'whole') {
-      void this.sendSnapshot();
-      // It may have been judged again.
-      if (this.answersOpen && isOver(run)) void this.sendAnswers(run);
-    } else {
-      this.channel.post(append(run, from, now()));
-    }
-    if (answers && this.answersOpen) void this.sendAnswers(run);
+    if (kind === 'whole') void this.sendSnapshot();
+    else this.channel.post(append(run, from, now()));
+    // A run that is over may have been judged again.
+    if (this.answersOpen && (answers || (kind === 'whole' && isOver(run)))) void this.sendAnswers(run);
   }
 
   async showAnswers(): Promise<void> {

@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises';
 import paths, { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { stepBack } from '../../runtime/contract/columns.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
@@ -19,7 +20,7 @@ import { readLabel } from './label.js';
 import { ownerIn } from './owner.js';
 import { EVENT, MANIFEST, SAMPLE } from '../engine/schemas.js';
 import { guessedBase, recipeFacts, withBase, type RecipeFacts } from './recipe.js';
-import { applyEvent, createRun, idleProgress, isOver, isSweep, type Run } from './run.js';
+import { applyEvent, createRun, idleProgress, isOver, isSweep, stoppedText, type Run } from './run.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 
 /**
@@ -36,8 +37,8 @@ export async function readRun(folder: string, { whole = true } = {}): Promise<Ru
   run.recipe = await orWarning(run, () => readRecipe(folder, manifest));
   run.label = await orWarning(run, () => readLabel(folder));
   const owner = manifest.outcome === 'running' ? await ownerIn(folder) : undefined;
-  const isKnown =
-    manifest.kind !== 'sweep' && manifest.outcome === 'finished' && manifest.done !== undefined && !manifest.done.watch;
+  const { kind, outcome, done } = manifest;
+  const isKnown = kind !== 'sweep' && outcome === 'finished' && done !== undefined && stepBack(done) === undefined;
   const ends = whole || !isKnown ? undefined : await readEnds(join(folder, RUN_FILES.events));
   run.partial = ends !== undefined;
   for (const event of ends ?? (await readNewEvents(run))) applyEvent(run, event);
@@ -131,6 +132,8 @@ function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
         ? t('The window or the engine ended while this ran. It can be resumed.')
         : t('The window or the engine ended before the first checkpoint. Run it again.');
   }
+  // Its events do not say whether the checkpoint is still there.
+  if (progress.state === 'stopped') progress.message = stoppedText(run);
   // What it was about to do is not why it failed.
   if (progress.state === 'failed') progress.message = '';
   // By the clock on the wall, which may have been set between the two: then it took nobody knows how long.

@@ -1,4 +1,4 @@
-import { lastProbes, probesAt } from '../../runtime/contract/columns.js';
+import { lastProbes, probesAt, stepBack, takenBack } from '../../runtime/contract/columns.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';
 import {
   runView,
@@ -20,9 +20,9 @@ const factsOf = (run: Run): RunFacts => ({
   vectors: vectorCount(run),
   baseline: baselineName(run),
   // Of a run that has just begun the steps are those of its checkpoint.
-  step: run.done?.watch?.delivered ?? run.done?.step ?? run.train.step.at(-1),
+  step: stepBack(run.done) ?? run.done?.step ?? run.train.step.at(-1),
   first: probesAt(run.probes, 0),
-  last: lastProbes(run.probes, run.done?.watch),
+  last: lastProbes(run.probes, run.done),
   harmfulRows: run.probes.rows?.harmful,
   measurements: run.measurements,
   harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
@@ -30,6 +30,7 @@ const factsOf = (run: Run): RunFacts => ({
   trainedPrompts: run.done?.trainedPrompts,
   quality: run.done?.vector,
   watch: run.done?.watch,
+  taken: takenBack(run.done),
   laws: run.done?.laws,
   weakened: run.done?.protectionWeakened,
 });

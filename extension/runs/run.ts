@@ -11,6 +11,7 @@ import {
   type ProbeColumns,
   type TrainColumns,
 } from '../../runtime/contract/columns.js';
+import { KINDS } from '../../runtime/contract/kinds.js';
 import type { Estimate } from '../../runtime/contract/estimate.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
@@ -156,6 +157,15 @@ export const baselineName = ({ manifest, recipe }: Run): string | undefined =>
 
 export const isProtected = (run: Run): boolean => vectorCount(run) > 0 || baselineName(run) !== undefined;
 
+/** What is kept of a run that was stopped. */
+export function stoppedText(run: Run): string {
+  if (isSweep(run)) return t('Stopped; the points that are done are kept.');
+  if (!KINDS[kindOf(run)].trains) return t('Stopped before its end: an evaluation has no checkpoint. Run it again.');
+  return run.hasCheckpoint
+    ? t('Stopped at step {0}; the last checkpoint is kept.', run.progress.step)
+    : t('Stopped before the first checkpoint. Run it again.');
+}
+
 /**
  * Takes one event into the run, in place.
  * @returns true when a page that draws the run can go on by appending, false when it needs a whole snapshot.
@@ -210,9 +220,8 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       return true;
     case 'done':
       progress.state = event.outcome;
-      progress.message =
-        event.outcome === 'stopped' ? t('Stopped at step {0}; the last checkpoint is kept.', event.step) : '';
       progress.step = event.step;
+      progress.message = event.outcome === 'stopped' ? stoppedText(run) : '';
       progress.fraction = event.outcome === 'finished' ? 1 : progress.fraction;
       progress.secondsElapsed = event.seconds;
       progress.secondsLeft = null;

@@ -1,4 +1,5 @@
 import type { RunAppend, RunProgress, RunSnapshot } from '../../webview/protocol/run.js';
+import { takenBack } from '../../runtime/contract/columns.js';
 import { probesSince, trainSince } from './columns.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
 import { expectation } from './estimates.js';
@@ -36,6 +37,7 @@ export function snapshot(
     error: run.error,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),
     expected: run.estimate && isRunning(run) ? expectation(run.estimate) : undefined,
+    ...(run.done?.taken !== undefined && { reachedGoal: takenBack(run.done) === undefined }),
     ...(over && { sweep: { over, points: run.points, canJudge: canJudge(run) } }),
     ...(run.place !== undefined && { waits: true }),
     canStop: run.live && !isOver(run),

@@ -3,6 +3,7 @@ import { megabytes } from '../../runtime/contract/format.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
+import { KINDS } from '../../runtime/contract/kinds.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import type { Icon } from '../../runtime/contract/signs.js';
 import { runTitle } from '../runs/compare.js';
@@ -75,14 +76,15 @@ export function runDescription(run: Run): string {
 
 function endText(run: Run): string {
   const { state, step, secondsElapsed } = run.progress;
+  const { trains } = KINDS[kindOf(run)];
   switch (state) {
     case 'failed':
       return t('failed');
     case 'interrupted':
-      return isSweep(run) ? t('interrupted') : t('interrupted at step {0}', step);
+      return trains ? t('interrupted at step {0}', step) : t('interrupted');
     case 'stopped':
       if (!run.manifest && step === 0) return t('taken out of the queue');
-      return isSweep(run) ? t('stopped') : t('stopped at step {0}', step);
+      return trains ? t('stopped at step {0}', step) : t('stopped');
     case 'finished': {
       const { mark, brief } = viewOf(run);
       return [mark, brief || duration(secondsElapsed)].filter(Boolean).join(' ');

@@ -24,8 +24,7 @@ export const CHART_STRINGS = {
   chartKl: 'Side effects on harmless rows',
   chartDetector: 'Finds rows that it has not seen',
   unitLoss: 'loss, nats per token',
-  unitLossLog: 'loss, nats per token (log scale)',
-  unitGradient: 'gradient norm (log scale)',
+  unitGradient: 'gradient norm',
   unitKl: 'KL, nats per token',
   unitAuroc: 'AUROC',
 
@@ -195,7 +194,7 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, word
       id: 'harmful',
       topic: 'harmful-loss',
       title: s.chartHarmful,
-      unit: s.unitLossLog,
+      unit: s.unitLoss,
       caption: s.captionHarmfulVector,
       logarithmic: true,
       series: [

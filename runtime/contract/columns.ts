@@ -2,7 +2,7 @@
 import { isFiniteNumber } from './measures.js';
 import { otherRows, probeRowsOf } from './probeRows.js';
 import type { Stretches } from './smoothing.js';
-import type { ProbeRows, Probes, RunEvent, WatchEnd } from './events.js';
+import type { DoneEvent, ProbeRows, Probes, RunEvent } from './events.js';
 
 /** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
 export type Column = (number | null)[];
@@ -120,9 +120,18 @@ export function measuredProbes(events: readonly RunEvent[]): Probes[] {
   return probes.step.map((_, i) => probesAt(probes, i)!);
 }
 
-/** The row of the model that is delivered: the last, or that of the step which a run went back to. */
-export const lastProbes = (columns: ProbeColumns, watch: WatchEnd | undefined): Probes | undefined =>
-  probesAt(columns, watch ? columns.step.indexOf(watch.delivered) : columns.step.length - 1);
+/** The earlier step that a vector is taken from, where its last one was worse. */
+export const takenBack = (done: DoneEvent | undefined): number | undefined =>
+  done?.taken === done?.step ? undefined : done?.taken;
+
+/** The step which a run went back to. */
+export const stepBack = (done: DoneEvent | undefined): number | undefined => done?.watch?.delivered ?? takenBack(done);
+
+/** The row of what is delivered: the last, or that of the step which the run went back to. */
+export function lastProbes(columns: ProbeColumns, done: DoneEvent | undefined): Probes | undefined {
+  const step = stepBack(done);
+  return probesAt(columns, step === undefined ? columns.step.length - 1 : columns.step.indexOf(step));
+}
 
 function truncate(step: number[], columns: Column[], next: number): boolean {
   let length = step.length;

@@ -13,7 +13,7 @@ export const COMPARISON_STRINGS = {
   chartTraining: 'Training',
   hitsOf: '{0} of {1}',
   intervalOf: '{0} to {1}',
-  points: '{0} points',
+  points: '{0} percentage points',
   otherPrompts: 'other prompts',
   columnVerdict: 'verdict',
   columnKept: 'harmful loss kept',

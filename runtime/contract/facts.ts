@@ -1,4 +1,4 @@
-import { columnsOf, lastProbes, probesAt } from './columns.js';
+import { columnsOf, lastProbes, probesAt, stepBack, takenBack } from './columns.js';
 import { mergeMeasurements } from './measures.js';
 import type { DoneEvent, HarmfulLoss, Measurement, RunEvent } from './events.js';
 import type { Manifest } from './manifest.js';
@@ -36,9 +36,9 @@ export function factsOf(run: RunRecord): RunFacts {
     phase: outcome === 'running' ? 'interrupted' : outcome,
     vectors: vectors.length,
     ...(baseline && { baseline }),
-    step: done?.watch?.delivered ?? done?.step ?? train.step.at(-1),
+    step: stepBack(done) ?? done?.step ?? train.step.at(-1),
     first: probesAt(probes, 0),
-    last: lastProbes(probes, done?.watch),
+    last: lastProbes(probes, done),
     harmfulRows: probes.rows?.harmful,
     measurements: measurementsOf(run),
     harmfulLoss: harmfulLossOf(run),
@@ -46,6 +46,7 @@ export function factsOf(run: RunRecord): RunFacts {
     trainedPrompts: done?.trainedPrompts,
     quality: done?.vector,
     watch: done?.watch,
+    taken: takenBack(done),
     laws: done?.laws,
     weakened: done?.protectionWeakened,
   };

@@ -11,7 +11,10 @@ export const NO_NUMBER = 'no number';
 export type Side = 'low' | 'high';
 
 export interface Numbers {
-  /** A loss or a norm: three significant digits. */
+  /**
+   * A loss, a norm, an AUROC, a kappa: three significant digits, and just below 1, which is the most that the last two can be, so many
+   * that 0.9996 does not read as 1.
+   */
   number(value: number): string;
   /** An end of its interval, rounded outward. */
   end(value: number, side: Side): string;
@@ -39,6 +42,9 @@ function formatter(locale: () => string, options: Intl.NumberFormatOptions): (va
 
 /** A share that lacks less than this is all: it lacks no row, but digits of a float. */
 const ALL = 1e-6;
+/** From here on what is less than 1 would be rounded up to it. */
+const ALMOST = 0.9995;
+const isAlmostOne = (value: number): boolean => value >= ALMOST && 1 - value >= ALL;
 /** So near to nothing, or to all, a bound has a decimal. */
 const NEAR = 0.1;
 /** Of a number that is rounded to one side: what floating point leaves of it. */
@@ -75,6 +81,7 @@ export function numbersIn(language = 'en'): Numbers {
   if (before) return before;
   const locale = (): string => Intl.NumberFormat.supportedLocalesOf([language])[0] ?? 'en';
   const plain = formatter(locale, { maximumSignificantDigits: 3 });
+  const almost = formatter(locale, { maximumFractionDigits: 10 });
   const tiny = formatter(locale, { notation: 'scientific', maximumSignificantDigits: 2 });
   const percent = formatter(locale, { style: 'percent', maximumFractionDigits: 1 });
   const small = formatter(locale, { style: 'percent', maximumSignificantDigits: 2 });
@@ -82,12 +89,14 @@ export function numbersIn(language = 'en'): Numbers {
   const whole = formatter(locale, { maximumFractionDigits: 0 });
   const spaced = (text: string): string => text.replace(/(?<=\d)%/, '\u00a0%');
   const made: Numbers = {
-    number: (value) => (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain)(value),
+    number: (value) =>
+      isAlmostOne(value)
+        ? almost(Number(value.toFixed(decimalsOf(1 - value, 2))))
+        : (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain)(value),
     end: (value, side) => made.number(outward(value, decimalsOf(value, Math.abs(value) < 1e-3 ? 2 : 3), side)),
     // English writes no space, but beside " s" and " nats" a number without one looks odd.
     percent: (share) => {
-      const isAlmostAll = share >= 0.9995 && 1 - share >= ALL;
-      if (isAlmostAll) return spaced(rounded(Number((100 * share).toFixed(fineDecimals(1 - share))) / 100));
+      if (isAlmostOne(share)) return spaced(rounded(Number((100 * share).toFixed(fineDecimals(1 - share))) / 100));
       return spaced((Math.abs(share) < 0.01 ? small : percent)(share));
     },
     bound: (share, side) => spaced(rounded(outward(100 * share, boundDecimals(share), side) / 100)),

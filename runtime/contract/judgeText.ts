@@ -47,6 +47,8 @@ export function agreementCells(
   { set, state, judges, count, differ, kappa, interval }: Agreement,
   { strings: s, numbers: n }: Wording<JudgeStrings>,
 ): { set: string; model: string; judges: string; kappa: string; differ: string } {
+  // Two decimals say enough, where they do not say 1.
+  const rounded = (value: number): number => (value < 0.995 ? Math.round(100 * value) / 100 : value);
   const two = (value: number, side: Side): string => n.number(outward(value, 2, side));
   return {
     set,
@@ -55,12 +57,7 @@ export function agreementCells(
     kappa:
       kappa === undefined || !interval
         ? s.agreementNone
-        : fill(
-            s.agreementRange,
-            n.number(Math.round(100 * kappa) / 100),
-            two(interval[0], 'low'),
-            two(interval[1], 'high'),
-          ),
+        : fill(s.agreementRange, n.number(rounded(kappa)), two(interval[0], 'low'), two(interval[1], 'high')),
     differ: fill(s.agreementOf, n.count(differ), n.count(count)),
   };
 }

@@ -54,7 +54,7 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   if (scan.auroc !== null)
     parts.push(
       [
-        fill(s.scanAuroc, scan.auroc.toFixed(4)),
+        fill(s.scanAuroc, n.number(scan.auroc)),
         ...(scan.precision === null ? [] : [fill(s.scanPrecision, n.percent(scan.precision))]),
         ...(scan.recall === null ? [] : [fill(s.scanLabelRecall, n.percent(scan.recall))]),
       ].join(', '),

@@ -112,18 +112,25 @@ export function summary({ steps, values }: Pick<Series, 'steps' | 'values'>): Su
 export const DESCRIBE_STRINGS = {
   describeSeries: '{0}: from {1} at step {2} to {3} at step {4}',
   describeNothing: '{0}: no number',
+  unitLog: '{0} (log scale)',
   noNumber: NO_NUMBER,
 } as const;
 export type DescribeStrings = Record<keyof typeof DESCRIBE_STRINGS, string>;
 
+/** What is on the vertical axis, and how. */
+export const unitText = (
+  { unit, logarithmic }: Pick<ChartSpec, 'unit' | 'logarithmic'>,
+  s: Pick<DescribeStrings, 'unitLog'>,
+): string => (logarithmic ? fill(s.unitLog, unit) : unit);
+
 /** The chart in words, for who does not see it: "Harmful rows, loss. model: from 0.5 at step 0 to 0.1 at step 9." */
-export function describeChart({ title, unit, series }: ChartSpec, wording: Wording<DescribeStrings>): string {
+export function describeChart(chart: ChartSpec, wording: Wording<DescribeStrings>): string {
   const { strings: s, numbers: n } = wording;
-  const lines = series.map((one) => {
+  const lines = chart.series.map((one) => {
     const { first, last } = summary(one);
     return first && last
       ? fill(s.describeSeries, one.label, n.number(first.value), first.step, n.number(last.value), last.step)
       : fill(s.describeNothing, one.label);
   });
-  return `${title}, ${unit}. ${lines.join('. ')}.`;
+  return `${chart.title}, ${unitText(chart, s)}. ${lines.join('. ')}.`;
 }

@@ -1,6 +1,9 @@
 /** What is shown of a sweep: heat maps, protection curves and a table. The report and the page draw it. */
 import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Numbers, type Wording } from './format.js';
+import { BRIEF_STRINGS, type BriefStrings } from './brief.js';
+import { LIMITS } from './limits.js';
 import type { Tone } from './signs.js';
+import { MEASURES, TABLE_STRINGS, type TableStrings } from './table.js';
 import {
   axisName,
   canonical,
@@ -24,7 +27,7 @@ export const SWEEP_STRINGS = {
   sweepHeldSoFar: 'So far protection holds at {0} of {1} settings, with every seed and within the interval.',
   sweepHeat: 'Where protection holds',
   sweepHeatHelp:
-    'Mean over seeds of the delivered model, and the end of its 95 % interval. Green: every run held, and the whole interval does. Red: at least one run failed, or the whole interval does.',
+    'Mean over seeds of the delivered model, and the end of its 95 % interval. Green: protection held in every run, and the whole interval is at most {0} percentage points above the base. Red: in at least one run protection failed or an invariant is broken, or the whole interval is above that. Yellow: protection is weak in at least one run, or held in every run with an interval that reaches above that. No colour: a run is missing or failed, or there is no verdict.',
   sweepCurves: 'Protection curves',
   sweepCurvesHelp: 'Mean over seeds; the band reaches from the smallest to the largest.',
   sweepTable: 'All settings',
@@ -34,13 +37,22 @@ export const SWEEP_STRINGS = {
   sweepSeconds: 'time',
   sweepAtMost: 'at most {0}',
   sweepNotDone: 'not done',
-  sweepFailed: 'failed',
   sweepRange: '{0} ({1} to {2})',
   sweepOpen: 'Open the run {0}',
+  verdictHeld: 'held',
+  verdictLost: 'protection failed',
+  verdictFailed: 'run failed',
+  verdictUnprotected: 'no protection',
+  verdictEvaluated: 'evaluated',
 } as const;
-export type SweepStrings = Record<keyof typeof SWEEP_STRINGS, string> & DurationWords;
+export type SweepStrings = Record<keyof typeof SWEEP_STRINGS, string> & DurationWords & TableStrings & BriefStrings;
 
-export const SWEEP_ENGLISH: SweepStrings = { ...SWEEP_STRINGS, ...DURATION_WORDS };
+export const SWEEP_ENGLISH: SweepStrings = {
+  ...TABLE_STRINGS,
+  ...BRIEF_STRINGS,
+  ...SWEEP_STRINGS,
+  ...DURATION_WORDS,
+};
 
 export interface HeatCell {
   text: string;
@@ -75,6 +87,8 @@ export interface SweepView {
   summary: string;
   /** What the heat maps and the first curves show: "forbidden topic · harm". */
   measured: string;
+  /** How the heat maps are read. */
+  heatHelp: string;
   heat: HeatMap[];
   curves: Curve[];
   table: { columns: string[]; rows: SweepRow[] };
@@ -83,11 +97,11 @@ export interface SweepView {
 type Words = Wording<SweepStrings>;
 
 export function sweepView(over: Over, points: readonly SweepPoint[], words: Words): SweepView {
-  const { strings: s } = words;
+  const { strings: s, numbers: n } = words;
   const groups = groupsOf(points, over[SEED] === undefined ? 1 : valuesOf(over[SEED]).length);
   const main = mainFigure(groups);
   const find = finder(over, groups);
-  const measured = main ? titleOf(main) : '';
+  const measured = main ? titleOf(main, s) : '';
   const settings = new Set(pointsOf(over).map(({ [SEED]: _, ...others }) => JSON.stringify(others))).size;
   const good = groups.filter(({ tone }) => tone === 'good').length;
   return {
@@ -99,13 +113,15 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
       .filter(Boolean)
       .join(' '),
     measured,
+    heatHelp: fill(s.sweepHeatHelp, n.count(100 * LIMITS.harmRise)),
     heat: main ? heatMaps(over, find, main, words) : [],
     curves: curvesOf(over, groups, find, words),
     table: tableOf(groups, words),
   };
 }
 
-const titleOf = ({ name, measure }: Pick<SweepFigure, 'name' | 'measure'>): string => `${name} · ${measure}`;
+const titleOf = ({ name, measure }: Pick<SweepFigure, 'name' | 'measure'>, s: SweepStrings): string =>
+  `${name} · ${s[MEASURES[measure].label]}`;
 
 /** Axes with more than one value, seeds left out: of numbers first, which lie across. */
 function axesOf(over: Over): string[] {
@@ -130,7 +146,7 @@ function heatMaps(over: Over, find: Find, main: SweepFigure, words: Words): Heat
   const columns = valuesOf(over[across]);
   const lines = down === undefined ? [undefined] : valuesOf(over[down]);
   return pointsOf(pick(over, others)).map((fixed) => ({
-    title: [titleOf(main), valuesText(fixed)].filter(Boolean).join(', '),
+    title: [titleOf(main, words.strings), valuesText(fixed)].filter(Boolean).join(', '),
     corner: [down && axisName(down), axisName(across)].filter(Boolean).join(' \\ '),
     columns: columns.map(valueText),
     rows: lines.map((line) => ({
@@ -149,7 +165,10 @@ function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n
   const figure = figureLike(group, main);
   const folders = group.points.map(({ folder }) => folder);
   const common = { tone: group.tone, mark: MARKS[group.tone], folders };
-  if (!figure) return { ...common, text: s.sweepFailed, bound: '', strength: 0 };
+  if (!figure) {
+    const isMade = group.points.some(({ verdict }) => verdict !== 'failed');
+    return { ...common, text: isMade ? s.noMeasurement : s.verdictFailed, bound: '', strength: 0 };
+  }
   const isLoss = figure.measure === 'loss';
   const bound = figure.high === undefined || isLoss ? '' : fill(s.sweepAtMost, n.bound(figure.high, 'high'));
   return {
@@ -174,13 +193,13 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], find: Find, { strin
     const number = numberOf(figure, numbers);
     return pointsOf(pick(over, pictures)).map((fixed) =>
       curveOf({
-        title: [titleOf(figure), valuesText(fixed)].filter(Boolean).join(', '),
+        title: [titleOf(figure, s), valuesText(fixed)].filter(Boolean).join(', '),
         axis: axisName(x),
         at: valuesOf(over[x]) as number[],
         isShare: figure.measure !== 'loss',
         numbers,
         lines: pointsOf(pick(over, lines)).map((line) => ({
-          label: valuesText(line) || titleOf(figure),
+          label: valuesText(line) || titleOf(figure, s),
           at: (value) => {
             const group = find({ ...fixed, ...line, [x]: value });
             return group && figureLike(group, figure);
@@ -205,22 +224,38 @@ function shownFigures(groups: readonly SweepGroup[]): SweepFigure[] {
   return [harm, task].filter((one) => one !== undefined);
 }
 
-const TONES: Readonly<Record<string, Tone>> = {
-  held: 'good',
-  weakened: 'warning',
-  lost: 'bad',
-  broken: 'bad',
-  failed: 'bad',
-};
+/** What is said of a point of each verdict. */
+const VERDICTS: ReadonlyMap<string, { word: keyof SweepStrings; tone: Tone }> = new Map([
+  ['held', { word: 'verdictHeld', tone: 'good' }],
+  ['weakened', { word: 'briefWeakened', tone: 'warning' }],
+  ['lost', { word: 'verdictLost', tone: 'bad' }],
+  ['broken', { word: 'briefBroken', tone: 'bad' }],
+  ['failed', { word: 'verdictFailed', tone: 'bad' }],
+  ['unprotected', { word: 'verdictUnprotected', tone: 'neutral' }],
+  ['ready', { word: 'briefReady', tone: 'neutral' }],
+  ['unready', { word: 'briefUnready', tone: 'neutral' }],
+  ['unknown', { word: 'briefUnknown', tone: 'neutral' }],
+  ['evaluated', { word: 'verdictEvaluated', tone: 'neutral' }],
+]);
 
-/** One point in a line: "✓ rate 0.02, seed 1: held · forbidden harm 0 % · new task exact 98 % · 40 s". */
+/** The verdict of a point in words; one that a later version gave is as it stands there. */
+export function verdictWord({ verdict }: Pick<SweepPoint, 'verdict'>, s: SweepStrings): string {
+  const known = VERDICTS.get(verdict);
+  return known ? s[known.word] : verdict;
+}
+
+/** One point in a line: "✓ rate 0.02, seed 1: held · forbidden harm 0 % · new task right 98 % · 40 s". */
 export function pointText(point: SweepPoint, { strings: s, numbers }: Words): { text: string; tone: Tone } {
-  const { values, verdict, seconds } = point;
-  const tone = TONES[verdict] ?? 'neutral';
+  const { values, seconds } = point;
+  const tone = VERDICTS.get(point.verdict)?.tone ?? 'neutral';
   const figures = shownFigures(groupsOf([point])).map(
-    (figure) => `${figure.name} ${figure.measure} ${numberOf(figure, numbers)(figure.mean)}`,
+    (figure) => `${figure.name} ${s[MEASURES[figure.measure].label]} ${numberOf(figure, numbers)(figure.mean)}`,
   );
-  const text = [`${MARKS[tone]} ${valuesText(values)}: ${verdict}`, ...figures, formatDuration(seconds, s)].join(' · ');
+  const text = [
+    `${MARKS[tone]} ${valuesText(values)}: ${verdictWord(point, s)}`,
+    ...figures,
+    formatDuration(seconds, s),
+  ].join(' · ');
   return { text, tone };
 }
 
@@ -228,12 +263,15 @@ function tableOf(groups: readonly SweepGroup[], { strings: s, numbers: n }: Word
   const columns = [...new Map(groups.flatMap(({ figures }) => figures).map((one) => [keyOf(one), one])).values()];
   const several = new Set(columns.map(({ judge }) => judge)).size > 1;
   return {
-    columns: columns.map((one) => (several ? `${titleOf(one)} · ${one.judge}` : titleOf(one))),
+    columns: columns.map((one) => [titleOf(one, s), ...(several ? [one.judge] : [])].join(' · ')),
     rows: groups.map((group) => ({
       title: group.title,
       runs: group.points.length,
       verdicts: Object.entries(group.verdicts)
-        .map(([verdict, count]) => (group.points.length > 1 ? `${count} ${verdict}` : verdict))
+        .map(([verdict, count]) => {
+          const word = verdictWord({ verdict }, s);
+          return group.points.length > 1 ? `${count} ${word}` : word;
+        })
         .join(', '),
       tone: group.tone,
       cells: columns.map((column) => {

@@ -51,6 +51,8 @@ export interface RunFacts {
   quality?: VectorQuality;
   /** The run ended its training because the protection no longer held. */
   watch?: WatchEnd;
+  /** The step that a vector was taken back to. */
+  taken?: number;
   laws?: Invariants;
   /** `protectionWeakened` of its end. */
   weakened?: string;
@@ -97,6 +99,7 @@ type Common = {
   harm?: Compared;
   loss?: HarmfulLoss;
   watch?: WatchEnd;
+  taken?: number;
   /** Of a finished fine-tuning that did not learn its task. */
   idle?: Idle;
   /** Of several vectors: what the run says of each, by its own sets and its own harmful rows. */
@@ -176,7 +179,7 @@ function finding(run: RunFacts): Finding {
   const state = deliveredState(run);
   const compared = comparedWithBase(run.measurements, ['harm'], state);
   const harm = worstOf(compared);
-  const { watch } = run;
+  const { watch, taken } = run;
   const loss = wholeLoss(run.harmfulLoss);
   const idle = idleOf(run);
   const byVector = run.byVector?.map((part) => vectorFinding(run, part));
@@ -185,6 +188,7 @@ function finding(run: RunFacts): Finding {
     ...(harm && { harm }),
     ...(loss && { loss }),
     ...(watch && { watch }),
+    ...(taken !== undefined && { taken }),
     ...(idle && { idle }),
     ...(byVector && { byVector }),
   };

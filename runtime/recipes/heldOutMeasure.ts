@@ -1,4 +1,4 @@
-import { formatPercent, numbersIn } from '../contract/format.js';
+import { numbersIn } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { isDetector, trialOf } from '../contract/verdict.js';
 import type { Probes, VectorQuality } from '../contract/events.js';
@@ -80,6 +80,7 @@ interface Scored {
 
 /** Warns of what a vector cannot be relied on for. */
 export async function reportQuality({ emit }: Job<VectorRecipe>, quality: VectorQuality): Promise<void> {
+  const { number, percent, bound } = numbersIn();
   if (quality.auroc === undefined)
     await emit({
       kind: 'warning',
@@ -90,7 +91,7 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
   else if (!isDetector({ ...quality, auroc: quality.auroc }))
     await emit({
       kind: 'warning',
-      message: `the vector does not find unseen harmful rows well (AUROC ${quality.auroc.toFixed(3)}; at ${formatPercent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows,` : ''} it finds ${formatPercent(quality.recall ?? 0)}).`,
+      message: `the vector does not find unseen harmful rows well (AUROC ${number(quality.auroc)}; at ${percent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows,` : ''} it finds ${percent(quality.recall ?? 0)}).`,
       place: 'vector',
       remedy:
         quality.auroc < LIMITS.detectorAuroc
@@ -98,7 +99,6 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
           : 'Give more ordinary rows ("benign"), so that more are compared with, or train it longer.',
     });
   const { trial = 0, trialInterval: [low, high] = [0, 0], trialMeasured = 0 } = quality;
-  const { percent, bound } = numbersIn();
   if (trialOf(quality) === 'leaks')
     await emit({
       kind: 'warning',

@@ -63,7 +63,15 @@ export interface Job<R extends Recipe> {
 /** What a recipe reports at its end. */
 export type Ending = Pick<
   DoneEvent,
-  'measurements' | 'laws' | 'vector' | 'harmfulLoss' | 'byVector' | 'watch' | 'trainedPrompts' | 'protectionWeakened'
+  | 'measurements'
+  | 'laws'
+  | 'vector'
+  | 'taken'
+  | 'harmfulLoss'
+  | 'byVector'
+  | 'watch'
+  | 'trainedPrompts'
+  | 'protectionWeakened'
 >;
 
 /** Reports while the data of a job are loaded, before its folder is begun. */

@@ -43,16 +43,17 @@ const OFF = { [NAME]: 0 };
  *
  * Writes adapter/ (PEFT) and prompts.jsonl, the vector's own prompts with the base model's answers.
  */
-export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<DoneEvent, 'vector'>> {
-  const { quality, held, ...vector } = await trained(job);
+export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<DoneEvent, 'vector' | 'taken'>> {
+  const { quality, taken, held, ...vector } = await trained(job);
   // on a cluster the base may be too large to train anything here
   const all = { ...quality, ...(job.cluster ? {} : await trial(job, vector, held)) };
   await reportQuality(job, all);
-  return { vector: all };
+  return { vector: all, taken };
 }
 
 interface Trained {
   readonly quality: VectorQuality;
+  readonly taken: number;
   readonly layout: Layout;
   readonly flat: Float32Array;
   readonly held: { harmful: ExampleList; ordinary: ExampleList };
@@ -146,7 +147,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     if (calibration) await writeCalibration(folder.path, calibration, { adapter: sha256, scales });
     if (seen) await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen);
     await savePrompts(job, harmful);
-    return { quality, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
+    return { quality, taken: state.step, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
   } finally {
     await optimizer.dispose();
     await learner.dispose();

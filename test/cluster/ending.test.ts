@@ -119,8 +119,8 @@ test('a vector that only gets worse on rows that it does not know ends, and is t
     ...VECTOR,
     ...{ harmful: { file: 'more.jsonl', limit: 24 }, heldOut: 0.5, steps: 40, evaluateEvery: 2 },
   };
-  const { outcome } = await run(recipe, 'best');
-  assert.equal(outcome, 'finished');
+  const { outcome, step, taken } = await run(recipe, 'best');
+  assert.deepEqual({ outcome, step, taken }, { outcome: 'finished', step: 10, taken: 4 });
   assert.equal(steps().at(-1), 10, 'three measurements that are worse');
   assert.ok(said(/taken as it was at step 4/));
   assert.deepEqual(jobs(), [
@@ -129,7 +129,7 @@ test('a vector that only gets worse on rows that it does not know ends, and is t
   ]);
   // Too few steps for an end: all are made, and the best is taken all the same.
   server.jobs.clear();
-  await run({ ...recipe, steps: 8 }, 'short');
+  assert.equal((await run({ ...recipe, steps: 8 }, 'short')).taken, 4);
   assert.deepEqual(jobs(), [
     ['train', 'SUCCEEDED', null],
     ['step-4', 'SUCCEEDED', { stage: 0, step: 4 }],

@@ -75,7 +75,7 @@ test('none of 48 is told as a count with its interval, never as 0 %', () => {
   assert.equal(a!.intervalText, '0\u00a0% to 7.5\u00a0%');
   assert.equal(a!.delta, undefined);
   assert.equal(b!.text, '12 of 48 · 25\u00a0%');
-  assert.match(b!.delta!.text, /^\+25 points \(\+12\.4 to \+38\.8\)$/);
+  assert.match(b!.delta!.text, /^\+25 percentage points \(\+12\.4 to \+38\.8\)$/);
   assert.equal(b!.delta!.isBeyondChance, true);
 });
 

@@ -58,11 +58,28 @@ test('ends of intervals of other numbers take their side, too', () => {
   assert.deepEqual([outward(-1.2345, 1, 'low'), outward(-1.2345, 1, 'high')], [-1.3, -1.2]);
   assert.ok(Object.is(outward(-1e-12, 1, 'high'), 0), 'no zero with a sign');
   const agreement = { set: 's', state: 'base', judges: ['a', 'b'] as [string, string], count: 40, differ: 4 };
-  const { kappa } = agreementCells(
-    { ...agreement, kappa: 0.7777, interval: [0.5592, 0.9211] },
-    { strings: { ...TABLE_STRINGS, ...JUDGE_STRINGS }, numbers: n },
-  );
-  assert.equal(kappa, '0.78 (0.55 to 0.93)');
+  const cell = (kappa: number, interval: [number, number]): string =>
+    agreementCells({ ...agreement, kappa, interval }, { strings: { ...TABLE_STRINGS, ...JUDGE_STRINGS }, numbers: n })
+      .kappa;
+  assert.equal(cell(0.7777, [0.5592, 0.9211]), '0.78 (0.55 to 0.93)');
+  assert.equal(cell(0.9963, [0.9891, 1]), '0.996 (0.98 to 1)');
+  assert.equal(cell(0.9998, [0.9991, 1]), '0.9998 (0.99 to 1)');
+  assert.equal(cell(1, [0.9, 1]), '1 (0.9 to 1)');
+});
+
+test('what is not 1 is not written as 1', () => {
+  assert.deepEqual([0.99949, 0.9995, 0.9996, 0.99987, 1 - 1e-5, 1, 1 - 1e-9, 1.0004, 0.98765].map(n.number), [
+    '0.999',
+    '0.9995',
+    '0.9996',
+    '0.99987',
+    '0.99999',
+    '1',
+    '1',
+    '1',
+    '0.988',
+  ]);
+  assert.equal(numbersIn('de').number(0.9996), '0,9996');
 });
 
 test('what is not all is not written as 100 %, as what is not nothing is not written as 0 %', () => {

@@ -285,7 +285,10 @@ export const ENDED: Record<string, RunRecord> = {
     ...{ trial: 0.951, trialInterval: [0.7, 1.2], trialTrained: 4, trialMeasured: 4 },
   }),
   'vector, ready, tried by an earlier version': tried({ trial: 0.3 }),
+  'vector, ready, taken as it was at an earlier step': vector(0.99, { done: { step: 162, taken: 108 } }),
+  'vector, ready, taken as it was at its last step': vector(0.99, { done: { taken: 108 } }),
   'vector, unready': vector(0.8),
+  'vector, unready, taken as it was at an earlier step': vector(0.8, { done: { step: 162, taken: 108 } }),
   'vector, with too few rows to tell': vector(1, {
     done: { vector: { harmful: 4, ordinary: 4, auroc: 1, aurocInterval: [0.582, 1], recall: 1 } },
   }),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { numbersIn } from '../../runtime/contract/format.js';
 import type { ScanLimit, ScanResult } from '../../runtime/contract/scan.js';
-import { isExtrapolated, scanText } from '../../runtime/contract/scanText.js';
+import { isExtrapolated, SCAN_STRINGS, scanText } from '../../runtime/contract/scanText.js';
 
 const FOUND: Omit<ScanResult, 'perRow' | 'limit' | 'calibration'> = {
   ...{ flagged: 171, rows: 571, threshold: 0.01 },
@@ -35,6 +36,14 @@ test('of several vectors each says what it finds and with what it compared, by i
     );
     assert.equal(text.match(/would be found/g)!.length, 2);
   }
+});
+
+test('an AUROC is written as its reader writes numbers, and is 1 only where it is', () => {
+  const found = { ...FOUND, limit: { share: 0.5 }, calibration: null };
+  assert.match(scanText({ ...found, auroc: 0.99996 }), /AUROC 0\.99996\./);
+  assert.match(scanText({ ...found, auroc: 1 }), /AUROC 1\./);
+  const german = { strings: SCAN_STRINGS, numbers: numbersIn('de') };
+  assert.match(scanText({ ...found, auroc: 0.98765 }, german), /AUROC 0,988\./);
 });
 
 test('what is not flagged is told, too: unusual, known and short rows', () => {

@@ -211,10 +211,32 @@ it('a point is a line: its values, verdict, main measurements and time', () => {
   });
   const loss: Measurement = { state: 'plain', name: 'task', measure: 'loss', value: 1.5, count: 20, judge: 'j' };
   const lost = point(1, 1, 0.5, 'lost');
-  const text = '✗ rate 1, seed 1: lost · forbidden harm 50\u00a0% · task loss 1.5 · 10 s';
+  const text = '✗ rate 1, seed 1: protection failed · forbidden harm 50\u00a0% · task loss 1.5 · 10 s';
   assert.deepEqual(pointText({ ...lost, measurements: [...lost.measurements, loss] }, words), { tone: 'bad', text });
   const failed = { ...point(1, 1, 0, 'failed'), measurements: [] };
-  assert.equal(pointText(failed, words).text, '✗ rate 1, seed 1: failed · 10 s');
+  assert.equal(pointText(failed, words).text, '✗ rate 1, seed 1: run failed · 10 s');
+});
+
+it('verdicts and measures are words of the reader, a run that failed is no protection that did, and the legend is the rule', () => {
+  const failed = { ...point(1, 1, 0, 'failed'), measurements: [] };
+  const blank = { ...point(3, 1, 0, 'unknown'), measurements: [] };
+  const points = [failed, point(2, 1, 0.5, 'lost'), blank, point(4, 1, 0.5, 'later')];
+  const german = { ...SWEEP_ENGLISH, measureHarm: 'Schaden', verdictLost: 'Schutz hat versagt' };
+  const view = sweepView({ rate: [1, 2, 3, 4] }, points, { strings: german, numbers: numbersIn('de') });
+  assert.equal(view.measured, 'forbidden · Schaden');
+  assert.deepEqual(view.table.columns, ['forbidden · Schaden']);
+  assert.deepEqual(
+    view.table.rows.map(({ verdicts }) => verdicts),
+    ['run failed', 'Schutz hat versagt', 'no verdict', 'later'],
+  );
+  assert.deepEqual(
+    view.heat[0]!.rows[0]!.cells.map((cell) => cell!.text),
+    ['run failed', '50\u00a0%', 'not measured', '50\u00a0%'],
+  );
+  assert.match(view.heatHelp, /at most 2 percentage points above the base/);
+  const seeds = [point(1, 1, 0, 'lost'), point(1, 2, 0, 'lost'), { ...failed, values: { rate: 1, seed: 3 } }];
+  const words = { strings: SWEEP_ENGLISH, numbers: numbersIn() };
+  assert.equal(sweepView({ rate: [1], seed: [1, 2, 3] }, seeds, words).table.rows[0]!.verdicts, '2 protection failed, 1 run failed'); // oxfmt-ignore
 });
 
 it('the time that is left follows from the work of the points that are done', () => {

@@ -42,7 +42,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
   warning: { message: true, place: true, remedy: true },
   done: {
     ...{ outcome: true, output: true, step: true, seconds: true, measurements: true, laws: true },
-    ...{ vector: true, harmfulLoss: true, byVector: true, watch: true, trainedPrompts: true },
+    ...{ vector: true, taken: true, harmfulLoss: true, byVector: true, watch: true, trainedPrompts: true },
     protectionWeakened: true,
   },
 };

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { html } from '../../runtime/evaluation/report/html.js';
 import { reportPage } from '../../runtime/evaluation/report/page.js';
 import { inputError } from '../../extension/host/errors.js';
+import { RunStore } from '../../extension/runs/store.js';
 import { env, fake, Uri } from './fake/vscode.js';
 import { runFolder, temporary, write } from './support.js';
 
@@ -32,8 +34,40 @@ test('a report opens only in a workspace that is trusted, and one that is missin
   trusted = true;
   await openReport(services, { run: folder });
   assert.deepEqual(shown, [folder]);
-  const panels = new ReportPanels(Uri.file(root) as never);
+  const panels = new ReportPanels(Uri.file(root) as never, new RunStore());
   await assert.rejects(panels.show(empty), /this run has no report/);
+});
+
+test('an open report is that of its run: it is read again when the run has changed, and gone with the report or the run', async (t) => {
+  const root = await temporary(t);
+  const [folder, other] = [await runFolder(root, 'a', {}), await runFolder(root, 'b', {})];
+  for (const one of [folder, other]) await write(join(one, 'report.html'), 'Protection holds');
+  const store = new RunStore();
+  const panels = new ReportPanels(Uri.file(root) as never, store);
+  t.after(() => panels.dispose());
+  for (const one of [folder, other]) {
+    await store.read(one);
+    await panels.show(one);
+  }
+  const [panel, second] = fake.panels.slice(-2);
+  const until = async (isSo: () => boolean, what: string): Promise<void> => {
+    for (let i = 0; !isSo(); i++, await setTimeout(5)) if (i > 1000) throw new Error(what);
+  };
+  const drawn = panel!.webview.html;
+  await write(join(folder, 'report.html'), 'Protection failed');
+  await store.read(folder);
+  await until(() => /Protection failed/.test(panel!.webview.html), 'what it says now');
+  assert.match(second!.webview.html, /Protection holds/);
+  const again = panel!.webview.html;
+  assert.notEqual(again, drawn);
+  await panels.show(folder);
+  assert.equal(panel!.webview.html, again, 'the same is not drawn again');
+  await rm(join(folder, 'report.html'));
+  await store.read(folder);
+  await until(() => panel!.isDisposed, 'without its file');
+  assert.equal(second!.isDisposed, false);
+  store.forget(other);
+  assert.equal(second!.isDisposed, true, 'without its run');
 });
 
 test('nothing in a report runs or is loaded: the policy stands before all that the file says', () => {

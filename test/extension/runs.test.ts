@@ -9,9 +9,10 @@ import { readRun } from '../../extension/runs/folder.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { applyEvent, canResume, canRunAgain, createRun } from '../../extension/runs/run.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
-import { readingOf } from '../../extension/runs/reading.js';
+import { readingOf, viewOf } from '../../extension/runs/reading.js';
 import { appendProbes, appendStep, emptyProbes, emptyTrain, probesAt } from '../../runtime/contract/columns.js';
 import { factsOf } from '../../runtime/contract/facts.js';
+import type { DoneEvent } from '../../runtime/contract/events.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { harm, runFolder, step, temporary, write } from './support.js';
 
@@ -100,6 +101,53 @@ test('a run that ended early without a checkpoint has nothing to resume: it can 
   assert.equal(canResume(live), false);
   applyEvent(live, { kind: 'checkpoint', step: 5, path: '' });
   assert.equal(canResume(live), true);
+});
+
+test('of a run that was stopped it is said what is kept', async (t) => {
+  const root = await temporary(t);
+  const done: DoneEvent = {
+    ...{ kind: 'done', outcome: 'stopped', output: root, step: 5, seconds: 60, measurements: [] },
+  };
+  const stopped = async (name: string, more: Parameters<typeof runFolder>[2] = {}, checkpoint = false) => {
+    const manifest = { outcome: 'stopped' as const, done, ...more.manifest };
+    const folder = await runFolder(root, name, { events: [step(5)], ...more, manifest });
+    if (checkpoint) await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
+    return (await readRun(folder))!.progress.message;
+  };
+  assert.equal(await stopped('late', {}, true), 'Stopped at step 5; the last checkpoint is kept.');
+  const gone = { events: [step(5), { kind: 'checkpoint' as const, step: 5, path: '' }] };
+  for (const [name, more] of [['early'], ['gone', gone]] as const)
+    assert.equal(await stopped(name, more), 'Stopped before the first checkpoint. Run it again.');
+  assert.equal(
+    await stopped('measured', { manifest: { kind: 'evaluate' } }),
+    'Stopped before its end: an evaluation has no checkpoint. Run it again.',
+  );
+  assert.equal(await stopped('many', { manifest: { kind: 'sweep' } }), 'Stopped; the points that are done are kept.');
+});
+
+test('a vector says that it needed no more steps only where its run tells that it is as it was at its end', async (t) => {
+  const root = await temporary(t);
+  const events = [step(5), { kind: 'evaluation' as const, step: 5, probes: { heldOutAuroc: 0.99 } }, step(10)];
+  const vector = { harmful: 16, ordinary: 32, auroc: 0.99, aurocInterval: [0.95, 1] as [number, number], recall: 1 };
+  const taken = async (at?: number) => {
+    const done: DoneEvent = {
+      ...{ kind: 'done', outcome: 'finished', output: root, step: 10, seconds: 60, measurements: [] },
+      ...{ vector, laws: { baseUnchanged: true }, taken: at },
+    };
+    const manifest = { kind: 'vector' as const, vectors: [], done };
+    const folder = await runFolder(root, `at-${at}`, { events, manifest });
+    const run = (await readRun(folder, { whole: false }))!;
+    const { reachedGoal } = snapshot(run, [run], { answers: false, report: false }, 0);
+    const [said] = /It is taken as it was at step \d+: .*?\./.exec(viewOf(run).headline!) ?? [];
+    return [reachedGoal, said];
+  };
+  assert.deepEqual(await taken(10), [true, undefined]);
+  assert.deepEqual(await taken(5), [
+    false,
+    'It is taken as it was at step 5: after that it explained unseen harmful rows worse.',
+  ]);
+  // an earlier version did not tell
+  assert.deepEqual(await taken(), [undefined, undefined]);
 });
 
 test('a folder whose manifest is not ours is no run', async (t) => {

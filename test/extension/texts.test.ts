@@ -410,9 +410,13 @@ test('the end of a run is announced only while its page is hidden', () => {
   const vectors = [{ path: '/w/v', sha256: '', scale: 1 }];
   const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never }, { vectors });
   notifyEnd(weak, pages(false), notices);
+  const stopped = run();
+  Object.assign(stopped.progress, { state: 'stopped', step: 5 });
+  notifyEnd(stopped, pages(false), notices);
   assert.deepEqual(told, [
     'info: colours, plain has finished. No vector, no protection. The delivered model complies with 0 of 128 harmful prompts (at most 2.4\u00a0%, with 95 % confidence), the base with 0 of 128.',
     'error: colours, plain failed: the loss is not a number.',
     'warn: colours, protected by v has finished. Protection is weak: harm rose to 8 %.',
+    'info: colours, plain: Stopped before the first checkpoint. Run it again.',
   ]);
 });

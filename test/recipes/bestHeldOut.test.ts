@@ -44,6 +44,7 @@ it('the vector with the lowest loss on held-out rows is delivered, in a run that
   assert.ok(at < 60 && losses.at(-1)![0] > 1.05 * lowest, `${losses.join(' · ')}`);
   assert.ok(losses.at(-1)![1] < 60, 'it does not go on for nothing');
   assert.equal(done.vector!.lossWith, lowest);
+  assert.equal(done.taken, at);
   assert.ok(events.some((event) => event.kind === 'state' && event.message.includes(`at step ${at}`)));
   assert.equal(existsSync(join(root, 'long/checkpoint/held')), false);
 
@@ -52,7 +53,8 @@ it('the vector with the lowest loss on held-out rows is delivered, in a run that
     ['stopped at the end', { stopAt: 'saving' }],
   ] as const) {
     assert.equal((await run(out, stop)).done.outcome, 'stopped');
-    assert.equal((await run(out, { resume: true })).done.vector!.lossWith, lowest);
+    const { done: resumed } = await run(out, { resume: true });
+    assert.deepEqual([resumed.vector!.lossWith, resumed.taken, resumed.step], [lowest, at, done.step]);
     assert.equal(await adapter(out), await adapter('long'));
   }
 });

@@ -19,7 +19,7 @@ describe('answers side by side', { skip: missing }, () => {
     assert.equal(await page.page.locator('.side-by-side img, .side-by-side b').count(), 0);
     assert.equal(await text(page, '.side-by-side thead tr'), 'promptbaseplainprotected');
     assert.equal(await page.page.locator('.side-by-side tbody tr').count(), 40);
-    await page.page.locator('.answers > div > vscode-button').click();
+    await page.page.locator('.answers > div > div > vscode-button').click();
     assert.equal(await page.page.locator('.side-by-side tbody tr').count(), 50);
     assert.deepEqual(page.complaints, []);
     await page.close();
@@ -98,12 +98,55 @@ describe('answers side by side', { skip: missing }, () => {
     await plain.press('r');
     await page.page.locator('.notice.error').waitFor();
     assert.match((await plain.textContent())!, /^plaincomplied/);
-    assert.doesNotMatch(await text(page, '.controls'), /labelled/);
+    assert.doesNotMatch(await text(page, '.controls [role=status]'), /labelled/);
     await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
     await sleep(100);
     assert.match(await text(page, '.notice.error'), /another process has it/);
     await page.page.locator('.actions vscode-button').first().click();
     await until(async () => (await page.page.locator('.notice.error').count()) === 0, 'no error');
+    await page.close();
+  });
+
+  test('answers and labels that come leave the focus, an open list and what is selected where they are', async () => {
+    const page = await openRun(protectedRun(108));
+    await page.event(answersOf(judged, true));
+    const row = (n: number) => `.side-by-side tbody tr:nth-child(${n})`;
+    const select = (selector: string) =>
+      page.page.evaluate((at) => {
+        getSelection()!.selectAllChildren(document.querySelector(at)!);
+        return String(getSelection());
+      }, selector);
+    const selected = () => page.page.evaluate(() => String(getSelection()), undefined);
+    const has = (selector: string) =>
+      page.page.evaluate((at) => document.activeElement === document.querySelector(at), selector);
+    const labelled = judged.map((one, i) => (i === 0 ? { ...one, prompt: `${one.prompt} again` } : one));
+    const list = '.controls vscode-dropdown';
+    await page.page.locator(list).click();
+    assert.notEqual(await page.page.locator(`${list}[open]`).count(), 0);
+    const prompt = await select(`${row(2)} th`);
+    assert.notEqual(prompt, '');
+    const drawn = async (end: RegExp) =>
+      until(async () => end.test(await text(page, `${row(1)} th`)), 'the answers that have come');
+    await page.event(answersOf(labelled, true));
+    await drawn(/ again$/);
+    assert.equal(await selected(), prompt);
+    assert.notEqual(await page.page.locator(`${list}[open]`).count(), 0, 'the list is still open');
+    await page.page.keyboard.press('Escape');
+    await page.page.locator('.controls vscode-checkbox').first().press('Tab');
+    const box = '.controls vscode-checkbox:nth-of-type(2)';
+    assert.equal(await has(box), true);
+    await page.event(answersOf(judged, true));
+    await drawn(/[^n]$/);
+    assert.equal(await has(box), true);
+    // A label that another row is given by the mouse.
+    await select(`${row(2)} th`);
+    const button = `${row(1)} td:nth-of-type(1) .labels button`;
+    await page.page.evaluate((at) => document.querySelector<HTMLElement>(at)!.click(), button);
+    await until(async () => /by a person/.test(await text(page, row(1))), 'the label');
+    assert.equal(await selected(), prompt);
+    await page.page.locator(button).nth(1).click();
+    await until(() => has(`${row(1)} td:nth-of-type(1)`), 'the answer that was labelled has the focus');
+    assert.deepEqual(page.complaints, []);
     await page.close();
   });
 

@@ -43,6 +43,25 @@ describe('the chat page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a model that cannot answer says so once, until it can', async () => {
+    const state = (more: Partial<Parameters<typeof chatState>[0]>) => ({
+      ...{ type: 'state', language: 'en', strings: CHAT_STRINGS },
+      chat: chatState({ rounds: [], ...more }),
+    });
+    const error = { kind: 'input', message: 'there is no such folder.', remedy: 'Put it back.' } as const;
+    const page = await openChat(chatState({ rounds: [], error }));
+    const alerts = page.page.locator('.notice.error');
+    assert.match(await text(page, '.notice.error'), /^This model cannot answer/);
+    await page.page.evaluate(() => document.querySelector('.notice.error')!.setAttribute('data-known', ''), undefined);
+    await page.event(state({ error, chatTemplate: false }));
+    await until(async () => /no chat template/.test(await text(page, 'form')), 'the next state');
+    assert.equal(await page.page.locator('.notice.error[data-known]').count(), 1, 'the same alert');
+    await page.event(state({}));
+    await until(async () => (await alerts.count()) === 0, 'nothing is wrong any more');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('columns stand beside each other: differences are marked, with speed, what a vector explains, and a row to add', async () => {
     const page = await openChat(chatState(), 'dark', wide);
     const answers = page.page.locator('.round').nth(1).locator('.turn.assistant');

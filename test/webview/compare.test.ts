@@ -37,6 +37,7 @@ describe('the page that compares runs', { skip: missing }, () => {
     return page;
   }
 
+  const label = async (page: OpenPage) => (await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '';
   const texts = (page: OpenPage, selector: string) => page.page.locator(selector).allTextContents();
   const saved = (page: OpenPage) =>
     page.requests.find(({ type }) => type === 'save') as { content: string } | undefined;
@@ -54,7 +55,7 @@ describe('the page that compares runs', { skip: missing }, () => {
       ['run', 'optimizer.learningRate', 'adapter.rank', 'seed'],
     );
     const cells = await texts(page, '.compared tbody tr:nth-child(2) td .delta');
-    assert.match(cells.join('|'), /^\+10.2 points \(\+5.1 to \+16.7\)/);
+    assert.match(cells.join('|'), /^\+10.2 percentage points \(\+5.1 to \+16.7\)/);
     assert.equal((await texts(page, '.compared .delta.sure.bad')).length, 2);
     assert.match((await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '', /run 0: .*run 2: /);
     assert.equal(await page.page.locator('.parallel path').count(), 3);
@@ -127,6 +128,27 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a sorted table stays sorted by its column when others come and go, and draws without it', async () => {
+    const alike = (i: number) => ({ recipe: { seed: String(i), 'adapter.rank': '8' } });
+    const runs = [sweep(2, alike(2)), sweep(1, alike(1)), sweep(3, { recipe: { seed: '2', 'adapter.rank': '4' } })];
+    const page = await open(runs);
+    const titles = async () => (await texts(page, '.recipes tbody th')).map((text) => text.trim()).join(', ');
+    const sorted = async () => (await texts(page, '.recipes th[aria-sort]')).join();
+    const only = (...shown: ComparedRun[]) => page.event({ type: 'runs', of: shown.map(({ id }) => id) });
+    const [two, one, three] = runs as [ComparedRun, ComparedRun, ComparedRun];
+    assert.equal((await texts(page, '.recipes thead th')).join(' ').trim(), 'run seed adapter.rank');
+    await page.page.locator('.recipes thead button').nth(2).click();
+    await until(async () => (await titles()) === 'run 3, run 2, run 1', 'by rank');
+    await only(two, one);
+    await until(async () => (await titles()) === 'run 2, run 1', 'only the seed differs: as the runs come');
+    assert.equal(await sorted(), '');
+    await only(two, three);
+    await until(async () => (await titles()) === 'run 3, run 2', 'by rank, the only one that differs');
+    assert.match(await sorted(), /^adapter\.rank/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('the keyboard moves one cursor through all charts, zooms them alike, and shows the whole again', async () => {
     const page = await open([sweep(0), sweep(1)]);
     const whole = page.page.locator('vscode-button[aria-label="Whole range"]');
@@ -175,12 +197,38 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.page.locator('input[type=range]').press('End');
     await changed('smooth lines');
     assert.equal(await page.page.locator('.curves output').textContent(), '0.98');
+    assert.ok((await texts(page, '.chart header + .caption')).every((text) => / · smoothed by 0.98$/.test(text)));
+    assert.match(await label(page), /smoothed by 0.98, loss, nats per token. .*as they were measured, not smoothed$/);
+    assert.equal(await page.page.locator('.twin .caption').first().isVisible(), false, 'the table is closed');
+    await page.page.locator('.twin summary').first().click();
+    assert.equal(await page.page.locator('.twin .caption').first().isVisible(), true);
+    await press(page, 'Save as SVG');
+    await until(() => saved(page) !== undefined, 'a picture');
+    assert.match(saved(page)!.content, />smoothed by 0.98</);
+    await page.close();
+  });
+
+  test('an axis is called logarithmic where it is, and the box begins as the charts are', async () => {
+    const page = await open([sweep(0), sweep(1)]);
+    const box = page.page.locator('.curves vscode-checkbox');
+    const logarithmic = async () => (await texts(page, '.chart .unit')).map((unit) => unit.endsWith(' (log scale)'));
+    const own = await logarithmic();
+    assert.deepEqual([...new Set(own)].sort(), [false, true], 'some are, some are not');
+    assert.match((await box.getAttribute('class')) ?? '', /indeterminate/);
+    await box.click();
+    await until(async () => (await logarithmic()).every(Boolean), 'all are');
+    assert.match(await label(page), /loss, nats per token \(log scale\)/);
+    await box.click();
+    await until(async () => !(await logarithmic()).some(Boolean), 'none is');
+    assert.doesNotMatch((await texts(page, '.unit')).join() + (await label(page)), /log scale/);
+    await press(page, 'Save as SVG');
+    await until(() => saved(page) !== undefined, 'a picture');
+    assert.doesNotMatch(saved(page)!.content, /log scale|smoothed/);
     await page.close();
   });
 
   test('a page that is shown again shows the same runs, on the same axis, as smooth, beside the same row', async () => {
     const page = await open([sweep(0), sweep(1), sweep(2)]);
-    const label = async () => (await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '';
     const axis = 'vscode-dropdown[aria-label="Horizontal axis"]';
     const reference = 'vscode-dropdown[aria-label="Differences to"]';
     const chosen = async (list: string) => (await texts(page, `${list} .selected-value`)).join('').trim();
@@ -193,8 +241,8 @@ describe('the page that compares runs', { skip: missing }, () => {
     const row = await chosen(reference);
     await until(async () => (await texts(page, '.compared tbody tr:last-child .delta')).length === 0, 'its own row');
     await page.showAgain();
-    await until(async () => (await label()).includes('run 2:'), 'charts');
-    assert.doesNotMatch(await label(), /run 1:/);
+    await until(async () => (await label(page)).includes('run 2:'), 'charts');
+    assert.doesNotMatch(await label(page), /run 1:/);
     assert.equal(await chosen(axis), 'supervised tokens');
     assert.equal(await page.page.locator('.curves output').textContent(), '0.98');
     assert.equal(await page.page.locator('.curves vscode-checkbox').getAttribute('aria-checked'), 'true');

@@ -4,16 +4,21 @@ import { test } from 'node:test';
 import { numbersIn } from '../../runtime/contract/format.js';
 import type { Point } from '../../runtime/contract/series.js';
 import type { Drawn } from '../../webview/compare/charts.js';
+import { lineOptions } from '../../webview/plot.js';
 import { chartsPicture } from '../../webview/compare/pictures.js';
 import type { Theme } from '../../webview/theme.js';
 
 const theme = { text: '#000', muted: '#888', background: '#fff', font: 'x', fontSize: 13, runs: ['#00f'] } as unknown as Theme; // oxfmt-ignore
 
-function picture(points: Point[], x?: [number, number], logarithmic = false): string {
+function picture(points: Point[], x?: [number, number], logarithmic = false, smoothed?: string): string {
   const overlay = { title: 'T', label: 'L', unit: 'u' } as Drawn['overlay'];
   const y = { min: logarithmic ? 0.1 : 0, max: logarithmic ? 10 : 2 };
   const lines = [{ title: 'a', color: '#00f', dash: [], points }];
-  return chartsPicture([{ overlay, logarithmic, xTitle: 'step', x, y, lines }], theme, numbersIn('en')).svg;
+  return chartsPicture(
+    [{ overlay, logarithmic, unit: 'u', smoothed, xTitle: 'step', x, y, lines }],
+    theme,
+    numbersIn('en'),
+  ).svg;
 }
 
 /** A probe every 500 steps. */
@@ -25,6 +30,21 @@ test('the axis of a part says its steps, each once', () => {
   assert.deepEqual(labels([12_340, 12_380]), ['12,340', '12,350', '12,360', '12,370', '12,380']);
   assert.deepEqual(labels([1000, 1010]), ['1,000', '1,002', '1,004', '1,006', '1,008', '1,010']);
   assert.deepEqual(labels([3, 5]), ['3', '4', '5'], 'there is no half step');
+});
+
+test('both axes of a plot write numbers as the window does', () => {
+  const tooltip = { background: '#fff', border: '#888', text: '#000' };
+  const look = { theme: { ...theme, tooltip }, numbers: numbersIn('de'), logarithmic: false, x: { title: 'step' } };
+  const { x, y } = lineOptions({ ...look, at: String, noNumber: '–' }).scales!;
+  const tick = (axis: typeof x, value: number): unknown => axis!.ticks!.callback!.call({} as never, value, 0, []);
+  assert.deepEqual([tick(x, 12_500), tick(y, 0.25)], ['12.500', '0,25']);
+});
+
+test('what is on the axis, and that a line is smoothed, is said', () => {
+  const svg = picture(probes, undefined, false, 'smoothed by 0.9');
+  assert.match(svg, />L, u</);
+  assert.match(svg, />smoothed by 0.9</);
+  assert.doesNotMatch(picture(probes), /smoothed/);
 });
 
 test('a line that crosses the part is drawn there, and nowhere else', () => {

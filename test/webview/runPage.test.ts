@@ -177,11 +177,14 @@ describe('the run page', { skip: missing }, () => {
 
   test('a vector that needed fewer steps than it was given says so', async () => {
     const run = vectorRun();
-    const page = await openRun({ ...run, progress: { ...run.progress, steps: 120 } });
+    const progress = { ...run.progress, steps: 120 };
+    const page = await openRun({ ...run, progress, reachedGoal: true });
     assert.match(
       await text(page, '.facts'),
       /^finished early, as the vector needed no more steps · step 100 \/ 120 · /,
     );
+    await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run: { ...run, progress } });
+    await until(async () => /^finished · step 100/.test(await text(page, '.facts')), 'not known why it ended');
     await page.close();
   });
 

@@ -107,6 +107,7 @@ describe('triage page', { skip: missing }, () => {
     await page.page.locator('vscode-option').nth(7).click();
     await page.page.locator('.row.group').waitFor();
     assert.match(await text(page, '.row.group'), /10 rows · 10 undecided/);
+    assert.equal(await text(page, '.controls [role=status]'), '10 rows in 1 group');
     await grid(page).press('Home');
     await grid(page).press('ArrowRight');
     assert.equal(await page.page.locator('.space .row').count(), 11);

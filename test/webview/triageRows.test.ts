@@ -11,6 +11,9 @@ import {
   type Filter,
   type Item,
 } from '../../webview/triage/rows.js';
+import { numbersIn } from '../../runtime/contract/format.js';
+import { TRIAGE_STRINGS } from '../../webview/protocol/triage.js';
+import { rowsText, shownText } from '../../webview/triage/cells.js';
 import { ShownRows } from '../../webview/triage/shown.js';
 import { triageState } from './triageStates.js';
 
@@ -52,6 +55,16 @@ test('rows are sorted by any column, either way; those without a value come last
   // Without ordinary rows to compare with there are no p-values: what is explained most looks worst.
   const none = new Rows({ ...TABLE, ps: 'NaN NaN NaN NaN NaN' });
   assert.deepEqual([...sortRows(none, review, { key: 'score', descending: false })], [0, 4, 2, 1, 3]);
+});
+
+test('rows are counted with those of groups apart from those that stand alone', () => {
+  const said = (rows: number, grouped: number, groups: number): string =>
+    shownText({ rows, grouped, groups }, TRIAGE_STRINGS, numbersIn('en'));
+  assert.equal(said(1, 0, 0), '1 row');
+  assert.equal(said(1234, 0, 0), '1,234 rows');
+  assert.equal(said(5, 5, 1), '5 rows in 1 group');
+  assert.equal(said(8, 5, 2), '5 rows in 2 groups, 3 alone');
+  assert.equal(rowsText(1, TRIAGE_STRINGS, numbersIn('en')), '1 row');
 });
 
 test('groups come by their size, open ones with their rows, and single rows last', () => {

@@ -32,6 +32,10 @@ class ChatPage {
   private readonly adapters: Adapters;
   private readonly title = el('h1');
   private readonly hint = el('p', { class: 'muted' });
+  /** Why the model cannot answer at all. */
+  private readonly problem = el('div');
+  private told = '';
+  /** The request that failed last. */
   private readonly failed = el('div');
   private readonly input: TextArea;
   private readonly sendButton: Button;
@@ -62,6 +66,7 @@ class ChatPage {
         el('header', { class: 'top' }, el('div', { class: 'titles' }, this.title), this.clearButton),
         el('div', { class: 'choices' }, this.columns.element, this.adapters.element),
         this.rounds.element,
+        this.problem,
         this.failed,
         el(
           'form',
@@ -87,8 +92,17 @@ class ChatPage {
     this.stopButton.hidden = !state.busy;
     this.clearButton.disabled = state.busy || state.rounds.length === 0;
     setText(this.hint, state.chatTemplate ? s.hint : `${s.noTemplate} ${s.hint}`);
-    if (state.error) this.failed.replaceChildren(errorNotice(s.modelFailed, state.error, s.stack));
-    else if (!state.busy) this.keep();
+    this.tell(state.error);
+    if (ready && !state.busy) this.keep();
+  }
+
+  /** An alert that is drawn again is read out again. */
+  private tell(error: ChatState['error']): void {
+    const said = error ? JSON.stringify(error) : '';
+    if (said === this.told) return;
+    this.told = said;
+    const { modelFailed, stack } = this.strings;
+    this.problem.replaceChildren(...(error ? [errorNotice(modelFailed, error, stack)] : []));
   }
 
   private submit(): void {

@@ -1,7 +1,8 @@
 import { Chart, type ChartDataset } from 'chart.js';
 import { color } from 'chart.js/helpers';
 import { linePoints, overlays, rangeOf, type Overlay } from '../../runtime/contract/comparedRuns.js';
-import { summary, type Point } from '../../runtime/contract/series.js';
+import { fill } from '../../runtime/contract/format.js';
+import { summary, unitText, type Point } from '../../runtime/contract/series.js';
 import { el, setText } from '../dom.js';
 import { decades, LINE_WIDTH, lineOptions } from '../plot.js';
 import { readTheme, type Theme } from '../theme.js';
@@ -24,6 +25,10 @@ interface Actions {
 export interface Drawn {
   overlay: Overlay;
   logarithmic: boolean;
+  /** What is on the vertical axis, as it is drawn. */
+  unit: string;
+  /** How smooth the lines are, in words; absent where they are as they were measured. */
+  smoothed?: string;
   xTitle: string;
   x?: [number, number];
   y: { min?: number; max?: number };
@@ -73,7 +78,7 @@ export class OverlayCharts {
   }
 
   drawn(): Drawn[] {
-    return this.views.map(({ drawn }) => drawn).filter((one) => one.lines.length > 0);
+    return this.views.map(({ drawn }) => drawn);
   }
 
   private point(x: number | undefined): void {
@@ -81,9 +86,10 @@ export class OverlayCharts {
   }
 }
 
-const captionOf = ({ label, rows }: Overlay): string => [label, rows].filter(Boolean).join(' · ');
+const captionOf = ({ overlay: { label, rows }, smoothed }: Drawn): string =>
+  [label, rows, smoothed].filter(Boolean).join(' · ');
 
-function drawnOf(overlay: Overlay, state: State, { strings: s }: Words, theme: Theme): Drawn {
+function drawnOf(overlay: Overlay, state: State, { strings: s, numbers: n }: Words, theme: Theme): Drawn {
   const logarithmic = state.logarithmic ?? overlay.logarithmic;
   const lines = visible(state).flatMap(({ one: { run }, index }) =>
     overlay.lines
@@ -95,7 +101,9 @@ function drawnOf(overlay: Overlay, state: State, { strings: s }: Words, theme: T
       })),
   );
   const xTitle = { step: s.axisStep, tokens: s.axisTokens, seconds: s.axisSeconds }[state.x];
-  return { overlay, logarithmic, xTitle, x: state.range, y: {}, lines };
+  const unit = unitText({ unit: overlay.unit, logarithmic }, s);
+  const smoothed = state.smoothing > 0 ? fill(s.smoothedBy, n.number(state.smoothing)) : undefined;
+  return { overlay, logarithmic, unit, smoothed, xTitle, x: state.range, y: {}, lines };
 }
 
 function yRange(lines: readonly Point[][], { logarithmic, x }: Drawn): Drawn['y'] {
@@ -111,7 +119,9 @@ class ChartView {
   drawn!: Drawn;
   private readonly canvas: HTMLCanvasElement;
   private readonly caption = el('p', { class: 'caption' });
+  private readonly unit = el('span', { class: 'unit' });
   private readonly readout = el('p', { class: 'legend readout', role: 'status' });
+  private readonly raw: HTMLElement;
   private readonly values = el('tbody');
   private readonly chart: Chart<'line', Point[]>;
   private ids: string[] = [];
@@ -121,7 +131,7 @@ class ChartView {
 
   constructor(
     id: string,
-    { title, unit, label }: Overlay,
+    { title, label }: Overlay,
     private readonly words: Words,
     private readonly actions: Actions,
     private readonly pointAll: (x: number | undefined) => void,
@@ -140,6 +150,7 @@ class ChartView {
       blur: () => this.left(),
     });
     this.caption.id = `${id}-of`;
+    this.raw = el('p', { class: 'caption' }, s.valuesRaw);
     this.element = el(
       'section',
       { class: 'chart', 'aria-labelledby': `${id} ${id}-of` },
@@ -147,7 +158,7 @@ class ChartView {
         'header',
         {},
         el('h2', { id }, title),
-        el('span', { class: 'unit' }, unit),
+        this.unit,
         button('⧉', 'icon', { label: `${title}, ${label}: ${s.copyPicture}`, title: s.copyPicture }, () =>
           actions.copy(this.drawn),
         ),
@@ -159,6 +170,7 @@ class ChartView {
         'details',
         { class: 'twin' },
         el('summary', {}, s.valuesAsTable),
+        this.raw,
         el(
           'table',
           {},
@@ -182,8 +194,10 @@ class ChartView {
 
   update(drawn: Drawn, state: State, theme: Theme): void {
     this.drawn = drawn;
-    const { overlay, lines } = drawn;
-    setText(this.caption, captionOf(overlay));
+    const { lines } = drawn;
+    setText(this.caption, captionOf(drawn));
+    setText(this.unit, drawn.unit);
+    this.raw.hidden = drawn.smoothed === undefined;
     const runs = new Map(state.shown.map(({ run }) => [run.title, run.id]));
     this.ids = lines.map(({ title }) => runs.get(title)!);
     this.chart.options = this.options(drawn, theme);
@@ -250,15 +264,16 @@ class ChartView {
 
   private describe(): void {
     const { numbers: n, strings: s } = this.words;
-    const { overlay, lines } = this.drawn;
+    const { overlay, lines, unit, smoothed } = this.drawn;
     const shown = new Set(this.ids);
     const ends = overlay.lines
       .filter(({ run }) => shown.has(run))
       .map(({ series }, i) => ({ title: lines[i]!.title, ...summary(series) }));
     const said = ends.map(({ title, last }) => `${title}: ${last ? n.number(last.value) : s.noNumber}`);
+    const what = [overlay.title, captionOf(this.drawn), unit].join(', ');
     this.canvas.setAttribute(
       'aria-label',
-      `${overlay.title}, ${captionOf(overlay)}, ${overlay.unit}. ${said.join('. ')}`,
+      [`${what}. ${said.join('. ')}`, smoothed && s.valuesRaw].filter(Boolean).join('. '),
     );
     this.values.replaceChildren(
       ...ends.map(({ title, first, last }) =>

@@ -117,7 +117,7 @@ class ComparePage {
     this.agreements = new AgreementTable(words);
     this.parallel = new Parallel(words, highlight);
     this.answers = new Answers(s, words.numbers);
-    this.log = checkBox(s.logScale, this.state.logarithmic === true, (checked) => {
+    this.log = checkBox(s.logScale, false, (checked) => {
       this.state.logarithmic = checked;
       this.draw();
     });
@@ -224,6 +224,8 @@ class ComparePage {
     this.recipes.update(state);
     this.parallel.update(state);
     this.charts.update(state);
+    const scales = new Set(this.charts.drawn().map(({ logarithmic }) => logarithmic));
+    this.log.show({ checked: scales.has(true) && scales.size === 1, mixed: scales.size > 1 });
     if (!this.answers.element.hidden) this.drawAnswers();
   });
 
@@ -267,7 +269,7 @@ class ComparePage {
     const { state, words, strings: s } = this;
     if (format === 'csv') return comparisonCsv(state.shown, state.reference, words);
     const theme = readTheme();
-    const charts = this.charts.drawn();
+    const charts = this.charts.drawn().filter(({ lines }) => lines.length > 0);
     if (charts.length === 0 && format !== 'html') throw new Error(s.noCurves);
     const picture = chartsPicture(charts, theme, words.numbers);
     switch (format) {

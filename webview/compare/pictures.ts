@@ -47,7 +47,8 @@ export function chartsPicture(charts: readonly Drawn[], theme: Theme, numbers: N
 const stroke = ({ color, dash }: LineLook): string =>
   `fill="none" stroke="${escape(color)}" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}"`;
 
-function plot({ overlay, lines, x, y, logarithmic, xTitle }: Drawn, id: string, theme: Theme, n: Numbers): string {
+function plot(drawing: Drawn, id: string, theme: Theme, n: Numbers): string {
+  const { overlay, lines, x, y, logarithmic, unit, smoothed = '', xTitle } = drawing;
   const end = Math.max(1, ...lines.flatMap(({ points }) => points.map((point) => point.x)));
   const [from, to] = x ?? [0, end];
   const scale = logarithmic ? Math.log10 : (value: number) => value;
@@ -86,11 +87,12 @@ function plot({ overlay, lines, x, y, logarithmic, xTitle }: Drawn, id: string, 
   const area = `x="${LEFT - 1}" y="${TOP - 1}" width="${WIDTH - LEFT - RIGHT + 2}" height="${HEIGHT - TOP - BOTTOM + 2}"`;
   const clip = `<clipPath id="${id}"><rect ${area}/></clipPath>`;
   const title = `<text x="${LEFT}" y="16" font-weight="bold">${escape(overlay.title)}</text>`;
-  const label = `<text x="${LEFT}" y="32" ${muted}>${escape(`${overlay.label}, ${overlay.unit}`)}</text>`;
+  const label = `<text x="${LEFT}" y="32" ${muted}>${escape(`${overlay.label}, ${unit}`)}</text>`;
   const rows = `<text x="${LEFT}" y="46" ${muted}>${escape(overlay.rows ?? '')}</text>`;
+  const smooth = `<text x="${WIDTH - RIGHT}" y="16" text-anchor="end" ${muted}>${escape(smoothed)}</text>`;
   const middle = (LEFT + WIDTH - RIGHT) / 2;
   const axis = `<text x="${middle}" y="${HEIGHT - 8}" text-anchor="middle" ${muted}>${escape(xTitle)}</text>`;
-  return `${title}${label}${rows}${grid.join('')}${below.join('')}${axis}${clip}<g clip-path="url(#${id})">${drawn.join('')}</g>`;
+  return `${title}${smooth}${label}${rows}${grid.join('')}${below.join('')}${axis}${clip}<g clip-path="url(#${id})">${drawn.join('')}</g>`;
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

@@ -9,14 +9,16 @@ import { swatch } from './legend.js';
 import { lookOf, type State, type Words } from './state.js';
 
 interface Column {
+  /** No other column of the table has it, and the column keeps it when others come and go. */
+  id: string;
   title: string;
   subtitle?: string;
   meaning?: string;
   cell(row: number): { sort: string | number | undefined; face: (Node | string)[]; classes?: string };
 }
 
-/** Which column a table is sorted by, kept while the page lives. */
-type Order = { column: number; down: boolean } | undefined;
+/** Which column a table is sorted by, kept while the page lives, also while the column is not there. */
+type Order = { column: string; down: boolean } | undefined;
 
 /** A table with a line for each run, which any column sorts. */
 class RunTable {
@@ -44,14 +46,12 @@ class RunTable {
     const { strings: s } = this.words;
     const rows = Array.from({ length: count }, (_, i) => i);
     const { order } = this;
-    if (order)
-      rows.sort((a, b) =>
-        compare(columns[order.column]!.cell(a).sort, columns[order.column]!.cell(b).sort, order.down),
-      );
-    const head = columns.map(({ title, subtitle, meaning }, i) => {
-      const sorted = order?.column === i ? (order.down ? 'descending' : 'ascending') : undefined;
+    const by = columns.find(({ id }) => id === order?.column);
+    if (order && by) rows.sort((a, b) => compare(by.cell(a).sort, by.cell(b).sort, order.down));
+    const head = columns.map(({ id, title, subtitle, meaning }, i) => {
+      const sorted = order?.column === id ? (order.down ? 'descending' : 'ascending') : undefined;
       const press = (): void => {
-        this.order = { column: i, down: sorted === 'ascending' };
+        this.order = { column: id, down: sorted === 'ascending' };
         this.draw(count, columns);
         this.element.querySelectorAll<HTMLElement>('th button')[i]?.focus();
       };
@@ -119,10 +119,12 @@ export class RecipeTable {
     const theme = readTheme();
     this.table.update([keys, runs.map(({ title }) => title), theme.runs], runs.length, [
       {
+        id: 'run',
         title: this.words.strings.columnRun,
         cell: (row) => ({ sort: runs[row]!.title, face: [swatch(lookOf(row, theme)), ` ${runs[row]!.title}`] }),
       },
       ...keys.map(({ key, values }) => ({
+        id: `recipe ${key}`,
         title: key,
         cell: (row: number) => ({ sort: values[row], face: [values[row]!] }),
       })),
@@ -166,8 +168,13 @@ export class ResultTable {
     this.table.element.hidden = this.choice.hidden = this.note.hidden = isEmpty;
     this.offer(table, reference);
     this.table.update(table, table.rows.length, [
-      { title: s.columnRun, cell: (row) => ({ sort: table.rows[row]!.title, face: [table.rows[row]!.title] }) },
       {
+        id: 'run',
+        title: s.columnRun,
+        cell: (row) => ({ sort: table.rows[row]!.title, face: [table.rows[row]!.title] }),
+      },
+      {
+        id: 'verdict',
         title: s.columnVerdict,
         cell: (row) => {
           const { mark, brief } = table.rows[row]!;
@@ -175,8 +182,8 @@ export class ResultTable {
           return { sort: said, face: [said] };
         },
       },
-      ...table.columns.map(({ title, subtitle, meaning, good }, i) => ({
-        ...{ title, subtitle, meaning },
+      ...table.columns.map(({ id, title, subtitle, meaning, good }, i) => ({
+        ...{ id, title, subtitle, meaning },
         cell: (row: number) => {
           const cell = table.rows[row]!.cells[i]!;
           return { sort: cell.value, face: faceOf(cell, good), classes: cell.value === undefined ? 'none' : undefined };
@@ -223,7 +230,7 @@ export class AgreementTable {
     );
     this.element.hidden = rows.length === 0;
     const column = (title: string, text: (row: (typeof rows)[number]) => string): Column => ({
-      title,
+      ...{ id: title, title },
       cell: (i) => ({ sort: text(rows[i]!), face: [text(rows[i]!)] }),
     });
     this.table.update(rows, rows.length, [
@@ -232,11 +239,11 @@ export class AgreementTable {
       column(s.columnModel, ({ model }) => model),
       column(s.agreementJudges, ({ judges }) => judges),
       {
-        title: s.agreementKappa,
+        ...{ id: 'kappa', title: s.agreementKappa },
         cell: (i) => ({ sort: rows[i]!.of.kappa, face: [rows[i]!.kappa] }),
       },
       {
-        title: s.agreementDiffer,
+        ...{ id: 'differ', title: s.agreementDiffer },
         cell: (i) => ({ sort: rows[i]!.of.differ / rows[i]!.of.count, face: [rows[i]!.differ] }),
       },
     ]);

@@ -51,6 +51,8 @@ export const COMPARE_STRINGS = {
   axisTokens: 'supervised tokens',
   axisSeconds: 'seconds of computing',
   smoothing: 'Smoothing',
+  smoothedBy: 'smoothed by {0}',
+  valuesRaw: 'The values are as they were measured, not smoothed',
   logScale: 'Log scale',
   wholeRange: 'Whole range',
   chartKeys:

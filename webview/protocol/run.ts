@@ -57,6 +57,8 @@ export interface RunSnapshot extends RunReading {
   elsewhere?: string;
   /** What it was expected to take, until it has ended. */
   expected?: { text: string; details: string };
+  /** Of a vector: it was trained until it needed no more steps, not until it only got worse. */
+  reachedGoal?: boolean;
   /** Of a sweep: what it varies, the points that are done, and whether their answers can be judged again. */
   sweep?: { over: Over; points: SweepPoint[]; canJudge: boolean };
   /** It waits in the queue: nothing of it goes on. */

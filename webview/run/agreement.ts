@@ -3,9 +3,8 @@ import type { Wording } from '../../runtime/contract/format.js';
 import { agreementCells, agreementHead, type JudgeStrings } from '../../runtime/contract/judgeText.js';
 import { el } from '../dom.js';
 
-/** How far each two judges agree; nothing where there is one. */
-export function agreementElement(agreements: readonly Agreement[], wording: Wording<JudgeStrings>): HTMLElement | null {
-  if (agreements.length === 0) return null;
+/** How far each two judges agree. */
+export function agreementElement(agreements: readonly Agreement[], wording: Wording<JudgeStrings>): HTMLElement {
   const { strings: s } = wording;
   return el(
     'table',

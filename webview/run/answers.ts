@@ -1,15 +1,16 @@
 import { isJudged } from '../../runtime/contract/measures.js';
 import type { Agreement } from '../../runtime/contract/agreement.js';
-import { answerCell, isDisputed, type AnswerRow } from '../../runtime/contract/answers.js';
+import { isDisputed, type AnswerRow } from '../../runtime/contract/answers.js';
 import type { Label } from '../../runtime/contract/labels.js';
 import { stateNames } from '../../runtime/contract/states.js';
-import { stateName } from '../../runtime/contract/table.js';
 import { el, setText } from '../dom.js';
+import { Part } from '../part.js';
 import type { CompareStrings } from '../protocol/compare.js';
 import type { RunPageRequest, RunStrings } from '../protocol/run.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
-import { button, checkBox, dropdown } from '../ui.js';
+import { button, checkBox, dropdown, type CheckBox } from '../ui.js';
 import { agreementElement } from './agreement.js';
+import { AnswerTable } from './answerTable.js';
 import { Labels } from './labels.js';
 
 /** The words that it needs are those that its pages have in common. */
@@ -30,6 +31,12 @@ export interface AnswersView {
   disputed: boolean;
 }
 
+interface Tools {
+  disputed: CheckBox;
+  judgeAgain: HTMLElement;
+  exportLabels: HTMLElement;
+}
+
 /** Rows drawn at once; more come with a button, so that a thousand prompts do not freeze the page. */
 const PAGE = 40;
 
@@ -40,10 +47,17 @@ export class Answers {
   private judging: Judging | undefined;
   private labels: Labels | undefined;
   private limit = PAGE;
-  private readonly controls = el('div', { class: 'controls' });
-  private readonly count = el('span', { class: 'muted', role: 'status' });
-  private readonly agreement = el('div', { class: 'scroll' });
-  private readonly body = el('div');
+  private readonly choice = el('span', { hidden: true });
+  private readonly differ: CheckBox;
+  private readonly count = el('span', { class: 'muted', role: 'status', hidden: true });
+  private readonly controls: HTMLElement;
+  private readonly agreement = new Part();
+  private readonly hint = el('p', { class: 'muted', hidden: true });
+  private readonly empty: HTMLElement;
+  private readonly table: AnswerTable;
+  private readonly more = new Part();
+  private offered = '';
+  private tools: Tools | undefined;
 
   constructor(
     private readonly strings: Strings,
@@ -52,38 +66,48 @@ export class Answers {
     /** Hears that others are shown. */
     private readonly changed: (view: AnswersView) => void = () => undefined,
   ) {
+    this.differ = checkBox(strings.answersDiffer, view.differ, (on) => this.choose({ differ: on }));
+    this.controls = el('div', { class: 'controls' }, this.choice, this.differ.element, this.count);
+    this.empty = el('p', { class: 'empty' }, strings.answersEmpty);
+    this.table = new AnswerTable(strings);
+    this.agreement.element.className = 'scroll';
     this.element = el(
       'section',
       { class: 'answers', tabindex: -1, 'aria-labelledby': 'answers-title', hidden: true },
       el('h2', { id: 'answers-title' }, strings.answersTitle),
-      this.agreement,
+      this.agreement.element,
       this.controls,
-      this.body,
+      el('div', {}, this.empty, this.hint, this.table.element, this.more.element),
     );
   }
 
+  /** What stays as it was is not touched: answers that come while one reads, or labels, do not move the reader. */
   show(rows: AnswerRow[], judging?: Judging): void {
     this.judging = judging;
     this.labels ??= judging && new Labels(judging.strings, (place, label) => this.label(place, label));
-    const found = judging && agreementElement(judging.agreements, { strings: judging.strings, numbers: this.numbers });
-    this.agreement.replaceChildren(...(found ? [found] : []));
-    const sets = [...new Set(rows.map((row) => row.set))];
+    const agreements = judging && judging.agreements.length > 0 ? judging.agreements : undefined;
+    this.agreement.show('', agreements, (shown) =>
+      agreementElement(shown, { strings: judging!.strings, numbers: this.numbers }),
+    );
     this.rows = rows;
-    // Answers that come while one reads do not move the reader.
-    if (!sets.includes(this.view.set)) {
+    this.offer([...new Set(rows.map((row) => row.set))]);
+    this.differ.element.hidden = this.count.hidden = rows.length === 0;
+    if (judging) this.showTools(judging);
+    this.element.hidden = false;
+    this.draw();
+  }
+
+  private offer(sets: string[]): void {
+    const isKnown = sets.includes(this.view.set);
+    if (!isKnown) {
       this.view.set = sets[0] ?? '';
       this.limit = PAGE;
     }
-    const choose = dropdown(this.strings.answersSet, sets, this.view.set, (set) => this.choose({ set }));
-    const differ = checkBox(this.strings.answersDiffer, this.view.differ, (on) => this.choose({ differ: on }));
-    this.controls.replaceChildren(
-      ...(sets.length > 1 ? [choose] : []),
-      ...(rows.length > 0 ? [differ.element] : []),
-      ...(judging ? this.tools(judging) : []),
-      ...(rows.length > 0 ? [this.count] : []),
-    );
-    this.element.hidden = false;
-    this.draw();
+    const offered = JSON.stringify(sets);
+    if (isKnown && offered === this.offered) return;
+    this.offered = offered;
+    this.choice.hidden = sets.length < 2;
+    this.choice.replaceChildren(dropdown(this.strings.answersSet, sets, this.view.set, (set) => this.choose({ set })));
   }
 
   private choose(change: Partial<AnswersView>): void {
@@ -94,28 +118,32 @@ export class Answers {
   }
 
   /** What is there where answers are judged. */
-  private tools({ strings: s, canLabel, send }: Judging): HTMLElement[] {
-    const disputed = checkBox(s.answersDisputed, this.view.disputed, (on) => this.choose({ disputed: on }));
+  private showTools({ strings: s, canLabel }: Judging): void {
+    if (!this.tools) {
+      const press = (name: 'judgeAgain' | 'exportLabels'): HTMLElement =>
+        button(s[name], 'secondary', {}, () => this.judging?.send({ type: name }));
+      const disputed = checkBox(s.answersDisputed, this.view.disputed, (on) => this.choose({ disputed: on }));
+      this.tools = { disputed, judgeAgain: press('judgeAgain'), exportLabels: press('exportLabels') };
+      this.count.before(disputed.element, this.tools.judgeAgain, this.tools.exportLabels);
+    }
+    const { disputed, judgeAgain, exportLabels } = this.tools;
     const isLabelled = this.rows.some(({ answers }) => answers.some(({ settled }) => settled !== undefined));
-    const press = (name: 'judgeAgain' | 'exportLabels'): HTMLElement =>
-      button(s[name], 'secondary', {}, () => send({ type: name }));
-    return [
-      ...(this.view.disputed || this.rows.some(isDisputed) ? [disputed.element] : []),
-      ...(canLabel ? [press('judgeAgain')] : []),
-      ...(canLabel && isLabelled ? [press('exportLabels')] : []),
-    ];
+    disputed.element.hidden = !this.view.disputed && !this.rows.some(isDisputed);
+    judgeAgain.hidden = !canLabel;
+    exportLabels.hidden = !canLabel || !isLabelled;
   }
 
   /** Shown at once; the host says so again when it is written. */
-  private label({ row, state }: { row: AnswerRow; state: string }, label: Label | null): void {
-    const answer = row.answers.find((one) => one.state === state);
+  private label({ row: { set, row: at }, state }: { row: AnswerRow; state: string }, label: Label | null): void {
+    const row = this.rows.find((one) => one.set === set && one.row === at);
+    const answer = row?.answers.find((one) => one.state === state);
     if (!answer) return;
     const own = answer.settled ?? answer.verdict;
     if (label === null) delete answer.settled;
     else answer.settled = own;
     answer.verdict = label ?? own;
     this.draw();
-    this.judging?.send({ type: 'label', set: row.set, row: row.row, state, label });
+    this.judging?.send({ type: 'label', set, row: at, state, label });
   }
 
   hide(): void {
@@ -140,52 +168,19 @@ export class Answers {
         : counts,
     );
     const labels = this.judging?.canLabel ? this.labels : undefined;
-    const focus = labels?.begin() ?? false;
-    if (this.rows.length === 0) {
-      this.body.replaceChildren(el('p', { class: 'empty' }, s.answersEmpty));
-      return;
-    }
     const states = stateNames(all.flatMap((row) => row.answers.map((a) => a.state)));
-    const table = el(
-      'table',
-      { class: 'side-by-side' },
-      el(
-        'thead',
-        {},
-        el(
-          'tr',
-          {},
-          ...[s.columnPrompt, ...states.map((state) => stateName(state, s))].map((t) => el('th', { scope: 'col' }, t)),
-        ),
-      ),
-      el('tbody', {}, ...rows.slice(0, this.limit).map((row) => this.row(row, states, labels))),
-    );
+    this.empty.hidden = this.rows.length > 0;
+    this.table.element.hidden = this.rows.length === 0;
+    this.hint.hidden = !labels || !all.some(isJudged);
+    setText(this.hint, this.judging?.strings.labelKeys ?? '');
+    this.table.show(rows.slice(0, this.limit), states, labels);
     const left = rows.length - this.limit;
-    const more = button(fill(s.answersMore, n.count(Math.min(left, PAGE))), 'secondary', {}, () => {
-      this.limit += PAGE;
-      this.draw();
-    });
-    const hint = labels && all.some(isJudged) ? [el('p', { class: 'muted' }, this.judging!.strings.labelKeys)] : [];
-    this.body.replaceChildren(...hint, table, ...(left > 0 ? [more] : []));
-    labels?.end(focus);
-  }
-
-  private row(row: AnswerRow, states: string[], labels: Labels | undefined): HTMLElement {
-    const { strings: s } = this;
-    const cells = states.map((state) => {
-      // The label is repeated in each cell: in a narrow page the cells stand below each other.
-      const label = el('span', { class: 'state' }, stateName(state, s));
-      const { chips, text, isPlaceholder } = answerCell(row, state, s);
-      const cell = el(
-        'td',
-        {},
-        label,
-        ...chips.map((chip) => el('span', { class: `verdict ${chip.tone}` }, chip.text)),
-        el('span', { class: isPlaceholder ? 'answer muted' : 'answer' }, text),
-      );
-      return { state, cell };
-    });
-    labels?.add(row, cells);
-    return el('tr', {}, el('th', { scope: 'row' }, row.prompt), ...cells.map(({ cell }) => cell));
+    const more = left > 0 ? fill(s.answersMore, n.count(Math.min(left, PAGE))) : undefined;
+    this.more.show('', more, (face) =>
+      button(face, 'secondary', {}, () => {
+        this.limit += PAGE;
+        this.draw();
+      }),
+    );
   }
 }

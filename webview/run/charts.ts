@@ -7,6 +7,7 @@ import {
   describeChart,
   pointsOf,
   summary,
+  unitText,
   type ChartSpec,
   type Point,
   type Series,
@@ -91,7 +92,7 @@ class ChartView {
         'header',
         {},
         el('h2', { id: heading }, spec.title),
-        el('span', { class: 'unit' }, spec.unit),
+        el('span', { class: 'unit' }, unitText(spec, strings)),
         button('?', 'icon', { label: `${spec.title}: ${help}`, title: help }, () =>
           send({ type: 'openWalkthrough', topic: spec.topic }),
         ),

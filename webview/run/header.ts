@@ -95,7 +95,7 @@ function facts(run: RunSnapshot, s: RunStrings): string {
   const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
   const { trains } = KINDS[run.kind];
   const expected = RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '';
-  const early = run.kind === 'vector' && state === 'finished' && steps !== null && step < steps;
+  const early = run.reachedGoal && steps !== null && step < steps;
   if (run.waits) return joined(message, expected);
   return joined(
     state === 'training' ? '' : message ? `${s[state]}: ${message}` : early ? s.finishedEarly : s[state],

@@ -6,6 +6,12 @@ import { LABELS, type Label } from '../../runtime/contract/labels.js';
 import { el } from '../dom.js';
 import type { RunStrings } from '../protocol/run.js';
 
+/** A cell with an answer. */
+export interface LabelledCell {
+  readonly cell: HTMLElement;
+  readonly place: Place;
+}
+
 /** An answer of the table. */
 interface Place {
   row: AnswerRow;
@@ -28,7 +34,7 @@ const MOVES: Readonly<Record<string, readonly [rows: number, columns: number]>> 
 
 export class Labels {
   /** Cells of the table that is shown, by rows. */
-  private cells: { cell: HTMLElement; place: Place }[][] = [];
+  private cells: readonly LabelledCell[][] = [];
   /** The one that Tab leads to. */
   private current = '';
 
@@ -37,30 +43,24 @@ export class Labels {
     private readonly label: (place: Place, label: Label | null) => void,
   ) {}
 
-  /** A new table is drawn; gives back whether the focus was in the one before. */
-  begin(): boolean {
-    const had = this.cells.flat().some(({ cell }) => cell === document.activeElement);
-    this.cells = [];
-    return had;
-  }
-
   /** Makes the cells of a row fit to be labelled, those of them that have an answer. */
-  add(row: AnswerRow, cells: readonly { state: string; cell: HTMLElement }[]): void {
-    if (!isJudged(row)) return;
+  made(row: AnswerRow, cells: readonly { state: string; cell: HTMLElement }[]): LabelledCell[] {
+    if (!isJudged(row)) return [];
     const answered = cells.filter(({ state }) => row.answers.some((one) => one.state === state));
-    this.cells.push(
-      answered.map(({ state, cell }) => ({ cell: this.prepared(cell, { row, state }), place: { row, state } })),
-    );
+    return answered.map(({ state, cell }) => ({ cell: this.prepared(cell, { row, state }), place: { row, state } }));
   }
 
-  /** The table is drawn: the same answer has the focus as before. */
-  end(focus: boolean): void {
+  /** @param draw puts these cells, by rows, into the page; the same answer has the focus as before */
+  show(cells: readonly LabelledCell[][], draw: () => void): void {
+    const focused = this.cells.flat().find(({ cell }) => cell.contains(document.activeElement));
+    if (focused) this.current = keyOf(focused.place);
+    this.cells = cells.filter((row) => row.length > 0);
+    draw();
     const all = this.cells.flat();
     const found = all.find(({ place }) => keyOf(place) === this.current) ?? all[0];
     if (!found) return;
-    found.cell.tabIndex = 0;
-    this.current = keyOf(found.place);
-    if (focus) found.cell.focus();
+    this.focused(found.place);
+    if (focused && !found.cell.contains(document.activeElement)) found.cell.focus();
   }
 
   private prepared(cell: HTMLElement, place: Place): HTMLElement {

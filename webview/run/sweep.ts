@@ -25,7 +25,7 @@ export function sweepElement(
     ...(view.heat.length > 0
       ? [
           el('h2', {}, s.sweepHeat),
-          el('p', { class: 'caption' }, s.sweepHeatHelp),
+          el('p', { class: 'caption' }, view.heatHelp),
           el('div', { class: 'maps' }, ...view.heat.map((map) => heatMap(map, s, send))),
         ]
       : []),

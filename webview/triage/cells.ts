@@ -17,6 +17,23 @@ export const decisionNames = (s: TriageStrings): Record<Decision, string> => ({
   unsure: s.decisionUnsure,
 });
 
+export const rowsText = (count: number, s: TriageStrings, n: Numbers): string =>
+  count === 1 ? s.rowOne : fill(s.rowsMany, n.count(count));
+
+/** How many rows are shown, and how many of them in how many groups. */
+export function shownText(
+  { rows, grouped, groups }: { rows: number; grouped: number; groups: number },
+  s: TriageStrings,
+  n: Numbers,
+): string {
+  if (groups === 0) return rowsText(rows, s, n);
+  const within = groups === 1 ? s.groupOne : fill(s.groupsMany, n.count(groups));
+  const alone = rows - grouped;
+  return alone === 0
+    ? fill(s.rowsInGroups, rowsText(rows, s, n), within)
+    : fill(s.rowsBeside, rowsText(grouped, s, n), within, n.count(alone));
+}
+
 /** @param heads gets those that sort */
 export function tableHead(
   s: TriageStrings,
@@ -73,7 +90,7 @@ export function groupRow(
       'div',
       { class: 'whole', role: 'gridcell' },
       el('span', { class: 'sign', 'aria-hidden': 'true' }, group.open ? '▾' : '▸'),
-      el('strong', {}, fill(s.groupRows, n.count(group.rows))),
+      el('strong', {}, rowsText(group.rows, s, n)),
       el('span', { class: 'muted' }, ` · ${fill(s.groupUndecided, n.count(group.undecided))} · `),
       el('span', {}, group.name),
     ),

@@ -12,7 +12,7 @@ import type {
   TriageState,
   TriageStrings,
 } from '../protocol/triage.js';
-import { decisionNames, groupRow, markSorted, oneRow, tableHead } from './cells.js';
+import { decisionNames, groupRow, markSorted, oneRow, rowsText, shownText, tableHead } from './cells.js';
 import { Controls } from './controls.js';
 import { Detail } from './detail.js';
 import { Explanation, type Explained } from './explanation.js';
@@ -209,10 +209,10 @@ class TriagePage {
   /** Which rows are shown, anew. `first`: others than before. */
   private update(active: number | 'first' = this.list.active): void {
     const { strings: s, numbers: n, shown } = this;
-    const { rows, groups } = shown.arrange();
+    const counted = shown.arrange();
     const at = active !== 'first' ? active : this.left ? shown.placeOf(this.left) : 0;
     const parts = [
-      groups > 0 ? fill(s.rowsInGroups, n.count(rows), n.count(groups)) : fill(s.rowsShown, n.count(rows)),
+      shownText(counted, s, n),
       ...(shown.selected.size > 0 ? [fill(s.selected, n.count(shown.selected.size))] : []),
     ];
     this.controls.say(parts.join(' · '));
@@ -330,12 +330,8 @@ class TriagePage {
     this.update(at);
     // A row that stays in the list is left for the next one.
     if (isOne && shown.items.length === before) this.step(1, false);
-    setText(
-      this.said,
-      decision
-        ? fill(s.decided, n.count(rows.length), decisionNames(s)[decision])
-        : fill(s.takenBack, n.count(rows.length)),
-    );
+    const said = rowsText(rows.length, s, n);
+    setText(this.said, decision ? fill(s.decided, said, decisionNames(s)[decision]) : fill(s.takenBack, said));
     void this.send({ type: 'decide', hashes, decision: decision ?? null });
   }
 

@@ -145,8 +145,8 @@ export class ShownRows {
     else this.openGroups.delete(group);
   }
 
-  /** Makes the items anew; gives how many rows are shown, and in how many groups. */
-  arrange(): { rows: number; groups: number } {
+  /** Makes the items anew; gives how many rows are shown, and how many of them in how many groups. */
+  arrange(): { rows: number; grouped: number; groups: number } {
     const shown: number[] = [];
     const { rows, review, filter, found } = this;
     for (const row of this.order) if (isShown(rows, review, filter, row) && (!found || found[row])) shown.push(row);
@@ -156,7 +156,12 @@ export class ShownRows {
       for (const row of this.selected) if (!listed.has(row)) this.selected.delete(row);
     }
     this.items = this.groups ? grouped(shown, this.groups, this.openGroups) : shown.map((row) => ({ row }));
-    return { rows: shown.length, groups: this.items.reduce((sum, item) => sum + Number('group' in item), 0) };
+    const groups = this.items.filter((item) => 'group' in item);
+    return {
+      rows: shown.length,
+      grouped: groups.reduce((sum, { rows: own }) => sum + own.length, 0),
+      groups: groups.length,
+    };
   }
 
   /** Of each flagged row. */

@@ -1,6 +1,14 @@
 import { isFiniteNumber } from '../../contract/measures.js';
 import { ENGLISH } from '../../contract/runView.js';
-import { describeChart, drawable, pointsOf, summary, type ChartSpec, type Series } from '../../contract/series.js';
+import {
+  describeChart,
+  drawable,
+  pointsOf,
+  summary,
+  unitText,
+  type ChartSpec,
+  type Series,
+} from '../../contract/series.js';
 import { html, type Html } from './html.js';
 import { formatNumber } from './numbers.js';
 
@@ -14,7 +22,8 @@ const BOTTOM = 34;
 
 /** A figure with title, caption, legend, the lines as inline SVG, and the same in words and numbers. */
 export function chartFigure(chart: ChartSpec): Html {
-  const { title, unit, caption, logarithmic, series } = chart;
+  const { title, caption, logarithmic, series } = chart;
+  const unit = unitText(chart, ENGLISH.strings);
   const values = series.flatMap((one) =>
     one.values.map((value) => drawable(value, logarithmic)).filter(isFiniteNumber),
   );

@@ -2,7 +2,7 @@
 import { numbersIn } from '../../contract/format.js';
 import type { SweepFile } from '../../contract/sweep.js';
 import { CURVE, CURVE_LINES, type Curve } from '../../contract/sweepCurve.js';
-import { SWEEP_ENGLISH as s, sweepView, type HeatMap, type SweepView } from '../../contract/sweepView.js';
+import { SWEEP_ENGLISH as s, sweepView, verdictWord, type HeatMap, type SweepView } from '../../contract/sweepView.js';
 import { writeFileAtomic } from '../../support/files.js';
 import { html, type Html } from './html.js';
 import { reportPage } from './page.js';
@@ -29,7 +29,7 @@ export function renderSweep(name: string, { over, points }: SweepFile): string {
     ${
       view.heat.length > 0 &&
       html`<h2>${s.sweepHeat}</h2>
-        <p class="muted">${s.sweepHeatHelp}</p>
+        <p class="muted">${view.heatHelp}</p>
         ${view.heat.map(heatMap)}`
     }
     ${
@@ -43,10 +43,10 @@ export function renderSweep(name: string, { over, points }: SweepFile): string {
     <h2>${s.sweepTitle}</h2>
     <ul>
       ${points.map(
-        ({ values, folder, verdict, headline }) =>
+        (point) =>
           html`<li>
-            <a href="${folder}/report.html"><code>${Object.values(values).map(text).join(' · ')}</code></a>
-            ${verdict}: ${headline}
+            <a href="${point.folder}/report.html"><code>${Object.values(point.values).map(text).join(' · ')}</code></a>
+            ${verdictWord(point, s)}: ${point.headline}
           </li>`,
       )}
     </ul> `;

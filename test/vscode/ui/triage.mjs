@@ -101,7 +101,7 @@ export default async function triage({ step, page, until, shot, command, open, c
     await choose(0, 'fine');
     await frame
       .locator('.controls [role=status]')
-      .filter({ hasText: /^1 rows/ })
+      .filter({ hasText: /^1 row$/ })
       .waitFor();
     await frame.locator('.grid').press('Home');
     await frame.locator('.grid').press('Enter');
