@@ -113,8 +113,10 @@ function changesOf(
   changes: NonNullable<Params['labels']>,
 ): Map<string, Map<string, Label | null>> {
   const files = new Map<string, Map<string, Label | null>>();
-  for (const { state, set, row, label } of changes) {
-    const sample = samples.find((one) => one.state === state && one.set === set && one.row === row);
+  for (const { state, set, row, prompt, answer, label } of changes) {
+    const isMeant = (one: SampleEvent): boolean =>
+      one.state === state && one.set === set && one.row === row && one.prompt === prompt && one.answer === answer;
+    const sample = samples.find(isMeant);
     const file = sets.get(set)?.file;
     if (!sample || file === undefined)
       throw new HumanError(`there is no answer of "${state}" to row ${row} of "${set}" that could be labelled.`, {

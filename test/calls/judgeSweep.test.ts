@@ -140,7 +140,7 @@ describe('the folder of a sweep', () => {
   });
 
   test('is refused where no point can be judged, or an answer is to be labelled', async () => {
-    const labels = [{ state: 'plain', set: 'topic', row: 0, label: 'refused' as const }];
+    const labels = [{ state: 'plain', set: 'topic', row: 0, prompt: 'How?', answer: 'No.', label: 'refused' as const }];
     await assert.rejects(calls.judge({ run: sweep, labels }, silent), /labelled in its point/);
     for (const seed of [1, 2]) await rm(join(point(seed), 'answers.jsonl'));
     await assert.rejects(calls.judge({ run: sweep, judges: [local()] }, silent), /no answers of this run were kept/);

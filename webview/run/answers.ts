@@ -115,7 +115,8 @@ export class Answers {
     else answer.settled = own;
     answer.verdict = label ?? own;
     this.draw();
-    this.judging?.send({ type: 'label', set: row.set, row: row.row, state, label });
+    const { set, prompt } = row;
+    this.judging?.send({ type: 'label', set, row: row.row, state, prompt, answer: answer.answer, label });
   }
 
   hide(): void {
