@@ -80,11 +80,7 @@ export async function deleteRuns(
   given: CommandArguments['deleteRuns'],
 ): Promise<void> {
   const runs = await chosen({ store }, given, t('Delete runs'), () => true);
-  for (const run of runs) {
-    const place = run.folder;
-    if (isRunning(run)) throw inputError(t('"{0}" is running.', nameOf(run)), { place, remedy: t('Stop it first.') });
-    await requireFree(place);
-  }
+  for (const { folder } of runs) await requireIdle(store, folder);
   const isUsed = ({ uses }: Pick<RecipeFacts, 'uses'>): boolean =>
     uses.some((path) => runs.some(({ folder }) => isWithin(path, folder)));
   const used = recipes.list().filter(isUsed);
@@ -113,11 +109,19 @@ export async function deleteRuns(
   }
   for (const { folder } of runs) {
     // Somebody may have begun to work there while the person was asked.
-    await requireFree(folder);
+    await requireIdle(store, folder);
     if (store.get(folder)?.manifest) await remove(folder);
     store.forget(folder);
     problems.forget(join(folder, RUN_FILES.manifest));
   }
+}
+
+/** @throws HostError where a run works, or is to work, in the folder: as itself, as a replacement, or as a point of a sweep */
+async function requireIdle(store: Services['store'], folder: string): Promise<void> {
+  const running = store.all().find((run) => isWithin(run.folder, folder) && isRunning(run));
+  if (running)
+    throw inputError(t('"{0}" is running.', nameOf(running)), { place: running.folder, remedy: t('Stop it first.') });
+  for (const place of [folder, join(folder, RUN_FILES.next)]) await requireFree(place);
 }
 
 async function remove(folder: string): Promise<void> {

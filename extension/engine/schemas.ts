@@ -344,6 +344,7 @@ export const OWNER_OF_RUN: z.ZodType<RunOwner> = z.looseObject({
   pid: z.number(),
   host: text,
   started: text,
+  system: text.optional(),
   since: text,
   claim: text.optional(),
 } satisfies Shape<RunOwner>);

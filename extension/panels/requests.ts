@@ -26,6 +26,8 @@ export const RUN_REQUEST: z.ZodType<RunPageRequest> = z.union([
     set: z.string().max(MAX_CHARACTERS),
     row: z.number(),
     state: z.string().max(MAX_CHARACTERS),
+    prompt: z.string().max(MAX_CHARACTERS),
+    answer: z.string().max(MAX_CHARACTERS),
     label: z.enum(LABELS).nullable(),
   }),
   z.strictObject({ type: z.literal('openRun'), run: z.string() }),

@@ -211,7 +211,11 @@ class RunPanel {
     const run = this.store.get(this.folder);
     const sources = run ? await answersBesideSiblings(run, this.store) : [];
     const isOf = (one: SampleEvent): boolean =>
-      one.set === answer.set && one.row === answer.row && one.state === answer.state;
+      one.set === answer.set &&
+      one.row === answer.row &&
+      one.state === answer.state &&
+      one.prompt === answer.prompt &&
+      one.answer === answer.answer;
     const folder = sources.find(({ samples }) => samples.some(isOf))?.folder ?? this.folder;
     try {
       await this.actions.label(folder, answer);

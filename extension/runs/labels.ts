@@ -7,6 +7,9 @@ export interface LabelledAnswer {
   set: string;
   row: number;
   state: string;
+  /** What was read there: by now another run may have answered. */
+  prompt: string;
+  answer: string;
   label: Label | null;
 }
 

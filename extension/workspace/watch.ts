@@ -50,7 +50,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   private readonly turns = new Turns();
 
   constructor(private readonly options: WatchOptions) {
-    const { store, recipes, problems } = options;
+    const { store, problems } = options;
     this.watch(
       `**/${RUN_FILES.manifest}`,
       (file) => this.readRun(file),
@@ -74,9 +74,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       async (file) => {
         if (isReviewFile(file)) await options.onReview(reviewedFile(file));
         if (basename(file) !== RUN_FILES.manifest) problems.forget(file);
-        recipes.forget(file);
-        this.lists.delete(file);
-        this.candidates.delete(file);
+        await this.forgetFile(file);
       },
     );
     this.watch(
@@ -85,10 +83,7 @@ export class WorkspaceFiles implements vscode.Disposable {
         this.candidates.add(file);
         return options.onDataFile(file);
       },
-      (file) => {
-        this.candidates.delete(file);
-        return options.onDataFile(file);
-      },
+      (file) => this.forgetFile(file),
     );
     this.watch(
       `**/${STATE_FOLDER}/workspace.json`,
@@ -166,6 +161,29 @@ export class WorkspaceFiles implements vscode.Disposable {
     }
   }
 
+  private async forgetFile(file: string): Promise<void> {
+    this.options.recipes.forget(file);
+    this.lists.delete(file);
+    if (this.candidates.delete(file)) await this.options.onDataFile(file);
+  }
+
+  /** Of a folder that is gone no file has an event of its own. Its runs are `forgetGone`'s. */
+  private async forgetFilesIn(gone: ReadonlySet<string>): Promise<void> {
+    const { recipes, problems } = this.options;
+    const known = [
+      ...this.candidates,
+      ...this.lists,
+      ...recipes.list().map(({ file }) => file),
+      ...problems.list('runs'),
+    ];
+    for (const file of new Set(known)) {
+      if (!above(file).some((path) => gone.has(path)) || (await exists(file))) continue;
+      problems.forget(file);
+      await this.forgetFile(file);
+      this.changed();
+    }
+  }
+
   /** A run at work stays. */
   private forgetIn(left: string): void {
     const { store, recipes, problems } = this.options;
@@ -238,6 +256,7 @@ export class WorkspaceFiles implements vscode.Disposable {
         for (const folder of folders) for (const look of this.looks) look(folder).catch(onError);
         folders.clear();
         const below = store.list().filter(({ folder }) => above(folder).some((path) => gone.has(path)));
+        this.forgetFilesIn(new Set(gone)).catch(onError);
         gone.clear();
         this.forgetGone(below).catch(onError);
         const made = store.all().filter((run) => changedIn.has(run.folder) && !isRunning(run));

@@ -7,9 +7,10 @@ import type { Context } from '../context/context.js';
 import type { GenerateParams } from '../contract/generation.js';
 import type { Requests } from '../contract/protocol.js';
 import type { Device } from '../contract/recipeWords.js';
+import { modelStamp } from '../models/modelFiles.js';
 import { HumanError } from '../support/errors.js';
 import { shown } from '../support/jsonFile.js';
-import { weightsStamp } from './explain.js';
+import { adapterStamp } from './explain.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
 import type { Reporter } from './reporter.js';
@@ -47,13 +48,13 @@ export async function generate(
 ): Promise<Requests['generate']['result']> {
   const params = { ...given, adapters: await local(adapters, reporter) };
   params.adapters.forEach(requireScale);
-  const model = JSON.stringify([params.model, params.device, params.precision]);
+  const model = JSON.stringify([params.model, params.device, params.precision, await modelStamp(params.model)]);
   const context = (): Promise<Context> => opened(params.model, params.model, reporter, params);
   return keptContext(model, context, async (context) => {
     device = context.backend.device;
     const active = await Promise.all(
       params.adapters.map(async ({ path, scale }): Promise<ScaledAdapter> => {
-        const key = JSON.stringify([model, path, await weightsStamp(path)]);
+        const key = JSON.stringify([model, path, await adapterStamp(path)]);
         return keptAdapter(
           key,
           () => adapterFlat(path, context),

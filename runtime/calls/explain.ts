@@ -1,7 +1,5 @@
 /** What a vector explains of a text: its loss without the vector and with it, word by word. */
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
-import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
+import { adapterFolder } from '../adapters/files.js';
 import { adapterFlat } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
 import type { Requests } from '../contract/protocol.js';
@@ -14,6 +12,7 @@ import { unjudged } from '../evaluation/scan/scan.js';
 import { explainedShare } from '../evaluation/scan/scores.js';
 import { openLearner } from '../learner/learner.js';
 import { flatTensor } from '../learner/rows.js';
+import { modelStamp } from '../models/modelFiles.js';
 import { readTexts } from '../recipes/cut.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
@@ -48,8 +47,8 @@ export async function openScanner({ model, vector, data, ...computing }: Scanner
   };
 }
 
-export const weightsStamp = async (folder: string): Promise<number | undefined> =>
-  statSync(join(await adapterFolder(folder), WEIGHTS_FILE), { throwIfNoEntry: false })?.mtimeMs;
+export const adapterStamp = async (folder: string): Promise<string | undefined> =>
+  modelStamp(await adapterFolder(folder));
 
 /** What explained a text last stays open while somebody goes from one to the next. */
 const keptScanner = kept<Awaited<ReturnType<typeof openScanner>>>(({ close }) => close());
@@ -63,7 +62,7 @@ export async function explained(
 ): Promise<ExplainedToken[]> {
   const [{ path: vector }] = await local([{ path: named, scale: 1 }], reporter);
   const params = { ...others, vector };
-  const key = JSON.stringify([params, await weightsStamp(vector)]);
+  const key = JSON.stringify([params, await modelStamp(params.model), await adapterStamp(vector)]);
   const open = () => openScanner({ ...params, data }, reporter);
   return keptScanner(key, open, async ({ context, learner, parameters, scales }) => {
     const example = exampleFrom(content, context.tokenizer, row);

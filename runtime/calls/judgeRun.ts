@@ -125,8 +125,10 @@ type Changes = Map<string, Map<string, Label | null>>;
 
 function changesOf({ samples, sets, folder }: Kept, changes: NonNullable<Params['labels']>): Changes {
   const files: Changes = new Map();
-  for (const { state, set, row, label } of changes) {
-    const sample = samples.find((one) => one.state === state && one.set === set && one.row === row);
+  for (const { state, set, row, prompt, answer, label } of changes) {
+    const isMeant = (one: SampleEvent): boolean =>
+      one.state === state && one.set === set && one.row === row && one.prompt === prompt && one.answer === answer;
+    const sample = samples.find(isMeant);
     const of = sets.get(set);
     if (!sample || !of)
       throw new HumanError(`there is no answer of "${state}" to row ${row} of "${set}" that could be labelled.`, {

@@ -21,7 +21,7 @@ import { weakened } from '../recipes/fineTuneRun.js';
 import { added } from '../recipes/judgesOfRun.js';
 import { parseRecipe } from '../recipes/readRecipe.js';
 import { isSample } from '../recipes/relabelled.js';
-import { readManifest } from '../runs/output.js';
+import { changedMeanwhile, isSameRun, readManifest } from '../runs/output.js';
 import { readEvents } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
@@ -154,12 +154,16 @@ export function mergedFacts(before: readonly JudgeFacts[], now: readonly JudgeFa
   return [...merged.values()];
 }
 
-/** Answers first: verdicts of a judge that the manifest does not name count for nothing. */
+/**
+ * Answers first: verdicts of a judge that the manifest does not name count for nothing.
+ * @throws HumanError where another run has taken the place of this one: nothing of it is changed
+ */
 export async function writeJudged(
   { folder, manifest, recipe }: Kept,
   { samples, measurements, judges }: Judged,
 ): Promise<void> {
   const file = (...parts: string[]): string => join(folder, ...parts);
+  if (!isSameRun(await readManifest(folder), manifest)) throw changedMeanwhile(folder, 'judge its answers');
   const events = await readEvents(folder);
   const probes = measuredProbes(events);
   const { protectionWeakened: _, ...done } = manifest.done;

@@ -56,7 +56,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   judge: {
     run: path,
     judges: z.array(judgeSchema).max(16).optional(),
-    labels: z.array(z.strictObject({ state: text, set: text, row, label: z.enum(LABELS).nullable() })).max(100_000).optional(),
+    labels: z.array(z.strictObject({ state: text, set: text, row, prompt: text, answer: text, label: z.enum(LABELS).nullable() })).max(100_000).optional(),
     export: path.optional(),
     secrets: z.record(name.unwrap(), text).optional(),
   },

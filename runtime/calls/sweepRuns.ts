@@ -190,6 +190,7 @@ async function writeTable(
   results: readonly (SweepPoint | undefined)[],
 ): Promise<void> {
   const points = results.flatMap((result) => (result ? [result] : []));
+  await folder.requireHeld();
   await writeFiles(folder.path, { version: 1, over, of: results.length, points });
 }
 

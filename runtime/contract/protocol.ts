@@ -51,8 +51,8 @@ export interface Requests {
       run: string;
       /** Further judges; paths are absolute. One of a name that the run has already takes its place. */
       judges?: JudgeChoice[];
-      /** What a person says of an answer; null takes it back. */
-      labels?: { state: string; set: string; row: number; label: Label | null }[];
+      /** What a person says of an answer that reads so; null takes it back. */
+      labels?: { state: string; set: string; row: number; prompt: string; answer: string; label: Label | null }[];
       /** File of an evaluation set that all labelled answers are written to, as JSON lines; must not be there yet. */
       export?: string;
       /** Of the further judges, as for a run. */

@@ -1,11 +1,11 @@
-import type { Dirent } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { settledStamp } from '../support/fileStamp.js';
 import { decoderSpec } from './families/config.js';
 import { openModel } from './folder.js';
 import { planConversion, tokenizerFiles } from './gguf/convert.js';
+import { modelFiles } from './modelFiles.js';
 import { loadTokenizer, type Tokenizer } from './text/tokenizer.js';
 
 type Config = Parameters<typeof decoderSpec>[0];
@@ -27,7 +27,7 @@ export async function openTokenizer(
   most = Infinity,
 ): Promise<{ tokenizer?: Tokenizer; maxTokens: number }> {
   const isGguf = path.toLowerCase().endsWith('.gguf');
-  const stamp = await filesOf(path, isGguf)
+  const stamp = await modelFiles(path)
     .then(settledStamp)
     .catch(() => undefined);
   const isLast = stamp !== undefined && last?.stamp === stamp;
@@ -35,12 +35,6 @@ export async function openTokenizer(
   if (stamp !== undefined) last = { ...opened, stamp };
   return { tokenizer: opened.tokenizer, maxTokens: Math.min(most, decoderSpec(opened.config).contextLength) };
 }
-
-const filesOf = async (path: string, isGguf: boolean): Promise<string[]> =>
-  isGguf ? [path] : (await readdir(path, { withFileTypes: true })).filter(isRead).map(({ name }) => join(path, name));
-
-/** Not folders; a link may lead to a file. */
-const isRead = (entry: Dirent): boolean => entry.isFile() || entry.isSymbolicLink();
 
 async function ofFolder(path: string): Promise<Opened> {
   const { folder, config, hasTokenizer } = await openModel(path, { cache: '' });

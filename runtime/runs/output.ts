@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isManifest, type Manifest } from '../contract/manifest.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
@@ -10,7 +11,7 @@ import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
 import { hasCheckpoint } from './checkpoint.js';
-import { requireFree } from './owner.js';
+import { claim, requireFree } from './owner.js';
 import { ownerOf } from './ownerOf.js';
 
 export interface OutputPlan {
@@ -92,16 +93,19 @@ export async function planOutput(
  */
 export async function requireAsPlanned({ output, folder, standing: before }: OutputPlan): Promise<void> {
   const now = await Promise.all([output, folder].map(readManifest));
-  const nameOf = (found: Manifest | undefined): string => JSON.stringify([found?.started, found?.outcome]);
-  const other = now.findIndex((found, i) => nameOf(found) !== nameOf(before[i]));
+  const other = now.findIndex((found, i) => !isSameRun(found, before[i]));
   if (other >= 0) throw changedMeanwhile([output, folder][other]);
   if (!now[1]) await requireEmpty(folder);
 }
 
-export const changedMeanwhile = (place: string): HumanError =>
+/** Whether both are the same run, as it was. */
+export const isSameRun = (one: Manifest | undefined, other: Manifest | undefined): boolean =>
+  one?.started === other?.started && one?.outcome === other?.outcome;
+
+export const changedMeanwhile = (place: string, again = 'start the run'): HumanError =>
   new HumanError('the run folder was changed meanwhile, by another process; nothing in it was touched.', {
     place,
-    remedy: 'Look at what stands there now, and start the run again.',
+    remedy: `Look at what stands there now, and ${again} again.`,
   });
 
 /** `next/` of a finished run stands for the run that it replaces. */
@@ -146,17 +150,56 @@ export async function runFiles(folder: string): Promise<string[]> {
 /**
  * Puts the finished run in `next/` in the place of the one it replaces: file by file, each by a rename, the manifest last.
  * A replacement that was cut off is completed by calling this again. Files that the replaced run did not make stay; those that
- * are mapped go to `next/`, which stays until nobody has them.
+ * are mapped go to `next/`, which stays until nobody has them. Who works on the replaced run, as by judging its answers, is waited for.
+ * @throws HumanError where that takes longer; the finished run then stays in `next/`
  */
-export async function finishReplacement(output: string): Promise<void> {
+export async function finishReplacement(output: string, attempts = ATTEMPTS): Promise<void> {
   const next = join(output, RUN_FILES.next);
   const after = await readManifest(next);
   if (after?.outcome !== 'finished' || !after.files) return;
   // `next` may also be the name of a run in a folder of somebody's own.
-  const before = await readManifest(output);
-  if (before?.outcome !== 'finished') return;
+  if ((await readManifest(output))?.outcome !== 'finished') return;
   // Another process may be putting it there now.
   if ((await ownerOf(next))?.pid !== process.pid) await requireFree(next);
+  const release = await claimSoon(output, attempts);
+  try {
+    await putInPlace(output);
+  } finally {
+    await release();
+  }
+}
+
+/** Files are read and written in no time; a judge may be asked for hours. */
+const ATTEMPTS = 50;
+const ATTEMPT_MS = 200;
+
+async function claimSoon(output: string, attempts: number): Promise<() => Promise<void>> {
+  for (let left = attempts; ; left--) {
+    try {
+      return await claim(output);
+    } catch (error) {
+      if (!(error instanceof HumanError)) throw error;
+      if (left > 0) await delay(ATTEMPT_MS);
+      else
+        throw new HumanError(
+          `the run is finished and cannot take the place of the one it replaces yet: ${error.message}`,
+          {
+            kind: 'failed',
+            place: join(output, RUN_FILES.next),
+            remedy:
+              'It takes that place when the folder is used next, after that process has ended: run the recipe, or judge the answers.',
+            cause: error,
+          },
+        );
+    }
+  }
+}
+
+async function putInPlace(output: string): Promise<void> {
+  const next = join(output, RUN_FILES.next);
+  const [before, after] = await Promise.all([output, next].map(readManifest));
+  // another process has put it there since
+  if (before?.outcome !== 'finished' || after?.outcome !== 'finished') return;
   const aside = join(next, REPLACED);
   const newFiles = new Set(after.files);
   // A manifest may be somebody else's: only files that lie in the folders, under the names of a run, are moved and removed.

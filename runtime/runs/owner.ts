@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
 import { move } from '../support/replaceFile.js';
 import { OWNER, type RunOwner } from '../contract/owner.js';
-import { bootId, isLiving, ownerOf, parseOwner, processStart } from './ownerOf.js';
+import { asked, isLiving, ownerOf, parseOwner, thisProcess } from './ownerOf.js';
 
 /**
  * Who works in a run folder: one living process at a time, named in the folder's owner.json while it works there. A process
@@ -23,19 +22,23 @@ import { bootId, isLiving, ownerOf, parseOwner, processStart } from './ownerOf.j
 /** Refuses a folder that a living process works in. */
 export async function requireFree(folder: string): Promise<void> {
   const owner = await ownerOf(folder);
-  if (owner) throw taken(folder, owner);
+  if (owner) throw await taken(folder, owner);
 }
+
+/** What ends the claim, and tells whether it still stands. */
+export type Claim = (() => Promise<void>) & {
+  /** @throws HumanError where another process has followed this one, which it had to take for gone */
+  requireHeld(): Promise<void>;
+};
 
 /**
  * Makes this process the owner of an existing folder. @returns what ends that.
  * @throws HumanError while another living process is the owner
  */
-export async function claim(folder: string): Promise<() => Promise<void>> {
+export async function claim(folder: string): Promise<Claim> {
   const id = randomBytes(8).toString('hex');
   const owner: RunOwner = {
-    pid: process.pid,
-    host: hostname(),
-    started: (await processStart(process.pid)) ?? '',
+    ...(await thisProcess()),
     since: new Date().toISOString(),
     claim: id,
   };
@@ -57,12 +60,23 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
     await rm(own, { force: true }).catch(() => undefined);
     throw error;
   }
-  const touch = (): Promise<void> => utimes(file, new Date(), new Date()).catch(() => undefined);
-  const touching = setInterval(() => void touch(), OWNER.touchMs).unref();
-  return async () => {
+  /** A file that cannot be read is still its own. */
+  const isHeld = async (): Promise<boolean> => {
+    const now = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => error);
+    return typeof now === 'string' ? now === text : now.code !== 'ENOENT';
+  };
+  const touch = async (): Promise<void> => {
+    if (await isHeld()) await utimes(file, new Date(), new Date());
+  };
+  const touching = setInterval(() => void touch().catch(() => undefined), OWNER.touchMs).unref();
+  const release = async (): Promise<void> => {
     clearInterval(touching);
     if ((await readFile(file, 'utf8').catch(() => '')) === text) await rm(file, { force: true });
   };
+  const requireHeld = async (): Promise<void> => {
+    if (!(await isHeld())) throw lost(folder);
+  };
+  return Object.assign(release, { requireHeld });
 }
 
 /**
@@ -90,8 +104,7 @@ async function isAbandoned(folder: string): Promise<boolean> {
   if (!owner) return false;
   const silentMs = Date.now() - (await stat(file)).mtimeMs;
   if (silentMs > ABANDONED_MS) return true;
-  const canBeAsked = owner.host === hostname() && owner.started !== '' && owner.started.startsWith(await bootId());
-  return canBeAsked && silentMs > OWNER.silentMs && !(await isLiving(owner, folder));
+  return silentMs > OWNER.silentMs && (await asked(owner)) === false;
 }
 
 const ABANDONED_MS = 24 * 3600 * 1000;
@@ -119,7 +132,7 @@ async function chain(folder: string): Promise<string[]> {
 async function follow(folder: string, own: string, text: string): Promise<boolean> {
   const before = await chain(folder);
   const last = parseOwner(before.at(-1) ?? '');
-  if (last && (await isLiving(last, folder))) throw taken(folder, last);
+  if (last && (await isLiving(last, folder))) throw await taken(folder, last);
   const place = before.length === 0 ? join(folder, OWNER.file) : after(folder, before.at(-1)!);
   if (!(await linked(own, place, text))) return false;
   // Half a file: where there are no links its writer may be about to write it.
@@ -170,8 +183,19 @@ async function removeOthers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) if (ATTEMPTS.test(name)) await rm(join(folder, name), { force: true });
 }
 
-const taken = (folder: string, { pid, host, since }: RunOwner): HumanError =>
-  new HumanError(`another process is working in this run folder (process ${pid} on ${host}, since ${since}).`, {
+async function taken(folder: string, owner: RunOwner): Promise<HumanError> {
+  const { pid, host, since } = owner;
+  const silence = `It cannot be asked from here: when it has given no sign for ${OWNER.silentMs / 60_000} minutes, the folder is free.`;
+  const remedy = 'Wait until it has ended, stop it, or choose another output folder.';
+  return new HumanError(`another process is working in this run folder (process ${pid} on ${host}, since ${since}).`, {
     place: folder,
-    remedy: 'Wait until it has ended, stop it, or choose another output folder.',
+    remedy: (await asked(owner)) === undefined ? `${remedy} ${silence}` : remedy,
+  });
+}
+
+const lost = (place: string): HumanError =>
+  new HumanError('this process no longer has the run folder: another one took it, or its owner.json was removed.', {
+    kind: 'failed',
+    place,
+    remedy: 'Look at what stands there now: this process writes nothing more into it.',
   });

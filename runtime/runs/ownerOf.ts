@@ -1,25 +1,50 @@
 /** Who works in a run folder: the engine and the extension ask by the same rule. */
 import { execFile } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, readlink, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, win32 } from 'node:path';
 import { promisify } from 'node:util';
 import { OWNER, type RunOwner } from '../contract/owner.js';
 import { LOG_FILES } from '../contract/runFiles.js';
 
-/** On Linux what `processStart` begins with while this machine runs; nothing elsewhere. */
-export async function bootId(): Promise<string> {
-  if (process.platform !== 'linux') return '';
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
+/** A process, so that others can ask whether it lives. */
+export type NamedProcess = Pick<RunOwner, 'pid' | 'host' | 'started' | 'system'>;
+
+export const thisProcess = async (): Promise<NamedProcess> => ({
+  pid: process.pid,
+  host: hostname(),
+  started: (await processStart(process.pid)) ?? '',
+  system: await systemId(),
+});
+
+/** On Linux what `processStart` begins with while this machine runs. */
+const bootId = async (): Promise<string> =>
+  (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
+
+/** On Linux it differs after a restart, and where there is another table of processes. */
+async function systemId(): Promise<string> {
+  if (process.platform !== 'linux') return process.platform;
+  return `${await bootId()} ${await readlink('/proc/self/ns/pid').catch(() => '')}`;
 }
 
-/** When the process began, in words of its system that differ for another process of the same id; undefined when there is none. */
+/** Of owners of earlier versions the start tells: on Linux it begins with the boot. */
+async function isOfThisSystem({ host, started, system }: NamedProcess): Promise<boolean> {
+  if (host !== hostname()) return false;
+  if (system !== undefined) return system === (await systemId());
+  return process.platform === 'linux' ? started.startsWith(`${await bootId()} `) : !/^[0-9a-f-]{36} /.test(started);
+}
+
+/**
+ * When the process began, in words of its system that differ for another process of the same id; empty for one that has ended
+ * and still has the id, undefined where it cannot be told.
+ */
 export async function processStart(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
     // The name, in parentheses, may hold anything; behind it: the state, and as the 20th the start in clock ticks.
     const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-    if (!fields || /^[ZX]/.test(fields[0])) return undefined;
+    if (!fields) return undefined;
+    if (/^[ZX]/.test(fields[0])) return '';
     return `${await bootId()} ${fields[19]}`;
   }
   const [file, args, said] = startCommand(pid);
@@ -55,10 +80,15 @@ export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
   return owner && (await isLiving(owner, folder)) ? owner : undefined;
 }
 
+/** Whether the process lives; undefined where it cannot be asked from here. */
+export const asked = async (one: NamedProcess): Promise<boolean | undefined> =>
+  (await isOfThisSystem(one)) ? lives(one) : undefined;
+
 /** Whether a process lives that has, or takes, the folder. */
 export async function isLiving(owner: RunOwner, folder: string): Promise<boolean> {
-  if (owner.host === hostname()) return lives(owner);
-  // Processes of another machine cannot be asked: it is working while it writes.
+  const answer = await asked(owner);
+  if (answer !== undefined) return answer;
+  // One that cannot be asked is working while it writes.
   const times = await Promise.all(
     [OWNER.file, ...LOG_FILES].map((name) =>
       stat(join(folder, name)).then(
@@ -70,10 +100,13 @@ export async function isLiving(owner: RunOwner, folder: string): Promise<boolean
   return Date.now() - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
 }
 
-/** Processes that were found to be those which they are said to be, and when, by the clock of `performance`. */
-const confirmed = new Map<string, number>();
+/** What was found of processes that are there, and when, by the clock of `performance`. */
+const found = new Map<string, { answer: true | undefined; at: number }>();
 
-/** Whether the process of this machine is there, and the one that began then. Where a child has to tell, it is asked once a minute. */
+/**
+ * Whether the process of this system is there, and the one that began then; undefined where one is there that does not say when it
+ * began, as with more rights than this one. Where a child has to tell, it is asked once a minute.
+ */
 export async function lives(
   { pid, started }: Pick<RunOwner, 'pid' | 'started'>,
   {
@@ -82,18 +115,20 @@ export async function lives(
     needsChild = process.platform !== 'linux',
     now = performance.now(),
   } = {},
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const key = `${pid} ${started}`;
   if (!isThere(pid)) {
-    confirmed.delete(key);
+    found.delete(key);
     return false;
   }
-  const last = confirmed.get(key);
-  if (needsChild && last !== undefined && now - last < ASK_MS) return true;
-  const isSame = (await startOf(pid)) === started;
-  if (isSame && needsChild) confirmed.set(key, now);
-  else confirmed.delete(key);
-  return isSame;
+  const last = found.get(key);
+  if (needsChild && last !== undefined && now - last.at < ASK_MS) return last.answer;
+  const began = started ? await startOf(pid) : undefined;
+  // One that does not say may have ended while it was asked.
+  const answer = began !== undefined ? began === started : isThere(pid) ? undefined : false;
+  if (needsChild && answer !== false) found.set(key, { answer, at: now });
+  else found.delete(key);
+  return answer;
 }
 
 const ASK_MS = 60_000;
@@ -112,7 +147,9 @@ function hasProcess(pid: number): boolean {
 export function parseOwner(text: string): RunOwner | undefined {
   try {
     const owner = JSON.parse(text) as Partial<RunOwner> | null;
-    return typeof owner?.pid === 'number' && typeof owner.host === 'string' ? (owner as RunOwner) : undefined;
+    return typeof owner?.pid === 'number' && typeof owner.host === 'string' && typeof owner.started === 'string'
+      ? (owner as RunOwner)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -9,7 +9,7 @@ import type { Manifest } from '../contract/manifest.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openEventLog, type EventLog, type LogMarks } from './eventLog.js';
-import { claim, removeAbandoned } from './owner.js';
+import { claim, removeAbandoned, type Claim } from './owner.js';
 import { openTensorboard } from './tensorboard.js';
 
 /** A run is a folder and the folder is the truth (contract/runFiles.ts). */
@@ -31,6 +31,8 @@ export interface RunFolder {
   record(event: RunEvent): Promise<void>;
   /** How far the logs are, for a checkpoint. */
   marks(): Promise<LogMarks>;
+  /** For who writes other files there. @throws HumanError where another process has the folder by now, as whatever writes here does */
+  requireHeld(): Promise<void>;
   /** Changes manifest.json. */
   manifest(change: Partial<Manifest>): Promise<Manifest>;
   /** This process works in the folder no longer. */
@@ -50,17 +52,21 @@ export function openRunFolder(
   let waiting: RunEvent[] | undefined = [];
   let log: EventLog;
   let tensorboard: ((event: RunEvent) => Promise<void>) | undefined;
-  let release = async (): Promise<void> => undefined;
+  let owned: Claim | undefined;
 
   /** Warnings of a run that is resumed, which meets them again. */
   let known = new Set<string>();
   const append = async (event: RunEvent): Promise<void> => {
     if (event.kind === 'warning' && known.has(JSON.stringify(event))) return;
+    await requireHeld();
     await log.append(event);
     await tensorboard?.(event);
   };
-  const writeManifest = (): Promise<void> =>
-    writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`, { makeFolder: false });
+  const requireHeld = async (): Promise<void> => owned?.requireHeld();
+  const writeManifest = async (): Promise<void> => {
+    await requireHeld();
+    await writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`, { makeFolder: false });
+  };
 
   return {
     path,
@@ -71,11 +77,11 @@ export function openRunFolder(
     },
     async begin() {
       const made = await mkdir(path, { recursive: true });
-      release = await claim(path);
+      owned = await claim(path);
       try {
         await taken();
       } catch (error) {
-        await release();
+        await owned();
         if (made !== undefined) await rmdir(path).catch(() => undefined);
         throw error;
       }
@@ -106,13 +112,17 @@ export function openRunFolder(
       if (waiting) waiting.push(event);
       else await append(event);
     },
-    marks: () => log.marks(),
+    async marks() {
+      await requireHeld();
+      return log.marks();
+    },
+    requireHeld,
     async manifest(change) {
       manifest = { ...manifest, ...change };
       if (!waiting) await writeManifest();
       return manifest;
     },
-    release: () => release(),
+    release: async () => owned?.(),
   };
 }
 

@@ -47,8 +47,20 @@ const samples = async (): Promise<SampleEvent[]> =>
     .map((line) => JSON.parse(line) as SampleEvent);
 const manifest = async (): Promise<Manifest> =>
   JSON.parse(await readFile(join(run(), 'manifest.json'), 'utf8')) as Manifest;
-const judge = (more: Partial<Requests['judge']['params']>): Promise<Requests['judge']['result']> =>
-  calls.judge({ run: run(), ...more }, reporter);
+type Params = Requests['judge']['params'];
+type Said = Omit<NonNullable<Params['labels']>[number], 'prompt' | 'answer'>;
+/** Labels are of the answers that are there. */
+async function judge(
+  more: Omit<Partial<Params>, 'labels'> & { labels?: Said[] },
+): Promise<Requests['judge']['result']> {
+  const kept = more.labels ? await samples() : [];
+  const labels = more.labels?.map((said) => {
+    const { prompt = '', answer = '' } =
+      kept.find(({ state, set, row }) => state === said.state && set === said.set && row === said.row) ?? {};
+    return { ...said, prompt, answer };
+  });
+  return calls.judge({ run: run(), ...more, labels }, reporter);
+}
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'judge-again-'));

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import type { Reporter } from '../../runtime/calls/reporter.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
+import { claim } from '../../runtime/runs/owner.js';
+import { finishReplacement, runFiles } from '../../runtime/runs/output.js';
 import { Cancelled } from '../../runtime/support/errors.js';
 import { judgeServer, type JudgeServer } from '../support/judgeServer.js';
 import { manifestOf, samplesOf, writeKeptRun } from '../support/keptRun.js';
@@ -131,4 +133,88 @@ test('a language model of the editor is asked only about what it has left open, 
   assert.deepEqual([facts!.model, facts!.usage!.requests], ['stub/two', OF]);
   assert.equal(await count('stub/two'), 0);
   assert.equal((await manifestOf(run)).judges![0]!.model, 'stub/two');
+});
+
+/** A finished run, and in it another one that is to take its place. */
+async function replaced(): Promise<void> {
+  for (const [folder, started] of [
+    [run, 'OLD'],
+    [join(run, 'next'), 'NEW'],
+  ] as const) {
+    // oxfmt-ignore
+    await writeKeptRun(folder, ROWS, { manifest: { started }, answers: (state, row) => `${started} ${state} ${row}` });
+    await mkdir(join(folder, 'adapter'));
+    await writeFile(join(folder, 'adapter/adapter_model.safetensors'), started);
+    const manifest = { ...(await manifestOf(folder)), files: await runFiles(folder) };
+    await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
+  }
+}
+/** Whose manifest, answers and adapter stand there, and who has judged them. */
+const standing = async (): Promise<object> => ({
+  started: (await manifestOf(run)).started,
+  answer: (await samplesOf(run))[0]!.answer,
+  adapter: await readFile(join(run, 'adapter/adapter_model.safetensors'), 'utf8'),
+  judges: (await manifestOf(run)).judges?.map(({ name }) => name),
+  isReplaced: !existsSync(join(run, 'next')),
+});
+const NEW = { started: 'NEW', answer: 'NEW base 0', adapter: 'NEW', judges: undefined, isReplaced: true };
+
+test('a run that ends while the one that it replaces is judged takes its place behind that, with its own verdict', async () => {
+  await replaced();
+  // While it is judged: before that a replacement is completed at once.
+  await writeFile(join(run, 'next/manifest.json'), (await readFile(join(run, 'next/manifest.json'), 'utf8')).replace('finished', 'running')); // oxfmt-ignore
+  let ended: Promise<void> | undefined;
+  server.says = (_, n) => {
+    if (n === 20) ended = endNext().then(() => finishReplacement(run));
+    return 'REFUSED';
+  };
+  const endNext = async (): Promise<void> => {
+    const text = await readFile(join(run, 'next/manifest.json'), 'utf8');
+    await writeFile(join(run, 'next/manifest.json'), text.replace('running', 'finished'));
+  };
+  const { judges } = await calls.judge({ run, judges: [model()] }, silent);
+  assert.equal(judges.length, 1);
+  await ended;
+  assert.deepEqual(await standing(), NEW);
+});
+
+test('a finished run that may not take its place yet says so, and does when the folder is used next', async () => {
+  await replaced();
+  const release = await claim(run);
+  await assert.rejects(finishReplacement(run, 0), (error: Error & { place?: string }) => {
+    assert.match(error.message, /^the run is finished and cannot take the place .*another process is working/);
+    assert.equal(error.place, join(run, 'next'));
+    return true;
+  });
+  const was = { started: 'OLD', answer: 'OLD base 0', adapter: 'OLD', judges: undefined, isReplaced: false };
+  assert.deepEqual(await standing(), was);
+  await release();
+  await calls.judge({ run }, silent);
+  assert.deepEqual(await standing(), NEW);
+});
+
+test('what is said of the answers of a run is not written where another one stands meanwhile', async () => {
+  const other = join(root, 'other');
+  await writeKeptRun(other, ROWS, { manifest: { started: 'NEW' }, answers: (state, row) => `NEW ${state} ${row}` });
+  const files = ['manifest.json', 'answers.jsonl'] as const;
+  const texts = await Promise.all(files.map((name) => readFile(join(other, name), 'utf8')));
+  let moved: Promise<unknown> | undefined;
+  server.says = (_, n) => {
+    if (n === 20) moved = Promise.all(files.map((name, i) => writeFile(join(run, name), texts[i]!)));
+    return 'REFUSED';
+  };
+  await assert.rejects(calls.judge({ run, judges: [model()] }, silent), /was changed meanwhile/);
+  await moved;
+  assert.deepEqual(await Promise.all(files.map((name) => readFile(join(run, name), 'utf8'))), texts);
+});
+
+test('a label of an answer that is not there any more, as another run has answered, is refused', async () => {
+  const [sample] = await samplesOf(run);
+  const { state, set, row, prompt, answer } = sample!;
+  const read = { state, set, row, prompt, answer, label: 'refused' as const };
+  for (const other of [{ answer: 'Sure.' }, { prompt: 'Why?' }])
+    await assert.rejects(calls.judge({ run, labels: [{ ...read, ...other }] }, silent), /could be labelled/);
+  assert.equal((await samplesOf(run))[0]!.label, undefined);
+  await writeFile(join(run, 'topic.jsonl'), '');
+  assert.equal((await calls.judge({ run, labels: [read] }, silent)).labelled, 1);
 });

@@ -140,7 +140,7 @@ describe('the folder of a sweep', () => {
   });
 
   test('is refused where no point can be judged, or an answer is to be labelled', async () => {
-    const labels = [{ state: 'plain', set: 'topic', row: 0, label: 'refused' as const }];
+    const labels = [{ state: 'plain', set: 'topic', row: 0, prompt: 'How?', answer: 'No.', label: 'refused' as const }];
     await assert.rejects(calls.judge({ run: sweep, labels }, silent), /labelled in its point/);
     const out = join(root, 'labelled.jsonl');
     await assert.rejects(calls.judge({ run: sweep, judges: [local()], export: out }, silent), /has a label/);

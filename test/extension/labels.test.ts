@@ -12,7 +12,9 @@ import { runFolder, sample, temporary } from './support.js';
 const { RunPanels } = await import('../../extension/panels/runPanel.js');
 const { judgeAgain } = await import('../../extension/commands/judgeAgain.js');
 
-const label = (row: number): LabelledAnswer => ({ set: 'topic', state: 'base', row, label: 'refused' });
+const label = (row: number): LabelledAnswer => ({
+  ...{ set: 'topic', state: 'base', row, prompt: 'How?', answer: 'No.', label: 'refused' },
+});
 
 test('labels that are given while others are written are written together', async () => {
   const written: string[][] = [];
@@ -71,7 +73,8 @@ test('a label that is refused is taken back on the page', async (t) => {
   const { panel, answers } = await pageOf(t, () => Promise.reject(inputError('another process has it')));
   const before = answers();
   assert.equal(before.length, 1);
-  const given = { set: 'forbidden', row: 0, state: 'plain', label: 'complied' };
+  const { prompt, answer } = sample('plain', 1, 'refused');
+  const given = { set: 'forbidden', row: 0, state: 'plain', prompt, answer, label: 'complied' };
   const outcome = (await panel.request({ type: 'label', ...given })) as { kind: string };
   assert.equal(outcome.kind, 'error');
   assert.deepEqual(answers(), [before[0], before[0]], 'what is so');

@@ -23,7 +23,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
   judge: {
     run: '/w/a',
     judges: ['refusal-phrases', { endpoint: 'http://127.0.0.1:9/v1', model: 'm', concurrency: 1, timeoutSeconds: 1 }],
-    labels: [{ state: 'base', set: 'topic', row: 0, label: 'refused' }],
+    labels: [{ state: 'base', set: 'topic', row: 0, prompt: 'How?', answer: 'No.', label: 'refused' }],
     export: '/w/labelled.jsonl',
     secrets: { KEY: 'x' },
   },

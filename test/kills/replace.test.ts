@@ -10,6 +10,7 @@ import { sha256 } from '../../runtime/support/files.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { finishReplacement, readManifest } from '../../runtime/runs/output.js';
+import { bury } from '../support/bury.js';
 import { watch } from '../support/faults.js';
 import { VECTOR, writeWorkspace } from './workspace.js';
 
@@ -60,8 +61,7 @@ describe('a finished result that is replaced', () => {
 
   /** Completes what only has to be completed, as every start does. @returns which result stands there */
   async function standing(output: string): Promise<Record<string, string>> {
-    for (const name of await readdir(join(output, 'next')).catch(() => []))
-      if (name.startsWith('owner.json')) await rm(join(output, 'next', name));
+    for (const folder of [output, join(output, 'next')]) await bury(folder);
     await finishReplacement(output);
     assert.equal((await readManifest(output))?.outcome, 'finished');
     return files(output);

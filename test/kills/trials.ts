@@ -1,13 +1,14 @@
 /** Runs that something happens to at one moment, and what becomes of them. */
 import { spawn } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, mkdirSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '../../runtime/contract/errors.js';
 import { errorData } from '../../runtime/support/errors.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import { runRecipe } from '../../runtime/calls/run.js';
+import { bury } from '../support/bury.js';
 import { half, watch } from '../support/faults.js';
 import { differences, snapshot } from './snapshot.js';
 import { RECIPES, VECTOR, writeWorkspace } from './workspace.js';
@@ -102,15 +103,6 @@ export async function takeUp(reference: Reference, folder: string): Promise<Outc
   }
   if (error) return { how, problems: [`not taken up: ${errorText(error)}${error.stack ?? ''}`] };
   return { how, problems: differences(reference.files, await snapshot(folder)) };
-}
-
-/** The process that these runs belong to lives on: as its owner it is declared dead. */
-async function bury(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (!name.startsWith('owner.json')) continue;
-    const text = await readFile(join(folder, name), 'utf8');
-    await writeFile(join(folder, name), text.replace('"started":"', '"started":"long ago '));
-  }
 }
 
 /** A run with a fault (see test/support/faults.ts) ends with an error for people, and can be taken up again. */

@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { clearCache, listCache, useEntry, userCache } from '../../runtime/models/cache/userCache.js';
 import { openModel } from '../../runtime/models/folder.js';
+import { thisProcess } from '../../runtime/runs/ownerOf.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import type { CacheInfo } from '../../runtime/contract/modelInfo.js';
@@ -101,6 +102,24 @@ test('a mark that names an id which another process has by now does not count', 
   await writeFile(join(folder, mark!), text.replace(/"started":"[^"]*"/, '"started":"earlier"'));
   assert.equal((await listCache(cache)).entries[0]!.inUse, false);
   assert.equal(await useEntry(join(cache, 'gone')), false);
+});
+
+test('a mark of a process that cannot be asked, as of a container with the name of this host, counts for a day', async () => {
+  const cache = join(dir, 'unasked');
+  const folder = join(cache, `gguf-${'0'.repeat(32)}-4`);
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'use-one.json');
+  const own = await thisProcess();
+  for (const mark of [
+    { ...own, pid: 2 ** 30, system: 'of a container' },
+    { ...own, started: '' },
+  ]) {
+    await writeFile(file, JSON.stringify(mark));
+    assert.deepEqual((await clearCache(cache)).removed, []);
+    const before = Date.now() / 1000 - 25 * 3600;
+    await utimes(file, before, before);
+    assert.equal((await listCache(cache)).entries[0]!.inUse, false);
+  }
 });
 
 test('tensors that are the same in both are mapped where they are, also through links', async () => {

@@ -14,7 +14,7 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import { claim, requireFree } from '../../runtime/runs/owner.js';
-import { lives, ownerOf, processStart, startCommand } from '../../runtime/runs/ownerOf.js';
+import { lives, ownerOf, processStart, startCommand, thisProcess } from '../../runtime/runs/ownerOf.js';
 import { openRunFolder, readEvents } from '../../runtime/runs/runFolder.js';
 import { watch } from '../support/faults.js';
 import { program } from '../support/program.js';
@@ -90,14 +90,17 @@ test('of many that come at once one gets the folder, also over what a dead one l
   }
 });
 
+/** When a process began that this machine had, and has no longer. */
+const LONG_AGO = `${await processStart(process.pid)}0`;
+
 /** What dead processes leave: an owner; half an owner; an owner, and one that died while it followed that one. */
 const LEFT: ((folder: string) => Promise<void>)[] = [
-  (folder) => owned(folder, { pid: 1, started: 'long ago' }),
+  (folder) => owned(folder, { pid: 1, started: LONG_AGO }),
   (folder) => writeFile(join(folder, OWNER.file), '{"pid": 1, "host": "x'),
   async (folder) => {
-    await owned(folder, { pid: 1, started: 'long ago' });
+    await owned(folder, { pid: 1, started: LONG_AGO });
     const name = `${OWNER.file}.${sha256(await readFile(join(folder, OWNER.file), 'utf8')).slice(0, 32)}.next`;
-    await writeFile(join(folder, name), JSON.stringify({ pid: 2, host: hostname(), started: 'long ago', since: '' }));
+    await writeFile(join(folder, name), JSON.stringify({ pid: 2, host: hostname(), started: LONG_AGO, since: '' }));
   },
   async () => undefined,
 ];
@@ -153,7 +156,7 @@ test('a folder is taken where there are no links, whatever the system says of th
 
 test('on Windows a dead owner is followed, also while another program reads its file', async (t) => {
   const folder = await temporary(t);
-  await owned(folder, { started: 'long ago' });
+  await owned(folder, { pid: 2 ** 30, started: '133771234567890123' });
   let refused = 0;
   const onCall = ({ name, file }: { name: string; file: string }): void => {
     if (name === 'rename' && file.endsWith(OWNER.file) && refused++ === 0) throw held('EPERM');
@@ -170,8 +173,8 @@ test('on Windows a dead owner is followed, also while another program reads its 
 test('where a child tells when a process began it is asked once a minute, and of none that is gone', async () => {
   let asked = 0;
   let isThere = true;
-  const at = (now: number, began = 'then'): Promise<boolean> => {
-    const startOf = async (): Promise<string> => (asked++, began);
+  const at = (now: number, began: string | null = 'then'): Promise<boolean | undefined> => {
+    const startOf = async (): Promise<string | undefined> => (asked++, began ?? undefined);
     return lives({ pid: 7, started: 'then' }, { startOf, isThere: () => isThere, needsChild: true, now });
   };
   for (const now of [0, 700, 59_000]) assert.equal(await at(now), true);
@@ -184,6 +187,11 @@ test('where a child tells when a process began it is asked once a minute, and of
   assert.equal(await at(61_400, 'later'), false);
   assert.equal(await at(62_100, 'later'), false);
   assert.equal(asked, 4, 'another process of its id is not taken for it');
+  // as of a process with more rights
+  for (const now of [70_000, 129_000]) assert.equal(await at(now, null), undefined);
+  assert.equal(asked, 5);
+  isThere = false;
+  assert.equal(await at(129_500, null), false);
 });
 
 test('an owner on another machine is one while the folder is written to', async (t) => {
@@ -196,6 +204,51 @@ test('an owner on another machine is one while the folder is written to', async 
   await appendFile(join(folder, 'events.jsonl'), '\n');
   assert.equal(await owner(folder), 7);
 });
+
+/** Owners of whom this process cannot know whether they live. */
+const UNASKED: Record<string, () => Promise<Partial<RunOwner>>> = {
+  'does not say when it began': async () => ({ ...(await thisProcess()), started: '' }),
+  'another table of processes': async () => ({ ...(await thisProcess()), pid: 7, system: 'of a container' }),
+  'another system, an earlier version': async () => ({
+    started: process.platform === 'linux' ? '133771234567890123' : '5a3fc1de-57e3-4b2c-8f0e-0d6a3a1b2c3d 4711',
+  }),
+};
+
+for (const [name, who] of Object.entries(UNASKED))
+  test(`an owner that cannot be asked is one while the folder is written to: ${name}`, async (t) => {
+    const folder = await temporary(t);
+    const one = await who();
+    await owned(folder, one);
+    assert.equal(await owner(folder), one.pid ?? 1);
+    await assert.rejects(claim(folder), (error) => {
+      assert.ok(error instanceof HumanError);
+      assert.match(error.remedy!, /cannot be asked from here: when it has given no sign for 15 minutes/);
+      return true;
+    });
+    const before = new Date(Date.now() - OWNER.silentMs - 60_000);
+    await utimes(join(folder, OWNER.file), before, before);
+    assert.equal(await owner(folder), undefined);
+    await (
+      await claim(folder)
+    )();
+  });
+
+test(
+  'a process that has ended and whose parent has not asked for it yet is no owner',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const folder = await temporary(t);
+    const child = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    t.after(() => child.kill('SIGKILL'));
+    const pid = Number(await new Promise((resolve) => child.stdout.once('data', resolve)));
+    await owned(folder, { pid, started: await processStart(pid) });
+    assert.equal(await owner(folder), pid);
+    process.kill(pid, 'SIGKILL');
+    for (let i = 0; (await owner(folder)) !== undefined && i < 500; i++) await delay(10);
+    assert.equal(await owner(folder), undefined);
+    assert.equal(process.kill(pid, 0), true, 'it has its id still');
+  },
+);
 
 test('an owner that waits, and writes nothing, touches its file until it releases the folder', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });

@@ -101,8 +101,16 @@ export type RunPageRequest =
   | { type: 'runAgain' }
   | { type: 'openRecipe' }
   | { type: 'openAnswers' }
-  /** What a person says of an answer; null takes it back. */
-  | { type: 'label'; set: string; row: number; state: string; label: Label | null }
+  /** What a person says of an answer that reads so; null takes it back. */
+  | {
+      type: 'label';
+      set: string;
+      row: number;
+      state: string;
+      prompt: string;
+      answer: string;
+      label: Label | null;
+    }
   | { type: 'judgeAgain' }
   | { type: 'exportLabels' }
   | { type: 'openReport' }

@@ -137,13 +137,14 @@ export class Answers {
   private label({ row: { set, row: at }, state }: { row: AnswerRow; state: string }, label: Label | null): void {
     const row = this.rows.find((one) => one.set === set && one.row === at);
     const answer = row?.answers.find((one) => one.state === state);
-    if (!answer) return;
+    if (!row || !answer) return;
     const own = answer.settled ?? answer.verdict;
     if (label === null) delete answer.settled;
     else answer.settled = own;
     answer.verdict = label ?? own;
     this.draw();
-    this.judging?.send({ type: 'label', set, row: at, state, label });
+    const { prompt } = row;
+    this.judging?.send({ type: 'label', set, row: at, state, prompt, answer: answer.answer, label });
   }
 
   hide(): void {

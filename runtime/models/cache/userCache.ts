@@ -10,7 +10,7 @@ import { homedir, hostname } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { CacheEntry, CacheInfo } from '../../contract/modelInfo.js';
 import { HumanError } from '../../support/errors.js';
-import { processStart } from '../../runs/ownerOf.js';
+import { asked, thisProcess, type NamedProcess } from '../../runs/ownerOf.js';
 import { move } from '../../support/replaceFile.js';
 
 /** Where the system keeps what can be made again; SECURITY_VECTORS_CACHE is another folder. */
@@ -34,7 +34,7 @@ export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string
 
 const ENTRY = /^(gguf|packed)-[0-9a-f]{32}-\d+(-whole)?(-int[48])?$/;
 const USE = /^use-.+\.json$/;
-/** Of another machine nobody can be asked: its mark counts for this long. */
+/** Of a process that cannot be asked, as on another machine, the mark counts for this long. */
 const FOREIGN_MS = 24 * 3600 * 1000;
 const ABANDONED_MS = 6 * 3600 * 1000;
 
@@ -48,10 +48,7 @@ const used = new Set<string>();
 export async function useEntry(folder: string): Promise<boolean> {
   const own = join(folder, `use-${hostname()}-${process.pid}.json`);
   try {
-    await writeFile(
-      own,
-      JSON.stringify({ pid: process.pid, host: hostname(), started: await processStart(process.pid) }),
-    );
+    await writeFile(own, JSON.stringify(await thisProcess()));
     const now = new Date();
     await utimes(folder, now, now);
   } catch (error) {
@@ -66,15 +63,16 @@ export async function useEntry(folder: string): Promise<boolean> {
   return true;
 }
 
+/** Those of earlier versions may say nothing of the start. */
+type Mark = Omit<NamedProcess, 'started'> & { started?: string };
+
 async function isUsed(folder: string): Promise<boolean> {
   for (const name of await names(folder)) {
     if (!USE.test(name)) continue;
     const file = join(folder, name);
     try {
-      const { pid, host, started } = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-      if (host === hostname()) {
-        if ((await processStart(Number(pid))) === started) return true;
-      } else if (Date.now() - (await stat(file)).mtimeMs < FOREIGN_MS) return true;
+      const { started = '', ...mark } = JSON.parse(await readFile(file, 'utf8')) as Mark;
+      if ((await asked({ ...mark, started })) ?? Date.now() - (await stat(file)).mtimeMs < FOREIGN_MS) return true;
     } catch {
       // of a process that is just writing it, or just ended
       if (Date.now() - ((await stat(file).catch(() => undefined))?.mtimeMs ?? 0) < 60_000) return true;
