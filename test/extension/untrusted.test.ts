@@ -23,7 +23,7 @@ async function drawn(tree: TreeProvider, node?: unknown): Promise<unknown[]> {
   return items;
 }
 
-test('started in a workspace that is not trusted, it shows what is there, and no process is started', async (t) => {
+test('started in a workspace that is not trusted, it shows what is there, and no engine is started', async (t) => {
   const root = await temporary(t);
   const project = join(root, 'project');
   await cp(SAMPLE, project, { recursive: true });
