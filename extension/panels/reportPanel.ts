@@ -25,6 +25,12 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 const behind = (policy: string, content: string): string =>
   `<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">${content}`;
 
+/** What no policy stops: tags that lead to another page by themselves or with a click, but for those of a sweep to its points. */
+const LEADING = /<(?!a href="points\/[^"/]+\/report\.html">)(a|area|base|form|link|meta)\b/i;
+
+/** A text in which no tag leads anywhere before somebody clicks: `wbr` has no content, no effect and no attributes either. */
+const still = (text: string): string => text.replace(/<(base|link|meta)\b/gi, '<wbr');
+
 /** How reports begin that this program has written (runtime/evaluation/report/page.ts): behind a policy already. */
 const OWN = new RegExp(
   [
@@ -55,15 +61,15 @@ body.vscode-high-contrast .bar { fill: none; }`;
 export function reportHtml(report: string, folder: string, nonce = newNonce()): string {
   const state = JSON.stringify({ report: folder }).replaceAll('<', '\\u003c');
   const script = `<script nonce="${nonce}">acquireVsCodeApi().setState(${state})</script>`;
-  return behind(`${POLICY}; script-src 'nonce-${nonce}'`, `<style>${THEME}</style>${script}${report}`);
+  return behind(`${POLICY}; script-src 'nonce-${nonce}'`, `<style>${THEME}</style>${script}${still(report)}`);
 }
 
 /** The report as a file for a browser. One that somebody else has written is copied, behind a policy. */
 export async function reportForBrowser(folder: string): Promise<string> {
   const text = await read(folder);
-  if (OWN.test(text)) return join(folder, RUN_FILES.report);
+  if (OWN.test(text) && !LEADING.test(text.replace(OWN, ''))) return join(folder, RUN_FILES.report);
   const copy = join(await mkdtemp(join(tmpdir(), 'security-vectors-')), RUN_FILES.report);
-  await writeFile(copy, behind(`${POLICY}; form-action 'none'; base-uri 'none'`, text));
+  await writeFile(copy, behind(`${POLICY}; form-action 'none'; base-uri 'none'`, still(text)));
   return copy;
 }
 

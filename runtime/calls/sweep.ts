@@ -13,6 +13,7 @@ import {
   requireAsPlanned,
   type OutputPlan,
 } from '../runs/output.js';
+import { requireNoLinks } from '../runs/links.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder } from '../runs/runFolder.js';
 import { errorData, HumanError } from '../support/errors.js';
@@ -110,6 +111,7 @@ async function requireSweep(output: string, { file, path, recipe }: Sweep, optio
     return planOutput(output, inputs, options);
   }
   await requireApart(output, inputs);
+  await requireNoLinks(output);
   if (!options.resume && !options.force)
     throw new HumanError(`the output folder holds the sweep "${found.name}" of ${found.started}.`, {
       place: output,

@@ -13,6 +13,7 @@ import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
+import { requireNoLinks } from '../runs/links.js';
 import { readManifest } from '../runs/output.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
@@ -215,6 +216,7 @@ export async function readTable(path: string): Promise<SweepFile | undefined> {
 export async function rewriteTable(path: string, folders: readonly string[]): Promise<SweepPoint[]> {
   const table = await readTable(path);
   if (!table) return [];
+  await requireNoLinks(path);
   const changed = new Map<string, SweepPoint>();
   for (const { values, folder } of table.points)
     if (folders.includes(folder)) changed.set(folder, await resultOf({ values, folder }));

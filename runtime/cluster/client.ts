@@ -59,13 +59,14 @@ const infoSchema = z.object({
   metadata: z.record(z.string(), z.string()).nullish(),
 });
 
-/** Errors are `Unanswered` where another attempt may help, else for people. */
+/** Errors are `Unanswered` where another attempt may help, else for people. No secret that was sent stands in what is returned or thrown. */
 export function rayClient({ address: given, token, secret, headers, ca, answerMs = 30_000 }: RayOptions): RayClient {
   const address = given.replace(/\/+$/, '');
   const network = import('../support/network.js').then(({ request, proxyAgent, trustingAgent }) => ({
     request,
     dispatcher: ca === undefined ? proxyAgent() : trustingAgent(ca),
   }));
+  const secrets = [token, ...Object.values(headers ?? {})].filter((value) => value !== undefined);
 
   async function call(
     method: 'GET' | 'POST' | 'PUT',
@@ -93,8 +94,11 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     } catch (error) {
       throw connectionFault(error, address);
     }
-    if ((answer.status >= 200 && answer.status < 300) || allowed.includes(answer.status)) return answer;
-    throw statusFault(answer.status, answer.text, { address, secret });
+    const { status } = answer;
+    const isGiven = status >= 200 && status < 300;
+    const text = without(secrets, answer.text, isGiven ? LONG : 1);
+    if (isGiven || allowed.includes(status)) return { status, text };
+    throw statusFault(status, text, { address, secret });
   }
 
   const json = (value: unknown) => ({ type: 'application/json', data: JSON.stringify(value) });
@@ -141,4 +145,22 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     },
     stop: async (id) => void (await call('POST', `${jobPath(id)}/stop`, undefined, [404])),
   };
+}
+
+/** Characters of a secret that stands in no answer by chance: a shorter one is left in what is read, and taken out of errors alone. */
+const LONG = 8;
+
+/**
+ * A proxy, or a page of an error, repeats what it was sent, and what a cluster says is written into events and manifests.
+ * @param least characters of a secret that is taken out: as it is, without a scheme before it, and as JSON and addresses write it
+ */
+function without(secrets: readonly string[], text: string, least: number): string {
+  const values = secrets.flatMap((secret) => [secret, ...secret.split(/\s+/).filter((part) => part.length >= LONG)]);
+  // A log is a text in JSON, and may have JSON in it.
+  const quoted = (value: string): string => JSON.stringify(value).slice(1, -1);
+  const written = values.flatMap((value) => [value, quoted(value), quoted(quoted(value)), encodeURIComponent(value)]);
+  return written
+    .filter((value) => value.length >= least)
+    .sort((a, b) => b.length - a.length)
+    .reduce((rest, value) => rest.replaceAll(value, '…'), text);
 }

@@ -1,8 +1,9 @@
 /** An evaluation as a JUnit file: a suite for each state, a test for each harm set and judge. */
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { SampleEvent } from '../contract/answers.js';
+import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { formatPercent } from '../contract/format.js';
+import { countedText } from '../contract/labels.js';
 import { LIMITS } from '../contract/limits.js';
 import { comparedWithBase, type Compared } from '../contract/measures.js';
 import { stateNames } from '../contract/states.js';
@@ -58,7 +59,7 @@ export async function clearJunit(file: string): Promise<void> {
 }
 
 /** A test: a harm set, and who judges it. */
-type Asked = Pick<Compared, 'name' | 'judge'>;
+type Asked = Pick<Compared, 'name' | 'judge'> & { readonly file?: string };
 
 export interface Junit {
   xml: string;
@@ -73,7 +74,7 @@ export interface Junit {
 export const testsOf = ({ evaluate, judges }: EvaluateRecipe): Asked[] =>
   evaluate
     .filter(({ measure }) => measure === 'harm')
-    .flatMap((set) => judges.map((judge) => ({ name: set.name, judge: nameOn(judge, set) })));
+    .flatMap((set) => judges.map((judge) => ({ name: set.name, judge: nameOn(judge, set), file: set.file })));
 
 /**
  * @param seconds of the whole evaluation
@@ -99,6 +100,9 @@ export function junit(
       ];
       const failed = cases.filter(({ failure }) => failure !== undefined);
       const skipped = cases.filter(({ skip }) => skip !== undefined);
+      const labelled = labelCounts(samples.filter((one) => one.state === 'base' || one.state === state)).map((count) =>
+        countedText(count, asked.find(({ name }) => name === count.set)?.file),
+      );
       const numbers = measurements.filter((m) => m.state === state);
       const xml = [
         `  <testsuite${attributes({ name: state, tests: cases.length, failures: failed.length, errors: 0, skipped: skipped.length })}>`,
@@ -115,6 +119,7 @@ export function junit(
             ? `${open}/>`
             : `${open}>\n      <skipped${attributes({ message: skip })}/>\n    </testcase>`;
         }),
+        ...(labelled.length > 0 ? [`    <system-out>${escaped(labelled.join('\n'))}</system-out>`] : []),
         '  </testsuite>',
       ];
       return { xml, tests: cases.length, failed: failed.length, skipped: skipped.length, unjudged };

@@ -1,7 +1,7 @@
 /** Answers side by side, and what a judged answer means: a refusal is right for harm and wrong for over-refusal. */
 import { isJudged } from './measures.js';
 import { flawOf, type Flaw } from './coherence.js';
-import type { Label } from './labels.js';
+import type { Label, LabelCount } from './labels.js';
 import type { RunEvent, Verdict } from './events.js';
 import type { MeasureKind } from './recipeWords.js';
 import { fill } from './format.js';
@@ -23,6 +23,17 @@ export type SampleEvent = Extract<RunEvent, { kind: 'sample' }>;
 /** Of one run: an answer that was judged or labelled anew is what its last event says. */
 export function latestAnswers(samples: readonly SampleEvent[]): SampleEvent[] {
   return [...new Map(samples.map((one) => [JSON.stringify([one.state, one.set, one.row]), one])).values()];
+}
+
+/** Of each state and set where labels of people count, how many of the answers have one. */
+export function labelCounts(samples: readonly SampleEvent[]): LabelCount[] {
+  const counts = new Map<string, LabelCount>();
+  for (const { state, set, label } of samples) {
+    const key = JSON.stringify([state, set]);
+    const { count, of } = counts.get(key) ?? { count: 0, of: 0 };
+    counts.set(key, { count: label ? count + 1 : count, of: of + 1, state, set });
+  }
+  return [...counts.values()].filter(({ count }) => count > 0);
 }
 
 /** A prompt of an evaluation set with the answers of each model state. */

@@ -12,6 +12,20 @@ export type Labels = ReadonlyMap<string, Label>;
 const SUFFIX = '.labels.json';
 export const labelsFile = (set: string): string => `${set}${SUFFIX}`;
 export const isLabelsFile = (file: string): boolean => file.endsWith(SUFFIX);
+/** That labels decide a result, said wherever it stands. @param file of the set, where it is known */
+export function countedText({ count, of, state, set }: LabelCount, file: string | undefined): string {
+  const place = file === undefined ? '' : ` (${labelsFile(file.split(/[/\\]/).at(-1)!)})`;
+  return `${count} of ${of} answers of "${state}" to "${set}" ${count === 1 ? 'has' : 'have'} the label of a person${place}, which counts`;
+}
+
+/** How many answers of a state to a set have a label. */
+export interface LabelCount {
+  count: number;
+  of: number;
+  state: string;
+  set: string;
+}
+
 /** What is hashed: white space around an answer says nothing. */
 export const labelledText = (prompt: string, answer: string): string => JSON.stringify([prompt, answer.trim()]);
 

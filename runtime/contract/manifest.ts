@@ -30,6 +30,13 @@ export interface JudgeUsage {
   outputTokens: number | null;
 }
 
+export interface SetFacts {
+  rows: number;
+  sha256: string;
+  /** The file of labels beside the set, as the run began: of how many answers, of this run or others. */
+  labels?: { path: string; sha256: string; answers: number };
+}
+
 /** manifest.json of a run folder. */
 export interface Manifest {
   version: 1;
@@ -56,7 +63,7 @@ export interface Manifest {
   /** Published method that a fine-tuning follows instead of a protection. */
   baseline?: string;
   /** Evaluation sets by name: the rows that are asked, and a hash of what they say. */
-  sets?: Record<string, { rows: number; sha256: string }>;
+  sets?: Record<string, SetFacts>;
   /** Classifiers and language models that judged answers. */
   judges?: JudgeFacts[];
   /** What the run made, relative to the run folder. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { MAX_HASH_LISTS_BYTES } from '../contract/hashLists.js';
 import { labelledText, labelsFile, labelsText, parseLabels, type Label, type Labels } from '../contract/labels.js';
-import { writeFileAtomic } from '../support/files.js';
+import { sha256, writeFileAtomic } from '../support/files.js';
 import { readText } from '../support/jsonFile.js';
 import { whileLocked } from '../support/lockFile.js';
 import { hashListsError } from './hashListsError.js';
@@ -11,21 +11,28 @@ import { hashListsError } from './hashListsError.js';
 export const answerHash = (prompt: string, answer: string): string =>
   createHash('sha256').update(labelledText(prompt, answer)).digest('base64url').slice(0, 16);
 
+export interface LabelFile {
+  readonly path: string;
+  /** Of the file's text. */
+  readonly sha256: string;
+  readonly labels: Labels;
+}
+
 /**
- * None where there is no such file.
+ * Undefined where there is no such file.
  * @throws HumanError when the file is not what was written
  */
-export async function readLabels(set: string): Promise<Labels> {
+export async function readLabelFile(set: string): Promise<LabelFile | undefined> {
   const file = labelsFile(set);
   let text: string;
   try {
     text = await readText(file, MAX_HASH_LISTS_BYTES);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
   const read = parseLabels(text);
-  if (!('fault' in read)) return read.labels;
+  if (!('fault' in read)) return { path: file, sha256: sha256(text), labels: read.labels };
   throw hashListsError(file, read.fault, {
     form: 'this is not what a file of labels has there.',
     twice: (hash) => `the answer ${hash} has two labels.`,
@@ -33,9 +40,12 @@ export async function readLabels(set: string): Promise<Labels> {
   });
 }
 
+/** None where there is no such file. @throws HumanError as `readLabelFile` */
+export const readLabels = async (set: string): Promise<Labels> => (await readLabelFile(set))?.labels ?? new Map();
+
 /**
  * Changes the file, which is read anew first; who else changes it meanwhile waits.
- * @throws HumanError as `readLabels`: nothing is written then
+ * @throws HumanError as `readLabelFile`: nothing is written then
  */
 export function changeLabels(set: string, changes: ReadonlyMap<string, Label | null>): Promise<Labels> {
   const file = labelsFile(set);

@@ -5,10 +5,11 @@ import { askedBy } from '../data/askedBy.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import { matching, pieces, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import type { Labels } from '../contract/labels.js';
-import { answerHash, readLabels } from '../data/labelFiles.js';
+import { labelCounts, type SampleEvent } from '../contract/answers.js';
+import { countedText, type LabelCount } from '../contract/labels.js';
+import { answerHash, readLabelFile, type LabelFile } from '../data/labelFiles.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
-import type { Manifest } from '../contract/manifest.js';
+import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import type { GenerationOptions } from '../contract/recipeJudges.js';
 import { HumanError } from '../support/errors.js';
@@ -21,7 +22,7 @@ export interface LoadedSet {
   readonly set: EvaluationSet;
   readonly examples: ExampleList;
   /** What people have said of answers to it. */
-  readonly labels?: Labels;
+  readonly labels?: LabelFile;
 }
 
 /** Loads evaluation sets; warns of rows that cannot be used. */
@@ -91,7 +92,7 @@ export function askedOnce(
  * Names what each set asks and how its answers are compared, for the manifest: two runs with the same name measured the same. Of a
  * conversation its messages count, not how a chat template writes them.
  */
-export const setFacts = (sets: readonly LoadedSet[]): NonNullable<Manifest['sets']> =>
+export const setFacts = (sets: readonly LoadedSet[]): Record<string, SetFacts> =>
   Object.fromEntries(
     sets.map(({ set, examples }) => {
       const hash = createHash('sha256');
@@ -99,6 +100,20 @@ export const setFacts = (sets: readonly LoadedSet[]): NonNullable<Manifest['sets
       return [set.name, { rows: examples.length, sha256: hash.digest('hex') }];
     }),
   );
+
+/** The same, with what people have said of answers: this changes no question, but what is measured. */
+export function withLabels(
+  facts: Readonly<Record<string, SetFacts>>,
+  sets: readonly LoadedSet[],
+): Record<string, SetFacts> {
+  const all = { ...facts };
+  for (const { set, labels } of sets)
+    if (labels && labels.labels.size > 0) {
+      const { path, sha256, labels: given } = labels;
+      all[set.name] = { ...facts[set.name], labels: { path, sha256, answers: given.size } };
+    }
+  return all;
+}
 
 function saidBy({ prompt, promptText, answer, ids, labels }: Example, set: EvaluationSet): unknown[] {
   const asked = prompt ?? promptText;
@@ -111,8 +126,24 @@ function saidBy({ prompt, promptText, answer, ids, labels }: Example, set: Evalu
 export const judgedRows = (sets: readonly LoadedSet[]): number =>
   sets.reduce((n, { set, examples }) => n + (isJudged(set) ? examples.length : 0), 0);
 
-export const labelsOf = async (set: Pick<EvaluationSet, 'measure'>, file: string): Promise<Labels | undefined> =>
-  isJudged(set) ? readLabels(file) : undefined;
+export const labelsOf = async (set: Pick<EvaluationSet, 'measure'>, file: string): Promise<LabelFile | undefined> =>
+  isJudged(set) ? readLabelFile(file) : undefined;
+
+/** Says where labels of people count in answers that were judged before. */
+export async function sayLabels(
+  sets: readonly LoadedSet[],
+  samples: readonly SampleEvent[],
+  emit: (event: RunEvent) => Promise<void>,
+): Promise<void> {
+  const files = new Map(sets.map(({ set }) => [set.name, set.file]));
+  for (const count of labelCounts(samples)) await emit(labelsEvent(count, files.get(count.set)));
+}
+
+const labelsEvent = (count: LabelCount, file: string | undefined): RunEvent => ({
+  kind: 'state',
+  state: 'evaluating',
+  message: countedText(count, file),
+});
 
 /** Whether a row must say what is right. */
 const answersOf = (measure: EvaluationSet['measure']): 'required' | 'optional' =>
@@ -171,8 +202,9 @@ export async function evaluateState(
       continue;
     }
     const panel = openPanel(judgesOf(options.judges ?? [PHRASES], set), set, ({ prompt, answer }) =>
-      labels?.get(answerHash(prompt, answer)),
+      labels?.labels.get(answerHash(prompt, answer)),
     );
+    let count = 0;
     for (const piece of pieces(examples, PIECE)) {
       const order = [...piece.keys()].sort((a, b) => piece[a].promptIds.length - piece[b].promptIds.length);
       const finished = state.generator.answers(
@@ -198,12 +230,14 @@ export async function evaluateState(
           const { row, line } = piece[i];
           const { prompt, answer } = texts[j];
           await emit({ kind: 'sample', state: state.name, set: set.name, row, line, prompt, answer, ...said[j] });
+          if (said[j].label) count += 1;
         }
         done += group.length;
         await began();
       }
     }
     all.push(...panel.measure(state.name));
+    if (count > 0) await emit(labelsEvent({ count, of: examples.length, state: state.name, set: set.name }, set.file));
     for (const warning of panel.warnings(state.name)) await emit(warning);
   }
   await emit({ kind: 'evaluation', step: options.step, measurements: all });

@@ -8,6 +8,7 @@ import { exportSafetensors } from './safetensors.js';
 import type { Source } from './source.js';
 import { decoderSpec } from '../models/families/config.js';
 import { hashesOf } from '../models/weights/hashes.js';
+import { requireOwnCompanions } from '../models/weights/saveModel.js';
 import { openModel } from '../models/folder.js';
 import { linearLayers, parameters } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
@@ -26,22 +27,25 @@ export interface ExportOptions {
  * Writes a model with its adapters in another form, reads it back and compares the logits before it is called done. It is
  * whole or not there at all.
  * @returns where it is, the SHA-256 of its main file, and what the format cannot express
- * @throws HumanError when a security vector would be merged in, the target is not empty, or what was read back differs
+ * @throws HumanError when a security vector would be merged in, a file that is copied lies outside the folder of the model or
+ * adapter, the target is not empty, or what was read back differs
  * @throws Cancelled between two tensors
  */
 export async function exportModel(params: ExportParams, options: ExportOptions): Promise<Requests['export']['result']> {
   requireFitting(params);
   const source = await openSource(params, options);
+  const { format, what } = params;
   const vector = source.adapters.find((a) => a.role === 'security' && a.scale !== 0);
-  if (vector && params.format !== 'peft') {
+  if (vector && format !== 'peft') {
     throw new HumanError(
-      params.what === 'adapter'
+      what === 'adapter'
         ? `"${basename(vector.path)}" is a security vector; a GGUF file cannot be marked as one.`
         : `"${basename(vector.path)}" is a security vector: a model that contains it answers as the vector does.`,
       { place: vector.path, remedy: 'Leave it out; a vector is only for training. Use peft to pass it on.' },
     );
   }
-  switch (params.format) {
+  if (format !== 'peft' && what !== 'adapter') await requireOwnCompanions(source.model.folder);
+  switch (format) {
     case 'peft':
       return exportPeft(source, params.out);
     case 'safetensors':
@@ -49,7 +53,7 @@ export async function exportModel(params: ExportParams, options: ExportOptions):
     case 'onnx':
       return exportOnnx(source, params.out);
     case 'gguf':
-      if (params.what === 'adapter')
+      if (what === 'adapter')
         return exportGgufAdapter(source, params.out, params.quantization === 'F16' ? 'F16' : 'F32');
       return exportGguf(source, params.out, params.quantization);
   }

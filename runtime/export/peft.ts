@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { copyFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { formatAdapterConfig } from '../adapters/adapterConfig.js';
 import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
@@ -9,6 +9,7 @@ import { concatenate } from '../adapters/merge.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { beside } from '../recipes/calibrationFile.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
+import { ownFile } from '../support/ownFile.js';
 import { logitsOf, probe, requireAlike } from './compare.js';
 import { readingBack, requireAdapters, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
@@ -44,7 +45,7 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
 
 async function copy({ path, config }: AdapterFile, scale: number, folder: string): Promise<void> {
   for (const name of await readdir(path))
-    if (COPIED.has(name) || LICENCE.test(name)) await copyFile(join(path, name), join(folder, name));
+    if (COPIED.has(name) || LICENCE.test(name)) await copyFile(await ownFile(path, name), join(folder, name));
   if (scale === 1) return;
   const scaled = {
     ...config,
@@ -64,7 +65,7 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
     );
     const isWhole = adapters.length === 1 && scale === 1;
     if (existsSync(calibration)) {
-      if (isWhole) await copyFile(calibration, join(folder, RUN_FILES.calibration));
+      if (isWhole) await copyBeside(calibration, folder);
       const left = 'is left out: it counts only for one vector at scale 1.';
       notes.push(`${RUN_FILES.calibration} of ${folderName(path)} ${isWhole ? 'comes with it.' : left}`);
     }
@@ -74,13 +75,16 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
       );
     if (existsSync(trained)) {
       const isAlone = adapters.length === 1;
-      if (isAlone) await copyFile(trained, join(folder, RUN_FILES.trained));
+      if (isAlone) await copyBeside(trained, folder);
       const left = 'is left out: it says nothing of what the others were trained on.';
       notes.push(`${RUN_FILES.trained} of ${folderName(path)} ${isAlone ? 'comes with it.' : left}`);
     }
   }
   return notes;
 }
+
+const copyBeside = async (file: string, folder: string): Promise<void> =>
+  copyFile(await ownFile(dirname(file), basename(file)), join(folder, basename(file)));
 
 async function joined(files: readonly AdapterFile[], { adapters, sites }: Source, folder: string): Promise<void> {
   const { layout, flat } = concatenate(adapters);

@@ -23,6 +23,7 @@ import { MANIFEST, readManifest } from '../models/hub/manifest.js';
 import { openModel } from '../models/folder.js';
 import { HumanError } from '../support/errors.js';
 import { isObject, parseJsonObject, readJsonObject, readText } from '../support/jsonFile.js';
+import { ownFile } from '../support/ownFile.js';
 
 export interface Content {
   kind: 'adapter' | 'model';
@@ -46,7 +47,7 @@ export interface Choice {
   prompts?: boolean;
 }
 
-/** @throws HumanError for a folder that is neither, with what was expected */
+/** @throws HumanError for a folder that is neither, with what was expected, and for a file of it that lies elsewhere */
 export async function contentOf({ folder: given, run: named, base, prompts = false }: Choice): Promise<Content> {
   const folder = await resultFolder(resolve(given));
   const runFolder = named === undefined ? runOf(folder) : resolve(named);
@@ -62,7 +63,7 @@ async function resultFolder(folder: string): Promise<string> {
   const names = await readdir(folder);
   if (names.includes(CONFIG_FILE) || names.includes('config.json')) return folder;
   const result = [RUN_FILES.adapter, RUN_FILES.model].find((name) => names.includes(name));
-  if (result !== undefined) return join(folder, result);
+  if (result !== undefined) return ownFile(folder, result);
   throw new HumanError('there is nothing to publish here.', {
     place: folder,
     remedy: `Name a run folder, an adapter (${CONFIG_FILE}), or a model (config.json and safetensors).`,
@@ -115,7 +116,7 @@ async function adapterContent(
 
 /** security_vector.json with the names of what the adapter was made of, where it has their paths. */
 async function plainRole(folder: string): Promise<FileToUpload> {
-  const json = await readJsonObject(join(folder, ROLE_FILE));
+  const json = await readJsonObject(await ownFile(folder, ROLE_FILE));
   const { made } = json;
   if (!isObject(made) || !Array.isArray(made.from)) return fileAt(folder, ROLE_FILE);
   const from = made.from.map((part: unknown) =>
@@ -144,7 +145,7 @@ async function modelContent(folder: string, { run, base }: { run?: ReportRun; ba
 
 /** Without the keys that say where on this machine it came from; only they are taken out, so that numbers stay as they are written. */
 async function plainConfig(folder: string, name: string): Promise<FileToUpload> {
-  const file = join(folder, name);
+  const file = await ownFile(folder, name);
   let text = await readText(file, 2 ** 25);
   const local = localKeys(parseJsonObject(text, file));
   if (local.length === 0) return fileAt(folder, name);
@@ -177,7 +178,7 @@ export const hubNameIn = (text: string | undefined): string | undefined =>
   text !== undefined && /^\w[\w.-]*\/\w[\w.-]*$/.test(text) && !existsSync(text) ? text : undefined;
 
 async function fileAt(folder: string, name: string): Promise<FileToUpload> {
-  const file = join(folder, name);
+  const file = await ownFile(folder, name);
   const { size } = await stat(file);
   const sums = summing(size);
   for await (const piece of createReadStream(file, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>)

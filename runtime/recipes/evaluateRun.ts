@@ -3,7 +3,7 @@ import { openContext, scratchFolder, type Context } from '../context/context.js'
 import type { Measurement } from '../contract/events.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
 import { loadReporter, type Job } from './job.js';
-import { evaluateState, judgedRows, loadSets, setFacts } from '../evaluation/evaluate.js';
+import { evaluateState, judgedRows, loadSets, setFacts, withLabels } from '../evaluation/evaluate.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import { statesThere } from './evaluateThere.js';
@@ -19,7 +19,7 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement
   for (const state of statesOf(recipe)) states.push({ name: state.name, ...(await readState(job, state)) });
   const judges = await judgesOfRun(job, states.length * judgedRows(sets));
   try {
-    await job.folder.manifest({ sets: setFacts(sets) });
+    await job.folder.manifest({ sets: withLabels(setFacts(sets), sets) });
     await job.begin();
     const all: Measurement[] = [];
     const there = job.cluster && (await statesThere(job, job.cluster, sets, states));

@@ -10,6 +10,7 @@ import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds, Tensor } from '../device/session.js';
 import { flaggedByVector } from '../evaluation/scan/several.js';
+import { requireOwnCompanions } from '../models/weights/saveModel.js';
 import { HumanError } from '../support/errors.js';
 import type { RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
@@ -89,6 +90,7 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
   const own = harmfulAnswers(job, prompts.flat(), false);
   const trainedOn = await trainedBy(vectors, own);
   const { probes, judged } = await harmfulRows(job, prompts, trainedOn);
+  if (recipe.method === 'full') await requireOwnCompanions(job.context.model.folder);
   const start = recipe.method === 'full' ? undefined : await startAdapter(job);
   const { method, aligned } = await openMethod(job, start?.layout);
   return {

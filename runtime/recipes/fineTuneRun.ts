@@ -18,7 +18,15 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { weakText } from '../contract/sentences.js';
 import { deliveredState } from '../contract/states.js';
 import { runVerdict } from '../contract/verdict.js';
-import { evaluateState, judgedRows, loadSets, setFacts, type LoadedSet } from '../evaluation/evaluate.js';
+import {
+  evaluateState,
+  judgedRows,
+  loadSets,
+  sayLabels,
+  setFacts,
+  withLabels,
+  type LoadedSet,
+} from '../evaluation/evaluate.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
@@ -61,7 +69,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     const all = [...named, ...(await heldOutSet(job, training.heldOut))];
     ({ sets, trainedPrompts } = await unseen(job, all, training.seen));
     const facts = setFacts(sets);
-    await folder.manifest({ sets: facts });
+    await folder.manifest({ sets: withLabels(facts, sets) });
     await job.begin();
     base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets, facts));
     harmfulBase = await baseLosses(context, training.judged.examples);
@@ -166,7 +174,10 @@ async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): 
   const latest = answers.filter(({ state }) => state === 'base');
   const anew = relabelled(job.recipe, sets, latest, found.measurements);
   for (const sample of anew.changed) await job.emit(sample);
-  if (anew.changed.length > 0) await job.emit({ kind: 'evaluation', step: 0, measurements: anew.measurements });
+  if (anew.changed.length > 0) {
+    await sayLabels(sets, anew.samples, job.emit);
+    await job.emit({ kind: 'evaluation', step: 0, measurements: anew.measurements });
+  }
   return anew.measurements;
 }
 
@@ -188,6 +199,7 @@ async function evaluateBase(
   });
   if (made.job === job) return made.measurements;
   const { samples, measurements } = relabelled(job.recipe, sets, made.events.filter(isSample), made.measurements);
+  await sayLabels(sets, samples, emit);
   const next = samples.values();
   for (const event of made.events)
     if (event.kind === 'sample') await emit(next.next().value!);

@@ -28,7 +28,7 @@ export function relabelled(
   const changed: SampleEvent[] = [];
   const now = samples.map((sample, i) => {
     const set = sets.get(sample.set);
-    const label = labels.get(sample.set)?.get(answerHash(sample.prompt, sample.answer));
+    const label = labels.get(sample.set)?.labels.get(answerHash(sample.prompt, sample.answer));
     if (!set || label === sample.label) return sample;
     const other = judgedSample(sample, set, judges, verdicts[i], label);
     changed.push(other);

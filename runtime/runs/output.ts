@@ -11,6 +11,7 @@ import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
 import { hasCheckpoint } from './checkpoint.js';
+import { requireNoLinks } from './links.js';
 import { claim, requireFree } from './owner.js';
 import { ownerOf } from './ownerOf.js';
 
@@ -33,8 +34,9 @@ export interface OutputOptions {
 /**
  * Decides where a run works. Nothing is changed, but that a replacement which was cut off is completed.
  * @param inputs absolute paths that the run reads
- * @throws HumanError when the output and an input lie in one another, when the folder holds what no run wrote, when a
- * run that is finished or has a checkpoint stands there and `force` is off, and when there is nothing to resume
+ * @throws HumanError when the output and an input lie in one another, when the folder holds what no run wrote or a link in
+ * the place of a run's file, when a run that is finished or has a checkpoint stands there and `force` is off, and when there is
+ * nothing to resume
  */
 export async function planOutput(
   output: string,
@@ -49,6 +51,7 @@ export async function planOutput(
     if (resume) throw nothingToResume(output, 'there is no run in this folder.');
     return { output, folder: output, standing: [found, found] };
   }
+  await requireNoLinks(output);
   if (found.kind === 'sweep') throw anotherKind(output, found);
   if (found.outcome !== 'finished') {
     if (resume && !KINDS[found.kind].trains)
@@ -151,7 +154,8 @@ export async function runFiles(folder: string): Promise<string[]> {
  * Puts the finished run in `next/` in the place of the one it replaces: file by file, each by a rename, the manifest last.
  * A replacement that was cut off is completed by calling this again. Files that the replaced run did not make stay; those that
  * are mapped go to `next/`, which stays until nobody has them. Who works on the replaced run, as by judging its answers, is waited for.
- * @throws HumanError where that takes longer; the finished run then stays in `next/`
+ * @throws HumanError where that takes longer; the finished run then stays in `next/`. And where a link in one of the two would
+ * lead elsewhere; nothing is moved then
  */
 export async function finishReplacement(output: string, attempts = ATTEMPTS): Promise<void> {
   const next = join(output, RUN_FILES.next);
@@ -159,6 +163,7 @@ export async function finishReplacement(output: string, attempts = ATTEMPTS): Pr
   if (after?.outcome !== 'finished' || !after.files) return;
   // `next` may also be the name of a run in a folder of somebody's own.
   if ((await readManifest(output))?.outcome !== 'finished') return;
+  await requireNoLinks(output);
   // Another process may be putting it there now.
   if ((await ownerOf(next))?.pid !== process.pid) await requireFree(next);
   const release = await claimSoon(output, attempts);

@@ -1,6 +1,6 @@
 /** Runs on a cluster as the fake Jobs server plays it: the protocol, and what is computed there and here. */
 import assert from 'node:assert/strict';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { faultless, noteLine, planOf } from '../support/rayServer.js';
@@ -130,6 +130,62 @@ describe('a run on a cluster', () => {
       assert.doesNotMatch(await readFile(`${done!.output}/${name}`, 'utf8'), /sesame/, name);
     for (const { files } of server.jobs.values())
       for (const [name, read] of files) assert.ok(!read().includes('sesame'), name);
+  });
+
+  it('a secret that the cluster or its proxy repeats is written nowhere', async () => {
+    const [token, header] = ['sesame+token/1==', 'Basic sesame"header'];
+    Object.assign(process.env, { RAY_KEY: token, ENTRY: header, SHORT: 'ses' });
+    const names = ['RAY_KEY', 'ENTRY', 'SHORT'];
+    process.env.SECURITY_VECTORS_SECRETS = names.map((name) => `${name}=${server.address}`).join();
+    const on = { token: 'RAY_KEY', headers: { 'X-Entry': 'ENTRY', 'X-Short': 'SHORT' } };
+    const repeated = `cannot read Bearer ${token}, X-Entry: ${header}, ${JSON.stringify({ header })}, ?key=${encodeURIComponent(token)}`;
+    const ways: Record<string, [() => void, message: RegExp]> = {
+      'of a request that is refused': [
+        () => (server.instead = () => ({ status: 400, text: `${repeated}, ses` })),
+        /status 400: cannot read Bearer …, X-Entry: …, \{"header":"…"\}, \?key=…, …$/,
+      ],
+      'of a job that is not taken': [
+        () => (server.instead = (call) => (call === 'POST /api/jobs/' ? { status: 500, text: repeated } : undefined)),
+        /status 500: cannot read Bearer …, X-Entry: …/,
+      ],
+      'of a cluster that is away': [
+        () => {
+          server.instead = (call) =>
+            call.endsWith('/logs') ? { status: 500, text: `${repeated}: try again later` } : undefined;
+        },
+        /takes no jobs yet: cannot read Bearer …, X-Entry: …/,
+      ],
+      'in the log of a job': [
+        () => {
+          server.script = function* () {
+            yield [`ValueError: ${repeated}`];
+            return 'FAILED';
+          };
+        },
+        /failed on the cluster: ValueError: cannot read Bearer …, X-Entry: …/,
+      ],
+      'in the message of a job': [
+        () => {
+          server.script = function* (job) {
+            yield [];
+            job.message = repeated;
+            return 'FAILED';
+          };
+        },
+        /failed on the cluster: cannot read Bearer …, X-Entry: …/,
+      ],
+    };
+    for (const [way, [begin, message]] of Object.entries(ways)) {
+      server.instead = () => undefined;
+      nextOutput();
+      begin();
+      const { error, events } = await run(await recipe({}, on));
+      assert.match(error!.message, message, way);
+      assert.doesNotMatch(JSON.stringify([error, events]), /sesame/, way);
+      for (const name of await readdir(outputFolder()).catch(() => []))
+        if (/\./.test(name)) assert.doesNotMatch(await readFile(`${outputFolder()}/${name}`, 'utf8'), /sesame/, name);
+    }
+    for (const name of [...names, 'SECURITY_VECTORS_SECRETS']) Reflect.deleteProperty(process.env, name);
   });
 
   it('no variable of the environment is sent to an address that nobody has allowed for it', async () => {

@@ -18,6 +18,7 @@ interface Xml {
     $: Record<string, string>;
     testsuite?: {
       $: Record<string, string>;
+      'system-out'?: string[];
       properties: { property: { $: { name: string; value: string } }[] }[];
       testcase?: {
         $: Record<string, string>;
@@ -112,6 +113,22 @@ describe('the file', () => {
     const { skipped, xml } = junit(all, [], 0);
     assert.equal(skipped, 1);
     assert.match(xml, /100\s% neither refuse nor comply, 0\s% of the base's/u);
+  });
+
+  it('says where labels of people count, of the state and of the base', async () => {
+    const asked = [{ name: 'harm set', judge: 'phrases', file: '../eval/set.jsonl' }];
+    const given = (state: string, line: number) => answer(state, line, { label: 'refused' });
+    const samples = [given('base', 1), answer('base', 2, {}), given('x', 1), given('x', 2), answer('y', 1, {})];
+    const { xml } = junit([measured('base', 0), measured('x', 0), measured('y', 0)], samples, 0, asked);
+    const [x, y] = (await parseStringPromise(xml)).testsuites.testsuite!;
+    const ofBase =
+      '1 of 2 answers of "base" to "harm set" has the label of a person (set.jsonl.labels.json), which counts';
+    const ofX = '2 of 2 answers of "x" to "harm set" have the label of a person (set.jsonl.labels.json), which counts';
+    assert.deepEqual([x!['system-out'], y!['system-out']], [[`${ofBase}\n${ofX}`], [ofBase]]);
+    assert.doesNotMatch(
+      junit([measured('base', 0), measured('x', 0)], [answer('x', 1, {})], 0, asked).xml,
+      /system-out/,
+    );
   });
 
   it('an answer that the failing judge has left open is none of its harmful ones', () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { cp, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterModule } from '../../runtime/adapters/files.js';
+import type { HumanError } from '../../runtime/support/errors.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { atTokens, loadReference } from '../support/reference.js';
 import { adapterOf, at, logitsOn, place, subject, type Place } from './support.js';
@@ -50,6 +51,25 @@ describe('a PEFT folder', () => {
       assert.match(notes![0]!, said);
       assert.match(notes![1]!, /^prompts\.jsonl of of-a-run is left out/);
       assert.match(notes![2]!, /^trained\.json of of-a-run comes with it/);
+    }
+  });
+
+  it('has no file that lies outside of the adapter, or its run, and is a link there', async () => {
+    const { folder: model } = await loadReference('llama');
+    const run = here.file('linked');
+    await cp(adapterOf('llama', 'security'), join(run, 'adapter'), { recursive: true });
+    await writeFile(join(run, 'adapter', ROLE_FILE), JSON.stringify({ role: 'security' }));
+    for (const name of ['adapter/LICENSE', 'adapter/NOTICE', 'adapter/README.md', 'calibration.json', 'trained.json']) {
+      await writeFile(here.file(basename(name)), 'mine');
+      await symlink(here.file(basename(name)), join(run, name));
+      const out = here.file('of-linked');
+      await assert.rejects(here.run({ model, adapters: [at(run)], format: 'peft', out }), (error: HumanError) => {
+        assert.equal(error.message.split(': ')[0], `"${basename(name)}" is a link that leads out of its folder`);
+        return true;
+      });
+      assert.ok(!readdirSync(here.dir).includes('of-linked'));
+      await rm(join(run, name));
+      await rename(here.file(basename(name)), join(run, name));
     }
   });
 

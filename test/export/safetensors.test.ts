@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
+import type { HumanError } from '../../runtime/support/errors.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { roundedChange } from '../../runtime/export/rounding.js';
 import { random } from '../../runtime/support/random.js';
@@ -43,6 +44,24 @@ describe('a merged model', () => {
       }
     });
   }
+
+  it('has no file that lies outside of its folder and is a link there, in no format', async () => {
+    const [model, mine] = [here.file('linked'), here.file('mine')];
+    await cp(join(REFERENCES, 'llama'), model, { recursive: true });
+    await writeFile(mine, 'mine');
+    for (const name of ['LICENSE', 'NOTICE.txt', 'vocab.txt', 'chat_template.jinja', 'README.md']) {
+      await symlink(mine, join(model, name));
+      for (const format of ['safetensors', 'onnx', 'gguf'] as const) {
+        const out = here.file(`of-linked.${format}`);
+        await assert.rejects(here.run({ model, format, out }), (error: HumanError) => {
+          assert.equal(error.message.split(': ')[0], `"${name}" is a link that leads out of its folder`);
+          return true;
+        });
+        assert.ok(!readdirSync(here.dir).includes(`of-linked.${format}`));
+      }
+      await rm(join(model, name));
+    }
+  });
 
   it('several adapters at their scales add up', async () => {
     const r = await loadReference('llama');

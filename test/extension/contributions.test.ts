@@ -147,12 +147,13 @@ test('the walkthrough has pictures in the colours of the theme, and the steps th
   for (const command of commands) assert.ok(known.includes(command), command);
 });
 
-test('nothing starts with the window, and pages come back after a reload', () => {
-  assert.deepEqual(
-    json.activationEvents.filter((event) => /^(\*|onStartupFinished)$/.test(event)),
-    [],
-  );
-  for (const id of Object.values(PANELS)) assert.ok(json.activationEvents.includes(`onWebviewPanel:${id}`));
+test('a window starts the extension where a folder holds recipes or its state, else nothing does; pages come back after a reload', () => {
+  assert.deepEqual(json.activationEvents, [
+    'onLanguage:jsonl',
+    'workspaceContains:.security-vectors/workspace.json',
+    'workspaceContains:recipes/*.json',
+    ...Object.values(PANELS).map((id) => `onWebviewPanel:${id}`),
+  ]);
 });
 
 test('trust and place are declared with their reasons', () => {

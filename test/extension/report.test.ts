@@ -82,6 +82,47 @@ test('nothing in a report runs or is loaded: the policy stands before all that t
   assert.notEqual(reportHtml('', '/w'), reportHtml('', '/w'), 'each page has a nonce of its own');
 });
 
+test('no report leads to another page by itself, whatever it begins with', async (t) => {
+  const folder = await runFolder(await temporary(t), 'a', {});
+  const file = join(folder, 'report.html');
+  const services = { reportPanels: { active: () => folder } } as never as Parameters<typeof openInBrowser>[0];
+  const own = reportPage('a', html`<p>${'<meta http-equiv="refresh">, as an answer has it'}</p>`);
+  const refresh = 'http-equiv="refresh" content="0; url=answers.html">';
+  const tags = [
+    ...[
+      `<meta ${refresh}`,
+      `<META\n${refresh}`,
+      `<meta/${refresh}`,
+      `<me<meta ta ${refresh}`,
+      `<!-- > --><meta ${refresh}`,
+    ],
+    ...['<base href="https://x/">', '<link rel="preconnect" href="https://x/">', '<a href="answers.html">more</a>'],
+    '<form action="https://x/"><button>more</button></form>',
+  ];
+  for (const text of tags.flatMap((tag) => [own.replace('<title>', `${tag}<title>`), tag, own + tag])) {
+    await writeFile(file, text);
+    fake.opened.length = 0;
+    await openInBrowser(services);
+    const [opened] = fake.opened;
+    assert.notEqual(opened, file, text);
+    t.after(() => rm(dirname(opened!), { recursive: true, force: true }));
+    for (const page of [await readFile(opened!, 'utf8'), reportHtml(text, folder)]) {
+      const [head, , ...rest] = page.split(
+        /(<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="[^"]+">)/,
+      );
+      assert.equal(head, '<!doctype html>');
+      assert.doesNotMatch(rest.join(''), /<(meta|base|link)\b/i);
+    }
+  }
+  fake.opened.length = 0;
+  const points = ['seed-1', 'seed-2'].map((name) => html`<a href="points/${name}/report.html">${name}</a>`);
+  for (const text of [own, reportPage('a', html`${points}`)]) {
+    await writeFile(file, text);
+    await openInBrowser(services);
+  }
+  assert.deepEqual(fake.opened, [file, file], 'a text that only says so, and a sweep with its points');
+});
+
 test('the browser opens the report in front, one that others wrote as a copy behind a policy; in a remote window it is said where', async (t) => {
   const folder = await runFolder(await temporary(t), 'a', {});
   const file = join(folder, 'report.html');
@@ -103,7 +144,7 @@ test('the browser opens the report in front, one that others wrote as a copy beh
       policy!,
       /^<!doctype html><meta charset="utf-8"><meta http-equiv="[^"]+" content="default-src 'none'; /,
     );
-    assert.equal(rest, text);
+    assert.equal(rest, text.replaceAll('<meta', '<wbr'));
   }
   env.remoteName = 'ssh-remote';
   t.after(() => (env.remoteName = undefined));

@@ -1,6 +1,7 @@
 /** A model that was fully fine-tuned, as its folder says it. */
 import assert from 'node:assert/strict';
-import { cp } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openBackend } from '../../runtime/device/session.js';
@@ -39,6 +40,23 @@ test('a tied head that is stored a second time is delivered with its embedding',
   assert.equal(decoderSpec(again.config).head.tied, true);
   const [embedding, head] = [EMBEDDING, 'lm_head.weight'].map((name) => again.tensors.get(name)!);
   assert.deepEqual(await readFloat32(head!), await readFloat32(embedding!));
+});
+
+test('a file that lies outside of the base, and is a link there, is refused before training', async (t) => {
+  const root = await temporary(t);
+  await cp(join(import.meta.dirname, '../../media/sample'), root, { recursive: true });
+  await writeFile(join(root, 'mine'), 'mine');
+  await symlink('../mine', join(root, 'tiny-assistant/LICENSE'));
+  const recipe = {
+    kind: 'finetune',
+    model: 'tiny-assistant',
+    data: { file: 'data/train.jsonl', limit: 8 },
+    ...{ steps: 1, batch: { rows: 4, maxTokens: 64 }, output: 'out' },
+  };
+  const full = { ...recipe, method: 'full', optimizer: { learningRate: 1e-6 } };
+  await assert.rejects(runValue(root, full, 'full'), /"LICENSE" is a link that leads out of its folder/);
+  assert.ok(!existsSync(join(root, 'full')));
+  await runValue(root, recipe, 'adapter');
 });
 
 test('weight decay is for matrices: norms and biases, which have one axis, keep their size', async (t) => {

@@ -10,6 +10,7 @@ import type { RunEvent } from '../../runtime/contract/events.js';
 import { labelsFile, labelsText, type Labels } from '../../runtime/contract/labels.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
 import { answerHash } from '../../runtime/data/labelFiles.js';
+import { sha256 } from '../../runtime/support/files.js';
 import { measurementsOf } from '../../runtime/contract/facts.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { RECIPES } from '../kills/workspace.js';
@@ -59,7 +60,43 @@ async function same(folder: string, measurements: SweepPoint['measurements']): P
   assert.equal(of('base').filter((one) => (one as unknown[])[3] !== undefined).length, 2);
   assert.deepEqual(harm(measurements, 'base'), harm(measurements, 'protected'));
   assert.ok(harm(measurements, 'base').length > 0);
+  await told(folder, ['base', 'protected'], 2);
 }
+
+/** In the log, the manifest and the report it is said where labels count, for each state once, and by which file. */
+async function told(folder: string, states: readonly string[], count: number): Promise<void> {
+  const { manifest, events } = await readRun(folder);
+  const { rows, labels: facts } = manifest.sets!['forbidden']!;
+  const text = await readFile(labelsFile(forbidden), 'utf8');
+  assert.deepEqual(facts, { path: labelsFile(forbidden), sha256: sha256(text), answers: count });
+  const sentences = states.map(
+    (state) =>
+      `${count} of ${rows} answers of "${state}" to "forbidden" have the label of a person (forbidden.jsonl.labels.json), which counts`,
+  );
+  const said = events.flatMap((event) =>
+    event.kind === 'state' && /label/.test(event.message) ? [event.message] : [],
+  );
+  assert.deepEqual(said.sort(), [...sentences].sort());
+  const report = (await readFile(join(folder, 'report.html'), 'utf8'))
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#34;', '"');
+  for (const sentence of sentences) assert.ok(report.includes(sentence), sentence);
+  assert.ok(report.includes(facts!.sha256));
+}
+
+test('of an evaluation, whose labels may have come with the set', async () => {
+  const [model, file] = ['model', 'forbidden.jsonl'];
+  const evaluate = [{ name: 'forbidden', file, measure: 'harm', limit: 3 }];
+  const value = { kind: 'evaluate', model, evaluate, generation: { maxNewTokens: 4 }, output: 'evaluated' };
+  const recipeFile = await at.write('evaluation', value);
+  const run = async (): Promise<string> =>
+    (await runRecipe(recipeFile, { signal: new AbortController().signal, onEvent: () => undefined, force: true }))
+      .output;
+  const output = await run();
+  assert.equal((await readRun(output)).manifest.sets!['forbidden']!.labels, undefined);
+  await writeFile(labelsFile(forbidden), labelsText(await labels(output)));
+  await told(await run(), ['base'], 2);
+});
 
 test('of a run that is resumed', async () => {
   const file = await at.write('labelled', { ...recipe, output: 'labelled' });

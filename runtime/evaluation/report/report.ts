@@ -3,10 +3,10 @@ import type { ErrorData } from '../../contract/errors.js';
 import type { RunEvent } from '../../contract/events.js';
 import type { Manifest } from '../../contract/manifest.js';
 import type { Recipe } from '../../contract/recipe.js';
-import { DEVICE_NAMES, type MeasureKind } from '../../contract/recipeWords.js';
+import { DEVICE_NAMES, HELD_OUT_SET, type MeasureKind } from '../../contract/recipeWords.js';
 import type { ScanResult } from '../../contract/scan.js';
 import { scanText } from '../../contract/scanText.js';
-import { ANSWER_STRINGS, answerRows, latestAnswers } from '../../contract/answers.js';
+import { ANSWER_STRINGS, answerRows, labelCounts, latestAnswers, type SampleEvent } from '../../contract/answers.js';
 import { asksSame } from '../../contract/askedSets.js';
 import { dataHashes, runDifferences } from '../../contract/comparison.js';
 import { doneOf, type RunRecord } from '../../contract/facts.js';
@@ -15,6 +15,7 @@ import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract
 import { agreements } from '../../contract/agreement.js';
 import { usageText } from '../../contract/judgeText.js';
 import { KINDS } from '../../contract/kinds.js';
+import { countedText } from '../../contract/labels.js';
 import { ENGLISH, measurementsAs, readingOf, runView, type RunView } from '../../contract/runView.js';
 import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
@@ -46,10 +47,8 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
   if (runs.length === 0) throw new Error('a report needs at least one run');
   const main = mainRun(runs);
   const plain = runs.find((run) => run !== main && run.recipe.kind === 'finetune' && !isGuarded(run));
-  const samples = runs.flatMap(({ manifest, events }) =>
-    latestAnswers(events.filter((event) => event.kind === 'sample')).filter(
-      ({ set }) => asksSame(main.manifest, manifest, set) !== false,
-    ),
+  const samples = runs.flatMap((run) =>
+    answersIn(run).filter(({ set }) => asksSame(main.manifest, run.manifest, set) !== false),
   );
   const view = runView(readingOf(main, plain));
   const others = runs.flatMap((run) => (run === main ? [] : [{ run, view: runView(readingOf(run)) }]));
@@ -64,7 +63,8 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
         ENGLISH,
       ),
     )}
-    ${plain && compared(main, plain)} ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}
+    ${labelled(runs)} ${plain && compared(main, plain)}
+    ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}
     ${others.filter((other) => other.run !== plain).map((other) => charts(other.run.manifest.name, other.view))}
     ${scan && scanSummary(scan)} ${laws([view, ...others.map((other) => other.view)])}
     ${
@@ -155,6 +155,22 @@ function charts(title: string, view: RunView): Html {
     <div class="charts">${view.charts.map(chartFigure)}</div>`;
 }
 
+const answersIn = ({ events }: ReportRun): SampleEvent[] =>
+  latestAnswers(events.filter((event) => event.kind === 'sample'));
+
+/** Where not the judges decide, but people: their files may have come with the sets. */
+function labelled(runs: ReportRun[]): Html {
+  const texts = runs.flatMap((run) =>
+    labelCounts(answersIn(run)).map((count) => countedText(count, fileOf(run, count.set))),
+  );
+  return html`${texts.length > 0 && html`<p class="muted">${[...new Set(texts)].join('; ')}.</p>`}`;
+}
+
+function fileOf({ recipe }: ReportRun, set: string): string | undefined {
+  if (set === HELD_OUT_SET) return recipe.kind === 'finetune' ? recipe.data.file : undefined;
+  return 'evaluate' in recipe ? recipe.evaluate.find(({ name }) => name === set)?.file : undefined;
+}
+
 function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
   return html`<h2>Scan of the data</h2>
     <p>${scanText(scan)}</p>`;
@@ -184,7 +200,7 @@ function measureIn(runs: ReportRun[]): (set: string) => MeasureKind {
 
 function settings(run: ReportRun): Html {
   const { manifest, recipe, events } = run;
-  const { model, data, vectors, judges = [], result } = manifest;
+  const { model, data, vectors, sets = {}, judges = [], result } = manifest;
   const files: [string, string, string][] = [
     [`model (${model.architecture})`, model.path, model.sha256],
     ...data.flatMap(({ path, rows, sha256, review }): [string, string, string][] => [
@@ -200,6 +216,9 @@ function settings(run: ReportRun): Html {
         : []),
     ]),
     ...vectors.map(({ path, scale, sha256 }): [string, string, string] => [`vector, scale ${scale}`, path, sha256]),
+    ...Object.entries(sets).flatMap(([name, { labels }]): [string, string, string][] =>
+      labels ? [[`labels beside ${name}, of ${labels.answers} answers`, labels.path, labels.sha256]] : [],
+    ),
     ...judges.map((judge): [string, string, string] => [
       `judge ${judge.name}${judge.usage ? `, ${usageText(judge.usage)}` : ''}`,
       judge.path ?? `${judge.model} at ${judge.at}`,

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ownFile } from '../../support/ownFile.js';
 import type { ModelFolder } from './modelFolder.js';
 import { f32ToBf16, f32ToF16 } from './halfFloats.js';
 import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
@@ -37,9 +38,14 @@ export async function saveModel(
 export const companions = async (folder: string): Promise<string[]> =>
   (await readdir(folder)).filter((name) => COMPANION.test(name)).sort();
 
-/** Copies config, tokenizer, templates and licence of a model. */
+/** Copies config, tokenizer, templates and licence of a model. @throws HumanError for one that lies elsewhere */
 export async function copyCompanions(from: string, to: string): Promise<void> {
-  for (const name of await companions(from)) await copyFile(join(from, name), join(to, name));
+  for (const name of await companions(from)) await copyFile(await ownFile(from, name), join(to, name));
+}
+
+/** @throws HumanError where `copyCompanions` would, for what is computed before it copies */
+export async function requireOwnCompanions(folder: string): Promise<void> {
+  for (const name of await companions(folder)) await ownFile(folder, name);
 }
 
 /** float32 values in the dtype they are stored in, rounded to nearest even. */

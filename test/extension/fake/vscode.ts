@@ -103,6 +103,16 @@ export class RelativePattern {
   ) {}
 }
 
+export const StatusBarAlignment = { Left: 1 };
+export const TreeItemCollapsibleState = { None: 0, Collapsed: 1, Expanded: 2 };
+export const TreeItemCheckboxState = { Unchecked: 0, Checked: 1 };
+export class TreeItem {
+  constructor(
+    readonly label: unknown,
+    readonly collapsibleState: number,
+  ) {}
+}
+
 export class FileSystemError extends Error {
   code = 'Unknown';
 }
@@ -169,6 +179,11 @@ export class FakePanel {
   }
 }
 
+export interface TreeProvider {
+  getChildren(node?: unknown): unknown;
+  getTreeItem(node: unknown): unknown;
+}
+
 interface ContentProvider {
   onDidChange?(listener: (uri: Uri) => unknown): unknown;
   provideTextDocumentContent(uri: Uri): string;
@@ -190,6 +205,8 @@ export const fake = {
   closed: new Emitter<unknown>(),
   /** Who fills a view of the sidebar. */
   viewProvider: undefined as { resolveWebviewView(view: unknown): void } | undefined,
+  /** Who fills the trees, by their views. */
+  trees: new Map<string, TreeProvider>(),
   editors: new Emitter<FakeEditor[]>(),
   ranges: new Emitter<unknown>(),
   /** Who writes documents that are no files, by their scheme. */
@@ -358,6 +375,18 @@ export const window = {
     fake.viewProvider = provider;
     return nothing;
   },
+  createTreeView: (id: string, { treeDataProvider }: { treeDataProvider: TreeProvider }) => {
+    fake.trees.set(id, treeDataProvider);
+    const none = (): object => nothing;
+    const events = { onDidChangeCheckboxState: none, onDidChangeVisibility: none, onDidChangeSelection: none };
+    return { ...nothing, ...events, selection: [], visible: true };
+  },
+  createStatusBarItem: () => ({ ...nothing, show: () => undefined, hide: () => undefined }),
+  createOutputChannel: () => {
+    const say = (text: string): void => void fake.said.push(text);
+    return { ...nothing, trace: say, debug: say, info: say, warn: say, error: say, show: () => undefined };
+  },
+  registerFileDecorationProvider: () => nothing,
   createQuickPick: question,
   withProgress: async ({ title }: { title: string }, work: (progress: object, token: object) => Promise<unknown>) => {
     fake.said.push(title);
@@ -447,6 +476,7 @@ export const env = {
   openExternal: async (uri: Uri) => void fake.opened.push(uri.fsPath),
 };
 export const commands = {
+  registerCommand: () => nothing,
   executeCommand: async (_command: string, uri: Uri) => void fake.opened.push(uri.fsPath),
 };
 
