@@ -9,7 +9,7 @@ import type { Example } from '../../runtime/data/examples.js';
 import type { RowLoss } from '../../runtime/learner/learner.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { harmfulLoss } from '../../runtime/recipes/harmfulLoss.js';
-import { holdOut } from '../../runtime/recipes/heldOut.js';
+import { heldOutCount, holdOut } from '../../runtime/recipes/heldOut.js';
 import { heldOutMeasure } from '../../runtime/recipes/heldOutMeasure.js';
 import { trialRows } from '../../runtime/recipes/trial.js';
 import { random } from '../../runtime/support/random.js';
@@ -72,6 +72,7 @@ test('sixteen prompts are held out where they are no more than one in four, what
     const { held, trained } = holdOut(rows, 0.2, '1');
     assert.equal(promptCount(held), wanted, `${prompts} prompts, ${each} answers`);
     assert.equal(held.length, wanted * each);
+    assert.equal(heldOutCount(rows.length, 0.2, prompts), held.length, 'as an estimate has it');
     assert.equal(held.length + trained.length, rows.length);
   }
 });
