@@ -132,7 +132,8 @@ export async function greedy(bench) {
     const run = await train(await bench.recipe('evaluate.json', `greedy-${place}`, change), { command: 'evaluate' });
     assert.equal(run.code, 0, run.said);
     const lines = (await readFile(bench.folder(`greedy-${place}`, 'answers.jsonl'), 'utf8')).trim().split('\n');
-    answers.push(lines.map((line) => JSON.parse(line)).map(({ set, row, answer }) => ({ set, row, answer })));
+    // Here they come as they are done.
+    answers.push(lines.map((line) => JSON.parse(line)).map(({ set, row, answer }) => `${set} ${row}: ${answer}`).sort()); // oxfmt-ignore
   }
   const [here, there] = answers;
   assert.deepEqual(there, here);
