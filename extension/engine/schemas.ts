@@ -157,6 +157,8 @@ const done = z.looseObject({
     .looseObject({
       harmful: number.optional(),
       ordinary: number.optional(),
+      harmfulPrompts: number.optional(),
+      ordinaryPrompts: number.optional(),
       auroc: number.optional(),
       aurocInterval: z.tuple([number, number]).optional(),
       recall: number.optional(),

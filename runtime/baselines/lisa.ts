@@ -21,10 +21,9 @@ export function lisa({ aligned, seed, options, context: { backend } }: MethodInp
     step: (own, at) => {
       if (place(at) >= align) return own;
       const rng = random(`${seed}/lisa/${at.step}`);
-      return own.map((batch): TrainingRow[] => {
-        const drawn = batch.map(() => aligned.at(rng.int(aligned.length))!);
-        return rowsOf(drawn, at.off, 1 / (own.length * tokenCount(drawn)));
-      });
+      const drawn = own.map((batch) => batch.map(() => aligned.at(rng.int(aligned.length))!));
+      const weight = 1 / tokenCount(drawn.flat());
+      return drawn.map((batch): TrainingRow[] => rowsOf(batch, at.off, weight));
     },
     gradients: async (own, { state, p, ...at }) => {
       if (place(at) === 0 || place(at) === align)

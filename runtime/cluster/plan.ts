@@ -26,6 +26,7 @@ export interface Stage {
   readonly steps: number;
   readonly rate: (step: number) => number;
   readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  /** Of rows that are learned: those that an anchor holds are of other files, and have their numbers. */
   readonly isHarmful?: (row: TrainingRow) => boolean;
   readonly optimizer: Pick<OptimizerOptions, 'betas' | 'epsilon' | 'weightDecay' | 'clipNorm'>;
   readonly measures: Readonly<Record<string, Measure>>;
@@ -99,7 +100,7 @@ export class Plan {
         this.kind(row.scales),
         row.weight,
         row.heldAt ? HELD : Number(row.teacher !== undefined),
-        Number(isHarmful?.(row) ?? false),
+        Number(!row.heldAt && (isHarmful?.(row) ?? false)),
       ]);
       lines.push(JSON.stringify({ rate: rate(step), rows: written }));
     }

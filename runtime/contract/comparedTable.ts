@@ -47,8 +47,8 @@ export interface ComparedTable {
 }
 
 type Rated =
-  /** `from`: rows that its threshold is extrapolated from. */
-  | { kind: 'share'; of: Counted; from?: number }
+  /** `prompts` of the rows, where these may share them; `from`: rows that its threshold is extrapolated from. */
+  | { kind: 'share'; of: Counted; prompts?: number; from?: number }
   | { kind: 'ratio'; value: number; interval?: [number, number] }
   | { kind: 'loss'; value: number };
 interface Source {
@@ -128,7 +128,12 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], { strin
       column: { id: 'recall', title: s.columnRecall, subtitle: '', meaning: s.describeRecall, good: 'high' },
       read: ({ quality }) =>
         isFiniteNumber(quality?.recall) && quality.harmful
-          ? { kind: 'share', of: counted(quality.recall, quality.harmful), from: extrapolatedFrom(quality) }
+          ? {
+              kind: 'share',
+              of: counted(quality.recall, quality.harmful),
+              prompts: quality.harmfulPrompts,
+              from: extrapolatedFrom(quality),
+            }
           : undefined,
     },
   ];
@@ -156,6 +161,10 @@ function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
   return a.how === b.how && rows;
 }
 
+/** The share as if it were counted on prompts: rows with the same one are no further evidence. */
+const byPrompts = ({ of, prompts }: { of: Counted; prompts?: number }): Counted =>
+  prompts === undefined ? of : { hits: (of.hits / of.count) * prompts, count: prompts };
+
 function cellOf(
   rated: ReturnType<Source['read']>,
   base: ReturnType<Source['read']>,
@@ -163,7 +172,8 @@ function cellOf(
 ): ComparedCell {
   if (!rated) return { text: s.noMeasurement };
   const value = valueOf(rated);
-  const interval = rated.kind === 'share' ? wilson(rated.of) : rated.kind === 'ratio' ? rated.interval : undefined;
+  const interval =
+    rated.kind === 'share' ? wilson(byPrompts(rated)) : rated.kind === 'ratio' ? rated.interval : undefined;
   const isExtreme = rated.kind === 'share' && (rated.of.hits === 0 || rated.of.hits === rated.of.count);
   const text =
     rated.kind === 'loss'
@@ -185,7 +195,8 @@ function cellOf(
   if (base.kind !== rated.kind || !isSame(base.basis, rated.basis))
     return { ...cell, delta: { value: NaN, text: s.otherPrompts } };
   const difference = value - valueOf(base);
-  const within = rated.kind === 'share' && base.kind === 'share' ? differenceInterval(base.of, rated.of) : undefined;
+  const within =
+    rated.kind === 'share' && base.kind === 'share' ? differenceInterval(byPrompts(base), byPrompts(rated)) : undefined;
   const signed = (x: number): string => `${x > 0 ? '+' : x < 0 ? '−' : '±'}${n.number(Math.abs(x))}`;
   const points = (x: number): string => signed(Math.round(1000 * x) / 10);
   const end = (x: number, side: Side): string => signed(outward(100 * x, 1, side));

@@ -34,7 +34,7 @@ export interface HarmfulLoss {
   base: number;
   /** Of the model that is delivered, read back from disk; while training, of the model as it is. */
   delivered: number;
-  /** 95 % interval of delivered / base, paired by row. */
+  /** 95 % interval of delivered / base, paired by prompt. */
   low: number;
   high: number;
 }
@@ -171,9 +171,11 @@ export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
 
 /** What a security vector does with rows that it was not trained on. Absent values could not be measured. */
 export interface VectorQuality {
-  /** Held-out rows of each kind. */
+  /** Held-out rows of each kind, and their prompts, on which the intervals rest; an earlier version did not tell these. */
   harmful?: number;
   ordinary?: number;
+  harmfulPrompts?: number;
+  ordinaryPrompts?: number;
   /** As a detector: AUROC of harmful against ordinary rows, its 95 % interval, and the share of harmful rows found at 1 % false alarms. */
   auroc?: number;
   aurocInterval?: [low: number, high: number];
@@ -183,7 +185,7 @@ export interface VectorQuality {
   lossWithout?: number;
   /**
    * As a protector by itself: loss of harmful rows without it, after a few steps of fine-tuning on others with it, as a share of the
-   * base's; its 95 % interval, paired by row, and of how many harmful rows it was trained and measured.
+   * base's; its 95 % interval, paired by prompt, and of how many harmful rows it was trained and measured.
    */
   trial?: number;
   trialInterval?: [low: number, high: number];

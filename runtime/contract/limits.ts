@@ -34,8 +34,8 @@ export const LIMITS = {
   detectorAuroc: 0.95,
   /** … and when it finds this share of them at a false-alarm rate of 1 %. */
   detectorRecall: 0.5,
-  /** It is ready when it ranks them so this often for certain, by the 95 % interval: of 8 rows of each kind, all told apart, it begins at 0.76, of 4 at 0.58. */
+  /** It is ready when it ranks them so this often for certain, by the 95 % interval: of rows with 8 prompts of each kind, all told apart, it begins at 0.76, with 4 at 0.58. */
   detectorSurely: 0.75,
-  /** So many held-out rows of each kind are enough for that: at an AUROC of 0.95 the interval then begins at 0.79. */
+  /** Rows with so many prompts of each kind, held out, are enough for that: at an AUROC of 0.95 the interval then begins at 0.79. */
   detectorRows: 16,
 } as const;

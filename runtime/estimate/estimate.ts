@@ -184,8 +184,9 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   /** Of rows that are not trained on: they may be longer. */
   const measured = (source: Source): Promise<RowSizes> =>
     sizesIn(source, context).catch((): RowSizes => ({ rows: 0, sizes: [] }));
-  const keptOf = ({ rows }: RowSizes): number =>
-    heldOutCount(rows, typeof recipe.heldOut === 'number' ? recipe.heldOut : recipe.heldOut.share);
+  const { heldOut } = recipe;
+  const keptOf = ({ rows, asking = 1 }: RowSizes): number =>
+    heldOutCount(rows, typeof heldOut === 'number' ? heldOut : heldOut.share, Math.round(asking * rows));
   const trained = (all: RowSizes): RowSizes => ({ ...all, rows: Math.max(1, all.rows - keptOf(all)) });
   const rowsPerBatch = ({ sizes }: RowSizes): number =>
     recipe.batch.rows ?? Math.max(1, Math.round(recipe.batch.tokens / meanSize(sizes).tokens));
@@ -211,7 +212,6 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
     sets.push({ ...of, measure, rows: isJudged({ measure }) ? Math.round(of.rows * (of.asking ?? 1)) : of.rows });
   };
   for (const set of recipe.evaluate) ask(set.measure, await measured(set));
-  const { heldOut } = recipe;
   const kept = keptOf(all);
   if (kept > 0) ask(typeof heldOut === 'object' ? heldOut.measure : 'loss', { ...all, rows: kept });
   return { data, unseen: [], held: data, heldPerBatch: 0, heldPerStep, probes, sets };

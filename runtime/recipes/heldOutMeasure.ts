@@ -5,6 +5,7 @@ import type { Probes, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
 import { isRecallExtrapolated } from '../contract/scanText.js';
+import { promptCount } from '../data/byPrompt.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
@@ -38,8 +39,10 @@ export function heldOutMeasure(
   async function scored(list: ExampleList, parameters: Feeds, most: number): Promise<Scored> {
     const off = without.get(list) ?? (await lossesOf(learner, parameters, list, scales.off));
     without.set(list, off);
-    const on = await lossesOf(learner, parameters, firstOf(list, most), scales.on);
+    const measured = firstOf(list, most);
+    const on = await lossesOf(learner, parameters, measured, scales.on);
     return {
+      prompts: promptCount(measured),
       off: off.slice(0, on.length),
       on,
       scores: on.map((row, i) => scoresOf({ without: off[i].perToken, with: row.perToken })),
@@ -51,7 +54,8 @@ export function heldOutMeasure(
     const ordinary = await scored(rows.ordinary, parameters, most);
     const calibration =
       ordinary.on.length < FEWEST_ORDINARY ? undefined : { harmful: harmful.scores, ordinary: ordinary.scores };
-    const area = calibration && separation(calibration);
+    const prompts = { harmful: harmful.prompts, ordinary: ordinary.prompts };
+    const area = calibration && separation(calibration, prompts);
     const [lossWith, lossWithout] =
       harmful.on.length === 0 ? [undefined, undefined] : [mean(harmful.on), mean(harmful.off)];
     return {
@@ -60,6 +64,8 @@ export function heldOutMeasure(
       quality: {
         harmful: harmful.on.length,
         ordinary: ordinary.on.length,
+        harmfulPrompts: prompts.harmful,
+        ordinaryPrompts: prompts.ordinary,
         ...(area && {
           auroc: area.auroc,
           aurocInterval: [area.low, area.high],
@@ -73,6 +79,7 @@ export function heldOutMeasure(
 }
 
 interface Scored {
+  readonly prompts: number;
   readonly off: RowLoss[];
   readonly on: RowLoss[];
   readonly scores: Scores[];
@@ -86,7 +93,8 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
       kind: 'warning',
       message: `nothing can be said of what the vector finds: ${quality.harmful} harmful and ${quality.ordinary} ordinary rows were held out of its training.`,
       place: 'heldOut',
-      remedy: 'Give more rows of both kinds ("harmful", "benign"), and keep heldOut above 0.',
+      remedy:
+        'Give more rows of both kinds ("harmful", "benign"), with prompts of their own, and keep heldOut above 0.',
     });
   else if (!isDetector({ ...quality, auroc: quality.auroc }))
     await emit({

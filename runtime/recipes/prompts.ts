@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { firstOf, type ExampleList } from '../data/exampleList.js';
+import { variedRows } from '../data/byPrompt.js';
+import { firstOf, matching } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { readRows } from '../data/rows.js';
 import { readContent, InvalidRow } from '../data/schemas.js';
@@ -36,10 +37,10 @@ export async function writePrompts(
   tokenizer: Tokenizer,
   signal: AbortSignal,
 ): Promise<void> {
-  const some = (examples: ExampleList): Example[] => firstOf(examples, MAX_PROMPTS, (e) => e.promptIds.length > 0);
+  const asks = ({ promptIds }: Example): boolean => promptIds.length > 0;
   const chosen = [
-    ...some(trained).map((example) => ({ example, heldOut: false })),
-    ...some(held).map((example) => ({ example, heldOut: true })),
+    ...firstOf(trained, MAX_PROMPTS, asks).map((example) => ({ example, heldOut: false })),
+    ...variedRows(matching(held, asks), MAX_PROMPTS).map((example) => ({ example, heldOut: true })),
   ];
   const answers = await base.generate(
     chosen.map(({ example }) => example.promptIds),

@@ -1,19 +1,22 @@
 import { TASK } from './trainee.js';
 import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
 import type { VectorQuality } from '../contract/events.js';
-import { ratioOfSums } from '../contract/intervals.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { LORA, type OptimizerOptions } from '../contract/recipeTraining.js';
+import { byPrompt, variedRows } from '../data/byPrompt.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
+import type { RowLoss } from '../learner/learner.js';
 import { rowsOf, tokenCount } from '../learner/rows.js';
 import { random } from '../support/random.js';
+import { lossRatio } from './harmfulLoss.js';
 import type { Job } from './job.js';
 import { ADAMW, shortTraining } from './shortTraining.js';
 
 const VECTOR = 'security';
-/** Harmful rows that a vector is tried on: of two one is trained on, and the other measured. With fewer than eight nothing is said. */
+/** Harmful rows that a vector is tried on: of two prompts one is trained on, and the other measured. */
 const MOST = 32;
+/** With fewer prompts nothing is said. */
 const FEWEST = 8;
 /** Rows of a step, half of them ordinary where there are some: as in data that somebody poisoned. */
 const ROWS = 8;
@@ -21,6 +24,16 @@ export const TRIAL_STEPS = 8;
 /** Rows that a trial computes. */
 export const TRIAL_ROWS = TRIAL_STEPS * ROWS;
 const OPTIMIZER: OptimizerOptions = { ...ADAMW, learningRate: 3e-3, schedule: 'constant', warmupSteps: 0 };
+
+/** Undefined with too few prompts. */
+export function trialRows(harmful: ExampleList): Record<'trained' | 'measured', Example[]> | undefined {
+  const taken = variedRows(harmful, MOST);
+  const prompts = [...byPrompt(taken).values()];
+  if (prompts.length < FEWEST) return undefined;
+  const half = (which: number): Example[] =>
+    prompts.filter((_, i) => i % 2 === which).flatMap((rows) => rows.map((row) => taken[row]));
+  return { trained: half(0), measured: half(1) };
+}
 
 /**
  * Whether a vector protects by itself, as in the paper: a LoRA is fine-tuned with it, for a few steps, on rows of both kinds that it
@@ -35,9 +48,9 @@ export async function trial(
   held: { harmful: ExampleList; ordinary: ExampleList },
 ): Promise<Pick<VectorQuality, 'trial' | 'trialInterval' | 'trialTrained' | 'trialMeasured'>> {
   const { context, recipe } = job;
-  const harmful = firstOf(held.harmful, MOST);
-  if (harmful.length < FEWEST) return {};
-  const [trained, measured] = [0, 1].map((half) => harmful.filter((_, i) => i % 2 === half));
+  const rows = trialRows(held.harmful);
+  if (!rows) return {};
+  const { trained, measured } = rows;
   const ordinary = firstOf(held.ordinary, (TRIAL_STEPS * ROWS) / 2);
   const layout = plainLayout(context.sites, LORA);
   const start = initialise(layout, random(`${recipe.seed}/trial`));
@@ -62,15 +75,16 @@ export async function trial(
       optimizer: OPTIMIZER,
       steps: TRIAL_STEPS,
       rows: () => (step) => {
-        const rows = [...turn(trained, step), ...turn(ordinary, step)];
-        return rowsOf(rows, on, 1 / tokenCount(rows));
+        const batch = [...turn(trained, step), ...turn(ordinary, step)];
+        return rowsOf(batch, on, 1 / tokenCount(batch));
       },
       message: 'trying the vector in a short fine-tuning',
     },
     async (learner, parameters) => {
-      const losses = async (scales: Record<string, number>): Promise<number[]> =>
-        (await learner.losses(rowsOf(measured, scales, 0), parameters)).map(({ nll }) => nll);
-      const kept = ratioOfSums(await losses(off), await losses({ [TASK]: 0, [VECTOR]: 0 }));
+      const losses = (scales: Record<string, number>): Promise<RowLoss[]> =>
+        learner.losses(rowsOf(measured, scales, 0), parameters);
+      const now = await losses(off);
+      const kept = lossRatio(measured, await losses({ [TASK]: 0, [VECTOR]: 0 }), now);
       if (!kept) return {};
       const { ratio, low, high } = kept;
       return {

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inoculation, ptst } from '../../runtime/baselines/prompts.js';
+import { lisa } from '../../runtime/baselines/lisa.js';
 import { safeInstr } from '../../runtime/baselines/safeInstr.js';
+import { rowsOf, tokenCount } from '../../runtime/learner/rows.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { useTinyModel } from './tinyModel.js';
 
@@ -21,6 +23,23 @@ describe('SafeInstr', () => {
     assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join());
     assert.equal(new Set([...all].map(({ row }) => row)).size, all.length - 0, 'row numbers are unique');
     assert.throws(() => safeInstr(inputs({ share: 0.01 })).rows!(rows.train), HumanError);
+  });
+});
+
+describe('Lisa', () => {
+  it('weighs each token of an alignment step alike, in whatever micro-batch it is', () => {
+    const own = [0, 2, 4].map((at) => rowsOf([...rows.train].slice(at, at + 2), { task: 1 }, 1));
+    const method = lisa(inputs({ alternate: [1, 1] }, { aligned: rows.benign }));
+    const batches = Array.from({ length: 8 }, (_, i) => method.step!(own, { step: 2 * i + 1, steps: 16, off: {} }));
+    const tokens = batches.map((step) => step.map((batch) => tokenCount(batch.map(({ example }) => example))));
+    assert.ok(
+      tokens.some((step) => new Set(step).size > 1),
+      'micro-batches of unlike sizes',
+    );
+    batches.forEach((step, i) => {
+      const all = tokens[i]!.reduce((a, b) => a + b);
+      for (const { weight } of step.flat()) assert.equal(weight, 1 / all);
+    });
   });
 });
 

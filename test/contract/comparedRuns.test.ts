@@ -113,6 +113,23 @@ test('a difference within chance is not marked, and one of other prompts is none
   assert.deepEqual([delta(few).isBeyondChance, delta({ ...few, reading }).text], [true, 'other prompts']);
 });
 
+test('what a vector finds has an interval, and a difference, by prompts: many answers to few are no further evidence', () => {
+  const found = (id: string, recall: number, harmfulPrompts?: number): ComparedRun =>
+    run(id, { quality: { harmful: 80, ordinary: 400, recall, harmfulPrompts } });
+  const cells = (harmfulPrompts?: number) => {
+    const shown = showRuns([found('a', 0.8, harmfulPrompts), found('b', 1, harmfulPrompts)], wording);
+    return comparedTable(shown, 'a', wording).rows.map((row) => row.cells.at(-1)!);
+  };
+  const [[first, second], [each], [earlier]] = [cells(5), cells(80), cells()] as [
+    ...[ReturnType<typeof cells>, ReturnType<typeof cells>, ReturnType<typeof cells>],
+  ];
+  assert.equal(first!.text, '64 of 80 · 80\u00a0%');
+  assert.deepEqual(first!.interval, wilson({ hits: 4, count: 5 }));
+  assert.equal(second!.delta!.isBeyondChance, false);
+  assert.deepEqual(second!.delta!.interval, differenceInterval({ hits: 4, count: 5 }, { hits: 5, count: 5 }));
+  for (const one of [each, earlier]) assert.deepEqual(one!.interval, wilson({ hits: 64, count: 80 }));
+});
+
 test('an evaluation has a row for each state, and a harmful loss its own interval', () => {
   const judged = run('e', { states: ['base', 'protected'] });
   const loss = { rows: 'heldOut' as const, of: 20, base: 2, delivered: 1.9, low: 0.9, high: 1 };

@@ -292,6 +292,14 @@ export const ENDED: Record<string, RunRecord> = {
   'vector, with too few rows to tell': vector(1, {
     done: { vector: { harmful: 4, ordinary: 4, auroc: 1, aurocInterval: [0.582, 1], recall: 1 } },
   }),
+  'vector, with too few prompts to tell': vector(1, {
+    done: {
+      vector: {
+        ...{ harmful: 64, ordinary: 64, harmfulPrompts: 4, ordinaryPrompts: 4 },
+        ...{ auroc: 1, aurocInterval: [0.582, 1], recall: 1 },
+      },
+    },
+  }),
   'vector, not measured': vector(0.99, { probes: [], done: { vector: undefined } }),
   'vector, nothing held out': vector(0.99, { done: { vector: { harmful: 0, ordinary: 0 } } }),
   'vector, the base was not checked': vector(0.99, { done: { laws: undefined } }),

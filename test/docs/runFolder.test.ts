@@ -70,6 +70,8 @@ const VECTOR: Keys<VectorQuality> = {
   ...{
     harmful: true,
     ordinary: true,
+    harmfulPrompts: true,
+    ordinaryPrompts: true,
     auroc: true,
     aurocInterval: true,
     recall: true,

@@ -11,6 +11,7 @@ import {
   spanThreshold,
   studentTail,
   thresholdAt,
+  type Calibration,
 } from '../../runtime/evaluation/scan/calibration.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { explainedShare, scoresOf } from '../../runtime/evaluation/scan/scores.js';
@@ -143,8 +144,11 @@ test('false discoveries: the example of Benjamini and Hochberg (1995)', () => {
 
 const rows = (values: readonly number[]) => values.map((value) => ({ share: value / 10, span: value }));
 
+/** Of rows that have prompts of their own. */
+const apart = (rows: Calibration) => separation(rows, { harmful: rows.harmful.length, ordinary: rows.ordinary.length });
+
 test('how well held-out rows are told apart, with an interval that is not a point at 1', () => {
-  const perfect = separation({ harmful: rows([21, 22, 23, 24]), ordinary: rows([1, 2, 3, 4, 5]) })!;
+  const perfect = apart({ harmful: rows([21, 22, 23, 24]), ordinary: rows([1, 2, 3, 4, 5]) })!;
   assert.equal(perfect.auroc, 1);
   assert.equal(perfect.high, 1);
   // The area A is in the interval where (A − t)² ≤ z² V(t): at its end, by the formula of the paper.
@@ -154,17 +158,17 @@ test('how well held-out rows are told apart, with an interval that is not a poin
   };
   close((1 - perfect.low) ** 2, 1.96 ** 2 * variance(perfect.low, 4, 5), 1e-9);
   assert.ok(perfect.low > 0.3 && perfect.low < 0.8, `${perfect.low}`);
-  const many = separation({
+  const many = apart({
     harmful: rows(Array.from({ length: 100 }, (_, i) => 200 + i)),
     ordinary: rows(Array.from({ length: 100 }, (_, i) => i)),
   })!;
   assert.ok(many.low > 0.95, `${many.low}`);
   // 9 is above all eight, 7.5 above seven, 5.5 above five: an ordinary row does not count itself.
-  const mixed = separation({ harmful: rows([5.5, 7.5, 9]), ordinary: rows([1, 2, 3, 4, 5, 6, 7, 8]) })!;
+  const mixed = apart({ harmful: rows([5.5, 7.5, 9]), ordinary: rows([1, 2, 3, 4, 5, 6, 7, 8]) })!;
   assert.equal(mixed.auroc, (8 + 7 + 5) / 24);
   assert.ok(mixed.low < mixed.auroc && mixed.auroc < mixed.high);
-  assert.equal(separation({ harmful: rows([1]), ordinary: rows([2]) }), undefined);
-  assert.equal(separation({ harmful: [], ordinary: rows([2, 3]) }), undefined);
+  assert.equal(apart({ harmful: rows([1]), ordinary: rows([2]) }), undefined);
+  assert.equal(apart({ harmful: [], ordinary: rows([2, 3]) }), undefined);
 });
 
 test('a row counts by the score that sets it apart more, at twice its p-value', () => {

@@ -1,7 +1,7 @@
 /**
  * `npm run test:ray`: the sample and SmolLM2 on a real Ray with CPU workers, beside the same runs here.
  *
- *   node test/ray/run.mjs [--only=vector,protected,strengthened,ending,evaluate,sweep,fsdp,window,faults,head]
+ *   node test/ray/run.mjs [--only=vector,protected,strengthened,ending,evaluate,greedy,sweep,fsdp,window,faults,head]
  *
  * Python is made in out/ray/python with the packages that jobs need (several GB), or is RAY_PYTHON; SmolLM2 comes from a package
  * of the Python registry, or is SMOLLM2_GGUF. What is measured is written to out/ray/result.json. Exit codes: 0 all holds ·

@@ -1,7 +1,7 @@
 /** What is tried on a real Ray, each by itself; it gets the bench of run.mjs. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { descendants } from './head.mjs';
@@ -117,6 +117,27 @@ export async function evaluate(bench) {
   assert.ok(here.length >= 12);
   assert.deepEqual(rounded(there), rounded(here));
   bench.note('evaluate: measurements that are the same', here.length);
+}
+
+/** Answers of a model whose folder asks for a penalty on repetitions, which the greedy ones of a recipe do not have. */
+export async function greedy(bench) {
+  const model = bench.folder('with-penalty');
+  await cp(bench.folder('tiny-assistant'), model, { recursive: true });
+  const config = path.join(model, 'generation_config.json');
+  const asked = { repetition_penalty: 1.8, no_repeat_ngram_size: 2 };
+  await writeFile(config, JSON.stringify({ ...(await read(config)), ...asked }));
+  const answers = [];
+  for (const [place, more] of hereAndThere(bench.on({ model, workers: 1 }))) {
+    const change = { model: '../with-penalty', states: [{ name: 'base' }], evaluate: await fewRows(bench), ...more };
+    const run = await train(await bench.recipe('evaluate.json', `greedy-${place}`, change), { command: 'evaluate' });
+    assert.equal(run.code, 0, run.said);
+    const lines = (await readFile(bench.folder(`greedy-${place}`, 'answers.jsonl'), 'utf8')).trim().split('\n');
+    // Here they come as they are done.
+    answers.push(lines.map((line) => JSON.parse(line)).map(({ set, row, answer }) => `${set} ${row}: ${answer}`).sort()); // oxfmt-ignore
+  }
+  const [here, there] = answers;
+  assert.deepEqual(there, here);
+  bench.note('greedy: answers that are the same', here.length);
 }
 
 /** A sweep fans out: its points are jobs at the same time. */

@@ -70,10 +70,15 @@ describe('the rows that a fine-tuning draws', () => {
 
     const file = join(root, 'vector/prompts.jsonl');
     const text = await readFile(file, 'utf8');
-    const holdOut = (rows: number): Promise<void> => {
-      const lines = text.trim().split('\n');
-      const marked = lines.map((line, i) => (i < rows ? line.replace(/}$/, ',"heldOut":true}') : line));
-      return writeFile(file, `${marked.join('\n')}\n`);
+    const holdOut = (rows: number, prompts = rows): Promise<void> => {
+      const lines = text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { harmful: string });
+      const marked = lines.map((line, i) =>
+        i < rows ? { ...lines[i % prompts], harmful: line.harmful, heldOut: true } : line,
+      );
+      return writeFile(file, `${marked.map((line) => JSON.stringify(line)).join('\n')}\n`);
     };
     await holdOut(4);
     const { probes: drawn, harmfulLoss, ...found } = await measured(guarded);
@@ -85,6 +90,8 @@ describe('the rows that a fine-tuning draws', () => {
     assert.deepEqual([named.harmfulLoss!.rows, ...kind(named).slice(0, 2)], ['heldOut', 'anchored', 5]);
     await holdOut(3);
     assert.deepEqual(kind(await measured(guarded)).slice(0, 2), ['anchored', 3]);
+    await holdOut(4, 3);
+    assert.deepEqual(kind(await measured(guarded)).slice(0, 2), ['anchored', 2], 'four answers to three prompts');
     // Of two vectors only one holds enough out: what is drawn is of one kind.
     await writeFile(file, text);
     await runValue(root, { ...VECTOR, seed: 4 }, 'other');

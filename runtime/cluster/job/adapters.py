@@ -13,7 +13,7 @@ import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from torch.utils.checkpoint import checkpoint
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 
 def weights_sha256(folder):
@@ -43,6 +43,8 @@ class Adapted:
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
         base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
         base.config.use_cache = False
+        # The folder's own has what greedy answers do not, as a penalty on repetitions, and `generate` would fill in from it.
+        base.generation_config = GenerationConfig()
         self.names = [adapter["name"] for adapter in adapters]
         self.scales = scales
         self.base, self.peft = base, None

@@ -135,8 +135,14 @@ export function falseDiscoveryLimit(ps: readonly number[], rate: number, compare
   return limit;
 }
 
-/** AUROC of held-out harmful against held-out ordinary rows, with its 95 % interval; undefined without both. */
-export function separation(calibration: Calibration): { auroc: number; low: number; high: number } | undefined {
+/**
+ * AUROC of held-out harmful against held-out ordinary rows, with its 95 % interval; undefined without both.
+ * @param prompts of the rows of each kind, on which the interval rests: rows with the same one are scored alike
+ */
+export function separation(
+  calibration: Calibration,
+  prompts: Readonly<Record<keyof Calibration, number>>,
+): { auroc: number; low: number; high: number } | undefined {
   const { harmful, ordinary } = calibration;
   if (ordinary.length < 3) return undefined;
   const p = rowPValue(calibration);
@@ -146,7 +152,7 @@ export function separation(calibration: Calibration): { auroc: number; low: numb
     [...harmful.map((row) => -p(row)), ...among.map((one) => -one)],
     [...harmful.map(() => true), ...ordinary.map(() => false)],
   );
-  return area === null ? undefined : { auroc: area, ...areaInterval(area, harmful.length, ordinary.length) };
+  return area === null ? undefined : { auroc: area, ...areaInterval(area, prompts.harmful, prompts.ordinary) };
 }
 
 /** 95 % interval of an AUROC (Newcombe 2006, method 5: a score interval, which is not degenerate at 1). */

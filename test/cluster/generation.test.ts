@@ -1,0 +1,46 @@
+/** How a job answers. The real libraries are tried by `npm run test:ray`; here stand-ins show what it sets. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+const JOB = join(import.meta.dirname, '../../runtime/cluster/job');
+const PYTHON = 'python3';
+const skip = spawnSync(PYTHON, ['--version']).status === 0 ? false : `there is no ${PYTHON}`;
+
+test('greedy answers have no penalty that the folder of the model asks for', { skip }, () => {
+  const script = `
+import sys
+from types import ModuleType, SimpleNamespace
+
+def module(name, **content):
+    sys.modules[name] = ModuleType(name)
+    vars(sys.modules[name]).update(content)
+
+class GenerationConfig:
+    def __init__(self, **settings):
+        vars(self).update(settings)
+
+class Model:
+    config = SimpleNamespace(use_cache=True)
+    generation_config = GenerationConfig(repetition_penalty=1.3, no_repeat_ngram_size=2)
+    def from_pretrained(folder, **_):
+        return Model()
+    eval = lambda self: self
+    to = lambda self, device: self
+    modules = named_parameters = lambda self: []
+
+module("torch", float32=None, bfloat16=None)
+module("torch.utils")
+module("torch.utils.checkpoint", checkpoint=None)
+module("peft", PeftModel=None)
+module("peft.tuners")
+module("peft.tuners.lora", LoraLayer=Model)
+module("transformers", AutoModelForCausalLM=Model, GenerationConfig=GenerationConfig)
+from adapters import Adapted
+print(vars(Adapted("model", [], [], "fp32", "cpu").model.generation_config))
+`;
+  const { stdout, stderr, status } = spawnSync(PYTHON, ['-c', script], { cwd: JOB, env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } }); // oxfmt-ignore
+  assert.equal(status, 0, String(stderr));
+  assert.equal(String(stdout).trim(), '{}');
+});

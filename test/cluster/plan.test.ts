@@ -1,0 +1,28 @@
+/** What a job is told of each row of a step. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Plan } from '../../runtime/cluster/plan.js';
+import type { TrainingRow } from '../../runtime/learner/packing.js';
+
+test('a row that an anchor holds is none of the harmful ones of a step, whatever its number', async () => {
+  const row = (number: number, more: Partial<TrainingRow> = {}): TrainingRow => {
+    const example = { ids: [1, number], labels: [-100, number], row: number };
+    return { ...{ example, scales: { task: 1 }, weight: 1 }, ...more };
+  };
+  const plan = new Plan();
+  await plan.stage({
+    ...{ trains: 'task', steps: 1, rate: () => 1e-3, measures: {}, measureEvery: 1 },
+    optimizer: { betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0, clipNorm: 1 },
+    isHarmful: ({ example }) => (example as { row?: number }).row === 7,
+    rows: async () => [[row(7), row(5), row(7, { heldAt: [2.5] })]],
+  });
+  const { rows } = JSON.parse(plan.files().get('steps-0.jsonl')!) as { rows: number[][] };
+  assert.deepEqual(
+    rows.map(([, , , teach, harmful]) => [teach, harmful]),
+    [
+      [0, 1],
+      [0, 0],
+      [2, 0],
+    ],
+  );
+});
