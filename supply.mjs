@@ -2,11 +2,12 @@
 import { Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const { ComponentType, HashAlgorithm } = Enums;
 const { Bom, Component, ComponentRepository, HashDictionary, LicenseExpression, LicenseRepository } = Models;
 const { Metadata, SpdxLicense } = Models;
-const root = import.meta.dirname;
+const root = path.dirname(fileURLToPath(import.meta.url));
 
 /** Not bundled: these are packed as they are. */
 const PACKED = ['node_modules/onnxruntime-common', 'node_modules/onnxruntime-node'];

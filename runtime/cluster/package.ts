@@ -1,6 +1,7 @@
 /** What a job is sent: its scripts, the rows and the plan, and the adapters, as one archive. */
 import { readFile, rm, stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { sha256, writeFileAtomic } from '../support/files.js';
 import type { RayClient } from './client.js';
@@ -9,7 +10,7 @@ import { zip } from './zip.js';
 
 /** What is shipped with every job. */
 const SCRIPTS = ['train.py', 'adapters.py', 'losses.py', 'messages.py'] as const;
-const SHIPPED = join(import.meta.dirname, 'job');
+const SHIPPED = join(dirname(fileURLToPath(import.meta.url)), 'job');
 /** Bytes of an adapter that also comes through the log. */
 const MOST_IN_LOG = 20 * 2 ** 20;
 /** How often a worker may be lost before the job fails. */

@@ -261,16 +261,16 @@ const EXIT_CODES =
 
 /** Every command in a line or two. */
 export function usage(): string {
-  const lines = Object.entries(commands).map(
-    ([name, { use, does }]) => `${`  ${name} ${use}`.trimEnd()}${use ? '\n      ' : '  '}${does}`,
-  );
+  const all = Object.entries(commands);
+  const computing = all.flatMap(([name, { options: own }]) => (own.includes('device') ? [name] : []));
+  const lines = all.map(([name, { use, does }]) => `${`  ${name} ${use}`.trimEnd()}${use ? '\n      ' : '  '}${does}`);
   return `security-vectors — fine-tune on data you cannot fully trust
 
 ${lines.join('\n')}
 
   security-vectors COMMAND --help describes a command and its options.
   --json prints JSON lines on stdout and nothing else. --version prints the version.
-  --device ${DEVICE_CHOICES.join('|')} overrides the recipe for every command that computes.
+  --device ${DEVICE_CHOICES.join('|')} says where ${computing.slice(0, -1).join(', ')} and ${computing.at(-1)} compute, whatever a recipe says.
   ${EXIT_CODES}`;
 }
 

@@ -4,7 +4,7 @@ import type { Measurement } from './events.js';
 import { isRecallExtrapolated } from './scanText.js';
 import { sortStates } from './states.js';
 import { resultsText, type TableStrings } from './table.js';
-import type { RunVerdict } from './verdict.js';
+import { trialOf, type RunVerdict } from './verdict.js';
 
 export const BRIEF_STRINGS = {
   briefHarm: 'harm {0}',
@@ -13,6 +13,7 @@ export const BRIEF_STRINGS = {
   briefWeakened: 'weakened',
   briefBroken: 'an invariant is broken',
   briefReady: 'ready',
+  briefUntried: 'not tried',
   briefUnready: 'not ready',
   briefUnknown: 'no verdict',
   briefLearned: 'harm learned',
@@ -39,7 +40,11 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
     case 'ready': {
       const { recall } = verdict.quality;
       const finds = isRecallExtrapolated(verdict.quality) ? s.briefFindsAbout : s.briefFinds;
-      return join(s.briefReady, recall === undefined ? undefined : fill(finds, n.percent(recall)));
+      return join(
+        s.briefReady,
+        recall === undefined ? undefined : fill(finds, n.percent(recall)),
+        trialOf(verdict.quality) === undefined ? s.briefUntried : undefined,
+      );
     }
     case 'unready':
       return s.briefUnready;

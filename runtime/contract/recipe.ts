@@ -70,9 +70,13 @@ const finetuneRecipe = z
       .default([])
       .describe('Security vectors: active and frozen while training, removed afterwards.'),
     protection: z
-      .union([z.boolean(), protection])
+      .union([z.boolean(), protection], {
+        error: 'this is true, false, or an object with parts such as { "route": true, "anchor": {} }',
+      })
       .default(false)
-      .describe('Strengthening beyond the paper: true is the best that is known, false follows the paper.'),
+      .describe(
+        'Strengthening beyond the paper: true is the best that is known, false follows the paper. In an object, parts that are not written are as in the paper: { "flagged": "auto", "route": true, "anchor": {} } is what true is.',
+      ),
     baseline: baseline.optional(),
     probes: z
       .strictObject({ harmful: data.optional(), benign: data.optional() })

@@ -77,10 +77,10 @@ export const evaluationSets = distinct(list(evaluationSet, 1000), 'sets');
 
 const heldOutShare = number(0.5).min(0);
 export const heldOut = z
-  .union([
-    heldOutShare,
-    z.strictObject({ share: heldOutShare.gt(0), measure: z.enum(MEASURES).default('loss'), phrases }),
-  ])
+  .union(
+    [heldOutShare, z.strictObject({ share: heldOutShare.gt(0), measure: z.enum(MEASURES).default('loss'), phrases })],
+    { error: 'this is a share, or { "share": 0.1, "measure": … }' },
+  )
   .default(0)
   .describe(
     'Share of the data that is never trained on and is an evaluation set of its own, "held out", measured by its loss or as is said here. Rows with the same prompt stay together.',

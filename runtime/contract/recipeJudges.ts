@@ -11,7 +11,7 @@ export const generation = z
   })
   .prefault({});
 
-const labels = z.union([text, list(text, 1000).min(1)]);
+const labels = z.union([text, list(text, 1000).min(1)], { error: 'this is a label, or a list of labels' });
 const judgeName = text.optional();
 const rubric = z
   .string()

@@ -34,35 +34,39 @@ export const protection = z
       .optional()
       .describe('Further ordinary rows to compare the data with, beside those that the vector held out.'),
     route: z
-      .union([z.boolean(), fraction])
+      .union([z.boolean(), fraction], { error: 'this is true, false, or a share from 0 to 1' })
       .default(false)
       .describe(
         'true: rows that are ordinary with confidence train with the vector off, all others with it on. false: on for all rows (the paper). A number: off for all rows that the vector explains by no more than this, without confidence.',
       ),
     anchor: z
-      .union([
-        z.literal(false),
-        z.strictObject({
-          refusals: count(4096)
-            .optional()
-            .describe(
-              "The vector's own prompts per step, with the base model's answers. By default 2, or 1 in every other step where a step has fewer than 16 rows.",
-            ),
-          harmful: whole(4096)
-            .optional()
-            .describe(
-              "The vector's own harmful rows per step: their losses, vector off, are held where the base model has them. By default 2, or 1 where a step has fewer than 16 rows.",
-            ),
-          benign: whole(4096).default(0),
-          weight: number(1e6)
-            .positive()
-            .default(0.3)
-            .describe(
-              'Weight of KL(base ‖ model without the vector), and of half the squared drift of losses on harmful rows.',
-            ),
-        }),
-      ])
-      .default(false),
+      .union(
+        [
+          z.literal(false),
+          z.strictObject({
+            refusals: count(4096)
+              .optional()
+              .describe(
+                "The vector's own prompts per step, with the base model's answers. By default 2, or 1 in every other step where a step has fewer than 16 rows.",
+              ),
+            harmful: whole(4096)
+              .optional()
+              .describe(
+                "The vector's own harmful rows per step: their losses, vector off, are held where the base model has them. By default 2, or 1 where a step has fewer than 16 rows.",
+              ),
+            benign: whole(4096).default(0),
+            weight: number(1e6)
+              .positive()
+              .default(0.3)
+              .describe(
+                'Weight of KL(base ‖ model without the vector), and of half the squared drift of losses on harmful rows.',
+              ),
+          }),
+        ],
+        { error: 'this is false, or an object: {} for an anchor with all defaults' },
+      )
+      .default(false)
+      .describe('Hold the model, vector off, where the base is. {}: with all defaults.'),
     watch: z
       .enum(['continue', 'stop', 'restore'])
       .default('continue')

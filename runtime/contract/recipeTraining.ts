@@ -22,7 +22,7 @@ export const adapter = z
       .optional()
       .meta({ description: 'LoRA alpha; the update is scaled by alpha / rank.', default: LORA.alpha }),
     sites: z
-      .union([text, list(text, 10_000).min(1)])
+      .union([text, list(text, 10_000).min(1)], { error: 'this is "all-linear", a list of names, or a pattern' })
       .optional()
       .meta({
         description:

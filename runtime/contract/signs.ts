@@ -35,8 +35,8 @@ export function signsOf(verdict: RunVerdict): Signs {
     case 'held':
       return good;
     case 'ready':
-      // A trial that could not tell is neither.
-      return { protects: good, leaks: warning, untold: neutral }[trialOf(verdict.quality) ?? 'protects'];
+      // A trial that could not tell is neither, and so is none.
+      return { protects: good, leaks: warning, untold: neutral }[trialOf(verdict.quality) ?? 'untold'];
     case 'lost':
     case 'broken':
       return bad;

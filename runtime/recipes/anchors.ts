@@ -13,7 +13,7 @@ import { baseLosses } from './baseLosses.js';
 import { beside } from './calibrationFile.js';
 import { type Job } from './job.js';
 import { readPrompts, type VectorPrompt } from './prompts.js';
-import type { Strategy } from './strategy.js';
+import { toSet, type Strategy } from './strategy.js';
 import type { ActiveVector } from './vectors.js';
 
 type Vectors = readonly ActiveVector[];
@@ -55,7 +55,7 @@ export function anchorPrompts(job: Job<FinetuneRecipe>, prompts: readonly Vector
   if (held.length === 0) {
     throw new HumanError('the anchor needs the prompts of a vector, and none of the vectors has a prompts.jsonl.', {
       place: 'protection.anchor',
-      remedy: 'Name the run folder that trained the vector (with prompts.jsonl in it), or set "anchor" to false.',
+      remedy: `Name the run folder that trained the vector (with prompts.jsonl in it), or ${toSet(job.recipe, 'protection.anchor to false', { anchor: false })}.`,
     });
   }
   return held;

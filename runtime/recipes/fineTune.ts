@@ -30,7 +30,7 @@ import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
 import { named, tellsRows } from './probeRows.js';
-import { plainPlan, reportHeldOut, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
+import { plainPlan, reportHeldOut, reportPlan, rowPlan, unabsorbed, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { strategyOf, type Strategy } from './strategy.js';
@@ -236,7 +236,10 @@ async function train(
     scales: { off, on },
     probes: { ...probes, rows: probeRows },
     judged: { examples: judged.examples, lossOf: (now) => harmfulLoss(judged, base, now) },
-    watch: vectors.length > 0 ? watch(action, steps, training, job.emit, earlier) : undefined,
+    watch:
+      vectors.length > 0
+        ? watch(action, { steps, protection: recipe.protection }, training, job.emit, earlier)
+        : undefined,
   };
   const copy = await (job.cluster ? fineTuneThere(job, job.cluster, planned) : fineTuneHere(job, planned));
   if (copy) {
@@ -299,8 +302,7 @@ async function prepare(
     artifacts,
   );
   const decided = rowPlan(data.examples, scan, strategy, job.context.tokenizer, data.review?.fine);
-  // Of several vectors it is not known which one a row belongs to.
-  const plan = vectors.length > 1 ? { ...decided, absorbed: [] } : decided;
+  const plan = vectors.length > 1 ? await unabsorbed(job, decided) : decided;
   await reportPlan(job, plan, data);
   await reportHeldOut(job, plan, data.examples.length, heldOut.length);
   if (plan.absorbed.length === 0) return { plan, frozen, found: flaggedByVector(scan) };

@@ -17,7 +17,7 @@ import { harmfulAnswers } from './anchors.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadSource, type Job, type TrainingState } from './job.js';
 import type { VectorPrompt } from './prompts.js';
-import { strategyOf } from './strategy.js';
+import { strategyOf, toSet } from './strategy.js';
 
 type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
 
@@ -145,11 +145,12 @@ export function watchAction(
  */
 export function watch(
   action: WatchAction,
-  steps: number,
+  { steps, protection }: { steps: number } & Pick<FinetuneRecipe, 'protection'>,
   { state, hold, restore }: Pick<TrainingState, 'state' | 'hold' | 'restore'>,
   emit: (event: RunEvent) => Promise<void>,
   earlier: readonly RunEvent[],
 ): (loss: HarmfulLoss) => Promise<boolean> {
+  const remedy = remedies({ protection });
   let warned = earlier.some(
     (event) => event.kind === 'evaluation' && event.harmfulLoss && fellBeyondChance(event.harmfulLoss),
   );
@@ -162,7 +163,7 @@ export function watch(
     const { bound } = numbersIn();
     const found = `at step ${step} the loss on ${loss.of} harmful rows, vector off, is ${formatPercent(loss.delivered / loss.base)} of the base's (95 % interval: ${bound(loss.low, 'low')} to ${bound(loss.high, 'high')}), below ${formatPercent(LIMITS.lossKept)}: the model is learning them`;
     const warn = (what: string): Promise<void> =>
-      emit({ kind: 'warning', message: `${found}. ${what}`, place: 'protection.watch', remedy: REMEDY[action] });
+      emit({ kind: 'warning', message: `${found}. ${what}`, place: 'protection.watch', remedy: remedy[action] });
     if (action === 'restore' ? !(await restore()) : action === 'stop' && step === 0)
       throw new HumanError(`${found}, and there is no earlier step where the protection held.`, {
         kind: 'failed',
@@ -183,11 +184,11 @@ export function watch(
   };
 }
 
-const REMEDY: Record<WatchAction, string> = {
-  continue: 'Wait for the verdict, or set protection.watch to "stop" or "restore".',
+const remedies = (recipe: Pick<FinetuneRecipe, 'protection'>): Record<WatchAction, string> => ({
+  continue: `Wait for the verdict, or ${toSet(recipe, 'protection.watch to "stop" or "restore"', { watch: 'restore' })}.`,
   stop: 'Strengthen the protection or lower optimizer.learningRate; "restore" goes back to the last step that held.',
   restore: 'Strengthen the protection or lower optimizer.learningRate to train for longer.',
-};
+});
 
 /**
  * Fine-tuning ends before its last step by its watch alone.

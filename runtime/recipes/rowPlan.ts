@@ -11,7 +11,7 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
 import { cutRow } from './cut.js';
 import type { Job } from './job.js';
-import type { Strategy } from './strategy.js';
+import { toSet, type Strategy } from './strategy.js';
 
 /** What a fine-tuning does with each row of its data. */
 export interface RowPlan {
@@ -145,6 +145,22 @@ export async function reportHeldOut(
     remedy:
       'Review the rows and leave the harmful ones out ("exclude": "reviewed"), in runs to compare with, too, or name a set of right answers in "evaluate".',
   });
+}
+
+/** Of several vectors none is trained further: it is not known which one a row belongs to. */
+export async function unabsorbed(
+  { recipe, emit }: Pick<Job<FinetuneRecipe>, 'recipe' | 'emit'>,
+  plan: RowPlan,
+): Promise<RowPlan> {
+  const { length } = plan.absorbed;
+  if (length > 0)
+    await emit({
+      kind: 'warning',
+      message: `${length} rows look harmful and keep more than a quarter of their loss with the vector that finds them. A single vector would first be trained on them; of several none is, and they train as they are, with the vectors on.`,
+      place: 'protection.flagged',
+      remedy: `Review these rows, train one vector on the examples of all, or ${toSet(recipe, 'protection.flagged to "cut" or "exclude"', { flagged: 'cut' })}.`,
+    });
+  return { ...plan, absorbed: [] };
 }
 
 /** @throws HumanError when nothing is left to train on */

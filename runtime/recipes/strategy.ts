@@ -38,6 +38,28 @@ export function strategyOf({ protection, batch }: Pick<FinetuneRecipe, 'protecti
   };
 }
 
+/** Whether a strategy is the paper's, whatever is written. */
+export const isPaper = ({ flagged, off, anchor }: Strategy): boolean =>
+  flagged === PAPER.flagged && off === PAPER.off && anchor === PAPER.anchor;
+
+/** `true`, as the object that a recipe writes: what one does not name is as in the paper. */
+const WRITTEN = { flagged: 'auto', route: true, anchor: {} };
+
+/** Parts of a protection as a recipe writes them. */
+const partsText = (parts: object): string =>
+  Object.entries(parts)
+    .map(([name, value]) => `"${name}": ${JSON.stringify(value)}`)
+    .join(', ');
+
+export const BEST_PARTS = partsText(WRITTEN);
+
+/**
+ * How a recipe changes a part of its protection: beside the others where `true` has been all of them.
+ * @param key the part, for a recipe that names its parts
+ */
+export const toSet = ({ protection }: Pick<FinetuneRecipe, 'protection'>, key: string, part: object): string =>
+  protection === true ? `write "protection": { ${partsText({ ...WRITTEN, ...part })} } instead of true` : `set ${key}`;
+
 /** Rows that an anchor adds to a step, in the mean. */
 export const anchorRows = (anchor: Strategy['anchor']): number =>
   anchor === false ? 0 : anchor.refusals / anchor.every + anchor.harmful + anchor.benign;

@@ -16,7 +16,7 @@ import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult } from '../contract/scan.js';
 import type { Job } from './job.js';
 import { digestOf } from './dependencies.js';
-import { strategyOf, type Strategy } from './strategy.js';
+import { BEST_PARTS, isPaper, strategyOf, toSet, type Strategy } from './strategy.js';
 import type { Learner } from '../learner/learner.js';
 import type { Feeds } from '../device/session.js';
 
@@ -49,7 +49,16 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
       });
     vectors.push({ ...flat, name: `vector${i}`, path, scale });
   }
-  if (strategyOf(recipe).flagged === 'absorb' && vectors.length > 1)
+  const strategy = strategyOf(recipe);
+  if (recipe.protection !== false && isPaper(strategy))
+    await job.emit({
+      kind: 'warning',
+      message:
+        '"protection" switches nothing on: rows are not routed, there is no anchor, and rows that look harmful are trained on as they are, as in the paper.',
+      place: 'protection',
+      remedy: `Write ${BEST_PARTS} into it: these are the parts of true.`,
+    });
+  if (strategy.flagged === 'absorb' && vectors.length > 1)
     throw new HumanError('"absorb" trains one vector further, and the recipe lists several.', {
       place: 'recipe.json protection.flagged',
       remedy: 'List one vector, or choose "vector", "exclude" or "cut".',
@@ -85,21 +94,22 @@ export async function scanData(
     await writeScan(file, scan);
     artifacts[RUN_FILES.scan] = await sha256File(file);
   }
+  const ordinaryRows = toSet(job.recipe, 'protection.ordinary', { ordinary: { file: 'FILE' } });
   if (scan.threshold === null && (strategy.flagged !== 'vector' || strategy.off !== 'none'))
     await job.emit({
       kind: 'warning',
       message: `no row can be flagged: ${nothingToCompare(vectors)}. All rows train with the vector on.`,
       place: 'vectors',
       remedy: vectors.every((vector) => heldOutCounts([vector]))
-        ? 'Train the vector with benign rows, or name ordinary rows by protection.ordinary.'
-        : 'Name ordinary rows by protection.ordinary.',
+        ? `Train the vector with benign rows, or name ordinary rows: ${ordinaryRows}.`
+        : `Name ordinary rows: ${ordinaryRows}.`,
     });
   if (scan.flagged > 0.9 * scan.rows) {
     await job.emit({
       kind: 'warning',
       message: `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone degrades ordinary answers.`,
       place: data.path,
-      remedy: 'Look at the rows; add ordinary ones, or set protection.anchor.benign.',
+      remedy: `Look at the rows; add ordinary ones, or ${toSet(job.recipe, 'protection.anchor.benign', { anchor: { benign: 2 } })}.`,
     });
   }
   return scan;

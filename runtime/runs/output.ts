@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isManifest, type Manifest } from '../contract/manifest.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
-import { isTrace, removeWith } from '../support/files.js';
+import { filesBelow, isTrace, removeWith } from '../support/files.js';
 import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
@@ -141,11 +141,8 @@ export async function runFiles(folder: string): Promise<string[]> {
   for (const name of [...CLEARED_FILES, RUN_FILES.recipe, RUN_FILES.manifest]) {
     const found = await lstat(join(folder, name)).catch(() => undefined);
     if (found?.isFile()) files.push(name);
-    if (found?.isDirectory()) {
-      for (const entry of await readdir(join(folder, name), { recursive: true, withFileTypes: true }))
-        if (entry.isFile())
-          files.push(`${entry.parentPath}/${entry.name}`.slice(folder.length + 1).replaceAll('\\', '/'));
-    }
+    if (found?.isDirectory())
+      for (const [below, entry] of await filesBelow(folder, name)) if (entry.isFile()) files.push(below);
   }
   return files.sort();
 }

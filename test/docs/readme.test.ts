@@ -22,9 +22,20 @@ test('it has the two lines to copy, each on a line of its own', () => {
   for (const line of ['npm ci && npm start', 'npm ci && npm test']) assert.ok(README.split('\n').includes(line), line);
 });
 
-test('Node is the version that package.json asks for', () => {
-  const { engines } = json('package.json') as { engines: { node: string } };
-  assert.ok(TEXT.includes(`need Node ${engines.node.replace('>=', '')} or newer`), engines.node);
+test('Node is the version that package.json asks for, and for the tests the one that their tools do', () => {
+  const { engines, devDependencies } = json('package.json') as {
+    engines: { node: string };
+    devDependencies: Record<string, string>;
+  };
+  const least = engines.node.replace('>=', '');
+  // "^20.19.0 || >=22.12.0"
+  const wanted = ['oxfmt', 'oxlint', 'mocha', 'tsx', '@vscode/vsce', '@cyclonedx/cyclonedx-library'].map((name) => {
+    assert.ok(name in devDependencies, name);
+    const { engines: own } = json(`node_modules/${name}/package.json`) as { engines?: { node?: string } };
+    return Number(/\b20\.(\d+)/.exec(own?.node ?? '')?.[1] ?? 0);
+  });
+  assert.ok(TEXT.includes(`The first needs Node ${least} or newer, the second 20.${Math.max(...wanted)}.`));
+  assert.ok(read('docs/command-line.md').includes(`needs Node ${least} or newer`));
 });
 
 test("the sample's rows are counted", () => {

@@ -1,5 +1,7 @@
 /** docs/recipes.md against the schema of recipes. */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parse, type ParseError } from 'jsonc-parser';
 import { test } from 'node:test';
 import * as z from 'zod';
@@ -7,7 +9,9 @@ import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
 import { MEASURES } from '../../runtime/contract/recipeWords.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';
 import { RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
-import { blocks, code, read, rows, section } from './pages.js';
+import { BEST_PARTS, strategyOf } from '../../runtime/recipes/strategy.js';
+import { plannedPoints } from '../../runtime/recipes/sweepPoints.js';
+import { blocks, code, PAGES, read, ROOT, rows, section } from './pages.js';
 
 const TEXT = read('docs/recipes.md');
 
@@ -115,9 +119,44 @@ test('the recipes shown are recipes', () => {
   assert.ok(shown.length > 0);
   for (const recipe of shown) assert.ok(recipeSchema.safeParse(recipe).success, JSON.stringify(recipe));
   const finetune = shown.find((recipe) => (recipe as { kind: string }).kind === 'finetune') as object;
-  const judges = blocks(TEXT, 'json').map((text) => JSON.parse(`{${text}}`) as object);
-  assert.equal(judges.length, 2);
-  for (const some of judges) assert.ok(recipeSchema.safeParse({ ...finetune, ...some }).success, JSON.stringify(some));
+  const keys = blocks(TEXT, 'json').map((text) => JSON.parse(`{${text}}`) as object);
+  assert.deepEqual(keys.flatMap(Object.keys), ['protection', 'judges', 'judges']);
+  for (const some of keys) assert.ok(recipeSchema.safeParse({ ...finetune, ...some }).success, JSON.stringify(some));
   assert.ok(TEXT.includes(`\`\`\`text\n${RUBRIC}\n\`\`\``), 'the rubric is the one that is asked with');
   assert.deepEqual(errors, []);
+});
+
+test('the protection that is shown beside a watch is what true is, wherever a page shows one', () => {
+  const of = (protection: unknown): unknown => {
+    const recipe = { kind: 'finetune', model: 'm', data: { file: 'd' }, vectors: [{ adapter: 'v' }], steps: 1 };
+    const parsed = recipeSchemas.finetune.parse({ ...recipe, protection, output: 'o' });
+    return JSON.parse(JSON.stringify(strategyOf(parsed)));
+  };
+  const [block] = blocks(section(TEXT, '#### A part of `true`'), 'json');
+  const { protection } = JSON.parse(`{${block}}`) as { protection: { watch: string } };
+  assert.equal(protection.watch, 'restore');
+  assert.deepEqual(of(protection), of(true));
+  assert.ok(section(TEXT, '### Security vectors and protection').includes(`\`{ ${BEST_PARTS} }\``));
+  const shown = PAGES.flatMap((page) => [...read(page).matchAll(/"protection": (\{.*?\})(?=`|\n)/g)]);
+  const watching = shown.map(([, text]) => JSON.parse(text!) as object).filter((value) => 'watch' in value);
+  assert.ok(watching.length >= 2, 'here and in safe-to-ship.md');
+  for (const value of watching) assert.deepEqual(of(value), of(true), JSON.stringify(value));
+});
+
+test("the sweep that is shown is one of the sample's, of as many points as the text says", async () => {
+  const text = section(TEXT, '## Sweeps');
+  const sweep = recipeSchemas.sweep.parse(parse(blocks(text, 'jsonc')[0]!));
+  const folder = join(ROOT, 'media/sample/recipes');
+  const points = await plannedPoints(sweep, { file: join(folder, 'sweep.json'), path: (name) => join(folder, name) });
+  assert.ok(text.includes(`: ${points.length} points here`), `${points.length} points`);
+});
+
+test('the CUDA provider comes by the script of onnxruntime-node, which npm does not run in a clone', () => {
+  const [, script, choice] = /`node (node_modules\S+) --onnxruntime-node-install=(\w+)`/.exec(TEXT)!;
+  assert.ok(existsSync(join(ROOT, `${script}.js`)), script);
+  assert.match(read('.npmrc'), /^ignore-scripts=true$/m);
+  const metadata = readFileSync(join(ROOT, script!, '../install-metadata.js'), 'utf8');
+  // of no other platform
+  const platforms = [...metadata.matchAll(/'(\w+\/\w+)': \[(?:'\w+', )*'(\w+)'/g)].map(([, ...found]) => found);
+  assert.deepEqual(platforms, [['linux/x64', choice]]);
 });

@@ -123,7 +123,7 @@ const VERDICTS: { [Kind in Exclude<RunVerdict['kind'], 'running' | 'interrupted'
   lost: [SENTENCES.lost, { kind: 'lost', pull: {}, risen: [] }],
   broken: [SENTENCES.broken, { kind: 'broken', pull: {}, laws: [] }],
   unprotected: [SENTENCES.unprotected, { kind: 'unprotected', pull: {} }],
-  ready: [SENTENCES.ready, { kind: 'ready', pull: {}, quality: { auroc: 1 } }],
+  ready: [SENTENCES.ready, { kind: 'ready', pull: {}, quality: { auroc: 1, trial: 1, trialInterval: [1, 1] } }],
   unready: [SENTENCES.unready, { kind: 'unready', pull: {}, quality: { auroc: 0 } }],
   unknown: [SENTENCES.notMeasured, { kind: 'unknown', pull: {}, cause: 'notMeasured' }],
   evaluated: [SENTENCES.evaluated, { kind: 'evaluated', pull: {} }],

@@ -312,12 +312,14 @@ test('a run shows its progress and how it ended', () => {
   const stopped = run();
   Object.assign(stopped.progress, { state: 'stopped', step: 40 });
   assert.equal(runDescription(stopped), 'plain · stopped at step 40');
-  const vector = (auroc: number): Run =>
+  const vector = (auroc: number, tried?: object): Run =>
     run(
-      { done: { ...done, measurements: [], laws: { baseUnchanged: true }, vector: { auroc, recall: 0.9 } } },
+      { done: { ...done, measurements: [], laws: { baseUnchanged: true }, vector: { auroc, recall: 0.9, ...tried } } },
       { kind: 'vector' },
     );
-  assert.equal(runDescription(vector(0.99)), 'vector · ✓ ready, finds 90\u00a0%');
+  const protects = { trial: 1, trialInterval: [0.9, 1.1] };
+  assert.equal(runDescription(vector(0.99, protects)), 'vector · ✓ ready, finds 90\u00a0%');
+  assert.equal(runDescription(vector(0.99)), 'vector · – ready, finds 90\u00a0%, not tried');
   assert.equal(runDescription(vector(0.8)), 'vector · ⚠ not ready');
 });
 

@@ -35,7 +35,10 @@ function vectorRun(more: Partial<Run> = {}, recall = 0.98): Run {
     seconds: 5,
     measurements: [],
     laws: { baseUnchanged: true },
-    vector: { harmful: 20, ordinary: 40, auroc: 0.99, aurocInterval: [0.95, 1] as [number, number], recall },
+    vector: {
+      ...{ harmful: 20, ordinary: 40, auroc: 0.99, aurocInterval: [0.95, 1] as [number, number], recall },
+      ...{ trial: 1, trialInterval: [0.95, 1.05] as [number, number] },
+    },
   };
   return Object.assign(run, {
     manifest: manifest('/w', { kind: 'vector', role: 'security', name: 'zorb' }),

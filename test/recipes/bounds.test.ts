@@ -135,6 +135,21 @@ describe('bounds of a recipe', () => {
     });
   }
 
+  it('of a wrong type is told what is expected, also where that may be several things', () => {
+    for (const [kind, schema] of Object.entries(recipeSchemas))
+      for (const [path] of leaves(z.toJSONSchema(schema as z.ZodType, { io: 'input' }) as Schema)) {
+        const text = JSON.stringify(put(VALID[kind as keyof typeof VALID], path, [[]]), null, 1);
+        try {
+          parseRecipe(text, 'r.json');
+        } catch (error) {
+          assert.ok(error instanceof HumanError);
+          assert.notEqual(error.message, 'Invalid input.', path.join('.'));
+        }
+      }
+    const anchored = JSON.stringify({ ...VALID.finetune, vectors: [NEEDED.vectors], protection: { anchor: true } });
+    assert.throws(() => parseRecipe(anchored, 'r.json'), { message: /false, or an object: \{\} for an anchor/ });
+  });
+
   it('the sample recipes keep within them', () => {
     const folder = join(import.meta.dirname, '../../media/sample/recipes');
     for (const name of ['vector.json', 'plain.json', 'protected.json', 'paper.json', 'evaluate.json'])

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import type { FlaggedStrategy } from '../../runtime/contract/recipeWords.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
@@ -10,7 +11,7 @@ import { answerTo, type RowContent } from '../../runtime/data/schemas.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { cutRow, partsOf, readTexts } from '../../runtime/recipes/cut.js';
-import { plainPlan, reportHeldOut, rowPlan } from '../../runtime/recipes/rowPlan.js';
+import { plainPlan, reportHeldOut, rowPlan, unabsorbed } from '../../runtime/recipes/rowPlan.js';
 
 let tokenizer: Tokenizer;
 before(
@@ -134,6 +135,24 @@ test('"auto" keeps the right half of a row; the vector is first trained on what 
   };
   assert.deepEqual(absorbed(0.74), [RIGHT + ADDED]);
   assert.deepEqual(absorbed(0.76), []);
+});
+
+test('of several vectors none is trained on the rows that one would be: the run warns how many these are', async () => {
+  const said = async (explained: number): Promise<string[]> => {
+    const events: RunEvent[] = [];
+    const found = scan();
+    const perRow = found.perRow.map((row) => ({ ...row, explained }));
+    const one = rowPlan(rows(), { ...found, perRow }, { flagged: 'auto', off: 'none' }, tokenizer);
+    const base = { kind: 'finetune', model: 'm', data: { file: 'd' }, steps: 1, output: 'o' };
+    const recipe = recipeSchemas.finetune.parse({ ...base, protection: true, vectors: [{ adapter: 'v' }] });
+    const emit = (event: RunEvent): Promise<void> => Promise.resolve(void events.push(event));
+    assert.deepEqual((await unabsorbed({ recipe, emit }, one)).absorbed, []);
+    return events.map((event) => (event.kind === 'warning' ? `${event.message} ${event.remedy}` : event.kind));
+  };
+  const [warning] = await said(0.74);
+  assert.match(warning!, /^1 rows look harmful and keep more than a quarter of their loss .*; of several none is/);
+  assert.match(warning!, /write "protection": \{ "flagged": "cut", "route": true, "anchor": \{\} \} instead of true/);
+  assert.deepEqual(await said(0.76), []);
 });
 
 test('the vector is off for no row, for those that are ordinary with confidence, or for all that are not flagged', () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recipeSchemas } from '../../runtime/contract/recipe.js';
-import { anchorRows, strategyOf } from '../../runtime/recipes/strategy.js';
+import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
+import { anchorRows, BEST_PARTS, isPaper, strategyOf, toSet } from '../../runtime/recipes/strategy.js';
 
-const anchorOf = (protection: unknown, batch: object): unknown => {
-  const recipe = { kind: 'finetune', model: 'm', data: { file: 'd.jsonl' }, vectors: [{ adapter: 'v' }], output: 'o' };
-  return strategyOf(recipeSchemas.finetune.parse({ ...recipe, steps: 1, protection, batch })).anchor;
-};
+const recipe = { kind: 'finetune', model: 'm', data: { file: 'd.jsonl' }, vectors: [{ adapter: 'v' }], output: 'o' };
+const parsed = (protection: unknown, batch: object = {}): FinetuneRecipe =>
+  recipeSchemas.finetune.parse({ ...recipe, steps: 1, protection, batch });
+const anchorOf = (protection: unknown, batch: object): unknown => strategyOf(parsed(protection, batch)).anchor;
 
 test('an anchor holds two rows of each kind, in a step of fewer than 16 rows a harmful one and in every other a prompt, and what is written', () => {
   const one = { refusals: 1, harmful: 1, benign: 0, weight: 0.3, every: 2 };
@@ -22,4 +22,33 @@ test('an anchor holds two rows of each kind, in a step of fewer than 16 rows a h
   assert.deepEqual(anchorOf({ anchor: { harmful: 3 } }, { rows: 8 }), { ...one, harmful: 3 });
   assert.deepEqual([anchorRows(one), anchorRows({ ...two, benign: 3 }), anchorRows(false)], [1.5, 7, 0]);
   assert.deepEqual([anchorOf(false, {}), anchorOf({ route: true }, {})], [false, false]);
+});
+
+/** JSON drops what is undefined. */
+const strategy = (protection: unknown): unknown => JSON.parse(JSON.stringify(strategyOf(parsed(protection))));
+const written = (parts: string): Record<string, unknown> => JSON.parse(`{ ${parts} }`) as Record<string, unknown>;
+
+test('the parts of true are what true is', () => {
+  assert.deepEqual(strategy(written(BEST_PARTS)), strategy(true));
+});
+
+test('who is told to change a part of true is told the others, too: an object alone would switch them off', () => {
+  const told = toSet(parsed(true), 'protection.watch', { watch: 'restore' });
+  const [, parts] = /^write ("protection": \{ .* \}) instead of true$/.exec(told)!;
+  const { protection } = written(parts!);
+  assert.deepEqual(strategy(protection), strategy(true));
+  assert.equal((protection as { watch: string }).watch, 'restore');
+  assert.notDeepEqual(strategy({ watch: 'restore' }), strategy(true));
+  for (const other of [false, { route: true }])
+    assert.equal(toSet(parsed(other), 'protection.watch', { watch: 'restore' }), 'set protection.watch');
+  const anchored = toSet(parsed(true), 'protection.anchor.benign', { anchor: { benign: 2 } });
+  assert.match(anchored, /\{ "flagged": "auto", "route": true, "anchor": \{"benign":2\} \}/);
+});
+
+test('an object that switches nothing on is the paper', () => {
+  const isPaperOf = (protection: unknown): boolean => isPaper(strategyOf(parsed(protection)));
+  for (const protection of [{}, { watch: 'restore' }, { falseAlarms: 0.1 }, { ordinary: { file: 'o' } }, false])
+    assert.equal(isPaperOf(protection), true, JSON.stringify(protection));
+  for (const protection of [true, { flagged: 'cut' }, { route: true }, { route: 0 }, { anchor: {} }])
+    assert.equal(isPaperOf(protection), false, JSON.stringify(protection));
 });

@@ -233,7 +233,7 @@ describe('the loss on harmful rows', () => {
     const at = (step: number, action: WatchAction) =>
       watch(
         action,
-        9,
+        { steps: 9, protection: false },
         {
           state: { step, names: [], p: [], m: [], v: [] },
           hold: () => Promise.resolve(),
@@ -249,5 +249,33 @@ describe('the loss on harmful rows', () => {
     assert.equal(await at(4, 'stop'), true);
     assert.equal(await at(9, 'stop'), false, 'it is over anyhow');
     assert.equal(told.length, 3);
+  });
+
+  it('has fallen under "protection": true: to watch it takes the whole object, which is told', async () => {
+    const loss: HarmfulLoss = { rows: 'trained', of: 6, base: 1, delivered: 0.5, low: 0.4, high: 0.6 };
+    const told: RunEvent[] = [];
+    const state = { step: 4, names: [], p: [], m: [], v: [] };
+    const training = { state, hold: () => Promise.resolve(), restore: () => Promise.resolve(false) };
+    const emit = (event: RunEvent): Promise<void> => Promise.resolve(void told.push(event));
+    await watch('continue', { steps: 9, protection: true }, training, emit, [])(loss);
+    const [warning] = told;
+    assert.ok(warning?.kind === 'warning');
+    assert.match(
+      warning.remedy!,
+      /write "protection": \{ "flagged": "auto", "route": true, "anchor": \{\}, "watch": "restore" \} instead of true/,
+    );
+  });
+
+  it('is watched alone by an object that names nothing else: the run says that this is the paper', async () => {
+    const switched = (): boolean[] =>
+      events.flatMap((event) =>
+        event.kind === 'warning' && event.place === 'protection' ? [/switches nothing on/.test(event.message)] : [],
+      );
+    const lora = { method: 'lora', adapter: { rank: 2, alpha: 4 }, steps: 1 };
+    await run(recipe('restore', lora), 'watched');
+    assert.deepEqual(switched(), [true]);
+    await run(recipe('restore', { ...lora, protection: { watch: 'restore', route: 0.01 } }), 'routed');
+    await run(recipe('restore', { ...lora, protection: false }), 'paper');
+    assert.deepEqual(switched(), []);
   });
 });
