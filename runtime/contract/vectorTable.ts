@@ -1,6 +1,7 @@
 /** What a run says of each of its vectors, where it has several. Pure. */
 import { fill, type Wording } from './format.js';
-import { verdictText, type VerdictSentences } from './sentences.js';
+import { verdictText } from './sentences.js';
+import type { VerdictSentences } from './verdictSentences.js';
 import { signsOf, type Signs } from './signs.js';
 import type { RunVerdict } from './verdict.js';
 

@@ -48,7 +48,10 @@ beforeEach(async () => {
   server.asked.length = 0;
 });
 
-const label = (row: number, said: 'complied' | 'refused' | null) => ({ state: 'new', set: 'topic', row, label: said });
+const label = (row: number, said: 'complied' | 'refused' | null) => ({
+  ...{ state: 'new', set: 'topic', row, label: said },
+  ...{ prompt: `How ${row}?`, answer: `Sorry, I cannot: new ${row}.` },
+});
 const judge = (workspace: string, more: Partial<Requests['judge']['params']> = {}) =>
   calls.judge(
     { run: join(workspace, 'runs/r'), ...more },

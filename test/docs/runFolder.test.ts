@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../runtime/contract/limits.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
-import { VERDICT_SENTENCES as SENTENCES } from '../../runtime/contract/sentences.js';
+import { VERDICT_SENTENCES as SENTENCES } from '../../runtime/contract/verdictSentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import type { Finding, RunVerdict } from '../../runtime/contract/verdict.js';
 import { EXIT } from '../../runtime/contract/errors.js';
