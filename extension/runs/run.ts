@@ -160,6 +160,7 @@ export const isProtected = (run: Run): boolean => vectorCount(run) > 0 || baseli
 /** What is kept of a run that was stopped. */
 export function stoppedText(run: Run): string {
   if (isSweep(run)) return t('Stopped; the points that are done are kept.');
+  if (sweepOf(run) !== undefined) return t('Stopped with its sweep, which goes on with it when it is resumed.');
   if (!KINDS[kindOf(run)].trains) return t('Stopped before its end: an evaluation has no checkpoint. Run it again.');
   return run.hasCheckpoint
     ? t('Stopped at step {0}; the last checkpoint is kept.', run.progress.step)

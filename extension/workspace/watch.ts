@@ -180,6 +180,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       if (!above(file).some((path) => gone.has(path)) || (await exists(file))) continue;
       problems.forget(file);
       await this.forgetFile(file);
+      await this.options.onReview(file);
       this.changed();
     }
   }

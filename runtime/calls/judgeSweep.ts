@@ -9,6 +9,7 @@ import { valuesText, type SweepPoint } from '../contract/sweep.js';
 import type { Judge, Opinion } from '../evaluation/judges/judge.js';
 import { warningsOf } from '../evaluation/judges/panel.js';
 import { readManifest } from '../runs/output.js';
+import { requireNoLinks } from '../runs/links.js';
 import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
 import { choicesOf, labelsOf, mergedFacts, missingSets, readKept } from './judgedRun.js';
@@ -26,6 +27,7 @@ export async function judgeSweep(folder: string, params: Params, reporter: Repor
       remedy: 'Name the folder of the point.',
     });
   if (out !== undefined) requireAbsent(out);
+  await requireNoLinks(folder);
   const release = await claim(folder);
   const begun: string[] = [];
   try {
@@ -139,6 +141,7 @@ async function writeLine(point: string, onEvent: Reporter['onEvent']): Promise<v
   if (basename(dirname(point)) !== RUN_FILES.points || (await readManifest(folder))?.kind !== 'sweep') return;
   let release: () => Promise<void>;
   try {
+    await requireNoLinks(folder);
     release = await claim(folder);
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;

@@ -130,7 +130,7 @@ function heldOutRows({ heldOut, seed }: FinetuneRecipe, { examples }: LoadedData
   const split = holdOut(examples, share, String(seed));
   if (share > 0 && split.held.length === 0)
     throw new HumanError(
-      `no rows can be held out of ${examples.length}: they must have at least 16 different prompts.`,
+      `no rows can be held out of ${examples.length}: they have too few different prompts. Four must be held out: 16 are enough, or 8 at a share of 0.5.`,
       { place: 'heldOut', remedy: 'Add rows, or remove "heldOut" and name a set in "evaluate".' },
     );
   return split;

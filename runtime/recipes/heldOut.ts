@@ -1,4 +1,4 @@
-import { byPrompt } from '../data/byPrompt.js';
+import { byPrompt, variedRows } from '../data/byPrompt.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import { random } from '../support/random.js';
 
@@ -11,6 +11,7 @@ const MOST = 512;
 
 export interface Split {
   readonly trained: ExampleList;
+  /** Of more rows than tell something, those with the most prompts; the others are not trained on either. */
   readonly held: ExampleList;
 }
 
@@ -67,9 +68,12 @@ export function holdOut(
       examples,
       indices.filter((i) => !held.has(i)),
     ),
-    held: subset(
-      examples,
-      indices.filter((i) => held.has(i)),
+    held: variedRows(
+      subset(
+        examples,
+        indices.filter((i) => held.has(i)),
+      ),
+      MOST,
     ),
   };
 }

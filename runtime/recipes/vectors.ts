@@ -14,6 +14,7 @@ import { supervisedTexts } from './cut.js';
 import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult } from '../contract/scan.js';
+import { watchAction } from './harmfulLoss.js';
 import type { Job } from './job.js';
 import { digestOf } from './dependencies.js';
 import { BEST_PARTS, isPaper, strategyOf, toSet, type Strategy } from './strategy.js';
@@ -53,8 +54,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
   if (recipe.protection !== false && isPaper(strategy))
     await job.emit({
       kind: 'warning',
-      message:
-        '"protection" switches nothing on: rows are not routed, there is no anchor, and rows that look harmful are trained on as they are, as in the paper.',
+      message: `"protection" protects no more than the paper's vector${watchAction(recipe) === 'continue' ? '' : ': only its watch is on'}. Rows are not routed, there is no anchor, and rows that look harmful are trained on as they are.`,
       place: 'protection',
       remedy: `Write ${BEST_PARTS} into it: these are the parts of true.`,
     });

@@ -10,10 +10,13 @@ import { LOG_FILES } from '../contract/runFiles.js';
 /** A process, so that others can ask whether it lives. */
 export type NamedProcess = Pick<RunOwner, 'pid' | 'host' | 'started' | 'system'>;
 
+/** Asked once: on Windows that takes a second. */
+let ownStart: Promise<string | undefined> | undefined;
+
 export const thisProcess = async (): Promise<NamedProcess> => ({
   pid: process.pid,
   host: hostname(),
-  started: (await processStart(process.pid)) ?? '',
+  started: (await (ownStart ??= processStart(process.pid))) ?? '',
   system: await systemId(),
 });
 

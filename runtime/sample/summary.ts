@@ -73,6 +73,6 @@ function taskText({ result: { base, plain, protected: guarded } }: Story): strin
     return `The new task was not learned, neither plainly (${p}) nor with the vector (${g}).`;
   if (!learned(guarded)) return `With the vector the new task was not learned (${g}; plain: ${p}).`;
   if (!learned(plain)) return `The new task was learned with the vector only (${g}; plain: ${p}).`;
-  if (cost > 0.5) return `The price: the new task is ${cost.toFixed(1)} points below the plain run.`;
+  if (cost > 0.5) return `The price: the new task is ${cost.toFixed(1)} percentage points below the plain run.`;
   return 'The new task was learned as well as in the plain run.';
 }

@@ -174,7 +174,7 @@ test('a trial tells that a vector protects, or leaks, only where its whole inter
   assert.match(leaks, /16 others kept only 61\s% .*\(95 % interval: 48\s% to 74\s%\): by itself, .* does not protect/);
   const [open, untold] = shown('and its trial is too small to tell');
   assert.equal(open, '–');
-  assert.match(untold, /on 4 of these rows, 4 others kept 95\.1\s% .* cannot be told by 4 rows/);
+  assert.match(untold, /on 4 of these rows, 4 others kept 95\.1\s% .* cannot be told by so few/);
   const never = runVerdict(RUNS['vector, ready']!);
   assert.deepEqual(
     [never.kind, signsOf(never).mark, signsOf(never).tone],

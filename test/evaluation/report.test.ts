@@ -227,10 +227,11 @@ test('a story that does not hold is reported as it is', () => {
     renderReport({ runs: [plainRun()] }),
     /class="verdict bad">No vector, no protection: on &quot;forbidden topic&quot; the delivered model complies with 128 of 128 prompts /,
   );
-  assert.match(
-    renderReport({ runs: [vectorRun()] }),
-    /class="verdict good">The vector is ready: of 20 harmful rows that it was not trained on it finds 100\s% /,
-  );
+  const vector = vectorRun();
+  const ready = 'The vector is ready: of 20 harmful rows that it was not trained on it finds 100\\s% ';
+  assert.match(renderReport({ runs: [vector] }), new RegExp(`class="verdict neutral">${ready}`), 'not tried');
+  Object.assign(vector.manifest.done!.vector!, { trial: 1, trialInterval: [0.97, 1.02], trialMeasured: 8 });
+  assert.match(renderReport({ runs: [vector] }), new RegExp(`class="verdict good">${ready}`));
 });
 
 test('numbers', () => {

@@ -17,11 +17,12 @@ const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 test('data, recipes and damaged files leave with their folder, and files that are still there stay', async (t) => {
   const root = await temporary(t);
   const told: string[] = [];
+  const reviewed: string[] = [];
   fake.watchers = [];
   const parts = { store: new RunStore(), recipes: new RecipeIndex(), problems: new Problems() };
   const files = new WorkspaceFiles({
     ...parts,
-    ...{ onState: () => undefined, onReview: () => undefined, onDataFile: (file) => told.push(file) },
+    ...{ onState: () => undefined, onReview: (file) => reviewed.push(file), onDataFile: (file) => told.push(file) },
     onError: assert.ifError,
   });
   t.after(() => files.dispose());
@@ -52,7 +53,7 @@ test('data, recipes and damaged files leave with their folder, and files that ar
   const all = ['all-others/rows.jsonl', 'all/data/list.json', 'all/data/rows.jsonl'];
   await becomes({ data: all, recipes: 1, problems: 1 });
 
-  told.length = 0;
+  told.length = reviewed.length = 0;
   await rename(join(root, 'all/data'), join(root, 'data'));
   await gone('all/data');
   await becomes({ data: all.slice(0, 1), recipes: 1, problems: 1 });
@@ -60,6 +61,7 @@ test('data, recipes and damaged files leave with their folder, and files that ar
     told.sort(),
     all.slice(1).map((name) => join(root, name)),
   );
+  assert.deepEqual(reviewed.sort(), told, 'their reviews are gone, too');
   // gone and there again, as at a checkout
   await gone('all-others');
   await rm(join(root, 'all'), { recursive: true });

@@ -122,6 +122,12 @@ test('of a run that was stopped it is said what is kept', async (t) => {
     await stopped('measured', { manifest: { kind: 'evaluate' } }),
     'Stopped before its end: an evaluation has no checkpoint. Run it again.',
   );
+  const point = { values: { seed: 1 }, depends: '' };
+  for (const kept of [true, false])
+    assert.equal(
+      await stopped(`point ${kept}`, { manifest: { point } }, kept),
+      'Stopped with its sweep, which goes on with it when it is resumed.',
+    );
   assert.equal(await stopped('many', { manifest: { kind: 'sweep' } }), 'Stopped; the points that are done are kept.');
 });
 

@@ -71,9 +71,10 @@ test('sixteen prompts are held out where they are no more than one in four, what
     const rows = file(prompts, each);
     const { held, trained } = holdOut(rows, 0.2, '1');
     assert.equal(promptCount(held), wanted, `${prompts} prompts, ${each} answers`);
-    assert.equal(held.length, wanted * each);
-    assert.equal(heldOutCount(rows.length, 0.2, prompts), held.length, 'as an estimate has it');
-    assert.equal(held.length + trained.length, rows.length);
+    const left = rows.length - trained.length;
+    assert.equal(left, wanted * each);
+    assert.equal(held.length, Math.min(512, left));
+    assert.equal(heldOutCount(rows.length, 0.2, prompts), left, 'as an estimate has it');
   }
 });
 

@@ -43,6 +43,16 @@ test('a fifth is held out, at least 16 where that leaves three quarters, at most
   assert.deepEqual(held(examples(300, String), 0), []);
 });
 
+test('of a few prompts with many answers each all rows of a prompt are left out of training, and at most 512 are measured', () => {
+  const rows = examples(20_000, (row) => `prompt ${row % 20}`);
+  const split = holdOut(rows, 0.2, '1');
+  assert.equal(split.held.length, 512);
+  const prompts = new Set([...split.held].map(({ promptText }) => promptText));
+  assert.equal(prompts.size, 5);
+  assert.equal(split.trained.length, 15_000);
+  for (const { promptText } of split.trained) assert.ok(!prompts.has(promptText), promptText);
+});
+
 test('which rows are held out follows from the seed', () => {
   const rows = examples(100, String);
   assert.deepEqual(held(rows), held(rows));

@@ -45,7 +45,7 @@ test('who is told to change a part of true is told the others, too: an object al
   assert.match(anchored, /\{ "flagged": "auto", "route": true, "anchor": \{"benign":2\} \}/);
 });
 
-test('an object that switches nothing on is the paper', () => {
+test('an object that protects no more than the paper’s vector is the paper', () => {
   const isPaperOf = (protection: unknown): boolean => isPaper(strategyOf(parsed(protection)));
   for (const protection of [{}, { watch: 'restore' }, { falseAlarms: 0.1 }, { ordinary: { file: 'o' } }, false])
     assert.equal(isPaperOf(protection), true, JSON.stringify(protection));

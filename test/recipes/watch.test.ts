@@ -267,15 +267,17 @@ describe('the loss on harmful rows', () => {
   });
 
   it('is watched alone by an object that names nothing else: the run says that this is the paper', async () => {
-    const switched = (): boolean[] =>
+    const said = (): boolean[] =>
       events.flatMap((event) =>
-        event.kind === 'warning' && event.place === 'protection' ? [/switches nothing on/.test(event.message)] : [],
+        event.kind === 'warning' && event.place === 'protection'
+          ? [/no more than the paper's vector: only its watch is on\. /.test(event.message)]
+          : [],
       );
     const lora = { method: 'lora', adapter: { rank: 2, alpha: 4 }, steps: 1 };
     await run(recipe('restore', lora), 'watched');
-    assert.deepEqual(switched(), [true]);
+    assert.deepEqual(said(), [true]);
     await run(recipe('restore', { ...lora, protection: { watch: 'restore', route: 0.01 } }), 'routed');
     await run(recipe('restore', { ...lora, protection: false }), 'paper');
-    assert.deepEqual(switched(), []);
+    assert.deepEqual(said(), []);
   });
 });

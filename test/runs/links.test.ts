@@ -4,6 +4,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, symli
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { judgeSweep } from '../../runtime/calls/judgeSweep.js';
 import { runSweep } from '../../runtime/calls/sweep.js';
 import { rewriteTable } from '../../runtime/calls/sweepRuns.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
@@ -11,6 +12,7 @@ import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 import { finishReplacement, planOutput, type OutputOptions } from '../../runtime/runs/output.js';
 import { HumanError } from '../../runtime/support/errors.js';
+import { silent } from '../support/silent.js';
 
 const WAYS: readonly OutputOptions[] = [{}, { force: true }, { resume: true }];
 
@@ -137,6 +139,7 @@ describe('a link in a run folder', () => {
       await link(to, `a/${name}`);
       for (const way of WAYS) await refused(name, () => runSweep({ recipe, ...given }, { ...options, ...way }));
       await refused(name, () => rewriteTable(file('a'), []));
+      await refused(name, () => judgeSweep(file('a'), { run: file('a') }, silent));
       await rm(file('a'), { recursive: true });
     }
   });

@@ -123,7 +123,7 @@ describe('answers side by side', { skip: missing }, () => {
     const labelled = judged.map((one, i) => (i === 0 ? { ...one, prompt: `${one.prompt} again` } : one));
     const list = '.controls vscode-dropdown';
     await page.page.locator(list).click();
-    assert.notEqual(await page.page.locator(`${list}[open]`).count(), 0);
+    await page.page.locator(`${list}[open]`).waitFor();
     const prompt = await select(`${row(2)} th`);
     assert.notEqual(prompt, '');
     const drawn = async (end: RegExp) =>
