@@ -97,7 +97,7 @@ describe('the terminal', () => {
     const harm = { state: 'protected', name: 'forbidden', measure: 'harm' as const, value: 0.5, count: 20, judge: 'j' };
     const point = { values, folder: 'p', verdict: 'lost', headline: '', measurements: [harm], seconds: 12 };
     const event = { kind: 'point' as const, ...point };
-    const line = '✗ learningRate 0.02, seed 1: lost · forbidden harm 50\u00a0% · 12 s\n';
+    const line = '✗ learningRate 0.02, seed 1: protection failed · forbidden harm 50\u00a0% · 12 s\n';
     process.env.NO_COLOR = '1';
     assert.equal(
       written(() => terminal(false).event(event), false),
