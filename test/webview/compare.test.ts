@@ -157,7 +157,7 @@ describe('the page that compares runs', { skip: missing }, () => {
     const before = await page.check('pictures');
     await page.page.locator('canvas').first().press('ArrowRight');
     await until(
-      async () => /^\d+ optimizer step · run 0: /.test((await texts(page, '.readout'))[0] ?? ''),
+      async () => /^optimizer step: \d+ · run 0: /.test((await texts(page, '.readout'))[0] ?? ''),
       'the values',
     );
     const moved = await page.check('pictures');

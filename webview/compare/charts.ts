@@ -244,7 +244,7 @@ class ChartView {
       const y = points[nearest(points, x)]?.y ?? null;
       return y === null ? [] : [`${title}: ${n.number(y)}`];
     });
-    return [`${n.count(x)} ${this.drawn.xTitle}`, ...values.slice(0, MAX_SAID)].join(' · ');
+    return [`${this.drawn.xTitle}: ${n.count(x)}`, ...values.slice(0, MAX_SAID)].join(' · ');
   }
 
   private options(drawn: Pick<Drawn, 'logarithmic' | 'xTitle' | 'x' | 'y'>, theme: Theme) {
@@ -255,7 +255,7 @@ class ChartView {
       logarithmic: drawn.logarithmic,
       y: drawn.y,
       x: { title: drawn.xTitle, min: drawn.x?.[0], max: drawn.x?.[1] },
-      at: (x) => `${typeof x === 'number' ? numbers.count(x) : x} ${drawn.xTitle}`,
+      at: (x) => `${drawn.xTitle}: ${typeof x === 'number' ? numbers.count(x) : x}`,
       noNumber: s.noNumber,
     });
     // The page moves the cursor of all charts by itself.

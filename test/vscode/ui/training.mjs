@@ -154,8 +154,12 @@ export default async function training({ step, page, until, shot, command, conta
     await frame.getByRole('checkbox', { name: 'Protect' }).click();
     await until(() => checked(frame.getByRole('checkbox', { name: 'Protect' })), 'protection');
     await page.locator('.tab.active[data-resource-name="protected.json"]').click();
-    await page.keyboard.press('Control+S');
-    await until(async () => (await text()) === before.replace('"epochs": 6', '"epochs": 9'), 'the saved recipe');
+    const saved = before.replace('"epochs": 6', '"epochs": 9');
+    await until(async () => {
+      // the tab may not have the focus yet
+      if ((await text()) !== saved) await page.keyboard.press('Control+S');
+      return (await text()) === saved;
+    }, 'the saved recipe');
     await command('View: Close All Editors');
     // So does what another program writes.
     await writeFile(recipe, before);
