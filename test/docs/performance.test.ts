@@ -20,7 +20,7 @@ const results = (await import(join(folder, 'results.mjs'))) as {
   gemmShare: (lines: object[], expected: { flops: number }) => number | null;
   memoryOf: (name: string, peer: string, runs: object, expected: object) => { name: string; error: number };
   estimateOf: (name: string, results: object[]) => { ours: number | null };
-  operators: (events: object[], steps: number) => object[];
+  operators: (events: object[]) => object[];
 };
 
 const runs = {
@@ -49,18 +49,30 @@ test('the GEMM share is the time at the limit over the time taken; an estimate i
   assert.equal(results.estimateOf(ESTIMATE, [{ error: 0.02 }, {}, { error: 0.1 }]).ours, 0.1);
 });
 
-test('the profile counts the kernels of a step by operator, the slowest first', () => {
-  const node = (op: string, us: number) => ({
-    cat: 'Node',
-    name: `${op}_1_kernel_time`,
-    dur: us,
-    args: { op_name: op },
+test('the profile counts the kernels of the fastest step by operator, those of a body once, the slowest operator first', () => {
+  const node = (op: string, ts: number, dur: number) => ({
+    ...{ cat: 'Node', name: `${op}_1_kernel_time`, ts, dur, args: { op_name: op } },
   });
-  const events = [node('Mul', 1000), node('Gemm', 4000), node('Gemm', 8000), node('Mul', 1000), { cat: 'Session' }];
-  assert.deepEqual(results.operators(events, 2), [
-    { op: 'Gemm', ms: 6, calls: 1 },
-    { op: 'Mul', ms: 1, calls: 1 },
-  ]);
+  const step = (ts: number, dur: number) => ({ cat: 'Session', name: 'model_run', ts, dur });
+  const events = [
+    ...[step(0, 90_000), node('Gemm', 10, 80_000)],
+    ...[step(100_000, 20_000), node('Mul', 100_100, 1000), node('Gemm', 102_000, 4000), node('Add', 119_000, 500)],
+    ...[
+      node('Scan', 107_000, 9000),
+      node('Gemm', 107_000, 3000),
+      node('Mul', 111_000, 2000),
+      node('Add', 113_000, 3000),
+    ],
+  ];
+  assert.deepEqual(
+    results.operators(events),
+    [
+      { op: 'Gemm', ms: 7, calls: 2 },
+      { op: 'Scan', ms: 1, calls: 1 },
+      { op: 'Mul', ms: 3, calls: 2 },
+      { op: 'Add', ms: 3.5, calls: 2 },
+    ].sort((a, b) => b.ms - a.ms),
+  );
 });
 
 test('the page has every result of the report, and the machine', () => {
