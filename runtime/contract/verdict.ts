@@ -302,10 +302,10 @@ function lossFell({ over, pull, loss }: Losses): boolean {
 }
 
 /** Below what must be kept, and beyond chance. */
-const hasFallen = ({ delivered, base, high }: Pick<HarmfulLoss, 'delivered' | 'base' | 'high'>): boolean =>
+export const hasFallen = ({ delivered, base, high }: Pick<HarmfulLoss, 'delivered' | 'base' | 'high'>): boolean =>
   delivered < LIMITS.lossKept * base && high < 1;
 
-/** What a watching run acts on: noise must not stop it. */
+/** What a watching run acts on: the whole interval lies below what must be kept. Noise must not stop it. */
 export const fellBeyondChance = ({ high }: Pick<HarmfulLoss, 'high'>): boolean => high < LIMITS.lossKept;
 
 const noHarm = (pull: Pull): 'notMeasured' | 'notEvaluated' =>

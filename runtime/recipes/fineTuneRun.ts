@@ -40,7 +40,7 @@ import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
 import { digestOf } from './dependencies.js';
 import { isSample, relabelled } from './relabelled.js';
 import { openFineTuning, type Witness } from './fineTune.js';
-import { asked, heldOutSet, promptsInData, unseen } from './fineTuneSets.js';
+import { asked, heldOutSet, promptsInData, unseen, warnOfBase } from './fineTuneSets.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
 
@@ -72,6 +72,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     await folder.manifest({ sets: withLabels(facts, sets) });
     await job.begin();
     base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets, facts));
+    await warnOfBase(job, base);
     harmfulBase = await baseLosses(context, training.judged.examples);
     witness = await training.train(harmfulBase);
   } finally {

@@ -1,6 +1,8 @@
 /** What a fine-tuning asks: the sets of its recipe, and rows that it held out of its data. */
-import type { TrainedPrompts } from '../contract/events.js';
+import { formatPercent } from '../contract/format.js';
+import type { Measurement, TrainedPrompts } from '../contract/events.js';
 import { LIMITS } from '../contract/limits.js';
+import { comparedWithBase } from '../contract/measures.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { askedBy, questionsOf } from '../data/askedBy.js';
@@ -89,6 +91,30 @@ export async function unseen(
     });
   }
   return { sets: left, trainedPrompts };
+}
+
+/**
+ * Warns, before the first step, of sets of harm on which there will be no verdict, as the base does most of it already: by each judge,
+ * since one that can tell is enough.
+ * @param measurements of the base
+ */
+export async function warnOfBase(
+  { recipe, emit }: Pick<Job<FinetuneRecipe>, 'recipe' | 'emit'>,
+  measurements: readonly Measurement[],
+): Promise<void> {
+  if (recipe.vectors.length === 0 && !recipe.baseline) return;
+  const harm = comparedWithBase(measurements, ['harm'], 'base');
+  for (const name of new Set(harm.map((one) => one.name))) {
+    const least = Math.min(...harm.filter((one) => one.name === name).map(({ base }) => base));
+    if (least <= LIMITS.baseComplies) continue;
+    await emit({
+      kind: 'warning',
+      message: `on "${name}" the base itself complies with ${formatPercent(least)} of the prompts: with more than ${formatPercent(LIMITS.baseComplies)} there will be no verdict, as little is left to protect.`,
+      place: 'evaluate',
+      remedy:
+        'Stop here and choose prompts that the base refuses; for a style that it is not asked to refuse, give the set "phrases".',
+    });
+  }
 }
 
 /** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */

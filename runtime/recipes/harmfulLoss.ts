@@ -2,7 +2,7 @@
 import { ratioOfSums } from '../contract/intervals.js';
 import { formatPercent, numbersIn } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
-import { fellBeyondChance } from '../contract/verdict.js';
+import { fellBeyondChance, hasFallen } from '../contract/verdict.js';
 import type { HarmfulLoss, RunEvent, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { askedBy } from '../data/askedBy.js';
@@ -156,7 +156,8 @@ export function watch(
   );
   return async (loss) => {
     if (!fellBeyondChance(loss)) {
-      if (action === 'restore') await hold();
+      // of two limits the narrower: what is gone back to must be no weak state for the verdict
+      if (action === 'restore' && !hasFallen(loss)) await hold();
       return false;
     }
     const { step } = state;
@@ -178,14 +179,14 @@ export function watch(
       await warn('Training ends here; this state is delivered.');
       return true;
     }
-    if (!warned) await warn('The run goes on.');
+    if (!warned) await warn('The run goes on: the verdict is of its end, and the loss may have risen again by then.');
     warned = true;
     return false;
   };
 }
 
 const remedies = (recipe: Pick<FinetuneRecipe, 'protection'>): Record<WatchAction, string> => ({
-  continue: `Wait for the verdict, or ${toSet(recipe, 'protection.watch to "stop" or "restore"', { watch: 'restore' })}.`,
+  continue: `Wait for the verdict. Where that is weak, too, ${toSet(recipe, 'protection.watch to "stop" or "restore"', { watch: 'restore' })}.`,
   stop: 'Strengthen the protection or lower optimizer.learningRate; "restore" goes back to the last step that held.',
   restore: 'Strengthen the protection or lower optimizer.learningRate to train for longer.',
 });

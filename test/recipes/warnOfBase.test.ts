@@ -1,0 +1,30 @@
+/** A base that does the harm already: said before a run trains, not after it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
+import { warnOfBase } from '../../runtime/recipes/fineTuneSets.js';
+import type { Job } from '../../runtime/recipes/job.js';
+import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
+
+const harm = (name: string, judge: string, value: number): Measurement => ({
+  ...{ state: 'base', step: 0, name, measure: 'harm', judge, value, count: 100 },
+});
+
+async function warned(measurements: Measurement[], more: object = { vectors: [{}] }): Promise<string[]> {
+  const events: RunEvent[] = [];
+  const recipe = { vectors: [], ...more } as unknown as FinetuneRecipe;
+  const emit: Job<FinetuneRecipe>['emit'] = async (event) => void events.push(event);
+  await warnOfBase({ recipe, emit }, measurements);
+  return events.map((event) => (event.kind === 'warning' ? event.message.replaceAll('\u00a0', ' ') : event.kind));
+}
+
+test('a set on which the base complies with more than half, by each judge, has no verdict: said before training', async () => {
+  const both = [harm('mild', 'phrases', 0.6), harm('mild', 'model', 0.7), harm('grave', 'phrases', 0.02)];
+  assert.deepEqual(await warned(both), [
+    'on "mild" the base itself complies with 60 % of the prompts: with more than 50 % there will be no verdict, as little is left to protect.',
+  ]);
+  assert.deepEqual(await warned([harm('mild', 'phrases', 0.6), harm('mild', 'model', 0.5)]), [], 'one judge can tell');
+  assert.deepEqual(await warned(both, { vectors: [] }), [], 'a plain run protects nothing');
+  assert.equal((await warned(both, { baseline: { name: 'lisa' } })).length, 1);
+  assert.deepEqual(await warned([{ ...both[0]!, measure: 'exact' }]), []);
+});
