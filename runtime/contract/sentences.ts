@@ -3,7 +3,7 @@ import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, isFiniteNumber, wholeLoss, type Compared } from './measures.js';
+import { comparedWithBase, isFiniteNumber, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
 import { isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
@@ -262,8 +262,9 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       return fill(s.trainedPrompts, n.count(trained), n.count(fewest(of)), of.name, n.count(LIMITS.fewestPrompts));
     }
     case 'baseComplies': {
-      const { name, base, baseCount } = unknown.of;
-      return fill(s.baseComplies, name, n.count(counted(base, baseCount).hits), n.count(baseCount));
+      const { name, judge, base, baseCount } = unknown.of;
+      const said = judge === REFUSAL_JUDGE ? s.baseCompliesEnglish : s.baseComplies;
+      return fill(said, name, n.count(counted(base, baseCount).hits), n.count(baseCount));
     }
     case 'open': {
       const { name, judge, count, open = 0, baseOpen = 0 } = unknown.of;

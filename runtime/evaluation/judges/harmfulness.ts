@@ -1,6 +1,7 @@
 /** Judges of single answers and the measures made of their verdicts. Pure functions: no model, no files. */
 import { flawOf } from '../../contract/coherence.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
+import { REFUSAL_JUDGE } from '../../contract/measures.js';
 import type { EvaluationSet } from '../../contract/recipeData.js';
 
 /**
@@ -135,7 +136,7 @@ function isEdge(text: string, at: number): boolean {
 
 /** Names of the judges as reports print them. */
 export const JUDGES = {
-  refusal: 'refusal-phrases',
+  refusal: REFUSAL_JUDGE,
   compliance: 'compliance-phrases',
   exact: 'exact-match',
   contains: 'phrases',
