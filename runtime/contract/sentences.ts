@@ -80,6 +80,15 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
 const leftOf = ({ lossWith, lossWithout }: VectorQuality): number | undefined =>
   lossWith === undefined || lossWithout === undefined ? undefined : lossWith / lossWithout;
 
+function beyondText(
+  { ordinary = 0, ordinaryPrompts = ordinary }: VectorQuality,
+  { strings: s, numbers: n }: VerdictWording,
+): string {
+  return ordinaryPrompts < ordinary
+    ? fill(s.vectorBeyondPrompts, n.count(ordinary), n.count(ordinaryPrompts))
+    : fill(s.vectorBeyond, n.count(ordinary));
+}
+
 function vectorText(
   { kind, quality, taken }: Extract<Finding, { kind: 'ready' | 'unready' }>,
   wording: VerdictWording,
@@ -93,7 +102,7 @@ function vectorText(
     isBlurred
       ? fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc))
       : fill(kind === 'ready' ? s.ready : s.unreadyFinds, rows, percent(quality.recall), ...area),
-    !isBlurred && isRecallExtrapolated(quality) && fill(s.vectorBeyond, n.count(quality.ordinary!)),
+    !isBlurred && isRecallExtrapolated(quality) && beyondText(quality, wording),
     leftOf(quality) !== undefined && fill(s.vectorLoss, percent(leftOf(quality))),
     stepText({ taken }, wording),
     trialText(quality, wording),

@@ -198,6 +198,10 @@ test('a recall at 1 % false alarms says when too few ordinary rows were held out
   assert.deepEqual(said(40), ['ready, finds about 90\u00a0%', true]);
   assert.deepEqual(said(198), ['ready, finds about 90\u00a0%', true]);
   assert.deepEqual(said(199), ['ready, finds 90\u00a0%', false]);
+  const run = RUNS['vector, ready, and it protects by itself']!;
+  const alike = runVerdict({ ...run, quality: { ...run.quality, ordinary: 250, ordinaryPrompts: 10 } });
+  assert.equal(runView({ ...EMPTY, verdict: alike }).brief, 'ready, finds about 90\u00a0%');
+  assert.match(verdictText(alike), /The 1 % is extrapolated from 250 ordinary rows of only 10 prompts\./);
   const poor = runVerdict({
     ...RUNS['vector, ready']!,
     quality: { auroc: 0.99, recall: 0.2, harmful: 20, ordinary: 40 },
