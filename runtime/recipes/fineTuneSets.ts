@@ -20,7 +20,7 @@ export async function heldOutSet(job: Job<FinetuneRecipe>, examples: ExampleList
   const set = { ...data, name: HELD_OUT_SET, measure, phrases };
   const file = job.path(data.file);
   requireAnswerable(set, examples, file);
-  return [{ set, examples: askedOnce(set, examples, file, loadReporter(job)), labels: await labelsOf(set, file) }];
+  return [{ set, ...askedOnce(set, examples, file, loadReporter(job)), labels: await labelsOf(set, file) }];
 }
 
 /** Which prompts of the sets are trained on: noted while the data are read, as large files take long to read again. */
