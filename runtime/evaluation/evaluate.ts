@@ -8,6 +8,7 @@ import type { Example } from '../data/examples.js';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { countedText, type LabelCount } from '../contract/labels.js';
 import { answerHash, readLabelFile, type LabelFile } from '../data/labelFiles.js';
+import { askedText } from '../contract/generation.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
 import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
@@ -239,7 +240,7 @@ export async function evaluateState(
         const texts = some.map(({ answer }, j) => {
           const { row, prompt, promptText, answer: expected } = piece[group[j]];
           return {
-            prompt: prompt?.at(-1)?.content ?? promptText,
+            prompt: askedText(prompt ?? []) ?? promptText,
             answer: tokenizer.decode(answer.ids, { skipSpecialTokens: true }).trim(),
             expected: right?.get(row) ?? [expected],
           };
