@@ -52,8 +52,9 @@ test('the kept rows are a set of their own, with all rows of their prompts, and 
   const prompts = new Set(kept.map(({ prompt }) => prompt));
   const lines = PROMPTS.flatMap((prompt, i) => (prompts.has(prompt) ? [i + 2] : []));
   assert.deepEqual(
-    [...new Set(kept.map(({ line }) => line))].sort((a, b) => a - b),
-    lines,
+    kept.map(({ line }) => line).sort((a, b) => a - b),
+    Array.from(prompts, (prompt) => PROMPTS.indexOf(prompt) + 2).sort((a, b) => a - b),
+    'each prompt is asked once',
   );
   assert.ok(lines.length > prompts.size, 'a prompt with two rows is among them');
   const began = events.find((event) => event.kind === 'state' && event.state === 'training');
