@@ -95,7 +95,9 @@ async function adapterContent(
     });
   const hubName = base ?? (await downloadedFrom(run)) ?? hubNameIn(adapter.config.baseModelName);
   // a path of this machine is nobody else's business
-  const config = formatAdapterConfig({ ...adapter.config, baseModelName: hubName });
+  const { baseModelName, revision } = adapter.config;
+  const named = { baseModelName: hubName, revision: hubName === baseModelName ? revision : undefined };
+  const config = formatAdapterConfig({ ...adapter.config, ...named });
   const files = [textFile(CONFIG_FILE, `${JSON.stringify(config, null, 2)}\n`), weights];
   const beside = async (from: string | undefined, name: string): Promise<void> => {
     if (from !== undefined && existsSync(join(from, name))) files.push(await fileAt(from, name));
