@@ -305,7 +305,7 @@ test('an adapter of a model with images is used for text; what it does to images
     const fit = (file: AdapterFile) => fitted(file, [site], (...warning) => void said.push(warning));
     const file = await readAdapter(path);
     assert.deepEqual(fit(file).layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
-    assert.deepEqual(said, [], 'B is zero, as where PEFT trained on text');
+    assert.equal(said.length, 0, 'B is zero, as where PEFT trained on text');
     file.modules.get(vision)!.B[7] = 1e-9;
     assert.deepEqual(fit(file).layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
     assert.equal(said.length, 1);
