@@ -105,7 +105,14 @@ const KEPT = z.object({
   flagged: z.number(),
   rows: z.number(),
   threshold: z.number().nullable(),
-  calibration: z.object({ ordinary: z.number(), harmful: z.number(), recall: z.number().nullable() }).nullable(),
+  calibration: z
+    .object({
+      ordinary: z.number(),
+      ordinaryPrompts: z.number().optional(),
+      harmful: z.number(),
+      recall: z.number().nullable(),
+    })
+    .nullable(),
   auroc: z.number().nullable(),
   precision: z.number().nullable(),
   recall: z.number().nullable(),
