@@ -1,4 +1,3 @@
-import { saveOpen } from '../host/documents.js';
 import { exists } from '../host/checkedFile.js';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -8,7 +7,7 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError, parsePlace } from '../host/errors.js';
 import { firstFree } from '../host/paths.js';
 import { runTitle } from '../runs/compare.js';
-import { recipeFacts, recipeToRun } from '../runs/recipe.js';
+import { recipeFacts } from '../runs/recipe.js';
 import { answersItself, canResume, canRunAgain, isFinished, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import { reportForBrowser } from '../panels/reportPanel.js';
@@ -16,6 +15,7 @@ import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { runDescription } from '../views/labels.js';
 import { confirm } from './confirm.js';
+import { savedRecipe } from './savedRecipe.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** How a run ended, for whoever called the command. */
@@ -45,7 +45,6 @@ export async function startRecipe(
   file: string,
 ): Promise<Started> {
   services.assertTrusted();
-  await saveOpen(file);
   return start(services, file);
 }
 
@@ -55,8 +54,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
   // All are read before one is begun: a slip in the last does not wait for the others to end.
   const outputs = new Map<string, string>();
   for (const file of sorted) {
-    await saveOpen(file);
-    const { output } = await recipeToRun(file);
+    const { output } = await savedRecipe(file);
     const other = outputs.get(output);
     if (other !== undefined)
       throw inputError(
@@ -77,7 +75,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
 
 /** Starts a recipe. Where a run stands in its output folder that would be lost, the person decides what becomes of it. */
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
-  const { output, kind } = await recipeToRun(file);
+  const { output, kind } = await savedRecipe(file);
   // Points that would be the same are kept: nothing is lost by that.
   if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, RUN_FILES.manifest)) });
   // A replacement that was cut off is nearer than what it replaces.
@@ -137,9 +135,7 @@ export async function runAgain(
 }
 
 export async function startAgain(services: Pick<Services, 'runner' | 'store'>, folder: string): Promise<Started> {
-  const file = await recipeOf(services, folder);
-  await saveOpen(file);
-  return start(services, file);
+  return start(services, await recipeOf(services, folder));
 }
 
 /** Opens the recipe of a run, at the line that it failed on if it says one. */
