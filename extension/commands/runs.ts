@@ -7,7 +7,7 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError, parsePlace } from '../host/errors.js';
 import { firstFree } from '../host/paths.js';
 import { runTitle } from '../runs/compare.js';
-import { recipeFacts } from '../runs/recipe.js';
+import { recipeFacts, recipeFileOf } from '../runs/recipe.js';
 import { answersItself, canResume, canRunAgain, isFinished, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import { reportForBrowser } from '../panels/reportPanel.js';
@@ -103,7 +103,7 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
           keep,
         ]),
       );
-  if (answer === 'resume') return runner.resume(standing.folder);
+  if (answer === 'resume') return runner.resume(standing.folder, file);
   return runner.start(file, answer === 'replace' ? { replace: true } : { output: another });
 }
 
@@ -125,21 +125,21 @@ export async function resume(
 }
 
 /** Runs the recipe of a run anew, from its file as it is now. */
-export async function runAgain(
-  services: Pick<Services, 'assertTrusted' | 'runPanels' | 'runner' | 'store'>,
-  given: OneRun,
-): Promise<Ended> {
+export async function runAgain(services: Starting & Pick<Services, 'store'>, given: OneRun): Promise<Ended> {
   services.assertTrusted();
   const folder = await chooseRun(services, given, t('Run again'), canRunAgain);
   return follow(services, await startAgain(services, folder));
 }
 
-export async function startAgain(services: Pick<Services, 'runner' | 'store'>, folder: string): Promise<Started> {
+export async function startAgain(
+  services: Pick<Services, 'recipes' | 'runner' | 'store'>,
+  folder: string,
+): Promise<Started> {
   return start(services, await recipeOf(services, folder));
 }
 
 /** Opens the recipe of a run, at the line that it failed on if it says one. */
-export async function openRecipe(services: Pick<Services, 'store'>, given: OneRun): Promise<void> {
+export async function openRecipe(services: Pick<Services, 'recipes' | 'store'>, given: OneRun): Promise<void> {
   const folder = await chooseRun(services, given, t('Open the recipe of a run'));
   const file = await recipeOf(services, folder);
   const place = parsePlace(services.store.get(folder)?.error?.place);
@@ -147,13 +147,8 @@ export async function openRecipe(services: Pick<Services, 'store'>, given: OneRu
   await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(line, 0, line, 0) });
 }
 
-async function recipeOf({ store }: Pick<Services, 'store'>, folder: string): Promise<string> {
-  const file = (await store.open(folder))?.recipe?.file;
-  if (file !== undefined && (await exists(file))) return file;
-  throw inputError(t('the recipe of this run is gone.'), {
-    place: file ?? folder,
-    remedy: t('A copy of it is in the run folder.'),
-  });
+async function recipeOf({ recipes, store }: Pick<Services, 'recipes' | 'store'>, folder: string): Promise<string> {
+  return recipeFileOf({ folder, recipe: (await store.open(folder))?.recipe }, () => recipes.list());
 }
 
 export async function stop(services: Pick<Services, 'runner' | 'store'>, given: OneRun): Promise<boolean> {

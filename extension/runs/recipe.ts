@@ -14,7 +14,7 @@ import { isHubName } from '../../runtime/contract/hubName.js';
 import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { secondKey } from '../../runtime/contract/jsonc.js';
 import { overOf, pointCount, pointsOf, settingsOf, withValue, type Over } from '../../runtime/contract/sweep.js';
-import { parseJson, readText, unreadable } from '../host/checkedFile.js';
+import { exists, parseJson, readText, unreadable } from '../host/checkedFile.js';
 import { inputError, type HostError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
@@ -144,6 +144,25 @@ export function requireAsked({ file, kind, output }: RecipeFacts, said: AskedRec
   throw inputError(t('the recipe was changed while it waited: it is now "{0}" and writes to {1}.', kind, output), {
     place: file,
     remedy: t('Run it again.'),
+  });
+}
+
+/**
+ * The file of the recipe that was run. It may be called otherwise by now: then it is the one of the workspace that writes to the
+ * same folder.
+ * @throws HostError where there is none, or more than one
+ */
+export async function recipeFileOf(
+  { folder, recipe }: { folder: string; recipe?: RecipeFacts },
+  recipes: () => readonly RecipeFacts[],
+): Promise<string> {
+  if (recipe && (await exists(recipe.file))) return recipe.file;
+  const alike = recipe ? recipes().filter(({ kind, output }) => kind === recipe.kind && output === recipe.output) : [];
+  const [found] = alike;
+  if (found && alike.length === 1 && (await exists(found.file))) return found.file;
+  throw inputError(t('the recipe of this run is gone.'), {
+    place: recipe?.file ?? folder,
+    remedy: t('A copy of it is in the run folder.'),
   });
 }
 
