@@ -211,6 +211,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
         return scans.look(file);
       },
       onReview: (data) => reviews.look(data),
+      onModelFiles: (changed) => models.filesChanged(changed),
       onError: notices.error,
     }),
   );
