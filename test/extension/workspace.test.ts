@@ -306,7 +306,7 @@ test('what other programs call recipes is none of ours; a recipe that is broken 
       (error: unknown) => error instanceof HostError,
     );
   };
-  const theirs = [{ title: 'Pasta', ingredients: [] }, { kind: 'dessert' }, [], 5, '{ "title": "Pasta",', ''];
+  const theirs = [{ title: 'Pasta', ingredients: [] }, { kind: 'dessert' }, [], '5', '{ "title": "Pasta",', ''];
   const ours = [{ kind: 'vector' }, { model: '../tiny' }, { output: 'x' }, { harmful: {} }, '{ "data": {},'];
   for (const content of theirs) assert.equal(await told(content), false, JSON.stringify(content));
   for (const content of ours) assert.equal(await told(content), true, JSON.stringify(content));
