@@ -78,6 +78,7 @@ async function readState(
   const active = await activeAdapters(
     context,
     adapters.map((a) => ({ path: job.path(a.adapter), scale: a.scale })),
+    loadReporter(job).warn,
   );
   for (const a of active.filter((a) => a.role === 'security' && a.scale !== 0)) {
     await job.emit({
