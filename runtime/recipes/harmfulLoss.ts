@@ -6,8 +6,7 @@ import { fellBeyondChance, hasFallen } from '../contract/verdict.js';
 import type { HarmfulLoss, RunEvent, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { askedBy } from '../data/askedBy.js';
-import { inTurn, promptCount, sumsByPrompt } from '../data/byPrompt.js';
-import { firstOf } from '../data/exampleList.js';
+import { inTurn, promptCount, sumsByPrompt, variedRows } from '../data/byPrompt.js';
 import type { Example } from '../data/examples.js';
 import type { Checkpoint } from '../runs/checkpoint.js';
 import type { RowLoss } from '../learner/learner.js';
@@ -49,7 +48,7 @@ export async function harmfulRows(
   const { anchor } = strategyOf(job.recipe);
   const seen: HarmfulLoss['rows'] = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
   const source = job.recipe.probes.harmful;
-  const examples = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
+  const examples = source && variedRows((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
   const named = examples && namedRows(examples, trainedOn, seen);
   const own = prompts.map((some) => {
     const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, HARMFUL_ROWS));
