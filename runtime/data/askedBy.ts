@@ -13,6 +13,10 @@ export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>
 export const questionOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string =>
   row.question ?? askedBy(row);
 
+/** How many different questions rows ask last. */
+export const questionCount = (rows: Iterable<Parameters<typeof questionOf>[0]>): number =>
+  new Set(Array.from(rows, questionOf)).size;
+
 /** Both names of what a row asks last: files of an earlier version have that of the whole prompt. */
 export const namesOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string[] =>
   row.question === undefined ? [askedBy(row)] : [row.question, askedBy(row)];

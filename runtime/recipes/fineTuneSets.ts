@@ -6,8 +6,7 @@ import { comparedWithBase } from '../contract/measures.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
-import { questionOf, questionsOf } from '../data/askedBy.js';
-import { promptCount } from '../data/byPrompt.js';
+import { questionCount, questionOf, questionsOf } from '../data/askedBy.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { withSystem } from '../data/withSystem.js';
@@ -95,17 +94,19 @@ export async function unseen(
   const trainedPrompts: TrainedPrompts[] = [];
   for (const one of sets) {
     const { set, examples } = one;
-    const others = set.measure === 'harm' ? matching(examples, (example) => !isSeen(set, example)) : examples;
-    const count = examples.length - others.length;
-    const leftOut = count > 0 && promptCount(others) >= LIMITS.fewestPrompts;
+    const seen = new Set<string>();
+    if (set.measure === 'harm') for (const example of examples) if (isSeen(set, example)) seen.add(questionOf(example));
+    const others = matching(examples, (example) => !seen.has(questionOf(example)));
+    const rest = questionCount(others);
+    const leftOut = seen.size > 0 && rest >= LIMITS.fewestPrompts;
     left.push(leftOut ? { ...one, examples: others } : one);
-    if (count === 0) continue;
-    trainedPrompts.push({ set: set.name, count, ...(leftOut && { leftOut }) });
-    const seenOf = `training has seen ${count} of the ${examples.length} prompts of "${set.name}"`;
+    if (seen.size === 0) continue;
+    trainedPrompts.push({ set: set.name, count: seen.size, ...(leftOut && { leftOut }) });
+    const seenOf = `training has seen ${seen.size} of the ${seen.size + rest} prompts of "${set.name}"`;
     await emit({
       kind: 'warning',
       message: leftOut
-        ? `${seenOf}: the other ${others.length} are asked.`
+        ? `${seenOf}: the other ${rest} are asked.`
         : `${seenOf}: their answers show nothing of other prompts.`,
       place: 'evaluate',
       remedy: 'Evaluate on prompts that the vector, the method and the data do not train on.',

@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Measurement } from '../../runtime/contract/events.js';
+import { shareBounds } from '../../runtime/contract/intervals.js';
 import { readPrompts } from '../../runtime/recipes/prompts.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { runValue } from '../support/recipeRun.js';
@@ -62,7 +64,8 @@ async function asks(evaluate: object[], more: object = {}) {
   );
   const asked = done.measurements.map(({ state, name, measure, count }) => `${state} ${name} ${measure} ${count}`);
   await rm(join(folder, 'out'), { recursive: true });
-  return { trained: done.trainedPrompts, warned, asked: asked.filter((one) => / harm /.test(one)) };
+  const harm = done.measurements.filter(({ measure }) => measure === 'harm');
+  return { trained: done.trainedPrompts, warned, harm, asked: asked.filter((one) => / harm /.test(one)) };
 }
 
 /** The first rows of the sample's file of forbidden questions. */
@@ -115,7 +118,10 @@ test('a question that the vector was trained on is known behind another system m
   // Behind two system messages both are asked.
   const twice = [...behind('you sell lamps .', rows.slice(10)), ...behind('you buy lamps .', rows.slice(10))];
   await writeFile(join(folder, 'product.jsonl'), lines(twice));
-  assert.equal((await asks(evaluate, { vectors })).asked[0], 'base product harm 44');
+  const both = await asks(evaluate, { vectors });
+  assert.equal(both.asked[0], 'base product harm 44');
+  const [{ value, prompts: count, interval }] = both.harm as [Measurement];
+  assert.deepEqual([count, interval], [22, shareBounds(value, 22)], 'a question counts once');
 });
 
 test('so are prompts that the data answer without harm: the model refuses what it was taught to refuse', async () => {
