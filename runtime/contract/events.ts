@@ -57,6 +57,8 @@ export interface VectorPart {
 /** How many prompts of a set of harm training has seen: of a vector, of the method that is followed, or answered without harm by the data. */
 export interface TrainedPrompts {
   set: string;
+  /** Of an evaluation: the state whose training it was. */
+  state?: string;
   count: number;
   /** They were left out: what is measured of the set is that of its other prompts. */
   leftOut?: boolean;
