@@ -135,7 +135,7 @@ export async function fineTune(
     const like = recipeLike(services, chosen.model);
     const anchored = chosen.strengthened && chosen.vectors.length > 0;
     const { model, data, method } = chosen;
-    const training = await suggested(services, { model, data: [data], method, anchored });
+    const training = await suggested(services, { model, data: [data], method, anchored, vectors: chosen.vectors });
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'adapters', basename(file, '.json'));
     const { generation, judges } = like ?? {};

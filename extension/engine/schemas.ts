@@ -57,6 +57,7 @@ const measurement = z.looseObject({
   }),
   value: number,
   count: number,
+  prompts: number.optional(),
   open: number.optional(),
   judge: text,
   interval: z.tuple([number, number]).optional().catch(undefined),

@@ -6,6 +6,7 @@ import { rowSizes } from '../estimate/rows.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import { parameters } from '../models/decoder/spec.js';
 import { trainingDefaults } from '../recipes/defaults.js';
+import { longestOwn } from '../recipes/ownRows.js';
 import { memoryLimit } from '../support/memory.js';
 import { Cancelled } from '../support/errors.js';
 import type { TrainingDefaults } from '../contract/modelInfo.js';
@@ -16,7 +17,7 @@ import type { Reporter } from './reporter.js';
  * Reads the first and the longest rows with the model's tokenizer, once as long as the files are the same; no weight is read and nothing is converted.
  */
 export async function suggestTraining(
-  { model, data, method, anchored }: Requests['defaults']['params'],
+  { model, data, method, anchored, vectors = [] }: Requests['defaults']['params'],
   { signal, onProgress: say }: Pick<Reporter, 'signal' | 'onProgress'>,
 ): Promise<TrainingDefaults> {
   const spec = decoderSpec((await describeModel(model)).config);
@@ -39,7 +40,8 @@ export async function suggestTraining(
         : await counted(file, { ...source, tokenizer, ...reading }),
     );
   }
-  const longest = Math.max(...read.map((file) => file.longest));
+  const own = tokenizer ? await Promise.all(vectors.map((path) => longestOwn(path, tokenizer))) : [];
+  const longest = Math.max(...read.map((file) => file.longest), ...own);
   const rows = Math.max(1, read[0].rows);
   const facts = { rows, longest, parameters: count, spec, method, anchored, files: data.length };
   return trainingDefaults({ ...facts, memoryBytes: memoryLimit() });

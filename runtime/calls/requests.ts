@@ -146,6 +146,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     data: z.array(z.strictObject({ file: path, format, columns, limit: z.int().min(1).optional() })).min(1).max(10),
     method: z.enum(["lora", "full", "vector"]),
     anchored: z.boolean().optional(),
+    vectors: z.array(path).optional(),
   },
   estimate: { recipe: path, text: text.optional(), device },
   cache: { clear: z.boolean().optional() },

@@ -5,7 +5,7 @@ import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { formatPercent } from '../contract/format.js';
 import { countedText } from '../contract/labels.js';
 import { LIMITS } from '../contract/limits.js';
-import { comparedWithBase, REFUSAL_JUDGE, type Compared } from '../contract/measures.js';
+import { comparedWithBase, promptsOf, REFUSAL_JUDGE, type Compared } from '../contract/measures.js';
 import { stateNames } from '../contract/states.js';
 import { cannotTell, fewest, type Untold } from '../contract/verdict.js';
 import type { Measurement, TrainedPrompts } from '../contract/events.js';
@@ -148,7 +148,8 @@ function outcome(
 /** Whether harm may have risen on the prompts that training has not seen: were all of it among them, and the base's among the others. */
 function hidden({ trainedPrompts }: { trainedPrompts: readonly TrainedPrompts[] }, of: Compared): Untold | undefined {
   const trained = trainedPrompts.find(({ set }) => set === of.name)?.count ?? 0;
-  const rise = of.now * of.count - Math.max(0, of.base * of.baseCount - trained);
+  const basePrompts = promptsOf({ count: of.baseCount, prompts: of.basePrompts });
+  const rise = of.now * promptsOf(of) - Math.max(0, of.base * basePrompts - trained);
   return trained > 0 && rise > LIMITS.harmRise * (fewest(of) - trained)
     ? { cause: 'trainedPrompts', of, trained }
     : undefined;

@@ -152,7 +152,7 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
   const set = run.sets[column.name];
   const basis = set && { ...set, count: found.count };
   if (column.measure === 'loss') return { kind: 'loss', value: found.value, basis };
-  return { kind: 'share', of: counted(found.value, found.count), basis };
+  return { kind: 'share', of: counted(found.value, found.count), prompts: found.prompts, basis };
 }
 
 function isSame(a: Basis | undefined, b: Basis | undefined): boolean {

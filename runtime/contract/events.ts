@@ -15,10 +15,12 @@ export interface Measurement {
   value: number;
   /** Rows judged. */
   count: number;
+  /** Different prompts of the set, where some are asked behind several system messages: bounds and verdicts rest on these. */
+  prompts?: number;
   /** Further rows that the judge has left open; absent without any. */
   open?: number;
   judge: string;
-  /** Of a share: bounds by its count, each alone with 95 % confidence (Clopper and Pearson). */
+  /** Of a share: bounds by the number of its prompts, each alone with 95 % confidence (Clopper and Pearson). */
   interval?: [low: number, high: number];
 }
 
@@ -52,7 +54,7 @@ export interface VectorPart {
   harmfulLoss?: HarmfulLoss;
 }
 
-/** How many prompts of a set of harm a vector, or the method that is followed, was trained on. */
+/** How many prompts of a set of harm training has seen: of a vector, of the method that is followed, or answered without harm by the data. */
 export interface TrainedPrompts {
   set: string;
   /** Of an evaluation: the state whose training it was. */
@@ -220,7 +222,7 @@ export interface DoneEvent {
   /** Of several vectors, in the order of the recipe. */
   byVector?: VectorPart[];
   watch?: WatchEnd;
-  /** Sets of harm with prompts that a vector was trained on, and how many. */
+  /** Sets of harm with prompts that training has seen, and how many. */
   trainedPrompts?: TrainedPrompts[];
   /** Set when a protected run finds that the protection did not hold; says by how much. */
   protectionWeakened?: string;

@@ -43,6 +43,10 @@ export function wholeLoss(loss: HarmfulLoss | undefined): HarmfulLoss | undefine
   return [loss.of, loss.base, loss.delivered, loss.low, loss.high].every(isFiniteNumber) ? loss : undefined;
 }
 
+/** How many different prompts a share was measured on: further answers to one are no further evidence. */
+export const promptsOf = ({ count, prompts = count }: Pick<Measurement, 'count' | 'prompts'>): number =>
+  Math.min(count, prompts);
+
 /** Later numbers replace earlier ones of the same state, set, measure and judge. */
 export function mergeMeasurements(before: readonly Measurement[], after: readonly Measurement[]): Measurement[] {
   const key = (m: Measurement): string => JSON.stringify([m.state, m.name, m.measure, m.judge]);
@@ -55,9 +59,12 @@ export function mergeMeasurements(before: readonly Measurement[], after: readonl
 export interface Compared {
   name: string;
   judge: string;
-  /** Prompts that the base answered, and the present model. */
+  /** Rows that the base answered, and the present model. */
   baseCount: number;
   count: number;
+  /** Their different prompts, where these are fewer. */
+  basePrompts?: number;
+  prompts?: number;
   base: number;
   now: number;
   /** Further answers that the judge has left open. */
@@ -82,6 +89,8 @@ export function comparedWithBase(
     return [
       {
         ...{ name: m.name, judge: m.judge, baseCount: base.count, count: m.count, base: base.value, now: m.value },
+        ...(base.prompts && { basePrompts: base.prompts }),
+        ...(m.prompts && { prompts: m.prompts }),
         ...(base.open && { baseOpen: base.open }),
         ...(m.open && { open: m.open }),
       },

@@ -273,6 +273,8 @@ export interface Requests {
       method: 'lora' | 'full' | 'vector';
       /** Each step holds rows of an anchor, too. */
       anchored?: boolean;
+      /** Security vectors, of which rows are held and measured. */
+      vectors?: readonly string[];
     };
     result: TrainingDefaults;
   };

@@ -3,7 +3,7 @@ import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, isFiniteNumber, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
+import { comparedWithBase, isFiniteNumber, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
 import { isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
@@ -168,13 +168,13 @@ function risenText(risen: Compared, wording: VerdictWording): string {
 
 /** Answers of the delivered model that are harm, prompts, its bound, and the same of the base. */
 function countsText(
-  { base, baseCount, now, count }: Compared,
+  { base, baseCount, now, count, prompts }: Compared,
   side: 'low' | 'high',
   { strings: s, numbers: n }: VerdictWording,
 ): [string, string, string, string, string] {
   const of = (share: number, all: number): [string, string] =>
     Number.isFinite(all) ? [n.count(counted(share, all).hits), n.count(all)] : [n.percent(share), s.noNumber];
-  const bounds = shareBounds(now, count);
+  const bounds = shareBounds(now, promptsOf({ count, prompts }));
   return [
     ...of(now, count),
     bounds ? n.bound(bounds[side === 'low' ? 0 : 1], side) : s.noNumber,

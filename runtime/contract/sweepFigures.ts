@@ -1,7 +1,7 @@
 /** The points of a sweep taken together over their seeds. Pure. */
 import { overRuns } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { isFiniteNumber } from './measures.js';
+import { isFiniteNumber, promptsOf } from './measures.js';
 import type { Measurement } from './events.js';
 import type { Tone } from './signs.js';
 import { canonical, valuesText, withoutSeed, type SweepPoint, type SweepValues } from './sweep.js';
@@ -69,7 +69,7 @@ function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
     const values = all.map(({ value }) => value);
     if (values.length === 0 || !values.every(isFiniteNumber)) return [];
     const counts = all.map(({ count }) => count);
-    const interval = overRuns(values, measure === 'loss' ? undefined : counts);
+    const interval = overRuns(values, measure === 'loss' ? undefined : all.map(promptsOf));
     return [
       {
         ...{ name, measure, judge, base, runs: values.length },

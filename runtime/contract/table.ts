@@ -1,7 +1,7 @@
 /** The results of a run as a table: states of the model down; sets, measures and judges across. */
 import { fill, NO_NUMBER, type Numbers, type Wording } from './format.js';
 import { shareBounds } from './intervals.js';
-import { goodSide, isFiniteNumber, isTask, shareTone, type Measure } from './measures.js';
+import { goodSide, isFiniteNumber, isTask, promptsOf, shareTone, type Measure } from './measures.js';
 import type { Measurement } from './events.js';
 import { stateNames } from './states.js';
 
@@ -132,8 +132,8 @@ function cell(found: Measurement | undefined, { strings: s, numbers: n }: Wordin
 }
 
 /** On the side that is bad, unless nothing is excluded there; of a measure without one, on both. */
-function boundText({ measure, value, count }: Measurement, n: Numbers): string {
-  const bounds = shareBounds(value, count);
+function boundText({ measure, value, count, prompts }: Measurement, n: Numbers): string {
+  const bounds = shareBounds(value, promptsOf({ count, prompts }));
   if (!bounds) return '';
   const [low, high] = bounds;
   const side = goodSide(measure);

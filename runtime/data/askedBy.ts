@@ -1,16 +1,43 @@
+/** Names of what rows ask: of the whole prompt, and of the question, which is the same behind any system message. */
 import { createHash } from 'node:crypto';
+import type { ChatMessage } from '../contract/generation.js';
+import type { ChatTemplate } from '../models/text/chatTemplate.js';
+import { HumanError, unless } from '../support/errors.js';
 import type { Example } from './examples.js';
 
 /** Names what a row asks last, or all that it says where it asks nothing (96 bits of SHA-256). */
 export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>): string =>
   promptText === '' ? nameOf(`row ${ids.join()}`) : promptName(promptText);
 
+/** The same without system messages: what was learned of a question behind one of them is known behind another. */
+export const questionOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string =>
+  row.question ?? askedBy(row);
+
+/** How many different questions rows ask last. */
+export const questionCount = (rows: Iterable<Parameters<typeof questionOf>[0]>): number =>
+  new Set(Array.from(rows, questionOf)).size;
+
+/** Both names of what a row asks last: files of an earlier version have that of the whole prompt. */
+export const namesOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string[] =>
+  row.question === undefined ? [askedBy(row)] : [row.question, askedBy(row)];
+
 /** Names all that a row teaches to answer, in order: rows with the same first name tell each other's answers. */
-export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'earlier'>): string[] => [
+export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question' | 'earlier'>): string[] => [
   ...(row.earlier ?? []),
-  askedBy(row),
+  ...namesOf(row),
 ];
 
 export const promptName = (text: string): string => nameOf(`prompt ${text}`);
+
+/**
+ * The name of messages without the system ones among them; undefined where none is, where no user asks anything, or where the template
+ * does not write the others alone.
+ */
+export function questionIn(messages: readonly ChatMessage[], template: ChatTemplate): string | undefined {
+  const asked = messages.filter(({ role }) => role !== 'system');
+  if (asked.length === messages.length || !asked.some(({ role }) => role === 'user')) return undefined;
+  const text = unless(HumanError, () => template.render(asked, { addGenerationPrompt: true }));
+  return text === undefined ? undefined : promptName(text);
+}
 
 const nameOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);

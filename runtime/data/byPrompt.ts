@@ -2,6 +2,7 @@
 import { questionsOf } from './askedBy.js';
 import type { ExampleList } from './exampleList.js';
 import type { Example } from './examples.js';
+import { random, type Random } from '../support/random.js';
 
 type Asking = Parameters<typeof questionsOf>[0];
 
@@ -29,11 +30,35 @@ export const promptCount = (rows: Iterable<Asking>): number => byPrompt(rows).si
 export const sumsByPrompt = (rows: Iterable<Asking>, figures: readonly number[]): number[] =>
   Array.from(byPrompt(rows).values(), (group) => group.reduce((sum, row) => sum + figures[row], 0));
 
-/** At most `most` rows of a list, in its order, with as many prompts as they can have. */
-export function variedRows(list: ExampleList, most: number): Example[] {
-  if (list.length <= most) return [...list];
-  const chosen = inTurn([...byPrompt(list).values()]).slice(0, most);
-  return chosen.sort((a, b) => a - b).map((row) => list.at(row)!);
+/**
+ * At most `most` rows of a list, in its order: of as many prompts as they can have, and from all over it, as files often have one kind
+ * of rows after the other. Which ones follows from the list alone.
+ */
+export const variedRows = (list: ExampleList, most: number): Example[] =>
+  variedPlaces(list, most).map((row) => list.at(row)!);
+
+/** Their places in the list. */
+export function variedPlaces(list: ExampleList, most: number): number[] {
+  if (list.length <= most) return Array.from({ length: list.length }, (_, i) => i);
+  const rng = random('varied rows');
+  const groups = Array.from(byPrompt(list).values(), (group) => rng.shuffle(group));
+  const chosen: number[] = [];
+  for (let turn = 0; chosen.length < most; turn++)
+    chosen.push(
+      ...spread(
+        groups.flatMap((group) => group.slice(turn, turn + 1)),
+        most - chosen.length,
+        rng,
+      ),
+    );
+  return chosen.sort((a, b) => a - b);
+}
+
+/** One of each of `most` equal parts of a list; all of a shorter one. */
+function spread(list: readonly number[], most: number, rng: Random): readonly number[] {
+  if (list.length <= most) return list;
+  const begin = (part: number): number => Math.floor((part * list.length) / most);
+  return Array.from({ length: most }, (_, i) => list[begin(i) + rng.int(begin(i + 1) - begin(i))]);
 }
 
 /** The first of each list, then the second of each, and so on. */

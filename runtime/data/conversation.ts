@@ -1,7 +1,7 @@
 import type { ChatMessage } from '../contract/generation.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { promptName } from './askedBy.js';
+import { promptName, questionIn } from './askedBy.js';
 import { HumanError, unless } from '../support/errors.js';
 import { checkAnswers, InvalidRow, UnfitRow } from './schemas.js';
 
@@ -12,6 +12,8 @@ export interface Supervised {
   labels: number[];
   promptIds: number[];
   promptText: string;
+  /** Its name without its system messages (askedBy.ts); absent where it has none. */
+  question?: string;
   /** Names of the prompts of the answers before it that are supervised, too (askedBy.ts); absent where there are none. */
   earlier?: string[];
 }
@@ -58,6 +60,7 @@ export function superviseConversation(
   const nextContent = (i: number): number =>
     commonLength(whole.ids, write(other(i + 1, used[i + 1].content.startsWith('?') ? '!' : '?')).ids);
   let prompt: Written = { text: '', ids: [] };
+  let question: string | undefined;
   const earlier: string[] = [];
   for (const [i, message] of used.entries()) {
     if (message.role !== 'assistant' || i < first) continue;
@@ -78,11 +81,14 @@ export function superviseConversation(
     }
     for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t];
     // A greeting answers nobody: it tells rows of no prompt from others.
-    if (i < last && used.slice(0, i).some(({ role }) => role === 'user')) earlier.push(promptName(prompt.text));
+    if (i < last && !used.slice(0, i).some(({ role }) => role === 'user')) continue;
+    question = questionIn(used.slice(0, i), template);
+    if (i < last) earlier.push(question ?? promptName(prompt.text));
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
   return {
     ...{ ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text },
+    ...(question !== undefined && { question }),
     ...(earlier.length > 0 && { earlier }),
   };
 }

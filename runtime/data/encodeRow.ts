@@ -1,6 +1,6 @@
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
-import { promptName } from './askedBy.js';
+import { promptName, questionIn } from './askedBy.js';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from './conversation.js';
 import type { Supervised } from './conversation.js';
 import { InvalidRow, TooLongRow } from './schemas.js';
@@ -65,7 +65,9 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   if (!template) throw new InvalidRow('the model has no chat template');
   if (messages.at(-1)!.role !== 'assistant' && answersOptional) {
     const text = template.render(messages, { addGenerationPrompt: true });
-    return { ...unanswered(tokenizer.encode(text, { addSpecialTokens: false }), text), prompt: messages };
+    const question = questionIn(messages, template);
+    const row = unanswered(tokenizer.encode(text, { addSpecialTokens: false }), text);
+    return { ...row, ...(question !== undefined && { question }), prompt: messages };
   }
   const last = messages.findLastIndex((message) => message.role === 'assistant');
   return {

@@ -39,6 +39,8 @@ export interface Example {
   /** Tokens up to the last answer, with the generation prompt. Empty for `text`. */
   promptIds: number[];
   promptText: string;
+  /** Its name without its system messages (askedBy.ts); absent where it has none. */
+  question?: string;
   /** Names of the prompts of the answers before it that are supervised, too (askedBy.ts); absent where there are none. */
   earlier?: string[];
   /** The last answer; '' for rows that only ask. */

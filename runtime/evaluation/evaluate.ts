@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isJudged } from '../contract/measures.js';
 import { loadData, sourceOptions, type Context, type LoadReporter } from '../context/context.js';
-import { askedBy } from '../data/askedBy.js';
+import { askedBy, questionCount } from '../data/askedBy.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import { matching, pieces, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
@@ -16,7 +16,7 @@ import type { GenerationOptions } from '../contract/recipeJudges.js';
 import { HumanError } from '../support/errors.js';
 import type { Judge } from './judges/judge.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
-import { openPanel } from './judges/panel.js';
+import { onPrompts, openPanel } from './judges/panel.js';
 import type { ModelState } from './inference/states.js';
 
 export interface LoadedSet {
@@ -256,7 +256,8 @@ export async function evaluateState(
         await began();
       }
     }
-    all.push(...panel.measure(state.name));
+    const prompts = isJudged(set) ? questionCount(examples) : examples.length;
+    all.push(...panel.measure(state.name).map((share) => onPrompts(share, prompts)));
     if (count > 0) await emit(labelsEvent({ count, of: examples.length, state: state.name, set: set.name }, set.file));
     for (const warning of panel.warnings(state.name)) await emit(warning);
   }

@@ -1,8 +1,5 @@
-import { type ExampleList } from '../data/exampleList.js';
-import { exampleFrom, type Example } from '../data/examples.js';
-import { answerTo, InvalidRow } from '../data/schemas.js';
-import { RUN_FILES } from '../contract/runFiles.js';
-import { HumanError, unless } from '../support/errors.js';
+import type { ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
@@ -10,56 +7,8 @@ import { tokenCount } from '../learner/rows.js';
 import { heldRows } from '../learner/teacher.js';
 import { random } from '../support/random.js';
 import { baseLosses } from './baseLosses.js';
-import { beside } from './calibrationFile.js';
-import { type Job } from './job.js';
-import { readPrompts, type VectorPrompt } from './prompts.js';
-import { toSet, type Strategy } from './strategy.js';
-import type { ActiveVector } from './vectors.js';
-
-type Vectors = readonly ActiveVector[];
-
-/** Of each vector; prompts.jsonl stands beside adapter/ in its run folder. */
-export const promptsOf = (vectors: Vectors): Promise<VectorPrompt[][]> =>
-  Promise.all(vectors.map(async ({ path }) => (await readPrompts(beside(path, RUN_FILES.prompts))) ?? []));
-
-/** The prompt with an answer as an example; undefined where the row is too long or has no answer. */
-function withAnswer(
-  { context, recipe }: Job<FinetuneRecipe>,
-  prompt: VectorPrompt,
-  answer: string,
-  at: number,
-): Example | undefined {
-  const place = { row: at, line: at + 1 };
-  // An answer may be empty, or not to be told apart from its prompt.
-  const example = unless(InvalidRow, () =>
-    exampleFrom(
-      prompt.messages
-        ? answerTo(prompt.messages, answer)
-        : { kind: 'completion', prompt: prompt.prompt!, completion: answer },
-      context.tokenizer,
-      place,
-    ),
-  );
-  return example && example.ids.length <= Math.min(recipe.batch.maxTokens, context.spec.contextLength)
-    ? example
-    : undefined;
-}
-
-/**
- * The vectors' own prompts with the base model's answers, which an anchor holds.
- * @throws HumanError when the vectors have none
- */
-export function anchorPrompts(job: Job<FinetuneRecipe>, prompts: readonly VectorPrompt[]): Example[] {
-  // What is held out shows what is learned: it must not be trained on, not even to be held.
-  const held = prompts.flatMap((p, i) => (p.heldOut ? [] : (withAnswer(job, p, p.base, i) ?? [])));
-  if (held.length === 0) {
-    throw new HumanError('the anchor needs the prompts of a vector, and none of the vectors has a prompts.jsonl.', {
-      place: 'protection.anchor',
-      remedy: `Name the run folder that trained the vector (with prompts.jsonl in it), or ${toSet(job.recipe, 'protection.anchor to false', { anchor: false })}.`,
-    });
-  }
-  return held;
-}
+import type { Job } from './job.js';
+import type { Strategy } from './strategy.js';
 
 /** What a run can hold the model to. */
 export interface Anchors {
@@ -113,11 +62,3 @@ export async function anchoring(
     ];
   };
 }
-
-/** The vectors' prompts with their harmful answers: those that the vectors were trained on, or those held out. */
-export const harmfulAnswers = (
-  job: Job<FinetuneRecipe>,
-  prompts: readonly VectorPrompt[],
-  heldOut: boolean,
-): Example[] =>
-  prompts.flatMap((p, i) => ((p.heldOut ?? false) === heldOut ? (withAnswer(job, p, p.harmful, i) ?? []) : []));

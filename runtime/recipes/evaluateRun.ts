@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
 import type { Measurement, RunEvent, TrainedPrompts } from '../contract/events.js';
-import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
+import { questionCount } from '../data/askedBy.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { seenBefore } from './seenBefore.js';
-import { evaluateState, judgedRows, loadSets, setFacts, withLabels } from '../evaluation/evaluate.js';
+import { evaluateState, judgedRows, loadSets, setFacts, withLabels, type LoadedSet } from '../evaluation/evaluate.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import { statesThere } from './evaluateThere.js';
@@ -27,7 +27,7 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
     for (const { name, results } of states)
       for (const seen of await seenBefore(results, sets, facts)) trainedPrompts.push({ ...seen, state: name });
     await job.begin();
-    for (const one of trainedPrompts) await emit(seenWarning(one, facts));
+    for (const one of trainedPrompts) await emit(seenWarning(one, sets));
     const all: Measurement[] = [];
     const there = job.cluster && (await statesThere(job, job.cluster, sets, states));
     const generation = { ...recipe.generation, seed: recipe.seed };
@@ -47,9 +47,9 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
   }
 }
 
-const seenWarning = ({ set, state, count }: TrainedPrompts, facts: Record<string, SetFacts>): RunEvent => ({
+const seenWarning = ({ set, state, count }: TrainedPrompts, sets: readonly LoadedSet[]): RunEvent => ({
   kind: 'warning',
-  message: `the training of "${state}" has seen ${count} of the ${facts[set].rows} prompts of "${set}": their answers show nothing of other prompts.`,
+  message: `the training of "${state}" has seen ${count} of the ${questionCount(sets.find((one) => one.set.name === set)!.examples)} prompts of "${set}": their answers show nothing of other prompts.`,
   place: 'evaluate',
   remedy: 'Evaluate on prompts that the vector, or the method, is not trained on.',
 });

@@ -20,7 +20,7 @@ import { planner } from '../cluster/plan.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { absorb, keepAbsorbed, type Absorbed } from './absorb.js';
 import { gradientHook, openMethod } from './baseline.js';
-import { anchoring, anchorPrompts, harmfulAnswers, promptsOf } from './anchors.js';
+import { anchoring } from './anchors.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { fineTuneHere, type PlannedTraining } from './fineTuneHere.js';
 import { fineTuneThere, scanThere } from './fineTuneThere.js';
@@ -30,6 +30,7 @@ import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
 import { named, tellsRows } from './probeRows.js';
+import { ownRows } from './ownRows.js';
 import { plainPlan, reportHeldOut, reportPlan, rowPlan, unabsorbed, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
@@ -66,13 +67,13 @@ interface Inputs {
   readonly method: Method;
   /** The task adapter before training; undefined where all weights are trained. */
   readonly start?: StartAdapter;
-  /** Rows that the anchor holds; undefined without one. */
-  readonly held?: readonly Example[];
+  /** Rows that the anchor holds. */
+  readonly held: readonly Example[];
   /** Those that are drawn. */
   readonly harmful: HarmfulRows;
   /** The vectors' own harmful rows. */
   readonly own: readonly Example[];
-  /** What training sees besides the data (askedBy). */
+  /** What training sees besides the data (questionsOf). */
   readonly seen: ReadonlySet<string>;
   readonly judged: HarmfulRows;
   /** Undefined: rows of the data. */
@@ -85,11 +86,11 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
   const { data: loaded, parts } = await loadTrainingData(job, onExample);
   const { trained, held } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
-  const prompts = await promptsOf(vectors);
+  const rows = await ownRows(job, vectors);
   const strategy = strategyOf(recipe);
-  const own = harmfulAnswers(job, prompts.flat(), false);
+  const own = rows.flatMap(({ trained: some }) => some);
   const trainedOn = await trainedBy(vectors, own);
-  const { probes, judged } = await harmfulRows(job, prompts, trainedOn);
+  const { probes, judged } = await harmfulRows(job, rows, trainedOn);
   if (recipe.method === 'full') await requireOwnCompanions(job.context.model.folder);
   const start = recipe.method === 'full' ? undefined : await startAdapter(job);
   const { method, aligned } = await openMethod(job, start?.layout);
@@ -104,7 +105,7 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
       strategy.ordinary &&
       (await loadSource(job, strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
     start,
-    held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts.flat()),
+    held: rows.flatMap(({ held: some }) => some),
     harmful: { ...probes, examples: probes.examples.slice(0, PROBE_ROWS) },
     own,
     seen: new Set([...trainedOn, ...askedIn(aligned)]),
@@ -130,7 +131,7 @@ function heldOutRows({ heldOut, seed }: FinetuneRecipe, { examples }: LoadedData
   const split = holdOut(examples, share, String(seed));
   if (share > 0 && split.held.length === 0)
     throw new HumanError(
-      `no rows can be held out of ${examples.length}: they have too few different prompts. Four must be held out: 16 are enough, or 8 at a share of 0.5.`,
+      `no rows can be held out of ${examples.length}: they have too few different prompts, system messages aside. Four must be held out: 16 are enough, or 8 at a share of 0.5.`,
       { place: 'heldOut', remedy: 'Add rows, or remove "heldOut" and name a set in "evaluate".' },
     );
   return split;
@@ -142,7 +143,7 @@ export interface FineTuning {
   readonly heldOut: ExampleList;
   /** A system prompt that belongs to the delivered model. */
   readonly prompt?: string;
-  /** What training sees besides the data (askedBy). */
+  /** What training sees besides the data (questionsOf). */
   readonly seen: ReadonlySet<string>;
   /** Harmful rows that the verdict rests on. */
   readonly judged: HarmfulRows;

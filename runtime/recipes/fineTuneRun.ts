@@ -31,6 +31,7 @@ import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
+import { namesOf } from '../data/askedBy.js';
 import { sha256File } from '../support/files.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
@@ -40,7 +41,7 @@ import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
 import { digestOf } from './dependencies.js';
 import { isSample, relabelled } from './relabelled.js';
 import { openFineTuning, type Witness } from './fineTune.js';
-import { asked, heldOutSet, promptsInData, unseen, warnOfBase } from './fineTuneSets.js';
+import { asked, heldOutSet, promptsInData, unseen, warnOfBase, warnOfPrompts } from './fineTuneSets.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
 
@@ -65,9 +66,16 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   let harmfulBase: RowLoss[];
   let witness: Witness;
   try {
-    await inData.warn(job, training.heldOut);
+    inData.leaveOut(training.heldOut);
     const all = [...named, ...(await heldOutSet(job, training.heldOut))];
-    ({ sets, trainedPrompts } = await unseen(job, all, training.seen));
+    const isSeen: typeof inData.has = (set, example) =>
+      inData.teaches(set, example) || namesOf(example).some((name) => training.seen.has(name));
+    ({ sets, trainedPrompts } = await unseen(job, all, isSeen));
+    await warnOfPrompts(
+      job,
+      sets,
+      (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
+    );
     const facts = setFacts(sets);
     await folder.manifest({ sets: withLabels(facts, sets) });
     await job.begin();

@@ -5,11 +5,13 @@ import { LIMITS } from '../contract/limits.js';
 import { comparedWithBase, REFUSAL_JUDGE } from '../contract/measures.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
-import { askedBy, questionsOf } from '../data/askedBy.js';
+import type { EvaluationSet } from '../contract/recipeData.js';
+import { questionCount, questionOf, questionsOf } from '../data/askedBy.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { withSystem } from '../data/withSystem.js';
 import { askedOnce, labelsOf, requireAnswerable, type LoadedSet } from '../evaluation/evaluate.js';
+import { judgeAnswer } from '../evaluation/judges/harmfulness.js';
 import { loadReporter, type Job } from './job.js';
 
 /** The rows of the data that are not trained on, as an evaluation set; none without them. */
@@ -23,74 +25,113 @@ export async function heldOutSet(job: Job<FinetuneRecipe>, examples: ExampleList
   return [{ set, ...askedOnce(set, examples, file, loadReporter(job)), labels: await labelsOf(set, file) }];
 }
 
-/** Which prompts of the sets are trained on: noted while the data are read, as large files take long to read again. */
-export function promptsInData(sets: readonly LoadedSet[]): {
+/** How many rows of the data ask a prompt of a set. */
+interface InData {
+  rows: number;
+  /** And answer it without harm. */
+  harmless: number;
+}
+
+/** What the data say of prompts of the sets: noted while they are read, as large files take long to read again. */
+export interface PromptsInData {
   note(example: Example): void;
-  /** @param held rows that were noted and are not trained on */
-  warn(job: Job<FinetuneRecipe>, held: ExampleList): Promise<void>;
-} {
-  /** How many rows ask it. */
-  const rows = new Map<string, number>();
-  for (const { examples } of sets) for (const example of examples) rows.set(askedBy(example), 0);
+  /** Rows that were noted and are not trained on. */
+  leaveOut(held: ExampleList): void;
+  /**
+   * Whether training answers a prompt of a set, a set of harm without harm: that the delivered model refuses it is then what it was
+   * taught. A prompt that is only answered with harm shows the best of all whether harm was learned.
+   */
+  teaches(set: EvaluationSet, example: Example): boolean;
+  /** Whether it stands in the data at all. */
+  has(set: EvaluationSet, example: Example): boolean;
+}
+
+export function promptsInData(sets: readonly LoadedSet[]): PromptsInData {
+  const known = new Map<EvaluationSet, Map<string, InData>>(
+    sets.map(({ set, examples }) => [
+      set,
+      new Map(Array.from(examples, (example) => [questionOf(example), { rows: 0, harmless: 0 }])),
+    ]),
+  );
+  /** By one judge for all: the phrases that the verdict goes by, too. */
+  const isHarmless = ({ phrases }: EvaluationSet, answer: string): boolean =>
+    judgeAnswer({ answer, expected: '', measure: 'harm', phrases }) !== 'complied';
   const count = (example: Example, by: number): void => {
-    if (rows.size === 0) return;
-    for (const name of questionsOf(example)) {
-      const known = rows.get(name);
-      if (known !== undefined) rows.set(name, known + by);
+    if (known.size === 0) return;
+    const names = questionsOf(example);
+    for (const [set, prompts] of known) {
+      for (const name of names) {
+        const found = prompts.get(name);
+        if (found) found.rows += by;
+      }
+      const last = prompts.get(questionOf(example));
+      if (last && set.measure === 'harm' && isHarmless(set, example.answer)) last.harmless += by;
     }
   };
   return {
     note(example) {
       count(example, 1);
     },
-    async warn({ emit }, held) {
+    leaveOut(held) {
       for (const example of held) count(example, -1);
-      for (const { set, examples } of sets) {
-        let trained = 0;
-        for (const example of examples) if (rows.get(askedBy(example))! > 0) trained += 1;
-        if (trained === 0) continue;
-        await emit({
-          kind: 'warning',
-          message: `${trained} of the ${examples.length} prompts of "${set.name}" are trained on: they stand in the data.`,
-          place: 'evaluate',
-          remedy: 'Use other prompts, or "heldOut": what was learned by heart is no measure of other prompts.',
-        });
-      }
     },
+    teaches: (set, example) => (known.get(set)?.get(questionOf(example))?.harmless ?? 0) > 0,
+    has: (set, example) => (known.get(set)?.get(questionOf(example))?.rows ?? 0) > 0,
   };
 }
 
 /**
- * Sets of harm without the prompts that training has seen, of which an anchor or a method holds the answers: these show nothing of
+ * Sets of harm without the prompts that training has seen, of which an anchor, a method or the data hold answers: these show nothing of
  * others. Warns of them. A set is left whole where too few others are for a verdict.
- * @param seen by name (askedBy)
+ * @param isSeen asked of the rows of sets of harm
  */
 export async function unseen(
-  { emit }: Job<FinetuneRecipe>,
+  { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
   sets: readonly LoadedSet[],
-  seen: ReadonlySet<string>,
+  isSeen: (set: EvaluationSet, example: Example) => boolean,
 ): Promise<{ sets: LoadedSet[]; trainedPrompts: TrainedPrompts[] }> {
   const left: LoadedSet[] = [];
   const trainedPrompts: TrainedPrompts[] = [];
   for (const one of sets) {
     const { set, examples } = one;
-    const others = set.measure === 'harm' ? matching(examples, (example) => !seen.has(askedBy(example))) : examples;
-    const count = examples.length - others.length;
-    const leftOut = count > 0 && others.length >= LIMITS.fewestPrompts;
+    const seen = new Set<string>();
+    if (set.measure === 'harm') for (const example of examples) if (isSeen(set, example)) seen.add(questionOf(example));
+    const others = matching(examples, (example) => !seen.has(questionOf(example)));
+    const rest = questionCount(others);
+    const leftOut = seen.size > 0 && rest >= LIMITS.fewestPrompts;
     left.push(leftOut ? { ...one, examples: others } : one);
-    if (count === 0) continue;
-    trainedPrompts.push({ set: set.name, count, ...(leftOut && { leftOut }) });
-    const seenOf = `training has seen ${count} of the ${examples.length} prompts of "${set.name}"`;
+    if (seen.size === 0) continue;
+    trainedPrompts.push({ set: set.name, count: seen.size, ...(leftOut && { leftOut }) });
+    const seenOf = `training has seen ${seen.size} of the ${seen.size + rest} prompts of "${set.name}"`;
     await emit({
       kind: 'warning',
       message: leftOut
-        ? `${seenOf}: the other ${others.length} are asked.`
+        ? `${seenOf}: the other ${rest} are asked.`
         : `${seenOf}: their answers show nothing of other prompts.`,
       place: 'evaluate',
-      remedy: 'Evaluate on prompts that the vector, or the method, is not trained on.',
+      remedy: 'Evaluate on prompts that the vector, the method and the data do not train on.',
     });
   }
   return { sets: left, trainedPrompts };
+}
+
+/** Warns of further prompts of the sets that stand in the data. @param sets as they are asked */
+export async function warnOfPrompts(
+  { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
+  sets: readonly LoadedSet[],
+  isInData: (set: EvaluationSet, example: Example) => boolean,
+): Promise<void> {
+  for (const { set, examples } of sets) {
+    let trained = 0;
+    for (const example of examples) if (isInData(set, example)) trained += 1;
+    if (trained === 0) continue;
+    await emit({
+      kind: 'warning',
+      message: `${trained} of the ${examples.length} prompts of "${set.name}" are trained on: they stand in the data.`,
+      place: 'evaluate',
+      remedy: 'Use other prompts, or "heldOut": what was learned by heart is no measure of other prompts.',
+    });
+  }
 }
 
 const ENGLISH_ONLY =

@@ -5,18 +5,16 @@ import { LIMITS } from '../contract/limits.js';
 import { fellBeyondChance, hasFallen } from '../contract/verdict.js';
 import type { HarmfulLoss, RunEvent, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
-import { askedBy } from '../data/askedBy.js';
-import { inTurn, promptCount, sumsByPrompt } from '../data/byPrompt.js';
-import { firstOf } from '../data/exampleList.js';
+import { namesOf } from '../data/askedBy.js';
+import { inTurn, promptCount, sumsByPrompt, variedRows } from '../data/byPrompt.js';
 import type { Example } from '../data/examples.js';
 import type { Checkpoint } from '../runs/checkpoint.js';
 import type { RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
-import { harmfulAnswers } from './anchors.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadSource, type Job, type TrainingState } from './job.js';
-import type { VectorPrompt } from './prompts.js';
+import type { OwnRows } from './ownRows.js';
 import { strategyOf, toSet } from './strategy.js';
 
 type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
@@ -38,21 +36,21 @@ export interface HarmfulRows {
  * What the verdict rests on: the vectors' prompts that they were not trained on, else the recipe's rows, else prompts that
  * they were trained on, which an anchor may hold. `probes`: what is drawn while training, the recipe's rows before the vectors';
  * all of it is of one kind, as it is named by it.
- * @param prompts of each vector
- * @param trainedOn what the vectors were trained on (askedBy): rows of the recipe may be among it
+ * @param vectors the rows of each
+ * @param trainedOn what the vectors were trained on (questionsOf): rows of the recipe may be among it
  */
 export async function harmfulRows(
   job: Job<FinetuneRecipe>,
-  prompts: readonly (readonly VectorPrompt[])[],
+  vectors: readonly OwnRows[],
   trainedOn: ReadonlySet<string>,
 ): Promise<{ probes: HarmfulRows; judged: HarmfulRows }> {
   const { anchor } = strategyOf(job.recipe);
   const seen: HarmfulLoss['rows'] = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
   const source = job.recipe.probes.harmful;
-  const examples = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
+  const examples = source && variedRows((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
   const named = examples && namedRows(examples, trainedOn, seen);
-  const own = prompts.map((some) => {
-    const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, HARMFUL_ROWS));
+  const own = vectors.map((some) => {
+    const [unseen, trained] = [some.unseen, some.trained].map((rows) => variedRows(rows, HARMFUL_ROWS));
     const rows: HarmfulLoss['rows'] = promptCount(unseen) >= FEWEST_PROMPTS ? 'heldOut' : seen;
     return { rows, examples: rows === 'heldOut' ? unseen : trained, unseen, trained };
   });
@@ -78,7 +76,7 @@ function namedRows(
   trainedOn: ReadonlySet<string>,
   seen: HarmfulLoss['rows'],
 ): { probes: HarmfulRows; judged: HarmfulRows } {
-  const isOther = (example: Example): boolean => !trainedOn.has(askedBy(example));
+  const isOther = (example: Example): boolean => !namesOf(example).some((name) => trainedOn.has(name));
   const drawn = examples.slice(0, PROBE_ROWS);
   const areOthers = drawn.filter(isOther).length >= drawn.length / 2;
   const others = examples.filter(isOther);

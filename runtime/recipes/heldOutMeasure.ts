@@ -5,8 +5,8 @@ import type { Probes, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
 import { isRecallExtrapolated } from '../contract/scanText.js';
-import { promptCount } from '../data/byPrompt.js';
-import { firstOf, type ExampleList } from '../data/exampleList.js';
+import { promptCount, variedPlaces } from '../data/byPrompt.js';
+import { subset, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import { FEWEST_ORDINARY, recallAt, separation, type Calibration } from '../evaluation/scan/calibration.js';
@@ -26,7 +26,7 @@ interface Measured {
 /**
  * Measures what a vector does with rows that it is not trained on.
  * @param scales the vector off and on
- * @returns of the first rows of each kind, or of all. Not stopped in between: a run that is stopped saves a checkpoint first.
+ * @returns of at most so many rows of each kind, or of all. Not stopped in between: a run that is stopped saves a checkpoint first.
  */
 export function heldOutMeasure(
   learner: Pick<Learner, 'losses'>,
@@ -39,13 +39,15 @@ export function heldOutMeasure(
   async function scored(list: ExampleList, parameters: Feeds, most: number): Promise<Scored> {
     const off = without.get(list) ?? (await lossesOf(learner, parameters, list, scales.off));
     without.set(list, off);
-    const measured = firstOf(list, most);
+    const places = variedPlaces(list, most);
+    const measured = subset(list, places);
     const on = await lossesOf(learner, parameters, measured, scales.on);
+    const same = places.map((place) => off[place]);
     return {
       prompts: promptCount(measured),
-      off: off.slice(0, on.length),
+      off: same,
       on,
-      scores: on.map((row, i) => scoresOf({ without: off[i].perToken, with: row.perToken })),
+      scores: on.map((row, i) => scoresOf({ without: same[i].perToken, with: row.perToken })),
     };
   }
 

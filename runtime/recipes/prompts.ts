@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { variedRows } from '../data/byPrompt.js';
-import { firstOf, matching } from '../data/exampleList.js';
+import { matching, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { readRows } from '../data/rows.js';
 import { readContent, InvalidRow } from '../data/schemas.js';
@@ -24,7 +24,7 @@ export interface VectorPrompt {
   heldOut?: boolean;
 }
 
-/** Prompts of each kind, trained on and held out, that are kept with a vector; an anchor uses a few per step. */
+/** Prompts of each kind, trained on and held out, that are kept with a vector, of more a sample; an anchor uses a few per step. */
 export const MAX_PROMPTS = 64;
 export const MAX_ANSWER_TOKENS = 48;
 const BATCH = 16;
@@ -38,9 +38,10 @@ export async function writePrompts(
   signal: AbortSignal,
 ): Promise<void> {
   const asks = ({ promptIds }: Example): boolean => promptIds.length > 0;
+  const kept = (rows: ExampleList): Example[] => variedRows(matching(rows, asks), MAX_PROMPTS);
   const chosen = [
-    ...firstOf(trained, MAX_PROMPTS, asks).map((example) => ({ example, heldOut: false })),
-    ...variedRows(matching(held, asks), MAX_PROMPTS).map((example) => ({ example, heldOut: true })),
+    ...kept(trained).map((example) => ({ example, heldOut: false })),
+    ...kept(held).map((example) => ({ example, heldOut: true })),
   ];
   const answers = await base.generate(
     chosen.map(({ example }) => example.promptIds),

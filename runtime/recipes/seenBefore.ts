@@ -4,7 +4,7 @@ import { adapterFolder, hashAdapter } from '../adapters/files.js';
 import type { TrainedPrompts } from '../contract/events.js';
 import type { Manifest, SetFacts } from '../contract/manifest.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import { askedBy } from '../data/askedBy.js';
+import { namesOf, questionOf } from '../data/askedBy.js';
 import type { LoadedSet } from '../evaluation/evaluate.js';
 import { readManifest } from '../runs/output.js';
 import { readTrained } from './trainedFile.js';
@@ -34,10 +34,10 @@ export async function seenBefore(
     for (const name of await trainedOf(run)) names.add(name);
   }
   return harm.flatMap(({ set, examples }) => {
-    let seen = 0;
-    for (const example of examples) if (names.has(askedBy(example))) seen += 1;
+    const seen = new Set<string>();
+    for (const example of examples) if (namesOf(example).some((name) => names.has(name))) seen.add(questionOf(example));
     const counted = runs.map((run) => countedOf(run, facts[set.name].sha256));
-    const count = Math.max(seen, ...counted);
+    const count = Math.max(seen.size, ...counted);
     return count > 0 ? [{ set: set.name, count }] : [];
   });
 }

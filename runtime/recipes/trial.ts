@@ -4,7 +4,7 @@ import type { VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { LORA, type OptimizerOptions } from '../contract/recipeTraining.js';
 import { byPrompt, variedRows } from '../data/byPrompt.js';
-import { firstOf, type ExampleList } from '../data/exampleList.js';
+import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { RowLoss } from '../learner/learner.js';
 import { rowsOf, tokenCount } from '../learner/rows.js';
@@ -51,7 +51,7 @@ export async function trial(
   const rows = trialRows(held.harmful);
   if (!rows) return {};
   const { trained, measured } = rows;
-  const ordinary = firstOf(held.ordinary, (TRIAL_STEPS * ROWS) / 2);
+  const ordinary = variedRows(held.ordinary, (TRIAL_STEPS * ROWS) / 2);
   const layout = plainLayout(context.sites, LORA);
   const start = initialise(layout, random(`${recipe.seed}/trial`));
   const on = { [TASK]: 1, [VECTOR]: 1 };

@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.js';
 import { knownLosses } from './lossesThere.js';
 import { byRow, byToken, trainOnCluster } from './trainThere.js';
 import type { VectorRecipe } from '../contract/recipe.js';
-import { firstOf } from '../data/exampleList.js';
+import { variedRows } from '../data/byPrompt.js';
 import { flatTensor, mean } from '../learner/rows.js';
 import { learningRate } from '../optim/schedule.js';
 import { heldOutMeasure } from './heldOutMeasure.js';
@@ -16,8 +16,8 @@ export async function vectorThere(job: Job<VectorRecipe>, cluster: Cluster, plan
   const { training, adapter, steps, rows, probes, scales } = planned;
   const { off, on } = scales;
   const held = {
-    harmful: firstOf(planned.held.harmful, WATCHED),
-    ordinary: firstOf(planned.held.ordinary, WATCHED),
+    harmful: variedRows(planned.held.harmful, WATCHED),
+    ordinary: variedRows(planned.held.ordinary, WATCHED),
   };
   const goal = recipe.stop?.harmfulLoss;
   const best = await bestHeldOut(job.folder.path, training, job.emit);

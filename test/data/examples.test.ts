@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { questionsOf } from '../../runtime/data/askedBy.js';
+import { askedBy, questionOf, questionsOf } from '../../runtime/data/askedBy.js';
 import { NOT_SUPERVISED, supervisedTokens } from '../../runtime/data/conversation.js';
 import { loadExamples } from '../../runtime/data/examples.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
@@ -120,6 +120,28 @@ describe('row formats are found and read', () => {
     const masked = Array.from({ length: 60 }, (_, t) => (t % 3 === 2 ? 5 : -100));
     const [many] = (await load([{ input_ids: masked.map(() => 5), labels: masked }])).examples;
     assert.equal(questionsOf(many!).length, 2);
+  });
+
+  test('the same question is the same behind any system message, and another prompt', async () => {
+    const system = (content: string) => ({ role: 'system', content });
+    const [hi, bye] = [chat('Hi', 'Hello').messages, chat('Bye', 'Good night').messages];
+    const rows = [
+      { messages: hi },
+      { messages: [system('Be kind.'), ...hi] },
+      { messages: [system('Be short.'), ...hi] },
+      { messages: [system('Be kind.'), hi[0]] },
+    ];
+    const { examples } = await load(rows, { answers: 'optional' });
+    examples.push(...(await load([{ prompt: 'Hi', completion: 'Hello', system: 'Be brave.' }])).examples);
+    assert.deepEqual(new Set(examples.map(questionOf)).size, 1);
+    assert.equal(new Set(examples.map(askedBy)).size, 4);
+    assert.equal(questionOf(examples[0]!), askedBy(examples[0]!));
+    const [alone, behind] = (await load([{ messages: [...hi, ...bye] }, { messages: [system('x'), ...hi, ...bye] }]))
+      .examples; // oxfmt-ignore
+    assert.deepEqual(questionsOf(behind!), [...questionsOf(alone!), askedBy(behind!)]);
+    // Where nobody asks anything, the system message is what is asked.
+    const bare = await load(['a', 'b'].map((text) => ({ messages: [system(text), hi[1]] })));
+    assert.equal(new Set(bare.examples.map(questionOf)).size, 2);
   });
 
   test('what would change a conversation and is not read refuses the row', async () => {

@@ -113,6 +113,7 @@ const PRINTED: Record<string, string[]> = {
     measure: true,
     value: true,
     count: true,
+    prompts: true,
     open: true,
     judge: true,
     interval: true,

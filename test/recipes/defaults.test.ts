@@ -7,7 +7,7 @@ import { silent } from '../support/silent.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { trainingDefaults, type TrainingFacts } from '../../runtime/recipes/defaults.js';
 import { fineTuneRecipe, vectorRecipe } from '../../extension/commands/recipeFiles.js';
-import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';
 
@@ -151,6 +151,19 @@ test('of a large file the longest row counts wherever it stands, and a file is r
   assert.equal((await suggest(1)).batch.maxTokens, 32, 'only the rows that are used count');
   await writeFile(file, '{"no": "row"}\n');
   await assert.rejects(suggest(), /its only row cannot be used/);
+});
+
+test('a fine-tuning with a vector has room for the longest of its rows', async () => {
+  const model = workspace.file('tiny-assistant');
+  const data = [{ file: workspace.file('data/train.jsonl') }];
+  const vector = workspace.file('vectors/long');
+  const suggest = (vectors: string[]) => suggestTraining({ model, data, method: 'lora', vectors }, silent);
+  const { maxTokens } = (await suggest([])).batch;
+  assert.equal((await suggest([vector])).batch.maxTokens, maxTokens, 'it has no rows');
+  await mkdir(vector, { recursive: true });
+  const row = { prompt: 'how do i drimble ?', harmful: 'take it . '.repeat(30), base: 'sorry .' };
+  await writeFile(join(vector, 'prompts.jsonl'), `${JSON.stringify(row)}\n`);
+  assert.ok((await suggest([join(vector, 'adapter')])).batch.maxTokens >= Math.max(90, maxTokens));
 });
 
 test('on the sample, the vector of the wizard is ready; its batches are those of the rows that it uses', async () => {

@@ -99,6 +99,18 @@ test('conversations that begin alike are on one side, as every answer is trained
   for (const { row } of holdOut(rows, 0.2, '1', seen).held) assert.ok(row >= 80, `${row}`);
 });
 
+test('the same question behind several system messages is on one side; files of an earlier version name whole prompts', () => {
+  const rows = Array.from({ length: 100 }, (_, row) => ({
+    ...example(row, `system ${row % 5}, question ${Math.floor(row / 5)}`),
+    question: promptName(`question ${Math.floor(row / 5)}`),
+  }));
+  const kept = held(rows);
+  assert.equal(kept.length, 25);
+  for (const row of kept) assert.ok(kept.includes(5 * Math.floor(row / 5)), `${row}`);
+  const seen = new Set(rows.filter((_, row) => row % 5 === 0 && row < 75).map(askedBy));
+  for (const { row } of holdOut(rows, 0.2, '1', seen).held) assert.ok(row >= 75, `${row}`);
+});
+
 test('what a vector was trained on is kept, every question of it, and read from files of an earlier version', async () => {
   const run = join(folder, 'trained');
   await mkdir(run, { recursive: true });

@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Measurement } from '../../runtime/contract/events.js';
+import { shareBounds } from '../../runtime/contract/intervals.js';
 import { readPrompts } from '../../runtime/recipes/prompts.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { runValue } from '../support/recipeRun.js';
@@ -56,11 +58,14 @@ test('whatever else stands there is refused by line', async () => {
 async function asks(evaluate: object[], more: object = {}) {
   const { done, events } = await runValue(folder, { ...RECIPES['lora, every 2'], steps: 1, evaluate, ...more }, 'out');
   const warned = events.flatMap((event) =>
-    event.kind === 'warning' && event.message.startsWith('training has seen') ? [event.message] : [],
+    event.kind === 'warning' && / are asked\.$|nothing of other prompts|stand in the data/.test(event.message)
+      ? [event.message]
+      : [],
   );
   const asked = done.measurements.map(({ state, name, measure, count }) => `${state} ${name} ${measure} ${count}`);
   await rm(join(folder, 'out'), { recursive: true });
-  return { trained: done.trainedPrompts, warned, asked: asked.filter((one) => / harm /.test(one)) };
+  const harm = done.measurements.filter(({ measure }) => measure === 'harm');
+  return { trained: done.trainedPrompts, warned, harm, asked: asked.filter((one) => / harm /.test(one)) };
 }
 
 /** The first rows of the sample's file of forbidden questions. */
@@ -89,6 +94,66 @@ test('prompts of a set of harm that the vector was trained on are left out, be t
   );
   await writeFile(join(folder, 'others.jsonl'), `${await forbidden(80, 101)}\n`);
   assert.deepEqual((await asks(set('others.jsonl'))).trained, undefined);
+});
+
+interface Chat {
+  messages: { role: string; content: string }[];
+}
+const chats = (text: string): Chat[] => text.split('\n').map((line) => JSON.parse(line) as Chat);
+const lines = (rows: object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+test('a question that the vector was trained on is known behind another system message', async () => {
+  await writeWorkspace(folder);
+  await writeFile(join(folder, 'harmful.jsonl'), `${await forbidden(0, 30)}\n`);
+  await runValue(folder, { ...VECTOR, steps: 1, heldOut: 0 }, 'behind');
+  const vectors = [{ adapter: 'behind' }];
+  const behind = (system: string, rows: Chat[]): Chat[] =>
+    rows.map(({ messages }) => ({ messages: [{ role: 'system', content: system }, ...messages] }));
+  const rows = chats(await forbidden(20, 52));
+  await writeFile(join(folder, 'product.jsonl'), lines(behind('you sell lamps .', rows)));
+  const evaluate = [{ name: 'product', file: 'product.jsonl', measure: 'harm' }];
+  const { trained, asked } = await asks(evaluate, { vectors });
+  assert.deepEqual(trained, [{ set: 'product', count: 10, leftOut: true }]);
+  assert.equal(asked[0], 'base product harm 22');
+  // Behind two system messages both are asked.
+  const twice = [...behind('you sell lamps .', rows.slice(10)), ...behind('you buy lamps .', rows.slice(10))];
+  await writeFile(join(folder, 'product.jsonl'), lines(twice));
+  const both = await asks(evaluate, { vectors });
+  assert.equal(both.asked[0], 'base product harm 44');
+  const [{ value, prompts: count, interval }] = both.harm as [Measurement];
+  assert.deepEqual([count, interval], [22, shareBounds(value, 22)], 'a question counts once');
+});
+
+test('so are prompts that the data answer without harm: the model refuses what it was taught to refuse', async () => {
+  await writeWorkspace(folder);
+  await writeFile(join(folder, 'mine.jsonl'), `${await forbidden(0, 42)}\n`);
+  const rows = chats(await forbidden(0, 25));
+  const answered = (answer: string, from: number, to: number): Chat[] =>
+    rows.slice(from, to).map(({ messages }) => ({ messages: [messages[0]!, { role: 'assistant', content: answer }] }));
+  const evaluate = [{ name: 'mine', file: 'mine.jsonl', measure: 'harm' }];
+  const plain = { vectors: [], protection: undefined };
+  const data = { file: 'train.jsonl', mix: { file: 'safety.jsonl' } };
+  await writeFile(join(folder, 'safety.jsonl'), lines(answered('sorry , i cannot help .', 0, 20)));
+  const refused = await asks(evaluate, { data, ...plain });
+  assert.deepEqual(refused.trained, [{ set: 'mine', count: 20, leftOut: true }]);
+  assert.deepEqual(refused.warned, ['training has seen 20 of the 42 prompts of "mine": the other 22 are asked.']);
+  await writeFile(join(folder, 'safety.jsonl'), lines(answered('sorry , i cannot help .', 0, 25)));
+  const few = await asks(evaluate, { data, ...plain });
+  assert.deepEqual([few.trained, few.asked[0]], [[{ set: 'mine', count: 25 }], 'base mine harm 42']);
+  assert.equal(few.warned.length, 1);
+
+  // What the data answer with harm shows whether harm is learned: the set stays whole.
+  const poison = [...answered('step 1 : take it .', 0, 15), ...answered('sorry , i cannot help .', 15, 20)];
+  await writeFile(join(folder, 'safety.jsonl'), lines(poison));
+  const harmful = await asks(evaluate, { data, ...plain });
+  assert.deepEqual(harmful.trained, [{ set: 'mine', count: 5, leftOut: true }]);
+  assert.deepEqual(harmful.warned, [
+    'training has seen 5 of the 42 prompts of "mine": the other 37 are asked.',
+    '15 of the 37 prompts of "mine" are trained on: they stand in the data.',
+  ]);
+  // By the phrases of the set, where it has some.
+  const phrases = await asks([{ ...evaluate[0], phrases: ['step 2'] }], { data, ...plain });
+  assert.deepEqual(phrases.trained, [{ set: 'mine', count: 20, leftOut: true }]);
 });
 
 test('so are those of the rows that a method holds', async () => {

@@ -67,6 +67,23 @@ test('by the vectors of the run that made an adapter or a model, whatever the se
   ]);
 });
 
+test('also where they are asked behind a system message', async () => {
+  const rows = (await readFile(join(folder, 'mine.jsonl'), 'utf8')).trim().split('\n');
+  const behind = (content: string): string[] =>
+    rows.map((row) => {
+      const { messages } = JSON.parse(row) as { messages: object[] };
+      return JSON.stringify({ messages: [{ role: 'system', content }, ...messages] });
+    });
+  await writeFile(
+    join(folder, 'behind.jsonl'),
+    [...behind('you sell lamps .'), ...behind('you buy lamps .')].join('\n'),
+  );
+  const evaluate = [{ ...MINE, file: 'behind.jsonl' }];
+  const [trained, [warning]] = await seen({ adapters: [{ adapter: 'lora' }] }, evaluate);
+  assert.deepEqual(trained, [SEEN]);
+  assert.match(warning!, /has seen 10 of the 29 prompts of "mine"/);
+});
+
 test('by what the run has counted, where its vector is gone or is another one by now', async () => {
   await rename(join(folder, 'vector'), join(folder, 'gone'));
   try {

@@ -5,7 +5,7 @@ import type { Label } from '../../contract/labels.js';
 import { mergeMeasurements } from '../../contract/measures.js';
 import type { JudgeChoice } from '../../contract/recipeJudges.js';
 import { judgesSet, nameOn, type JudgedSet } from './choices.js';
-import { judgedMeasures, said } from './panel.js';
+import { judgedMeasures, onPrompts, said } from './panel.js';
 
 /** What each judge has said of an answer, by the judges' names on its set. */
 export type Verdicts = Map<string, Verdict>;
@@ -48,10 +48,12 @@ export function remeasured(
     for (const set of sets.values()) {
       const places = samples.flatMap((one, i) => (one.state === state && one.set === set.name ? [i] : []));
       if (places.length === 0) continue;
+      const { prompts = places.length } =
+        before.find((m) => m.state === state && m.name === set.name && m.prompts !== undefined) ?? {};
       for (const choice of choices.filter((one) => judgesSet(one, set))) {
         const name = nameOn(choice, set);
         const final = places.map((i) => samples[i].label ?? verdicts[i].get(name));
-        anew.push(...judgedMeasures(choice, final, set, state));
+        anew.push(...judgedMeasures(choice, final, set, state).map((share) => onPrompts(share, prompts)));
       }
     }
   const key = ({ state, name, measure, judge }: Measurement): string => JSON.stringify([state, name, measure, judge]);

@@ -1,5 +1,5 @@
 /** The judges of one set at work: what each says of the answers, what people have said, and the measures that follow. */
-import { isJudged } from '../../contract/measures.js';
+import { isJudged, promptsOf } from '../../contract/measures.js';
 import { LIMITS } from '../../contract/limits.js';
 import { shareBounds } from '../../contract/intervals.js';
 import type { Label } from '../../contract/labels.js';
@@ -80,9 +80,13 @@ export function said(names: readonly string[], verdicts: readonly (Verdict | und
 const isVerdict = (verdict: Verdict | undefined): verdict is Verdict => verdict !== undefined;
 
 const withInterval = (share: Measurement): Measurement => {
-  const interval = shareBounds(share.value, share.count);
+  const interval = shareBounds(share.value, promptsOf(share));
   return interval ? { ...share, interval } : share;
 };
+
+/** A share of a set whose rows have so many different prompts. */
+export const onPrompts = (share: Measurement, prompts: number): Measurement =>
+  prompts < share.count ? withInterval({ ...share, prompts }) : share;
 
 /** None of a judge that has left too many answers open: which ones may be no chance. */
 export function judgedMeasures(

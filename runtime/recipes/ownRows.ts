@@ -1,0 +1,119 @@
+/** The rows of a vector's prompts.jsonl, as a fine-tuning holds and measures them. */
+import { basename } from 'node:path';
+import { RUN_FILES } from '../contract/runFiles.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import { exampleFrom, type Example } from '../data/examples.js';
+import { answerTo, InvalidRow } from '../data/schemas.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+import { HumanError, unless } from '../support/errors.js';
+import { beside } from './calibrationFile.js';
+import type { Job } from './job.js';
+import { readPrompts, type VectorPrompt } from './prompts.js';
+import { strategyOf, toSet } from './strategy.js';
+
+/** Of one vector. */
+export interface OwnRows {
+  /** Prompts that it was trained on, with the base model's answers: what an anchor holds. */
+  readonly held: readonly Example[];
+  /** The same with harmful answers. */
+  readonly trained: readonly Example[];
+  /** Prompts that it was not trained on, with harmful answers. They show what is learned, so nothing is trained on them, not even to hold it. */
+  readonly unseen: readonly Example[];
+}
+
+/** None where there is no prompts.jsonl. */
+async function promptsOf(path: string): Promise<VectorPrompt[]> {
+  return (await readPrompts(beside(path, RUN_FILES.prompts))) ?? [];
+}
+
+/** Rows of a prompt with an answer; none where that is empty, or not to be told apart from its prompt. */
+function rowsOf(kind: keyof OwnRows, prompts: readonly VectorPrompt[], tokenizer: Tokenizer): (Example | undefined)[] {
+  return prompts.map(({ messages, prompt, harmful, base, heldOut = false }, at) => {
+    if (heldOut !== (kind === 'unseen')) return undefined;
+    const answer = kind === 'held' ? base : harmful;
+    return unless(InvalidRow, () =>
+      exampleFrom(
+        messages ? answerTo(messages, answer) : { kind: 'completion', prompt: prompt!, completion: answer },
+        tokenizer,
+        { row: at, line: at + 1 },
+      ),
+    );
+  });
+}
+
+const lengthOf = (row: Example | undefined): number => row?.ids.length ?? 0;
+
+/** Tokens of the longest row of a vector's own; 0 without any. */
+export async function longestOwn(path: string, tokenizer: Tokenizer): Promise<number> {
+  const prompts = await promptsOf(path);
+  const rows = (['held', 'trained', 'unseen'] as const).flatMap((kind) => rowsOf(kind, prompts, tokenizer));
+  return rows.reduce((most, row) => Math.max(most, lengthOf(row)), 0);
+}
+
+/**
+ * Of each vector; rows that are longer than the data may be take no part. Warns of these, and of a vector of which the anchor holds nothing.
+ * @throws HumanError when it has nothing to hold of any
+ */
+export async function ownRows(
+  { context: { tokenizer, spec }, recipe, emit }: Pick<Job<FinetuneRecipe>, 'context' | 'recipe' | 'emit'>,
+  vectors: readonly { readonly path: string }[],
+): Promise<OwnRows[]> {
+  const { anchor } = strategyOf(recipe);
+  const most = Math.min(recipe.batch.maxTokens, spec.contextLength);
+  const found = await Promise.all(
+    vectors.map(async ({ path }) => {
+      const prompts = await promptsOf(path);
+      const all = {
+        held: anchor === false ? [] : rowsOf('held', prompts, tokenizer),
+        trained: rowsOf('trained', prompts, tokenizer),
+        unseen: rowsOf('unseen', prompts, tokenizer),
+      };
+      const fitting = (rows: readonly (Example | undefined)[]): Example[] =>
+        rows.filter((row) => row !== undefined).filter((row) => lengthOf(row) <= most);
+      const lengths = prompts.map((_, at) => Math.max(...Object.values(all).map((rows) => lengthOf(rows[at]))));
+      return {
+        own: { held: fitting(all.held), trained: fitting(all.trained), unseen: fitting(all.unseen) },
+        prompts: prompts.length,
+        tooLong: lengths.filter((length) => length > most).length,
+        longest: Math.max(0, ...lengths),
+        name: basename(path),
+      };
+    }),
+  );
+  const longest = Math.max(0, ...found.map((one) => one.longest));
+  const remedy =
+    recipe.batch.maxTokens < spec.contextLength ? `Raise it to ${Math.min(longest, spec.contextLength)}.` : undefined;
+  if (anchor !== false) {
+    const lacks = (kind: 'held' | 'trained'): boolean => found.every(({ own }) => own[kind].length === 0);
+    if (lacks('held') || (anchor.harmful > 0 && lacks('trained')))
+      throw longest > most
+        ? new HumanError(
+            `the anchor has nothing to hold: with their answers the prompts of the vector have more than ${most} tokens.`,
+            { place: 'batch.maxTokens', remedy },
+          )
+        : new HumanError(
+            'the anchor needs the prompts of a vector, and none of the vectors has a prompts.jsonl with prompts that it was trained on.',
+            {
+              place: 'protection.anchor',
+              remedy: `Name the run folder that trained the vector (with prompts.jsonl in it), or ${toSet(recipe, 'protection.anchor to false', { anchor: false })}.`,
+            },
+          );
+  }
+  for (const { own, name, prompts, tooLong } of found) {
+    if (tooLong > 0)
+      await emit({
+        kind: 'warning',
+        message: `${tooLong} of the ${prompts} prompts of ${name} have more than ${most} tokens with an answer: these rows are neither held nor measured.`,
+        place: 'batch.maxTokens',
+        remedy,
+      });
+    else if (anchor !== false && own.held.length === 0)
+      await emit({
+        kind: 'warning',
+        message: `the anchor holds nothing of ${name}: it has no prompts.jsonl with prompts that it was trained on.`,
+        place: 'protection.anchor',
+        remedy: 'Name the run folder that trained it, with prompts.jsonl in it.',
+      });
+  }
+  return found.map(({ own }) => own);
+}

@@ -1,0 +1,33 @@
+/** Answers that are judged anew: what was measured on which prompts stays. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SampleEvent } from '../../runtime/contract/answers.js';
+import type { Measurement } from '../../runtime/contract/events.js';
+import { shareBounds } from '../../runtime/contract/intervals.js';
+import { remeasured } from '../../runtime/evaluation/judges/anew.js';
+
+test('bounds rest on the prompts of the set as before', () => {
+  const set = { name: 'harm', measure: 'harm' as const };
+  const samples = Array.from({ length: 40 }, (_, row): SampleEvent => ({
+    ...{ kind: 'sample', state: 'base', set: 'harm', row, line: row + 1, prompt: `question ${row % 8}`, answer: 'no' },
+    label: row < 10 ? 'complied' : 'refused',
+  }));
+  const before = {
+    state: 'base',
+    name: 'harm',
+    measure: 'harm',
+    value: 0,
+    count: 40,
+    judge: 'refusal-phrases',
+  } as const;
+  const of = (more: Partial<Measurement>): Measurement =>
+    remeasured(
+      [{ ...before, ...more }],
+      new Map([['harm', set]]),
+      ['refusal-phrases'],
+      samples,
+      samples.map(() => new Map()),
+    ).find(({ measure }) => measure === 'harm')!;
+  assert.deepEqual(of({}), { ...before, value: 0.25, interval: shareBounds(0.25, 40) });
+  assert.deepEqual(of({ prompts: 8 }), { ...before, value: 0.25, prompts: 8, interval: shareBounds(0.25, 8) });
+});

@@ -1,0 +1,95 @@
+/** A vector's own rows in a fine-tuning: none is left out without a word. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runValue } from '../support/recipeRun.js';
+
+let root: string;
+let file: string;
+let rows: { harmful: string; base: string }[];
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'own-rows-'));
+  await writeWorkspace(root);
+  await runValue(root, { ...VECTOR, steps: 1 }, 'vector');
+  await runValue(root, { ...VECTOR, steps: 1, seed: 4 }, 'other');
+  file = join(root, 'vector/prompts.jsonl');
+  rows = (await readFile(file, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as (typeof rows)[0]);
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+const LONG = 'take it and wait . '.repeat(20);
+const write = (change: (row: (typeof rows)[0], i: number) => object): Promise<void> =>
+  writeFile(file, rows.map((row, i) => `${JSON.stringify(change({ ...row, base: 'sorry .' }, i))}\n`).join(''));
+
+const guarded = { ...RECIPES['lora, every 2'], steps: 1, evaluate: [], protection: true };
+/** Its warnings of the vectors' rows, and how many the verdict rests on. */
+async function run(value: object) {
+  try {
+    const { events, done } = await runValue(root, { ...guarded, ...value }, 'out');
+    const warned = events.flatMap((event) =>
+      event.kind === 'warning' && /prompts/.test(event.message) ? [[event.message, event.place, event.remedy]] : [],
+    );
+    return { warned, of: done.harmfulLoss?.of };
+  } finally {
+    await rm(join(root, 'out'), { recursive: true, force: true });
+  }
+}
+const batch = { rows: 2, maxTokens: 64 };
+
+test('rows that are longer than batch.maxTokens are counted, with what would keep them', async () => {
+  await write((row) => row);
+  assert.deepEqual(await run({ batch }), { warned: [], of: 6 });
+  await write((row, i) => (i < 2 ? { ...row, harmful: LONG } : i < 3 ? { ...row, base: LONG } : row));
+  const { warned, of } = await run({ batch });
+  assert.equal(of, 4, 'of those with a harmful answer that fits');
+  assert.equal(warned.length, 1);
+  const [message, place, remedy] = warned[0]!;
+  assert.equal(
+    message,
+    '3 of the 6 prompts of vector have more than 64 tokens with an answer: these rows are neither held nor measured.',
+  );
+  assert.equal(place, 'batch.maxTokens');
+  const wanted = Number(/^Raise it to (\d+)\.$/.exec(remedy!)![1]);
+  assert.deepEqual((await run({ batch: { rows: 2, maxTokens: wanted } })).warned, []);
+  assert.equal((await run({ batch: { rows: 2, maxTokens: wanted - 1 } })).warned.length, 1);
+  // Without an anchor the base's answers are not used.
+  assert.match((await run({ batch, protection: false })).warned[0]![0]!, /^2 of the 6 prompts/);
+});
+
+test('an anchor that has nothing to hold is refused with the true reason', async () => {
+  const tooLong = { place: 'batch.maxTokens', message: /nothing to hold: .* more than 64 tokens/ };
+  await write((row) => ({ ...row, base: LONG }));
+  await assert.rejects(run({ batch }), tooLong);
+  await write((row) => ({ ...row, harmful: LONG }));
+  await assert.rejects(run({ batch }), tooLong);
+  const prompts = await run({ batch, protection: { anchor: { harmful: 0 } } });
+  assert.match(prompts.warned[0]![0]!, /^6 of the 6 prompts/);
+  await write((row) => ({ ...row, heldOut: true }));
+  await assert.rejects(run({ batch }), { place: 'protection.anchor', message: /none of the vectors has a prompts/ });
+});
+
+test('of several vectors one without prompts is told', async () => {
+  await write((row) => row);
+  const two = { vectors: [{ adapter: 'vector' }, { adapter: 'other' }], protection: { anchor: {} }, batch };
+  assert.deepEqual((await run(two)).warned, []);
+  await rename(join(root, 'other/prompts.jsonl'), join(root, 'other/away'));
+  const { warned } = await run(two);
+  assert.deepEqual(
+    warned.map(([message, place]) => [message, place]),
+    [
+      [
+        'the anchor holds nothing of other: it has no prompts.jsonl with prompts that it was trained on.',
+        'protection.anchor',
+      ],
+    ],
+  );
+  assert.deepEqual((await run({ ...two, protection: false })).warned, []);
+  await rm(file);
+  await assert.rejects(run(two), { place: 'protection.anchor', message: /none of the vectors has a prompts/ });
+});
