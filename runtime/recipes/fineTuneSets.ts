@@ -128,5 +128,5 @@ export const asked = (
     ? sets
     : sets.map((one) => ({
         ...one,
-        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }, 'baseline.prompt'),
+        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }),
       }));
