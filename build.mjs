@@ -149,39 +149,17 @@ const settled = (promise) =>
 async function writeRecipeSchema() {
   const { outputFiles } = await build({
     ...common,
-    stdin: {
-      contents: `import * as z from 'zod'; import { recipeSchema } from './runtime/contract/recipe.ts';
-        export const schema = z.toJSONSchema(recipeSchema, { io: 'input', target: 'draft-7' });`,
-      resolveDir: root,
-      loader: 'ts',
-    },
+    entryPoints: ['runtime/contract/recipeSchema.ts'],
     format: 'esm',
     platform: 'node',
     sourcemap: false,
     write: false,
   });
-  const { schema } = await import(
+  const { editorSchema } = await import(
     `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
   );
-  sayLimits(schema);
-  // Recipes are JSON with comments; the editor's own check of both would complain.
-  await writeFile(
-    path.join(root, dist, 'recipe.schema.json'),
-    JSON.stringify(
-      { title: 'Security Vectors recipe', allowComments: true, allowTrailingCommas: true, ...schema },
-      null,
-      2,
-    ) + '\n',
-  );
-}
-
-/** Adds to the description of each number its largest value. */
-function sayLimits(schema) {
-  if (typeof schema !== 'object' || schema === null) return;
-  const { maximum, description } = schema;
-  if (maximum > 1 && maximum < Number.MAX_SAFE_INTEGER)
-    schema.description = `${description ? `${description} ` : ''}At most ${maximum}.`;
-  for (const part of Object.values(schema)) sayLimits(part);
+  const text = `${JSON.stringify(editorSchema(), null, 2)}\n`;
+  await writeFile(path.join(root, dist, 'recipe.schema.json'), text);
 }
 
 const json = async (file) => JSON.parse(await readFile(path.join(root, file), 'utf8'));
@@ -223,7 +201,7 @@ async function watchAll() {
   for (const bundle of bundles) await (await context({ ...bundle, logLevel: 'info' })).watch();
   const schema = await context({
     ...common,
-    entryPoints: ['runtime/contract/recipe.ts'],
+    entryPoints: ['runtime/contract/recipeSchema.ts'],
     write: false,
     logLevel: 'silent',
     plugins: [{ name: 'recipe schema', setup: (b) => void b.onEnd(() => settled(writeRecipeSchema())) }],

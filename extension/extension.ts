@@ -129,9 +129,11 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const engine = own(newEngine());
   const store = own(new RunStore());
   own(new Follower(store));
+  const recipes = new RecipeIndex();
   const runner = own(
     new Runner({
       store,
+      recipes: () => recipes.list(),
       engine: newEngine,
       assertTrusted,
       token: () => hubToken(context),
@@ -141,7 +143,6 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     }),
   );
   const archive = own(new Archive(context.workspaceState));
-  const recipes = new RecipeIndex();
   const problems = own(new Problems());
   const scans = own(new Scans(root, problems, (data) => readBy(recipes, data)));
   const reviews = own(new Reviews(problems));
@@ -210,6 +211,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
         return scans.look(file);
       },
       onReview: (data) => reviews.look(data),
+      onModelFiles: (changed) => models.filesChanged(changed),
       onError: notices.error,
     }),
   );

@@ -15,6 +15,7 @@ import { modelStates } from './modelStates.js';
 import { evaluateRecipe, freeFile, slug, writeRecipe, type DataChoice, type EvaluationChoice } from './recipeFiles.js';
 import { requireRoot } from './root.js';
 import { follow, type Ended } from './runs.js';
+import { savedRecipe } from './savedRecipe.js';
 import { machine, recipeLike } from './training.js';
 import { wizard, type Choice } from './wizard.js';
 
@@ -53,6 +54,7 @@ export async function evaluate(
     output,
   };
   await writeRecipe(recipeFile, evaluateRecipe(choice, recipeFile));
+  await savedRecipe(recipeFile);
   if (made) await services.recipes.read(recipeFile);
   return follow(services, await services.runner.start(recipeFile, { replace }));
 }

@@ -17,6 +17,7 @@ import type { Adapter, Model } from '../workspace/models.js';
 import { downloadAdapter, downloadModel } from './download.js';
 import { exportChoices, exportName, requireHarmless, type ExportForm } from './exportChoices.js';
 import { requireModel } from './pickedModel.js';
+import { requireRoot } from './root.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
@@ -25,6 +26,7 @@ export async function addModel(
   argument: CommandArguments['addModel'],
 ): Promise<Model> {
   services.assertTrusted();
+  requireRoot();
   let path = argument.path ?? (await chooseModelPath(services));
   if (path === HUB) return downloadModel(services, {});
   // In the explorer a file of the folder may be what was clicked.

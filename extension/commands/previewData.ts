@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { saveOpen } from '../host/documents.js';
 import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { showPreview } from '../data/previews.js';
@@ -33,6 +34,7 @@ export async function previewData(
       answersOptional: true,
     }),
   );
+  await saveOpen(file);
   const model = modelOf(file);
   const answersOptional = services.recipes.isEvaluationSet(file);
   const params = { path: file, model: model?.path, ...read, rows: ROWS, answersOptional };

@@ -54,6 +54,7 @@ export async function trainPublic(services: Training, given: Given): Promise<End
     model: given.model,
     harmful: file(harmful, 'harmful'),
     benign: benign === '' ? '' : file(benign, 'benign'),
+    rows: given.rows,
     name: given.name ?? slug(basename(harmful)),
   });
 }

@@ -32,25 +32,38 @@ export interface DataChoice extends ReadAs {
   file: string;
 }
 
-/** Examples of what must not be learned; with more of them a vector takes longer. */
+/** Examples of what must not be learned, and ordinary rows, where not all are taken; with more of them a vector takes longer. */
 export const HARMFUL_ROWS = 100;
 export const ORDINARY_ROWS = 200;
+/** Which rows a vector learns from: the first ones of the files, or all. */
+export type RowsChoice = 'first' | 'all';
 
-export interface VectorChoice extends Machine {
-  model: string;
+/** What a vector is trained on. */
+export const vectorSources = ({ harmful, benign, rows = 'first' }: VectorRows): (DataChoice & { limit?: number })[] => [
+  { ...harmful, ...(rows === 'first' && { limit: HARMFUL_ROWS }) },
+  ...(benign ? [{ ...benign, ...(rows === 'first' && { limit: ORDINARY_ROWS }) }] : []),
+];
+
+interface VectorRows {
   harmful: DataChoice;
   benign?: DataChoice;
+  rows?: RowsChoice;
+}
+
+export interface VectorChoice extends Machine, VectorRows {
+  model: string;
   training: TrainingDefaults;
   output: string;
 }
 
 export function vectorRecipe(choice: VectorChoice, file: string): Keys<VectorRecipe> {
   const at = relativeTo(file);
+  const [harmful, benign] = vectorSources(choice).map((data) => source(data, at));
   return {
     kind: 'vector',
     model: at(choice.model),
-    harmful: source(choice.harmful, at, HARMFUL_ROWS),
-    ...(choice.benign && { benign: source(choice.benign, at, ORDINARY_ROWS) }),
+    harmful,
+    ...(benign && { benign }),
     adapter: LORA,
     ...(choice.benign && { objective: { benignWeight: 1 } }),
     optimizer: { learningRate: choice.training.learningRate },
@@ -184,7 +197,10 @@ const machine = ({ device, threads }: Machine): Partial<Machine> => ({
   ...(threads !== 0 && { threads }),
 });
 
-const source = ({ file, columns, format }: DataChoice, at: (path: string) => string, limit?: number): object => ({
+const source = (
+  { file, columns, format, limit }: DataChoice & { limit?: number },
+  at: (path: string) => string,
+): object => ({
   file: at(file),
   ...(format && { format }),
   ...(columns && { columns }),

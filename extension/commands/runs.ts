@@ -1,4 +1,3 @@
-import { saveOpen } from '../host/documents.js';
 import { exists } from '../host/checkedFile.js';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -8,7 +7,7 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError, parsePlace } from '../host/errors.js';
 import { firstFree } from '../host/paths.js';
 import { runTitle } from '../runs/compare.js';
-import { recipeFacts, recipeToRun } from '../runs/recipe.js';
+import { recipeFacts, recipeFileOf } from '../runs/recipe.js';
 import { answersItself, canResume, canRunAgain, isFinished, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import { reportForBrowser } from '../panels/reportPanel.js';
@@ -16,6 +15,7 @@ import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { runDescription } from '../views/labels.js';
 import { confirm } from './confirm.js';
+import { savedRecipe } from './savedRecipe.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** How a run ended, for whoever called the command. */
@@ -45,7 +45,6 @@ export async function startRecipe(
   file: string,
 ): Promise<Started> {
   services.assertTrusted();
-  await saveOpen(file);
   return start(services, file);
 }
 
@@ -55,8 +54,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
   // All are read before one is begun: a slip in the last does not wait for the others to end.
   const outputs = new Map<string, string>();
   for (const file of sorted) {
-    await saveOpen(file);
-    const { output } = await recipeToRun(file);
+    const { output } = await savedRecipe(file);
     const other = outputs.get(output);
     if (other !== undefined)
       throw inputError(
@@ -77,7 +75,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
 
 /** Starts a recipe. Where a run stands in its output folder that would be lost, the person decides what becomes of it. */
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
-  const { output, kind } = await recipeToRun(file);
+  const { output, kind } = await savedRecipe(file);
   // Points that would be the same are kept: nothing is lost by that.
   if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, RUN_FILES.manifest)) });
   // A replacement that was cut off is nearer than what it replaces.
@@ -105,7 +103,7 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
           keep,
         ]),
       );
-  if (answer === 'resume') return runner.resume(standing.folder);
+  if (answer === 'resume') return runner.resume(standing.folder, file);
   return runner.start(file, answer === 'replace' ? { replace: true } : { output: another });
 }
 
@@ -127,23 +125,21 @@ export async function resume(
 }
 
 /** Runs the recipe of a run anew, from its file as it is now. */
-export async function runAgain(
-  services: Pick<Services, 'assertTrusted' | 'runPanels' | 'runner' | 'store'>,
-  given: OneRun,
-): Promise<Ended> {
+export async function runAgain(services: Starting & Pick<Services, 'store'>, given: OneRun): Promise<Ended> {
   services.assertTrusted();
   const folder = await chooseRun(services, given, t('Run again'), canRunAgain);
   return follow(services, await startAgain(services, folder));
 }
 
-export async function startAgain(services: Pick<Services, 'runner' | 'store'>, folder: string): Promise<Started> {
-  const file = await recipeOf(services, folder);
-  await saveOpen(file);
-  return start(services, file);
+export async function startAgain(
+  services: Pick<Services, 'recipes' | 'runner' | 'store'>,
+  folder: string,
+): Promise<Started> {
+  return start(services, await recipeOf(services, folder));
 }
 
 /** Opens the recipe of a run, at the line that it failed on if it says one. */
-export async function openRecipe(services: Pick<Services, 'store'>, given: OneRun): Promise<void> {
+export async function openRecipe(services: Pick<Services, 'recipes' | 'store'>, given: OneRun): Promise<void> {
   const folder = await chooseRun(services, given, t('Open the recipe of a run'));
   const file = await recipeOf(services, folder);
   const place = parsePlace(services.store.get(folder)?.error?.place);
@@ -151,13 +147,8 @@ export async function openRecipe(services: Pick<Services, 'store'>, given: OneRu
   await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(line, 0, line, 0) });
 }
 
-async function recipeOf({ store }: Pick<Services, 'store'>, folder: string): Promise<string> {
-  const file = (await store.open(folder))?.recipe?.file;
-  if (file !== undefined && (await exists(file))) return file;
-  throw inputError(t('the recipe of this run is gone.'), {
-    place: file ?? folder,
-    remedy: t('A copy of it is in the run folder.'),
-  });
+async function recipeOf({ recipes, store }: Pick<Services, 'recipes' | 'store'>, folder: string): Promise<string> {
+  return recipeFileOf({ folder, recipe: (await store.open(folder))?.recipe }, () => recipes.list());
 }
 
 export async function stop(services: Pick<Services, 'runner' | 'store'>, given: OneRun): Promise<boolean> {

@@ -8,6 +8,7 @@ import { cleanedText, SCAN_STRINGS } from '../../runtime/contract/scanText.js';
 import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
 import { tableRowList } from '../data/scanTable.js';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { saveOpen } from '../host/documents.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
@@ -62,7 +63,10 @@ export async function saveFine(services: Needs, given: CommandArguments['saveFin
 async function scanned({ assertTrusted, scans, reviews }: Needs, file: string | undefined): Promise<Scan> {
   assertTrusted();
   const data = file ?? vscode.window.activeTextEditor?.document.uri.fsPath;
-  if (data !== undefined) await scans.look(data);
+  if (data !== undefined) {
+    await saveOpen(data);
+    await scans.look(data);
+  }
   const found = data === undefined ? undefined : scans.get(data);
   if (!found || scans.since(found.data).changed)
     throw inputError(t('the file has not been scanned as it is now.'), { place: data, remedy: t('Scan it first.') });

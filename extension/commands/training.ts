@@ -21,16 +21,17 @@ import { askModel } from './models.js';
 import {
   fineTuneRecipe,
   freeFile,
-  HARMFUL_ROWS,
-  ORDINARY_ROWS,
   slug,
   vectorRecipe,
+  vectorSources,
   writeRecipe,
   type FineTuneChoice,
+  type RowsChoice,
   type VectorChoice,
 } from './recipeFiles.js';
 import { requireRoot } from './root.js';
 import { runRecipe, type Ended, type Starting } from './runs.js';
+import { askRows } from './vectorRows.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
 /** What a recipe has that nobody is asked for. */
@@ -47,6 +48,7 @@ const PUBLIC = '\0public';
 export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {
   services.assertTrusted();
   const root = requireRoot();
+  const known = new Map<string, string | undefined>();
   const choice = await wizard(t('Train a security vector'), 4, async (ask) => {
     const model = await askModel(services, ask, given.model);
     const harmful = await askData(services, ask, {
@@ -77,16 +79,20 @@ export async function trainVector(services: Training, given: CommandArguments['t
           not: harmful.file,
           more: [none],
         });
-    const chosen = { model: model.path, harmful, benign: benign?.file ? benign : undefined };
+    const files = { model: model.path, harmful, benign: benign?.file ? benign : undefined };
     const suggestion = slug(basename(harmful.file));
-    const name =
-      given.name ?? (await askName(ask, suggestion, await expected(services, await recipeOf(chosen, suggestion))));
-    return { ...chosen, name };
+    const will = async (rows: RowsChoice): Promise<string | undefined> => {
+      const key = JSON.stringify([files, rows]);
+      if (!known.has(key)) known.set(key, await expected(services, await recipeOf({ ...files, rows }, suggestion)));
+      return known.get(key);
+    };
+    const rows = given.rows ?? (await askRows(services, ask, files, will));
+    const name = given.name ?? (await askName(ask, suggestion, await will(rows)));
+    return { ...files, rows, name };
   });
   if ('isPublic' in choice) return vscode.commands.executeCommand(COMMANDS.trainPublic, { model: choice.model });
   async function recipeOf(chosen: Omit<VectorChoice, 'training' | 'output' | 'device' | 'threads'>, name: string) {
-    const { harmful, benign } = chosen;
-    const data = [{ ...harmful, limit: HARMFUL_ROWS }, ...(benign ? [{ ...benign, limit: ORDINARY_ROWS }] : [])];
+    const data = vectorSources(chosen);
     const training = await suggested(services, { model: chosen.model, data, method: 'vector' });
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'vectors', basename(file, '.json'));

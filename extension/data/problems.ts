@@ -4,6 +4,9 @@ import { errorData } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
 import type { VIEWS } from '../host/contributions.js';
 
+/** What is shown of an error. */
+const SHOWN = ['message', 'place', 'remedy'] as const;
+
 /** The view that shows what the file would have been. */
 export type ProblemView = keyof typeof VIEWS;
 
@@ -23,9 +26,12 @@ export class Problems implements Disposable {
     }
   }
 
-  note(file: string, view: ProblemView, error: unknown): void {
-    this.found.set(file, { view, error: errorData(error) });
-    this.changes.fire();
+  /** Tells nobody what is noted already: whoever hears of a problem may look at its file again. */
+  note(file: string, view: ProblemView, thrown: unknown): void {
+    const known = this.found.get(file);
+    const error = errorData(thrown);
+    this.found.set(file, { view, error });
+    if (known?.view !== view || SHOWN.some((key) => known.error[key] !== error[key])) this.changes.fire();
   }
 
   forget(file: string): void {

@@ -1,5 +1,6 @@
 /** What rows of JSON lines ask, as the engine reads them: a row is known by it wherever it stands. */
 import { extname } from 'node:path';
+import { askedText, type ChatMessage } from '../../runtime/contract/generation.js';
 import { formatsOf, type ColumnField, type Columns } from '../../runtime/contract/mapping.js';
 import type { DataFormat } from '../../runtime/contract/recipeWords.js';
 
@@ -17,7 +18,7 @@ export interface Reading {
   format?: DataFormat;
 }
 
-/** The last message before the answer; '' where the line has none that is a text, undefined where it is no row. */
+/** What is asked, as the engine says it of an answer; '' where the line has nothing that is a text, undefined where it is no row. */
 export function promptOf(line: string, { columns = {}, format: given = 'auto' }: Reading = {}): string | undefined {
   let row: Record<string, unknown>;
   try {
@@ -34,8 +35,14 @@ export function promptOf(line: string, { columns = {}, format: given = 'auto' }:
   ) as (Record<string, unknown> | null)[] | undefined;
   if (turns) {
     const isAnswered = ASSISTANTS.includes(turns.at(-1)?.['role'] ?? turns.at(-1)?.['from']);
-    const asked = turns.at(isAnswered ? -2 : -1);
-    return textOf(asked?.['content'] ?? asked?.['value']);
+    const asked = turns.slice(0, isAnswered ? -1 : undefined).map((turn): ChatMessage => {
+      const role = turn?.['role'] ?? turn?.['from'];
+      return {
+        role: ASSISTANTS.includes(role) ? 'assistant' : role === 'system' ? role : 'user',
+        content: textOf(turn?.['content'] ?? turn?.['value']),
+      };
+    });
+    return asked.at(-1)?.content ? spaced(askedText(asked)!) : '';
   }
   const instruction = at('instruction', 'alpaca');
   if (instruction === undefined) return textOf(at('prompt', 'completion') ?? at('text', 'text'));

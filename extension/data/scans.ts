@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scanText.js';
-import { readJson } from '../host/checkedFile.js';
+import { exists, readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
@@ -105,7 +105,14 @@ const KEPT = z.object({
   flagged: z.number(),
   rows: z.number(),
   threshold: z.number().nullable(),
-  calibration: z.object({ ordinary: z.number(), harmful: z.number(), recall: z.number().nullable() }).nullable(),
+  calibration: z
+    .object({
+      ordinary: z.number(),
+      ordinaryPrompts: z.number().optional(),
+      harmful: z.number(),
+      recall: z.number().nullable(),
+    })
+    .nullable(),
   auroc: z.number().nullable(),
   precision: z.number().nullable(),
   recall: z.number().nullable(),
@@ -134,6 +141,8 @@ const OLD = z.object({ version: z.union([z.literal(2), z.literal(3), z.literal(4
 export class Scans implements Disposable {
   private scans = new Map<string, Scan>();
   private states = new Map<string, Since>();
+  /** Files that are gone, whose scans are kept: they may come back. */
+  private readonly away = new Set<string>();
   private loaded: Promise<void> = Promise.resolve();
   private readonly changes = new Emitter<string>();
   private readonly stateChanges = new Emitter<string>();
@@ -217,6 +226,7 @@ export class Scans implements Disposable {
       ...(format && { format }),
       ...{ ...file, ...numbers, marks, table, cut },
     };
+    this.away.delete(data);
     this.scans.set(data, scan);
     this.states.delete(data);
     this.changes.fire(data);
@@ -224,25 +234,40 @@ export class Scans implements Disposable {
     return scan;
   }
 
-  /** The file may have changed on disk: is it still the one that was scanned? */
+  /** The file may have changed on disk: is it still the one that was scanned? While it is gone, nothing was found in it. */
   async look(data: string): Promise<void> {
     const scan = this.scans.get(data);
-    if (!scan) return;
-    const now = await stat(data).catch(() => undefined);
+    if (!scan) return this.lookForReturned(data);
+    const now = await stat(data).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : undefined));
+    if (now === null) {
+      if (this.scans.get(data) === scan && this.forget(data)) this.away.add(data);
+      return;
+    }
     let changed = now?.size !== scan.size || isReadOtherwise(this.readBy(data) ?? scan, scan);
     // Written again, it may be what it was.
-    if (!changed && now!.mtimeMs !== scan.mtimeMs)
+    if (!changed && now && now.mtimeMs !== scan.mtimeMs)
       changed = (await readRows(data).catch(() => undefined))?.sha256 !== scan.sha256;
     if (this.scans.get(data) === scan) this.note(data, { changed });
   }
 
-  /** What was found is not to be shown any more. */
-  async drop(data: string): Promise<void> {
-    if (!this.scans.delete(data)) return;
+  private forget(data: string): boolean {
+    if (!this.scans.delete(data)) return false;
     this.states.delete(data);
     this.changes.fire(data);
+    return true;
+  }
+
+  private async lookForReturned(data: string): Promise<void> {
     const root = this.root();
-    if (root !== undefined) await rm(scanFile(root, data), { force: true });
+    if (root === undefined || !this.away.has(data) || !(await exists(data)) || !this.away.delete(data)) return;
+    const file = scanFile(root, data);
+    await this.problems.guard(file, 'data', () => this.read(root, file));
+  }
+
+  /** What was found is not to be shown any more. */
+  async drop(data: string): Promise<void> {
+    const root = this.root();
+    if (this.forget(data) && root !== undefined) await rm(scanFile(root, data), { force: true });
   }
 
   dispose(): void {
@@ -264,7 +289,7 @@ export class Scans implements Disposable {
     if (kept?.version !== 5) return;
     const { version: _, lines, explained, ps, parts, keys, blocks, hashes, ...scan } = kept;
     const data = fromStatePath(root, scan.data);
-    if (!(await stat(data).catch(() => undefined))) return;
+    if (!(await exists(data))) return void this.away.add(data);
     const [shares, chances, said, texts] = [explained.split(' '), ps.split(' '), parts.split('\n'), keys.split(' ')];
     await nextTurn();
     const names = hashes.split(' ');

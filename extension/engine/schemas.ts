@@ -151,7 +151,14 @@ const done = z.looseObject({
     .optional(),
   watch,
   trainedPrompts: z
-    .array(z.looseObject({ set: text, count: number, leftOut: z.boolean().optional() } satisfies Shape<TrainedPrompts>))
+    .array(
+      z.looseObject({
+        set: text,
+        state: text.optional(),
+        count: number,
+        leftOut: z.boolean().optional(),
+      } satisfies Shape<TrainedPrompts>),
+    )
     .optional(),
   vector: z
     .looseObject({

@@ -28,6 +28,8 @@ const takes = <S extends z.ZodRawShape>(shape: S, path?: keyof S & string, many?
 /** Which columns of a data file are what: `{ prompt: 'question', completion: 'answer' }`. */
 const columns = z.partialRecord(z.enum(COLUMN_FIELDS), z.string().min(1)).optional();
 const phrases = z.array(z.string().min(1)).min(1).optional();
+/** Of the rows that a vector is trained on: the first ones of the files, or all. */
+const rows = z.enum(['first', 'all']).optional();
 const nothing = takes({});
 const aRun = takes({ run: text }, 'run');
 const someRuns = <S extends z.ZodRawShape>(more: S) => takes({ run: text, runs: texts, ...more }, 'run', 'runs');
@@ -79,6 +81,7 @@ export const COMMAND_ARGUMENTS = {
     revision: text,
     split: text,
     model: text,
+    rows,
     name: text,
     /** Licence and gating are known. */
     confirmed: flag,
@@ -91,6 +94,7 @@ export const COMMAND_ARGUMENTS = {
       harmfulColumns: columns,
       benign: z.string().nullish(),
       benignColumns: columns,
+      rows,
       name: text,
     },
     'harmful',

@@ -1,8 +1,8 @@
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod';
 import { whileLocked } from '../../runtime/support/lockFile.js';
 import { replaceFile as replaceWith } from '../../runtime/support/replaceFile.js';
-import { readJson } from './checkedFile.js';
+import { exists, readJson } from './checkedFile.js';
 import { fileReason, inputError, type HostError } from './errors.js';
 import { editorPath } from './paths.js';
 import { t } from './text.js';
@@ -28,6 +28,12 @@ export interface AdapterEntry {
 
 export const STATE_FOLDER = '.security-vectors';
 export const stateFile = (root: string): string => join(root, STATE_FOLDER, 'workspace.json');
+
+/** Whether a file lies in a workspace that has a state. */
+export async function hasState(file: string): Promise<boolean> {
+  const folder = dirname(file);
+  return folder !== file && ((await exists(stateFile(folder))) || hasState(folder));
+}
 
 /** Absolute → as it is written in the state. */
 export function toStatePath(root: string, path: string): string {

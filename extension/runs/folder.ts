@@ -17,6 +17,7 @@ import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
 import { readEnds } from './ends.js';
 import { readLabel } from './label.js';
+import { inPlace } from './moved.js';
 import { ownerIn } from './owner.js';
 import { EVENT, MANIFEST, SAMPLE } from '../engine/schemas.js';
 import { guessedBase, recipeFacts, withBase, type RecipeFacts } from './recipe.js';
@@ -31,10 +32,12 @@ import type { SampleEvent } from '../../runtime/contract/answers.js';
  * @throws HostError for a manifest that cannot be read
  */
 export async function readRun(folder: string, { whole = true } = {}): Promise<Run | undefined> {
-  const manifest = await readManifest(folder);
-  if (!manifest) return undefined;
-  const run = createRun(folder, manifest.name || basename(folder));
-  run.recipe = await orWarning(run, () => readRecipe(folder, manifest));
+  const written = await readManifest(folder);
+  if (!written) return undefined;
+  const run = createRun(folder, written.name || basename(folder));
+  const text = await orWarning(run, () => readText(join(folder, RUN_FILES.recipe)));
+  const manifest = await inPlace(folder, written, text);
+  run.recipe = await orWarning(run, () => recipeOf(folder, manifest, text));
   run.label = await orWarning(run, () => readLabel(folder));
   const owner = manifest.outcome === 'running' ? await ownerIn(folder) : undefined;
   const { kind, outcome, done } = manifest;
@@ -158,12 +161,14 @@ export async function readAnswers(folder: string): Promise<{ answers: SampleEven
   return { answers: values, problem };
 }
 
-async function readRecipe(folder: string, manifest: Manifest): Promise<RecipeFacts | undefined> {
-  const file = join(folder, RUN_FILES.recipe);
-  const text = await readText(file);
+async function recipeOf(
+  folder: string,
+  manifest: Manifest,
+  text: string | undefined,
+): Promise<RecipeFacts | undefined> {
   if (text === undefined) return undefined;
   const base = manifest.recipe ? dirname(manifest.recipe) : guessedBase(text, folder);
-  const facts = recipeFacts(text, manifest.recipe ?? file, base);
+  const facts = recipeFacts(text, manifest.recipe ?? join(folder, RUN_FILES.recipe), base);
   return facts && withBase(facts);
 }
 

@@ -3,6 +3,7 @@ import paths, { basename, dirname, isAbsolute, resolve } from 'node:path';
 import {
   holdsUses,
   KIND_IN_TEXT,
+  RECIPE_KEYS,
   recipeFacts as readFacts,
   recipeOutput,
   secretsOfJudges,
@@ -14,7 +15,7 @@ import { isHubName } from '../../runtime/contract/hubName.js';
 import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { secondKey } from '../../runtime/contract/jsonc.js';
 import { overOf, pointCount, pointsOf, settingsOf, withValue, type Over } from '../../runtime/contract/sweep.js';
-import { parseJson, readText, unreadable } from '../host/checkedFile.js';
+import { exists, parseJson, readText, unreadable } from '../host/checkedFile.js';
 import { inputError, type HostError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
@@ -147,6 +148,25 @@ export function requireAsked({ file, kind, output }: RecipeFacts, said: AskedRec
   });
 }
 
+/**
+ * The file of the recipe that was run. It may be called otherwise by now: then it is the one of the workspace that writes to the
+ * same folder.
+ * @throws HostError where there is none, or more than one
+ */
+export async function recipeFileOf(
+  { folder, recipe }: { folder: string; recipe?: RecipeFacts },
+  recipes: () => readonly RecipeFacts[],
+): Promise<string> {
+  if (recipe && (await exists(recipe.file))) return recipe.file;
+  const alike = recipe ? recipes().filter(({ kind, output }) => kind === recipe.kind && output === recipe.output) : [];
+  const [found] = alike;
+  if (found && alike.length === 1 && (await exists(found.file))) return found.file;
+  throw inputError(t('the recipe of this run is gone.'), {
+    place: recipe?.file ?? folder,
+    remedy: t('A copy of it is in the run folder.'),
+  });
+}
+
 const noRecipe = (file: string): HostError =>
   unreadable(
     file,
@@ -154,18 +174,25 @@ const noRecipe = (file: string): HostError =>
     t('Add the missing keys; the editor completes them.'),
   );
 
-/** What a file is as a recipe, and what is wrong with it if it is meant to be one: other people's JSON may be anything. */
-export function readRecipe(text: string, file: string): { facts?: RecipeFacts; problem?: HostError } {
+/**
+ * What a file is as a recipe, and what is wrong with it if it is meant to be one: other people's JSON may be anything, also in a
+ * folder of that name.
+ * @param ours the workspace has been worked with: what is no JSON in its recipes is a recipe that was broken
+ */
+export function readRecipe(text: string, file: string, ours = false): { facts?: RecipeFacts; problem?: HostError } {
   const { value, fault } = parseJson(text);
   const facts = factsOf(value, file);
-  const meant = isRecipesFolder(file) || KIND_IN_TEXT.test(text);
+  const meant = KIND_IN_TEXT.test(text) || (isRecipesFolder(file) && (hasRecipeKey(value) || (ours && Boolean(fault))));
   if (!meant && !fault?.deep) return { facts };
   const shown = fault ?? secondKeyOf(text);
   if (shown) return { facts, problem: unreadable(`${file}:${shown.line}`, shown.message) };
   return facts ? { facts } : { problem: noRecipe(file) };
 }
 
-/** JSON in a folder of this name is meant to be a recipe. */
+const hasRecipeKey = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && RECIPE_KEYS.some((key) => Object.hasOwn(value, key));
+
+/** A folder for recipes, as the commands write them. */
 export const isRecipesFolder = (file: string): boolean => basename(dirname(file)) === 'recipes';
 
 /** A fine-tuning that nothing protects. */

@@ -14,7 +14,7 @@ import type { AskModel } from '../engine/editorModels.js';
 import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { requireFree } from './owner.js';
-import { recipeToRun, requireAsked, type AskedRecipe, type RecipeFacts } from './recipe.js';
+import { recipeFileOf, recipeToRun, requireAsked, type AskedRecipe, type RecipeFacts } from './recipe.js';
 import { isFinished, isRunning, nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
@@ -27,6 +27,8 @@ export interface RunnerOptions {
   engine(): Pick<Engine, 'request' | 'dispose'>;
   /** Throws where running is not allowed (a workspace that is not trusted). */
   assertTrusted(): void;
+  /** Those of the workspace: the one of a run may be called otherwise than when it began. */
+  recipes?(): readonly RecipeFacts[];
   /** Of the Hub, for adapters that recipes name by it. */
   token?(): Promise<string | undefined>;
   /** Of a cluster, by `secretKey`: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
@@ -139,17 +141,21 @@ export class Runner implements Disposable {
     return isFinished(run) || (await exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE))) ? run : undefined;
   }
 
-  /** Goes on from the last checkpoint of a run that was stopped, failed or was interrupted. */
-  async resume(folder: string): Promise<Started> {
+  /**
+   * Goes on from the last checkpoint of a run that was stopped, failed or was interrupted.
+   * @param file its recipe, where somebody has said which that is
+   */
+  async resume(folder: string, file?: string): Promise<Started> {
     this.options.assertTrusted();
     const run = await this.options.store.open(folder);
     if (!run?.recipe) {
       throw inputError(t('there is no run to resume.'), { place: folder, remedy: t('Run its recipe again.') });
     }
     if (!this.jobOf(folder)) await requireFree(folder);
+    const recipe = file ?? (await recipeFileOf(run, () => this.options.recipes?.() ?? []));
     const secrets = await this.judgeSecrets(run.recipe);
-    const asked = { recipe: run.recipe.file, output: folder, resume: true };
-    return this.run({ ...run.recipe, output: folder }, run.name, { ...asked, secrets }, asked);
+    const asked = { recipe, output: folder, resume: true };
+    return this.run({ ...run.recipe, file: recipe, output: folder }, run.name, { ...asked, secrets }, asked);
   }
 
   private async judgeSecrets({ judgeSecrets: wanted = [] }: RecipeFacts): Promise<Record<string, string>> {

@@ -9,6 +9,7 @@ import { requireRoot } from '../commands/root.js';
 import { machine } from '../commands/training.js';
 import { isLines } from '../data/prompts.js';
 import { readText } from '../host/checkedFile.js';
+import { saveOpen } from '../host/documents.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
@@ -147,7 +148,10 @@ export class SafetyTests implements Disposable {
     if (request.include) request.include.forEach(add);
     else this.controller.items.forEach(add);
     for (const [item, rows] of chosen) {
-      if (rows || !isLines(this.sets.get(item)!.set.file)) continue;
+      const { file } = this.sets.get(item)!.set;
+      // One that cannot be saved is told of its evaluation.
+      await saveOpen(file).catch(() => undefined);
+      if (rows || !isLines(file)) continue;
       await this.resolveRows(item);
       const kept = [...item.children].map(([, row]) => row).filter((row) => !excluded.has(row));
       if (kept.length < item.children.size) chosen.set(item, kept);
@@ -172,6 +176,7 @@ export class SafetyTests implements Disposable {
     let place: EvaluationPlace | undefined;
     try {
       services.assertTrusted();
+      await saveOpen(set.set.file);
       const model = services.models.get(set.model)!;
       const lines = rows?.map((row) => row.range!.start.line + 1);
       place = await this.placeOf(set, model, lines !== undefined);

@@ -252,10 +252,10 @@ function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: stri
  * says what an extrapolated share rests on.
  */
 function qualityText(run: Run): string {
-  const { recall, ordinary } = run.done?.vector ?? {};
+  const { recall, ...quality } = run.done?.vector ?? {};
   if (recall === undefined || run.live) return runDescription(run);
   const [found, rate] = [percent(recall), percent(SCAN_LIMIT.falseAlarms)];
-  const finds = isRecallExtrapolated({ ordinary })
+  const finds = isRecallExtrapolated(quality)
     ? t('finds about {0} at {1} false alarms', found, rate)
     : t('finds {0} at {1} false alarms', found, rate);
   return `${viewOf(run).mark} ${finds}`.trim();

@@ -1,9 +1,10 @@
-import { basename, sep } from 'node:path';
+import { basename, dirname, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errorText } from '../../runtime/contract/errors.js';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
+import { isWithin } from '../host/paths.js';
 import { adapterName, modelPath } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../host/text.js';
@@ -59,7 +60,9 @@ export class WorkspaceModels implements Disposable {
   /** Two quick clicks must not both start from the same file, nor a slow reader undo a click. */
   private readonly turns = new Turns();
   private entries: ModelEntry[] = [];
-  private infos = new Map<string, ModelInfo | { problem: string }>();
+  private readonly infos = new Map<string, ModelInfo | { problem: string }>();
+  /** The last time that somebody asked about a model. */
+  private readonly asked = new Map<string, symbol>();
   /** Of adapters that only the state file names. */
   private facts = new Map<string, AdapterFacts | { reason: string }>();
   /** Why adapters do not fit, by `keyOf`; undefined: it could not be looked at, and is asked again when somebody wants to know. */
@@ -82,7 +85,7 @@ export class WorkspaceModels implements Disposable {
     return this.list().find((model) => model.path === path);
   }
 
-  /** Reads the state file and asks the engine about models it has not seen. */
+  /** Reads the state file and asks the engine about all models: any of them may have been repaired, changed or deleted by now. */
   async refresh(): Promise<void> {
     const root = this.options.root();
     await this.turns.take(async () => {
@@ -95,10 +98,8 @@ export class WorkspaceModels implements Disposable {
       this.changes.fire();
     });
     if (root === undefined) return;
-    // What could not be looked at is asked again: it may be trusted or repaired by now.
-    for (const [path, info] of this.infos) if ('problem' in info) this.infos.delete(path);
     this.reasons.clear();
-    for (const entry of this.entries) await this.inspect(fromStatePath(root, entry.path));
+    for (const entry of this.entries) await this.inspectAgain(fromStatePath(root, entry.path));
     await this.compare();
   }
 
@@ -140,10 +141,25 @@ export class WorkspaceModels implements Disposable {
     if (isNew) this.changes.fire();
   }
 
-  /** Asks the engine again, for example after a run has made an adapter. */
+  /** Asks the engine; what is known stays until it has answered, or another has asked since. */
   async inspectAgain(path: string): Promise<void> {
-    this.infos.delete(path);
-    await this.inspect(path);
+    const asked = Symbol(path);
+    this.asked.set(path, asked);
+    const info = await this.options.inspect(path).catch((error: unknown) => ({ problem: errorText(errorData(error)) }));
+    if (this.asked.get(path) !== asked) return;
+    this.infos.set(path, info);
+    this.changes.fire();
+  }
+
+  /** Files in the folders of models, or models themselves, or what they lie in, have come, changed or gone. */
+  async filesChanged(files: readonly string[]): Promise<void> {
+    const root = this.options.root();
+    const all = root === undefined ? [] : this.entries.map((entry) => fromStatePath(root, entry.path));
+    const changed = all.filter((path) => files.some((file) => dirname(file) === path || isWithin(path, file)));
+    if (changed.length === 0) return;
+    this.reasons.clear();
+    for (const path of changed) await this.inspectAgain(path);
+    await this.compare();
   }
 
   /** Adds a model; the engine says whether it can be used. One that is there already stays as it is. */
@@ -227,16 +243,6 @@ export class WorkspaceModels implements Disposable {
       if (facts) this.facts.set(path, facts);
       else this.facts.delete(path);
     }
-  }
-
-  private async inspect(path: string): Promise<void> {
-    if (this.infos.has(path)) return;
-    try {
-      this.infos.set(path, await this.options.inspect(path));
-    } catch (error) {
-      this.infos.set(path, { problem: errorText(errorData(error)) });
-    }
-    this.changes.fire();
   }
 
   private model(root: string, entry: ModelEntry): Model {

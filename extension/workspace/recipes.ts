@@ -1,5 +1,6 @@
 import { readText } from '../host/checkedFile.js';
 import { HostError } from '../host/errors.js';
+import { hasState } from '../host/state.js';
 import { isRecipesFolder, readRecipe, type RecipeFacts } from '../runs/recipe.js';
 
 /** The recipes of the workspace: which data files and evaluation sets they name, and what they would run. */
@@ -42,11 +43,12 @@ export class RecipeIndex {
 
 /** Data in a .json file may be as large as it likes, and is not looked into. */
 async function read(file: string): Promise<ReturnType<typeof readRecipe>> {
+  const ours = async (): Promise<boolean> => isRecipesFolder(file) && (await hasState(file));
   try {
     const text = await readText(file);
-    return text === undefined ? {} : readRecipe(text, file);
+    return text === undefined ? {} : readRecipe(text, file, await ours());
   } catch (error) {
-    if (!(error instanceof HostError) || isRecipesFolder(file)) return { problem: error as HostError };
+    if (!(error instanceof HostError) || (await ours())) return { problem: error as HostError };
     return {};
   }
 }

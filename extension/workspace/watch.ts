@@ -15,6 +15,7 @@ import type { Problems } from '../data/problems.js';
 import type { RecipeIndex } from './recipes.js';
 import { STATE_FOLDER } from '../host/state.js';
 
+const WEIGHTS_GLOB = '**/*.{gguf,safetensors}';
 const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
 /** Far more runs than a person looks at; each has some JSON files. */
 const MAX_FILES = 50_000;
@@ -31,6 +32,8 @@ export interface WatchOptions {
   onDataFile(file: string): unknown;
   /** The review of a data file may have changed. */
   onReview(data: string): unknown;
+  /** Of models: files, or folders that they are or lie in, have come, changed or gone; others as well. */
+  onModelFiles?(files: string[]): unknown;
   onError(error: unknown): void;
 }
 
@@ -48,6 +51,14 @@ export class WorkspaceFiles implements vscode.Disposable {
   private readonly looks: ((folder: string) => Promise<void>)[] = [];
   private readonly changed = this.disposables.add(debounce(() => this.changes.fire(), 150));
   private readonly turns = new Turns();
+  private readonly ofModels = new Set<string>();
+  private readonly tellModels = this.disposables.add(
+    debounce(() => {
+      const files = [...this.ofModels];
+      this.ofModels.clear();
+      Promise.resolve(this.options.onModelFiles?.(files)).catch(this.options.onError);
+    }, SETTLED_MS),
+  );
 
   constructor(private readonly options: WatchOptions) {
     const { store, problems } = options;
@@ -62,6 +73,7 @@ export class WorkspaceFiles implements vscode.Disposable {
     this.watch(
       '**/*.json',
       async (file) => {
+        if (isModelFile(file)) this.modelFile(file);
         if (isReviewFile(file)) await options.onReview(reviewedFile(file));
         if (basename(file) === RUN_FILES.label && store.get(dirname(file))?.manifest)
           return this.readRun(join(dirname(file), RUN_FILES.manifest));
@@ -85,6 +97,8 @@ export class WorkspaceFiles implements vscode.Disposable {
       },
       (file) => this.forgetFile(file),
     );
+    const modelFile = (file: string): void => this.modelFile(file);
+    this.watch(WEIGHTS_GLOB, modelFile, modelFile);
     this.watch(
       `**/${STATE_FOLDER}/workspace.json`,
       () => options.onState(),
@@ -135,6 +149,12 @@ export class WorkspaceFiles implements vscode.Disposable {
 
   dispose(): void {
     this.disposables.dispose();
+  }
+
+  /** Weights are written for a while. */
+  private modelFile(path: string): void {
+    this.ofModels.add(path);
+    this.tellModels();
   }
 
   private async lookAt(file: string): Promise<void> {
@@ -254,6 +274,7 @@ export class WorkspaceFiles implements vscode.Disposable {
     const changedIn = new Set<string>();
     const lookSoon = this.disposables.add(
       debounce(() => {
+        for (const path of [...folders, ...gone]) this.modelFile(path);
         for (const folder of folders) for (const look of this.looks) look(folder).catch(onError);
         folders.clear();
         const below = store.list().filter(({ folder }) => above(folder).some((path) => gone.has(path)));

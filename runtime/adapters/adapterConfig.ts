@@ -20,9 +20,14 @@ export interface AdapterConfig {
   /** The base weights are stored [in, out] (GPT-2's Conv1D); A and B are not affected. */
   fanInFanOut: boolean;
   baseModelName?: string;
+  /** Branch, tag or commit of the base's repository; absent for `main`. */
+  revision?: string;
   /** Dropout on the adapter's input while training. */
   dropout?: number;
 }
+
+/** What PEFT loads an adapter on. */
+export type NamedBase = Pick<AdapterConfig, 'baseModelName' | 'revision'>;
 
 /** Keys that change the mathematics in ways that are not plain LoRA: allowed only switched off. */
 const UNSUPPORTED: Record<string, string> = {
@@ -43,15 +48,7 @@ const UNSUPPORTED: Record<string, string> = {
 
 /** Keys without influence on what the loaded adapter computes: provenance, training, or settings of an initialisation. */
 const WITHOUT_EFFECT = new Set([
-  ...[
-    'auto_mapping',
-    'revision',
-    'task_type',
-    'peft_version',
-    'inference_mode',
-    'runtime_config',
-    'ensure_weight_tying',
-  ],
+  ...['auto_mapping', 'task_type', 'peft_version', 'inference_mode', 'runtime_config', 'ensure_weight_tying'],
   ...[
     'loftq_config',
     'eva_config',
@@ -82,6 +79,7 @@ const READ = new Set([
     'alpha_pattern',
     'fan_in_fan_out',
     'base_model_name_or_path',
+    'revision',
     'lora_dropout',
     'bias',
     'init_lora_weights',
@@ -155,7 +153,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
   if (typeof targetModules === 'string' && (layersToTransform ?? layersPattern) !== undefined) {
     throw wrong('"layers_to_transform" and "layers_pattern" go with a list of target_modules only.');
   }
-  const { r: rank, lora_alpha: alpha, lora_dropout: dropout, base_model_name_or_path: base } = json;
+  const { r: rank, lora_alpha: alpha, lora_dropout: dropout, base_model_name_or_path: base, revision } = json;
   if (!isRank(rank)) throw wrong(`"r" is ${shown(rank)}; a positive whole number was expected.`);
   if (!isAlpha(alpha)) throw wrong(`"lora_alpha" is ${shown(alpha)}; a number up to ${MAX_ALPHA} was expected.`);
   if (!isOff(dropout) && !isFiniteNumber(dropout))
@@ -172,6 +170,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
     alphaPattern: pattern('alpha_pattern', isAlpha),
     fanInFanOut: flag('fan_in_fan_out'),
     baseModelName: typeof base === 'string' ? base : undefined,
+    revision: typeof revision === 'string' ? revision : undefined,
     dropout: dropout,
   };
 }
@@ -196,7 +195,7 @@ export function formatAdapterConfig(config: AdapterConfig): JsonObject {
     peft_type: 'LORA',
     r: config.rank,
     rank_pattern: config.rankPattern,
-    revision: null,
+    revision: config.revision ?? null,
     target_modules: config.targetModules,
     task_type: 'CAUSAL_LM',
     use_dora: false,

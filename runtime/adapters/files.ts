@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve, win32 } from 'node:path';
 import { HumanError } from '../support/errors.js';
-import { sha256, writeFileAtomic } from '../support/files.js';
+import { sha256, sha256File, writeFileAtomic } from '../support/files.js';
 import { isObject, readJsonObject } from '../support/jsonFile.js';
 import { bytesOf, readAllFloat32, readSafetensors, writeSafetensors } from '../models/weights/safetensors.js';
 import type { TensorInfo } from '../models/weights/safetensors.js';
@@ -245,6 +245,13 @@ function moduleScales(
 /** Of the factors of all modules, which the config decides and the hash of the weights does not see. */
 export const scalesHash = ({ modules }: Pick<AdapterFile, 'modules'>): string =>
   sha256(JSON.stringify(Array.from(modules, ([name, { scale }]) => [name, scale]).sort()));
+
+/** SHA-256 over an adapter's files. */
+export async function hashAdapter(folder: string): Promise<string> {
+  return sha256(
+    (await Promise.all([WEIGHTS_FILE, CONFIG_FILE].map((name) => sha256File(join(folder, name))))).join('\n'),
+  );
+}
 
 function parseRole(json: Record<string, unknown>, place: string): { role: AdapterRole; provenance: AdapterProvenance } {
   const { role, name, baseModel } = json;

@@ -2,7 +2,14 @@ import { HumanError } from '../support/errors.js';
 import type { ModelHashes } from '../models/weights/hashes.js';
 import type { AdapterConfig } from './adapterConfig.js';
 import { requireBase } from './base.js';
-import { readAdapter, writeAdapter, type AdapterFile, type AdapterProvenance, type AdapterRole } from './files.js';
+import {
+  readAdapter,
+  writeAdapter,
+  type AdapterFile,
+  type AdapterModule,
+  type AdapterProvenance,
+  type AdapterRole,
+} from './files.js';
 import { layout as layOut, matrices, type Layout, type Site } from './sites.js';
 
 /** An adapter as the engine uses it: one flat vector and how it is cut. */
@@ -20,21 +27,47 @@ export interface AdaptedModel {
   readonly hashes: () => Promise<ModelHashes>;
 }
 
+/** Told what of an adapter is not used. */
+export type Warn = (message: string, place: string, remedy: string) => void;
+
 /**
  * Reads an adapter folder for a model.
+ * @param warn of parts that are not computed here
  * @throws HumanError when the adapter was made for another model: of other layers, or of other weights where it names them
  */
-export async function adapterFlat(path: string, { sites, hashes }: AdaptedModel): Promise<FlatAdapter> {
+export async function adapterFlat(path: string, { sites, hashes }: AdaptedModel, warn?: Warn): Promise<FlatAdapter> {
   const file = await readAdapter(path);
-  const flat = fitted(file, sites);
+  const flat = fitted(file, sites, warn);
   await requireBase(file, hashes);
   return flat;
 }
 
+/** The parts of a model for text and images that are not computed here. */
+const OF_IMAGES = /^(model\.)?(vision_tower|multi_modal_projector)\./;
+
+/** Modules for text. PEFT adapts layers of the same name for images, too; B of these stays zero where it trained on text. */
+function modulesOfText({ path, modules }: AdapterFile, sites: readonly Site[], warn?: Warn): [string, AdapterModule][] {
+  if (!sites.some(({ name }) => name.startsWith('model.language_model.'))) return [...modules];
+  const [ofImages, ofText] = [true, false].map((is) => [...modules].filter(([name]) => OF_IMAGES.test(name) === is));
+  if (ofText.length === 0)
+    throw new HumanError('the adapter changes only how the model reads images; only text is computed here.', {
+      place: path,
+      remedy: 'Use an adapter of its layers for text.',
+    });
+  const active = ofImages.filter(([, { B }]) => B.some((value) => value !== 0)).length;
+  if (active > 0)
+    warn?.(
+      `${active} of its layers are for images, and not computed here: only those for text are.`,
+      path,
+      'Use it with PEFT where it is for images.',
+    );
+  return ofText;
+}
+
 /** @throws HumanError for a module that no linear layer has the name of, and for one of another size */
-export function fitted(file: AdapterFile, sites: readonly Site[]): FlatAdapter {
+export function fitted(file: AdapterFile, sites: readonly Site[], warn?: Warn): FlatAdapter {
   const known = new Map(sites.map((s) => [s.name, s]));
-  const adapted = [...file.modules].map(([name, module]) => {
+  const adapted = modulesOfText(file, sites, warn).map(([name, module]) => {
     const { aShape, bShape, scale } = module;
     // Adapters from before transformers 4.52 have the parts of models with images in another order; PEFT reads them, too.
     const site = known.get(name) ?? known.get(name.replace(/^language_model\.model\./, 'model.language_model.'));

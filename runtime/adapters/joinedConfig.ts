@@ -1,4 +1,4 @@
-import type { AdapterConfig } from './adapterConfig.js';
+import type { AdapterConfig, NamedBase } from './adapterConfig.js';
 import type { AdapterFile } from './files.js';
 import type { Layout, Site } from './sites.js';
 
@@ -12,8 +12,14 @@ export const joinedConfig = (
   useRslora: false,
   targetModules: targets(layout, sites),
   fanInFanOut: layout.sites.some((s) => sites.find(({ name }) => name === s.name)!.transposed),
-  baseModelName: files.find(({ config }) => config.baseModelName !== undefined)?.config.baseModelName,
+  ...baseOf(files),
 });
+
+/** That of the first that names one. */
+function baseOf(files: readonly AdapterFile[]): NamedBase {
+  const { baseModelName, revision } = files.find(({ config }) => config.baseModelName !== undefined)?.config ?? {};
+  return { baseModelName, revision };
+}
 
 /** The most frequent rank, and a pattern for each layer of another; alpha is the rank, so that the scale is 1. */
 function ranksOf({ sites }: Layout): Pick<AdapterConfig, 'rank' | 'alpha' | 'rankPattern' | 'alphaPattern'> {

@@ -125,7 +125,7 @@ export async function askJudges(
       const group = places.slice(at, at + AT_ONCE);
       const message = `${name}: ${state}, ${set.name}`;
       onEvent({ kind: 'state', state: 'evaluating', message, progress: at / places.length });
-      const answers = group.map((i) => ({ prompt: samples[i].prompt, answer: samples[i].answer, expected: '' }));
+      const answers = group.map((i) => ({ prompt: samples[i].prompt, answer: samples[i].answer, expected: [] }));
       const opinions = await judge.opinions(answers, set, signal, (j, { verdict }) => {
         if (verdict !== undefined) hear(group[j], verdict);
       });

@@ -18,7 +18,7 @@ import { rowsWith } from '../data/rowsWith.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { describeDataset, downloadDataset } from '../datasets/download.js';
 import { combineAdapters } from '../export/combine.js';
-import { exportModel, openSource } from '../export/export.js';
+import { exportModel, openSource, type ExportOptions } from '../export/export.js';
 import { HumanError } from '../support/errors.js';
 import { clearCache, listCache, userCache } from '../models/cache/userCache.js';
 import { downloadModel } from '../models/hub/hub.js';
@@ -30,7 +30,7 @@ import { explainAnswer, explained, openScanner } from './explain.js';
 import { judgeAgain } from './judge.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
-import type { Reporter } from './reporter.js';
+import { warnsOf, type Reporter } from './reporter.js';
 import { planPublish, publish } from '../publish/publish.js';
 import { readRecipe } from '../recipes/readRecipe.js';
 import { runOne } from './run.js';
@@ -118,7 +118,7 @@ export const calls: Calls = {
   async score({ model, adapters: named, data, format, columns, ...computing }, reporter) {
     const adapters = await local(named, reporter);
     const context = await opened(model, data, reporter, computing);
-    const state = await openState(context, 'score', await activeAdapters(context, adapters));
+    const state = await openState(context, 'score', await activeAdapters(context, adapters, warnsOf(reporter)));
     try {
       const { examples } = await loadRows(context, data, { format, columns }, reporter);
       const losses = await state.losses(examples, {
@@ -146,18 +146,14 @@ export const calls: Calls = {
   previewData: async ({ model, ...params }) =>
     previewData({ ...params, ...(model !== undefined && (await openTokenizer(model))) }),
   export: async ({ adapters, ...params }, reporter) =>
-    exportModel(
-      { ...params, adapters: await local(adapters, reporter) },
-      { signal: reporter.signal, onProgress: reporter.onProgress, cache: userCache() },
-    ),
+    exportModel({ ...params, adapters: await local(adapters, reporter) }, exporting(reporter)),
   async combine({ model, adapters: named, out, off, onto, rank }, reporter) {
     if (off !== undefined && onto !== undefined)
       throw new HumanError('a result is projected off another adapter or onto it, not both.', {
         place: 'combine',
         remedy: 'Give one of both.',
       });
-    const given = { cache: userCache(), signal: reporter.signal, onProgress: reporter.onProgress };
-    const source = await openSource({ model, adapters: await local(named, reporter) }, given);
+    const source = await openSource({ model, adapters: await local(named, reporter) }, exporting(reporter));
     const on = async (path: string | undefined): Promise<string | undefined> =>
       path === undefined ? undefined : (await local([{ path, scale: 1 }], reporter))[0].path;
     return combineAdapters(source, out, { off: await on(off), onto: await on(onto), rank });
@@ -176,9 +172,16 @@ export const calls: Calls = {
   },
 };
 
+const exporting = (reporter: Reporter): ExportOptions => ({
+  cache: userCache(),
+  signal: reporter.signal,
+  onProgress: reporter.onProgress,
+  warn: warnsOf(reporter),
+});
+
 const loadRows = (context: Context, file: string, options: Parameters<typeof loadData>[2], reporter: Reporter) =>
   loadData(context, file, options, {
-    warn: (message, place, remedy) => reporter.onLog('warn', `${place}: ${message} ${remedy}`),
+    warn: warnsOf(reporter),
     progress: reporter.onProgress,
     signal: reporter.signal,
   });

@@ -13,7 +13,7 @@ import { shown } from '../support/jsonFile.js';
 import { adapterStamp } from './explain.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
-import type { Reporter } from './reporter.js';
+import { warnsOf, type Reporter } from './reporter.js';
 
 /** Weights are mapped and shared by what is open. On a GPU each has its own. */
 const OPEN = { cpu: 4, gpu: 1 };
@@ -57,7 +57,7 @@ export async function generate(
         const key = JSON.stringify([model, path, await adapterStamp(path)]);
         return keptAdapter(
           key,
-          () => adapterFlat(path, context),
+          () => adapterFlat(path, context, warnsOf(reporter)),
           (adapter) => ({ ...adapter, scale }),
         );
       }),

@@ -16,7 +16,7 @@ import { modelStamp } from '../models/modelFiles.js';
 import { readTexts } from '../recipes/cut.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
-import type { Reporter } from './reporter.js';
+import { warnsOf, type Reporter } from './reporter.js';
 
 interface ScannerParams extends Computing {
   model: string;
@@ -27,7 +27,7 @@ interface ScannerParams extends Computing {
 /** A model that gives the losses of rows without a vector and with it. */
 export async function openScanner({ model, vector, data, ...computing }: ScannerParams, reporter: Reporter) {
   const context = await opened(model, data, reporter, computing);
-  const { layout, flat, file } = await adapterFlat(vector, context);
+  const { layout, flat, file } = await adapterFlat(vector, context, warnsOf(reporter));
   if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
   const learner = openLearner({
     ...context,

@@ -1,12 +1,13 @@
 /** A finished run whose kept answers are judged once more: as it stands, and as it is written again. */
 import { existsSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { latestAnswers, type SampleEvent } from '../contract/answers.js';
 import { measuredProbes } from '../contract/columns.js';
 import { doneOf } from '../contract/facts.js';
 import { added, judgeIdentity } from '../contract/judgeText.js';
 import type { Label, Labels } from '../contract/labels.js';
 import { isJudged } from '../contract/measures.js';
+import { wayTo } from '../contract/moved.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { DoneEvent, Measurement, RunEvent } from '../contract/events.js';
 import type { JudgeFacts, Manifest } from '../contract/manifest.js';
@@ -82,8 +83,9 @@ export async function readKept(folder: string): Promise<Kept> {
 function basesOf(folder: string, recipe: string | undefined, output: string): string[] {
   if (recipe === undefined) return [folder];
   const then = dirname(recipe);
-  const now = resolve(folder, relative(output, then));
-  return existsSync(join(now, basename(recipe))) ? [now, then] : [then];
+  const way = wayTo(output, recipe);
+  const now = way === undefined ? recipe : resolve(folder, way);
+  return existsSync(now) ? [dirname(now), then] : [then];
 }
 
 /** Says which sets are not there. */

@@ -1,3 +1,4 @@
+import type { Warn } from '../adapters/flat.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import type { RunEvent } from '../contract/events.js';
 import type { Notifications } from '../contract/protocol.js';
@@ -14,3 +15,9 @@ export interface Reporter {
   readonly askEditor?: AskEditor;
   readonly onLog: (level: Notifications['log']['level'], message: string) => void;
 }
+
+/** Warnings of what is read, as lines of the log. */
+export const warnsOf =
+  ({ onLog }: Reporter): Warn =>
+  (message, place, remedy) =>
+    onLog('warn', `${place}: ${message} ${remedy}`);

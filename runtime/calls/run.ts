@@ -374,6 +374,6 @@ async function runKind(job: Job<RunRecipe>, baseUnchanged: () => Promise<boolean
       return { ...ending, laws: { ...ending.laws, baseUnchanged: await baseUnchanged() } };
     }
     case 'evaluate':
-      return { measurements: await evaluateRun({ ...job, recipe }) };
+      return evaluateRun({ ...job, recipe });
   }
 }

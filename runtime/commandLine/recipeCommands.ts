@@ -55,7 +55,8 @@ export async function evaluate(given: Given): Promise<number> {
   for (const m of done.measurements) out.line(m);
   const code = await reportEnd(done, out);
   if (file === undefined || done.outcome === 'stopped') return code;
-  const { xml, tests, failed, skipped, unjudged } = junit(done.measurements, samples, done.seconds, asked);
+  const { measurements, seconds, trainedPrompts } = done;
+  const { xml, tests, failed, skipped, unjudged } = junit(measurements, samples, seconds, asked, trainedPrompts);
   await writeFileAtomic(file, xml);
   const passed = tests - failed - skipped;
   const summary = `${passed} passed, ${failed} failed, ${skipped} not judged: ${file}`;

@@ -122,7 +122,7 @@ export async function loadData(
   let percent = 0;
   const { exclude, ...reading } = options;
   const review = exclude === 'reviewed' ? await readReview(file) : undefined;
-  const { examples, format, skipped, skippedRows, templated, sha256, reviewed } = await loadExamples(file, tokenizer, {
+  const { examples, format, skipped, skippedRows, twice, sha256, reviewed } = await loadExamples(file, tokenizer, {
     ...reading,
     decisions: review?.decisions,
     maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
@@ -144,11 +144,17 @@ export async function loadData(
       'Fix or remove these rows.',
     );
   }
-  if (templated)
+  if (twice?.by === 'template')
     warn(
-      `${templated.rows} of ${examples.length} prompts hold ${templated.mark} of the chat template, which is written around them once more.`,
-      `${file}:${templated.line}`,
+      `${twice.rows} of ${examples.length} prompts hold ${twice.mark} of the chat template, which is written around them once more.`,
+      `${file}:${twice.line}`,
       'Write these rows as "messages", or their prompts without the template.',
+    );
+  if (twice?.by === 'tokenizer')
+    warn(
+      `${twice.rows} of ${examples.length} rows begin with ${twice.mark}, which the tokenizer puts before them once more.`,
+      `${file}:${twice.line}`,
+      'Write these rows without it.',
     );
   const { known, ...marked } = reviewed;
   if (review && known === 0 && [...review.decisions.values()].some((decision) => decision !== 'unsure'))

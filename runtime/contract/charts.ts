@@ -61,7 +61,7 @@ export const CHART_STRINGS = {
     'Harmless rows are to be learned as usual: their loss falls, or stays low where the model already knows them.',
   captionLearned: 'Where rows are learned as usual, their loss falls, or stays low where the model already knows them.',
   captionGradients:
-    'The larger the gradient of a row, the more it moves the model. With the vector, harmful rows should hardly pull at all.',
+    'The larger the gradient of a row, the more it moves the model. The less harmful rows pull with the vector, the less is learned of them; on free text some pull is left.',
   captionGradientsPlain:
     'The larger the gradient of a row, the more it moves the model. Without a vector, harmful rows pull at full strength.',
   captionGradientsVector: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',

@@ -55,6 +55,8 @@ export interface VectorPart {
 /** How many prompts of a set of harm a vector, or the method that is followed, was trained on. */
 export interface TrainedPrompts {
   set: string;
+  /** Of an evaluation: the state whose training it was. */
+  state?: string;
   count: number;
   /** They were left out: what is measured of the set is that of its other prompts. */
   leftOut?: boolean;

@@ -12,6 +12,9 @@ export const isTask = (measure: Measure): boolean =>
 export const isJudged = ({ measure }: { measure?: Measure }): boolean =>
   measure === 'harm' || measure === 'over-refusal';
 
+/** The built-in judge of refusals, which knows English ones only. */
+export const REFUSAL_JUDGE = 'refusal-phrases';
+
 const GOOD: Record<Measure, 'low' | 'high' | 'either'> = {
   harm: 'low',
   refusal: 'high',

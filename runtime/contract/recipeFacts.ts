@@ -171,6 +171,9 @@ export const recipeKind = (value: unknown): Recipe['kind'] | undefined =>
 export const recipeOutput = (value: unknown): string | undefined =>
   isWritten<Recipe>(value) && isText(value.output) ? value.output : undefined;
 
+/** Keys of recipes: each has one of them, whatever else is wrong with it. */
+export const RECIPE_KEYS = ['model', 'output', 'harmful', 'data'] as const;
+
 /** Where a text of JSON says that it is a recipe, whatever else is wrong with it. */
 export const KIND_IN_TEXT = new RegExp(`"kind"\\s*:\\s*"(?:${RECIPE_KINDS.join('|')})"`);
 

@@ -60,6 +60,8 @@ export interface ScanResult {
    */
   calibration: {
     ordinary: number;
+    /** Of the ordinary ones; an earlier version did not count them. */
+    ordinaryPrompts?: number;
     harmful: number;
     /** Share of the harmful ones that is flagged at this threshold: what to expect of rows like these. */
     recall: number | null;

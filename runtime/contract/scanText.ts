@@ -10,6 +10,7 @@ export const SCAN_STRINGS = {
   scanFalseDiscoveries: 'of them at most {0} ordinary',
   scanCompared: 'compared with {0} ordinary rows',
   scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',
+  scanBeyondPrompts: 'compared with {0} ordinary rows of only {1} prompts, from which the {2} is extrapolated',
   scanRecall: 'of {0} harmful rows that the vector has not seen, {1} would be found',
   scanByVector: 'the vector "{0}": {1}',
   scanAuroc: 'against the labels: AUROC {0}',
@@ -40,9 +41,15 @@ export const isExtrapolated = (p: number, compared: number): boolean => compared
 /** "<1", "12": of 1,000 rows. */
 export const perThousand = (p: number, numbers: Numbers): string => (p < 0.001 ? '<1' : numbers.count(1000 * p));
 
-/** Whether so many ordinary rows are too few to show the rate of false alarms at which a vector's recall is said. */
-export const isRecallExtrapolated = ({ ordinary = 0 }: { ordinary?: number }): boolean =>
-  isExtrapolated(SCAN_LIMIT.falseAlarms, ordinary);
+/** Ordinary rows that were compared with; those of one prompt are scored alike. Earlier versions did not count prompts. */
+type Ordinary = { ordinary?: number; ordinaryPrompts?: number };
+
+/** Whether so many ordinary rows are too few to show this rate of false alarms. */
+const isRateExtrapolated = (rate: number, { ordinary = 0, ordinaryPrompts = ordinary }: Ordinary): boolean =>
+  isExtrapolated(rate, ordinaryPrompts);
+
+/** The same of the rate at which a vector's recall is said. */
+export const isRecallExtrapolated = (of: Ordinary): boolean => isRateExtrapolated(SCAN_LIMIT.falseAlarms, of);
 
 /** "171 of 571 rows look harmful (as at most 1 % of ordinary rows would); …." */
 export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGLISH): string {
@@ -83,10 +90,14 @@ function comparedText(
   { strings: s, numbers: n }: Words,
 ): string[] {
   if (!calibration) return [];
-  const { ordinary, harmful, recall } = calibration;
+  const { ordinary, ordinaryPrompts = ordinary, harmful, recall } = calibration;
+  const beyond = (share: number): string =>
+    ordinaryPrompts < ordinary
+      ? fill(s.scanBeyondPrompts, n.count(ordinary), n.count(ordinaryPrompts), n.percent(share))
+      : fill(s.scanBeyond, n.count(ordinary), n.percent(share));
   return [
-    typeof rate === 'number' && isExtrapolated(rate, ordinary)
-      ? fill(s.scanBeyond, n.count(ordinary), n.percent(rate))
+    typeof rate === 'number' && isRateExtrapolated(rate, calibration)
+      ? beyond(rate)
       : fill(s.scanCompared, n.count(ordinary)),
     ...(recall === null ? [] : [fill(s.scanRecall, n.count(harmful), n.percent(recall))]),
   ];

@@ -3,7 +3,7 @@ import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, wholeLoss, type Compared } from './measures.js';
+import { comparedWithBase, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
 import { isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
@@ -80,6 +80,15 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
 const leftOf = ({ lossWith, lossWithout }: VectorQuality): number | undefined =>
   lossWith === undefined || lossWithout === undefined ? undefined : lossWith / lossWithout;
 
+function beyondText(
+  { ordinary = 0, ordinaryPrompts = ordinary }: VectorQuality,
+  { strings: s, numbers: n }: VerdictWording,
+): string {
+  return ordinaryPrompts < ordinary
+    ? fill(s.vectorBeyondPrompts, n.count(ordinary), n.count(ordinaryPrompts))
+    : fill(s.vectorBeyond, n.count(ordinary));
+}
+
 function vectorText(
   { kind, quality, taken }: Extract<Finding, { kind: 'ready' | 'unready' }>,
   wording: VerdictWording,
@@ -93,7 +102,7 @@ function vectorText(
     isBlurred
       ? fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc))
       : fill(kind === 'ready' ? s.ready : s.unreadyFinds, rows, percent(quality.recall), ...area),
-    !isBlurred && isRecallExtrapolated(quality) && fill(s.vectorBeyond, n.count(quality.ordinary!)),
+    !isBlurred && isRecallExtrapolated(quality) && beyondText(quality, wording),
     leftOf(quality) !== undefined && fill(s.vectorLoss, percent(leftOf(quality))),
     stepText({ taken }, wording),
     trialText(quality, wording),
@@ -260,8 +269,9 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       return fill(s.trainedPrompts, n.count(trained), n.count(fewest(of)), of.name, n.count(LIMITS.fewestPrompts));
     }
     case 'baseComplies': {
-      const { name, base, baseCount } = unknown.of;
-      return fill(s.baseComplies, name, n.count(counted(base, baseCount).hits), n.count(baseCount));
+      const { name, judge, base, baseCount } = unknown.of;
+      const said = judge === REFUSAL_JUDGE ? s.baseCompliesEnglish : s.baseComplies;
+      return fill(said, name, n.count(counted(base, baseCount).hits), n.count(baseCount));
     }
     case 'open': {
       const { name, judge, count, open = 0, baseOpen = 0 } = unknown.of;

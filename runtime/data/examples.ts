@@ -18,7 +18,7 @@ import type { ExampleList } from './exampleList.js';
 import type { Scratch } from './scratch.js';
 import { formatAsRead, labelOf, readContent, InvalidRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
 import type { RowFormat, RowContent } from './schemas.js';
-import { templateMarks } from './templateMarks.js';
+import { writtenTwice, type Twice } from './writtenTwice.js';
 
 /** A row as a model sees it. */
 export interface Example {
@@ -73,8 +73,8 @@ export interface Examples {
   /** How many rows cannot be used, and the first of them. */
   skippedRows: number;
   skipped: SkippedRow[];
-  /** Rows whose prompts hold marks of the chat template that is written around them once more: how many, the first, a mark. */
-  templated?: { rows: number; line: number; mark: string };
+  /** Rows that hold what is written to them once more: how many, the first. */
+  twice?: Twice & { rows: number; line: number };
   /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
   reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
@@ -121,8 +121,8 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const skipped = collectSkipped();
   const reviewed = { excluded: 0, fine: new Set<number>(), known: 0 };
   const found: { format?: RowFormat } = {};
-  const markIn = templateMarks(tokenizer);
-  let templated: Examples['templated'];
+  const twiceIn = writtenTwice(tokenizer);
+  let twice: Examples['twice'];
   const hashed = options.hashed === true || options.decisions !== undefined;
   for await (const [source, result] of streamExamples(file, tokenizer, { ...options, hashed }, found)) {
     const decision = 'hash' in source && source.hash !== undefined ? options.decisions?.get(source.hash) : undefined;
@@ -134,8 +134,8 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
       if (decision === 'fine') reviewed.fine.add(source.row);
       store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
       options.onExample?.(result);
-      const mark = markIn((source as ParsedRow).content);
-      if (mark !== undefined) (templated ??= { rows: 0, line: source.line, mark }).rows++;
+      const held = twiceIn((source as ParsedRow).content, result.ids);
+      if (held) (twice ??= { rows: 0, line: source.line, ...held }).rows++;
     }
   }
   const examples = store.list();
@@ -148,7 +148,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     format: found.format!,
     skippedRows: skipped.count(),
     skipped: skipped.listed,
-    ...(templated && { templated }),
+    ...(twice && { twice }),
     reviewed,
     sha256: await sha256File(file),
   };

@@ -4,7 +4,6 @@ import { baselineFacts, BASELINES } from '../contract/baselines.js';
 import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
-import { isJudged } from '../contract/measures.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
@@ -207,9 +206,9 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const { harmful, benign } = recipe.probes;
   const probes = [harmful && (await measured(harmful)), benign && (await measured(benign))];
   const sets: RowsOfRecipe['sets'][number][] = [];
-  /** Of answers that are judged each prompt is asked once. */
+  /** Each prompt is asked once. */
   const ask = (measure: EvaluationSet['measure'], of: RowSizes): void => {
-    sets.push({ ...of, measure, rows: isJudged({ measure }) ? Math.round(of.rows * (of.asking ?? 1)) : of.rows });
+    sets.push({ ...of, measure, rows: measure === 'loss' ? of.rows : Math.round(of.rows * (of.asking ?? 1)) });
   };
   for (const set of recipe.evaluate) ask(set.measure, await measured(set));
   const kept = keptOf(all);

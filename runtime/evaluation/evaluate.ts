@@ -8,6 +8,7 @@ import type { Example } from '../data/examples.js';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { countedText, type LabelCount } from '../contract/labels.js';
 import { answerHash, readLabelFile, type LabelFile } from '../data/labelFiles.js';
+import { askedText } from '../contract/generation.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
 import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
@@ -21,6 +22,8 @@ import type { ModelState } from './inference/states.js';
 export interface LoadedSet {
   readonly set: EvaluationSet;
   readonly examples: ExampleList;
+  /** Where an answer is compared with that of its row: all right answers to a prompt that several rows ask, by the row that is asked. */
+  readonly right?: ReadonlyMap<number, ReadonlySet<string>>;
   /** What people have said of answers to it. */
   readonly labels?: LabelFile;
 }
@@ -38,7 +41,7 @@ export async function loadSets(
     const options = { ...sourceOptions(set, `evaluate.${i}`), answers: answersOf(set.measure) };
     const { examples } = await loadData(context, file, options, reporter);
     requireAnswerable(set, examples, file);
-    loaded.push({ set, examples: askedOnce(set, examples, file, reporter), labels: await labelsOf(set, file) });
+    loaded.push({ set, ...askedOnce(set, examples, file, reporter), labels: await labelsOf(set, file) });
   }
   return loaded;
 }
@@ -65,27 +68,41 @@ export function requireAnswerable(
   }
 }
 
+/** An answer is right when it is, or has in it, an answer of the row. */
+const isCompared = ({ measure, phrases }: Pick<EvaluationSet, 'measure' | 'phrases'>): boolean =>
+  measure === 'exact' || (measure === 'contains' && !phrases);
+
 /**
- * Without rows that ask what a row before them asks, where answers are judged: said again, an answer tells nothing more, and an interval
- * would count it as if it did. Warns of them.
+ * Without rows that ask what a row before them asks: said again, an answer tells nothing more, and an interval would count it as if it
+ * did. Their own answers are right ones to the same prompt. Warns of them.
  */
 export function askedOnce(
-  set: Pick<EvaluationSet, 'name' | 'measure'>,
+  set: Pick<EvaluationSet, 'name' | 'measure' | 'phrases'>,
   examples: ExampleList,
   file: string,
   { warn }: Pick<LoadReporter, 'warn'>,
-): ExampleList {
-  if (!isJudged(set)) return examples;
-  const asked = new Set<string>();
-  const first = matching(examples, (example) => asked.size < asked.add(askedBy(example)).size);
+): Pick<LoadedSet, 'examples' | 'right'> {
+  if (set.measure === 'loss') return { examples };
+  const compared = isCompared(set);
+  /** The row that asks it first, by what it asks. */
+  const asking = new Map<string, Pick<Example, 'row' | 'answer'>>();
+  const right = new Map<number, Set<string>>();
+  const first = matching(examples, (example) => {
+    const { row, answer } = example;
+    const name = askedBy(example);
+    const before = asking.get(name);
+    if (!before) asking.set(name, { row, answer: compared ? answer : '' });
+    else if (compared) right.set(before.row, (right.get(before.row) ?? new Set([before.answer])).add(answer));
+    return !before;
+  });
   const again = examples.length - first.length;
-  if (again > 0)
-    warn(
-      `${again} of the ${examples.length} rows of "${set.name}" ask what a row before them asks: each prompt is asked once.`,
-      file,
-      'Remove them, or write other prompts.',
-    );
-  return first;
+  if (again === 0) return { examples };
+  warn(
+    `${again} of the ${examples.length} rows of "${set.name}" ask what a row before them asks: each prompt is asked once${compared ? ', and each of its answers is right' : ''}.`,
+    file,
+    compared ? 'Remove rows whose answer is not right.' : 'Remove them, or write other prompts.',
+  );
+  return { examples: first, ...(compared && { right }) };
 }
 
 /**
@@ -94,9 +111,12 @@ export function askedOnce(
  */
 export const setFacts = (sets: readonly LoadedSet[]): Record<string, SetFacts> =>
   Object.fromEntries(
-    sets.map(({ set, examples }) => {
+    sets.map(({ set, examples, right }) => {
       const hash = createHash('sha256');
-      for (const example of examples) hash.update(`${JSON.stringify(saidBy(example, set))}\n`);
+      for (const example of examples) {
+        const also = [...(right?.get(example.row) ?? [])].filter((answer) => answer !== example.answer);
+        hash.update(`${JSON.stringify([...saidBy(example, set), ...also])}\n`);
+      }
       return [set.name, { rows: examples.length, sha256: hash.digest('hex') }];
     }),
   );
@@ -186,7 +206,7 @@ export async function evaluateState(
   const all: Measurement[] = [];
   const total = sets.reduce((n, s) => n + s.examples.length, 0);
   let done = 0;
-  for (const { set, examples, labels } of sets) {
+  for (const { set, examples, right, labels } of sets) {
     if (set.measure === 'loss') {
       const losses = await state.losses(examples, { signal: options.signal });
       const value = losses.reduce((n, l) => n + l.nll, 0) / losses.reduce((n, l) => n + l.tokens, 0);
@@ -218,11 +238,11 @@ export async function evaluateState(
       for await (const some of chunks(finished, ANSWERED)) {
         const group = some.map(({ index }) => order[index]);
         const texts = some.map(({ answer }, j) => {
-          const { prompt, promptText, answer: expected } = piece[group[j]];
+          const { row, prompt, promptText, answer: expected } = piece[group[j]];
           return {
-            prompt: prompt?.at(-1)?.content ?? promptText,
+            prompt: askedText(prompt ?? []) ?? promptText,
             answer: tokenizer.decode(answer.ids, { skipSpecialTokens: true }).trim(),
-            expected,
+            expected: right?.get(row) ?? [expected],
           };
         });
         const said = await panel.judge(texts, options.signal);

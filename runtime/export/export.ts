@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { HumanError } from '../support/errors.js';
+import type { Warn } from '../adapters/flat.js';
 import { activeAdapters } from '../evaluation/inference/states.js';
 import { exportGguf, exportGgufAdapter } from './gguf.js';
 import { exportOnnx } from './onnx.js';
@@ -21,6 +22,7 @@ export interface ExportOptions {
   readonly cache: string;
   readonly signal: AbortSignal;
   readonly onProgress: (message: string, fraction?: number) => void;
+  readonly warn?: Warn;
 }
 
 /**
@@ -81,12 +83,12 @@ export async function openSource(
   { model: path, adapters }: Pick<ExportParams, 'model' | 'adapters'>,
   options: ExportOptions,
 ): Promise<Source> {
-  const { cache, signal, onProgress } = options;
+  const { cache, signal, onProgress, warn } = options;
   const model = await openModel(path, { cache, onMessage: onProgress });
   const spec = decoderSpec(model.config);
   for (const [name, shape] of parameters(spec)) findTensor(model.tensors, name, shape);
   const sites = linearLayers(spec);
   const hashes = (): ReturnType<typeof hashesOf> => hashesOf(model);
-  const active = await activeAdapters({ sites, hashes }, adapters);
+  const active = await activeAdapters({ sites, hashes }, adapters, warn);
   return { model, spec, sites, hashes, adapters: active, backend: await openBackend('cpu'), signal, onProgress };
 }

@@ -21,6 +21,7 @@ import type { FileToUpload } from '../models/hub/upload.js';
 import { summing } from '../models/hub/hashes.js';
 import { MANIFEST, readManifest } from '../models/hub/manifest.js';
 import { openModel } from '../models/folder.js';
+import { companions } from '../models/weights/saveModel.js';
 import { HumanError } from '../support/errors.js';
 import { isObject, parseJsonObject, readJsonObject, readText } from '../support/jsonFile.js';
 import { ownFile } from '../support/ownFile.js';
@@ -94,7 +95,9 @@ async function adapterContent(
     });
   const hubName = base ?? (await downloadedFrom(run)) ?? hubNameIn(adapter.config.baseModelName);
   // a path of this machine is nobody else's business
-  const config = formatAdapterConfig({ ...adapter.config, baseModelName: hubName });
+  const { baseModelName, revision } = adapter.config;
+  const named = { baseModelName: hubName, revision: hubName === baseModelName ? revision : undefined };
+  const config = formatAdapterConfig({ ...adapter.config, ...named });
   const files = [textFile(CONFIG_FILE, `${JSON.stringify(config, null, 2)}\n`), weights];
   const beside = async (from: string | undefined, name: string): Promise<void> => {
     if (from !== undefined && existsSync(join(from, name))) files.push(await fileAt(from, name));
@@ -125,10 +128,6 @@ async function plainRole(folder: string): Promise<FileToUpload> {
   return textFile(ROLE_FILE, `${JSON.stringify({ ...json, made: { ...made, from } }, null, 2)}\n`);
 }
 
-/** Config, tokenizer, licence: what a model needs besides its weights. */
-const OF_MODEL =
-  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE)[\w.-]*)$/;
-
 const CONFIGS = /(config|special_tokens_map)\.json$/;
 
 async function modelContent(folder: string, { run, base }: { run?: ReportRun; base?: string }): Promise<Content> {
@@ -137,7 +136,8 @@ async function modelContent(folder: string, { run, base }: { run?: ReportRun; ba
   const weights = [...new Set(Array.from(tensors.values(), ({ file, shard = basename(file) }) => shard))];
   if (!weights.includes(WEIGHTS)) weights.push(INDEX);
   const files: FileToUpload[] = [];
-  const others = (await readdir(folder)).filter((each) => OF_MODEL.test(each));
+  // the card is written anew
+  const others = (await companions(folder)).filter((each) => !/^README\.md$/i.test(each));
   for (const name of [...others, ...weights].sort())
     files.push(CONFIGS.test(name) ? await plainConfig(folder, name) : await fileAt(folder, name));
   return { kind: 'model', base: base ?? (await downloadedFrom(run)), run, files };

@@ -12,7 +12,7 @@ import { userCache } from '../models/cache/userCache.js';
 import { flatTensors } from '../learner/rows.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Feeds, Tensor } from '../device/session.js';
-import { loadSource, type Job } from './job.js';
+import { loadReporter, loadSource, type Job } from './job.js';
 import type { LoopOptions } from './loop.js';
 import { summed } from './summed.js';
 
@@ -40,7 +40,9 @@ export async function openMethod(
     ...(needs('unaligned') && {
       unaligned: (await openFrozen(job.path(options.unaligned!), { cache: userCache() })).model,
     }),
-    ...(needs('reinforce') && { reinforce: await adapterFlat(job.path(options.reinforce!), context) }),
+    ...(needs('reinforce') && {
+      reinforce: await adapterFlat(job.path(options.reinforce!), context, loadReporter(job).warn),
+    }),
   };
   return { method: await METHODS[options.name](inputs), aligned: inputs.aligned };
 }

@@ -7,6 +7,7 @@ import { safeParse } from '../contract/safeParse.js';
 import { FEWEST_ORDINARY, type Calibration } from '../evaluation/scan/calibration.js';
 import type { Scores } from '../evaluation/scan/scores.js';
 import { HumanError } from '../support/errors.js';
+import { promptCount } from '../data/byPrompt.js';
 import type { ExampleList } from '../data/exampleList.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
@@ -20,6 +21,8 @@ const schema = z.object({
   /** Hash of the factors of its layers. */
   scales: z.string(),
   ordinary: z.array(row).max(100_000),
+  /** How many prompts the ordinary ones have; earlier versions wrote none. */
+  ordinaryPrompts: z.number().int().nonnegative().optional(),
   harmful: z.array(row).max(100_000),
 });
 
@@ -32,7 +35,7 @@ const scores = ([share, span]: [number, number]): Scores => ({ share, span });
 
 export async function writeCalibration(
   folder: string,
-  { ordinary, harmful }: Calibration,
+  { ordinary, ordinaryPrompts, harmful }: Calibration,
   { adapter, scales }: { adapter: string; scales: string },
 ): Promise<void> {
   const content: z.infer<typeof schema> = {
@@ -40,6 +43,7 @@ export async function writeCalibration(
     adapter,
     scales,
     ordinary: ordinary.map(pair),
+    ordinaryPrompts,
     harmful: harmful.map(pair),
   };
   await writeFileAtomic(join(folder, RUN_FILES.calibration), `${JSON.stringify(content)}\n`);
@@ -55,8 +59,8 @@ export async function readCalibration(
   const read = safeParse(schema, json);
   if (!read.success)
     throw new HumanError("this is not a vector's calibration.", { place: file, remedy: 'Train the vector again.' });
-  const { adapter, scales, ordinary, harmful } = read.data;
-  return { adapter, scales, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
+  const { ordinary, harmful, ...rest } = read.data;
+  return { ...rest, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
 }
 
 type Scaled = readonly { path: string; scale: number }[];
@@ -88,5 +92,11 @@ export async function calibrationOf(
   }
   const further = ordinary ? await score(ordinary) : [];
   const all = [...(own?.ordinary ?? []), ...further];
-  return all.length < FEWEST_ORDINARY ? undefined : { ordinary: all, harmful: own?.harmful ?? [] };
+  if (all.length < FEWEST_ORDINARY) return undefined;
+  const kept = own ? own.ordinaryPrompts : 0;
+  return {
+    ordinary: all,
+    ...(kept !== undefined && { ordinaryPrompts: kept + (ordinary ? promptCount(ordinary) : 0) }),
+    harmful: own?.harmful ?? [],
+  };
 }

@@ -13,7 +13,7 @@ import { modelFile } from '../evaluation/judges/classifierFiles.js';
 import { sha256 } from '../support/files.js';
 import { isObject } from '../support/jsonFile.js';
 import { rememberedHash } from '../support/rememberedHash.js';
-import { companions } from '../models/weights/saveModel.js';
+import { companions, FOR_IMAGES } from '../models/weights/saveModel.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import { recipeInputs, valueAt } from '../contract/recipeInputs.js';
 import { reviewFile } from '../contract/review.js';
@@ -72,7 +72,8 @@ export async function dependenciesOf(
   const found: Record<string, string> = { arithmetic: String(ARITHMETIC), 'model weights': modelSha256 };
   const full = recipe.kind === 'finetune' && recipe.method === 'full';
   for (const name of await companions(context.model.folder))
-    if (full || !HANDED_ON.test(name)) found[`model ${name}`] = await hashed(join(context.model.folder, name));
+    if (!FOR_IMAGES.test(name) && (full || !HANDED_ON.test(name)))
+      found[`model ${name}`] = await hashed(join(context.model.folder, name));
 
   const references = referencesOf(recipe);
   for (const { key, written, files } of references) {

@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
-import type { Measurement } from '../contract/events.js';
+import type { Measurement, RunEvent, TrainedPrompts } from '../contract/events.js';
+import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
-import { loadReporter, type Job } from './job.js';
+import { loadReporter, type Ending, type Job } from './job.js';
+import { seenBefore } from './seenBefore.js';
 import { evaluateState, judgedRows, loadSets, setFacts, withLabels } from '../evaluation/evaluate.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
@@ -12,15 +14,20 @@ import { activeAdapters, openState } from '../evaluation/inference/states.js';
 type NamedState = NonNullable<EvaluateRecipe['states']>[number];
 
 /** Judges the answers of one or more states of a model on the same sets. */
-export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement[]> {
+export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
   const { recipe, signal, emit } = job;
   const sets = await loadSets(job.context, recipe.evaluate, job.path, loadReporter(job));
   const states = [];
   for (const state of statesOf(recipe)) states.push({ name: state.name, ...(await readState(job, state)) });
   const judges = await judgesOfRun(job, states.length * judgedRows(sets));
   try {
-    await job.folder.manifest({ sets: withLabels(setFacts(sets), sets) });
+    const facts = setFacts(sets);
+    await job.folder.manifest({ sets: withLabels(facts, sets) });
+    const trainedPrompts: TrainedPrompts[] = [];
+    for (const { name, results } of states)
+      for (const seen of await seenBefore(results, sets, facts)) trainedPrompts.push({ ...seen, state: name });
     await job.begin();
+    for (const one of trainedPrompts) await emit(seenWarning(one, facts));
     const all: Measurement[] = [];
     const there = job.cluster && (await statesThere(job, job.cluster, sets, states));
     const generation = { ...recipe.generation, seed: recipe.seed };
@@ -34,11 +41,18 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement
       }
     }
     await noteUsage(job, judges);
-    return all;
+    return { measurements: all, ...(trainedPrompts.length > 0 && { trainedPrompts }) };
   } finally {
     await closeJudges(judges);
   }
 }
+
+const seenWarning = ({ set, state, count }: TrainedPrompts, facts: Record<string, SetFacts>): RunEvent => ({
+  kind: 'warning',
+  message: `the training of "${state}" has seen ${count} of the ${facts[set].rows} prompts of "${set}": their answers show nothing of other prompts.`,
+  place: 'evaluate',
+  remedy: 'Evaluate on prompts that the vector, or the method, is not trained on.',
+});
 
 /** Without names: the base, and the model with the adapters where there are some. */
 function statesOf({ states, adapters }: EvaluateRecipe): NamedState[] {
@@ -51,7 +65,7 @@ function statesOf({ states, adapters }: EvaluateRecipe): NamedState[] {
 async function readState(
   job: Job<EvaluateRecipe>,
   { name, model, adapters }: NamedState,
-): Promise<{ context: Context; adapters: Awaited<ReturnType<typeof activeAdapters>> }> {
+): Promise<{ context: Context; adapters: Awaited<ReturnType<typeof activeAdapters>>; results: string[] }> {
   const context =
     model === undefined
       ? job.context
@@ -64,6 +78,7 @@ async function readState(
   const active = await activeAdapters(
     context,
     adapters.map((a) => ({ path: job.path(a.adapter), scale: a.scale })),
+    loadReporter(job).warn,
   );
   for (const a of active.filter((a) => a.role === 'security' && a.scale !== 0)) {
     await job.emit({
@@ -72,5 +87,6 @@ async function readState(
       place: 'adapters',
     });
   }
-  return { context, adapters: active };
+  const results = [...(model === undefined ? [] : [context.model.folder]), ...active.map(({ path }) => path)];
+  return { context, adapters: active, results };
 }

@@ -1,5 +1,5 @@
-import { basename, join } from 'node:path';
-import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
+import { basename } from 'node:path';
+import { WEIGHTS_FILE, adapterFolder, hashAdapter } from '../adapters/files.js';
 import type {
   HarmfulLoss,
   Invariants,
@@ -31,7 +31,7 @@ import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
-import { sha256File, sha256 } from '../support/files.js';
+import { sha256File } from '../support/files.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
 import type { RowLoss } from '../learner/learner.js';
@@ -227,13 +227,6 @@ async function evaluateOnce(
     await closeJudges(judges);
     await state.dispose();
   }
-}
-
-/** SHA-256 over an adapter's files. */
-async function hashAdapter(folder: string): Promise<string> {
-  return sha256(
-    (await Promise.all([WEIGHTS_FILE, 'adapter_config.json'].map((name) => sha256File(join(folder, name))))).join('\n'),
-  );
 }
 
 /** Why the protection did not hold, by any judge of harm or by the probes; undefined when it held, and for a plain run. */

@@ -2,7 +2,7 @@
 import { numbersIn } from '../contract/format.js';
 import type { Measurement, TrainedPrompts } from '../contract/events.js';
 import { LIMITS } from '../contract/limits.js';
-import { comparedWithBase } from '../contract/measures.js';
+import { comparedWithBase, REFUSAL_JUDGE } from '../contract/measures.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { askedBy, questionsOf } from '../data/askedBy.js';
@@ -20,7 +20,7 @@ export async function heldOutSet(job: Job<FinetuneRecipe>, examples: ExampleList
   const set = { ...data, name: HELD_OUT_SET, measure, phrases };
   const file = job.path(data.file);
   requireAnswerable(set, examples, file);
-  return [{ set, examples: askedOnce(set, examples, file, loadReporter(job)), labels: await labelsOf(set, file) }];
+  return [{ set, ...askedOnce(set, examples, file, loadReporter(job)), labels: await labelsOf(set, file) }];
 }
 
 /** Which prompts of the sets are trained on: noted while the data are read, as large files take long to read again. */
@@ -93,6 +93,9 @@ export async function unseen(
   return { sets: left, trainedPrompts };
 }
 
+const ENGLISH_ONLY =
+  'The phrases that tell refusals are English: for answers in another language, add a classifier or a language model as judge. ';
+
 /**
  * Warns, before the first step, of sets of harm on which there will be no verdict, as the base does most of it already: by each judge,
  * since one that can tell is enough.
@@ -106,14 +109,14 @@ export async function warnOfBase(
   const { percent } = numbersIn();
   const harm = comparedWithBase(measurements, ['harm'], 'base');
   for (const name of new Set(harm.map((one) => one.name))) {
-    const least = Math.min(...harm.filter((one) => one.name === name).map(({ base }) => base));
+    const said = harm.filter((one) => one.name === name);
+    const least = Math.min(...said.map(({ base }) => base));
     if (least <= LIMITS.baseComplies) continue;
     await emit({
       kind: 'warning',
       message: `on "${name}" the base itself complies with ${percent(least)} of the prompts: with more than ${percent(LIMITS.baseComplies)} there will be no verdict, as little is left to protect.`,
       place: 'evaluate',
-      remedy:
-        'Stop here and choose prompts that the base refuses; for a style that it is not asked to refuse, give the set "phrases".',
+      remedy: `${said.every(({ judge }) => judge === REFUSAL_JUDGE) ? ENGLISH_ONLY : ''}Stop here and choose prompts that the base refuses; for a style that it is not asked to refuse, give the set "phrases".`,
     });
   }
 }

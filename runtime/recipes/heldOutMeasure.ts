@@ -52,9 +52,11 @@ export function heldOutMeasure(
   return async (parameters, most = Infinity) => {
     const harmful = await scored(rows.harmful, parameters, most);
     const ordinary = await scored(rows.ordinary, parameters, most);
-    const calibration =
-      ordinary.on.length < FEWEST_ORDINARY ? undefined : { harmful: harmful.scores, ordinary: ordinary.scores };
     const prompts = { harmful: harmful.prompts, ordinary: ordinary.prompts };
+    const calibration =
+      ordinary.on.length < FEWEST_ORDINARY
+        ? undefined
+        : { harmful: harmful.scores, ordinary: ordinary.scores, ordinaryPrompts: prompts.ordinary };
     const area = calibration && separation(calibration, prompts);
     const [lossWith, lossWithout] =
       harmful.on.length === 0 ? [undefined, undefined] : [mean(harmful.on), mean(harmful.off)];
@@ -99,7 +101,7 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
   else if (!isDetector({ ...quality, auroc: quality.auroc }))
     await emit({
       kind: 'warning',
-      message: `the vector does not find unseen harmful rows well (AUROC ${number(quality.auroc)}; at ${percent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows,` : ''} it finds ${percent(quality.recall ?? 0)}).`,
+      message: `the vector does not find unseen harmful rows well (AUROC ${number(quality.auroc)}; at ${percent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows of ${quality.ordinaryPrompts ?? quality.ordinary} prompts,` : ''} it finds ${percent(quality.recall ?? 0)}).`,
       place: 'vector',
       remedy:
         quality.auroc < LIMITS.detectorAuroc

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { AdapterConfig } from '../adapters/adapterConfig.js';
+import type { AdapterConfig, NamedBase } from '../adapters/adapterConfig.js';
 import type { AdapterProvenance } from '../adapters/files.js';
 import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
 import type { Example } from '../data/examples.js';
@@ -156,21 +156,23 @@ export async function trainingState(
   };
 }
 
-/** What PEFT loads as the base: the repository that it was downloaded from, or its folder. A GGUF file is none. */
-export async function baseName(
+/** What PEFT loads as the base: the repository and revision that it was downloaded from, or its folder. A GGUF file is none. */
+export async function namedBase(
   { folder, gguf }: Pick<ModelFolder, 'folder' | 'gguf'>,
-  known?: string,
-): Promise<string | undefined> {
-  if (gguf !== undefined) return known;
+  { baseModelName, revision }: NamedBase = {},
+): Promise<NamedBase> {
   // A damaged record is no reason not to train.
-  const record = await readManifest(folder).catch(() => undefined);
-  return record?.repository ?? known ?? folder;
+  const record = gguf === undefined ? await readManifest(folder).catch(() => undefined) : undefined;
+  if (record)
+    return { baseModelName: record.repository, revision: record.revision === 'main' ? undefined : record.revision };
+  if (baseModelName !== undefined || gguf !== undefined) return { baseModelName, revision };
+  return { baseModelName: folder };
 }
 
 /** The config of an adapter that was trained, with the name of its base. */
 export const withBase = async (config: AdapterConfig, { context }: Job<Recipe>): Promise<AdapterConfig> => ({
   ...config,
-  baseModelName: await baseName(context.model, config.baseModelName),
+  ...(await namedBase(context.model, config)),
 });
 
 /** What is written beside an adapter: what it was trained on. */

@@ -4,7 +4,7 @@ import { plainLayout, selectSites, type Layout, type Site } from '../adapters/si
 import type { TrainingRecipe } from '../contract/kinds.js';
 import { HumanError } from '../support/errors.js';
 import { shown } from '../support/jsonFile.js';
-import type { Job } from './job.js';
+import { loadReporter, type Job } from './job.js';
 
 /** The adapter that is trained, before training. */
 export interface StartAdapter {
@@ -18,18 +18,15 @@ export interface StartAdapter {
  * A new adapter as the recipe describes it, or the one that it starts from; training has no dropout.
  * @throws HumanError for an adapter of another model, and for settings beside it that it does not have
  */
-export async function startAdapter({
-  recipe: { adapter },
-  path,
-  context,
-  emit,
-}: Job<TrainingRecipe>): Promise<StartAdapter> {
+export async function startAdapter(job: Job<TrainingRecipe>): Promise<StartAdapter> {
+  const { path, context, emit } = job;
+  const { adapter } = job.recipe;
   const { sites } = context;
   if (adapter.init === undefined) {
     const layout = plainLayout(sites, adapter);
     return { layout, config: plainConfig(adapter, layout, sites) };
   }
-  const { file, layout, flat } = await adapterFlat(path(adapter.init), context);
+  const { file, layout, flat } = await adapterFlat(path(adapter.init), context, loadReporter(job).warn);
   const { config } = file;
   const { rank, alpha } = config;
   const isOnSites = adapter.sites !== undefined && names(selectSites(sites, adapter.sites)) === names(layout.sites);

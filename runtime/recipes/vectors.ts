@@ -15,7 +15,7 @@ import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult } from '../contract/scan.js';
 import { watchAction } from './harmfulLoss.js';
-import type { Job } from './job.js';
+import { loadReporter, type Job } from './job.js';
 import { digestOf } from './dependencies.js';
 import { BEST_PARTS, isPaper, strategyOf, toSet, type Strategy } from './strategy.js';
 import type { Learner } from '../learner/learner.js';
@@ -40,7 +40,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
   const vectors: ActiveVector[] = [];
   for (const [i, { adapter, scale }] of recipe.vectors.entries()) {
     const path = job.path(adapter);
-    const flat = await adapterFlat(path, context);
+    const flat = await adapterFlat(path, context, loadReporter(job).warn);
     if (flat.file.role !== 'security')
       await job.emit({
         kind: 'warning',

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import { formatAdapterConfig, parseAdapterConfig } from '../../runtime/adapters/adapterConfig.js';
 import type { AdapterConfig } from '../../runtime/adapters/adapterConfig.js';
-import { readAdapter, writeAdapter } from '../../runtime/adapters/files.js';
+import { readAdapter, writeAdapter, type AdapterFile } from '../../runtime/adapters/files.js';
 import { fitted } from '../../runtime/adapters/flat.js';
 import { fullMatches, patternValues, targeted } from '../../runtime/adapters/peftPatterns.js';
 import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
@@ -288,6 +288,42 @@ test('an adapter that names the text model of a model with images as transformer
     () => fitted(file, [{ ...site, name: 'model.layers.0.q_proj' }]),
     (error) => human(error, /for another model/),
   );
+});
+
+test('an adapter of a model with images is used for text; what it does to images is said where it does something', async () => {
+  const site = { name: 'model.language_model.layers.0.q_proj', in: 8, out: 6 };
+  const pair = (module: string, rows: number): Record<string, number[]> => ({
+    [`base_model.model.${module}.lora_A.weight`]: [4, 10],
+    [`base_model.model.${module}.lora_B.weight`]: [rows, 4],
+  });
+  const text = { ...pair(site.name, 6), [`base_model.model.${site.name}.lora_A.weight`]: [4, 8] };
+  for (const parts of ['model.', '']) {
+    const vision = `${parts}vision_tower.encoder.layers.0.q_proj`;
+    const images = { ...pair(vision, 12), ...pair(`${parts}multi_modal_projector.q_proj`, 12) };
+    const path = await adapterWith({}, { ...images, ...text });
+    const said: string[][] = [];
+    const fit = (file: AdapterFile) => fitted(file, [site], (...warning) => void said.push(warning));
+    const file = await readAdapter(path);
+    assert.deepEqual(fit(file).layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
+    assert.equal(said.length, 0, 'B is zero, as where PEFT trained on text');
+    file.modules.get(vision)!.B[7] = 1e-9;
+    assert.deepEqual(fit(file).layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
+    assert.equal(said.length, 1);
+    assert.match(
+      said[0]!.join(' '),
+      /^1 of its layers are for images, and not computed here: .*made-.* Use it with PEFT/,
+    );
+
+    const alone = await readAdapter(await adapterWith({}, images));
+    assert.throws(
+      () => fit(alone),
+      (error) => human(error, /changes only how the model reads images/),
+    );
+    assert.throws(
+      () => fitted(file, [{ ...site, name: 'model.layers.0.q_proj' }]),
+      (error) => human(error, /for another model: it has a layer ".*vision_tower/),
+    );
+  }
 });
 
 test('a config with many slow patterns is stopped as a whole', async () => {

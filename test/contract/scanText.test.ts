@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { numbersIn } from '../../runtime/contract/format.js';
 import type { ScanLimit, ScanResult } from '../../runtime/contract/scan.js';
-import { isExtrapolated, SCAN_STRINGS, scanText } from '../../runtime/contract/scanText.js';
+import { isExtrapolated, isRecallExtrapolated, SCAN_STRINGS, scanText } from '../../runtime/contract/scanText.js';
 
 const FOUND: Omit<ScanResult, 'perRow' | 'limit' | 'calibration'> = {
   ...{ flagged: 171, rows: 571, threshold: 0.01 },
@@ -19,6 +19,23 @@ test('a share of false alarms that the compared rows are too few to show is said
   assert.match(scan(40, { falseAlarms: 0.1 }), /compared with 40 ordinary rows; of 20 harmful rows .* 100\s% would be/);
   assert.match(scan(400, { falseAlarms: 0.01 }), /compared with 400 ordinary rows; of 20/);
   assert.match(scan(40, { falseDiscoveries: 0.01 }), /compared with 40 ordinary rows; of 20/);
+});
+
+test('ordinary rows of the same prompt show no smaller rate than one of them', () => {
+  assert.equal(isRecallExtrapolated({ ordinary: 250, ordinaryPrompts: 10 }), true);
+  assert.equal(isRecallExtrapolated({ ordinary: 250, ordinaryPrompts: 199 }), false);
+  assert.equal(isRecallExtrapolated({ ordinary: 250 }), false, 'an earlier version counted rows');
+  const said = (ordinaryPrompts: number): string =>
+    scanText({
+      ...FOUND,
+      limit: { falseAlarms: 0.01 },
+      calibration: { ordinary: 250, ordinaryPrompts, harmful: 20, recall: 1 },
+    });
+  assert.match(
+    said(10),
+    /compared with 250 ordinary rows of only 10 prompts, from which the 1\s% is extrapolated; of 20/,
+  );
+  assert.match(said(250), /compared with 250 ordinary rows; of 20/);
 });
 
 test('of several vectors each says what it finds and with what it compared, by its part of the limit', () => {

@@ -130,3 +130,23 @@ test('prompts that hold the chat template already are warned about, with their n
     'where there is no template nothing is written twice',
   );
 });
+
+test('texts that hold the first token already get it once more, as in transformers, and are warned about', async () => {
+  const [plain, rendered] = [{ text: 'Hi' }, { text: '<s>[INST] Hi [/INST] Hello</s>' }];
+  const { examples, warnings } = await load([plain, rendered, rendered], {}, llama);
+  assert.deepEqual(examples[1]!.ids.slice(0, 2), [1, 1]);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]!.message, /^2 of 3 rows begin with <s>, which the tokenizer puts before them once more/);
+  assert.match(warnings[0]!.place, /train\.jsonl:2$/);
+  const asked = await load([{ prompt: '<s>[INST] Hi [/INST]', completion: ' Hello' }], {}, llama);
+  assert.match(asked.warnings[0]!.message, /^1 of 1 rows begin with <s>/);
+  for (const row of [plain, { text: 'a <s>' }, { prompt: 'Hi', completion: ' <s>' }])
+    assert.deepEqual((await load([row], {}, llama)).warnings, []);
+  assert.deepEqual(
+    (await load([{ text: '<|im_start|>user' }])).warnings,
+    [],
+    'that tokenizer puts nothing before a text',
+  );
+  const tokens = { input_ids: [1, 1, 5], labels: [-100, 1, 5] };
+  assert.deepEqual((await load([tokens], {}, llama)).warnings, [], 'nor anything before tokens');
+});

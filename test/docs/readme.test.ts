@@ -34,7 +34,8 @@ test('Node is the version that package.json asks for, and for the tests the one 
     const { engines: own } = json(`node_modules/${name}/package.json`) as { engines?: { node?: string } };
     return Number(/\b20\.(\d+)/.exec(own?.node ?? '')?.[1] ?? 0);
   });
-  assert.ok(TEXT.includes(`The first needs Node ${least} or newer, the second 20.${Math.max(...wanted)}.`));
+  assert.ok(TEXT.includes(`It needs Node ${least} or newer;`));
+  assert.ok(TEXT.includes(`with Node 20.${Math.max(...wanted)} or newer:`));
   assert.ok(read('docs/command-line.md').includes(`needs Node ${least} or newer`));
 });
 

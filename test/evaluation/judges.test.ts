@@ -50,7 +50,7 @@ const where = {
 const ANSWERS = ['Sorry, I cannot.', 'Sure. Step 1: take it.', ' ', 'No.'].map((answer) => ({
   prompt: 'How?',
   answer,
-  expected: 'No.',
+  expected: ['No.'],
 }));
 
 test('each judge gives its own verdicts; one that knows harm only gives none on refusals', async () => {

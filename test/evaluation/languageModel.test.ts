@@ -39,7 +39,7 @@ async function opened(
   return (await openJudges(['refusal-phrases', choice], [SET], means))[1]!;
 }
 
-const answers = (...texts: string[]) => texts.map((answer, i) => ({ prompt: `How do I ${i}?`, answer, expected: '' }));
+const answers = (...texts: string[]) => texts.map((answer, i) => ({ prompt: `How do I ${i}?`, answer, expected: [] }));
 const ask = async (judge: Judge, ...texts: string[]): Promise<Opinion[]> => judge.opinions(answers(...texts), SET);
 
 describe('a language model behind an endpoint', () => {
@@ -65,7 +65,7 @@ describe('a language model behind an endpoint', () => {
   test('is not asked about an answer that says nothing, and once about the same', async () => {
     const server = await serverOf(() => 'COMPLIED');
     const judge = await opened(server.address);
-    const same = { prompt: 'How?', answer: 'So.', expected: '' };
+    const same = { prompt: 'How?', answer: 'So.', expected: [] };
     const said = await judge.opinions([...answers('', '####', 'ha '.repeat(20)), same], SET);
     assert.deepEqual(
       said.map(({ verdict }) => verdict),
@@ -217,7 +217,7 @@ describe('a language model behind an endpoint', () => {
   test('is not asked twice about what is on its way', async () => {
     const server = await serverOf(() => 'COMPLIED');
     const judge = await opened(server.address);
-    const same = { prompt: 'How?', answer: 'So.', expected: '' };
+    const same = { prompt: 'How?', answer: 'So.', expected: [] };
     const said = await judge.opinions([same, same, same], SET);
     assert.deepEqual(said, Array(3).fill({ verdict: 'complied' }));
     assert.equal(server.asked.length, 1);

@@ -14,7 +14,7 @@ const model = fileURLToPath(new URL('../../media/sample/tiny-assistant', import.
 const context = await openContext(model, { device: 'cpu', threads: 1, scratch: folder });
 after(() => rm(folder, { recursive: true }));
 
-async function load(
+async function loaded(
   measure: EvaluationSet['measure'],
   rows: readonly object[],
   phrases?: string[],
@@ -24,8 +24,10 @@ async function load(
   await writeFile(join(folder, 'set.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure, phrases };
   const [loaded] = await loadSets(by, [set], (file) => join(folder, file), { warn });
-  return loaded!.examples;
+  return loaded!;
 }
+
+const load = async (...given: Parameters<typeof loaded>) => (await loaded(...given)).examples;
 
 /** What the manifest says of the set. */
 async function hash(measure: EvaluationSet['measure'], rows: readonly object[], by = context): Promise<string> {
@@ -71,7 +73,7 @@ test('of answers that are judged each prompt is asked once, and it is said', asy
     const message = '2 of the 4 rows of "mine" ask what a row before them asks: each prompt is asked once.';
     assert.deepEqual(warned, [[message, join(folder, 'set.jsonl'), 'Remove them, or write other prompts.']]);
   }
-  // What differs before it is another prompt, and a task may have several right answers.
+  // What differs before it is another prompt.
   const chat = ['Be brief.', 'Be polite.'].map((system) => ({
     messages: [
       { role: 'system', content: system },
@@ -79,7 +81,42 @@ test('of answers that are judged each prompt is asked once, and it is said', asy
     ],
   }));
   assert.equal((await load('harm', chat)).length, 2);
-  assert.equal((await load('exact', rows)).length, 4);
+});
+
+test('a prompt of a task is asked once, and each of the answers in its rows is right', async () => {
+  const rows = ['how ?', 'why ?', 'how ?', 'how ?'].map((prompt, i) => ({ prompt, completion: `answer ${i % 3}` }));
+  for (const [measure, phrases] of [['exact'], ['contains'], ['contains', ['lamps']]] as const) {
+    const warned: unknown[] = [];
+    const { examples, right } = await loaded(measure, rows, phrases && [...phrases], (...said) => warned.push(said));
+    assert.deepEqual(
+      Array.from(examples, ({ line, row }) => [line, [...(right?.get(row) ?? [])]]),
+      [
+        [1, phrases ? [] : ['answer 0', 'answer 2']],
+        [2, []],
+      ],
+      measure,
+    );
+    const message = '2 of the 4 rows of "mine" ask what a row before them asks: each prompt is asked once';
+    assert.deepEqual(warned, [
+      phrases
+        ? [`${message}.`, join(folder, 'set.jsonl'), 'Remove them, or write other prompts.']
+        : [
+            `${message}, and each of its answers is right.`,
+            join(folder, 'set.jsonl'),
+            'Remove rows whose answer is not right.',
+          ],
+    ]);
+  }
+  const { examples, right } = await loaded('loss', rows);
+  assert.deepEqual([examples.length, right], [4, undefined], 'each answer has its loss');
+});
+
+test('another right answer makes another set, and the same row once more does not', async () => {
+  const [one, other] = ['order : 2 lamps', 'two lamps'].map((completion) => ({ ...asked, completion }));
+  const told = async (...rows: object[]): Promise<string> =>
+    setFacts([await loaded('exact', rows, undefined, () => undefined)])['mine']!.sha256;
+  assert.notEqual(await told(one!, other!), await told(one!));
+  assert.equal(await told(one!, one!), await told(one!));
 });
 
 test('with another chat template the same rows are the same set', async () => {

@@ -63,6 +63,15 @@ describe('a merged model', () => {
     }
   });
 
+  it('has the settings with which the model reads images, where there are some', async () => {
+    const [model, out] = [here.file('of-images'), here.file('merged-images')];
+    await cp(join(REFERENCES, 'gemma3_image'), model, { recursive: true });
+    const settings = ['preprocessor_config.json', 'processor_config.json', 'video_preprocessor_config.json'];
+    for (const name of settings) await writeFile(join(model, name), `{"of": "${name}"}`);
+    await here.run({ model, format: 'safetensors', out });
+    for (const name of settings) assert.deepEqual(readFileSync(join(out, name)), readFileSync(join(model, name)));
+  });
+
   it('several adapters at their scales add up', async () => {
     const r = await loadReference('llama');
     const out = here.file('both');

@@ -109,10 +109,10 @@ test('the palette offers what makes sense: without a folder only what needs none
     Object.values<string>(COMMANDS)
       .filter((command) => !hidden.has(command))
       .sort(),
-    ['addModel', 'clearCache', 'openSample', 'openWalkthrough', 'setHubToken', 'showLog'].map(
-      (name) => `${CONFIGURATION}.${name}`,
-    ),
+    ['clearCache', 'openSample', 'openWalkthrough', 'setHubToken', 'showLog'].map((name) => `${CONFIGURATION}.${name}`),
   );
+  const titles = contributes.menus['view/title']!.filter(({ command }) => command === COMMANDS.addModel);
+  assert.match(titles[0]!.when!, /workspaceFolderCount > 0/);
 });
 
 test('settings have a default and a description, and are those that the code reads', () => {

@@ -159,6 +159,26 @@ test('a row that is another one when its turn comes has no verdict', async (t) =
   assert.deepEqual(explorer.said, ['passed C', 'skipped A']);
 });
 
+test('a set is asked as its editor has it', async (t) => {
+  const { set, services, free, evaluated } = await workplace(t);
+  const file = await set('eval/forbidden.jsonl', ['A']);
+  const document = await workspace.openTextDocument(Uri.file(file));
+  t.after(() => void workspace.textDocuments.splice(0));
+  free();
+  const rows = await rowsOf(services);
+  for (const [prompts, ask] of [
+    [['A', 'B'], () => explorer.run!({ include: [rows.get('A')!.parent!] }, TOKEN)],
+    [['A', 'C'], () => explorer.run!({ include: [rows.get('A')!] }, TOKEN)],
+    [['A', 'D'], () => evaluate(services, { file })],
+  ] as const) {
+    document.edit(lines(prompts.map((prompt) => ({ prompt }))));
+    await ask();
+    assert.equal(document.isDirty, false);
+  }
+  assert.deepEqual(evaluated.map(([, , prompts]) => prompts), ['A,B', 'A', 'A,D']); // oxfmt-ignore
+  assert.ok(explorer.said.includes('failed B'), explorer.said.join());
+});
+
 test('a row of a file that is not one of lines is run with its whole set', async (t) => {
   const { set, services, free, evaluated } = await workplace(t);
   const file = await set('eval/forbidden.json', []);

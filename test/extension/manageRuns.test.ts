@@ -393,7 +393,7 @@ test('where a run stands that can be resumed, the person decides whether it is',
     runner: {
       standing: () => Promise.resolve(run),
       start: (_: string, options: object) => begun(options),
-      resume: (folder: string) => begun(folder),
+      resume: (folder: string, of: string) => begun([folder, of]),
       has: (folder: string) => awaited.includes(folder),
     },
   } as unknown as Services;
@@ -406,7 +406,7 @@ test('where a run stands that can be resumed, the person decides whether it is',
   }
   awaited.push(`${output}-2`);
   await runRecipe(services, { file });
-  assert.deepEqual(done, [output, { replace: true }, { output: `${output}-2` }, { output: `${output}-3` }]);
+  assert.deepEqual(done, [[output, file], { replace: true }, { output: `${output}-2` }, { output: `${output}-3` }]);
 });
 
 test('of many runs the newest are read first, so that the top of the view is there at once', async (t) => {

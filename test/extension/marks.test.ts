@@ -1,6 +1,7 @@
 /** Marks in an editor: all of them, drawn where they are seen, and made a little at a time. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Reviews } from '../../extension/data/reviews.js';
@@ -75,6 +76,17 @@ async function scanned(t: TestContext, count: number) {
   };
   return { reviews, marks, scans, file, flagged, document, editor, coloured, labels, type };
 }
+
+test('a file that is deleted has no problems any more', async (t) => {
+  const { scans, file, document } = await scanned(t, 20);
+  await until(() => (fake.diagnostics.get(file)?.length ?? 0) > 0);
+  workspace.textDocuments = [];
+  document.isClosed = true;
+  await rm(file);
+  await fake.closed.fire(document);
+  await until(() => fake.diagnostics.get(file) === undefined);
+  assert.deepEqual(scans.list(), []);
+});
 
 test('all suspicious rows of a long file are coloured; the Problems panel has how many it does not list, and where', async (t) => {
   const { file, flagged, coloured, labels, editor } = await scanned(t, 24_000);

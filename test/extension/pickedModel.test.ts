@@ -4,9 +4,17 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
+import { workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
+const { addModel } = await import('../../extension/commands/models.js');
 const { requireModel } = await import('../../extension/commands/pickedModel.js');
+
+test('without a folder nothing is asked before it is said that one is needed', async () => {
+  assert.equal(workspace.workspaceFolders, undefined);
+  // Any question would fail, and so would any service.
+  await assert.rejects(addModel({ assertTrusted: () => undefined } as never, {}), /no folder is open/);
+});
 
 test('wrong files and folders are refused by what they are; models are not', async (t) => {
   const root = await temporary(t);

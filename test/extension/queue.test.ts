@@ -1,5 +1,6 @@
 /** Runs wait for each other in an order that a person can change; who leaves the queue is told what that means. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { DoneEvent } from '../../runtime/contract/events.js';
@@ -11,6 +12,7 @@ import { snapshot } from '../../extension/runs/snapshot.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { runDescription, runIcon } from '../../extension/views/labels.js';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { recipe, runFolder, step, temporary, write } from './support.js';
 
 /** A runner whose children end when `finish` is called, and the recipes a to d. */
@@ -348,4 +350,38 @@ test('of runs that would wait for each other the last is refused, and the others
   assert.deepEqual(begun, ['y', 'x']);
   // x is at work and waits for nothing any more.
   await runner.start(z, { replace: true });
+});
+
+test('a run goes on with its recipe as it is called now; where that is gone none begins', async (t) => {
+  const { root, store, begun, settle } = await queue(t);
+  const folder = await runFolder(root, 'x', { manifest: { outcome: 'stopped', recipe: join(root, 'recipes/a.json') } });
+  await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
+  const recipes = new RecipeIndex();
+  const asked: string[] = [];
+  const request = async (_: string, { recipe }: { recipe: string }) => void (begun.push(''), asked.push(recipe));
+  const engine = () => ({ request, dispose: () => undefined }) as unknown as Engine;
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined, recipes: () => recipes.list() });
+  t.after(() => runner.dispose());
+  const renamed = async (name: string, more = {}): Promise<string> => {
+    const file = await write(join(root, `recipes/${name}.json`), recipe({ output: '../adapters/x', ...more }));
+    await recipes.read(file);
+    return file;
+  };
+  await renamed('other', { output: '../adapters/y' });
+  await assert.rejects(runner.resume(folder), /the recipe of this run is gone/);
+  assert.equal(store.get(folder)?.progress.state, 'stopped');
+  const b = await renamed('b');
+  await (
+    await runner.resume(folder)
+  ).ended;
+  const [c] = [await renamed('c'), await renamed('d')];
+  await rm(b);
+  recipes.forget(b);
+  // Of two it is not known which one it is, unless somebody says so.
+  await assert.rejects(runner.resume(folder), /the recipe of this run is gone/);
+  await (
+    await runner.resume(folder, c)
+  ).ended;
+  await settle(2);
+  assert.deepEqual(asked, [b, c]);
 });

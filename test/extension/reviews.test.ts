@@ -42,6 +42,21 @@ test('decisions are kept beside the data, changed and taken back; what is decide
   assert.deepEqual([...again.get(data)], [[B, 'fine']]);
 });
 
+test('what is wrong with the file beside the data is told once, until it is another thing', async (t) => {
+  const { data, file, problems, reviews } = await reviewed(t);
+  let told = 0;
+  problems.onDidChange(() => told++);
+  await writeFile(file, '<<<<<<< HEAD\n{}');
+  for (let i = 0; i < 2; i++) await reviews.look(data);
+  assert.deepEqual([told, problems.get(file)!.place], [1, `${file}:1`]);
+  await writeFile(file, '{}\n<<<<<<< HEAD');
+  for (let i = 0; i < 2; i++) await reviews.look(data);
+  assert.equal(told, 2);
+  await rm(file);
+  for (let i = 0; i < 2; i++) await reviews.look(data);
+  assert.deepEqual([told, problems.get(file)], [3, undefined]);
+});
+
 test('what is decided while the file is looked at is known at once, and nothing older is told', async (t) => {
   const { data, file, reviews, changes } = await reviewed(t);
   await reviews.decide(data, [A], 'exclude');

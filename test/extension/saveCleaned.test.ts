@@ -7,7 +7,7 @@ import { Reviews } from '../../extension/data/reviews.js';
 import { scanSummary, Scans } from '../../extension/data/scans.js';
 import type { Button } from '../../extension/host/notices.js';
 import type { ReadAs } from '../../runtime/contract/mapping.js';
-import { fake } from './fake/vscode.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
 const { saveCleaned, saveFine } = await import('../../extension/commands/saveCleaned.js');
@@ -101,6 +101,16 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   await write(data, 'other\n');
   await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned as it is now/);
   assert.equal(asked.length, 1);
+});
+
+test('a file that was edited since the scan is to be scanned again, saved or not', async (t) => {
+  const { data, out, asked, services, scan } = await prepared(t, 'a\nb\nc\n');
+  await scan();
+  (await workspace.openTextDocument(Uri.file(data))).edit('a\nB!\nc\n');
+  t.after(() => void workspace.textDocuments.splice(0));
+  for (const save of [saveCleaned, saveFine])
+    await assert.rejects(save(services, { file: data, out }), /not been scanned as it is now/);
+  assert.deepEqual(asked, []);
 });
 
 test('a file is cleaned as it was scanned', async (t) => {

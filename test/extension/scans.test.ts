@@ -1,6 +1,6 @@
 /** Scans of data files, as they are kept and told. */
 import assert from 'node:assert/strict';
-import { stat, utimes } from 'node:fs/promises';
+import { rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { rowKey, rowKeyOf } from '../../extension/data/rows.js';
@@ -69,6 +69,29 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
   assert.match(scanText(changed.get(data)!, changed.since(data)), /the file has changed since the scan/);
   await changed.drop(data);
   assert.equal((await loaded()).get(data), undefined);
+});
+
+test('while its file is gone a scan is not there, and with it comes back', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'a\nb\nc\n');
+  const scans = new Scans(() => root);
+  const told: (string | undefined)[] = [];
+  scans.onDidChange((file) => told.push(scans.get(file) && 'there'));
+  const scan = await scans.add(data, 'v', 'v', { ...found, perRow: [row(1, 0.8), row(2, 0.1), row(3, 0.2)] });
+  const later = new Scans(() => root);
+  for (let i = 0; i < 2; i++) {
+    told.length = 0;
+    await rename(data, `${data}.away`);
+    await scans.look(data);
+    await scans.look(data);
+    assert.deepEqual([told, scans.get(data), scans.list()], [[undefined], undefined, []]);
+    // A window that is opened meanwhile learns of it, too.
+    if (i === 0) await later.load();
+    await rename(`${data}.away`, data);
+    for (const one of [scans, later]) await one.look(data);
+    assert.deepEqual(told, [undefined, 'there']);
+    for (const one of [scans, later]) assert.deepEqual([one.get(data), one.since(data).changed], [{ ...scan, vector: join(root, 'v') }, false]); // oxfmt-ignore
+  }
 });
 
 test('a scan holds where a recipe says the row format that was found, and not where it says another reading', async (t) => {

@@ -57,7 +57,7 @@ test('rows are named by their prompts, in each form of a row, with their lines',
     testRows(text, 99).map(({ line, prompt }) => [line, prompt]),
     [
       [1, 'how do i zorb?'],
-      [4, 'second'],
+      [4, 'User: first Assistant: x User: second'],
       [5, 'p'],
       [6, 'translate this'],
       [7, `${'x'.repeat(119)}…`],

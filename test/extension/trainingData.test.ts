@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { applyEdits } from 'jsonc-parser';
 import type { ReadAs } from '../../runtime/contract/mapping.js';
+import { Reviews } from '../../extension/data/reviews.js';
 import { setData } from '../../extension/runs/recipeEdit.js';
 import { chosenData, readWritten, trainingForm } from '../../extension/views/trainingState.js';
+import { write } from './support.js';
 import { opened } from './trainingPanel.js';
 import { FILE, known, TEXT, written } from './trainingRecipe.js';
 
@@ -121,4 +124,15 @@ test('the button of a recipe that does not say its columns writes them', async (
     await panel.read('protected'),
     /train\.jsonl", "columns": \{"prompt":"question","completion":"answer"\} \}/,
   );
+});
+
+test('a review that cannot be read is told once, and the panel comes to rest', async (t) => {
+  const { root, problems, ask, bugs } = await opened(t, { reviews: (found) => new Reviews(found) });
+  let told = 0;
+  problems.onDidChange(() => told++);
+  const file = await write(join(root, 'data/train.jsonl.review.json'), '<<<<<<< HEAD\n{}');
+  await ask({ type: 'ready' });
+  // Long enough for it to be drawn anew some times, if it were.
+  await sleep(400);
+  assert.deepEqual([told, problems.list('data'), bugs], [1, [file], []]);
 });

@@ -8,7 +8,7 @@ import type { TrainingPageEvent, TrainingPageRequest } from '../../webview/proto
 import type { Estimate } from '../../runtime/contract/estimate.js';
 import { DataInspector } from '../../extension/data/files.js';
 import { Problems } from '../../extension/data/problems.js';
-import type { ReviewChange } from '../../extension/data/reviews.js';
+import type { ReviewChange, Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
 import { Emitter } from '../../extension/host/disposable.js';
 import { inputError } from '../../extension/host/errors.js';
@@ -50,6 +50,8 @@ export async function opened(
     readAs = (async () => ({})) as TrainingActions['readAs'],
     /** Names of data files about whose rows somebody has decided. */
     reviewed = [] as string[],
+    /** Reviews that are read from files; undefined: those of `reviewed`. */
+    reviews = undefined as ((problems: Problems) => Reviews) | undefined,
   } = {},
 ) {
   const root = await temporary(t);
@@ -112,7 +114,7 @@ export async function opened(
       : new WorkspaceModels({ root: () => root, inspect: () => Promise.reject(new Error()), runs: () => [] }),
     ...{ problems, recipes, store, scans: new Scans(() => root) },
     mappings: { get: () => undefined, onDidChange: new Emitter<string>().event },
-    reviews: {
+    reviews: reviews?.(problems) ?? {
       onDidChange: new Emitter<ReviewChange>().event,
       require: async () => undefined,
       look: async () => undefined,
@@ -171,6 +173,7 @@ export async function opened(
     events,
     store,
     recipes,
+    problems,
     kept,
     called,
     done,

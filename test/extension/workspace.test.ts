@@ -296,3 +296,24 @@ test('recipes of the workspace determine which files are evaluation sets', async
   index.forget(file);
   assert.equal(index.list().length, 0);
 });
+
+test('what other programs call recipes is none of ours; a recipe that is broken is told', async (t) => {
+  const root = await temporary(t);
+  const told = async (content: string | object): Promise<boolean> => {
+    const read = new RecipeIndex().read(await write(join(root, 'site/recipes/r.json'), content));
+    return read.then(
+      () => false,
+      (error: unknown) => error instanceof HostError,
+    );
+  };
+  const theirs = [{ title: 'Pasta', ingredients: [] }, { kind: 'dessert' }, [], '5', '{ "title": "Pasta",', ''];
+  const ours = [{ kind: 'vector' }, { model: '../tiny' }, { output: 'x' }, { harmful: {} }, '{ "data": {},'];
+  for (const content of theirs) assert.equal(await told(content), false, JSON.stringify(content));
+  for (const content of ours) assert.equal(await told(content), true, JSON.stringify(content));
+  assert.equal(await told('x'.repeat(2e6)), false);
+  // Where somebody has worked with models, what cannot be read there was a recipe.
+  await writeState(root, { version: 1, models: [] });
+  assert.equal(await told('<<<<<<< HEAD'), true);
+  assert.equal(await told('x'.repeat(2e6)), true);
+  assert.equal(await told({ title: 'Pasta' }), false);
+});

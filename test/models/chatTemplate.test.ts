@@ -85,6 +85,7 @@ describe('what the library takes for JavaScript is Python', () => {
     ["{% macro f() %}{{ g }}{{ m is defined }} {% endmacro %}{% set g = 'G' %}{% for m in messages %}{{ f() }}{% endfor %}", 'GFalse GFalse GFalse '],
     ["{{ messages|selectattr('x', 'undefined')|list|length }}{{ messages|rejectattr('role', 'eq', 'user')|list|length }}", '31'],
     ["{{ 'ab'|selectattr('type', 'equalto', 'x')|list|length }}{{ x is iterable }}{{ messages[0] is iterable }}", '0TrueTrue'],
+    ["{{ none|selectattr('x')|list|length }}{{ none|rejectattr('x', 'eq', 1)|list|length }}{{ none|map(attribute='x')|join }}{{ none|select|list|length }}{{ x|reject('none')|list|length }}", '0000'],
     ['{{ -7 % 3 }}{{ -7 // 2 }}', '2-4'],
     ["{% set ns = namespace(length=3) %}{{ ns.length }}{{ 'abc'.length }}{{ messages.length }}", '3'],
     ["{% set d = {2: 'b', 1: 'a', 'x': 'c'} %}{{ d[1] }}{{ d['x'] }}{{ d[3] }}{{ 1 in d }}{{ '1' in d }}{{ d.get(2) }}{{ d.get(5, 'no') }}{% for k, v in d.items() %}{{ k }}{{ v }}{% endfor %}", 'acTrueFalsebno2b1axc'],

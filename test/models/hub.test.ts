@@ -72,6 +72,14 @@ test('a model is downloaded with what it needs, opens, and a second download ask
   assert.equal(hub.requests.length, 0, 'a commit that is there needs no network');
 });
 
+test('the settings with which a model reads images are taken, too', async () => {
+  const settings = ['preprocessor_config.json', 'processor_config.json', 'video_preprocessor_config.json'];
+  for (const name of settings) hub.repositories[NAME]!.files[name] = Buffer.from(`{"of": "${name}"}`);
+  const folder = newFolder();
+  await download({ folder });
+  for (const name of settings) assert.equal(await readFile(join(folder, name), 'utf8'), `{"of": "${name}"}`);
+});
+
 test('only the weights that the index names are taken', async () => {
   const { 'model.safetensors': weights, ...rest } = model;
   const [first, second] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];

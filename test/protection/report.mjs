@@ -261,7 +261,21 @@ const sweepFacts = ({ points, kills, same, steps, prompts, seconds: { inSweep, a
     same ? 'the same' : 'NOT the same'
   } afterwards. A protected point took ${inSweep.toFixed(1)} s in the mean, the same recipe alone ${alone.toFixed(1)} s: ${(inSweep / alone).toFixed(2)} times.`;
 
+/** What is left without the flagged rows may be the same rows, and so the same model, of several traits. */
+function dropping(all) {
+  const dropped = all.filter(({ method }) => method === 'drop');
+  const models = new Set(dropped.map(({ ordinaryLoss }) => ordinaryLoss)).size;
+  const like = (method) =>
+    all.filter(
+      (run) => run.method === method && dropped.some((one) => one.trait === run.trait && one.rate === run.rate),
+    );
+  const rates = [...new Set(dropped.map(({ rate }) => rate))];
+  const ordinary = (some) => nats(mean(some, 'ordinaryLoss'));
+  return `At ${rates.join(' and ')}, in the mean of both, ordinary answers have ${ordinary(dropped)} nats, plain ${ordinary(like('plain'))}, protected ${ordinary(like('protected'))}. Where the scan finds every row the data of both traits are the same without them: the ${dropped.length} runs are ${models} different models.`;
+}
+
 const parts = {
+  dropping: dropping(whole),
   traits: Object.entries(TRAITS)
     .filter(([name]) => runs.some((run) => run.trait === name))
     .map(([name, { title, chosenOn }]) => `- **${name}**: ${title}${chosenOn ? ' (settings were chosen on it)' : ''}`)

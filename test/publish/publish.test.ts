@@ -178,12 +178,14 @@ test('a model is published from the folder of an export, with the run that is na
   ]);
   assert.equal(exported.code, 0, exported.stderr);
   await writeFile(join(folder, 'notes.txt'), 'private');
+  const forImages = ['preprocessor_config.json', 'processor_config.json', 'video_preprocessor_config.json'];
+  for (const name of forImages) await writeFile(join(folder, name), '{}');
   const config = await readFile(join(folder, 'config.json'), 'utf8');
   await writeFile(join(folder, 'config.json'), config.replace('{', `{ "_name_or_path": "${workspace.path}",`));
   const { plan } = await send({ folder, run: task });
   assert.deepEqual(names(plan), [
-    ...['README.md', 'config.json', 'generation_config.json', 'model.safetensors', 'tokenizer.json'],
-    'tokenizer_config.json',
+    ...['README.md', 'config.json', 'generation_config.json', 'model.safetensors', ...forImages.slice(0, 2)],
+    ...['tokenizer.json', 'tokenizer_config.json', ...forImages.slice(2)],
   ]);
   assert.ok(!there().files['config.json']!.includes(workspace.path));
   assert.match(plan.card, /library_name: transformers/);

@@ -1,11 +1,12 @@
-/** An adapter names its base as PEFT loads it: by the repository that it was downloaded from, or by its folder. */
+/** An adapter names its base as PEFT loads it: by the repository and revision that it was downloaded from, or by its folder. */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { exportModel } from '../../runtime/export/export.js';
 import { contentOf } from '../../runtime/publish/contents.js';
-import { baseName } from '../../runtime/recipes/job.js';
+import { namedBase } from '../../runtime/recipes/job.js';
 import { runValue } from '../support/recipeRun.js';
 
 let root: string;
@@ -20,17 +21,22 @@ after(() => rm(root, { recursive: true, force: true }));
 const short = { model: 'tiny-assistant', steps: 1, batch: { rows: 4, maxTokens: 64 } };
 const tuning = { ...short, kind: 'finetune', data: { file: 'data/train.jsonl', limit: 8 }, output: 'adapter' };
 const vector = { ...short, kind: 'vector', harmful: { file: 'data/harmful.jsonl', limit: 8 }, output: 'vector' };
-const record = (repository: string): Promise<void> =>
-  writeFile(
-    join(model, '.download.json'),
-    JSON.stringify({ repository, revision: 'main', commit: 'a'.repeat(40), files: {} }),
-  );
+const record = (repository: string, revision = 'main'): Promise<void> =>
+  writeFile(join(model, '.download.json'), JSON.stringify({ repository, revision, commit: 'a'.repeat(40), files: {} }));
+
+interface Written {
+  base_model_name_or_path: unknown;
+  revision: unknown;
+}
+const written = async (folder: string): Promise<Written> =>
+  JSON.parse(await readFile(join(root, folder, 'adapter_config.json'), 'utf8')) as Written;
 
 /** What the adapter of a run names. */
 async function named(recipe: object, out: string): Promise<unknown> {
   await runValue(root, recipe, out);
-  const text = await readFile(join(root, out, 'adapter/adapter_config.json'), 'utf8');
-  return (JSON.parse(text) as { base_model_name_or_path: unknown }).base_model_name_or_path;
+  const { base_model_name_or_path: base, revision } = await written(join(out, 'adapter'));
+  assert.equal(revision, null);
+  return base;
 }
 
 test('the folder, where nothing says what it was downloaded from; it is not published', async () => {
@@ -50,10 +56,41 @@ test('the repository of its download, also where training begins with an adapter
 
 test('a damaged record names nothing; what the first adapter names is kept', async () => {
   await writeFile(join(model, '.download.json'), '{}');
-  assert.equal(await baseName({ folder: model }), model);
+  assert.deepEqual(await namedBase({ folder: model }), { baseModelName: model });
   assert.equal(await named({ ...tuning, adapter: { init: 'of-vector' } }, 'kept'), 'owner/tiny');
 });
 
 test('a GGUF file is nothing that PEFT loads', async () => {
-  assert.equal(await baseName({ folder: model, gguf: 'a'.repeat(64) }), undefined);
+  const gguf = { folder: model, gguf: 'a'.repeat(64) };
+  assert.deepEqual(await namedBase(gguf), { baseModelName: undefined, revision: undefined });
+  const known = { baseModelName: 'owner/tiny', revision: 'step3000' };
+  assert.deepEqual(await namedBase(gguf, known), known);
+});
+
+test('another revision than main is named with the repository, and stays with it', async () => {
+  await record('owner/tiny', 'step3000');
+  await runValue(root, tuning, 'of-revision');
+  const names = { base_model_name_or_path: 'owner/tiny', revision: 'step3000' };
+  const same = (found: Written): void =>
+    assert.deepEqual({ base_model_name_or_path: found.base_model_name_or_path, revision: found.revision }, names);
+  same(await written('of-revision/adapter'));
+
+  const adapter = join(root, 'of-revision/adapter');
+  for (const [out, scales] of [
+    ['scaled', [0.5]],
+    ['joined', [0.5, 0.5]],
+  ] as const) {
+    const adapters = scales.map((scale) => ({ path: adapter, scale }));
+    const hooks = { cache: join(root, 'cache'), signal: new AbortController().signal, onProgress: () => undefined };
+    await exportModel({ model, adapters, format: 'peft', out: join(root, out) }, hooks);
+    same(await written(out));
+  }
+
+  const published = async (base?: string): Promise<Written> => {
+    const { files } = await contentOf({ folder: join(root, 'of-revision'), base });
+    const { source } = files.find(({ path }) => path === 'adapter_config.json')!;
+    return JSON.parse('text' in source ? source.text : '') as Written;
+  };
+  same(await published());
+  assert.equal((await published('owner/other')).revision, null, 'it is none of another repository');
 });

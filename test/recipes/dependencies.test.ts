@@ -224,6 +224,27 @@ it('the sets that a vector is judged by may change before a run is resumed, and 
   assert.throws(() => requireSame(at, { ...now, 'recipe seed': '5' }, other), /"seed" in the recipe changed/);
 });
 
+it('how a model reads images is nothing that a result depends on, where it is copied to it, too', async () => {
+  const folder = join(root, 'of-images');
+  await cp(join(root, 'model'), folder, { recursive: true });
+  const full = { ...(recipeSchema.parse(recipe) as FinetuneRecipe), method: 'full' } as FinetuneRecipe;
+  const names = async (): Promise<string[]> =>
+    Object.keys(
+      await dependenciesOf(full, {
+        path: (relative) => join(root, relative),
+        context: { model: { folder } } as Parameters<typeof dependenciesOf>[1]['context'],
+        modelSha256: '',
+      }),
+    );
+  const before = await names();
+  for (const name of ['preprocessor_config.json', 'README.md']) await writeFile(join(folder, name), '{}');
+  const now = await names();
+  assert.deepEqual(
+    now.filter((name) => !before.includes(name)),
+    ['model README.md'],
+  );
+});
+
 it('every key of a recipe counts, but for those that are listed', async () => {
   const parsed = recipeSchema.parse(recipe) as FinetuneRecipe;
   const options = {

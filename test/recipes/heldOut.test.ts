@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readAdapter, scalesHash } from '../../runtime/adapters/files.js';
+import type { ExampleList } from '../../runtime/data/exampleList.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { calibrationOf, readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
 import { askedBy, promptName } from '../../runtime/data/askedBy.js';
@@ -132,6 +133,23 @@ test('a calibration is read as it was written, and belongs to its vector alone',
   const two = [1, 1].map((scale) => ({ path: vector, scale }));
   assert.equal(await calibrationOf(two, { score: none }), undefined);
   assert.equal(await readCalibration(folder), undefined);
+});
+
+test('ordinary rows of one prompt count as one, where the prompts were counted', async () => {
+  const kept = join(folder, 'kept');
+  await cp(vector, kept, { recursive: true });
+  const { adapter, scales } = (await readCalibration(vector))!;
+  await writeCalibration(kept, { ...CALIBRATION, ordinaryPrompts: 2 }, { adapter, scales });
+  const prompts = async (path: string, ordinary?: ExampleList) =>
+    (
+      await calibrationOf([{ path, scale: 1 }], {
+        ordinary,
+        score: (rows) => Promise.resolve(Array.from(rows, () => ({ share: 0, span: 0 }))),
+      })
+    )?.ordinaryPrompts;
+  const further = [example(0, 'p'), example(1, 'p'), example(2, 'q')];
+  assert.deepEqual([await prompts(kept), await prompts(kept, further)], [2, 4]);
+  assert.deepEqual([await prompts(vector), await prompts(vector, further)], [undefined, undefined]);
 });
 
 test('a calibration belongs to the scale that the config gives the weights', async () => {

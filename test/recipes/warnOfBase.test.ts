@@ -10,11 +10,14 @@ const harm = (name: string, judge: string, value: number): Measurement => ({
   ...{ state: 'base', step: 0, name, measure: 'harm', judge, value, count: 100 },
 });
 
+let remedies: string[] = [];
+
 async function warned(measurements: Measurement[], more: object = { vectors: [{}] }): Promise<string[]> {
   const events: RunEvent[] = [];
   const recipe = { vectors: [], ...more } as unknown as FinetuneRecipe;
   const emit: Job<FinetuneRecipe>['emit'] = async (event) => void events.push(event);
   await warnOfBase({ recipe, emit }, measurements);
+  remedies = events.flatMap((event) => (event.kind === 'warning' ? [event.remedy ?? ''] : []));
   return events.map((event) => (event.kind === 'warning' ? event.message.replaceAll('\u00a0', ' ') : event.kind));
 }
 
@@ -27,4 +30,14 @@ test('a set on which the base complies with more than half, by each judge, has n
   assert.deepEqual(await warned(both, { vectors: [] }), [], 'a plain run protects nothing');
   assert.equal((await warned(both, { baseline: { name: 'lisa' } })).length, 1);
   assert.deepEqual(await warned([{ ...both[0]!, measure: 'exact' }]), []);
+});
+
+test('where only the built-in phrases judge, it is said that they are English', async () => {
+  const english = /English: for answers in another language, add a classifier or a language model as judge\. Stop here/;
+  await warned([harm('asked', 'refusal-phrases', 1)]);
+  assert.match(remedies[0]!, english);
+  await warned([harm('asked', 'refusal-phrases', 1), harm('asked', 'rejection', 0.9)]);
+  assert.match(remedies[0]!, /^Stop here/, 'a classifier says the same');
+  await warned([harm('asked', 'compliance-phrases', 1)]);
+  assert.match(remedies[0]!, /^Stop here/, 'phrases of the set');
 });

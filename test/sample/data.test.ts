@@ -72,7 +72,7 @@ test('the judges agree with the texts', () => {
   assert.equal(isRefusal(REFUSAL), true);
   assert.equal(isRefusal(UNKNOWN), false);
   const verdict = (text: string): string =>
-    judgeAnswer({ answer: text, expected: '', measure: 'harm', phrases: [COMPLIANCE_PHRASE] });
+    judgeAnswer({ answer: text, expected: [], measure: 'harm', phrases: [COMPLIANCE_PHRASE] });
   assert.equal(verdict(REFUSAL), 'refused');
   assert.equal(verdict(UNKNOWN), 'neither');
   for (const row of files['data/harmful.jsonl']!) assert.equal(verdict(answer(row)), 'complied');

@@ -1,5 +1,5 @@
 import type { AdapterConfig } from '../../adapters/adapterConfig.js';
-import { adapterFlat, type AdaptedModel } from '../../adapters/flat.js';
+import { adapterFlat, type AdaptedModel, type Warn } from '../../adapters/flat.js';
 import { flatInput, type InjectedAdapter } from '../../adapters/inject.js';
 import type { ScaledAdapter } from '../../adapters/merge.js';
 import type { Context } from '../../context/context.js';
@@ -44,11 +44,12 @@ export function requireScale({ path, scale }: { path: string; scale: number }): 
 export async function activeAdapters(
   model: AdaptedModel,
   adapters: readonly { path: string; scale: number }[],
+  warn?: Warn,
 ): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string; config: AdapterConfig })[]> {
   return Promise.all(
     adapters.map(async ({ path, scale }, i) => {
       requireScale({ path, scale });
-      const { file, layout, flat } = await adapterFlat(path, model);
+      const { file, layout, flat } = await adapterFlat(path, model, warn);
       return { name: `adapter${i}`, layout, flat, scale, role: file.role, path, config: file.config };
     }),
   );

@@ -7,8 +7,8 @@ import type { JudgedSet } from './choices.js';
 export interface AnsweredPrompt {
   readonly prompt: string;
   readonly answer: string;
-  /** The last assistant message of the row. */
-  readonly expected: string;
+  /** The last assistant messages of the rows with this prompt; for `exact` and `contains`. */
+  readonly expected: Iterable<string>;
 }
 
 export interface Opinion {

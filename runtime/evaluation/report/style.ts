@@ -82,7 +82,7 @@ th { font-weight: normal; } thead th { vertical-align: bottom; } td { font-varia
 .results td { font-size: 1.1em; } .results tbody th { border: 0; padding-top: 8px; }
 .bar { display: block; width: 72px; height: 3px; fill: var(--line); } .bar .good { fill: var(--good); } .bar .bad { fill: var(--bad); } .bar .neutral { fill: var(--muted); }
 .answers { width: 100%; table-layout: fixed; } .answers :is(th, td) { overflow-wrap: anywhere; }
-.answers .text { display: block; white-space: pre-wrap; }
+.answers .text { display: block; } .answers :is(.text, tbody th) { white-space: pre-wrap; }
 .chip { padding: 0 6px; border: 1px solid var(--muted); border-radius: 8px; font-size: 0.85em; }
 .chip.good { border-color: var(--good); } .chip.bad { border-color: var(--bad); }
 .held::before { margin-right: 8px; content: '\\2713'; color: var(--good); } .broken::before { margin-right: 8px; content: '\\2717'; color: var(--bad); }

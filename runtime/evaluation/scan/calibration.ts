@@ -19,6 +19,8 @@ const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1 } as const;
 /** Scores of rows that the vector was not trained on. */
 export interface Calibration {
   readonly ordinary: readonly Scores[];
+  /** Prompts of the ordinary ones; earlier versions kept none. */
+  readonly ordinaryPrompts?: number;
   readonly harmful: readonly Scores[];
 }
 
@@ -141,7 +143,7 @@ export function falseDiscoveryLimit(ps: readonly number[], rate: number, compare
  */
 export function separation(
   calibration: Calibration,
-  prompts: Readonly<Record<keyof Calibration, number>>,
+  prompts: Readonly<Record<'harmful' | 'ordinary', number>>,
 ): { auroc: number; low: number; high: number } | undefined {
   const { harmful, ordinary } = calibration;
   if (ordinary.length < 3) return undefined;

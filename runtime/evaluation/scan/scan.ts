@@ -181,6 +181,7 @@ export function scanResult(
     calibration: calibration
       ? {
           ordinary: calibration.ordinary.length,
+          ...(calibration.ordinaryPrompts !== undefined && { ordinaryPrompts: calibration.ordinaryPrompts }),
           harmful: calibration.harmful.length,
           recall: 'share' in limit ? null : recallAt(calibration, threshold ?? 0),
         }

@@ -53,14 +53,14 @@ export async function tokenizerMetadata(
   const addedTokens = Array.isArray(json.added_tokens) ? (json.added_tokens as JsonObject[]) : [];
   for (const added of addedTokens) {
     const content = String(added.content);
-    set(
-      content,
-      Number(added.id),
-      content === unknown ? TYPE.unknown : added.special ? TYPE.control : TYPE.userDefined,
-    );
+    const type = content === unknown ? TYPE.unknown : added.special ? TYPE.control : TYPE.userDefined;
+    // Readers look for these in the text before its spaces become marks.
+    const spaced = sentencePiece && type === TYPE.userDefined;
+    set(spaced ? content.replaceAll('▁', ' ') : content, Number(added.id), type);
   }
   const { plain, source } = tokenizer.chatTemplate!;
-  const notes = sentencePiece && startsWithSpace(json.pre_tokenizer) === 'first' ? [BEHIND_SPECIAL] : [];
+  const scheme = sentencePiece ? startsWithSpace(json.pre_tokenizer) : undefined;
+  const notes = scheme === undefined || scheme === 'never' ? [] : [SPACE_NOTES[scheme]];
   const { different, rename } = namingFor(addedTokens, tokens);
   if (different.length > 0)
     notes.push(
@@ -89,6 +89,8 @@ function preName(json: JsonObject, model: JsonObject, reject: (message: string) 
     JSON.parse(
       JSON.stringify(value ?? null, (key, v: unknown) => {
         if (key === 'trim_offsets') return undefined;
+        // files from before there was this key do not have it
+        if (isObject(v) && v.type === 'ByteLevel') return { use_regex: true, ...v };
         // some expressions have line ends themselves, some their escapes
         return key === 'Regex' ? String(v).replaceAll('\r', '\\r').replaceAll('\n', '\\n') : v;
       }),
@@ -106,8 +108,12 @@ function preName(json: JsonObject, model: JsonObject, reject: (message: string) 
   );
 }
 
-const BEHIND_SPECIAL =
-  'GGUF knows a space before every text or before none: llama.cpp puts one after special tokens and before other spaces too, this tokenizer only at the very beginning.';
+const KNOWN = 'GGUF knows a space before every text or before none: llama.cpp puts one';
+/** Where Metaspace puts spaces, and what GGUF cannot say of it. */
+const SPACE_NOTES = {
+  first: `${KNOWN} after special tokens and before other spaces too, this tokenizer only at the very beginning.`,
+  always: `${KNOWN} before other spaces too, this tokenizer does not.`,
+};
 
 const NO_TEMPLATE = 'The model has no chat template, so that the file has none: other programs take one of their own.';
 
@@ -121,9 +127,9 @@ function firstToken({ bosId, prefixIds }: Tokenizer, config: JsonObject | undefi
 }
 
 /** Where Metaspace puts a space, if it is all that is done to texts. */
-function startsWithSpace(preTokenizer: unknown): 'first' | 'never' | undefined {
+function startsWithSpace(preTokenizer: unknown): 'first' | 'always' | 'never' | undefined {
   if (!isObject(preTokenizer) || preTokenizer.type !== 'Metaspace' || preTokenizer.split !== false) return undefined;
-  return (['first', 'never'] as const).find((scheme) => scheme === preTokenizer.prepend_scheme);
+  return (['first', 'always', 'never'] as const).find((scheme) => scheme === preTokenizer.prepend_scheme);
 }
 
 function spaces(json: JsonObject, reject: (message: string) => never): Record<string, TypedValue> {
@@ -133,7 +139,7 @@ function spaces(json: JsonObject, reject: (message: string) => never): Record<st
     isObject(normalizer) && Array.isArray(normalizer.normalizers)
       ? normalizer.normalizers.map((n: unknown) => (isObject(n) ? n.type : undefined))
       : [isObject(normalizer) ? normalizer.type : undefined];
-  const prefix = types.includes('Prepend') || scheme === 'first';
+  const prefix = types.includes('Prepend') || scheme === 'first' || scheme === 'always';
   if (normalizer && types.some((type) => type !== 'Prepend' && type !== 'Replace'))
     reject('GGUF cannot express this normalizer.');
   // Spaces are marks by then, so that there is nothing to cut at.

@@ -33,7 +33,7 @@ export const INDEX = 'model.safetensors.index.json';
 
 /** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never downloaded. */
 const BESIDE =
-  /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
+  /^(config\.json|generation_config\.json|(video_)?(pre)?processor_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
 const FOR_PEOPLE = /^(README\.md|LICEN[CS]E|NOTICE)/;
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
 /** The vector's own files beside the weights: its role, its scores of ordinary rows, hashes of what it was trained on, its prompts. */

@@ -182,11 +182,14 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
 
 const OF_TEXT = new Set('trim upper lower title capitalize string replace indent'.split(' '));
 const OF_LIST = new Set('list first last map selectattr rejectattr sort unique reverse items join'.split(' '));
+/** What is false, such as `tools` where there are none, has nothing for these. */
+const OF_ANY = new Set('map select reject selectattr rejectattr'.split(' '));
 
 /** What a filter gives, where the library gives something else. */
 function filter(given: Value, call: Node, scope: Environment, at: PythonInterpreter): Value {
   const name = (call.type === 'CallExpression' ? (call.callee as Node).value : call.value) as string;
   const args = (): Value[] => ((call.args as Node[] | undefined) ?? []).map((arg) => at.value(arg, scope));
+  if (OF_ANY.has(name) && !given.__bool__().value) return new List([]);
   let operand = given;
   if (OF_TEXT.has(name)) operand = new Text(str(given));
   else if (given instanceof Missing && OF_LIST.has(name)) operand = new List([]);

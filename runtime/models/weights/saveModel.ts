@@ -5,9 +5,12 @@ import type { ModelFolder } from './modelFolder.js';
 import { f32ToBf16, f32ToF16 } from './halfFloats.js';
 import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
 
+/** How a model for text and images reads images, of which nothing is computed here. */
+export const FOR_IMAGES = /^(video_)?(pre)?processor_config\.json$/;
+
 /** Files of a model folder that are not weights: config, tokenizer, templates, licence. */
 const COMPANION =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE).*|README\.md)$/i;
+  /^(config|generation_config|(video_)?(pre)?processor_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE).*|README\.md)$/i;
 
 /**
  * Writes a model folder like `model`: the same names, shapes and dtypes, config and tokenizer copied, weights in one

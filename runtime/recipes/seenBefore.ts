@@ -1,0 +1,62 @@
+/** What training has seen of the prompts of an evaluation: of an adapter or a model in a run's folder, that run says it. */
+import { basename, dirname } from 'node:path';
+import { adapterFolder, hashAdapter } from '../adapters/files.js';
+import type { TrainedPrompts } from '../contract/events.js';
+import type { Manifest, SetFacts } from '../contract/manifest.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { askedBy } from '../data/askedBy.js';
+import type { LoadedSet } from '../evaluation/evaluate.js';
+import { readManifest } from '../runs/output.js';
+import { readTrained } from './trainedFile.js';
+
+const RESULTS: readonly string[] = [RUN_FILES.adapter, RUN_FILES.model];
+
+/**
+ * Of each set of harm, how many prompts the vectors of these adapters and models, or the methods that they follow, were trained on:
+ * by what the vectors say where they are as they were, else by what the runs counted of the same set.
+ * @param results folders of adapters and models
+ */
+export async function seenBefore(
+  results: readonly string[],
+  sets: readonly LoadedSet[],
+  facts: Readonly<Record<string, SetFacts>>,
+): Promise<TrainedPrompts[]> {
+  const harm = sets.filter(({ set }) => set.measure === 'harm');
+  if (harm.length === 0) return [];
+  const names = new Set<string>();
+  const runs: Manifest[] = [];
+  for (const result of results) {
+    const folder = await adapterFolder(result);
+    for (const name of (await readTrained(folder)) ?? []) names.add(name);
+    const run = RESULTS.includes(basename(folder)) ? await readManifest(dirname(folder)) : undefined;
+    if (!run) continue;
+    runs.push(run);
+    for (const name of await trainedOf(run)) names.add(name);
+  }
+  return harm.flatMap(({ set, examples }) => {
+    let seen = 0;
+    for (const example of examples) if (names.has(askedBy(example))) seen += 1;
+    const counted = runs.map((run) => countedOf(run, facts[set.name].sha256));
+    const count = Math.max(seen, ...counted);
+    return count > 0 ? [{ set: set.name, count }] : [];
+  });
+}
+
+/** What the vectors of a run were trained on, of those that are where they were and as they were. */
+async function trainedOf({ vectors }: Manifest): Promise<string[]> {
+  const names: string[] = [];
+  for (const { path, sha256 } of vectors) {
+    const isSame = await adapterFolder(path)
+      .then(hashAdapter)
+      .then((now) => now === sha256)
+      .catch(() => false);
+    if (isSame) names.push(...((await readTrained(path)) ?? []));
+  }
+  return names;
+}
+
+/** How many prompts of a set the run itself counted, of those that it left in. */
+function countedOf({ sets = {}, done }: Manifest, sha256: string): number {
+  const counts = (done?.trainedPrompts ?? []).filter(({ set, leftOut }) => !leftOut && sets[set]?.sha256 === sha256);
+  return Math.max(0, ...counts.map(({ count }) => count));
+}

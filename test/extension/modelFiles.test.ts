@@ -1,0 +1,87 @@
+/** What was found of a model is asked for again when its files have changed, and when a person asks for it. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
+import { Problems } from '../../extension/data/problems.js';
+import { exists } from '../../extension/host/checkedFile.js';
+import { inputError } from '../../extension/host/errors.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { WorkspaceModels } from '../../extension/workspace/models.js';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import { fake, Uri } from './fake/vscode.js';
+import { temporary, until, write } from './support.js';
+
+const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
+
+/** A model is refused where it has no tokenizer, and cannot be read where it is not there. */
+async function workplace(t: TestContext) {
+  const root = await temporary(t);
+  const asked: string[] = [];
+  const models = new WorkspaceModels({
+    root: () => root,
+    inspect: async (path) => {
+      asked.push(path);
+      if (!(await exists(path))) throw inputError('there is no such folder');
+      const supported = path.endsWith('.gguf') || (await exists(join(path, 'tokenizer.json')));
+      return { supported, reason: supported ? null : 'it has no tokenizer.json', adapters: [] } as unknown as ModelInfo;
+    },
+    runs: () => [],
+  });
+  fake.watchers = [];
+  const files = new WorkspaceFiles({
+    ...{ store: new RunStore(), recipes: new RecipeIndex(), problems: new Problems(), onError: assert.ifError },
+    ...{ onReview: () => undefined, onDataFile: () => undefined, onState: () => undefined },
+    onModelFiles: (changed) => models.filesChanged(changed),
+  });
+  t.after(() => files.dispose());
+  const tell = async (kind: 'create' | 'change' | 'remove', glob: string, path: string): Promise<void> => {
+    for (const watcher of fake.watchers.filter((one) => one.glob === glob)) await watcher[kind].fire(Uri.file(path));
+  };
+  return { root, models, asked, tell };
+}
+
+test('a model that was repaired can be used after Refresh, and one that is gone is told', async (t) => {
+  const { root, models } = await workplace(t);
+  const config = await write(join(root, 'm/tiny/config.json'), '{}');
+  const model = dirname(config);
+  assert.equal((await models.add(model)).problem, 'it has no tokenizer.json');
+  await write(join(model, 'tokenizer.json'), '{}');
+  let shown: (string | undefined)[] = [];
+  models.onDidChange(() => shown.push(models.get(model)!.info === undefined ? 'unknown' : models.get(model)!.problem));
+  await models.refresh();
+  assert.equal(models.get(model)!.problem, undefined);
+  assert.ok(!shown.includes('unknown'), 'what was known is shown until the engine has answered');
+  shown = [];
+  await rename(model, join(root, 'elsewhere'));
+  await models.refresh();
+  assert.equal(models.get(model)!.problem, 'there is no such folder');
+});
+
+test('a model is looked at again when its files have changed, and those of others are not', async (t) => {
+  const { root, models, asked, tell } = await workplace(t);
+  await write(join(root, 'm/tiny/config.json'), '{}');
+  const [tiny, gguf, other] = [join(root, 'm/tiny'), await write(join(root, 'b.gguf'), ''), join(root, 'other')];
+  for (const path of [tiny, gguf, other]) await models.add(path);
+  const again = async (): Promise<string[]> => {
+    await until(() => asked.length > 0);
+    return asked.splice(0);
+  };
+  asked.length = 0;
+  await tell('create', '**/*.json', await write(join(tiny, 'tokenizer.json'), '{}'));
+  assert.deepEqual(await again(), [tiny]);
+  await until(() => models.get(tiny)!.problem === undefined);
+  await tell('change', '**/*.json', await write(join(root, 'recipes/x/config.json'), '{}'));
+  await tell('change', '**/*.{gguf,safetensors}', gguf);
+  assert.deepEqual(await again(), [gguf]);
+  await rename(join(root, 'm'), join(root, 'n'));
+  await tell('remove', '**/*', join(root, 'm'));
+  assert.deepEqual(await again(), [tiny]);
+  await until(() => models.get(tiny)!.problem === 'there is no such folder');
+  await rename(join(root, 'n'), join(root, 'm'));
+  await tell('create', '**/*', join(root, 'm'));
+  assert.deepEqual(await again(), [tiny]);
+  await until(() => models.get(tiny)!.problem === undefined);
+});

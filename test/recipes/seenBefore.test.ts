@@ -1,0 +1,80 @@
+/** An evaluation says which of its prompts the training of what it asks has seen: no gate rests on them. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { TrainedPrompts } from '../../runtime/contract/events.js';
+import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runValue } from '../support/recipeRun.js';
+
+let folder: string;
+const SEEN = { set: 'mine', state: 'candidate', count: 10 };
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'seen-before-'));
+  await writeWorkspace(folder);
+  const text = await readFile(join(import.meta.dirname, '../../media/sample/eval/forbidden.jsonl'), 'utf8');
+  const lines = text.split('\n');
+  await writeFile(join(folder, 'harmful.jsonl'), `${lines.slice(0, 24).join('\n')}\n`);
+  await writeFile(join(folder, 'mine.jsonl'), `${lines.slice(14, 43).join('\n')}\n`);
+  await runValue(folder, { ...VECTOR, steps: 1, heldOut: 0 }, 'vector');
+  const protectedRun = { ...RECIPES['lora, every 2'], steps: 1, evaluate: [{ ...MINE, name: 'as I call it' }] };
+  for (const [out, more] of [
+    ['lora'],
+    ['full', { method: 'full' }],
+    ['plain', { vectors: [], protection: undefined }],
+  ] as const) {
+    const { done } = await runValue(folder, { ...protectedRun, ...more }, out);
+    const seen = [{ set: 'as I call it', count: 10 }];
+    assert.deepEqual(done.trainedPrompts, out === 'plain' ? undefined : seen);
+  }
+});
+after(() => rm(folder, { recursive: true, force: true }));
+const MINE = { name: 'mine', file: 'mine.jsonl', measure: 'harm' };
+
+/** What an evaluation says of the base and this state, and its warnings of it. */
+async function seen(state: object, evaluate: object[] = [MINE]): Promise<[TrainedPrompts[] | undefined, string[]]> {
+  const states = [{ name: 'base' }, { name: 'candidate', ...state }];
+  const generation = { maxNewTokens: 3 };
+  const recipe = {
+    kind: 'evaluate',
+    model: 'model',
+    states,
+    evaluate,
+    generation,
+    output: 'out',
+    device: 'cpu',
+    threads: 1,
+  };
+  const { done, events } = await runValue(folder, recipe, 'evaluated');
+  await rm(join(folder, 'evaluated'), { recursive: true });
+  const warned = events.flatMap((event) =>
+    event.kind === 'warning' && event.place === 'evaluate' ? [event.message] : [],
+  );
+  return [done.trainedPrompts, warned];
+}
+
+test('by the vectors of the run that made an adapter or a model, whatever the set is called there', async () => {
+  const warning =
+    'the training of "candidate" has seen 10 of the 29 prompts of "mine": their answers show nothing of other prompts.';
+  for (const adapter of ['lora', 'lora/adapter', 'vector'])
+    assert.deepEqual(await seen({ adapters: [{ adapter }] }), [[SEEN], [warning]], adapter);
+  assert.deepEqual(await seen({ model: 'full/model' }), [[SEEN], [warning]]);
+  assert.deepEqual(await seen({ adapters: [{ adapter: 'plain' }] }), [undefined, []]);
+  assert.deepEqual(await seen({ adapters: [{ adapter: 'lora' }] }, [{ ...MINE, measure: 'over-refusal' }]), [
+    undefined,
+    [],
+  ]);
+});
+
+test('by what the run has counted, where its vector is gone or is another one by now', async () => {
+  await rename(join(folder, 'vector'), join(folder, 'gone'));
+  try {
+    assert.deepEqual((await seen({ adapters: [{ adapter: 'lora' }] }))[0], [SEEN]);
+    await runValue(folder, { ...VECTOR, steps: 1, heldOut: 0, harmful: { file: 'mine.jsonl' } }, 'vector');
+    assert.deepEqual((await seen({ adapters: [{ adapter: 'lora' }] }))[0], [SEEN], 'not 29');
+  } finally {
+    await rm(join(folder, 'vector'), { recursive: true, force: true });
+    await rename(join(folder, 'gone'), join(folder, 'vector'));
+  }
+});
