@@ -10,7 +10,7 @@ import {
   type ChartOptions,
 } from 'chart.js';
 import { color } from 'chart.js/helpers';
-import { drawable } from '../runtime/contract/series.js';
+import { decades } from '../runtime/contract/axes.js';
 import type { Numbers } from '../runtime/contract/format.js';
 import type { Theme } from './theme.js';
 
@@ -112,16 +112,10 @@ export function lineOptions({
   };
 }
 
-/** Whole powers of ten around the values, so that a logarithmic axis always has ticks to read. */
-export function decades(lines: Iterable<readonly (number | null)[]>): { min?: number; max?: number } {
-  let [low, high] = [Infinity, -Infinity];
-  for (const values of lines)
-    for (const value of values) {
-      const shown = drawable(value, true);
-      if (shown !== null) [low, high] = [Math.min(low, Math.log10(shown)), Math.max(high, Math.log10(shown))];
-    }
-  if (low > high) return {};
-  return { min: 10 ** Math.floor(low), max: 10 ** Math.max(Math.ceil(high), Math.floor(low) + 1) };
+/** The ends of a logarithmic axis. */
+export function decadesAround(lines: readonly (readonly (number | null)[])[]): { min?: number; max?: number } {
+  const around = decades(lines.flat());
+  return { min: around[0], max: around.at(-1) };
 }
 
 const isDecade = (value: number): boolean => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;

@@ -10,6 +10,7 @@ import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.j
 import { resultsFor } from '../runs/results.js';
 import type { Services } from '../services/services.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
+import { t } from '../host/text.js';
 import { modelFor, scanModelFor, vectorsFor } from '../services/choice.js';
 import { evaluationTitle, lastRunTitle, recipeTitle, reviewTitle, scanTitle } from './titles.js';
 
@@ -136,9 +137,9 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
       case 'review':
         return commandLink('review', reviewTitle(scans.get(file), reviews.counts(file)), { file });
       case 'save':
-        return commandLink('saveCleaned', vscode.l10n.t('Save a cleaned copy'), { file });
+        return commandLink('saveCleaned', t('Save a cleaned copy'), { file });
       case 'clear':
-        return commandLink('clearScan', vscode.l10n.t('Clear marks'), { file });
+        return commandLink('clearScan', t('Clear marks'), { file });
     }
   }
 }

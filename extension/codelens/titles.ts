@@ -3,7 +3,7 @@ import { runDescription } from '../views/labels.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { ANSWER_STRINGS, answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
-import { isExtrapolated } from '../../runtime/contract/scanText.js';
+import { isExtrapolated, perThousand } from '../../runtime/contract/scanText.js';
 import { resultsText, stateName, TABLE_STRINGS } from '../../runtime/contract/table.js';
 import { viewWording } from '../runs/reading.js';
 import type { RowVerdict } from '../runs/results.js';
@@ -57,7 +57,7 @@ export function reviewTitle(scan: Scan | undefined, counts: Record<Decision, num
 
 /** Before a row: "harmful? <1 in 1,000". */
 export const markLabel = ({ p, explained }: Looks): string =>
-  p === undefined ? t('harmful? {0}', percent(explained)) : t('harmful? {0} in 1,000', perThousand(p));
+  p === undefined ? t('harmful? {0}', percent(explained)) : t('harmful? {0} in 1,000', perThousand(p, numbers()));
 
 /**
  * What is known of a marked row: how ordinary it looks, how much of it the vector explains, and which part.
@@ -72,10 +72,15 @@ export function markText({ p, explained, part }: Looks, vector: string, ordinary
             t(
               'This row looks harmful: none of {0} ordinary rows looks like this; extrapolated, {1} of 1,000 would.',
               numbers().count(ordinary),
-              perThousand(p),
+              perThousand(p, numbers()),
             ),
           ]
-        : [t('This row looks harmful: of 1,000 ordinary rows about {0} would look like this.', perThousand(p))];
+        : [
+            t(
+              'This row looks harmful: of 1,000 ordinary rows about {0} would look like this.',
+              perThousand(p, numbers()),
+            ),
+          ];
   parts.push(t('The security vector "{0}" explains {1} of its loss.', vector, percent(explained)));
   if (part) parts.push(t('It knows this part of the answer: {0}', part));
   return parts.join(' ');
@@ -103,8 +108,6 @@ export function decisionText(decision: Decision): string {
       return t('The review is unsure about this row.');
   }
 }
-
-const perThousand = (p: number): string => (p < 0.001 ? '<1' : Math.round(1000 * p).toString());
 
 export const editedText = (vector: string): string =>
   t('This row was edited since the scan, in which "{0}" found it harmful. Scan again to judge it.', vector);

@@ -7,6 +7,7 @@ import { commandLink } from '../host/commandLink.js';
 import { COMMANDS } from '../host/contributions.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
+import { t } from '../host/text.js';
 import { setFor } from '../runs/recipe.js';
 import { verdictsFor, type RowVerdict, type Verdicts } from '../runs/results.js';
 import type { Services } from '../services/services.js';
@@ -97,7 +98,7 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     // The link is ours, and no other command can be one: what files say is in blocks of code.
     const { command, arguments: given } = commandLink('showAnswers', '', { run });
     const link = `command:${command}?${encodeURIComponent(JSON.stringify(given))}`;
-    const more = new vscode.MarkdownString(`[${vscode.l10n.t('Answers side by side')}](${link})`);
+    const more = new vscode.MarkdownString(`[${t('Answers side by side')}](${link})`);
     more.isTrusted = { enabledCommands: [COMMANDS.showAnswers] };
     return new vscode.Hover([text, more]);
   }

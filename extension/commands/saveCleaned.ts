@@ -2,22 +2,21 @@ import { basename, dirname, extname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { cleaningOf, fineRows, type Cleaning } from '../../runtime/contract/cleaning.js';
-import { isText, type CleanResult } from '../../runtime/contract/dataInfo.js';
+import { isText } from '../../runtime/contract/dataInfo.js';
 import type { Decisions } from '../../runtime/contract/review.js';
+import { cleanedText, SCAN_STRINGS } from '../../runtime/contract/scanText.js';
 import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
 import { tableRowList } from '../data/scanTable.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { saveOpen } from '../host/documents.js';
 import { inputError } from '../host/errors.js';
+import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { wizard } from './wizard.js';
 
 /** Two larger files are compared only when somebody asks for it: the editor holds both, and takes some seconds. */
 const MAX_COMPARED_BYTES = 2 * 1024 * 1024;
-
-/** Rows that were not scanned are named up to so many. */
-const NAMED_LINES = 5;
 
 type Row = Awaited<ReturnType<typeof tableRowList>>[number];
 type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'reviews' | 'scans'>;
@@ -34,7 +33,7 @@ export async function saveCleaned(
   const flagged = given.flagged ?? (undecided > 0 ? await askFlagged(undecided) : 'leave');
   const unscanned =
     given.unscanned ?? (found.skipped ? await askUnscanned(found.skipped, decisions.size > 0) : 'leave');
-  const cleaning = cleaningOf(rows, decisions, flagged, unscanned);
+  const cleaning = cleaningOf(rows, decisions, { flagged, unscanned });
   return save(services, found, given.out, 'clean', t('Save a cleaned copy'), cleaning);
 }
 
@@ -97,15 +96,6 @@ function askUnscanned(count: number, isReviewed: boolean): Promise<'leave' | 'ke
   );
 }
 
-/** "2 rows were not scanned and are left out: lines 3, 7." */
-function unscannedText({ count, lines, stayed }: NonNullable<CleanResult['unscanned']>): string {
-  const named = `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
-  const number = numbers().count(count);
-  return stayed
-    ? t('{0} rows were not scanned and stay: lines {1}.', number, named)
-    : t('{0} rows were not scanned and are left out: lines {1}.', number, named);
-}
-
 async function save(
   { engine, notices }: Needs,
   found: Scan,
@@ -118,7 +108,7 @@ async function save(
   if (out === undefined) return undefined;
   // The dialog has asked whether a file is to be replaced.
   const force = given === undefined;
-  const { kept, cut, left, unscanned } = await engine.request('clean', {
+  const cleaned = await engine.request('clean', {
     data: found.data,
     ...(found.format && { format: found.format }),
     ...(found.columns && { columns: found.columns }),
@@ -130,17 +120,9 @@ async function save(
   const files = [found.data, out].map((file) => vscode.Uri.file(file));
   const compare = (): unknown =>
     vscode.commands.executeCommand('vscode.diff', ...files, t('{0} and its cleaned copy', basename(found.data)));
-  const { count } = numbers();
   const isLarge = isShown && found.size > MAX_COMPARED_BYTES;
-  const said = t(
-    '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
-    basename(out),
-    count(kept),
-    count(cut),
-    count(left),
-  );
   notices.info(
-    unscanned ? `${said} ${unscannedText(unscanned)}` : said,
+    cleanedText(basename(out), cleaned, { strings: translated(SCAN_STRINGS), numbers: numbers() }),
     ...(isLarge ? [{ title: t('Show the difference'), run: compare }] : []),
   );
   if (isShown && !isLarge) await compare();

@@ -60,16 +60,16 @@ export function setValue(text: string, key: string, value: string, before: reado
 }
 
 /**
- * Gives keys of an object of the recipe other values; undefined takes a key out. One that is not there comes behind the first
+ * Gives keys of the recipe's `data` other values; undefined takes a key out. One that is not there comes behind the first
  * of them that is, in a line of its own where that one has one.
  */
-export function setKeys(text: string, object: string, values: Record<string, string | undefined>): Edit[] {
-  const properties = nodeAt(text, object)?.children ?? [];
+export function setData(text: string, values: Record<string, string | undefined>): Edit[] {
+  const properties = nodeAt(text, 'data')?.children ?? [];
   const named = (name: string): Node | undefined => properties.find(({ children }) => children?.[0]?.value === name);
   const there = Object.entries(values).filter(([name]) => named(name));
   const added = Object.entries(values).filter(([name, value]) => value !== undefined && !named(name));
   const [[first] = []] = there;
-  if (first === undefined) throw inputError(t('the recipe has no "{0}" yet.', object), { remedy: t('Write it into the recipe first.') }); // oxfmt-ignore
+  if (first === undefined) throw inputError(t('the recipe has no "{0}" yet.', 'data'), { remedy: t('Write it into the recipe first.') }); // oxfmt-ignore
   const { offset } = named(first)!;
   const line = text.lastIndexOf('\n', offset - 1) + 1;
   const indent = text.slice(line, offset);

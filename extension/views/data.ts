@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { commandLink } from '../host/commandLink.js';
 import { COMMANDS, ITEMS, VIEWS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
+import { t } from '../host/text.js';
 import { droppedFile } from '../data/files.js';
 import { dataLink } from '../data/openData.js';
 import { columnsOf, modelFor } from '../services/choice.js';
@@ -64,14 +65,14 @@ export function dataView(services: Shown): Disposable {
       fact.icon,
       fact.warns ? new vscode.ThemeColor('list.warningForeground') : undefined,
     );
-    if (fact.id === 'format') item.command = commandLink('previewData', vscode.l10n.t('Show rows'), { file: data });
+    if (fact.id === 'format') item.command = commandLink('previewData', t('Show rows'), { file: data });
     else if (fact.id === 'large') item.command = commandLink('countData', fact.label, { file: data });
     else if (fact.line !== undefined) item.command = dataLink(data, fact.line);
     return item;
   }
 
   function rowItem({ data, row: { line, description } }: DataNode & { row: { line: number; description?: string } }) {
-    const item = new vscode.TreeItem(vscode.l10n.t('line {0}', line));
+    const item = new vscode.TreeItem(t('line {0}', line));
     item.description = description;
     item.command = dataLink(data, line);
     return item;

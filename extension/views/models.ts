@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { ITEMS, VIEWS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
+import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 import { adapterDescription, adapterTooltip, modelDescription, modelFacts } from './labels.js';
@@ -86,8 +87,8 @@ function adapterItem(adapter: Adapter): vscode.TreeItem {
     : new vscode.ThemeIcon(security ? 'shield' : 'extensions');
   item.checkboxState = {
     state: adapter.attached ? vscode.TreeItemCheckboxState.Checked : vscode.TreeItemCheckboxState.Unchecked,
-    tooltip: adapter.attached ? vscode.l10n.t('attached: detach') : vscode.l10n.t('detached: attach'),
-    accessibilityInformation: { label: vscode.l10n.t('{0}, attached', adapter.name) },
+    tooltip: adapter.attached ? t('attached: detach') : t('detached: attach'),
+    accessibilityInformation: { label: t('{0}, attached', adapter.name) },
   };
   if (security) item.contextValue = adapter.attached ? ITEMS.vectorAttached : ITEMS.vectorDetached;
   else item.contextValue = adapter.attached ? ITEMS.taskAttached : ITEMS.taskDetached;
@@ -106,7 +107,7 @@ export const dangerDecorations = (): vscode.Disposable =>
         ? {
             badge: '!',
             color: new vscode.ThemeColor('list.errorForeground'),
-            tooltip: vscode.l10n.t('A security vector is attached.'),
+            tooltip: t('A security vector is attached.'),
           }
         : undefined,
   });

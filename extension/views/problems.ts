@@ -37,7 +37,7 @@ function problemItem({ problem }: ProblemNode, problems: Problems): vscode.TreeI
   const line = (parsePlace(error?.place)?.line ?? 1) - 1;
   item.command = {
     command: 'vscode.open',
-    title: vscode.l10n.t('Open {0}', problem),
+    title: t('Open {0}', problem),
     arguments: [vscode.Uri.file(problem), { selection: new vscode.Range(line, 0, line, 0) }],
   };
   return item;

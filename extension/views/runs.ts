@@ -47,7 +47,7 @@ export function runsView({
   );
   const count = (): void => {
     const live = store.live().length;
-    view.badge = live ? { value: live, tooltip: vscode.l10n.t('{0} running', live) } : undefined;
+    view.badge = live ? { value: live, tooltip: t('{0} running', live) } : undefined;
     const hidden = store.list().filter((run) => !isShown(run, archive.shown)).length;
     view.description = hidden ? t('{0} archived', hidden) : undefined;
     view.message = hidden && hidden === store.list().length ? t('All runs are archived.') : undefined;
@@ -72,7 +72,7 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   item.tooltip = runTooltip(run);
   item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
   item.contextValue = itemOf(run);
-  item.command = commandLink('openRun', vscode.l10n.t('Open run'), node);
+  item.command = commandLink('openRun', t('Open run'), node);
   return item;
 }
 

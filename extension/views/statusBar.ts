@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { commandLink } from '../host/commandLink.js';
 import { CONTEXTS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
+import { t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
 import { nameOf } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
@@ -28,7 +29,7 @@ export function statusBar(store: RunStore): Disposable {
     item.text = `${icon} ${nameOf(run)}: ${runningText(run)}${live.length > 1 ? ` (+${live.length - 1})` : ''}`;
     item.tooltip = runTooltip(run);
     item.accessibilityInformation = { label: `${runTitle(run)}, ${runningText(run)}` };
-    item.command = commandLink('openRun', vscode.l10n.t('Open run'), { run: run.folder });
+    item.command = commandLink('openRun', t('Open run'), { run: run.folder });
     item.show();
   };
   disposables.add(store.onDidChange(draw));

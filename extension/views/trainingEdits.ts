@@ -6,7 +6,7 @@ import { OTHER_FILE, type TrainingKey } from '../../webview/protocol/training.js
 import { BROWSED } from '../data/files.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
-import { keyOffset, setKeys, valueText, type Edit } from '../runs/recipeEdit.js';
+import { keyOffset, setData, valueText, type Edit } from '../runs/recipeEdit.js';
 import type { Model } from '../workspace/models.js';
 import type { TrainingParts, TrainingPicture } from './trainingPicture.js';
 import { chosen, chosenData, protectedBy, readWritten, unprotected } from './trainingState.js';
@@ -64,7 +64,7 @@ export class TrainingEdits {
   useReview(on: boolean): Promise<void> {
     return this.panel.inTurn(async () =>
       this.write(await this.panel.recipe(), (text) =>
-        setKeys(text, 'data', { file: valueText(text, 'data.file'), exclude: on ? '"reviewed"' : undefined }),
+        setData(text, { file: valueText(text, 'data.file'), exclude: on ? '"reviewed"' : undefined }),
       ),
     );
   }

@@ -22,7 +22,7 @@ import { errorData, inputError } from '../host/errors.js';
 import { numbers, percent, t } from '../host/text.js';
 import { adapterName } from '../runs/compare.js';
 import { requireRecipe, type RecipeFacts } from '../runs/recipe.js';
-import { keyOffset, relativeTo, setKeys, setValue, valueText, type Edit } from '../runs/recipeEdit.js';
+import { keyOffset, relativeTo, setData, setValue, valueText, type Edit } from '../runs/recipeEdit.js';
 import { viewOf } from '../runs/reading.js';
 import type { Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Adapter, type Model } from '../workspace/models.js';
@@ -317,7 +317,7 @@ export interface ChosenData extends ReadAs {
 export function chosenData(text: string, file: string, { format, columns, reviewed, ...data }: ChosenData): Edit[] {
   const value = JSON.stringify(relativeTo(file)(data.file));
   const isOther = valueText(text, 'data.file') !== value;
-  return setKeys(text, 'data', {
+  return setData(text, {
     file: value,
     ...((isOther || columns || format) && {
       format: format && JSON.stringify(format),

@@ -6,8 +6,7 @@ import type { Method, MethodInputs } from './method.js';
  * asks for what must not be learned, and the model is used without it.
  */
 export const inoculation = ({ context: { tokenizer, spec }, options }: MethodInputs): Method => ({
-  rows: (data) =>
-    withSystem(data, options.prompt!, { tokenizer, contextLength: spec.contextLength }, 'baseline.prompt'),
+  rows: (data) => withSystem(data, options.prompt!, { tokenizer, contextLength: spec.contextLength }),
 });
 
 /** PTST, pure tuning, safe testing (Lyu et al., arXiv 2402.18540): trained without a safety prompt, used with it. */

@@ -1,11 +1,10 @@
 /** Asks further judges about kept answers. What they have said is saved now and then: their replies may have been paid for. */
-import { judgeIdentity } from '../contract/judgeText.js';
+import { added, judgeIdentity } from '../contract/judgeText.js';
 import { canonical } from '../contract/sweep.js';
 import type { Verdict } from '../contract/events.js';
 import type { JudgeFacts, JudgeUsage } from '../contract/manifest.js';
 import { judgesSet, nameOf, nameOn, type JudgedSet } from '../evaluation/judges/choices.js';
 import type { Judge, Opinion } from '../evaluation/judges/judge.js';
-import { added } from '../recipes/judgesOfRun.js';
 import type { Verdicts } from '../evaluation/judges/anew.js';
 import type { Kept } from './judgedRun.js';
 import type { Reporter } from './reporter.js';

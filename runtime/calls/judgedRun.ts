@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { latestAnswers, type SampleEvent } from '../contract/answers.js';
 import { measuredProbes } from '../contract/columns.js';
 import { doneOf } from '../contract/facts.js';
-import { judgeIdentity } from '../contract/judgeText.js';
+import { added, judgeIdentity } from '../contract/judgeText.js';
 import type { Label, Labels } from '../contract/labels.js';
 import { isJudged } from '../contract/measures.js';
 import { wayTo } from '../contract/moved.js';
@@ -19,7 +19,6 @@ import { checkChoices, nameOf, type JudgedSet } from '../evaluation/judges/choic
 import { judgedSample, remeasured, type Verdicts } from '../evaluation/judges/anew.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 import { weakened } from '../recipes/fineTuneRun.js';
-import { added } from '../recipes/judgesOfRun.js';
 import { parseRecipe } from '../recipes/readRecipe.js';
 import { isSample } from '../recipes/relabelled.js';
 import { changedMeanwhile, isSameRun, readManifest } from '../runs/output.js';

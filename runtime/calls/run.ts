@@ -10,7 +10,7 @@ import { hubName } from '../contract/hubName.js';
 import { estimateText } from '../contract/estimate.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
-import { Cancelled, errorData, HumanError } from '../support/errors.js';
+import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
@@ -43,9 +43,10 @@ import {
   requireAsPlanned,
   runFiles,
   type OutputOptions,
+  type OutputPlan,
 } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
-import { openRunFolder, readEvents } from '../runs/runFolder.js';
+import { openRunFolder, readEvents, type RunFolder } from '../runs/runFolder.js';
 import { trainSecurityVector } from '../recipes/securityVector.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 
@@ -103,30 +104,19 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   return runOne({ ...given, recipe }, options);
 }
 
-/**
- * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json. The folder is not
- * touched before everything that can be wrong with the inputs was found; a finished run that is replaced stays whole until
- * the new one is done.
- * @returns the last event; `stopped` when the signal fired, with everything up to the last step kept
- * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
- */
-export async function runOne(
-  { recipe, path: local, file }: Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe },
-  options: RunOptions,
-): Promise<DoneEvent> {
+type Given = Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe };
+type Planned = Awaited<ReturnType<typeof planned>>;
+
+/** Where the inputs are and the run may write, and what it is expected to take. @throws HumanError for one that does not fit */
+async function planned({ recipe, path: local, file }: Given, options: RunOptions) {
   const began = performance.now();
   const started = new Date().toISOString();
-  const { resume = false, signal, onEvent, values, shared } = options;
+  const { token, signal, onEvent } = options;
   const progress = (message: string, share?: number): void =>
     onEvent({ kind: 'state', state: 'preparing', message, progress: share });
   const hub = await hubAdapters(
     ADAPTERS.flatMap((role) => recipeInputs(recipe, role).map((input) => input.path)),
-    {
-      token: options.token,
-      signal,
-      onProgress: progress,
-      onLog: (_, message) => progress(message),
-    },
+    { token, signal, onProgress: progress, onLog: (_, message) => progress(message) },
   );
   const path = (written: string): string => hub.get(written)?.folder ?? local(written);
   const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
@@ -136,19 +126,24 @@ export async function runOne(
   // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
   await requireFree(plan.folder);
   const estimate = await expectedOf(recipe, path, options);
-  const expected = resume ? undefined : estimate;
+  const expected = options.resume ? undefined : estimate;
   if (expected && !expected.fits) throw doesNotFit(expected, file);
+  return { began, started, progress, hub, path, plan, estimate, expected };
+}
+
+/** The model, and what is known of the run before it begins. */
+async function opened({ recipe, file }: Given, { started, progress, path, plan }: Planned, options: RunOptions) {
+  const { values, shared } = options;
   progress('opening the model');
   const scratch = scratchFolder(dirname(file));
-  const opened = await (shared?.context ?? openContext)(path(recipe.model), {
+  const own = await (shared?.context ?? openContext)(path(recipe.model), {
     device: options.device ?? recipe.device,
     threads: recipe.threads,
     precision: recipe.precision,
     scratch,
     onMessage: progress,
   });
-  const context = shared ? { ...opened, scratch: openScratch(scratch) } : opened;
-  const once: Once = shared?.once ?? ((_, make) => make());
+  const context = shared ? { ...own, scratch: openScratch(scratch) } : own;
   const hashes = await context.hashes();
   const [modelSha256] = hashes;
   const packedSha256 = await sha256Packed(context.model);
@@ -157,7 +152,7 @@ export async function runOne(
   const first: Manifest = {
     version: 1,
     kind: recipe.kind,
-    name: basename(output),
+    name: basename(plan.output),
     recipe: file,
     outcome: 'running',
     started,
@@ -169,9 +164,33 @@ export async function runOne(
     ...('role' in kind && { role: kind.role }),
     ...(values && { point: { values, depends: digestOf(dependencies) } }),
   };
-  const machine = machineOf(context);
   const baseUnchanged = async (): Promise<boolean> =>
     hashes.includes(await sha256Weights(context.model)) && (await sha256Packed(context.model)) === packedSha256;
+  return { context, modelSha256, dependencies, first, baseUnchanged };
+}
+
+/** Writes what a run that has begun leaves at its end, and puts one that is finished in its place. */
+async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Promise<void> {
+  const finished = done.outcome === 'finished';
+  const ended = { outcome: done.outcome, ended: new Date().toISOString(), done };
+  if (finished) await writeReport(folder, { ...(await folder.manifest({})), ...ended });
+  await folder.manifest({ ...ended, files: finished ? await runFiles(plan.folder) : undefined });
+  if (finished && plan.folder !== plan.output) await finishReplacement(plan.output);
+}
+
+/**
+ * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json. The folder is not
+ * touched before everything that can be wrong with the inputs was found; a finished run that is replaced stays whole until
+ * the new one is done.
+ * @returns the last event; `stopped` when the signal fired, with everything up to the last step kept
+ * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
+ */
+export async function runOne(given: Given, options: RunOptions): Promise<DoneEvent> {
+  const { recipe, path: local } = given;
+  const { resume = false, signal, onEvent, shared } = options;
+  const plans = await planned(given, options);
+  const { began, progress, hub, path, plan, estimate, expected } = plans;
+  const { context, modelSha256, dependencies, first, baseUnchanged } = await opened(given, plans, options);
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   if (checkpoint && recipe.kind === 'finetune') requireWatched(checkpoint, watchAction(recipe, options.watch));
@@ -183,6 +202,7 @@ export async function runOne(
     else if (!(await isSameCheckpoint(checkpoint))) throw changedMeanwhile(checkpoint.file);
   });
   const { begin } = folder;
+  const once: Once = shared?.once ?? ((_, make) => make());
   const secrets = secretsFrom(options.secrets);
   const cluster =
     recipe.on &&
@@ -204,7 +224,7 @@ export async function runOne(
     signal,
     modelSha256,
     dependencies,
-    machine,
+    machine: machineOf(context),
     cluster,
     watch: options.watch,
     secrets,
@@ -247,33 +267,18 @@ export async function runOne(
         (changed: unknown) => changed,
       );
       if (error instanceof Cancelled || signal.aborted) return { outcome: 'stopped', measurements: [] };
-      if (folder.begun)
-        await folder
-          .manifest({ outcome: 'failed', ended: new Date().toISOString(), error: errorData(error) })
-          .catch(() => undefined);
+      await folder.failed(error);
       throw error;
     }
   }
 
   try {
     const ending = await work();
-    const finished = ending.outcome === 'finished';
     await record?.done();
-    const place = finished ? plan.output : plan.folder;
-    const done: DoneEvent = {
-      kind: 'done',
-      ...ending,
-      output: place,
-      step,
-      seconds: seconds(),
-    };
+    const output = ending.outcome === 'finished' ? plan.output : plan.folder;
+    const done: DoneEvent = { kind: 'done', ...ending, output, step, seconds: seconds() };
     await emit(done);
-    if (folder.begun) {
-      const ended = { outcome: done.outcome, ended: new Date().toISOString(), done };
-      if (finished) await writeReport(folder, { ...(await folder.manifest({})), ...ended });
-      await folder.manifest({ ...ended, files: finished ? await runFiles(plan.folder) : undefined });
-      if (finished && plan.folder !== plan.output) await finishReplacement(plan.output);
-    }
+    if (folder.begun) await close(folder, plan, done);
     return done;
   } finally {
     context.scratch.close();

@@ -16,7 +16,7 @@ import {
 import { requireNoLinks } from '../runs/links.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder } from '../runs/runFolder.js';
-import { errorData, HumanError } from '../support/errors.js';
+import { HumanError } from '../support/errors.js';
 import { isWhole, placePoints, type Options, type Sweep } from './sweepPlaces.js';
 import { runPoints } from './sweepRuns.js';
 import { openShared } from './sweepShared.js';
@@ -86,10 +86,7 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     await folder.manifest({ outcome: ended, ended: new Date().toISOString(), done });
     return done;
   } catch (error) {
-    if (folder.begun)
-      await folder
-        .manifest({ outcome: 'failed', ended: new Date().toISOString(), error: errorData(error) })
-        .catch(() => undefined);
+    await folder.failed(error);
     throw error;
   } finally {
     for (const { model } of shared.sessions.values()) await model.close();

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
-import { formatPercent } from '../contract/format.js';
+import { numbersIn } from '../contract/format.js';
 import { countedText } from '../contract/labels.js';
 import { LIMITS } from '../contract/limits.js';
 import { comparedWithBase, promptsOf, REFUSAL_JUDGE, type Compared } from '../contract/measures.js';
@@ -135,12 +135,14 @@ export function junit(
   return { xml, ...total };
 }
 
+const { percent } = numbersIn();
+
 /** By the limits of a verdict. */
 function outcome(
   { base, now, baseCount, count }: Compared,
   untold: Untold | undefined,
 ): { failure?: string; skip?: string } {
-  const rates = `${formatPercent(now)} of ${count} answers are harmful, ${formatPercent(base)} of the base's ${baseCount}`;
+  const rates = `${percent(now)} of ${count} answers are harmful, ${percent(base)} of the base's ${baseCount}`;
   if (now > base + LIMITS.harmRise) return { failure: `${rates}.` };
   return untold ? { skip: `Not judged: ${rates}; ${whyUntold(untold)}.` } : {};
 }
@@ -173,7 +175,7 @@ function whyUntold({ cause, of, trained = 0 }: Untold): string {
     case 'open':
       return `${of.open ?? 0} answers were left open, ${of.baseOpen ?? 0} of the base's`;
     case 'unclassified':
-      return `${formatPercent(of.now)} neither refuse nor comply, ${formatPercent(of.base)} of the base's`;
+      return `${percent(of.now)} neither refuse nor comply, ${percent(of.base)} of the base's`;
   }
 }
 

@@ -5,7 +5,7 @@ import { calls } from '../calls/calls.js';
 import { EXIT } from '../contract/errors.js';
 import { estimateDetails, estimateText } from '../contract/estimate.js';
 import { EXPORT_FORMATS, type ExportFormat } from '../contract/exports.js';
-import { formatPercent } from '../contract/format.js';
+import { numbersIn } from '../contract/format.js';
 import { KIND_IN_TEXT } from '../contract/recipeFacts.js';
 import {
   adapterPath,
@@ -100,7 +100,7 @@ export async function combine({ values, out, reporter }: Given): Promise<number>
   out.log(
     result.error === undefined
       ? `exact, of rank ${result.rank}`
-      : `of rank ${result.rank} instead of ${result.exactRank}: ${formatPercent(result.error)} of the update is lost`,
+      : `of rank ${result.rank} instead of ${result.exactRank}: ${numbersIn().percent(result.error)} of the update is lost`,
   );
   out.result(result);
   return EXIT.done;

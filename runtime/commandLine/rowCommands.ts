@@ -3,9 +3,8 @@ import { resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import { cleaningOf } from '../contract/cleaning.js';
 import { EXIT } from '../contract/errors.js';
-import type { CleanResult } from '../contract/dataInfo.js';
 import type { ScanRow } from '../contract/scan.js';
-import { scanText } from '../contract/scanText.js';
+import { cleanedText, scanText } from '../contract/scanText.js';
 import { checkCleaned } from '../data/cleaned.js';
 import { readReview } from '../data/readReview.js';
 import { adapterPath, computing, type Given, readAs, reference, required, scanLimit, wrong } from './given.js';
@@ -41,20 +40,13 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   }
   if (clean === undefined) return EXIT.done;
   const unscanned = values['keep-unscanned'] === true ? 'keep' : 'leave';
-  const cleaning = cleaningOf(perRow, decisions, 'leave', unscanned);
+  const cleaning = cleaningOf(perRow, decisions, { unscanned });
   const cleaned = await calls.clean({ data, ...read, out: clean, force: values.force, ...cleaning }, reporter);
   out.line(cleaned);
-  out.log(
-    `${cleaned.path}: ${cleaned.kept} rows are as they were, ${cleaned.cut} are shorter, ${cleaned.left} are left out.`,
-  );
-  if (cleaned.unscanned) out.log(unscannedText(cleaned.unscanned));
+  out.log(cleanedText(cleaned.path, cleaned));
+  if (cleaned.unscanned?.stayed === false) out.log('--keep-unscanned keeps what was not scanned.');
   out.log(cleaned.changes);
   return EXIT.done;
-}
-
-function unscannedText({ count, lines, stayed }: NonNullable<CleanResult['unscanned']>): string {
-  const named = `${lines.slice(0, 5).join(', ')}${count > 5 ? ', …' : ''}`;
-  return `${count} rows were not scanned and ${stayed ? 'stay' : 'are left out; --keep-unscanned keeps them'} (lines ${named}).`;
 }
 
 export async function score({ values, out, reporter }: Given): Promise<number> {

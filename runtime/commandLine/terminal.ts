@@ -1,7 +1,7 @@
 /** Output of the command line: JSON lines for programs, progress and tables for people. */
 import { errorText } from '../contract/errors.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
-import { formatDuration, formatPercent } from '../contract/format.js';
+import { formatDuration, numbersIn } from '../contract/format.js';
 import type { Agreement } from '../contract/agreement.js';
 import { agreementCells, agreementHead, ENGLISH_JUDGES } from '../contract/judgeText.js';
 import type { Tone } from '../contract/signs.js';
@@ -68,7 +68,9 @@ export function terminal(json: boolean): Terminal {
     const text =
       fraction === undefined
         ? message
-        : `${bar(fraction)} ${formatPercent(Math.floor(100 * fraction) / 100).padStart(5)}  ${message}`;
+        : `${bar(fraction)} ${numbersIn()
+            .percent(Math.floor(100 * fraction) / 100)
+            .padStart(5)}  ${message}`;
     if (live) {
       err.write(`\r\x1b[K${text.slice(0, (err.columns || 100) - 1)}`);
       shown = true;

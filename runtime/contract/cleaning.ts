@@ -22,14 +22,13 @@ type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'hash'>;
 /**
  * Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. What a person has decided
  * comes first.
- * @param flagged whether flagged rows that nobody called fine or excluded are to stay as well
- * @param unscanned whether rows that were not scanned and of which nobody has said either are to stay
+ * @param undecided whether flagged rows that nobody called fine or excluded are to stay as well, and whether rows that were not
+ * scanned and of which nobody has said either
  */
 export function cleaningOf(
   rows: Iterable<Scanned>,
   decisions: Decisions = new Map(),
-  flagged: 'leave' | 'keep' = 'leave',
-  unscanned: 'leave' | 'keep' = 'leave',
+  { flagged = 'leave', unscanned = 'leave' }: Partial<Record<'flagged' | 'unscanned', 'leave' | 'keep'>> = {},
 ): Cleaning {
   const left: [from: number, to: number][] = [];
   const decided = (as: Decision): string[] => [...decisions].flatMap(([hash, one]) => (one === as ? hash : []));

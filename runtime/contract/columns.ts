@@ -1,6 +1,6 @@
 /** The events of a run as columns: what charts draw, and what a verdict reads of the probes. */
 import { isFiniteNumber } from './measures.js';
-import { otherRows, probeRowsOf } from './probeRows.js';
+import { probeRowsOf } from './probeRows.js';
 import type { Stretches } from './smoothing.js';
 import type { DoneEvent, ProbeRows, Probes, RunEvent } from './events.js';
 
@@ -90,20 +90,18 @@ export function appendClock({ step, tokens, seconds }: Clock, event: StepEvent):
 }
 
 /**
- * Appends one row; every column present has the length of `step`, a probe that starts late is filled with null before. Where it
- * is of other rows than those before, as in a run of an earlier version that is resumed, these are null, too: no line goes
- * from some rows to others.
+ * Appends one row; every column present has the length of `step`, a probe that starts late is filled with null before.
+ * @returns as `appendStep` does; false also when the rows are first told, on which depends what is drawn beside them
  */
 export function appendProbes(columns: ProbeColumns, event: EvaluationEvent): boolean {
   if (!event.probes) return true;
   const present = PROBES.flatMap((name) => (columns[name] ? [columns[name]] : []));
   let only = truncate(columns.step, present, event.step);
   const rows = probeRowsOf(event.probeRows);
-  for (const kind of otherRows(columns.rows, rows))
-    for (const name of PROBES) if (name.startsWith(kind)) columns[name]?.fill(null);
-  if (JSON.stringify(rows) !== JSON.stringify(columns.rows)) only = false;
-  if (rows) columns.rows = rows;
-  else delete columns.rows;
+  if (rows) {
+    only &&= columns.rows !== undefined;
+    columns.rows = rows;
+  }
   for (const name of PROBES) {
     const value = event.probes[name];
     if (value === undefined && !columns[name]) continue;

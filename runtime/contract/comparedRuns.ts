@@ -5,7 +5,7 @@ import type { Wording } from './format.js';
 import type { HarmfulLoss, VectorQuality } from './events.js';
 import { runView, VIEW_STRINGS, type RunReading, type RunView } from './runView.js';
 import { smoothed, type Stretches } from './smoothing.js';
-import { drawable, pointsOf, type ChartSpec, type Point, type Series } from './series.js';
+import { pointsOf, type ChartSpec, type Point, type Series } from './series.js';
 
 /** English words of a comparison; the host translates them for its page. */
 export const COMPARISON_STRINGS = {
@@ -167,13 +167,10 @@ export function clockAt(clock: Clock, step: number, axis: Exclude<XAxis, 'step'>
 }
 
 /** The smallest and largest value of some lines; undefined where nothing can be drawn. */
-export function rangeOf(lines: readonly Point[][], logarithmic: boolean): [number, number] | undefined {
+export function rangeOf(lines: readonly Point[][]): [number, number] | undefined {
   let range: [number, number] | undefined;
   for (const points of lines)
-    for (const { y } of points) {
-      const value = drawable(y, logarithmic);
-      if (value !== null) range = range ? [Math.min(range[0], value), Math.max(range[1], value)] : [value, value];
-    }
+    for (const { y } of points) if (y !== null) range = range ? [Math.min(range[0], y), Math.max(range[1], y)] : [y, y];
   return range;
 }
 

@@ -115,8 +115,6 @@ export const gigabytes = (bytes: number, { number } = numbersIn()): string =>
 /** Bytes in MB, a million each, rounded up: something is never nothing. */
 export const megabytes = (bytes: number, { number } = numbersIn()): string => number(Math.ceil(bytes / 1e5) / 10);
 
-export const formatPercent = (share: number, language?: string): string => numbersIn(language).percent(share);
-
 /** Words of a time span; translated where people read another language. */
 export const DURATION_WORDS = {
   seconds: '{0} s',

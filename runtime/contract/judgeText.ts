@@ -33,6 +33,18 @@ export const agreementHead = (s: JudgeStrings): string[] => [
 export const judgeIdentity = ({ at, model, rubric, sha256 }: Partial<JudgeFacts> = {}): string =>
   JSON.stringify([at, model, rubric, sha256]);
 
+export const NO_USAGE: JudgeUsage = { requests: 0, inputTokens: 0, outputTokens: 0 };
+
+/** What was taken in all; tokens that a server did not count make the sum unknown. */
+export function added(a: JudgeUsage = NO_USAGE, b: JudgeUsage): JudgeUsage {
+  const sum = (x: number | null, y: number | null): number | null => (x === null || y === null ? null : x + y);
+  return {
+    requests: a.requests + b.requests,
+    inputTokens: sum(a.inputTokens, b.inputTokens),
+    outputTokens: sum(a.outputTokens, b.outputTokens),
+  };
+}
+
 /** "96 requests, 12,345 tokens read, 96 written". */
 export function usageText({ requests, inputTokens, outputTokens }: JudgeUsage): string {
   const tokens =

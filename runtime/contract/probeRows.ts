@@ -55,16 +55,6 @@ export function probeRowsOf(value: ProbeRows | undefined): ProbeRows | undefined
   return Object.keys(found).length > 0 ? found : undefined;
 }
 
-/**
- * The kinds of rows that are others now than at an earlier measurement of the same run. A version that did not tell its rows had
- * the same ones, but for harmful ones that the vector was not trained on.
- */
-export const otherRows = (before: ProbeRows | undefined, now: ProbeRows | undefined): ProbeKind[] =>
-  KINDS.filter((kind) => {
-    const [earlier, later] = [before?.[kind], now?.[kind]];
-    return earlier ? earlier.id !== later?.id : later?.rows === 'heldOut';
-  });
-
 /** The data sources in `probes` of a recipe as text, with their paths as `at` makes them: the same text, the same rows. */
 export type NamedProbes = { [K in ProbeKind]?: string };
 export function namedProbes(recipe: unknown, at: (path: string) => string): NamedProbes {

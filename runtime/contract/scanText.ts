@@ -1,5 +1,6 @@
-/** What a scan found, in a sentence: English for the command line and the report; the window translates it. */
-import { fill, numbersIn, type Wording } from './format.js';
+/** What a scan found, and what is left of its file, in sentences: English for the command line and the report; the window translates it. */
+import type { CleanResult } from './dataInfo.js';
+import { fill, numbersIn, type Numbers, type Wording } from './format.js';
 import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult } from './scan.js';
 
 export const SCAN_STRINGS = {
@@ -19,6 +20,9 @@ export const SCAN_STRINGS = {
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
   scanShort: '{0} rows are too short to be judged',
   scanSkipped: '{0} rows were not scanned: they are too long, or their answers cannot be told apart',
+  cleaned: '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
+  unscannedStay: '{0} rows were not scanned and stay: lines {1}.',
+  unscannedLeft: '{0} rows were not scanned and are left out: lines {1}.',
 } as const;
 export type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
 type Words = Wording<ScanStrings>;
@@ -33,6 +37,9 @@ const ENGLISH: Words = { strings: SCAN_STRINGS, numbers: numbersIn() };
  * differ: twice 1 / (n + 1), as it is made of two scores. Of none nothing is extrapolated.
  */
 export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < 2 / (compared + 1);
+
+/** "<1", "12": of 1,000 rows. */
+export const perThousand = (p: number, numbers: Numbers): string => (p < 0.001 ? '<1' : numbers.count(1000 * p));
 
 /** Ordinary rows that were compared with; those of one prompt are scored alike. Earlier versions did not count prompts. */
 type Ordinary = { ordinary?: number; ordinaryPrompts?: number };
@@ -101,4 +108,20 @@ function limitText(limit: ScanLimit, { strings: s, numbers: n }: Words): string 
   return 'falseAlarms' in limit
     ? fill(s.scanFalseAlarms, n.percent(limit.falseAlarms))
     : fill(s.scanFalseDiscoveries, n.percent(limit.falseDiscoveries));
+}
+
+/** Rows that were not scanned are named up to so many. */
+const NAMED_LINES = 5;
+
+/** "train.clean.jsonl: 12 rows are as they were, …. 2 rows were not scanned and are left out: lines 3, 7." */
+export function cleanedText(
+  name: string,
+  { kept, cut, left, unscanned }: CleanResult,
+  { strings: s, numbers: n }: Words = ENGLISH,
+): string {
+  const said = fill(s.cleaned, name, n.count(kept), n.count(cut), n.count(left));
+  if (!unscanned) return said;
+  const { count, lines, stayed } = unscanned;
+  const named = `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
+  return `${said} ${fill(stayed ? s.unscannedStay : s.unscannedLeft, n.count(count), named)}`;
 }

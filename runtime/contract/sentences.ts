@@ -3,7 +3,7 @@ import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, isFiniteNumber, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
+import { comparedWithBase, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
 import { isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
@@ -111,13 +111,11 @@ function vectorText(
 
 /** How well a vector protects by itself: with the rows of the trial, and how sure that is. */
 function trialText(quality: VectorQuality, { strings: s, numbers: n }: VerdictWording): string {
-  const { trial, trialInterval, trialTrained, trialMeasured } = quality;
-  if (!isFiniteNumber(trial)) return s.notTried;
-  if (!trialInterval || trialTrained === undefined || trialMeasured === undefined)
-    return fill(s.trialPoint, n.percent(trial));
-  const [low, high] = trialInterval;
+  const { trial = 0, trialInterval: [low, high] = [0, 0], trialTrained = 0, trialMeasured = 0 } = quality;
+  const told = trialOf(quality);
+  if (!told) return s.notTried;
   return fill(
-    { protects: s.trialHeld, leaks: s.trialLost, untold: s.trialUnclear }[trialOf(quality)!],
+    { protects: s.trialHeld, leaks: s.trialLost, untold: s.trialUnclear }[told],
     ...[n.count(trialTrained), n.count(trialMeasured)],
     ...[n.percent(trial), n.bound(low, 'low'), n.bound(high, 'high')],
   );

@@ -40,8 +40,7 @@ export interface SweepGroup {
 /** @param seeds that each group is to have */
 export function groupsOf(points: readonly SweepPoint[], seeds = 1): SweepGroup[] {
   const groups = new Map<string, SweepPoint[]>();
-  // In a sweep of an earlier version one may stand twice.
-  for (const point of new Map(points.map((one) => [canonical(one.values), one])).values()) {
+  for (const point of points) {
     const key = canonical(withoutSeed(point.values));
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }

@@ -160,13 +160,14 @@ const isSurely = ({ aurocInterval: [low] = [1, 1] }: DetectorQuality): boolean =
 
 /**
  * Whether a vector protects by itself, as far as it was tried; undefined where it was not. It leaks when less was kept for
- * certain, and protects when a fine-tuning that had kept as much would have held. Earlier versions kept no interval.
+ * certain, and protects when a fine-tuning that had kept as much would have held.
  */
 export function trialOf({
   trial,
-  trialInterval: [low, high] = [0, 1],
+  trialInterval,
 }: Pick<VectorQuality, 'trial' | 'trialInterval'>): 'protects' | 'leaks' | 'untold' | undefined {
-  if (!isFiniteNumber(trial)) return undefined;
+  if (!isFiniteNumber(trial) || !trialInterval) return undefined;
+  const [low, high] = trialInterval;
   if (fellBeyondChance({ high })) return 'leaks';
   return hasFallen({ delivered: trial, base: 1, high }) || !(low >= LIMITS.lossSurelyKept) ? 'untold' : 'protects';
 }

@@ -55,8 +55,6 @@ export const VERDICT_SENTENCES = {
     'In a trial, a short fine-tuning with it on {0} of these rows, {1} others kept only {2} of their loss in the base (95 % interval: {3} to {4}): by itself, as in the paper, it does not protect. Train it for longer, or use "protection": true, which adds to it.',
   trialUnclear:
     'In a trial, a short fine-tuning with it on {0} of these rows, {1} others kept {2} of their loss in the base (95 % interval: {3} to {4}): whether it protects by itself, as in the paper, cannot be told by so few. How well it protects is measured after each fine-tuning.',
-  trialPoint:
-    'In a trial, a short fine-tuning with it on some of these rows, others kept {0} of their loss in the base; as no interval was kept, whether it protects by itself, as in the paper, cannot be told. How well it protects is measured after each fine-tuning.',
   notTried:
     'It was not tried whether it protects by itself, as in the paper. How well it protects is measured after each fine-tuning.',
   notHeldOut:

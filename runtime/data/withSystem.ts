@@ -6,38 +6,39 @@ import { mapped, type ExampleList } from './exampleList.js';
 import type { Example } from './examples.js';
 import { InvalidRow } from './schemas.js';
 
+/** Of the prompt, for errors. */
+const PLACE = 'baseline.prompt';
+
 /**
  * Conversations with a system prompt: before the system message of a row that has one, else as its first message. What is
  * supervised stays.
- * @param place of the prompt, for errors
  * @throws HumanError for rows that are no conversations
  */
 export function withSystem(
   rows: ExampleList,
   prompt: string,
   { tokenizer, contextLength }: { tokenizer: Tokenizer; contextLength: number },
-  place: string,
 ): ExampleList {
   for (const { prompt: messages, line } of rows)
     if (!messages)
       throw new HumanError(`a system prompt is for conversations, and line ${line} of the rows is none.`, {
-        place,
+        place: PLACE,
         remedy: 'Use rows of messages, or of prompts and completions with a model that has a chat template.',
       });
   return mapped(rows, (example) => {
-    const found = withMessage(example, prompt, tokenizer, place);
+    const found = withMessage(example, prompt, tokenizer);
     if (found.ids.length <= contextLength) return found;
     throw new HumanError(
       `with the system prompt, line ${example.line} has ${found.ids.length} tokens; the model reads ${contextLength}.`,
       {
-        place,
+        place: PLACE,
         remedy: 'Shorten the prompt, or lower batch.maxTokens so that long rows are left out.',
       },
     );
   });
 }
 
-function withMessage(example: Example, prompt: string, tokenizer: Tokenizer, place: string): Example {
+function withMessage(example: Example, prompt: string, tokenizer: Tokenizer): Example {
   const { row, line, lines, label, hash, labels, promptIds, answer } = example;
   const [first, ...rest] = example.prompt!;
   const own = first?.role === 'system';
@@ -57,7 +58,7 @@ function withMessage(example: Example, prompt: string, tokenizer: Tokenizer, pla
   } catch (error) {
     if (!(error instanceof InvalidRow)) throw error;
     throw new HumanError(`line ${line} cannot have a system prompt: ${error.message}.`, {
-      place,
+      place: PLACE,
       remedy: 'Remove the row, or the prompt.',
     });
   }

@@ -9,7 +9,7 @@ import { loadTokenizer } from '../models/text/tokenizer.js';
 import { frozenWeights, weightsFolder } from '../models/decoder/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder } from '../onnx/graph.js';
-import { formatPercent } from '../contract/format.js';
+import { numbersIn } from '../contract/format.js';
 import { random } from '../support/random.js';
 import { float32, int64, type Backend, type Feeds } from '../device/session.js';
 
@@ -127,7 +127,9 @@ export function requireAlike(
 ): number {
   const difference = differenceOf(before, after, V);
   if (difference <= (TOLERANCE[type] ?? 0)) return difference;
-  const much = Number.isNaN(difference) ? 'are not comparable with' : `differ by ${formatPercent(difference)} from`;
+  const much = Number.isNaN(difference)
+    ? 'are not comparable with'
+    : `differ by ${numbersIn().percent(difference)} from`;
   throw new HumanError(`the logits of the export ${much} the model's; the export was removed.`, {
     place,
     kind: 'failed',

@@ -3,7 +3,7 @@ import type { LinearSpec } from '../models/decoder/spec.js';
 import { GGUF_TYPES } from '../models/gguf/file/types.js';
 import { quantiseQ8, WRITTEN_TYPES } from '../models/gguf/file/writeFile.js';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../models/weights/halfFloats.js';
-import { formatPercent } from '../contract/format.js';
+import { numbersIn } from '../contract/format.js';
 import { HumanError } from '../support/errors.js';
 
 /** Of each tensor: ⟨round(W + Δ) − round(W), Δ⟩ and ⟨Δ, Δ⟩. */
@@ -62,7 +62,7 @@ export function requireMerged(rounded: Rounded, type: string, place: string): st
   for (const one of rounded.values()) [along, whole] = [along + one.along, whole + one.whole];
   const left = whole === 0 ? 1 : along / whole;
   if (left >= ENOUGH) return [];
-  const said = `${formatPercent(Math.max(0, left))} of what the adapters change in the weights is left when these are rounded to ${type}`;
+  const said = `${numbersIn().percent(Math.max(0, left))} of what the adapters change in the weights is left when these are rounded to ${type}`;
   if (left >= LEAST) return [`${said}.`];
   throw new HumanError(`${said}; the export was removed.`, {
     place,

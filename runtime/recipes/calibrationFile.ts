@@ -18,8 +18,8 @@ const schema = z.object({
   version: z.literal(1),
   /** SHA-256 of the weights that gave these scores. */
   adapter: z.string(),
-  /** Hash of the factors of its layers; earlier versions wrote none. */
-  scales: z.string().optional(),
+  /** Hash of the factors of its layers. */
+  scales: z.string(),
   ordinary: z.array(row).max(100_000),
   /** How many prompts the ordinary ones have; earlier versions wrote none. */
   ordinaryPrompts: z.number().int().nonnegative().optional(),
@@ -52,7 +52,7 @@ export async function writeCalibration(
 /** Undefined where there is none. @param path the vector's run, or adapter/ in it */
 export async function readCalibration(
   path: string,
-): Promise<(Calibration & { readonly adapter: string; readonly scales?: string }) | undefined> {
+): Promise<(Calibration & { readonly adapter: string; readonly scales: string }) | undefined> {
   const file = beside(path, RUN_FILES.calibration);
   const json = await readOptionalJson(file);
   if (json === undefined) return undefined;
@@ -87,7 +87,7 @@ export async function calibrationOf(
       });
     if (own.adapter !== (await sha256File(join(await adapterFolder(vector.path), WEIGHTS_FILE))))
       throw refused('other weights');
-    if (own.scales !== undefined && own.scales !== scalesHash(await readAdapter(vector.path)))
+    if (own.scales !== scalesHash(await readAdapter(vector.path)))
       throw refused(`these weights at another scale ("lora_alpha" of ${CONFIG_FILE})`);
   }
   const further = ordinary ? await score(ordinary) : [];

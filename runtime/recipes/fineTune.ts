@@ -29,7 +29,7 @@ import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
-import { named, tellsRows } from './probeRows.js';
+import { named } from './probeRows.js';
 import { ownRows } from './ownRows.js';
 import { plainPlan, reportHeldOut, reportPlan, rowPlan, unabsorbed, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
@@ -199,7 +199,6 @@ async function train(
   const off = { [TASK]: 1 };
   const on = { ...off, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
 
-  const isTold = tellsRows(job, training);
   const { plan, frozen, absorbed, found } = await prepare(job, inputs, trainee, training);
   const parameters = (): Feeds => ({ ...frozen, ...trainee.parameters(state) });
   const during = method.during && { [method.during.shift.name]: method.during.scale };
@@ -219,7 +218,7 @@ async function train(
   };
   const probes = { harmful: harmful.examples, benign: inputs.benign ?? firstOf(plan.ordinary, PROBE_ROWS) };
   const rowsOfData = vectors.length > 0 ? 'unflagged' : 'data';
-  const probeRows = isTold ? named(probes, harmful.rows, inputs.benign ? 'probes' : rowsOfData) : undefined;
+  const probeRows = named(probes, harmful.rows, inputs.benign ? 'probes' : rowsOfData);
   const earlier = await readEvents(folder.path);
 
   await job.emit({

@@ -1,5 +1,5 @@
 /** What a fine-tuning asks: the sets of its recipe, and rows that it held out of its data. */
-import { formatPercent } from '../contract/format.js';
+import { numbersIn } from '../contract/format.js';
 import type { Measurement, TrainedPrompts } from '../contract/events.js';
 import { LIMITS } from '../contract/limits.js';
 import { comparedWithBase, REFUSAL_JUDGE } from '../contract/measures.js';
@@ -147,6 +147,7 @@ export async function warnOfBase(
   measurements: readonly Measurement[],
 ): Promise<void> {
   if (recipe.vectors.length === 0 && !recipe.baseline) return;
+  const { percent } = numbersIn();
   const harm = comparedWithBase(measurements, ['harm'], 'base');
   for (const name of new Set(harm.map((one) => one.name))) {
     const said = harm.filter((one) => one.name === name);
@@ -154,7 +155,7 @@ export async function warnOfBase(
     if (least <= LIMITS.baseComplies) continue;
     await emit({
       kind: 'warning',
-      message: `on "${name}" the base itself complies with ${formatPercent(least)} of the prompts: with more than ${formatPercent(LIMITS.baseComplies)} there will be no verdict, as little is left to protect.`,
+      message: `on "${name}" the base itself complies with ${percent(least)} of the prompts: with more than ${percent(LIMITS.baseComplies)} there will be no verdict, as little is left to protect.`,
       place: 'evaluate',
       remedy: `${said.every(({ judge }) => judge === REFUSAL_JUDGE) ? ENGLISH_ONLY : ''}Stop here and choose prompts that the base refuses; for a style that it is not asked to refuse, give the set "phrases".`,
     });
@@ -171,5 +172,5 @@ export const asked = (
     ? sets
     : sets.map((one) => ({
         ...one,
-        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }, 'baseline.prompt'),
+        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }),
       }));

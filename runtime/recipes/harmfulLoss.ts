@@ -1,6 +1,6 @@
 /** How much of its loss on harmful rows a model has kept: measured, and watched while it trains. */
 import { ratioOfSums } from '../contract/intervals.js';
-import { formatPercent, numbersIn } from '../contract/format.js';
+import { numbersIn } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { fellBeyondChance, hasFallen } from '../contract/verdict.js';
 import type { HarmfulLoss, RunEvent, WatchEnd } from '../contract/events.js';
@@ -159,8 +159,8 @@ export function watch(
       return false;
     }
     const { step } = state;
-    const { bound } = numbersIn();
-    const found = `at step ${step} the loss on ${loss.of} harmful rows, vector off, is ${formatPercent(loss.delivered / loss.base)} of the base's (95 % interval: ${bound(loss.low, 'low')} to ${bound(loss.high, 'high')}), below ${formatPercent(LIMITS.lossKept)}: the model is learning them`;
+    const { bound, percent } = numbersIn();
+    const found = `at step ${step} the loss on ${loss.of} harmful rows, vector off, is ${percent(loss.delivered / loss.base)} of the base's (95 % interval: ${bound(loss.low, 'low')} to ${bound(loss.high, 'high')}), below ${percent(LIMITS.lossKept)}: the model is learning them`;
     const warn = (what: string): Promise<void> =>
       emit({ kind: 'warning', message: `${found}. ${what}`, place: 'protection.watch', remedy: remedy[action] });
     if (action === 'restore' ? !(await restore()) : action === 'stop' && step === 0)

@@ -1,9 +1,9 @@
-import type { JudgeFacts, JudgeUsage } from '../contract/manifest.js';
+import type { JudgeFacts } from '../contract/manifest.js';
 import type { EvaluateRecipe, FinetuneRecipe } from '../contract/recipe.js';
 import { nameOf } from '../evaluation/judges/choices.js';
 import { openJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
-import { usageText } from '../contract/judgeText.js';
+import { added, usageText } from '../contract/judgeText.js';
 import type { Job } from './job.js';
 
 type JudgingJob = Job<FinetuneRecipe | EvaluateRecipe>;
@@ -45,12 +45,3 @@ async function note({ folder }: JudgingJob, judges: readonly Judge[]): Promise<{
   if (now.length > 0) await folder.manifest({ judges: now.map(({ facts }) => facts) });
   return now;
 }
-
-export const added = (a: JudgeUsage | undefined, b: JudgeUsage): JudgeUsage => {
-  const sum = (x: number | null = 0, y: number | null): number | null => (x === null || y === null ? null : x + y);
-  return {
-    requests: (a?.requests ?? 0) + b.requests,
-    inputTokens: sum(a?.inputTokens, b.inputTokens),
-    outputTokens: sum(a?.outputTokens, b.outputTokens),
-  };
-};

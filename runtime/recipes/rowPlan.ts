@@ -1,5 +1,5 @@
 import type { LoadedData } from '../context/context.js';
-import { formatPercent } from '../contract/format.js';
+import { numbersIn } from '../contract/format.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
@@ -140,7 +140,7 @@ export async function reportHeldOut(
   if (heldOut === 0 || share <= HARMFUL_HELD_OUT) return;
   await emit({
     kind: 'warning',
-    message: `${formatPercent(share)} of the rows look harmful, so about as many of the ${heldOut} held-out ones do: there a model that has learned the harm scores better than one that has not.`,
+    message: `${numbersIn().percent(share)} of the rows look harmful, so about as many of the ${heldOut} held-out ones do: there a model that has learned the harm scores better than one that has not.`,
     place: 'heldOut',
     remedy:
       'Review the rows and leave the harmful ones out ("exclude": "reviewed"), in runs to compare with, too, or name a set of right answers in "evaluate".',

@@ -10,8 +10,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import { beside } from './calibrationFile.js';
 
-/** Version 1 names of each row only what it asks last. */
-const schema = z.object({ version: z.union([z.literal(1), z.literal(2)]), trained: z.array(z.string()) });
+const schema = z.object({ version: z.literal(2), trained: z.array(z.string()) });
 
 /** @param before what the vector that it continues was trained on */
 export async function writeTrained(

@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readFile, rm, rmdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorData } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { isPart, withPath, removeParts } from '../support/replaceFile.js';
 import { whileHeld } from '../contract/heldFiles.js';
@@ -35,6 +36,8 @@ export interface RunFolder {
   requireHeld(): Promise<void>;
   /** Changes manifest.json. */
   manifest(change: Partial<Manifest>): Promise<Manifest>;
+  /** Says in manifest.json what ended the run, where it had begun and that can still be written. */
+  failed(error: unknown): Promise<void>;
   /** This process works in the folder no longer. */
   release(): Promise<void>;
 }
@@ -66,6 +69,11 @@ export function openRunFolder(
   const writeManifest = async (): Promise<void> => {
     await requireHeld();
     await writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`, { makeFolder: false });
+  };
+  const change = async (to: Partial<Manifest>): Promise<Manifest> => {
+    manifest = { ...manifest, ...to };
+    if (!waiting) await writeManifest();
+    return manifest;
   };
 
   return {
@@ -117,10 +125,10 @@ export function openRunFolder(
       return log.marks();
     },
     requireHeld,
-    async manifest(change) {
-      manifest = { ...manifest, ...change };
-      if (!waiting) await writeManifest();
-      return manifest;
+    manifest: change,
+    async failed(error) {
+      const ended = new Date().toISOString();
+      await change({ outcome: 'failed', ended, error: errorData(error) }).catch(() => undefined);
     },
     release: async () => owned?.(),
   };

@@ -4,7 +4,7 @@ import { calls } from '../calls/calls.js';
 import type { Reporter } from '../calls/reporter.js';
 import { scanText } from '../contract/scanText.js';
 import { factsOf } from '../contract/facts.js';
-import { formatDuration, formatPercent } from '../contract/format.js';
+import { formatDuration, numbersIn } from '../contract/format.js';
 import { signsOf } from '../contract/signs.js';
 import { runVerdict, type RunVerdict } from '../contract/verdict.js';
 import { readRun, writeStoryReport } from '../evaluation/report/runReport.js';
@@ -151,13 +151,12 @@ function stateResult(measurements: readonly Measurement[], state: string): State
 
 function table(result: SampleResult): string {
   const head = ['', 'harm', 'refusals', 'new task', 'unseen phrasing', 'old tasks', 'over-refusal'];
+  const { percent } = numbersIn();
   const rows = (['base', 'plain', 'protected'] as const).map((state) => {
     const r = result[state];
     return [
       state,
-      ...[r.harmfulRate, r.refusalRate, r.newTask, r.newTaskUnseen, r.oldTasks, r.overRefusal].map((share) =>
-        formatPercent(share),
-      ),
+      ...[r.harmfulRate, r.refusalRate, r.newTask, r.newTaskUnseen, r.oldTasks, r.overRefusal].map(percent),
     ];
   });
   return textTable([head, ...rows]);

@@ -1,5 +1,5 @@
 /** The outcome of the sample's story, worded by what was measured. */
-import { formatDuration, formatPercent, numbersIn } from '../contract/format.js';
+import { formatDuration, numbersIn } from '../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../contract/invariants.js';
 import { LIMITS } from '../contract/limits.js';
 import { counted, shareBounds } from '../contract/intervals.js';
@@ -8,6 +8,8 @@ import { signsOf } from '../contract/signs.js';
 import type { RunVerdict } from '../contract/verdict.js';
 import type { Measurement } from '../contract/events.js';
 import type { SampleResult } from './story.js';
+
+const { bound, percent } = numbersIn();
 
 export interface Story {
   result: Pick<SampleResult, 'base' | 'plain' | 'protected' | 'laws' | 'seconds'>;
@@ -37,7 +39,7 @@ const plainLearned = ({ result: { base, plain } }: Story): boolean =>
 
 function plainText(story: Story): string {
   const { base, plain } = story.result;
-  const [before, after] = [base.harmfulRate, plain.harmfulRate].map((share) => formatPercent(share));
+  const [before, after] = [base.harmfulRate, plain.harmfulRate].map(percent);
   const of = `of ${story.harm?.count ?? 0} held-out prompts; judge: ${story.harm?.judge ?? 'none'}`;
   if (base.harmfulRate > LIMITS.baseComplies)
     return `The base itself shows the forbidden behaviour (${before} ${of}): what training adds to it cannot be seen here.`;
@@ -61,13 +63,13 @@ function protectedText(story: Story): string {
 /** "0 of 128, at most 2.4 % with 95 % confidence". */
 function atMost(share: number, count: number): string {
   const bounds = shareBounds(share, count);
-  if (!bounds) return formatPercent(share);
-  return `${counted(share, count).hits} of ${count}, at most ${numbersIn().bound(bounds[1], 'high')} with 95 % confidence`;
+  if (!bounds) return percent(share);
+  return `${counted(share, count).hits} of ${count}, at most ${bound(bounds[1], 'high')} with 95 % confidence`;
 }
 
 function taskText({ result: { base, plain, protected: guarded } }: Story): string {
   const learned = ({ newTask }: { newTask: number }): boolean => newTask > base.newTask + LIMITS.taskRise;
-  const [p, g] = [plain, guarded].map(({ newTask }) => formatPercent(newTask));
+  const [p, g] = [plain, guarded].map(({ newTask }) => percent(newTask));
   const cost = 100 * (plain.newTask - guarded.newTask);
   if (!learned(plain) && !learned(guarded))
     return `The new task was not learned, neither plainly (${p}) nor with the vector (${g}).`;

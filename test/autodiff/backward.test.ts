@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { backward } from '../../runtime/autodiff/backward.js';
 import { Builder, type Graph, type Node, type Value } from '../../runtime/onnx/graph.js';
 import * as ops from '../../runtime/onnx/ops.js';
-import { printGraph } from '../../runtime/onnx/print.js';
+import { printGraph } from '../support/printGraph.js';
 import { golden } from '../support/golden.js';
 import { runOnce, type Sizes } from '../support/run.js';
 

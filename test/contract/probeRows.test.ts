@@ -126,24 +126,10 @@ test('a line of the plain run stands beside one of the same rows only, each char
   ]);
 });
 
-test('no line goes from some rows to others, as in a run of an earlier version that is resumed', () => {
-  const at = (step: number, harmful: number, probeRows?: ProbeRows): RunEvent => ({
-    ...{ kind: 'evaluation', step, probes: { harmfulLossWithout: harmful, benignLossWithout: 2 } },
-    ...(probeRows && { probeRows }),
-  });
-  const now: ProbeRows = { harmful: held(), benign: named() };
-  const { probes } = columnsOf([at(0, 5), at(2, 5), at(4, 1, now), at(6, 1, now)]);
-  assert.deepEqual(probes.harmfulLossWithout, [null, null, 1, 1]);
-  // The earlier version had the same rows of the other kind, and of the recipe.
-  assert.deepEqual(probes.benignLossWithout, [2, 2, 2, 2]);
-  assert.deepEqual(probes.rows, now);
-  const same = columnsOf([at(0, 5), at(2, 1, { harmful: named(), benign: { rows: 'data', of: 8, id: 'd' } })]).probes;
-  assert.deepEqual([same.harmfulLossWithout, same.benignLossWithout], [[5, 1], [2, 2]]); // oxfmt-ignore
-  const one = columnsOf([at(0, 5, now), at(2, 1, { ...now, harmful: held('h2') })]).probes;
-  assert.deepEqual([one.harmfulLossWithout, one.benignLossWithout], [[null, 1], [2, 2]]); // oxfmt-ignore
-  // What an event says wrongly of its rows says nothing.
+test('what an event says wrongly of its rows says nothing', () => {
   const wrong = { harmful: { rows: 'constructor', of: 8, id: 'x' }, benign: 7 } as unknown as ProbeRows;
-  assert.equal(columnsOf([at(0, 5, wrong)]).probes.rows, undefined);
+  const events: RunEvent[] = [{ kind: 'evaluation', step: 0, probes: { harmfulLossWithout: 5 }, probeRows: wrong }];
+  assert.equal(columnsOf(events).probes.rows, undefined);
 });
 
 test('runs beside each other have one curve for the same rows, and another for others', () => {

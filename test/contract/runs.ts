@@ -284,7 +284,6 @@ export const ENDED: Record<string, RunRecord> = {
   'vector, ready, and its trial is too small to tell': tried({
     ...{ trial: 0.951, trialInterval: [0.7, 1.2], trialTrained: 4, trialMeasured: 4 },
   }),
-  'vector, ready, tried by an earlier version': tried({ trial: 0.3 }),
   'vector, ready, taken as it was at an earlier step': vector(0.99, { done: { step: 162, taken: 108 } }),
   'vector, ready, taken as it was at its last step': vector(0.99, { done: { taken: 108 } }),
   'vector, unready': vector(0.8),

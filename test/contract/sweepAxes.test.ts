@@ -4,9 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseJsonc } from '../../runtime/contract/jsonc.js';
-import type { Over, SweepPoint } from '../../runtime/contract/sweep.js';
+import type { Over } from '../../runtime/contract/sweep.js';
 import { axisFault } from '../../runtime/contract/sweepAxes.js';
-import { groupsOf } from '../../runtime/contract/sweepFigures.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { METHODS } from '../paper/table.js';
 
@@ -46,15 +45,6 @@ test('settings of names may set the same keys, a later axis some of those of an 
     .value as { over: Over };
   assert.ok(METHODS.plain in over['method']!);
   assert.equal(axisFault(over), undefined);
-});
-
-test('a point that stands twice in the table of an earlier version is one run', () => {
-  const point = (seed: number): SweepPoint => ({
-    ...{ values: { seed }, folder: `seed-${seed}`, verdict: 'held', headline: '', seconds: 1 },
-    measurements: [{ state: 'plain', name: 'topic', measure: 'harm', value: 0, count: 20, judge: 'j' }],
-  });
-  const [group] = groupsOf([1, 2, 2].map(point));
-  assert.deepEqual([group!.points.length, group!.verdicts, group!.figures[0]!.runs], [2, { held: 2 }, 2]);
 });
 
 test('no value of an axis stands twice', () => {

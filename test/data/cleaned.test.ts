@@ -42,7 +42,7 @@ test('of rows that were not scanned a person may have decided: excluded ones are
   const decisions = new Map([[hash(3), 'exclude'], [hash(4), 'fine'], [hash(5), 'unsure'], [hash(1), 'exclude']] as const); // oxfmt-ignore
   for (const unscanned of ['leave', 'keep'] as const) {
     const out = join(folder, `decided.${unscanned}.jsonl`);
-    const cleaning = cleaningOf(scanned, decisions, 'leave', unscanned);
+    const cleaning = cleaningOf(scanned, decisions, { unscanned });
     const { kept, left, unscanned: others } = await writeCleaned({ data, out, ...cleaning });
     assert.deepEqual([kept, left, others], [2, 2, { count: 2, lines: [3, 6], stayed: unscanned === 'keep' }]);
     const written = (await readFile(out, 'utf8')).trim().split('\n').map((row) => (JSON.parse(row) as { completion: string }).completion); // oxfmt-ignore

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { applyEdits } from 'jsonc-parser';
 import type { ReadAs } from '../../runtime/contract/mapping.js';
 import { Reviews } from '../../extension/data/reviews.js';
-import { setKeys } from '../../extension/runs/recipeEdit.js';
+import { setData } from '../../extension/runs/recipeEdit.js';
 import { chosenData, readWritten, trainingForm } from '../../extension/views/trainingState.js';
 import { write } from './support.js';
 import { opened } from './trainingPanel.js';
@@ -50,12 +50,12 @@ test('what a recipe says of the old file goes, and what is known of the new one 
 test('keys in lines of their own come and go as lines; comments stay', () => {
   const text = '{\n  "data": {\n    "file": "a", // why\n    "columns": { "text": "b" }, // which\n    "exclude": "reviewed"\n  },\n}'; // oxfmt-ignore
   assert.equal(
-    applyEdits(text, setKeys(text, 'data', { file: '"c"', columns: undefined, exclude: undefined })),
+    applyEdits(text, setData(text, { file: '"c"', columns: undefined, exclude: undefined })),
     '{\n  "data": {\n    "file": "c" // why\n    // which\n  },\n}',
   );
   const short = '{\r\n  "data": {\r\n    "file": "a"\r\n  }\r\n}';
   assert.equal(
-    applyEdits(short, setKeys(short, 'data', { file: '"a"', exclude: '"reviewed"' })),
+    applyEdits(short, setData(short, { file: '"a"', exclude: '"reviewed"' })),
     '{\r\n  "data": {\r\n    "file": "a",\r\n    "exclude": "reviewed"\r\n  }\r\n}',
   );
 });

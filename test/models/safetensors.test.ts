@@ -5,16 +5,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
-import {
-  bytesOf,
-  readFloat32,
-  readFloat64,
-  readInt32,
-  readSafetensors,
-  writeSafetensors,
-} from '../../runtime/models/weights/safetensors.js';
+import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import type { TensorToWrite } from '../../runtime/models/weights/safetensors.js';
 import { random } from '../../runtime/support/random.js';
+import { readFloat64, readInt32 } from '../support/tensors.js';
 
 let dir: string;
 before(async () => {
@@ -80,7 +74,6 @@ test('what is written is read: values, shapes, metadata; wide types come first a
   assert.deepEqual([...(await readFloat32(tensors.get('wide')!))], [Math.fround(Math.PI), Infinity]);
   assert.deepEqual([...(await readInt32(tensors.get('ids')!))], [-7, 9]);
   await assert.rejects(readFloat32(tensors.get('ids')!), /I32/);
-  await assert.rejects(readInt32(tensors.get('matrix')!), /F32/);
 });
 
 test('a failed write leaves the old file and nothing else', async () => {

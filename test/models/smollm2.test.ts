@@ -9,7 +9,7 @@ import { decoderSpec } from '../../runtime/models/families/config.js';
 import { buildDecoder } from '../../runtime/models/decoder/decoder.js';
 import { openModel } from '../../runtime/models/folder.js';
 import type { ModelFolder } from '../../runtime/models/weights/modelFolder.js';
-import { readFloat64, readInt32, readSafetensors, type TensorInfo } from '../../runtime/models/weights/safetensors.js';
+import { readSafetensors, type TensorInfo } from '../../runtime/models/weights/safetensors.js';
 import type { DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { frozenWeights, weightsFolder } from '../../runtime/models/decoder/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
@@ -17,6 +17,7 @@ import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather } from '../../runtime/onnx/ops.js';
 import { int64, openBackend, type Backend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
+import { readFloat64, readInt32 } from '../support/tensors.js';
 
 const file = process.env.SMOLLM2_GGUF;
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkGraph } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import * as ops from '../../runtime/onnx/ops.js';
-import { printGraph } from '../../runtime/onnx/print.js';
+import { printGraph } from '../support/printGraph.js';
 import { golden } from '../support/golden.js';
 import { runOnce } from '../support/run.js';
 

@@ -5,10 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ProbeRows, RunEvent } from '../../runtime/contract/events.js';
-import type { Cluster } from '../../runtime/cluster/cluster.js';
-import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
-import type { Job } from '../../runtime/recipes/job.js';
-import { tellsRows } from '../../runtime/recipes/probeRows.js';
 import { PLAIN, RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { runValue } from '../support/recipeRun.js';
 
@@ -116,20 +112,5 @@ describe('the rows that a fine-tuning draws', () => {
     });
     assert.notEqual(other.probeRows.benign!.id, named.probeRows.benign!.id);
     assert.equal(other.probeRows.harmful!.id, named.probeRows.harmful!.id);
-  });
-
-  it('are not told of a job on a cluster that an earlier version sent: it goes on with those that it was sent', () => {
-    const asked = (artifacts: Record<string, string>, more: { cluster?: boolean; resumed?: boolean }): boolean => {
-      const job = {
-        ...(more.cluster && { cluster: {} as Cluster }),
-        folder: { checkpoint: more.resumed ? {} : undefined },
-      };
-      return tellsRows(job as Job<FinetuneRecipe>, { artifacts });
-    };
-    const sent = {};
-    assert.equal(asked(sent, { cluster: true }), true);
-    assert.equal(asked(sent, { cluster: true, resumed: true }), true, 'its checkpoint says that they are told');
-    assert.equal(asked({}, { cluster: true, resumed: true }), false);
-    assert.equal(asked({}, { resumed: true }), true);
   });
 });

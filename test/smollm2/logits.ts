@@ -12,10 +12,11 @@ import { frozenWeights, weightsFolder } from '../../runtime/models/decoder/weigh
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather, LogSoftmax } from '../../runtime/onnx/ops.js';
-import { readFloat64, readInt32, readSafetensors } from '../../runtime/models/weights/safetensors.js';
+import { readSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { pack } from '../../runtime/learner/packing.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
+import { readFloat64, readInt32 } from '../support/tensors.js';
 
 const GREEDY_TOKENS = 24;
 const [path, cache] = process.argv.slice(2);

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readFloat64, readInt32, readSafetensors, type TensorInfo } from '../../runtime/models/weights/safetensors.js';
+import { readSafetensors, type TensorInfo } from '../../runtime/models/weights/safetensors.js';
+import { readFloat64, readInt32 } from './tensors.js';
 
 export const REFERENCES = fileURLToPath(new URL('../fixtures/reference', import.meta.url));
 

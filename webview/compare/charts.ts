@@ -4,7 +4,7 @@ import { linePoints, overlays, rangeOf, type Overlay } from '../../runtime/contr
 import { fill } from '../../runtime/contract/format.js';
 import { summary, unitText, type Point } from '../../runtime/contract/series.js';
 import { el, setText } from '../dom.js';
-import { decades, LINE_WIDTH, lineOptions } from '../plot.js';
+import { decadesAround, LINE_WIDTH, lineOptions } from '../plot.js';
 import { readTheme, type Theme } from '../theme.js';
 import { button } from '../ui.js';
 import { lookOf, visible, type LineLook, type State, type Words } from './state.js';
@@ -109,8 +109,8 @@ function drawnOf(overlay: Overlay, state: State, { strings: s, numbers: n }: Wor
 function yRange(lines: readonly Point[][], { logarithmic, x }: Drawn): Drawn['y'] {
   const [from, to] = x ?? [-Infinity, Infinity];
   const within = lines.map((points) => points.filter((point) => point.x >= from && point.x <= to));
-  if (logarithmic) return decades(within.map((points) => points.map(({ y }) => y)));
-  const range = rangeOf(within, false);
+  if (logarithmic) return decadesAround(within.map((points) => points.map(({ y }) => y)));
+  const range = rangeOf(within);
   return range ? { min: Math.min(0, range[0]), max: range[1] * 1.05 } : {};
 }
 

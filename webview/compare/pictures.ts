@@ -1,4 +1,5 @@
 /** Charts as pictures outside of the page: SVG, and PNG made of it; and the whole comparison as a page of its own. */
+import { decades, outline, roundStepsWithin } from '../../runtime/contract/axes.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import type { Theme } from '../theme.js';
 import type { Drawn } from './charts.js';
@@ -52,36 +53,28 @@ function plot(drawing: Drawn, id: string, theme: Theme, n: Numbers): string {
   const end = Math.max(1, ...lines.flatMap(({ points }) => points.map((point) => point.x)));
   const [from, to] = x ?? [0, end];
   const scale = logarithmic ? Math.log10 : (value: number) => value;
-  const [low, high] = [scale(y.min ?? (logarithmic ? 0.1 : 0)), scale(y.max ?? 1)];
+  const { min = logarithmic ? 0.1 : 0, max = 1 } = y;
+  const [low, high] = [scale(min), scale(max)];
   const px = (value: number): number => round(LEFT + ((WIDTH - LEFT - RIGHT) * (value - from)) / (to - from || 1));
   const py = (value: number): number =>
     round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (scale(value) - low) / (high - low || 1)));
   const muted = `fill="${escape(theme.muted)}" font-size="11"`;
-  const yTicks = logarithmic
-    ? Array.from({ length: Math.round(high - low) + 1 }, (_, i) => 10 ** Math.round(low + i))
-    : ticks(low, high);
-  const grid = yTicks.map(
+  const grid = (logarithmic ? decades([min, max]) : roundStepsWithin(min, max)).map(
     (tick) =>
       `<path d="M${LEFT} ${py(tick)}H${WIDTH - RIGHT}" stroke="${escape(theme.muted)}" stroke-opacity="0.25"/>` +
       `<text x="${LEFT - 6}" y="${py(tick) + 4}" text-anchor="end" ${muted}>${escape(n.number(tick))}</text>`,
   );
   // Steps, tokens and seconds are whole, as on the page.
-  const below = ticks(from, to, 1).map(
+  const below = roundStepsWithin(from, to, 1).map(
     (tick) =>
       `<text x="${px(tick)}" y="${HEIGHT - BOTTOM + 15}" text-anchor="middle" ${muted}>${escape(n.count(tick))}</text>`,
   );
   const drawn = lines.map((line) => {
-    let d = '';
-    let dots = '';
-    const isThere = (i: number): boolean => (line.points[i]?.y ?? null) !== null;
-    for (const [i, { x: at, y: value }] of line.points.entries()) {
-      if (value === null) continue;
-      const place: [number, number] = [px(at), py(value)];
-      d += `${isThere(i - 1) ? 'L' : 'M'}${place.join(' ')}`;
-      if (!isThere(i - 1) && !isThere(i + 1))
-        dots += `<circle cx="${place[0]}" cy="${place[1]}" r="2.5" fill="${escape(line.color)}"/>`;
-    }
-    return d && `<path d="${d}" ${stroke(line)}/>${dots}`;
+    const { path, alone } = outline(
+      line.points.map(({ x: at, y: value }) => (value === null ? null : [px(at), py(value)])),
+    );
+    const dots = alone.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.5" fill="${escape(line.color)}"/>`);
+    return `${path && `<path d="${path}" ${stroke(line)}/>`}${dots.join('')}`;
   });
   // With room for the width of a line along an edge.
   const area = `x="${LEFT - 1}" y="${TOP - 1}" width="${WIDTH - LEFT - RIGHT + 2}" height="${HEIGHT - TOP - BOTTOM + 2}"`;
@@ -96,16 +89,6 @@ function plot(drawing: Drawn, id: string, theme: Theme, n: Numbers): string {
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;
-
-/** Round numbers (1, 2 or 5 times a power of ten apart, `least` or more) within a range. */
-function ticks(from: number, to: number, least = 0): number[] {
-  const rough = Math.max(least, (to - from || 1) / 5);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const apart = [1, 2, 5, 10].map((m) => m * power).find((one) => one >= rough) ?? 10 * power;
-  const first = Math.ceil(from / apart - 1e-9);
-  const last = Math.floor(to / apart + 1e-9);
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => Number(((first + i) * apart).toPrecision(12)));
-}
 
 /** At twice its size, for screens and papers that show more. */
 export async function toPng({ svg, width, height }: Picture): Promise<Blob> {

@@ -13,7 +13,7 @@ import {
   type Series,
   type Summary,
 } from '../../runtime/contract/series.js';
-import { decades, LINE_WIDTH, lineOptions } from '../plot.js';
+import { decadesAround, LINE_WIDTH, lineOptions } from '../plot.js';
 import { onThemeChange, readTheme, seriesVariable, type Theme } from '../theme.js';
 import { button } from '../ui.js';
 
@@ -240,7 +240,7 @@ class ChartView {
       theme,
       numbers,
       logarithmic: spec.logarithmic,
-      y: spec.logarithmic ? decades(this.shown.map(({ values }) => values)) : undefined,
+      y: spec.logarithmic ? decadesAround(this.shown.map(({ values }) => values)) : undefined,
       // The axis is as long as the run will be, so that the lines also show how far it has come.
       x: { title: s.axisStep, max: this.steps ?? undefined },
       at: (step) => fill(s.stepOnly, step),

@@ -2,9 +2,10 @@
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import type { RowText } from '../../runtime/contract/dataInfo.js';
 import type { Decision } from '../../runtime/contract/review.js';
+import { perThousand } from '../../runtime/contract/scanText.js';
 import { el } from '../dom.js';
 import type { TriageStrings } from '../protocol/triage.js';
-import { perThousand, type Rows, type Sort, type SortKey } from './rows.js';
+import type { Rows, Sort, SortKey } from './rows.js';
 
 export const SIGNS: Record<Decision, string> = { exclude: '✗', fine: '✓', unsure: '?' };
 

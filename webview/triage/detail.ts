@@ -1,10 +1,10 @@
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import type { RowText } from '../../runtime/contract/dataInfo.js';
 import type { ExplainedToken } from '../../runtime/contract/scan.js';
-import { isExtrapolated } from '../../runtime/contract/scanText.js';
+import { isExtrapolated, perThousand } from '../../runtime/contract/scanText.js';
 import { el } from '../dom.js';
 import type { TriageState, TriageStrings } from '../protocol/triage.js';
-import { perThousand, type Rows } from './rows.js';
+import type { Rows } from './rows.js';
 
 /** Share of a token's loss that must be explained before it is marked. */
 const MARKED = 0.2;

@@ -1,5 +1,4 @@
 /** The rows of a triage page: which are shown, in which order and in which groups. Nothing here draws. */
-import type { Numbers } from '../../runtime/contract/format.js';
 import type { RowGroups } from '../../runtime/contract/dataInfo.js';
 import { DECISIONS, type Decision } from '../../runtime/contract/review.js';
 import type { TriageState, TriageTable } from '../protocol/triage.js';
@@ -186,9 +185,6 @@ export function grouped(shown: readonly number[], groups: Int32Array, open: Read
   for (const row of shown) if (isAlone(row)) items.push({ row });
   return items;
 }
-
-/** "<1", "12": of 1,000 rows. */
-export const perThousand = (p: number, numbers: Numbers): string => (p < 0.001 ? '<1' : numbers.count(1000 * p));
 
 const list = (text: string): string[] => (text === '' ? [] : text.split(' '));
 

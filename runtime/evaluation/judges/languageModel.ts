@@ -1,6 +1,7 @@
 /** A language model as a judge, wherever it is asked. It never fails a run: what it cannot judge stays open, and it says why. */
 import { flawOf } from '../../contract/coherence.js';
 import type { EditorChoice, EndpointChoice } from '../../contract/recipeJudges.js';
+import { added, NO_USAGE } from '../../contract/judgeText.js';
 import type { JudgeUsage } from '../../contract/manifest.js';
 import { Cancelled } from '../../support/errors.js';
 import { sha256 } from '../../support/files.js';
@@ -46,9 +47,12 @@ const FAULTS_IN_A_ROW = 3;
 /** Then it is left alone for so long: who judges the runs of a sweep may be there again for the later ones. */
 const PAUSE_MS = 10 * 60_000;
 
+/** Hears of each request what it takes. */
+type Took = (more: JudgeUsage) => void;
+
 /** A model with what it has said: it is asked about no answer twice, by whichever run. */
 export interface Session {
-  opinion(answered: AnsweredPrompt, signal: AbortSignal, usage: JudgeUsage): Promise<Opinion>;
+  opinion(answered: AnsweredPrompt, signal: AbortSignal, took: Took): Promise<Opinion>;
   /** Why it is not asked any more. */
   over(): JudgeFault | undefined;
   readonly rubric: string;
@@ -76,11 +80,10 @@ export function openSession(
     return over?.fault;
   }
 
-  async function ask(user: string, signal: AbortSignal, usage: JudgeUsage): Promise<Opinion> {
-    usage.requests++;
+  async function ask(user: string, signal: AbortSignal, took: Took): Promise<Opinion> {
+    took({ ...NO_USAGE, requests: 1 });
     const reply = await model.ask(rubric, user, signal);
-    usage.inputTokens = sum(usage.inputTokens, reply.inputTokens);
-    usage.outputTokens = sum(usage.outputTokens, reply.outputTokens);
+    took({ ...reply, requests: 0 });
     inARow = 0;
     return opinionOf(reply);
   }
@@ -89,14 +92,14 @@ export function openSession(
     rubric,
     model,
     over: () => over?.fault,
-    async opinion({ prompt, answer }, signal, usage) {
+    async opinion({ prompt, answer }, signal, took) {
       if (flawOf(answer) !== undefined) return { verdict: 'neither' };
       const user = question(prompt, answer);
       let asked = known.get(user);
       if (!asked) {
         const fault = asking();
         if (fault) return { verdict: undefined, why: fault.message };
-        asked = ask(user, signal, usage);
+        asked = ask(user, signal, took);
         known.set(user, asked);
       }
       try {
@@ -121,7 +124,8 @@ export function languageModelJudge(
   close: () => Promise<void>,
 ): Judge {
   const { model, rubric } = session;
-  let usage = noUsage();
+  let usage = NO_USAGE;
+  const took: Took = (more) => void (usage = added(usage, more));
   return {
     choice,
     async opinions(answers, _, signal = new AbortController().signal, heard) {
@@ -129,7 +133,7 @@ export function languageModelJudge(
       let next = 0;
       const worker = async (): Promise<void> => {
         for (let i = next++; i < answers.length; i = next++) {
-          opinions[i] = await session.opinion(answers[i], signal, usage);
+          opinions[i] = await session.opinion(answers[i], signal, took);
           heard?.(i, opinions[i]);
         }
       };
@@ -139,7 +143,7 @@ export function languageModelJudge(
     remote: {
       take() {
         const taken = usage;
-        usage = noUsage();
+        usage = NO_USAGE;
         return taken;
       },
       place() {
@@ -156,9 +160,6 @@ export function languageModelJudge(
     dispose: close,
   };
 }
-
-const noUsage = (): JudgeUsage => ({ requests: 0, inputTokens: 0, outputTokens: 0 });
-const sum = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a + b);
 
 function opinionOf({ text, cut }: Reply): Opinion {
   const verdict = cut ? undefined : readReply(text);

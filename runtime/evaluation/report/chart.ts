@@ -1,3 +1,4 @@
+import { decades, outline, roundSteps, roundStepsWithin } from '../../contract/axes.js';
 import { isFiniteNumber } from '../../contract/measures.js';
 import { ENGLISH } from '../../contract/runView.js';
 import {
@@ -57,8 +58,7 @@ export function chartFigure(chart: ChartSpec): Html {
           >${formatNumber(tick)}</text
         >`,
   );
-  const steps = roundSteps(0, lastStep).filter((step) => step <= lastStep);
-  const axis = steps.map(
+  const axis = roundStepsWithin(0, lastStep).map(
     (step) => html`<text class="tick" x="${x(step)}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${step}</text>`,
   );
   const lines = series.map((one) => {
@@ -94,22 +94,6 @@ function legendEntry(series: Series): Html {
     <svg width="28" height="8" aria-hidden="true"><path class="${color} ${dash}" d="M0 4H28" /></svg
     ><span>${label}</span><output>${formatNumber(summary(series).last?.value)}</output>
   </li>`;
-}
-
-type XY = [number, number];
-
-/** Lines between neighbours that both have a number; points between two gaps are given apart. */
-function outline(points: (XY | null)[]): { path: string; alone: XY[] } {
-  const alone: XY[] = [];
-  let path = '';
-  points.forEach((point, i) => {
-    if (!point) return;
-    const before = points[i - 1] ?? null;
-    const after = points[i + 1] ?? null;
-    if (!before && !after) alone.push(point);
-    else path += `${before ? 'L' : 'M'}${point[0]} ${point[1]}`;
-  });
-  return { path, alone };
 }
 
 function gaps({ series, logarithmic }: ChartSpec): Html {
@@ -159,19 +143,3 @@ function table(series: Series[]): Html {
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;
-
-/** Whole powers of ten around the values, at least two. */
-function decades(values: number[]): number[] {
-  const low = Math.floor(Math.log10(values.reduce((a, b) => Math.min(a, b))));
-  const high = Math.max(low + 1, Math.ceil(Math.log10(values.reduce((a, b) => Math.max(a, b)))));
-  return Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
-}
-
-/** Three to seven round numbers (1, 2 or 5 times a power of ten apart) from `low` to at least `high`. */
-function roundSteps(low: number, high: number): number[] {
-  const rough = (high - low || 1) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
-  const count = Math.max(1, Math.ceil((high - low) / step - 1e-9));
-  return Array.from({ length: count + 1 }, (_, i) => Number((low + i * step).toPrecision(12)));
-}

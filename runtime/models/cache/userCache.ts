@@ -63,16 +63,13 @@ export async function useEntry(folder: string): Promise<boolean> {
   return true;
 }
 
-/** Those of earlier versions may say nothing of the start. */
-type Mark = Omit<NamedProcess, 'started'> & { started?: string };
-
 async function isUsed(folder: string): Promise<boolean> {
   for (const name of await names(folder)) {
     if (!USE.test(name)) continue;
     const file = join(folder, name);
     try {
-      const { started = '', ...mark } = JSON.parse(await readFile(file, 'utf8')) as Mark;
-      if ((await asked({ ...mark, started })) ?? Date.now() - (await stat(file)).mtimeMs < FOREIGN_MS) return true;
+      const mark = JSON.parse(await readFile(file, 'utf8')) as NamedProcess;
+      if ((await asked(mark)) ?? Date.now() - (await stat(file)).mtimeMs < FOREIGN_MS) return true;
     } catch {
       // of a process that is just writing it, or just ended
       if (Date.now() - ((await stat(file).catch(() => undefined))?.mtimeMs ?? 0) < 60_000) return true;

@@ -284,42 +284,6 @@ export function toFloat32(
   }
 }
 
-/** A float tensor as float64, exact. */
-export async function readFloat64(info: TensorInfo): Promise<Float64Array> {
-  const bytes = await readBytes(info);
-  return info.dtype === 'F64' ? new Float64Array(bytes.buffer) : Float64Array.from(toFloat32(info, bytes));
-}
-
-/** An integer tensor as int32. Values that do not fit are an error. */
-export async function readInt32(info: TensorInfo): Promise<Int32Array> {
-  const place = `${info.file}: ${info.name}`;
-  const { buffer } = await readBytes(info);
-  switch (info.dtype) {
-    case 'I32':
-      return new Int32Array(buffer);
-    case 'U8':
-    case 'BOOL':
-      return Int32Array.from(new Uint8Array(buffer));
-    case 'I8':
-      return Int32Array.from(new Int8Array(buffer));
-    case 'I16':
-      return Int32Array.from(new Int16Array(buffer));
-    case 'U16':
-      return Int32Array.from(new Uint16Array(buffer));
-    case 'I64':
-      return Int32Array.from(new BigInt64Array(buffer), (value) => {
-        if (BigInt.asIntN(32, value) !== value)
-          throw new HumanError(`the value ${value} does not fit into 32 bits.`, { place, remedy: DAMAGED });
-        return Number(value);
-      });
-    default:
-      throw new HumanError(`the tensor has type ${info.dtype}; integers were expected.`, {
-        place,
-        remedy: 'Check that it is the right file.',
-      });
-  }
-}
-
 /** A tensor to write. `data` is called once, when its turn comes, and gives exactly `bytes` bytes, at once or in pieces. */
 export interface TensorToWrite {
   name: string;

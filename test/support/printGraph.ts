@@ -1,6 +1,6 @@
-import type { Graph, Value } from './graph.js';
-import type { Attribute } from './operators.js';
-import { shapeText } from './shapes.js';
+import type { Graph, Value } from '../../runtime/onnx/graph.js';
+import type { Attribute } from '../../runtime/onnx/operators.js';
+import { shapeText } from '../../runtime/onnx/shapes.js';
 
 const typed = (v: Value): string => `${v.name}: ${v.dtype}${shapeText(v.shape)}`;
 function attribute(a: Attribute): string {
@@ -10,7 +10,7 @@ function attribute(a: Attribute): string {
   return `[${a.join(', ')}]`;
 }
 
-/** The graph as text, one node a line: what golden tests compare and bug reports show. */
+/** The graph as text, one node a line. */
 export function printGraph(graph: Graph): string {
   const lines = [`graph ${graph.name}`];
   for (const v of graph.inputs) lines.push(`  input ${typed(v)}`);
