@@ -1,10 +1,10 @@
 /**
- * The pages in a real browser with a host that is a few lines of this file: bundled as they ship, under the
- * content security policy of the extension, in the variables of the editor's own themes (`themes.json`).
+ * The pages in a real browser with a host that is a few lines of this file: as `node build.mjs` has made them in dist/, under
+ * the content security policy of the extension, in the variables of the editor's own themes (`themes.json`).
  */
 import { build } from 'esbuild';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { pageHtml } from '../../extension/panels/html.js';
@@ -78,16 +78,30 @@ export async function startBrowser(): Promise<Browser> {
   });
 }
 
-const bundles = new Map<string, Promise<string>>();
+const kept = new Map<string, Promise<string>>();
 
-/** A bundle as the build makes it, made once. */
-function bundle(entry: string): Promise<string> {
-  const made = bundles.get(entry) ?? makeBundle(entry);
-  bundles.set(entry, made);
+/** What is made of a file, made once. */
+function once(name: string, make: (name: string) => Promise<string>): Promise<string> {
+  const made = kept.get(name) ?? make(name);
+  kept.set(name, made);
   return made;
 }
 
-async function makeBundle(entry: string): Promise<string> {
+/** A file of dist/webview. @throws when it is not there, or older than what of ours it is made of */
+async function built(name: string): Promise<string> {
+  const file = path.join(root, 'dist/webview', name);
+  const again = (why: string): Error => new Error(`dist/webview/${name} ${why}: run \`node build.mjs\``);
+  if (!existsSync(`${file}.map`)) throw again('is not there, or without its map');
+  const { sources } = JSON.parse(await readFile(`${file}.map`, 'utf8')) as { sources: string[] };
+  const { mtimeMs } = await stat(file);
+  for (const source of sources.filter((one) => !one.includes('/node_modules/'))) {
+    const now = await stat(path.resolve(path.dirname(file), source)).catch(() => undefined);
+    if (!now || now.mtimeMs > mtimeMs) throw again(`is older than ${source}`);
+  }
+  return readFile(file, 'utf8');
+}
+
+async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -146,14 +160,14 @@ export class OpenPage {
     const files: Record<string, string> = {
       '/': html(theme, name),
       '/default.css': DEFAULT_STYLE,
-      '/style.css': await readFile(path.join(root, 'webview/style.css'), 'utf8'),
-      '/page.js': await bundle(`webview/${name}/main.ts`),
+      '/style.css': await once('style.css', built),
+      '/page.js': await once(`${name}.js`, built),
     };
     await page.route(`${ORIGIN}/**`, async (route) => {
       const file = new URL(route.request().url()).pathname;
       await route.fulfill({ contentType: TYPES[path.extname(file)] ?? 'text/html', body: files[file] ?? '' });
     });
-    await page.addInitScript({ content: await bundle('test/webview/inPage.ts') });
+    await page.addInitScript({ content: await once('test/webview/inPage.ts', bundle) });
     await page.goto(`${ORIGIN}/`);
     return opened;
   }
@@ -206,6 +220,14 @@ export class OpenPage {
         document.body.className = bodyClass;
       },
       { bodyClass, style: cssText(variables) },
+    );
+  }
+
+  /** Waits until a page that was resized is drawn: charts follow a frame later. */
+  async drawn(): Promise<void> {
+    await this.page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined)))),
+      undefined,
     );
   }
 
