@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { pageHtml } from '../../extension/panels/html.js';
 import type * as InPage from './inPage.js';
@@ -229,6 +230,18 @@ export class OpenPage {
       () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined)))),
       undefined,
     );
+  }
+
+  /** Texts with a contrast of less than 4.5 : 1 in a theme, which the page has from now on. */
+  async lowContrast(theme: Theme): Promise<string[]> {
+    await this.theme(theme);
+    // parts of the toolkit take a theme a little later
+    let low = await this.check('lowContrast', 4.5);
+    for (let attempt = 1; attempt < 20 && low.length > 0; attempt++) {
+      await sleep(60);
+      low = await this.check('lowContrast', 4.5);
+    }
+    return low;
   }
 
   async picture(name: string): Promise<void> {
