@@ -7,7 +7,7 @@ import { runRecipe } from '../../runtime/calls/run.js';
 import { hubAdapters } from '../../runtime/adapters/hubAdapters.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
-import { cli, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
+import { cli, FEW_ROWS, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { commitOf } from '../support/hubServer.js';
 
@@ -104,7 +104,8 @@ test('a recipe and the command line take an adapter by its name, and warn where 
   const workspace: Workspace = await sampleWorkspace();
   t.after(() => workspace.remove());
   const env = { ...process.env, HF_ENDPOINT: hub.url, HF_TOKEN: TOKEN, SECURITY_VECTORS_CACHE: newFolder() };
-  const vector = await cli(['train', await workspace.recipe('vector.json', { epochs: undefined, steps: 30 })]);
+  const short = { ...FEW_ROWS, epochs: undefined, steps: 30 };
+  const vector = await cli(['train', await workspace.recipe('vector.json', short)]);
   assert.equal(vector.code, 0, vector.stderr);
   const made = (name: string) => readFile(workspace.file('vectors/forbidden-topic', name));
   for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'security_vector.json'])
@@ -112,7 +113,9 @@ test('a recipe and the command line take an adapter by its name, and warn where 
   files()['calibration.json'] = await made('calibration.json');
 
   const train = async (adapter: string) => {
-    const change = { vectors: [{ adapter }], protection: false, epochs: undefined, steps: 2, evaluate: [] };
+    const data = { file: '../data/train.jsonl', limit: 16 };
+    const few = { data, probes: {}, evaluate: [], epochs: undefined, steps: 2 };
+    const change = { ...few, vectors: [{ adapter }], protection: false };
     const ran = await cli(['train', await workspace.recipe('protected.json', change), '--json', '--force'], { env });
     assert.ok(ran.code === 0 || ran.code === 4, ran.stderr);
     return jsonLines<RunEvent>(ran.stdout).filter((event) => event.kind === 'warning');

@@ -41,6 +41,12 @@ export async function sampleWorkspace(): Promise<Workspace> {
   };
 }
 
+/** Rows of a vector of the sample: to measure it on all of them takes longer than a few steps. */
+export const FEW_ROWS = {
+  harmful: { file: '../data/harmful.jsonl', limit: 24 },
+  benign: { file: '../data/benign.jsonl', limit: 24 },
+};
+
 export function openEngine(lines: string[] = []): Engine {
   return new Engine({
     environment: () => ({}),

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { random } from '../../runtime/support/random.js';
-import { killed, prepare, takeUp, withFault, type Outcome } from './trials.js';
+import { killed, prepare, takeUp, withFault, writeBase, type Outcome } from './trials.js';
 import { RECIPES } from './workspace.js';
 
 const { values } = parseArgs({
@@ -37,6 +37,7 @@ interface Row {
 /** All of one recipe, in a process of its own. */
 async function one(name: string): Promise<Row[]> {
   const root = await mkdtemp(join(tmpdir(), 'kills-'));
+  await writeBase(root);
   const reference = await prepare(root, name);
   const rows = new Map<string, Row>();
   let failed = 0;

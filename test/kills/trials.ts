@@ -15,14 +15,22 @@ import { RECIPES, VECTOR, writeWorkspace } from './workspace.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
+/** Before a call, or in the middle of it. */
+export interface Moment {
+  readonly call: number;
+  readonly isTorn: boolean;
+}
+
 /** A recipe's undisturbed run. */
 export interface Reference {
   readonly name: string;
   readonly file: string;
   readonly files: Record<string, string>;
+  /** Files that it changed on the way, relative to its folder. */
+  readonly changed: ReadonlySet<string>;
   /** Calls that change files. */
   readonly calls: number;
-  /** What a kill before each call, or in the middle of it, leaves of the run folder. */
+  /** What a kill at the chosen moments leaves of the run folder. */
   readonly kills: readonly { readonly label: string; readonly folder: string }[];
 }
 
@@ -43,37 +51,54 @@ async function run(file: string, output: string, resume = false): Promise<ErrorD
   }
 }
 
+/** Writes the workspace, and trains the vector of protected runs. */
+export async function writeBase(root: string): Promise<void> {
+  await writeWorkspace(root);
+  await succeed(run(await writeRecipe(root, 'the vector', VECTOR), join(root, 'vector')));
+}
+
 /**
- * Writes the workspace, and runs a recipe in it undisturbed. Before each call the run folder is copied: that is what a kill
+ * Runs a recipe in a workspace, undisturbed. Before the calls that are chosen of all the run folder is copied: that is what a kill
  * at this moment would leave. What a kill in the middle of writing leaves is the copy and half of the data.
  */
-export async function prepare(root: string, name: string): Promise<Reference> {
-  await writeWorkspace(root);
-  const recipe = async (called: string, value: object): Promise<string> => {
-    await writeFile(join(root, `${called}.json`), JSON.stringify(value));
-    return join(root, `${called}.json`);
-  };
-  await succeed(run(await recipe('the vector', VECTOR), join(root, 'vector')));
-  const file = await recipe('recipe', RECIPES[name]!);
+export async function prepare(
+  root: string,
+  name: string,
+  choose = (moments: readonly Moment[]): readonly Moment[] => moments,
+): Promise<Reference> {
+  const file = await writeRecipe(root, 'recipe', RECIPES[name]!);
   const [whole, again] = [join(root, 'whole/out'), join(root, 'again/out')];
+
+  const moments: Moment[] = [];
+  const counted = watch({
+    root: again,
+    onCall({ number, data }) {
+      moments.push({ call: number, isTorn: false });
+      if (data !== undefined) moments.push({ call: number, isTorn: true });
+    },
+  });
   await succeed(run(file, again));
+  counted();
+  const chosen = choose(moments);
 
   const kills: { label: string; folder: string }[] = [];
+  const changed = new Set<string>();
   let calls = 0;
   const end = watch({
     root: whole,
-    onCall({ number, name: call, file: changed, data }) {
+    onCall({ number, name: call, file: path, data }) {
       calls = number;
-      const copy = (label: string): string => {
+      const written = path.slice(whole.length + 1);
+      changed.add(written);
+      for (const { isTorn } of chosen.filter((moment) => moment.call === number)) {
+        const label = `${isTorn ? 'torn' : 'kill'}-${number}`;
         // all are called alike, as the name is in what a run writes
         const folder = join(root, label, 'out');
         mkdirSync(join(root, label));
         if (existsSync(whole)) cpSync(whole, folder, { recursive: true });
-        kills.push({ label: `${label} (${call} ${changed.slice(whole.length + 1)})`, folder });
-        return folder;
-      };
-      copy(`kill-${number}`);
-      if (data !== undefined) appendFileSync(join(copy(`torn-${number}`), changed.slice(whole.length + 1)), half(data));
+        if (isTorn && data !== undefined) appendFileSync(join(folder, written), half(data));
+        kills.push({ label: `${label} (${call} ${written})`, folder });
+      }
     },
   });
   await succeed(run(file, whole));
@@ -81,7 +106,13 @@ export async function prepare(root: string, name: string): Promise<Reference> {
   const files = await snapshot(whole);
   const unequal = differences(files, await snapshot(again));
   if (unequal.length > 0) throw new Error(`two undisturbed runs of "${name}" differ: ${unequal.join(', ')}`);
-  return { name, file, files, calls, kills };
+  return { name, file, files, changed, calls, kills };
+}
+
+async function writeRecipe(root: string, name: string, recipe: object): Promise<string> {
+  const file = join(root, `${name}.json`);
+  await writeFile(file, JSON.stringify(recipe));
+  return file;
 }
 
 async function succeed(ended: Promise<ErrorData | undefined>): Promise<void> {

@@ -9,11 +9,11 @@ import { random } from '../../runtime/support/random.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample/', import.meta.url));
 
-/** Writes model/ and the data files. */
-export async function writeWorkspace(folder: string): Promise<void> {
-  await mkdir(join(folder, 'model'), { recursive: true });
+/** Writes the sample's model with random weights, 8 wide. */
+export async function writeModel(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
   for (const name of ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json'])
-    await copyFile(join(SAMPLE, 'tiny-assistant', name), join(folder, 'model', name));
+    await copyFile(join(SAMPLE, 'tiny-assistant', name), join(folder, name));
   const config = {
     ...(JSON.parse(await readFile(join(SAMPLE, 'tiny-assistant/config.json'), 'utf8')) as Record<string, unknown>),
     hidden_size: 8,
@@ -23,13 +23,18 @@ export async function writeWorkspace(folder: string): Promise<void> {
     num_key_value_heads: 1,
     head_dim: 4,
   };
-  await writeFile(join(folder, 'model/config.json'), JSON.stringify(config));
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   const rng = random('kills');
   const tensors = [...parameters(decoderSpec(config))].map(([name, shape]) => {
     const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0.3 * rng.normal());
     return { name, dtype: 'F32' as const, shape, bytes: values.byteLength, data: () => bytesOf(values) };
   });
-  await writeSafetensors(join(folder, 'model/model.safetensors'), tensors);
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors);
+}
+
+/** Writes model/ and the data files. */
+export async function writeWorkspace(folder: string): Promise<void> {
+  await writeModel(join(folder, 'model'));
   const first = async (from: string, rows: number, to: string): Promise<void> => {
     const lines = (await readFile(join(SAMPLE, from), 'utf8')).split('\n').slice(0, rows);
     await writeFile(join(folder, to), `${lines.join('\n')}\n`);

@@ -13,7 +13,7 @@ import { readTrained } from '../../runtime/recipes/trainedFile.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { Cancelled } from '../../runtime/support/errors.js';
 import { writeWeights } from '../export/support.js';
-import { cli, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
+import { cli, FEW_ROWS, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { sha256 } from '../support/hubServer.js';
 
@@ -27,7 +27,7 @@ before(async () => {
   const short = { epochs: undefined, steps: 30, evaluateEvery: 10 };
   const evaluate = [{ name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm', limit: 8 }];
   for (const [name, change] of [
-    ['vector.json', short],
+    ['vector.json', { ...short, ...FEW_ROWS }],
     ['plain.json', { ...short, evaluate, output: '../adapters/a|b' }],
   ] as const) {
     const ran = await cli(['train', await workspace.recipe(name, change)]);

@@ -27,6 +27,7 @@ import { recipeSchemas, type RunRecipe } from '../../runtime/contract/recipe.js'
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { finishReplacement, planOutput, type OutputOptions } from '../../runtime/runs/output.js';
+import { writeModel } from '../kills/workspace.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample', import.meta.url));
 const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
@@ -90,8 +91,9 @@ describe('the output folder', () => {
 
   before(async () => {
     root = await realpath(await mkdtemp(join(tmpdir(), 'output-')));
-    for (const name of ['tiny-assistant', 'data']) await cp(join(SAMPLE, name), file(name), { recursive: true });
-    await cp(file('tiny-assistant'), file('other-model'), { recursive: true });
+    await cp(join(SAMPLE, 'data'), file('data'), { recursive: true });
+    // small ones, as every file is looked at again and again
+    for (const name of ['tiny-assistant', 'other-model']) await writeModel(file(name));
     await mkdir(file('kept/judge'), { recursive: true });
     await writeFile(file('kept/judge/config.json'), '{}');
     // the vector and the adapter that training starts from are real runs

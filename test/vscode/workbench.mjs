@@ -149,6 +149,7 @@ export function workbench(page, screenshots, usual = ['dark']) {
     page,
     until,
     command,
+    themes: usual,
 
     /** Pictures of the window, by their themes: NAME-light.png, NAME-contrast.png, NAME-dark.png. */
     async shot(name, themes = usual) {

@@ -1,11 +1,12 @@
 /**
- * The pages in a real browser with a host that is a few lines of this file: bundled as they ship, under the
- * content security policy of the extension, in the variables of the editor's own themes (`themes.json`).
+ * The pages in a real browser with a host that is a few lines of this file: as `node build.mjs` has made them in dist/, under
+ * the content security policy of the extension, in the variables of the editor's own themes (`themes.json`).
  */
 import { build } from 'esbuild';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { pageHtml } from '../../extension/panels/html.js';
 import type * as InPage from './inPage.js';
@@ -13,8 +14,8 @@ import { browserExecutable } from '../vscode/host/browser.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const playwright = path.join(root, 'test/vscode/host/node_modules/playwright-core/index.mjs');
-/** Pictures for people to look at. */
-const pictures = path.join(root, 'out/pages');
+/** Pictures for people to look at, where the environment asks for them: no test does. */
+const pictures = process.env['PICTURES'] === '1' ? path.join(root, 'out/pages') : undefined;
 
 /** Why these tests cannot run here; undefined when they can. */
 export const missing = existsSync(playwright)
@@ -78,16 +79,30 @@ export async function startBrowser(): Promise<Browser> {
   });
 }
 
-const bundles = new Map<string, Promise<string>>();
+const kept = new Map<string, Promise<string>>();
 
-/** A bundle as the build makes it, made once. */
-function bundle(entry: string): Promise<string> {
-  const made = bundles.get(entry) ?? makeBundle(entry);
-  bundles.set(entry, made);
+/** What is made of a file, made once. */
+function once(name: string, make: (name: string) => Promise<string>): Promise<string> {
+  const made = kept.get(name) ?? make(name);
+  kept.set(name, made);
   return made;
 }
 
-async function makeBundle(entry: string): Promise<string> {
+/** A file of dist/webview. @throws when it is not there, or older than what of ours it is made of */
+async function built(name: string): Promise<string> {
+  const file = path.join(root, 'dist/webview', name);
+  const again = (why: string): Error => new Error(`dist/webview/${name} ${why}: run \`node build.mjs\``);
+  if (!existsSync(`${file}.map`)) throw again('is not there, or without its map');
+  const { sources } = JSON.parse(await readFile(`${file}.map`, 'utf8')) as { sources: string[] };
+  const { mtimeMs } = await stat(file);
+  for (const source of sources.filter((one) => !one.includes('/node_modules/'))) {
+    const now = await stat(path.resolve(path.dirname(file), source)).catch(() => undefined);
+    if (!now || now.mtimeMs > mtimeMs) throw again(`is older than ${source}`);
+  }
+  return readFile(file, 'utf8');
+}
+
+async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -146,14 +161,14 @@ export class OpenPage {
     const files: Record<string, string> = {
       '/': html(theme, name),
       '/default.css': DEFAULT_STYLE,
-      '/style.css': await readFile(path.join(root, 'webview/style.css'), 'utf8'),
-      '/page.js': await bundle(`webview/${name}/main.ts`),
+      '/style.css': await once('style.css', built),
+      '/page.js': await once(`${name}.js`, built),
     };
     await page.route(`${ORIGIN}/**`, async (route) => {
       const file = new URL(route.request().url()).pathname;
       await route.fulfill({ contentType: TYPES[path.extname(file)] ?? 'text/html', body: files[file] ?? '' });
     });
-    await page.addInitScript({ content: await bundle('test/webview/inPage.ts') });
+    await page.addInitScript({ content: await once('test/webview/inPage.ts', bundle) });
     await page.goto(`${ORIGIN}/`);
     return opened;
   }
@@ -209,7 +224,28 @@ export class OpenPage {
     );
   }
 
+  /** Waits until a page that was resized is drawn: charts follow a frame later. */
+  async drawn(): Promise<void> {
+    await this.page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined)))),
+      undefined,
+    );
+  }
+
+  /** Texts with a contrast of less than 4.5 : 1 in a theme, which the page has from now on. */
+  async lowContrast(theme: Theme): Promise<string[]> {
+    await this.theme(theme);
+    // parts of the toolkit take a theme a little later
+    let low = await this.check('lowContrast', 4.5);
+    for (let attempt = 1; attempt < 20 && low.length > 0; attempt++) {
+      await sleep(60);
+      low = await this.check('lowContrast', 4.5);
+    }
+    return low;
+  }
+
   async picture(name: string): Promise<void> {
+    if (pictures === undefined) return;
     await mkdir(pictures, { recursive: true });
     await this.page.screenshot({ path: path.join(pictures, `${name}.png`), fullPage: true });
   }

@@ -100,13 +100,13 @@ const nameOf = (element: Element): string =>
 
 const visited = new WeakSet<Element>();
 
-/** Notes what has the focus. */
-export function visit(): 'first' | 'again' | 'outside' {
-  const element = document.activeElement;
-  if (!element || element === document.body) return 'outside';
-  if (visited.has(element)) return 'again';
-  visited.add(element);
-  return 'first';
+/** Notes what has the focus; undefined outside of the page. */
+export function visit(): { isFirst: boolean; name: string; outlined: boolean } | undefined {
+  const at = focused();
+  if (!at) return undefined;
+  const isFirst = !visited.has(document.activeElement!);
+  visited.add(document.activeElement!);
+  return { isFirst, ...at };
 }
 
 /** Whether the keys of a grid's cell do the same, and Tab comes to one of its cells: arrows lead to the others. */

@@ -5,7 +5,7 @@ import { readingOf } from '../../runtime/contract/runView.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { ENDED, harm } from '../contract/runs.js';
-import { missing, OpenPage, startBrowser, THEMES, type Browser, type Theme } from './browser.js';
+import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
 import { wideSweep } from '../support/wideSweep.js';
 import { protectedRun } from './runSnapshots.js';
 
@@ -16,8 +16,8 @@ describe('pages of the laboratory', { skip: missing }, () => {
   });
   after(() => browser.close());
 
-  async function open(run: object, theme: Theme = 'dark'): Promise<OpenPage> {
-    const page = await OpenPage.open(browser, 'run', theme, { width: 1280, height: 900 }, async (request, opened) => {
+  async function open(run: object): Promise<OpenPage> {
+    const page = await OpenPage.open(browser, 'run', 'dark', { width: 1280, height: 900 }, async (request, opened) => {
       if (request.type === 'ready') await opened.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
       return undefined;
     });
@@ -25,18 +25,23 @@ describe('pages of the laboratory', { skip: missing }, () => {
     return page;
   }
 
+  async function isReadable(page: OpenPage, name: string): Promise<void> {
+    for (const theme of THEMES) {
+      assert.deepEqual(await page.lowContrast(theme), [], theme);
+      await page.picture(`${name}-${theme}`);
+    }
+    assert.deepEqual(page.complaints, []);
+  }
+
   test('each of several vectors has a row with its sets, what it flags, and its verdict', async () => {
     const reading = readingOf(ENDED['two vectors, one weakened by the loss on its own rows']!);
-    for (const theme of THEMES) {
-      const page = await open({ ...protectedRun(108), ...reading, vectors: ['topic', 'lies'] }, theme);
-      const cells = await page.page.locator('table.vectors tbody :is(th, td)').allTextContents();
-      assert.deepEqual(cells.slice(0, 3), ['topic', 'forbidden topic', '100, of them 98 alone']);
-      assert.match(cells[3]!, /^✓ Protection holds: /);
-      assert.match(cells[7]!, /^⚠ Protection is weak: the loss of the delivered model on 20 harmful rows /);
-      assert.deepEqual(page.complaints, []);
-      await page.picture(`vectors-${theme}`);
-      await page.close();
-    }
+    const page = await open({ ...protectedRun(108), ...reading, vectors: ['topic', 'lies'] });
+    const cells = await page.page.locator('table.vectors tbody :is(th, td)').allTextContents();
+    assert.deepEqual(cells.slice(0, 3), ['topic', 'forbidden topic', '100, of them 98 alone']);
+    assert.match(cells[3]!, /^✓ Protection holds: /);
+    assert.match(cells[7]!, /^⚠ Protection is weak: the loss of the delivered model on 20 harmful rows /);
+    await isReadable(page, 'vectors');
+    await page.close();
   });
 
   test('of a sweep nothing is green whose interval reaches beyond what may be', async () => {
@@ -58,23 +63,20 @@ describe('pages of the laboratory', { skip: missing }, () => {
       ...[1, 2].map((seed) => point(rate, 'paper', seed, rate > 0.005 ? 0.4 * seed : 0)),
       ...[1, 2].map((seed) => point(rate, 'ours', seed, 0)),
     ]);
-    for (const theme of THEMES) {
-      const run = { ...protectedRun(0), kind: 'sweep', measurements: [], sweep: { over, points, canJudge: true } };
-      const page = await open(run, theme);
-      const of = async (row: number): Promise<(string | null)[]> => {
-        const cells = page.page.locator(`.heat tbody tr:nth-child(${row}) td`);
-        return Promise.all([0, 1].map(async (i) => cells.nth(i).getAttribute('class')));
-      };
-      const [, paper, ours] = [await of(1), await of(2), await of(3)];
-      assert.match(paper[0]!, /good/);
-      assert.match(paper[1]!, /bad/);
-      for (const tone of ours) assert.match(tone!, /warning/);
-      await page.page.locator(`.actions vscode-button:has-text("${RUN_STRINGS.judgeAgain}")`).click();
-      assert.equal(page.requests.at(-1)?.type, 'judgeAgain');
-      assert.deepEqual(page.complaints, []);
-      await page.picture(`sweep-${theme}`);
-      await page.close();
-    }
+    const run = { ...protectedRun(0), kind: 'sweep', measurements: [], sweep: { over, points, canJudge: true } };
+    const page = await open(run);
+    const of = async (row: number): Promise<(string | null)[]> => {
+      const cells = page.page.locator(`.heat tbody tr:nth-child(${row}) td`);
+      return Promise.all([0, 1].map(async (i) => cells.nth(i).getAttribute('class')));
+    };
+    const [, paper, ours] = [await of(1), await of(2), await of(3)];
+    assert.match(paper[0]!, /good/);
+    assert.match(paper[1]!, /bad/);
+    for (const tone of ours) assert.match(tone!, /warning/);
+    await page.page.locator(`.actions vscode-button:has-text("${RUN_STRINGS.judgeAgain}")`).click();
+    assert.equal(page.requests.at(-1)?.type, 'judgeAgain');
+    await isReadable(page, 'sweep');
+    await page.close();
   });
 
   test('of a sweep of 360 points all are there within a second, and no label covers another', async () => {

@@ -168,7 +168,7 @@ export const MOMENTS: Record<string, Moment> = {
   triage: triage(60),
   'triage-groups': triage(2),
   'compare-two': compare(2),
-  'compare-many': compare(12),
+  'compare-many': compare(5),
 };
 
 /** Opens a page and brings it to a moment. */

@@ -19,15 +19,17 @@ const isThere = (file) =>
 export default async function compare({ step, page, workspace, until, container, pane, row, shot, command, ...bench }) {
   const { webview, notification, dialog, answer } = bench;
   const recipe = JSON.parse(await readFile(path.join(workspace, 'recipes/plain.json'), 'utf8'));
-  /** A small run of the sample, with a few prompts of one set. */
+  /** A small run of the sample, with a few rows of each file and a few prompts of one set. */
   const write = async (name, more = {}) => {
-    const { probes, evaluate, ...rest } = recipe;
+    const { data, probes, evaluate, ...rest } = recipe;
     const [forbidden] = evaluate;
+    const few = (rows, limit) => ({ ...rows, limit });
     const file = path.join(workspace, `recipes/${name}.json`);
     const small = {
       ...rest,
       epochs: undefined,
-      probes,
+      data: few(data, 64),
+      probes: { harmful: few(probes.harmful, 8), benign: few(probes.benign, 8) },
       evaluate: [{ ...forbidden, limit: 12 }],
       evaluateEvery: 2,
       steps: 6,

@@ -76,7 +76,8 @@ export default async function reload({
     const names = ['waits-a', 'waits-b'];
     for (const name of names) {
       const evaluate = [{ ...plain.evaluate[0], limit: 12 }];
-      const recipe = { ...plain, steps: 2, epochs: undefined, evaluate, output: `../adapters/${name}` };
+      const small = { data: { ...plain.data, limit: 32 }, probes: {}, evaluate, steps: 2, epochs: undefined };
+      const recipe = { ...plain, ...small, output: `../adapters/${name}` };
       await writeFile(path.join(workspace, `recipes/${name}.json`), JSON.stringify(recipe, null, 2));
       await open(`recipes/${name}.json`);
       const waits = row('Runs', name).filter({ hasText: 'in the queue' });
