@@ -1,6 +1,6 @@
 /**
- * docs/performance.md from a report of `npm run bench`: `node test/bench/page.mjs REPORT.json [PAGE.md]`. Every number on the page is
- * one of the report; the words about what was tried are in tried.md.
+ * docs/performance.md from a report of `npm run bench`: `node test/bench/page.mjs [REPORT.json [PAGE.md]]`; without one, from
+ * results.json, that of the page. Every number on the page is one of the report; the words about what was tried are in tried.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -19,7 +19,7 @@ export function page({ machine, results, profile, curves }, tried) {
   const estimate = named.get(ESTIMATE);
   return `# Performance
 
-Made by \`npm run bench -- --json FILE\` and \`node test/bench/page.mjs FILE\`. Ours and the peer's in turn on the same machine and the
+Made by \`npm run bench -- --json test/bench/results.json\` and \`node test/bench/page.mjs\`. Ours and the peer's in turn on the same machine and the
 same weights, one at a time, best of several; half of the tokens are supervised. A ratio above 1: we are ahead.
 
 ${machineText(machine)}
@@ -110,7 +110,7 @@ function machineText({ cpu, cores, threads, memoryBytes, os, node, onnxruntime, 
       ['System', os],
       ['Versions', versions.join(', ')],
       ['Matrix products alone, cold', `onnxruntime ${rate(gemm?.onnxruntime)}, torch ${rate(gemm?.torch)}`],
-      ['Load before', String(load)],
+      ['Load before, at most', String(load)],
     ],
   );
 }
@@ -160,8 +160,8 @@ ${table(
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [report, target = path.join(folder, '../../docs/performance.md')] = process.argv.slice(2);
-  if (report === undefined) throw new Error('page.mjs REPORT.json [PAGE.md]');
+  const [report = path.join(folder, 'results.json'), target = path.join(folder, '../../docs/performance.md')] =
+    process.argv.slice(2);
   const text = page(JSON.parse(readFileSync(report, 'utf8')), readFileSync(path.join(folder, 'tried.md'), 'utf8'));
   writeFileSync(target, text);
   console.log(target);

@@ -201,7 +201,8 @@ const machine = {
   cores: os.availableParallelism(),
   threads: Number(options.threads),
   memoryBytes: os.totalmem(),
-  load: Math.round(10 * load) / 10,
+  /** Of all runs that are merged. */
+  load: Math.max(Math.round(10 * load) / 10, before?.machine.load ?? 0),
   os: `${os.type()} ${os.release()} ${os.arch()}`,
   node: process.version,
   onnxruntime,

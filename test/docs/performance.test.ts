@@ -121,3 +121,9 @@ test('the fixed names of the benchmarks are there', () => {
   );
   assert.deepEqual([start.name, ESTIMATE], ['start-135m', 'estimate-memory']);
 });
+
+test('docs/performance.md is made from the results that are kept', () => {
+  const kept = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  const made = page(JSON.parse(kept('results.json')) as object, kept('tried.md'));
+  assert.equal(readFileSync(join(folder, '../../docs/performance.md'), 'utf8'), made);
+});
