@@ -141,7 +141,7 @@ describe('refused before a weight is read, by name', () => {
     ['gpt2', { rope_scaling: { type: 'linear', factor: 2 } }, /rope_scaling/],
   ];
   for (const [family, change, expected] of cases) {
-    it(`${family} with ${JSON.stringify(change)}`, () => {
+    it(`refuses ${family}: ${JSON.stringify(change)}`, () => {
       const error = refusal({ ...(OTHERS[family] ?? LLAMA), ...change });
       assert.match(error.message, expected);
     });

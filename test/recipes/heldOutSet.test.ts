@@ -168,6 +168,7 @@ test('prompts of sets that stand in the data are warned about, whatever is measu
   await writeFile(join(root, 'asked.jsonl'), all);
   const kept = await run({ ...RECIPE, evaluate: [sets[0]], heldOut: { share: 0.1, measure: 'exact' } }, 'kept apart');
   const held = new Set(samples(kept, 'plain').flatMap(({ prompt, set }) => (set === 'held out' ? [prompt] : [])));
-  const said = kept.flatMap((event) => (event.kind === 'warning' ? [event.message] : [])).join();
-  assert.match(said, new RegExp(`^${45 - held.size} of the 45 prompts of "exact" are trained on`));
+  const said = kept.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
+  const trained = `${45 - held.size} of the 45 prompts of "exact" are trained on`;
+  assert.ok(said.some((message) => message.startsWith(trained)), said.join('\n')); // oxfmt-ignore
 });
