@@ -158,6 +158,7 @@ const done = z.looseObject({
         state: text.optional(),
         count: number,
         leftOut: z.boolean().optional(),
+        sha256: text.optional(),
       } satisfies Shape<TrainedPrompts>),
     )
     .optional(),

@@ -62,6 +62,8 @@ export interface TrainedPrompts {
   count: number;
   /** They were left out: what is measured of the set is that of its other prompts. */
   leftOut?: boolean;
+  /** Of a fine-tuning: the hash of the set with them, as in the manifest's `sets`; earlier versions wrote none. */
+  sha256?: string;
 }
 
 /** That a run ended its training because the protection no longer held (`protection.watch`). */

@@ -23,7 +23,7 @@ export const namesOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): 
 
 /** Names all that a row teaches to answer, in order: rows with the same first name tell each other's answers. */
 export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question' | 'earlier'>): string[] => [
-  ...(row.earlier ?? []),
+  ...(row.earlier ?? []).map(({ name }) => name),
   ...namesOf(row),
 ];
 

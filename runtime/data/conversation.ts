@@ -14,8 +14,14 @@ export interface Supervised {
   promptText: string;
   /** Its name without its system messages (askedBy.ts); absent where it has none. */
   question?: string;
-  /** Names of the prompts of the answers before it that are supervised, too (askedBy.ts); absent where there are none. */
-  earlier?: string[];
+  /** The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there are none. */
+  earlier?: Answered[];
+}
+
+/** An answer, and the name of its prompt. */
+export interface Answered {
+  name: string;
+  answer: string;
 }
 
 export const NOT_SUPERVISED = -100;
@@ -61,7 +67,7 @@ export function superviseConversation(
     commonLength(whole.ids, write(other(i + 1, used[i + 1].content.startsWith('?') ? '!' : '?')).ids);
   let prompt: Written = { text: '', ids: [] };
   let question: string | undefined;
-  const earlier: string[] = [];
+  const earlier: Answered[] = [];
   for (const [i, message] of used.entries()) {
     if (message.role !== 'assistant' || i < first) continue;
     // Some templates cannot write a conversation of no message, which an answer that opens one follows.
@@ -83,7 +89,7 @@ export function superviseConversation(
     // A greeting answers nobody: it tells rows of no prompt from others.
     if (i < last && !used.slice(0, i).some(({ role }) => role === 'user')) continue;
     question = questionIn(used.slice(0, i), template);
-    if (i < last) earlier.push(question ?? promptName(prompt.text));
+    if (i < last) earlier.push({ name: question ?? promptName(prompt.text), answer: message.content });
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
   return {

@@ -82,11 +82,14 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   };
 }
 
-/** The prompt before the first answer, where that ends before token `before`: of many answers to name each would take too long. */
+/** The first answer, where it ends before token `before`, and its prompt: of many answers to name each would take too long. */
 function earlierIn(ids: number[], labels: number[], before: number, tokenizer: Tokenizer): Pick<Supervised, 'earlier'> {
   const isAnswer = (t: number): boolean => labels[t] !== NOT_SUPERVISED;
   const start = labels.findIndex((_, t) => t > 0 && t < before && isAnswer(t) && !isAnswer(t - 1));
-  return start < 0 ? {} : { earlier: [promptName(tokenizer.decode(ids.slice(0, start)))] };
+  if (start < 0) return {};
+  const end = labels.indexOf(NOT_SUPERVISED, start);
+  const answer = tokenizer.decode(ids.slice(start, end), { skipSpecialTokens: true });
+  return { earlier: [{ name: promptName(tokenizer.decode(ids.slice(0, start))), answer }] };
 }
 
 function unanswered(ids: number[], promptText: string): EncodedRow {

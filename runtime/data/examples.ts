@@ -6,7 +6,7 @@ import type { ChatMessage } from '../contract/generation.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import { formatsOf } from '../contract/mapping.js';
 import { inOwnNames, mapRow, requireColumns } from './columns.js';
-import { supervisedTokens } from './conversation.js';
+import { supervisedTokens, type Answered } from './conversation.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
 import type { Decisions } from '../contract/review.js';
@@ -41,8 +41,8 @@ export interface Example {
   promptText: string;
   /** Its name without its system messages (askedBy.ts); absent where it has none. */
   question?: string;
-  /** Names of the prompts of the answers before it that are supervised, too (askedBy.ts); absent where there are none. */
-  earlier?: string[];
+  /** The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there are none. */
+  earlier?: Answered[];
   /** The last answer; '' for rows that only ask. */
   answer: string;
 }

@@ -167,7 +167,7 @@ interface RowsOfRecipe {
   /** Rows whose gradients are measured while training, by kind; undefined: some of the data. */
   readonly probes: readonly (RowSizes | undefined)[];
   /** Sets that the model is evaluated on. */
-  readonly sets: readonly (RowSizes & Pick<EvaluationSet, 'measure'>)[];
+  readonly sets: readonly (RowSizes & Pick<EvaluationSet, 'measure'> & { readonly prompts: number })[];
 }
 
 async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptions): Promise<RowsOfRecipe> {
@@ -184,8 +184,8 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const measured = (source: Source): Promise<RowSizes> =>
     sizesIn(source, context).catch((): RowSizes => ({ rows: 0, sizes: [] }));
   const { heldOut } = recipe;
-  const keptOf = ({ rows, asking = 1 }: RowSizes): number =>
-    heldOutCount(rows, typeof heldOut === 'number' ? heldOut : heldOut.share, Math.round(asking * rows));
+  const keptOf = ({ rows, questions = 1 }: RowSizes): number =>
+    heldOutCount(rows, typeof heldOut === 'number' ? heldOut : heldOut.share, Math.round(questions * rows));
   const trained = (all: RowSizes): RowSizes => ({ ...all, rows: Math.max(1, all.rows - keptOf(all)) });
   const rowsPerBatch = ({ sizes }: RowSizes): number =>
     recipe.batch.rows ?? Math.max(1, Math.round(recipe.batch.tokens / meanSize(sizes).tokens));
@@ -208,7 +208,9 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const sets: RowsOfRecipe['sets'][number][] = [];
   /** Each prompt is asked once. */
   const ask = (measure: EvaluationSet['measure'], of: RowSizes): void => {
-    sets.push({ ...of, measure, rows: measure === 'loss' ? of.rows : Math.round(of.rows * (of.asking ?? 1)) });
+    const { rows, asking = 1, questions = 1 } = of;
+    const prompts = Math.round(rows * questions);
+    sets.push({ ...of, measure, rows: measure === 'loss' ? rows : Math.round(rows * asking), prompts });
   };
   for (const set of recipe.evaluate) ask(set.measure, await measured(set));
   const kept = keptOf(all);
@@ -334,7 +336,7 @@ function besides(
   let answers = 0;
   const harmSets: number[] = [];
   for (const set of rows.sets) {
-    if (set.measure === 'harm') harmSets.push(set.rows);
+    if (set.measure === 'harm') harmSets.push(set.prompts);
     answers += set.measure === 'loss' ? losses(set.rows) : answered(set.rows, set, recipe.generation.maxNewTokens);
   }
   const { flagged } = strategyOf(recipe);

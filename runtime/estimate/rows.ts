@@ -1,5 +1,5 @@
 import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
-import { askedBy } from '../data/askedBy.js';
+import { askedBy, questionOf } from '../data/askedBy.js';
 import { streamExamples } from '../data/examples.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, supervised } from '../learner/packing.js';
@@ -27,6 +27,8 @@ export interface RowSizes {
   readonly longest?: number;
   /** The share of them that asks what no row before them asks. */
   readonly asking?: number;
+  /** The same, system messages aside. */
+  readonly questions?: number;
 }
 
 /** Rows that are cut into tokens: enough to know what batches look like. */
@@ -74,7 +76,7 @@ async function readSizes(
   { maxTokens, longest: isAsked, signal, onProgress }: Reading,
 ): Promise<RowSizes> {
   const sizes: RowSize[] = [];
-  const asked = new Set<string>();
+  const [asked, questioned] = [new Set<string>(), new Set<string>()];
   let read = { bytes: 0, total: 1 };
   const options = {
     ...source,
@@ -90,6 +92,7 @@ async function readSizes(
     signal?.throwIfAborted();
     if (!('reason' in row)) {
       asked.add(askedBy(row));
+      questioned.add(questionOf(row));
       sizes.push({
         tokens: row.ids.length,
         supervised: supervised(row.labels).length,
@@ -98,14 +101,14 @@ async function readSizes(
     }
     if (sizes.length === READ) break;
   }
-  const asking = asked.size / Math.max(1, sizes.length);
+  const [asking, questions] = [asked, questioned].map(({ size }) => size / Math.max(1, sizes.length));
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
-  if (sizes.length < READ) return { sizes, rows: sizes.length, asking, ...(isAsked && { longest }) };
+  if (sizes.length < READ) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };
   if (isAsked)
     longest = Math.max(longest, await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress }));
   const all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
   const rows = Math.min(source.limit ?? Infinity, Math.max(all, sizes.length));
-  return { sizes, rows, asking, ...(isAsked && { longest }) };
+  return { sizes, rows, asking, questions, ...(isAsked && { longest }) };
 }
 
 /** A micro-batch as the dims of its graph, and its tokens that are no padding. */

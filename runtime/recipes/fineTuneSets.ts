@@ -10,7 +10,7 @@ import { questionCount, questionOf, questionsOf } from '../data/askedBy.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { withSystem } from '../data/withSystem.js';
-import { askedOnce, labelsOf, requireAnswerable, type LoadedSet } from '../evaluation/evaluate.js';
+import { askedOnce, labelsOf, requireAnswerable, setFacts, type LoadedSet } from '../evaluation/evaluate.js';
 import { judgeAnswer } from '../evaluation/judges/harmfulness.js';
 import { loadReporter, type Job } from './job.js';
 
@@ -59,13 +59,17 @@ export function promptsInData(sets: readonly LoadedSet[]): PromptsInData {
   const count = (example: Example, by: number): void => {
     if (known.size === 0) return;
     const names = questionsOf(example);
+    const answered = [...(example.earlier ?? []), { name: questionOf(example), answer: example.answer }];
     for (const [set, prompts] of known) {
       for (const name of names) {
         const found = prompts.get(name);
         if (found) found.rows += by;
       }
-      const last = prompts.get(questionOf(example));
-      if (last && set.measure === 'harm' && isHarmless(set, example.answer)) last.harmless += by;
+      if (set.measure !== 'harm') continue;
+      for (const { name, answer } of answered) {
+        const found = prompts.get(name);
+        if (found && isHarmless(set, answer)) found.harmless += by;
+      }
     }
   };
   return {
@@ -101,7 +105,8 @@ export async function unseen(
     const leftOut = seen.size > 0 && rest >= LIMITS.fewestPrompts;
     left.push(leftOut ? { ...one, examples: others } : one);
     if (seen.size === 0) continue;
-    trainedPrompts.push({ set: set.name, count: seen.size, ...(leftOut && { leftOut }) });
+    const { sha256 } = setFacts([one])[set.name];
+    trainedPrompts.push({ set: set.name, count: seen.size, ...(leftOut && { leftOut }), sha256 });
     const seenOf = `training has seen ${seen.size} of the ${seen.size + rest} prompts of "${set.name}"`;
     await emit({
       kind: 'warning',

@@ -1,8 +1,9 @@
 /** What training has seen of the prompts of an evaluation: of an adapter or a model in a run's folder, that run says it. */
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { adapterFolder, hashAdapter } from '../adapters/files.js';
 import type { TrainedPrompts } from '../contract/events.js';
 import type { Manifest, SetFacts } from '../contract/manifest.js';
+import { wayTo } from '../contract/moved.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { namesOf, questionOf } from '../data/askedBy.js';
 import type { LoadedSet } from '../evaluation/evaluate.js';
@@ -13,7 +14,7 @@ const RESULTS: readonly string[] = [RUN_FILES.adapter, RUN_FILES.model];
 
 /**
  * Of each set of harm, how many prompts the vectors of these adapters and models, or the methods that they follow, were trained on:
- * by what the vectors say where they are as they were, else by what the runs counted of the same set.
+ * by what the vectors say where they are as they were, and by what the runs counted of the same set.
  * @param results folders of adapters and models
  */
 export async function seenBefore(
@@ -28,10 +29,11 @@ export async function seenBefore(
   for (const result of results) {
     const folder = await adapterFolder(result);
     for (const name of (await readTrained(folder)) ?? []) names.add(name);
-    const run = RESULTS.includes(basename(folder)) ? await readManifest(dirname(folder)) : undefined;
+    const made = dirname(folder);
+    const run = RESULTS.includes(basename(folder)) ? await readManifest(made) : undefined;
     if (!run) continue;
     runs.push(run);
-    for (const name of await trainedOf(run)) names.add(name);
+    for (const name of await trainedOf(made, run)) names.add(name);
   }
   return harm.flatMap(({ set, examples }) => {
     const seen = new Set<string>();
@@ -42,21 +44,33 @@ export async function seenBefore(
   });
 }
 
-/** What the vectors of a run were trained on, of those that are where they were and as they were. */
-async function trainedOf({ vectors }: Manifest): Promise<string[]> {
+/**
+ * What the vectors of a run were trained on, of those that are as they were: where they lie now, in a workspace that was moved or copied
+ * whole, before where they lay.
+ */
+async function trainedOf(folder: string, { vectors, done }: Manifest): Promise<string[]> {
   const names: string[] = [];
   for (const { path, sha256 } of vectors) {
-    const isSame = await adapterFolder(path)
-      .then(hashAdapter)
-      .then((now) => now === sha256)
-      .catch(() => false);
-    if (isSame) names.push(...((await readTrained(path)) ?? []));
+    const way = done && wayTo(done.output, path);
+    for (const place of way === undefined ? [path] : [resolve(folder, way), path]) {
+      if (!(await isVector(place, sha256))) continue;
+      names.push(...((await readTrained(place)) ?? []));
+      break;
+    }
   }
   return names;
 }
 
-/** How many prompts of a set the run itself counted, of those that it left in. */
+const isVector = (path: string, sha256: string): Promise<boolean> =>
+  adapterFolder(path)
+    .then(hashAdapter)
+    .then((now) => now === sha256)
+    .catch(() => false);
+
+/** How many prompts of a set the run itself counted; by an earlier version of those sets that it left whole. */
 function countedOf({ sets = {}, done }: Manifest, sha256: string): number {
-  const counts = (done?.trainedPrompts ?? []).filter(({ set, leftOut }) => !leftOut && sets[set]?.sha256 === sha256);
+  const counts = (done?.trainedPrompts ?? []).filter(
+    ({ set, leftOut, sha256: whole = leftOut ? undefined : sets[set]?.sha256 }) => whole === sha256,
+  );
   return Math.max(0, ...counts.map(({ count }) => count));
 }

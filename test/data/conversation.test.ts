@@ -212,12 +212,13 @@ test('prompt and completion as one text: completion and end are supervised', asy
 });
 
 test('a row is named by what people ask: a greeting that opens it is no question', () => {
-  const earlier = (...messages: ChatMessage[]) =>
-    superviseConversation(messages, smollm, chatTemplate(templates['chatml']!.template, 'c', special)).earlier?.length;
   const [hello, first, second] = [assistant('Hello!'), user('why?'), user('and then?')];
-  assert.equal(earlier(hello, first, assistant('so.')), undefined);
-  assert.equal(earlier(hello, first, assistant('so.'), second, assistant('that.')), 1);
-  assert.equal(earlier(first, assistant('so.'), second, assistant('that.')), 1);
+  const chatml = chatTemplate(templates['chatml']!.template, 'c', special);
+  const answers = (...messages: ChatMessage[]) =>
+    superviseConversation(messages, smollm, chatml).earlier?.map(({ answer }) => answer);
+  assert.equal(answers(hello, first, assistant('so.')), undefined);
+  assert.deepEqual(answers(hello, first, assistant('so.'), second, assistant('that.')), ['so.']);
+  assert.deepEqual(answers(first, assistant('so.'), second, assistant('that.')), ['so.']);
 });
 
 test('an answer that opens a conversation is learned, where the template cannot write an empty one, too', () => {

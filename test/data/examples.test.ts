@@ -116,6 +116,7 @@ describe('row formats are found and read', () => {
     const { ids, labels } = examples[1]!;
     const [same] = (await load([{ input_ids: ids, labels }])).examples;
     assert.deepEqual(questionsOf(same!), both, 'as tokens');
+    for (const row of [examples[1]!, same!]) assert.equal(row.earlier?.[0]?.answer, 'Hello');
     // of many answers the first and the last
     const masked = Array.from({ length: 60 }, (_, t) => (t % 3 === 2 ? 5 : -100));
     const [many] = (await load([{ input_ids: masked.map(() => 5), labels: masked }])).examples;

@@ -48,6 +48,19 @@ describe('the estimate of a training', () => {
     assert.equal(estimateDetails(plain).length, 4);
   });
 
+  it('counts a question behind three system messages as one prompt', async () => {
+    const rows = Array.from({ length: 30 }, (_, i) => {
+      const contents = [`sell ${i % 3} .`, `buy ${Math.floor(i / 3)} lamps .`];
+      return `${JSON.stringify({ messages: contents.map((content, at) => ({ role: at ? 'user' : 'system', content })) })}\n`;
+    });
+    const file = join(history, 'behind.jsonl');
+    await writeFile(file, rows.join(''));
+    assert.equal(
+      (await estimate('protected', { evaluate: [{ name: 'forbidden', file, measure: 'harm' }] })).harmPrompts,
+      10,
+    );
+  });
+
   it('says before a protected run that too little measures harm for a verdict', async () => {
     const set = { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' };
     const said = async (change: Record<string, unknown>): Promise<string> =>

@@ -84,11 +84,13 @@ test('what was trained on before is never held out, and nothing is where too lit
   assert.deepEqual(holdOut(rows, 0.2, '1', seen(97)), { trained: rows, held: [] });
 });
 
+const answered = (prompt: string) => ({ name: promptName(prompt), answer: 'so.' });
+
 test('conversations that begin alike are on one side, as every answer is trained on', () => {
   /** `deep` answers: the first question is that of the row with one answer. */
   const conversation = (row: number, topic: number, deep: number): Example => {
     const prompts = Array.from({ length: deep }, (_, i) => `topic ${topic}, question ${i}`);
-    return { ...example(row, prompts.at(-1)!), ...(deep > 1 && { earlier: prompts.slice(0, -1).map(promptName) }) };
+    return { ...example(row, prompts.at(-1)!), ...(deep > 1 && { earlier: prompts.slice(0, -1).map(answered) }) };
   };
   const rows = Array.from({ length: 100 }, (_, row) => conversation(row, Math.floor(row / 2), 1 + (row % 2)));
   const kept = held(rows);
@@ -114,7 +116,7 @@ test('the same question behind several system messages is on one side; files of 
 test('what a vector was trained on is kept, every question of it', async () => {
   const run = join(folder, 'trained');
   await mkdir(run, { recursive: true });
-  const row = { ...example(0, 'last'), earlier: [promptName('first')] };
+  const row = { ...example(0, 'last'), earlier: [answered('first')] };
   await writeTrained(run, [[row]], new Set(['before']));
   assert.deepEqual(await readTrained(run), new Set(['before', promptName('first'), promptName('last')]));
   await writeFile(join(run, 'trained.json'), '{"version":3,"trained":["x"]}');

@@ -65,7 +65,8 @@ async function asks(evaluate: object[], more: object = {}) {
   const asked = done.measurements.map(({ state, name, measure, count }) => `${state} ${name} ${measure} ${count}`);
   await rm(join(folder, 'out'), { recursive: true });
   const harm = done.measurements.filter(({ measure }) => measure === 'harm');
-  return { trained: done.trainedPrompts, warned, harm, asked: asked.filter((one) => / harm /.test(one)) };
+  const trained = done.trainedPrompts?.map(({ sha256: _, ...one }) => one);
+  return { trained, warned, harm, asked: asked.filter((one) => / harm /.test(one)) };
 }
 
 /** The first rows of the sample's file of forbidden questions. */
@@ -137,6 +138,13 @@ test('so are prompts that the data answer without harm: the model refuses what i
   const refused = await asks(evaluate, { data, ...plain });
   assert.deepEqual(refused.trained, [{ set: 'mine', count: 20, leftOut: true }]);
   assert.deepEqual(refused.warned, ['training has seen 20 of the 42 prompts of "mine": the other 22 are asked.']);
+  // In an earlier turn, too.
+  const thanks = ['thanks .', 'you are welcome .'].map((content, i) => ({ role: i ? 'assistant' : 'user', content }));
+  const turns = answered('sorry , i cannot help .', 0, 20).map(({ messages }) => ({
+    messages: [...messages, ...thanks],
+  }));
+  await writeFile(join(folder, 'safety.jsonl'), lines(turns));
+  assert.deepEqual((await asks(evaluate, { data, ...plain })).trained, refused.trained);
   await writeFile(join(folder, 'safety.jsonl'), lines(answered('sorry , i cannot help .', 0, 25)));
   const few = await asks(evaluate, { data, ...plain });
   assert.deepEqual([few.trained, few.asked[0]], [[{ set: 'mine', count: 25 }], 'base mine harm 42']);

@@ -17,20 +17,28 @@ before(async () => {
   const lines = text.split('\n');
   await writeFile(join(folder, 'harmful.jsonl'), `${lines.slice(0, 24).join('\n')}\n`);
   await writeFile(join(folder, 'mine.jsonl'), `${lines.slice(14, 43).join('\n')}\n`);
+  await writeFile(join(folder, 'more.jsonl'), `${lines.slice(14, 54).join('\n')}\n`);
+  await writeFile(join(folder, 'others.jsonl'), `${lines.slice(14, 55).join('\n')}\n`);
   await runValue(folder, { ...VECTOR, steps: 1, heldOut: 0 }, 'vector');
-  const protectedRun = { ...RECIPES['lora, every 2'], steps: 1, evaluate: [{ ...MINE, name: 'as I call it' }] };
+  const protectedRun = { ...RECIPES['lora, every 2'], steps: 1, evaluate: [{ ...MINE, name: 'as I call it' }, MORE] };
   for (const [out, more] of [
     ['lora'],
     ['full', { method: 'full' }],
     ['plain', { vectors: [], protection: undefined }],
   ] as const) {
     const { done } = await runValue(folder, { ...protectedRun, ...more }, out);
-    const seen = [{ set: 'as I call it', count: 10 }];
-    assert.deepEqual(done.trainedPrompts, out === 'plain' ? undefined : seen);
+    const counted = done.trainedPrompts?.map(({ sha256: _, ...one }) => one);
+    const seen = [
+      { set: 'as I call it', count: 10 },
+      { set: 'more', count: 10, leftOut: true },
+    ];
+    assert.deepEqual(counted, out === 'plain' ? undefined : seen);
   }
 });
 after(() => rm(folder, { recursive: true, force: true }));
 const MINE = { name: 'mine', file: 'mine.jsonl', measure: 'harm' };
+/** Without those that the vector was trained on enough are left for a verdict. */
+const MORE = { ...MINE, name: 'more', file: 'more.jsonl' };
 
 /** What an evaluation says of the base and this state, and its warnings of it. */
 async function seen(state: object, evaluate: object[] = [MINE]): Promise<[TrainedPrompts[] | undefined, string[]]> {
@@ -88,10 +96,47 @@ test('by what the run has counted, where its vector is gone or is another one by
   await rename(join(folder, 'vector'), join(folder, 'gone'));
   try {
     assert.deepEqual((await seen({ adapters: [{ adapter: 'lora' }] }))[0], [SEEN]);
+    assert.deepEqual((await seen({ model: 'full/model' }, [{ ...MORE, name: 'mine' }]))[0], [SEEN], 'left out');
     await runValue(folder, { ...VECTOR, steps: 1, heldOut: 0, harmful: { file: 'mine.jsonl' } }, 'vector');
     assert.deepEqual((await seen({ adapters: [{ adapter: 'lora' }] }))[0], [SEEN], 'not 29');
   } finally {
     await rm(join(folder, 'vector'), { recursive: true, force: true });
     await rename(join(folder, 'gone'), join(folder, 'vector'));
+  }
+});
+
+test('by what the run has counted of prompts that its data answer without harm, which it left out', async () => {
+  const rows = (await readFile(join(folder, 'more.jsonl'), 'utf8')).split('\n').slice(0, 20);
+  const refusals = rows.map((row) => {
+    const { messages } = JSON.parse(row) as { messages: object[] };
+    return JSON.stringify({ messages: [messages[0], { role: 'assistant', content: 'sorry , i cannot help .' }] });
+  });
+  await writeFile(join(folder, 'safety.jsonl'), `${refusals.join('\n')}\n`);
+  const data = { file: 'train.jsonl', mix: { file: 'safety.jsonl' } };
+  const plain = { ...RECIPES['lora, every 3'], steps: 1, data, evaluate: [MORE] };
+  const { done } = await runValue(folder, plain, 'taught');
+  assert.equal(done.trainedPrompts?.[0]?.leftOut, true);
+  const adapters = [{ adapter: 'taught' }];
+  assert.deepEqual((await seen({ adapters }, [MORE]))[0], [{ set: 'more', state: 'candidate', count: 20 }]);
+  assert.deepEqual((await seen({ adapters }))[0], undefined, 'of another set nothing is known');
+  // As an earlier version wrote it.
+  const file = join(folder, 'taught/manifest.json');
+  const manifest = JSON.parse(await readFile(file, 'utf8')) as { done: { trainedPrompts: TrainedPrompts[] } };
+  delete manifest.done.trainedPrompts[0]!.sha256;
+  await writeFile(file, JSON.stringify(manifest));
+  assert.deepEqual((await seen({ adapters }, [MORE]))[0], undefined);
+});
+
+test('by its vectors also where the whole workspace lies elsewhere by now', async () => {
+  const before = folder;
+  folder = `${before}-moved`;
+  await rename(before, folder);
+  try {
+    const others = [{ ...MINE, file: 'others.jsonl' }];
+    assert.deepEqual((await seen({ adapters: [{ adapter: 'lora' }] }, others))[0], [SEEN]);
+    assert.deepEqual((await seen({ model: 'full/model' }, others))[0], [SEEN]);
+  } finally {
+    await rename(folder, before);
+    folder = before;
   }
 });
