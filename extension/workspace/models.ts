@@ -155,7 +155,9 @@ export class WorkspaceModels implements Disposable {
   async filesChanged(files: readonly string[]): Promise<void> {
     const root = this.options.root();
     const all = root === undefined ? [] : this.entries.map((entry) => fromStatePath(root, entry.path));
-    const changed = all.filter((path) => files.some((file) => dirname(file) === path || isWithin(path, file)));
+    const changed = all.filter((path) =>
+      files.some((file) => dirname(file) === path || isWithin(path, file) || wholeOf(file) === wholeOf(path)),
+    );
     if (changed.length === 0) return;
     this.reasons.clear();
     for (const path of changed) await this.inspectAgain(path);
@@ -291,6 +293,9 @@ export function adapterOf(run: Run): { path: string; name: string; role: 'task' 
 }
 
 const keyOf = (model: string, adapter: string): string => JSON.stringify([model, adapter]);
+
+/** What a part of a GGUF file is a part of: a model in parts is named by the first. */
+const wholeOf = (file: string): string => file.replace(/-\d{5}(?=-of-\d{5}\.gguf$)/i, '');
 
 /** A run folder and the adapter folder in it name the same adapter. */
 export function sameAdapter(a: string, b: string): boolean {

@@ -16,6 +16,8 @@ import { temporary, until, write } from './support.js';
 
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 
+const MODEL_GLOB = '**/*.{gguf,safetensors,jinja}';
+
 /** A model is refused where it has no tokenizer, and cannot be read where it is not there. */
 async function workplace(t: TestContext) {
   const root = await temporary(t);
@@ -74,7 +76,7 @@ test('a model is looked at again when its files have changed, and those of other
   assert.deepEqual(await again(), [tiny]);
   await until(() => models.get(tiny)!.problem === undefined);
   await tell('change', '**/*.json', await write(join(root, 'recipes/x/config.json'), '{}'));
-  await tell('change', '**/*.{gguf,safetensors}', gguf);
+  await tell('change', MODEL_GLOB, gguf);
   assert.deepEqual(await again(), [gguf]);
   await rename(join(root, 'm'), join(root, 'n'));
   await tell('remove', '**/*', join(root, 'm'));
@@ -84,4 +86,24 @@ test('a model is looked at again when its files have changed, and those of other
   await tell('create', '**/*', join(root, 'm'));
   assert.deepEqual(await again(), [tiny]);
   await until(() => models.get(tiny)!.problem === undefined);
+});
+
+test('parts of a GGUF model and chat templates are files of a model', async (t) => {
+  const { root, models, asked, tell } = await workplace(t);
+  const [tiny] = [dirname(await write(join(root, 'tiny/config.json'), '{}'))];
+  const parts = ['big-00001-of-00002.gguf', 'big-00002-of-00002.gguf', 'other-00002-of-00002.gguf'];
+  const [first, second, other] = await Promise.all(parts.map((name) => write(join(root, name), '')));
+  for (const path of [tiny, first!]) await models.add(path);
+  for (const [glob, path, model] of [
+    [MODEL_GLOB, second!, first],
+    [MODEL_GLOB, join(tiny, 'chat_template.jinja'), tiny],
+    ['**/*.json', join(tiny, 'chat_template.json'), tiny],
+    ['**/*.json', join(tiny, 'special_tokens_map.json'), tiny],
+  ] as const) {
+    asked.length = 0;
+    await tell('change', MODEL_GLOB, other!);
+    await tell('change', glob, path);
+    await until(() => asked.length > 0);
+    assert.deepEqual(asked, [model]);
+  }
 });
