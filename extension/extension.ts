@@ -182,7 +182,11 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
           model: model(path),
           maxTokens: maxTokensFor(known, path),
         }),
-      (path) => JSON.stringify([readAsText(readAs(known, path)), model(path), maxTokensFor(known, path)]),
+      (path) => {
+        const by = model(path);
+        const version = by && models.version(by);
+        return JSON.stringify([readAsText(readAs(known, path)), by, version, maxTokensFor(known, path)]);
+      },
     ),
   );
   const estimates = own(
@@ -192,6 +196,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     ),
   );
   own(store.onDidChange(({ kind, run }) => kind === 'whole' && !run.live && estimates.changed()));
+  own(models.onDidChangeVersion(() => estimates.changed()));
   own(
     mappings.onDidChange((file) => {
       inspector.changed(file);

@@ -69,6 +69,10 @@ export class WorkspaceModels implements Disposable {
   private reasons = new Map<string, string | null | undefined>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
+  private readonly versions = new Map<string, number>();
+  private readonly versionChanges = new Emitter<string>();
+  /** Fires with a model of which `version` has changed. */
+  readonly onDidChangeVersion = this.versionChanges.event;
 
   /** @param problems where a state file that cannot be read is noted; the models that were known stay. */
   constructor(
@@ -83,6 +87,11 @@ export class WorkspaceModels implements Disposable {
 
   get(path: string): Model | undefined {
     return this.list().find((model) => model.path === path);
+  }
+
+  /** Another where the model's files have changed, or the engine says something else of it: what was computed with it may be wrong. */
+  version(path: string): number {
+    return this.versions.get(path) ?? 0;
   }
 
   /** Reads the state file and asks the engine about all models: any of them may have been repaired, changed or deleted by now. */
@@ -147,8 +156,15 @@ export class WorkspaceModels implements Disposable {
     this.asked.set(path, asked);
     const info = await this.options.inspect(path).catch((error: unknown) => ({ problem: errorText(errorData(error)) }));
     if (this.asked.get(path) !== asked) return;
+    const before = this.infos.get(path);
     this.infos.set(path, info);
+    if (before && !isDeepStrictEqual({ ...before, adapters: [] }, { ...info, adapters: [] })) this.isOther(path);
     this.changes.fire();
+  }
+
+  private isOther(path: string): void {
+    this.versions.set(path, this.version(path) + 1);
+    this.versionChanges.fire(path);
   }
 
   /** Files in the folders of models, or models themselves, or what they lie in, have come, changed or gone. */
@@ -160,6 +176,7 @@ export class WorkspaceModels implements Disposable {
     );
     if (changed.length === 0) return;
     this.reasons.clear();
+    for (const path of changed) this.isOther(path);
     for (const path of changed) await this.inspectAgain(path);
     await this.compare();
   }
@@ -201,6 +218,7 @@ export class WorkspaceModels implements Disposable {
 
   dispose(): void {
     this.changes.dispose();
+    this.versionChanges.dispose();
   }
 
   private require(path: string): Model {

@@ -5,9 +5,12 @@ import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
+import type { DataInfo } from '../../runtime/contract/dataInfo.js';
+import { DataInspector } from '../../extension/data/files.js';
 import { Problems } from '../../extension/data/problems.js';
 import { exists } from '../../extension/host/checkedFile.js';
 import { inputError } from '../../extension/host/errors.js';
+import { Estimates } from '../../extension/runs/estimates.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { WorkspaceModels } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
@@ -106,4 +109,38 @@ test('parts of a GGUF model and chat templates are files of a model', async (t) 
     await until(() => asked.length > 0);
     assert.deepEqual(asked, [model]);
   }
+});
+
+test('what was computed with a model is computed again when it is another one', async (t) => {
+  const { root, models, tell } = await workplace(t);
+  const tiny = dirname(await write(join(root, 'tiny/config.json'), '{}'));
+  const data = await write(join(root, 'train.jsonl'), '{}');
+  await models.add(tiny);
+  let [counts, asks] = [0, 0];
+  const tokens = new DataInspector(
+    async () => ({ rows: ++counts }) as DataInfo,
+    () => `${models.version(tiny)}`,
+  );
+  const estimates = new Estimates(
+    async () => (asks++, null),
+    () => true,
+  );
+  models.onDidChangeVersion(() => estimates.changed());
+  /** What the views do when they are drawn. @returns how often each was asked */
+  const drawn = async (): Promise<number[]> => {
+    tokens.get(data);
+    estimates.get('r.json', 'text');
+    await until(() => tokens.get(data) !== undefined);
+    return [counts, asks];
+  };
+  assert.deepEqual(await drawn(), [1, 1]);
+  await models.refresh();
+  assert.deepEqual(await drawn(), [1, 1], 'it is as it was');
+  await write(join(tiny, 'tokenizer.json'), '{}');
+  await models.refresh();
+  assert.deepEqual(await drawn(), [2, 2], 'it was repaired');
+  const before = models.version(tiny);
+  await tell('change', '**/*.json', join(tiny, 'tokenizer.json'));
+  await until(() => models.version(tiny) > before);
+  assert.deepEqual(await drawn(), [3, 3], 'the engine says the same of other files');
 });
