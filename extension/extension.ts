@@ -87,7 +87,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState)), own);
   const { files, scans, models, notices } = services;
-  own(files.onDidChange(() => vscode.commands.executeCommand('setContext', CONTEXTS.dataFiles, files.dataFiles())));
+  own(
+    files.onDidChange(() => {
+      for (const list of ['dataFiles', 'recipes'] as const)
+        void vscode.commands.executeCommand('setContext', CONTEXTS[list], files[list]());
+    }),
+  );
   own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
 
   // Not awaited: a large workspace must not hold up the first command.

@@ -148,6 +148,13 @@ export class WorkspaceFiles implements vscode.Disposable {
     return found.filter((file, i) => i < MAX_SHOWN || named.has(file));
   }
 
+  /** What can be run, and what is meant to be. */
+  recipes(): string[] {
+    const { recipes, problems } = this.options;
+    const broken = problems.list('runs').filter((file) => basename(file) !== RUN_FILES.manifest);
+    return [...new Set([...recipes.list().map(({ file }) => file), ...broken])].sort();
+  }
+
   dispose(): void {
     this.disposables.dispose();
   }
