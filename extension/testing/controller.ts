@@ -125,6 +125,7 @@ export class SafetyTests implements Disposable {
         if (token.isCancellationRequested) break;
         const now = await this.rowsNow(item, rows, request.exclude ?? []);
         if (now?.length !== 0) await this.evaluate(run, item, now, token);
+        else if (rows) this.fail(run, item, t('The file has none of the chosen rows any more.'));
       }
     } finally {
       run.end();
