@@ -87,7 +87,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState)), own);
   const { files, scans, models, notices } = services;
-  own(files.onDidChange(() => vscode.commands.executeCommand('setContext', CONTEXTS.dataFiles, files.dataFiles())));
+  own(
+    files.onDidChange(() => {
+      for (const list of ['dataFiles', 'recipes'] as const)
+        void vscode.commands.executeCommand('setContext', CONTEXTS[list], files[list]());
+    }),
+  );
   own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
 
   // Not awaited: a large workspace must not hold up the first command.
@@ -182,7 +187,11 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
           model: model(path),
           maxTokens: maxTokensFor(known, path),
         }),
-      (path) => JSON.stringify([readAsText(readAs(known, path)), model(path), maxTokensFor(known, path)]),
+      (path) => {
+        const by = model(path);
+        const version = by && models.version(by);
+        return JSON.stringify([readAsText(readAs(known, path)), by, version, maxTokensFor(known, path)]);
+      },
     ),
   );
   const estimates = own(
@@ -192,6 +201,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     ),
   );
   own(store.onDidChange(({ kind, run }) => kind === 'whole' && !run.live && estimates.changed()));
+  own(models.onDidChangeVersion(() => estimates.changed()));
   own(
     mappings.onDidChange((file) => {
       inspector.changed(file);

@@ -142,7 +142,7 @@ export class Scans implements Disposable {
   private scans = new Map<string, Scan>();
   private states = new Map<string, Since>();
   /** Files that are gone, whose scans are kept: they may come back. */
-  private readonly away = new Set<string>();
+  readonly away = new Set<string>();
   private loaded: Promise<void> = Promise.resolve();
   private readonly changes = new Emitter<string>();
   private readonly stateChanges = new Emitter<string>();
@@ -239,10 +239,7 @@ export class Scans implements Disposable {
     const scan = this.scans.get(data);
     if (!scan) return this.lookForReturned(data);
     const now = await stat(data).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : undefined));
-    if (now === null) {
-      if (this.scans.get(data) === scan && this.forget(data)) this.away.add(data);
-      return;
-    }
+    if (now === null) return void (this.scans.get(data) === scan && this.forget(data, true));
     let changed = now?.size !== scan.size || isReadOtherwise(this.readBy(data) ?? scan, scan);
     // Written again, it may be what it was.
     if (!changed && now && now.mtimeMs !== scan.mtimeMs)
@@ -250,8 +247,10 @@ export class Scans implements Disposable {
     if (this.scans.get(data) === scan) this.note(data, { changed });
   }
 
-  private forget(data: string): boolean {
+  /** @param isAway it may come back, which who hears of it is to know */
+  private forget(data: string, isAway = false): boolean {
     if (!this.scans.delete(data)) return false;
+    if (isAway) this.away.add(data);
     this.states.delete(data);
     this.changes.fire(data);
     return true;

@@ -114,6 +114,8 @@ export const CONTEXTS = {
   hasModel: 'securityVectors.hasModel',
   /** Paths of the data files that are listed. */
   dataFiles: 'securityVectors.dataFiles',
+  /** Paths of the recipes, also of those that cannot be read. */
+  recipes: 'securityVectors.recipes',
   queuePaused: 'securityVectors.queuePaused',
   archivedShown: 'securityVectors.archivedShown',
 } as const;

@@ -6,9 +6,23 @@ import { t } from './text.js';
 export const openDocument = (file: string): vscode.TextDocument | undefined =>
   vscode.workspace.textDocuments.find(({ uri, isClosed }) => !isClosed && uri.scheme === 'file' && uri.fsPath === file);
 
+/** Whether a tab has the file with an edit: very large files and those of other editors have no document. */
+const isEdited = (file: string): boolean =>
+  vscode.window.tabGroups.all
+    .flatMap(({ tabs }) => tabs)
+    .some(
+      ({ isDirty, input }) =>
+        isDirty &&
+        (input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom) &&
+        input.uri.scheme === 'file' &&
+        input.uri.fsPath === file,
+    );
+
 /** What is run or scanned is what the person sees. */
 export async function saveOpen(file: string): Promise<void> {
   const open = openDocument(file);
-  if (open?.isDirty && !(await open.save()))
-    throw inputError(t('the file could not be saved.'), { place: file, remedy: t('Save it yourself.') });
+  const isSaved = open?.isDirty
+    ? await open.save()
+    : !isEdited(file) || (await vscode.workspace.save(vscode.Uri.file(file))) !== undefined;
+  if (!isSaved) throw inputError(t('the file could not be saved.'), { place: file, remedy: t('Save it yourself.') });
 }

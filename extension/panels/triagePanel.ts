@@ -120,10 +120,11 @@ class TriagePanel {
   }
 
   draw(): void {
-    const scan = this.services.scans.get(this.data);
-    if (!scan) return this.panel.dispose();
-    if (!this.ready) return;
     const { reviews, scans } = this.services;
+    const scan = scans.get(this.data);
+    // While the file is gone, as in another branch, the page stays as it is.
+    if (!scan) return scans.away.has(this.data) ? undefined : this.panel.dispose();
+    if (!this.ready) return;
     this.channel.post({
       type: 'table',
       language: vscode.env.language,

@@ -121,9 +121,11 @@ export class SafetyTests implements Disposable {
     const run = this.controller.createTestRun(request);
     try {
       if (!this.shown) this.resolveSets();
-      for (const [item, rows] of await this.chosen(request)) {
+      for (const [item, rows] of this.chosen(request)) {
         if (token.isCancellationRequested) break;
-        await this.evaluate(run, item, rows, token);
+        const now = await this.rowsNow(item, rows, request.exclude ?? []);
+        if (now?.length !== 0) await this.evaluate(run, item, now, token);
+        else if (rows) this.fail(run, item, t('The file has none of the chosen rows any more.'));
       }
     } finally {
       run.end();
@@ -131,7 +133,7 @@ export class SafetyTests implements Disposable {
   }
 
   /** The sets that are asked for: whole, or some of their rows. */
-  private async chosen(request: vscode.TestRunRequest): Promise<Map<vscode.TestItem, vscode.TestItem[] | undefined>> {
+  private chosen(request: vscode.TestRunRequest): Map<vscode.TestItem, vscode.TestItem[] | undefined> {
     const chosen = new Map<vscode.TestItem, vscode.TestItem[] | undefined>();
     const excluded = new Set(request.exclude ?? []);
     const add = (item: vscode.TestItem): void => {
@@ -147,16 +149,30 @@ export class SafetyTests implements Disposable {
     };
     if (request.include) request.include.forEach(add);
     else this.controller.items.forEach(add);
-    for (const [item, rows] of chosen) {
-      const { file } = this.sets.get(item)!.set;
-      // One that cannot be saved is told of its evaluation.
-      await saveOpen(file).catch(() => undefined);
-      if (rows || !isLines(file)) continue;
-      await this.resolveRows(item);
-      const kept = [...item.children].map(([, row]) => row).filter((row) => !excluded.has(row));
-      if (kept.length < item.children.size) chosen.set(item, kept);
-    }
     return chosen;
+  }
+
+  /** Rows of a set as its editor has it, in place of those that were chosen or left out; undefined: the whole set. */
+  private async rowsNow(
+    item: vscode.TestItem,
+    rows: readonly vscode.TestItem[] | undefined,
+    excluded: readonly vscode.TestItem[],
+  ): Promise<vscode.TestItem[] | undefined> {
+    const { file } = this.sets.get(item)!.set;
+    // One that cannot be saved is told of its evaluation.
+    await saveOpen(file).catch(() => undefined);
+    if (!isLines(file)) return undefined;
+    await this.resolveRows(item);
+    const all = [...item.children].map(([, row]) => row);
+    // The same text, where it was if it is there; else what is in its line. One of neither is gone.
+    const now = (before: vscode.TestItem): vscode.TestItem | undefined => {
+      const inPlace = item.children.get(before.id);
+      return inPlace?.label === before.label ? inPlace : (all.find(({ label }) => label === before.label) ?? inPlace);
+    };
+    if (rows) return [...new Set(rows.flatMap((row) => now(row) ?? []))];
+    const out = new Set(excluded.map(now));
+    const kept = all.filter((row) => !out.has(row));
+    return kept.length < all.length ? kept : undefined;
   }
 
   /** Runs one evaluation and reports its rows as they are answered. */

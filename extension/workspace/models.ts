@@ -69,6 +69,10 @@ export class WorkspaceModels implements Disposable {
   private reasons = new Map<string, string | null | undefined>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
+  private readonly versions = new Map<string, number>();
+  private readonly versionChanges = new Emitter<string>();
+  /** Fires with a model of which `version` has changed. */
+  readonly onDidChangeVersion = this.versionChanges.event;
 
   /** @param problems where a state file that cannot be read is noted; the models that were known stay. */
   constructor(
@@ -83,6 +87,11 @@ export class WorkspaceModels implements Disposable {
 
   get(path: string): Model | undefined {
     return this.list().find((model) => model.path === path);
+  }
+
+  /** Another where the model's files have changed, or the engine says something else of it: what was computed with it may be wrong. */
+  version(path: string): number {
+    return this.versions.get(path) ?? 0;
   }
 
   /** Reads the state file and asks the engine about all models: any of them may have been repaired, changed or deleted by now. */
@@ -147,17 +156,27 @@ export class WorkspaceModels implements Disposable {
     this.asked.set(path, asked);
     const info = await this.options.inspect(path).catch((error: unknown) => ({ problem: errorText(errorData(error)) }));
     if (this.asked.get(path) !== asked) return;
+    const before = this.infos.get(path);
     this.infos.set(path, info);
+    if (before && !isDeepStrictEqual({ ...before, adapters: [] }, { ...info, adapters: [] })) this.isOther(path);
     this.changes.fire();
+  }
+
+  private isOther(path: string): void {
+    this.versions.set(path, this.version(path) + 1);
+    this.versionChanges.fire(path);
   }
 
   /** Files in the folders of models, or models themselves, or what they lie in, have come, changed or gone. */
   async filesChanged(files: readonly string[]): Promise<void> {
     const root = this.options.root();
     const all = root === undefined ? [] : this.entries.map((entry) => fromStatePath(root, entry.path));
-    const changed = all.filter((path) => files.some((file) => dirname(file) === path || isWithin(path, file)));
+    const changed = all.filter((path) =>
+      files.some((file) => dirname(file) === path || isWithin(path, file) || wholeOf(file) === wholeOf(path)),
+    );
     if (changed.length === 0) return;
     this.reasons.clear();
+    for (const path of changed) this.isOther(path);
     for (const path of changed) await this.inspectAgain(path);
     await this.compare();
   }
@@ -199,6 +218,7 @@ export class WorkspaceModels implements Disposable {
 
   dispose(): void {
     this.changes.dispose();
+    this.versionChanges.dispose();
   }
 
   private require(path: string): Model {
@@ -291,6 +311,9 @@ export function adapterOf(run: Run): { path: string; name: string; role: 'task' 
 }
 
 const keyOf = (model: string, adapter: string): string => JSON.stringify([model, adapter]);
+
+/** What a part of a GGUF file is a part of: a model in parts is named by the first. */
+const wholeOf = (file: string): string => file.replace(/-\d{5}(?=-of-\d{5}\.gguf$)/i, '');
 
 /** A run folder and the adapter folder in it name the same adapter. */
 export function sameAdapter(a: string, b: string): boolean {

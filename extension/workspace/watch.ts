@@ -15,7 +15,8 @@ import type { Problems } from '../data/problems.js';
 import type { RecipeIndex } from './recipes.js';
 import { STATE_FOLDER } from '../host/state.js';
 
-const WEIGHTS_GLOB = '**/*.{gguf,safetensors}';
+/** Weights and chat templates; what else a model has is JSON. */
+const MODEL_GLOB = '**/*.{gguf,safetensors,jinja}';
 const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
 /** Far more runs than a person looks at; each has some JSON files. */
 const MAX_FILES = 50_000;
@@ -98,7 +99,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       (file) => this.forgetFile(file),
     );
     const modelFile = (file: string): void => this.modelFile(file);
-    this.watch(WEIGHTS_GLOB, modelFile, modelFile);
+    this.watch(MODEL_GLOB, modelFile, modelFile);
     this.watch(
       `**/${STATE_FOLDER}/workspace.json`,
       () => options.onState(),
@@ -145,6 +146,13 @@ export class WorkspaceFiles implements vscode.Disposable {
     const elsewhere = { runFolders, ignored: this.ignored };
     const found = [...this.candidates].filter((file) => isDataFile(file, named, elsewhere, this.lists)).sort();
     return found.filter((file, i) => i < MAX_SHOWN || named.has(file));
+  }
+
+  /** What can be run, and what is meant to be. */
+  recipes(): string[] {
+    const { recipes, problems } = this.options;
+    const broken = problems.list('runs').filter((file) => basename(file) !== RUN_FILES.manifest);
+    return [...new Set([...recipes.list().map(({ file }) => file), ...broken])].sort();
   }
 
   dispose(): void {
@@ -351,5 +359,6 @@ const IGNORED = /[\\/](?:node_modules|\.git|checkpoint)[\\/]/;
 /** What people have said of a data file, kept beside it. */
 const isBesideData = (file: string): boolean => isReviewFile(file) || isLabelsFile(file);
 
-/** Large JSON files of a model folder that are certainly no recipes. */
-const isModelFile = (file: string): boolean => /(?:tokenizer|vocab|config|index)\.json$/.test(file);
+/** JSON files of a model folder, some of them large, that are certainly no recipes. */
+const isModelFile = (file: string): boolean =>
+  /(?:tokenizer|vocab|config|index|chat_template|special_tokens_map)\.json$/.test(file);

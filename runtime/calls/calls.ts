@@ -136,10 +136,11 @@ export const calls: Calls = {
 
   inspect: ({ path }) => inspectModel(path),
   inspectAdapter: ({ model, adapter }) => inspectAdapter(model, adapter),
-  inspectData: async ({ path, format, columns, model, maxTokens }, reporter) =>
+  inspectData: async ({ path, format, columns, model, maxTokens, limit }, reporter) =>
     inspectData(path, {
       format,
       columns,
+      limit,
       ...(model !== undefined && (await openTokenizer(model, maxTokens))),
       onProgress: (bytes, total) => reporter.onProgress(`reading ${basename(path)}`, bytes / total),
     }),

@@ -99,7 +99,14 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   },
   inspect: { path },
   inspectAdapter: { model: path, adapter: path },
-  inspectData: { path, format, columns, model: path.optional(), maxTokens: z.int().min(1).max(2 ** 20).optional() },
+  inspectData: {
+    path,
+    format,
+    columns,
+    model: path.optional(),
+    maxTokens: z.int().min(1).max(2 ** 20).optional(),
+    limit: z.int().min(1).optional(),
+  },
   previewData: {
     path,
     format,

@@ -165,6 +165,8 @@ export interface Requests {
       /** Counts tokens as this model reads the rows. */
       model?: string;
       maxTokens?: number;
+      /** Reads no more rows than these. */
+      limit?: number;
     };
     result: DataInfo;
   };

@@ -104,3 +104,12 @@ test('rows that are not scanned are counted, and in a cleaned copy named and lef
   assert.equal((await readFile(out, 'utf8')).trim().split('\n').length, 2);
   await assert.rejects(lines(scan, ...args, '--keep-unscanned'), /--keep-unscanned is of use only with --clean/);
 });
+
+test('a data file is read no further than a request says', async () => {
+  const path = await put(
+    'long.jsonl',
+    Array.from({ length: 30 }, (_, i) => both(i)),
+  );
+  const rows = async (limit?: number): Promise<number> => (await calls.inspectData({ path, limit }, silent)).rows;
+  assert.deepEqual([await rows(11), await rows(31), await rows()], [11, 30, 30]);
+});

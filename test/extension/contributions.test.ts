@@ -102,6 +102,16 @@ test('menus name commands that exist and items that views make', () => {
   }
 });
 
+test('recipes can be run from the file tree and from their editors, and what others keep in `recipes` cannot', () => {
+  for (const menu of ['explorer/context', 'editor/title/run']) {
+    const { when } = contributes.menus[menu]!.find(({ command }) => command === COMMANDS.runRecipe)!;
+    const [listed, named] = when!.split(' || ');
+    assert.equal(listed, `resourcePath in ${CONTEXTS.recipes}`);
+    const name = new RegExp(/^resourcePath =~ \/(.+)\/$/.exec(named!)![1]!);
+    assert.deepEqual(['/w/a.recipe.json', '/w/recipes/soup.json'].map((file) => name.test(file)), [true, false]); // oxfmt-ignore
+  }
+});
+
 test('the palette offers what makes sense: without a folder only what needs none', () => {
   const hidden = new Map(contributes.menus['commandPalette']!.map(({ command, when }) => [command, when]));
   for (const [command, when] of hidden) assert.ok(when, command);

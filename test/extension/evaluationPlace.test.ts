@@ -179,6 +179,33 @@ test('a set is asked as its editor has it', async (t) => {
   assert.ok(explorer.said.includes('failed B'), explorer.said.join());
 });
 
+test('a row that was edited is asked as it is now, and one that has moved is the one that was chosen', async (t) => {
+  const { set, services, free, evaluated } = await workplace(t);
+  const file = await set('eval/forbidden.jsonl', ['A', 'B']);
+  const document = await workspace.openTextDocument(Uri.file(file));
+  t.after(() => void workspace.textDocuments.splice(0));
+  free();
+  const rows = await rowsOf(services);
+  const { parent } = rows.get('B')!;
+  const run = async (prompts: string[], request: { include: TestItem[]; exclude?: TestItem[] }) => {
+    document.edit(lines(prompts.map((prompt) => ({ prompt }))));
+    evaluated.length = explorer.said.length = 0;
+    await explorer.run!(request, TOKEN);
+    return [...evaluated.map(([, , asked]) => asked), ...explorer.said];
+  };
+  assert.deepEqual(await run(['A2', 'B'], { include: [rows.get('A')!] }), ['A2', 'passed A2']);
+  assert.deepEqual(await run(['new', 'A2', 'B'], { include: [rows.get('B')!] }), ['B', 'failed B']);
+  const left = await run(['B', 'new'], { include: [parent!], exclude: [rows.get('B')!] });
+  assert.deepEqual(left, ['new', 'passed new']);
+  // Line 2 has no row, and the text is nowhere.
+  const gone = 'errored forbidden: The file has none of the chosen rows any more.';
+  assert.deepEqual(await run(['new'], { include: [rows.get('B')!] }), [gone]);
+  assert.deepEqual(
+    await run(['new'], { include: [parent!], exclude: [...parent!.children].map(([, row]) => row) }),
+    [],
+  );
+});
+
 test('a row of a file that is not one of lines is run with its whole set', async (t) => {
   const { set, services, free, evaluated } = await workplace(t);
   const file = await set('eval/forbidden.json', []);

@@ -5,9 +5,12 @@ import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
+import type { DataInfo } from '../../runtime/contract/dataInfo.js';
+import { DataInspector } from '../../extension/data/files.js';
 import { Problems } from '../../extension/data/problems.js';
 import { exists } from '../../extension/host/checkedFile.js';
 import { inputError } from '../../extension/host/errors.js';
+import { Estimates } from '../../extension/runs/estimates.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { WorkspaceModels } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
@@ -15,6 +18,8 @@ import { fake, Uri } from './fake/vscode.js';
 import { temporary, until, write } from './support.js';
 
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
+
+const MODEL_GLOB = '**/*.{gguf,safetensors,jinja}';
 
 /** A model is refused where it has no tokenizer, and cannot be read where it is not there. */
 async function workplace(t: TestContext) {
@@ -74,7 +79,7 @@ test('a model is looked at again when its files have changed, and those of other
   assert.deepEqual(await again(), [tiny]);
   await until(() => models.get(tiny)!.problem === undefined);
   await tell('change', '**/*.json', await write(join(root, 'recipes/x/config.json'), '{}'));
-  await tell('change', '**/*.{gguf,safetensors}', gguf);
+  await tell('change', MODEL_GLOB, gguf);
   assert.deepEqual(await again(), [gguf]);
   await rename(join(root, 'm'), join(root, 'n'));
   await tell('remove', '**/*', join(root, 'm'));
@@ -84,4 +89,58 @@ test('a model is looked at again when its files have changed, and those of other
   await tell('create', '**/*', join(root, 'm'));
   assert.deepEqual(await again(), [tiny]);
   await until(() => models.get(tiny)!.problem === undefined);
+});
+
+test('parts of a GGUF model and chat templates are files of a model', async (t) => {
+  const { root, models, asked, tell } = await workplace(t);
+  const [tiny] = [dirname(await write(join(root, 'tiny/config.json'), '{}'))];
+  const parts = ['big-00001-of-00002.gguf', 'big-00002-of-00002.gguf', 'other-00002-of-00002.gguf'];
+  const [first, second, other] = await Promise.all(parts.map((name) => write(join(root, name), '')));
+  for (const path of [tiny, first!]) await models.add(path);
+  for (const [glob, path, model] of [
+    [MODEL_GLOB, second!, first],
+    [MODEL_GLOB, join(tiny, 'chat_template.jinja'), tiny],
+    ['**/*.json', join(tiny, 'chat_template.json'), tiny],
+    ['**/*.json', join(tiny, 'special_tokens_map.json'), tiny],
+  ] as const) {
+    asked.length = 0;
+    await tell('change', MODEL_GLOB, other!);
+    await tell('change', glob, path);
+    await until(() => asked.length > 0);
+    assert.deepEqual(asked, [model]);
+  }
+});
+
+test('what was computed with a model is computed again when it is another one', async (t) => {
+  const { root, models, tell } = await workplace(t);
+  const tiny = dirname(await write(join(root, 'tiny/config.json'), '{}'));
+  const data = await write(join(root, 'train.jsonl'), '{}');
+  await models.add(tiny);
+  let [counts, asks] = [0, 0];
+  const tokens = new DataInspector(
+    async () => ({ rows: ++counts }) as DataInfo,
+    () => `${models.version(tiny)}`,
+  );
+  const estimates = new Estimates(
+    async () => (asks++, null),
+    () => true,
+  );
+  models.onDidChangeVersion(() => estimates.changed());
+  /** What the views do when they are drawn. @returns how often each was asked */
+  const drawn = async (): Promise<number[]> => {
+    tokens.get(data);
+    estimates.get('r.json', 'text');
+    await until(() => tokens.get(data) !== undefined);
+    return [counts, asks];
+  };
+  assert.deepEqual(await drawn(), [1, 1]);
+  await models.refresh();
+  assert.deepEqual(await drawn(), [1, 1], 'it is as it was');
+  await write(join(tiny, 'tokenizer.json'), '{}');
+  await models.refresh();
+  assert.deepEqual(await drawn(), [2, 2], 'it was repaired');
+  const before = models.version(tiny);
+  await tell('change', '**/*.json', join(tiny, 'tokenizer.json'));
+  await until(() => models.version(tiny) > before);
+  assert.deepEqual(await drawn(), [3, 3], 'the engine says the same of other files');
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { fake, Uri, workspace, type TextDocument } from './fake/vscode.js';
+import { fake, TabInputCustom, TabInputText, Uri, window, workspace, type TextDocument } from './fake/vscode.js';
 import { recipe, temporary, write } from './support.js';
 
 const { startRecipe } = await import('../../extension/commands/runs.js');
@@ -58,6 +58,30 @@ test('a file that cannot be saved keeps the run from beginning', async (t) => {
   const root = await edited(t, ['train.jsonl']);
   documents[0]!.save = async () => false;
   const file = await write(join(root, 'recipes/r.json'), recipe());
+  await assert.rejects(begun(root, file, []), /could not be saved/);
+});
+
+test('a file that has no document is saved by its tab: a very large one, or one in an editor of an extension', async (t) => {
+  const root = await temporary(t);
+  const [large, table] = await Promise.all(
+    ['train.jsonl', 'mix.jsonl'].map((name) => write(join(root, name), 'before\n')),
+  );
+  const file = await write(join(root, 'r.json'), recipe({ data: { file: large, mix: { file: table } } }));
+  const tab = (input: unknown, isDirty = true): object => ({ label: '', isDirty, input });
+  const [text, custom] = [new TabInputText(Uri.file(large!)), new TabInputCustom(Uri.file(table!), 'table')];
+  const { save } = workspace;
+  t.after(() => {
+    workspace.save = save;
+    window.tabGroups.all = [];
+  });
+  const show = (...tabs: object[]): void => void (window.tabGroups.all = [{ tabs }] as typeof window.tabGroups.all);
+  workspace.save = async (uri) => (await write(uri.fsPath, 'after\n'), uri);
+  const files = ['train.jsonl', 'mix.jsonl'];
+  show(tab(text, false), tab(custom, false), tab(new TabInputText(Uri.file(join(root, 'other.jsonl')))));
+  assert.deepEqual(await begun(root, file, files), ['before\n', 'before\n']);
+  show(tab(text), tab(custom));
+  assert.deepEqual(await begun(root, file, files), ['after\n', 'after\n']);
+  workspace.save = save;
   await assert.rejects(begun(root, file, []), /could not be saved/);
 });
 

@@ -1,7 +1,7 @@
 /** What the host does for a page of 59,861 rows: few messages of few values, texts only where they are asked for. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Reviews } from '../../extension/data/reviews.js';
@@ -134,6 +134,22 @@ test('a review that cannot be written is an error, and the page gets what is so'
   await panel.send(2, { type: 'decide', hashes: [hashOf(1)], decision: 'fine' });
   assert.deepEqual(events().at(-1), { type: 'decisions', decisions: { exclude: '', fine: '', unsure: '' } });
   assert.match(JSON.stringify(panel.sent.at(-1)), /"kind":"error".*the review is not JSON/);
+});
+
+test('while its file is gone a page stays, and with it has its rows again; where the scan is dropped it closes', async (t) => {
+  const { data, panel, scans, events } = await opened(t, 10);
+  const tables = (): number => events().filter(({ type }) => type === 'table').length;
+  await rename(data, `${data}.away`);
+  await scans.look(data);
+  assert.deepEqual([panel.isDisposed, tables()], [false, 1]);
+  // Shown anew meanwhile
+  await panel.send(2, { type: 'ready' });
+  assert.deepEqual([panel.isDisposed, tables()], [false, 1]);
+  await rename(`${data}.away`, data);
+  await scans.look(data);
+  assert.deepEqual([panel.isDisposed, tables() > 1], [false, true]);
+  await scans.drop(data);
+  assert.equal(panel.isDisposed, true);
 });
 
 test('a text is searched for in the whole file, and another text ends the search', async (t) => {

@@ -25,6 +25,7 @@ async function trained(
   benign: Name | '',
   answers: (question: string) => string,
   more: CommandArguments['trainVector'] = {},
+  known?: { tooLarge: number },
 ) {
   const root = await temporary(t);
   fake.settings.set('device', 'cpu').set('threads', 1);
@@ -46,11 +47,20 @@ async function trained(
   const asked: string[] = [];
   fake.answer = (question) => (asked.push(question), answers(question));
   const read: string[] = [];
+  /** Files of which more than the first rows were asked for, and how many questions had been answered before. */
+  const whole: [string, Name, number][] = [];
+  const note = (request: string, path: string, limit?: number): void => {
+    if (limit === undefined) whole.push([request, nameOf(path), asked.length]);
+  };
   let file = '';
   const requests: Record<string, (params: never) => unknown> = {
-    inspectData: ({ path }: { path: string }) => (read.push(nameOf(path)), { rows: COUNTS[nameOf(path)] }),
+    inspectData: ({ path, limit }: { path: string; limit?: number }) => {
+      note('inspectData', path, limit);
+      read.push(nameOf(path));
+      return { rows: Math.min(limit ?? Infinity, COUNTS[nameOf(path)]) };
+    },
     defaults: ({ data }: { data: Data[] }) => ({
-      ...{ batch: { rows: 8 }, learningRate: 1e-3 },
+      ...(data.forEach((one) => note('defaults', one.file, one.limit)), { batch: { rows: 8 }, learningRate: 1e-3 }),
       epochs: data.reduce((sum, { file: one, limit }) => sum + Math.min(limit ?? Infinity, COUNTS[nameOf(one)]), 0),
     }),
     estimate: ({ text }: { text: string }) => ({
@@ -63,7 +73,7 @@ async function trained(
   const services = {
     assertTrusted: () => undefined,
     engine: { request: async (name: string, params: never) => requests[name]!(params) },
-    inspector: { get: () => undefined },
+    inspector: { get: () => known },
     models: { list: () => [{ path: join(root, 'tiny'), name: 'tiny', adapters: [] }] },
     recipes: { list: () => [], read: async (one: string) => void (file = one) },
     runPanels: { show: () => undefined },
@@ -77,7 +87,7 @@ async function trained(
     ...more,
   });
   const recipe = JSON.parse(await readFile(file, 'utf8')) as Record<'harmful' | 'benign', Data | undefined>;
-  return { asked, offered, read, limits: [recipe.harmful?.limit, recipe.benign?.limit] };
+  return { asked, offered, read, whole, limits: [recipe.harmful?.limit, recipe.benign?.limit] };
 }
 
 const byLabel = (label: string) => (question: string) => (question.startsWith('Which rows') ? label : 'v');
@@ -113,6 +123,23 @@ test('who goes back from the name chooses the rows again, and they are counted o
   const { asked, read, limits } = await trained(t, 'many', '', () => answers.shift()!);
   assert.deepEqual(asked.filter((question) => question === QUESTION).length, 2);
   assert.deepEqual([read, limits], [['many'], [undefined, undefined]]);
+});
+
+test('a large file is read to its end only for a vector that takes all rows', async (t) => {
+  const large = { tooLarge: 3e9 };
+  const first = await trained(t, 'many', 'ordinary', byLabel('The first rows'), {}, large);
+  assert.match(
+    first.offered[0]!,
+    /: 100 of more than 100 harmful rows, 200 of more than 200 ordinary rows\. The run: /,
+  );
+  assert.equal(first.offered[1], 'All rows: large files are read to the end when this is chosen');
+  assert.deepEqual([first.whole, first.limits], [[], [100, 200]]);
+  const all = await trained(t, 'many', 'few', byLabel('All rows'), {}, large);
+  assert.match(all.offered[0]!, /: 100 of more than 100 harmful rows, 80 of 80 ordinary rows\./);
+  assert.ok(all.whole.length > 0 && all.whole.every(([request, , answered]) => request === 'defaults' && answered > 0));
+  assert.match(all.asked[1]!, /^Name of the result\. The run: /);
+  // Of a large file with few rows nobody is asked.
+  assert.deepEqual((await trained(t, 'few', '', byLabel(''), {}, large)).asked.length, 1);
 });
 
 test('a command may say it', async (t) => {

@@ -317,3 +317,27 @@ test('what other programs call recipes is none of ours; a recipe that is broken 
   assert.equal(await told('x'.repeat(2e6)), true);
   assert.equal(await told({ title: 'Pasta' }), false);
 });
+
+test('the recipes of the workspace are those that were read, and what is meant to be one', async (t) => {
+  const root = await temporary(t);
+  const files = {
+    'recipes/good.json': JSON.stringify(recipe()),
+    'recipes/broken.json': '{"kind": "finetune",',
+    'recipes/soup.json': '{"name": "soup", "ingredients": []}',
+    'runs/x/manifest.json': '{',
+  };
+  for (const [name, text] of Object.entries(files)) await write(join(root, name), text);
+  const workspaceFiles = new WorkspaceFiles({
+    ...{ store: new RunStore(), recipes: new RecipeIndex(), problems: new Problems(), onError: assert.ifError },
+    ...{ onReview: () => undefined, onDataFile: () => undefined, onState: () => undefined },
+  });
+  const { find } = fake;
+  t.after(() => {
+    fake.find = find;
+    workspaceFiles.dispose();
+  });
+  const paths = Object.keys(files).map((name) => join(root, name));
+  fake.find = (glob) => paths.filter((path) => (glob === '**/manifest.json' ? path.endsWith('manifest.json') : glob === '**/*.json')); // oxfmt-ignore
+  await workspaceFiles.scan();
+  assert.deepEqual(workspaceFiles.recipes(), [join(root, 'recipes/broken.json'), join(root, 'recipes/good.json')]);
+});

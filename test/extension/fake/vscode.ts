@@ -341,6 +341,8 @@ export const workspace = {
     provider.onDidChange?.((uri) => documentOf(uri)?.edit(provider.provideTextDocumentContent(uri)));
     return nothing;
   },
+  /** Of editors that have no document: what they do is the test's. */
+  save: async (_file: Uri): Promise<Uri | undefined> => undefined,
   applyEdit: async ({ edits }: WorkspaceEdit): Promise<boolean> => {
     for (const { uri, range, text } of [...edits].sort((a, b) => b.range.start.character - a.range.start.character)) {
       const document = await workspace.openTextDocument(uri);
@@ -362,9 +364,20 @@ export class TabInputWebview {
   constructor(readonly viewType: string) {}
 }
 
+/** Tabs of a file in a text editor, and in one of an extension. */
+export class TabInputText {
+  constructor(readonly uri: Uri) {}
+}
+export class TabInputCustom {
+  constructor(
+    readonly uri: Uri,
+    readonly viewType: string,
+  ) {}
+}
+
 export const window = {
   tabGroups: {
-    all: [] as { tabs: { label: string; input: unknown }[] }[],
+    all: [] as { tabs: { label: string; isDirty?: boolean; input: unknown }[] }[],
     close: async (tabs: unknown[]): Promise<void> => {
       for (const group of window.tabGroups.all) group.tabs = group.tabs.filter((tab) => !tabs.includes(tab));
     },
