@@ -52,6 +52,8 @@ export default async function story({ step, page, until, shot, command, pick, op
     await pane('Models').getByRole('button', { name: 'Open the Sample Workspace' }).click();
     await row('Models', 'tiny-assistant').waitFor();
     await row('Data', 'train.jsonl').filter({ hasText: '571 rows' }).waitFor();
+    // it opens over whatever is opened next
+    await page.getByRole('tab', { name: 'Preview README.md' }).waitFor();
     await shot('02-sample');
   });
 
