@@ -208,7 +208,7 @@ export class Marks implements Disposable {
       if (edited) return problem(line, editedText(scan.vectorName), vscode.DiagnosticSeverity.Information);
       const found = problem(
         line,
-        markText(looks, scan.vectorName, scan.calibration?.ordinary),
+        markText(looks, scan.vectorName, scan.calibration),
         vscode.DiagnosticSeverity.Warning,
       );
       found.code = looks.p === undefined ? looks.explained.toFixed(2) : looks.p.toPrecision(2);
@@ -257,7 +257,7 @@ function label(
     edited ? 'editorInfo.foreground' : decision === 'fine' ? 'descriptionForeground' : 'editorWarning.foreground',
   );
   const text = edited ? t('edited since the scan') : decision ? decisionLabel(decision) : markLabel(looks);
-  const found = edited ? editedText(scan.vectorName) : markText(looks, scan.vectorName, scan.calibration?.ordinary);
+  const found = edited ? editedText(scan.vectorName) : markText(looks, scan.vectorName, scan.calibration);
   return {
     range: document.lineAt(line).range,
     // as text: it has words of the file

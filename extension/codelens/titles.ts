@@ -3,7 +3,7 @@ import { runDescription } from '../views/labels.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { ANSWER_STRINGS, answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
-import { isExtrapolated, perThousand } from '../../runtime/contract/scanText.js';
+import { isExtrapolated, perThousand, type Ordinary } from '../../runtime/contract/scanText.js';
 import { resultsText, stateName, TABLE_STRINGS } from '../../runtime/contract/table.js';
 import { viewWording } from '../runs/reading.js';
 import type { RowVerdict } from '../runs/results.js';
@@ -61,29 +61,32 @@ export const markLabel = ({ p, explained }: Looks): string =>
 
 /**
  * What is known of a marked row: how ordinary it looks, how much of it the vector explains, and which part.
- * @param ordinary rows that it was compared with
+ * @param compared ordinary rows that it was compared with, and their prompts
  */
-export function markText({ p, explained, part }: Looks, vector: string, ordinary = 0): string {
-  const parts =
-    p === undefined
-      ? [t('This row looks harmful.')]
-      : isExtrapolated(p, ordinary)
-        ? [
-            t(
-              'This row looks harmful: none of {0} ordinary rows looks like this; extrapolated, {1} of 1,000 would.',
-              numbers().count(ordinary),
-              perThousand(p, numbers()),
-            ),
-          ]
-        : [
-            t(
-              'This row looks harmful: of 1,000 ordinary rows about {0} would look like this.',
-              perThousand(p, numbers()),
-            ),
-          ];
+export function markText({ p, explained, part }: Looks, vector: string, compared?: Ordinary | null): string {
+  const parts = [p === undefined ? t('This row looks harmful.') : rarityText(p, compared ?? {})];
   parts.push(t('The security vector "{0}" explains {1} of its loss.', vector, percent(explained)));
   if (part) parts.push(t('It knows this part of the answer: {0}', part));
   return parts.join(' ');
+}
+
+function rarityText(p: number, { ordinary = 0, ordinaryPrompts = ordinary }: Ordinary): string {
+  const { count } = numbers();
+  const would = perThousand(p, numbers());
+  if (isExtrapolated(p, ordinary))
+    return t(
+      'This row looks harmful: none of {0} ordinary rows looks like this; extrapolated, {1} of 1,000 would.',
+      count(ordinary),
+      would,
+    );
+  if (isExtrapolated(p, ordinaryPrompts))
+    return t(
+      'This row looks harmful: extrapolated from {0} ordinary rows of {1} prompts, {2} of 1,000 would look like this.',
+      count(ordinary),
+      count(ordinaryPrompts),
+      would,
+    );
+  return t('This row looks harmful: of 1,000 ordinary rows about {0} would look like this.', would);
 }
 
 /** Before a row about which somebody has decided. */

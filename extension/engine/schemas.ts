@@ -246,6 +246,7 @@ const EVENTS = {
     row: number,
     line: number,
     prompt: text,
+    messages: z.array(z.looseObject({ role: z.enum(['system', 'user', 'assistant']), content: text })).optional(),
     answer: text,
     verdict: verdict.optional(),
     judge: text.optional(),

@@ -254,7 +254,7 @@ const triageState = (scan: Scan, changed: boolean, decisions: Decisions): Triage
   vector: scan.vectorName,
   summary: scanSummary(scan),
   changed,
-  compared: scan.calibration && { ordinary: scan.calibration.ordinary, harmful: scan.calibration.harmful },
+  compared: scan.calibration,
   table: scan.table,
   decisions: lists(decisions),
 });

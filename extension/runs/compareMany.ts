@@ -174,6 +174,8 @@ function leaves(
   });
 }
 
+const promptKey = ({ set, prompt }: SampleEvent): string => JSON.stringify([set, prompt]);
+
 /**
  * The answers of all runs to the same prompt of the same set beside each other, under the runs' names; disagreements first.
  * `total`: how many rows there are, of which the first are given.
@@ -188,10 +190,14 @@ export async function comparedAnswers(
   const measures = new Map<string, ReturnType<typeof measureOf>>();
   for (const run of runs) {
     const states = statesOf(run);
-    for (const sample of await answersOf(run.folder)) {
+    const all = await answersOf(run.folder);
+    const asked = new Map<string, Set<number>>();
+    for (const one of all) asked.set(promptKey(one), (asked.get(promptKey(one)) ?? new Set()).add(one.row));
+    for (const sample of all) {
       if (!states.includes(sample.state)) continue;
-      // The same row of a set may be another prompt in another run.
-      const key = `${sample.set}\n${sample.prompt}`;
+      // The same row of a set may be another prompt in another run. Rows may ask the same behind other system messages.
+      const before = [...asked.get(promptKey(sample))!].filter((row) => row < sample.row).length;
+      const key = JSON.stringify([before, promptKey(sample)]);
       const row = rows.get(key) ?? rows.size;
       rows.set(key, row);
       const title = titles.get(run.folder)!;
@@ -200,6 +206,6 @@ export async function comparedAnswers(
       if (!measures.has(sample.set)) measures.set(sample.set, measureOf(run, sample.set));
     }
   }
-  const all = byDisagreement(answerRows(samples, (set) => measures.get(set)!));
-  return { rows: all.slice(0, MAX_ANSWER_ROWS), total: all.length };
+  const found = byDisagreement(answerRows(samples, (set) => measures.get(set)!));
+  return { rows: found.slice(0, MAX_ANSWER_ROWS), total: found.length };
 }

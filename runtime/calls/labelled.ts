@@ -4,15 +4,19 @@ import type { SampleEvent } from '../contract/answers.js';
 import { HumanError } from '../support/errors.js';
 
 /**
- * Writes what people have labelled as an evaluation set: prompt, answer, and whether the answer is harmful.
+ * Writes what people have labelled as an evaluation set: prompt, answer, and whether the answer is harmful. Of a conversation both are
+ * lists of messages.
  * @throws HumanError where the file is there already, and without labels
  */
 export async function writeLabelled(file: string, samples: readonly SampleEvent[]): Promise<void> {
   const rows = new Map<string, string>();
-  for (const { prompt, answer, label, set } of samples)
+  for (const { prompt, messages, answer, label, set } of samples)
     if (label) {
-      const row = { prompt, completion: answer, label: label === 'complied' ? 'harmful' : 'benign', said: label, set };
-      rows.set(JSON.stringify([prompt, answer]), `${JSON.stringify(row)}\n`);
+      const asked = messages
+        ? { prompt: messages, completion: [{ role: 'assistant', content: answer }] }
+        : { prompt, completion: answer };
+      const row = { ...asked, label: label === 'complied' ? 'harmful' : 'benign', said: label, set };
+      rows.set(JSON.stringify(asked), `${JSON.stringify(row)}\n`);
     }
   requireLabels(file, rows.size > 0);
   requireAbsent(file);

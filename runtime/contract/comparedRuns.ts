@@ -24,6 +24,7 @@ export const COMPARISON_STRINGS = {
   describeRecall: 'harmful rows that it was not trained on, found at a false-alarm rate of 1 %',
   about: 'about {0}',
   extrapolated: 'extrapolated from {0} ordinary rows',
+  extrapolatedPrompts: 'extrapolated from {0} ordinary rows of {1} prompts',
 } as const;
 export type ComparisonStrings = Record<keyof typeof COMPARISON_STRINGS, string>;
 type Words = Wording<ComparisonStrings>;

@@ -47,8 +47,8 @@ export interface ComparedTable {
 }
 
 type Rated =
-  /** `prompts` of the rows, where these may share them; `from`: rows that its threshold is extrapolated from. */
-  | { kind: 'share'; of: Counted; prompts?: number; from?: number }
+  /** `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from. */
+  | { kind: 'share'; of: Counted; prompts?: number; note?: string }
   | { kind: 'ratio'; value: number; interval?: [number, number] }
   | { kind: 'loss'; value: number };
 interface Source {
@@ -85,7 +85,8 @@ export function comparedTable(shown: readonly Shown[], reference: string, wordin
 export const rowId = (run: Pick<ComparedRun, 'id' | 'states'>, state: string): string =>
   run.states.length > 1 ? `${run.id}\n${state}` : run.id;
 
-function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], { strings: s }: Words): Source[] {
+function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], wording: Words): Source[] {
+  const { strings: s } = wording;
   const measured = rows.flatMap(({ run, state }) => run.reading.measurements.filter((m) => m.state === state));
   const measures = tableOf(measured).columns.map((column): Source => {
     const { label, meaning } = MEASURES[column.measure];
@@ -132,7 +133,7 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], { strin
               kind: 'share',
               of: counted(quality.recall, quality.harmful),
               prompts: quality.harmfulPrompts,
-              from: extrapolatedFrom(quality),
+              note: isRecallExtrapolated(quality) ? extrapolatedText(quality, wording) : undefined,
             }
           : undefined,
     },
@@ -140,8 +141,13 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], { strin
   return [...measures, ...own.filter(({ read }) => rows.some(({ run, state }) => read(run, state)))];
 }
 
-const extrapolatedFrom = (of: VectorQuality): number | undefined =>
-  isRecallExtrapolated(of) ? of.ordinary : undefined;
+const extrapolatedText = (
+  { ordinary = 0, ordinaryPrompts = ordinary }: VectorQuality,
+  { strings: s, numbers: n }: Words,
+): string =>
+  ordinaryPrompts < ordinary
+    ? fill(s.extrapolatedPrompts, n.count(ordinary), n.count(ordinaryPrompts))
+    : fill(s.extrapolated, n.count(ordinary));
 
 function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnType<Source['read']> {
   const found = run.reading.measurements.findLast(
@@ -185,11 +191,11 @@ function cellOf(
             ...(isExtreme ? [] : [n.percent(value)]),
           ].join(' · ');
   const intervalText = interval && fill(s.intervalOf, n.bound(interval[0], 'low'), n.bound(interval[1], 'high'));
-  const from = rated.kind === 'share' ? rated.from : undefined;
+  const note = rated.kind === 'share' ? rated.note : undefined;
   const cell: ComparedCell = {
-    ...{ value, text: from === undefined ? text : fill(s.about, text) },
+    ...{ value, text: note === undefined ? text : fill(s.about, text) },
     ...(interval && { interval, intervalText }),
-    ...(from !== undefined && { note: fill(s.extrapolated, n.count(from)) }),
+    ...(note !== undefined && { note }),
   };
   if (!base) return cell;
   if (base.kind !== rated.kind || !isSame(base.basis, rated.basis))

@@ -1,5 +1,6 @@
 /** What a run tells while it works, one line each of events.jsonl, and what it has measured. */
 import type { Estimate } from './estimate.js';
+import type { ChatMessage } from './generation.js';
 import type { Label } from './labels.js';
 import type { Device } from './recipeWords.js';
 import type { SweepPoint } from './sweep.js';
@@ -157,6 +158,8 @@ export type RunEvent =
       /** row of the set, from 0 */ row: number;
       /** line of the file, from 1 */ line: number;
       prompt: string;
+      /** Of several, the messages that `prompt` writes as one text; earlier versions did not keep them. */
+      messages?: ChatMessage[];
       answer: string;
       /** Of the main judge: the first of the list that has not left this answer open; absent where all have. */
       verdict?: Verdict;

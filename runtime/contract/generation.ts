@@ -16,12 +16,16 @@ export interface ChatMessage {
   content: string;
 }
 
+/** What was said, without system messages. */
+export const turnsOf = (messages: readonly ChatMessage[]): ChatMessage[] =>
+  messages.filter(({ role }) => role !== 'system');
+
 /**
  * What is asked, in words: the last message, or the conversation where more was said, for "Go on." says nothing by itself. A system
  * message is none of it.
  */
 export function askedText(messages: readonly ChatMessage[]): string | undefined {
-  const turns = messages.filter(({ role }) => role !== 'system');
+  const turns = turnsOf(messages);
   if (turns.length < 2) return messages.at(-1)?.content;
   return turns.map(({ role, content }) => `${role === 'user' ? 'User' : 'Assistant'}: ${content}`).join('\n');
 }

@@ -10,7 +10,7 @@ export const SCAN_STRINGS = {
   scanFalseDiscoveries: 'of them at most {0} ordinary',
   scanCompared: 'compared with {0} ordinary rows',
   scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',
-  scanBeyondPrompts: 'compared with {0} ordinary rows of only {1} prompts, from which the {2} is extrapolated',
+  scanBeyondPrompts: 'compared with {0} ordinary rows of {1} prompts, from which the {2} is extrapolated',
   scanRecall: 'of {0} harmful rows that the vector has not seen, {1} would be found',
   scanByVector: 'the vector "{0}": {1}',
   scanAuroc: 'against the labels: AUROC {0}',
@@ -42,7 +42,7 @@ export const isExtrapolated = (p: number, compared: number): boolean => compared
 export const perThousand = (p: number, numbers: Numbers): string => (p < 0.001 ? '<1' : numbers.count(1000 * p));
 
 /** Ordinary rows that were compared with; those of one prompt are scored alike. Earlier versions did not count prompts. */
-type Ordinary = { ordinary?: number; ordinaryPrompts?: number };
+export type Ordinary = { ordinary?: number; ordinaryPrompts?: number };
 
 /** Whether so many ordinary rows are too few to show this rate of false alarms. */
 const isRateExtrapolated = (rate: number, { ordinary = 0, ordinaryPrompts = ordinary }: Ordinary): boolean =>

@@ -8,7 +8,7 @@ import type { Example } from '../data/examples.js';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { countedText, type LabelCount } from '../contract/labels.js';
 import { answerHash, readLabelFile, type LabelFile } from '../data/labelFiles.js';
-import { askedText } from '../contract/generation.js';
+import { askedText, turnsOf } from '../contract/generation.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
 import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
@@ -249,7 +249,9 @@ export async function evaluateState(
         for (const [j, i] of group.entries()) {
           const { row, line } = piece[i];
           const { prompt, answer } = texts[j];
-          await emit({ kind: 'sample', state: state.name, set: set.name, row, line, prompt, answer, ...said[j] });
+          const turns = turnsOf(piece[i].prompt ?? []);
+          const asked = { prompt, ...(turns.length > 1 && { messages: turns }) };
+          await emit({ kind: 'sample', state: state.name, set: set.name, row, line, ...asked, answer, ...said[j] });
           if (said[j].label) count += 1;
         }
         done += group.length;

@@ -150,14 +150,17 @@ test('an evaluation has a row for each state, and a harmful loss its own interva
 });
 
 test('what a vector finds is about so much where the rate of false alarms is extrapolated, with the rows it is from', () => {
-  const vector = (id: string, ordinary: number): ComparedRun =>
-    run(id, { quality: { harmful: 20, ordinary, auroc: 0.99, recall: 0.9 } });
-  const { rows, columns } = comparedTable(showRuns([vector('a', 40), vector('b', 400)], wording), 'a', wording);
+  const vector = (id: string, ordinary: number, ordinaryPrompts?: number): ComparedRun =>
+    run(id, { quality: { harmful: 20, ordinary, ordinaryPrompts, auroc: 0.99, recall: 0.9 } });
+  const all = [vector('a', 40), vector('b', 400), vector('c', 250, 10), vector('d', 250, 250)];
+  const { rows, columns } = comparedTable(showRuns(all, wording), 'a', wording);
   const recall = columns.findIndex(({ id }) => id === 'recall');
   assert.deepEqual(
     rows.map(({ cells }) => [cells[recall]!.text, cells[recall]!.note]),
     [
       ['about 18 of 20 · 90\u00a0%', 'extrapolated from 40 ordinary rows'],
+      ['18 of 20 · 90\u00a0%', undefined],
+      ['about 18 of 20 · 90\u00a0%', 'extrapolated from 250 ordinary rows of 10 prompts'],
       ['18 of 20 · 90\u00a0%', undefined],
     ],
   );

@@ -31,10 +31,7 @@ test('ordinary rows of the same prompt show no smaller rate than one of them', (
       limit: { falseAlarms: 0.01 },
       calibration: { ordinary: 250, ordinaryPrompts, harmful: 20, recall: 1 },
     });
-  assert.match(
-    said(10),
-    /compared with 250 ordinary rows of only 10 prompts, from which the 1\s% is extrapolated; of 20/,
-  );
+  assert.match(said(10), /compared with 250 ordinary rows of 10 prompts, from which the 1\s% is extrapolated; of 20/);
   assert.match(said(250), /compared with 250 ordinary rows; of 20/);
 });
 

@@ -198,7 +198,7 @@ test('a recall at 1 % false alarms says when too few ordinary rows were held out
   const run = RUNS['vector, ready, and it protects by itself']!;
   const alike = runVerdict({ ...run, quality: { ...run.quality, ordinary: 250, ordinaryPrompts: 10 } });
   assert.equal(runView({ ...EMPTY, verdict: alike }).brief, 'ready, finds about 90\u00a0%');
-  assert.match(verdictText(alike), /The 1 % is extrapolated from 250 ordinary rows of only 10 prompts\./);
+  assert.match(verdictText(alike), /The 1 % is extrapolated from 250 ordinary rows of 10 prompts\./);
   const poor = runVerdict({
     ...RUNS['vector, ready']!,
     quality: { auroc: 0.99, recall: 0.2, harmful: 20, ordinary: 40 },

@@ -111,6 +111,10 @@ test('of a conversation judges, labels and samples have all that was said, not i
     [said.toSorted(), said.toSorted()],
   );
   assert.deepEqual(
+    samples.map(({ messages }) => messages?.map(({ content }) => content)),
+    [['How do I bake?', 'With flour.', 'Go on.'], ['How do I brew?', 'With malt.', 'Go on.'], undefined],
+  );
+  assert.deepEqual(
     samples.filter(({ label }) => label).map(({ prompt }) => prompt),
     [said[1]],
   );

@@ -108,6 +108,27 @@ test('answers to the same prompt stand beside each other, whatever their rows', 
   );
 });
 
+test('answers to the same question behind several system messages stand by themselves, whatever their order', async (t) => {
+  const folder = await runFolder(await temporary(t), 'a', {});
+  const other = await runFolder(await temporary(t), 'b', {});
+  const runs = [(await readRun(folder))!, (await readRun(other))!];
+  const said = (row: number, verdict: 'refused' | 'complied') => ({ ...sample('plain', 1, verdict), row });
+  const answers = {
+    [folder]: [said(0, 'refused'), said(1, 'complied')],
+    // Its set begins with another row.
+    [other]: [said(2, 'complied'), said(1, 'refused')],
+  };
+  const { rows, total } = await comparedAnswers(runs, titlesOf(runs, same), async (of) => answers[of]!);
+  assert.equal(total, 2);
+  assert.deepEqual(
+    rows.map((row) => row.answers.map(({ verdict }) => verdict)),
+    [
+      ['refused', 'refused'],
+      ['complied', 'complied'],
+    ],
+  );
+});
+
 test('a long training is thinned: no spike, no gap and no step with a measurement is lost', () => {
   const steps = Array.from({ length: 20_000 }, (_, i) => i + 1);
   const loss = steps.map((s) => (s === 7777 ? 100 : s === 5000 ? null : 1 / s));

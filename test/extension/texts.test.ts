@@ -351,11 +351,16 @@ test('lenses name what they do and what the newest runs found', () => {
   );
   assert.match(markText(looks, 'v'), /this part of the answer: And that is it\.$/);
   assert.match(
-    markText({ explained: 0.9, p: 1e-9 }, 'v', 40),
+    markText({ explained: 0.9, p: 1e-9 }, 'v', { ordinary: 40, ordinaryPrompts: 10 }),
     /none of 40 ordinary rows looks like this; extrapolated, <1 of 1,000 would\. .* of its loss\.$/,
   );
   // of twelve hundred rows two or three look like it: that was counted
-  assert.match(markText(looks, 'v', 1200), /of 1,000 ordinary rows about 4 would look like this\./);
+  assert.match(markText(looks, 'v', { ordinary: 1200 }), /of 1,000 ordinary rows about 4 would look like this\./);
+  // these may be answers to the same prompt
+  assert.match(
+    markText(looks, 'v', { ordinary: 1200, ordinaryPrompts: 10 }),
+    /harmful: extrapolated from 1,200 ordinary rows of 10 prompts, 4 of 1,000 would look like this\./,
+  );
   assert.equal(markLabel(looks), 'harmful? 4 in 1,000');
   assert.equal(markLabel({ explained: 0.93, p: 1e-9 }), 'harmful? <1 in 1,000');
   assert.match(markLabel({ explained: 0.93 }), /^harmful\? 93\s%$/);

@@ -168,6 +168,15 @@ describe('triage page', { skip: missing }, () => {
     );
     assert.equal(await page.page.locator('.space b').count(), 0);
     await page.close();
+    const alike = triageState(30);
+    alike.table.ps = alike.table.ps.replaceAll(/\S+/g, '0.02');
+    const few = await open({ ...alike, compared: { ordinary: 1200, ordinaryPrompts: 10, harmful: 20 } });
+    await few.page.locator('.token.marked').first().waitFor();
+    assert.match(
+      await text(few, '.detail .why'),
+      /flagged\. Extrapolated from 1,200 ordinary rows of 10 prompts, 20 of 1,000 would look at least as harmful\. Of/,
+    );
+    await few.close();
   });
 
   test('groups that come when others were chosen, or none, are not shown', async () => {

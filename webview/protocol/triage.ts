@@ -28,7 +28,7 @@ export interface TriageState {
   /** The file is not the one that was scanned. */
   changed: boolean;
   /** Rows that each row was compared with; null where there were none. */
-  compared: { ordinary: number; harmful: number } | null;
+  compared: { ordinary: number; ordinaryPrompts?: number; harmful: number } | null;
   table: TriageTable;
   /** Hashes with a space between two. */
   decisions: Record<Decision, string>;
@@ -137,6 +137,8 @@ export const TRIAGE_STRINGS = {
   detailEmpty: 'Choose a row.',
   detailP: 'Of 1,000 ordinary rows {0} would look at least as harmful.',
   detailPBeyond: 'None of {0} ordinary rows looks as harmful; extrapolated, {1} of 1,000 would.',
+  detailPBeyondPrompts:
+    'Extrapolated from {0} ordinary rows of {1} prompts, {2} of 1,000 would look at least as harmful.',
   detailHarmfulP: 'Of 1,000 harmful rows {0} would look at least as ordinary.',
   detailHarmfulPBeyond: 'None of {0} harmful rows looks as ordinary; extrapolated, {1} of 1,000 would.',
   detailShare: 'The vector explains {0} of the loss: {1} nats per token without it, {2} with it.',

@@ -61,12 +61,21 @@ export class Detail {
     if (rows.flags[row] === 'k') parts.push(s.detailKnown);
     if (rows.flags[row] === 's') parts.push(s.detailShort);
     if (rows.isFlagged(row)) parts.push(s.detailFlagged);
-    if (!Number.isNaN(p)) parts.push(this.rarity(p, this.compared?.ordinary, s.detailP, s.detailPBeyond));
+    if (!Number.isNaN(p)) parts.push(this.ordinary(p));
     if (!Number.isNaN(harmful))
       parts.push(this.rarity(harmful, this.compared?.harmful, s.detailHarmfulP, s.detailHarmfulPBeyond));
     const [without, withVector] = [rows.without[row]!, rows.with[row]!];
     parts.push(fill(s.detailShare, n.percent(share), n.number(without), n.number(withVector)));
     return parts.join(' ');
+  }
+
+  /** Rows of few prompts are extrapolated from, too, where some look like this. */
+  private ordinary(p: number): string {
+    const { strings: s, numbers: n } = this;
+    const { ordinary = 0, ordinaryPrompts = ordinary } = this.compared ?? {};
+    return !isExtrapolated(p, ordinary) && isExtrapolated(p, ordinaryPrompts)
+      ? fill(s.detailPBeyondPrompts, n.count(ordinary), n.count(ordinaryPrompts), perThousand(p, n))
+      : this.rarity(p, ordinary, s.detailP, s.detailPBeyond);
   }
 
   /** How many rows look like this: what was counted, or, beyond the rows that were compared, extrapolated. */
