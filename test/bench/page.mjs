@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ESTIMATE, memoryName } from './benchmarks.mjs';
+import { benchmarks, ESTIMATE, memoryName } from './benchmarks.mjs';
 import { CURVES, exponent } from './curves.mjs';
 
 const folder = import.meta.dirname;
@@ -23,7 +23,7 @@ Made by \`npm run bench -- --json test/bench/results.json\` and \`node test/benc
 same weights, one at a time, best of several; half of the tokens are supervised. A ratio above 1: we are ahead.
 
 ${machineText(machine)}
-
+${elsewhere(results, curves ?? [])}
 ## Training
 
 ${table(
@@ -36,7 +36,7 @@ ${table(
     'share of the GEMM limit',
   ],
   trainings.map((r) => [
-    code(r.name),
+    starred(r),
     ...sides(r),
     ...(hasCompiled(trainings) ? [value(r.compiled ?? null, r.unit), ratio(r.compiledRatio)] : []),
     r.gemmShare === null ? '–' : percent(r.gemmShare),
@@ -54,7 +54,7 @@ Highest resident memory of the process, and what the [estimate](recipes.md#what-
 ${table(
   ['', 'ours', 'peer', 'ratio', 'estimate', 'off by'],
   memories.map((r) => [
-    code(r.name),
+    starred(r),
     ...sides(r),
     value(r.expected ?? null, 'bytes'),
     r.error === undefined ? '–' : percent(r.error),
@@ -65,7 +65,7 @@ ${estimate ? `\nThe largest error of an estimate is ${percent(estimate.ours)}.\n
 
 ${table(
   ['', 'ours', 'peer', 'ratio'],
-  others.map((r) => [code(r.name), ...sides(r)]),
+  others.map((r) => [starred(r), ...sides(r)]),
 )}
 ${profile ? profileText(profile) : ''}${curves ? curvesText(curves) : ''}
 ## Tried without success
@@ -76,6 +76,21 @@ ${tried.trim()}
 
 const GB = 1e9;
 const code = (text) => `\`${text}\``;
+/** With a star where it is of an earlier report, from another machine. */
+const starred = ({ name, machine }) => `${code(name)}${machine ? ' *' : ''}`;
+/** Which names have a star, and which benchmarks have no result. */
+function elsewhere(results, curves) {
+  const machines = new Set([...results, ...curves].flatMap(({ machine }) => machine ?? []));
+  const missing = Object.keys(benchmarks).filter((name) => !results.some((result) => result.name === name));
+  return [
+    machines.size > 0 &&
+      `\\* and the curves: from an earlier report, on another machine (${[...machines].join(', ')}).\n`,
+    missing.length > 0 && `Not in this report: ${missing.map(code).join(', ')}.\n`,
+  ]
+    .filter(Boolean)
+    .map((line) => `\n${line}`)
+    .join('');
+}
 const percent = (share) => `${Math.round(100 * share)} %`;
 const number = (n) => String(Number(n.toPrecision(3)));
 const ratio = (n) => (n === null || n === undefined ? '–' : n.toFixed(2));
