@@ -1,4 +1,4 @@
-import { HumanError } from '../support/errors.js';
+import { HumanError, unless } from '../support/errors.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { RowContent } from './schemas.js';
 
@@ -29,13 +29,11 @@ export function writtenTwice(tokenizer: Tokenizer): (content: RowContent, ids: r
 /** The added tokens that the model's own template writes around a message. */
 function marksOf({ chatTemplate, encode, decode, addedIds }: Tokenizer): string[] {
   if (!chatTemplate || chatTemplate.plain) return [];
-  try {
+  // Whoever uses the template is told what is wrong with it.
+  const marks = unless(HumanError, () => {
     const text = chatTemplate.render([{ role: 'user', content: 'A question?' }], { addGenerationPrompt: true });
     const added = encode(text, { addSpecialTokens: false }).filter((id) => addedIds.has(id));
     return [...new Set(added)].map((id) => decode([id]).trim()).filter((mark) => mark !== '');
-  } catch (error) {
-    // Whoever uses the template is told what is wrong with it.
-    if (error instanceof HumanError) return [];
-    throw error;
-  }
+  });
+  return marks ?? [];
 }
