@@ -1,10 +1,10 @@
 /** What compared runs measured, as a table: a row of each result, and what differs from one of them. */
-import type { VectorQuality, Measurement } from './events.js';
+import type { Measurement } from './events.js';
 import { differingKeys, type Basis, type ComparedRun, type ComparisonStrings, type Shown } from './comparedRuns.js';
 import { fill, outward, type Side, type Wording } from './format.js';
 import { counted, differenceInterval, wilson, type Counted } from './intervals.js';
 import { goodSide, isFiniteNumber, isTask } from './measures.js';
-import { isRecallExtrapolated } from './scanText.js';
+import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { MEASURES, stateName, tableOf, type ResultColumn } from './table.js';
 
 type Words = Wording<ComparisonStrings>;
@@ -133,21 +133,15 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], wording
               kind: 'share',
               of: counted(quality.recall, quality.harmful),
               prompts: quality.harmfulPrompts,
-              note: isRecallExtrapolated(quality) ? extrapolatedText(quality, wording) : undefined,
+              note: isRecallExtrapolated(quality)
+                ? fromOrdinary(quality, { rows: s.extrapolated, prompts: s.extrapolatedPrompts }, wording.numbers)
+                : undefined,
             }
           : undefined,
     },
   ];
   return [...measures, ...own.filter(({ read }) => rows.some(({ run, state }) => read(run, state)))];
 }
-
-const extrapolatedText = (
-  { ordinary = 0, ordinaryPrompts = ordinary }: VectorQuality,
-  { strings: s, numbers: n }: Words,
-): string =>
-  ordinaryPrompts < ordinary
-    ? fill(s.extrapolatedPrompts, n.count(ordinary), n.count(ordinaryPrompts))
-    : fill(s.extrapolated, n.count(ordinary));
 
 function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnType<Source['read']> {
   const found = run.reading.measurements.findLast(

@@ -44,6 +44,17 @@ export const perThousand = (p: number, numbers: Numbers): string => (p < 0.001 ?
 /** Ordinary rows that were compared with; those of one prompt are scored alike. Earlier versions did not count prompts. */
 export type Ordinary = { ordinary?: number; ordinaryPrompts?: number };
 
+/** What is extrapolated from them: a sentence on the rows, or one on rows and prompts where these are fewer. */
+export const fromOrdinary = (
+  { ordinary = 0, ordinaryPrompts = ordinary }: Ordinary,
+  { rows, prompts }: { rows: string; prompts: string },
+  n: Numbers,
+  ...more: string[]
+): string =>
+  ordinaryPrompts < ordinary
+    ? fill(prompts, n.count(ordinary), n.count(ordinaryPrompts), ...more)
+    : fill(rows, n.count(ordinary), ...more);
+
 /** Whether so many ordinary rows are too few to show this rate of false alarms. */
 const isRateExtrapolated = (rate: number, { ordinary = 0, ordinaryPrompts = ordinary }: Ordinary): boolean =>
   isExtrapolated(rate, ordinaryPrompts);
@@ -90,14 +101,11 @@ function comparedText(
   { strings: s, numbers: n }: Words,
 ): string[] {
   if (!calibration) return [];
-  const { ordinary, ordinaryPrompts = ordinary, harmful, recall } = calibration;
-  const beyond = (share: number): string =>
-    ordinaryPrompts < ordinary
-      ? fill(s.scanBeyondPrompts, n.count(ordinary), n.count(ordinaryPrompts), n.percent(share))
-      : fill(s.scanBeyond, n.count(ordinary), n.percent(share));
+  const { ordinary, harmful, recall } = calibration;
+  const beyond = { rows: s.scanBeyond, prompts: s.scanBeyondPrompts };
   return [
     typeof rate === 'number' && isRateExtrapolated(rate, calibration)
-      ? beyond(rate)
+      ? fromOrdinary(calibration, beyond, n, n.percent(rate))
       : fill(s.scanCompared, n.count(ordinary)),
     ...(recall === null ? [] : [fill(s.scanRecall, n.count(harmful), n.percent(recall))]),
   ];

@@ -5,7 +5,7 @@ import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
 import { comparedWithBase, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
-import { isRecallExtrapolated } from './scanText.js';
+import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
@@ -80,15 +80,6 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
 const leftOf = ({ lossWith, lossWithout }: VectorQuality): number | undefined =>
   lossWith === undefined || lossWithout === undefined ? undefined : lossWith / lossWithout;
 
-function beyondText(
-  { ordinary = 0, ordinaryPrompts = ordinary }: VectorQuality,
-  { strings: s, numbers: n }: VerdictWording,
-): string {
-  return ordinaryPrompts < ordinary
-    ? fill(s.vectorBeyondPrompts, n.count(ordinary), n.count(ordinaryPrompts))
-    : fill(s.vectorBeyond, n.count(ordinary));
-}
-
 function vectorText(
   { kind, quality, taken }: Extract<Finding, { kind: 'ready' | 'unready' }>,
   wording: VerdictWording,
@@ -102,7 +93,9 @@ function vectorText(
     isBlurred
       ? fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc))
       : fill(kind === 'ready' ? s.ready : s.unreadyFinds, rows, percent(quality.recall), ...area),
-    !isBlurred && isRecallExtrapolated(quality) && beyondText(quality, wording),
+    !isBlurred &&
+      isRecallExtrapolated(quality) &&
+      fromOrdinary(quality, { rows: s.vectorBeyond, prompts: s.vectorBeyondPrompts }, n),
     leftOf(quality) !== undefined && fill(s.vectorLoss, percent(leftOf(quality))),
     stepText({ taken }, wording),
     trialText(quality, wording),
