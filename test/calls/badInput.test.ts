@@ -15,7 +15,8 @@ describe('bad input', () => {
   });
   after(() => workspace.remove());
 
-  const small = { epochs: undefined, steps: 2, evaluate: [] };
+  const data = { file: '../data/train.jsonl', limit: 48 };
+  const small = { epochs: undefined, steps: 2, evaluate: [], data };
   const refused = (ran: Ran, ...patterns: RegExp[]): void => {
     assert.equal(ran.code, 2, ran.stderr);
     assert.doesNotMatch(ran.stderr, /internal:|\n {4}at /, 'no stack trace');

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
 import { readSafetensors } from '../../runtime/models/weights/safetensors.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
-import { cli, openEngine, sampleWorkspace, type Ran, type Workspace } from './support.js';
+import { cli, FEW_ROWS, openEngine, sampleWorkspace, type Ran, type Workspace } from './support.js';
 
 describe('hostile and broken runs', () => {
   let workspace: Workspace;
@@ -15,9 +15,10 @@ describe('hostile and broken runs', () => {
   });
   after(() => workspace.remove());
 
+  const data = { file: '../data/train.jsonl', limit: 48 };
   const small = { epochs: undefined, steps: 2, evaluateEvery: 10 };
   const recipe = (change: Record<string, unknown>, name = 'plain.json'): Promise<string> =>
-    workspace.recipe(name, { ...small, ...(name === 'vector.json' ? {} : { evaluate: [] }), ...change });
+    workspace.recipe(name, { ...small, ...(name === 'vector.json' ? FEW_ROWS : { evaluate: [], data }), ...change });
   const train = async (change: Record<string, unknown>, options: Parameters<typeof cli>[1] = {}): Promise<Ran> =>
     cli(['train', await recipe(change)], options);
 
@@ -193,7 +194,8 @@ describe('hostile and broken runs', () => {
   it('a training that needs more is refused before a weight is read', async () => {
     const output = workspace.file('adapters/memory');
     const env = { ...process.env, SECURITY_VECTORS_MEMORY_GB: '0.35' };
-    const ran = await train({ batch: { tokens: 16_384, maxTokens: 64 }, recompute: false, output }, { env });
+    const all = { ...data, limit: undefined };
+    const ran = await train({ data: all, batch: { tokens: 16_384, maxTokens: 64 }, recompute: false, output }, { env });
     ended(ran, 2, /the run needs about \S+ GB, and 0\.35 GB are there\. Use "batch\.tokens": \d+\./);
     assert.equal(existsSync(output), false);
   });
