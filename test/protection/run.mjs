@@ -1,6 +1,6 @@
 /**
- * `npm run protection [-- --quick] [--traits=a,b] [--methods=…] [--rates=…] [--seeds=…] [--full] [--quiet] [--out=DIR]`: what protection does on
- * free-form text, by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs). For each trait it
+ * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--full] [--quiet] [--out=DIR]`: what
+ * protection does on free-form text (--half: on half-useful rows of these traits), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs). For each trait it
  * trains a vector and fine-tunes with each method. Runs that are done are not repeated. Prints a table and writes
  * DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it.
  */
@@ -282,11 +282,12 @@ async function scanned(trait, folder) {
 }
 
 const results = { machine: { cpu: os.cpus()[0].model, cores: os.cpus().length }, options, vectors: [], runs: [] };
-for (const trait of list(options.traits)) {
+const [withWhole, withHalf] = [list(options.traits), list(options.half)];
+for (const trait of new Set([...withWhole, ...withHalf])) {
   const one = await vector(trait);
   results.vectors.push(one);
   console.error(JSON.stringify(one));
-  for (const half of [false, ...(list(options.half).includes(trait) ? [true] : [])])
+  for (const half of [...(withWhole.includes(trait) ? [false] : []), ...(withHalf.includes(trait) ? [true] : [])])
     for (const rate of list(options.rates).map(Number))
       for (const seed of list(options.seeds).map(Number))
         for (const method of list(options.methods)) {
