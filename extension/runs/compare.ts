@@ -4,7 +4,7 @@ import { dataHashes, runDifferences, type Difference } from '../../runtime/contr
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { sharedRows } from '../../runtime/contract/probeRows.js';
 import { deliveredState, sortStates } from '../../runtime/contract/states.js';
-import type { Measurement } from '../../runtime/contract/events.js';
+import type { HarmfulLoss, Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { RunSnapshot } from '../../webview/protocol/run.js';
 import { t } from '../host/text.js';
@@ -50,12 +50,13 @@ const differencesOf = (run: Run, other: Run): Difference[] =>
 /**
  * Base · plain · protected in one table: this run's numbers, and from its siblings those of states that it has not
  * measured itself, for the sets that it measures (all sets while it has measured none); and the newest plain run beside a
- * protected one, for the grey curve. `compared` says whose numbers these are, and what differs.
+ * protected one, for the grey curve. `compared` says whose numbers these are, and what differs; `plainLoss` is of the run whose
+ * plain numbers they are.
  */
 export function comparison(
   run: Run,
   all: Iterable<Run>,
-): Pick<RunSnapshot, 'measurements' | 'compared'> & { plain?: Run } {
+): Pick<RunSnapshot, 'measurements' | 'compared'> & { plain?: Run; plainLoss?: HarmfulLoss } {
   const near = siblings(run, all);
   const names = setNames(run);
   const table = [...run.measurements];
@@ -63,6 +64,7 @@ export function comparison(
   const plain = isProtected(run)
     ? near.find((other) => !isProtected(other) && other.probes.step.length > 0)
     : undefined;
+  let plainLoss: HarmfulLoss | undefined;
   const compared = near.flatMap((other) => {
     // A state of the model is taken whole, from one run: numbers of two runs do not mix in one line.
     const added = other.measurements.filter(
@@ -71,10 +73,11 @@ export function comparison(
     table.push(...added);
     const taken = [...new Set(added.map((m) => m.state))];
     for (const state of taken) states.add(state);
+    if (taken.includes('plain')) plainLoss = other.done?.harmfulLoss;
     if (taken.length === 0 && !(other === plain && isDrawn(run, other))) return [];
     return [{ title: runTitle(other), states: taken, differences: differencesOf(run, other) }];
   });
-  return { plain, measurements: sortStates(table), compared };
+  return { plain, measurements: sortStates(table), compared, ...(plainLoss && { plainLoss }) };
 }
 
 /** Whether a line of the plain run stands beside one of the run. */
