@@ -101,7 +101,9 @@ describe('the page that compares runs', { skip: missing }, () => {
   });
 
   test('what a vector finds at an extrapolated rate is about so much, and from so many rows', async () => {
-    const vector = (ordinary: number) => ({ quality: { harmful: 20, ordinary, auroc: 0.99, recall: 0.9 } });
+    const vector = (ordinary: number) => ({
+      quality: { harmful: 20, ordinary, auroc: 0.99, recall: 0.9, basis: { how: '' } },
+    });
     const page = await open([sweep(0, vector(40)), sweep(1, vector(400))]);
     const cells = await texts(page, '.compared tbody td:last-child');
     assert.match(cells[0]!, /^about 18 of 20 · 90\s%.* to .*extrapolated from 40 ordinary rows/);
