@@ -86,19 +86,28 @@ const isDrawn = (run: Run, plain: Run): boolean =>
 
 /** The same prompts, measured in the same way, by the same judge. */
 function measuredAlike(run: Run, other: Run, m: Measurement): boolean {
-  const judge = ({ manifest }: Run): string | undefined =>
-    judgeIdentity(manifest?.judges?.find(({ name }) => name === m.judge));
   const same = (one: Measurement): boolean => one.name === m.name && one.measure === m.measure && one.judge === m.judge;
-  const own = run.measurements.find(same);
-  return setAlike(run, other, m.name) && judge(run) === judge(other) && (!own || own.count === m.count);
+  return numbersAlike(run, run.measurements.find(same) ?? m, other, m);
 }
 
-/** Whether both runs mean the same by the name of a set; a set that only one of them knows counts as the same. */
-export function setAlike(run: Run, other: Run, name: string): boolean {
-  const same = asksSame(run.manifest, other.manifest, name);
+/** Whether two numbers are of the same prompts, by the same judge. Of the same set he may have left some answers open. */
+export function numbersAlike(run: Run, own: Measurement, other: Run, m: Measurement): boolean {
+  const judge = ({ manifest }: Run): string => judgeIdentity(manifest?.judges?.find(({ name }) => name === m.judge));
+  const asked = asksSame(run.manifest, other.manifest, own.name, m.name);
+  return (
+    own.judge === m.judge &&
+    judge(run) === judge(other) &&
+    setAlike(run, other, own.name, m.name) &&
+    (asked === true || own.count === m.count)
+  );
+}
+
+/** Whether both runs mean the same by the name of a set, or by their names for it; a set that only one of them knows counts as the same. */
+export function setAlike(run: Run, other: Run, name: string, its = name): boolean {
+  const same = asksSame(run.manifest, other.manifest, name, its);
   if (same === false) return false;
-  const [a, b] = [run, other].map(({ recipe }) => {
-    const set = recipe?.evaluate.find((one) => one.name === name);
+  const [a, b] = [[run, name] as const, [other, its] as const].map(([{ recipe }, called]) => {
+    const set = recipe?.evaluate.find((one) => one.name === called);
     return set && JSON.stringify([set.measure, set.raw['phrases'], ...(same ? [] : [set.file, set.raw['limit']])]);
   });
   return a === undefined || b === undefined || a === b;
