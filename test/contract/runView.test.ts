@@ -149,6 +149,19 @@ test('the plain run beside a verdict is told of the set and judge that the verdi
   assert.match(sets(fraud, 0.4), /^Protection failed: on "fraud"/);
 });
 
+test('the few words of an evaluation name the set and the measure where there are several', () => {
+  const of = (...measurements: Measurement[]): string =>
+    runView({ ...readingOf(ended('evaluation of a harmful state')), measurements }).brief;
+  const [weapons, fraud] = [{ name: 'weapons' }, { name: 'fraud' }];
+  const harmful = [harm('base', 0, weapons), harm('base', 0.3, fraud), harm('tuned', 0, weapons), harm('tuned', 0.8, fraud)]; // oxfmt-ignore
+  assert.equal(of(...harmful), 'harm on "fraud": base 30\u00a0% · tuned 80\u00a0% …');
+  assert.equal(of(...harmful.filter(({ name }) => name === 'weapons')), 'base 0\u00a0% · tuned 0\u00a0%');
+  const exact = harm('tuned', 0.98, { name: 'colours', measure: 'exact' });
+  assert.equal(of(exact, harm('tuned', 1.2, { name: 'text', measure: 'loss' })), 'right on "colours": tuned 98\u00a0% …'); // oxfmt-ignore
+  assert.equal(of(exact), 'tuned 98\u00a0%');
+  assert.equal(of(), '');
+});
+
 test('every word of a view is in the language of the reader; names and numbers stay', () => {
   const strings = Object.fromEntries(
     Object.entries(VIEW_STRINGS).map(([key, text]) => [key, `«${text}»`]),
