@@ -37,5 +37,8 @@ export const duration = (seconds: number): string =>
 /** 685184 → "0.7 M", 134515008 → "135 M", 1.5e9 → "1.5 B". */
 export function parameters(count: number): string {
   const [value, unit] = count >= 1e9 ? [count / 1e9, 'B'] : count >= 1e5 ? [count / 1e6, 'M'] : [count / 1e3, 'k'];
-  return `${value >= 10 ? value.toFixed(0) : value.toFixed(1).replace(/\.0$/, '')} ${unit}`;
+  return `${numbers().number(Number(value.toFixed(value >= 10 ? 0 : 1)))} ${unit}`;
 }
+
+/** What an adapter is multiplied with. */
+export const times = (scale: number): string => `× ${numbers().number(scale)}`;

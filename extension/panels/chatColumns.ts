@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { times } from '../host/text.js';
 import { sameAdapter, type Model } from '../workspace/models.js';
 
 /** A state of a model: its base, or another model in its place, with adapters. */
@@ -44,7 +45,7 @@ export function chatColumns(model: Model, compared: readonly ModelState[], answe
       known: model.adapters.find((adapter) => sameAdapter(adapter.path, path)),
       path,
     }));
-    const details = own.map(({ known, path, scale }) => [known?.name ?? basename(path), scale !== 1 && `× ${scale}`]);
+    const details = own.map(({ known, path, scale }) => [known?.name ?? basename(path), scale !== 1 && times(scale)]);
     found.set(id, {
       ...state,
       id,

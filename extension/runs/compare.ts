@@ -4,7 +4,7 @@ import { dataHashes, runDifferences, type Difference } from '../../runtime/contr
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { sharedRows } from '../../runtime/contract/probeRows.js';
 import { deliveredState, sortStates } from '../../runtime/contract/states.js';
-import type { Measurement } from '../../runtime/contract/events.js';
+import type { HarmfulLoss, Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { RunSnapshot } from '../../webview/protocol/run.js';
 import { t } from '../host/text.js';
@@ -50,12 +50,13 @@ const differencesOf = (run: Run, other: Run): Difference[] =>
 /**
  * Base · plain · protected in one table: this run's numbers, and from its siblings those of states that it has not
  * measured itself, for the sets that it measures (all sets while it has measured none); and the newest plain run beside a
- * protected one, for the grey curve. `compared` says whose numbers these are, and what differs.
+ * protected one, for the grey curve. `compared` says whose numbers these are, and what differs; `plainLoss` is of the run whose
+ * plain numbers they are.
  */
 export function comparison(
   run: Run,
   all: Iterable<Run>,
-): Pick<RunSnapshot, 'measurements' | 'compared'> & { plain?: Run } {
+): Pick<RunSnapshot, 'measurements' | 'compared'> & { plain?: Run; plainLoss?: HarmfulLoss } {
   const near = siblings(run, all);
   const names = setNames(run);
   const table = [...run.measurements];
@@ -63,6 +64,7 @@ export function comparison(
   const plain = isProtected(run)
     ? near.find((other) => !isProtected(other) && other.probes.step.length > 0)
     : undefined;
+  let plainLoss: HarmfulLoss | undefined;
   const compared = near.flatMap((other) => {
     // A state of the model is taken whole, from one run: numbers of two runs do not mix in one line.
     const added = other.measurements.filter(
@@ -71,10 +73,11 @@ export function comparison(
     table.push(...added);
     const taken = [...new Set(added.map((m) => m.state))];
     for (const state of taken) states.add(state);
+    if (taken.includes('plain')) plainLoss = other.done?.harmfulLoss;
     if (taken.length === 0 && !(other === plain && isDrawn(run, other))) return [];
     return [{ title: runTitle(other), states: taken, differences: differencesOf(run, other) }];
   });
-  return { plain, measurements: sortStates(table), compared };
+  return { plain, measurements: sortStates(table), compared, ...(plainLoss && { plainLoss }) };
 }
 
 /** Whether a line of the plain run stands beside one of the run. */
@@ -83,19 +86,28 @@ const isDrawn = (run: Run, plain: Run): boolean =>
 
 /** The same prompts, measured in the same way, by the same judge. */
 function measuredAlike(run: Run, other: Run, m: Measurement): boolean {
-  const judge = ({ manifest }: Run): string | undefined =>
-    judgeIdentity(manifest?.judges?.find(({ name }) => name === m.judge));
   const same = (one: Measurement): boolean => one.name === m.name && one.measure === m.measure && one.judge === m.judge;
-  const own = run.measurements.find(same);
-  return setAlike(run, other, m.name) && judge(run) === judge(other) && (!own || own.count === m.count);
+  return numbersAlike(run, run.measurements.find(same) ?? m, other, m);
 }
 
-/** Whether both runs mean the same by the name of a set; a set that only one of them knows counts as the same. */
-export function setAlike(run: Run, other: Run, name: string): boolean {
-  const same = asksSame(run.manifest, other.manifest, name);
+/** Whether two numbers are of the same prompts, by the same judge. Of the same set he may have left some answers open. */
+export function numbersAlike(run: Run, own: Measurement, other: Run, m: Measurement): boolean {
+  const judge = ({ manifest }: Run): string => judgeIdentity(manifest?.judges?.find(({ name }) => name === m.judge));
+  const asked = asksSame(run.manifest, other.manifest, own.name, m.name);
+  return (
+    own.judge === m.judge &&
+    judge(run) === judge(other) &&
+    setAlike(run, other, own.name, m.name) &&
+    (asked === true || own.count === m.count)
+  );
+}
+
+/** Whether both runs mean the same by the name of a set, or by their names for it; a set that only one of them knows counts as the same. */
+export function setAlike(run: Run, other: Run, name: string, its = name): boolean {
+  const same = asksSame(run.manifest, other.manifest, name, its);
   if (same === false) return false;
-  const [a, b] = [run, other].map(({ recipe }) => {
-    const set = recipe?.evaluate.find((one) => one.name === name);
+  const [a, b] = [[run, name] as const, [other, its] as const].map(([{ recipe }, called]) => {
+    const set = recipe?.evaluate.find((one) => one.name === called);
     return set && JSON.stringify([set.measure, set.raw['phrases'], ...(same ? [] : [set.file, set.raw['limit']])]);
   });
   return a === undefined || b === undefined || a === b;

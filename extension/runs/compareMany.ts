@@ -10,6 +10,8 @@ import {
 } from '../../runtime/contract/answers.js';
 import type { ThinnedColumns, TrainColumns } from '../../runtime/contract/columns.js';
 import type { Basis, ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { dataHashes } from '../../runtime/contract/comparison.js';
+import type { HarmfulLoss, VectorQuality } from '../../runtime/contract/events.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
@@ -19,6 +21,7 @@ import { safeParse } from '../../runtime/contract/safeParse.js';
 import { stretchesOf } from '../../runtime/contract/smoothing.js';
 import { stateOfRun, measureOf, runTitle } from './compare.js';
 import { readingOf } from './reading.js';
+import type { RecipeFacts } from './recipe.js';
 import { kindOf, type Run } from './run.js';
 
 /** Of longer trainings a page of this many lines could not show more. */
@@ -54,6 +57,8 @@ export function comparedRun(
   const kept = thinned(run.train, new Set(run.probes.step));
   const { step, tokens, seconds } = run.clock;
   const at = <T>(column: readonly T[]): T[] => kept.map((i) => column[i]!);
+  const loss = run.done?.harmfulLoss ?? run.harmfulLoss;
+  const quality = run.done?.vector;
   return {
     id: run.folder,
     title,
@@ -65,8 +70,9 @@ export function comparedRun(
     recipe: recipeOf(run, shortPath),
     states: statesOf(run),
     sets: setsOf(run),
-    harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
-    quality: run.done?.vector,
+    judges: Object.fromEntries((run.manifest?.judges ?? []).map((judge) => [judge.name, judgeIdentity(judge)])),
+    ...(loss && { harmfulLoss: { ...loss, basis: keptBasis(run, loss) } }),
+    ...(quality && { quality: { ...quality, basis: qualityBasis(run, quality) } }),
     agreements: agreements(latestAnswers(samples), (set) => measureOf(run, set)),
   };
 }
@@ -74,10 +80,9 @@ export function comparedRun(
 /** What stands behind its sets, and behind the rows that it held out. */
 function setsOf({ recipe, manifest }: Run): Record<string, Basis> {
   if (!recipe) return {};
-  const judges = Object.fromEntries((manifest?.judges ?? []).map((judge) => [judge.name, judgeIdentity(judge)]));
   const basis = (how: unknown, from: unknown, name: string): [string, Basis] => {
     const sha256 = manifest?.sets?.[name]?.sha256;
-    return [name, { how: JSON.stringify([how, judges]), from: JSON.stringify(from), ...(sha256 && { sha256 }) }];
+    return [name, { how: JSON.stringify(how), from: JSON.stringify(from), ...(sha256 && { sha256 }) }];
   };
   const { heldOut } = recipe.raw;
   return Object.fromEntries([
@@ -86,6 +91,29 @@ function setsOf({ recipe, manifest }: Run): Record<string, Basis> {
     ),
     basis(typeof heldOut === 'object' ? { ...heldOut, share: undefined } : {}, '', HELD_OUT_SET),
   ]);
+}
+
+/**
+ * The rows of the loss that was kept. Those that charts are drawn from are the first of them, where they are of the same kind;
+ * else they follow from the vectors, or from the recipe.
+ */
+function keptBasis({ manifest, recipe, probes }: Run, { rows, of }: HarmfulLoss): Basis {
+  const drawn = probes.rows?.harmful;
+  const vectors = manifest?.vectors.map(({ sha256 }) => sha256);
+  return {
+    how: JSON.stringify([rows, of]),
+    from: JSON.stringify(rows === 'probes' ? recipe?.probes?.harmful : vectors),
+    ...(drawn?.rows === rows && { sha256: drawn.id }),
+  };
+}
+
+/** The rows that a vector was not trained on: a function of its data, the share, and the seed. */
+function qualityBasis({ manifest, recipe }: Run, { harmful, ordinary }: VectorQuality): Basis {
+  const { heldOut, seed } = (recipe ? valuesOf(recipe) : {}) as { heldOut?: unknown; seed?: unknown };
+  return {
+    how: JSON.stringify([harmful, ordinary]),
+    from: JSON.stringify([manifest && dataHashes(manifest), heldOut, seed]),
+  };
 }
 
 /** What a run delivers; an evaluation judges any number of states. */
@@ -128,6 +156,9 @@ function thinnedTrain({ step, loss, gradNorm }: TrainColumns, kept: readonly num
   };
 }
 
+/** With its defaults filled in. */
+const valuesOf = ({ raw }: RecipeFacts): object => safeParse(recipeSchema, raw).data ?? raw;
+
 /** Keys that say nothing of what was done. */
 const SILENT = new Set(['$schema', 'output']);
 
@@ -139,8 +170,7 @@ function recipeOf({ recipe, manifest }: Run, shortPath: (path: string) => string
     const base = dirname(recipe.file);
     const isInput = (path: readonly string[]): boolean =>
       inputs.some((key) => key.length === path.length && key.every((part, i) => part === '*' || part === path[i]));
-    const values = safeParse(recipeSchema, recipe.raw).data ?? recipe.raw;
-    for (const { path, names, value } of leaves(values)) {
+    for (const { path, names, value } of leaves(valuesOf(recipe))) {
       if (SILENT.has(path[0] ?? '')) continue;
       const isPath = typeof value === 'string' && isInput(path) && !isHubName(value);
       const text = isPath ? shortPath(isAbsolute(value) ? value : resolve(base, value)) : written(value);

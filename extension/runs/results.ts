@@ -2,7 +2,7 @@ import { sortStates } from '../../runtime/contract/states.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { AnswerVerdict, SampleEvent } from '../../runtime/contract/answers.js';
-import { measureOf, modelPath, newestFirst, sameModel } from './compare.js';
+import { measureOf, modelPath, newestFirst, numbersAlike, sameModel } from './compare.js';
 import { setFor } from './recipe.js';
 import type { Run } from './run.js';
 
@@ -37,14 +37,19 @@ function measuring(file: string, runs: Iterable<Run>, { measure, model }: Asked)
   return newest ? found.filter(({ run }) => sameModel(run, newest.run)) : [];
 }
 
-/** The newest main number of each model state for an evaluation file: base, plain, protected, then others. */
+/**
+ * The newest main number of each model state for an evaluation file: base, plain, protected, then others. Runs that asked other
+ * prompts than the newest, as the file was edited, or another judge, have none.
+ */
 export function resultsFor(file: string, runs: Iterable<Run>, asked: Asked = {}): Measurement[] {
   const found = new Map<string, Measurement>();
+  let first: { run: Run; m: Measurement } | undefined;
   for (const { run, names } of measuring(file, runs, asked)) {
     for (const m of run.measurements) {
       // Beside its main number a set of harm also counts refusals and what is neither.
       if (!names.includes(m.name) || found.has(m.state) || m.measure !== measureOf(run, m.name)) continue;
-      found.set(m.state, m);
+      first ??= { run, m };
+      if (run === first.run || numbersAlike(first.run, first.m, run, m)) found.set(m.state, m);
     }
   }
   return sortStates([...found.values()]);

@@ -13,6 +13,7 @@ import {
 } from '../../runtime/contract/columns.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import type { Estimate } from '../../runtime/contract/estimate.js';
+import { measuredAtEnd } from '../../runtime/contract/facts.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { DoneEvent, HarmfulLoss, Measurement, RunEvent } from '../../runtime/contract/events.js';
@@ -226,7 +227,7 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       progress.fraction = event.outcome === 'finished' ? 1 : progress.fraction;
       progress.secondsElapsed = event.seconds;
       progress.secondsLeft = null;
-      run.measurements = mergeMeasurements(run.measurements, event.measurements);
+      run.measurements = measuredAtEnd(run.measurements, event);
       run.done = event;
       return false;
   }

@@ -16,7 +16,7 @@ export function snapshot(
   has: { answers: boolean; report: boolean },
   now: number,
 ): RunSnapshot {
-  const { plain, measurements, compared } = comparison(run, all);
+  const { plain, plainLoss, measurements, compared } = comparison(run, all);
   const over = isSweep(run) ? overOf(run.recipe?.raw) : undefined;
   return {
     ...readingOf(run),
@@ -29,7 +29,7 @@ export function snapshot(
     plain: plain && {
       probes: plain.probes,
       named: plain.recipe?.probes,
-      harmfulLoss: plain.done?.harmfulLoss,
+      harmfulLoss: plainLoss,
     },
     measurements,
     compared,

@@ -17,7 +17,7 @@ import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
-import { failureText, linesOf, readingOfSet, shortened, testRows, testSets, type TestSet } from './sets.js';
+import { failureText, linesOf, readingOfSet, shortened, shown, testRows, testSets, type TestSet } from './sets.js';
 
 const MAX_ROWS = 2000;
 /** Of a larger set the engine alone knows the rows. */
@@ -242,7 +242,7 @@ export class SafetyTests implements Disposable {
   }
 
   private fail(run: vscode.TestRun, item: vscode.TestItem, text: string): void {
-    run.errored(item, new vscode.TestMessage(text));
+    run.errored(item, new vscode.TestMessage(shown(text)));
   }
 
   private rowOf(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {
@@ -368,5 +368,5 @@ const stateOf = (model: Model): string =>
 const says = ({ label, range }: vscode.TestItem, prompt: string): boolean =>
   [shortened(prompt), '', range && t('line {0}', range.start.line + 1)].includes(label) || prompt === '';
 
-/** Output of a test goes to a terminal, which wants its lines to end so. */
-const terminalText = (text: string): string => `${text.replace(/\r?\n/g, '\r\n')}\r\n`;
+/** Output of a test goes to a terminal, which wants its lines to end so, and nothing else that moves its cursor. */
+const terminalText = (text: string): string => `${shown(text).replaceAll('\n', '\r\n')}\r\n`;

@@ -10,7 +10,7 @@ import { runTitle } from '../runs/compare.js';
 import { ownerText } from '../runs/owner.js';
 import { viewOf } from '../runs/reading.js';
 import { baselineName, isOver, isProtected, isRunning, isSweep, kindOf, type Run } from '../runs/run.js';
-import { duration, numbers, parameters, percent, t } from '../host/text.js';
+import { duration, numbers, parameters, percent, t, times } from '../host/text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 
 /** "llama · 0.7 M". */
@@ -37,7 +37,7 @@ export function adapterDescription(adapter: Adapter): string {
   const role = { task: t('task'), security: t('security'), none: '' }[adapter.role ?? 'none'];
   // First, as a narrow view cuts what comes last.
   const parts = isDanger(adapter) ? [t('DANGER: attached'), role] : [role];
-  if (adapter.scale !== 1) parts.push(`× ${adapter.scale}`);
+  if (adapter.scale !== 1) parts.push(times(adapter.scale));
   if (adapter.reason) parts.push(t('does not fit'));
   return parts.filter(Boolean).join(' · ');
 }

@@ -1,9 +1,10 @@
 /** A run in the few words that a tree, a lens or a list has room for; they stand behind the verdict's mark. */
 import { fill, type Wording } from './format.js';
 import type { Measurement } from './events.js';
+import { isFiniteNumber } from './measures.js';
 import { isRecallExtrapolated } from './scanText.js';
 import { sortStates } from './states.js';
-import { resultsText, type TableStrings } from './table.js';
+import { MEASURES, resultsText, type TableStrings } from './table.js';
 import { trialOf, type RunVerdict } from './verdict.js';
 
 export const BRIEF_STRINGS = {
@@ -17,11 +18,12 @@ export const BRIEF_STRINGS = {
   briefUnready: 'not ready',
   briefUnknown: 'no verdict',
   briefLearned: 'harm learned',
+  briefSet: '{0} on "{1}": {2}',
 } as const;
 export type BriefStrings = Record<keyof typeof BRIEF_STRINGS, string>;
 type BriefWording = Wording<BriefStrings & TableStrings>;
 
-/** Sets of which an evaluation without a harm set shows the numbers. */
+/** States of which an evaluation without a harm set shows the numbers. */
 const MAX_RESULTS = 3;
 
 /** What the verdict rests on; empty for a run that is not over or did not end well, and where nothing was measured. */
@@ -52,13 +54,25 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
       return join(s.briefUnknown, harm);
     case 'unprotected':
       return verdict.learned?.cause === 'learned' ? s.briefLearned : join(harm);
-    case 'evaluated': {
-      const measured = byMainJudge(measurements);
-      const rates = measured.filter(({ measure }) => measure === 'harm');
-      return resultsText(sortStates(rates.length > 0 ? rates : measured.slice(0, MAX_RESULTS)), wording);
-    }
+    case 'evaluated':
+      return evaluatedText(byMainJudge(measurements), wording);
   }
 }
+
+/** Of several sets or measures one is named and told: of sets of harm that where most was found, else the first. */
+function evaluatedText(measured: readonly Measurement[], wording: BriefWording): string {
+  const rates = measured.filter(({ measure }) => measure === 'harm');
+  const worst = rates.toSorted((a, b) => mostOf(b) - mostOf(a))[0];
+  const one = worst ?? measured[0];
+  if (!one) return '';
+  const isIts = ({ name, measure }: Measurement): boolean => name === one.name && measure === one.measure;
+  const own = measured.filter(isIts);
+  const text = resultsText(sortStates(worst ? own : own.slice(0, MAX_RESULTS)), wording);
+  if ((worst ? rates : measured).every(isIts)) return text;
+  return `${fill(wording.strings.briefSet, wording.strings[MEASURES[one.measure].label], one.name, text)} …`;
+}
+
+const mostOf = ({ value }: Measurement): number => (isFiniteNumber(value) ? value : -1);
 
 const join = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join(', ');
 

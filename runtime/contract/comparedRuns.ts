@@ -31,7 +31,7 @@ type Words = Wording<ComparisonStrings>;
 
 /** What numbers stand on: they compare where it is the same. */
 export interface Basis {
-  /** What is measured, and who judges. */
+  /** What is measured. */
   how: string;
   /** Where the rows are from. */
   from?: string;
@@ -52,10 +52,12 @@ export interface ComparedRun {
   recipe: Record<string, string>;
   /** States of the model that are its result: what it delivers, or all that an evaluation judges. */
   states: string[];
-  /** What stands behind the name of a set. */
+  /** What stands behind the name of a set, and behind that of a judge. */
   sets: Record<string, Basis>;
-  harmfulLoss?: HarmfulLoss;
-  quality?: VectorQuality;
+  judges: Record<string, string>;
+  /** With what stands behind it. */
+  harmfulLoss?: HarmfulLoss & { basis: Basis };
+  quality?: VectorQuality & { basis: Basis };
   /** How far each two of its judges agree. */
   agreements: Agreement[];
 }

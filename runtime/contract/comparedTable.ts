@@ -114,7 +114,7 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], wording
               kind: 'ratio',
               value: loss.delivered / loss.base,
               interval: [loss.low, loss.high],
-              basis: { how: loss.rows },
+              basis: loss.basis,
             }
           : undefined,
     },
@@ -122,7 +122,7 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], wording
       column: { id: 'auroc', title: s.columnAuroc, subtitle: '', meaning: s.describeAuroc, good: 'high' },
       read: ({ quality }) =>
         isFiniteNumber(quality?.auroc)
-          ? { kind: 'ratio', value: quality.auroc, interval: quality.aurocInterval }
+          ? { kind: 'ratio', value: quality.auroc, interval: quality.aurocInterval, basis: quality.basis }
           : undefined,
     },
     {
@@ -133,6 +133,7 @@ function sourcesOf(rows: readonly { run: ComparedRun; state: string }[], wording
               kind: 'share',
               of: counted(quality.recall, quality.harmful),
               prompts: quality.harmfulPrompts,
+              basis: quality.basis,
               note: isRecallExtrapolated(quality)
                 ? fromOrdinary(quality, { rows: s.extrapolated, prompts: s.extrapolatedPrompts }, wording.numbers)
                 : undefined,
@@ -150,7 +151,8 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
   );
   if (!found || !isFiniteNumber(found.value)) return undefined;
   const set = run.sets[column.name];
-  const basis = set && { ...set, count: found.count };
+  // Of a further judge nothing is asked: only who has judged this column.
+  const basis = set && { ...set, how: JSON.stringify([set.how, run.judges[column.judge]]), count: found.count };
   if (column.measure === 'loss') return { kind: 'loss', value: found.value, basis };
   return { kind: 'share', of: counted(found.value, found.count), prompts: found.prompts, basis };
 }

@@ -14,11 +14,16 @@ export interface RunRecord {
 export const doneOf = ({ manifest, events }: RunRecord): DoneEvent | undefined =>
   manifest.done ?? events.findLast((event) => event.kind === 'done');
 
-/** All that was measured, at its latest: of a run that did not reach its end, what it measured on the way. */
+/** All that was measured, at its latest. */
 export function measurementsOf(run: RunRecord): Measurement[] {
   const onTheWay = run.events.flatMap((event) => (event.kind === 'evaluation' ? (event.measurements ?? []) : []));
-  return mergeMeasurements(onTheWay, doneOf(run)?.measurements ?? []);
+  const done = doneOf(run);
+  return done ? measuredAtEnd(onTheWay, done) : mergeMeasurements(onTheWay, []);
 }
+
+/** A run that reached its end names all of them there: what it lacks since does not count, as of a judge that another has replaced. */
+export const measuredAtEnd = (onTheWay: readonly Measurement[], { outcome, measurements }: DoneEvent): Measurement[] =>
+  mergeMeasurements(outcome === 'finished' ? [] : onTheWay, measurements);
 
 /** Of the delivered model, or of the last measurement on the way. */
 export const harmfulLossOf = (run: RunRecord): HarmfulLoss | undefined =>

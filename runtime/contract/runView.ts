@@ -62,7 +62,9 @@ export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH
   const { kind, verdict, laws, measurements, plain } = run;
   const own = KINDS[kind].trains;
   const isJudged = verdict.kind === 'held' || verdict.kind === 'weakened' || verdict.kind === 'lost';
-  const beside = (isJudged || !own) && besideText(measurements, plain?.harmfulLoss, own, wording);
+  // Of several that have risen the first; else where the delivered model does worst.
+  const told = isJudged ? ('risen' in verdict ? verdict.risen[0] : verdict.harm) : undefined;
+  const beside = (told || !own) && besideText(measurements, plain?.harmfulLoss, told, wording);
   const headline = [own && verdictText(verdict, wording), beside].filter(Boolean).join(' ');
   const why = isJudged && explanation(verdict.pull, wording);
   const vectors = vectorTable(verdict, wording);

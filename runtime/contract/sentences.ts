@@ -229,24 +229,27 @@ export function explanation(
   );
 }
 
-/** The protected model, where nothing else says how it did, and a plain run beside it, by the main judge of the first harm set. */
+/**
+ * A plain run beside the protected model, by the same judge on the same set.
+ * @param told what the verdict says of the protected model; else the main judge of the first harm set is told with it
+ */
 export function besideText(
   measurements: readonly Measurement[],
   plainLoss: HarmfulLoss | undefined,
-  isTold: boolean,
+  told: Compared | undefined,
   wording: VerdictWording = ENGLISH,
 ): string | undefined {
   const { strings: s } = wording;
-  const [guarded] = comparedWithBase(measurements, ['harm'], 'protected');
-  const plain = comparedWithBase(measurements, ['harm'], 'plain').find(
-    ({ name, judge }) => name === guarded?.name && judge === guarded.judge,
-  );
+  const guarded = told ?? comparedWithBase(measurements, ['harm'], 'protected')[0];
   if (!guarded) return undefined;
+  const plain = comparedWithBase(measurements, ['harm'], 'plain').find(
+    ({ name, judge }) => name === guarded.name && judge === guarded.judge,
+  );
   const whole = wholeLoss(plainLoss);
   const [hits = '', of = '', bound = ''] = plain ? countsText(plain, 'low', wording) : [];
   const text = sentences(
-    !isTold && fill(s.besideProtected, guarded.name, ...countsText(guarded, 'high', wording)),
-    plain && fill(s.besidePlain, hits, of, bound),
+    !told && fill(s.besideProtected, guarded.name, ...countsText(guarded, 'high', wording)),
+    plain && fill(s.besidePlain, plain.name, hits, of, bound, plain.judge),
     plain && whole && fill(s.besidePlainLoss, ...lossText(whole, wording)),
   );
   return text || undefined;

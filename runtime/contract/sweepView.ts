@@ -2,6 +2,7 @@
 import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Numbers, type Wording } from './format.js';
 import { BRIEF_STRINGS, type BriefStrings } from './brief.js';
 import { LIMITS } from './limits.js';
+import { goodSide } from './measures.js';
 import type { Tone } from './signs.js';
 import { MEASURES, TABLE_STRINGS, type TableStrings } from './table.js';
 import {
@@ -36,6 +37,7 @@ export const SWEEP_STRINGS = {
   sweepVerdicts: 'verdicts',
   sweepSeconds: 'time',
   sweepAtMost: 'at most {0}',
+  sweepAtLeast: 'at least {0}',
   sweepNotDone: 'not done',
   sweepRange: '{0} ({1} to {2})',
   sweepOpen: 'Open the run {0}',
@@ -56,7 +58,7 @@ export const SWEEP_ENGLISH: SweepStrings = {
 
 export interface HeatCell {
   text: string;
-  /** End of the interval. */
+  /** End of the interval, on the side that is bad. */
   bound: string;
   tone: Tone;
   mark: string;
@@ -170,13 +172,19 @@ function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n
     return { ...common, text: isMade ? s.noMeasurement : s.verdictFailed, bound: '', strength: 0 };
   }
   const isLoss = figure.measure === 'loss';
-  const bound = figure.high === undefined || isLoss ? '' : fill(s.sweepAtMost, n.bound(figure.high, 'high'));
   return {
     ...common,
     text: numberOf(figure, n)(figure.mean),
-    bound,
+    bound: isLoss ? '' : boundOf(figure, { strings: s, numbers: n }),
     strength: isLoss ? 0 : 0.25 + 0.75 * figure.mean,
   };
+}
+
+function boundOf({ measure, low, high }: SweepFigure, { strings: s, numbers: n }: Words): string {
+  if (low === undefined || high === undefined) return '';
+  return goodSide(measure) === 'high'
+    ? fill(s.sweepAtLeast, n.bound(low, 'low'))
+    : fill(s.sweepAtMost, n.bound(high, 'high'));
 }
 
 const pick = (over: Over, keys: readonly string[]): Over => Object.fromEntries(keys.map((key) => [key, over[key]]));

@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import type { Reporter } from '../../runtime/calls/reporter.js';
+import { measurementsOf } from '../../runtime/contract/facts.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
+import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { claim } from '../../runtime/runs/owner.js';
 import { finishReplacement, runFiles } from '../../runtime/runs/output.js';
 import { Cancelled } from '../../runtime/support/errors.js';
@@ -95,7 +97,14 @@ test('killed, it loses less than the last fifty', async () => {
 test('another judge in its place begins anew, and what the first one said does not count as its own', async () => {
   await calls.judge({ run, judges: [model('first')] }, silent);
   assert.equal(await saidBy('paid'), OF);
+  // As if the recipe had named the first: its numbers stand among the events, too.
+  const measured = { kind: 'evaluation', step: 0, measurements: (await manifestOf(run)).done!.measurements };
+  const ended = await readFile(join(run, 'events.jsonl'), 'utf8');
+  await writeFile(join(run, 'events.jsonl'), `${JSON.stringify(measured)}\n${ended}`);
+  const columns = async (): Promise<string[]> => measurementsOf(await readRun(run)).map(({ judge }) => judge);
+  assert.ok((await columns()).includes('paid'));
   await stoppedAt(20, model('second'));
+  assert.deepEqual([...new Set(await columns())], ['refusal-phrases'], 'the second has said too little for a column');
   const said = await saidBy('paid');
   assert.ok(said <= 20, String(said));
   assert.equal((await manifestOf(run)).judges![0]!.model, 'second');

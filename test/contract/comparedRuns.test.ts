@@ -40,7 +40,8 @@ function run(id: string, more: Partial<ComparedRun> = {}, value = 0): ComparedRu
     clock: { step: steps, tokens: [10, 20, 40, 80], seconds: [1, 2, 3, 4] },
     recipe: { seed: '1', epochs: '3' },
     states: ['protected'],
-    sets: { forbidden: { how: 'the judge', from: 'a file' } },
+    sets: { forbidden: { how: 'harm', from: 'a file' } },
+    judges: {},
     agreements: [],
     ...more,
   };
@@ -82,7 +83,7 @@ test('none of 48 is told as a count with its interval, never as 0 %', () => {
 test('a difference within chance is not marked, and one of other prompts is none', () => {
   const close = comparedTable(showRuns([run('a'), run('b', {}, 1 / 48)], wording), 'a', wording).rows[1]!.cells[0]!;
   assert.equal(close.delta!.isBeyondChance, false);
-  const [how, from] = ['the judge', 'a file'];
+  const [how, from] = ['harm', 'a file'];
   const beside = (a: Basis, b: Basis) => {
     const [first, second] = [run('a', { sets: { forbidden: a } }), run('b', { sets: { forbidden: b } }, 1)];
     return comparedTable(showRuns([first, second], wording), 'a', wording).rows[1]!.cells[0]!.delta!;
@@ -94,7 +95,7 @@ test('a difference within chance is not marked, and one of other prompts is none
     ],
     [
       { how, from },
-      { how: 'another judge', from },
+      { how: 'other phrases', from },
     ],
     // the file was edited between the runs
     [
@@ -115,7 +116,7 @@ test('a difference within chance is not marked, and one of other prompts is none
 
 test('what a vector finds has an interval, and a difference, by prompts: many answers to few are no further evidence', () => {
   const found = (id: string, recall: number, harmfulPrompts?: number): ComparedRun =>
-    run(id, { quality: { harmful: 80, ordinary: 400, recall, harmfulPrompts } });
+    run(id, { quality: { harmful: 80, ordinary: 400, recall, harmfulPrompts, basis: { how: '' } } });
   const cells = (harmfulPrompts?: number) => {
     const shown = showRuns([found('a', 0.8, harmfulPrompts), found('b', 1, harmfulPrompts)], wording);
     return comparedTable(shown, 'a', wording).rows.map((row) => row.cells.at(-1)!);
@@ -132,7 +133,7 @@ test('what a vector finds has an interval, and a difference, by prompts: many an
 
 test('an evaluation has a row for each state, and a harmful loss its own interval', () => {
   const judged = run('e', { states: ['base', 'protected'] });
-  const loss = { rows: 'heldOut' as const, of: 20, base: 2, delivered: 1.9, low: 0.9, high: 1 };
+  const loss = { rows: 'heldOut' as const, of: 20, base: 2, delivered: 1.9, low: 0.9, high: 1, basis: { how: '' } };
   const { rows, columns } = comparedTable(showRuns([judged, run('f', { harmfulLoss: loss })], wording), 'f', wording);
   assert.deepEqual(
     rows.map(({ title }) => title),
@@ -151,7 +152,7 @@ test('an evaluation has a row for each state, and a harmful loss its own interva
 
 test('what a vector finds is about so much where the rate of false alarms is extrapolated, with the rows it is from', () => {
   const vector = (id: string, ordinary: number, ordinaryPrompts?: number): ComparedRun =>
-    run(id, { quality: { harmful: 20, ordinary, ordinaryPrompts, auroc: 0.99, recall: 0.9 } });
+    run(id, { quality: { harmful: 20, ordinary, ordinaryPrompts, auroc: 0.99, recall: 0.9, basis: { how: '' } } });
   const all = [vector('a', 40), vector('b', 400), vector('c', 250, 10), vector('d', 250, 250)];
   const { rows, columns } = comparedTable(showRuns(all, wording), 'a', wording);
   const recall = columns.findIndex(({ id }) => id === 'recall');
@@ -163,6 +164,28 @@ test('what a vector finds is about so much where the rate of false alarms is ext
       ['about 18 of 20 · 90\u00a0%', 'extrapolated from 250 ordinary rows of 10 prompts'],
       ['18 of 20 · 90\u00a0%', undefined],
     ],
+  );
+});
+
+test('what a vector finds, and what is kept of a loss, compares on the same rows only', () => {
+  const on = (id: string, how: string, ids?: string): ComparedRun => {
+    const basis: Basis = { how, from: id, ...(ids && { sha256: ids }) };
+    return run(id, {
+      quality: { harmful: 80, ordinary: 400, auroc: 0.99, recall: 0.9, basis },
+      harmfulLoss: { rows: 'heldOut', of: 20, base: 2, delivered: 2, low: 0.9, high: 1, basis },
+    });
+  };
+  const deltas = (a: ComparedRun, b: ComparedRun) => {
+    const { columns, rows } = comparedTable(showRuns([a, b], wording), a.id, wording);
+    const at = (id: string) => columns.findIndex((column) => column.id === id);
+    return ['kept', 'auroc', 'recall'].map((id) => rows[1]!.cells[at(id)]!.delta!.text);
+  };
+  for (const other of [on('b', 'rows'), on('b', 'other rows', '1'), on('b', 'rows', '2')])
+    assert.deepEqual(deltas(on('a', 'rows', '1'), other), Array(3).fill('other prompts'));
+  const same = deltas(on('a', 'rows', '1'), on('b', 'rows', '1'));
+  assert.ok(
+    same.every((text) => text.startsWith('±0 percentage points')),
+    same.join(),
   );
 });
 

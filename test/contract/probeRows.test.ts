@@ -134,7 +134,7 @@ test('what an event says wrongly of its rows says nothing', () => {
 
 test('runs beside each other have one curve for the same rows, and another for others', () => {
   const compared = (id: string, probeRows?: ProbeRows): ComparedRun => ({
-    ...{ id, title: id, recipe: {}, states: ['protected'], sets: {}, agreements: [] },
+    ...{ id, title: id, recipe: {}, states: ['protected'], sets: {}, judges: {}, agreements: [] },
     reading: readingOf(run(PROTECTED, probeRows)),
     clock: { step: [], tokens: [], seconds: [] },
   });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunRecord } from '../../runtime/contract/facts.js';
+import { factsOf, type RunRecord } from '../../runtime/contract/facts.js';
 import { numbersIn } from '../../runtime/contract/format.js';
-import type { ProbeRows, RunEvent } from '../../runtime/contract/events.js';
+import type { Measurement, ProbeRows, RunEvent } from '../../runtime/contract/events.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import {
   readingOf,
@@ -12,6 +12,7 @@ import {
   type RunView,
   type ViewStrings,
 } from '../../runtime/contract/runView.js';
+import { runVerdict } from '../../runtime/contract/verdict.js';
 import { golden } from '../support/golden.js';
 import { ENDED, harm, resumed, resumedAndLeft } from './runs.js';
 
@@ -127,6 +128,38 @@ test('of a number that stands twice in a table, as of two runs, the later one is
     { state: 'base', cells: [{ kind: 'share', text: '0\u00a0%', bound: '≤\u00a02.4\u00a0%', share: 0, tone: 'good' }] },
   ]);
   assert.equal(table.columns.length, 1);
+});
+
+test('the plain run beside a verdict is told of the set and judge that the verdict speaks of', () => {
+  const [weapons, fraud] = [{ name: 'weapons' }, { name: 'fraud' }];
+  const judged = { name: 'weapons', judge: 'rejection-v1' };
+  const sets = (second: Partial<Measurement>, protectedShare: number): string => {
+    const base = [harm('base', 0, weapons), harm('base', 0.01, second)];
+    const own = [...base, harm('protected', 0, weapons), harm('protected', protectedShare, second)];
+    const of = readingOf(ended('protected, held'));
+    const verdict = runVerdict({ ...factsOf(ended('protected, held')), measurements: own });
+    const plain = [harm('plain', 0.95, weapons), harm('plain', 0.05, second)];
+    return runView({ ...of, verdict, measurements: [...own, ...plain] }).headline!;
+  };
+  for (const risen of [0.02, 0.4]) {
+    assert.match(sets(fraud, risen), /On "fraud" the plain run complies with 6 of 128 \(.*; judge: refusal-phrases\)/);
+    assert.match(sets(judged, risen), /On "weapons" the plain run complies with 6 of 128 \(.*; judge: rejection-v1\)/);
+  }
+  assert.match(sets(fraud, 0.02), /complies with 3 of 128 harmful prompts/);
+  assert.match(sets(fraud, 0.4), /^Protection failed: on "fraud"/);
+});
+
+test('the few words of an evaluation name the set and the measure where there are several', () => {
+  const of = (...measurements: Measurement[]): string =>
+    runView({ ...readingOf(ended('evaluation of a harmful state')), measurements }).brief;
+  const [weapons, fraud] = [{ name: 'weapons' }, { name: 'fraud' }];
+  const harmful = [harm('base', 0, weapons), harm('base', 0.3, fraud), harm('tuned', 0, weapons), harm('tuned', 0.8, fraud)]; // oxfmt-ignore
+  assert.equal(of(...harmful), 'harm on "fraud": base 30\u00a0% · tuned 80\u00a0% …');
+  assert.equal(of(...harmful.filter(({ name }) => name === 'weapons')), 'base 0\u00a0% · tuned 0\u00a0%');
+  const exact = harm('tuned', 0.98, { name: 'colours', measure: 'exact' });
+  assert.equal(of(exact, harm('tuned', 1.2, { name: 'text', measure: 'loss' })), 'right on "colours": tuned 98\u00a0% …'); // oxfmt-ignore
+  assert.equal(of(exact), 'tuned 98\u00a0%');
+  assert.equal(of(), '');
 });
 
 test('every word of a view is in the language of the reader; names and numbers stay', () => {

@@ -147,6 +147,17 @@ it('the view has a cell for each setting, a curve through the means and a band f
   assert.equal(curve!.lines[0]!.dots.length, 2);
 });
 
+it('where much is good a cell says what it is at least', () => {
+  const of = (measure: 'exact' | 'refusal' | 'harm'): string => {
+    const one = point(1, 1, 0.5, 'evaluated', 100);
+    const points = [{ ...one, measurements: one.measurements.map((m) => ({ ...m, measure })) }];
+    const view = sweepView({ rate: [1, 100] }, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() });
+    return view.heat[0]!.rows[0]!.cells[0]!.bound;
+  };
+  assert.deepEqual([of('exact'), of('refusal')], ['at least 40\u00a0%', 'at least 40\u00a0%']);
+  assert.equal(of('harm'), 'at most 60\u00a0%');
+});
+
 it('a grid of 360 points is drawn at once, all of it', () => {
   const { over, points } = wideSweep();
   const time = processorTime();

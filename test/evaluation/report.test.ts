@@ -39,7 +39,7 @@ test('the story in one file: verdict, table, charts of both runs, scan, laws, an
   assert.match(text, /The sample finished · 108 steps · 1 min 1 s · on CPU · started 2025-01-02 03:04 UTC/);
   assert.match(
     text,
-    /Protection holds: the delivered model complies with 0 of 128 harmful prompts \(at most 2\.4 %, .* The plain run complies with 128 of 128 \(at least 97\.6 %, /,
+    /Protection holds: the delivered model complies with 0 of 128 harmful prompts \(at most 2\.4 %, .* On &quot;forbidden topic&quot; the plain run complies with 128 of 128 \(at least 97\.6 %, /,
   );
   assert.match(
     text,
@@ -300,11 +300,11 @@ test('a set that asks something else in the plain run does not stand beside that
   });
   const of = (...runs: Parameters<typeof asking>[0][]) => textOf(renderReport({ runs }));
   const alike = of(asking(plainRun(), 'a'), asking(protectedRun(), 'a'));
-  assert.match(alike, /The plain run complies with 128 of 128/);
+  assert.match(alike, /the plain run complies with 128 of 128/);
   assert.doesNotMatch(alike, /prompts of &quot;/);
   assert.match(alike, /prompt base plain protected/);
   const other = of(asking(plainRun(), 'b', 200), asking(protectedRun(), 'a'));
-  assert.doesNotMatch(other, /The plain run complies/);
+  assert.doesNotMatch(other, /the plain run complies/);
   assert.doesNotMatch(other, /prompt (base )?plain/);
   assert.match(other, /differs from orders-protected: prompts of &quot;forbidden topic&quot; 200 instead of 128\./);
   assert.match(

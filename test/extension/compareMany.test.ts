@@ -8,10 +8,13 @@ import {
   linePoints,
   overlays,
   showRuns,
+  type ComparedRun,
 } from '../../runtime/contract/comparedRuns.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { smoothed } from '../../runtime/contract/smoothing.js';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import { comparedTable } from '../../runtime/contract/comparedTable.js';
+import type { DoneEvent, Measurement, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import {
   comparedAnswers,
   comparedRun,
@@ -56,6 +59,80 @@ test('recipes differ in their keys and in what their inputs held, not in where t
     ['ee', 'ee', 'edited'],
   );
   assert.equal(runs[0]!.recipe['evaluate.forbidden.file'], at('eval/forbidden.jsonl'));
+});
+
+const wording = { strings: COMPARISON_STRINGS, numbers: numbersIn('en') };
+const beside = (runs: readonly ComparedRun[]) => {
+  const { columns, rows } = comparedTable(showRuns(runs, wording), runs[0]!.id, wording);
+  return columns.map(({ id }, i) => [id, rows[1]!.cells[i]!.delta?.text]);
+};
+
+test('a further judge changes nothing of what others say; one of the same name that is another does', async (t) => {
+  const root = await temporary(t);
+  const right: Measurement = { ...harm('plain', 0.5, 'task'), measure: 'exact', judge: 'exact match' };
+  const read = async (name: string, judges: Manifest['judges'], ...more: Measurement[]) => {
+    const measurements = [harm('plain', 0.5), right, ...more];
+    const evaluate = [
+      { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' },
+      { name: 'task', file: '../eval/task.jsonl', measure: 'exact' },
+    ];
+    const events = [{ kind: 'evaluation' as const, step: 0, measurements }];
+    const folder = await runFolder(root, name, { events, recipe: { evaluate }, manifest: { judges } });
+    return comparedRun((await readRun(folder))!, name, same);
+  };
+  const guard = { ...harm('plain', 0.5), judge: 'guard' };
+  const [alone, judged, other] = [
+    await read('alone', undefined),
+    await read('judged', [{ name: 'guard', sha256: 'one' }], guard),
+    await read('other', [{ name: 'guard', sha256: 'two' }], guard),
+  ];
+  const none = /^±0 percentage points/;
+  const [phrases, task] = beside([alone, judged]);
+  assert.deepEqual([phrases![0], task![0]], ['forbidden · harm · refusal-phrases', 'task · exact · exact match']);
+  for (const [, text] of [phrases!, task!]) assert.match(text!, none);
+  const byName = Object.fromEntries(beside([judged, other]));
+  assert.equal(byName['forbidden · harm · guard'], 'other prompts');
+  assert.match(byName['forbidden · harm · refusal-phrases']!, none);
+});
+
+test('vectors compare on rows of the same data, and kept losses on rows of the same vector', async (t) => {
+  const root = await temporary(t);
+  const read = async (name: string, done: Partial<DoneEvent>, manifest: Partial<Manifest>, recipe_: object = {}) => {
+    const ended = { kind: 'done' as const, outcome: 'finished' as const, output: '', step: 9, seconds: 1 };
+    const parts = { manifest: { ...manifest, done: { ...ended, measurements: [], ...done } }, recipe: recipe_ };
+    return comparedRun((await readRun(await runFolder(root, name, parts)))!, name, same);
+  };
+  const recipe_ = { kind: 'vector', harmful: { file: 'h' }, data: undefined, evaluate: undefined };
+  const vector = (name: string, sha256: string, more: object = {}) =>
+    read(
+      name,
+      { vector: { harmful: 80, ordinary: 400, auroc: 0.9, recall: 0.9 } },
+      { kind: 'vector', data: [{ path: '/d', rows: 100, sha256 }] },
+      { ...recipe_, ...more },
+    );
+  const told = (runs: readonly ComparedRun[]) => beside(runs).map(([id, text]) => [id, text === 'other prompts']);
+  const first = await vector('first', 'a');
+  for (const [other, isOther] of [
+    [await vector('same', 'a', { seed: 1, heldOut: 0.2 }), false],
+    [await vector('data', 'b'), true],
+    [await vector('seed', 'a', { seed: 2 }), true],
+    [await vector('share', 'a', { heldOut: 0.3 }), true],
+  ] as const)
+    assert.deepEqual(told([first, other]), [['auroc', isOther], ['recall', isOther]], other.id); // oxfmt-ignore
+
+  const kept = (name: string, sha256: string, of = 20) =>
+    read(
+      name,
+      { harmfulLoss: { rows: 'heldOut', of, base: 2, delivered: 2, low: 0.9, high: 1 } },
+      { vectors: [{ path: '/v', sha256, scale: 1 }] },
+    );
+  const guarded = await kept('guarded', 'v');
+  for (const [other, isOther] of [
+    [await kept('again', 'v'), false],
+    [await kept('vector', 'w'), true],
+    [await kept('fewer', 'v', 10), true],
+  ] as const)
+    assert.deepEqual(told([guarded, other]), [['kept', isOther]], other.id);
 });
 
 test('runs with the same name are told apart by their folders', async (t) => {
@@ -149,7 +226,6 @@ test('a smoothed line of a long training is that of all its steps, and not of it
   const folder = await runFolder(await temporary(t), 'long', { events });
   const run = (await readRun(folder))!;
   const compared = comparedRun(run, 'long', same);
-  const wording = { strings: COMPARISON_STRINGS, numbers: numbersIn('en') };
   const of = overlays(showRuns([compared], wording), COMPARISON_STRINGS).find(({ label }) => label === COMPARISON_STRINGS.seriesGradNorm)!; // oxfmt-ignore
   const [line] = of.lines;
   assert.ok(line!.series.steps.length < steps);

@@ -7,7 +7,8 @@ import { readRun } from '../../extension/runs/folder.js';
 import { viewWording } from '../../extension/runs/reading.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { chartSpecs } from '../../runtime/contract/charts.js';
-import type { ProbeRows } from '../../runtime/contract/events.js';
+import type { Run } from '../../extension/runs/run.js';
+import type { DoneEvent, Measurement, ProbeRows } from '../../runtime/contract/events.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import { harm, runFolder, temporary } from './support.js';
 
@@ -42,6 +43,26 @@ test('the table of a protected run has the plain numbers of its sibling, and its
   assert.equal(runTitle(run), 'protected, protected by forbidden-topic');
   assert.deepEqual(snapshot(run, all, { answers: true, report: true }, 0).plain!.probes.harmfulLossWithout, [4]);
   assert.equal(measureOf(run, 'forbidden'), 'harm');
+});
+
+test('the loss beside the plain numbers is of the run that has these, whichever run is drawn in grey', async (t) => {
+  const root = await temporary(t);
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  const read = async (name: string, month: number, share: number, measurements: Measurement[], more: object = {}) => {
+    const harmfulLoss = { rows: 'heldOut' as const, of: 20, base: 2, delivered: 2 * share, low: share, high: share };
+    const ended = { kind: 'done' as const, outcome: 'finished' as const, output: '', step: 9, seconds: 1 };
+    const done: DoneEvent = { ...ended, measurements, harmfulLoss };
+    const probes = { kind: 'evaluation' as const, step: 0, probes: { harmfulLossWithout: month } };
+    const started = `2026-0${month}-01T00:00:00Z`;
+    return (await readRun(await runFolder(root, name, { events: [probes], manifest: { started, done, ...more } })))!;
+  };
+  const run = await read('guarded', 3, 1, [harm('base', 0), harm('protected', 0)], { vectors });
+  const measured = await read('older', 1, 0.2, [harm('base', 0), harm('plain', 0.9)]);
+  const newer = await read('newer', 2, 0.95, []);
+  const beside = (...all: Run[]) => snapshot(run, [run, ...all], { answers: false, report: false }, 0).plain!;
+  const drawn = beside(measured, newer);
+  assert.deepEqual([drawn.probes.harmfulLossWithout, drawn.harmfulLoss!.delivered], [[2], 0.4]);
+  assert.equal(beside(newer).harmfulLoss, undefined);
 });
 
 test('a grey line is told of where it is drawn: beside one of the same rows', async (t) => {

@@ -22,12 +22,15 @@ interface Written {
   output: string;
 }
 
-/** A workspace of models `tiny` and `other`, whose engine ends nothing before `free` is called. They comply with prompts that begin with B. */
+/** Would clear a terminal, write "passed" into it, and turn what follows around. */
+const ANSWER = '\x1b[2J\x1b[H\x9b32mpassed\u202e\rthe end\r\nof it';
+
+/** A workspace of models `tiny` and `other`, whose engine ends nothing before `free` is called. They comply with prompts that begin with B, and babble at those with N. */
 async function workplace(t: TestContext) {
   const root = await temporary(t);
   Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file(root) }] });
   fake.settings.set('device', 'cpu').set('threads', 1);
-  explorer.said.length = 0;
+  explorer.said.length = explorer.output.length = 0;
   const recipes = new RecipeIndex();
   const set = async (file: string, prompts: string[], model = '../tiny') => {
     await write(join(root, file), lines(prompts.map((prompt) => ({ prompt }))));
@@ -57,8 +60,8 @@ async function workplace(t: TestContext) {
     await write(join(output, 'recipe.json'), asked);
     onEvents?.(
       prompts.map((prompt, row) => ({
-        ...{ kind: 'sample', state: 'base', set: name, row, line: row + 1, prompt, answer: 'x' },
-        verdict: prompt.startsWith('B') ? 'complied' : 'refused',
+        ...{ kind: 'sample', state: 'base', set: name, row, line: row + 1, prompt, answer: ANSWER },
+        verdict: prompt.startsWith('B') ? 'complied' : prompt.startsWith('N') ? 'neither' : 'refused',
       })),
     );
     return { output };
@@ -144,6 +147,17 @@ test('what a person has said of an answer counts for a row that is run alone', a
   assert.deepEqual(await labels(), [text([a, 'complied'], [b, 'refused'])]);
   await rm(`${file}.labels.json`);
   assert.deepEqual(await labels(), [text([a, 'complied'], [b, 'refused'])], 'none is lost');
+});
+
+test('an answer cannot write into the terminal of the tests, or show their text in another order', async (t) => {
+  const { set, services, free } = await workplace(t);
+  await set('eval/forbidden.jsonl', ['B', 'N']);
+  const rows = await rowsOf(services);
+  free();
+  await explorer.run!({ include: [rows.get('B')!.parent!] }, TOKEN);
+  const written = String.raw`\u001b[2J\u001b[H\u009b32mpassed\u202e\u000dthe end`;
+  assert.ok(explorer.output.includes(`base complied: ${written}\nof it`), explorer.output.join());
+  assert.ok(explorer.output.includes(`neither a refusal nor compliance: ${written}\r\nof it\r\n`));
 });
 
 test('a row that is another one when its turn comes has no verdict', async (t) => {

@@ -13,7 +13,7 @@ import { runTitle } from '../../extension/runs/compare.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun } from '../../extension/runs/run.js';
 import { translated } from '../../extension/host/strings.js';
-import { duration, percent, useTranslations } from '../../extension/host/text.js';
+import { duration, parameters, percent, times, useTranslations } from '../../extension/host/text.js';
 import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
 import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
@@ -128,6 +128,8 @@ test('sentences, those of the pages and numbers follow the language of the windo
   context.after(() => useTranslations(english, 'en'));
   assert.equal(duration(125), '«2 min 5 s»');
   assert.equal(percent(0.923), '92,3\u00a0%');
+  assert.deepEqual([685_184, 134_515_008, 1e9].map(parameters), ['0,7 M', '135 M', '1 B']);
+  assert.equal(times(0.5), '× 0,5');
   assert.equal(translated(RUN_STRINGS).stepOf, '«step {0} / {1}»');
   const run = createRun('/w/colours', 'colours');
   assert.equal(runTitle({ ...run, recipe: recipeFacts(JSON.stringify(recipe()), '/w/r.json') }), '«colours, plain»');

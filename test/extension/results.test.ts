@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRun } from '../../extension/runs/folder.js';
+import type { Run } from '../../extension/runs/run.js';
 import { resultsFor, verdictsFor } from '../../extension/runs/results.js';
 import { answerRows } from '../../runtime/contract/answers.js';
 import { viewWording } from '../../extension/runs/reading.js';
@@ -58,6 +59,32 @@ test('the line above a set has numbers of the model that it names, and a run tha
   assert.equal(resultText(resultsFor(file, [a, waiting])), 'base 90\u00a0%');
   const withdrawn = { ...waiting, place: undefined };
   assert.equal(resultText(resultsFor(file, [a, withdrawn])), 'base 90\u00a0%');
+});
+
+test('the line above a set has numbers of the prompts that the newest run asked, and by its judge', async (t) => {
+  const root = await temporary(t);
+  const file = join(root, 'eval/forbidden.jsonl');
+  const read = async (
+    name: string,
+    month: number,
+    sha256: string,
+    numbers: ReturnType<typeof harm>[],
+    set = 'forbidden',
+  ) => {
+    // oxfmt-ignore
+    const manifest = { started: `2026-0${month}-01T00:00:00Z`, sets: { [set]: { rows: 128, sha256 } } };
+    const recipe = { evaluate: [{ name: set, file: '../eval/forbidden.jsonl', measure: 'harm' }] };
+    const events = [{ kind: 'evaluation' as const, step: 0, measurements: numbers }];
+    return (await readRun(await runFolder(root, name, { events, manifest, recipe })))!;
+  };
+  const plain = await read('plain', 1, 'v1', [harm('base', 0.4), harm('plain', 0.9)]);
+  const guarded = await read('guarded', 2, 'v2', [harm('base', 0), harm('protected', 0)]);
+  const line = (runs: Iterable<Run>) => resultText(resultsFor(file, runs));
+  assert.equal(line([plain, guarded]), 'base 0\u00a0% · protected 0\u00a0%');
+  const again = await read('again', 3, 'v1', [harm('protected', 0.1, 'topic')], 'topic');
+  assert.equal(line([plain, guarded, again]), 'base 40\u00a0% · plain 90\u00a0% · protected 10\u00a0%');
+  const judged = await read('judged', 3, 'v1', [{ ...harm('protected', 0.1), judge: 'guard' }]);
+  assert.equal(line([plain, judged]), 'protected 10\u00a0%');
 });
 
 test('an evaluation set shows the newest number of each state', async (t) => {

@@ -194,8 +194,10 @@ test('the host reads the same facts of a run as the report does of its folder', 
     measurements,
     laws,
   };
+  // Judged again, and by a judge in the place of this one, who has said too little for a column.
+  const replaced = [{ ...harm('base', 0), judge: 'guard' }, { ...harm('protected', 0.3), judge: 'guard' }]; // oxfmt-ignore
   const events = [
-    { kind: 'evaluation' as const, step: 0, probes: probes(0.02) },
+    { kind: 'evaluation' as const, step: 0, probes: probes(0.02), measurements: replaced },
     step(9),
     // Of a run that crashed here and went on from step 5.
     { kind: 'evaluation' as const, step: 9, probes: probes(2) },
@@ -209,6 +211,7 @@ test('the host reads the same facts of a run as the report does of its folder', 
   const manifest_ = run.manifest!;
   assert.deepEqual(readingOf(run).verdict, runVerdict(factsOf({ manifest: manifest_, events })));
   assert.equal(readingOf(run).verdict.kind, 'held');
+  assert.deepEqual(run.measurements, measurements);
   // While a process is at it there is no verdict, and of a protected run that has not named its vectors yet none of a plain one.
   run.done = undefined;
   run.manifest = { ...manifest_, vectors: [], done: undefined };

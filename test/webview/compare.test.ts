@@ -101,13 +101,40 @@ describe('the page that compares runs', { skip: missing }, () => {
   });
 
   test('what a vector finds at an extrapolated rate is about so much, and from so many rows', async () => {
-    const vector = (ordinary: number) => ({ quality: { harmful: 20, ordinary, auroc: 0.99, recall: 0.9 } });
+    const vector = (ordinary: number) => ({
+      quality: { harmful: 20, ordinary, auroc: 0.99, recall: 0.9, basis: { how: '' } },
+    });
     const page = await open([sweep(0, vector(40)), sweep(1, vector(400))]);
     const cells = await texts(page, '.compared tbody td:last-child');
     assert.match(cells[0]!, /^about 18 of 20 · 90\s%.* to .*extrapolated from 40 ordinary rows/);
     assert.match(cells[1]!, /^18 of 20 · 90\s%/);
     assert.doesNotMatch(cells[1]!, /extrapolated/);
     assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('an evaluation of several states has a line of each through its own numbers', async () => {
+    const measured = (state: string, value: number) => ({
+      ...{ state, name: 'forbidden', measure: 'harm' as const, value, count: 100, judge: 'refusal-phrases' },
+    });
+    const judged = (i: number, value: number) => {
+      const { reading } = sweep(i);
+      const measurements = [measured('base', 0), measured('tuned', value)];
+      return sweep(i, { states: ['base', 'tuned'], reading: { ...reading, measurements } });
+    };
+    const page = await open([judged(0, 0.1), judged(1, 0.5), judged(2, 1)]);
+    assert.deepEqual(
+      await texts(page, '.parallel path title'),
+      [0, 1, 2].flatMap((i) => ['base', 'tuned'].map((state) => `run ${i} · ${state}`)),
+    );
+    const paths = await page.page.evaluate(
+      () => Array.from(document.querySelectorAll('.parallel path'), (path) => path.getAttribute('d')!),
+      undefined,
+    );
+    // Behind three keys of the recipe: how far below the top of the axis of harm.
+    const heights = paths.map((path) => Number(path.slice(1).split('L')[3]!.split(' ')[1]));
+    assert.equal(new Set([heights[0], heights[2], heights[4]]).size, 1, 'no harm of the base');
+    assert.ok(heights[0]! > heights[1]! && heights[1]! > heights[3]! && heights[3]! > heights[5]!, heights.join());
     await page.close();
   });
 
@@ -169,6 +196,31 @@ describe('the page that compares runs', { skip: missing }, () => {
     await until(() => whole.isVisible(), 'a range');
     await page.page.locator('canvas').first().press('0');
     await until(async () => !(await whole.isVisible()), 'the whole');
+    await page.close();
+  });
+
+  test('by the keyboard a chart with short lines zooms and moves the range that all share, not that of its own lines', async () => {
+    const { reading } = sweep(1);
+    const few = <T>(column?: readonly T[]) => column?.slice(0, 2);
+    const probes = Object.fromEntries(
+      Object.entries(reading.probes).map(([key, column]) => [key, Array.isArray(column) ? few(column) : column]),
+    ) as typeof reading.probes;
+    const short = { ...reading, kind: 'vector' as const, train: { step: [], loss: [], gradNorm: [] }, probes };
+    const page = await open([sweep(0), sweep(1, { reading: short })]);
+    const range = async () => {
+      const state = await page.page.evaluate(() => sessionStorage.getItem('state')!, undefined);
+      return (JSON.parse(state) as { view: { range?: [number, number] } }).view.range;
+    };
+    const canvas = page.page.locator('canvas').nth((await page.page.locator('canvas').count()) - 1);
+    for (let i = 0; i < 45; i++) await canvas.press('ArrowRight');
+    await canvas.press('+');
+    await until(async () => (await range()) !== undefined, 'a range');
+    const [from, to] = (await range())!;
+    assert.ok(from > 0 && from < 97 && to > 97 && to < 108, `${from} to ${to}`);
+    await canvas.press('Shift+ArrowRight');
+    await until(async () => (await range())![0] !== from, 'another range');
+    const [later, end] = (await range())!;
+    assert.ok(later > from && end > to && end <= 108, `${later} to ${end}`);
     await page.close();
   });
 

@@ -23,7 +23,16 @@ export function sweep(i: number, more: Partial<ComparedRun> = {}): ComparedRun {
     recipe: { 'optimizer.learningRate': String(rate), 'adapter.rank': String(rank), seed: String(seed), epochs: '3' },
     states: ['protected'],
     sets: {},
-    harmfulLoss: { rows: 'heldOut', of: 20, base: 2, delivered: 1.9 - i / 50, low: 0.9, high: 1 },
+    judges: {},
+    harmfulLoss: {
+      rows: 'heldOut',
+      of: 20,
+      base: 2,
+      delivered: 1.9 - i / 50,
+      low: 0.9,
+      high: 1,
+      basis: { how: 'rows' },
+    },
     agreements: [],
     ...more,
   };

@@ -15,7 +15,7 @@ function picture(points: Point[], x?: [number, number], logarithmic = false, smo
   const y = { min: logarithmic ? 0.1 : 0, max: logarithmic ? 10 : 2 };
   const lines = [{ title: 'a', color: '#00f', dash: [], points }];
   return chartsPicture(
-    [{ overlay, logarithmic, unit: 'u', smoothed, xTitle: 'step', x, y, lines }],
+    [{ overlay, logarithmic, unit: 'u', smoothed, xTitle: 'step', x, end: 10_000, y, lines }],
     theme,
     numbersIn('en'),
   ).svg;

@@ -31,6 +31,8 @@ export interface Drawn {
   smoothed?: string;
   xTitle: string;
   x?: [number, number];
+  /** Where the longest line of all charts ends: they have one axis. */
+  end: number;
   y: { min?: number; max?: number };
   lines: (LineLook & { title: string; points: Point[] })[];
 }
@@ -58,8 +60,9 @@ export class OverlayCharts {
       this.ids = ids;
     }
     const theme = readTheme();
-    const drawn = all.map((overlay) => drawnOf(overlay, state, this.words, theme));
-    const end = Math.max(1, ...drawn.flatMap(({ lines }) => lines.map(({ points }) => points.at(-1)?.x ?? 0)));
+    const alone = all.map((overlay) => drawnOf(overlay, state, this.words, theme));
+    const end = Math.max(1, ...alone.flatMap(({ lines }) => lines.map(({ points }) => points.at(-1)?.x ?? 0)));
+    const drawn = alone.map((one): Drawn => ({ ...one, end, x: one.x ?? [0, end] }));
     // Charts of one unit have one scale, so that a glance compares them.
     drawn.forEach((one, i) => {
       const group = drawn.filter(({ overlay }) => overlay.chart === one.overlay.chart);
@@ -67,7 +70,6 @@ export class OverlayCharts {
         group.flatMap(({ lines }) => lines.map(({ points }) => points)),
         one,
       );
-      one.x ??= [0, end];
       this.views[i]!.update(one, state, theme);
     });
   }
@@ -89,7 +91,7 @@ export class OverlayCharts {
 const captionOf = ({ overlay: { label, rows }, smoothed }: Drawn): string =>
   [label, rows, smoothed].filter(Boolean).join(' · ');
 
-function drawnOf(overlay: Overlay, state: State, { strings: s, numbers: n }: Words, theme: Theme): Drawn {
+function drawnOf(overlay: Overlay, state: State, { strings: s, numbers: n }: Words, theme: Theme): Omit<Drawn, 'end'> {
   const logarithmic = state.logarithmic ?? overlay.logarithmic;
   const lines = visible(state).flatMap(({ one: { run }, index }) =>
     overlay.lines
@@ -331,17 +333,18 @@ class ChartView {
   private zoomBy(factor: number): void {
     const { min, max } = this.chart.scales['x']!;
     const at = this.at ?? (min + max) / 2;
-    this.actions.zoom([Math.max(0, at - (at - min) * factor), Math.min(this.end(), at + (max - at) * factor)]);
+    this.actions.zoom([Math.max(0, at - (at - min) * factor), Math.min(this.last(max), at + (max - at) * factor)]);
   }
 
   private pan(by: number): void {
     const { min, max } = this.chart.scales['x']!;
-    const bounded = Math.max(-min, Math.min(by, this.end() - max));
+    const bounded = Math.max(-min, Math.min(by, this.last(max) - max));
     this.actions.zoom([min + bounded, max + bounded]);
   }
 
-  private end(): number {
-    return Math.max(1, ...this.drawn.lines.map(({ points }) => points.at(-1)?.x ?? 0));
+  /** Where the axis may end; a range may reach beyond the lines of the runs that are left. */
+  private last(max: number): number {
+    return Math.max(this.drawn.end, max);
   }
 
   private drawCursor(): void {

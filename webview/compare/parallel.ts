@@ -1,5 +1,5 @@
 import { differingKeys, NO_VALUE } from '../../runtime/contract/comparedRuns.js';
-import { comparedTable } from '../../runtime/contract/comparedTable.js';
+import { comparedTable, type ComparedRow } from '../../runtime/contract/comparedTable.js';
 import { el, svg } from '../dom.js';
 import { readTheme } from '../theme.js';
 import { lookOf, visible, type State, type Words } from './state.js';
@@ -13,13 +13,13 @@ const GAP = 150;
 
 interface Axis {
   title: string;
-  /** Where on the axis, from 0 at its foot to 1; by run, in their order. */
+  /** Where on the axis, from 0 at its foot to 1; by result, in their order. */
   at: (number | undefined)[];
   /** Words beside it, from its foot. */
   ends: { at: number; text: string }[];
 }
 
-/** A line for each run through what it was told and what came of it; for some runs that differ in some keys. */
+/** A line for each result of a run through what it was told and what came of it; for some runs that differ in some keys. */
 export class Parallel {
   readonly element: HTMLElement;
   private readonly plot = el('div', { class: 'scroll', role: 'group', tabindex: 0 });
@@ -40,7 +40,7 @@ export class Parallel {
   }
 
   update(state: State): void {
-    const axes = axesOf(state, this.words);
+    const { rows, axes } = scalesOf(state, this.words);
     this.element.hidden = state.shown.length < 3 || axes.length < 3;
     if (this.element.hidden) return this.plot.replaceChildren();
     const theme = readTheme();
@@ -60,23 +60,26 @@ export class Parallel {
         return word(text, { x: x(i) - 6, y: y(at) + 4, 'text-anchor': 'end' });
       }),
     ]);
-    const lines = visible(state).map(({ one: { run }, index }) => {
-      const { color, dash } = lookOf(index, theme);
+    const looks = new Map(visible(state).map(({ one: { run }, index }) => [run.id, lookOf(index, theme)]));
+    const lines = rows.flatMap((row, place) => {
+      const look = looks.get(row.run);
+      if (!look) return [];
+      const { color, dash } = look;
       const d = axes
-        .map(({ at }, i) => ({ i, at: at[index] }))
+        .map(({ at }, i) => ({ i, at: at[place] }))
         .flatMap(({ i, at }) => (at === undefined ? [] : [`${x(i)} ${y(at)}`]))
         .join('L');
       const line = svg('path', {
-        ...{ d: `M${d}`, fill: 'none', stroke: color, 'stroke-dasharray': dash.join(' '), 'data-run': run.id },
-        'stroke-width': state.highlighted === run.id ? 4 : 1.6,
-        opacity: state.highlighted !== undefined && state.highlighted !== run.id ? 0.25 : 1,
+        ...{ d: `M${d}`, fill: 'none', stroke: color, 'stroke-dasharray': dash.join(' '), 'data-run': row.run },
+        'stroke-width': state.highlighted === row.run ? 4 : 1.6,
+        opacity: state.highlighted !== undefined && state.highlighted !== row.run ? 0.25 : 1,
       });
       const title = svg('title', {});
-      title.textContent = run.title;
+      title.textContent = row.title;
       line.append(title);
-      line.addEventListener('mouseenter', () => this.highlight(run.id));
+      line.addEventListener('mouseenter', () => this.highlight(row.run));
       line.addEventListener('mouseleave', () => this.highlight(undefined));
-      return line;
+      return [line];
     });
     const width = x(axes.length - 1) + 70;
     const label = {
@@ -98,18 +101,19 @@ export class Parallel {
   }
 }
 
-/** Keys first, then results; keys that name a content are no scale. */
-function axesOf({ shown, reference }: State, words: Words): Axis[] {
+/** The results, and their axes: keys first, then what was measured; keys that name a content are no scale. */
+function scalesOf({ shown, reference }: State, words: Words): { rows: ComparedRow[]; axes: Axis[] } {
   const keys = differingKeys(shown.map(({ run }) => run)).filter(({ key }) => !key.includes(' · '));
-  const table = comparedTable(shown, reference, words);
-  const first = shown.map(({ run }) => table.rows.find((row) => row.run === run.id)!);
-  const results = table.columns.map(({ title, subtitle }, i) => ({
+  const { rows, columns } = comparedTable(shown, reference, words);
+  const runs = rows.map((row) => shown.findIndex(({ run }) => run.id === row.run));
+  const results = columns.map(({ title, subtitle }, i) => ({
     title: [title, subtitle].filter(Boolean).join(' '),
-    values: first.map(({ cells }) => cells[i]!.value),
-    texts: first.map(({ cells }) => cells[i]!.text),
+    values: rows.map(({ cells }) => cells[i]!.value),
+    texts: rows.map(({ cells }) => cells[i]!.text),
   }));
-  return [
-    ...keys.slice(0, MAX_KEYS).map(({ key, values }) => {
+  const axes = [
+    ...keys.slice(0, MAX_KEYS).map(({ key, values: byRun }) => {
+      const values = runs.map((i) => byRun[i]!);
       const numbers = values.map(numberOf);
       const isNumeric = values.every((text, i) => text === NO_VALUE || numbers[i] !== undefined);
       return isNumeric ? numericAxis(key, values, numbers) : wordAxis(key, values);
@@ -119,6 +123,7 @@ function axesOf({ shown, reference }: State, words: Words): Axis[] {
       .slice(0, MAX_RESULTS)
       .map(({ title, texts, values }) => numericAxis(title, texts, values)),
   ];
+  return { rows, axes };
 }
 
 const numberOf = (text: string): number | undefined => {

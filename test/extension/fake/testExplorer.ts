@@ -44,12 +44,16 @@ export const explorer = {
   run: undefined as RunTests | undefined,
   /** "passed LABEL", in the order in which it was said. */
   said: [] as string[],
+  /** What went to the terminal, and what failed tests say. */
+  output: [] as string[],
 };
 
 const say =
   (what: string) =>
-  ({ label }: TestItem, message?: TestMessage): void =>
-    void explorer.said.push(`${what} ${label}${what === 'errored' ? `: ${message?.message}` : ''}`);
+  ({ label }: TestItem, message?: TestMessage): void => {
+    explorer.said.push(`${what} ${label}${what === 'errored' ? `: ${message?.message}` : ''}`);
+    if (message) explorer.output.push(message.message);
+  };
 
 export const tests = {
   createTestController: () => ({
@@ -65,7 +69,7 @@ export const tests = {
       failed: say('failed'),
       skipped: say('skipped'),
       errored: say('errored'),
-      appendOutput: () => undefined,
+      appendOutput: (text: string) => void explorer.output.push(text),
       end: () => undefined,
     }),
     dispose: () => undefined,
