@@ -36,9 +36,11 @@ export interface Example {
   hash?: string;
   /** Messages before the last answer; only for conversations. */
   prompt?: ChatMessage[];
-  /** Tokens up to the last answer, with the generation prompt. Empty for `text`. */
+  /** Tokens up to the last answer, with the generation prompt, or, where it is `opened`, with what stands there in the row. Empty for `text`. */
   promptIds: number[];
+  /** The same as text, always with the generation prompt. */
   promptText: string;
+  opened?: true;
   /** Its name without its system messages (askedBy.ts); absent where it has none. */
   question?: string;
   /** The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there are none. */
