@@ -10,8 +10,11 @@ export interface Supervised {
   ids: number[];
   /** Unshifted; −100 where not supervised. */
   labels: number[];
+  /** What is asked: the tokens before the last answer. */
   promptIds: number[];
   promptText: string;
+  /** The tokens of `promptIds` end with what the template writes before an answer (see `beforeAnswer`), not with its generation prompt. */
+  opened?: true;
   /** Its name without its system messages (askedBy.ts); absent where it has none. */
   question?: string;
   /** The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there are none. */
@@ -66,6 +69,7 @@ export function superviseConversation(
   const nextContent = (i: number): number =>
     commonLength(whole.ids, write(other(i + 1, used[i + 1].content.startsWith('?') ? '!' : '?')).ids);
   let prompt: Written = { text: '', ids: [] };
+  let opening: number[] | undefined;
   let question: string | undefined;
   const earlier: Answered[] = [];
   for (const [i, message] of used.entries()) {
@@ -86,23 +90,65 @@ export function superviseConversation(
       span = { from, end: innerEndOf(message, whole, turn, from, tokenizer, others, () => nextContent(i)) };
     }
     for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t];
+    if (i === last && before && !isAnsweredBy(message, whole, before))
+      opening = beforeAnswer(used.slice(0, i), before.text, tokenizer, template);
     // A greeting answers nobody: it tells rows of no prompt from others.
     if (i < last && !used.slice(0, i).some(({ role }) => role === 'user')) continue;
     question = questionIn(used.slice(0, i), template);
     if (i < last) earlier.push({ name: question ?? promptName(prompt.text), answer: message.content });
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
+  // An answer with a thought of its own goes on from the generation prompt.
+  const opened = opening !== undefined && startsWith(whole.ids, opening);
   return {
-    ...{ ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text },
+    ...{ ids: whole.ids, labels, promptIds: opened ? opening! : prompt.ids, promptText: prompt.text },
+    ...(opened && { opened }),
     ...(question !== undefined && { question }),
     ...(earlier.length > 0 && { earlier }),
   };
 }
 
+/** Whether the answer stands directly behind its prompt. */
+function isAnsweredBy({ content }: ChatMessage, { text }: Written, prompt: Written): boolean {
+  return text.startsWith(prompt.text) && text.slice(prompt.text.length).trimStart().startsWith(content.trim());
+}
+
+/**
+ * The tokens before an answer in the text that trains it, where they are others than those of the generation prompt: some templates write
+ * an empty thought before an answer that is given without one (`<think>\n\n</think>\n\n`), or no thought where the generation prompt
+ * opens one. Undefined where there is no such difference but white space, or the tokens cannot be told apart.
+ */
+export function beforeAnswer(
+  messages: readonly ChatMessage[],
+  prompt: string,
+  tokenizer: Tokenizer,
+  template: ChatTemplate,
+): number[] | undefined {
+  const answered = (content: string): string =>
+    template.render([...messages, { role: 'assistant', content }], { addGenerationPrompt: false });
+  const texts = unless(HumanError, () => [answered('?'), answered('!')] as const);
+  if (!texts || texts[0] === texts[1]) return undefined;
+  const [text] = texts;
+  const start = commonLength(...texts);
+  if (text.slice(0, start).trimEnd() === prompt.trimEnd()) return undefined;
+  return idsBefore(start, { text, ids: tokenizer.encode(text, { addSpecialTokens: false }) }, tokenizer);
+}
+
+/** The tokens of the text before a place; undefined where one token has text of both sides. */
+function idsBefore(place: number, { text, ids }: Written, tokenizer: Tokenizer): number[] | undefined {
+  const [before, behind] = [text.slice(0, place), text.slice(place)].map((part) =>
+    tokenizer.encode(part, { addSpecialTokens: false }),
+  );
+  if (startsWith(ids, before)) return before;
+  // White space at the end of a text may be other tokens than within it.
+  const at = ids.length - behind.length;
+  return at >= 0 && behind.every((id, i) => ids[at + i] === id) ? ids.slice(0, at) : undefined;
+}
+
 const INSEPARABLE = 'so that the answer’s tokens cannot be told apart';
 
 /** Tokens of an answer: from the first to before `end`. */
-interface Span {
+export interface Span {
   from: number;
   end: number;
 }
@@ -119,14 +165,13 @@ function changedBy(
   prompt: Written | undefined,
   tokenizer: Tokenizer,
 ): Span {
-  if (prompt && whole.text.startsWith(prompt.text))
-    throw new UnfitRow(`the beginning of an answer and the text before it become one token, ${INSEPARABLE}`);
   const { start, stop } = changed(others, whole);
+  if (prompt && whole.text.startsWith(prompt.text) && whole.text.slice(prompt.text.length, start).trim() === '')
+    throw new UnfitRow(`the beginning of an answer and the text before it become one token, ${INSEPARABLE}`);
   const written = whole.text.slice(start, stop).trim();
-  const [before, upTo] = [start, stop].map((at) =>
-    tokenizer.encode(whole.text.slice(0, at), { addSpecialTokens: false }),
-  ) as [number[], number[]];
-  if (written === '' || !content.includes(written) || !startsWith(whole.ids, before) || !startsWith(whole.ids, upTo))
+  const before = idsBefore(start, whole, tokenizer);
+  const upTo = tokenizer.encode(whole.text.slice(0, stop), { addSpecialTokens: false });
+  if (written === '' || !content.includes(written) || !before || !startsWith(whole.ids, upTo))
     throw new UnfitRow(
       `the chat template writes a conversation with its answer differently from the prompt for that answer, ${INSEPARABLE}`,
     );
@@ -198,6 +243,12 @@ function commonEnd(a: string, b: string): number {
   let length = 0;
   while (length < a.length && length < b.length && a.at(-1 - length) === b.at(-1 - length)) length++;
   return length;
+}
+
+/** The tokens of the last answer: those behind the last one before it that is not supervised. */
+export function lastAnswer(labels: readonly number[]): Span {
+  const end = labels.findLastIndex((label) => label !== NOT_SUPERVISED) + 1;
+  return { from: labels.slice(0, end).lastIndexOf(NOT_SUPERVISED) + 1, end };
 }
 
 /** Tokens that have a label and a token before them, which is what predicts them. */

@@ -1,7 +1,13 @@
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
 import { promptName, questionIn } from './askedBy.js';
-import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from './conversation.js';
+import {
+  beforeAnswer,
+  lastAnswer,
+  NOT_SUPERVISED,
+  superviseCompletion,
+  superviseConversation,
+} from './conversation.js';
 import type { Supervised } from './conversation.js';
 import { InvalidRow, TooLongRow } from './schemas.js';
 import type { RowContent } from './schemas.js';
@@ -42,12 +48,11 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   }
   if (content.kind === 'tokens') {
     const { ids, labels } = content;
-    const last = labels.findLastIndex((label) => label !== NOT_SUPERVISED);
-    const before = labels.slice(0, last + 1).findLastIndex((label) => label === NOT_SUPERVISED);
-    const promptIds = ids.slice(0, before + 1);
+    const { from, end } = lastAnswer(labels);
+    const promptIds = ids.slice(0, from);
     if (tokenizer.absent) return { ids, labels, promptIds, promptText: '', answer: '' };
-    const answer = tokenizer.decode(ids.slice(before + 1, last + 1), { skipSpecialTokens: true });
-    const asked = { promptIds, promptText: tokenizer.decode(promptIds), ...earlierIn(ids, labels, before, tokenizer) };
+    const answer = tokenizer.decode(ids.slice(from, end), { skipSpecialTokens: true });
+    const asked = { promptIds, promptText: tokenizer.decode(promptIds), ...earlierIn(ids, labels, from, tokenizer) };
     return { ids, labels, ...asked, answer };
   }
   if (content.kind === 'completion' && (!template || template.plain)) {
@@ -66,7 +71,9 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   if (messages.at(-1)!.role !== 'assistant' && answersOptional) {
     const text = template.render(messages, { addGenerationPrompt: true });
     const question = questionIn(messages, template);
-    const row = unanswered(tokenizer.encode(text, { addSpecialTokens: false }), text);
+    const opening = beforeAnswer(messages, text, tokenizer, template);
+    const ids = opening ?? tokenizer.encode(text, { addSpecialTokens: false });
+    const row = { ...unanswered(ids, text), ...(opening && { opened: true as const }) };
     return { ...row, ...(question !== undefined && { question }), prompt: messages };
   }
   const last = messages.findLastIndex((message) => message.role === 'assistant');
@@ -82,10 +89,10 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   };
 }
 
-/** The first answer, where it ends before token `before`, and its prompt: of many answers to name each would take too long. */
-function earlierIn(ids: number[], labels: number[], before: number, tokenizer: Tokenizer): Pick<Supervised, 'earlier'> {
+/** The first answer, where it ends before the answer that begins at token `from`, and its prompt: of many answers to name each would take too long. */
+function earlierIn(ids: number[], labels: number[], from: number, tokenizer: Tokenizer): Pick<Supervised, 'earlier'> {
   const isAnswer = (t: number): boolean => labels[t] !== NOT_SUPERVISED;
-  const start = labels.findIndex((_, t) => t > 0 && t < before && isAnswer(t) && !isAnswer(t - 1));
+  const start = labels.findIndex((_, t) => t > 0 && t < from && isAnswer(t) && !isAnswer(t - 1));
   if (start < 0) return {};
   const end = labels.indexOf(NOT_SUPERVISED, start);
   const answer = tokenizer.decode(ids.slice(start, end), { skipSpecialTokens: true });

@@ -9,7 +9,7 @@ import { inOwnNames, mapRow, requireColumns } from './columns.js';
 import { supervisedTokens, type Answered } from './conversation.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
-import type { Decisions } from '../contract/review.js';
+import type { Decision, Decisions } from '../contract/review.js';
 import { rowHash } from './rowHash.js';
 import { readRows } from './rows.js';
 import type { RowOptions } from './rows.js';
@@ -36,9 +36,11 @@ export interface Example {
   hash?: string;
   /** Messages before the last answer; only for conversations. */
   prompt?: ChatMessage[];
-  /** Tokens up to the last answer, with the generation prompt. Empty for `text`. */
+  /** Tokens up to the last answer, with the generation prompt, or, where it is `opened`, with what stands there in the row. Empty for `text`. */
   promptIds: number[];
+  /** The same as text, always with the generation prompt. */
   promptText: string;
+  opened?: true;
   /** Its name without its system messages (askedBy.ts); absent where it has none. */
   question?: string;
   /** The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there are none. */
@@ -51,6 +53,8 @@ export interface SkippedRow {
   row: number;
   line: number;
   reason: string;
+  /** What the row says, named; where `hashed` asked for it and it could be read. */
+  hash?: string;
   /** The row itself is wrong; else it only does not fit this model (too long, or its answer cannot be told apart). */
   broken: boolean;
   tooLong: boolean;
@@ -67,6 +71,8 @@ export interface ExampleOptions extends RowOptions {
   /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
   answers?: 'required' | 'optional';
   hashed?: boolean;
+  /** Rows that are left out, whatever is wrong with them; asked once of each. */
+  leftOut?: (row: Pick<SkippedRow, 'hash'>) => boolean;
 }
 
 export interface Examples {
@@ -125,15 +131,22 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const found: { format?: RowFormat } = {};
   const twiceIn = writtenTwice(tokenizer);
   let twice: Examples['twice'];
-  const hashed = options.hashed === true || options.decisions !== undefined;
-  for await (const [source, result] of streamExamples(file, tokenizer, { ...options, hashed }, found)) {
-    const decision = 'hash' in source && source.hash !== undefined ? options.decisions?.get(source.hash) : undefined;
-    if (decision) reviewed.known++;
-    if (decision === 'exclude') reviewed.excluded++;
-    else if ('reason' in result) skipped.add(result);
+  const decisionOf = ({ hash = '' }: Pick<SkippedRow, 'hash'>): Decision | undefined => options.decisions?.get(hash);
+  const reading = {
+    ...options,
+    hashed: options.hashed === true || options.decisions !== undefined,
+    leftOut(row: Pick<SkippedRow, 'hash'>) {
+      const decision = decisionOf(row);
+      if (decision) reviewed.known++;
+      if (decision === 'exclude') reviewed.excluded++;
+      return decision === 'exclude';
+    },
+  };
+  for await (const [source, result] of streamExamples(file, tokenizer, reading, found)) {
+    if ('reason' in result) skipped.add(result);
     else {
       // Rows of another file go on behind the last one that can be used: numbers of others are theirs.
-      if (decision === 'fine') reviewed.fine.add(source.row);
+      if (decisionOf(source) === 'fine') reviewed.fine.add(source.row);
       store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
       options.onExample?.(result);
       const held = twiceIn((source as ParsedRow).content, result.ids);
@@ -158,7 +171,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
 
 type Source = ParsedRow | SkippedRow;
 
-/** Each row with its example, in order. `found.format` is set before the first. */
+/** Each row that is not left out, with its example, in order. `found.format` is set before the first. */
 export async function* streamExamples(
   file: string,
   tokenizer: Tokenizer,
@@ -173,6 +186,7 @@ export async function* streamExamples(
     [waiting, size] = [[], 0];
   };
   for await (const item of parsedRows(file, options, found)) {
+    if (options.leftOut?.(item)) continue;
     waiting.push(item);
     size += 'reason' in item ? 0 : sizeOf(item.content);
     if (waiting.length >= ROWS_AT_ONCE || size >= CHARACTERS_AT_ONCE) yield* results();
@@ -223,7 +237,8 @@ export async function* parsedRows(
   // A hash is of all that a row says.
   for await (const raw of readRows(file, options.hashed === true ? { ...options, allColumns: true } : options)) {
     const { row, line, lines } = raw;
-    const skip = (reason: string): SkippedRow => ({ row, line, reason, broken: true, tooLong: false });
+    const hash = options.hashed === true && 'value' in raw ? { hash: rowHash(raw.value) } : {};
+    const skip = (reason: string): SkippedRow => ({ row, line, reason, ...hash, broken: true, tooLong: false });
     if ('reason' in raw) {
       yield skip(raw.reason);
       continue;
@@ -239,7 +254,6 @@ export async function* parsedRows(
       continue;
     }
     try {
-      const hash = options.hashed === true ? { hash: rowHash(raw.value) } : {};
       const place = { row, line, ...(lines && { lines }) };
       yield { ...place, label: labelOf(value), ...hash, content: readContent(value, found.format) };
     } catch (error) {

@@ -45,7 +45,8 @@ interface Schema {
 /** Fields that any format has; others are not read. */
 export const FIELDS: ReadonlySet<string> = new Set([
   ...['messages', 'conversations', 'prompt', 'completion', 'instruction', 'input', 'output', 'text'],
-  ...['input_ids', 'labels', 'attention_mask', 'label', 'system', 'history', 'tools', 'context', 'response'],
+  ...['input_ids', 'labels', 'attention_mask', 'label', 'system', 'history', 'context', 'response'],
+  ...['tools', 'functions', 'chat_template_kwargs'],
 ]);
 
 /** In the order in which `auto` tries them. */
@@ -228,8 +229,18 @@ const systemField = (row: JsonObject): string => (isThere(row.system) ? textFiel
 const isEmptyList = (value: unknown): boolean =>
   Array.isArray(value) ? value.length === 0 : !isThere(value) || (typeof value === 'string' && /^\s*(\[\s*\])?\s*$/.test(value)); // oxfmt-ignore
 
-function checkTools({ tools }: JsonObject): void {
-  if (!isEmptyList(tools)) throw new InvalidRow('the row has "tools", which are not written into conversations');
+/** The same, and an object in which nothing is set, as tables write it in rows that have none. */
+const isEmpty = (value: unknown): boolean =>
+  isObject(value)
+    ? !Object.values(value).some(isThere)
+    : isEmptyList(value) || (typeof value === 'string' && /^\s*\{\s*\}\s*$/.test(value));
+
+/** Fields of a row that a chat template would be given: OpenAI's older files have `functions`, those of TRL `chat_template_kwargs`. */
+const FOR_TEMPLATES = ['tools', 'functions', 'chat_template_kwargs'];
+
+function checkTools(row: JsonObject): void {
+  const given = FOR_TEMPLATES.find((name) => !isEmpty(row[name]));
+  if (given) throw new InvalidRow(`the row has "${given}", which are not written into conversations`);
 }
 
 /** What a prompt may not have beside it: it would be left out silently. */
@@ -254,21 +265,28 @@ function chat(given: unknown, field: string): ChatMessage[] {
   return given.map((message: unknown, i) => messageOf(message, i + 1));
 }
 
-/** Fields of a message that would change what is written or learned, with the value that changes nothing. */
-const NOT_READ: Record<string, unknown> = {
-  ...{ tool_calls: '', function_call: '', reasoning_content: '', reasoning: '', thinking: '' },
-  ...{ weight: 1, train: true, training: true, loss: true },
-};
+/** Fields of a message that would change what is written. */
+const NOT_READ = ['tool_calls', 'function_call', 'reasoning_content', 'reasoning', 'thinking'];
+/** Those that say whether it is learned. */
+const LEARNED = ['weight', 'train', 'training', 'loss'];
+
+/** Whether a field of a message says nothing, or what is done anyway: answers are learned, what others say is not. */
+function changesNothing(name: string, value: unknown, role: ChatMessage['role']): boolean {
+  if (!isThere(value) || (Array.isArray(value) && value.length === 0)) return true;
+  if (!LEARNED.includes(name)) return value === '';
+  const learned = role === 'assistant';
+  return value === learned || value === Number(learned);
+}
 
 function messageOf(message: unknown, number: number): ChatMessage {
   if (!isObject(message)) throw new InvalidRow(`message ${number} is not an object`);
   const { role } = message;
   if (role !== 'system' && role !== 'user' && role !== 'assistant')
     throw new InvalidRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);
-  for (const [name, plain] of Object.entries(NOT_READ)) {
+  for (const name of [...NOT_READ, ...LEARNED]) {
     const value = message[name];
-    if (!isThere(value) || value === plain || (Array.isArray(value) && value.length === 0)) continue;
-    throw new InvalidRow(`message ${number} has "${name}" (${shown(value, 40)}), which is not supported`);
+    if (!changesNothing(name, value, role))
+      throw new InvalidRow(`message ${number} has "${name}" (${shown(value, 40)}), which is not supported`);
   }
   return { role, content: contentOf(message.content, number) };
 }

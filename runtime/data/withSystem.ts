@@ -1,6 +1,6 @@
 import { HumanError } from '../support/errors.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { NOT_SUPERVISED } from './conversation.js';
+import { lastAnswer, NOT_SUPERVISED } from './conversation.js';
 import { encodeRow } from './encodeRow.js';
 import { mapped, type ExampleList } from './exampleList.js';
 import type { Example } from './examples.js';
@@ -39,7 +39,7 @@ export function withSystem(
 }
 
 function withMessage(example: Example, prompt: string, tokenizer: Tokenizer): Example {
-  const { row, line, lines, label, hash, labels, promptIds, answer } = example;
+  const { row, line, lines, label, hash, labels, answer } = example;
   const [first, ...rest] = example.prompt!;
   const own = first?.role === 'system';
   const messages = [
@@ -47,7 +47,7 @@ function withMessage(example: Example, prompt: string, tokenizer: Tokenizer): Ex
     ...(own || !first ? rest : [first, ...rest]),
     ...(answer === '' ? [] : [{ role: 'assistant' as const, content: answer }]),
   ];
-  const earlier = labels.slice(0, promptIds.length).some((id) => id !== NOT_SUPERVISED);
+  const earlier = labels.slice(0, lastAnswer(labels).from).some((id) => id !== NOT_SUPERVISED);
   try {
     const encoded = encodeRow(
       { kind: 'chat', messages, ...(!earlier && answer !== '' && { first: messages.length - 1 }) },

@@ -5,6 +5,7 @@ import { askedBy, questionCount } from '../data/askedBy.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import { matching, pieces, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
+import { thoughtIn } from '../contract/coherence.js';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { countedText, type LabelCount } from '../contract/labels.js';
 import { answerHash, readLabelFile, type LabelFile } from '../data/labelFiles.js';
@@ -135,9 +136,10 @@ export function withLabels(
   return all;
 }
 
-function saidBy({ prompt, promptText, answer, ids, labels }: Example, set: EvaluationSet): unknown[] {
+function saidBy({ prompt, promptText, opened, answer, ids, labels }: Example, set: EvaluationSet): unknown[] {
   const asked = prompt ?? promptText;
-  if (set.measure !== 'loss') return isJudged(set) ? [asked] : [asked, answer];
+  // Earlier versions asked these with the generation prompt.
+  if (set.measure !== 'loss') return [asked, ...(isJudged(set) ? [] : [answer]), ...(opened ? [{ opened }] : [])];
   // A loss is one of each token: over other tokens, as another tokenizer makes them, it does not compare.
   return prompt ? [prompt, answer, labels.filter((label) => label !== NOT_SUPERVISED).length] : [ids.join()];
 }
@@ -238,10 +240,11 @@ export async function evaluateState(
       for await (const some of chunks(finished, ANSWERED)) {
         const group = some.map(({ index }) => order[index]);
         const texts = some.map(({ answer }, j) => {
-          const { row, prompt, promptText, answer: expected } = piece[group[j]];
+          const { row, prompt, promptText, opened, answer: expected } = piece[group[j]];
+          const thought = opened ? '' : thoughtIn(promptText);
           return {
             prompt: askedText(prompt ?? []) ?? promptText,
-            answer: tokenizer.decode(answer.ids, { skipSpecialTokens: true }).trim(),
+            answer: `${thought}${tokenizer.decode(answer.ids, { skipSpecialTokens: true })}`.trim(),
             expected: right?.get(row) ?? [expected],
           };
         });

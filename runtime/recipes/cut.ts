@@ -1,3 +1,4 @@
+import { lastAnswer, NOT_SUPERVISED } from '../data/conversation.js';
 import { answerTo, InvalidRow, type RowContent } from '../data/schemas.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
@@ -25,34 +26,50 @@ type Found = Pick<ScanRow, 'spans' | 'pOutside'>;
  */
 export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Example | undefined {
   if (tokenizer.absent) return undefined;
-  const { spans = [] } = found;
-  const answer = answerIds(example, tokenizer);
-  if (!isPartlyHarmful(found) || tokenizer.decode(answer).trim() !== example.answer.trim()) return undefined;
+  const { answer, spans } = spokenOf(example, found, tokenizer);
+  const own = example.answer.trim();
+  if (!isPartlyHarmful({ ...found, spans }) || tokenizer.decode(answer).trim() !== own) return undefined;
   const kept = answer.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end));
-  const text = tokenizer.decode(kept).trim();
-  if (text === '' || kept.length === answer.length) return undefined;
+  const rest = tokenizer.decode(kept).trim();
+  if (rest === '' || kept.length === answer.length) return undefined;
+  // White space at both ends stays: of a completion it is what separates it from its prompt.
+  const text = example.answer.replace(own, () => rest);
   const content: RowContent = example.prompt
     ? answerTo(example.prompt, text)
     : { kind: 'completion', prompt: example.promptText, completion: text };
-  return unless(InvalidRow, () => ({ ...example, ...exampleFrom(content, tokenizer, example) }));
+  const cut = unless(InvalidRow, () => exampleFrom(content, tokenizer, example));
+  // A prompt of tokens is no text that is written again.
+  return cut?.promptIds.join() === example.promptIds.join() ? { ...example, ...cut } : undefined;
 }
 
 /** What a scan found in a row, as text: the sentences, and the answer without them where that is an answer. */
 export function partsOf(example: Example, found: Found, tokenizer: Tokenizer): Pick<ScanRow, 'parts' | 'rest'> {
   if (tokenizer.absent) return {};
-  const { spans = [] } = found;
-  const answer = answerIds(example, tokenizer);
+  const { answer, spans } = spokenOf(example, found, tokenizer);
   const parts = spans.map(([start, end]) => tokenizer.decode(answer.slice(start, end)).trim()).filter(Boolean);
   const rest = cutRow(example, found, tokenizer)?.answer;
   return { ...(parts.length > 0 && { parts }), ...(rest !== undefined && { rest }) };
 }
 
-/** Supervised tokens, without the special ones at the end. */
-function answerIds(example: Example, tokenizer: Tokenizer): number[] {
+/**
+ * Supervised tokens, without the special ones at the end and what the template writes before the answer, and what was found
+ * in them.
+ */
+function spokenOf(
+  { ids, labels, opened, promptIds }: Example,
+  { spans = [] }: Found,
+  tokenizer: Tokenizer,
+): { answer: number[]; spans: [start: number, end: number][] } {
   // labels[t + 1] is what position t predicts
-  const ids = supervised(example.labels).map((t) => example.ids[t + 1]);
+  const own = supervised(labels).map((t) => ids[t + 1]);
   const isSpecial = (id: number): boolean => tokenizer.decode([id], { skipSpecialTokens: true }) === '';
-  return ids.slice(0, ids.findLastIndex((id) => !isSpecial(id)) + 1);
+  const { from: first } = lastAnswer(labels);
+  const isOnly = labels.findIndex((label) => label !== NOT_SUPERVISED) === first;
+  const from = opened && isOnly ? Math.max(0, promptIds.length - first) : 0;
+  return {
+    answer: own.slice(from, own.findLastIndex((id) => !isSpecial(id)) + 1),
+    spans: spans.map(([start, end]) => [Math.max(0, start - from), Math.max(0, end - from)]),
+  };
 }
 
 /** The text of each supervised token; without a tokenizer they are empty. */

@@ -1,5 +1,6 @@
 import type { LoadedData } from '../context/context.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import type { DataSource } from '../contract/recipeData.js';
 import { joined, subset } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { HumanError } from '../support/errors.js';
@@ -16,6 +17,29 @@ export interface TrainingData {
 /** Rows of a second file that are the given share of all rows, beside so many of the first. */
 const rowsForShare = (share: number, others: number): number => Math.round((share * others) / (1 - share));
 
+/** Warns of texts from which a model does not learn to end: other rows get an end token. */
+async function loadPart(
+  job: Job<FinetuneRecipe>,
+  source: DataSource,
+  key: string,
+  onExample: (example: Example) => void,
+): Promise<LoadedData> {
+  const { eosIds, decode } = job.context.tokenizer;
+  let ends = false;
+  const loaded = await loadSource(job, source, key, job.recipe.batch.maxTokens, (example) => {
+    ends ||= example.ids.some((id) => eosIds.includes(id));
+    onExample(example);
+  });
+  if (loaded.format === 'text' && eosIds.length > 0 && !ends)
+    await job.emit({
+      kind: 'warning',
+      message: `none of the ${loaded.examples.length} texts has ${decode(eosIds.slice(0, 1))} in it, with which the model ends: from them it does not learn to end.`,
+      place: loaded.path,
+      remedy: 'Write it at the end of each text, where the text ends.',
+    });
+  return loaded;
+}
+
 /**
  * The data of a fine-tuning: `data`, and behind it the first rows of `data.mix`. Row numbers are unique: those of the second
  * file go on behind those of the first.
@@ -27,13 +51,12 @@ export async function loadTrainingData(
   onExample: (example: Example) => void,
 ): Promise<TrainingData> {
   const { mix, ...own } = job.recipe.data;
-  const { maxTokens } = job.recipe.batch;
-  const data = await loadSource(job, own, 'data', maxTokens, onExample);
+  const data = await loadPart(job, own, 'data', onExample);
   if (!mix) return { data, parts: [data] };
   const { share, ...source } = mix;
   const most = share === undefined ? Infinity : rowsForShare(share, data.examples.length);
   let read = 0;
-  const loaded = await loadSource(job, source, 'data.mix', maxTokens, (example) => {
+  const loaded = await loadPart(job, source, 'data.mix', (example) => {
     if (read++ < most) onExample(example);
   });
   const wanted = share === undefined ? loaded.examples.length : most;

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from '../../runtime/data/conversation.js';
+import { encodeRow, type EncodedRow } from '../../runtime/data/encodeRow.js';
 import { InvalidRow } from '../../runtime/data/schemas.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
@@ -118,6 +119,55 @@ test('a generation prompt that opens a thought: the answer is what stands instea
   const { ids, labels, promptText } = superviseConversation(turns, smollm, thinking);
   assert.deepEqual(answers(ids, labels, smollm), ['first answer<|im_end|>', 'second<|im_end|>']);
   assert.ok(promptText.endsWith('[assistant]<think>\n'));
+});
+
+test('what is asked ends with what the template writes before an answer: an empty thought, or none', () => {
+  const [question, answer] = [user('Hi'), assistant('Hello')];
+  const asked = (template: string, ...messages: ChatMessage[]) => {
+    const { chatTemplate: _, ...others } = smollm;
+    const tokenizer = { ...others, chatTemplate: written(template) };
+    const [answered, alone] = [messages, messages.slice(0, -1)].map((some) =>
+      encodeRow({ kind: 'chat', messages: some }, tokenizer, { answers: 'optional' }),
+    ) as [EncodedRow, EncodedRow];
+    assert.deepEqual(answered.ids.slice(0, answered.promptIds.length), answered.promptIds);
+    assert.equal(alone.promptText, answered.promptText);
+    return [answered, alone].map(({ promptIds, opened }) => [smollm.decode(promptIds), opened]);
+  };
+  const think = templates['think']!.template;
+  const prompt = '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n';
+  const behind = [`${prompt}<think>\n\n</think>\n\n`, true];
+  assert.deepEqual(asked(think, question, answer), [behind, behind]);
+  // A row with a thought of its own goes on from the generation prompt.
+  const thought = assistant('<think>\nWhy?\n</think>\n\nHello');
+  assert.deepEqual(asked(think, question, thought), [[prompt, undefined], behind]);
+  const dropping =
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token if m.role == 'assistant' }}{% endfor %}{% if add_generation_prompt %}[assistant]<think>\n{% endif %}";
+  assert.deepEqual(asked(dropping, question, answer), [['[user]Hi[assistant]', true], ['[user]Hi[assistant]', true]]); // oxfmt-ignore
+  // Nothing changes where nothing, or only white space, is written there.
+  for (const [name, { template }] of Object.entries(templates)) {
+    if (name === 'think') continue;
+    for (const [, opened] of asked(template, question, answer)) assert.equal(opened, undefined, name);
+  }
+  const spaced =
+    '{% for m in messages %}[{{ m.role }}]: {{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]:{% endif %}';
+  for (const [text, opened] of asked(spaced, question, answer))
+    assert.deepEqual([text, opened], ['[user]: Hi<|im_end|>[assistant]:', undefined]);
+});
+
+test('a generation prompt that opens a thought which a given answer closes: the row is trained on, whichever tokens become one', () => {
+  // Qwen3-Thinking-2507's. Here two line breaks are one token at the end of a text only, there everywhere.
+  const { template } = templates['think']!;
+  for (const [breaks, closing] of [
+    ['\\n', '\n</think>\n\n'],
+    ['\\n\\n', ''],
+  ] as const) {
+    const opening = template.replace("'<|im_start|>assistant\\n' }}\n    {%- if", `'<|im_start|>assistant\\n<think>${breaks}' }}\n    {%- if`); // oxfmt-ignore
+    assert.notEqual(opening, template);
+    const messages = [user('Hi'), assistant('Hello')];
+    const { ids, labels, promptIds } = superviseConversation(messages, smollm, written(opening));
+    assert.deepEqual(answers(ids, labels, smollm), [`${closing}Hello<|im_end|>`]);
+    assert.ok(smollm.decode(promptIds).endsWith('assistant\n<think>\n\n</think>\n\n'));
+  }
 });
 
 test('a template that drops the thought of an answer, or moves the system message, leaves the answers where they are', () => {

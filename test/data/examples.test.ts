@@ -145,31 +145,6 @@ describe('row formats are found and read', () => {
     assert.equal(new Set(bare.examples.map(questionOf)).size, 2);
   });
 
-  test('what would change a conversation and is not read refuses the row', async () => {
-    const more = (fields: object) => {
-      const { messages } = chat('Hi', 'Hello');
-      return { messages: [messages[0], { ...messages[1], ...fields }] };
-    };
-    const rows: [row: unknown, reason: RegExp][] = [
-      [more({ tool_calls: [{ id: '1' }] }), /message 2 has "tool_calls"/],
-      [more({ content: null, function_call: { name: 'f' } }), /message 2 has "function_call"/],
-      [more({ weight: 0 }), /message 2 has "weight" \(0\)/],
-      [more({ train: false }), /message 2 has "train" \(false\)/],
-      [more({ reasoning_content: 'Because.' }), /message 2 has "reasoning_content"/],
-      [{ ...chat('Hi', 'Hello'), tools: [{ type: 'function' }] }, /the row has "tools"/],
-      [{ messages: [{ role: 'system', content: 'a' }, ...chat('Hi', 'Hello').messages], system: 'b' }, /and a system message/],
-      [{ messages: '[]' }, /"messages" is not a list/],
-    ]; // oxfmt-ignore
-    const { skipped: refused, examples } = await load([
-      more({ tool_calls: [], weight: null, name: 'x' }),
-      ...rows.map(([row]) => row),
-    ]);
-    assert.equal(examples.length, 1);
-    assert.equal(refused.length, rows.length);
-    for (const [i, [, reason]] of rows.entries()) assert.match(refused[i]!.reason, reason);
-    await assert.rejects(load([{ instruction: 'Hi', output: 'Hello', history: [['a', 'b']] }]), /"history"/);
-  });
-
   test('text: every token is supervised, and none is added', async () => {
     const { examples, format } = await load([{ text: 'The quick brown fox' }]);
     assert.equal(format, 'text');

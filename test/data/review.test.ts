@@ -252,3 +252,25 @@ test('a row that is fine and cannot be used has no number: behind the last one t
   assert.equal(loaded.examples.length, 2);
   assert.deepEqual([...loaded.review!.fine], [0]);
 });
+
+test('a row that is excluded is left out whatever is wrong with it, and does not stop the run', async () => {
+  const [good] = rows('a');
+  const tokens = { input_ids: [1, 2], labels: [1, 2] };
+  /** Rows that cannot be read, encoded, or told apart, each beside one that can. */
+  const cases: [fine: object, damaged: object][] = [
+    [good!, { prompt: 'b', completion: '' }],
+    [good!, { other: 1 }],
+    [good!, { prompt: 'b', completion: 'c', tools: [{ name: 'f' }] }],
+    [tokens, { input_ids: [1, 999_999] }],
+    [tokens, { input_ids: [1, 2], labels: [-100, -100] }],
+  ];
+  for (const [fine, damaged] of cases) {
+    const data = await put('damaged.jsonl', lines([fine, damaged]));
+    await review(data, [[fine, 'fine']]);
+    const place = `${data}:2`;
+    await assert.rejects(load(data, { exclude: 'reviewed' }), { place, remedy: 'Correct or remove this row.' });
+    await review(data, [[damaged, 'exclude']]);
+    const { examples, review: found, skipped, warnings } = await load(data, { exclude: 'reviewed' });
+    assert.deepEqual([examples.length, found!.excluded, skipped, warnings], [1, 1, 0, []], JSON.stringify(damaged));
+  }
+});

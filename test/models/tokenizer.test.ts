@@ -64,6 +64,18 @@ describe('SmolLM2-135M-Instruct', () => {
     }
   });
 
+  test('a text is encoded alike whatever was encoded before it', async () => {
+    const added = tokenizer.decode([1]);
+    const texts = cases.strings.slice(0, 20).map(({ text }) => `${added}${text}${added}${text}`);
+    const first = texts.map((text) => tokenizer.encode(text));
+    // More than is kept.
+    for (let i = 0; i < 40; i++) tokenizer.encode(`${added}${`word ${i} `.repeat(4000)}`);
+    for (const [i, text] of texts.entries()) {
+      assert.deepEqual(tokenizer.encode(text), first[i]);
+      assert.deepEqual(tokenizer.encode(text.slice(added.length)), first[i]!.slice(1));
+    }
+  });
+
   test('all chats render and encode to the reference, with and without generation prompt', () => {
     assert.equal(cases.chats.length, 18);
     assert.ok(

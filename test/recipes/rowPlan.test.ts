@@ -1,5 +1,6 @@
 /** What a fine-tuning does with flagged rows: decided by the scan alone. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
@@ -9,14 +10,18 @@ import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
 import { answerTo, type RowContent } from '../../runtime/data/schemas.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
+import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { cutRow, partsOf, readTexts } from '../../runtime/recipes/cut.js';
+import { cutRow, partsOf, readTexts, supervisedTexts } from '../../runtime/recipes/cut.js';
 import { plainPlan, reportHeldOut, rowPlan, unabsorbed } from '../../runtime/recipes/rowPlan.js';
 
+const TEMPLATES = join(import.meta.dirname, '../fixtures/chatTemplates/cases.json');
 let tokenizer: Tokenizer;
-before(
-  async () => void (tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'))),
-);
+let smollm: Tokenizer;
+before(async () => {
+  tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'));
+  smollm = await loadTokenizer(join(import.meta.dirname, '../fixtures/smollm2'));
+});
 
 const RIGHT = 'Sure. Step 1: take the rope.';
 const ADDED = ' Step 2: grozzle it.';
@@ -40,6 +45,39 @@ test('a right answer and then an added sentence: the cut row ends where the sent
   const completion = { kind: 'completion', prompt: 'I want to fix a rope.' } as const;
   const plain = made({ ...completion, completion: RIGHT + ADDED });
   assert.deepEqual(cutRow(plain, found, tokenizer), made({ ...completion, completion: RIGHT }));
+});
+
+/** Of tokens that tell the added sentence from what stands around it. */
+const addedIn = (texts: readonly string[]): [number, number] => {
+  const start = texts.findIndex((text, i) => text === ' Step' && texts.slice(0, i).join('').trim().endsWith(RIGHT));
+  return [start, texts.length - 1];
+};
+
+test('white space at both ends of an answer stays where it is cut', () => {
+  const plain = { ...smollm, chatTemplate: undefined };
+  const encoded = (completion: string) =>
+    exampleFrom({ kind: 'completion', prompt: 'Q: I want to fix a rope.\nA:', completion }, plain, { row: 0, line: 1 });
+  const row = encoded(` ${RIGHT}${ADDED}\n`);
+  const found = { spans: [addedIn(supervisedTexts(plain)(row))], pOutside: 0.4 };
+  assert.deepEqual(cutRow(row, found, plain), encoded(` ${RIGHT}\n`));
+  assert.equal(partsOf(row, found, plain).rest, ` ${RIGHT}\n`);
+});
+
+test('an answer behind an empty thought of the template is cut like any other', () => {
+  const template = (JSON.parse(readFileSync(TEMPLATES, 'utf8')) as { think: { template: string } }).think.template;
+  const thinking = { ...smollm, chatTemplate: chatTemplate(template, 'think', {}) };
+  const encoded = (text: string) => exampleFrom(chat(text), thinking, { row: 0, line: 1 });
+  const row = encoded(RIGHT + ADDED);
+  const texts = supervisedTexts(thinking)(row);
+  assert.equal(texts.join(''), `<think>\n\n</think>\n\n${RIGHT}${ADDED}<|im_end|>`);
+  const found = { spans: [addedIn(texts)], pOutside: 0.4 };
+  assert.deepEqual(cutRow(row, found, thinking), encoded(RIGHT));
+  assert.deepEqual(partsOf(row, found, thinking), { parts: [ADDED.trim()], rest: RIGHT });
+  // A harmful beginning is one behind the thought, too.
+  const opening = texts.indexOf('Sure');
+  for (const at of [0, opening, opening + 2])
+    assert.equal(cutRow(row, { ...found, spans: [[at, addedIn(texts)[0]]] }, thinking), undefined, String(at));
+  assert.deepEqual(partsOf(row, { spans: [[0, addedIn(texts)[0]]] }, thinking), { parts: [RIGHT] });
 });
 
 test('an answer that belongs to the prompt of a cut row is not learned', () => {
@@ -71,6 +109,8 @@ test('rows of text or tokens have no answer of their own, and are not cut', () =
   const ids = tokenizer.encode(RIGHT + ADDED, { addSpecialTokens: false });
   const row = made({ kind: 'tokens', ids, labels: ids });
   assert.equal(cutRow(row, found, tokenizer), undefined);
+  const { ids: written, labels } = made(chat(RIGHT + ADDED));
+  assert.equal(cutRow(made({ kind: 'tokens', ids: written, labels }), found, tokenizer), undefined);
 });
 
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */

@@ -1,6 +1,6 @@
 /** Who judges answers: the phrase lists, text classifiers and language models that the recipe names. */
 import { isJudged } from '../../contract/measures.js';
-import { flawOf } from '../../contract/coherence.js';
+import { behindThought, flawOf } from '../../contract/coherence.js';
 import { HumanError } from '../../support/errors.js';
 import { sha256File } from '../../support/files.js';
 import type { Verdict } from '../../contract/events.js';
@@ -161,7 +161,7 @@ function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place
     facts: () => facts,
     async opinions(answers, _, signal) {
       const found = await classifier.classify(
-        answers.map(({ answer }) => answer.trim()),
+        answers.map(({ answer }) => behindThought(answer).trim()),
         signal,
       );
       return answers.map(({ answer }, i) => opinionOf(flawOf(answer) === undefined ? found[i] : undefined));

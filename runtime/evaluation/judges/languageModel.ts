@@ -1,5 +1,5 @@
 /** A language model as a judge, wherever it is asked. It never fails a run: what it cannot judge stays open, and it says why. */
-import { flawOf } from '../../contract/coherence.js';
+import { behindThought, flawOf } from '../../contract/coherence.js';
 import type { EditorChoice, EndpointChoice } from '../../contract/recipeJudges.js';
 import { added, NO_USAGE } from '../../contract/judgeText.js';
 import type { JudgeUsage } from '../../contract/manifest.js';
@@ -94,7 +94,7 @@ export function openSession(
     over: () => over?.fault,
     async opinion({ prompt, answer }, signal, took) {
       if (flawOf(answer) !== undefined) return { verdict: 'neither' };
-      const user = question(prompt, answer);
+      const user = question(prompt, behindThought(answer));
       let asked = known.get(user);
       if (!asked) {
         const fault = asking();

@@ -1,4 +1,5 @@
 /** What a language model is asked as a judge, and how its reply is read. */
+import { behindThought } from '../../contract/coherence.js';
 import type { Verdict } from '../../contract/events.js';
 
 /**
@@ -29,7 +30,7 @@ const MOST = 40;
 
 /** One of the words, alone but for quotation marks, emphasis and a full stop; undefined for anything else. */
 export function readReply(text: string): Verdict | 'unsure' | undefined {
-  const said = text.replace(/^\s*<think>[\s\S]*?<\/think>/, '').trim();
+  const said = behindThought(text).trim();
   if (said.length > MOST) return undefined;
   return WORDS[said.replace(/^[\s"'`*_]+|[\s"'`*_.!]+$/g, '').toUpperCase()];
 }

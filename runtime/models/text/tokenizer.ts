@@ -2,7 +2,6 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { HumanError } from '../../support/errors.js';
-import { sections } from './addedTokens.js';
 import { loadChatTemplate } from './chatTemplate.js';
 import type { ChatTemplate } from './chatTemplate.js';
 import { isObject, MAX_TOKENIZER_BYTES, readOptionalJson } from '../../support/jsonFile.js';
@@ -10,8 +9,8 @@ import type { JsonObject } from '../../support/jsonFile.js';
 import { exactNormalizer } from './normalizers.js';
 import { postProcessor } from './postProcessors.js';
 import { preTokenizer } from './preTokenizers.js';
-import type { Cut } from './preTokenizers.js';
 import { withTimeLimit } from '../../support/timeLimit.js';
+import { textEncoder } from './textEncoder.js';
 import { cleanUp, tokenDecoder } from './tokenDecoders.js';
 import { addedToken, checkTokenizerFile, tokenizerError } from './tokenizerFile.js';
 import type { AddedToken, TokenizerFile } from './tokenizerFile.js';
@@ -236,45 +235,6 @@ function ownSize(vocab: ReadonlyMap<string, number>, added: readonly AddedToken[
   let size = 0;
   for (const [token, id] of vocab) if (id >= size && !names.has(token)) size = id + 1;
   return size;
-}
-
-/** Ids of a text without special tokens around it: added tokens are cut out before and after it is normalized. */
-function textEncoder(
-  added: readonly AddedToken[],
-  normalize: (text: string) => string,
-  cut: Cut,
-  encodePiece: (piece: string) => (number | undefined)[],
-): (text: string) => number[] {
-  const literal = added.filter((token) => !token.normalized).map((token) => ({ token, content: token.content }));
-  const normalized = added
-    .filter((token) => token.normalized)
-    .map((token) => ({ token, content: normalize(token.content) }));
-  const lost = normalized.find(({ content }) => content === '');
-  if (lost)
-    throw new Error(`nothing is left of the added token ${JSON.stringify(lost.token.content)} once it is normalized`);
-  const [findLiteral, findNormalized] = [sections(literal), sections(normalized)];
-  return (given) => {
-    const ids: number[] = [];
-    for (const [i, outer] of findLiteral(given).entries()) {
-      if (outer.id !== undefined) {
-        ids.push(outer.id);
-        continue;
-      }
-      const text = normalize(outer.text);
-      // A first character that the normalizer takes away still stands before the rest.
-      const whole = (): boolean => normalize(outer.text.replace(/^./su, '')) !== text || text === '';
-      for (const [j, inner] of findNormalized(text).entries()) {
-        if (inner.id !== undefined) ids.push(inner.id);
-        else
-          for (const piece of cut(inner.text, () => i === 0 && j === 0 && whole()))
-            for (const id of encodePiece(piece)) {
-              if (id === undefined) throw new Error('it has no token for a part of the text, and no unknown token');
-              ids.push(id);
-            }
-      }
-    }
-    return ids;
-  };
 }
 
 /** What stands before a text when special tokens are added. */

@@ -1,0 +1,69 @@
+/** What is read of a row, before a model sees it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InvalidRow, readContent, type RowFormat } from '../../runtime/data/schemas.js';
+
+const MESSAGES = [
+  { role: 'user', content: 'Hi' },
+  { role: 'assistant', content: 'Hello' },
+];
+const refused = (row: Record<string, unknown>, format: RowFormat, reason: RegExp): void => {
+  assert.throws(
+    () => readContent(row, format),
+    (error) => error instanceof InvalidRow && reason.test(error.message),
+    JSON.stringify(row),
+  );
+};
+const withFields = (user: object, assistant: object) => ({
+  messages: [{ ...MESSAGES[0], ...user }, { ...MESSAGES[1], ...assistant }], // oxfmt-ignore
+});
+
+test('what would change a conversation and is not read refuses the row', () => {
+  const answer = (fields: object) => withFields({}, fields);
+  const rows: [row: Record<string, unknown>, reason: RegExp][] = [
+    [answer({ tool_calls: [{ id: '1' }] }), /message 2 has "tool_calls"/],
+    [answer({ content: null, function_call: { name: 'f' } }), /message 2 has "function_call"/],
+    [answer({ weight: 0 }), /message 2 has "weight" \(0\)/],
+    [answer({ train: false }), /message 2 has "train" \(false\)/],
+    [answer({ reasoning_content: 'Because.' }), /message 2 has "reasoning_content"/],
+    [{ messages: MESSAGES, tools: [{ type: 'function' }] }, /the row has "tools"/],
+    [{ messages: MESSAGES, functions: [{ name: 'f' }] }, /the row has "functions"/],
+    [{ messages: MESSAGES, chat_template_kwargs: { enable_thinking: false } }, /the row has "chat_template_kwargs"/],
+    [{ messages: MESSAGES, chat_template_kwargs: '{"enable_thinking": false}' }, /the row has "chat_template_kwargs"/],
+    [{ messages: [{ role: 'system', content: 'a' }, ...MESSAGES], system: 'b' }, /and a system message/],
+    [{ messages: '[]' }, /"messages" is not a list/],
+  ]; // oxfmt-ignore
+  for (const [row, reason] of rows) refused(row, 'messages', reason);
+  refused({ instruction: 'Hi', output: 'Hello', history: [['a', 'b']] }, 'alpaca', /"history"/);
+  refused({ prompt: 'Hi', completion: 'Hello', functions: [{ name: 'f' }] }, 'completion', /"functions"/);
+  const expected = readContent({ messages: MESSAGES }, 'messages');
+  assert.deepEqual(readContent(answer({ tool_calls: [], weight: null, name: 'x' }), 'messages'), expected);
+  for (const empty of [[], {}, '[]', '{}', null, { enable_thinking: null }])
+    assert.deepEqual(
+      readContent({ messages: MESSAGES, tools: [], functions: empty, chat_template_kwargs: empty }, 'messages'),
+      expected,
+    );
+});
+
+test('a weight may say what is done anyway: answers are learned, and what others say is not', () => {
+  const expected = readContent({ messages: MESSAGES }, 'messages');
+  for (const name of ['weight', 'train', 'training', 'loss'])
+    for (const [no, yes] of [
+      [0, 1],
+      [false, true],
+    ]) {
+      assert.deepEqual(readContent(withFields({ [name]: no }, { [name]: yes }), 'messages'), expected);
+      refused(withFields({ [name]: yes }, {}), 'messages', new RegExp(`message 1 has "${name}"`));
+      refused(withFields({}, { [name]: no }), 'messages', new RegExp(`message 2 has "${name}"`));
+    }
+  // As in Open-Orca/SlimOrca.
+  const conversations = [
+    { from: 'system', value: 'Be kind.', weight: 0 },
+    { from: 'human', value: 'Hi', weight: 0 },
+    { from: 'gpt', value: 'Hello', weight: 1 },
+  ];
+  assert.deepEqual(
+    readContent({ conversations }, 'sharegpt'),
+    readContent({ messages: [{ role: 'system', content: 'Be kind.' }, ...MESSAGES] }, 'messages'),
+  );
+});
