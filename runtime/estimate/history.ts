@@ -46,9 +46,12 @@ async function change(folder: string, how: (history: History) => History): Promi
     .catch(() => undefined);
 }
 
+/** Goes up when speeds are measured otherwise: those of before, and what runs took beside them, do not count any more. */
+const MEASURING = 2;
+
 /** What an estimate depends on besides the model: another device, number of threads or processor is another machine. */
 export const machineKey = ({ device, threads }: Pick<Backend, 'device' | 'threads'>): string =>
-  [device, threads || `all of ${cpus().length}`, cpus()[0]?.model ?? '', ONNXRUNTIME].join(' · ');
+  [device, threads || `all of ${cpus().length}`, cpus()[0]?.model ?? '', ONNXRUNTIME, MEASURING].join(' · ');
 
 /** How fast this machine computes: as was measured once, or now. */
 export async function machineSpeed(backend: Backend, folder = userCache()): Promise<Speed> {
