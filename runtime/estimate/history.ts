@@ -53,9 +53,17 @@ const MEASURING = 2;
 export const machineKey = ({ device, threads }: Pick<Backend, 'device' | 'threads'>): string =>
   [device, threads || `all of ${cpus().length}`, cpus()[0]?.model ?? '', ONNXRUNTIME, MEASURING].join(' · ');
 
-/** How fast this machine computes: as was measured once, or now. */
-export async function machineSpeed(backend: Backend, folder = userCache()): Promise<Speed> {
+const speeds = new Map<string, Promise<Speed>>();
+/** How fast this machine computes: as was measured once, or now; once in a process where nothing is remembered. */
+export function machineSpeed(backend: Backend, folder = userCache()): Promise<Speed> {
   const key = machineKey(backend);
+  const place = `${key} ${folder}`;
+  const known = speeds.get(place) ?? rememberedSpeed(backend, key, folder);
+  speeds.set(place, known);
+  return known;
+}
+
+async function rememberedSpeed(backend: Backend, key: string, folder: string): Promise<Speed> {
   const known = (await read(folder)).speeds[key];
   if (known) return known;
   const speed = await measureSpeed(backend);

@@ -17,7 +17,7 @@ export interface TrainingFacts {
   files?: number;
   /** Each step holds rows of an anchor, too. */
   anchored?: boolean;
-  /** That the process may use. */
+  /** That the process may use, without weights that are mapped where these count. */
   memoryBytes: number;
 }
 
@@ -73,7 +73,7 @@ export function trainingDefaults(facts: TrainingFacts): TrainingDefaults {
   };
 }
 
-/** Besides weights that are trained, in float32, with their gradients and AdamW's two moments; frozen ones are mapped and do not count. */
+/** Besides weights that are trained, in float32, with their gradients and AdamW's two moments. */
 const activationMemory = ({ memoryBytes, parameters, method }: TrainingFacts): number =>
   SHARE * (memoryBytes - (method === 'full' ? 4 * 4 * parameters : 0));
 
