@@ -194,6 +194,13 @@ export function linearLayers(spec: DecoderSpec): LinearSpec[] {
   return [spec.embedding.projectIn, ...inBlocks, spec.head.projectOut].filter((layer) => layer !== undefined);
 }
 
+/** Names of the parameters that weight decay is for, as usual: of linear layers and the head, of tokens and positions; not norms, nor biases. */
+export const decaying = (spec: DecoderSpec): Set<string> =>
+  new Set([
+    ...linearLayers(spec).map(({ name }) => `${name}.weight`),
+    ...[spec.embedding.weight, spec.head.weight, ...(spec.positions ? [spec.positions.weight] : [])],
+  ]);
+
 /** Every parameter of the model, name → shape as in the checkpoint; a tied head is not listed. */
 export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
   const all = new Map<string, readonly number[]>();
