@@ -46,7 +46,7 @@ export interface RopeSpec {
   readonly theta: number;
   /** dim / 2 angles per position in radians, rounded to float32 as transformers computes them. */
   readonly invFreq: readonly number[];
-  /** Angles used instead when the largest position of the batch is ≥ `from` (LongRoPE). */
+  /** Angles of rows whose largest position is ≥ `from` (LongRoPE). */
   readonly long?: { readonly invFreq: readonly number[]; readonly from: number };
   /** Factor on cos and sin (YaRN, LongRoPE); 1 otherwise. */
   readonly attentionFactor: number;
@@ -55,8 +55,8 @@ export interface RopeSpec {
 }
 
 /**
- * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` per position. Only slope · the key's
- * position is added: the rest is the same for all keys of a query, and softmax cancels it. Falcon rounds positions and products to bfloat16 first.
+ * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` per position: slope · (key − query) is added.
+ * Falcon adds slope · key, with positions and products rounded to bfloat16: softmax cancels what is the same for all keys of a query.
  */
 export interface AlibiSpec {
   /** One for each of H heads. */
