@@ -188,7 +188,7 @@ it('a model on another drive than the cache is mapped from the cache alone, and 
 
 /** The sample's model with a header that is one byte longer, as files are that pad none. */
 async function oddSample(): Promise<string> {
-  const folder = join(dir, 'odd');
+  const folder = join(await mkdtemp(join(dir, 'odd-')), 'odd');
   await cp(SAMPLE, folder, { recursive: true });
   const file = join(folder, 'model.safetensors');
   const bytes = await readFile(file);
@@ -223,6 +223,14 @@ it('weights that are not aligned are copied once, and mapped from there; they gi
     assert.equal(said.length, 1);
     assert.equal((await plannedModel(odd, precision)).bytes, (await plannedModel(SAMPLE, precision)).bytes);
   }
+});
+
+it('a model that is not aligned is exported, and is aligned then', async () => {
+  const out = join(dir, 'even');
+  await calls.export({ model: await oddSample(), adapters: [], format: 'safetensors', out }, silent);
+  const said: string[] = [];
+  await openFrozen(out, { cache: join(dir, 'aligned'), onMessage: (text) => void said.push(text) });
+  assert.deepEqual(said, []);
 });
 
 async function lossesOf(spec: DecoderSpec, model: ModelFolder) {
