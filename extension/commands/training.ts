@@ -6,7 +6,7 @@ import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
 import { reviewText } from '../data/reviews.js';
-import { inputError } from '../host/errors.js';
+import { errorData, inputError } from '../host/errors.js';
 import { expectation } from '../runs/estimates.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Services } from '../services/services.js';
@@ -216,13 +216,18 @@ const methods = (): Choice<'lora' | 'full'>[] => [
   { label: t('The whole model'), description: t('needs more memory'), value: 'full' },
 ];
 
-/** What the run of a recipe that is not written yet will take; undefined where it cannot be told. */
+/** What the run of a recipe that is not written yet will take, or why it fails or cannot be weighed; undefined for one that trains elsewhere. */
 async function expected(
   { engine }: Pick<Services, 'engine'>,
   { file, recipe }: { file: string; recipe: object },
 ): Promise<string | undefined> {
-  const found = await engine.request('estimate', { recipe: file, text: JSON.stringify(recipe) }).catch(() => null);
-  return found ? expectation(found).text : undefined;
+  try {
+    const found = await engine.request('estimate', { recipe: file, text: JSON.stringify(recipe) });
+    return found ? expectation(found).text : undefined;
+  } catch (error) {
+    const { kind, message } = errorData(error);
+    return kind === 'input' ? message : undefined;
+  }
 }
 
 const askName = (ask: Questions, suggestion: string, will: string | undefined): Promise<string> =>

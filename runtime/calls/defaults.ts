@@ -1,13 +1,11 @@
 import { basename } from 'node:path';
 import { inspectData, type InspectOptions } from '../data/inspectData.js';
-import { decoderSpec } from '../models/families/config.js';
-import { describeModel } from '../models/describe.js';
+import { plannedModel, weightsCount } from '../estimate/model.js';
 import { rowSizes } from '../estimate/rows.js';
 import { openTokenizer } from '../models/openTokenizer.js';
-import { parameters } from '../models/decoder/spec.js';
 import { trainingDefaults } from '../recipes/defaults.js';
 import { longestOwn } from '../recipes/ownRows.js';
-import { memoryLimit } from '../support/memory.js';
+import { countsMapped, memoryLimit } from '../support/memory.js';
 import { Cancelled } from '../support/errors.js';
 import type { TrainingDefaults } from '../contract/modelInfo.js';
 import type { Requests } from '../contract/protocol.js';
@@ -20,8 +18,8 @@ export async function suggestTraining(
   { model, data, method, anchored, vectors = [] }: Requests['defaults']['params'],
   { signal, onProgress: say }: Pick<Reporter, 'signal' | 'onProgress'>,
 ): Promise<TrainingDefaults> {
-  const spec = decoderSpec((await describeModel(model)).config);
-  const count = [...parameters(spec).values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const planned = await plannedModel(model);
+  const { spec } = planned;
   const { tokenizer } = await openTokenizer(model);
   const read: { rows: number; longest: number }[] = [];
   for (const { file, format = 'auto', columns, limit } of data) {
@@ -43,8 +41,9 @@ export async function suggestTraining(
   const own = tokenizer ? await Promise.all(vectors.map((path) => longestOwn(path, tokenizer))) : [];
   const longest = Math.max(...read.map((file) => file.longest), ...own);
   const rows = Math.max(1, read[0].rows);
-  const facts = { rows, longest, parameters: count, spec, method, anchored, files: data.length };
-  return trainingDefaults({ ...facts, memoryBytes: memoryLimit() });
+  const facts = { rows, longest, parameters: weightsCount(planned), spec, method, anchored, files: data.length };
+  const mapped = method !== 'full' && countsMapped() ? planned.bytes : 0;
+  return trainingDefaults({ ...facts, memoryBytes: memoryLimit() - mapped });
 }
 
 /**

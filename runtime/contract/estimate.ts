@@ -22,7 +22,7 @@ export interface Estimate {
   memory: MemoryParts;
   /** Of the process, bytes. */
   peakBytes: Range;
-  /** That the process may use. Weights that are read in place do not count. */
+  /** That the process may use. On Linux, weights that are read in place do not count. */
   limitBytes: number;
   /** False where it will not fit: then `remedy` says what makes it fit. */
   fits: boolean;

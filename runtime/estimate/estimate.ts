@@ -18,7 +18,7 @@ import { MAX_ANSWER_TOKENS, MAX_PROMPTS } from '../recipes/prompts.js';
 import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
 import { WATCHED } from '../recipes/vectorHere.js';
-import { memoryLimit } from '../support/memory.js';
+import { countsMapped, memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
 import { adaptersOf, TRAINED, type NamedLayout } from './adapters.js';
 import { trainingGraphs, type TrainingGraphs } from './graphs.js';
@@ -47,6 +47,8 @@ export interface EstimateOptions {
   /** Where measured runs are kept, for tests. */
   readonly history?: string;
   readonly signal?: AbortSignal;
+  /** Whether weights that are read in place count as memory; as on this system, if not given. */
+  readonly mapped?: boolean;
 }
 
 /** An estimate, and under which names what the run then takes is remembered. */
@@ -92,7 +94,7 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
     method,
     ...(recipe.precision === 'float32' ? [] : [recipe.precision]),
   ].join(' · ');
-  const speed = await speedOf(backend, options.history);
+  const speed = await machineSpeed(backend, options.history);
   const measured = await correction(machine, name, options.history);
   signal?.throwIfAborted();
   const { vocabSize } = model.spec;
@@ -107,16 +109,17 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const all = (seconds: number): number => plan.steps * step + (measured?.seconds ?? 1) * seconds;
   const spread = measured ? MEASURED : UNMEASURED;
   const limitBytes = memoryLimit();
-  // Weights that are read in place do not count: the system takes them back when it needs memory.
-  const counted = (total: number): number => total - (method === 'full' ? 0 : model.bytes);
-  const fits = counted(bytes * spread.bytes[0]) <= limitBytes;
+  const mapped = options.mapped ?? countsMapped();
+  const isBelow = (total: number, { bytes: weights }: PlannedModel): boolean =>
+    total - (mapped || method === 'full' ? 0 : weights) <= limitBytes;
+  const fits = isBelow(bytes * spread.bytes[0], model);
   return {
     memory,
     peakBytes: around(bytes, spread.bytes),
     limitBytes,
     fits,
     ...(!fits && {
-      remedy: await remedyFor(parts, path, (total) => counted(total * (measured?.bytes ?? 1)) <= limitBytes),
+      remedy: await remedyFor(parts, path, (total, of) => isBelow(total * (measured?.bytes ?? 1), of)),
     }),
     steps: plan.steps,
     stepSeconds: around(step, spread.seconds),
@@ -173,7 +176,7 @@ interface RowsOfRecipe {
 async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptions): Promise<RowsOfRecipe> {
   const { tokenizer, maxTokens: context } = await openTokenizer(path(recipe.model));
   if (!tokenizer)
-    throw new HumanError('nothing can be said before the run: the model has no tokenizer.', {
+    throw new HumanError('memory and time cannot be told: the model has no tokenizer.', {
       place: path(recipe.model),
     });
   type Source = Parameters<typeof rowSizes>[1] & { file: string };
@@ -351,13 +354,13 @@ function besides(
 async function remedyFor(
   parts: Parts,
   path: (written: string) => string,
-  fits: (bytes: number) => boolean,
+  fits: (bytes: number, model: PlannedModel) => boolean,
 ): Promise<Estimate['remedy']> {
   const { recipe, rows } = parts;
   const { batch } = recipe;
   const fitsWith = (change: Partial<Parts>): boolean => {
     const changed = { ...parts, ...change };
-    return fits(sum(memoryOf(changed, planOf(changed))));
+    return fits(sum(memoryOf(changed, planOf(changed))), changed.model);
   };
   const key = batch.tokens === undefined ? 'rows' : 'tokens';
   const withBatch = (value: number): TrainingRecipe => ({ ...recipe, batch: { ...batch, [key]: value } });
@@ -387,13 +390,4 @@ function halves(value: number): number[] {
   const found: number[] = [];
   for (let next = Math.floor(value / 2); next >= 1; next = Math.floor(next / 2)) found.push(next);
   return found;
-}
-
-const speeds = new Map<string, Promise<Speed>>();
-/** Measured once in a process where nothing is remembered. */
-function speedOf(backend: Backend, history: string | undefined): Promise<Speed> {
-  const key = `${machineKey(backend)} ${history ?? ''}`;
-  const known = speeds.get(key) ?? machineSpeed(backend, history);
-  speeds.set(key, known);
-  return known;
 }

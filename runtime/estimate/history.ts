@@ -46,13 +46,24 @@ async function change(folder: string, how: (history: History) => History): Promi
     .catch(() => undefined);
 }
 
+/** Goes up when speeds are measured otherwise: those of before, and what runs took beside them, do not count any more. */
+const MEASURING = 2;
+
 /** What an estimate depends on besides the model: another device, number of threads or processor is another machine. */
 export const machineKey = ({ device, threads }: Pick<Backend, 'device' | 'threads'>): string =>
-  [device, threads || `all of ${cpus().length}`, cpus()[0]?.model ?? '', ONNXRUNTIME].join(' · ');
+  [device, threads || `all of ${cpus().length}`, cpus()[0]?.model ?? '', ONNXRUNTIME, MEASURING].join(' · ');
 
-/** How fast this machine computes: as was measured once, or now. */
-export async function machineSpeed(backend: Backend, folder = userCache()): Promise<Speed> {
+const speeds = new Map<string, Promise<Speed>>();
+/** How fast this machine computes: as was measured once, or now; once in a process where nothing is remembered. */
+export function machineSpeed(backend: Backend, folder = userCache()): Promise<Speed> {
   const key = machineKey(backend);
+  const place = `${key} ${folder}`;
+  const known = speeds.get(place) ?? rememberedSpeed(backend, key, folder);
+  speeds.set(place, known);
+  return known;
+}
+
+async function rememberedSpeed(backend: Backend, key: string, folder: string): Promise<Speed> {
   const known = (await read(folder)).speeds[key];
   if (known) return known;
   const speed = await measureSpeed(backend);

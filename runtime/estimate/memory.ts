@@ -11,7 +11,7 @@ import type { BatchSizes, MicroBatch, RowSize } from './rows.js';
 /** Bytes of the program with onnxruntime, and of what it makes of each node of a graph. */
 const PROGRAM = 190e6;
 const PROGRAM_PER_NODE = 8e3;
-/** Base distributions that are kept (learner/teacher.ts). */
+/** At most, of what the base's head takes of rows with a teacher: E numbers of each token (learner/teacher.ts). */
 const TEACHER_BYTES = 256 * 2 ** 20;
 
 export interface MemoryOptions {
@@ -50,8 +50,8 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     // What is trained; of a full training, which has it above, the gradients, which are kept from step to step.
     adapters: 4 * own * (full && adds ? 2 : 1) + 4 * frozen + pieces,
     moments: (moments === '8bit' ? 2 : 8) * own,
-    activations,
-    logits: logits + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),
+    activations: activations + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),
+    logits,
     program: PROGRAM + PROGRAM_PER_NODE * [...nodes].reduce((all, graph) => all + graph.nodes, 0),
   };
 }

@@ -31,6 +31,8 @@ export async function plannedModel(path: string, precision: Precision = 'float32
       const [N, K] = packing.shape;
       tensors.delete(findTensor(tensors, name, packing.transposed ? [K, N] : [N, K]).name);
     }
+  // Where they are not aligned, the run maps copies that are.
+  for (const [name, info] of tensors) tensors.set(name, { ...info, offset: 0 });
   const bytes = [...tensors.values()].reduce((sum, info) => sum + info.bytes, 0);
   const packed = precision === 'float32' ? undefined : takePacked(tensors);
   return { spec, tensors, packed, bytes };

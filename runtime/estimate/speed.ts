@@ -53,45 +53,57 @@ export async function coldProductRate(
       inputs.set(columns, x);
       weights.push({ x, w: float32(random(columns * out), [out, columns]), flops: 2 * rows * columns * out });
     }
-    let best = 0;
-    for (let pass = 0; pass <= passes; pass++) {
-      const seconds = await quietSeconds(threadsOf(backend), async () => {
-        for (const { x, w } of weights) await session.run({ x, w });
-      });
-      // the first pass warms up
-      if (pass > 0) best = Math.max(best, weights.reduce((sum, { flops }) => sum + flops, 0) / seconds);
-    }
-    return best;
+    const timed = await timedPasses(1 + passes, async () => {
+      for (const { x, w } of weights) await session.run({ x, w });
+    });
+    return weights.reduce((sum, { flops }) => sum + flops, 0) / quietSeconds(timed, threadsOf(backend));
   } finally {
     await session.dispose();
   }
 }
 
-const threadsOf = ({ threads }: Backend): number => threads || availableParallelism();
+/** That compute at most; undefined where it is not the processor that does. */
+const threadsOf = ({ device, threads }: Backend): number | undefined =>
+  device === 'cpu' ? threads || availableParallelism() : undefined;
 
-/** Seconds that work takes where nothing runs beside it: those of the clock, or of the processor where others used it, too. */
-async function quietSeconds(threads: number, work: () => Promise<unknown>): Promise<number> {
-  const [began, cpu] = [performance.now(), process.cpuUsage()];
-  await work();
-  const { user, system } = process.cpuUsage(cpu);
-  return Math.min((performance.now() - began) / 1000, (user + system) / 1e6 / threads);
+/** Seconds of the clock, and of the processor. */
+interface Pass {
+  readonly clock: number;
+  readonly cpu: number;
 }
 
-/** Seconds of the faster of two runs on so many threads, after one to warm up. */
+async function timedPasses(count: number, work: () => Promise<unknown>): Promise<Pass[]> {
+  const passes: Pass[] = [];
+  for (let pass = 0; pass < count; pass++) {
+    const [began, before] = [performance.now(), process.cpuUsage()];
+    await work();
+    const { user, system } = process.cpuUsage(before);
+    passes.push({ clock: (performance.now() - began) / 1000, cpu: (user + system) / 1e6 });
+  }
+  return passes;
+}
+
+/**
+ * Seconds that work takes where nothing runs beside it: the least of the clock's, after a first pass that warms up. On the processor, which others
+ * use, too, those of the processor, by how many of its cores any pass has had: onnxruntime takes fewer than there are threads.
+ */
+export function quietSeconds(passes: readonly Pass[], threads: number | undefined): number {
+  const least = (part: keyof Pass): number => Math.min(...passes.slice(1).map((pass) => pass[part]));
+  if (threads === undefined) return least('clock');
+  const cores = Math.min(threads, Math.max(1, ...passes.map(({ clock, cpu }) => cpu / clock)));
+  return Math.min(least('clock'), least('cpu') / cores);
+}
+
+/** Seconds of a run on so many threads, of two after one to warm up. */
 async function secondsOf(
   backend: Backend,
-  threads: number,
+  threads: number | undefined,
   graph: Graph,
   feeds: Record<string, Tensor>,
 ): Promise<number> {
   const session = await backend.session(graph);
   try {
-    let best = Infinity;
-    for (let pass = 0; pass < 3; pass++) {
-      const seconds = await quietSeconds(threads, () => session.run(feeds));
-      if (pass > 0) best = Math.min(best, seconds);
-    }
-    return best;
+    return quietSeconds(await timedPasses(3, () => session.run(feeds)), threads);
   } finally {
     await session.dispose();
   }
@@ -117,6 +129,7 @@ export async function measureSpeed(backend: Backend): Promise<Speed> {
   const x = float32(new Float32Array(ADDED), [ADDED]);
   const moved = workOf(adding)({}).moved / (await secondsOf(backend, threadsOf(backend), adding, { x }));
   const one = float32(new Float32Array(1), [1]);
-  const node = (await secondsOf(backend, 1, chain('nodes', NODES, 1, Neg), { x: one })) / NODES;
+  const alone = backend.device === 'cpu' ? 1 : undefined;
+  const node = (await secondsOf(backend, alone, chain('nodes', NODES, 1, Neg), { x: one })) / NODES;
   return { flops, moved, node };
 }

@@ -7,10 +7,9 @@ import { exportOnnx } from './onnx.js';
 import { exportPeft } from './peft.js';
 import { exportSafetensors } from './safetensors.js';
 import type { Source } from './source.js';
-import { decoderSpec } from '../models/families/config.js';
 import { hashesOf } from '../models/weights/hashes.js';
 import { requireOwnCompanions } from '../models/weights/saveModel.js';
-import { openModel } from '../models/folder.js';
+import { openFrozen } from '../models/openFrozen.js';
 import { linearLayers, parameters } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
 import type { Requests } from '../contract/protocol.js';
@@ -84,8 +83,7 @@ export async function openSource(
   options: ExportOptions,
 ): Promise<Source> {
   const { cache, signal, onProgress, warn } = options;
-  const model = await openModel(path, { cache, onMessage: onProgress });
-  const spec = decoderSpec(model.config);
+  const { model, spec } = await openFrozen(path, { cache, onMessage: onProgress });
   for (const [name, shape] of parameters(spec)) findTensor(model.tensors, name, shape);
   const sites = linearLayers(spec);
   const hashes = (): ReturnType<typeof hashesOf> => hashesOf(model);

@@ -2,11 +2,11 @@ import type { Precision } from '../contract/recipeWords.js';
 import type { DecoderSpec } from './decoder/spec.js';
 import { decoderSpec } from './families/config.js';
 import { openModel, type OpenModelOptions } from './folder.js';
-import { packModel } from './packed/packModel.js';
+import { alignModel, packModel } from './packed/packModel.js';
 import type { ModelFolder } from './weights/modelFolder.js';
 
 /**
- * Opens a model whose weights stay as they are, or are held in blocks. An architecture that is not supported is refused before a
+ * Opens a model whose weights are mapped as they are, or are held in blocks. An architecture that is not supported is refused before a
  * weight is read.
  * @throws HumanError for what is missing, damaged or not supported
  */
@@ -16,6 +16,7 @@ export async function openFrozen(
 ): Promise<{ model: ModelFolder; spec: DecoderSpec }> {
   const model = await openModel(path, { ...where, precision });
   const spec = decoderSpec(model.config);
-  if (precision === 'float32' || model.packed) return { model, spec };
-  return { model: { ...model, ...(await packModel(model, spec, precision, where)) }, spec };
+  if (model.packed) return { model, spec };
+  const held = precision === 'float32' ? alignModel(model, spec, where) : packModel(model, spec, precision, where);
+  return { model: { ...model, ...(await held) }, spec };
 }

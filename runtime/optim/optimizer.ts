@@ -140,13 +140,13 @@ function onDevice(backend: Backend): Arithmetic {
 
 /**
  * AdamW with clipping by the global norm.
- * @param decays whether weight decay is for a parameter
+ * @param decays whether weight decay is for a parameter, by its name
  * @throws HumanError for moments in 8 bits elsewhere than on the CPU
  */
 export function openOptimizer(
   backend: Backend,
   options: OptimizerOptions,
-  decays: (p: Tensor) => boolean = () => true,
+  decays: (name: string) => boolean = () => true,
 ): Optimizer {
   const small = options.moments === '8bit';
   if (small && backend.device !== 'cpu')
@@ -190,7 +190,7 @@ export function openOptimizer(
       for (const [i, g] of gradients.entries())
         [p[i], m[i], v[i]] = await arithmetic.adamW(
           { p: p[i], g, m: m[i], v: v[i] },
-          decays(p[i]) ? scalars : { ...scalars, decay: 1 },
+          decays(state.names[i]) ? scalars : { ...scalars, decay: 1 },
         );
       state.step = k;
       return { norm: total };

@@ -7,7 +7,7 @@ import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Learner } from '../learner/learner.js';
 import { batchesOf } from '../learner/packing.js';
-import { openFrozen } from '../models/openFrozen.js';
+import { openModel } from '../models/folder.js';
 import { userCache } from '../models/cache/userCache.js';
 import { flatTensors } from '../learner/rows.js';
 import type { Optimizer } from '../optim/optimizer.js';
@@ -38,7 +38,7 @@ export async function openMethod(
     aligned: await rows('aligned'),
     harmful: await rows('harmful'),
     ...(needs('unaligned') && {
-      unaligned: (await openFrozen(job.path(options.unaligned!), { cache: userCache() })).model,
+      unaligned: await openModel(job.path(options.unaligned!), { cache: userCache() }),
     }),
     ...(needs('reinforce') && {
       reinforce: await adapterFlat(job.path(options.reinforce!), context, loadReporter(job).warn),

@@ -17,7 +17,7 @@ export interface TrainingFacts {
   files?: number;
   /** Each step holds rows of an anchor, too. */
   anchored?: boolean;
-  /** That the process may use. */
+  /** That the process may use, without weights that are mapped where these count. */
   memoryBytes: number;
 }
 
@@ -34,7 +34,7 @@ const STEPS_PER_EPOCH = 16;
 /** Four rows of an anchor come to each step: in small batches they would take half of the time. */
 const ANCHORED_STEPS_PER_EPOCH = 8;
 const MOST_ROWS = 16;
-/** Of the memory, besides weights and optimizer, for activations: evaluation and buffers need the rest. */
+/** Of the memory, besides what is trained, for activations: evaluation and buffers need the rest. */
 const SHARE = 0.5;
 
 /** Learning rates by the number of parameters, up to it: the larger the model, the smaller its steps. */
@@ -54,13 +54,13 @@ export const fullRates = (): string =>
 
 const between = (low: number, value: number, high: number): number => Math.min(high, Math.max(low, value));
 
+/** Where memory is short, fewer rows are taken at once; none is left out for its length: whether a row fits is weighed before the run. */
 export function trainingDefaults(facts: TrainingFacts): TrainingDefaults {
   const { rows, parameters, spec, method, files = 1 } = facts;
   const { steps, mostEpochs } = LENGTHS[method];
   // Room for rows that were not looked at; rounded, so that the number reads as what it is.
-  const wanted = between(32, Math.ceil((1.1 * facts.longest) / 32) * 32, spec.contextLength);
-  const tokens = Math.max(1, Math.floor(activationMemory(facts) / bytesPerToken(spec) / files));
-  const maxTokens = Math.min(wanted, tokens);
+  const maxTokens = between(32, Math.ceil((1.1 * facts.longest) / 32) * 32, spec.contextLength);
+  const tokens = activationMemory(facts) / bytesPerToken(spec) / files;
   const least = facts.anchored ? ANCHORED_STEPS_PER_EPOCH : STEPS_PER_EPOCH;
   const together = 2 ** Math.floor(Math.log2(between(1, rows / least, MOST_ROWS)));
   const fit = 2 ** Math.floor(Math.log2(between(1, tokens / maxTokens, together)));
@@ -73,9 +73,9 @@ export function trainingDefaults(facts: TrainingFacts): TrainingDefaults {
   };
 }
 
-/** Float32: weights, and of those that are trained the gradient and AdamW's two moments. */
+/** Besides weights that are trained, in float32, with their gradients and AdamW's two moments. */
 const activationMemory = ({ memoryBytes, parameters, method }: TrainingFacts): number =>
-  SHARE * (memoryBytes - 4 * parameters * (method === 'full' ? 4 : 1));
+  SHARE * (memoryBytes - (method === 'full' ? 4 * 4 * parameters : 0));
 
 /** Float32 activations that the backward pass needs: about three of each linear layer's output, and of each logit. */
 const bytesPerToken = (spec: TrainingFacts['spec']): number =>

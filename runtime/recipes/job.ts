@@ -16,7 +16,7 @@ import type { Recipe } from '../contract/recipe.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Secrets } from '../contract/secrets.js';
 import type { Cluster } from '../cluster/cluster.js';
-import { openCheckpoint, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
+import { openCheckpoint, restoreState, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
 import type { Dependencies } from './dependencies.js';
 import type { RunFolder } from '../runs/runFolder.js';
 
@@ -148,8 +148,7 @@ export async function trainingState(
     restore: async () => {
       const found = await openCheckpoint(held);
       if (!found) return false;
-      for (const tensor of [...state.p, ...state.m, ...state.v]) context.backend.release(tensor);
-      Object.assign(state, await stateOf(found, names));
+      await restoreState(state, found, context.backend);
       return true;
     },
     forget: () => rm(held, { recursive: true, force: true }),

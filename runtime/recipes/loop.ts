@@ -7,6 +7,7 @@ import type { TrainingRecipe } from '../contract/kinds.js';
 import { firstLoss } from '../runs/runFolder.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
+import { summed } from './summed.js';
 import { timeLeft } from './timeLeft.js';
 import type { Learner } from '../learner/learner.js';
 import { batchesOf, type TrainingRow } from '../learner/packing.js';
@@ -86,13 +87,13 @@ export async function commonOptions(
 
 /** Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal fired. */
 export async function trainingLoop(options: LoopOptions): Promise<void> {
-  const { steps, state, learner, optimizer, signal, emit, isHarmful = () => false } = options;
+  const { steps, state, optimizer, signal, emit, isHarmful = () => false } = options;
   const left = timeLeft(steps, options.evaluateEvery);
   let saved = state.step;
   const cut = (batch: TrainingRow[]): TrainingRow[][] => batchesOf(batch, { tokens: options.tokens });
   const watch = divergenceWatch(options.vocabSize, options.firstLoss);
 
-  /** Gradients of the step before, to be written over: those of its first micro-batch, and of one that was added to them. */
+  /** Gradients of the step before, to be written over. */
   let old: Tensor[][] = [];
 
   /** Whether training ends here. */
@@ -121,27 +122,25 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     const step = state.step + 1;
     const rate = learningRate(options.optimizerOptions, step, steps);
 
-    let gradients: Tensor[] | undefined;
+    const batches = (await options.rows(step)).flatMap(cut);
+    const found = await summed(options, batches, options.parameters(), old);
+    if (!Number.isFinite(found.loss)) throw notFinite('loss', step, saved);
     let nll = 0;
     let tokens = 0;
     const harmful = { nll: 0, tokens: 0 };
-    for (const [i, rows] of (await options.rows(step)).flatMap(cut).entries()) {
-      const part = await learner.gradients(rows, options.parameters(), old[Math.min(i, 1)]);
-      old[Math.min(i, 1)] = part.gradients;
-      if (!Number.isFinite(part.loss)) throw notFinite('loss', step, saved);
-      gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
-      part.rows.forEach((row, i) => {
-        if (rows[i].heldAt) return;
-        nll += row.nll;
-        tokens += row.tokens;
-        if (isHarmful(rows[i])) {
-          harmful.nll += row.nll;
-          harmful.tokens += row.tokens;
-        }
-      });
+    for (const [i, row] of batches.flat().entries()) {
+      if (row.heldAt) continue;
+      const loss = found.rows[i];
+      nll += loss.nll;
+      tokens += loss.tokens;
+      if (isHarmful(row)) {
+        harmful.nll += loss.nll;
+        harmful.tokens += loss.tokens;
+      }
     }
-    if (options.gradients) gradients = await options.gradients(gradients!, { step, steps, state });
-    const { norm } = await optimizer.step(state, gradients!, rate, (n) => {
+    let { gradients } = found;
+    if (options.gradients) gradients = await options.gradients(gradients, { step, steps, state });
+    const { norm } = await optimizer.step(state, gradients, rate, (n) => {
       if (!Number.isFinite(n)) throw notFinite('gradient', step, saved);
     });
 

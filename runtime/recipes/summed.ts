@@ -3,20 +3,26 @@ import type { Learner, RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import type { Optimizer } from '../optim/optimizer.js';
 
-/** Gradients of micro-batches, added up, and the losses of their rows. */
+/**
+ * Gradients of micro-batches, added up, with their loss and those of their rows.
+ * @param old gradients that may be written over, kept for the next call: of a first micro-batch, and of one that was added to them
+ */
 export async function summed(
   { learner, optimizer }: { learner: Pick<Learner, 'gradients'>; optimizer: Pick<Optimizer, 'add'> },
   batches: readonly (readonly TrainingRow[])[],
   parameters: Feeds,
-): Promise<{ gradients: Tensor[]; rows: RowLoss[] }> {
+  old: Tensor[][] = [],
+): Promise<{ gradients: Tensor[]; loss: number; rows: RowLoss[] }> {
   let sum: Tensor[] | undefined;
-  let added: Tensor[] | undefined;
+  let loss = 0;
   const rows: RowLoss[] = [];
-  for (const batch of batches) {
-    const part = await learner.gradients(batch, parameters, added);
+  for (const [i, batch] of batches.entries()) {
+    const at = Math.min(i, 1);
+    const part = await learner.gradients(batch, parameters, old[at]);
+    old[at] = part.gradients;
+    loss += part.loss;
     rows.push(...part.rows);
-    if (sum) sum = await optimizer.add(sum, (added = part.gradients));
-    else sum = part.gradients;
+    sum = sum ? await optimizer.add(sum, part.gradients) : part.gradients;
   }
-  return { gradients: sum!, rows };
+  return { gradients: sum!, loss, rows };
 }

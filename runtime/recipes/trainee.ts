@@ -10,7 +10,7 @@ import type { Feeds } from '../device/session.js';
 import { openLearner, type Learner, type RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { flatTensor } from '../learner/rows.js';
-import { parameters as parameterShapes } from '../models/decoder/spec.js';
+import { decaying, parameters as parameterShapes } from '../models/decoder/spec.js';
 import { openOptimizer, type Optimizer, type OptimizerState } from '../optim/optimizer.js';
 import { random } from '../support/random.js';
 import { asStored, baseTensors, saveFullModel } from './fullModel.js';
@@ -57,8 +57,9 @@ export function openTrainee(
 ): Trainee {
   const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer, sites } = context;
-  // As usual, weights of norms and biases do not decay; an adapter is one vector of matrices.
-  const optimizer = openOptimizer(backend, recipe.optimizer, ({ dims }) => start !== undefined || dims.length > 1);
+  const decayed = decaying(spec);
+  // An adapter is one vector of matrices.
+  const optimizer = openOptimizer(backend, recipe.optimizer, (name) => start !== undefined || decayed.has(name));
   const common = { backend, spec, model, padId: tokenizer.padId, recompute: job.recompute };
   const dispose = (learner: Learner) => async (): Promise<void> => {
     await optimizer.dispose();

@@ -18,7 +18,7 @@ import {
   type TensorInfo,
 } from '../models/weights/safetensors.js';
 import type { OptimizerState } from '../optim/optimizer.js';
-import { float32, uint8, type Backend } from '../device/session.js';
+import { float32, uint8, type Backend, type Tensor } from '../device/session.js';
 
 /** Until version 1 the file names were in a file of their own, which could name the state of another step. */
 const VERSION_1 = 'checkpoint.json';
@@ -138,23 +138,43 @@ export async function isSameCheckpoint({ file, sha256 }: Checkpoint): Promise<bo
 }
 
 /** The optimizer's state in a checkpoint. */
-export async function stateOf({ file, facts, tensors }: Checkpoint, names: readonly string[]): Promise<OptimizerState> {
-  const state: OptimizerState = { step: facts.step, names: names, p: [], m: [], v: [] };
-  const keeps = names.some((name) => tensors.has(`${KEPT}.${name}`));
-  if (keeps) state.kept = [];
-  for (const part of [...PARTS, ...(keeps ? ([KEPT] as const) : [])]) {
-    for (const name of names) {
-      const info = tensors.get(`${part}.${name}`);
-      if (!info) throw unusable(file, `the checkpoint has no tensor "${part}.${name}".`);
-      state[part]!.push(
-        info.dtype === 'U8'
-          ? uint8(Uint8Array.from(await readBytes(info)))
-          : float32(await readFloat32(info), info.shape),
-      );
-    }
-  }
+export async function stateOf(checkpoint: Checkpoint, names: readonly string[]): Promise<OptimizerState> {
+  const state: OptimizerState = { step: 0, names, p: [], m: [], v: [] };
+  await restoreState(state, checkpoint);
   return state;
 }
+
+/** Reads the state in a checkpoint over one that is there, tensor by tensor: the two are never in memory together. */
+export async function restoreState(
+  state: OptimizerState,
+  { file, facts, tensors }: Checkpoint,
+  { release }: Pick<Backend, 'release'> = { release: () => undefined },
+): Promise<void> {
+  const keeps = state.names.some((name) => tensors.has(`${KEPT}.${name}`));
+  state.kept = keeps ? (state.kept ?? []) : undefined;
+  for (const part of [...PARTS, ...(keeps ? ([KEPT] as const) : [])]) {
+    for (const [i, name] of state.names.entries()) {
+      const info = tensors.get(`${part}.${name}`);
+      if (!info) throw unusable(file, `the checkpoint has no tensor "${part}.${name}".`);
+      const old = state[part]![i] as Tensor | undefined;
+      if (old?.location === 'cpu') {
+        await readBytes(info, bytesIn(old));
+        continue;
+      }
+      release(old);
+      state[part]![i] =
+        info.dtype === 'U8'
+          ? uint8(Uint8Array.from(await readBytes(info)))
+          : float32(await readFloat32(info), info.shape);
+    }
+  }
+  state.step = facts.step;
+}
+
+const bytesIn = ({ data }: Tensor): Uint8Array<ArrayBuffer> => {
+  const { buffer, byteOffset, byteLength } = data as Float32Array<ArrayBuffer>;
+  return new Uint8Array(buffer, byteOffset, byteLength);
+};
 
 const unusable = (place: string, message: string, cause?: unknown): HumanError =>
   new HumanError(message, { place, remedy: 'Start the run over.', code: 'restart', cause });

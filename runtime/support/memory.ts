@@ -1,4 +1,5 @@
 /** The memory that this process may use, so that neither a hostile file nor a large batch takes the machine down. */
+import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { GB, gigabytes } from '../contract/format.js';
@@ -26,20 +27,27 @@ export function memoryLimit(): number {
   return SHARE * (container > 0 ? Math.min(container, totalmem()) : totalmem());
 }
 
+const STATUS = '/proc/self/status';
+const ANONYMOUS = /RssAnon:\s+(\d+)/;
+
 /**
- * A separate thread, because computing blocks the main one. Mapped weights do not count where they can be told apart (Linux): the
- * system reclaims them when it needs memory.
+ * Whether mapped weights count as memory that is used: not where they can be told apart (Linux), as the system reclaims them when it
+ * needs memory. What is expected of a run counts as what it uses.
  */
+export const countsMapped = (): boolean => {
+  try {
+    return !ANONYMOUS.test(readFileSync(STATUS, 'latin1'));
+  } catch {
+    return true;
+  }
+};
+
+/** A separate thread, because computing blocks the main one. */
 const WATCH = `
-  const { workerData: { bytes, over, message, everyMs, graceMs, parent } } = require('node:worker_threads');
+  const { workerData: { bytes, over, message, everyMs, graceMs, parent, mapped } } = require('node:worker_threads');
   const { readFileSync, writeSync } = require('node:fs');
-  const used = () => {
-    try {
-      return 1024 * Number(/RssAnon:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1]);
-    } catch {
-      return process.memoryUsage.rss();
-    }
-  };
+  const used = () =>
+    mapped ? process.memoryUsage.rss() : 1024 * Number(${ANONYMOUS}.exec(readFileSync('${STATUS}', 'latin1'))[1]);
   let since;
   setInterval(() => {
     try {
@@ -67,7 +75,10 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
   sentence = `the process uses more than ${gigabytes(bytes)} GB of memory, its limit.`;
   new Worker(WATCH, {
     eval: true,
-    workerData: { bytes, over, message: `${sentence} ${remedy}`, everyMs: EVERY_MS, graceMs: GRACE_MS, parent },
+    workerData: {
+      ...{ bytes, over, message: `${sentence} ${remedy}`, everyMs: EVERY_MS, graceMs: GRACE_MS, parent },
+      mapped: countsMapped(),
+    },
   }).unref();
 }
 

@@ -9,7 +9,7 @@ import { plainLayout } from '../../runtime/adapters/sites.js';
 import { estimateDetails, estimateText } from '../../runtime/contract/estimate.js';
 import { GB } from '../../runtime/contract/format.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
-import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
+import { estimateTraining, type EstimateOptions, type Expected } from '../../runtime/estimate/estimate.js';
 import { correction, remember } from '../../runtime/estimate/history.js';
 import { recorder } from '../../runtime/estimate/recorder.js';
 import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
@@ -27,11 +27,20 @@ describe('the estimate of a training', () => {
   });
   after(() => rm(history, { recursive: true }));
 
-  const estimate = async (name: string, change: Record<string, unknown> = {}): Promise<Expected> => {
+  const estimate = async (
+    name: string,
+    change: Record<string, unknown> = {},
+    options: Pick<EstimateOptions, 'mapped'> = {},
+  ): Promise<Expected> => {
     const text = await readFile(join(recipes, `${name}.json`), 'utf8');
     const raw = { ...(JSON.parse(text.replace(/^\s*\/\/.*$/gm, '')) as Record<string, unknown>), ...change };
     const recipe = parseRecipe(JSON.stringify(raw), name) as TrainingRecipe;
-    return estimateTraining(recipe, { path: (written) => resolve(recipes, written), device: 'cpu', history });
+    return estimateTraining(recipe, {
+      path: (written) => resolve(recipes, written),
+      device: 'cpu',
+      history,
+      ...options,
+    });
   };
   /** What was changed only now is read again each time: it may be changed again with the same time. */
   const age = (...files: string[]) => Promise.all(files.map((file) => utimes(file, 1e9, 1e9)));
@@ -88,7 +97,7 @@ describe('the estimate of a training', () => {
     assert.ok(large.memory.activations > 2 * small.memory.activations);
     assert.ok(large.stepSeconds[0] > small.stepSeconds[0]);
     const anchored = await estimate('protected');
-    assert.ok(anchored.memory.logits > plain.memory.logits, 'an anchor keeps the logits of the base');
+    assert.ok(anchored.memory.activations > plain.memory.activations, 'what the head takes of the base is kept');
     const full = await estimate('plain', { method: 'full', adapter: {} });
     assert.ok(full.memory.moments === 2 * full.memory.weights && full.memory.moments > plain.memory.moments);
   });
@@ -181,7 +190,7 @@ describe('the estimate of a training', () => {
     // Of each of 4 blocks: q and o 128², k and v 64 · 128, gate, up and down 256 · 128, four bytes each.
     const linear = 4 * (2 * 128 ** 2 + 2 * 64 * 128 + 3 * 256 * 128);
     assert.equal(compared.memory.weights - plain.memory.weights, 4 * linear);
-    assert.ok(surgery.memory.logits > plain.memory.logits, 'what the base says is kept');
+    assert.ok(surgery.memory.activations > plain.memory.activations, 'what the head takes of the base is kept');
     assert.ok(surgery.stepSeconds[0] > plain.stepSeconds[0]);
   });
 
@@ -273,6 +282,22 @@ describe('the estimate of a training', () => {
     process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(small) * 1.001) / GB);
     try {
       assert.deepEqual((await estimate('plain', recipe)).remedy, { key: 'optimizer.moments', value: '"8bit"' });
+    } finally {
+      delete process.env['SECURITY_VECTORS_MEMORY_GB'];
+    }
+  });
+
+  it('weights that are mapped count where the watch on the memory counts them', async () => {
+    const model = await wide(join(history, 'mapped'));
+    const recipe = { model, batch: { rows: 1, maxTokens: 64 }, evaluate: [], probes: {}, recompute: true };
+    const fits = (mapped: boolean): Promise<Expected> => estimate('plain', recipe, { mapped });
+    const { memory } = await fits(false);
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(await fits(false)) - memory.weights / 2) / GB);
+    try {
+      assert.deepEqual([(await fits(false)).fits, (await fits(true)).fits], [true, false]);
+      assert.deepEqual((await fits(true)).remedy, { key: 'precision', value: '"int8"' });
+      process.env['SECURITY_VECTORS_MEMORY_GB'] = '0.25';
+      assert.notEqual((await fits(false)).remedy?.key, 'precision', 'of what does not count nothing is saved');
     } finally {
       delete process.env['SECURITY_VECTORS_MEMORY_GB'];
     }

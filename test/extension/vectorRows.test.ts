@@ -8,6 +8,7 @@ import type { CommandArguments } from '../../extension/host/commandArguments.js'
 import { BACK, fake, Uri, window, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
+const { HostError } = await import('../../extension/host/errors.js');
 const { trainVector } = await import('../../extension/commands/training.js');
 
 const COUNTS = { few: 80, many: 1000, ordinary: 5000 };
@@ -26,6 +27,7 @@ async function trained(
   answers: (question: string) => string,
   more: CommandArguments['trainVector'] = {},
   known?: { tooLarge: number },
+  refused?: Error,
 ) {
   const root = await temporary(t);
   fake.settings.set('device', 'cpu').set('threads', 1);
@@ -72,7 +74,12 @@ async function trained(
   const ended = { folder: root, progress: { state: 'finished' }, measurements: [] };
   const services = {
     assertTrusted: () => undefined,
-    engine: { request: async (name: string, params: never) => requests[name]!(params) },
+    engine: {
+      request: async (name: string, params: never) => {
+        if (name === 'estimate' && refused) throw refused;
+        return requests[name]!(params);
+      },
+    },
     inspector: { get: () => known },
     models: { list: () => [{ path: join(root, 'tiny'), name: 'tiny', adapters: [] }] },
     recipes: { list: () => [], read: async (one: string) => void (file = one) },
@@ -116,6 +123,15 @@ test('of larger ones it is said how many of them are taken, and what either take
   const all = await trained(t, 'many', 'few', byLabel('All rows'));
   assert.match(all.offered[0]!, /100 of 1,000 harmful rows, 80 of 80 ordinary rows/);
   assert.deepEqual(all.limits, [undefined, undefined]);
+});
+
+test('a recipe that the run will refuse is said to be one; what is no fault of the recipe is not', async (t) => {
+  const asked = async (kind: 'input' | 'internal'): Promise<string> => {
+    const refused = new HostError({ kind, message: 'no row of the data can be used.' });
+    return (await trained(t, 'few', '', byLabel(''), {}, undefined, refused)).asked[0]!;
+  };
+  assert.equal(await asked('input'), 'Name of the result. The run: no row of the data can be used.');
+  assert.equal(await asked('internal'), 'Name of the result');
 });
 
 test('who goes back from the name chooses the rows again, and they are counted once', async (t) => {

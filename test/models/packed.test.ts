@@ -1,6 +1,6 @@
 /** Models in blocks of 4 and 8 bits: the blocks, and what is computed with them against the numbers that they stand for. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -11,11 +11,12 @@ import { float32, int64, openBackend, type Backend } from '../../runtime/device/
 import { generationGraph } from '../../runtime/evaluation/inference/generate.js';
 import { openLearner, type Learner } from '../../runtime/learner/learner.js';
 import { cutOf } from '../../runtime/learner/cut.js';
-import { gradientGraph } from '../../runtime/learner/objective.js';
+import { gradientGraph, lossGraph } from '../../runtime/learner/objective.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { linearLayers, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { listCache } from '../../runtime/models/cache/userCache.js';
+import { plannedModel } from '../../runtime/estimate/model.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { findTensor, weightsFolder } from '../../runtime/models/decoder/weights.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
@@ -185,6 +186,60 @@ it('a model on another drive than the cache is mapped from the cache alone, and 
   }
 });
 
+/** The sample's model with a header that is one byte longer, as files are that pad none. */
+async function oddSample(): Promise<string> {
+  const folder = join(await mkdtemp(join(dir, 'odd-')), 'odd');
+  await cp(SAMPLE, folder, { recursive: true });
+  const file = join(folder, 'model.safetensors');
+  const bytes = await readFile(file);
+  const end = 8 + Number(bytes.readBigUInt64LE());
+  bytes.writeBigUInt64LE(BigInt(end - 8 + 1));
+  await writeFile(file, Buffer.concat([bytes.subarray(0, end), Buffer.from(' '), bytes.subarray(end)]));
+  return folder;
+}
+
+it('weights that are not aligned are copied once, and mapped from there; they give the same losses', async () => {
+  const [odd, cache] = [await oddSample(), join(dir, 'aligned')];
+  for (const precision of ['float32', 'int4'] as const) {
+    const said: string[] = [];
+    const open = (path: string) => openFrozen(path, { cache, precision, onMessage: (text) => void said.push(text) });
+    const even = await open(SAMPLE);
+    said.length = 0;
+    const { model, spec } = await open(odd);
+    assert.match(
+      said.join(),
+      precision === 'float32'
+        ? /^Copying the weights of odd, which cannot be mapped where they are, [\d.]+ MB; this is done once\.$/
+        : /^Packing the weights of odd as int4, [\d.]+ MB; this is done once\.$/,
+    );
+    assert.equal((await listCache(cache)).entries.filter(({ folder }) => folder === weightsFolder(model)).length, 1);
+    const inline = (of: ModelFolder): number[] =>
+      lossGraph({ spec, model: of, adapters: [] }).initializers.flatMap(({ data }) =>
+        data.kind === 'inline' ? [data.bytes.length] : [],
+      );
+    assert.deepEqual(inline(model), inline(even.model));
+    assert.deepEqual(await lossesOf(spec, model), await lossesOf(spec, even.model));
+    await open(odd);
+    assert.equal(said.length, 1);
+    assert.equal((await plannedModel(odd, precision)).bytes, (await plannedModel(SAMPLE, precision)).bytes);
+  }
+});
+
+it('a model that is not aligned is exported, and is aligned then', async () => {
+  const out = join(dir, 'even');
+  await calls.export({ model: await oddSample(), adapters: [], format: 'safetensors', out }, silent);
+  const said: string[] = [];
+  await openFrozen(out, { cache: join(dir, 'aligned'), onMessage: (text) => void said.push(text) });
+  assert.deepEqual(said, []);
+});
+
+async function lossesOf(spec: DecoderSpec, model: ModelFolder) {
+  const learner = openLearner({ backend: cpu, spec, model, adapters: [], trainable: [] });
+  const found = await learner.losses(rowsOf(spec), {});
+  await learner.dispose();
+  return found;
+}
+
 it('a head that is dequantised in pieces gives the same gradients, in a batch that is cut, too', async () => {
   const found = await packedReference('llama', 'int4', 600_000);
   const table = found.model.packed.get(found.spec.head.weight)!;
@@ -212,14 +267,7 @@ it('a GGUF file in blocks computes with the very numbers that it holds', async (
     assert.deepEqual(await valuesOf(weight), await readFloat32(plain.model.tensors.get(name)!), name);
   const held = [...model.packed!.keys(), ...model.tensors.keys()];
   assert.deepEqual(held.sort(), [...plain.model.tensors.keys()].sort());
-  const losses = await Promise.all(
-    [model, plain.model].map(async (of) => {
-      const learner = openLearner({ backend: cpu, spec, model: of, adapters: [], trainable: [] });
-      const found = await learner.losses(rowsOf(spec), {});
-      await learner.dispose();
-      return found;
-    }),
-  );
+  const losses = await Promise.all([model, plain.model].map((of) => lossesOf(spec, of)));
   assert.deepEqual(losses[0], losses[1]);
 });
 

@@ -65,8 +65,23 @@ test('little memory takes fewer rows at once, with as many to a step', () => {
   assert.equal(perStep(little), perStep(much));
   assert.equal(little.epochs, much.epochs);
   const none = trainingDefaults(facts({ memoryBytes: 0.1 * GB }));
-  assert.equal(none.batch.rows, 1);
-  assert.ok(none.batch.maxTokens >= 1);
+  assert.deepEqual([none.batch.rows, none.batch.maxTokens], [1, 96], 'no row is left out for its length');
+});
+
+/** The sizes of Llama 3 8B. */
+const large = decoderSpec({
+  ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], hidden_size: 4096, intermediate_size: 14_336 },
+  ...{ num_hidden_layers: 32, num_attention_heads: 32, num_key_value_heads: 8, vocab_size: 128_256 },
+  ...{ max_position_embeddings: 131_072, rms_norm_eps: 1e-5, tie_word_embeddings: false, hidden_act: 'silu' },
+});
+
+test('frozen weights take none of the memory: a model that is larger keeps its rows', () => {
+  const of = (method: TrainingFacts['method'], memoryBytes: number) =>
+    trainingDefaults(facts({ parameters: 8e9, spec: large, method, memoryBytes })).batch;
+  for (const method of ['lora', 'vector'] as const)
+    for (const memoryBytes of [15.4e9, 30.9e9])
+      assert.ok(of(method, memoryBytes).rows >= 4 && of(method, memoryBytes).maxTokens === 96, `${memoryBytes}`);
+  assert.deepEqual(of('full', 15.4e9), { rows: 1, accumulate: 8, maxTokens: 96 }, 'whether it fits, the estimate says');
 });
 
 test('larger models take smaller steps, whole models smaller ones still', () => {

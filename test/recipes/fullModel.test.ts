@@ -5,12 +5,14 @@ import { cp, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openBackend } from '../../runtime/device/session.js';
+import { decaying, parameters } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { readBytes, readFloat32, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { asStored, baseTensors, saveFullModel } from '../../runtime/recipes/fullModel.js';
 import { temporary } from '../extension/support.js';
 import { runValue } from '../support/recipeRun.js';
+import { FAMILIES, loadReference } from '../support/reference.js';
 
 const EMBEDDING = 'model.embed_tokens.weight';
 
@@ -59,7 +61,7 @@ test('a file that lies outside of the base, and is a link there, is refused befo
   await runValue(root, recipe, 'adapter');
 });
 
-test('weight decay is for matrices: norms and biases, which have one axis, keep their size', async (t) => {
+test('weight decay is for matrices: norms and biases keep their size', async (t) => {
   const root = await temporary(t);
   await cp(join(import.meta.dirname, '../../media/sample'), root, { recursive: true });
   // a step changes each weight by at most a millionth, and decay takes a thousandth
@@ -90,4 +92,19 @@ test('weight decay is for matrices: norms and biases, which have one axis, keep 
     assert.ok(Math.abs(kept - (length > 1 ? 0.999 : 1)) < 1e-4, `${info.name}: ${kept}`);
   }
   assert.deepEqual([...axes].sort(), [1, 2]);
+});
+
+test('norms of heads do not decay, though their weights are matrices in some families', async () => {
+  const twoAxes = new Set<string>();
+  for (const family of FAMILIES) {
+    const { config } = await loadReference(family);
+    const spec = decoderSpec(config);
+    const decayed = decaying(spec);
+    for (const [name, { length }] of parameters(spec)) {
+      if (decayed.has(name)) assert.equal(length, 2, `${family}: ${name}`);
+      else if (length > 1) twoAxes.add(`${family} ${name.replace(/\.\d+\./, '.N.')}`);
+    }
+  }
+  const norm = (of: string): string => `cohere_norms model.layers.N.self_attn.${of}_norm.weight`;
+  assert.deepEqual([...twoAxes], [norm('q'), norm('k')]);
 });

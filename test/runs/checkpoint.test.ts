@@ -7,8 +7,8 @@ import { test, type TestContext } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import { bytesOf, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import type { OptimizerState } from '../../runtime/optim/optimizer.js';
-import { openCheckpoint, saveCheckpoint, stateOf } from '../../runtime/runs/checkpoint.js';
-import { float32 } from '../../runtime/device/session.js';
+import { openCheckpoint, restoreState, saveCheckpoint, stateOf } from '../../runtime/runs/checkpoint.js';
+import { float32, type Tensor } from '../../runtime/device/session.js';
 import { watch } from '../support/faults.js';
 
 const NAMES = ['a', 'b'];
@@ -16,6 +16,7 @@ const stateAt = (step: number): OptimizerState => {
   const tensors = (offset: number) => NAMES.map((_, i) => float32(Float32Array.from([step, offset, i]), [3]));
   return { step, names: NAMES, p: tensors(0), m: tensors(1), v: tensors(2) };
 };
+const values = (all: OptimizerState) => [all.step, ...[all.p, all.m, all.v].flat().map((x) => [...(x.data as Float32Array)])]; // oxfmt-ignore
 const mark = { bytes: 0, sha256: '' };
 const facts = {
   enough: false,
@@ -52,9 +53,41 @@ test('what is saved is read back; where there is nothing, there is none', async 
   const checkpoint = (await openCheckpoint(folder))!;
   assert.deepEqual(checkpoint.facts, { version: 2, step: 4, ...facts, enough: true });
   const state = await stateOf(checkpoint, NAMES);
-  const values = (all: OptimizerState) => [all.step, ...[all.p, all.m, all.v].flat().map((x) => [...(x.data as Float32Array)])]; // oxfmt-ignore
   assert.deepEqual(values(state), values(stateAt(4)));
   await assert.rejects(stateOf(checkpoint, ['c']), /has no tensor "p.c"/);
+});
+
+test('a state that is kept is read over the one that is there, which is never beside it', async (t) => {
+  const folder = await temporary(t);
+  await saveCheckpoint(folder, stateAt(2), facts, backend);
+  const checkpoint = (await openCheckpoint(folder))!;
+  const state = stateAt(4);
+  const arrays = (): unknown[] => [state.p, state.m, state.v].flat().map(({ data }) => data);
+  const before = arrays();
+  await restoreState(state, checkpoint);
+  arrays().forEach((array, i) => assert.equal(array, before[i]));
+  assert.deepEqual(values(state), values(stateAt(2)));
+});
+
+test('on another device each tensor is freed before the next is read', async (t) => {
+  const folder = await temporary(t);
+  await saveCheckpoint(folder, stateAt(2), facts, backend);
+  const checkpoint = (await openCheckpoint(folder))!;
+  const state = stateAt(4);
+  const there = (tensors: Tensor[]) =>
+    tensors.map(({ dims }) => ({ location: 'gpu-buffer', dims }) as unknown as Tensor);
+  Object.assign(state, { p: there(state.p), m: there(state.m), v: there(state.v) });
+  const old = [state.p, state.m, state.v].flat();
+  const left: number[] = [];
+  await restoreState(state, checkpoint, {
+    release(tensor) {
+      const now = [state.p, state.m, state.v].flat();
+      left.push(now.filter((each) => old.includes(each)).length);
+      assert.equal(tensor, old[left.length - 1]);
+    },
+  });
+  assert.deepEqual(left, [6, 5, 4, 3, 2, 1]);
+  assert.deepEqual(values(state), values(stateAt(2)));
 });
 
 test('it is written beside and synced, takes its place in one call, and its folder is synced after that', async (t) => {

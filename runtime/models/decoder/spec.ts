@@ -46,7 +46,7 @@ export interface RopeSpec {
   readonly theta: number;
   /** dim / 2 angles per position in radians, rounded to float32 as transformers computes them. */
   readonly invFreq: readonly number[];
-  /** Angles used instead when the largest position of the batch is ≥ `from` (LongRoPE). */
+  /** Angles of rows whose largest position is ≥ `from` (LongRoPE). */
   readonly long?: { readonly invFreq: readonly number[]; readonly from: number };
   /** Factor on cos and sin (YaRN, LongRoPE); 1 otherwise. */
   readonly attentionFactor: number;
@@ -55,8 +55,8 @@ export interface RopeSpec {
 }
 
 /**
- * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` per position. Only slope · the key's
- * position is added: the rest is the same for all keys of a query, and softmax cancels it. Falcon rounds positions and products to bfloat16 first.
+ * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` per position: slope · (key − query) is added.
+ * Falcon adds slope · key, with positions and products rounded to bfloat16: softmax cancels what is the same for all keys of a query.
  */
 export interface AlibiSpec {
   /** One for each of H heads. */
@@ -193,6 +193,13 @@ export function linearLayers(spec: DecoderSpec): LinearSpec[] {
   });
   return [spec.embedding.projectIn, ...inBlocks, spec.head.projectOut].filter((layer) => layer !== undefined);
 }
+
+/** Names of the parameters that weight decay is for, as usual: of linear layers and the head, of tokens and positions; not norms, nor biases. */
+export const decaying = (spec: DecoderSpec): Set<string> =>
+  new Set([
+    ...linearLayers(spec).map(({ name }) => `${name}.weight`),
+    ...[spec.embedding.weight, spec.head.weight, ...(spec.positions ? [spec.positions.weight] : [])],
+  ]);
 
 /** Every parameter of the model, name → shape as in the checkpoint; a tied head is not listed. */
 export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {

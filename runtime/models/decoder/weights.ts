@@ -1,4 +1,3 @@
-import { openSync, closeSync, readSync } from 'node:fs';
 import { dirname, relative, sep } from 'node:path';
 import { HumanError } from '../../support/errors.js';
 import type { Builder, DType, Value } from '../../onnx/graph.js';
@@ -16,6 +15,10 @@ const DTYPES: Record<string, { dtype: DType; alignment: number }> = {
   F16: { dtype: 'float16', alignment: 2 },
   BF16: { dtype: 'bfloat16', alignment: 2 },
 };
+
+/** Whether a tensor can be mapped where it lies; one of another type is no weight. */
+export const isAligned = ({ dtype, offset }: Pick<TensorInfo, 'dtype' | 'offset'>): boolean =>
+  !Object.hasOwn(DTYPES, dtype) || offset % DTYPES[dtype].alignment === 0;
 
 /** First parts of parameter names, which checkpoints of the bare model lack. */
 const PREFIXES = ['model.', 'transformer.', 'gpt_neox.', 'biogpt.'];
@@ -87,7 +90,7 @@ export type Weights = Pick<ModelFolder, 'tensors' | 'packed' | 'beside'>;
 
 /**
  * Frozen weights, read in place: an initializer that points into a file of the model, with a Cast at each use where
- * its type is not the graph's. Tensors at an odd offset are copied into the graph. Packed weights are dequantised at each use.
+ * its type is not the graph's. Packed weights are dequantised at each use.
  * @param prefix of their names in the graph
  */
 export function frozenWeights(g: Builder, { tensors, packed, beside = tensors }: Weights, prefix = ''): Weight {
@@ -109,11 +112,10 @@ export function frozenWeights(g: Builder, { tensors, packed, beside = tensors }:
     if (blocks) return dequantised(g, requireShape(name, blocks, shape), blocksOf(name, blocks));
     const value = once(name, () => {
       const info = findTensor(beside, name, shape);
-      const { dtype, alignment } = DTYPES[info.dtype];
-      const place = { file: relative(folder, info.file), offset: info.offset, bytes: info.bytes };
-      return info.offset % alignment === 0
-        ? g.external(prefix + name, dtype, shape, place)
-        : g.constant(dtype, shape, readInline(info), prefix + name);
+      if (!isAligned(info)) throw new Error(`the weight ${name} is not aligned: packed/packModel.ts copies it`);
+      const { file, offset, bytes } = info;
+      const place = { file: relative(folder, file), offset, bytes };
+      return g.external(prefix + name, DTYPES[info.dtype].dtype, shape, place);
     });
     return Cast(g, value, g.float);
   };
@@ -149,19 +151,4 @@ export function trainableWeights(g: Builder, tensors: ReadonlyMap<string, Tensor
     }
     return value;
   };
-}
-
-function readInline({ file, offset, bytes }: TensorInfo): Uint8Array {
-  const data = new Uint8Array(bytes);
-  const handle = openSync(file, 'r');
-  try {
-    for (let done = 0; done < bytes;) {
-      const read = readSync(handle, data, done, Math.min(bytes - done, 2 ** 30), offset + done);
-      if (read === 0) throw new HumanError('the file became shorter while it was read.', { place: file });
-      done += read;
-    }
-  } finally {
-    closeSync(handle);
-  }
-  return data;
 }

@@ -1,4 +1,4 @@
-/** The weights of a model folder in blocks, made once and kept in the user's cache. */
+/** The weights of a model folder as they can be mapped, in blocks or as they are, made once and kept in the user's cache. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -9,9 +9,16 @@ import { onOneDrive, sha256, writeFileAtomic } from '../../support/files.js';
 import { move } from '../../support/replaceFile.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
 import { embeddingSize, linearLayers, parameters, type DecoderSpec } from '../decoder/spec.js';
-import { findTensor } from '../decoder/weights.js';
+import { findTensor, isAligned } from '../decoder/weights.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
-import { readBytes, readFloat32, readSafetensors, writeSafetensors, type TensorInfo } from '../weights/safetensors.js';
+import {
+  readBytes,
+  readFloat32,
+  readSafetensors,
+  writeSafetensors,
+  type TensorInfo,
+  type TensorToWrite,
+} from '../weights/safetensors.js';
 import { BLOCK, quantise, type Bits, type Blocks } from '../weights/blocks.js';
 import { packedTensor, takePacked } from '../weights/packedWeight.js';
 
@@ -63,41 +70,70 @@ export interface PackOptions {
 
 /**
  * The weights of a model in blocks, by the parameters' names; packs them when the cache does not have them. Where the model lies
- * on another drive than the cache, the others are copied into it, too: nothing is mapped from two at once.
+ * on another drive than the cache, or is not aligned, the others are copied into it, too: nothing is mapped from two drives at once.
  * @throws HumanError for a weight that is missing, and when the disk is too small
  */
 export async function packModel(
   model: ModelFolder,
   spec: DecoderSpec,
   precision: Exclude<Precision, 'float32'>,
-  { cache, onMessage, driveOf }: PackOptions,
+  options: PackOptions,
 ): Promise<Required<Pick<ModelFolder, 'packed'>> & Pick<ModelFolder, 'beside'>> {
   const plan = [...packings(spec, precision, model.path)].map(([name, packing]) => {
     const [N, K] = packing.shape;
     return { name, packing, info: findTensor(model.tensors, name, packing.transposed ? [K, N] : [N, K]) };
   });
-  const files = weightFiles(model);
-  const isApart = !(await onOneDrive([cache, ...files], driveOf));
+  const isWhole = !areAligned(model) || !(await onOneDrive([options.cache, ...weightFiles(model)], options.driveOf));
   const isPacked = new Set(plan.map(({ name }) => name));
-  const others = [...(isApart ? parameters(spec) : [])].flatMap(([name, shape]) =>
-    isPacked.has(name) ? [] : [findTensor(model.tensors, name, shape)],
-  );
-  const stamp = (await stampOf(files)).slice(0, 32);
-  const folder = join(cache, `packed-${stamp}-${PACKING}${isApart ? '-whole' : ''}-${precision}`);
+  const toWrite = (): TensorToWrite[] => [
+    ...plan.map(({ name, packing, info }) => packedTensor({ name, ...packing, pieces: () => rounded(info, packing) })),
+    ...(isWhole ? copies(model, spec, (name) => !isPacked.has(name)) : []),
+  ];
+  const what = { named: `${isWhole ? '-whole' : ''}-${precision}`, doing: 'Packing', as: ` as ${precision}` };
+  const tensors = await inCache(model, what, toWrite, options);
+  return { packed: takePacked(tensors), ...(isWhole && { beside: tensors }) };
+}
+
+/**
+ * Copies of the weights where those of the model begin where their type cannot be read (safetensors before 2023, MLX); else nothing.
+ * @throws HumanError for a weight that is missing, and when the disk is too small
+ */
+export async function alignModel(
+  model: ModelFolder,
+  spec: DecoderSpec,
+  options: PackOptions,
+): Promise<Pick<ModelFolder, 'beside'>> {
+  if (areAligned(model)) return {};
+  const what = { named: '-whole', doing: 'Copying', as: ', which cannot be mapped where they are' };
+  return { beside: await inCache(model, what, () => copies(model, spec), options) };
+}
+
+const areAligned = ({ tensors }: ModelFolder): boolean => [...tensors.values()].every(isAligned);
+
+const copies = ({ tensors }: ModelFolder, spec: DecoderSpec, isCopied = (_: string): boolean => true) =>
+  [...parameters(spec)]
+    .filter(([name]) => isCopied(name))
+    .map(([name, shape]) => findTensor(tensors, name, shape))
+    .map((info): TensorToWrite => ({ ...info, data: () => readBytes(info) }));
+
+/** What the cache has of the weights of a model, by the names in its file; written when it does not have it. */
+async function inCache(
+  model: ModelFolder,
+  what: { readonly named: string; readonly doing: string; readonly as: string },
+  toWrite: () => readonly TensorToWrite[],
+  { cache, onMessage }: PackOptions,
+): Promise<Map<string, TensorInfo>> {
+  const stamp = (await stampOf(weightFiles(model))).slice(0, 32);
+  const folder = join(cache, `packed-${stamp}-${PACKING}${what.named}`);
   while (!(await useEntry(folder))) {
     await mkdir(cache, { recursive: true });
     await removeAbandoned(cache);
-    const tensors = [
-      ...plan.map(({ name, packing, info }) =>
-        packedTensor({ name, ...packing, pieces: () => rounded(info, packing) }),
-      ),
-      ...others.map((info) => ({ ...info, data: () => readBytes(info) })),
-    ];
+    const tensors = toWrite();
     const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
     const { bavail, bsize } = await statfs(cache);
     if (bavail * bsize < bytes * 1.02)
       throw new HumanError(
-        `packing the weights needs ${megabytes(bytes)} MB; the disk has ${megabytes(bavail * bsize)} MB left.`,
+        `${what.doing.toLowerCase()} the weights needs ${megabytes(bytes)} MB; the disk has ${megabytes(bavail * bsize)} MB left.`,
         {
           place: cache,
           remedy: 'Free some space.',
@@ -105,7 +141,7 @@ export async function packModel(
         },
       );
     onMessage?.(
-      `Packing the weights of ${basename(model.path)} as ${precision}, ${megabytes(bytes)} MB; this is done once.`,
+      `${what.doing} the weights of ${basename(model.path)}${what.as}, ${megabytes(bytes)} MB; this is done once.`,
     );
     const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
     try {
@@ -114,13 +150,12 @@ export async function packModel(
       await move(beside, folder);
     } catch (error) {
       await rm(beside, { recursive: true, force: true });
-      // Another process may have packed the same model in the meantime.
+      // Another process may have written the same in the meantime.
       if (!(await stat(folder).catch(() => undefined))) throw error;
     }
   }
   // Without links in it: what lies outside the folder is found from it.
-  const { tensors } = await readSafetensors(await realpath(join(folder, FILE)));
-  return { packed: takePacked(tensors), ...(isApart && { beside: tensors }) };
+  return (await readSafetensors(await realpath(join(folder, FILE)))).tensors;
 }
 
 const weightFiles = ({ tensors }: ModelFolder): string[] =>

@@ -232,14 +232,14 @@ export async function readFully(handle: Handle, into: Uint8Array, position: numb
   return done;
 }
 
-/** The tensor's bytes as they are in the file, at the start of a buffer of their own. */
-export async function readBytes(info: TensorInfo): Promise<Uint8Array<ArrayBuffer>> {
+/** The tensor's bytes as they are in the file, at the start of a buffer of their own, or over as many that are given. */
+export async function readBytes(info: TensorInfo, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const handle = await open(info.file, 'r');
   try {
     const { size } = await handle.stat();
     if (info.offset + info.bytes > size)
       throw damaged(`${info.file}: ${info.name}`, 'the file became shorter since it was opened.');
-    const bytes = new Uint8Array(info.bytes);
+    const bytes = into ?? new Uint8Array(info.bytes);
     if ((await readFully(handle, bytes, info.offset)) < bytes.length) {
       throw damaged(`${info.file}: ${info.name}`, 'the file became shorter while it was read.');
     }

@@ -205,7 +205,7 @@ function yarn(
   return rope(invFreq, { attentionFactor });
 }
 
-/** LongRoPE (Ding et al. 2024, arXiv 2402.13753): one factor per frequency, another set when a batch goes beyond the original context. */
+/** LongRoPE (Ding et al. 2024, arXiv 2402.13753): one factor per frequency, another set in rows that go beyond the original context. */
 function longrope(
   powers: number[],
   dim: number,
