@@ -173,6 +173,8 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
 async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Promise<void> {
   const finished = done.outcome === 'finished';
   const ended = { outcome: done.outcome, ended: new Date().toISOString(), done };
+  // What the manifest counts is on disk before it says so.
+  await folder.marks();
   if (finished) await writeReport(folder, { ...(await folder.manifest({})), ...ended });
   await folder.manifest({ ...ended, files: finished ? await runFiles(plan.folder) : undefined });
   if (finished && plan.folder !== plan.output) await finishReplacement(plan.output);

@@ -1,5 +1,6 @@
 /** How a file is replaced: beside it, synced, renamed. A reader sees the old file or the new one, also after a power failure. */
 import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isHeld, whileHeld } from '../contract/heldFiles.js';
@@ -36,6 +37,13 @@ export async function replaceFile(
   }
   await syncFolder(dirname(file));
 }
+
+/** A copy is as durable as a file that is written. */
+export const copyDurably = (from: string, to: string): Promise<void> =>
+  replaceFile(to, async (handle) => {
+    for await (const piece of createReadStream(from, { highWaterMark: 1 << 20 }))
+      await handle.writeFile(piece as Buffer);
+  });
 
 /** Renames a file or a folder, patiently on Windows: see {@link whileHeld}. */
 export const move = (from: string, to: string): Promise<void> => whileHeld(() => rename(from, to), process.platform);
