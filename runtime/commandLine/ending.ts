@@ -15,7 +15,7 @@ import { measurementTable, sweepTable, type Terminal } from './terminal.js';
 export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {
   const isSweep = (await readManifest(done.output))?.kind === 'sweep';
   const sweep = isSweep ? await readTable(done.output) : undefined;
-  if (sweep) out.log(sweepTable(sweep));
+  if (sweep && sweep.points.length > 0) out.log(sweepTable(sweep));
   if (done.outcome === 'stopped') {
     out.log(isSweep ? stoppedSweep(done, sweep) : stoppedRun(done));
     return EXIT.stopped;
