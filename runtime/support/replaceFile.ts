@@ -70,7 +70,7 @@ export function withPath(error: unknown, file: string, beside?: string): unknown
 }
 
 /** A name beside a file, for what is not yet, or no longer, in its place. */
-const partOf = (file: string): string => `${file}.${randomBytes(4).toString('hex')}.part`;
+export const partOf = (file: string): string => `${file}.${randomBytes(4).toString('hex')}.part`;
 
 const PART = /\.[0-9a-f]{8}\.part$/;
 
