@@ -13,7 +13,6 @@ import { now, sinceThen } from '../host/clock.js';
 import { errorData } from '../host/errors.js';
 import { readJsonLines } from '../host/jsonLines.js';
 import { editorPath } from '../host/paths.js';
-import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
 import { readEnds } from './ends.js';
 import { readLabel } from './label.js';
