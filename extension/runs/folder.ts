@@ -13,7 +13,6 @@ import { now, sinceThen } from '../host/clock.js';
 import { errorData } from '../host/errors.js';
 import { readJsonLines } from '../host/jsonLines.js';
 import { editorPath } from '../host/paths.js';
-import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
 import { readEnds } from './ends.js';
 import { readLabel } from './label.js';
@@ -21,7 +20,7 @@ import { inPlace } from './moved.js';
 import { ownerIn } from './owner.js';
 import { EVENT, MANIFEST, SAMPLE } from '../engine/schemas.js';
 import { guessedBase, recipeFacts, withBase, type RecipeFacts } from './recipe.js';
-import { applyEvent, createRun, idleProgress, isOver, isSweep, stoppedText, type Run } from './run.js';
+import { applyEvent, createRun, idleProgress, interruptedText, isOver, stoppedText, type Run } from './run.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 
 /**
@@ -129,12 +128,7 @@ function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
   const { progress } = run;
   progress.secondsLeft = null;
   progress.state = manifest.outcome === 'running' ? 'interrupted' : manifest.outcome;
-  if (progress.state === 'interrupted') {
-    progress.message =
-      run.hasCheckpoint || isSweep(run)
-        ? t('The window or the engine ended while this ran. It can be resumed.')
-        : t('The window or the engine ended before the first checkpoint. Run it again.');
-  }
+  if (progress.state === 'interrupted') progress.message = interruptedText(run);
   // Its events do not say whether the checkpoint is still there.
   if (progress.state === 'stopped') progress.message = stoppedText(run);
   // What it was about to do is not why it failed.

@@ -168,6 +168,16 @@ export function stoppedText(run: Run): string {
     : t('Stopped before the first checkpoint. Run it again.');
 }
 
+/** Of a run whose process ended: how it goes on. */
+export function interruptedText(run: Run): string {
+  if (sweepOf(run) !== undefined)
+    return t('The window or the engine ended while this ran. Its sweep goes on with it when it is resumed.');
+  if (run.hasCheckpoint || isSweep(run)) return t('The window or the engine ended while this ran. It can be resumed.');
+  return KINDS[kindOf(run)].trains
+    ? t('The window or the engine ended before the first checkpoint. Run it again.')
+    : t('The window or the engine ended while this ran. Run it again.');
+}
+
 /**
  * Takes one event into the run, in place.
  * @returns true when a page that draws the run can go on by appending, false when it needs a whole snapshot.

@@ -31,6 +31,7 @@ export async function hubAdapters(
     const { path: folder } = await downloadModel(
       { kind: 'adapter', repository, revision, folder: into, token, force: true },
       reporter,
+      { waits: true },
     );
     const { commit } = (await readManifest(folder))!;
     found.set(name, { folder, commit, isPinned: commit === revision });

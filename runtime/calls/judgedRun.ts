@@ -49,7 +49,7 @@ export interface Judged {
 
 const MOST_RECIPE_BYTES = 2 ** 22;
 
-/** @throws HumanError for a folder whose files do not belong together, and one without answers */
+/** @throws HumanError for a folder whose files do not belong together, and one without answers, or without some of them */
 export async function readKept(folder: string): Promise<Kept> {
   const manifest = (await readManifest(folder))!;
   const events = await readEvents(folder);
@@ -66,13 +66,27 @@ export async function readKept(folder: string): Promise<Kept> {
     const found = files.find((file) => existsSync(file));
     return { ...set, file: found ?? files[0], isThere: found !== undefined };
   });
-  return {
+  const kept = {
     folder,
     manifest: { ...manifest, done },
     recipe,
     samples,
     sets: new Map(sets.map((set) => [set.name, set])),
   };
+  requireAll(kept);
+  return kept;
+}
+
+/** @throws HumanError where answers are gone that were measured: a share of the others is another one */
+function requireAll({ folder, manifest, samples, sets }: Kept): void {
+  for (const { state, name, count, open = 0 } of manifest.done.measurements) {
+    const there = samples.filter((one) => one.state === state && one.set === name).length;
+    if (!sets.has(name) || there >= count + open) continue;
+    throw new HumanError(
+      `the answers of this run are not all there: ${there} of the ${count + open} of "${state}" to "${name}".`,
+      { place: join(folder, RUN_FILES.answers), remedy: 'Put the file back as it was, or run it again.' },
+    );
+  }
 }
 
 /**

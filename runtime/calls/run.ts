@@ -173,6 +173,8 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
 async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Promise<void> {
   const finished = done.outcome === 'finished';
   const ended = { outcome: done.outcome, ended: new Date().toISOString(), done };
+  // What the manifest counts is on disk before it says so.
+  await folder.marks();
   if (finished) await writeReport(folder, { ...(await folder.manifest({})), ...ended });
   await folder.manifest({ ...ended, files: finished ? await runFiles(plan.folder) : undefined });
   if (finished && plan.folder !== plan.output) await finishReplacement(plan.output);
@@ -196,7 +198,9 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
   if (checkpoint && recipe.kind === 'finetune') requireWatched(checkpoint, watchAction(recipe, options.watch));
   const before = checkpoint?.facts.seconds ?? 0;
   const seconds = (): number => before + (performance.now() - began) / 1000;
-  const folder = openRunFolder(plan.folder, recipe, first, checkpoint, async () => {
+  // What its judges took before is theirs still.
+  const { judges } = (checkpoint && plan.standing.at(-1)) ?? {};
+  const folder = openRunFolder(plan.folder, recipe, { ...first, ...(judges && { judges }) }, checkpoint, async () => {
     await requireAsPlanned(plan);
     if (!checkpoint) await endJobs(plan.folder, cluster);
     else if (!(await isSameCheckpoint(checkpoint))) throw changedMeanwhile(checkpoint.file);

@@ -83,6 +83,7 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
       measurements: [],
     };
     await emit(done);
+    await folder.marks();
     await folder.manifest({ outcome: ended, ended: new Date().toISOString(), done });
     return done;
   } catch (error) {

@@ -59,8 +59,8 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   for (const [i, point] of points.entries())
     if (point.found?.outcome === 'finished') results[i] = await resultOf(point);
   const resumed = results.flatMap((result) => result ?? []);
-  // Once, with all of them: a table of some would be what a kill leaves.
-  if (resumed.length > 0) await writeTable(folder, over, results);
+  // Once, with all of them: a table of some would be what a kill leaves. Of none it is that of no earlier sweep.
+  await writeTable(folder, over, results);
   for (const point of resumed) await emit({ kind: 'point', resumed: true, ...point });
   const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
@@ -206,9 +206,11 @@ async function writeFiles(path: string, { points, ...table }: SweepFile): Promis
   await writeSweepReport(join(path, RUN_FILES.report), basename(path), file);
 }
 
-/** The table of a sweep with absolute folders; undefined where there is none yet. */
+/** The table of a sweep with absolute folders; undefined where there is none yet, or only that of an earlier grid. */
 export async function readTable(path: string): Promise<SweepFile | undefined> {
   const file = (await readOptionalJson(join(path, RUN_FILES.sweep))) as SweepFile | undefined;
+  const recipe = await readOptionalJson(join(path, RUN_FILES.recipe));
+  if (file && recipe && JSON.stringify(recipe.over) !== JSON.stringify(file.over)) return undefined;
   return file && { ...file, points: file.points.map((point) => ({ ...point, folder: resolve(path, point.folder) })) };
 }
 

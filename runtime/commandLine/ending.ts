@@ -13,9 +13,15 @@ import type { DoneEvent, Measurement } from '../contract/events.js';
 import { measurementTable, sweepTable, type Terminal } from './terminal.js';
 
 export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {
-  const isSweep = (await readManifest(done.output))?.kind === 'sweep';
+  const manifest = await readManifest(done.output);
+  // What stands there is of another run, which is as it was.
+  if (done.outcome === 'stopped' && manifest?.done?.seconds !== done.seconds) {
+    out.log('Stopped before anything was changed.');
+    return EXIT.stopped;
+  }
+  const isSweep = manifest?.kind === 'sweep';
   const sweep = isSweep ? await readTable(done.output) : undefined;
-  if (sweep) out.log(sweepTable(sweep));
+  if (sweep && sweep.points.length > 0) out.log(sweepTable(sweep));
   if (done.outcome === 'stopped') {
     out.log(isSweep ? stoppedSweep(done, sweep) : stoppedRun(done));
     return EXIT.stopped;

@@ -12,6 +12,7 @@ import type { Measurement, TrainedPrompts } from '../contract/events.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
 import { nameOn } from '../evaluation/judges/choices.js';
 import { HumanError } from '../support/errors.js';
+import { requireWritable } from '../support/writable.js';
 import { visible } from '../contract/visible.js';
 
 const MARK = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="security-vectors"';
@@ -46,9 +47,10 @@ export function requireGate({ evaluate, states, adapters }: EvaluateRecipe): voi
 
 /**
  * Removes what an earlier run left there, which would be taken for this one's if this one fails.
- * @throws HumanError for a file of somebody else
+ * @throws HumanError for a file of somebody else, and where none can be written
  */
 export async function clearJunit(file: string): Promise<void> {
+  await requireWritable(file);
   if (!existsSync(file)) return;
   if (!readFileSync(file, 'utf8').startsWith(MARK))
     throw new HumanError('this file is there, and is no JUnit file of security-vectors.', {

@@ -7,6 +7,7 @@ import type { DataFormat } from '../contract/recipeWords.js';
 import { HumanError } from '../support/errors.js';
 import { isSameFile } from '../support/files.js';
 import { replaceFile } from '../support/replaceFile.js';
+import { requireWritable } from '../support/writable.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, unmapRow } from './columns.js';
 import type { RawRow, ReadRow } from './rawRow.js';
@@ -55,6 +56,7 @@ export async function checkCleaned({
       remedy: 'Give another file, or replace this one with --force.',
       code: 'exists',
     });
+  await requireWritable(out);
 }
 
 const isSameKind = (data: string, out: string): boolean =>

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Temporary files of one piece of work. They lose their name as soon as they are open: nothing is left behind, whatever happens. */
@@ -9,19 +10,37 @@ export interface Scratch {
   close(): void;
 }
 
+/** What the place beside the data answers where it is not ours to write: the data may be read all the same. */
+const READ_ONLY = new Set(['EROFS', 'EACCES', 'EPERM']);
+
+/** @param folder where there is room for them; where nothing may be written there, they are among the temporary files of the system */
 export function openScratch(folder: string): Scratch {
   const open: number[] = [];
   return {
     open() {
-      mkdirSync(folder, { recursive: true });
-      const file = join(folder, `scratch-${randomBytes(6).toString('hex')}`);
-      const descriptor = openSync(file, 'wx+', 0o600);
+      const descriptor = openedIn(folder);
       open.push(descriptor);
-      rmSync(file, { force: true });
       return descriptor;
     },
     close() {
       for (const descriptor of open.splice(0)) closeSync(descriptor);
     },
   };
+}
+
+function openedIn(folder: string): number {
+  const name = `scratch-${randomBytes(6).toString('hex')}`;
+  try {
+    mkdirSync(folder, { recursive: true });
+    return nameless(join(folder, name));
+  } catch (error) {
+    if (!READ_ONLY.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return nameless(join(tmpdir(), `security-vectors-${name}`));
+  }
+}
+
+function nameless(file: string): number {
+  const descriptor = openSync(file, 'wx+', 0o600);
+  rmSync(file, { force: true });
+  return descriptor;
 }

@@ -94,7 +94,7 @@ export async function downloadDataset(
         downloadModel(
           { ...given, repository: `${repository}/${path}`, revision: commit, folder: raw, force: true },
           reporter,
-          settings,
+          { ...settings, waits: true },
         ),
     });
     // Who put something of their own there meanwhile keeps it.

@@ -35,7 +35,7 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
     let whole: Combined = sum(adapters);
     const along = off ?? onto;
     if (along !== undefined) {
-      const other = await adapterFlat(along, source);
+      const other = await adapterFlat(along, source, source.warn);
       files.push(other.file);
       whole = project(whole, { along: other, keep: off === undefined ? 'part' : 'rest' });
     }

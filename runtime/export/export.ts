@@ -88,5 +88,5 @@ export async function openSource(
   const sites = linearLayers(spec);
   const hashes = (): ReturnType<typeof hashesOf> => hashesOf(model);
   const active = await activeAdapters({ sites, hashes }, adapters, warn);
-  return { model, spec, sites, hashes, adapters: active, backend: await openBackend('cpu'), signal, onProgress };
+  return { model, spec, sites, hashes, adapters: active, backend: await openBackend('cpu'), signal, onProgress, warn };
 }

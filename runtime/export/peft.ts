@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { formatAdapterConfig } from '../adapters/adapterConfig.js';
 import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
@@ -10,6 +10,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { beside } from '../recipes/calibrationFile.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { ownFile } from '../support/ownFile.js';
+import { copyDurably } from '../support/replaceFile.js';
 import { logitsOf, probe, requireAlike } from './compare.js';
 import { readingBack, requireAdapters, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
@@ -45,7 +46,7 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
 
 async function copy({ path, config }: AdapterFile, scale: number, folder: string): Promise<void> {
   for (const name of await readdir(path))
-    if (COPIED.has(name) || LICENCE.test(name)) await copyFile(await ownFile(path, name), join(folder, name));
+    if (COPIED.has(name) || LICENCE.test(name)) await copyDurably(await ownFile(path, name), join(folder, name));
   if (scale === 1) return;
   const scaled = {
     ...config,
@@ -84,7 +85,7 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
 }
 
 const copyBeside = async (file: string, folder: string): Promise<void> =>
-  copyFile(await ownFile(dirname(file), basename(file)), join(folder, basename(file)));
+  copyDurably(await ownFile(dirname(file), basename(file)), join(folder, basename(file)));
 
 async function joined(files: readonly AdapterFile[], { adapters, sites }: Source, folder: string): Promise<void> {
   const { layout, flat } = concatenate(adapters);

@@ -1,4 +1,4 @@
-import type { AdaptedModel } from '../adapters/flat.js';
+import type { AdaptedModel, Warn } from '../adapters/flat.js';
 import { mergeInto, touches } from '../adapters/merge.js';
 import { Cancelled, HumanError, nextTurn } from '../support/errors.js';
 import type { ActiveAdapter } from '../evaluation/inference/states.js';
@@ -18,6 +18,7 @@ export interface Source extends AdaptedModel {
   readonly backend: Backend;
   readonly signal: AbortSignal;
   readonly onProgress: (message: string, fraction?: number) => void;
+  readonly warn?: Warn;
 }
 
 /**

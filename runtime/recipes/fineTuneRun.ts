@@ -27,7 +27,7 @@ import {
   withLabels,
   type LoadedSet,
 } from '../evaluation/evaluate.js';
-import { judgesOfRun, noteUsage } from './judgesOfRun.js';
+import { judgesOfRun, note, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
@@ -231,6 +231,10 @@ async function evaluateOnce(
     const measured = await evaluateState(job.context, sets, state, { step, generation, signal, emit, judges });
     await noteUsage(job, judges);
     return measured;
+  } catch (error) {
+    // What was asked until then is told by the run that goes on.
+    await note(job, judges).catch(() => undefined);
+    throw error;
   } finally {
     await closeJudges(judges);
     await state.dispose();

@@ -32,7 +32,7 @@ export async function noteUsage(job: JudgingJob, judges: readonly Judge[]): Prom
 }
 
 /** Each judge is noted once; what it took is added up over a run's evaluations. */
-async function note({ folder }: JudgingJob, judges: readonly Judge[]): Promise<{ facts: JudgeFacts }[]> {
+export async function note({ folder }: JudgingJob, judges: readonly Judge[]): Promise<{ facts: JudgeFacts }[]> {
   const { judges: before = [] } = await folder.manifest({});
   const now = judges.flatMap((judge) => {
     const earlier = before.find(({ name }) => name === nameOf(judge.choice));

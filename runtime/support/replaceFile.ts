@@ -1,5 +1,6 @@
 /** How a file is replaced: beside it, synced, renamed. A reader sees the old file or the new one, also after a power failure. */
 import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isHeld, whileHeld } from '../contract/heldFiles.js';
@@ -37,6 +38,13 @@ export async function replaceFile(
   await syncFolder(dirname(file));
 }
 
+/** A copy is as durable as a file that is written. */
+export const copyDurably = (from: string, to: string): Promise<void> =>
+  replaceFile(to, async (handle) => {
+    for await (const piece of createReadStream(from, { highWaterMark: 1 << 20 }))
+      await handle.writeFile(piece as Buffer);
+  });
+
 /** Renames a file or a folder, patiently on Windows: see {@link whileHeld}. */
 export const move = (from: string, to: string): Promise<void> => whileHeld(() => rename(from, to), process.platform);
 
@@ -62,7 +70,7 @@ export function withPath(error: unknown, file: string, beside?: string): unknown
 }
 
 /** A name beside a file, for what is not yet, or no longer, in its place. */
-const partOf = (file: string): string => `${file}.${randomBytes(4).toString('hex')}.part`;
+export const partOf = (file: string): string => `${file}.${randomBytes(4).toString('hex')}.part`;
 
 const PART = /\.[0-9a-f]{8}\.part$/;
 

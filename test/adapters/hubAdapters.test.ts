@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { hubAdapters } from '../../runtime/adapters/hubAdapters.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
+import { Cancelled } from '../../runtime/support/errors.js';
 import { cli, FEW_ROWS, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { commitOf } from '../support/hubServer.js';
@@ -64,6 +66,27 @@ test('an adapter is brought with its role and without anything else, once for a 
   await writeFile(join(first.folder, 'adapter_model.safetensors'), 'changed');
   await bring(cache, name);
   assert.deepEqual(await readFile(join(first.folder, 'adapter_model.safetensors')), weights, 'it is known by its hash');
+});
+
+test('two that need one at once wait for one another, until they are stopped, and each file comes once', async () => {
+  const cache = newFolder();
+  const name = `hub:${NAME}@${commit()}`;
+  hub.faults.pieceMs = 300;
+  const said: string[] = [];
+  const stop = new AbortController();
+  const waiting = (signal: AbortSignal): Promise<unknown> =>
+    hubAdapters([name], { cache, signal, onProgress: (text) => said.push(text), onLog: () => undefined });
+  const first = bring(cache, name);
+  while (hub.requests.every(({ url }) => !url.includes('/resolve/'))) await delay(5);
+  const [second, third] = [waiting(new AbortController().signal), waiting(stop.signal)];
+  const stopped = assert.rejects(third, Cancelled);
+  while (said.length < 2) await delay(5);
+  stop.abort();
+  await stopped;
+  assert.deepEqual(await second, await first);
+  assert.deepEqual(said, [1, 2].map(() => `waiting for another download of ${NAME}`)); // oxfmt-ignore
+  const urls = hub.requests.map(({ url }) => url).filter((url) => url.includes('/resolve/'));
+  assert.deepEqual(urls, [...new Set(urls)]);
 });
 
 test('a branch follows the Hub, and its commit is known', async () => {

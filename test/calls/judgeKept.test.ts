@@ -229,3 +229,14 @@ test('a label of an answer that is not there any more, as another run has answer
   await writeFile(join(run, 'topic.jsonl'), '');
   assert.equal((await calls.judge({ run, labels: [read] }, silent)).labelled, 1);
 });
+
+test('a run of which answers are gone, as after a power failure, is not judged by the others: it stays as it is', async () => {
+  const lines = (await readFile(join(run, 'answers.jsonl'), 'utf8')).split('\n');
+  await writeFile(join(run, 'answers.jsonl'), lines.slice(0, -11).join('\n'));
+  const was = await readFile(join(run, 'manifest.json'), 'utf8');
+  await assert.rejects(calls.judge({ run }, silent), {
+    message: `the answers of this run are not all there: ${ROWS - 10} of the ${ROWS} of "new" to "topic".`,
+    place: join(run, 'answers.jsonl'),
+  });
+  assert.equal(await readFile(join(run, 'manifest.json'), 'utf8'), was);
+});

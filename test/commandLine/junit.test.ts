@@ -1,7 +1,7 @@
 /** `evaluate --junit`: a gate for continuous integration. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
@@ -11,6 +11,7 @@ import { clearJunit, junit, requireGate } from '../../runtime/commandLine/junit.
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { EvaluateRecipe } from '../../runtime/contract/recipe.js';
+import { watch } from '../support/faults.js';
 import { cli, sampleWorkspace, type Workspace } from '../calls/support.js';
 
 interface Xml {
@@ -192,6 +193,20 @@ describe('what it takes', () => {
     );
   });
 
+  it('a place where the file can be written, found out before anything is removed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'junit-'));
+    const end = watch({ root: join(folder, 'closed'), fault: 'erofs:1' });
+    try {
+      await assert.rejects(clearJunit(join(folder, 'closed/j.xml')), { code: 'EROFS' });
+      await assert.rejects(clearJunit(folder), { place: folder, message: /this is a folder/ });
+      await clearJunit(join(folder, 'a/b/j.xml'));
+      assert.deepEqual(await readdir(folder), [], 'nothing is left of it');
+    } finally {
+      end();
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('its own earlier file is removed, somebody else’s is kept', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'junit-'));
     try {
@@ -253,5 +268,10 @@ describe('the command', () => {
     const vector = await cli(['evaluate', workspace.file('recipes/vector.json'), '--junit', file]);
     assert.equal(vector.code, 2);
     assert.ok(!existsSync(file));
+    const out = workspace.file('reports/none');
+    const closed = await cli(['evaluate', await gate(0), '--out', out, '--junit', join(recipe, 'none.xml')]);
+    assert.equal(closed.code, 2, closed.stderr);
+    assert.match(closed.stderr, /evaluate\.json: it already exists/);
+    assert.ok(!existsSync(out));
   });
 });

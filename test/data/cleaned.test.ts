@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
-import { writeCleaned } from '../../runtime/data/cleaned.js';
+import { checkCleaned, writeCleaned } from '../../runtime/data/cleaned.js';
 import { rowHash } from '../../runtime/data/rowHash.js';
 import { withAnswer } from '../../runtime/data/withAnswer.js';
 import { cleaned, hashesOf } from '../support/cleaned.js';
+import { watch } from '../support/faults.js';
 
 let folder: string;
 before(async () => void (folder = await mkdtemp(join(tmpdir(), 'cleaned-'))));
@@ -296,4 +297,13 @@ test('the last answer of every format can be another one', () => {
   assert.equal(withAnswer({ conversations: [asks, 1] }, 'sharegpt', 'b'), undefined);
   assert.equal(withAnswer({ text: 'a' }, 'text', 'b'), undefined);
   assert.equal(withAnswer({ input_ids: [1] }, 'tokens', 'b'), undefined);
+});
+
+test('a place that cannot be written is found before anything is scanned, and what is there stays', async () => {
+  const data = await put('checked.jsonl', '{"prompt": "p", "completion": "c"}\n');
+  const out = await put('standing.jsonl', 'before');
+  await checkCleaned({ data, out, force: true });
+  const end = watch({ root: folder, fault: 'erofs:1' });
+  await assert.rejects(checkCleaned({ data, out, force: true }).finally(end), { code: 'EROFS' });
+  assert.equal(await readFile(out, 'utf8'), 'before');
 });

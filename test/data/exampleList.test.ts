@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,12 +7,14 @@ import { after, before, test } from 'node:test';
 import { loadData } from '../../runtime/context/context.js';
 import { firstOf, pieces, subset } from '../../runtime/data/exampleList.js';
 import { loadExamples } from '../../runtime/data/examples.js';
+import { openRowIndex } from '../../runtime/data/rowIndex.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { Cancelled } from '../../runtime/support/errors.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { batchPlan } from '../../runtime/recipes/steps.js';
+import { watch } from '../support/faults.js';
 
 const smollm2 = join(import.meta.dirname, '../fixtures/smollm2');
 let folder: string;
@@ -69,6 +72,23 @@ test('rows that rest on disk are the rows that stay in memory, by index and in o
   assert.deepEqual(await readdir(place), []);
   scratch.close();
   assert.throws(() => disk.examples.at(256), /EBADF|bad file/i);
+});
+
+test('data of a place that is read-only are read all the same', async () => {
+  const file = await mixed(20);
+  const end = watch({ root: folder, fault: 'erofs:1' });
+  const scratch = openScratch(join(folder, 'read-only'));
+  try {
+    const { rows } = await openRowIndex(file, { scratch });
+    assert.equal(rows.length, [...rows].length);
+    const { examples } = await loadExamples(file, tokenizer, { scratch, tokensInMemory: 0 });
+    assert.ok(!Array.isArray(examples));
+    assert.equal([...examples].length, examples.length);
+  } finally {
+    end();
+    scratch.close();
+  }
+  assert.ok(!existsSync(join(folder, 'read-only')));
 });
 
 test('loading reports its progress, and stops when asked', async () => {

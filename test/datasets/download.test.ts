@@ -95,6 +95,16 @@ test('every set of the table is brought as rows that this program reads, from al
   }
 });
 
+test('two that bring the same set with one cache, each into its folder, wait for one another: each file comes once', async () => {
+  hub.faults.pieceMs = 20;
+  const both = await Promise.all([1, 2].map(() => download({ repository: BEAVERTAILS }, [], 'of-two')));
+  assert.notEqual(both[0]!.path, both[1]!.path);
+  assert.deepEqual(counts(both[0]!), counts(both[1]!));
+  const urls = brought().map(({ url }) => url);
+  assert.ok(urls.length > 0);
+  assert.deepEqual(urls, [...new Set(urls)]);
+});
+
 test('labels, context, transcripts and lists of messages become the conversation that they are', async () => {
   const beaver = await download({ repository: BEAVERTAILS });
   assert.deepEqual((await rowsIn(beaver, 'harmful.jsonl'))[0], {

@@ -1,11 +1,16 @@
 /** One adapter computed from several, through the call that the command line makes. */
 import assert from 'node:assert/strict';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { readAdapter, ROLE_FILE, WEIGHTS_FILE } from '../../runtime/adapters/files.js';
 import { calls } from '../../runtime/calls/calls.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { openModel } from '../../runtime/models/folder.js';
+import { bytesOf, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { sha256File } from '../../runtime/support/files.js';
+import { random } from '../../runtime/support/random.js';
 import { loadReference } from '../support/reference.js';
 import { silent } from '../support/silent.js';
 import { adapterOf, at, logitsOn, place, subject, type Place } from './support.js';
@@ -78,4 +83,37 @@ it('an adapter of other weights is refused by their hash, and nothing is left of
   await assert.rejects(combine(gone, { rank: 2 }), { message: /nothing is left/ });
   await assert.rejects(combine([at(task, 0.7)], { off: task }), { message: /nothing is left/ });
   assert.deepEqual(await here.left(), []);
+});
+
+it('says of the adapter that is projected on, too, that its layers for images are not computed', async () => {
+  const { folder: model } = await loadReference('gemma3_image');
+  const [site] = linearLayers(decoderSpec((await openModel(model, { cache: here.file('cache') })).config));
+  const made = async (name: string, modules: Record<string, [rows: number, columns: number]>): Promise<string> => {
+    const rng = random(name);
+    const tensors = Object.entries(modules).flatMap(([module, [rows, columns]]) =>
+      (
+        [
+          ['A', [2, columns]],
+          ['B', [rows, 2]],
+        ] as const
+      ).map(([side, shape]) => {
+        const data = bytesOf(Float32Array.from({ length: shape[0] * shape[1] }, () => rng.normal()));
+        return { name: `base_model.model.${module}.lora_${side}.weight`, dtype: 'F32' as const, shape, bytes: data.length, data: () => data }; // oxfmt-ignore
+      }),
+    );
+    const path = here.file(name);
+    await mkdir(path);
+    await cp(join(adapterOf('llama', 'task'), 'adapter_config.json'), join(path, 'adapter_config.json'));
+    const config = JSON.parse(await readFile(join(path, 'adapter_config.json'), 'utf8')) as object;
+    await writeFile(join(path, 'adapter_config.json'), JSON.stringify({ ...config, r: 2, target_modules: [site!.name.split('.').at(-1)] })); // oxfmt-ignore
+    await writeSafetensors(join(path, WEIGHTS_FILE), tensors);
+    return path;
+  };
+  const text = { [site!.name]: [site!.out, site!.in] as [number, number] };
+  const vision = `model.vision_tower.encoder.layers.0.${site!.name.split('.').at(-1)}`;
+  const [task, other] = [await made('text', text), await made('both', { ...text, [vision]: [6, 4] })];
+  const said: string[] = [];
+  const reporter = { ...silent, onLog: (_: string, message: string) => void said.push(message) };
+  await calls.combine({ model, adapters: [at(task)], off: other, out: here.file('projected') }, reporter);
+  assert.equal(said.filter((one) => /1 of its layers are for images/.test(one)).length, 1, said.join());
 });

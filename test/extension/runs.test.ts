@@ -13,6 +13,7 @@ import { readingOf, viewOf } from '../../extension/runs/reading.js';
 import { appendProbes, appendStep, emptyProbes, emptyTrain, probesAt } from '../../runtime/contract/columns.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import type { DoneEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { harm, runFolder, step, temporary, write } from './support.js';
 
@@ -129,6 +130,19 @@ test('of a run that was stopped it is said what is kept', async (t) => {
       'Stopped with its sweep, which goes on with it when it is resumed.',
     );
   assert.equal(await stopped('many', { manifest: { kind: 'sweep' } }), 'Stopped; the points that are done are kept.');
+});
+
+test('of a run whose process ended it is said how it goes on: an evaluation has no checkpoint to come, a point has its sweep', async (t) => {
+  const root = await temporary(t);
+  const ended = async (name: string, manifest: Partial<Manifest>): Promise<string> => {
+    const running = { outcome: 'running' as const, ended: undefined, done: undefined, ...manifest };
+    return (await readRun(await runFolder(root, name, { manifest: running, events: [step(5)] })))!.progress.message;
+  };
+  const first = 'The window or the engine ended while this ran. ';
+  assert.equal(await ended('measured', { kind: 'evaluate' }), `${first}Run it again.`);
+  const point = { values: { seed: 1 }, depends: '' };
+  assert.equal(await ended('point', { point }), `${first}Its sweep goes on with it when it is resumed.`);
+  assert.equal(await ended('many', { kind: 'sweep' }), `${first}It can be resumed.`);
 });
 
 test('a vector says that it needed no more steps only where its run tells that it is as it was at its end', async (t) => {

@@ -15,6 +15,7 @@ import { decoderSpec } from '../../runtime/models/families/config.js';
 import { readBytes } from '../../runtime/models/weights/safetensors.js';
 import { bytesOf, partsOf } from '../fuzz/ggufBytes.js';
 import type { GgufParts } from '../fuzz/ggufBytes.js';
+import { watch } from '../support/faults.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
@@ -345,4 +346,14 @@ test('SmolLM2: every tensor has the reference’s sums', { skip: smollm2 ? false
     strings: { text: string; ids: number[] }[];
   };
   for (const { text, ids } of strings) assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
+});
+
+test('a cache that is shared and read-only and has the conversion is used for a file in another place', async () => {
+  const [cache, places] = [join(dir, 'shared'), [join(dir, 'one.gguf'), join(dir, 'other.gguf')]];
+  for (const place of places) await copyFile(fileOf('llama'), place);
+  const folder = await convertGguf(places[0]!, { cache });
+  const before = await readdir(cache);
+  const end = watch({ root: cache, fault: 'erofs:1' });
+  assert.equal(await convertGguf(places[1]!, { cache }).finally(end), folder);
+  assert.deepEqual(await readdir(cache), before);
 });

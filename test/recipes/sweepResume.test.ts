@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { reportEnd } from '../../runtime/commandLine/ending.js';
 import { runRecipe } from '../../runtime/calls/run.js';
+import { readTable } from '../../runtime/calls/sweepRuns.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
@@ -112,13 +113,35 @@ describe('a sweep that is resumed', () => {
     await at.write('base', RECIPES['lora, absorbs flagged rows']!);
   });
 
+  const said = async (done: DoneEvent): Promise<[number, string]> => {
+    const lines: string[] = [];
+    const code = await reportEnd(done, { log: (text) => void lines.push(text) });
+    return [code, lines.join('\n')];
+  };
+
+  it('does not show the table of an earlier grid, or of runs that are made again, as its own', async () => {
+    await run(await at.sweep('grid', { seed: [1, 2] }));
+    const ways = [
+      [[1, 2], { force: true }],
+      [[3, 4], { resume: true }],
+    ] as const;
+    for (const [seed, way] of ways) {
+      const { done } = await run(await at.sweep('grid', { seed }), { ...way, stopAt: () => true });
+      const { points, of, over } = await at.table('grid');
+      assert.deepEqual([points, of, over], [[], 2, { seed }]);
+      assert.deepEqual(await said(done), [
+        EXIT.stopped,
+        'Stopped before the first point was done. Continue with --resume.',
+      ]);
+    }
+    // Killed before it has written one.
+    const recipe = join(at.root, 'sweeps/grid/recipe.json');
+    await writeFile(recipe, (await readFile(recipe, 'utf8')).replace('4', '5'));
+    assert.equal(await readTable(join(at.root, 'sweeps/grid')), undefined);
+  });
+
   it('says at its end what is kept of it, and how to go on', async () => {
     const recipe = await at.sweep('said', { seed: [1, 2, 3] });
-    const said = async (done: DoneEvent): Promise<[number, string]> => {
-      const lines: string[] = [];
-      const code = await reportEnd(done, { log: (text) => void lines.push(text) });
-      return [code, lines.join('\n')];
-    };
     const { done } = await run(recipe, { stopAt: ({ kind }) => kind === 'point' });
     const [code, text] = await said(done);
     assert.equal(code, EXIT.stopped);

@@ -93,7 +93,8 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
       onMessage?.(`Converting ${name} to ${megabytes(bytes)} MB of safetensors in ${folder}; this is done once.`);
     await build(folder, plan, { file, sha256: hash });
   }
-  await writeFileAtomic(remembered, `${JSON.stringify({ file, sha256: hash })}\n`);
+  // A cache that cannot be written is used as it is: the next time the file is read once more.
+  await writeFileAtomic(remembered, `${JSON.stringify({ file, sha256: hash })}\n`).catch(() => undefined);
   return folder;
 }
 

@@ -14,7 +14,7 @@ import type { DownloadManifest } from './manifest.js';
 import { isOffline } from './connectionErrors.js';
 import type { Patience } from './persistence.js';
 import { hubClient } from './request.js';
-import { isUntidy, withStaging } from './staging.js';
+import { isUntidy, withStaging, type Staging } from './staging.js';
 import { transfer } from './transfer.js';
 
 export interface DownloadParams {
@@ -44,6 +44,8 @@ export interface DownloadSettings extends Patience {
   freeBytes: (folder: string) => Promise<number>;
   /** For the list of files. */
   listingMs: number;
+  /** Another download into the folder is waited for, as into one of the cache, and not refused. */
+  waits: boolean;
 }
 
 export const SETTINGS: DownloadSettings = {
@@ -53,6 +55,7 @@ export const SETTINGS: DownloadSettings = {
   silenceMs: 60_000,
   wholeMs: 300_000,
   listingMs: 600_000,
+  waits: false,
   freeBytes: async (folder) => {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize;
@@ -123,8 +126,9 @@ async function download(
   if (complete && there?.commit === commit) return complete;
   const listing = { ...(await filesOf(client.fetch, address, commit, requestedFile, settings.listingMs)), commit };
   const { kind, files } = listing;
+  const onWait = (): void => reporter.onProgress(`waiting for another download of ${repository}`);
 
-  return withStaging(folder, async (staging) => {
+  const bring = async (staging: Staging): Promise<{ path: string }> => {
     const before = await written();
     const look = async (): Promise<Contents> => {
       const contents = await contentsOf(folder, listing, before, sumsOf);
@@ -167,7 +171,8 @@ async function download(
     };
     await staging.commit(parts, stale, `${JSON.stringify(manifest, null, 2)}\n`);
     return { path: kind === 'single' ? join(folder, files[0].name) : folder };
-  });
+  };
+  return withStaging(folder, bring, settings.waits ? { signal, onWait } : undefined);
 }
 
 /** Entries of files that the new download leaves in the folder. */

@@ -9,11 +9,13 @@
 import { safeParse } from '../../contract/safeParse.js';
 import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
-import { HumanError } from '../../support/errors.js';
+import { Cancelled, HumanError } from '../../support/errors.js';
 import { move } from '../../support/replaceFile.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
 import { claim } from '../../runs/owner.js';
+import { ownerOf } from '../../runs/ownerOf.js';
 import { isHubFile } from './files.js';
 import type { HubFile } from './files.js';
 import { MANIFEST } from './manifest.js';
@@ -58,17 +60,25 @@ export async function isUntidy(folder: string): Promise<boolean> {
   return names !== undefined && !(names.length > 0 && names.every((name) => /\.[0-9a-f]{16}\.part$/.test(name)));
 }
 
+/** Of who comes second into a folder that several fill. */
+export interface Turn {
+  readonly signal: AbortSignal;
+  /** Called once, if there is something to wait for. */
+  readonly onWait: () => void;
+}
+
 /**
  * Makes the folder and takes it for this download while `use` runs. What is not complete then stays for the next one; folders
  * that are empty do not.
- * @throws HumanError while another download is writing to it.
+ * @param turn where another download that is writing to it is waited for
+ * @throws HumanError without that. Cancelled while it waits.
  */
-export async function withStaging<T>(folder: string, use: (staging: Staging) => Promise<T>): Promise<T> {
+export async function withStaging<T>(folder: string, use: (staging: Staging) => Promise<T>, turn?: Turn): Promise<T> {
   const place = join(folder, STAGING);
   const created = await mkdir(folder, { recursive: true });
   let release: (() => Promise<void>) | undefined;
   try {
-    release = await claimed(folder, place);
+    release = await claimed(folder, place, turn);
     await takeBack(folder, place);
     return await use(staging(folder, place));
   } finally {
@@ -83,12 +93,15 @@ function upTo(folder: string, top: string): string[] {
   return folder === top || dirname(folder) === folder ? [folder] : [folder, ...upTo(dirname(folder), top)];
 }
 
-async function claimed(folder: string, place: string): Promise<() => Promise<void>> {
+const EVERY_MS = 500;
+
+async function claimed(folder: string, place: string, turn?: Turn): Promise<() => Promise<void>> {
+  let waits = false;
   for (let attempt = 0; ; attempt++) {
     await mkdir(place).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
-    const foreign = (await lstat(place)).isDirectory() ? (await readdir(place)).find((name) => !isOwn(name)) : STAGING;
+    const foreign = await foreignIn(place);
     if (foreign !== undefined)
       throw new HumanError(`${foreign} is in the way of an unfinished download.`, {
         place,
@@ -97,15 +110,33 @@ async function claimed(folder: string, place: string): Promise<() => Promise<voi
     try {
       return await claim(place);
     } catch (error) {
-      if (error instanceof HumanError)
+      const isTaken = error instanceof HumanError;
+      if (isTaken && turn && (await ownerOf(place))) {
+        if (!waits) turn.onWait();
+        waits = true;
+        attempt = 0;
+        await sleep(EVERY_MS, undefined, { signal: turn.signal }).catch(() => undefined);
+        if (turn.signal.aborted) throw new Cancelled();
+      } else if (isTaken && (!turn || attempt > 3))
         throw new HumanError('another download into this folder is running.', {
           place: folder,
           remedy: 'Wait for that download, or choose another folder.',
           cause: error,
         });
       // who had it has just removed it
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt > 3) throw error;
+      else if (!isTaken && ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt > 3)) throw error;
     }
+  }
+}
+
+/** What no download has put there; who had it may just have removed it. */
+async function foreignIn(place: string): Promise<string | undefined> {
+  try {
+    if (!(await lstat(place)).isDirectory()) return STAGING;
+    return (await readdir(place)).find((name) => !isOwn(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownFile } from '../../support/ownFile.js';
+import { copyDurably } from '../../support/replaceFile.js';
 import type { ModelFolder } from './modelFolder.js';
 import { f32ToBf16, f32ToF16 } from './halfFloats.js';
 import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
@@ -43,7 +44,7 @@ export const companions = async (folder: string): Promise<string[]> =>
 
 /** Copies config, tokenizer, templates and licence of a model. @throws HumanError for one that lies elsewhere */
 export async function copyCompanions(from: string, to: string): Promise<void> {
-  for (const name of await companions(from)) await copyFile(await ownFile(from, name), join(to, name));
+  for (const name of await companions(from)) await copyDurably(await ownFile(from, name), join(to, name));
 }
 
 /** @throws HumanError where `copyCompanions` would, for what is computed before it copies */

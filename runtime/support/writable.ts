@@ -1,0 +1,24 @@
+/** Whether a file can be written, found out before the work that it is to hold. */
+import { mkdir, open, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { HumanError } from './errors.js';
+import { partOf, withPath } from './replaceFile.js';
+
+/** Writes beside it, as who replaces it will, and removes that. What is there stays. @throws what that would end with */
+export async function requireWritable(file: string): Promise<void> {
+  if ((await stat(file).catch(() => undefined))?.isDirectory())
+    throw new HumanError('this is a folder; a file was expected.', { place: file, remedy: 'Name a file.' });
+  const folder = dirname(file);
+  const part = partOf(file);
+  const made = await mkdir(folder, { recursive: true });
+  try {
+    const handle = await open(part, 'wx');
+    await handle.close();
+    await rm(part);
+  } catch (error) {
+    throw withPath(error, file, part);
+  } finally {
+    for (let at = folder; made !== undefined && at.length >= made.length; at = dirname(at))
+      await rmdir(at).catch(() => undefined);
+  }
+}

@@ -1,0 +1,41 @@
+/** What is said of a run that was stopped is of this run, and not of one that stands in its folder. */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { reportEnd } from '../../runtime/commandLine/ending.js';
+import { EXIT } from '../../runtime/contract/errors.js';
+import type { DoneEvent } from '../../runtime/contract/events.js';
+import { writeKeptRun } from '../support/keptRun.js';
+
+let root: string;
+before(async () => void (root = await mkdtemp(join(tmpdir(), 'ending-'))));
+after(() => rm(root, { recursive: true }));
+
+const stopped = (output: string, seconds: number, step = 0): DoneEvent => ({
+  ...{ kind: 'done', outcome: 'stopped', output, step, seconds, measurements: [] },
+});
+async function said(done: DoneEvent): Promise<string[]> {
+  const lines: string[] = [];
+  assert.equal(await reportEnd(done, { log: (text) => void lines.push(text) }), EXIT.stopped);
+  return lines;
+}
+
+test('stopped before it had begun, it says so, whatever stands there', async () => {
+  const before = ['Stopped before anything was changed.'];
+  const folder = join(root, 'stands');
+  assert.deepEqual(await said(stopped(folder, 1)), before);
+  const done = stopped(folder, 60, 7);
+  await writeKeptRun(folder, 1, { manifest: { kind: 'finetune', outcome: 'stopped', done } });
+  await mkdir(join(folder, 'checkpoint'));
+  await writeFile(join(folder, 'checkpoint/state.safetensors'), '');
+  assert.deepEqual(await said(stopped(folder, 1)), before);
+  assert.match(
+    (await said(done)).join(),
+    /^Stopped after step 7; everything up to there is saved in .*stands\. Continue/,
+  );
+  await writeKeptRun(folder, 1, { manifest: { kind: 'sweep', outcome: 'stopped', done } });
+  await writeFile(join(folder, 'sweep.json'), JSON.stringify({ version: 1, over: {}, of: 1, points: [] }));
+  assert.deepEqual(await said(stopped(folder, 1)), before);
+});
