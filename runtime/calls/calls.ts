@@ -18,7 +18,7 @@ import { rowsWith } from '../data/rowsWith.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { describeDataset, downloadDataset } from '../datasets/download.js';
 import { combineAdapters } from '../export/combine.js';
-import { exportModel, openSource, type ExportOptions } from '../export/export.js';
+import { exportModel, mapped, openSource, type ExportOptions } from '../export/export.js';
 import { HumanError } from '../support/errors.js';
 import { clearCache, listCache, userCache } from '../models/cache/userCache.js';
 import { downloadModel } from '../models/hub/hub.js';
@@ -154,9 +154,10 @@ export const calls: Calls = {
         place: 'combine',
         remedy: 'Give one of both.',
       });
-    const source = await openSource({ model, adapters: await local(named, reporter) }, exporting(reporter));
+    const opened = await openSource({ model, adapters: await local(named, reporter) }, exporting(reporter));
     const on = async (path: string | undefined): Promise<string | undefined> =>
       path === undefined ? undefined : (await local([{ path, scale: 1 }], reporter))[0].path;
+    const source = await mapped(opened, exporting(reporter));
     return combineAdapters(source, out, { off: await on(off), onto: await on(onto), rank });
   },
   describeDataset: (params, reporter) => describeDataset(params, reporter),

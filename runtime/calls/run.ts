@@ -86,10 +86,10 @@ export interface Shared {
 /** Inputs that may be named by the Hub. */
 const ADAPTERS = ['vector', 'adapter', 'start'] as const;
 
-/** SHA-256 over the files that hold weights in blocks; undefined without them. */
-async function sha256Packed({ packed }: Pick<ModelFolder, 'packed'>): Promise<string | undefined> {
-  if (!packed) return undefined;
-  const files = [...new Set([...packed.values()].map(({ file }) => file))].sort();
+/** SHA-256 over the files that hold weights in blocks, and copies that are computed with; undefined without them. */
+async function sha256Copies({ packed, beside }: Pick<ModelFolder, 'packed' | 'beside'>): Promise<string | undefined> {
+  if (!packed && !beside) return undefined;
+  const files = [...new Set([...(packed?.values() ?? []), ...(beside?.values() ?? [])].map(({ file }) => file))].sort();
   return sha256((await Promise.all(files.map((file) => sha256File(file)))).join('\n'));
 }
 
@@ -146,7 +146,7 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   const context = shared ? { ...own, scratch: openScratch(scratch) } : own;
   const hashes = await context.hashes();
   const [modelSha256] = hashes;
-  const packedSha256 = await sha256Packed(context.model);
+  const copiesSha256 = await sha256Copies(context.model);
   const kind = KINDS[recipe.kind];
   const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
   const first: Manifest = {
@@ -165,7 +165,7 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
     ...(values && { point: { values, depends: digestOf(dependencies) } }),
   };
   const baseUnchanged = async (): Promise<boolean> =>
-    hashes.includes(await sha256Weights(context.model)) && (await sha256Packed(context.model)) === packedSha256;
+    hashes.includes(await sha256Weights(context.model)) && (await sha256Copies(context.model)) === copiesSha256;
   return { context, modelSha256, dependencies, first, baseUnchanged };
 }
 

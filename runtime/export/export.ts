@@ -9,7 +9,9 @@ import { exportSafetensors } from './safetensors.js';
 import type { Source } from './source.js';
 import { hashesOf } from '../models/weights/hashes.js';
 import { requireOwnCompanions } from '../models/weights/saveModel.js';
-import { openFrozen } from '../models/openFrozen.js';
+import { decoderSpec } from '../models/families/config.js';
+import { openModel } from '../models/folder.js';
+import { alignModel } from '../models/packed/packModel.js';
 import { linearLayers, parameters } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
 import type { Requests } from '../contract/protocol.js';
@@ -34,9 +36,9 @@ export interface ExportOptions {
  */
 export async function exportModel(params: ExportParams, options: ExportOptions): Promise<Requests['export']['result']> {
   requireFitting(params);
-  const source = await openSource(params, options);
+  const opened = await openSource(params, options);
   const { format, what } = params;
-  const vector = source.adapters.find((a) => a.role === 'security' && a.scale !== 0);
+  const vector = opened.adapters.find((a) => a.role === 'security' && a.scale !== 0);
   if (vector && format !== 'peft') {
     throw new HumanError(
       what === 'adapter'
@@ -45,7 +47,8 @@ export async function exportModel(params: ExportParams, options: ExportOptions):
       { place: vector.path, remedy: 'Leave it out; a vector is only for training. Use peft to pass it on.' },
     );
   }
-  if (format !== 'peft' && what !== 'adapter') await requireOwnCompanions(source.model.folder);
+  if (format !== 'peft' && what !== 'adapter') await requireOwnCompanions(opened.model.folder);
+  const source = await mapped(opened, options);
   switch (format) {
     case 'peft':
       return exportPeft(source, params.out);
@@ -77,16 +80,26 @@ function requireFitting({ format, what, quantization }: ExportParams): void {
     throw wrong('a LoRA is written as F32 or F16.', 'Use one of these.');
 }
 
-/** A model on the CPU with the adapters that are active on it. */
+/** A model on the CPU with the adapters that are active on it; before it is computed with, see `mapped`. */
 export async function openSource(
   { model: path, adapters }: Pick<ExportParams, 'model' | 'adapters'>,
   options: ExportOptions,
 ): Promise<Source> {
   const { cache, signal, onProgress, warn } = options;
-  const { model, spec } = await openFrozen(path, { cache, onMessage: onProgress });
+  const model = await openModel(path, { cache, onMessage: onProgress });
+  const spec = decoderSpec(model.config);
   for (const [name, shape] of parameters(spec)) findTensor(model.tensors, name, shape);
   const sites = linearLayers(spec);
   const hashes = (): ReturnType<typeof hashesOf> => hashesOf(model);
   const active = await activeAdapters({ sites, hashes }, adapters, warn);
   return { model, spec, sites, hashes, adapters: active, backend: await openBackend('cpu'), signal, onProgress, warn };
+}
+
+/** The same with weights that can be mapped: where they cannot, they are copied first, and all that would be refused is known. */
+export async function mapped(source: Source, { cache, signal, onProgress }: ExportOptions): Promise<Source> {
+  const { model, spec } = source;
+  return {
+    ...source,
+    model: { ...model, ...(await alignModel(model, spec, { cache, signal, onMessage: onProgress })) },
+  };
 }

@@ -1,6 +1,6 @@
 /** Models in blocks of 4 and 8 bits: the blocks, and what is computed with them against the numbers that they stand for. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -13,6 +13,7 @@ import { openLearner, type Learner } from '../../runtime/learner/learner.js';
 import { cutOf } from '../../runtime/learner/cut.js';
 import { gradientGraph, lossGraph } from '../../runtime/learner/objective.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
+import { exportModel } from '../../runtime/export/export.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { linearLayers, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { listCache } from '../../runtime/models/cache/userCache.js';
@@ -23,6 +24,7 @@ import { decoderSpec } from '../../runtime/models/families/config.js';
 import { dequantise, quantise, reorder } from '../../runtime/models/weights/blocks.js';
 import { packings, packModel } from '../../runtime/models/packed/packModel.js';
 import type { ModelFolder } from '../../runtime/models/weights/modelFolder.js';
+import { watchWeights } from '../../runtime/models/weights/intact.js';
 import { rowPieces } from '../../runtime/models/weights/packedWeight.js';
 import {
   bytesOf,
@@ -223,6 +225,30 @@ it('weights that are not aligned are copied once, and mapped from there; they gi
     assert.equal(said.length, 1);
     assert.equal((await plannedModel(odd, precision)).bytes, (await plannedModel(SAMPLE, precision)).bytes);
   }
+});
+
+it('what is mapped is watched: a copy that is changed while it is in use is told, its original may be touched', async () => {
+  for (const precision of ['float32', 'int4'] as const) {
+    const odd = await oddSample();
+    const { model } = await openFrozen(odd, { cache: await mkdtemp(join(dir, 'watched-')), precision });
+    const intact = await watchWeights(model);
+    await utimes(join(odd, 'model.safetensors'), 1, 1);
+    await intact();
+    const [{ file }] = model.beside!.values();
+    await truncate(file, (await stat(file)).size - 4096);
+    await assert.rejects(intact(), /the model's file was changed while it was in use/);
+  }
+});
+
+it('an export that is refused or stopped copies no weights', async () => {
+  const [odd, cache] = [await oddSample(), await mkdtemp(join(dir, 'refused-'))];
+  const out = join(dir, 'refused');
+  const params = { model: odd, adapters: [], format: 'safetensors' as const, out };
+  const options = { cache, signal: new AbortController().signal, onProgress: () => undefined };
+  const missing = { ...params, adapters: [{ path: join(dir, 'nowhere'), scale: 1 }] };
+  await assert.rejects(exportModel(missing, options), /nowhere/);
+  await assert.rejects(exportModel(params, { ...options, signal: AbortSignal.abort() }), { name: 'Cancelled' });
+  assert.deepEqual((await listCache(cache)).entries, []);
 });
 
 it('a model that is not aligned is exported, and is aligned then', async () => {

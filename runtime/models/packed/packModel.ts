@@ -4,7 +4,7 @@ import { mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
-import { HumanError } from '../../support/errors.js';
+import { Cancelled, HumanError } from '../../support/errors.js';
 import { onOneDrive, sha256, writeFileAtomic } from '../../support/files.js';
 import { move } from '../../support/replaceFile.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
@@ -64,6 +64,8 @@ export function packings(
 export interface PackOptions {
   cache: string;
   onMessage?: (text: string) => void;
+  /** Ends the writing between two tensors. */
+  signal?: AbortSignal;
   /** The drive that holds a file, or will. */
   driveOf?: (path: string) => Promise<string>;
 }
@@ -71,7 +73,7 @@ export interface PackOptions {
 /**
  * The weights of a model in blocks, by the parameters' names; packs them when the cache does not have them. Where the model lies
  * on another drive than the cache, or is not aligned, the others are copied into it, too: nothing is mapped from two drives at once.
- * @throws HumanError for a weight that is missing, and when the disk is too small
+ * @throws HumanError for a weight that is missing, and when the disk is too small; Cancelled
  */
 export async function packModel(
   model: ModelFolder,
@@ -96,7 +98,7 @@ export async function packModel(
 
 /**
  * Copies of the weights where those of the model begin where their type cannot be read (safetensors before 2023, MLX); else nothing.
- * @throws HumanError for a weight that is missing, and when the disk is too small
+ * @throws HumanError for a weight that is missing, and when the disk is too small; Cancelled
  */
 export async function alignModel(
   model: ModelFolder,
@@ -121,14 +123,14 @@ async function inCache(
   model: ModelFolder,
   what: { readonly named: string; readonly doing: string; readonly as: string },
   toWrite: () => readonly TensorToWrite[],
-  { cache, onMessage }: PackOptions,
+  { cache, onMessage, signal }: PackOptions,
 ): Promise<Map<string, TensorInfo>> {
   const stamp = (await stampOf(weightFiles(model))).slice(0, 32);
   const folder = join(cache, `packed-${stamp}-${PACKING}${what.named}`);
   while (!(await useEntry(folder))) {
     await mkdir(cache, { recursive: true });
     await removeAbandoned(cache);
-    const tensors = toWrite();
+    const tensors = toWrite().map((tensor) => ({ ...tensor, data: unlessStopped(tensor.data, signal) }));
     const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
     const { bavail, bsize } = await statfs(cache);
     if (bavail * bsize < bytes * 1.02)
@@ -156,6 +158,13 @@ async function inCache(
   }
   // Without links in it: what lies outside the folder is found from it.
   return (await readSafetensors(await realpath(join(folder, FILE)))).tensors;
+}
+
+function unlessStopped<T>(data: () => T, signal?: AbortSignal): () => T {
+  return () => {
+    if (signal?.aborted) throw new Cancelled();
+    return data();
+  };
 }
 
 const weightFiles = ({ tensors }: ModelFolder): string[] =>

@@ -9,9 +9,10 @@ import type { ModelFolder } from './modelFolder.js';
  */
 export async function watchWeights({
   tensors,
+  beside = tensors,
   packed,
-}: Pick<ModelFolder, 'tensors' | 'packed'>): Promise<() => Promise<void>> {
-  const files = [...new Set([...tensors.values(), ...(packed?.values() ?? [])].map(({ file }) => file))];
+}: Pick<ModelFolder, 'tensors' | 'beside' | 'packed'>): Promise<() => Promise<void>> {
+  const files = [...new Set([...beside.values(), ...(packed?.values() ?? [])].map(({ file }) => file))];
   const stamp = async (file: string): Promise<string | undefined> =>
     stat(file).then(
       ({ size, mtimeMs, ino }) => `${size} ${mtimeMs} ${ino}`,
