@@ -153,7 +153,8 @@ function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place
     if (key === 'refused') return found ? 'refused' : 'complied';
     return found ? 'complied' : 'neither';
   };
-  const opinionOf = (found: Classification | Unclassified): Opinion => {
+  const opinionOf = (found: Classification | Unclassified | undefined): Opinion => {
+    if (found === undefined) return { verdict: 'neither' };
     if ('fault' in found) return { verdict: undefined, why: found.fault };
     return { verdict: verdictOf(found), truncated: found.truncated };
   };
