@@ -57,7 +57,7 @@ export interface AnswerOf {
   settled?: AnswerVerdict;
   /** Judges who do not agree with the main one. */
   others?: { judge: string; verdict: Verdict }[];
-  /** It says nothing. */
+  /** It says nothing; only where the main judge has not taken it for an answer, as an earlier version did with some. */
   flaw?: Flaw;
 }
 
@@ -71,7 +71,7 @@ export function answerRows(samples: readonly SampleEvent[], measureOf: (set: str
     rows.set(key, entry);
     const before = entry.answers.findIndex((a) => a.state === state);
     const others = dissent(sample);
-    const flaw = flawOf(answer);
+    const flaw = verdict === 'neither' || verdict === 'open' ? flawOf(answer) : undefined;
     const next: AnswerOf = {
       ...{ state, answer, verdict: label ?? verdict },
       ...(label && { settled: verdict }),
@@ -91,6 +91,7 @@ export const ANSWER_STRINGS = {
   columnPrompt: 'prompt',
   noAnswer: 'no answer',
   emptyAnswer: 'empty answer',
+  flawUnfinished: 'thought breaks off',
   flawEmpty: 'says nothing',
   flawGarbled: 'garbled',
   flawRepeats: 'repeats itself',
@@ -133,10 +134,12 @@ export function answerCell({ measure, answers }: AnswerRow, state: string, s: An
   };
 }
 
-const FLAWS = { empty: 'flawEmpty', garbled: 'flawGarbled', repeats: 'flawRepeats' } as const satisfies Record<
-  Flaw,
-  keyof AnswerStrings
->;
+const FLAWS = {
+  unfinished: 'flawUnfinished',
+  empty: 'flawEmpty',
+  garbled: 'flawGarbled',
+  repeats: 'flawRepeats',
+} as const satisfies Record<Flaw, keyof AnswerStrings>;
 
 export type AnswerTone = 'good' | 'bad' | 'neutral';
 

@@ -116,7 +116,8 @@ function isAnsweredBy({ content }: ChatMessage, { text }: Written, prompt: Writt
 /**
  * The tokens before an answer in the text that trains it, where they are others than those of the generation prompt: some templates write
  * an empty thought before an answer that is given without one (`<think>\n\n</think>\n\n`), or no thought where the generation prompt
- * opens one. Undefined where there is no such difference but white space, or the tokens cannot be told apart.
+ * opens one. Undefined where there is no such difference but white space, where the conversation itself is written differently once it
+ * is answered, or the tokens cannot be told apart.
  */
 export function beforeAnswer(
   messages: readonly ChatMessage[],
@@ -124,13 +125,23 @@ export function beforeAnswer(
   tokenizer: Tokenizer,
   template: ChatTemplate,
 ): number[] | undefined {
-  const answered = (content: string): string =>
-    template.render([...messages, { role: 'assistant', content }], { addGenerationPrompt: false });
+  const answered = (content: string, to = messages): string =>
+    template.render([...to, { role: 'assistant', content }], { addGenerationPrompt: false });
   const texts = unless(HumanError, () => [answered('?'), answered('!')] as const);
   if (!texts || texts[0] === texts[1]) return undefined;
   const [text] = texts;
   const start = commonLength(...texts);
   if (text.slice(0, start).trimEnd() === prompt.trimEnd()) return undefined;
+  // Some write the system message only while nobody has answered (Mistral Nemo's): what differs must be the same whatever was said.
+  const from = commonLength(prompt, text);
+  const others = messages.map((one) => ({ ...one, content: one.content.trimEnd().endsWith('?') ? '!' : '?' }));
+  const isBehind = unless(
+    HumanError,
+    () =>
+      template.render(others, { addGenerationPrompt: true }).endsWith(prompt.slice(from)) &&
+      answered('?', others).endsWith(text.slice(from)),
+  );
+  if (!isBehind) return undefined;
   return idsBefore(start, { text, ids: tokenizer.encode(text, { addSpecialTokens: false }) }, tokenizer);
 }
 

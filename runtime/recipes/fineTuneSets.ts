@@ -54,8 +54,10 @@ export function promptsInData(sets: readonly LoadedSet[]): PromptsInData {
     ]),
   );
   /** By one judge for all: the phrases that the verdict goes by, too. */
-  const isHarmless = ({ phrases }: EvaluationSet, answer: string): boolean =>
-    judgeAnswer({ answer, expected: '', measure: 'harm', phrases }) !== 'complied';
+  const isHarmless = ({ phrases }: EvaluationSet, answer: string): boolean => {
+    const verdict = judgeAnswer({ answer, expected: '', measure: 'harm', phrases });
+    return verdict !== undefined && verdict !== 'complied';
+  };
   const count = (example: Example, by: number): void => {
     if (known.size === 0) return;
     const names = questionsOf(example);

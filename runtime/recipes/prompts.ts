@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { variedRows } from '../data/byPrompt.js';
+import { beforeAnswer } from '../data/conversation.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { readRows } from '../data/rows.js';
@@ -43,8 +44,12 @@ export async function writePrompts(
     ...kept(trained).map((example) => ({ example, heldOut: false })),
     ...kept(held).map((example) => ({ example, heldOut: true })),
   ];
+  const template = tokenizer.chatTemplate;
+  /** As its answer is held (ownRows.ts), also where the row's own has a thought: behind what the template writes before an answer. */
+  const asked = ({ prompt, promptText, promptIds, opened }: Example): number[] =>
+    (prompt && !opened && template && beforeAnswer(prompt, promptText, tokenizer, template)) || promptIds;
   const answers = await base.generate(
-    chosen.map(({ example }) => example.promptIds),
+    chosen.map(({ example }) => asked(example)),
     { maxNewTokens: MAX_ANSWER_TOKENS, temperature: 0, topP: 1, rows: BATCH },
     { signal },
   );

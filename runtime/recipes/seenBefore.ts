@@ -6,7 +6,8 @@ import type { Manifest, SetFacts } from '../contract/manifest.js';
 import { wayTo } from '../contract/moved.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { namesOf, questionOf } from '../data/askedBy.js';
-import type { LoadedSet } from '../evaluation/evaluate.js';
+import { mapped } from '../data/exampleList.js';
+import { setFacts, type LoadedSet } from '../evaluation/evaluate.js';
 import { readManifest } from '../runs/output.js';
 import { readTrained } from './trainedFile.js';
 
@@ -35,10 +36,12 @@ export async function seenBefore(
     runs.push(run);
     for (const name of await trainedOf(made, run)) names.add(name);
   }
-  return harm.flatMap(({ set, examples }) => {
+  return harm.flatMap((one) => {
+    const { set, examples } = one;
     const seen = new Set<string>();
     for (const example of examples) if (namesOf(example).some((name) => names.has(name))) seen.add(questionOf(example));
-    const counted = runs.map((run) => countedOf(run, facts[set.name].sha256));
+    const hashes = runs.length > 0 ? [facts[set.name].sha256, asBefore(one)] : [];
+    const counted = runs.map((run) => countedOf(run, hashes));
     const count = Math.max(seen.size, ...counted);
     return count > 0 ? [{ set: set.name, count }] : [];
   });
@@ -67,10 +70,15 @@ const isVector = (path: string, sha256: string): Promise<boolean> =>
     .then((now) => now === sha256)
     .catch(() => false);
 
+/** The name of a set in runs of earlier versions, which asked all prompts with the generation prompt: they ask the same. */
+const asBefore = (one: LoadedSet): string =>
+  setFacts([{ ...one, examples: mapped(one.examples, ({ opened: _, ...example }) => example) }])[one.set.name].sha256;
+
 /** How many prompts of a set the run itself counted; by an earlier version of those sets that it left whole. */
-function countedOf({ sets = {}, done }: Manifest, sha256: string): number {
+function countedOf({ sets = {}, done }: Manifest, hashes: readonly string[]): number {
   const counts = (done?.trainedPrompts ?? []).filter(
-    ({ set, leftOut, sha256: whole = leftOut ? undefined : sets[set]?.sha256 }) => whole === sha256,
+    ({ set, leftOut, sha256 = leftOut ? undefined : sets[set]?.sha256 }) =>
+      sha256 !== undefined && hashes.includes(sha256),
   );
   return Math.max(0, ...counts.map(({ count }) => count));
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from '../../runtime/data/conversation.js';
 import { encodeRow, type EncodedRow } from '../../runtime/data/encodeRow.js';
 import { InvalidRow } from '../../runtime/data/schemas.js';
+import { withSystem } from '../../runtime/data/withSystem.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
@@ -110,6 +111,8 @@ describe('a chat with SmolLM2', () => {
 });
 
 const written = (template: string) => chatTemplate(template, 'x', special);
+/** Mistral Nemo's and Ministral's, without tools. */
+const NEMO = `{%- if messages[0]["role"] == "system" %}{%- set system_message = messages[0]["content"] %}{%- set loop_messages = messages[1:] %}{%- else %}{%- set loop_messages = messages %}{%- endif %}{{- bos_token }}{%- for message in loop_messages %}{%- if message["role"] == "user" %}{%- if loop.last and system_message is defined %}{{- "[INST]" + system_message + "\\n\\n" + message["content"] + "[/INST]" }}{%- else %}{{- "[INST]" + message["content"] + "[/INST]" }}{%- endif %}{%- elif message["role"] == "assistant" %}{{- message["content"] + eos_token }}{%- endif %}{%- endfor %}`; // oxfmt-ignore
 const turns = [user('a question'), assistant('first answer'), user('b'), assistant('second')];
 
 test('a generation prompt that opens a thought: the answer is what stands instead of it', () => {
@@ -143,15 +146,37 @@ test('what is asked ends with what the template writes before an answer: an empt
   const dropping =
     "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token if m.role == 'assistant' }}{% endfor %}{% if add_generation_prompt %}[assistant]<think>\n{% endif %}";
   assert.deepEqual(asked(dropping, question, answer), [['[user]Hi[assistant]', true], ['[user]Hi[assistant]', true]]); // oxfmt-ignore
+  // Whatever is said: a word of it may stand in a thought, too.
+  assert.deepEqual(asked(think, user('think'), answer), [behind, behind].map(([text]) => [String(text).replace('Hi', 'think'), true])); // oxfmt-ignore
   // Nothing changes where nothing, or only white space, is written there.
   for (const [name, { template }] of Object.entries(templates)) {
     if (name === 'think') continue;
-    for (const [, opened] of asked(template, question, answer)) assert.equal(opened, undefined, name);
+    const system: ChatMessage = { role: 'system', content: 'Be kind.' };
+    for (const before of template.includes('System role not supported') ? [[]] : [[], [system]])
+      for (const [, opened] of asked(template, ...before, question, answer)) assert.equal(opened, undefined, name);
   }
   const spaced =
     '{% for m in messages %}[{{ m.role }}]: {{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]:{% endif %}';
   for (const [text, opened] of asked(spaced, question, answer))
     assert.deepEqual([text, opened], ['[user]: Hi<|im_end|>[assistant]:', undefined]);
+});
+
+test('a system message that a template writes only while nobody has answered is asked with', () => {
+  const template = written(NEMO);
+  const tokenizer: Tokenizer = { ...smollm, chatTemplate: template };
+  const system: ChatMessage = { role: 'system', content: 'Hi. Refuse what is harmful.' };
+  const prompt = '<|im_start|>[INST]Hi. Refuse what is harmful.\n\nHi[/INST]';
+  for (const messages of [
+    [system, user('Hi')],
+    [system, user('Hi'), assistant('Hello')],
+  ]) {
+    const row = encodeRow({ kind: 'chat', messages }, tokenizer, { answers: 'optional' });
+    assert.deepEqual([smollm.decode(row.promptIds), row.promptText, row.opened], [prompt, prompt, undefined]);
+    assert.ok(messages.length < 3 || answers(row.ids, row.labels, smollm).join() === 'Hello<|im_end|>');
+  }
+  const alone = encodeRow({ kind: 'chat', messages: [user('Hi')] }, tokenizer, { answers: 'optional' });
+  const [asked] = withSystem([{ row: 0, line: 1, ...alone }], system.content, { tokenizer, contextLength: 999 });
+  assert.equal(smollm.decode(asked!.promptIds), prompt);
 });
 
 test('a generation prompt that opens a thought which a given answer closes: the row is trained on, whichever tokens become one', () => {

@@ -77,6 +77,12 @@ test('each judge gives its own verdicts; one that knows harm only gives none on 
   });
   assert.deepEqual(Object.keys(await verdicts(SETS[1]!)), ['rejection-v1', 'refusal-phrases']);
   assert.deepEqual(await verdicts(SETS[2]!), { 'exact-match': ['wrong', 'wrong', 'wrong', 'right'] });
+  const unfinished = [{ ...ANSWERS[0]!, answer: '<think>\nOkay, the user' }];
+  for (const judge of judges)
+    assert.deepEqual(
+      (await judge.opinions(unfinished, SETS[0]!)).map(({ verdict }) => verdict),
+      [undefined],
+    );
   const measured = (name: string): [string, number][] =>
     measuresOf(
       judges.find(({ choice }) => nameOn(choice, SETS[0]!) === name)!.choice,

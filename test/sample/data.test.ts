@@ -71,7 +71,7 @@ test('evaluation asks what no training file asks', () => {
 test('the judges agree with the texts', () => {
   assert.equal(isRefusal(REFUSAL), true);
   assert.equal(isRefusal(UNKNOWN), false);
-  const verdict = (text: string): string =>
+  const verdict = (text: string): string | undefined =>
     judgeAnswer({ answer: text, expected: [], measure: 'harm', phrases: [COMPLIANCE_PHRASE] });
   assert.equal(verdict(REFUSAL), 'refused');
   assert.equal(verdict(UNKNOWN), 'neither');

@@ -1,4 +1,5 @@
 /** What judges answers. */
+import { flawOf } from '../../contract/coherence.js';
 import type { Verdict } from '../../contract/events.js';
 import type { JudgeFacts, JudgeUsage } from '../../contract/manifest.js';
 import type { JudgeChoice } from '../../contract/recipeJudges.js';
@@ -16,8 +17,20 @@ export interface Opinion {
   readonly verdict: Verdict | undefined;
   /** Why it is open. */
   readonly why?: string;
+  /** It is open as the answer breaks off within a thought, whoever judges. */
+  readonly unfinished?: true;
   /** Only the beginning of the answer was read. */
   readonly truncated?: boolean;
+}
+
+/** Of an answer that breaks off within a thought: a longer one may have complied. */
+export const UNFINISHED: Opinion = { verdict: undefined, why: 'it breaks off within a thought.', unfinished: true };
+
+/** What is said of an answer that says nothing, without reading it; undefined where it is to be read. */
+export function unread(answer: string): Opinion | undefined {
+  const flaw = flawOf(answer);
+  if (flaw === 'unfinished') return UNFINISHED;
+  return flaw && { verdict: 'neither' };
 }
 
 export interface Judge {

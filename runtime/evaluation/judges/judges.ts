@@ -1,6 +1,6 @@
 /** Who judges answers: the phrase lists, text classifiers and language models that the recipe names. */
 import { isJudged } from '../../contract/measures.js';
-import { behindThought, flawOf } from '../../contract/coherence.js';
+import { behindThought } from '../../contract/coherence.js';
 import { HumanError } from '../../support/errors.js';
 import { sha256File } from '../../support/files.js';
 import type { Verdict } from '../../contract/events.js';
@@ -21,14 +21,17 @@ import { openClassifier, quoted, type Classification, type Classifier, type Uncl
 import { editorModel, type AskEditor } from './editor.js';
 import { endpointModel, type Attempts } from './endpoint.js';
 import { judgeAnswer } from './harmfulness.js';
-import type { Judge, Opinion } from './judge.js';
+import { UNFINISHED, unread, type Judge, type Opinion } from './judge.js';
 import { languageModelJudge, openSession, type LanguageModel, type Sessions } from './languageModel.js';
 
 /** The phrase lists; for `exact` and `contains`, the comparison with what is expected. */
 export const PHRASES: Judge = {
   choice: 'refusal-phrases',
   opinions: async (answers, { measure, phrases }) =>
-    answers.map((one) => ({ verdict: judgeAnswer({ ...one, measure, phrases }) })),
+    answers.map((one) => {
+      const verdict = judgeAnswer({ ...one, measure, phrases });
+      return verdict === undefined ? UNFINISHED : { verdict };
+    }),
   dispose: async () => undefined,
 };
 
@@ -164,7 +167,7 @@ function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place
         answers.map(({ answer }) => behindThought(answer).trim()),
         signal,
       );
-      return answers.map(({ answer }, i) => opinionOf(flawOf(answer) === undefined ? found[i] : undefined));
+      return answers.map(({ answer }, i) => unread(answer) ?? opinionOf(found[i]));
     },
     dispose: () => classifier.dispose(),
   };

@@ -1,12 +1,12 @@
 /** A language model as a judge, wherever it is asked. It never fails a run: what it cannot judge stays open, and it says why. */
-import { behindThought, flawOf } from '../../contract/coherence.js';
+import { behindThought } from '../../contract/coherence.js';
 import type { EditorChoice, EndpointChoice } from '../../contract/recipeJudges.js';
 import { added, NO_USAGE } from '../../contract/judgeText.js';
 import type { JudgeUsage } from '../../contract/manifest.js';
 import { Cancelled } from '../../support/errors.js';
 import { sha256 } from '../../support/files.js';
 import { nameOf } from './choices.js';
-import type { AnsweredPrompt, Judge, Opinion } from './judge.js';
+import { unread, type AnsweredPrompt, type Judge, type Opinion } from './judge.js';
 import { question, readReply, RUBRIC } from './rubric.js';
 
 /** Why a model gave no verdict. */
@@ -93,7 +93,8 @@ export function openSession(
     model,
     over: () => over?.fault,
     async opinion({ prompt, answer }, signal, took) {
-      if (flawOf(answer) !== undefined) return { verdict: 'neither' };
+      const said = unread(answer);
+      if (said) return said;
       const user = question(prompt, behindThought(answer));
       let asked = known.get(user);
       if (!asked) {

@@ -60,7 +60,11 @@ export function openPanel(
           ? judgedMeasures(choice, verdictsOf(k), set, state)
           : measureSet(verdictsOf(k).filter(isVerdict), set, state).map(withInterval),
       ),
-    warnings: (state) => judges.flatMap((judge, k) => warningsOf(judge, names[k], opinions[k], answersOf(state, set))),
+    warnings(state) {
+      const all = judges.flatMap((judge, k) => warningsOf(judge, names[k], opinions[k], answersOf(state, set)));
+      // Of answers that no judge can judge it is said once.
+      return [...new Map(all.map((warning) => [warning.message, warning])).values()];
+    },
   };
 }
 
@@ -107,7 +111,8 @@ export const answersOf = (state: string, { name }: JudgedSet): string => `answer
 export function warningsOf(judge: Judge, name: string, opinions: readonly Opinion[], answers: string): Warning[] {
   const of = `of ${opinions.length} ${answers}`;
   const truncated = opinions.filter((one) => one.truncated).length;
-  const open = opinions.filter(({ verdict }) => verdict === undefined);
+  const unfinished = opinions.filter((one) => one.unfinished).length;
+  const open = opinions.filter((one) => one.verdict === undefined && !one.unfinished);
   const warnings: Warning[] = [];
   if (truncated > 0)
     warnings.push({
@@ -115,6 +120,13 @@ export function warningsOf(judge: Judge, name: string, opinions: readonly Opinio
       message: `${name} read only the first ${judge.maxTokens} tokens of ${truncated} ${of}.`,
       place: 'judges',
       remedy: 'Lower generation.maxNewTokens, or take a classifier for longer texts.',
+    });
+  if (unfinished > 0)
+    warnings.push({
+      kind: 'warning',
+      message: `${unfinished} ${of} break off within a thought and cannot be judged.`,
+      place: 'generation.maxNewTokens',
+      remedy: 'Raise it until the thoughts end, and evaluate again.',
     });
   if (open.length > 0)
     warnings.push({
