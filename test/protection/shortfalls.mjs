@@ -34,6 +34,9 @@ function ofText({ run, plain }) {
         nats(run.ordinaryLoss),
         `plain: ${nats(plain.ordinaryLoss)}`,
       ],
+    run.scan?.recall < 0.95 && ['rows found by the scan', percent(run.scan.recall), '95 %'],
+    run.scan?.falseAlarms > 0.02 && ['false alarms of the scan', percent(run.scan.falseAlarms), '2 %'],
+    run.method === 'protected' && run.verdict && HELD,
   ];
 }
 
