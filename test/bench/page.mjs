@@ -81,10 +81,11 @@ const starred = ({ name, machine }) => `${code(name)}${machine ? ' *' : ''}`;
 /** Which names have a star, and which benchmarks have no result. */
 function elsewhere(results, curves) {
   const machines = new Set([...results, ...curves].flatMap(({ machine }) => machine ?? []));
+  const isStarred = results.some(({ machine }) => machine);
+  const whose = curves.some(({ machine }) => machine) ? (isStarred ? '\\* and the curves' : 'The curves') : '\\*';
   const missing = Object.keys(benchmarks).filter((name) => !results.some((result) => result.name === name));
   return [
-    machines.size > 0 &&
-      `\\* and the curves: from an earlier report, on another machine (${[...machines].join(', ')}).\n`,
+    machines.size > 0 && `${whose}: from an earlier report, on another machine (${[...machines].join(', ')}).\n`,
     missing.length > 0 && `Not in this report: ${missing.map(code).join(', ')}.\n`,
   ]
     .filter(Boolean)
