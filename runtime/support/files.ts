@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, type Dirent } from 'node:fs';
 import { readdir, realpath, rm, rmdir, stat } from 'node:fs/promises';
-import path, { join, type PlatformPath } from 'node:path';
+import path, { dirname, join, resolve, type PlatformPath } from 'node:path';
 import { replaceFile, type ReplaceOptions } from './replaceFile.js';
 
 /** Writes beside, syncs, renames: a reader sees the old file or the new one, never half of one. */
@@ -28,6 +28,15 @@ export const isTrace = (name: string): boolean => TRACES.has(name.toLowerCase())
 export async function removeWith(folder: string, names: readonly string[]): Promise<void> {
   for (const name of names) await rm(join(folder, name), { force: true }).catch(() => undefined);
   await rmdir(folder);
+}
+
+/** Removes a folder and those above it that `mkdir` made with it, as far as they are empty. @param made what `mkdir` gave */
+export async function removeMade(folder: string, made: string | undefined): Promise<void> {
+  if (made === undefined) return;
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    await rmdir(at).catch(() => undefined);
+    if (at === resolve(made) || at === dirname(at)) return;
+  }
 }
 
 /** What lies below a folder and is none itself, by its name relative to it, with `/`. Links are not followed. */

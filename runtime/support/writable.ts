@@ -1,7 +1,8 @@
 /** Whether a file can be written, found out before the work that it is to hold. */
-import { mkdir, open, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HumanError } from './errors.js';
+import { removeMade } from './files.js';
 import { partOf, withPath } from './replaceFile.js';
 
 /** Writes beside it, as who replaces it will, and removes that. What is there stays. @throws what that would end with */
@@ -18,7 +19,6 @@ export async function requireWritable(file: string): Promise<void> {
   } catch (error) {
     throw withPath(error, file, part);
   } finally {
-    for (let at = folder; made !== undefined && at.length >= made.length; at = dirname(at))
-      await rmdir(at).catch(() => undefined);
+    await removeMade(folder, made);
   }
 }

@@ -81,11 +81,13 @@ const starred = ({ name, machine }) => `${code(name)}${machine ? ' *' : ''}`;
 /** Which names have a star, and which benchmarks have no result. */
 function elsewhere(results, curves) {
   const machines = new Set([...results, ...curves].flatMap(({ machine }) => machine ?? []));
-  const isStarred = results.some(({ machine }) => machine);
-  const whose = curves.some(({ machine }) => machine) ? (isStarred ? '\\* and the curves' : 'The curves') : '\\*';
+  const whose = [results, curves].flatMap((some, i) =>
+    some.some(({ machine }) => machine) ? [['what has a \\*', 'the curves'][i]] : [],
+  );
   const missing = Object.keys(benchmarks).filter((name) => !results.some((result) => result.name === name));
   return [
-    machines.size > 0 && `${whose}: from an earlier report, on another machine (${[...machines].join(', ')}).\n`,
+    machines.size > 0 &&
+      `From an earlier report, on another machine (${[...machines].join(', ')}): ${whose.join(', ')}.\n`,
     missing.length > 0 && `Not in this report: ${missing.map(code).join(', ')}.\n`,
   ]
     .filter(Boolean)

@@ -343,9 +343,7 @@ class ChartView {
   }
 
   /** Where the axis may end; a range may reach beyond the lines of the runs that are left. */
-  private last(max: number): number {
-    return Math.max(this.drawn.end, max);
-  }
+  private readonly last = (max: number): number => Math.max(this.drawn.end, max);
 
   private drawCursor(): void {
     const { ctx, chartArea, scales } = this.chart;

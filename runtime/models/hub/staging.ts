@@ -8,10 +8,11 @@
  */
 import { safeParse } from '../../contract/safeParse.js';
 import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { Cancelled, HumanError } from '../../support/errors.js';
+import { removeMade } from '../../support/files.js';
 import { move } from '../../support/replaceFile.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
 import { claim } from '../../runs/owner.js';
@@ -83,14 +84,9 @@ export async function withStaging<T>(folder: string, use: (staging: Staging) => 
     return await use(staging(folder, place));
   } finally {
     await release?.();
-    const empty = created === undefined ? [place] : [place, ...upTo(folder, created)];
-    for (const each of empty) await rmdir(each).catch(() => undefined);
+    await rmdir(place).catch(() => undefined);
+    await removeMade(folder, created);
   }
-}
-
-/** The folder and those above it, up to one. */
-function upTo(folder: string, top: string): string[] {
-  return folder === top || dirname(folder) === folder ? [folder] : [folder, ...upTo(dirname(folder), top)];
 }
 
 const EVERY_MS = 500;
