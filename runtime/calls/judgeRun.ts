@@ -23,7 +23,7 @@ import {
   type Judged,
   type Kept,
 } from './judgedRun.js';
-import { requireAbsent, requireLabels, writeLabelled } from './labelled.js';
+import { requireLabels, requireNew, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 import { secretsFrom } from './secrets.js';
 
@@ -54,7 +54,7 @@ export async function judgeRun(
     const choices = choicesOf(kept, more);
     const changes = changesOf(kept, params.labels ?? []);
     if (params.export !== undefined) {
-      requireAbsent(params.export);
+      await requireNew(params.export);
       requireLabels(params.export, await willBeLabelled(kept, changes));
     }
     if (!opened) missingSets(kept).forEach(reporter.onEvent);

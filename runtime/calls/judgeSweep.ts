@@ -14,7 +14,7 @@ import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
 import { choicesOf, labelsOf, mergedFacts, missingSets, readKept } from './judgedRun.js';
 import { judgedAnswers, judgeRun, withJudges, type Opened, type Params, type Result } from './judgeRun.js';
-import { requireAbsent, requireLabels, writeLabelled } from './labelled.js';
+import { requireLabels, requireNew, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 import { readTable, rewriteTable } from './sweepRuns.js';
 
@@ -26,7 +26,7 @@ export async function judgeSweep(folder: string, params: Params, reporter: Repor
       place: folder,
       remedy: 'Name the folder of the point.',
     });
-  if (out !== undefined) requireAbsent(out);
+  if (out !== undefined) await requireNew(out);
   await requireNoLinks(folder);
   const release = await claim(folder);
   const begun: string[] = [];

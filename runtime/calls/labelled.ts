@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { writeFileAtomic } from '../support/files.js';
 import type { SampleEvent } from '../contract/answers.js';
 import { HumanError } from '../support/errors.js';
+import { requireWritable } from '../support/writable.js';
 
 /**
  * Writes what people have labelled as an evaluation set: prompt, answer, and whether the answer is harmful. Of a conversation both are
@@ -32,8 +33,13 @@ export function requireLabels(file: string, areThere: boolean): void {
     });
 }
 
-/** @throws HumanError */
-export function requireAbsent(file: string): void {
+/** Before a judge is asked. @throws HumanError where the file is there already, or cannot be written */
+export async function requireNew(file: string): Promise<void> {
+  requireAbsent(file);
+  await requireWritable(file);
+}
+
+function requireAbsent(file: string): void {
   if (existsSync(file))
     throw new HumanError('this file is there already.', {
       place: file,

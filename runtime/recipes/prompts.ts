@@ -38,7 +38,8 @@ export async function writePrompts(
   tokenizer: Tokenizer,
   signal: AbortSignal,
 ): Promise<void> {
-  const asks = ({ promptIds }: Example): boolean => promptIds.length > 0;
+  /** A row that begins with its answer asks nothing, whatever the template writes before it. */
+  const asks = ({ prompt, promptIds }: Example): boolean => promptIds.length > 0 && prompt?.length !== 0;
   const kept = (rows: ExampleList): Example[] => variedRows(matching(rows, asks), MAX_PROMPTS);
   const chosen = [
     ...kept(trained).map((example) => ({ example, heldOut: false })),

@@ -1,6 +1,6 @@
 /** What people have said of answers stays with a run whose workspace was moved, and so does what was paid for. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +46,7 @@ beforeEach(async () => {
   assert.equal(await harm(old), LABELLED.length / ROWS);
   warnings.length = 0;
   server.asked.length = 0;
+  server.says = () => 'REFUSED';
 });
 
 const label = (row: number, said: 'complied' | 'refused' | null) => ({
@@ -114,10 +115,20 @@ test('without a label there is nothing to export, which is said before a judge i
   assert.equal((await readFile(out, 'utf8')).trim().split('\n').length, 1);
 });
 
-test('what a judge has said is kept where the labelled answers cannot be written', async () => {
+test('that labelled answers cannot be written is said before a judge is asked', async () => {
   await writeFile(join(old, 'file'), '');
-  const out = join(old, 'file/labelled.jsonl');
-  await assert.rejects(judge(old, { judges: [model()], export: out }));
+  await assert.rejects(judge(old, { judges: [model()], export: join(old, 'file/labelled.jsonl') }));
+  assert.equal(server.asked.length, 0);
+});
+
+test('what a judge has said is kept where the labelled answers cannot be written at the end', async () => {
+  const out = join(old, 'labelled.jsonl');
+  server.says = () => {
+    writeFileSync(out, 'of somebody else');
+    return 'REFUSED';
+  };
+  await assert.rejects(judge(old, { judges: [model()], export: out }), /this file is there already/);
+  assert.equal(await readFile(out, 'utf8'), 'of somebody else');
   const said = (await samplesOf(join(old, 'runs/r'))).filter(({ verdicts }) => verdicts?.paid !== undefined);
   assert.equal(said.length, 2 * ROWS);
   assert.equal((await manifestOf(join(old, 'runs/r'))).judges![0]!.usage!.requests, 2 * ROWS);

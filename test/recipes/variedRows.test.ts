@@ -8,7 +8,7 @@ import { promptCount, variedRows } from '../../runtime/data/byPrompt.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { holdOut } from '../../runtime/recipes/heldOut.js';
 import { heldOutMeasure } from '../../runtime/recipes/heldOutMeasure.js';
-import { writePrompts, type VectorPrompt } from '../../runtime/recipes/prompts.js';
+import { readPrompts, writePrompts, type VectorPrompt } from '../../runtime/recipes/prompts.js';
 import { trialRows } from '../../runtime/recipes/trial.js';
 
 /** So many rows of as many kinds, one kind after the other, with so many answers to each prompt. */
@@ -43,6 +43,14 @@ async function kept(rows: Example[]): Promise<Record<'trained' | 'held', VectorP
   const prompts = lines.map((line) => JSON.parse(line) as VectorPrompt);
   return { trained: prompts.filter((one) => !one.heldOut), held: prompts.filter((one) => one.heldOut) };
 }
+
+test('a row that begins with its answer asks nothing, and is not kept as a prompt', async () => {
+  const asked = file(8, 1).map((row, i) => ({ ...row, prompt: [{ role: 'user' as const, content: `${i}?` }] }));
+  const greeting: Example = { ...file(1, 1)[0]!, prompt: [] };
+  const { trained, held } = await kept([greeting, ...asked, greeting]);
+  assert.equal(trained.length + held.length, 8);
+  assert.ok((await readPrompts(join(folder, 'prompts.jsonl')))!.every(({ messages }) => messages?.length === 1));
+});
 
 for (const [rows, kinds] of [
   [400, 2],
