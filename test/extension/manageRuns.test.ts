@@ -6,7 +6,7 @@ import { access, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
-import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { commandArgument } from '../../extension/commands/arguments.js';
@@ -20,11 +20,10 @@ import { RunStore } from '../../extension/runs/store.js';
 import type { Services } from '../../extension/services/services.js';
 import { runDescription } from '../../extension/views/labels.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
-import { AS_PROPOSED, fake, Uri, workspace as fakeWorkspace } from './fake/vscode.js';
+import { AS_PROPOSED, fake, Uri } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
 const manage = await import('../../extension/commands/manageRuns.js');
-const { runRecipe } = await import('../../extension/commands/runs.js');
 const { adapterOf } = await import('../../extension/workspace/models.js');
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 
@@ -324,89 +323,6 @@ test('a command that is called from elsewhere proposes the runs that are selecte
     assert.deepEqual((await manage.compareRuns(compared, given)).toSorted(), folders.slice(1));
   // A row that it is called on is what it is about.
   await assert.rejects(manage.compareRuns(compared, { run: folders[0] }), { message: 'too few runs were chosen.' });
-});
-
-test('several recipes are all read before one is run, and two may not write to the same folder', async (t) => {
-  const root = await temporary(t);
-  const file = (name: string, output: string): Promise<string> =>
-    write(join(root, 'recipes', name), recipe({ output: `../adapters/${output}` }));
-  const files = [await file('r10.json', 'ten'), await file('r2.json', 'two')];
-  const started: string[] = [];
-  const services = {
-    assertTrusted: () => undefined,
-    runPanels: { show: () => undefined },
-    runner: {
-      standing: async () => undefined,
-      start: async (path: string) => {
-        started.push(path);
-        const run = { folder: path, progress: { state: 'finished' }, measurements: [] };
-        return { run, ended: Promise.resolve(run) };
-      },
-    },
-  } as unknown as Services;
-  const ended = await runRecipe(services, { file: files[0], files });
-  assert.deepEqual(started, [files[1], files[0]]);
-  assert.equal(ended.folder, files[0]);
-  started.length = 0;
-  const clash = await file('r3.json', 'two');
-  await assert.rejects(runRecipe(services, { files: [...files, clash] }), /same folder: r2\.json and r3\.json/);
-  const broken = await write(join(root, 'recipes/r9.json'), '{');
-  await assert.rejects(runRecipe(services, { files: [...files, broken] }), /not JSON/);
-  assert.deepEqual(started, []);
-});
-
-test('what is saved before a run is the file, and no older version of it that is open', async (t) => {
-  const root = await temporary(t);
-  const file = await write(join(root, 'recipes/r.json'), recipe());
-  const saved: string[] = [];
-  const opened = (scheme: string, isDirty: boolean) => ({
-    ...{ uri: { scheme, fsPath: file }, isClosed: false, isDirty },
-    save: async () => (saved.push(scheme), true),
-  });
-  fakeWorkspace.textDocuments = [opened('git', false), opened('file', true)];
-  t.after(() => (fakeWorkspace.textDocuments = []));
-  const ended = { folder: file, progress: { state: 'finished' }, measurements: [] };
-  const services = {
-    assertTrusted: () => undefined,
-    runPanels: { show: () => undefined },
-    runner: { standing: async () => undefined, start: async () => ({ run: ended, ended: Promise.resolve(ended) }) },
-  } as unknown as Services;
-  await runRecipe(services, { file });
-  assert.deepEqual(saved, ['file']);
-});
-
-test('where a run stands that can be resumed, the person decides whether it is', async (t) => {
-  const root = await temporary(t);
-  const file = await write(join(root, 'recipes/r.json'), recipe());
-  const output = await runFolder(root, 'colours', { manifest: { outcome: 'stopped', done: undefined } });
-  await write(join(output, 'checkpoint', CHECKPOINT_FILE), '');
-  const run = (await readRun(output))!;
-  const done: unknown[] = [];
-  const awaited: string[] = [];
-  const begun = (what: unknown) => {
-    done.push(what);
-    return Promise.resolve({ run, ended: Promise.resolve(run) });
-  };
-  const services = {
-    assertTrusted: () => undefined,
-    runPanels: { show: () => undefined },
-    runner: {
-      standing: () => Promise.resolve(run),
-      start: (_: string, options: object) => begun(options),
-      resume: (folder: string, of: string) => begun([folder, of]),
-      has: (folder: string) => awaited.includes(folder),
-    },
-  } as unknown as Services;
-  for (const label of ['Resume it', 'Start over', 'Keep both']) {
-    fake.answer = (question) => {
-      assert.match(question, /^What becomes of the run in /);
-      return label;
-    };
-    await runRecipe(services, { file });
-  }
-  awaited.push(`${output}-2`);
-  await runRecipe(services, { file });
-  assert.deepEqual(done, [[output, file], { replace: true }, { output: `${output}-2` }, { output: `${output}-3` }]);
 });
 
 test('of many runs the newest are read first, so that the top of the view is there at once', async (t) => {

@@ -1,5 +1,5 @@
 /** The Test Explorer of the fake window: its items, the handlers of one controller, and what its runs were told. */
-import type { Range, Uri } from './vscode.js';
+import type { Range, Uri } from './values.js';
 
 class Items {
   private readonly all = new Map<string, TestItem>();
