@@ -2,18 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type {
-  Position,
-  Range,
-  WorkspaceEdit,
-  Diagnostic,
-  CodeAction} from './values.js';
-import {
-  Uri,
-  TextDocument,
-  UIKind,
-  FileSystemError,
-} from './values.js';
+import type { Position, Range, WorkspaceEdit, Diagnostic, CodeAction } from './values.js';
+import { Uri, TextDocument, UIKind, FileSystemError } from './values.js';
 
 export * from './testExplorer.js';
 export * from './values.js';
