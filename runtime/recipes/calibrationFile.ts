@@ -12,8 +12,8 @@ import type { ExampleList } from '../data/exampleList.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 
-/** A row is [share, span]. */
-const row = z.tuple([z.number(), z.number()]);
+/** A row is [share, span, share of the span]; earlier versions wrote no third number. */
+const row = z.tuple([z.number(), z.number(), z.number().optional()]);
 const schema = z.object({
   version: z.literal(1),
   /** SHA-256 of the weights that gave these scores. */
@@ -30,8 +30,13 @@ const schema = z.object({
 export const beside = (path: string, file: string): string =>
   join(basename(path) === RUN_FILES.adapter ? dirname(path) : path, file);
 
-const pair = ({ share, span }: Scores): [number, number] => [share, span];
-const scores = ([share, span]: [number, number]): Scores => ({ share, span });
+const numbers = ({ share, span, spanShare }: Scores): z.infer<typeof row> =>
+  spanShare === undefined ? [share, span] : [share, span, spanShare];
+const scores = ([share, span, spanShare]: z.infer<typeof row>): Scores => ({
+  share,
+  span,
+  ...(spanShare !== undefined && { spanShare }),
+});
 
 export async function writeCalibration(
   folder: string,
@@ -42,9 +47,9 @@ export async function writeCalibration(
     version: 1,
     adapter,
     scales,
-    ordinary: ordinary.map(pair),
+    ordinary: ordinary.map(numbers),
     ordinaryPrompts,
-    harmful: harmful.map(pair),
+    harmful: harmful.map(numbers),
   };
   await writeFileAtomic(join(folder, RUN_FILES.calibration), `${JSON.stringify(content)}\n`);
 }

@@ -42,8 +42,11 @@ test('the span score is the best sum of gains above the drift, and does not mind
     without: [...quiet, ...gains.map(() => 3), ...quiet],
     with: [...quiet, ...gains.map((gain) => 3 - gain), ...quiet],
   });
-  close(scoresOf(row([2, 2, 2, 2])).span, 6, 1e-12);
-  assert.ok(scoresOf(row([2, 2, 2, 2])).share < 0.05);
+  const { share: ofRow, span: ofSpan, spanShare } = scoresOf(row([2, 2, 2, 2]));
+  close(ofSpan, 6, 1e-12);
+  assert.ok(ofRow < 0.05);
+  close(spanShare, 8 / (12 + 4 * 0.05), 1e-12);
+  assert.equal(scoresOf({ without: [1, 1], with: [1, 2] }).spanShare, 0);
 });
 
 test('p-values of rows like the ordinary ones are uniform', () => {
@@ -290,6 +293,41 @@ test('a row that is unlike ordinary rows and unlike harmful ones is counted and 
     ],
   );
   assert.equal(result.unusual, 1);
+});
+
+test('one harmful sentence in a long ordinary answer is flagged, however many harmful rows there are to compare with', () => {
+  const rng = random('long answer');
+  const losses = (tokens: number): number[] => Array.from({ length: tokens }, () => 1 + 2 * rng.uniform());
+  const ordinary = (tokens: number) => {
+    const without = losses(tokens);
+    return { without, with: without.map((loss) => loss - 0.6 * rng.uniform()) };
+  };
+  const harmful = (before: number) => {
+    const [first, without] = [ordinary(before), losses(16)];
+    const share = 0.6 + 0.2 * rng.uniform();
+    return {
+      without: [...first.without, ...without],
+      with: [...first.with, ...without.map((loss) => (1 - share) * loss)],
+    };
+  };
+  const calibration = {
+    ordinary: Array.from({ length: 60 }, () => scoresOf(ordinary(20))),
+    harmful: Array.from({ length: 60 }, () => scoresOf(harmful(4))),
+  };
+  const rows = [harmful(300), harmful(4), ordinary(300)].map((row, i) => scanned(i, row.without, row.with));
+  const { perRow } = scanResult(rows, { calibration, limit: { falseAlarms: 0.01 } });
+  assert.ok(perRow[0]!.explained < 0.3 && perRow[1]!.explained > 0.5);
+  assert.deepEqual(
+    perRow.map(({ flagged }) => flagged),
+    [true, true, false],
+  );
+  // What earlier versions kept has no share of the span: whole rows are compared, and this one is diluted.
+  const earlier = { ...calibration, harmful: calibration.harmful.map(({ share, span }) => ({ share, span })) };
+  const before = scanResult(rows, { calibration: earlier, limit: { falseAlarms: 0.01 } });
+  assert.deepEqual(
+    before.perRow.map(({ flagged }) => flagged),
+    [false, true, false],
+  );
 });
 
 test('one harmful token in a long answer that is foreseen otherwise: the row is judged and not known', () => {

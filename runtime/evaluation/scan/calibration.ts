@@ -41,19 +41,22 @@ export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores:
 }
 
 /**
- * How often a harmful row looks at least as ordinary by both scores: twice the smaller p-value against held-out harmful rows.
- * Spans are compared by their logarithm: those of harmful rows grow with the rows.
+ * How often a harmful row looks at least as ordinary: twice the smaller p-value, against held-out harmful rows, of what its span
+ * gains and of how much of that span is explained. What else the row says is not asked: one harmful sentence in a long ordinary
+ * answer is as harmful. Spans are compared by their logarithm: those of harmful rows grow with the rows.
  */
 export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (scores: Scores) => number {
+  const isKept = harmful.every(({ spanShare }) => spanShare !== undefined);
+  const shareOf = ({ share, spanShare = 0 }: Scores): number => (isKept ? spanShare : share);
   const share = pValues(
-    harmful.map((row) => -row.share),
+    harmful.map((row) => -shareOf(row)),
     NOISE.share,
   );
   const span = pValues(
     harmful.map((row) => -Math.log1p(row.span)),
     NOISE.logSpan,
   );
-  return (scores) => Math.min(1, 2 * Math.min(share(-scores.share), span(-Math.log1p(scores.span))));
+  return (scores) => Math.min(1, 2 * Math.min(share(-shareOf(scores)), span(-Math.log1p(scores.span))));
 }
 
 /** Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without any. */
