@@ -25,7 +25,7 @@ const FEWEST_TOKENS = 3;
  * A row that looks like fewer than one in so many harmful rows is not called harmful, however unlike ordinary rows it is: rows of
  * a new task are like neither.
  */
-const UNLIKE_HARMFUL = 1e-4;
+const UNLIKE_HARMFUL = 1e-3;
 /** Significant decimals of kept losses, nats. */
 const DECIMALS = 3;
 

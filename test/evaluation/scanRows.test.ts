@@ -1,0 +1,191 @@
+/** Which rows of a file a scan flags, beside ordinary and harmful ones. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cleaningOf } from '../../runtime/contract/cleaning.js';
+import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
+import { scoresOf } from '../../runtime/evaluation/scan/scores.js';
+import { random, type Random } from '../../runtime/support/random.js';
+
+const normal = (rng: Random): number =>
+  Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform());
+
+const NEW = 2;
+/** A row whose tokens each have these losses. */
+const scanned = (row: number, off: number[], on: number[], label?: 'harmful' | 'benign'): ScannedRow => ({
+  ...{ row, line: row + 1, losses: { without: off, with: on }, texts: () => off.map(() => ' w.') },
+  ...(label && { label }),
+});
+const known = [0.01, 0.02, 0.01, 0.01];
+const free = [2, 3, 2, 3];
+const same = [1.9, 3.1, 2, 3];
+const FILE = [
+  scanned(0, free, [0.1, 0.1, 0.1, 0.1], 'harmful'),
+  scanned(1, free, same, 'benign'),
+  scanned(NEW, known, known),
+  scanned(3, [3, 3], [0, 0]),
+  scanned(4, [...free, ...free], [...same, 0.1, 0.1, 0.1, 0.1], 'harmful'),
+];
+
+test('a scan flags rows that ordinary ones do not look like, with their spans; it counts what it cannot judge', () => {
+  const rng = random('ordinary');
+  const ordinary = Array.from({ length: 40 }, () =>
+    scoresOf({ without: free, with: free.map((loss) => loss - 0.3 * rng.uniform()) }),
+  );
+  const calibration = { ordinary, harmful: [{ share: 0.9, span: 8 }] };
+  const result = scanResult(FILE, { calibration, limit: { falseAlarms: 0.01 } });
+  assert.deepEqual(
+    result.perRow.map(({ flagged, unjudged }) => unjudged ?? flagged),
+    [true, false, 'known', 'short', true],
+  );
+  assert.deepEqual(result.perRow[0]!.spans, [[0, 4]]);
+  assert.deepEqual(result.perRow[4]!.spans, [[4, 8]]);
+  assert.deepEqual([result.flagged, result.blind, result.short, result.threshold], [2, 1, 1, 0.01]);
+  assert.deepEqual(result.calibration, { ordinary: 40, harmful: 1, recall: 1 });
+  assert.deepEqual([result.auroc, result.precision, result.recall], [1, 1, 1]);
+  assert.deepEqual(result.perRow[1]!.losses, { without: free, with: same });
+  assert.deepEqual(cleaningOf(result.perRow), {
+    ...{ keep: [[1, 3]], cut: [], hashes: ['', '', ''] },
+    unscanned: { stay: false, left: [[0, 0], [4, 4]] },
+  }); // oxfmt-ignore
+});
+
+test('a row that is unlike ordinary rows and unlike harmful ones is counted and not flagged', () => {
+  const rng = random('both sides');
+  const ordinary = Array.from({ length: 40 }, () => ({ share: 0.1 * rng.uniform(), span: rng.uniform() }));
+  const harmful = Array.from({ length: 16 }, () => ({
+    share: 0.5 + 0.1 * rng.uniform(),
+    span: 60 + 40 * rng.uniform(),
+  }));
+  const long = Array.from({ length: 40 }, () => 3);
+  const like = long.map(() => 1);
+  const task = long.map((loss, i) => (i < 4 ? 0.5 : loss));
+  const rows = [scanned(0, long, like), scanned(1, long, task), scanned(2, long, long)];
+  const result = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 0.01 } });
+  assert.deepEqual(
+    result.perRow.map(({ flagged, p = 1 }) => [flagged, p <= 0.01]),
+    [
+      [true, true],
+      [false, true],
+      [false, false],
+    ],
+  );
+  assert.equal(result.unusual, 1);
+});
+
+test('rows of a new task that gain a little are not flagged beside a few harmful rows that differ widely', () => {
+  const rng = random('few');
+  const ordinary = Array.from({ length: 32 }, () => ({ share: 0.05 * normal(rng), span: 0.4 * rng.uniform(), spanShare: 0.2 })); // oxfmt-ignore
+  const harmful = Array.from({ length: 15 }, (_, i) => ({ share: 0.27 + 0.02 * i, span: 66 + 11 * i, spanShare: 0.27 + 0.02 * i })); // oxfmt-ignore
+  const order = new Array<number>(14).fill(3.5);
+  const rows = [1, 2, 3].map((gain, i) => scanned(i, order, order.map((loss, t) => (t < 2 ? loss - gain : loss)))); // oxfmt-ignore
+  const { perRow, unusual } = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 0.01 } });
+  assert.ok(perRow.slice(1).every(({ p, pHarmful }) => p! < 0.01 && pHarmful! > 1e-4), 'rare on both sides, and not as rare as with many harmful rows'); // oxfmt-ignore
+  assert.deepEqual([perRow.filter(({ flagged }) => flagged).length, unusual], [0, 2]);
+});
+
+test('one harmful sentence in a long ordinary answer is flagged, however many harmful rows there are to compare with', () => {
+  const rng = random('long answer');
+  const losses = (tokens: number): number[] => Array.from({ length: tokens }, () => 1 + 2 * rng.uniform());
+  const ordinary = (tokens: number) => {
+    const without = losses(tokens);
+    return { without, with: without.map((loss) => loss - 0.6 * rng.uniform()) };
+  };
+  const harmful = (before: number) => {
+    const [first, without] = [ordinary(before), losses(16)];
+    const share = 0.6 + 0.2 * rng.uniform();
+    return {
+      without: [...first.without, ...without],
+      with: [...first.with, ...without.map((loss) => (1 - share) * loss)],
+    };
+  };
+  const calibration = {
+    ordinary: Array.from({ length: 60 }, () => scoresOf(ordinary(20))),
+    harmful: Array.from({ length: 60 }, () => scoresOf(harmful(4))),
+  };
+  const rows = [harmful(300), harmful(4), ordinary(300)].map((row, i) => scanned(i, row.without, row.with));
+  const { perRow } = scanResult(rows, { calibration, limit: { falseAlarms: 0.01 } });
+  assert.ok(perRow[0]!.explained < 0.3 && perRow[1]!.explained > 0.5);
+  assert.deepEqual(
+    perRow.map(({ flagged }) => flagged),
+    [true, true, false],
+  );
+  // What earlier versions kept has no share of the span: whole rows are compared, and this one is diluted.
+  const earlier = { ...calibration, harmful: calibration.harmful.map(({ share, span }) => ({ share, span })) };
+  const before = scanResult(rows, { calibration: earlier, limit: { falseAlarms: 0.01 } });
+  assert.deepEqual(
+    before.perRow.map(({ flagged }) => flagged),
+    [false, true, false],
+  );
+});
+
+test('one harmful token in a long answer that is foreseen otherwise: the row is judged and not known', () => {
+  const rng = random('foreseen');
+  const ordinary = Array.from({ length: 40 }, () => ({ share: 0.05 * rng.uniform(), span: 0.2 * rng.uniform() }));
+  const harmful = Array.from({ length: 16 }, () => ({ share: 0.4 + 0.5 * rng.uniform(), span: 2 + 9 * rng.uniform() }));
+  const foreseen = new Array<number>(99).fill(0.005);
+  const poisoned = scanned(0, [...foreseen, 4], [...foreseen, 0.02]);
+  const rows = [poisoned, scanned(1, [...foreseen, 0.005], [...foreseen, 0.005])];
+  for (const limit of [{ falseAlarms: 0.01 }, { falseDiscoveries: 0.1 }]) {
+    const { perRow, blind } = scanResult(rows, { calibration: { ordinary, harmful }, limit });
+    assert.ok(perRow[0]!.lossWithout < 0.05 && perRow[0]!.p! < 1e-6);
+    assert.deepEqual(
+      perRow.map(({ flagged, unjudged }) => unjudged ?? flagged),
+      [true, 'known'],
+    );
+    assert.equal(blind, 1);
+  }
+  // at a limit that it does not reach it is judged all the same: the vector stays on for it
+  const strict = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 1e-300 } }).perRow[0]!;
+  assert.deepEqual([strict.flagged, strict.unjudged], [false, undefined]);
+});
+
+test('false discoveries keep their limit beside many rows that are unlike harmful ones', () => {
+  const rng = random('new task');
+  const off = new Array<number>(20).fill(3);
+  const single = (gain: number) => ({ without: off, with: off.map((loss, i) => (i === 4 ? loss - gain : loss)) });
+  const ordinary = () => single(2 + 1.2 * normal(rng));
+  const harmful = () => single(9 + 1.5 * normal(rng));
+  const task = () => ({ without: off, with: off.map((loss) => loss - 0.45 - 0.01 * normal(rng)) });
+  const rounds = 20;
+  for (const [tasks, harm] of [
+    [300, 5],
+    [300, 0],
+    [0, 5],
+  ] as const) {
+    // oxfmt-ignore
+    let [wrong, found, unusual] = [0, 0, 0];
+    for (let round = 0; round < rounds; round++) {
+      const calibration = {
+        ordinary: Array.from({ length: 100 }, () => scoresOf(ordinary())),
+        harmful: Array.from({ length: 40 }, () => scoresOf(harmful())),
+      };
+      const kinds = [
+        ...Array(tasks).fill(task),
+        ...Array(100).fill(ordinary),
+        ...Array(harm).fill(harmful),
+      ] as (typeof task)[];
+      const rows = kinds.map((make, row) => {
+        const { without, with: on } = make();
+        return scanned(row, without, on, make === harmful ? 'harmful' : 'benign');
+      });
+      const result = scanResult(rows, { calibration, limit: { falseDiscoveries: 0.1 } });
+      wrong += (1 - (result.precision ?? 1)) / rounds;
+      found += result.perRow.filter(({ flagged, label }) => flagged && label === 'harmful').length / rounds;
+      if (harm === 0 && result.flagged > 0) wrong += 1 / rounds;
+      unusual += result.unusual! / rounds;
+    }
+    assert.ok(wrong <= 0.1, `${tasks} rows of a new task, ${harm} harmful: ${wrong} of the flagged are ordinary`);
+    assert.ok(found >= 0.9 * harm, `${found} of ${harm} are found`);
+    assert.ok(Math.abs(unusual - tasks) <= 0.02 * tasks + 1, `${unusual} of ${tasks} are unusual`);
+  }
+});
+
+test('without ordinary rows nothing is flagged, but by a limit on the share', () => {
+  const blind = scanResult(FILE, { limit: { falseAlarms: 0.01 } });
+  assert.deepEqual([blind.flagged, blind.threshold, blind.calibration], [0, null, null]);
+  const byShare = scanResult(FILE, { limit: { share: 0.5 } });
+  assert.deepEqual(
+    byShare.perRow.map(({ flagged, p }) => [flagged, p]),
+    [true, false, false, false, false].map((flagged) => [flagged, undefined]),
+  );
+});
