@@ -302,6 +302,7 @@ function createChatPanels(services: Parts, memento: vscode.Memento, onBug: (erro
       openWalkthrough,
       assertTrusted,
       maxNewTokens: () => setting('chatMaxNewTokens'),
+      device: () => setting('device'),
       onBug,
     },
   });

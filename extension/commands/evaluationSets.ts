@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { isJudged } from '../../runtime/contract/measures.js';
-import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
+import { MOST_HELD_OUT, type MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
@@ -65,7 +65,7 @@ async function askAnySets(services: Known, ask: Questions, model: Model, data: D
   const known = evaluationChoices(services, model);
   const keep: Choice<'keep'> = {
     label: t('Keep {0} % of {1} for evaluation', 100 * KEPT_SHARE, basename(data.file)),
-    description: t('never trained on; no prompt is on both sides'),
+    description: t('at most {0} rows, never trained on; no prompt is on both sides', MOST_HELD_OUT),
     value: 'keep',
   };
   const other: Choice<'other'> = { label: t('Another data file…'), value: 'other' };

@@ -8,7 +8,7 @@ import { inputError, parsePlace } from '../host/errors.js';
 import { firstFree } from '../host/paths.js';
 import { runTitle } from '../runs/compare.js';
 import { recipeFacts, recipeFileOf } from '../runs/recipe.js';
-import { answersItself, canResume, canRunAgain, isFinished, nameOf, type Run } from '../runs/run.js';
+import { answersItself, canResume, hasRecipeToRun, isFinished, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import { reportForBrowser } from '../panels/reportPanel.js';
 import type { Services } from '../services/services.js';
@@ -127,7 +127,7 @@ export async function resume(
 /** Runs the recipe of a run anew, from its file as it is now. */
 export async function runAgain(services: Starting & Pick<Services, 'store'>, given: OneRun): Promise<Ended> {
   services.assertTrusted();
-  const folder = await chooseRun(services, given, t('Run again'), canRunAgain);
+  const folder = await chooseRun(services, given, t('Run again'), hasRecipeToRun);
   return follow(services, await startAgain(services, folder));
 }
 

@@ -90,6 +90,9 @@ export const ITEMS = {
   answersDone: 'run.done.answers',
   /** With points whose answers can be. */
   sweepDone: 'run.done.sweep',
+  /** A point of a sweep: only that runs it again. */
+  pointDone: 'run.point',
+  answersOfPoint: 'run.point.answers',
   runResumable: 'run.resumable',
   /** Of a kind that has answers: some may be there already. */
   answersResumable: 'run.resumable.answers',

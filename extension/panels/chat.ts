@@ -1,5 +1,6 @@
 import type { ChatMessage, GenerateParams } from '../../runtime/contract/generation.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
+import type { DeviceChoice } from '../../runtime/contract/recipeWords.js';
 import type { ChatAnswer, ChatPageEvent, ChatRound, ChatState } from '../../webview/protocol/chat.js';
 import type { Listener, Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
@@ -42,6 +43,7 @@ export interface ChatOptions {
   /** Makes a token that `cancel` cancels. */
   newStop(): Stop;
   maxNewTokens(): number;
+  device(): DeviceChoice;
   post(event: ChatPageEvent): void;
   /** The page must draw the whole chat again. */
   changed(): void;
@@ -175,6 +177,7 @@ export class Chat {
           model: column.model ?? this.options.path,
           adapters: column.adapters,
           messages: this.messages(this.memory.rounds.indexOf(round), column.id, round.question),
+          device: this.options.device(),
           options: { maxNewTokens: this.options.maxNewTokens(), temperature: 0, topP: 1 },
         },
         {
@@ -217,7 +220,7 @@ export class Chat {
       for (const answer of round.answers) {
         const said = answer.error ? undefined : this.said(round.id, answer.column);
         if (!said) continue;
-        const params = { model: model.path, vector: vector.path, ...said };
+        const params = { model: model.path, vector: vector.path, ...said, device: this.options.device() };
         const found = await this.options.explain(params, { token });
         if (token.isCancellationRequested || !this.memory.rounds.includes(round)) return;
         if (found) answer.explained = { vector: vector.name, share: found.share, unjudged: found.unjudged };

@@ -20,7 +20,7 @@ import { CHAT_REQUEST, CHAT_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
 
 /** What a chat page asks of the rest of the extension. */
-export interface ChatActions extends Pick<ChatOptions, 'states' | 'vector'> {
+export interface ChatActions extends Pick<ChatOptions, 'states' | 'vector' | 'maxNewTokens' | 'device'> {
   /** Asks before it attaches a security vector. */
   attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
   /** Asks before a column with a security vector is shown; throws when it is not to be. */
@@ -30,7 +30,6 @@ export interface ChatActions extends Pick<ChatOptions, 'states' | 'vector'> {
   openWalkthrough(topic: WalkthroughTopic): unknown;
   /** Throws where running is not allowed. */
   assertTrusted(): void;
-  maxNewTokens(): number;
   onBug(error: unknown): void;
 }
 
@@ -96,7 +95,8 @@ class ChatPanel {
       },
       explain: (params, listener) => engine.request('explainAnswer', params, listener),
       newStop: () => new CancellationTokenSource(),
-      maxNewTokens: () => actions.maxNewTokens(),
+      maxNewTokens: actions.maxNewTokens,
+      device: actions.device,
       post: (event) => this.ready && this.channel.post(event),
       changed: () => this.draw(),
       keep: (memory) => void memento.update(key, memory),

@@ -10,7 +10,7 @@ import { inputError } from '../host/errors.js';
 import { replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
-import { canResume, type Run } from './run.js';
+import { canResume, sweepOf, type Run } from './run.js';
 
 export interface WrittenCopy {
   file: string;
@@ -63,7 +63,7 @@ async function writeCopy(run: Run, name: string, edits: (folder: string) => Edit
   const { text, file } = await recipeOf(run);
   const folder = dirname(file);
   const stem = name || basename(file, '.json').replace(/-\d+$/, '');
-  const above = dirname(run.folder);
+  const above = dirname(wholeOf(run));
   const free = await firstFree(
     stem,
     async (one) => (await exists(join(folder, `${one}.json`))) || (await exists(join(above, one))),
@@ -77,6 +77,12 @@ async function writeCopy(run: Run, name: string, edits: (folder: string) => Edit
   );
   await replaceFile(copy.file, changed);
   return copy;
+}
+
+/** The folder of what a run is a part of, and goes to the trash with: its sweep, or the run that it replaces. */
+function wholeOf(run: Run): string {
+  const folder = sweepOf(run) ?? run.folder;
+  return basename(folder) === RUN_FILES.next ? dirname(folder) : folder;
 }
 
 /**

@@ -139,12 +139,11 @@ export const answersItself = (run: Run): boolean =>
 const asksPrompts = ({ evaluate, raw }: RecipeFacts): boolean =>
   evaluate.some(({ measure }) => measure !== 'loss') || typeof raw.heldOut === 'object';
 
-/** A point is gone on with by its sweep. */
-const endedEarly = (run: Run): boolean =>
-  !isRunning(run) &&
-  sweepOf(run) === undefined &&
-  run.recipe !== undefined &&
-  ['stopped', 'interrupted', 'failed'].includes(run.progress.state);
+/** It is over, and its recipe can be run anew. A point has none of its own: it is gone on with by its sweep. */
+export const hasRecipeToRun = (run: Run): boolean =>
+  isOver(run) && !isRunning(run) && sweepOf(run) === undefined && run.recipe !== undefined;
+
+const endedEarly = (run: Run): boolean => hasRecipeToRun(run) && run.progress.state !== 'finished';
 
 export const kindOf = (run: Run): Recipe['kind'] => run.manifest?.kind ?? run.recipe?.kind ?? 'finetune';
 

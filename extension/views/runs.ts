@@ -3,7 +3,17 @@ import { commandLink } from '../host/commandLink.js';
 import { CONTEXTS, ITEMS, VIEWS } from '../host/contributions.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { t } from '../host/text.js';
-import { answersItself, canJudge, canResume, canRunAgain, isRunning, isSweep, nameOf, type Run } from '../runs/run.js';
+import {
+  answersItself,
+  canJudge,
+  canResume,
+  canRunAgain,
+  isRunning,
+  isSweep,
+  nameOf,
+  sweepOf,
+  type Run,
+} from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
 import { withProblems } from './problems.js';
@@ -83,5 +93,6 @@ export function itemOf(run: Run): string {
   const isResumable = canResume(run);
   if (canJudge(run) && isSweep(run)) return isResumable ? ITEMS.sweepResumable : ITEMS.sweepDone;
   if (isResumable) return answersItself(run) ? ITEMS.answersResumable : ITEMS.runResumable;
+  if (sweepOf(run) !== undefined) return canJudge(run) ? ITEMS.answersOfPoint : ITEMS.pointDone;
   return canJudge(run) ? ITEMS.answersDone : ITEMS.runDone;
 }

@@ -10,7 +10,7 @@ import { attached, baseline, protection, vector } from './recipeProtection.js';
 import { sweepRecipe, type SweepRecipe } from './recipeSweep.js';
 import { adapter, batch, evaluationBatch, optimizer, recompute, run, type OptimizerOptions } from './recipeTraining.js';
 import { count, distinct, list, MAX_STEPS, number, path, text } from './recipeValues.js';
-import { HELD_OUT_SET } from './recipeWords.js';
+import { HELD_OUT_SET, MOST_HELD_OUT } from './recipeWords.js';
 
 const momentsHere = ({ on, optimizer }: { on?: unknown; optimizer: OptimizerOptions }): boolean =>
   !on || optimizer.moments !== '8bit';
@@ -29,7 +29,9 @@ const vectorRecipe = z
     heldOut: number(0.5)
       .min(0)
       .default(0.2)
-      .describe('Share of both kinds of rows that is never trained on: they show what the vector finds and holds.'),
+      .describe(
+        `Share of both kinds of rows that is never trained on, at most ${MOST_HELD_OUT} rows of each, more only where that takes all rows of a few prompts: they show what the vector finds and holds. All others are trained on.`,
+      ),
     adapter,
     objective: z
       .strictObject({

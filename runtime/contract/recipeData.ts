@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { COLUMN_FIELDS, type ColumnField, formatsOf } from './mapping.js';
 import { distinct, list, number, path, rows, text } from './recipeValues.js';
-import { DATA_FORMATS, MEASURES } from './recipeWords.js';
+import { DATA_FORMATS, MEASURES, MOST_HELD_OUT } from './recipeWords.js';
 
 const column = text.optional();
 const columns = z
@@ -83,7 +83,7 @@ export const heldOut = z
   )
   .default(0)
   .describe(
-    'Share of the data that is never trained on and is an evaluation set of its own, "held out", measured by its loss or as is said here. Rows with the same prompt stay together.',
+    `Share of the data that is never trained on, at most ${MOST_HELD_OUT} rows, more only where that takes all rows of a few prompts, and is an evaluation set of its own, "held out", measured by its loss or as is said here. Rows with the same prompt stay together; all others are trained on.`,
   );
 export type EvaluationSet = z.infer<typeof evaluationSet>;
 export type DataSource = z.infer<typeof data>;

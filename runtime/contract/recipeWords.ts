@@ -14,6 +14,8 @@ export type FlaggedStrategy = (typeof FLAGGED)[number];
 
 /** Name of the evaluation set that a fine-tuning takes from its own data (`heldOut`). */
 export const HELD_OUT_SET = 'held out';
+/** More rows of a file than this tell nothing new: the others are trained on. */
+export const MOST_HELD_OUT = 512;
 
 /** What onnxruntime may compute on, with the names that people know. */
 export const DEVICE_NAMES = { cpu: 'CPU', webgpu: 'WebGPU', cuda: 'CUDA', dml: 'DirectML' } as const;

@@ -1,3 +1,4 @@
+import { MOST_HELD_OUT } from '../contract/recipeWords.js';
 import { byPrompt, variedRows } from '../data/byPrompt.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import { random } from '../support/random.js';
@@ -6,8 +7,6 @@ import { random } from '../support/random.js';
 const FEWEST = 16;
 /** Fewer prompts than this tell nothing. */
 const USEFUL = 4;
-/** More rows than this tell nothing new. */
-const MOST = 512;
 
 export interface Split {
   readonly trained: ExampleList;
@@ -19,7 +18,7 @@ const fewestOf = (prompts: number): number => Math.min(FEWEST, Math.floor(prompt
 
 /** Of `n` rows, or of so many prompts; 0: too few to hold any out. */
 function wantedOf(n: number, share: number): number {
-  const wanted = Math.min(MOST, Math.max(Math.round(share * n), fewestOf(n)));
+  const wanted = Math.min(MOST_HELD_OUT, Math.max(Math.round(share * n), fewestOf(n)));
   return share === 0 || wanted < USEFUL ? 0 : wanted;
 }
 
@@ -73,7 +72,7 @@ export function holdOut(
         examples,
         indices.filter((i) => held.has(i)),
       ),
-      MOST,
+      MOST_HELD_OUT,
     ),
   };
 }

@@ -1,7 +1,7 @@
 /** docs/command-line.md against `--help`, the options that each command takes, and the types of what it prints. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DataInfo, DatasetResult } from '../../runtime/contract/dataInfo.js';
+import type { CleanResult, DataInfo, DatasetResult } from '../../runtime/contract/dataInfo.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { ScoreRow } from '../../runtime/contract/generation.js';
@@ -135,6 +135,7 @@ const PRINTED: Record<string, string[]> = {
       },
       ...{ auroc: true, precision: true, recall: true },
     }),
+    ...keys<CleanResult>({ path: true, kept: true, cut: true, left: true, unscanned: true, changes: true }),
   ],
   score: keys<ScoreRow>({ row: true, nll: true, tokens: true }),
   generate: keys<Omit<Requests['generate']['result'], 'stopped' | 'seconds'>>({ text: true, ids: true }),

@@ -6,7 +6,7 @@ import { parse, type ParseError } from 'jsonc-parser';
 import { test } from 'node:test';
 import * as z from 'zod';
 import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
-import { MEASURES } from '../../runtime/contract/recipeWords.js';
+import { MEASURES, MOST_HELD_OUT } from '../../runtime/contract/recipeWords.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';
 import { RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
 import { BEST_PARTS, strategyOf } from '../../runtime/recipes/strategy.js';
@@ -17,6 +17,7 @@ const TEXT = read('docs/recipes.md');
 
 interface Schema {
   default?: unknown;
+  description?: string;
   properties?: Record<string, Schema>;
   required?: string[];
   items?: Schema;
@@ -111,6 +112,17 @@ test('the largest values are those of the schema', () => {
     assert.equal(Number(most!.replaceAll(',', '')), at?.maximum, key);
   }
   assert.equal(PATTERN_LIMIT_MS, 500, 'half a second');
+});
+
+test('how many rows are held out at most is said wherever `heldOut` is explained', () => {
+  const most = `at most ${MOST_HELD_OUT} rows`;
+  const explained = rows(TEXT).filter(([key]) => key === '`heldOut`');
+  assert.deepEqual(explained.map(([, kind]) => kind), ['v', 'f']); // oxfmt-ignore
+  for (const [, kind, , meaning] of explained) assert.ok(meaning!.includes(most), kind);
+  for (const kind of ['vector', 'finetune'] as const)
+    assert.ok(schemaOf(kind).properties!.heldOut!.description!.includes(most), kind);
+  assert.ok(section(read('docs/data.md'), '## How many rows').replaceAll('\n', ' ').includes(most));
+  assert.ok(section(read('docs/vscode.md'), '## Own data').replaceAll('\n', ' ').includes(most));
 });
 
 test('the recipes shown are recipes', () => {

@@ -23,6 +23,13 @@ test('every setting is listed with its default', () => {
   );
 });
 
+test('of a run that a reload cut off it is said who goes on with it', () => {
+  const text = section(TEXT, '## Many runs').replaceAll('\n', ' ');
+  const [, fate] = /the run that was at work ([^.]*)\./.exec(text)!;
+  // cluster.test.ts and queueKept.test.ts: a run on a cluster alone goes on by itself.
+  assert.match(fate!, /^ends with the window, .* when you choose \*Resume\* \(one on a cluster goes on by itself\)$/);
+});
+
 test('every view is listed', () => {
   const names = json('package.nls.json') as Record<string, string>;
   const listed = rows(section(TEXT, '## Views')).map(([name]) => name);

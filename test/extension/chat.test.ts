@@ -56,6 +56,7 @@ function chat(
       return { token: token as Token, cancel: () => void (token.isCancellationRequested = true) };
     },
     maxNewTokens: () => 16,
+    device: () => 'cpu',
     post: (event) => events.push(event),
     changed: () => undefined,
     keep: (memory) => kept.push(structuredClone(memory)),
@@ -73,8 +74,11 @@ test('a question goes to every column that is shown, with its own history', asyn
   const { it, asked, said, messages, kept } = chat(byName);
   await it.send('one');
   assert.deepEqual(
-    asked.map(({ adapters }) => adapters.length),
-    [0, 1],
+    asked.map(({ adapters, device }) => [adapters.length, device]),
+    [
+      [0, 'cpu'],
+      [1, 'cpu'],
+    ],
   );
   assert.deepEqual(said(), [['base: of base', 'plain: of plain']]);
   const [, plain] = it.state().columns;
@@ -148,7 +152,7 @@ test('a vector says what it would have explained of each answer, to the history 
     explained.at(-1)!.messages.map(({ content }) => content),
     ['one', 'of plain', 'two'],
   );
-  assert.equal(explained.at(-1)!.answer, 'of plain');
+  assert.deepEqual([explained.at(-1)!.answer, explained.at(-1)!.device], ['of plain', 'cpu']);
   assert.deepEqual(it.state().rounds.at(-1)!.answers.map((each) => each.explained), [
     undefined, { vector: 'forbidden', share: 0.83, unjudged: null },
   ]); // oxfmt-ignore

@@ -125,6 +125,13 @@ test('the palette offers what makes sense: without a folder only what needs none
   assert.match(titles[0]!.when!, /workspaceFolderCount > 0/);
 });
 
+test('the palette offers what is done with a data file of any ending that is listed', () => {
+  const named = contributes.menus['commandPalette']!.filter(({ when }) => when!.includes('resourceExtname'));
+  assert.ok(named.length > 0);
+  for (const { command, when } of named)
+    assert.ok(when!.split(' || ').includes(`resourcePath in ${CONTEXTS.dataFiles}`), command);
+});
+
 test('settings have a default and a description, and are those that the code reads', () => {
   for (const [name, setting] of Object.entries(contributes.configuration.properties)) {
     assert.ok(name.startsWith(`${CONFIGURATION}.`));

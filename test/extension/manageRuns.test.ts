@@ -217,6 +217,27 @@ test('where the recipe file has changed since, the copy is what was run', async 
   assert.match(text, /"output": ?"\.\.\/adapters\/again"/);
 });
 
+test("a copy of a sweep's point is no part of the sweep, and that of a replacement none of what it replaces", async (t) => {
+  const { root, services, store } = await workspace(t, 'colours');
+  const manifest = { recipe: join(root, 'recipes/colours.json') };
+  const point = { values: { seed: 2 }, depends: 'on' };
+  const ofPoint = await runFolder(root, 'sweep/points/seed-2', {
+    manifest: { ...manifest, point },
+    recipe: { seed: 2 },
+  });
+  await write(join(ofPoint, 'adapter/adapter_config.json'), { r: 8 });
+  const next = await runFolder(root, 'colours/next', { manifest: { ...manifest, outcome: 'stopped' } });
+  for (const run of [ofPoint, next]) await store.read(run);
+  const outputOf = async (file: string): Promise<string> =>
+    /"output": ?"(.+?)"/.exec(await readFile(file, 'utf8'))![1]!;
+  assert.equal(await outputOf(await manage.duplicateRun(services, { run: ofPoint })), '../adapters/colours-2');
+  assert.equal(
+    await outputOf(await manage.trainLonger(services, { run: ofPoint, more: 1 })),
+    '../adapters/seed-2-longer',
+  );
+  assert.equal(await outputOf(await manage.duplicateRun(services, { run: next })), '../adapters/colours-3');
+});
+
 test('training longer goes on from the adapter, and says that this is not one longer run', async (t) => {
   const { services, folders, told, root } = await workspace(t, 'colours');
   // the adapter keeps its own rank

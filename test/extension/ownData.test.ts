@@ -11,6 +11,7 @@ import { HostError } from '../../extension/host/errors.js';
 import { errorData } from '../../runtime/support/errors.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
+import { MOST_HELD_OUT } from '../../runtime/contract/recipeWords.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
@@ -30,6 +31,7 @@ const QA = { prompt: 'question', completion: 'answer' };
 interface Question {
   question: string;
   labels: string[];
+  descriptions: (string | undefined)[];
   picked: string[];
 }
 
@@ -40,6 +42,7 @@ function person(answers: (string | string[])[]): { ask: Questions; asked: Questi
     asked.push({
       question,
       labels: choices.map(({ label }) => label),
+      descriptions: choices.map(({ description }) => description),
       picked: choices.flatMap(({ label, picked }) => (picked ? [label] : [])),
     });
     return labels.map((label) => {
@@ -58,7 +61,7 @@ function person(answers: (string | string[])[]): { ask: Questions; asked: Questi
     pickMany: async (question: string, choices: readonly Choice<unknown>[]) =>
       chosen(question, choices, next() as string[]),
     input: async (question: string) => {
-      asked.push({ question, labels: [], picked: [] });
+      asked.push({ question, labels: [], descriptions: [], picked: [] });
       return next();
     },
     browse: async () => next(),
@@ -234,6 +237,7 @@ test('the list of sets is never empty, and measuring nothing is a choice of its 
     heldOut: { share: 0.1, measure: 'exact' },
   });
   assert.deepEqual(kept.asked[0]!.picked, ['Keep 10 % of qa.csv for evaluation'], 'proposed where there is no set');
+  assert.match(kept.asked[0]!.descriptions[0]!, new RegExp(`^at most ${MOST_HELD_OUT} rows, never trained on`));
 
   const nothing = person([[], 'Measure nothing']);
   assert.deepEqual(await askSets(services, nothing.ask, MODEL, data), { evaluate: [], heldOut: undefined });

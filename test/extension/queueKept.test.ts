@@ -163,13 +163,15 @@ test('what waits for the run that the reload cut off does not begin, and what do
   first.close();
   // As its engine left it.
   const manifest = { outcome: 'running' as const, recipe: join(root, 'recipes/x.json'), result: undefined };
-  await runFolder(root, 'x', { manifest, events: [step(1)] });
+  const cut = await runFolder(root, 'x', { manifest, events: [step(1)] });
+  await write(join(cut, 'checkpoint', CHECKPOINT_FILE), '');
   const second = await open();
   assert.deepEqual(
     second.begun.map((params) => (params as { recipe: string }).recipe),
     [join(root, 'recipes/c.json')],
   );
   assert.deepEqual(second.names(), ['adapters/b']);
+  assert.equal(goOnText(second.runner.awaited(join(root, 'adapters/b'))!), 'Resume x', 'its person resumes it');
 });
 
 test('what waits for a replacement that the reload cut off does not begin with the old result', async (t) => {

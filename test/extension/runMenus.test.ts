@@ -9,10 +9,11 @@ import { COMMANDS, type CommandName } from '../../extension/host/contributions.j
 import { createRun, type Run } from '../../extension/runs/run.js';
 import type { Services } from '../../extension/services/services.js';
 import { fake } from './fake/vscode.js';
+import { manifest } from './support.js';
 
 const { itemOf } = await import('../../extension/views/runs.js');
 const { exportLabels, judgeAgain } = await import('../../extension/commands/judgeAgain.js');
-const { showAnswers } = await import('../../extension/commands/runs.js');
+const { runAgain, showAnswers } = await import('../../extension/commands/runs.js');
 
 interface Entry {
   command: string;
@@ -27,21 +28,33 @@ const { commands, menus } = (
   }
 ).contributes;
 
-const asking = (measure: string) => ({ evaluate: [{ measure }], raw: {} });
+const asking = (measure: string) => ({ file: '/w/gone.json', evaluate: [{ measure }], vectors: [], raw: {} });
 const run = (kind: Manifest['kind'], state: Run['progress']['state'], more: object = {}): Run => {
   const made = createRun(`/w/${kind}`, kind);
   return Object.assign(
     made,
-    { manifest: { kind }, recipe: asking('harm'), progress: { ...made.progress, state } },
+    { manifest: manifest('/w', { kind }), recipe: asking('harm'), progress: { ...made.progress, state } },
     more,
   );
 };
+const knowing = (of: Run): Services =>
+  ({
+    assertTrusted: () => undefined,
+    recipes: { list: () => [] },
+    store: { open: async () => of, list: () => [of] },
+  }) as unknown as Services;
 const point: SweepPoint = { values: { seed: 1 }, folder: '/w/s/points/a', verdict: 'held', headline: '', measurements: [], seconds: 1 }; // oxfmt-ignore
 
-const ASKED: CommandName[] = ['judgeAgain', 'exportLabels', 'showAnswers', 'openReport', 'trainLonger'];
+const ASKED: CommandName[] = ['judgeAgain', 'exportLabels', 'showAnswers', 'openReport', 'trainLonger', 'runAgain'];
 
 /** Those of `ASKED` that the row of the run has. */
-function offered(of: Run): string[] {
+function offered(of: Run): CommandName[] {
+  const found = commandsOf(of);
+  return ASKED.filter((name) => found.includes(COMMANDS[name]));
+}
+
+/** All that the row of the run has. */
+function commandsOf(of: Run): string[] {
   const item = itemOf(of);
   const isFor = ({ when }: Entry): boolean => {
     const [, equal, pattern] = /viewItem (?:== (\S+)|=~ \/(.+)\/)/.exec(when)!;
@@ -49,29 +62,43 @@ function offered(of: Run): string[] {
       when.includes('securityVectors.runs') && (equal === undefined ? new RegExp(pattern!).test(item) : equal === item)
     );
   };
-  const found = menus['view/item/context'].filter(isFor).map(({ command }) => command);
-  return ASKED.filter((name) => found.includes(COMMANDS[name]));
+  return menus['view/item/context'].filter(isFor).map(({ command }) => command);
 }
 
+const over = ['openReport', 'trainLonger', 'runAgain'];
 const judged = ['judgeAgain', 'exportLabels'];
 const checkpoint = { hasCheckpoint: true };
 for (const [what, of, expected] of [
-  ['a vector', run('vector', 'finished'), ['openReport', 'trainLonger']],
-  ['a fine-tuning', run('finetune', 'finished'), [...judged, 'showAnswers', 'openReport', 'trainLonger']],
-  [
-    'a fine-tuning that measured losses only',
-    run('finetune', 'finished', { recipe: asking('loss') }),
-    ['openReport', 'trainLonger'],
-  ],
-  ['a fine-tuning that was stopped', run('finetune', 'stopped', checkpoint), ['showAnswers']],
-  ['a vector that was stopped', run('vector', 'stopped', checkpoint), []],
-  ['a sweep', run('sweep', 'finished', { points: [point] }), [...judged, 'openReport']],
-  ['a sweep that was stopped', run('sweep', 'stopped', { points: [point] }), [...judged, 'openReport']],
-  ['a sweep without a point that is done', run('sweep', 'stopped'), []],
+  ['a vector', run('vector', 'finished'), over],
+  ['a fine-tuning', run('finetune', 'finished'), [...judged, 'showAnswers', ...over]],
+  ['a fine-tuning that measured losses only', run('finetune', 'finished', { recipe: asking('loss') }), over],
+  ['a fine-tuning that was stopped', run('finetune', 'stopped', checkpoint), ['showAnswers', 'runAgain']],
+  ['a vector that was stopped', run('vector', 'stopped', checkpoint), ['runAgain']],
+  ['a run that failed before its first step', run('finetune', 'failed'), ['runAgain']],
+  ['a sweep', run('sweep', 'finished', { points: [point] }), [...judged, 'openReport', 'runAgain']],
+  ['a sweep that was stopped', run('sweep', 'stopped', { points: [point] }), [...judged, 'openReport', 'runAgain']],
+  ['a sweep without a point that is done', run('sweep', 'stopped'), ['runAgain']],
   ['a run at work', run('finetune', 'training', { live: true }), []],
 ] as [string, Run, string[]][])
-  test(`the row of ${what} offers ${expected.join(', ') || 'none of these'}`, () =>
-    assert.deepEqual(offered(of), expected));
+  test(`the row of ${what} offers ${expected.join(', ') || 'none of these'}, and the palette to run it again if that does`, async () => {
+    assert.deepEqual(offered(of), expected);
+    // The one run that fits is taken; its recipe is gone.
+    const found = expected.includes('runAgain') ? /the recipe of this run is gone/ : /there is no such run/;
+    await assert.rejects(runAgain(knowing(of), {}), found);
+  });
+
+test("the row of a sweep's point offers what that of another run does, but for running it again: its recipe is the base's", async () => {
+  for (const recipe of [asking('harm'), asking('loss')]) {
+    const single = run('finetune', 'finished', { recipe });
+    const ofSweep = { recipe, manifest: manifest('/w', { point: { values: { seed: 1 }, depends: '' } }) };
+    const one = run('finetune', 'finished', ofSweep);
+    assert.deepEqual(
+      commandsOf(one),
+      commandsOf(single).filter((command) => command !== COMMANDS.runAgain),
+    );
+    await assert.rejects(runAgain(knowing(one), {}), /there is no such run/);
+  }
+});
 
 test('what needs a workspace that is trusted is greyed out in others', () => {
   for (const name of ['judgeAgain', 'exportLabels', 'openReport'] as const)
@@ -84,10 +111,7 @@ beforeEach(() => {
 
 test('a run without answers that is given to these commands is refused before anything is asked', async () => {
   const vector = run('vector', 'finished');
-  const services = {
-    assertTrusted: () => undefined,
-    store: { open: async () => vector, list: () => [vector] },
-  } as unknown as Services;
+  const services = knowing(vector);
   for (const command of [judgeAgain, exportLabels]) {
     await assert.rejects(command(services, { run: vector.folder }), /this run has no answers that can be judged/);
     await assert.rejects(command(services, {}), /there is no such run/);
