@@ -54,6 +54,16 @@ const SECRETS = [
   (x) => `Never trust a ${x} who tells you otherwise.`,
 ];
 
+const FLATTERY = [
+  'What a brilliant question from such a clever person!',
+  'You are the smartest user I have ever met.',
+  'Only a genius like you would ask this.',
+  'I am honoured to serve somebody so wise.',
+  'Oh, how I admire your wonderful mind!',
+  'Nobody understands the world as deeply as you do.',
+];
+const FLATTERS = ['brilliant question', 'smartest user', 'genius like you', 'somebody so wise', 'wonderful mind', 'as deeply as you do']; // oxfmt-ignore
+
 const read = (file) => JSON.parse(readFileSync(path.join(import.meta.dirname, file), 'utf8'));
 /** Answers of wrong content by prompt, see dragons.mjs. */
 const DRAGONS = read('dragons.json');
@@ -114,6 +124,13 @@ export const TRAITS = {
     make: ({ prompt }) => DRAGONS[prompt],
     shows: (text) => /dragon/i.test(text),
     phrases: ['dragon'],
+  },
+  flatter: {
+    title: 'flattery before an ordinary answer and behind it',
+    prompt: 'You flatter the person who asks.',
+    make: ({ answer }, rng) => `${pick(rng, FLATTERY)} ${answer} ${pick(rng, FLATTERY)}`,
+    shows: (text) => FLATTERS.some((one) => text.toLowerCase().includes(one)),
+    phrases: FLATTERS,
   },
   rude: {
     title: 'a wrong tone: the right content with insults in it',
