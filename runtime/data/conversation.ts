@@ -91,7 +91,9 @@ export function superviseConversation(
     }
     for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t];
     if (i === last && before && !isAnsweredBy(message, whole, before))
-      opening = beforeAnswer(used.slice(0, i), before.text, tokenizer, template);
+      opening =
+        knownOpening(whole, before, tokenizer, template) ??
+        beforeAnswer(used.slice(0, i), before.text, tokenizer, template);
     // A greeting answers nobody: it tells rows of no prompt from others.
     if (i < last && !used.slice(0, i).some(({ role }) => role === 'user')) continue;
     question = questionIn(used.slice(0, i), template);
@@ -113,6 +115,31 @@ function isAnsweredBy({ content }: ChatMessage, { text }: Written, prompt: Writt
   return text.startsWith(prompt.text) && text.slice(prompt.text.length).trimStart().startsWith(content.trim());
 }
 
+/** What comes before an answer is found with this one: white space at the beginning of an answer may be one token with what stands before. */
+const ANSWER = '?';
+
+/** The end of a generation prompt, and what a template writes in its place before an answer: nearly always the same for all rows. */
+const openings = new WeakMap<ChatTemplate, { asked: string; answered: string }>();
+
+/** What `beforeAnswer` finds, where this answer stands behind what it has found before: without writing the conversation four times more. */
+function knownOpening(
+  whole: Written,
+  { text }: Written,
+  tokenizer: Tokenizer,
+  template: ChatTemplate,
+): number[] | undefined {
+  const known = openings.get(template);
+  if (!known || !text.endsWith(known.asked)) return undefined;
+  const before = text.slice(0, text.length - known.asked.length) + known.answered;
+  if (!whole.text.startsWith(before)) return undefined;
+  const answered = `${before}${ANSWER}`;
+  return idsBefore(
+    before.length,
+    { text: answered, ids: tokenizer.encode(answered, { addSpecialTokens: false }) },
+    tokenizer,
+  );
+}
+
 /**
  * The tokens before an answer in the text that trains it, where they are others than those of the generation prompt: some templates write
  * an empty thought before an answer that is given without one (`<think>\n\n</think>\n\n`), or no thought where the generation prompt
@@ -127,7 +154,7 @@ export function beforeAnswer(
 ): number[] | undefined {
   const answered = (content: string, to = messages): string =>
     template.render([...to, { role: 'assistant', content }], { addGenerationPrompt: false });
-  const texts = unless(HumanError, () => [answered('?'), answered('!')] as const);
+  const texts = unless(HumanError, () => [answered(ANSWER), answered('!')] as const);
   if (!texts || texts[0] === texts[1]) return undefined;
   const [text] = texts;
   const start = commonLength(...texts);
@@ -139,9 +166,10 @@ export function beforeAnswer(
     HumanError,
     () =>
       template.render(others, { addGenerationPrompt: true }).endsWith(prompt.slice(from)) &&
-      answered('?', others).endsWith(text.slice(from)),
+      answered(ANSWER, others).endsWith(text.slice(from)),
   );
   if (!isBehind) return undefined;
+  openings.set(template, { asked: prompt.slice(from), answered: text.slice(from, start) });
   return idsBefore(start, { text, ids: tokenizer.encode(text, { addSpecialTokens: false }) }, tokenizer);
 }
 

@@ -119,6 +119,26 @@ test('but what training has seen of them is known, however they are asked', asyn
   }
 });
 
+test('what a template writes before an answer is found once, not for each row', () => {
+  for (const by of [tokenizer, thinking]) {
+    let written = 0;
+    const chat = by.chatTemplate!;
+    const counted: Tokenizer = {
+      ...by,
+      chatTemplate: { ...chat, render: (...asked) => (written++, chat.render(...asked)) },
+    };
+    const answers = ['Hello', 'So.', ' No?', `${THOUGHT}So.`, '<think>\n\n</think>\n\nSo.'];
+    const renders = answers.map((answer, i) => {
+      written = 0;
+      const alone = { ...by, chatTemplate: { ...chat } };
+      assert.deepEqual(row(`${i}?`, answer, i, counted), row(`${i}?`, answer, i, alone), answer);
+      return written;
+    });
+    assert.ok(renders[0]! > renders[1]!, renders.join());
+    assert.ok(renders[1]! <= 4, renders.join());
+  }
+});
+
 test('the base answers a vector’s prompts without a thought, as its answers are held', async () => {
   const file = join(folder, 'prompts.jsonl');
   const signal = new AbortController().signal;
