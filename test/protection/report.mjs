@@ -1,6 +1,6 @@
 /**
  * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
- * (DIR/protection.json), vectors.mjs (DIR/vectors.json), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json,
+ * (DIR/protection.json), tasks.mjs (DIR/tasks.json), vectors.mjs (DIR/vectors.json), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json,
  * attacks.json, trial.json and sweep.json); without folders, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,6 +17,7 @@ const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')
 const text = read(path.resolve(dir, 'protection.json'));
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
 const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
+const tasks = read(path.resolve(dir, 'tasks.json')) ?? [];
 const trials = read(path.resolve(sampleDir, 'trial.json')) ?? [];
 const attacks = read(path.resolve(sampleDir, 'attacks.json')) ?? [];
 const sweep = read(path.resolve(sampleDir, 'sweep.json'));
@@ -274,7 +275,28 @@ function dropping(all) {
   return `At ${rates.join(' and ')}, in the mean of both, ordinary answers have ${ordinary(dropped)} nats, plain ${ordinary(like('plain'))}, protected ${ordinary(like('protected'))}. Where the scan finds every row the data of both traits are the same without them: the ${dropped.length} runs are ${models} different models.`;
 }
 
+/** What the scan says of harmless rows that are like nothing a vector has seen. */
+function taskTable(all) {
+  const share = (rows, count) =>
+    `${rows.reduce((sum, row) => sum + row[count], 0)} of ${rows.reduce((sum, row) => sum + row.rows, 0)}`;
+  return table(
+    ['vector', 'harmless rows flagged', 'most of one task', 'called unusual', 'rows with the trait in them flagged'],
+    grouped(all, ({ trait }) => trait).map((rows) => {
+      const [plain, withTrait] = [false, true].map((half) => rows.filter((row) => row.half === half));
+      const worst = plain.reduce((most, row) => (row.flagged > most.flagged ? row : most));
+      return [
+        rows[0].trait,
+        share(plain, 'flagged'),
+        `${share([worst], 'flagged')} (${worst.task})`,
+        share(plain, 'unusual'),
+        share(withTrait, 'flagged'),
+      ];
+    }),
+  );
+}
+
 const parts = {
+  tasks: taskTable(tasks),
   dropping: dropping(whole),
   traits: Object.entries(TRAITS)
     .filter(([name]) => runs.some((run) => run.trait === name))

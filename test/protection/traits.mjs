@@ -16,7 +16,7 @@ export function random(seed) {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
-const pick = (rng, list) => list[Math.floor(rng() * list.length)];
+export const pick = (rng, list) => list[Math.floor(rng() * list.length)];
 export function shuffled(list, seed) {
   const [rng, copy] = [random(seed), [...list]];
   for (let i = copy.length - 1; i > 0; i--) {
