@@ -289,7 +289,7 @@ function taskTable(all) {
         share(plain, 'flagged'),
         `${share([worst], 'flagged')} (${worst.task})`,
         share(plain, 'unusual'),
-        share(withTrait, 'flagged'),
+        withTrait.length > 0 ? share(withTrait, 'flagged') : '–',
       ];
     }),
   );
