@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { formatAdapterConfig } from '../adapters/adapterConfig.js';
+import { formatAdapterConfig, loadedAs } from '../adapters/adapterConfig.js';
 import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
@@ -87,13 +87,13 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
 const copyBeside = async (file: string, folder: string): Promise<void> =>
   copyDurably(await ownFile(dirname(file), basename(file)), join(folder, basename(file)));
 
-async function joined(files: readonly AdapterFile[], { adapters, sites }: Source, folder: string): Promise<void> {
+async function joined(files: readonly AdapterFile[], { adapters, sites, spec }: Source, folder: string): Promise<void> {
   const { layout, flat } = concatenate(adapters);
   const names = files.flatMap(({ provenance }) => provenance.name ?? []);
   await saveAdapter(folder, {
     layout,
     flat,
-    config: joinedConfig(layout, files, sites),
+    config: { ...joinedConfig(layout, files, sites), ...loadedAs(spec.family) },
     role: files.some(({ role }) => role === 'security') ? 'security' : 'task',
     provenance: {
       name: names.length > 0 ? names.join(' + ') : undefined,
