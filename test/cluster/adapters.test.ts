@@ -3,11 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
-import { plainLayout } from '../../runtime/adapters/sites.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
-import { random } from '../../runtime/support/random.js';
-import { logitsOn, place, subject, type Place } from '../export/support.js';
+import { logitsOn, place, randomAdapter, subject, type Place } from '../export/support.js';
 import { REFERENCES } from '../support/reference.js';
 
 const python = process.env.PEERS_PYTHON;
@@ -39,20 +36,10 @@ test(
     const pairs: string[] = [];
     for (const family of ['llama', 'gemma3_image', 'mistral3']) {
       const [model, folder] = [join(REFERENCES, family), here.file(family)];
-      const sites = linearLayers((await subject(model, here.dir)).spec);
-      const adapter = { rank: 2, alpha: 4, sites: 'all-linear' };
-      const layout = plainLayout(sites, adapter);
-      const rng = random(family);
-      const flat = Float32Array.from({ length: layout.size }, () => 0.1 * rng.normal());
-      await saveAdapter(folder, {
-        layout,
-        flat,
-        config: plainConfig(adapter, layout, sites),
-        role: 'task',
-        provenance: {},
-      });
+      await randomAdapter(model, folder);
+      const matrices = 2 * linearLayers((await subject(model, here.dir)).spec).length;
       const logits = await logitsOn(await subject(model, here.dir, [{ path: folder, scale: 1 }]), IDS, [1, IDS.length]);
-      wanted.push({ matrices: 2 * sites.length, logits: [...logits.slice(-128)] });
+      wanted.push({ matrices, logits: [...logits.slice(-128)] });
       pairs.push(model, folder);
     }
     const args = ['-c', PROGRAM, JOB, JSON.stringify(IDS), ...pairs];
