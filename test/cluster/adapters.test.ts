@@ -12,6 +12,7 @@ const JOB = join(import.meta.dirname, '../../runtime/cluster/job');
 const IDS = [3, 14, 15, 92, 65, 35, 89];
 const PROGRAM = `
 import json, sys
+sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv[1])
 import torch
 from adapters import Adapted
