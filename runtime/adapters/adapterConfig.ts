@@ -24,10 +24,25 @@ export interface AdapterConfig {
   revision?: string;
   /** Dropout on the adapter's input while training. */
   dropout?: number;
+  /** What PEFT's Auto classes load it by: a task, which by default is CAUSAL_LM, or null and the base's own class. */
+  taskType?: string | null;
+  autoMapping?: { base_model_class: string; parent_library: string };
 }
 
 /** What PEFT loads an adapter on. */
 export type NamedBase = Pick<AdapterConfig, 'baseModelName' | 'revision'>;
+
+/** What PEFT writes for a base that transformers does not list among the causal language models. */
+export const loadedAs = (family: string): Pick<AdapterConfig, 'taskType' | 'autoMapping'> =>
+  family === 'mistral3'
+    ? {
+        taskType: null,
+        autoMapping: {
+          base_model_class: 'Mistral3ForConditionalGeneration',
+          parent_library: 'transformers.models.mistral3.modeling_mistral3',
+        },
+      }
+    : {};
 
 /** Keys that change the mathematics in ways that are not plain LoRA: allowed only switched off. */
 const UNSUPPORTED: Record<string, string> = {
@@ -48,7 +63,7 @@ const UNSUPPORTED: Record<string, string> = {
 
 /** Keys without influence on what the loaded adapter computes: provenance, training, or settings of an initialisation. */
 const WITHOUT_EFFECT = new Set([
-  ...['auto_mapping', 'task_type', 'peft_version', 'inference_mode', 'runtime_config', 'ensure_weight_tying'],
+  ...['peft_version', 'inference_mode', 'runtime_config', 'ensure_weight_tying'],
   ...[
     'loftq_config',
     'eva_config',
@@ -83,6 +98,8 @@ const READ = new Set([
     'lora_dropout',
     'bias',
     'init_lora_weights',
+    'task_type',
+    'auto_mapping',
   ],
 ]);
 
@@ -172,14 +189,24 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
     baseModelName: typeof base === 'string' ? base : undefined,
     revision: typeof revision === 'string' ? revision : undefined,
     dropout: dropout,
+    ...loading(json),
   };
+}
+
+/** How PEFT's Auto classes load it, as far as the file says it in a way that they understand. */
+function loading({ task_type: task, auto_mapping: mapping }: JsonObject): ReturnType<typeof loadedAs> {
+  if (typeof task === 'string') return { taskType: task };
+  if (!isObject(mapping)) return {};
+  const { base_model_class, parent_library } = mapping;
+  if (typeof base_model_class !== 'string' || typeof parent_library !== 'string') return {};
+  return { taskType: null, autoMapping: { base_model_class, parent_library } };
 }
 
 /** The same as PEFT 0.21 writes it, all keys of a plain LoRA that other tools look for. */
 export function formatAdapterConfig(config: AdapterConfig): JsonObject {
   return {
     alpha_pattern: config.alphaPattern,
-    auto_mapping: null,
+    auto_mapping: config.autoMapping ?? null,
     base_model_name_or_path: config.baseModelName ?? null,
     bias: 'none',
     exclude_modules: config.excludeModules ?? null,
@@ -197,7 +224,7 @@ export function formatAdapterConfig(config: AdapterConfig): JsonObject {
     rank_pattern: config.rankPattern,
     revision: config.revision ?? null,
     target_modules: config.targetModules,
-    task_type: 'CAUSAL_LM',
+    task_type: config.taskType === undefined ? 'CAUSAL_LM' : config.taskType,
     use_dora: false,
     use_rslora: config.useRslora,
   };

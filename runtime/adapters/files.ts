@@ -10,6 +10,7 @@ import { withTimeLimit } from '../support/timeLimit.js';
 import { formatAdapterConfig, parseAdapterConfig } from './adapterConfig.js';
 import type { AdapterConfig } from './adapterConfig.js';
 import { PATTERN_LIMIT_MS, patternValues, targeted } from './peftPatterns.js';
+import { isOfTextModel, lastPart } from './sites.js';
 
 export const CONFIG_FILE = 'adapter_config.json';
 export const WEIGHTS_FILE = 'adapter_model.safetensors';
@@ -62,7 +63,8 @@ export interface AdapterToWrite {
   config: AdapterConfig;
   role: AdapterRole;
   provenance?: AdapterProvenance;
-  modules: ReadonlyMap<string, Omit<AdapterModule, 'scale'>>;
+  /** Where a scale is given, the config must give it, too. */
+  modules: ReadonlyMap<string, Omit<AdapterModule, 'scale'> & Partial<Pick<AdapterModule, 'scale'>>>;
 }
 
 /** What may be told of where an adapter lies, on whatever system: the name of its folder, or of the run whose `adapter/` it is. */
@@ -228,7 +230,7 @@ function requireFinite(values: Float32Array, info: TensorInfo, file: string): vo
 }
 
 /** Rank and scale of each module: rank_pattern and alpha_pattern where they match, else r and lora_alpha. */
-function moduleScales(
+export function moduleScales(
   config: AdapterConfig,
   names: readonly string[],
   place: string,
@@ -270,7 +272,7 @@ function parseRole(json: Record<string, unknown>, place: string): { role: Adapte
 
 /**
  * Writes a folder that PEFT loads. Each file is replaced as a whole, the config last. A pattern or "all-linear" is written
- * as a list of names, which every tool reads alike.
+ * as a list of names, which every tool reads alike, and so is what would mean layers for images, too.
  * @throws Error when matrices and config do not belong together.
  */
 export async function writeAdapter(
@@ -283,9 +285,11 @@ export async function writeAdapter(
   const missed = targeted(written, names, folder).indexOf(false);
   if (missed >= 0)
     throw new Error(`adapter: ${names[missed]} is not targeted by ${JSON.stringify(config.targetModules)}`);
-  const tensors = [...modules].flatMap(([name, { A, aShape, B, bShape }], i) => {
+  const tensors = [...modules].flatMap(([name, { A, aShape, B, bShape, scale }], i) => {
     if (aShape[0] !== ranks[i].rank || bShape[1] !== ranks[i].rank)
       throw new Error(`adapter: ${name} is not of rank ${ranks[i].rank}`);
+    if (scale !== undefined && Math.abs(scale - ranks[i].scale) > 1e-6 * Math.abs(scale))
+      throw new Error(`adapter: ${name} is not of scale ${ranks[i].scale}`);
     return [
       {
         name: `base_model.model.${name}.lora_A.weight`,
@@ -308,9 +312,13 @@ export async function writeAdapter(
   await writeFileAtomic(join(folder, CONFIG_FILE), `${JSON.stringify(formatAdapterConfig(written), undefined, 2)}\n`);
 }
 
-/** Last parts of the names for "all-linear" (as in q_proj); a pattern may mean some layers only, so whole names. */
+/**
+ * Last parts of the names for "all-linear" (as in q_proj); a pattern may mean some layers only, and in a model with images
+ * layers for these have the same last parts, so whole names.
+ */
 function targetList(targetModules: string | string[], names: readonly string[]): string[] {
+  if (names.some(isOfTextModel)) return [...names].sort();
   if (typeof targetModules !== 'string') return targetModules;
   const all = targetModules.toLowerCase() === 'all-linear';
-  return [...new Set(names.map((name) => (all ? name.slice(name.lastIndexOf('.') + 1) : name)))].sort();
+  return [...new Set(names.map((name) => (all ? lastPart(name) : name)))].sort();
 }

@@ -3,6 +3,7 @@ import type { ModelHashes } from '../models/weights/hashes.js';
 import type { AdapterConfig } from './adapterConfig.js';
 import { requireBase } from './base.js';
 import {
+  moduleScales,
   readAdapter,
   writeAdapter,
   type AdapterFile,
@@ -10,7 +11,7 @@ import {
   type AdapterProvenance,
   type AdapterRole,
 } from './files.js';
-import { layout as layOut, matrices, type Layout, type Site } from './sites.js';
+import { isOfTextModel, layout as layOut, matrices, type Layout, type Site } from './sites.js';
 
 /** An adapter as the engine uses it: one flat vector and how it is cut. */
 export interface FlatAdapter {
@@ -47,7 +48,7 @@ const OF_IMAGES = /^(model\.)?(vision_tower|multi_modal_projector)\./;
 
 /** Modules for text. PEFT adapts layers of the same name for images, too; B of these stays zero where it trained on text. */
 function modulesOfText({ path, modules }: AdapterFile, sites: readonly Site[], warn?: Warn): [string, AdapterModule][] {
-  if (!sites.some(({ name }) => name.startsWith('model.language_model.'))) return [...modules];
+  if (!sites.some(({ name }) => isOfTextModel(name))) return [...modules];
   const [ofImages, ofText] = [true, false].map((is) => [...modules].filter(([name]) => OF_IMAGES.test(name) === is));
   if (ofText.length === 0)
     throw new HumanError('the adapter changes only how the model reads images; only text is computed here.', {
@@ -64,7 +65,10 @@ function modulesOfText({ path, modules }: AdapterFile, sites: readonly Site[], w
   return ofText;
 }
 
-/** @throws HumanError for a module that no linear layer has the name of, and for one of another size */
+/**
+ * @returns with the config for the names that the model has, where the file has older ones
+ * @throws HumanError for a module that no linear layer has the name of, and for one of another size
+ */
 export function fitted(file: AdapterFile, sites: readonly Site[], warn?: Warn): FlatAdapter {
   const known = new Map(sites.map((s) => [s.name, s]));
   const adapted = modulesOfText(file, sites, warn).map(([name, module]) => {
@@ -83,16 +87,42 @@ export function fitted(file: AdapterFile, sites: readonly Site[], warn?: Warn): 
         { place: file.path, remedy },
       );
     }
-    return { ...site, rank: aShape[0], scale, module };
+    return { ...site, rank: aShape[0], scale, module, written: name };
   });
-  const layout = layOut(adapted.map(({ module: _, ...site }) => site));
+  const layout = layOut(adapted.map(({ module: _, written: __, ...site }) => site));
   const flat = new Float32Array(layout.size);
   layout.sites.forEach((site, i) => {
     const { A, B } = matrices(flat, site);
     A.set(adapted[i].module.A);
     B.set(adapted[i].module.B);
   });
-  return { file, layout, flat };
+  const renamed = adapted.some(({ name, written }) => name !== written);
+  return { file: renamed ? { ...file, config: renamedConfig(file, adapted) } : file, layout, flat };
+}
+
+/** The same ranks and scales for layers of other names, which those of the file and its patterns may not match. */
+function renamedConfig(
+  { config, path }: AdapterFile,
+  adapted: readonly { readonly name: string; readonly written: string }[],
+): AdapterConfig {
+  const found = moduleScales(
+    config,
+    adapted.map(({ written }) => written),
+    path,
+  );
+  const others = (key: 'rank' | 'alpha'): Record<string, number> =>
+    Object.fromEntries(
+      adapted.flatMap(({ name }, i) => (found[i][key] === config[key] ? [] : [[name, found[i][key]] as const])),
+    );
+  return {
+    ...config,
+    targetModules: adapted.map(({ name }) => name),
+    excludeModules: undefined,
+    layersToTransform: undefined,
+    layersPattern: undefined,
+    rankPattern: others('rank'),
+    alphaPattern: others('alpha'),
+  };
 }
 
 /** A plain LoRA of one rank on the named sites. */
@@ -125,12 +155,9 @@ export async function saveAdapter(
   }: { layout: Layout; flat: Float32Array; config: AdapterConfig; role: AdapterRole; provenance: AdapterProvenance },
 ): Promise<void> {
   const modules = new Map(
-    layout.sites.map((site) => {
+    layout.sites.map((site): [string, AdapterModule] => {
       const { A, B } = matrices(flat, site);
-      return [
-        site.name,
-        { A, aShape: [site.rank, site.in] as [number, number], B, bShape: [site.out, site.rank] as [number, number] },
-      ];
+      return [site.name, { A, aShape: [site.rank, site.in], B, bShape: [site.out, site.rank], scale: site.scale }];
     }),
   );
   await writeAdapter(folder, { config, role, provenance, modules });

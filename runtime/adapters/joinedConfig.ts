@@ -1,6 +1,6 @@
 import type { AdapterConfig, NamedBase } from './adapterConfig.js';
 import type { AdapterFile } from './files.js';
-import type { Layout, Site } from './sites.js';
+import { lastPart, type Layout, type Site } from './sites.js';
 
 /** Of an adapter whose scales are 1. @param files what it was made from */
 export const joinedConfig = (
@@ -33,9 +33,8 @@ function ranksOf({ sites }: Layout): Pick<AdapterConfig, 'rank' | 'alpha' | 'ran
 
 /** Last parts of the names where they mean these layers and no others, as PEFT writes them; else whole names. */
 function targets(layout: Layout, sites: readonly (Site & { readonly transposed: boolean })[]): string[] {
-  const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
   const adapted = new Set(layout.sites.map((s) => s.name));
-  const ends = new Set([...adapted].map(last));
-  const others = sites.some((s) => ends.has(last(s.name)) && !adapted.has(s.name));
+  const ends = new Set([...adapted].map(lastPart));
+  const others = sites.some((s) => ends.has(lastPart(s.name)) && !adapted.has(s.name));
   return [...(others ? adapted : ends)].sort();
 }

@@ -10,6 +10,12 @@ export interface Site {
   readonly out: number;
 }
 
+/** Of the text model of a model for text and images. */
+export const isOfTextModel = (name: string): boolean => name.startsWith('model.language_model.');
+
+/** As in q_proj. */
+export const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
 /** One adapted layer: y += scale · B A x with A [rank, in], B [out, rank]. */
 export interface AdaptedSite extends Site {
   readonly rank: number;
@@ -44,7 +50,7 @@ export function layout(sites: readonly (Site & { rank: number; scale: number })[
  */
 export function selectSites(sites: readonly Site[], target: string | readonly string[]): Site[] {
   if (target === 'all-linear') return [...sites];
-  const kinds = [...new Set(sites.map((s) => s.name.split('.').at(-1)!))].join(', ');
+  const kinds = [...new Set(sites.map((s) => lastPart(s.name)))].join(', ');
   const remedy = `This model has: ${kinds}.`;
   if (typeof target === 'string') {
     const fits = fullMatches(

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { WEIGHTS_FILE, folderName, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { project, significant, sum, truncate, type Combined } from '../adapters/algebra.js';
+import { loadedAs } from '../adapters/adapterConfig.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import type { CombineResult } from '../contract/exports.js';
 import { HumanError } from '../support/errors.js';
@@ -59,7 +60,7 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
     const names = files.slice(0, adapters.length).flatMap(({ provenance }) => provenance.name ?? []);
     await saveAdapter(folder, {
       ...result,
-      config: joinedConfig(result.layout, files, sites),
+      config: { ...joinedConfig(result.layout, files, sites), ...loadedAs(spec.family) },
       role: files.some(({ role }) => role === 'security') ? 'security' : 'task',
       provenance: {
         name: names.length > 0 ? names.join(' + ') : undefined,

@@ -5,9 +5,10 @@ import { HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { replaceFile } from '../support/replaceFile.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
-import { isObject, type JsonObject } from '../support/jsonFile.js';
+import { isObject } from '../support/jsonFile.js';
 import type { Weight } from '../models/decoder/norms.js';
 import { bytesOf, elementCount, readFloat32, writeFully, type TensorInfo } from '../models/weights/safetensors.js';
+import { nameEndTokens, specialIds } from '../models/text/endTokens.js';
 import { copyCompanions } from '../models/weights/saveModel.js';
 import { findTensor } from '../models/decoder/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
@@ -19,6 +20,7 @@ import { float32, int64, openFile, type Feeds, type FileSession } from '../devic
 import { logitsOf, positions, probe, requireAlike, type Probe } from './compare.js';
 import { merged, readingBack, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
+import { notInTransformersJs } from './transformersJs.js';
 
 /** Names of dims in files of this kind; transformers.js looks for `batch_size` where it makes the empty cache. */
 const DIMS = { B: 'batch_size', T: 'sequence_length', P: 'past_sequence_length', S: 'total_sequence_length' };
@@ -30,15 +32,15 @@ const PAGE = 4096;
 const ALIGNMENT = 64;
 
 /**
- * A folder that transformers.js loads: `onnx/model.onnx` with the weights beside it in `model.onnx_data` (float32), and config, tokenizer and
- * generation config. Inputs `input_ids`, `attention_mask`, `position_ids` and `past_key_values.N.key` / `.value`, outputs
- * `logits` [B, T, V] and `present.N.key` / `.value`.
+ * A folder that transformers.js loads, but for what `notInTransformersJs` names: `onnx/model.onnx` with the weights beside it in
+ * `model.onnx_data` (float32), and config, tokenizer and generation config. Inputs `input_ids`, `attention_mask`, `position_ids`
+ * and `past_key_values.N.key` / `.value`, outputs `logits` [B, T, V] and `present.N.key` / `.value`.
  */
 export function exportOnnx(
   source: Source,
   out: string,
   maxFileBytes = MAX_FILE_BYTES,
-): Promise<{ path: string; sha256: string }> {
+): Promise<{ path: string; sha256: string; notes?: string[] }> {
   const { backend, spec, model, adapters } = source;
   return stagedFolder(out, async (folder) => {
     const { graph, files } = decoderGraph(source, maxFileBytes);
@@ -48,8 +50,11 @@ export function exportOnnx(
     await writeFileAtomic(file, serialize(graph, { order: 'standard', metadata: metadata(source) }));
     await copyCompanions(model.folder, folder);
     await writeFileAtomic(join(folder, 'config.json'), await configText(source, files.size));
-    if (!model.generationConfig)
-      await writeFileAtomic(join(folder, 'generation_config.json'), generationConfig(model.config));
+    if (!model.generationConfig) {
+      const derived = { _from_model_config: true, ...specialIds(model.config) };
+      await writeFileAtomic(join(folder, 'generation_config.json'), `${JSON.stringify(derived, undefined, 2)}\n`);
+    }
+    await nameEndTokens(folder);
     readingBack(source);
     const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
@@ -59,7 +64,8 @@ export function exportOnnx(
     } finally {
       await session.dispose();
     }
-    return { path: out, sha256: await sha256File(file) };
+    const note = notInTransformersJs(model.config);
+    return { path: out, sha256: await sha256File(file), ...(note !== undefined && { notes: [note] }) };
   });
 }
 
@@ -141,12 +147,6 @@ async function configText({ model: { folder, config } }: Source, files: number):
   }
   const text = await readFile(join(folder, 'config.json'), 'utf8');
   return text.replace(/\s*\}\s*$/, `,\n  "${key}": ${JSON.stringify(added)}\n}\n`);
-}
-
-function generationConfig(config: JsonObject): string {
-  const ids = ['bos_token_id', 'eos_token_id', 'pad_token_id'].filter((key) => config[key] !== undefined);
-  const json = { _from_model_config: true, ...Object.fromEntries(ids.map((key) => [key, config[key]])) };
-  return `${JSON.stringify(json, undefined, 2)}\n`;
 }
 
 /** Logits [B, T, V] in three pieces, as in an answer: half the row with an empty cache, all but one token, one token. */

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { formatAdapterConfig } from '../adapters/adapterConfig.js';
+import { formatAdapterConfig, loadedAs } from '../adapters/adapterConfig.js';
 import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import { concatenate } from '../adapters/merge.js';
 import { RUN_FILES } from '../contract/runFiles.js';
+import { endTokens } from '../models/text/endTokens.js';
 import { beside } from '../recipes/calibrationFile.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { ownFile } from '../support/ownFile.js';
@@ -29,7 +30,7 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
     source.onProgress('writing', 0);
     if (adapters.length === 1) await copy(await readAdapter(adapters[0].path), adapters[0].scale, folder);
     else await joined(await Promise.all(adapters.map((a) => readAdapter(a.path))), source, folder);
-    const notes = await besides(adapters, folder);
+    const notes = [...(await besides(adapters, folder)), ...(await endNotes(model.folder))];
     readingBack(source);
     const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
@@ -84,16 +85,26 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
   return notes;
 }
 
+/** An adapter has no generation_config.json of its own. */
+async function endNotes(base: string): Promise<string[]> {
+  const ends = await endTokens(base);
+  if (!ends || ends.all.length === ends.named.length) return [];
+  const list = ends.all.join(', ');
+  return [
+    `answers end at the tokens ${list} here, and the configs of the base name ${ends.named.join(', ') || 'none'}: give generate() of transformers eos_token_id=[${list}].`,
+  ];
+}
+
 const copyBeside = async (file: string, folder: string): Promise<void> =>
   copyDurably(await ownFile(dirname(file), basename(file)), join(folder, basename(file)));
 
-async function joined(files: readonly AdapterFile[], { adapters, sites }: Source, folder: string): Promise<void> {
+async function joined(files: readonly AdapterFile[], { adapters, sites, spec }: Source, folder: string): Promise<void> {
   const { layout, flat } = concatenate(adapters);
   const names = files.flatMap(({ provenance }) => provenance.name ?? []);
   await saveAdapter(folder, {
     layout,
     flat,
-    config: joinedConfig(layout, files, sites),
+    config: { ...joinedConfig(layout, files, sites), ...loadedAs(spec.family) },
     role: files.some(({ role }) => role === 'security') ? 'security' : 'task',
     provenance: {
       name: names.length > 0 ? names.join(' + ') : undefined,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { sha256File } from '../support/files.js';
 import { openModel } from '../models/folder.js';
+import { nameEndTokens } from '../models/text/endTokens.js';
 import { saveModel } from '../models/weights/saveModel.js';
 import { logitsOf, probe, requireAlike } from './compare.js';
 import { requireMerged, type Rounded } from './rounding.js';
@@ -16,6 +17,7 @@ export function exportSafetensors(
   return stagedFolder(out, async (folder) => {
     const rounded: Rounded = new Map();
     await saveModel(folder, model, merged(source, rounded));
+    await nameEndTokens(folder);
     readingBack(source);
     const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);

@@ -18,6 +18,9 @@ const METHOD = [
     'heldOut',
     'protection',
     'baseline.name',
+    'baseline.prompt',
+    'precision',
+    'on.precision',
   ],
   ...['optimizer.learningRate', 'optimizer.schedule', 'batch.rows', 'batch.accumulate', 'epochs', 'steps', 'seed'],
 ];
@@ -63,11 +66,11 @@ export function modelCard(name: string, content: Omit<Content, 'files'>): string
   return `${parts.filter(Boolean).join('\n\n')}\n`;
 }
 
-function frontMatter({ kind, role, base }: Omit<Content, 'files'>): string {
+function frontMatter({ kind, role, base, readsImages }: Omit<Content, 'files'>): string {
   return [
     '---',
     `library_name: ${kind === 'adapter' ? 'peft' : 'transformers'}`,
-    'pipeline_tag: text-generation',
+    `pipeline_tag: ${readsImages ? 'image-text-to-text' : 'text-generation'}`,
     ...(base === undefined
       ? []
       : [`base_model: ${base}`, `base_model_relation: ${kind === 'adapter' ? 'adapter' : 'finetune'}`]),
@@ -98,10 +101,26 @@ function ofRun(run: ReportRun, kind: Content['kind']): (string | false)[] {
         .map(({ path, sha256, scale }) => `${code(folderName(path))} (scale ${scale}, SHA-256 ${code(sha256)})`)
         .join(', ')}.`,
     '## Results',
+    ...conditions(run),
     `${view.mark} ${line(view.headline ?? view.brief)}`.trim(),
     view.table.columns.length > 0 && results(view.table),
     view.table.note !== undefined && line(view.table.note),
     list(view.laws.map(({ text }) => line(text))),
+  ];
+}
+
+const BITS = { int8: 8, int4: 4 };
+
+/** What the numbers hold under, where that is not the model alone as it is. */
+function conditions({ manifest: { precision }, recipe }: ReportRun): (string | false)[] {
+  const baseline = 'baseline' in recipe ? recipe.baseline : undefined;
+  return [
+    precision !== undefined &&
+      precision !== 'float32' &&
+      `Measured with the frozen weights in ${BITS[precision]} bits; with the weights as they are the numbers may be others.`,
+    baseline?.name === 'ptst' &&
+      baseline.prompt !== undefined &&
+      `The model was asked behind this system prompt, and without it its answers may be others: ${code(baseline.prompt)}`,
   ];
 }
 

@@ -32,6 +32,8 @@ export interface Content {
   adapter?: AdapterFile;
   /** Its Hub name, where it is known. */
   base?: string;
+  /** A whole model that reads images, too. */
+  readsImages?: boolean;
   /** What made it, and whether the weights are known to be the run's. */
   run?: ReportRun;
   files: FileToUpload[];
@@ -132,7 +134,7 @@ const CONFIGS = /(config|special_tokens_map)\.json$/;
 
 async function modelContent(folder: string, { run, base }: { run?: ReportRun; base?: string }): Promise<Content> {
   // unsupported or damaged folders are refused as everywhere; the weights are the files that were read, whatever their names
-  const { tensors } = await openModel(folder, { cache: folder });
+  const { tensors, config } = await openModel(folder, { cache: folder });
   const weights = [...new Set(Array.from(tensors.values(), ({ file, shard = basename(file) }) => shard))];
   if (!weights.includes(WEIGHTS)) weights.push(INDEX);
   const files: FileToUpload[] = [];
@@ -140,7 +142,8 @@ async function modelContent(folder: string, { run, base }: { run?: ReportRun; ba
   const others = (await companions(folder)).filter((each) => !/^README\.md$/i.test(each));
   for (const name of [...others, ...weights].sort())
     files.push(CONFIGS.test(name) ? await plainConfig(folder, name) : await fileAt(folder, name));
-  return { kind: 'model', base: base ?? (await downloadedFrom(run)), run, files };
+  const readsImages = isObject(config.vision_config);
+  return { kind: 'model', base: base ?? (await downloadedFrom(run)), readsImages, run, files };
 }
 
 /** Without the keys that say where on this machine it came from; only they are taken out, so that numbers stay as they are written. */

@@ -1,5 +1,6 @@
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../models/weights/halfFloats.js';
+import { nameEndTokens } from '../models/text/endTokens.js';
 import { saveModel } from '../models/weights/saveModel.js';
 import { readFloat32 } from '../models/weights/safetensors.js';
 import { headOf } from '../models/weights/tiedHead.js';
@@ -54,4 +55,5 @@ export async function saveFullModel(
     const i = at.get(info.name);
     return i === undefined ? undefined : backend.read(tensors[i]);
   });
+  await nameEndTokens(folder);
 }

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { AdapterConfig, NamedBase } from '../adapters/adapterConfig.js';
+import { loadedAs, type AdapterConfig, type NamedBase } from '../adapters/adapterConfig.js';
 import type { AdapterProvenance } from '../adapters/files.js';
 import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
 import type { Example } from '../data/examples.js';
@@ -171,6 +171,7 @@ export async function namedBase(
 /** The config of an adapter that was trained, with the name of its base. */
 export const withBase = async (config: AdapterConfig, { context }: Job<Recipe>): Promise<AdapterConfig> => ({
   ...config,
+  ...loadedAs(context.spec.family),
   ...(await namedBase(context.model, config)),
 });
 

@@ -5,14 +5,12 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { HumanError } from '../../runtime/support/errors.js';
 import { formatAdapterConfig, parseAdapterConfig } from '../../runtime/adapters/adapterConfig.js';
-import type { AdapterConfig } from '../../runtime/adapters/adapterConfig.js';
-import { readAdapter, writeAdapter, type AdapterFile } from '../../runtime/adapters/files.js';
-import { fitted } from '../../runtime/adapters/flat.js';
+import { readAdapter, writeAdapter } from '../../runtime/adapters/files.js';
 import { fullMatches, patternValues, targeted } from '../../runtime/adapters/peftPatterns.js';
 import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { processorTime } from '../support/processorTime.js';
+import { adapterWith, human, plain } from './support.js';
 
 const REFERENCE = join(import.meta.dirname, '..', 'fixtures', 'reference');
 const LLAMA = join(REFERENCE, 'llama');
@@ -27,23 +25,6 @@ async function families(): Promise<string[]> {
   const names = (await readdir(REFERENCE)).sort();
   return names.filter((name) => existsSync(join(REFERENCE, name, 'adapters')));
 }
-
-function human(error: unknown, message = /./): true {
-  assert(error instanceof HumanError, error instanceof Error ? error.stack : String(error));
-  assert.match(error.message, message);
-  assert(error.place && error.remedy);
-  return true;
-}
-
-const plain: AdapterConfig = {
-  rank: 4,
-  alpha: 8,
-  useRslora: false,
-  targetModules: ['q_proj'],
-  rankPattern: {},
-  alphaPattern: {},
-  fanInFanOut: false,
-};
 
 test('every reference adapter is read: all matrices, their scale, the flag of Conv1D', async () => {
   let count = 0;
@@ -218,25 +199,14 @@ test('what is not plain LoRA is refused by name, unknown keys included', () => {
   refused({ target_modules: 'q_proj', layers_to_transform: [1] }, /go with a list/);
 });
 
-async function adapterWith(config: object, tensors: Record<string, number[]>): Promise<string> {
-  const path = await mkdtemp(join(dir, 'made-'));
-  await writeFile(join(path, 'adapter_config.json'), JSON.stringify({ ...formatAdapterConfig(plain), ...config }));
-  const list = Object.entries(tensors).map(([name, shape]) => {
-    const data = bytesOf(new Float32Array(shape.reduce((a, b) => a * b, 1)));
-    return { name, dtype: 'F32' as const, shape, bytes: data.length, data: () => data };
-  });
-  await writeSafetensors(join(path, 'adapter_model.safetensors'), list);
-  return path;
-}
-
 test('weights that do not belong to the config are refused', async () => {
   const at = (side: string) => `base_model.model.layers.0.q_proj.lora_${side}.weight`;
   const good = { [at('A')]: [4, 8], [at('B')]: [6, 4] };
-  assert.equal((await readAdapter(await adapterWith({}, good))).modules.size, 1);
+  assert.equal((await readAdapter(await adapterWith(dir, {}, good))).modules.size, 1);
   const old = { [at('A.default')]: [4, 8], [at('B.default')]: [6, 4] };
-  assert.equal((await readAdapter(await adapterWith({}, old))).modules.size, 1);
+  assert.equal((await readAdapter(await adapterWith(dir, {}, old))).modules.size, 1);
   const refused = async (config: object, tensors: Record<string, number[]>, message: RegExp) => {
-    const path = await adapterWith(config, tensors);
+    const path = await adapterWith(dir, config, tensors);
     await assert.rejects(readAdapter(path), (error) => human(error, message));
   };
   await refused({ target_modules: ['v_proj'] }, good, /does not target/);
@@ -263,7 +233,7 @@ test('weights that do not belong to the config are refused', async () => {
 
 test('a matrix with a value that is not a number is refused', async () => {
   const names = ['A', 'B'].map((side) => `base_model.model.layers.0.q_proj.lora_${side}.weight`);
-  const path = await adapterWith({}, { [names[0]!]: [4, 8], [names[1]!]: [6, 4] });
+  const path = await adapterWith(dir, {}, { [names[0]!]: [4, 8], [names[1]!]: [6, 4] });
   const values = new Float32Array(24);
   values[5] = NaN;
   const tensor = (name: string, shape: number[], data: Float32Array) => ({
@@ -277,59 +247,11 @@ test('a matrix with a value that is not a number is refused', async () => {
   await assert.rejects(readAdapter(path), (error) => human(error, /not a number \(NaN\)/));
 });
 
-test('an adapter that names the text model of a model with images as transformers 4.51 did sits where it belongs', async () => {
-  const name = 'base_model.model.language_model.model.layers.0.q_proj';
-  const path = await adapterWith({}, { [`${name}.lora_A.weight`]: [4, 8], [`${name}.lora_B.weight`]: [6, 4] });
-  const site = { name: 'model.language_model.layers.0.q_proj', in: 8, out: 6 };
-  const file = await readAdapter(path);
-  const { layout } = fitted(file, [site]);
-  assert.deepEqual(layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
-  assert.throws(
-    () => fitted(file, [{ ...site, name: 'model.layers.0.q_proj' }]),
-    (error) => human(error, /for another model/),
-  );
-});
-
-test('an adapter of a model with images is used for text; what it does to images is said where it does something', async () => {
-  const site = { name: 'model.language_model.layers.0.q_proj', in: 8, out: 6 };
-  const pair = (module: string, rows: number): Record<string, number[]> => ({
-    [`base_model.model.${module}.lora_A.weight`]: [4, 10],
-    [`base_model.model.${module}.lora_B.weight`]: [rows, 4],
-  });
-  const text = { ...pair(site.name, 6), [`base_model.model.${site.name}.lora_A.weight`]: [4, 8] };
-  for (const parts of ['model.', '']) {
-    const vision = `${parts}vision_tower.encoder.layers.0.q_proj`;
-    const images = { ...pair(vision, 12), ...pair(`${parts}multi_modal_projector.q_proj`, 12) };
-    const path = await adapterWith({}, { ...images, ...text });
-    const said: string[][] = [];
-    const fit = (file: AdapterFile) => fitted(file, [site], (...warning) => void said.push(warning));
-    const file = await readAdapter(path);
-    assert.deepEqual(fit(file).layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
-    assert.equal(said.length, 0, 'B is zero, as where PEFT trained on text');
-    file.modules.get(vision)!.B[7] = 1e-9;
-    assert.deepEqual(fit(file).layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
-    assert.equal(said.length, 1);
-    assert.match(
-      said[0]!.join(' '),
-      /^1 of its layers are for images, and not computed here: .*made-.* Use it with PEFT/,
-    );
-
-    const alone = await readAdapter(await adapterWith({}, images));
-    assert.throws(
-      () => fit(alone),
-      (error) => human(error, /changes only how the model reads images/),
-    );
-    assert.throws(
-      () => fitted(file, [{ ...site, name: 'model.layers.0.q_proj' }]),
-      (error) => human(error, /for another model: it has a layer ".*vision_tower/),
-    );
-  }
-});
-
 test('a config with many slow patterns is stopped as a whole', async () => {
   const slow = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`(?:a|[a]|.)*${'.*'.repeat(3)}${i}#`, 1]));
   const name = `base_model.model.${'a'.repeat(24)}.q_proj`;
   const path = await adapterWith(
+    dir,
     { rank_pattern: slow },
     { [`${name}.lora_A.weight`]: [4, 8], [`${name}.lora_B.weight`]: [6, 4] },
   );

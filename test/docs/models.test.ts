@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { ARCHITECTURES } from '../../runtime/models/gguf/architectures/table.js';
 import { READABLE_TYPES } from '../../runtime/models/gguf/file/types.js';
+import { notInTransformersJs } from '../../runtime/export/transformersJs.js';
 import { EXPORT_FORMATS } from '../../runtime/contract/exports.js';
 import { code, json, read, ROOT, rows, section } from './pages.js';
 
@@ -37,4 +38,11 @@ test('every GGUF architecture and tensor type is listed', () => {
 test('every export format is listed', () => {
   const listed = rows(section(TEXT, '## Export')).map(([cell]) => code(cell!)[0]);
   assert.deepEqual(listed, [...EXPORT_FORMATS]);
+});
+
+test('every family whose ONNX folder transformers.js does not load is listed', () => {
+  const listed = list(section(TEXT, '## Export'), 'Not loaded by transformers.js');
+  const families = new Set<string>(SUPPORTED_FAMILIES);
+  const wanted = [...families].filter((model_type) => notInTransformersJs({ model_type }) !== undefined);
+  assert.deepEqual(listed.filter((name) => families.has(name)).sort(), wanted.sort());
 });

@@ -15,11 +15,7 @@ import { writePublished } from '../support/publishedModels.js';
 import { loadReference } from '../support/reference.js';
 import { ROOT } from '../calls/support.js';
 import { adapterOf, at, logitsOn, place, subject, type Place } from './support.js';
-
-type Settings = Record<string, unknown>;
-
-const SAMPLE = 'media/sample/tiny-assistant';
-const settingsOf = async (file: string): Promise<Settings> => JSON.parse(await readFile(file, 'utf8')) as Settings;
+import { ended, sample, SAMPLE, settingsOf, type Changes } from './sample.js';
 
 let here: Place;
 before(async () => void (here = await place()));
@@ -68,42 +64,25 @@ describe('GGUF', () => {
 
   it('the sample with its tokenizer; F16 is the default', async () => {
     const out = here.file('sample.gguf');
-    await here.run({ model: join(ROOT, 'media/sample/tiny-assistant'), format: 'gguf', out });
+    await here.run({ model: SAMPLE, format: 'gguf', out });
     const gguf = readGguf(out);
     assert.equal(gguf.tensors.get('blk.0.attn_q.weight')!.type.name, 'F16');
     assert.equal(gguf.metadata.get('tokenizer.ggml.model'), 'gpt2');
   });
 
-  /** A copy of the sample with other settings. */
-  async function sample(name: string, changes: Record<string, (settings: Settings) => Settings>): Promise<string> {
-    const model = here.file(name);
-    await cp(join(ROOT, SAMPLE), model, { recursive: true });
-    for (const [file, change] of Object.entries(changes)) {
-      await writeFile(join(model, file), JSON.stringify(change(await settingsOf(join(model, file)))));
-    }
-    return model;
-  }
-
   it('all tokens that end an answer, the tokenizer’s own first; a template that names another adds one', async () => {
-    const ended = (eos: string, ids: number | number[]): Parameters<typeof sample>[1] => ({
-      'tokenizer_config.json': (settings) => ({
-        ...{ ...settings, eos_token: eos },
-        chat_template: String(settings.chat_template).replaceAll('eos_token', "'<|end|>'"),
-      }),
-      'generation_config.json': (settings) => ({ ...settings, eos_token_id: ids }),
-    });
-    const cases: [string, Parameters<typeof sample>[1], number[]][] = [
+    const cases: [string, Changes, number[]][] = [
       ['several', ended('<|end|>', [1, 2, 0]), [0, 1, 2]],
       ['one-more', ended('<|begin|>', 2), [1, 0, 2]],
       ['named-by-the-template', ended('<|begin|>', 1), [1, 0]],
     ];
     for (const [name, changes, ids] of cases) {
       const out = here.file(`${name}.gguf`);
-      await here.run({ model: await sample(name, changes), format: 'gguf', out });
+      await here.run({ model: await sample(here, name, changes), format: 'gguf', out });
       const { folder } = await openModel(out, { cache: here.file('cache') });
       assert.deepEqual((await loadTokenizer(folder)).eosIds, ids, name);
     }
-    const model = await sample('too-many', ended('<|begin|>', [4, 5, 6, 7]));
+    const model = await sample(here, 'too-many', ended('<|begin|>', [4, 5, 6, 7]));
     await assert.rejects(
       here.run({ model, format: 'gguf', out: here.file('too-many.gguf') }),
       /at the tokens 1, 0, 4, the model at 1, 0, 4, 5, 6, 7;/,
@@ -112,7 +91,7 @@ describe('GGUF', () => {
 
   it('leaves out added tokens that the model has no embedding for', async () => {
     const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
-    const model = await sample('with-images', {
+    const model = await sample(here, 'with-images', {
       'tokenizer.json': (settings) => ({
         ...settings,
         added_tokens: [...(settings.added_tokens as unknown[]), { id: 1328, content: '<image>', ...flags }],
@@ -126,8 +105,8 @@ describe('GGUF', () => {
   });
 
   it('keeps the chat template wherever the model has it, and notes that it has none', async () => {
-    const own = (await settingsOf(join(ROOT, SAMPLE, 'tokenizer_config.json'))).chat_template as string;
-    const given = (chat_template: unknown): Parameters<typeof sample>[1] => ({
+    const own = (await settingsOf(join(SAMPLE, 'tokenizer_config.json'))).chat_template as string;
+    const given = (chat_template: unknown): Changes => ({
       'tokenizer_config.json': (settings) => ({ ...settings, chat_template }),
     });
     const written = async (model: string): Promise<[unknown, string[] | undefined]> => {
@@ -135,12 +114,12 @@ describe('GGUF', () => {
       return [readGguf(`${model}.gguf`).metadata.get('tokenizer.chat_template'), notes];
     };
     const other = { name: 'tool_use', template: 'x' };
-    const named = await sample('named', given([other, { name: 'default', template: own }]));
+    const named = await sample(here, 'named', given([other, { name: 'default', template: own }]));
     assert.deepEqual(await written(named), [own, undefined]);
     const [legacy, jinja, none] = [
-      await sample('legacy', given(undefined)),
-      await sample('jinja', given('x')),
-      await sample('none', given(undefined)),
+      await sample(here, 'legacy', given(undefined)),
+      await sample(here, 'jinja', given('x')),
+      await sample(here, 'none', given(undefined)),
     ];
     await writeFile(join(legacy, 'chat_template.json'), JSON.stringify({ chat_template: own }));
     assert.deepEqual(await written(legacy), [own, undefined]);

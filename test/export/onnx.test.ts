@@ -11,7 +11,7 @@ import { openModel } from '../../runtime/models/folder.js';
 import { hashesOf } from '../../runtime/models/weights/hashes.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { openBackend } from '../../runtime/device/session.js';
-import { atTokens, loadReference, type Reference } from '../support/reference.js';
+import { atTokens, loadReference, REFERENCES, type Reference } from '../support/reference.js';
 import { adapterOf, at, place, type Place } from './support.js';
 
 let here: Place;
@@ -134,5 +134,17 @@ describe('ONNX', () => {
     const session = await ort.InferenceSession.create(join(out, 'onnx', 'model.onnx'), { logSeverityLevel: 3 });
     assert.deepEqual(await greedy(session, await r.ints('generate.prompt'), 16), await r.ints('generate.base'));
     await session.release();
+  });
+
+  it('says where transformers.js does not load it', async () => {
+    for (const [family, why] of [
+      ['seed_oss', /^transformers\.js 4 does not load it: it has no models of the type seed_oss\. onnxruntime runs/],
+      ['gemma3_image', /in several files/],
+      ['falcon', /"multi_query"/],
+      ['granite4', /"full_attention"/],
+    ] as const) {
+      const { notes } = await here.run({ model: join(REFERENCES, family), format: 'onnx', out: here.file(`js-${family}`) }); // oxfmt-ignore
+      assert.match(notes!.join('\n'), why);
+    }
   });
 });

@@ -4,27 +4,24 @@
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
-import { initialise, layout } from '../../runtime/adapters/sites.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
-import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { ROOT } from '../calls/support.js';
 import { peersInstalled } from '../peers/setup.mjs';
 import { Peer } from './peer.js';
 import { PUBLISHED, writePublished } from '../support/publishedModels.js';
 import { REFERENCES } from '../support/reference.js';
-import { adapterOf, at, logitsOn, place, subject, writeWeights, type Place } from './support.js';
+import { SAMPLE } from './sample.js';
+import { adapterOf, at, logitsOn, place, randomAdapter, subject, writeWeights, type Place } from './support.js';
 
 const { PEERS_PYTHON } = process.env;
 const skip = peersInstalled() ? false : 'needs node test/peers/setup.mjs';
-const SAMPLE = join(ROOT, 'media/sample/tiny-assistant');
 const PROMPTS = ['<|begin|><|user|>say lamp<|assistant|>', '<|begin|><|user|>how do I make soup?<|assistant|>'];
 const TOKENS = 8;
 
@@ -32,7 +29,7 @@ let here: Place;
 let lora: string;
 before(async () => {
   here = await place();
-  lora = await randomAdapter();
+  lora = await randomAdapter(SAMPLE, here.file('adapter'));
 });
 after(() => here.remove());
 
@@ -42,24 +39,6 @@ async function python<T>(...args: string[]): Promise<T> {
 }
 const script = (name: string): string => join(ROOT, 'test/peers', name);
 
-/** A LoRA on every layer of the model that changes its answers. */
-async function randomAdapter(model = SAMPLE, folder = here.file('adapter')): Promise<string> {
-  const { spec } = await subject(model, here.dir);
-  const sites = linearLayers(spec);
-  const adapter = { rank: 4, alpha: 8, sites: 'all-linear' };
-  const laid = layout(sites.map((s) => ({ ...s, rank: 4, scale: 2 })));
-  const rng = random('peers');
-  const flat = initialise(laid, rng).map((x) => x + 0.15 * rng.normal());
-  await saveAdapter(folder, {
-    layout: laid,
-    flat,
-    config: plainConfig(adapter, laid, sites),
-    role: 'task',
-    provenance: {},
-  });
-  return folder;
-}
-
 /** Prompt and greedy answer, as ids. */
 interface Answer {
   prompt: number[];
@@ -67,12 +46,15 @@ interface Answer {
 }
 
 async function greedy(prompt: string, adapters: { path: string; scale: number }[]): Promise<Answer> {
-  const what = await subject(SAMPLE, here.dir, adapters);
   const ids = (await loadTokenizer(SAMPLE)).encode(prompt, { addSpecialTokens: false });
-  const generator = await openGenerator({ ...what, backend: await openBackend('cpu', 1), stopIds: [0] });
+  return { prompt: ids, ids: await greedyIds(await subject(SAMPLE, here.dir, adapters), ids) };
+}
+
+async function greedyIds(what: Awaited<ReturnType<typeof subject>>, ids: number[], stop = 0): Promise<number[]> {
+  const generator = await openGenerator({ ...what, backend: await openBackend('cpu', 1), stopIds: [stop] });
   const [answer] = await generator.generate([ids], { maxNewTokens: TOKENS, temperature: 0, topP: 1 });
   await generator.dispose();
-  return { prompt: ids, ids: answer!.ids };
+  return answer!.ids;
 }
 
 const starts = (got: Answer, want: Answer): void => {
@@ -141,7 +123,7 @@ describe('transformers and PEFT', { skip: PEERS_PYTHON ? false : 'needs PEERS_PY
 });
 
 describe('transformers.js', { skip }, () => {
-  const transformers = new Peer<Answer>(script('transformers_js.mjs'));
+  const transformers = new Peer<Answer & { error?: string }>(script('transformers_js.mjs'));
   after(() => transformers.close());
 
   it('loads the folder by its name alone and gives the same greedy answer', async () => {
@@ -150,6 +132,21 @@ describe('transformers.js', { skip }, () => {
     for (const prompt of PROMPTS) {
       const want = await greedy(prompt, [at(lora)]);
       starts(await transformers.ask({ folder: out, prompt, tokens: TOKENS }), want);
+    }
+  });
+
+  it('loads every family and answers as here, but for those of which the export says that it does not', async () => {
+    const prompt = [3, 14, 15, 92, 65];
+    for (const family of readdirSync(REFERENCES)) {
+      const model = join(REFERENCES, family);
+      if (!existsSync(join(model, 'config.json'))) continue;
+      const out = here.file(`js-${family}`);
+      const { notes } = await here.run({ model, format: 'onnx', out });
+      const { error, ...answer } = await transformers.ask({ folder: out, prompt, tokens: TOKENS });
+      assert.equal(error !== undefined, notes?.some((note) => note.startsWith('transformers.js 4 does not')) ?? false, `${family}: ${error}`); // oxfmt-ignore
+      if (error !== undefined) continue;
+      const ids = await greedyIds(await subject(model, here.dir), prompt, 2);
+      starts(answer, { prompt, ids });
     }
   });
 });

@@ -1,6 +1,8 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
+import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
 import { exportModel, type ExportParams } from '../../runtime/export/export.js';
 import { logitsOf, type Subject } from '../../runtime/export/compare.js';
 import { activeAdapters } from '../../runtime/evaluation/inference/states.js';
@@ -11,6 +13,7 @@ import { bytesOf, readFloat32, writeSafetensors, type Dtype } from '../../runtim
 import { f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
+import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
 
@@ -52,6 +55,18 @@ export async function subject(
   const spec = decoderSpec(model.config);
   const adapted = { sites: linearLayers(spec), hashes: () => hashesOf(model) };
   return { model, spec, adapters: await activeAdapters(adapted, adapters) };
+}
+
+/** A LoRA on every layer of the model that changes its answers. @returns its folder */
+export async function randomAdapter(model: string, folder: string): Promise<string> {
+  const sites = linearLayers((await subject(model, folder)).spec);
+  const adapter = { rank: 4, alpha: 8, sites: 'all-linear' };
+  const layout = plainLayout(sites, adapter);
+  const rng = random('peers');
+  const flat = initialise(layout, rng).map((x) => x + 0.15 * rng.normal());
+  const config = plainConfig(adapter, layout, sites);
+  await saveAdapter(folder, { layout, flat, config, role: 'task', provenance: {} });
+  return folder;
 }
 
 /** Logits [B, T, V] of rows that are padded on the right. */

@@ -12,7 +12,7 @@ import warnings
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 paths = sys.argv[1:]
 ids = None
@@ -22,7 +22,9 @@ if paths[0] == "--ids":
 
 results = []
 for model_folder, adapter_folder in zip(paths[::2], paths[1::2], strict=True):
-    base = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
+    with_images = AutoConfig.from_pretrained(model_folder).model_type == "mistral3"
+    auto = AutoModelForImageTextToText if with_images else AutoModelForCausalLM
+    base = auto.from_pretrained(model_folder, dtype=torch.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", FutureWarning)

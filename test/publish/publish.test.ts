@@ -120,13 +120,58 @@ test('the card names base, data by hash, method, the table of the verdict and li
   assert.equal(config.base_model_name_or_path, 'owner/tiny-assistant');
 });
 
-test('the card names files, never their folders, on whatever system they lay and wherever the recipe names them', async () => {
+/** A copy of a run, whose files can be changed. */
+async function changedRun() {
   const run = newFolder();
   await cp(task, run, { recursive: true });
   const change = async (name: string, more: (json: Record<string, unknown>) => object): Promise<void> => {
     const json = JSON.parse(await readFile(join(run, name), 'utf8')) as Record<string, unknown>;
     await writeFile(join(run, name), JSON.stringify({ ...json, ...more(json) }));
   };
+  return { run, change };
+}
+
+test('the card says under what the numbers hold: weights in few bits, a system prompt of the evaluation', async () => {
+  const { run, change } = await changedRun();
+  const results = async (): Promise<[method: string, before: string]> => {
+    const { card } = await planPublish({ folder: run, repository: NAME });
+    const [, method, before] = /## Method\n([^]*?)## Results\n\n([^]*?)✗ No vector/.exec(card)!;
+    return [method!, before!];
+  };
+  assert.equal((await results())[1], '');
+  await change('manifest.json', () => ({ precision: 'int4' }));
+  await change('recipe.json', () => ({ precision: 'int4' }));
+  const [method, before] = await results();
+  assert.match(method, /\| precision \| "int4" \|/);
+  assert.match(before, /^Measured with the frozen weights in 4 bits; .*\n\n$/);
+  const prompt = 'Refuse what is forbidden.\nAlways.';
+  const on = { ray: 'http://head:8265', model: '/m', storage: '/s', precision: 'bf16' };
+  await change('manifest.json', () => ({ precision: undefined }));
+  await change('recipe.json', () => ({ precision: 'float32', on, baseline: { name: 'ptst', prompt } }));
+  const [asked, behind] = await results();
+  assert.match(asked, /\| on\.precision \| "bf16" \|/);
+  assert.ok(asked.includes('| baseline.prompt | "Refuse what is forbidden.'), asked);
+  assert.match(behind, /^The model was asked behind this system prompt, .*: `Refuse what is forbidden. Always.`\n\n$/);
+  await change('recipe.json', () => ({ baseline: { name: 'inoculation', prompt } }));
+  assert.equal((await results())[1], '', 'that prompt is one of training');
+});
+
+test('of a model with images the card says so, and an adapter keeps by what PEFT’s Auto classes load it', async () => {
+  const base = join(fixture, '..', 'mistral3');
+  assert.match((await planPublish({ folder: base, repository: NAME })).card, /\npipeline_tag: image-text-to-text\n/);
+  const folder = newFolder();
+  await cp(join(fixture, 'adapters/task'), folder, { recursive: true });
+  const auto_mapping = { base_model_class: 'Mistral3ForConditionalGeneration', parent_library: 'transformers' };
+  const file = join(folder, 'adapter_config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as object;
+  await writeFile(file, JSON.stringify({ ...config, task_type: null, auto_mapping }));
+  await send({ folder });
+  const sent = JSON.parse(there().files['adapter_config.json']!.toString()) as Record<string, unknown>;
+  assert.deepEqual([sent.task_type, sent.auto_mapping], [null, auto_mapping]);
+});
+
+test('the card names files, never their folders, on whatever system they lay and wherever the recipe names them', async () => {
+  const { run, change } = await changedRun();
   const windows = (name: string) => `C:\\Users\\jane\\acme\\${name}`;
   await change('manifest.json', (json) => ({
     model: { ...(json.model as object), path: windows('base') },

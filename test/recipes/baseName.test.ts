@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { exportModel } from '../../runtime/export/export.js';
 import { contentOf } from '../../runtime/publish/contents.js';
 import { namedBase } from '../../runtime/recipes/job.js';
+import { writePublished } from '../support/publishedModels.js';
 import { runValue } from '../support/recipeRun.js';
 
 let root: string;
@@ -27,6 +28,8 @@ const record = (repository: string, revision = 'main'): Promise<void> =>
 interface Written {
   base_model_name_or_path: unknown;
   revision: unknown;
+  task_type: unknown;
+  auto_mapping: unknown;
 }
 const written = async (folder: string): Promise<Written> =>
   JSON.parse(await readFile(join(root, folder, 'adapter_config.json'), 'utf8')) as Written;
@@ -93,4 +96,23 @@ test('another revision than main is named with the repository, and stays with it
   };
   same(await published());
   assert.equal((await published('owner/other')).revision, null, 'it is none of another repository');
+});
+
+test('an adapter of Mistral 3 names the class of its base, and keeps it at another scale and joined', async () => {
+  await writePublished('Mistral-Small-3.1-24B', join(root, 'with-images'));
+  const row = { input_ids: [20, 30, 40, 50], labels: [-100, -100, 40, 50] };
+  await writeFile(join(root, 'data/ids.jsonl'), `${JSON.stringify(row)}\n`.repeat(8));
+  await runValue(root, { ...tuning, model: 'with-images', data: { file: 'data/ids.jsonl' } }, 'of-images');
+  const path = join(root, 'of-images/adapter');
+  const exported = async (name: string, ...scales: number[]): Promise<string> => {
+    const adapters = scales.map((scale) => ({ path, scale }));
+    const options = { cache: root, signal: new AbortController().signal, onProgress: () => undefined };
+    await exportModel({ model: join(root, 'with-images'), adapters, format: 'peft', out: join(root, name) }, options);
+    return name;
+  };
+  for (const folder of ['of-images/adapter', await exported('at-another-scale', 2), await exported('both', 1, 1)]) {
+    const { task_type, auto_mapping } = await written(folder);
+    const parent_library = 'transformers.models.mistral3.modeling_mistral3';
+    assert.deepEqual([task_type, auto_mapping], [null, { base_model_class: 'Mistral3ForConditionalGeneration', parent_library }], folder); // oxfmt-ignore
+  }
 });

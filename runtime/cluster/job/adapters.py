@@ -13,7 +13,7 @@ import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from torch.utils.checkpoint import checkpoint
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, GenerationConfig
 
 
 def weights_sha256(folder):
@@ -30,6 +30,12 @@ def weights_sha256(folder):
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
+def auto(folder):
+    """The class that loads the base: transformers lists not all models for text and images among the causal ones."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return AutoModelForImageTextToText if config.model_type == "mistral3" else AutoModelForCausalLM
+
+
 def blocks(model):
     """The layers of the decoder, in their order."""
     return max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=len)
@@ -41,7 +47,7 @@ class Adapted:
 
     def __init__(self, folder, adapters, scales, precision, device, shard=None, recompute=False):
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-        base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        base = auto(folder).from_pretrained(folder, dtype=dtype, local_files_only=True)
         base.config.use_cache = False
         # The folder's own has what greedy answers do not, as a penalty on repetitions, and `generate` would fill in from it.
         base.generation_config = GenerationConfig()
