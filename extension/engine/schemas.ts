@@ -117,6 +117,7 @@ const error = z.looseObject({
     crashed: true,
     columns: true,
     secret: true,
+    away: true,
     token: true,
     restart: true,
   })
