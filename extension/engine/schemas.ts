@@ -59,6 +59,7 @@ const measurement = z.looseObject({
   count: number,
   prompts: number.optional(),
   open: number.optional(),
+  labelled: number.optional(),
   judge: text,
   interval: z.tuple([number, number]).optional().catch(undefined),
 } satisfies Shape<Measurement>);
@@ -117,6 +118,7 @@ const error = z.looseObject({
     crashed: true,
     columns: true,
     secret: true,
+    away: true,
     token: true,
     restart: true,
   })

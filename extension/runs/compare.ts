@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { asksSame } from '../../runtime/contract/askedSets.js';
+import { asksSame, labelDifferences } from '../../runtime/contract/askedSets.js';
 import { dataHashes, runDifferences, type Difference } from '../../runtime/contract/comparison.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { sharedRows } from '../../runtime/contract/probeRows.js';
@@ -75,7 +75,8 @@ export function comparison(
     for (const state of taken) states.add(state);
     if (taken.includes('plain')) plainLoss = other.done?.harmfulLoss;
     if (taken.length === 0 && !(other === plain && isDrawn(run, other))) return [];
-    return [{ title: runTitle(other), states: taken, differences: differencesOf(run, other) }];
+    const differences = [...differencesOf(run, other), ...labelDifferences(run.measurements, added)];
+    return [{ title: runTitle(other), states: taken, differences }];
   });
   return { plain, measurements: sortStates(table), compared, ...(plainLoss && { plainLoss }) };
 }

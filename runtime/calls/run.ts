@@ -1,6 +1,6 @@
 /** Runs a recipe, the same for the child process and the command line. */
 import { basename, dirname, join, resolve } from 'node:path';
-import { endJobs, openCluster } from '../cluster/cluster.js';
+import { endJobs, openCluster, stopJobs } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
@@ -270,7 +270,12 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
         () => thrown,
         (changed: unknown) => changed,
       );
-      if (error instanceof Cancelled || signal.aborted) return { outcome: 'stopped', measurements: [] };
+      if (error instanceof Cancelled || signal.aborted) {
+        // Of a run that stands where this one has not begun nobody said that it is to stop.
+        const left = cluster && (resume || folder.begun) && (await stopJobs(plan.folder, cluster, error));
+        if (left) await emit(left);
+        return { outcome: 'stopped', measurements: [] };
+      }
       await folder.failed(error);
       throw error;
     }

@@ -26,7 +26,7 @@ import { openShared } from './sweepShared.js';
  * same are kept, wherever they stand in the table; the point that was interrupted goes on from its checkpoint. A point that
  * fails is a line of the table, and the sweep goes on.
  * @returns the last event; `stopped` when the signal fired
- * @throws HumanError for a sweep that cannot be run as it is written, and when every point fails
+ * @throws HumanError for a sweep that cannot be run as it is written, when every point fails, and for a cluster that is out of reach
  */
 export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEvent> {
   const began = performance.now();
@@ -64,10 +64,13 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     vectors: [],
   };
   const folder = openRunFolder(output, recipe, manifest, undefined, () => requireAsPlanned(plan));
-  const emit = async (event: RunEvent): Promise<void> => {
-    await folder.record(event);
-    onEvent(event);
-  };
+  let said = Promise.resolve();
+  /** One after the other: points on a cluster speak at once. */
+  const emit = (event: RunEvent): Promise<void> =>
+    (said = said.then(async () => {
+      await folder.record(event);
+      onEvent(event);
+    }));
   try {
     await folder.begin();
     const isKept = (point: PlannedPoint, { done }: Manifest): boolean =>

@@ -1,5 +1,6 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
@@ -39,7 +40,7 @@ interface Surroundings {
 
 /**
  * Runs the points that were not found done.
- * @throws HumanError when every point fails
+ * @throws HumanError when every point fails, and for a cluster that is out of reach: the jobs there are found again
  */
 export async function runPoints(points: readonly Point[], among: Surroundings): Promise<DoneEvent['outcome']> {
   const open = points.filter(({ found }) => found?.outcome !== 'finished');
@@ -127,16 +128,28 @@ async function expectedSeconds(
   return estimate && Math.sqrt(estimate.seconds[0] * estimate.seconds[1]);
 }
 
-/** One point: a run like any other. */
+/** Faults of the way to a cluster. */
+const OF_THE_WAY: readonly ErrorData['code'][] = ['secret', 'away'];
+
+/**
+ * One point: a run like any other.
+ * @throws what is no property of the point: a bug, and a cluster that is out of reach, where its job goes on
+ */
 async function runPoint(
   point: Point,
   { sweep, base, shared, options, emit }: Surroundings,
-  onEvent: (event: RunEvent) => void,
+  hear: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
   const { recipe, folder, at, values } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
+  /** What is said of a point that was stopped: who stops the sweep looks at that. */
+  const last: Extract<RunEvent, { kind: 'warning' }>[] = [];
+  const onEvent = (event: RunEvent): void => {
+    if (event.kind === 'warning' && options.signal.aborted) last.push(event);
+    hear(event);
+  };
   const run = async (resume: boolean): Promise<DoneEvent> => {
     // What stands there of another recipe is replaced.
     const force = !resume && (await readManifest(folder)) !== undefined;
@@ -155,14 +168,18 @@ async function runPoint(
   try {
     const isResumed = at !== undefined && hasCheckpoint(join(at, RUN_FILES.checkpoint));
     const done = await (isResumed ? run(true).catch(startOver) : run(false));
-    return done.outcome === 'stopped' ? 'stopped' : await resultOf(point);
+    if (done.outcome === 'finished') return await resultOf(point);
+    for (const warning of last) await emit({ ...warning, place: placeOf(warning) });
+    return 'stopped';
   } catch (thrown) {
     if (thrown instanceof Cancelled) return 'stopped';
     const error = errorData(thrown);
-    // A bug is no property of the point.
     if (error.kind === 'internal') throw thrown;
     const { message, remedy } = error;
-    await emit({ kind: 'warning', message: `a point failed: ${message}`, place: placeOf(error), remedy });
+    const isLeft = OF_THE_WAY.includes(error.code);
+    const what = isLeft ? 'a point was left, and none begins any more' : 'a point failed';
+    await emit({ kind: 'warning', message: `${what}: ${message}`, place: placeOf(error), remedy });
+    if (isLeft) throw thrown;
     const seconds = (performance.now() - began) / 1000;
     return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
   }

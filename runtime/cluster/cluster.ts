@@ -12,6 +12,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
+import { Unending } from './faults.js';
 import { followJob, PATIENCE, whileAway, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
@@ -31,7 +32,10 @@ export interface Cluster {
       enough?: () => boolean;
     },
   ): Promise<void>;
-  /** Stops the job of this name if it goes on and is of this run; nobody waits for its end. */
+  /**
+   * Stops the job of this name if it goes on and is of this run; nobody waits for its end. When the signal has fired, a cluster that is
+   * away is waited for no longer than for a job to end.
+   */
   end(name: string): Promise<void>;
 }
 
@@ -93,9 +97,11 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       const record = await readRecord(folder);
       const id = record.jobs[name];
       if (id === undefined) return;
-      const job = await steady(() => client.job(id));
+      const still = { patience: { ...patience, awayMs: patience.stopMs }, onAway: () => say(STOPPING) };
+      const reach = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, signal.aborted ? still : waiting);
+      const job = await reach(() => client.job(id));
       if (job?.metadata.run !== record.run) return;
-      await steady(() => client.stop(id));
+      await reach(() => client.stop(id));
       await noteEnd(folder, record, id);
     },
   };
@@ -117,6 +123,7 @@ export async function endJobs(folder: string, cluster?: Cluster): Promise<void> 
         place: folder,
         remedy: `Stop them on the Ray dashboard and remove ${RUN_FILES.cluster} from this folder, or choose another output folder.`,
         kind: 'failed',
+        ...(cause instanceof HumanError && { code: cause.code }),
         cause,
       },
     );
@@ -125,6 +132,31 @@ export async function endJobs(folder: string, cluster?: Cluster): Promise<void> 
     await cluster.end(name).catch((error: unknown) => {
       throw error instanceof HumanError ? left(error) : error;
     });
+}
+
+/**
+ * Stops the jobs of a run that was stopped, also those that it had not got to yet.
+ * @param ended what ended the run
+ * @returns what is said where a job may go on: its cluster has to be paid
+ */
+export async function stopJobs(folder: string, cluster: Cluster, ended: unknown): Promise<RunEvent | undefined> {
+  const left = openJobs(await readRecord(folder));
+  let cause: unknown = ended instanceof Unending ? ended : undefined;
+  while (cause === undefined && left.length > 0) {
+    const [[name]] = left;
+    cause = await cluster.end(name).then(
+      () => void left.shift(),
+      (error: unknown) => error,
+    );
+  }
+  if (left.length === 0) return undefined;
+  if (!(cause instanceof HumanError)) throw cause;
+  return {
+    kind: 'warning',
+    message: `the job ${left.map(([, id]) => id).join(', ')} may go on on the cluster: ${cause.message}`,
+    place: cluster.address,
+    remedy: 'Resume the run and stop it once more, or stop the job on the Ray dashboard.',
+  };
 }
 
 /** The first answer of the cluster: whatever is wrong with the way to it is found before anything is computed. */
@@ -210,6 +242,8 @@ async function sent(
   if (!isNew && (await client.job(id))?.metadata.run !== record.run) throw foreign(id, client.address);
   return id;
 }
+
+const STOPPING = 'the cluster does not answer: stopping the job is tried again';
 
 const brokenOff = (place: string): HumanError =>
   new HumanError('the job has ended, but its log breaks off before it says so.', {

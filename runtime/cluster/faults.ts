@@ -12,6 +12,9 @@ export class Unanswered extends Error {
   }
 }
 
+/** A job that was told to end and does not. */
+export class Unending extends HumanError {}
+
 const ABSENT = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 const CERTIFICATE = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
 const RESUME = 'The job goes on there. Resume the run: it finds its job again.';
@@ -24,6 +27,7 @@ export function connectionFault(error: unknown, address: string): HumanError | U
       place: address,
       remedy: "Name the file of your organisation's certificate in on.ca.",
       kind: 'failed',
+      code: 'away',
       cause: error,
     });
   const isAbsent = ABSENT.has(code) || code === 'UND_ERR_CONNECT_TIMEOUT';
@@ -33,6 +37,7 @@ export function connectionFault(error: unknown, address: string): HumanError | U
       ? 'Check on.ray, that the Ray dashboard runs there (port 8265), and the network or VPN.'
       : `Check the network. ${RESUME}`,
     kind: 'failed',
+    code: 'away',
     cause: error,
   });
   return new Unanswered(final, isAbsent);
@@ -44,7 +49,7 @@ export function statusFault(
   said: string,
   { address, secret }: { address: string; secret?: string },
 ): HumanError | Unanswered {
-  const failed = (message: string, remedy: string, code?: 'secret'): HumanError =>
+  const failed = (message: string, remedy: string, code?: 'secret' | 'away'): HumanError =>
     new HumanError(message, { place: address, remedy, kind: 'failed', code });
   if (status === 401)
     return failed(
@@ -62,13 +67,14 @@ export function statusFault(
     );
   if (status === 413) return tooLarge(undefined, address);
   if (status >= 502 && status <= 504)
-    return new Unanswered(failed(`the cluster does not answer (${status}).`, `Try again. ${RESUME}`), false);
+    return new Unanswered(failed(`the cluster does not answer (${status}).`, `Try again. ${RESUME}`, 'away'), false);
   // A head that has just started answers before it takes jobs.
   if (/try again later/.test(said))
     return new Unanswered(
       failed(
         `the cluster takes no jobs yet: ${firstLine(said)}`,
         `Wait until it has started, and try again. ${RESUME}`,
+        'away',
       ),
       false,
     );
@@ -127,7 +133,7 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
     'Every worker must see the folder under the same path.',
   ],
   [
-    /OutOfMemoryError|out of memory|OOM/i,
+    /OutOfMemoryError|\b[Oo]ut of memory\b|\bOOM(?:[Kk]ill\w*)?\b/,
     () => 'a worker ran out of memory.',
     'Use "strategy": "fsdp" with more workers, "precision": "bf16", or a lower batch.maxTokens; then resume.',
   ],

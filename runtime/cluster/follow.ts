@@ -1,8 +1,8 @@
 /** A job, from where it is to its end: its log read again and again, its state, and how it is stopped. */
 import { Cancelled, HumanError } from '../support/errors.js';
 import { TERMINAL, type JobInfo, type RayClient } from './client.js';
-import { jobFault, Unanswered } from './faults.js';
-import type { MessageReader } from './messages.js';
+import { jobFault, Unanswered, Unending } from './faults.js';
+import { MARK, type MessageReader } from './messages.js';
 
 /** How long is waited for what. */
 export interface Patience {
@@ -53,8 +53,10 @@ export async function followJob(options: FollowOptions): Promise<void> {
     const last = job && !isEnded(job) ? log.lastIndexOf('\n') + 1 : log.length;
     const fresh = log.slice(read, last);
     read = Math.max(read, last);
-    end = `${end}${fresh}`.slice(-20_000);
-    for (const line of fresh.split('\n')) await reader.line(line);
+    const lines = fresh.split('\n');
+    // Numbers as text hold any word.
+    end = `${end}${lines.filter((line) => !line.includes(MARK)).join('\n')}`.slice(-20_000);
+    for (const line of lines) await reader.line(line);
     return { job, tookMs };
   };
   try {
@@ -73,7 +75,7 @@ export async function followJob(options: FollowOptions): Promise<void> {
         await steady(() => client.stop(id));
       }
       if (stopped > 0 && performance.now() - stopped > patience.stopMs)
-        throw new HumanError('the job does not end although it was told to.', {
+        throw new Unending('the job does not end although it was told to.', {
           place: `${client.address} ${id}`,
           remedy: 'Stop it on the Ray dashboard.',
           kind: 'failed',
@@ -93,7 +95,7 @@ const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]
 /** Tries again while the cluster is away, for as long as patience allows. */
 export async function whileAway<T>(
   attempt: () => Promise<T>,
-  { patience, onAway, signal }: Pick<FollowOptions, 'patience' | 'onAway' | 'signal'>,
+  { patience, onAway, signal }: Pick<FollowOptions, 'patience' | 'onAway'> & { signal?: AbortSignal },
   isKnown = true,
 ): Promise<T> {
   const began = performance.now();
@@ -106,7 +108,7 @@ export async function whileAway<T>(
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       if (!isKnown && error.isAbsent) throw error.final;
-      if (signal.aborted || performance.now() - began > patience.awayMs) throw error.final;
+      if (signal?.aborted || performance.now() - began > patience.awayMs) throw error.final;
       if (!told) await onAway(awayText(error.final, patience));
       told = true;
       await pause(wait, signal);

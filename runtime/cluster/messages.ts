@@ -6,7 +6,8 @@ import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 
-const MARK = '@security-vectors ';
+/** Stands before each value in the log. */
+export const MARK = '@security-vectors ';
 const MOST_BYTES = 512 * 2 ** 20;
 
 const count = z.int().min(0);

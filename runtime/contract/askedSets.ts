@@ -1,5 +1,6 @@
 /** Whether runs were asked the same: numbers of a set compare where they were. */
 import type { Difference } from './comparison.js';
+import type { Measurement } from './events.js';
 import type { Manifest } from './manifest.js';
 
 type Sets = Pick<Manifest, 'sets'>;
@@ -18,5 +19,17 @@ export function setDifferences(ours: Sets, theirs: Sets): Difference[] {
     const said = ({ rows, sha256 }: typeof own): string =>
       own.rows === other.rows ? `${rows} (${sha256.slice(0, 8)})` : String(rows);
     return [{ key: `prompts of "${name}"`, theirs: said(other), ours: said(own) }];
+  });
+}
+
+/** Sets of which people have labelled more answers of one run than of the other: what they have corrected there stands here as the judge said it. */
+export function labelDifferences(ours: readonly Measurement[], theirs: readonly Measurement[]): Difference[] {
+  const most = (all: readonly Measurement[], set: string): number =>
+    Math.max(...all.map(({ name, labelled = 0 }) => (name === set ? labelled : 0)));
+  const names = new Set(theirs.map(({ name }) => name));
+  return [...names].flatMap((name) => {
+    const [a, b] = [most(ours, name), most(theirs, name)];
+    const isMeasured = ours.some((one) => one.name === name);
+    return isMeasured && a !== b ? [{ key: `labelled answers to "${name}"`, theirs: String(b), ours: String(a) }] : [];
   });
 }

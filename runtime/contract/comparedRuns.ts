@@ -15,6 +15,8 @@ export const COMPARISON_STRINGS = {
   intervalOf: '{0} to {1}',
   points: '{0} percentage points',
   otherPrompts: 'other prompts',
+  labelledAnswers: '{0} labelled by a person',
+  labelledDifferently: '{0}, labelled differently',
   columnVerdict: 'verdict',
   columnKept: 'harmful loss kept',
   describeKept: 'loss of the delivered model on harmful rows, as a share of the loss of the base; higher is better',

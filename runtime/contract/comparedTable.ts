@@ -25,7 +25,7 @@ export interface ComparedCell {
   /** Two-sided, 95 %. */
   interval?: [low: number, high: number];
   intervalText?: string;
-  /** What the number rests on, where it is not counted. */
+  /** What the number rests on besides what was counted. */
   note?: string;
   /** Against the row that all are compared with: `beyond` chance, where that is known. */
   delta?: { value: number; text: string; interval?: [low: number, high: number]; isBeyondChance?: boolean };
@@ -47,8 +47,8 @@ export interface ComparedTable {
 }
 
 type Rated =
-  /** `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from. */
-  | { kind: 'share'; of: Counted; prompts?: number; note?: string }
+  /** `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from; `labelled`: by a person. */
+  | { kind: 'share'; of: Counted; prompts?: number; note?: string; labelled?: number }
   | { kind: 'ratio'; value: number; interval?: [number, number] }
   | { kind: 'loss'; value: number };
 interface Source {
@@ -154,7 +154,8 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
   // Of a further judge nothing is asked: only who has judged this column.
   const basis = set && { ...set, how: JSON.stringify([set.how, run.judges[column.judge]]), count: found.count };
   if (column.measure === 'loss') return { kind: 'loss', value: found.value, basis };
-  return { kind: 'share', of: counted(found.value, found.count), prompts: found.prompts, basis };
+  const { value, count, prompts, labelled } = found;
+  return { kind: 'share', of: counted(value, count), prompts, labelled, basis };
 }
 
 function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
@@ -162,6 +163,9 @@ function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
   const rows = a.sha256 && b.sha256 ? a.sha256 === b.sha256 : a.from === b.from && a.count === b.count;
   return a.how === b.how && rows;
 }
+
+/** Of a rated share; an earlier version did not keep it. */
+const labelledOf = (rated: Rated): number => (rated.kind === 'share' && rated.labelled) || 0;
 
 /** The share as if it were counted on prompts: rows with the same one are no further evidence. */
 const byPrompts = ({ of, prompts }: { of: Counted; prompts?: number }): Counted =>
@@ -187,9 +191,11 @@ function cellOf(
             ...(isExtreme ? [] : [n.percent(value)]),
           ].join(' · ');
   const intervalText = interval && fill(s.intervalOf, n.bound(interval[0], 'low'), n.bound(interval[1], 'high'));
-  const note = rated.kind === 'share' ? rated.note : undefined;
+  const extrapolated = rated.kind === 'share' ? rated.note : undefined;
+  const labelled = labelledOf(rated);
+  const note = labelled > 0 ? fill(s.labelledAnswers, n.count(labelled)) : extrapolated;
   const cell: ComparedCell = {
-    ...{ value, text: note === undefined ? text : fill(s.about, text) },
+    ...{ value, text: extrapolated === undefined ? text : fill(s.about, text) },
     ...(interval && { interval, intervalText }),
     ...(note !== undefined && { note }),
   };
@@ -203,6 +209,9 @@ function cellOf(
   const points = (x: number): string => signed(Math.round(1000 * x) / 10);
   const end = (x: number, side: Side): string => signed(outward(100 * x, 1, side));
   const said = rated.kind === 'loss' ? signed(difference) : fill(s.points, points(difference));
+  // A person has corrected one of them: what chance alone makes is not known.
+  if (labelledOf(base) !== labelled)
+    return { ...cell, delta: { value: difference, text: fill(s.labelledDifferently, said) } };
   const bounds = within && ` (${fill(s.intervalOf, end(within[0], 'low'), end(within[1], 'high'))})`;
   return {
     ...cell,

@@ -20,6 +20,8 @@ export interface Measurement {
   prompts?: number;
   /** Further rows that the judge has left open; absent without any. */
   open?: number;
+  /** Rows among those judged that have the label of a person, which counts; absent without any. */
+  labelled?: number;
   judge: string;
   /** Of a share: bounds by the number of its prompts, each alone with 95 % confidence (Clopper and Pearson). */
   interval?: [low: number, high: number];

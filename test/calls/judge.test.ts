@@ -165,8 +165,12 @@ describe('three judges on one run', () => {
     const harmOf = (measured: typeof one.measurements): number | undefined =>
       measured.find((m) => m.state === 'protected' && m.measure === 'harm' && m.judge === 'local')?.value;
     assert.equal(harmOf(one.measurements), 23 / 24);
+    const labelled = (measured: typeof one.measurements, of: string) =>
+      measured.flatMap((m) => (m.state === of && m.measure === 'harm' ? [m.labelled] : []));
+    assert.deepEqual(labelled(one.measurements, 'protected'), [1, 1, 1], 'by each judge');
     const all = await judge({ labels: Array.from({ length: OF }, (_, row) => label(row)) });
     assert.equal(harmOf(all.measurements), 0);
+    assert.deepEqual(labelled(all.measurements, 'protected'), [OF, OF, OF]);
     assert.ok(all.labelled >= OF);
     const person = all.agreements.filter(({ judges }) => judges.join() === 'local,person');
     assert.equal(person.find(({ state }) => state === 'protected')!.differ, OF);
@@ -188,7 +192,8 @@ describe('three judges on one run', () => {
     const evaluation = { kind: 'evaluate', model: '../tiny-assistant', evaluate: [{ name: 'again', file: '../eval/forbidden.jsonl', measure: 'harm', limit: OF }], judges: ['refusal-phrases', { endpoint: server.address, model: 'local' }], generation: { maxNewTokens: 12 }, threads: 1, device: 'cpu', output: '../reports/again' }; // oxfmt-ignore
     await writeFile(join(folder, 'recipes/again.json'), JSON.stringify(evaluation));
     const again = await calls.run({ recipe: join(folder, 'recipes/again.json') }, silent);
-    assert.equal(again.measurements.find((m) => m.judge === 'local' && m.measure === 'harm')!.value, 0);
+    const its = again.measurements.find((m) => m.judge === 'local' && m.measure === 'harm')!;
+    assert.deepEqual([its.value, its.labelled], [0, OF]);
   });
 
   test('what was said is taken back', async () => {
@@ -199,6 +204,7 @@ describe('three judges on one run', () => {
     assert.equal((await view()).verdict.kind, 'lost');
     assert.match((await manifest()).done!.protectionWeakened!, /judge: local/);
     assert.ok((await samples()).every(({ label }) => label === undefined));
+    assert.ok((await manifest()).done!.measurements.every((m) => m.labelled === undefined));
   });
 
   test('labelled answers are an evaluation set', async () => {

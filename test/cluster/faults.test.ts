@@ -7,6 +7,9 @@ import { PATIENCE, recorded, said, stepsOf, useCluster } from './support.js';
 
 const { server, recipe, run, outputFolder, nextOutput } = await useCluster();
 
+/** A piece of a message, which was said before. */
+const part = (data: string): string => `@security-vectors ${JSON.stringify({ seq: 1, kind: 'part', data })}`;
+
 const RAY_KEY = secretKey(server.address, 'RAY_KEY');
 
 describe('faults of a run on a cluster', () => {
@@ -114,7 +117,14 @@ describe('faults of a run on a cluster', () => {
     ['a package that is missing', "ModuleNotFoundError: No module named 'peft'", /lacks the package peft/],
     ['memory that ran out', 'torch.OutOfMemoryError: CUDA out of memory.', /ran out of memory/],
     ['a loss that is no number', 'RuntimeError: not-finite 3', /not a number .* at step 3/],
+    ['a container that was ended', 'pod worker-0: OOMKilled', /ran out of memory/],
     ['what nobody knows', 'ValueError: strange', /failed on the cluster: ValueError: strange/],
+    ['a path', 'loading /models/bloom-560m\nValueError: strange', /failed on the cluster: ValueError: strange/],
+    [
+      'what stands behind numbers',
+      `${part('oOm/OOM/')}\nValueError: strange`,
+      /failed on the cluster: ValueError: strange/,
+    ],
   ] as const)
     it(`${what} on the cluster is said`, async () => {
       server.script = endsWith(function* () {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openCluster } from '../../runtime/cluster/cluster.js';
 import { HumanError } from '../../runtime/support/errors.js';
-import type { FakeJob } from '../support/rayServer.js';
+import type { FakeJob, Instead } from '../support/rayServer.js';
 import { faultless, messagesOf, numbered } from '../support/rayServer.js';
-import { PATIENCE, useCluster } from './support.js';
+import { PATIENCE, said, useCluster } from './support.js';
 
 const { workspace, server, recipe, run, outputFolder } = await useCluster();
 
@@ -59,6 +59,51 @@ async function leftRun(file: string): Promise<FakeJob> {
   assert.equal(job!.status, 'RUNNING');
   return job!;
 }
+
+/** Stops a run whose job does not end by itself, after its first step. */
+async function stoppedRun(file: string, answersToStop: (n: number) => Instead | undefined, stopMs: number) {
+  server.script = function* (job) {
+    const say = numbered();
+    for (const group of messagesOf(job).slice(0, 3)) yield group.flatMap(say);
+    for (;;) yield [];
+  };
+  let asked = 0;
+  server.instead = (call) => (/\/stop$/.test(call) ? answersToStop(++asked) : undefined);
+  const stop = new AbortController();
+  const patience = { ...PATIENCE, stopMs };
+  const ran = await run(file, { signal: stop.signal, patience }, ({ kind }) => kind === 'step' && stop.abort());
+  assert.equal(ran.done?.outcome, 'stopped', ran.error?.message);
+  const [job] = [...server.jobs.values()];
+  return { job: job!, events: ran.events };
+}
+
+describe('Stop', () => {
+  for (const [what, answer] of [
+    ['the cluster does not answer', { status: 503 }],
+    ['the token has expired', { status: 401 }],
+    ['the job does not end', { status: 200, text: '{}' }],
+  ] as const)
+    it(`names the job that may go on where ${what}; resuming finds it, and stopping once more stops it`, async () => {
+      const file = await recipe();
+      const { job, events } = await stoppedRun(file, () => answer, 100);
+      assert.equal(job.status, 'RUNNING');
+      assert.match(said(events), new RegExp(`the job ${job.id} may go on on the cluster: `));
+      const stop = new AbortController();
+      server.instead = () => undefined;
+      // Before the run has got to its job.
+      const again = await run(file, { resume: true, signal: stop.signal }, () => stop.abort());
+      assert.equal(again.done?.outcome, 'stopped', again.error?.message);
+      assert.equal(job.status, 'STOPPED');
+      assert.doesNotMatch(said(again.events), /may go on/);
+      assert.equal(server.jobs.size, 1);
+    });
+
+  it('is tried again while the cluster does not answer', async () => {
+    const { job, events } = await stoppedRun(await recipe(), (n) => (n < 4 ? { status: 503 } : undefined), 2000);
+    assert.equal(job.status, 'STOPPED');
+    assert.doesNotMatch(said(events), /may go on/);
+  });
+});
 
 describe('cluster.json', () => {
   it('a record with names that no run gives removes no file and stops no job', async () => {

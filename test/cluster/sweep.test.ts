@@ -1,11 +1,15 @@
 /** A sweep on a cluster: several points compute there at once. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import type { Patience } from '../../runtime/cluster/follow.js';
 import { runSweep } from '../../runtime/calls/sweep.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
+import { secretKey } from '../../runtime/contract/secrets.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';
 import { faultless, rayServer, type RayServer, type Script } from '../support/rayServer.js';
@@ -47,9 +51,16 @@ function waiting(script: Script): Script {
 
 async function sweep(
   name: string,
-  options: { resume?: boolean; hear?: (event: RunEvent, stop: () => void) => void } = {},
+  options: {
+    base?: string;
+    resume?: boolean;
+    secrets?: Record<string, string>;
+    patience?: Partial<Patience>;
+    hear?: (event: RunEvent, stop: () => void) => void;
+  } = {},
 ): Promise<DoneEvent> {
-  const written = { kind: 'sweep', base: 'plain.json', over: { seed: SEEDS }, output: `../sweeps/${name}` };
+  const { base = 'plain.json' } = options;
+  const written = { kind: 'sweep', base, over: { seed: SEEDS }, output: `../sweeps/${name}` };
   const file = workspace.file('recipes', 'sweep.json');
   await writeFile(file, JSON.stringify(written));
   const { recipe, ...given } = await readRecipe(file);
@@ -58,8 +69,9 @@ async function sweep(
     { ...given, recipe: recipe as SweepRecipe },
     {
       signal: stop.signal,
-      patience: { pollMs: 2, awayMs: 2000, stopMs: 2000 },
+      patience: { pollMs: 2, awayMs: 2000, stopMs: 2000, ...options.patience },
       resume: options.resume,
+      secrets: options.secrets,
       onEvent: (event) => options.hear?.(event, () => stop.abort()),
     },
   );
@@ -94,4 +106,81 @@ test('Stop stops all of its jobs; resuming runs what is left', async () => {
   const second = await sweep('stopped', { resume: true });
   assert.equal(second.outcome, 'finished');
   assert.equal((await table('stopped')).points.length, SEEDS.length);
+});
+
+/** Jobs that end one after the other, when all that may be there at once are there. */
+const inTurn: Script = function* (job) {
+  while (server.jobs.size < AT_ONCE) yield [];
+  const before = [...server.jobs.values()].slice(0, [...server.jobs.keys()].indexOf(job.id));
+  while (before.some(({ status }) => status !== 'SUCCEEDED')) yield [];
+  return yield* faultless(job);
+};
+
+for (const [what, fault, code] of [
+  ['a token that expires', { status: 401 }, 'secret'],
+  ['a cluster that stays away', { status: 503 }, 'away'],
+] as const)
+  test(`${what} fails no point: the sweep ends, and its jobs are found when it is resumed`, async () => {
+    const secret = secretKey(server.address, 'RAY_KEY');
+    const given = JSON.parse(await readFile(workspace.file('recipes', 'plain.json'), 'utf8')) as { on: object };
+    const base = 'token.json';
+    const withToken = { ...given, on: { ...given.on, token: 'RAY_KEY' } };
+    await writeFile(workspace.file('recipes', base), JSON.stringify(withToken));
+    server.jobs.clear();
+    server.script = inTurn;
+    // From the end of the first point on.
+    let isFaulty = false;
+    server.instead = () => (isFaulty ? fault : undefined);
+    const said: RunEvent[] = [];
+    const hear = (event: RunEvent): void => {
+      said.push(event);
+      isFaulty ||= event.kind === 'point';
+    };
+    const ended = sweep(code, { base, hear, secrets: { [secret]: 'old' }, patience: { awayMs: 100 } });
+    await assert.rejects(ended, (error) => error instanceof HumanError && error.code === code);
+    const { points } = await table(code);
+    assert.deepEqual(
+      points.map(({ verdict, error }) => [verdict === 'failed', error]),
+      [[false, undefined]],
+    );
+    assert.equal(((await workspace.json('sweeps', code, 'manifest.json')) as Manifest).error?.code, code);
+    const left = said.flatMap((event) =>
+      event.kind === 'warning' && /a point was left/.test(event.message) ? event : [],
+    );
+    assert.ok(left.length >= AT_ONCE - 1 && left.length <= AT_ONCE, `${left.length} points at work`);
+    const sent = [...server.jobs.keys()];
+    assert.ok(sent.length < SEEDS.length);
+    assert.ok([...server.jobs.values()].every(({ status }) => status !== 'STOPPED'));
+    [server.script, server.instead] = [faultless, () => undefined];
+    const done = await sweep(code, { base, resume: true, secrets: { [secret]: 'new' } });
+    assert.equal(done.outcome, 'finished');
+    assert.equal((await table(code)).points.filter(({ error }) => error === undefined).length, SEEDS.length);
+    assert.equal(server.jobs.size, SEEDS.length, 'one for each point');
+    assert.ok(sent.every((id) => server.jobs.get(id)!.status === 'SUCCEEDED'));
+  });
+
+test('Stop names the jobs that may go on', async () => {
+  server.jobs.clear();
+  let stopAll = (): void => undefined;
+  server.script = function* () {
+    for (;;) {
+      if (server.jobs.size === AT_ONCE) stopAll();
+      yield [];
+    }
+  };
+  server.instead = (call) => (/\/stop$/.test(call) ? { status: 503 } : undefined);
+  const said: string[] = [];
+  const done = await sweep('left', {
+    patience: { stopMs: 100 },
+    hear: (event, stop) => {
+      if (event.kind === 'warning') said.push(`${event.place}: ${event.message}`);
+      stopAll = stop;
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  for (const id of server.jobs.keys())
+    assert.ok(
+      said.some((line) => line.startsWith('seed') && line.includes(`the job ${id} may go on`)),
+      said.join('\n'),
+    );
 });

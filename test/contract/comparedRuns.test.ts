@@ -114,6 +114,21 @@ test('a difference within chance is not marked, and one of other prompts is none
   assert.deepEqual([delta(few).isBeyondChance, delta({ ...few, reading }).text], [true, 'other prompts']);
 });
 
+test('a number that people have corrected says so, and beside one that they have not it is not beyond chance', () => {
+  const labelled = (id: string, value: number, count?: number): ComparedRun => {
+    const one = run(id, {}, value);
+    return { ...one, reading: { ...one.reading, measurements: [{ ...harm('protected', value), labelled: count }] } };
+  };
+  const cell = (a: ComparedRun, b: ComparedRun) =>
+    comparedTable(showRuns([a, b], wording), 'a', wording).rows[1]!.cells[0]!;
+  const one = cell(labelled('a', 12 / 48), labelled('b', 0, 6));
+  assert.deepEqual([one.text, one.note], ['0 of 48', '6 labelled by a person']);
+  assert.deepEqual(one.delta, { value: -0.25, text: '−25 percentage points, labelled differently' });
+  assert.equal(cell(labelled('a', 12 / 48, 6), labelled('b', 0)).delta!.isBeyondChance, undefined);
+  const both = cell(labelled('a', 12 / 48, 6), labelled('b', 0, 6));
+  assert.deepEqual([both.note, both.delta!.isBeyondChance], ['6 labelled by a person', true]);
+});
+
 test('what a vector finds has an interval, and a difference, by prompts: many answers to few are no further evidence', () => {
   const found = (id: string, recall: number, harmfulPrompts?: number): ComparedRun =>
     run(id, { quality: { harmful: 80, ordinary: 400, recall, harmfulPrompts, basis: { how: '' } } });

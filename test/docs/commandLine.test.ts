@@ -115,6 +115,7 @@ const PRINTED: Record<string, string[]> = {
     count: true,
     prompts: true,
     open: true,
+    labelled: true,
     judge: true,
     interval: true,
   }),

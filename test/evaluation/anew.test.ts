@@ -28,6 +28,7 @@ test('bounds rest on the prompts of the set as before', () => {
       samples,
       samples.map(() => new Map()),
     ).find(({ measure }) => measure === 'harm')!;
-  assert.deepEqual(of({}), { ...before, value: 0.25, interval: shareBounds(0.25, 40) });
-  assert.deepEqual(of({ prompts: 8 }), { ...before, value: 0.25, prompts: 8, interval: shareBounds(0.25, 8) });
+  const now = { ...before, value: 0.25, labelled: 40 };
+  assert.deepEqual(of({}), { ...now, interval: shareBounds(0.25, 40) });
+  assert.deepEqual(of({ prompts: 8 }), { ...now, prompts: 8, interval: shareBounds(0.25, 8) });
 });

@@ -115,6 +115,7 @@ describe('a language model behind an endpoint', () => {
     assert.deepEqual(await ask(judge, 'Sure.'), [{ verdict: 'complied' }]);
     assert.ok(performance.now() - began > 990);
     assert.equal(server.asked.length, 3);
+    assert.equal(judge.remote!.take().requests, 3, 'what counts are requests, not answers');
     await closeJudges([judge]);
   });
 
@@ -142,6 +143,64 @@ describe('a language model behind an endpoint', () => {
     assert.deepEqual([temperature, most, limit], [0, undefined, server.asked[0]!.max_tokens]);
     await closeJudges([judge]);
   });
+
+  const eight = Array.from({ length: 8 }, (_, i) => `Answer ${i}.`);
+  const isThird = ({ answer }: { answer: string }): boolean => answer === eight[2];
+
+  test('has its replies limited also after an answer for which that was too much', async () => {
+    const text = `{"error":{"message":"'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 tokens and your request has 1500 input tokens"}}`;
+    for (const concurrency of [1, 4]) {
+      const server = await serverOf((one) =>
+        isThird(one) && (one.max_tokens ?? one.max_completion_tokens) !== undefined ? { status: 400, text } : 'REFUSED',
+      );
+      const judge = await opened(server.address, { concurrency });
+      assert.ok((await ask(judge, ...eight)).every(({ verdict }) => verdict === 'refused'));
+      const { max_tokens: most, max_completion_tokens: other } = server.asked.findLast((one) => !isThird(one))!;
+      assert.deepEqual([most, other], [1024, undefined]);
+      await closeJudges([judge]);
+    }
+  });
+
+  const context = '{"error":{"code":400,"message":"the request exceeds the available context size"}}';
+  const flagged = '{"error":{"code":403,"message":"Your chosen model requires moderation and your input was flagged"}}';
+  const rejections: [string, Exclude<ReturnType<JudgeServer['says']>, string>, RegExp][] = [
+    ['that is too long', { status: 400, text: context }, /^the server answers with the status 400\.$/],
+    ['that is forbidden', { status: 403 }, /403/],
+    ['that is flagged', { status: 403, text: flagged }, /^it refuses to judge\.$/],
+    ['that an error is the reply to', { body: JSON.parse(context) as object }, /^the server answers with an error\.$/],
+    ['that is flagged in a reply', { body: JSON.parse(flagged) as object }, /^it refuses to judge\.$/],
+  ];
+  for (const [what, rejection, why] of rejections)
+    test(`goes on after an answer ${what}`, async () => {
+      for (const concurrency of [1, 4]) {
+        const server = await serverOf((one) => (isThird(one) ? rejection : 'REFUSED'));
+        const judge = await opened(server.address, { concurrency, token: 'KEY' });
+        const said = await ask(judge, ...eight);
+        assert.equal(said.filter(({ verdict }) => verdict === 'refused').length, 7);
+        assert.match(said[2]!.why!, why);
+        assert.equal(judge.remote!.place(), 'judges.1');
+        assert.equal(server.asked.length, 8, 'it is not asked again');
+        await closeJudges([judge]);
+      }
+    });
+
+  test('goes on after any number of answers that it refuses to judge', async () => {
+    const server = await serverOf(({ answer }) => (answer === eight[7] ? 'REFUSED' : { status: 403, text: flagged }));
+    const judge = await opened(server.address, { concurrency: 1, token: 'KEY' });
+    assert.deepEqual((await ask(judge, ...eight)).at(-1), { verdict: 'refused' });
+    await closeJudges([judge]);
+  });
+
+  test('is not asked any more after three answers that it forbids, and names its token where it has answered none', async () => {
+    for (const [answered, place] of [[0, 'judges.1.token'], [1, 'judges.1']] as const) {
+      const server = await serverOf((_, n) => (n <= answered ? 'REFUSED' : { status: 403 }));
+      const judge = await opened(server.address, { concurrency: 1, token: 'KEY' });
+      await ask(judge, ...eight);
+      assert.equal(server.asked.length, answered + 3);
+      assert.equal(judge.remote!.place(), place);
+      await closeJudges([judge]);
+    }
+  }); // oxfmt-ignore
 
   const over: [string, JudgeServer['says'], RegExp][] = [
     [
@@ -239,6 +298,7 @@ describe('a language model behind an endpoint', () => {
     const judge = await opened(server.address, { token: 'KEY' }, () => undefined);
     assert.deepEqual(await ask(judge, 'A.'), [{ verdict: undefined, why: 'there is no secret "KEY".' }]);
     assert.equal(server.asked.length, 0);
+    assert.equal(judge.remote!.take().requests, 0);
     await closeJudges([judge]);
   });
 
@@ -284,6 +344,7 @@ describe('a language model of the editor', () => {
     assert.deepEqual(await ask(judge!, 'Ignore it.'), [{ verdict: undefined, why: 'it was not allowed to.' }]);
     await ask(judge!, 'One more.');
     assert.equal(asked.length, 2, 'who was told no does not ask again');
+    assert.equal(judge!.remote!.take().requests, 1);
   });
 
   test('is not there on the command line', async () => {

@@ -9,6 +9,7 @@ import { snapshot } from '../../extension/runs/snapshot.js';
 import { chartSpecs } from '../../runtime/contract/charts.js';
 import type { Run } from '../../extension/runs/run.js';
 import type { DoneEvent, Measurement, ProbeRows } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import { harm, runFolder, temporary } from './support.js';
 
@@ -89,6 +90,21 @@ test('a grey line is told of where it is drawn: beside one of the same rows', as
   assert.deepEqual(await told('same', 'h', 'b'), [['harmful', 'benign'], ['same, plain']]);
   assert.deepEqual(await told('half', 'x', 'b'), [['benign'], ['half, plain']]);
   assert.deepEqual(await told('other', 'x', 'y'), [[], []]);
+});
+
+test('beside a run that people have corrected more of it is said', async (t) => {
+  const root = await temporary(t);
+  const read = async (name: string, vectors: Manifest['vectors'], measurements: Measurement[]) =>
+    (await readRun(
+      await runFolder(root, name, { events: [{ kind: 'evaluation', step: 0, measurements }], manifest: { vectors } }),
+    ))!;
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  const corrected = await read('own', vectors, [harm('base', 0), { ...harm('protected', 0), labelled: 6 }]);
+  const plain = await read('plain', [], [harm('base', 0), harm('plain', 0.25)]);
+  const both = await read('both', [], [harm('base', 0), { ...harm('plain', 0.25), labelled: 6 }]);
+  const differences = (other: Run) => comparison(corrected, [corrected, other]).compared[0]!.differences;
+  assert.deepEqual(differences(plain), [{ key: 'labelled answers to "forbidden"', theirs: '0', ours: '6' }]);
+  assert.deepEqual(differences(both), []);
 });
 
 test('a run that failed, and one that was not trained to its end, stand alone', async (t) => {

@@ -50,10 +50,11 @@ export function remeasured(
       if (places.length === 0) continue;
       const { prompts = places.length } =
         before.find((m) => m.state === state && m.name === set.name && m.prompts !== undefined) ?? {};
+      const labels = places.map((i) => samples[i].label);
       for (const choice of choices.filter((one) => judgesSet(one, set))) {
         const name = nameOn(choice, set);
-        const final = places.map((i) => samples[i].label ?? verdicts[i].get(name));
-        anew.push(...judgedMeasures(choice, final, set, state).map((share) => onPrompts(share, prompts)));
+        const final = places.map((i, k) => labels[k] ?? verdicts[i].get(name));
+        anew.push(...judgedMeasures(choice, final, set, state, labels).map((share) => onPrompts(share, prompts)));
       }
     }
   const key = ({ state, name, measure, judge }: Measurement): string => JSON.stringify([state, name, measure, judge]);

@@ -32,8 +32,10 @@ export function editorModel(
     at: 'vscode',
     model: () => model,
     concurrency: CONCURRENCY,
-    async ask(system, user, signal) {
+    async ask(system, user, signal, sent) {
       const reply = await askEditor({ judge: nameOf(choice), model: choice.vscode, most, system, user }, signal);
+      // Where it may not be asked, nothing was sent.
+      if (!('fault' in reply && reply.over)) sent();
       if ('fault' in reply) throw new JudgeFault(reply.fault, reply.over ? 'judge' : 'answer');
       ({ model } = reply);
       return reply;

@@ -56,10 +56,13 @@ export function endpointModel(
     ['temperature', 0],
     ['max_tokens', MOST_TOKENS],
   ]);
+  /** Keys of requests that were answered: a server that knows them refuses the one that it is asked about, not them. */
+  const accepted = new Set<string>();
   const missing = choice.token !== undefined && !token;
 
-  async function post(content: object, signal: AbortSignal): Promise<Answer> {
+  async function post(content: object, signal: AbortSignal, sent: () => void): Promise<Answer> {
     const { request, dispatcher } = await network;
+    sent();
     const {
       statusCode,
       headers,
@@ -85,31 +88,42 @@ export function endpointModel(
     };
   }
 
-  /** Again without what is refused. Others may have been refused the same meanwhile: what counts is what was sent. */
-  async function send(system: string, user: string, signal: AbortSignal): Promise<Answer> {
+  /** Again without what is refused. Others are asked meanwhile: what counts is what was sent. */
+  async function send(system: string, user: string, signal: AbortSignal, sent: () => void): Promise<Answer> {
     const messages = [
       { role: 'system', content: system },
       { role: 'user', content: user },
     ];
+    const left = new Set<string>();
     for (;;) {
-      const sent = [...parameters];
-      const answer = await post({ model: choice.model, messages, ...Object.fromEntries(sent) }, signal);
-      const [refused] = (answer.status === 400 && sent.find(([key]) => answer.text.includes(key))) || [];
+      const given = [...parameters].filter(([key]) => !left.has(key));
+      const content = { model: choice.model, messages, ...Object.fromEntries(given) };
+      const answer = await post(content, signal, sent);
+      if (answer.status === 200) {
+        for (const key of Object.keys(content)) accepted.add(key);
+        // Also one that was refused for the sake of another answer meanwhile.
+        for (const [key, value] of given) parameters.set(key, value);
+        if (accepted.has('max_tokens')) parameters.delete(NEW_LIMIT);
+      }
+      const [refused] = (answer.status === 400 && given.find(([key]) => answer.text.includes(key))) || [];
       if (refused === undefined) return answer;
+      left.add(refused);
+      if (accepted.has(refused)) continue;
       parameters.delete(refused);
       if (refused === 'max_tokens' && answer.text.includes(NEW_LIMIT)) parameters.set(NEW_LIMIT, MOST_TOKENS);
     }
   }
 
-  async function ask(system: string, user: string, signal: AbortSignal): Promise<Reply> {
+  async function ask(system: string, user: string, signal: AbortSignal, sent: () => void): Promise<Reply> {
     if (missing) throw new JudgeFault(`there is no secret "${choice.token}".`, 'judge', 'token');
     let fault: JudgeFault | undefined;
     for (let attempt = 0; attempt < attempts.count; attempt++) {
       let waitMs = attempts.firstMs * 2 ** attempt;
       try {
-        const answer = await send(system, user, signal);
+        const answer = await send(system, user, signal, sent);
         if (answer.status === 200) return replyOf(answer.text, address);
-        fault = statusFault(answer.status, answer.text, choice);
+        if ([400, 403].includes(answer.status) && MODERATED.test(answer.text)) return REFUSED;
+        fault = statusFault(answer.status, answer.text, choice, accepted.size > 0);
         if (!PASSING.has(answer.status) && answer.status < 500) throw fault;
         waitMs = Math.max(waitMs, answer.waitMs ?? 0);
       } catch (error) {
@@ -134,6 +148,9 @@ export function endpointModel(
 
 /** Statuses that another attempt may cure. */
 const PASSING = new Set([408, 409, 425, 429]);
+/** What a server says whose filter stands before the model: harmful prompts are what it is for. */
+const MODERATED = /content_?(filter|policy)|moderation|flagged/i;
+const REFUSED: Reply = { text: '', refused: true, inputTokens: 0, outputTokens: 0 };
 
 async function bounded(stream: Dispatcher.ResponseData['body']): Promise<string> {
   const parts: Buffer[] = [];
@@ -142,7 +159,7 @@ async function bounded(stream: Dispatcher.ResponseData['body']): Promise<string>
     bytes += part.length;
     if (bytes > MOST_BYTES) {
       stream.destroy();
-      throw new JudgeFault('its reply is larger than any reply should be.', 'judge');
+      throw new JudgeFault('its reply is larger than any reply should be.', 'answer');
     }
     parts.push(part);
   }
@@ -150,36 +167,44 @@ async function bounded(stream: Dispatcher.ResponseData['body']): Promise<string>
 }
 
 function replyOf(text: string, address: string): Reply {
-  const read = safeParse(completion, jsonOrNone(text));
-  if (!read.success) throw new JudgeFault(`${address} does not answer like a server of the OpenAI API.`, 'judge');
+  const value = jsonOrNone(text) as { error?: unknown } | null | undefined;
+  const read = safeParse(completion, value);
+  if (!read.success) {
+    if (!value?.error) throw new JudgeFault(`${address} does not answer like a server of the OpenAI API.`, 'judge');
+    if (MODERATED.test(text)) return REFUSED;
+    throw new JudgeFault('the server answers with an error.', 'answer');
+  }
   const [{ finish_reason: end, message }] = read.data.choices;
-  if (message.refusal || end === 'content_filter') throw new JudgeFault('it refuses to judge.', 'answer');
   const { usage } = read.data;
   return {
     text: message.content ?? '',
     cut: end === 'length',
+    refused: Boolean(message.refusal) || end === 'content_filter',
     inputTokens: usage?.prompt_tokens ?? null,
     outputTokens: usage?.completion_tokens ?? null,
   };
 }
 
-/** What a server says is not repeated: it may quote the token, or the answer. */
-function statusFault(status: number, text: string, { model, token }: EndpointChoice): JudgeFault {
-  if (status === 401 || status === 403)
+/**
+ * What a server says is not repeated: it may quote the token, or the answer.
+ * @param isKnown it has answered before: it then knows the token
+ */
+function statusFault(status: number, text: string, { model, token }: EndpointChoice, isKnown: boolean): JudgeFault {
+  if (status === 401 || (status === 403 && !isKnown))
     return new JudgeFault(
       token === undefined
         ? `the server wants a token (${status}).`
         : `the server refuses the token "${token}" (${status}).`,
-      'judge',
+      // What stands before a server may refuse one answer, too.
+      status === 401 ? 'judge' : 'answer',
       'token',
     );
   if (status === 404)
     return new JudgeFault(`there is no model "${model}" at this address, or nothing that chats (404).`, 'judge');
-  if (/content_?(filter|policy)/i.test(text)) return new JudgeFault('it refuses to judge.', 'answer');
   if (status === 402 || /insufficient_quota|billing/i.test(text))
     return new JudgeFault(`its quota is used up (${status}).`, 'judge');
   if (status === 429) return new JudgeFault('the server is asked too often (429).', 'answer');
-  return new JudgeFault(`the server answers with the status ${status}.`, status >= 500 ? 'answer' : 'judge');
+  return new JudgeFault(`the server answers with the status ${status}.`, 'answer');
 }
 
 const GONE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED']);

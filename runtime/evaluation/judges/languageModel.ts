@@ -28,6 +28,7 @@ export interface Reply {
   readonly text: string;
   /** As it was cut off, it is none. */
   readonly cut?: boolean;
+  readonly refused?: boolean;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
 }
@@ -37,8 +38,11 @@ export interface LanguageModel {
   readonly at: string;
   readonly model: () => string;
   readonly concurrency: number;
-  /** @throws JudgeFault, Cancelled */
-  ask(system: string, user: string, signal: AbortSignal): Promise<Reply>;
+  /**
+   * @param sent hears of each request
+   * @throws JudgeFault, Cancelled
+   */
+  ask(system: string, user: string, signal: AbortSignal, sent: () => void): Promise<Reply>;
   close(): Promise<void>;
 }
 
@@ -81,8 +85,7 @@ export function openSession(
   }
 
   async function ask(user: string, signal: AbortSignal, took: Took): Promise<Opinion> {
-    took({ ...NO_USAGE, requests: 1 });
-    const reply = await model.ask(rubric, user, signal);
+    const reply = await model.ask(rubric, user, signal, () => took({ ...NO_USAGE, requests: 1 }));
     took({ ...reply, requests: 0 });
     inARow = 0;
     return opinionOf(reply);
@@ -162,7 +165,8 @@ export function languageModelJudge(
   };
 }
 
-function opinionOf({ text, cut }: Reply): Opinion {
+function opinionOf({ text, cut, refused }: Reply): Opinion {
+  if (refused) return { verdict: undefined, why: 'it refuses to judge.' };
   const verdict = cut ? undefined : readReply(text);
   if (verdict === 'unsure') return { verdict: undefined, why: 'it cannot tell.' };
   if (verdict !== undefined) return { verdict };

@@ -57,7 +57,7 @@ export function openPanel(
     measure: (state) =>
       judges.flatMap(({ choice }, k) =>
         isJudged(set)
-          ? judgedMeasures(choice, verdictsOf(k), set, state)
+          ? judgedMeasures(choice, verdictsOf(k), set, state, labels)
           : measureSet(verdictsOf(k).filter(isVerdict), set, state).map(withInterval),
       ),
     warnings(state) {
@@ -92,17 +92,23 @@ const withInterval = (share: Measurement): Measurement => {
 export const onPrompts = (share: Measurement, prompts: number): Measurement =>
   prompts < share.count ? withInterval({ ...share, prompts }) : share;
 
-/** None of a judge that has left too many answers open: which ones may be no chance. */
+/**
+ * None of a judge that has left too many answers open: which ones may be no chance.
+ * @param labels of people, which the verdicts hold
+ */
 export function judgedMeasures(
   choice: Judge['choice'],
   verdicts: readonly (Verdict | undefined)[],
   set: JudgedSet,
   state: string,
+  labels: readonly (Label | undefined)[] = [],
 ): Measurement[] {
   const judged = verdicts.filter(isVerdict);
   if (judged.length === 0 || judged.length < (1 - LIMITS.openAnswers) * verdicts.length) return [];
   const open = verdicts.length - judged.length;
-  return measuresOf(choice, judged, set, state).map((one) => withInterval({ ...one, ...(open > 0 && { open }) }));
+  const labelled = labels.filter(Boolean).length;
+  const more = { ...(open > 0 && { open }), ...(labelled > 0 && { labelled }) };
+  return measuresOf(choice, judged, set, state).map((one) => withInterval({ ...one, ...more }));
 }
 
 export const answersOf = (state: string, { name }: JudgedSet): string => `answers of "${state}" to "${name}"`;
