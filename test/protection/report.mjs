@@ -287,7 +287,7 @@ function taskTable(all) {
       return [
         rows[0].trait,
         share(plain, 'flagged'),
-        `${share([worst], 'flagged')} (${worst.task})`,
+        worst.flagged > 0 ? `${share([worst], 'flagged')} (${worst.task})` : '–',
         share(plain, 'unusual'),
         withTrait.length > 0 ? share(withTrait, 'flagged') : '–',
       ];
