@@ -22,8 +22,14 @@ export function setDifferences(ours: Sets, theirs: Sets): Difference[] {
   });
 }
 
-/** Sets of which people have labelled more answers of one run than of the other: what they have corrected there stands here as the judge said it. */
-export function labelDifferences(ours: readonly Measurement[], theirs: readonly Measurement[]): Difference[] {
+/**
+ * Sets of which people have labelled more answers of one run than of the other: what they have corrected there stands here as the judge
+ * said it. Of the trained models: the base stands for none of them.
+ */
+export function labelDifferences(
+  ...runs: [ours: readonly Measurement[], theirs: readonly Measurement[]]
+): Difference[] {
+  const [ours, theirs] = runs.map((all) => all.filter(({ state }) => state !== 'base'));
   const most = (all: readonly Measurement[], set: string): number =>
     Math.max(...all.map(({ name, labelled = 0 }) => (name === set ? labelled : 0)));
   const names = new Set(theirs.map(({ name }) => name));

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { formatAdapterConfig, loadedAs } from '../adapters/adapterConfig.js';
+import { formatAdapterConfig, loadedAs, type AdapterConfig } from '../adapters/adapterConfig.js';
 import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import { concatenate } from '../adapters/merge.js';
+import { isOfTextModel } from '../adapters/sites.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { endTokens } from '../models/text/endTokens.js';
 import { beside } from '../recipes/calibrationFile.js';
@@ -28,7 +29,7 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
   const adapters = requireAdapters(source);
   return stagedFolder(out, async (folder) => {
     source.onProgress('writing', 0);
-    if (adapters.length === 1) await copy(await readAdapter(adapters[0].path), adapters[0].scale, folder);
+    if (adapters.length === 1) await copy(await readAdapter(adapters[0].path), adapters[0].scale, folder, spec.family);
     else await joined(await Promise.all(adapters.map((a) => readAdapter(a.path))), source, folder);
     const notes = [...(await besides(adapters, folder)), ...(await endNotes(model.folder))];
     readingBack(source);
@@ -45,16 +46,29 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
   });
 }
 
-async function copy({ path, config }: AdapterFile, scale: number, folder: string): Promise<void> {
+async function copy(file: AdapterFile, scale: number, folder: string, family: string): Promise<void> {
+  const { path, config } = file;
   for (const name of await readdir(path))
     if (COPIED.has(name) || LICENCE.test(name)) await copyDurably(await ownFile(path, name), join(folder, name));
-  if (scale === 1) return;
+  const named = namedForImages(file, family);
+  if (scale === 1 && !named) return;
   const scaled = {
     ...config,
+    ...named,
     alpha: config.alpha * scale,
     alphaPattern: Object.fromEntries(Object.entries(config.alphaPattern).map(([key, alpha]) => [key, alpha * scale])),
   };
   await writeFileAtomic(join(folder, CONFIG_FILE), `${JSON.stringify(formatAdapterConfig(scaled), undefined, 2)}\n`);
+}
+
+/** What PEFT needs of an adapter of a model with images, where the file does not say it: earlier versions did not. */
+function namedForImages({ config, modules }: AdapterFile, family: string): Partial<AdapterConfig> | undefined {
+  const names = [...modules.keys()].sort();
+  const { targetModules, autoMapping } = config;
+  const loaded = autoMapping ? {} : loadedAs(family);
+  const areNamed = Array.isArray(targetModules) && names.every((name) => targetModules.includes(name));
+  if (!names.every(isOfTextModel) || (areNamed && Object.keys(loaded).length === 0)) return undefined;
+  return { targetModules: names, ...loaded };
 }
 
 /** The files of vectors beside their adapters. @returns what became of them */

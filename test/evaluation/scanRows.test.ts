@@ -118,6 +118,24 @@ test('one harmful sentence in a long ordinary answer is flagged, however many ha
   );
 });
 
+test('a vector of an earlier version finds what it found: whole rows are diluted, and less is asked of them', () => {
+  const rng = random('earlier');
+  const tokens = (count: number, share: number) => {
+    const without = Array.from({ length: count }, () => 2 + rng.uniform());
+    return { without, with: without.map((loss) => loss * (1 - share)) };
+  };
+  const harmful = Array.from({ length: 100 }, () => scoresOf(tokens(20, 0.6 + 0.08 * normal(rng))));
+  const ordinary = Array.from({ length: 40 }, () => scoresOf(tokens(20, 0.05 * rng.uniform())));
+  const [before, behind] = [tokens(24, 0.02), tokens(20, 0.6)];
+  const row = scanned(0, [...before.without, ...behind.without], [...before.with, ...behind.with]);
+  const earlier = harmful.map(({ share, span }) => ({ share, span }));
+  const [now, then] = [harmful, earlier].map(
+    (rows) => scanResult([row], { calibration: { ordinary, harmful: rows }, limit: { falseAlarms: 0.01 } }).perRow[0]!,
+  );
+  assert.ok(now!.pHarmful! > 0.1 && then!.pHarmful! < 1e-3 && then!.pHarmful! > 1e-4, `${now!.pHarmful} ${then!.pHarmful}`); // oxfmt-ignore
+  assert.deepEqual([now!.flagged, then!.flagged], [true, true]);
+});
+
 test('one harmful token in a long answer that is foreseen otherwise: the row is judged and not known', () => {
   const rng = random('foreseen');
   const ordinary = Array.from({ length: 40 }, () => ({ share: 0.05 * rng.uniform(), span: 0.2 * rng.uniform() }));

@@ -34,6 +34,7 @@ for (const [name, write] of Object.entries(WRITERS))
     for (const [what, changes, want] of [
       ['the template’s token is added', ended('<|begin|>', 1), [1, 0]],
       ['the tokenizer’s own, too', ended('<|begin|>', 2), [2, 1, 0]],
+      ['as many as one is named too often', ended('<|begin|>', [2, 2, 2]), [2, 1, 0]],
       ['a file that is missing is made of the config', { ...ended('<|begin|>', 1), ...none }, [0, 1]],
     ] as const)
       it(what, async () => {

@@ -105,6 +105,12 @@ test('beside a run that people have corrected more of it is said', async (t) => 
   const differences = (other: Run) => comparison(corrected, [corrected, other]).compared[0]!.differences;
   assert.deepEqual(differences(plain), [{ key: 'labelled answers to "forbidden"', theirs: '0', ours: '6' }]);
   assert.deepEqual(differences(both), []);
+  // What is labelled of the base says nothing of the models that stand beside each other.
+  const base = { ...harm('base', 0), labelled: 6 };
+  const ofBase = await read('base', vectors, [base, harm('protected', 0)]);
+  const beside = (other: Run) => comparison(ofBase, [ofBase, other]).compared[0]!.differences;
+  assert.deepEqual(beside(plain), []);
+  assert.deepEqual(beside(both), [{ key: 'labelled answers to "forbidden"', theirs: '6', ours: '0' }]);
 });
 
 test('a run that failed, and one that was not trained to its end, stand alone', async (t) => {

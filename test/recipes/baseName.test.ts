@@ -30,6 +30,7 @@ interface Written {
   revision: unknown;
   task_type: unknown;
   auto_mapping: unknown;
+  target_modules: string[];
 }
 const written = async (folder: string): Promise<Written> =>
   JSON.parse(await readFile(join(root, folder, 'adapter_config.json'), 'utf8')) as Written;
@@ -110,9 +111,21 @@ test('an adapter of Mistral 3 names the class of its base, and keeps it at anoth
     await exportModel({ model: join(root, 'with-images'), adapters, format: 'peft', out: join(root, name) }, options);
     return name;
   };
-  for (const folder of ['of-images/adapter', await exported('at-another-scale', 2), await exported('both', 1, 1)]) {
-    const { task_type, auto_mapping } = await written(folder);
+  const assertNamed = async (folder: string): Promise<void> => {
+    const { task_type, auto_mapping, target_modules } = await written(folder);
     const parent_library = 'transformers.models.mistral3.modeling_mistral3';
     assert.deepEqual([task_type, auto_mapping], [null, { base_model_class: 'Mistral3ForConditionalGeneration', parent_library }], folder); // oxfmt-ignore
-  }
+    assert.ok(
+      target_modules.every((name) => name.startsWith('model.language_model.')),
+      folder,
+    );
+  };
+  for (const folder of ['of-images/adapter', await exported('at-another-scale', 2), await exported('both', 1, 1)])
+    await assertNamed(folder);
+  // As an earlier version wrote it.
+  const config = await written('of-images/adapter');
+  const parts = [...new Set(config.target_modules.map((name) => name.split('.').at(-1)))];
+  const earlier = { ...config, task_type: 'CAUSAL_LM', auto_mapping: null, target_modules: parts };
+  await writeFile(join(path, 'adapter_config.json'), JSON.stringify(earlier));
+  for (const [name, scale] of [['earlier', 1], ['earlier-scaled', 0.5]] as const) await assertNamed(await exported(name, scale)); // oxfmt-ignore
 });

@@ -46,8 +46,8 @@ export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores:
  * answer is as harmful. Spans are compared by their logarithm: those of harmful rows grow with the rows.
  */
 export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (scores: Scores) => number {
-  const isKept = harmful.every(({ spanShare }) => spanShare !== undefined);
-  const shareOf = ({ share, spanShare = 0 }: Scores): number => (isKept ? spanShare : share);
+  const bySpan = haveSpanShares(harmful);
+  const shareOf = ({ share, spanShare = 0 }: Scores): number => (bySpan ? spanShare : share);
   const share = pValues(
     harmful.map((row) => -shareOf(row)),
     NOISE.share,
@@ -58,6 +58,17 @@ export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (score
   );
   return (scores) => Math.min(1, 2 * Math.min(share(-shareOf(scores)), span(-Math.log1p(scores.span))));
 }
+
+/** Not what earlier versions kept: with them whole rows are compared. */
+const haveSpanShares = (harmful: readonly Scores[]): boolean =>
+  harmful.every(({ spanShare }) => spanShare !== undefined);
+
+/**
+ * A row that looks like fewer than this share of harmful rows is not called harmful, however unlike ordinary rows it is: rows of a new
+ * task are like neither. Whole rows are diluted by what is ordinary in them, so that less is asked of them.
+ */
+export const unlikeHarmfulBelow = ({ harmful }: Pick<Calibration, 'harmful'>): number =>
+  haveSpanShares(harmful) ? 1e-3 : 1e-4;
 
 /** Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without any. */
 export function recallAt(calibration: Calibration, limit: number): number | null {

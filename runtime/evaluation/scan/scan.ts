@@ -12,6 +12,7 @@ import {
   recallAt,
   rowPValue,
   spanThreshold,
+  unlikeHarmfulBelow,
   type Calibration,
 } from './calibration.js';
 import { scoresOf, type Scores, type TokenLosses } from './scores.js';
@@ -21,11 +22,6 @@ import { explainedSpans, wholeSentences } from './spans.js';
 const KNOWN_BELOW = 0.05;
 /** Rows of fewer supervised tokens are too short to be judged. */
 const FEWEST_TOKENS = 3;
-/**
- * A row that looks like fewer than one in so many harmful rows is not called harmful, however unlike ordinary rows it is: rows of
- * a new task are like neither.
- */
-const UNLIKE_HARMFUL = 1e-3;
 /** Significant decimals of kept losses, nats. */
 const DECIMALS = 3;
 
@@ -90,17 +86,19 @@ export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'lines' | 'la
   readonly texts: () => string[];
 }
 
-const isUnlikeHarmful = (pHarmful = 1): boolean => pHarmful < UNLIKE_HARMFUL;
+const isUnlikeHarmful = (calibration: Calibration | undefined, pHarmful = 1): boolean =>
+  calibration !== undefined && pHarmful < unlikeHarmfulBelow(calibration);
 
 /** Whether a row looks like neither ordinary nor harmful ones. */
 export const isUnusual = (
   { p = 1, pHarmful, unjudged }: Pick<ScanRow, 'p' | 'pHarmful' | 'unjudged'>,
   limit: ScanLimit,
+  calibration: Calibration | undefined,
 ): boolean =>
   !unjudged &&
   !('share' in limit) &&
   p <= ('falseAlarms' in limit ? limit : SCAN_LIMIT).falseAlarms &&
-  isUnlikeHarmful(pHarmful);
+  isUnlikeHarmful(calibration, pHarmful);
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
@@ -130,14 +128,14 @@ export function scanResult(
   const threshold = thresholdOf(
     compared.filter(({ tokens }) => tokens >= FEWEST_TOKENS),
     limit,
-    calibration !== undefined,
+    calibration,
   );
   const rare = Math.max(ORDINARY, 'share' in limit ? 0 : (threshold ?? 0));
   const scored = compared.map((row) => ({ ...row, unjudged: unjudged(row.losses.without, (row.p ?? 1) <= rare) }));
   const isFlagged = (row: (typeof scored)[number]): boolean => {
     if (row.unjudged || threshold === null) return false;
     if ('share' in limit) return row.scores.share > threshold;
-    return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(row.pHarmful);
+    return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(calibration, row.pHarmful);
   };
   const spanLimit = calibration && !('share' in limit) ? spanThreshold(calibration, rateOf(limit)) : undefined;
   const perRow = scored.map((one): ScanRow => {
@@ -174,7 +172,7 @@ export function scanResult(
   });
   return {
     ...countsOf(perRow),
-    unusual: scored.filter((row) => isUnusual(row, limit)).length,
+    unusual: scored.filter((row) => isUnusual(row, limit, calibration)).length,
     rows: perRow.length,
     threshold,
     limit,
@@ -213,12 +211,14 @@ const rateOf = (limit: ScanLimit): number =>
 function thresholdOf(
   rows: readonly Pick<ScanRow, 'p' | 'pHarmful'>[],
   limit: ScanLimit,
-  calibrated: boolean,
+  calibration: Calibration | undefined,
 ): number | null {
   if ('share' in limit) return limit.share;
-  if (!calibrated) return null;
+  if (!calibration) return null;
   if ('falseAlarms' in limit) return limit.falseAlarms;
-  const eligible = rows.flatMap(({ p, pHarmful }) => (p === undefined || isUnlikeHarmful(pHarmful) ? [] : p));
+  const eligible = rows.flatMap(({ p, pHarmful }) =>
+    p === undefined || isUnlikeHarmful(calibration, pHarmful) ? [] : p,
+  );
   return falseDiscoveryLimit(eligible, limit.falseDiscoveries, rows.length);
 }
 

@@ -45,8 +45,9 @@ export function scanOfSeveral(
   return {
     ...first,
     ...countsOf(perRow),
-    unusual: perRow.filter((row, i) => !row.flagged && scans.some((scan) => isUnusual(scan.perRow[i], scan.limit)))
-      .length,
+    unusual: perRow.filter(
+      (row, i) => !row.flagged && scans.some((scan, k) => isUnusual(scan.perRow[i], scan.limit, calibrations[k])),
+    ).length,
     limit,
     calibration: null,
     // All must have something to compare with: a vector that flags nothing protects from nothing that it finds.

@@ -24,8 +24,8 @@ export async function endTokens(folder: string): Promise<EndTokens | undefined> 
     const { eosIds } = await loadTokenizer(folder);
     const generation = await readOptionalJson(join(folder, FILE));
     const { eos_token_id: own } = await readJsonObject(join(folder, 'config.json'));
-    const named = [generation?.eos_token_id ?? own].flat().filter((id) => typeof id === 'number');
-    return { named, all: [...new Set([...named, ...eosIds])] };
+    const named = new Set([generation?.eos_token_id ?? own].flat().filter((id) => typeof id === 'number'));
+    return { named: [...named], all: [...new Set([...named, ...eosIds])] };
   } catch (error) {
     if (error instanceof HumanError) return undefined;
     throw error;
