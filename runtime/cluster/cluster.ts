@@ -167,6 +167,7 @@ async function connect({ target, path, secrets, patience = PATIENCE, signal }: C
     throw new HumanError(`there is no secret "${name}".`, {
       place: `recipe.json ${key}`,
       remedy: `VS Code asks for it when the recipe is run there; on the command line it is the environment variable ${name}, with --secret ${name}=${target.ray}.`,
+      code: 'secret',
     });
   };
   const headers = Object.entries(target.headers ?? {}).map(([key, name]) => [key, secret(name, `on.headers.${key}`)]);
