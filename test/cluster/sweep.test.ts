@@ -190,3 +190,38 @@ test('Stop names the jobs that may go on', async () => {
       said.join('\n'),
     );
 });
+
+test('resuming and stopping once more stops them, also before its points begin', async () => {
+  server.instead = () => undefined;
+  const open = [...server.jobs.values()];
+  assert.ok(open.length === AT_ONCE && open.every(({ status }) => status === 'RUNNING'));
+  const done = await sweep('left', { resume: true, hear: (_, stop) => stop() });
+  assert.equal(done.outcome, 'stopped');
+  assert.deepEqual(
+    open.map(({ status }) => status),
+    open.map(() => 'STOPPED'),
+  );
+});
+
+test('Stop while its first points still wait for the cluster is no failure', async () => {
+  server.jobs.clear();
+  let stopAll = (): void => undefined;
+  let asked = 0;
+  server.instead = () => {
+    if (++asked === 2 * AT_ONCE) stopAll();
+    return { status: 503 };
+  };
+  const said: RunEvent[] = [];
+  const done = await sweep('waiting', {
+    hear: (event, stop) => {
+      stopAll = stop;
+      said.push(event);
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.equal(((await workspace.json('sweeps', 'waiting', 'manifest.json')) as Manifest).outcome, 'stopped');
+  assert.deepEqual(
+    said.filter(({ kind }) => kind === 'warning'),
+    [],
+  );
+});
