@@ -165,7 +165,10 @@ describe('a language model behind an endpoint', () => {
     const isFirst = ({ answer }: { answer: string }): boolean => answer === eight[0];
     const tooLarge = `{"error":{"message":"'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 tokens and your request has 1500 input tokens"}}`;
     const repeated = '{"error":{"message":"bad request: {\\"temperature\\":0,\\"max_tokens\\":1024}"}}';
-    for (const [text, isHelped] of [[tooLarge, true], [repeated, false]] as const) {
+    for (const [text, isHelped] of [
+      [tooLarge, true],
+      [repeated, false],
+    ] as const) {
       const server = await serverOf((one) =>
         isFirst(one) && !(isHelped && (one.max_tokens ?? one.max_completion_tokens) === undefined)
           ? { status: 400, text }
