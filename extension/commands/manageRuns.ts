@@ -2,13 +2,12 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import { jobRecordSchema, openJobs } from '../../runtime/contract/jobRecord.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
 import { t } from '../host/text.js';
+import { jobsOf } from '../runs/clusterJobs.js';
 import { runTitle } from '../runs/compare.js';
 import { tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
 import { requireFree } from '../runs/owner.js';
@@ -138,21 +137,6 @@ async function remove(folder: string): Promise<void> {
     );
     await vscode.workspace.fs.delete(uri, { recursive: true, useTrash: false });
   }
-}
-
-/** Jobs on a cluster of an unfinished run, or of the unfinished points of a sweep. */
-async function jobsOf({ folder, manifest }: Run): Promise<string[]> {
-  const points = join(folder, RUN_FILES.points);
-  const unfinished = [
-    ...(manifest?.outcome === 'finished' ? [] : [folder]),
-    join(folder, RUN_FILES.next),
-    ...(await readdir(points).catch(() => [])).map((name) => join(points, name)),
-  ];
-  const read = async (place: string): Promise<string[]> => {
-    const record = await readJson(join(place, RUN_FILES.cluster), jobRecordSchema).catch(() => undefined);
-    return record ? openJobs(record).map(([, id]) => id) : [];
-  };
-  return (await Promise.all(unfinished.map(read))).flat();
 }
 
 /** Names in a run folder that no run gives. */

@@ -13,6 +13,7 @@ import { t } from '../host/text.js';
 import type { AskModel } from '../engine/editorModels.js';
 import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
+import { nameJobs } from './clusterJobs.js';
 import { requireFree } from './owner.js';
 import { recipeFileOf, recipeToRun, requireAsked, type AskedRecipe, type RecipeFacts } from './recipe.js';
 import { isFinished, isRunning, nameOf, type Run } from './run.js';
@@ -383,6 +384,7 @@ export class Runner implements Disposable {
       engine.dispose();
       source.dispose();
     }
+    if (job.isEnded) await nameJobs(run, store);
     const ended = await store.end(run, failure === undefined ? undefined : errorData(failure), folder);
     if (!quiet) this.ends.fire(ended);
     return ended;

@@ -1,6 +1,6 @@
 /** Runs a recipe, the same for the child process and the command line. */
 import { basename, dirname, join, resolve } from 'node:path';
-import { endJobs, openCluster, stopJobs } from '../cluster/cluster.js';
+import { endJobs, openCluster, stopJobs, type Cluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
@@ -208,41 +208,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
   const { begin } = folder;
   const once: Once = shared?.once ?? ((_, make) => make());
   const secrets = secretsFrom(options.secrets);
-  const cluster =
-    recipe.on &&
-    (await openCluster({
-      target: supported(recipe).on!,
-      path: local,
-      folder: plan.folder,
-      secrets,
-      modelSha256: context.model.gguf === undefined ? modelSha256 : undefined,
-      signal,
-      emit,
-      patience: options.patience,
-    }));
-  const job = {
-    recipe,
-    path,
-    context,
-    folder,
-    signal,
-    modelSha256,
-    dependencies,
-    machine: machineOf(context),
-    cluster,
-    watch: options.watch,
-    secrets,
-    askEditor: options.askEditor,
-    once,
-    sessions: shared?.sessions,
-    // By the base, and by the model that is delivered.
-    evaluations: shared?.evaluations ?? 2,
-    recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
-    seconds,
-    begin,
-    emit,
-    progress,
-  };
+  let cluster: Cluster | undefined;
   // Of a run that went back to an earlier step the steps that it made still count.
   let step = checkpoint ? await stepsMade(folder.path) : 0;
   const record = expected && recorder(expected);
@@ -259,6 +225,40 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
   /** The recipe's ending, or how it was stopped. */
   async function work(): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
     try {
+      if (recipe.on)
+        cluster = await openCluster({
+          target: supported(recipe).on!,
+          path: local,
+          folder: plan.folder,
+          secrets,
+          modelSha256: context.model.gguf === undefined ? modelSha256 : undefined,
+          signal,
+          emit,
+          patience: options.patience,
+        });
+      const job = {
+        recipe,
+        path,
+        context,
+        folder,
+        signal,
+        modelSha256,
+        dependencies,
+        machine: machineOf(context),
+        cluster,
+        watch: options.watch,
+        secrets,
+        askEditor: options.askEditor,
+        once,
+        sessions: shared?.sessions,
+        // By the base, and by the model that is delivered.
+        evaluations: shared?.evaluations ?? 2,
+        recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
+        seconds,
+        begin,
+        emit,
+        progress,
+      };
       await warnOfContext(context, emit);
       await warnOfRevisions(hub, emit);
       if (checkpoint) await warnOfMachine(checkpoint, job);
@@ -272,7 +272,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
       );
       if (error instanceof Cancelled || signal.aborted) {
         // Of a run that stands where this one has not begun nobody said that it is to stop.
-        const left = cluster && (resume || folder.begun) && (await stopJobs(plan.folder, cluster, error));
+        const left = recipe.on && (resume || folder.begun) && (await stopJobs(plan.folder, cluster, error));
         if (left) await emit(left);
         return { outcome: 'stopped', measurements: [] };
       }

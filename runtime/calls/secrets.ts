@@ -24,6 +24,7 @@ const ofEnvironment: Secrets = (address, name) => {
   if (value === undefined || isAllowed(`${name}=${address}`)) return value;
   throw new HumanError(`the environment variable ${name} would be sent to ${address}, which nobody has allowed.`, {
     remedy: `If that address may have it, add --secret ${name}=${address}, or name this pair in SECURITY_VECTORS_SECRETS.`,
+    code: 'secret',
   });
 };
 

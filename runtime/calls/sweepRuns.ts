@@ -1,5 +1,7 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { stopLeft } from '../cluster/cluster.js';
+import { supported } from '../cluster/supported.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
@@ -16,12 +18,14 @@ import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { requireNoLinks } from '../runs/links.js';
 import { readManifest } from '../runs/output.js';
+import { requireFree } from '../runs/owner.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import { inLanes } from '../support/lanes.js';
 import { runOne, type Shared } from './run.js';
+import { secretsFrom } from './secrets.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
 
 /** Points that compute on a cluster: it decides which of their jobs have room there. */
@@ -103,7 +107,13 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
       else await report(i, outcome);
     }
   });
-  if (stopped) return 'stopped';
+  if (stopped) {
+    for (const [i, point] of points.entries())
+      if (!results[i] && !running.has(i))
+        for (const warning of await stopOpen(point, at))
+          await emit({ ...warning, place: placeOf(point.values, warning) });
+    return 'stopped';
+  }
   const failed = results.filter((result) => result?.error);
   if (failed.length === results.length) {
     const { message, place, remedy, kind } = failed[0]!.error!;
@@ -137,15 +147,16 @@ const OF_THE_WAY: readonly ErrorData['code'][] = ['secret', 'away'];
  */
 async function runPoint(
   point: Point,
-  { sweep, base, shared, options, emit }: Surroundings,
+  among: Surroundings,
   hear: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
+  const { sweep, base, shared, options, emit } = among;
   const { recipe, folder, at, values } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
   /** What is said of a point that was stopped: who stops the sweep looks at that. */
-  const last: Extract<RunEvent, { kind: 'warning' }>[] = [];
+  const last: Warning[] = [];
   const onEvent = (event: RunEvent): void => {
     if (event.kind === 'warning' && options.signal.aborted) last.push(event);
     hear(event);
@@ -158,30 +169,63 @@ async function runPoint(
       { ...options, output: folder, resume, force, onEvent, values, shared, watch },
     );
   };
-  const placeOf = ({ place }: { place?: string }): string => [valuesText(values), place].filter(Boolean).join(' → ');
   /** A checkpoint that is of no use would fail the point each time. */
   const startOver = async (thrown: unknown): Promise<DoneEvent> => {
     if (!(thrown instanceof HumanError) || thrown.code !== 'restart') throw thrown;
-    await emit({ kind: 'warning', message: `a point starts over: ${thrown.message}`, place: placeOf(thrown) });
+    await emit({ kind: 'warning', message: `a point starts over: ${thrown.message}`, place: placeOf(values, thrown) });
     return run(false);
+  };
+  const stopped = async (): Promise<'stopped'> => {
+    if (last.length === 0) last.push(...(await stopOpen(point, among)));
+    for (const warning of last) await emit({ ...warning, place: placeOf(values, warning) });
+    return 'stopped';
   };
   try {
     const isResumed = at !== undefined && hasCheckpoint(join(at, RUN_FILES.checkpoint));
     const done = await (isResumed ? run(true).catch(startOver) : run(false));
-    if (done.outcome === 'finished') return await resultOf(point);
-    for (const warning of last) await emit({ ...warning, place: placeOf(warning) });
-    return 'stopped';
+    return done.outcome === 'finished' ? await resultOf(point) : await stopped();
   } catch (thrown) {
-    if (thrown instanceof Cancelled) return 'stopped';
+    if (thrown instanceof Cancelled) return stopped();
     const error = errorData(thrown);
     if (error.kind === 'internal') throw thrown;
     const { message, remedy } = error;
     const isLeft = OF_THE_WAY.includes(error.code);
     const what = isLeft ? 'a point was left, and none begins any more' : 'a point failed';
-    await emit({ kind: 'warning', message: `${what}: ${message}`, place: placeOf(error), remedy });
+    await emit({ kind: 'warning', message: `${what}: ${message}`, place: placeOf(values, error), remedy });
     if (isLeft) throw thrown;
     const seconds = (performance.now() - began) / 1000;
     return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
+  }
+}
+
+const placeOf = (values: SweepPoint['values'], { place }: { place?: string }): string =>
+  [valuesText(values), place].filter(Boolean).join(' → ');
+
+type Warning = Extract<RunEvent, { kind: 'warning' }>;
+
+/** Stops jobs of a point that a sweep which is resumed, and stopped, has not got to. @returns what is said where one may go on */
+async function stopOpen(
+  { recipe, folder: own, at: folder = own }: Point,
+  { base, options }: Pick<Surroundings, 'base' | 'options'>,
+): Promise<Warning[]> {
+  if (!options.resume || !recipe.on) return [];
+  const { signal, patience, onEvent } = options;
+  try {
+    await requireFree(folder);
+    const warning = await stopLeft({
+      target: supported(recipe).on!,
+      path: (written) => resolve(dirname(base), written),
+      folder,
+      secrets: secretsFrom(options.secrets),
+      signal,
+      emit: (event) => Promise.resolve(onEvent(event)),
+      patience,
+    });
+    return warning ? [warning] : [];
+  } catch (thrown) {
+    const { message, place, remedy, kind } = errorData(thrown);
+    if (kind === 'internal') throw thrown;
+    return [{ kind: 'warning', message, place, remedy }];
   }
 }
 

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
-import { connectionFault, requireVersion, statusFault } from './faults.js';
+import { BEFORE, connectionFault, requireVersion, statusFault } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
 export type JobStatus = 'PENDING' | 'RUNNING' | (typeof TERMINAL)[number];
@@ -107,8 +107,9 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     if (checked.success) return checked.data;
     throw new HumanError('the answer is not that of a Ray Jobs server.', {
       place: address,
-      remedy: 'Check on.ray: it is the address of the Ray dashboard.',
+      remedy: `Check that on.ray is the address of the Ray dashboard, and ${BEFORE}`,
       kind: 'failed',
+      code: 'away',
     });
   };
   const jobPath = (id: string): string => `/api/jobs/${encodeURIComponent(id)}`;

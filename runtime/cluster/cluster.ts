@@ -7,7 +7,8 @@ import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { Secrets } from '../contract/secrets.js';
 import { safeParse } from '../contract/safeParse.js';
-import { HumanError } from '../support/errors.js';
+import { errorData, HumanError } from '../support/errors.js';
+import { hasCheckpoint } from '../runs/checkpoint.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/events.js';
@@ -136,13 +137,19 @@ export async function endJobs(folder: string, cluster?: Cluster): Promise<void> 
 
 /**
  * Stops the jobs of a run that was stopped, also those that it had not got to yet.
+ * @param cluster undefined where it was not reached
  * @param ended what ended the run
  * @returns what is said where a job may go on: its cluster has to be paid
  */
-export async function stopJobs(folder: string, cluster: Cluster, ended: unknown): Promise<RunEvent | undefined> {
-  const left = openJobs(await readRecord(folder));
-  let cause: unknown = ended instanceof Unending ? ended : undefined;
-  while (cause === undefined && left.length > 0) {
+export async function stopJobs(
+  folder: string,
+  cluster: Cluster | undefined,
+  ended: unknown,
+): Promise<Warning | undefined> {
+  const { ray = cluster?.address, ...record } = await readRecord(folder);
+  const left = openJobs(record);
+  let cause: unknown = !cluster || ended instanceof Unending ? ended : undefined;
+  while (cluster && cause === undefined && left.length > 0) {
     const [[name]] = left;
     cause = await cluster.end(name).then(
       () => void left.shift(),
@@ -150,13 +157,32 @@ export async function stopJobs(folder: string, cluster: Cluster, ended: unknown)
     );
   }
   if (left.length === 0) return undefined;
-  if (!(cause instanceof HumanError)) throw cause;
+  const { kind, message } = errorData(cause);
+  if (kind === 'internal') throw cause;
   return {
     kind: 'warning',
-    message: `the job ${left.map(([, id]) => id).join(', ')} may go on on the cluster: ${cause.message}`,
-    place: cluster.address,
-    remedy: 'Resume the run and stop it once more, or stop the job on the Ray dashboard.',
+    message: `the job ${left.map(([, id]) => id).join(', ')} may go on on the cluster: ${message}`,
+    place: ray,
+    remedy: hasCheckpoint(join(folder, RUN_FILES.checkpoint))
+      ? 'Resume the run and stop it once more, or stop the job on the Ray dashboard.'
+      : 'Run the recipe again: it stops the job first. Or stop it on the Ray dashboard.',
   };
+}
+
+type Warning = Extract<RunEvent, { kind: 'warning' }>;
+
+/** The same for a run that was stopped before it began again. */
+export async function stopLeft(options: ClusterOptions): Promise<Warning | undefined> {
+  const { folder } = options;
+  if (openJobs(await readRecord(folder)).length === 0) return undefined;
+  let cluster: Cluster | undefined;
+  let fault: unknown;
+  try {
+    cluster = await openCluster(options);
+  } catch (error) {
+    fault = error;
+  }
+  return stopJobs(folder, cluster, fault);
 }
 
 /** The first answer of the cluster: whatever is wrong with the way to it is found before anything is computed. */
@@ -167,6 +193,7 @@ async function connect({ target, path, secrets, patience = PATIENCE, signal }: C
     throw new HumanError(`there is no secret "${name}".`, {
       place: `recipe.json ${key}`,
       remedy: `VS Code asks for it when the recipe is run there; on the command line it is the environment variable ${name}, with --secret ${name}=${target.ray}.`,
+      code: 'secret',
     });
   };
   const headers = Object.entries(target.headers ?? {}).map(([key, name]) => [key, secret(name, `on.headers.${key}`)]);

@@ -17,6 +17,8 @@ export class Unending extends HumanError {}
 
 const ABSENT = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 const CERTIFICATE = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
+/** Where a session with a proxy is over, it answers with its own page, or leads to another. */
+export const BEFORE = 'whether a proxy before it wants a login.';
 const RESUME = 'The job goes on there. Resume the run: it finds its job again.';
 
 /** What it means that no answer came. */
@@ -66,7 +68,7 @@ export function statusFault(
       'secret',
     );
   if (status === 413) return tooLarge(undefined, address);
-  if (status >= 502 && status <= 504)
+  if (isPassing(status))
     return new Unanswered(failed(`the cluster does not answer (${status}).`, `Try again. ${RESUME}`, 'away'), false);
   // A head that has just started answers before it takes jobs.
   if (/try again later/.test(said))
@@ -78,8 +80,16 @@ export function statusFault(
       ),
       false,
     );
-  return failed(`the cluster answers with status ${status}: ${firstLine(said)}`, 'Look at the Ray dashboard.');
+  const message = `the cluster answers with status ${status}: ${firstLine(said)}`;
+  if (OF_A_JOB.includes(status)) return failed(message, 'Look at the Ray dashboard.');
+  return failed(message, `Check on.ray, and ${BEFORE} ${RESUME}`, 'away');
 }
+
+/** Statuses with which Ray says what is wrong with one job, and no proxy that a session is over. */
+const OF_A_JOB = [400, 500];
+/** What stands before the head does not get through to it, or has been asked too often; above 520 in the words of Cloudflare. */
+const isPassing = (status: number): boolean =>
+  status === 429 || (status >= 502 && status <= 504) || (status >= 520 && status <= 530);
 
 /** Bytes that Ray takes over HTTP. */
 export const MOST_PACKAGE = 100 * 2 ** 20;

@@ -1,6 +1,7 @@
 /** Every fault of a run on a cluster as the fake Jobs server plays it, with what is said of it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { statusFault, Unanswered } from '../../runtime/cluster/faults.js';
 import { secretKey } from '../../runtime/contract/secrets.js';
 import { faultless, messagesOf, noteLine, numbered, type Script } from '../support/rayServer.js';
 import { PATIENCE, recorded, said, stepsOf, useCluster } from './support.js';
@@ -25,6 +26,17 @@ describe('faults of a run on a cluster', () => {
     server.instead = () => undefined;
     server.version = '2.9.3';
     assert.match((await run(await recipe())).error!.message, /Ray 2\.9\.3; 2\.60 or newer/);
+  });
+
+  it('a status of what stands before the cluster is none of a job, and what passes is tried again', () => {
+    const of = (status: number): string => {
+      const fault = statusFault(status, '', { address: server.address });
+      return fault instanceof Unanswered ? `${fault.final.code}, again` : String(fault.code);
+    };
+    for (const status of [302, 307, 402, 404, 407, 451, 511]) assert.equal(of(status), 'away', `${status}`);
+    for (const status of [429, 502, 503, 504, 520, 522, 530]) assert.equal(of(status), 'away, again', `${status}`);
+    for (const status of [400, 500]) assert.equal(of(status), 'undefined', `${status}`);
+    for (const status of [401, 403]) assert.equal(of(status), 'secret', `${status}`);
   });
 
   it('a token that is wrong', async () => {

@@ -9,7 +9,7 @@ import type { FakeJob, Instead } from '../support/rayServer.js';
 import { faultless, messagesOf, numbered } from '../support/rayServer.js';
 import { PATIENCE, said, useCluster } from './support.js';
 
-const { workspace, server, recipe, run, outputFolder } = await useCluster();
+const { workspace, server, recipe, run, output, outputFolder } = await useCluster();
 
 const OURS = 'security-vectors-0123456789ab';
 
@@ -97,6 +97,53 @@ describe('Stop', () => {
       assert.doesNotMatch(said(again.events), /may go on/);
       assert.equal(server.jobs.size, 1);
     });
+
+  it('while a run that is resumed waits for its cluster names the job, and is no failure', async () => {
+    const file = await recipe();
+    const { job } = await stoppedRun(file, () => ({ status: 503 }), 20);
+    const stop = new AbortController();
+    let asked = 0;
+    server.instead = () => {
+      if (++asked === 2) stop.abort();
+      return { status: 503 };
+    };
+    const { done, error, events } = await run(file, { resume: true, signal: stop.signal });
+    assert.equal(done?.outcome, 'stopped', error?.message);
+    assert.match(said(events), new RegExp(`the job ${job.id} may go on on the cluster: `));
+  });
+
+  it('says of a run without a checkpoint what can be done with it: it is run again', async () => {
+    const file = await workspace.recipe('evaluate.json', {
+      output: output(),
+      states: [{ name: 'base', adapters: [] }],
+      evaluate: [{ name: 'harm', file: '../eval/forbidden.jsonl', limit: 2, measure: 'harm' }],
+      on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' },
+    });
+    server.script = function* () {
+      for (;;) yield [];
+    };
+    const stop = new AbortController();
+    const patience = { ...PATIENCE, stopMs: 20 };
+    server.instead = (call) => {
+      if (/logs$/.test(call)) stop.abort();
+      return /\/stop$/.test(call) ? { status: 503 } : undefined;
+    };
+    const { done, error, events } = await run(file, { signal: stop.signal, patience });
+    assert.equal(done?.outcome, 'stopped', error?.message);
+    const [job] = [...server.jobs.values()];
+    const left = events.find((event) => event.kind === 'warning' && event.message.includes(job!.id));
+    assert.ok(left?.kind === 'warning', said(events));
+    assert.doesNotMatch(left.remedy!, /Resume/);
+    assert.match(left.remedy!, /^Run the recipe again/);
+    server.instead = () => undefined;
+    server.script = function* (next) {
+      assert.equal(job!.status, 'STOPPED');
+      return yield* faultless(next);
+    };
+    const again = await run(file);
+    assert.equal(again.done?.outcome, 'finished', again.error?.message);
+    assert.equal(server.jobs.size, 2);
+  });
 
   it('is tried again while the cluster does not answer', async () => {
     const { job, events } = await stoppedRun(await recipe(), (n) => (n < 4 ? { status: 503 } : undefined), 2000);

@@ -119,11 +119,14 @@ const inTurn: Script = function* (job) {
 for (const [what, fault, code] of [
   ['a token that expires', { status: 401 }, 'secret'],
   ['a cluster that stays away', { status: 503 }, 'away'],
+  ['a proxy that leads to its login', { status: 302, text: '<html>' }, 'away'],
+  ['the login of a proxy', { status: 200, text: '<html>Sign in' }, 'away'],
 ] as const)
   test(`${what} fails no point: the sweep ends, and its jobs are found when it is resumed`, async () => {
     const secret = secretKey(server.address, 'RAY_KEY');
     const given = JSON.parse(await readFile(workspace.file('recipes', 'plain.json'), 'utf8')) as { on: object };
     const base = 'token.json';
+    const name = what.replaceAll(' ', '-');
     const withToken = { ...given, on: { ...given.on, token: 'RAY_KEY' } };
     await writeFile(workspace.file('recipes', base), JSON.stringify(withToken));
     server.jobs.clear();
@@ -136,14 +139,14 @@ for (const [what, fault, code] of [
       said.push(event);
       isFaulty ||= event.kind === 'point';
     };
-    const ended = sweep(code, { base, hear, secrets: { [secret]: 'old' }, patience: { awayMs: 100 } });
+    const ended = sweep(name, { base, hear, secrets: { [secret]: 'old' }, patience: { awayMs: 100 } });
     await assert.rejects(ended, (error) => error instanceof HumanError && error.code === code);
-    const { points } = await table(code);
+    const { points } = await table(name);
     assert.deepEqual(
       points.map(({ verdict, error }) => [verdict === 'failed', error]),
       [[false, undefined]],
     );
-    assert.equal(((await workspace.json('sweeps', code, 'manifest.json')) as Manifest).error?.code, code);
+    assert.equal(((await workspace.json('sweeps', name, 'manifest.json')) as Manifest).error?.code, code);
     const left = said.flatMap((event) =>
       event.kind === 'warning' && /a point was left/.test(event.message) ? event : [],
     );
@@ -152,9 +155,12 @@ for (const [what, fault, code] of [
     assert.ok(sent.length < SEEDS.length);
     assert.ok([...server.jobs.values()].every(({ status }) => status !== 'STOPPED'));
     [server.script, server.instead] = [faultless, () => undefined];
-    const done = await sweep(code, { base, resume: true, secrets: { [secret]: 'new' } });
+    const untold = sweep(name, { base, resume: true, secrets: {} });
+    await assert.rejects(untold, (error) => error instanceof HumanError && error.code === 'secret');
+    assert.equal((await table(name)).points.length, 1, 'none failed without a secret');
+    const done = await sweep(name, { base, resume: true, secrets: { [secret]: 'new' } });
     assert.equal(done.outcome, 'finished');
-    assert.equal((await table(code)).points.filter(({ error }) => error === undefined).length, SEEDS.length);
+    assert.equal((await table(name)).points.filter(({ error }) => error === undefined).length, SEEDS.length);
     assert.equal(server.jobs.size, SEEDS.length, 'one for each point');
     assert.ok(sent.every((id) => server.jobs.get(id)!.status === 'SUCCEEDED'));
   });
@@ -183,4 +189,39 @@ test('Stop names the jobs that may go on', async () => {
       said.some((line) => line.startsWith('seed') && line.includes(`the job ${id} may go on`)),
       said.join('\n'),
     );
+});
+
+test('resuming and stopping once more stops them, also before its points begin', async () => {
+  server.instead = () => undefined;
+  const open = [...server.jobs.values()];
+  assert.ok(open.length === AT_ONCE && open.every(({ status }) => status === 'RUNNING'));
+  const done = await sweep('left', { resume: true, hear: (_, stop) => stop() });
+  assert.equal(done.outcome, 'stopped');
+  assert.deepEqual(
+    open.map(({ status }) => status),
+    open.map(() => 'STOPPED'),
+  );
+});
+
+test('Stop while its first points still wait for the cluster is no failure', async () => {
+  server.jobs.clear();
+  let stopAll = (): void => undefined;
+  let asked = 0;
+  server.instead = () => {
+    if (++asked === 2 * AT_ONCE) stopAll();
+    return { status: 503 };
+  };
+  const said: RunEvent[] = [];
+  const done = await sweep('waiting', {
+    hear: (event, stop) => {
+      stopAll = stop;
+      said.push(event);
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.equal(((await workspace.json('sweeps', 'waiting', 'manifest.json')) as Manifest).outcome, 'stopped');
+  assert.deepEqual(
+    said.filter(({ kind }) => kind === 'warning'),
+    [],
+  );
 });

@@ -161,6 +161,30 @@ describe('a language model behind an endpoint', () => {
     }
   });
 
+  test('has its replies limited after a first answer for which that was too much, or that is refused whatever is sent', async () => {
+    const isFirst = ({ answer }: { answer: string }): boolean => answer === eight[0];
+    const tooLarge = `{"error":{"message":"'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 tokens and your request has 1500 input tokens"}}`;
+    const repeated = '{"error":{"message":"bad request: {\\"temperature\\":0,\\"max_tokens\\":1024}"}}';
+    for (const [text, isHelped] of [
+      [tooLarge, true],
+      [repeated, false],
+    ] as const) {
+      const server = await serverOf((one) =>
+        isFirst(one) && !(isHelped && (one.max_tokens ?? one.max_completion_tokens) === undefined)
+          ? { status: 400, text }
+          : 'REFUSED',
+      );
+      const judge = await opened(server.address, { concurrency: 1 });
+      const said = await ask(judge, ...eight);
+      assert.equal(said.filter(({ verdict }) => verdict === 'refused').length, isHelped ? 8 : 7);
+      const later = server.asked.filter((one) => !isFirst(one));
+      assert.equal(later.length, 7);
+      for (const { temperature, max_tokens: most, max_completion_tokens: other } of later)
+        assert.deepEqual([temperature, most, other], [0, 1024, undefined]);
+      await closeJudges([judge]);
+    }
+  });
+
   const context = '{"error":{"code":400,"message":"the request exceeds the available context size"}}';
   const flagged = '{"error":{"code":403,"message":"Your chosen model requires moderation and your input was flagged"}}';
   const rejections: [string, Exclude<ReturnType<JudgeServer['says']>, string>, RegExp][] = [

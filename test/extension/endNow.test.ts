@@ -68,9 +68,16 @@ test('a run that hangs is ended when it is stopped once more and the person says
   assert.equal(restarts.reached, false, 'it is no crash');
 });
 
-test('of a run on a cluster it is said that its job may go on', async (t) => {
-  const { services, run } = await hanging(t, { on: { ray: 'http://head:8265', model: '/m', storage: '/s' } });
+test('of a run on a cluster it is said that its job may go on, and when it has ended which', async (t) => {
+  const { services, run, hang } = await hanging(t, { on: { ray: 'http://head:8265', model: '/m', storage: '/s' } });
   await stop(services, { run });
   await assert.rejects(stop(services, { run }), Cancelled);
   assert.match(fake.asked[0]!.detail!, /Its job on http:\/\/head:8265 may go on\./);
+  const ours = 'security-vectors-0123456789ab';
+  const jobs = { train: `${ours}-train-012345`, evaluate: `${ours}-evaluate-012345` };
+  await write(join(run, 'cluster.json'), JSON.stringify({ run: ours, jobs, ended: [jobs.evaluate] }));
+  fake.choose = ([yes]) => yes;
+  await stop(services, { run });
+  const { message } = (await hang.ended).progress;
+  assert.ok(message.includes(`http://head:8265: ${jobs.train}.`), message);
 });

@@ -88,29 +88,30 @@ export function endpointModel(
     };
   }
 
-  /** Again without what is refused. Others are asked meanwhile: what counts is what was sent. */
+  /** Again without what is refused; where that helps, it is not sent for others either. They are asked meanwhile: what counts is what was sent. */
   async function send(system: string, user: string, signal: AbortSignal, sent: () => void): Promise<Answer> {
     const messages = [
       { role: 'system', content: system },
       { role: 'user', content: user },
     ];
-    const left = new Set<string>();
+    const own = new Map(parameters);
+    const unknown = new Set<string>();
     for (;;) {
-      const given = [...parameters].filter(([key]) => !left.has(key));
-      const content = { model: choice.model, messages, ...Object.fromEntries(given) };
+      const content = { model: choice.model, messages, ...Object.fromEntries(own) };
       const answer = await post(content, signal, sent);
       if (answer.status === 200) {
         for (const key of Object.keys(content)) accepted.add(key);
+        for (const key of unknown) if (!accepted.has(key)) parameters.delete(key);
         // Also one that was refused for the sake of another answer meanwhile.
-        for (const [key, value] of given) parameters.set(key, value);
+        for (const [key, value] of own) parameters.set(key, value);
         if (accepted.has('max_tokens')) parameters.delete(NEW_LIMIT);
       }
-      const [refused] = (answer.status === 400 && given.find(([key]) => answer.text.includes(key))) || [];
-      if (refused === undefined) return answer;
-      left.add(refused);
-      if (accepted.has(refused)) continue;
-      parameters.delete(refused);
-      if (refused === 'max_tokens' && answer.text.includes(NEW_LIMIT)) parameters.set(NEW_LIMIT, MOST_TOKENS);
+      const refused = answer.status === 400 && [...own.keys()].find((key) => answer.text.includes(key));
+      if (!refused) return answer;
+      own.delete(refused);
+      if (accepted.has(refused) || TOO_LONG.test(answer.text)) continue;
+      unknown.add(refused);
+      if (refused === 'max_tokens' && answer.text.includes(NEW_LIMIT)) own.set(NEW_LIMIT, MOST_TOKENS);
     }
   }
 
@@ -146,6 +147,8 @@ export function endpointModel(
   };
 }
 
+/** What a server says that knows the limit, and for which this answer leaves too little room. */
+const TOO_LONG = /too large|context (length|window|size)|input tokens/i;
 /** Statuses that another attempt may cure. */
 const PASSING = new Set([408, 409, 425, 429]);
 /** What a server says whose filter stands before the model: harmful prompts are what it is for. */
