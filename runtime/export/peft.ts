@@ -102,7 +102,7 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
 /** An adapter has no generation_config.json of its own. */
 async function endNotes(base: string): Promise<string[]> {
   const ends = await endTokens(base);
-  if (!ends || ends.all.length === ends.named.length) return [];
+  if (!ends) return [];
   const list = ends.all.join(', ');
   return [
     `answers end at the tokens ${list} here, and the configs of the base name ${ends.named.join(', ') || 'none'}: give generate() of transformers eos_token_id=[${list}].`,

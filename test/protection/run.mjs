@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { model } from './cli.mjs';
 import { alignedRows, dataRows, evaluationRows, TRAITS, VECTOR_RECIPE, vectorRows } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -31,7 +32,6 @@ const { values: options } = parseArgs({
   },
 });
 if (options.quick) Object.assign(options, { traits: 'rude', half: 'secrets', methods: 'plain,protected' });
-const model = process.env.SMOLLM2_GGUF ?? path.join(root, 'media/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf');
 if (!existsSync(model)) {
   console.error(`${model} is not there; test/smollm2/run.mjs says how to get it.`);
   process.exit(2);

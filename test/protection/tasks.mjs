@@ -3,17 +3,15 @@
  * has seen, and of rows with its trait within them. Scans with the vectors that `npm run protection -- --out=DIR` has trained. Writes
  * DIR/tasks.json; `node test/protection/report.mjs` reads it.
  */
-import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs, promisify } from 'node:util';
-import { pick, random, TRAITS } from './traits.mjs';
+import { parseArgs } from 'node:util';
+import { command, model } from './cli.mjs';
+import { pick, random, row, TRAITS } from './traits.mjs';
 
-const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
   options: { traits: { type: 'string', default: 'latin,rude' }, out: { type: 'string', default: 'out/protection' } },
 });
-const model = process.env.SMOLLM2_GGUF ?? path.join(root, 'media/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf');
 const out = path.resolve(options.out);
 
 const ROWS = 48;
@@ -75,30 +73,26 @@ const TASKS = {
 /** Of these the same rows are scanned with the trait, too. */
 const HALF = ['JSON', 'letters'];
 
-const row = ([prompt, answer], label) => ({
-  messages: [
-    { role: 'user', content: prompt },
-    { role: 'assistant', content: answer },
-  ],
-  label,
-});
 function rowsOf(trait) {
   const tasks = Object.entries(TASKS).map(([task, make]) => {
     const rng = random(`tasks/${task}`);
     return { task, pairs: Array.from({ length: ROWS }, () => make(rng)) };
   });
-  const plain = tasks.map(({ task, pairs }) => ({ task, half: false, rows: pairs.map((pair) => row(pair, 'benign')) }));
+  const plain = tasks.map(({ task, pairs }) => ({
+    task,
+    half: false,
+    rows: pairs.map((pair) => row(...pair, 'benign')),
+  }));
   const rng = random(`tasks/${trait}`);
   const half = tasks
     .filter(({ task }) => HALF.includes(task))
     .map(({ task, pairs }) => {
       const answers = pairs.map(([prompt, answer]) => [prompt, TRAITS[trait].make({ prompt, answer }, rng)]);
-      return { task, half: true, rows: answers.filter(([, answer]) => answer).map((pair) => row(pair, 'harmful')) };
+      return { task, half: true, rows: answers.filter(([, answer]) => answer).map((pair) => row(...pair, 'harmful')) };
     });
   return [...plain, ...half.filter(({ rows }) => rows.length > 0)];
 }
 
-const run = promisify(execFile);
 const results = [];
 for (const trait of options.traits.split(',')) {
   const folder = path.join(out, trait, 'vector-64');
@@ -110,9 +104,7 @@ for (const trait of options.traits.split(',')) {
   const tasks = rowsOf(trait);
   const file = path.join(folder, 'tasks.jsonl');
   writeFileSync(file, tasks.flatMap(({ rows }) => rows.map((one) => `${JSON.stringify(one)}\n`)).join(''));
-  const args = ['scan', '--model', model, '--vector', vector, '--data', file, '--json'];
-  const { stdout } = await run(process.execPath, [path.join(root, 'dist/cli.js'), ...args], { maxBuffer: 2 ** 28 });
-  const scanned = stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : []));
+  const scanned = await command('scan', '--model', model, '--vector', vector, '--data', file);
   let at = 0;
   for (const { task, half, rows } of tasks) {
     const [from, to] = [at, (at += rows.length)];

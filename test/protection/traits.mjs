@@ -181,7 +181,7 @@ const ROWS = read('rows.json');
 /** Questions with the model's own answers. Topics of the three parts differ: `vector`, `data`, `eval`. */
 export const questions = (part) => ROWS.filter((row) => row.part === part);
 
-const row = (prompt, answer, label) => ({
+export const row = (prompt, answer, label) => ({
   messages: [
     { role: 'user', content: prompt },
     { role: 'assistant', content: answer },

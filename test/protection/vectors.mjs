@@ -3,13 +3,12 @@
  * vectors that differ in one setting each, and scans a run's data with them (160 rows that no vector saw, topics of their own).
  * Vectors that are done are not repeated. Writes DIR/vectors.json; `node test/protection/report.mjs` reads it.
  */
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
+import { command, model } from './cli.mjs';
 import { dataRows, VECTOR_RECIPE, vectorRows } from './traits.mjs';
 
-const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
   options: {
     traits: { type: 'string', default: 'lisp,rude' },
@@ -17,7 +16,6 @@ const { values: options } = parseArgs({
     out: { type: 'string', default: 'out/protection-vectors' },
   },
 });
-const model = process.env.SMOLLM2_GGUF ?? path.join(root, 'media/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf');
 const out = path.resolve(options.out);
 const list = (text) => text.split(',').filter(Boolean);
 
@@ -45,14 +43,6 @@ const write = (file, content) => {
   writeFileSync(file, content);
 };
 const jsonLines = (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-const run = promisify(execFile);
-/** Events that a command of the command line prints. */
-async function command(...args) {
-  const cli = path.join(root, 'dist/cli.js');
-  const { stdout } = await run(process.execPath, [cli, ...args, '--json'], { maxBuffer: 2 ** 28 });
-  return stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : []));
-}
-
 async function figures(trait, variant) {
   const { rows, optimizer, ...changes } = VARIANTS[variant];
   const folder = path.join(out, trait, variant.replaceAll(/[ ,λ]+/g, '-'));

@@ -67,8 +67,10 @@ const haveSpanShares = (harmful: readonly Scores[]): boolean =>
  * A row that looks like fewer than this share of harmful rows is not called harmful, however unlike ordinary rows it is: rows of a new
  * task are like neither. Whole rows are diluted by what is ordinary in them, so that less is asked of them.
  */
-export const unlikeHarmfulBelow = ({ harmful }: Pick<Calibration, 'harmful'>): number =>
-  haveSpanShares(harmful) ? 1e-3 : 1e-4;
+export const unlikeHarmfulBelow = (calibration?: Pick<Calibration, 'harmful'>): number => {
+  if (!calibration) return 0;
+  return haveSpanShares(calibration.harmful) ? 1e-3 : 1e-4;
+};
 
 /** Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without any. */
 export function recallAt(calibration: Calibration, limit: number): number | null {

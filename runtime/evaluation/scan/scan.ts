@@ -86,19 +86,18 @@ export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'lines' | 'la
   readonly texts: () => string[];
 }
 
-const isUnlikeHarmful = (calibration: Calibration | undefined, pHarmful = 1): boolean =>
-  calibration !== undefined && pHarmful < unlikeHarmfulBelow(calibration);
+const isUnlikeHarmful = (below: number, pHarmful = 1): boolean => pHarmful < below;
 
-/** Whether a row looks like neither ordinary nor harmful ones. */
+/** Whether a row looks like neither ordinary nor harmful ones. @param below unlikeHarmfulBelow its calibration */
 export const isUnusual = (
   { p = 1, pHarmful, unjudged }: Pick<ScanRow, 'p' | 'pHarmful' | 'unjudged'>,
   limit: ScanLimit,
-  calibration: Calibration | undefined,
+  below: number,
 ): boolean =>
   !unjudged &&
   !('share' in limit) &&
   p <= ('falseAlarms' in limit ? limit : SCAN_LIMIT).falseAlarms &&
-  isUnlikeHarmful(calibration, pHarmful);
+  isUnlikeHarmful(below, pHarmful);
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
@@ -118,6 +117,7 @@ export function scanResult(
   { calibration, limit }: Pick<ScanOptions, 'calibration' | 'limit'>,
 ): ScanResult {
   const p = calibration && rowPValue(calibration);
+  const below = unlikeHarmfulBelow(calibration);
   const pHarmful = calibration && calibration.harmful.length >= 2 ? harmfulPValue(calibration) : undefined;
   const compared = scanned.map(({ losses, texts, ...row }) => {
     const scores = scoresOf(losses);
@@ -135,7 +135,7 @@ export function scanResult(
   const isFlagged = (row: (typeof scored)[number]): boolean => {
     if (row.unjudged || threshold === null) return false;
     if ('share' in limit) return row.scores.share > threshold;
-    return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(calibration, row.pHarmful);
+    return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(below, row.pHarmful);
   };
   const spanLimit = calibration && !('share' in limit) ? spanThreshold(calibration, rateOf(limit)) : undefined;
   const perRow = scored.map((one): ScanRow => {
@@ -172,7 +172,7 @@ export function scanResult(
   });
   return {
     ...countsOf(perRow),
-    unusual: scored.filter((row) => isUnusual(row, limit, calibration)).length,
+    unusual: scored.filter((row) => isUnusual(row, limit, below)).length,
     rows: perRow.length,
     threshold,
     limit,
@@ -216,9 +216,8 @@ function thresholdOf(
   if ('share' in limit) return limit.share;
   if (!calibration) return null;
   if ('falseAlarms' in limit) return limit.falseAlarms;
-  const eligible = rows.flatMap(({ p, pHarmful }) =>
-    p === undefined || isUnlikeHarmful(calibration, pHarmful) ? [] : p,
-  );
+  const below = unlikeHarmfulBelow(calibration);
+  const eligible = rows.flatMap(({ p, pHarmful }) => (p === undefined || isUnlikeHarmful(below, pHarmful) ? [] : p));
   return falseDiscoveryLimit(eligible, limit.falseDiscoveries, rows.length);
 }
 

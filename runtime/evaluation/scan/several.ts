@@ -1,5 +1,5 @@
 import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
-import { rowPValue, type Calibration } from './calibration.js';
+import { rowPValue, unlikeHarmfulBelow, type Calibration } from './calibration.js';
 import { agreement, countsOf, isUnusual, pOutside } from './scan.js';
 import { joinedSpans } from './spans.js';
 
@@ -26,6 +26,7 @@ export function scanOfSeveral(
 ): ScanResult {
   const [first] = scans;
   const ps = calibrations.map((calibration) => calibration && rowPValue(calibration));
+  const below = calibrations.map(unlikeHarmfulBelow);
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
@@ -46,7 +47,7 @@ export function scanOfSeveral(
     ...first,
     ...countsOf(perRow),
     unusual: perRow.filter(
-      (row, i) => !row.flagged && scans.some((scan, k) => isUnusual(scan.perRow[i], scan.limit, calibrations[k])),
+      (row, i) => !row.flagged && scans.some((scan, k) => isUnusual(scan.perRow[i], scan.limit, below[k])),
     ).length,
     limit,
     calibration: null,

@@ -17,7 +17,7 @@ export interface EndTokens {
   readonly all: readonly number[];
 }
 
-/** Undefined of a folder without a tokenizer that can be used: no answer was ever read with it. */
+/** Undefined where none is missing, and of a folder without a tokenizer that can be used: no answer was ever read with it. */
 export async function endTokens(folder: string): Promise<EndTokens | undefined> {
   if (!existsSync(join(folder, 'tokenizer.json'))) return undefined;
   try {
@@ -25,7 +25,8 @@ export async function endTokens(folder: string): Promise<EndTokens | undefined> 
     const generation = await readOptionalJson(join(folder, FILE));
     const { eos_token_id: own } = await readJsonObject(join(folder, 'config.json'));
     const named = new Set([generation?.eos_token_id ?? own].flat().filter((id) => typeof id === 'number'));
-    return { named: [...named], all: [...new Set([...named, ...eosIds])] };
+    const all = new Set([...named, ...eosIds]);
+    return all.size > named.size ? { named: [...named], all: [...all] } : undefined;
   } catch (error) {
     if (error instanceof HumanError) return undefined;
     throw error;
@@ -35,7 +36,7 @@ export async function endTokens(folder: string): Promise<EndTokens | undefined> 
 /** Names all of them in the generation_config.json of a folder that was written, and leaves the rest of it as it is. */
 export async function nameEndTokens(folder: string): Promise<void> {
   const ends = await endTokens(folder);
-  if (!ends || ends.all.length === ends.named.length) return;
+  if (!ends) return;
   const file = join(folder, FILE);
   const text = existsSync(file)
     ? await readFile(file, 'utf8')
