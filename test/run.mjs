@@ -43,8 +43,8 @@ const sections = {
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
     minutes: 20,
-    // one more than cores: tests wait for processes of their own
-    args: compiledTest(unitTests, { atOnce: 3 }),
+    // two more than cores: tests wait for processes of their own
+    args: compiledTest(unitTests, { atOnce: 4 }),
     needs: ['compile'],
     after: ['build'],
     host: true,

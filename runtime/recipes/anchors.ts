@@ -23,11 +23,13 @@ export interface Anchors {
 
 /** Harmful rows whose losses are held; of more, some are drawn. */
 const MAX_OWN = 128;
+/** They are held this much above the base's: other harmful rows lose a few per cent more than those that are held (docs/protection.md). */
+const HELD_ABOVE = 1.1;
 
 /**
  * The rows of a step that hold the model, vectors off, where the base is; none without an anchor. Of the base's answers its
- * distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · ½ (nll − base's)², since the base
- * gives these tokens so little probability that a KL does not see them rise. Both are means over tokens. What is drawn is a
+ * distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · ½ (nll − 1.1 · base's)², since the
+ * base gives these tokens so little probability that a KL does not see them rise. Both are means over tokens. What is drawn is a
  * function of seed and step alone.
  * @param off factors on the adapters with which the model is delivered
  */
@@ -45,6 +47,7 @@ export async function anchoring(
           .slice(0, MAX_OWN)
       : [];
   const losses = harmful.length > 0 ? await baseLosses(context, harmful) : [];
+  const heldAt = losses.map(({ perToken }) => perToken.map((nll) => HELD_ABOVE * nll));
   const teach = heldRows(learner);
   return async (step) => {
     const rng = random(`${seed}/anchor/${step}`);
@@ -58,7 +61,7 @@ export async function anchoring(
     return [
       ...(await teach(prompts, off, anchor.every * perToken)),
       ...(await teach(further, off, perToken)),
-      ...drawn.map((i) => ({ example: harmful[i], scales: off, weight, heldAt: losses[i].perToken })),
+      ...drawn.map((i) => ({ example: harmful[i], scales: off, weight, heldAt: heldAt[i] })),
     ];
   };
 }

@@ -127,7 +127,7 @@ test('a recipe and the command line take an adapter by its name, and warn where 
   const workspace: Workspace = await sampleWorkspace();
   t.after(() => workspace.remove());
   const env = { ...process.env, HF_ENDPOINT: hub.url, HF_TOKEN: TOKEN, SECURITY_VECTORS_CACHE: newFolder() };
-  const short = { ...FEW_ROWS, epochs: undefined, steps: 30 };
+  const short = { ...FEW_ROWS, epochs: undefined, steps: 6, optimizer: { learningRate: 0.02 } };
   const vector = await cli(['train', await workspace.recipe('vector.json', short)]);
   assert.equal(vector.code, 0, vector.stderr);
   const made = (name: string) => readFile(workspace.file('vectors/forbidden-topic', name));
