@@ -76,8 +76,9 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
       if (found.length > 0) return found.filter(shown);
     }
     const { files, recipes, scans } = this.services;
+    // Folders of evaluations have other JSON as well.
+    if (recipes.measuring(file).length === 0 && !files.dataFiles().includes(file)) return [];
     if (!recipes.isEvaluationSet(file)) {
-      if (!files.dataFiles().includes(file)) return [];
       const lens = new Lens(0, { of: 'scan', file });
       const scan = scans.get(file);
       if (!scan) return [lens];
