@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake } from './fake/vscode.js';
-import { recipe, temporary, write } from './support.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { recipe, runFolder, temporary, write } from './support.js';
 
 const { Lenses } = await import('../../extension/codelens/lenses.js');
 
@@ -59,4 +60,28 @@ test('in a folder of evaluations data files alone can be measured, and what a re
   assert.deepEqual([data, at('named.json')].map(placed), [['evaluate'], ['evaluate']]);
   for (const name of ['package.json', 'list.json.labels.json', 'list.json.review.json'])
     assert.deepEqual(placed(at(name)), [], name);
+});
+
+test('the copy of a recipe in a run folder has no lens that runs it, and the recipe itself has', async (t) => {
+  const root = await temporary(t);
+  const store = new RunStore();
+  const folder = await runFolder(root, 'colours', {});
+  await store.read(folder);
+  const lenses = new Lenses({
+    ...{ estimates: silent, store, models: silent, scans: silent, reviews: silent, recipes: new RecipeIndex() },
+    ...{ files: { ...silent, dataFiles: () => [] } },
+  } as never);
+  t.after(() => lenses.dispose());
+  const text = JSON.stringify(recipe());
+  const placed = (file: string): string[] => {
+    const document = {
+      uri: { fsPath: file },
+      languageId: 'json',
+      getText: () => text,
+      positionAt: () => ({ line: 0 }),
+    };
+    return lenses.provideCodeLenses(document as never).map(({ kind }) => kind.of);
+  };
+  assert.deepEqual(placed(join(root, 'recipes/colours.json')), ['recipe', 'lastRun']);
+  assert.deepEqual(placed(join(folder, 'recipe.json')), []);
 });
