@@ -79,7 +79,7 @@ test('it goes on when the engine of the window before has ended, once', async (t
   assert.deepEqual(asked, [], 'another process works on it');
   await end();
   await until(() => asked.length === 1, 'the run is resumed');
-  assert.deepEqual(asked, [{ recipe: file, output: folder, resume: true, secrets: {} }]);
+  assert.deepEqual(asked, [{ recipe: file, output: folder, force: false, resume: true, secrets: {} }]);
   const run = store.get(folder)!;
   assert.equal(snapshot(run, [run], { answers: false, report: false }, 0).cluster, ON.ray);
   // It fails at once, and its folder says that it was cut off: nobody is asked again and again.

@@ -132,8 +132,9 @@ test('secrets of judges are asked for when a run is started, not when it is its 
   const judgeSecrets = {
     async get(wanted: readonly SecretName[]) {
       said.push(...keys(wanted).map((key) => `get ${key}`));
-      return Object.fromEntries(keys(wanted).map((key) => [key, 'sesame']));
+      return this.kept(wanted);
     },
+    kept: async (wanted: readonly SecretName[]) => Object.fromEntries(keys(wanted).map((key) => [key, 'sesame'])),
     forget: async (refused: readonly SecretName[]) => void said.push(...keys(refused).map((key) => `forget ${key}`)),
   };
   const options = { store: new RunStore(), engine, assertTrusted: () => undefined, judgeSecrets };
