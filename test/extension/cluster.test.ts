@@ -55,7 +55,9 @@ async function reopened(t: TestContext, more: object = { on: ON }, isKnown = tru
     }) as Engine['request'],
     dispose: () => undefined,
   });
-  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
+  // Who is asked when the window opens may be away.
+  const judgeSecrets = { get: () => assert.fail('it asks'), kept: async () => ({}), forget: async () => undefined };
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined, judgeSecrets });
   const follower = new Follower(store, 10);
   await store.read(folder);
   const kept = new Map<string, unknown>([['cluster.runs', isKnown ? [folder] : []]]);
