@@ -86,9 +86,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const services = createServices(context, own);
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState)), own);
-  const { files, scans, models, notices } = services;
+  const { files, scans, models, notices, runner } = services;
   own(
     files.onDidChange(() => {
+      void runner.recipesChanged();
       for (const list of ['dataFiles', 'recipes'] as const)
         void vscode.commands.executeCommand('setContext', CONTEXTS[list], files[list]());
     }),

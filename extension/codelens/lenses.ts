@@ -1,7 +1,9 @@
 import { baselineOf } from '../../runtime/contract/baselines.js';
+import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import { KIND_IN_TEXT } from '../../runtime/contract/recipeFacts.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
 import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
@@ -69,15 +71,19 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
   provideCodeLenses(document: vscode.TextDocument): Lens[] {
     if (!setting('codeLens')) return [];
     const file = document.uri.fsPath;
+    const { files, recipes, scans, store } = this.services;
     if (document.languageId === 'json' || document.languageId === 'jsonc') {
+      // What a run keeps of its recipe cannot be run from there.
+      const run = basename(file) === RUN_FILES.recipe ? store.get(dirname(file)) : undefined;
+      if (run?.manifest ?? run?.live) return [];
       const found = recipeLenses(document);
       // A lens without words would leave its line to the bar between lenses.
-      const shown = ({ kind }: Lens): boolean => kind.of !== 'lastRun' || !!this.services.store.get(kind.recipe.output);
+      const shown = ({ kind }: Lens): boolean => kind.of !== 'lastRun' || !!store.get(kind.recipe.output);
       if (found.length > 0) return found.filter(shown);
     }
-    const { files, recipes, scans } = this.services;
+    // Folders of evaluations have other JSON as well.
+    if (recipes.measuring(file).length === 0 && !files.dataFiles().includes(file)) return [];
     if (!recipes.isEvaluationSet(file)) {
-      if (!files.dataFiles().includes(file)) return [];
       const lens = new Lens(0, { of: 'scan', file });
       const scan = scans.get(file);
       if (!scan) return [lens];

@@ -59,7 +59,7 @@ export function findJobs(
   const look = (run: Run): void => {
     if (!run.recipe?.cluster || run.elsewhere) return;
     if (left.delete(run.folder) && isCutOff(run)) {
-      if (vscode.workspace.isTrusted) runner.resume(run.folder).catch(onError);
+      if (vscode.workspace.isTrusted) runner.resume(run.folder, undefined, true).catch(onError);
       return;
     }
     if (run.live === open.has(run.folder)) return;

@@ -65,7 +65,7 @@ export async function keepQueue(
     runner.pause(true);
     for (const { recipe, ...more } of waiting) {
       try {
-        await runner.start(recipe, more);
+        await runner.start(recipe, { ...more, byItself: true });
       } catch (error) {
         left.push(`${vscode.workspace.asRelativePath(recipe)}: ${errorData(error).message}`);
       }

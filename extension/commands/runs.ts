@@ -9,7 +9,7 @@ import { firstFree } from '../host/paths.js';
 import { runTitle } from '../runs/compare.js';
 import { recipeFacts, recipeFileOf } from '../runs/recipe.js';
 import { answersItself, canResume, hasRecipeToRun, isFinished, nameOf, type Run } from '../runs/run.js';
-import type { Started } from '../runs/runner.js';
+import type { Started } from '../runs/job.js';
 import { reportForBrowser } from '../panels/reportPanel.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';

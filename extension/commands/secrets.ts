@@ -42,6 +42,14 @@ export const judgeSecrets = (storage: vscode.SecretStorage): NonNullable<RunnerO
     }
     return found;
   },
+  async kept(wanted) {
+    const found: Record<string, string> = {};
+    for (const one of wanted) {
+      const kept = await storage.get(keyOf(one));
+      if (kept !== undefined) found[secretKey(one.address, one.name)] = kept;
+    }
+    return found;
+  },
   async forget(refused) {
     for (const one of refused) await storage.delete(keyOf(one));
   },

@@ -204,8 +204,11 @@ async function askReview({ reviews }: Pick<Services, 'reviews'>, ask: Questions,
 
 const strengths = (): Choice<boolean>[] => [
   {
-    label: t('Routed and anchored'),
-    description: t('recommended: the vector is on for rows it explains, and the base model’s refusals are held'),
+    label: t('Strongest known'),
+    description: t('recommended'),
+    detail: t(
+      'The vector is off only for rows that are ordinary with confidence; the scan decides what is done with flagged rows; the base model’s refusals are held.',
+    ),
     value: true,
   },
   { label: t('As in the paper'), description: t('the vector is on for every row'), value: false },

@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { basename, dirname, sep } from 'node:path';
+import paths, { basename, dirname, sep, type PlatformPath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '../../runtime/contract/errors.js';
 import { isLogFile } from '../../runtime/contract/runFiles.js';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
+import { editorPath } from '../host/paths.js';
 import { STATE_FOLDER } from '../host/state.js';
 import { t } from '../host/text.js';
 
@@ -184,13 +185,21 @@ export class DataInspector implements Disposable {
 }
 
 /** Data files among what was dropped, a list of addresses (RFC 2483); in a remote window those of its own machine. */
-export function droppedFiles(list: string): string[] {
+export function droppedFiles(list: string, at = paths): string[] {
   return list.split(/\r?\n/).flatMap((line) => {
-    if (!/^(file|vscode-remote):/.test(line) || !URL.canParse(line)) return [];
-    const url = new URL(line);
-    const file = url.protocol === 'file:' ? fileURLToPath(url) : decodeURIComponent(url.pathname);
-    return among(DATA_EXTENSIONS, file) ? [file] : [];
+    const file = /^(file|vscode-remote):/.test(line) ? fileAt(line, at) : undefined;
+    return file !== undefined && among(DATA_EXTENSIONS, file) ? [file] : [];
   });
+}
+
+/** The host of a remote address is this machine; what is no address of a file here has none. */
+function fileAt(address: string, at: PlatformPath): string | undefined {
+  try {
+    const local = address.replace(/^vscode-remote:\/\/[^/]*/, 'file://');
+    return editorPath(fileURLToPath(local, { windows: at.sep === '\\' }), at);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The first of them. @throws where there is none */

@@ -44,7 +44,7 @@ const fineTuning = takes(
     vectors: z.array(z.string().min(1)).optional(),
     /** A vector of the models' view. */
     adapter: text,
-    /** Routed and anchored, beyond the paper. */
+    /** With all that is known beyond the paper. */
     strengthened: flag,
     method: z.enum(['lora', 'full']).optional(),
     evaluate: z

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod';
 import { whileLocked } from '../../runtime/support/lockFile.js';
@@ -61,6 +62,19 @@ export const readState = async (root: string): Promise<WorkspaceState> =>
 
 export async function writeState(root: string, state: WorkspaceState): Promise<void> {
   await replaceFile(stateFile(root), `${JSON.stringify(state, undefined, 2)}\n`);
+}
+
+/** Changes the state as it is in its file: someone may have edited it, and another window may be about to change it. */
+export async function changeState(root: string, change: (state: WorkspaceState) => void): Promise<WorkspaceState> {
+  const file = stateFile(root);
+  // What is locked has a file beside it.
+  await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => Promise.reject(unwritable(file, error)));
+  return changeFile(file, async () => {
+    const state = await readState(root);
+    change(state);
+    await writeState(root, state);
+    return state;
+  });
 }
 
 /** @throws HostError where it cannot be written */

@@ -1,5 +1,5 @@
 import { baselineOf } from '../../runtime/contract/baselines.js';
-import paths, { basename, dirname, isAbsolute, resolve } from 'node:path';
+import paths, { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import {
   holdsUses,
   KIND_IN_TEXT,
@@ -13,9 +13,11 @@ import {
 } from '../../runtime/contract/recipeFacts.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { secondKey } from '../../runtime/contract/jsonc.js';
 import { overOf, pointCount, pointsOf, settingsOf, withValue, type Over } from '../../runtime/contract/sweep.js';
-import { exists, parseJson, readText, unreadable } from '../host/checkedFile.js';
+import { MANIFEST } from '../engine/schemas.js';
+import { exists, parseJson, readJson, readText, unreadable } from '../host/checkedFile.js';
 import { inputError, type HostError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
@@ -133,6 +135,7 @@ function pointsThat(
 export async function recipeToRun(file: string): Promise<RecipeFacts> {
   const text = await readText(file);
   if (text === undefined) throw unreadable(file, t('there is no such file.'), t('Choose another recipe.'));
+  await requireNoCopy(file);
   return withBase(requireRecipe(text, file));
 }
 
@@ -163,7 +166,21 @@ export async function recipeFileOf(
   if (found && alike.length === 1 && (await exists(found.file))) return found.file;
   throw inputError(t('the recipe of this run is gone.'), {
     place: recipe?.file ?? folder,
-    remedy: t('A copy of it is in the run folder.'),
+    remedy: copyFirst(),
+  });
+}
+
+const copyFirst = (): string =>
+  t('Run "{0}" from the command palette: it writes one that runs from where it was.', t('Copy the recipe of a run'));
+
+/** A run keeps its recipe as it was run, paths and all. */
+async function requireNoCopy(file: string): Promise<void> {
+  if (basename(file) !== RUN_FILES.recipe) return;
+  const run = await readJson(join(dirname(file), RUN_FILES.manifest), MANIFEST).catch(() => undefined);
+  if (!run) return;
+  throw inputError(t('this is what a run keeps: its paths are relative to the folder of the recipe that was run.'), {
+    place: file,
+    remedy: copyFirst(),
   });
 }
 

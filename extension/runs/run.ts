@@ -69,6 +69,8 @@ export interface Run {
   result?: string;
   /** When the present part of the run began, by the clock that nobody sets (`clock.ts`); 0 for one that is over. */
   since: number;
+  /** The present part of the run goes on from what is in its folder. */
+  resumed?: boolean;
   /** The start that the manifest in its folder named when a child began to work there. */
   startedBefore?: string;
 }

@@ -5,7 +5,6 @@ import { exists } from '../host/checkedFile.js';
 import { now } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import type { Engine, Token } from '../engine/engine.js';
-import type { Requests } from '../../runtime/contract/protocol.js';
 import type { SecretName } from '../../runtime/contract/secrets.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
@@ -15,7 +14,8 @@ import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { nameJobs } from './clusterJobs.js';
 import { requireFree } from './owner.js';
-import { recipeFileOf, recipeToRun, requireAsked, type AskedRecipe, type RecipeFacts } from './recipe.js';
+import { factsNow, type AskedRun, type Job, type Started } from './job.js';
+import { recipeFileOf, recipeToRun, requireAsked, type RecipeFacts } from './recipe.js';
 import { isFinished, isRunning, nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
@@ -38,43 +38,14 @@ export interface RunnerOptions {
   forgetSecrets?(cluster: ClusterFacts): Promise<void>;
   /** Of judges, by `secretKey`. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
   judgeSecrets?: {
+    /** Those that are kept, and others from the person, which are kept then. */
     get(wanted: readonly SecretName[]): Promise<Record<string, string>>;
+    /** Those that are kept alone. */
+    kept(wanted: readonly SecretName[]): Promise<Record<string, string>>;
     forget(refused: readonly SecretName[]): Promise<void>;
   };
   /** Asks a language model of the editor, for judges of one run that are one. */
   askModel?(): AskModel;
-}
-
-export interface Started {
-  run: Run;
-  /** The run as it ended, well or not. */
-  ended: Promise<Run>;
-}
-
-/** What a run was asked for with: enough to ask for it again. */
-export interface AskedRun {
-  recipe: string;
-  /** Another run folder than the recipe's. */
-  output?: string;
-  /** A finished run in that folder stays whole until this one is done. */
-  replace?: boolean;
-  /** Goes on from a checkpoint; of a sweep: keeps its points. */
-  resume?: boolean;
-  said?: AskedRecipe;
-}
-
-/** A run that was asked for, and what is to be told when it has ended. */
-interface Job {
-  run: Run;
-  asked: AskedRun;
-  params: Requests['run']['params'];
-  source: CancellationTokenSource;
-  quiet: boolean;
-  /** Of the run at work. */
-  engine?: Pick<Engine, 'dispose'>;
-  /** A person did not wait for it to stop. */
-  isEnded?: boolean;
-  ended(run: Run | Promise<Run>): void;
 }
 
 /**
@@ -110,10 +81,13 @@ export class Runner implements Disposable {
 
   /**
    * Starts a recipe file. Throws when it cannot start; how a run ended is in the run.
-   * @param more `quiet`: who starts it reports its end itself.
+   * @param more `quiet`: who starts it reports its end itself. `byItself`: no person starts it, and none is asked for anything.
    */
-  async start(recipe: string, more: Omit<AskedRun, 'recipe'> & { quiet?: boolean } = {}): Promise<Started> {
-    const { quiet, output, replace = false, resume = false } = more;
+  async start(
+    recipe: string,
+    more: Omit<AskedRun, 'recipe'> & { quiet?: boolean; byItself?: boolean } = {},
+  ): Promise<Started> {
+    const { quiet, byItself, output, replace = false, resume = false } = more;
     this.options.assertTrusted();
     const written = await recipeToRun(recipe);
     const { said = { kind: written.kind, output: written.output } } = more;
@@ -124,14 +98,8 @@ export class Runner implements Disposable {
     if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
-    const params = { recipe, output, force: replace, resume, secrets: await this.judgeSecrets(written) };
-    return this.run(
-      { ...written, output: folder },
-      basename(target),
-      params,
-      { recipe, output, replace, resume, said },
-      quiet,
-    );
+    if (!byItself) await this.options.judgeSecrets?.get(written.judgeSecrets ?? []);
+    return this.run({ ...written, output: folder }, basename(target), { recipe, output, replace, resume, said }, quiet);
   }
 
   /** The run that stands in a folder and would be lost if another one were to begin there: it is finished, or can be resumed. */
@@ -145,8 +113,9 @@ export class Runner implements Disposable {
   /**
    * Goes on from the last checkpoint of a run that was stopped, failed or was interrupted.
    * @param file its recipe, where somebody has said which that is
+   * @param byItself no person resumes it, and none is asked for anything
    */
-  async resume(folder: string, file?: string): Promise<Started> {
+  async resume(folder: string, file?: string, byItself = false): Promise<Started> {
     this.options.assertTrusted();
     const run = await this.options.store.open(folder);
     if (!run?.recipe) {
@@ -154,13 +123,10 @@ export class Runner implements Disposable {
     }
     if (!this.jobOf(folder)) await requireFree(folder);
     const recipe = file ?? (await recipeFileOf(run, () => this.options.recipes?.() ?? []));
-    const secrets = await this.judgeSecrets(run.recipe);
     const asked = { recipe, output: folder, resume: true };
-    return this.run({ ...run.recipe, file: recipe, output: folder }, run.name, { ...asked, secrets }, asked);
-  }
-
-  private async judgeSecrets({ judgeSecrets: wanted = [] }: RecipeFacts): Promise<Record<string, string>> {
-    return (await this.options.judgeSecrets?.get(wanted)) ?? {};
+    const facts = await factsNow({ run, asked });
+    if (!byItself) await this.options.judgeSecrets?.get(facts.judgeSecrets ?? []);
+    return this.run(facts, run.name, asked);
   }
 
   /**
@@ -258,53 +224,79 @@ export class Runner implements Disposable {
     return [...(this.working ? [this.working] : []), ...this.waiting].find(({ run }) => run.folder === folder);
   }
 
-  private run(
-    facts: RecipeFacts,
-    name: string,
-    params: Requests['run']['params'],
-    asked: AskedRun,
-    quiet = false,
-  ): Started {
+  private run(facts: RecipeFacts, name: string, asked: AskedRun, quiet = false): Started {
     const { output } = facts;
     if (this.jobOf(output)) {
       throw inputError(t('this run is going on already.'), { place: output, remedy: t('Stop it first, or open it.') });
     }
-    const other = awaitedByIts(
-      facts,
-      this.waiting.map(({ run }) => run),
-    );
-    if (other) {
-      throw inputError(t('this run would wait for "{0}", and that one for this run.', nameOf(other)), {
-        place: output,
-        remedy: t('Take "{0}" out of the queue, or start this run when that one has ended.', nameOf(other)),
-      });
-    }
-    const run = this.options.store.begin(facts, name, params.resume === true);
+    this.requireNoCircle(facts);
+    const run = this.options.store.begin(facts, name, asked.resume === true);
     const ended = new Promise<Run>((resolve) =>
-      this.waiting.push({ run, asked, params, quiet, source: new CancellationTokenSource(), ended: resolve }),
+      this.waiting.push({ run, asked, quiet, source: new CancellationTokenSource(), ended: resolve }),
     );
     this.next();
     return { run, ended };
   }
 
+  private requireNoCircle(facts: RecipeFacts): void {
+    const others = this.waiting.filter(({ run }) => run.folder !== facts.output);
+    const other = awaitedByIts(
+      facts,
+      others.map(({ run }) => run),
+    );
+    if (!other) return;
+    throw inputError(t('this run would wait for "{0}", and that one for this run.', nameOf(other)), {
+      place: facts.output,
+      remedy: t('Take "{0}" out of the queue, or start this run when that one has ended.', nameOf(other)),
+    });
+  }
+
+  /** Recipes may have been changed: what waits is shown, and waits, by what its recipe says now. */
+  async recipesChanged(): Promise<void> {
+    const read = this.waiting.map(async (job) => {
+      const facts = await factsNow(job);
+      return this.waiting.includes(job) && this.isOther(job, facts);
+    });
+    const found = await Promise.allSettled(read);
+    if (found.some((one) => one.status === 'fulfilled' && one.value)) this.next();
+  }
+
+  /** Takes what a recipe says now. @throws HostError where its run would wait for one that waits for it */
+  private isOther({ run }: Job, facts: RecipeFacts): boolean {
+    this.requireNoCircle(facts);
+    return this.options.store.rewritten(run, facts);
+  }
+
   /** Begins the first of those that can, if nothing is at work. */
   private next(): void {
     if (!this.working && !this.held) {
-      const job = (this.working = this.waiting.find((one) => !this.unmade(one)));
-      this.waiting = this.waiting.filter((one) => one !== job);
+      const place = this.waiting.findIndex((one) => !this.unmade(one));
+      const [job] = place < 0 ? [] : this.waiting.splice(place, 1);
+      this.working = job;
       if (job) {
         this.options.store.queued(job.run, undefined, '');
-        const ended = Promise.resolve().then(() => this.work(job));
-        job.ended(ended);
         const over = (): void => {
           this.working = undefined;
           this.next();
         };
-        ended.then(over, over);
+        this.begin(job, place).then(over, over);
       }
     }
     this.tell();
     this.hold();
+  }
+
+  /** A recipe that was changed meanwhile may use what another run is to make: then its run waits again, in its place. */
+  private async begin(job: Job, place: number): Promise<void> {
+    const read = factsNow(job).then((facts) => this.isOther(job, facts));
+    await read.catch(() => undefined);
+    if (!job.source.token.isCancellationRequested && this.unmade(job)) {
+      this.waiting.splice(place, 0, job);
+      return;
+    }
+    const ended = this.work(job, read);
+    job.ended(ended);
+    await ended;
   }
 
   private hold(): void {
@@ -343,8 +335,9 @@ export class Runner implements Disposable {
     return left;
   }
 
-  private async work(job: Job): Promise<Run> {
-    const { run, asked, params, source, quiet } = job;
+  /** @param ready its recipe was read, or cannot be */
+  private async work(job: Job, ready: Promise<unknown>): Promise<Run> {
+    const { run, asked, source, quiet } = job;
     const { store } = this.options;
     const engine = this.options.engine();
     job.engine = engine;
@@ -352,16 +345,16 @@ export class Runner implements Disposable {
     let folder: string | undefined;
     try {
       run.since = now();
-      if (asked.said) requireAsked(await recipeToRun(asked.recipe), asked.said);
+      await ready;
       const token = await this.options.token?.();
-      const secrets = await this.secretsOf(run, source.token);
+      const { recipe, output, replace: force = false, resume } = asked;
       const done = await engine.request(
         'run',
         {
-          ...params,
+          ...{ recipe, output, force, resume },
           ...(token !== undefined && { token }),
           // Always: the engine looks for no secret in the environment of the window.
-          secrets: { ...params.secrets, ...secrets },
+          secrets: await this.secretsOf(run, source.token),
         },
         {
           token: source.token,
@@ -390,10 +383,12 @@ export class Runner implements Disposable {
     return ended;
   }
 
-  private async secretsOf(run: Run, token: Token): Promise<Record<string, string> | undefined> {
-    const cluster = run.recipe?.cluster;
-    if (!cluster || cluster.secrets.length === 0) return undefined;
+  private async secretsOf(run: Run, token: Token): Promise<Record<string, string>> {
+    const { judgeSecrets, secrets } = this.options;
+    const { judgeSecrets: wanted = [], cluster } = run.recipe ?? {};
+    const ofJudges = await judgeSecrets?.kept(wanted);
+    if (!cluster || cluster.secrets.length === 0) return { ...ofJudges };
     this.options.store.say(run, t('Waiting for secrets of the cluster: {0}.', cluster.secrets.join(', ')));
-    return this.options.secrets?.(cluster, token);
+    return { ...ofJudges, ...(await secrets?.(cluster, token)) };
   }
 }

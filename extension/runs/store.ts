@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { now as monotonic } from '../host/clock.js';
@@ -140,6 +141,7 @@ export class RunStore implements Disposable {
     const before = this.runs.get(recipe.output);
     const run = resume && before ? before : createRun(recipe.output, name);
     run.startedBefore = before?.manifest?.started;
+    run.resumed = resume;
     run.label ??= before?.label;
     // The old answers are still in the folder until the child clears it.
     if (!resume) this.answers.set(recipe.output, []);
@@ -189,6 +191,14 @@ export class RunStore implements Disposable {
     // Nobody counts the time that it waits.
     if (place !== undefined) run.since = 0;
     this.fire(run, 'whole');
+  }
+
+  /** The recipe of a run that waits says something else by now. False where it does not. */
+  rewritten(run: Run, recipe: RecipeFacts): boolean {
+    if (isDeepStrictEqual(run.recipe, recipe)) return false;
+    run.recipe = recipe;
+    this.fire(run, 'whole');
+    return true;
   }
 
   /** A run was taken out of the queue before it began: its folder is as it was, and so is what is shown of it. */
@@ -257,6 +267,8 @@ export class RunStore implements Disposable {
     }
     result.manifest ??= read?.manifest;
     result.hasCheckpoint ||= read?.hasCheckpoint ?? false;
+    // What it goes on from was made by the recipe in its folder, where the engine has refused the one that it has now.
+    if (run.resumed && result === run) run.recipe = read?.recipe ?? run.recipe;
     result.recipe ??= run.recipe;
     result.label ??= run.label;
     result.progress.secondsLeft = null;

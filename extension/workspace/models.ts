@@ -12,11 +12,11 @@ import { Turns } from '../host/turns.js';
 import { adapterFacts, type AdapterFacts } from '../runs/adapterFiles.js';
 import { Problems } from '../data/problems.js';
 import {
+  changeState,
   fromStatePath,
   readState,
   stateFile,
   toStatePath,
-  writeState,
   type AdapterEntry,
   type ModelEntry,
 } from '../host/state.js';
@@ -244,13 +244,8 @@ export class WorkspaceModels implements Disposable {
     return this.turns.take(() => this.apply(change));
   }
 
-  /** Reads the file again before each change: someone may have edited it. */
   private async apply(change: (models: ModelEntry[]) => void): Promise<void> {
-    const root = this.requireRoot();
-    const state = await readState(root);
-    change(state.models);
-    await writeState(root, state);
-    this.entries = state.models;
+    this.entries = (await changeState(this.requireRoot(), ({ models }) => change(models))).models;
     await this.readAdapters();
     this.changes.fire();
   }

@@ -8,6 +8,7 @@ import { debounce, Disposables, Emitter } from '../host/disposable.js';
 import { isWithin } from '../host/paths.js';
 import { Turns } from '../host/turns.js';
 import { isRunning, type Run } from '../runs/run.js';
+import { isRecipesFolder } from '../runs/recipe.js';
 import type { RunStore } from '../runs/store.js';
 import { isLabelsFile } from '../../runtime/contract/labels.js';
 import { isReviewFile, reviewedFile } from '../../runtime/contract/review.js';
@@ -285,7 +286,7 @@ export class WorkspaceFiles implements vscode.Disposable {
         for (const path of [...folders, ...gone]) this.modelFile(path);
         for (const folder of folders) for (const look of this.looks) look(folder).catch(onError);
         folders.clear();
-        const below = store.list().filter(({ folder }) => above(folder).some((path) => gone.has(path)));
+        const below = store.all().filter(({ folder }) => above(folder).some((path) => gone.has(path)));
         this.forgetFilesIn(new Set(gone)).catch(onError);
         gone.clear();
         this.forgetGone(below).catch(onError);
@@ -359,6 +360,8 @@ const IGNORED = /[\\/](?:node_modules|\.git|checkpoint)[\\/]/;
 /** What people have said of a data file, kept beside it. */
 const isBesideData = (file: string): boolean => isReviewFile(file) || isLabelsFile(file);
 
-/** JSON files of a model folder, some of them large, that are certainly no recipes. */
-const isModelFile = (file: string): boolean =>
-  /(?:tokenizer|vocab|config|index|chat_template|special_tokens_map)\.json$/.test(file);
+/** JSON files of a model folder, some of them large, that are certainly no recipes; in a folder for recipes there are none. */
+const isModelFile = (file: string): boolean => MODEL_JSON.test(basename(file)) && !isRecipesFolder(file);
+
+const MODEL_JSON =
+  /^(?:tokenizer|vocab|chat_template|special_tokens_map|(?:(?:adapter|generation|tokenizer|(?:(?:image|video)_)?(?:pre)?processor)_)?config|.+\.(?:safetensors|bin)\.index)\.json$/;

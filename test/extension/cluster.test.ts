@@ -55,7 +55,9 @@ async function reopened(t: TestContext, more: object = { on: ON }, isKnown = tru
     }) as Engine['request'],
     dispose: () => undefined,
   });
-  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
+  // Who is asked when the window opens may be away.
+  const judgeSecrets = { get: () => assert.fail('it asks'), kept: async () => ({}), forget: async () => undefined };
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined, judgeSecrets });
   const follower = new Follower(store, 10);
   await store.read(folder);
   const kept = new Map<string, unknown>([['cluster.runs', isKnown ? [folder] : []]]);
@@ -79,7 +81,7 @@ test('it goes on when the engine of the window before has ended, once', async (t
   assert.deepEqual(asked, [], 'another process works on it');
   await end();
   await until(() => asked.length === 1, 'the run is resumed');
-  assert.deepEqual(asked, [{ recipe: file, output: folder, resume: true, secrets: {} }]);
+  assert.deepEqual(asked, [{ recipe: file, output: folder, force: false, resume: true, secrets: {} }]);
   const run = store.get(folder)!;
   assert.equal(snapshot(run, [run], { answers: false, report: false }, 0).cluster, ON.ray);
   // It fails at once, and its folder says that it was cut off: nobody is asked again and again.

@@ -10,7 +10,7 @@ import { Problems } from '../../extension/data/problems.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, Uri } from './fake/vscode.js';
-import { recipe, temporary, write } from './support.js';
+import { recipe, runFolder, temporary, until, write } from './support.js';
 
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 
@@ -68,4 +68,27 @@ test('data, recipes and damaged files leave with their folder, and files that ar
   await gone('all');
   await becomes({ data: all.slice(0, 1), recipes: 0, problems: 0 });
   assert.deepEqual(files.dataFiles(), [kept]);
+});
+
+test('the points of a sweep leave with its folder', async (t) => {
+  const root = await temporary(t);
+  fake.watchers = [];
+  const store = new RunStore();
+  const none = (): undefined => undefined;
+  const files = new WorkspaceFiles({
+    ...{ store, recipes: new RecipeIndex(), problems: new Problems() },
+    ...{ onState: none, onReview: none, onDataFile: none, onError: assert.ifError },
+  });
+  t.after(() => files.dispose());
+  const sweep = await runFolder(root, 'sweep', { manifest: { kind: 'sweep', role: undefined, result: undefined } });
+  const folders = [sweep];
+  for (const seed of [1, 2]) {
+    const manifest = { point: { values: { seed }, depends: 'on' } };
+    folders.push(await runFolder(root, `sweep/points/seed-${seed}`, { manifest, recipe: { seed } }));
+  }
+  for (const folder of folders) await store.read(folder);
+  assert.deepEqual([store.list().length, store.all().length], [1, 3]);
+  await rename(sweep, join(root, 'elsewhere'));
+  for (const { glob, remove } of fake.watchers) if (glob === '**/*') await remove.fire(Uri.file(sweep));
+  await until(() => store.all().length === 0, 'some are still there');
 });

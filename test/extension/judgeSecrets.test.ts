@@ -42,6 +42,12 @@ test('a secret of a judge is asked for by its name and address, once, and again 
   assert.equal(asked.length, 3);
 });
 
+test('those that are kept are found without a question', async () => {
+  const secrets = judgeSecrets(storage);
+  const given = await secrets.get([MINE]);
+  assert.deepEqual([await secrets.kept([MINE, OTHER]), asked.length], [given, 1]);
+});
+
 test('one that is not given is left out', async () => {
   fake.answer = () => '';
   assert.deepEqual(await judgeSecrets(storage).get([MINE]), {});

@@ -1,8 +1,12 @@
 /** When lenses are placed nothing is read or asked; what they say is found once they are seen. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake } from './fake/vscode.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { recipe, runFolder, temporary, write } from './support.js';
 
 const { Lenses } = await import('../../extension/codelens/lenses.js');
 
@@ -19,7 +23,7 @@ test('lenses are placed without words, get them when they are seen, and are none
     store: silent,
     models: { ...silent, list: () => (asked++, []) },
     files: { ...silent, dataFiles: () => ['/w/train.jsonl'] },
-    recipes: { isEvaluationSet: () => false, list: () => (asked++, []) },
+    recipes: { isEvaluationSet: () => false, measuring: () => [], list: () => (asked++, []) },
     scans: { ...silent, get: () => scan, since: () => undefined },
     reviews: { ...silent, counts: () => (asked++, undefined) },
   } as never);
@@ -35,4 +39,49 @@ test('lenses are placed without words, get them when they are seen, and are none
   fake.settings.set('codeLens', false);
   assert.deepEqual(lenses.provideCodeLenses(document), []);
   fake.settings.set('codeLens', true);
+});
+
+test('in a folder of evaluations data files alone can be measured, and what a recipe measures', async (t) => {
+  const recipes = new RecipeIndex();
+  const root = await temporary(t);
+  const set = { name: 'named', file: '../eval/named.json', measure: 'harm' };
+  await recipes.read(await write(join(root, 'recipes/r.json'), recipe({ evaluate: [set] })));
+  const at = (name: string): string => join(root, 'eval', name);
+  const data = at('list.json');
+  const lenses = new Lenses({
+    ...{ estimates: silent, store: silent, models: silent, scans: { ...silent, get: () => undefined } },
+    ...{ reviews: silent, recipes, files: { ...silent, dataFiles: () => [data] } },
+  } as never);
+  t.after(() => lenses.dispose());
+  const placed = (file: string): string[] => {
+    const document = { uri: { fsPath: file }, languageId: 'json', getText: () => '{}' };
+    return lenses.provideCodeLenses(document as never).map(({ kind }) => kind.of);
+  };
+  assert.deepEqual([data, at('named.json')].map(placed), [['evaluate'], ['evaluate']]);
+  for (const name of ['package.json', 'list.json.labels.json', 'list.json.review.json'])
+    assert.deepEqual(placed(at(name)), [], name);
+});
+
+test('the copy of a recipe in a run folder has no lens that runs it, and the recipe itself has', async (t) => {
+  const root = await temporary(t);
+  const store = new RunStore();
+  const folder = await runFolder(root, 'colours', {});
+  await store.read(folder);
+  const lenses = new Lenses({
+    ...{ estimates: silent, store, models: silent, scans: silent, reviews: silent, recipes: new RecipeIndex() },
+    ...{ files: { ...silent, dataFiles: () => [] } },
+  } as never);
+  t.after(() => lenses.dispose());
+  const text = JSON.stringify(recipe());
+  const placed = (file: string): string[] => {
+    const document = {
+      uri: { fsPath: file },
+      languageId: 'json',
+      getText: () => text,
+      positionAt: () => ({ line: 0 }),
+    };
+    return lenses.provideCodeLenses(document as never).map(({ kind }) => kind.of);
+  };
+  assert.deepEqual(placed(join(root, 'recipes/colours.json')), ['recipe', 'lastRun']);
+  assert.deepEqual(placed(join(folder, 'recipe.json')), []);
 });

@@ -2,7 +2,7 @@
 import './fake/useFakeVscode.js';
 import './fake/vscode.js';
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { join, posix, win32 } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { DataInspector, droppedFile, droppedFiles } from '../../extension/data/files.js';
 import { Mappings } from '../../extension/data/mappings.js';
@@ -172,6 +172,14 @@ test('of what is dropped the data files are taken, also in a remote window', () 
   assert.deepEqual(droppedFiles(list.join('\r\n')), ['/w/my data.csv', '/w/b.jsonl']);
   assert.equal(droppedFile('file:///w/b.jsonl'), '/w/b.jsonl');
   assert.throws(() => droppedFile('file:///w/a.txt'), /no data file was dropped/);
+});
+
+test('what is dropped has the path that its editor has; what cannot be read as an address is no file', () => {
+  const list = 'file:///C:/w/a.csv\nvscode-remote://ssh%2Bhost/c%3A/w/my%20rows.jsonl\nvscode-remote://h/D:/b.csv';
+  assert.deepEqual(droppedFiles(list, win32), ['c:\\w\\a.csv', 'c:\\w\\my rows.jsonl', 'd:\\b.csv']);
+  const broken =
+    'vscode-remote://h/100%/x.jsonl\nfile:///w/100%/x.jsonl\nfile://elsewhere/w/x.jsonl\nfile:///w/c:/y.csv';
+  assert.deepEqual(droppedFiles(broken, posix), ['/w/c:/y.csv']);
 });
 
 test('preference rows are offered as completions of what was chosen, before a recipe is written', async (t) => {

@@ -7,6 +7,7 @@ import type { DoneEvent } from '../../runtime/contract/events.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { secretKey, type SecretName } from '../../runtime/contract/secrets.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
+import { errorData } from '../../extension/host/errors.js';
 import { canResume, canRunAgain } from '../../extension/runs/run.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { Runner } from '../../extension/runs/runner.js';
@@ -131,8 +132,9 @@ test('secrets of judges are asked for when a run is started, not when it is its 
   const judgeSecrets = {
     async get(wanted: readonly SecretName[]) {
       said.push(...keys(wanted).map((key) => `get ${key}`));
-      return Object.fromEntries(keys(wanted).map((key) => [key, 'sesame']));
+      return this.kept(wanted);
     },
+    kept: async (wanted: readonly SecretName[]) => Object.fromEntries(keys(wanted).map((key) => [key, 'sesame'])),
     forget: async (refused: readonly SecretName[]) => void said.push(...keys(refused).map((key) => `forget ${key}`)),
   };
   const options = { store: new RunStore(), engine, assertTrusted: () => undefined, judgeSecrets };
@@ -368,7 +370,15 @@ test('a run goes on with its recipe as it is called now; where that is gone none
     return file;
   };
   await renamed('other', { output: '../adapters/y' });
-  await assert.rejects(runner.resume(folder), /the recipe of this run is gone/);
+  await assert.rejects(runner.resume(folder), (error) => {
+    const { message, remedy } = errorData(error);
+    assert.match(message, /the recipe of this run is gone/);
+    assert.equal(
+      remedy,
+      'Run "Copy the recipe of a run" from the command palette: it writes one that runs from where it was.',
+    );
+    return true;
+  });
   assert.equal(store.get(folder)?.progress.state, 'stopped');
   const b = await renamed('b');
   await (

@@ -21,6 +21,8 @@ async function settled(begun: readonly object[]): Promise<void> {
   for (let i = 0; begun.length === 0 && i < 30; i++) await sleep(10);
 }
 
+const unanswered = (): Promise<never> => new Promise(() => undefined);
+
 /** A workspace whose windows are opened one after the other. */
 async function windows(t: TestContext) {
   const root = await temporary(t);
@@ -31,7 +33,7 @@ async function windows(t: TestContext) {
   };
   const file = (name: string, more: object = {}): Promise<string> =>
     write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more }));
-  const open = async () => {
+  const open = async (asks = false) => {
     const begun: object[] = [];
     const said: string[] = [];
     const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
@@ -46,7 +48,9 @@ async function windows(t: TestContext) {
     // As the window does before it looks for the queue.
     for (const name of await readdir(join(root, 'adapters')).catch(() => []))
       for (const folder of [name, join(name, 'next')]) await store.read(join(root, 'adapters', folder));
-    const runner = new Runner({ store, engine, assertTrusted });
+    // Who is asked for a secret when the window opens may be away.
+    const judgeSecrets = { get: unanswered, kept: async () => ({ key: 'sesame' }), forget: async () => undefined };
+    const runner = new Runner({ store, engine, assertTrusted, ...(asks && { judgeSecrets }) });
     const notices = { info: () => undefined, warn: (text: string) => void said.push(text), error: assert.ifError };
     const keeping = await keepQueue({ runner, notices }, memento as never);
     await settled(begun);
@@ -191,4 +195,15 @@ test('what waits for a replacement that the reload cut off does not begin with t
   assert.equal(by.folder, join(folder, 'next'));
   assert.equal(waitsFor(by), 'Waits for "x", whose run was cut off. Resume it first.');
   assert.equal(goOnText(by), 'Resume x');
+});
+
+test('nobody is asked for secrets when the queue is there again: those that are kept are used', async (t) => {
+  const { file, kept, open } = await windows(t);
+  const judges = [{ endpoint: 'https://api.example.org/v1', model: 'm', token: 'JUDGE_KEY' }];
+  const waiting = [{ recipe: await file('a', { judges }) }, { recipe: await file('b') }];
+  kept.set('queue', { paused: false, waiting });
+  const opened = await open(true);
+  await settled(opened.begun);
+  assert.deepEqual([opened.runner.paused, opened.names()], [false, ['adapters/b']]);
+  assert.deepEqual((opened.begun[0] as { secrets: object }).secrets, { key: 'sesame' });
 });

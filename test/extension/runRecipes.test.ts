@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
+import { errorData } from '../../extension/host/errors.js';
 import { readRun } from '../../extension/runs/folder.js';
+import { recipeToRun } from '../../extension/runs/recipe.js';
 import type { Services } from '../../extension/services/services.js';
 import { fake, workspace as fakeWorkspace } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
@@ -92,4 +94,24 @@ test('where a run stands that can be resumed, the person decides whether it is',
   awaited.push(`${output}-2`);
   await runRecipe(services, { file });
   assert.deepEqual(done, [[output, file], { replace: true }, { output: `${output}-2` }, { output: `${output}-3` }]);
+});
+
+test('the copy of a recipe in a run folder is not run: its paths are those of another folder', async (t) => {
+  const root = await temporary(t);
+  const services = {
+    assertTrusted: () => undefined,
+    runner: { start: () => assert.fail('it ran'), standing: () => assert.fail('it was looked for a run') },
+  } as unknown as Services;
+  const copy = join(await runFolder(root, 'colours', {}), 'recipe.json');
+  await assert.rejects(runRecipe(services, { file: copy }), (error) => {
+    const { message, place, remedy } = errorData(error);
+    assert.match(message, /a run keeps: its paths are relative to the folder of the recipe that was run/);
+    assert.equal(place, copy);
+    assert.match(remedy!, /^Run "Copy the recipe of a run"/);
+    return true;
+  });
+  // A manifest of other people makes no run folder.
+  const own = await write(join(root, 'site/recipe.json'), recipe({ output: '../adapters/site' }));
+  await write(join(root, 'site/manifest.json'), { name: 'site', icons: [] });
+  assert.equal((await recipeToRun(own)).output, join(root, 'adapters/site'));
 });

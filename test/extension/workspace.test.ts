@@ -76,6 +76,16 @@ test('an adapter that does not fit says why, is not attached, and is asked about
   assert.deepEqual(asked, [adapter!.path]);
 });
 
+test('what two windows change at the same time is all kept', async (t) => {
+  const root = await temporary(t);
+  const window = (): WorkspaceModels =>
+    new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => [] });
+  const [one, other] = [window(), window()];
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  await Promise.all(names.map((name, i) => (i % 2 ? one : other).add(join(root, name))));
+  assert.deepEqual((await readState(root)).models.map(({ path }) => path).sort(), names);
+});
+
 test('a state file with a wrong value is refused by its key', async (t) => {
   const root = await temporary(t);
   const adapter = (more: object): object => ({
@@ -316,6 +326,26 @@ test('what other programs call recipes is none of ours; a recipe that is broken 
   assert.equal(await told('<<<<<<< HEAD'), true);
   assert.equal(await told('x'.repeat(2e6)), true);
   assert.equal(await told({ title: 'Pasta' }), false);
+});
+
+test('recipes and lists that are called nearly as a file of a model are found after a reload, too', async (t) => {
+  const root = await temporary(t);
+  const recipes = ['all/lora-config.json', 'recipes/config.json'];
+  const lists = ['faq-index.json', 'my.vocab.json'];
+  const ofModel = ['adapter_config.json', 'config.json', 'model.safetensors.index.json', 'tokenizer.json'].map((name) => `tiny/${name}`); // oxfmt-ignore
+  for (const name of [...recipes, ...ofModel]) await write(join(root, name), recipe());
+  for (const name of lists) await write(join(root, name), '[{ "question": "a" }]');
+  const parts = { store: new RunStore(), recipes: new RecipeIndex(), problems: new Problems() };
+  const none = (): undefined => undefined;
+  const files = new WorkspaceFiles({ ...parts, onState: none, onReview: none, onDataFile: none, onError: none });
+  t.after(() => files.dispose());
+  const all = [...recipes, ...lists, ...ofModel].map((name) => join(root, name));
+  const { find } = fake;
+  t.after(() => (fake.find = find));
+  fake.find = (glob) => (glob === '**/*.json' ? all : []);
+  await files.scan();
+  const names = (paths: string[]): string[] => paths.map((path) => path.slice(root.length + 1));
+  assert.deepEqual([names(files.recipes()), names(files.dataFiles())], [recipes, lists]);
 });
 
 test('the recipes of the workspace are those that were read, and what is meant to be one', async (t) => {
