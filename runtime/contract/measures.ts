@@ -97,3 +97,17 @@ export function comparedWithBase(
     ];
   });
 }
+
+/** Prompts that both have answered. */
+export const fewest = ({
+  baseCount,
+  basePrompts,
+  ...one
+}: Pick<Compared, 'count' | 'baseCount' | 'prompts' | 'basePrompts'>): number =>
+  Math.min(promptsOf(one), promptsOf({ count: baseCount, prompts: basePrompts }));
+
+/** Undefined where one is no number, or there is no whole. */
+export const share = (part?: number, whole?: number): number | undefined => {
+  const ratio = isFiniteNumber(part) && isFiniteNumber(whole) ? part / whole : NaN;
+  return Number.isFinite(ratio) ? ratio : undefined;
+};

@@ -3,13 +3,12 @@ import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
+import { comparedWithBase, fewest, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
 import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
-  fewest,
   isProven,
   trialOf,
   type Finding,

@@ -19,8 +19,9 @@ import type { Recipe } from './recipe.js';
 import { invariantStates, type InvariantName } from './invariants.js';
 import { counted, differenceInterval, isMore, type Counted } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, isFiniteNumber, promptsOf, wholeLoss, type Compared } from './measures.js';
+import { comparedWithBase, fewest, isFiniteNumber, promptsOf, share, wholeLoss, type Compared } from './measures.js';
 import { deliveredState } from './states.js';
+import { idleOf, learnedTask, type Idle } from './task.js';
 
 /** What a run is doing, or how it ended. `interrupted`: its process ended first; it can be resumed. */
 export type RunPhase = RunState | 'finished' | 'stopped' | 'failed' | 'interrupted';
@@ -107,15 +108,6 @@ type Common = {
 };
 
 export type VectorFinding = Pick<VectorPart, 'name' | 'sets' | 'flagged' | 'alone'> & { finding: Finding };
-
-/** A task that was not learned, and what is likely to be why. */
-export interface Idle {
-  /** The task's set where it does best, on enough prompts. */
-  of: Compared;
-  steps: number;
-  /** `lossFell`: it has learned its rows, and its answers are not what the set expects. `lossStays`: the loss on ordinary rows hardly fell. */
-  reason: 'fewSteps' | 'lossStays' | 'lossFell' | 'unclear';
-}
 
 /** A vector whose held-out rows of both kinds were measured. */
 export type DetectorQuality = VectorQuality & { auroc: number };
@@ -255,11 +247,6 @@ function qualityOf({ quality, last }: RunFacts): DetectorQuality | undefined {
   return { ...quality, auroc, lossWith: last?.heldOutLossWith, lossWithout: last?.heldOutLossWithout, ...quality };
 }
 
-const share = (part?: number, whole?: number): number | undefined => {
-  const ratio = isFiniteNumber(part) && isFiniteNumber(whole) ? part / whole : NaN;
-  return Number.isFinite(ratio) ? ratio : undefined;
-};
-
 function pullOf({ first = {}, last = {}, harmfulRows }: RunFacts): Pull {
   const numbers: Pull = {
     gradientShare: share(last.harmfulGradNormWith, last.harmfulGradNormWithout),
@@ -356,44 +343,4 @@ function mayHaveRisen({ base, baseCount, baseOpen = 0, now, count, open = 0 }: C
 function isUnclassified(compared: Compared): boolean {
   const [low] = differenceInterval(...onPrompts(compared)) ?? [0];
   return compared.base <= LIMITS.baseUnclassified && low > LIMITS.harmRise;
-}
-
-/** Prompts that both have answered. */
-export const fewest = ({
-  baseCount,
-  basePrompts,
-  ...one
-}: Pick<Compared, 'count' | 'baseCount' | 'prompts' | 'basePrompts'>): number =>
-  Math.min(promptsOf(one), promptsOf({ count: baseCount, prompts: basePrompts }));
-
-function idleOf(run: RunFacts): Idle | undefined {
-  if (run.kind !== 'finetune' || run.phase !== 'finished' || run.step === undefined) return undefined;
-  const compared = comparedWithBase(run.measurements, ['exact', 'contains'], deliveredState(run));
-  // A set that the base answers already may be of old tasks: one must stand for the new one.
-  const open = compared.filter((one) => one.base <= LIMITS.taskKnown && fewest(one) >= LIMITS.fewestPrompts);
-  const [of] = open.toSorted((a, b) => b.now - b.base - (a.now - a.base));
-  if (!of || of.now > of.base + LIMITS.taskRise) return undefined;
-  return { of, steps: run.step, reason: whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout) };
-}
-
-function whyIdle(steps: number, before: number | undefined, now: number | undefined): Idle['reason'] {
-  if (isFiniteNumber(now) && now < LIMITS.taskLossLearned) return 'lossFell';
-  if (steps < LIMITS.fewSteps) return 'fewSteps';
-  const left = share(now, before);
-  return left !== undefined && left > LIMITS.taskLossStays ? 'lossStays' : 'unclear';
-}
-
-/** Whether a fine-tuning has learned anything of its task; undefined where that was not measured. */
-function learnedTask(run: RunFacts): boolean | undefined {
-  if (run.step === 0) return false;
-  const state = deliveredState(run);
-  const right = comparedWithBase(run.measurements, ['exact'], state);
-  const losses = comparedWithBase(run.measurements, ['loss'], state).map(({ base, now }) => share(now, base));
-  const [before, now] = [run.first?.benignLossWithout, run.last?.benignLossWithout];
-  // A loss that was a number and is none any more is nothing that was learned.
-  const kept = [...losses, isFiniteNumber(before) && !isFiniteNumber(now) ? Infinity : share(now, before)];
-  const measured = kept.filter((one) => one !== undefined);
-  if (right.some(({ base, now }) => now > base + LIMITS.taskRise)) return true;
-  if (measured.some((one) => one < LIMITS.taskLossFallen)) return true;
-  return right.length + measured.length > 0 ? false : undefined;
 }
