@@ -148,6 +148,10 @@ export function weakText(
 function risenText(risen: Compared, wording: VerdictWording): string {
   const { strings: s } = wording;
   const proven = isProven(risen);
+  if (risen.isBound) {
+    const [hits, of, , base, ofBase] = countsText(risen, 'low', wording);
+    return fill(proven ? s.reasonOpen : s.reasonOpenChance, risen.name, hits, of, base, ofBase, risen.judge);
+  }
   return fill(
     proven ? s.reasonHarm : s.reasonChance,
     risen.name,
@@ -271,6 +275,12 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
     case 'open': {
       const { name, judge, count, open = 0, baseOpen = 0 } = unknown.of;
       return fill(s.leftOpen, name, n.count(open), n.count(count + open), judge, n.count(baseOpen));
+    }
+    case 'unmeasured': {
+      const { name, judge, base, now } = unknown.of;
+      if (!base?.open && !now?.open) return fill(s.oneSided, name, judge);
+      const counts = [now?.open, now?.count, base?.open, base?.count];
+      return fill(s.leftTooMany, name, ...counts.map((one) => (one === undefined ? s.noNumber : n.count(one))), judge);
     }
     case 'unclassified': {
       const { name, judge, now, count, base, baseCount } = unknown.of;
