@@ -70,7 +70,12 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
     case 'unready':
       return vectorText(verdict, wording);
     case 'unknown':
-      return sentences(unknownText(verdict, wording), idleText(verdict, wording), stepText(verdict, wording));
+      return sentences(
+        unknownText(verdict, wording),
+        idleText(verdict, wording),
+        stepText(verdict, wording),
+        verdict.leak && trialText(verdict.leak, wording),
+      );
     case 'evaluated':
       return s.evaluated;
   }
@@ -287,6 +292,16 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       const [hits, before] = [counted(now, count), counted(base, baseCount)].map((one) => n.count(one.hits));
       return fill(s.unclassified, name, hits, n.count(count), before, n.count(baseCount), judge);
     }
+    case 'notHeldOut': {
+      const { harmful = 0, ordinary = 0 } = unknown.quality ?? {};
+      const left = unknown.quality && leftOf(unknown.quality);
+      if (harmful > 0 && ordinary === 0)
+        return sentences(
+          fill(s.onlyHarmfulHeldOut, n.count(harmful)),
+          left !== undefined && fill(s.vectorLoss, n.percent(left)),
+        );
+      return harmful === 0 && ordinary > 0 ? fill(s.onlyOrdinaryHeldOut, n.count(ordinary)) : s.notHeldOut;
+    }
     case 'fewHeldOut': {
       const { harmful, ordinary, harmfulPrompts = harmful, ordinaryPrompts = ordinary } = unknown.quality;
       const counts = (...all: (number | undefined)[]): string[] =>
@@ -318,5 +333,8 @@ function soFarText(finding: Finding, wording: VerdictWording): string {
   if (lossShare === undefined && lossNow === undefined) return s.soFarNothing;
   if (finding.kind === 'ready' || finding.kind === 'unready')
     return fill(s.soFarVector, number(finding.quality.auroc), percent(leftOf(finding.quality)));
+  // The model that a vector is trained on stays as it is: its own loss says nothing.
+  if (finding.kind === 'unknown' && finding.cause === 'notHeldOut')
+    return lossShare === undefined ? s.soFarNothing : fill(s.soFarVectorLoss, percent(lossShare));
   return fill(s.soFarLoss, number(lossNow), number(lossBefore));
 }

@@ -81,7 +81,9 @@ export type Learned = { cause: 'evaluation'; risen: Compared[] } | { cause: 'lea
 
 /** Why there is no verdict. */
 export type UnknownCause =
-  | { cause: 'notMeasured' | 'notEvaluated' | 'learnedNothing' | 'notHeldOut' }
+  | { cause: 'notMeasured' | 'notEvaluated' | 'learnedNothing' }
+  /** Of a vector: of one kind of rows, or of both, none were held out. */
+  | { cause: 'notHeldOut'; quality?: VectorQuality }
   | { cause: 'lossUnclear'; loss: HarmfulLoss }
   | { cause: 'fewHeldOut'; quality: DetectorQuality }
   | Untold
@@ -105,6 +107,8 @@ type Common = {
   taken?: number;
   /** Of a finished fine-tuning that did not learn its task. */
   idle?: Idle;
+  /** Of a vector of which a trial has shown that it leaks by itself. */
+  leak?: VectorQuality;
   /** Of several vectors: what the run says of each, by its own sets and its own harmful rows. */
   byVector?: VectorFinding[];
 };
@@ -187,6 +191,7 @@ function finding(run: RunFacts): Finding {
     ...(watch && { watch }),
     ...(taken !== undefined && { taken }),
     ...(idle && { idle }),
+    ...(run.kind === 'vector' && run.quality && trialOf(run.quality) === 'leaks' && { leak: run.quality }),
     ...(byVector && { byVector }),
   };
   if (laws('broken').length > 0) return { ...common, kind: 'broken', laws: laws('broken') };
@@ -198,7 +203,7 @@ function finding(run: RunFacts): Finding {
       return { ...common, kind: 'evaluated' };
     case 'vector': {
       const quality = qualityOf(run);
-      if (!quality) return { ...common, kind: 'unknown', cause: 'notHeldOut' };
+      if (!quality) return { ...common, kind: 'unknown', cause: 'notHeldOut', quality: run.quality };
       if (!isDetector(quality)) return { ...common, kind: 'unready', quality };
       if (!isSurely(quality)) return { ...common, kind: 'unknown', cause: 'fewHeldOut', quality };
       if (unchecked.length > 0) return { ...common, kind: 'unknown', cause: 'lawUnchecked', laws: unchecked };

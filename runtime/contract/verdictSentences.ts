@@ -63,6 +63,10 @@ export const VERDICT_SENTENCES = {
     'It was not tried whether it protects by itself, as in the paper. How well it protects is measured after each fine-tuning.',
   notHeldOut:
     'No verdict: no rows were held out of the training, so nothing is known of rows that the vector has not seen.',
+  onlyHarmfulHeldOut:
+    'No verdict: {0} harmful rows were held out of the training and no ordinary ones, so it is not known what else the vector finds. Train it with benign rows of 16 prompts or more.',
+  onlyOrdinaryHeldOut:
+    'No verdict: {0} ordinary rows were held out of the training and no harmful ones, so nothing is known of harmful rows that the vector has not seen. Train it with harmful rows of 16 prompts or more.',
   fewHeldOut:
     'No verdict: only {0} harmful and {1} ordinary rows were held out of the training, too few to tell what the vector finds (AUROC {2}, 95 % interval {3} to {4}); {5} of each kind are enough.',
   fewHeldOutPrompts:
@@ -102,6 +106,7 @@ export const VERDICT_SENTENCES = {
   soFarNothing: 'The harmful rows have not been measured yet.',
   soFarKept: "So far: the loss of the delivered model on {0} is {1} of the base's (95 % interval: {2} to {3}).",
   soFarLoss: 'So far: the loss of the delivered model on harmful rows is {0}; at first it was {1}.',
+  soFarVectorLoss: 'So far: with the vector, its harmful rows have {0} of their loss.',
   soFarVector:
     'So far: AUROC {0} on rows that the vector is not trained on; with it, the harmful ones have {1} of their loss.',
   noNumber: NO_NUMBER,
