@@ -9,7 +9,7 @@ import type { Calibration } from '../evaluation/scan/calibration.js';
 import { scanOfSeveral, limitOfEach } from '../evaluation/scan/several.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { readScan, writeScan } from '../evaluation/scan/scanFile.js';
-import { calibrationOf, heldOutCounts } from './calibrationFile.js';
+import { calibrationOf, heldOutCounts } from './calibration.js';
 import { supervisedTexts } from './cut.js';
 import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
@@ -124,13 +124,14 @@ export const aloneOn = (off: Record<string, number>, { name, scale }: Pick<Activ
 
 /** One scan, or one for each of several vectors with it on alone. */
 async function scanWith(
-  { signal, progress, context }: Job<FinetuneRecipe>,
+  job: Job<FinetuneRecipe>,
   learner: Pick<Learner, 'losses'>,
   parameters: Feeds,
   vectors: readonly ActiveVector[],
   { data, strategy, ordinary }: { data: LoadedData; strategy: Strategy; ordinary?: ExampleList },
   off: Record<string, number>,
 ): Promise<ScanResult> {
+  const { signal, progress, context } = job;
   const limit = limitOfEach(strategy.limit, vectors.length);
   const scans: ScanResult[] = [];
   const calibrations: (Calibration | undefined)[] = [];
@@ -144,6 +145,7 @@ async function scanWith(
     const calibration = await calibrationOf([vector], {
       ordinary,
       score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
+      warn: loadReporter(job).warn,
     });
     calibrations.push(calibration);
     const options = { ...scales, calibration, limit, texts: supervisedTexts(context.tokenizer) };
