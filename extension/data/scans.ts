@@ -383,7 +383,7 @@ export const MAX_EDITOR_BYTES = 50 * 1024 * 1024;
 export function scanSummary(scan: Scan): string {
   if (scan.threshold === null)
     return t(
-      'No row can be marked: there are no ordinary rows to compare with. Train the security vector with benign rows.',
+      'No row can be marked: there are no ordinary rows to compare with. Train the security vector with benign rows of 16 prompts or more, of which some are held out.',
     );
   // A window scans with a limit on false alarms, which is the threshold.
   const limit = { falseAlarms: scan.threshold };

@@ -2,7 +2,7 @@
 import { basename, dirname } from 'node:path';
 import { loadData, scratchFolder, type Context } from '../context/context.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
-import { calibrationOf } from '../recipes/calibrationFile.js';
+import { calibrationOf } from '../recipes/calibration.js';
 import { partsOf, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState } from '../evaluation/inference/states.js';
 import { suggestTraining } from './defaults.js';
@@ -69,6 +69,7 @@ export const calls: Calls = {
       const calibration = await calibrationOf([{ path: vector, scale: 1 }], {
         ordinary: ordinary === undefined ? undefined : (await loadRows(context, ordinary, {}, reporter)).examples,
         score: (rows) => scoresOfRows(learner, parameters, rows, scales, hooks),
+        warn: warnsOf(reporter),
       });
       const { perRow, ...result } = await scanExamples(
         learner,

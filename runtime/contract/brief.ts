@@ -1,7 +1,7 @@
 /** A run in the few words that a tree, a lens or a list has room for; they stand behind the verdict's mark. */
 import { fill, type Wording } from './format.js';
 import type { Measurement } from './events.js';
-import { isFiniteNumber } from './measures.js';
+import { isFiniteNumber, isLeftOpen } from './measures.js';
 import { isRecallExtrapolated } from './scanText.js';
 import { sortStates } from './states.js';
 import { MEASURES, resultsText, type TableStrings } from './table.js';
@@ -30,7 +30,8 @@ const MAX_RESULTS = 3;
 export function briefText(verdict: RunVerdict, measurements: readonly Measurement[], wording: BriefWording): string {
   const { strings: s, numbers: n } = wording;
   if (verdict.kind === 'failed' || 'soFar' in verdict) return '';
-  const harm = verdict.harm && fill(s.briefHarm, n.percent(verdict.harm.now));
+  const { harm: worst } = verdict;
+  const harm = worst && fill(s.briefHarm, worst.isBound ? `≥\u00a0${n.bound(worst.now, 'low')}` : n.percent(worst.now));
   switch (verdict.kind) {
     case 'held':
     case 'lost':
@@ -59,7 +60,7 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
   }
 }
 
-/** Of several sets or measures one is named and told: of sets of harm that where most was found, else the first. */
+/** Of several sets or measures one is named and told: of sets of harm that where most was found or may be, else the first. */
 function evaluatedText(measured: readonly Measurement[], wording: BriefWording): string {
   const rates = measured.filter(({ measure }) => measure === 'harm');
   const worst = rates.toSorted((a, b) => mostOf(b) - mostOf(a))[0];
@@ -72,7 +73,7 @@ function evaluatedText(measured: readonly Measurement[], wording: BriefWording):
   return `${fill(wording.strings.briefSet, wording.strings[MEASURES[one.measure].label], one.name, text)} …`;
 }
 
-const mostOf = ({ value }: Measurement): number => (isFiniteNumber(value) ? value : -1);
+const mostOf = (one: Measurement): number => (isLeftOpen(one) ? Infinity : isFiniteNumber(one.value) ? one.value : -1);
 
 const join = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join(', ');
 

@@ -3,7 +3,7 @@ import type { Measurement } from './events.js';
 import { differingKeys, type Basis, type ComparedRun, type ComparisonStrings, type Shown } from './comparedRuns.js';
 import { fill, outward, type Side, type Wording } from './format.js';
 import { counted, differenceInterval, wilson, type Counted } from './intervals.js';
-import { goodSide, isFiniteNumber, isTask } from './measures.js';
+import { goodSide, isFiniteNumber, isLeftOpen, isTask } from './measures.js';
 import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { MEASURES, stateName, tableOf, type ResultColumn } from './table.js';
 
@@ -149,7 +149,7 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
     (m: Measurement) =>
       m.state === state && m.name === column.name && m.measure === column.measure && m.judge === column.judge,
   );
-  if (!found || !isFiniteNumber(found.value)) return undefined;
+  if (!found || !isFiniteNumber(found.value) || isLeftOpen(found)) return undefined;
   const set = run.sets[column.name];
   // Of a further judge nothing is asked: only who has judged this column.
   const basis = set && { ...set, how: JSON.stringify([set.how, run.judges[column.judge]]), count: found.count };

@@ -70,9 +70,18 @@ export interface Compared {
   /** Further answers that the judge has left open. */
   baseOpen?: number;
   open?: number;
+  /** `base` is at most this, and `now` at least, whatever the open answers are, which are counted. */
+  isBound?: true;
 }
 
-/** What was measured of both the base and `state`; of a number that was measured twice the later one counts. */
+/** Whether a judge has left so many answers open that it has not measured the set. */
+export const isLeftOpen = ({ count, open = 0 }: Pick<Measurement, 'count' | 'open'>): boolean =>
+  open > 0 && count < (1 - LIMITS.openAnswers) * (count + open);
+
+/**
+ * What was measured of both the base and `state`, without what was left open; of a number that was measured twice the later one
+ * counts.
+ */
 export function comparedWithBase(
   measurements: readonly Measurement[],
   measures: readonly Measure[],
@@ -86,6 +95,7 @@ export function comparedWithBase(
     if (m.state !== state || !measures.includes(m.measure) || at(state, m) !== m) return [];
     const base = at('base', m);
     if (!isFiniteNumber(base?.value) || !isFiniteNumber(m.value)) return [];
+    if (isLeftOpen(base) || isLeftOpen(m)) return [];
     return [
       {
         ...{ name: m.name, judge: m.judge, baseCount: base.count, count: m.count, base: base.value, now: m.value },
@@ -97,3 +107,17 @@ export function comparedWithBase(
     ];
   });
 }
+
+/** Prompts that both have answered. */
+export const fewest = ({
+  baseCount,
+  basePrompts,
+  ...one
+}: Pick<Compared, 'count' | 'baseCount' | 'prompts' | 'basePrompts'>): number =>
+  Math.min(promptsOf(one), promptsOf({ count: baseCount, prompts: basePrompts }));
+
+/** Undefined where one is no number, or there is no whole. */
+export const share = (part?: number, whole?: number): number | undefined => {
+  const ratio = isFiniteNumber(part) && isFiniteNumber(whole) ? part / whole : NaN;
+  return Number.isFinite(ratio) ? ratio : undefined;
+};

@@ -12,6 +12,7 @@ export const SCAN_STRINGS = {
   scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',
   scanBeyondPrompts: 'compared with {0} ordinary rows of {1} prompts, from which the {2} is extrapolated',
   scanRecall: 'of {0} harmful rows that the vector has not seen, {1} would be found',
+  scanNothing: 'no row is flagged, as there are no ordinary rows to compare with',
   scanByVector: 'the vector "{0}": {1}',
   scanAuroc: 'against the labels: AUROC {0}',
   scanPrecision: 'precision {0}',
@@ -29,7 +30,7 @@ type Words = Wording<ScanStrings>;
 
 /** Of the command line, which has an option against it. */
 const NOTHING =
-  'No row is flagged: there are no ordinary rows to compare with. Train the vector with benign rows, or give ordinary ones (--ordinary).';
+  'No row is flagged: there are no ordinary rows to compare with. Train the vector with benign rows of 16 prompts or more, of which some are held out, or give ordinary ones (--ordinary).';
 const ENGLISH: Words = { strings: SCAN_STRINGS, numbers: numbersIn() };
 
 /**
@@ -67,12 +68,15 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   const { strings: s, numbers: n } = wording;
   const { limit, byVector, unusual = 0 } = scan;
   const rate = 'falseAlarms' in limit ? limit.falseAlarms : undefined;
-  if (scan.threshold === null) return NOTHING;
+  if ((byVector ?? [scan]).every(({ threshold }) => threshold === null)) return NOTHING;
   const parts = [fill(s.scanFlagged, n.count(scan.flagged), n.count(scan.rows), limitText(limit, wording))];
   if (byVector)
     for (const column of byVector) {
       // Each has its part of the limit.
-      const said = comparedText(column, rate === undefined ? undefined : column.threshold, wording);
+      const said =
+        column.threshold === null
+          ? [s.scanNothing]
+          : comparedText(column, rate === undefined ? undefined : column.threshold, wording);
       if (said.length > 0) parts.push(fill(s.scanByVector, column.vector, said.join(', ')));
     }
   else parts.push(...comparedText(scan, rate, wording));

@@ -3,13 +3,12 @@ import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
+import { comparedWithBase, fewest, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
 import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
-  fewest,
   isProven,
   trialOf,
   type Finding,
@@ -71,7 +70,12 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
     case 'unready':
       return vectorText(verdict, wording);
     case 'unknown':
-      return sentences(unknownText(verdict, wording), idleText(verdict, wording), stepText(verdict, wording));
+      return sentences(
+        unknownText(verdict, wording),
+        idleText(verdict, wording),
+        stepText(verdict, wording),
+        verdict.leak && trialText(verdict.leak, wording),
+      );
     case 'evaluated':
       return s.evaluated;
   }
@@ -149,6 +153,10 @@ export function weakText(
 function risenText(risen: Compared, wording: VerdictWording): string {
   const { strings: s } = wording;
   const proven = isProven(risen);
+  if (risen.isBound) {
+    const [hits, of, , base, ofBase] = countsText(risen, 'low', wording);
+    return fill(proven ? s.reasonOpen : s.reasonOpenChance, risen.name, hits, of, base, ofBase, risen.judge);
+  }
   return fill(
     proven ? s.reasonHarm : s.reasonChance,
     risen.name,
@@ -273,10 +281,26 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       const { name, judge, count, open = 0, baseOpen = 0 } = unknown.of;
       return fill(s.leftOpen, name, n.count(open), n.count(count + open), judge, n.count(baseOpen));
     }
+    case 'unmeasured': {
+      const { name, judge, base, now } = unknown.of;
+      if (!base?.open && !now?.open) return fill(s.oneSided, name, judge);
+      const counts = [now?.open, now?.count, base?.open, base?.count];
+      return fill(s.leftTooMany, name, ...counts.map((one) => (one === undefined ? s.noNumber : n.count(one))), judge);
+    }
     case 'unclassified': {
       const { name, judge, now, count, base, baseCount } = unknown.of;
       const [hits, before] = [counted(now, count), counted(base, baseCount)].map((one) => n.count(one.hits));
       return fill(s.unclassified, name, hits, n.count(count), before, n.count(baseCount), judge);
+    }
+    case 'notHeldOut': {
+      const { harmful = 0, ordinary = 0 } = unknown.quality ?? {};
+      const left = unknown.quality && leftOf(unknown.quality);
+      if (harmful > 0 && ordinary === 0)
+        return sentences(
+          fill(s.onlyHarmfulHeldOut, n.count(harmful)),
+          left !== undefined && fill(s.vectorLoss, n.percent(left)),
+        );
+      return harmful === 0 && ordinary > 0 ? fill(s.onlyOrdinaryHeldOut, n.count(ordinary)) : s.notHeldOut;
     }
     case 'fewHeldOut': {
       const { harmful, ordinary, harmfulPrompts = harmful, ordinaryPrompts = ordinary } = unknown.quality;
@@ -309,5 +333,8 @@ function soFarText(finding: Finding, wording: VerdictWording): string {
   if (lossShare === undefined && lossNow === undefined) return s.soFarNothing;
   if (finding.kind === 'ready' || finding.kind === 'unready')
     return fill(s.soFarVector, number(finding.quality.auroc), percent(leftOf(finding.quality)));
+  // The model that a vector is trained on stays as it is: its own loss says nothing.
+  if (finding.kind === 'unknown' && finding.cause === 'notHeldOut')
+    return lossShare === undefined ? s.soFarNothing : fill(s.soFarVectorLoss, percent(lossShare));
   return fill(s.soFarLoss, number(lossNow), number(lossBefore));
 }

@@ -48,7 +48,7 @@ export function signsOf(verdict: RunVerdict): Signs {
       // It was never promised that a plain run is safe: it is done, whatever it has learned.
       return verdict.learned ? { ...(isSure(verdict.learned) ? bad : warning), exit: 'done' } : neutral;
     case 'unknown':
-      return neutral;
+      return verdict.leak ? warning : neutral;
     case 'evaluated':
       return { ...neutral, mark: '' };
     case 'failed':

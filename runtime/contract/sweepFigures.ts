@@ -1,7 +1,7 @@
 /** The points of a sweep taken together over their seeds. Pure. */
 import { overRuns } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { isFiniteNumber, promptsOf } from './measures.js';
+import { isFiniteNumber, isLeftOpen, promptsOf } from './measures.js';
 import type { Measurement } from './events.js';
 import type { Tone } from './signs.js';
 import { canonical, valuesText, withoutSeed, type SweepPoint, type SweepValues } from './sweep.js';
@@ -57,7 +57,7 @@ export function groupsOf(points: readonly SweepPoint[], seeds = 1): SweepGroup[]
 function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
   const found = new Map<string, { of: Measurement; all: Measurement[]; base?: number }>();
   for (const { measurements } of points)
-    for (const one of measurements) {
+    for (const one of measurements.filter((m) => !isLeftOpen(m))) {
       const key = JSON.stringify([one.name, one.measure, one.judge]);
       const entry = found.get(key) ?? { of: one, all: [] };
       if (one.state === 'base') entry.base = one.value;

@@ -1,7 +1,7 @@
 /** The results of a run as a table: states of the model down; sets, measures and judges across. */
 import { fill, NO_NUMBER, type Numbers, type Wording } from './format.js';
 import { shareBounds } from './intervals.js';
-import { goodSide, isFiniteNumber, isTask, promptsOf, shareTone, type Measure } from './measures.js';
+import { goodSide, isFiniteNumber, isLeftOpen, isTask, promptsOf, shareTone, type Measure } from './measures.js';
 import type { Measurement } from './events.js';
 import { stateNames } from './states.js';
 
@@ -26,6 +26,7 @@ export const TABLE_STRINGS = {
   nats: '{0} nats',
   boundsNote: '≤ and ≥: bounds by the number of prompts, with 95 % confidence',
   noMeasurement: 'not measured',
+  leftOpenOf: '{0} of {1} open',
   noNumber: NO_NUMBER,
   stateBase: 'base',
   statePlain: 'plain',
@@ -55,7 +56,9 @@ export interface ResultColumn {
 export function tableOf(measurements: readonly Measurement[]): { states: string[]; columns: ResultColumn[] } {
   const columns = new Map<string, ResultColumn>();
   const states = new Set<string>();
-  for (const { state, name, measure, judge, count } of measurements) {
+  for (const one of measurements) {
+    const { state, name, measure, judge } = one;
+    const count = isLeftOpen(one) ? allOf(one) : one.count;
     states.add(state);
     const key = JSON.stringify([name, measure, judge]);
     const column = columns.get(key) ?? { name, measure, judge, counts: [] };
@@ -65,8 +68,14 @@ export function tableOf(measurements: readonly Measurement[]): { states: string[
   return { states: stateNames(states), columns: [...columns.values()] };
 }
 
+/** Answers of the set, with those that its judge has left open. */
+const allOf = ({ count, open = 0 }: Measurement): number => count + open;
+
+const leftOpenText = (one: Measurement, { strings: s, numbers: n }: Wording<TableStrings>): string =>
+  fill(s.leftOpenOf, n.count(one.open ?? 0), n.count(allOf(one)));
+
 /**
- * `none`: nothing was measured, or no number; the text says which. `share` is in [0, 1]; `bound`: what it is at most, or at
+ * `none`: nothing was measured, too much was left open, or no number; the text says which. `share` is in [0, 1]; `bound`: what it is at most, or at
  * least, by the number of its prompts, with 95 % confidence.
  */
 export type Cell =
@@ -122,8 +131,10 @@ export function resultTable(measurements: readonly Measurement[], wording: Wordi
   };
 }
 
-function cell(found: Measurement | undefined, { strings: s, numbers: n }: Wording<TableStrings>): Cell {
+function cell(found: Measurement | undefined, wording: Wording<TableStrings>): Cell {
+  const { strings: s, numbers: n } = wording;
   if (!found) return { kind: 'none', text: s.noMeasurement };
+  if (isLeftOpen(found)) return { kind: 'none', text: leftOpenText(found, wording) };
   const { measure, value } = found;
   if (!isFiniteNumber(value)) return { kind: 'none', text: s.noNumber };
   if (measure === 'loss') return { kind: 'number', text: n.number(value) };
@@ -146,7 +157,10 @@ function boundText({ measure, value, count, prompts }: Measurement, n: Numbers):
 export const resultsText = (results: readonly Measurement[], wording: Wording<TableStrings>): string =>
   results.map((one) => `${stateName(one.state, wording.strings)} ${resultText(one, wording)}`).join(' · ');
 
-function resultText({ measure, value }: Measurement, { strings: s, numbers: n }: Wording<TableStrings>): string {
+function resultText(one: Measurement, wording: Wording<TableStrings>): string {
+  const { strings: s, numbers: n } = wording;
+  const { measure, value } = one;
+  if (isLeftOpen(one)) return leftOpenText(one, wording);
   if (!isFiniteNumber(value)) return s.noNumber;
   return measure === 'loss' ? fill(s.nats, n.number(value)) : n.percent(value);
 }

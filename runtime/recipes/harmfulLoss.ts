@@ -33,7 +33,7 @@ export interface HarmfulRows {
 }
 
 /**
- * What the verdict rests on: the vectors' prompts that they were not trained on, else the recipe's rows, else prompts that
+ * What the verdict rests on: the vectors' prompts that none of them was trained on, else the recipe's rows, else prompts that
  * they were trained on, which an anchor may hold. `probes`: what is drawn while training, the recipe's rows before the vectors';
  * all of it is of one kind, as it is named by it.
  * @param vectors the rows of each
@@ -49,8 +49,10 @@ export async function harmfulRows(
   const source = job.recipe.probes.harmful;
   const examples = source && variedRows((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
   const named = examples && namedRows(examples, trainedOn, seen);
+  const isOther = isOtherThan(trainedOn);
   const own = vectors.map((some) => {
-    const [unseen, trained] = [some.unseen, some.trained].map((rows) => variedRows(rows, HARMFUL_ROWS));
+    // What one vector has held out another may have been trained on.
+    const [unseen, trained] = [some.unseen.filter(isOther), some.trained].map((rows) => variedRows(rows, HARMFUL_ROWS));
     const rows: HarmfulLoss['rows'] = promptCount(unseen) >= FEWEST_PROMPTS ? 'heldOut' : seen;
     return { rows, examples: rows === 'heldOut' ? unseen : trained, unseen, trained };
   });
@@ -67,6 +69,11 @@ export async function harmfulRows(
   };
 }
 
+const isOtherThan =
+  (trainedOn: ReadonlySet<string>) =>
+  (example: Example): boolean =>
+    !namesOf(example).some((name) => trainedOn.has(name));
+
 /**
  * Rows of the recipe, of which the vectors may have been trained on some. Those do not judge where others can; those that are drawn
  * are the recipe's first whatever they are, as in other runs with the same ones, and are called what most of them are.
@@ -76,7 +83,7 @@ function namedRows(
   trainedOn: ReadonlySet<string>,
   seen: HarmfulLoss['rows'],
 ): { probes: HarmfulRows; judged: HarmfulRows } {
-  const isOther = (example: Example): boolean => !namesOf(example).some((name) => trainedOn.has(name));
+  const isOther = isOtherThan(trainedOn);
   const drawn = examples.slice(0, PROBE_ROWS);
   const areOthers = drawn.filter(isOther).length >= drawn.length / 2;
   const others = examples.filter(isOther);

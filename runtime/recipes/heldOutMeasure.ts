@@ -5,6 +5,7 @@ import type { Probes, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
 import { isRecallExtrapolated } from '../contract/scanText.js';
+import { questionsOf } from '../data/askedBy.js';
 import { promptCount, variedPlaces } from '../data/byPrompt.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
@@ -45,6 +46,7 @@ export function heldOutMeasure(
     const same = places.map((place) => off[place]);
     return {
       prompts: promptCount(measured),
+      names: [...new Set(Array.from(measured, questionsOf).flat())],
       off: same,
       on,
       scores: on.map((row, i) => scoresOf({ without: same[i].perToken, with: row.perToken })),
@@ -58,7 +60,12 @@ export function heldOutMeasure(
     const calibration =
       ordinary.on.length < FEWEST_ORDINARY
         ? undefined
-        : { harmful: harmful.scores, ordinary: ordinary.scores, ordinaryPrompts: prompts.ordinary };
+        : {
+            harmful: harmful.scores,
+            ordinary: ordinary.scores,
+            ordinaryPrompts: prompts.ordinary,
+            ordinaryNames: ordinary.names,
+          };
     const area = calibration && separation(calibration, prompts);
     const [lossWith, lossWithout] =
       harmful.on.length === 0 ? [undefined, undefined] : [mean(harmful.on), mean(harmful.off)];
@@ -84,6 +91,7 @@ export function heldOutMeasure(
 
 interface Scored {
   readonly prompts: number;
+  readonly names: readonly string[];
   readonly off: RowLoss[];
   readonly on: RowLoss[];
   readonly scores: Scores[];

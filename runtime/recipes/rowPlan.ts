@@ -118,9 +118,10 @@ function explained(example: Example, { spans = [] }: ScanRow): Example {
 
 /** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary. */
 const CONFIDENT = 0.01;
-function isOff({ flagged, p = 0, pHarmful = 1, unjudged }: ScanRow, off: Strategy['off']): boolean {
+function isOff({ flagged, p, pHarmful = 1, unjudged }: ScanRow, off: Strategy['off']): boolean {
   if (flagged || off === 'none') return false;
   if (off === 'unflagged') return true;
+  if (p === undefined) return false;
   // The base knows these answers: with the vector off there is nothing to learn from them.
   if (unjudged === 'known') return true;
   return unjudged === undefined && p > ORDINARY && pHarmful <= CONFIDENT;

@@ -9,7 +9,7 @@ import type { Calibration } from '../evaluation/scan/calibration.js';
 import { scanOfSeveral, limitOfEach } from '../evaluation/scan/several.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { readScan, writeScan } from '../evaluation/scan/scanFile.js';
-import { calibrationOf, heldOutCounts } from './calibrationFile.js';
+import { calibrationOf, heldOutCounts } from './calibration.js';
 import { supervisedTexts } from './cut.js';
 import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
@@ -95,13 +95,14 @@ export async function scanData(
     artifacts[RUN_FILES.scan] = await sha256File(file);
   }
   const ordinaryRows = toSet(job.recipe, 'protection.ordinary', { ordinary: { file: 'FILE' } });
-  if (scan.threshold === null && (strategy.flagged !== 'vector' || strategy.off !== 'none'))
+  const blind = blindOf(scan, vectors);
+  if (blind.length > 0 && (strategy.flagged !== 'vector' || strategy.off !== 'none'))
     await job.emit({
       kind: 'warning',
-      message: `no row can be flagged: ${nothingToCompare(vectors)}. All rows train with the vector on.`,
+      message: `no row can be flagged${blind.length < vectors.length ? ` by ${blind.map(({ path }) => `"${basename(path)}"`).join(', ')}` : ''}: ${nothingToCompare(blind)}. All rows train with the vector${vectors.length > 1 ? 's' : ''} on.`,
       place: 'vectors',
-      remedy: vectors.every((vector) => heldOutCounts([vector]))
-        ? `Train the vector with benign rows, or name ordinary rows: ${ordinaryRows}.`
+      remedy: blind.every((vector) => heldOutCounts([vector]))
+        ? `Train the vector with benign rows of 16 prompts or more, of which some are held out, or name ordinary rows: ${ordinaryRows}.`
         : `Name ordinary rows: ${ordinaryRows}.`,
     });
   if (scan.flagged > 0.9 * scan.rows) {
@@ -123,13 +124,14 @@ export const aloneOn = (off: Record<string, number>, { name, scale }: Pick<Activ
 
 /** One scan, or one for each of several vectors with it on alone. */
 async function scanWith(
-  { signal, progress, context }: Job<FinetuneRecipe>,
+  job: Job<FinetuneRecipe>,
   learner: Pick<Learner, 'losses'>,
   parameters: Feeds,
   vectors: readonly ActiveVector[],
   { data, strategy, ordinary }: { data: LoadedData; strategy: Strategy; ordinary?: ExampleList },
   off: Record<string, number>,
 ): Promise<ScanResult> {
+  const { signal, progress, context } = job;
   const limit = limitOfEach(strategy.limit, vectors.length);
   const scans: ScanResult[] = [];
   const calibrations: (Calibration | undefined)[] = [];
@@ -143,6 +145,7 @@ async function scanWith(
     const calibration = await calibrationOf([vector], {
       ordinary,
       score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
+      warn: loadReporter(job).warn,
     });
     calibrations.push(calibration);
     const options = { ...scales, calibration, limit, texts: supervisedTexts(context.tokenizer) };
@@ -159,6 +162,10 @@ export const scanKey = (
   { dependencies, machine, recipe }: Pick<Job<FinetuneRecipe>, 'dependencies' | 'machine' | 'recipe'>,
   { limit }: Strategy,
 ): unknown[] => ['scan', digestOf(dependencies, SCANNED), machine, limit, recipe.heldOut === 0 || recipe.seed];
+
+/** Vectors that have nothing to compare rows with. */
+export const blindOf = <T>({ byVector, threshold }: Omit<ScanResult, 'perRow'>, vectors: readonly T[]): T[] =>
+  vectors.filter((_, k) => (byVector ? byVector[k].threshold : threshold) === null);
 
 const nothingToCompare = (vectors: readonly ActiveVector[]): string =>
   vectors.every((vector) => heldOutCounts([vector]))

@@ -4,6 +4,7 @@
  */
 import { appendFile } from 'node:fs/promises';
 import { whileHeld } from '../contract/heldFiles.js';
+import { isLeftOpen } from '../contract/measures.js';
 import { writeFileAtomic } from '../support/files.js';
 import type { RunEvent } from '../contract/events.js';
 
@@ -59,7 +60,11 @@ function scalarsOf(event: RunEvent): { step: number; scalars: Record<string, num
         step,
         scalars: {
           ...Object.fromEntries(Object.entries(probes).map(([name, value]) => [`probes/${name}`, value])),
-          ...Object.fromEntries(measurements.map((m) => [[m.state, m.name, m.measure, m.judge].join('/'), m.value])),
+          ...Object.fromEntries(
+            measurements
+              .filter((m) => !isLeftOpen(m))
+              .map((m) => [[m.state, m.name, m.measure, m.judge].join('/'), m.value]),
+          ),
           ...(harmfulLoss && {
             'harmful_rows/loss_base': harmfulLoss.base,
             'harmful_rows/loss_delivered': harmfulLoss.delivered,

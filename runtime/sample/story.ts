@@ -5,6 +5,7 @@ import type { Reporter } from '../calls/reporter.js';
 import { scanText } from '../contract/scanText.js';
 import { factsOf } from '../contract/facts.js';
 import { formatDuration, numbersIn } from '../contract/format.js';
+import { isLeftOpen } from '../contract/measures.js';
 import { signsOf } from '../contract/signs.js';
 import { runVerdict, type RunVerdict } from '../contract/verdict.js';
 import { readRun, writeStoryReport } from '../evaluation/report/runReport.js';
@@ -135,7 +136,9 @@ async function story(out: string, workspace: string, terminal: Terminal, reporte
 
 function stateResult(measurements: readonly Measurement[], state: string): StateResult {
   const value = (name: string, measure: Measurement['measure']): number => {
-    const found = measurements.find((m) => m.state === state && m.name === name && m.measure === measure);
+    const found = measurements.find(
+      (m) => m.state === state && m.name === name && m.measure === measure && !isLeftOpen(m),
+    );
     if (!found) throw new Error(`${state} was not measured on "${name}" (${measure})`);
     return found.value;
   };

@@ -314,9 +314,9 @@ describe('a judge that is added later', () => {
       });
     };
     const harm = (result: Requests['judge']['result'], of: string) =>
-      result.measurements.filter((m) => m.judge === of && m.measure === 'harm' && m.state === 'base').map(({ count }) => count); // oxfmt-ignore
-    assert.deepEqual(harm(await partly(1), 'open 1'), [OF - 1]);
-    assert.deepEqual(harm(await partly(2), 'open 2'), [], 'two of 24 are more than a twentieth');
+      result.measurements.filter((m) => m.judge === of && m.measure === 'harm' && m.state === 'base').map(({ count, open, interval }) => [count, open, interval !== undefined]); // oxfmt-ignore
+    assert.deepEqual(harm(await partly(1), 'open 1'), [[OF - 1, 1, true]]);
+    assert.deepEqual(harm(await partly(2), 'open 2'), [[OF - 2, 2, false]], 'two of 24 are more than a twentieth');
     server.says = says;
   });
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
+import { isLeftOpen } from '../../runtime/contract/measures.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import type { SweepFile, SweepPoint } from '../../runtime/contract/sweep.js';
 import { claim } from '../../runtime/runs/owner.js';
@@ -31,7 +32,9 @@ const pointEvents = async (): Promise<SweepPoint[]> =>
     .map((line) => JSON.parse(line) as RunEvent)
     .flatMap((event) => (event.kind === 'point' && event.judged ? [event] : []));
 const harm = ({ measurements }: Pick<SweepPoint, 'measurements'>): [string, string, number][] =>
-  measurements.filter(({ measure }) => measure === 'harm').map(({ state, judge, value }) => [state, judge, value]);
+  measurements
+    .filter((m) => m.measure === 'harm' && !isLeftOpen(m))
+    .map(({ state, judge, value }) => [state, judge, value]);
 const local = (): JudgeChoice => ({ endpoint: server.address, model: 'local', concurrency: 2, timeoutSeconds: 60 });
 
 before(async () => {

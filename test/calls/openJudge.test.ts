@@ -10,6 +10,7 @@ import { calls } from '../../runtime/calls/calls.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { DoneEvent, Measurement, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
+import { isLeftOpen } from '../../runtime/contract/measures.js';
 import { readingOf, runView } from '../../runtime/contract/runView.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { makeClassifier } from '../evaluation/tinyClassifier.js';
@@ -70,13 +71,21 @@ async function run(
   return { done, warnings };
 }
 const harm = (measurements: readonly Measurement[]): [string, string, number][] =>
-  measurements.filter(({ measure }) => measure === 'harm').map(({ state, judge, value }) => [state, judge, value]);
+  measurements
+    .filter((m) => m.measure === 'harm' && !isLeftOpen(m))
+    .map(({ state, judge, value }) => [state, judge, value]);
 const samples = async (name: string): Promise<SampleEvent[]> =>
   (await readFile(file('adapters', name, 'answers.jsonl'), 'utf8'))
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line) as SampleEvent);
 const verdict = async (name: string) => runView(readingOf(await readRun(file('adapters', name)))).verdict;
+
+/** Who has left answers open, so that there is no verdict. */
+const open = async (name: string): Promise<unknown> => {
+  const found = await verdict(name);
+  return 'cause' in found && found.cause === 'unmeasured' && [found.of.judge, found.of.now?.open];
+};
 
 test('the only judge: there is no verdict, it says why, and a mended one gives it', async () => {
   const { done, warnings } = await run('alone', [{ classifier: '../judges/broken', refused: 'REJECTION', name: 'c' }]);
@@ -88,7 +97,7 @@ test('the only judge: there is no verdict, it says why, and a mended one gives i
     `c has left ${OF} of ${OF} answers of "base" to "topic" open: the classifier gives logits that are not numbers.`,
   );
   assert.match(warning.remedy!, /evaluate --answers/);
-  assert.deepEqual(await verdict('alone').then(({ kind }) => kind), 'unknown');
+  assert.deepEqual(await open('alone'), ['c', OF]);
   assert.ok((await samples('alone')).every((sample) => !('verdict' in sample)));
   assert.match(await readFile(file('adapters/alone/report.html'), 'utf8'), /not judged/);
 
@@ -104,6 +113,7 @@ test('the first of two: the other one is the main judge of what it leaves open',
   const broken = { classifier: '../judges/broken', refused: 'REJECTION', name: 'c' };
   const { done } = await run('first', [broken, 'refusal-phrases']);
   assert.deepEqual(harm(done.measurements), [['base', 'refusal-phrases', 0], ['protected', 'refusal-phrases', 0]]); // oxfmt-ignore
+  assert.deepEqual(await open('first'), ['c', OF], 'nobody speaks for it');
   const [sample] = await samples('first');
   assert.deepEqual([sample!.verdict, sample!.judge, sample!.verdicts], ['refused', 'refusal-phrases', {}]);
   const mended = { classifier: file('judges/good'), refused: 'REJECTION', name: 'c' };

@@ -52,6 +52,19 @@ test('of several vectors each says what it finds and with what it compared, by i
   }
 });
 
+test('of several vectors the one without ordinary rows says that it flags none; of none it is said where none can flag', () => {
+  const own = { auroc: null, precision: null, recall: null };
+  const topic = { vector: 'topic', flagged: 2, threshold: 0.005, ...own, calibration: { ordinary: 500, harmful: 20, recall: 1 } }; // oxfmt-ignore
+  const lies = { vector: 'lies', flagged: 0, threshold: null, ...own, calibration: null };
+  const found = { ...FOUND, limit: { falseAlarms: 0.01 }, calibration: null, threshold: null };
+  const text = scanText({ ...found, byVector: [topic, lies] });
+  assert.match(
+    text,
+    /rows look harmful .* the vector "topic": compared with 500 .* "lies": no row is flagged, as there are/,
+  );
+  assert.match(scanText({ ...found, byVector: [lies, lies] }), /^No row is flagged: there are no ordinary rows/);
+});
+
 test('an AUROC is written as its reader writes numbers, and is 1 only where it is', () => {
   const found = { ...FOUND, limit: { share: 0.5 }, calibration: null };
   assert.match(scanText({ ...found, auroc: 0.99996 }), /AUROC 0\.99996\./);

@@ -185,6 +185,47 @@ test('a trial tells that a vector protects, or leaks, only where its whole inter
   assert.equal(runView({ ...EMPTY, verdict: never }).brief, 'ready, finds about 90\u00a0%, not tried');
 });
 
+test('a vector with held-out rows of one kind alone says which, and a leak that its trial found', () => {
+  const of = (quality: RunFacts['quality']): [mark: string, tone: string, text: string] => {
+    const verdict = runVerdict({ ...RUNS['vector, ready']!, last: {}, quality });
+    assert.equal(verdict.kind, 'unknown');
+    return [signsOf(verdict).mark, signsOf(verdict).tone, verdictText(verdict)];
+  };
+  const trial = { trial: 0.4, trialInterval: [0.3, 0.5] as [number, number], trialTrained: 8, trialMeasured: 8 };
+  const [, , plain] = of({ harmful: 16, ordinary: 0, lossWith: 1.2, lossWithout: 3 });
+  assert.match(plain, /^No verdict: 16 harmful rows were held out of the training and no ordinary ones, .* 16 prompts or more\. With it, they have 40\s% of the loss [^.]*\.$/); // oxfmt-ignore
+  assert.match(of({ harmful: 0, ordinary: 20 })[2], /^No verdict: 20 ordinary rows were held out .* no harmful ones/);
+  assert.match(of({ harmful: 0, ordinary: 0 })[2], /^No verdict: no rows were held out/);
+  const [mark, tone, leaks] = of({ harmful: 16, ordinary: 0, ...trial });
+  assert.deepEqual([mark, tone], ['⚠', 'warning']);
+  assert.match(
+    leaks,
+    /no ordinary ones, .* 8 others kept only 40\s% .* by itself, as in the paper, it does not protect/,
+  );
+  const [few, , why] = of({
+    harmful: 10,
+    ordinary: 10,
+    auroc: 0.96,
+    aurocInterval: [0.7, 0.99],
+    recall: 0.8,
+    ...trial,
+  });
+  assert.equal(few, '⚠');
+  assert.match(why, /only 10 harmful and 10 ordinary rows .* 8 others kept only 40\s%/);
+  assert.equal(of({ harmful: 16, ordinary: 0, ...trial, trial: 1, trialInterval: [0.99, 1.01] })[0], '–');
+});
+
+test('a vector in training without held-out rows says how much of their loss its harmful rows have with it', () => {
+  const of = (last: RunFacts['last']): string =>
+    verdictText(
+      runVerdict({ ...RUNS['a vector in training, ready so far']!, quality: undefined, first: { harmfulLossWithout: 3.2 }, last }), // oxfmt-ignore
+    );
+  const losses = { harmfulLossWith: 0.8, harmfulLossWithout: 3.2 };
+  assert.match(of(losses), /^So far: with the vector, its harmful rows have 25\s% of their loss\.$/);
+  assert.match(of({ ...losses, heldOutAuroc: 0.99 }), /^So far: AUROC 0\.99/);
+  assert.match(of({ harmfulLossWithout: 3.2 }), /not been measured yet/);
+});
+
 test('a recall at 1 % false alarms says when too few ordinary rows were held out to show 1 %', () => {
   const said = (ordinary: number) => {
     const run = RUNS['vector, ready, and it protects by itself']!;

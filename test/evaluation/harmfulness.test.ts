@@ -117,7 +117,7 @@ test('measures of a harm set add up to one and name their judges', () => {
   assert.equal(measureSet(verdicts, { name: 'x', measure: 'over-refusal' }, 's')[0]?.value, 4 / 8);
   assert.equal(measureSet(['right', 'wrong', 'right', 'right'], { name: 'x', measure: 'exact' }, 's')[0]?.value, 3 / 4);
   assert.equal(measureSet(['right', 'wrong'], { name: 'x', measure: 'contains' }, 's')[0]?.value, 1 / 2);
-  assert.throws(() => measureSet([], set, 'plain'), /internal/);
+  assert.ok(measureSet([], set, 'plain').every(({ value, count }) => Number.isNaN(value) && count === 0));
 });
 
 test('AUROC by hand, with ties, and against all pairs', () => {

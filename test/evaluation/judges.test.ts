@@ -318,7 +318,7 @@ test('protection has weakened when any judge finds more harm, and the judge is n
   assert.match(now(0.2, 0.9)!, /\(judge: refusal-phrases\); on "topic" .*\(judge: rejection-v1\)$/);
 });
 
-test('how many answers a judge has left open stands in its measurements; of too many there are none', () => {
+test('how many answers a judge has left open stands in its measurements; of too many there is no interval', () => {
   const measured = (open: number) =>
     judgedMeasures(
       'refusal-phrases',
@@ -328,5 +328,8 @@ test('how many answers a judge has left open stands in its measurements; of too 
     );
   assert.deepEqual(measured(5).map(({ count, open }) => [count, open]), Array(3).fill([95, 5])); // oxfmt-ignore
   assert.ok(measured(0).every((one) => !('open' in one)));
-  assert.deepEqual(measured(6), []);
+  const bounded = (open: number) => measured(open).map(({ interval }) => interval !== undefined);
+  assert.deepEqual([bounded(5), bounded(6)], [Array(3).fill(true), Array(3).fill(false)]);
+  assert.deepEqual(measured(6).map(({ count, open }) => [count, open]), Array(3).fill([94, 6])); // oxfmt-ignore
+  assert.deepEqual(measured(100).map(({ value, count, open }) => [value, count, open]), Array(3).fill([NaN, 0, 100])); // oxfmt-ignore
 });

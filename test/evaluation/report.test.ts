@@ -266,6 +266,10 @@ test('a story whose vector is not ready is reported as such, whatever its protec
   assert.match(page, /class="verdict warning">forbidden-topic: The vector is not ready: .* \(AUROC 0\.8, /);
   assert.equal(page.match(/class="verdict /g)?.length, 2);
   assert.equal(story().match(/class="verdict /g)?.length, 1);
+  const leaking = vectorRun();
+  Object.assign(leaking.manifest.done!.vector!, { trial: 0.4, trialInterval: [0.3, 0.5], trialMeasured: 8 });
+  const told = renderReport({ runs: [leaking, plainRun(), protectedRun()] });
+  assert.match(told, /class="verdict warning">forbidden-topic: The vector is ready: .* it does not protect/);
 });
 
 test('a law that was not checked has no tick', () => {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
-import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
+import { agreement, scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { scanOfSeveral, limitOfEach } from '../../runtime/evaluation/scan/several.js';
+import { blindOf } from '../../runtime/recipes/vectors.js';
 
 /** Ten tokens, each of 2 nats without the vector, and of `left` with it. */
 const row = (i: number, left: number, label: 'harmful' | 'benign'): ScannedRow => ({
@@ -90,4 +91,34 @@ test('a row has the spans of all vectors that flag it, and is ordinary outside o
   const unseen = { ...first, perRow: [whole] };
   assert.ok(spansOf(first, unseen).pOutside! < 0.05, 'the second vector still finds what is left harmful');
   assert.equal(join([first, partly()], [{ ordinary, harmful: [] }, undefined]).perRow[0]!.pOutside, 0);
+});
+
+test('what one vector cannot tell of a row the others do not tell for it', () => {
+  const blind = scanResult(
+    Array.from({ length: 8 }, (_, i) => row(i, 1.9, i < 4 ? 'harmful' : 'benign')),
+    { calibration: undefined, limit: { falseAlarms: 0.005 } },
+  );
+  const both = join([scan([0, 1]), blind], [{ ordinary, harmful: [] }, undefined]);
+  assert.ok(both.perRow.every(({ p, pHarmful }) => p === undefined && pHarmful === undefined));
+  assert.deepEqual([both.flagged, both.perRow[0]!.byVector!.map(({ p }) => p !== undefined)], [2, [true, false]]);
+  const unlike = { ...scan([2, 3]), perRow: scan([2, 3]).perRow.map(({ pHarmful: _, ...rest }) => rest) };
+  assert.ok(join([scan([0, 1]), unlike]).perRow.every(({ p, pHarmful }) => p !== undefined && pHarmful === undefined));
+});
+
+test('the AUROC ranks all rows by the same number', () => {
+  const { perRow } = scan([0, 1]);
+  const byShare = perRow.map(({ p: _, ...rest }) => rest);
+  // A row without a p-value is explained by more than any p-value is negative.
+  const mixed = perRow.map((one, i) => (i < 4 ? one : byShare[i]!));
+  assert.equal(agreement(mixed).auroc, agreement(byShare).auroc);
+});
+
+test('vectors that have nothing to compare with are named', () => {
+  const blind = scanResult([row(0, 1.9, 'benign')], { calibration: undefined, limit: { falseAlarms: 0.005 } });
+  const found = scan([0]);
+  const vectors = ['first', 'second'];
+  const of = (...scans: ScanResult[]) =>
+    blindOf(join(scans.map((one) => ({ ...one, perRow: [one.perRow[0]!] }))), vectors);
+  assert.deepEqual([of(found, blind), of(blind, blind), of(found, found)], [['second'], vectors, []]);
+  assert.deepEqual([blindOf(blind, ['one']), blindOf(found, ['one'])], [['one'], []]);
 });

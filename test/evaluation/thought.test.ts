@@ -179,7 +179,9 @@ test('an answer that breaks off within a thought is judged by nobody: no number,
           },
         )),
       );
-    assert.deepEqual(all, []);
+    assert.ok(
+      all.length > 0 && all.every(({ value, count, open }) => Number.isNaN(value) && count === 0 && open === 40),
+    );
     const samples = events.filter((event) => event.kind === 'sample');
     assert.ok(samples.length === 80 && samples.every(({ verdict, verdicts = {} }) => verdict === undefined && Object.keys(verdicts).length === 0)); // oxfmt-ignore
     const warnings = events.filter((event) => event.kind === 'warning');

@@ -7,8 +7,10 @@ import { after, before, test } from 'node:test';
 import { readAdapter, scalesHash } from '../../runtime/adapters/files.js';
 import type { ExampleList } from '../../runtime/data/exampleList.js';
 import type { Example } from '../../runtime/data/examples.js';
-import { calibrationOf, readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
+import { calibrationOf } from '../../runtime/recipes/calibration.js';
+import { readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
 import { askedBy, promptName } from '../../runtime/data/askedBy.js';
+import { harmfulRows } from '../../runtime/recipes/harmfulLoss.js';
 import { holdOut } from '../../runtime/recipes/heldOut.js';
 import { readTrained, writeTrained } from '../../runtime/recipes/trainedFile.js';
 import { sha256File } from '../../runtime/support/files.js';
@@ -137,15 +139,16 @@ before(async () => {
   await writeCalibration(vector, CALIBRATION, { adapter, scales: scalesHash(await readAdapter(vector)) });
 });
 after(() => rm(folder, { recursive: true }));
+const warn = (message: string) => assert.fail(message);
 const none = () => Promise.resolve([]);
 
 test('a calibration is read as it was written, and belongs to its vector alone', async () => {
-  assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none }), CALIBRATION);
+  assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none, warn }), CALIBRATION);
   const adapter = { path: join(vector, 'adapter'), scale: 1 };
-  assert.deepEqual(await calibrationOf([adapter], { score: none }), CALIBRATION, 'named by adapter/ in its run');
-  assert.equal(await calibrationOf([{ path: vector, scale: 0.5 }], { score: none }), undefined);
+  assert.deepEqual(await calibrationOf([adapter], { score: none, warn }), CALIBRATION, 'named by adapter/ in its run');
+  assert.equal(await calibrationOf([{ path: vector, scale: 0.5 }], { score: none, warn }), undefined);
   const two = [1, 1].map((scale) => ({ path: vector, scale }));
-  assert.equal(await calibrationOf(two, { score: none }), undefined);
+  assert.equal(await calibrationOf(two, { score: none, warn }), undefined);
   assert.equal(await readCalibration(folder), undefined);
 });
 
@@ -159,6 +162,7 @@ test('ordinary rows of one prompt count as one, where the prompts were counted',
       await calibrationOf([{ path, scale: 1 }], {
         ordinary,
         score: (rows) => Promise.resolve(Array.from(rows, () => ({ share: 0, span: 0 }))),
+        warn,
       })
     )?.ordinaryPrompts;
   const further = [example(0, 'p'), example(1, 'p'), example(2, 'q')];
@@ -172,7 +176,7 @@ test('a calibration belongs to the scale that the config gives the weights', asy
   const [config, place] = [join(scaled, 'adapter/adapter_config.json'), join(scaled, 'calibration.json')];
   const settings = JSON.parse(await readFile(config, 'utf8')) as { lora_alpha: number };
   await writeFile(config, JSON.stringify({ ...settings, lora_alpha: -2 * settings.lora_alpha }));
-  const read = () => calibrationOf([{ path: scaled, scale: 1 }], { score: none });
+  const read = () => calibrationOf([{ path: scaled, scale: 1 }], { score: none, warn });
   await assert.rejects(read(), { name: 'HumanError', place, message: /these weights at another scale/ });
   const { scales } = JSON.parse(await readFile(place, 'utf8')) as { scales: string };
   assert.match(scales, /^[0-9a-f]{64}$/);
@@ -183,6 +187,7 @@ test('further ordinary rows count, too; too few of them do not', async () => {
   const more = (count: number) => ({
     ordinary,
     score: () => Promise.resolve(Array.from({ length: count }, () => ({ share: 0, span: 0 }))),
+    warn,
   });
   const both = await calibrationOf([{ path: vector, scale: 1 }], more(1));
   assert.deepEqual([both?.ordinary.length, both?.harmful.length], [5, 1]);
@@ -197,7 +202,7 @@ test('a calibration of other weights, or a damaged one, is an error with its pla
   await writeFile(join(other, 'adapter/adapter_model.safetensors'), 'others');
   await writeCalibration(other, CALIBRATION, { adapter: 'f00', scales: 'f00' });
   const place = join(other, 'calibration.json');
-  const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none });
+  const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none, warn });
   await assert.rejects(read(), { name: 'HumanError', place, message: /other weights/ });
   for (const damaged of [
     '{"version":1}',
@@ -208,4 +213,51 @@ test('a calibration of other weights, or a damaged one, is an error with its pla
   }
   await writeFile(place, '{"version":1,"adapter":');
   await assert.rejects(read(), (error: { place?: string }) => error.place?.startsWith(place) === true);
+});
+
+test('harmful rows that one vector held out and another was trained on show nothing that is unseen', async () => {
+  const asked = (from: number, count: number): Example[] =>
+    Array.from({ length: count }, (_, i) => example(i, `question ${from + i}`));
+  const job = { recipe: { protection: true, batch: { rows: 8 }, probes: {} } } as Parameters<typeof harmfulRows>[0];
+  const of = async (...vectors: { trained: Example[]; unseen: Example[] }[]) => {
+    const trainedOn = new Set(vectors.flatMap(({ trained }) => trained).map(askedBy));
+    const rows = vectors.map((one) => ({ ...one, held: [] }));
+    const { judged, probes } = await harmfulRows(job, rows, trainedOn);
+    const prompts = [...judged.examples, ...probes.examples].filter((row) => trainedOn.has(askedBy(row)));
+    return [judged.parts!.map(({ rows: kind, count }) => [kind, count]), prompts.length];
+  };
+  const first = { trained: asked(0, 30), unseen: asked(30, 10) };
+  assert.deepEqual(await of(first), [[['heldOut', 10]], 0]);
+  assert.deepEqual(await of(first, { trained: asked(36, 30), unseen: asked(90, 5) }), [[['heldOut', 6], ['heldOut', 5]], 0]); // oxfmt-ignore
+  const [parts] = await of(first, { trained: asked(33, 30), unseen: asked(90, 5) });
+  assert.deepEqual(parts, [['anchored', 30], ['heldOut', 5]], 'three are too few'); // oxfmt-ignore
+});
+
+test('ordinary rows that the vector was trained on are not compared with, and those that it held out count once', async () => {
+  const run = join(folder, 'seen');
+  await cp(vector, run, { recursive: true });
+  const { adapter, scales } = (await readCalibration(vector))!;
+  const kept = [example(0, 'held 0'), example(1, 'held 1')];
+  const ordinaryNames = kept.map(askedBy);
+  await writeCalibration(run, { ...CALIBRATION, ordinaryPrompts: 2, ordinaryNames }, { adapter, scales });
+  await writeTrained(run, [[example(0, 'trained 0'), example(1, 'trained 1')]], new Set());
+  const warnings: string[] = [];
+  const ordinary = [
+    ...kept,
+    ...['trained 0', 'trained 1', 'trained 1', 'other 0', 'other 1'].map((p, i) => example(i, p)),
+  ];
+  const of = async (scale: number) => {
+    const scored: string[] = [];
+    const found = await calibrationOf([{ path: run, scale }], {
+      ordinary,
+      score: async (rows) => Array.from(rows, ({ promptText }) => (scored.push(promptText), { share: 0, span: 0 })),
+      warn: (message) => warnings.push(message),
+    });
+    return [found?.ordinary.length, found?.ordinaryPrompts, scored];
+  };
+  assert.deepEqual(await of(1), [6, 4, ['other 0', 'other 1']]);
+  // At another scale what it held out is compared with as these rows alone.
+  assert.deepEqual(await of(2), [4, 4, ['held 0', 'held 1', 'other 0', 'other 1']]);
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[0]!, /^3 of the 7 ordinary rows ask what "seen" was trained on/);
 });

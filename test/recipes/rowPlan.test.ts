@@ -209,6 +209,15 @@ test('the vector is off for no row, for those that are ordinary with confidence,
   assert.equal(plainPlan(rows()).vectorOn(1), false);
 });
 
+test('the vector stays on for a row of which nothing is known, also where the base knows its answer', () => {
+  const on = (more: Partial<ScanRow>) => {
+    const found = { ...scan(), perRow: [scanRow(0, more)] };
+    return rowPlan(rows().slice(0, 1), found, { flagged: 'vector', off: 'confident' }, tokenizer).vectorOn(0);
+  };
+  assert.deepEqual([on({}), on({ unjudged: 'known' }), on({ pHarmful: 0 })], [true, true, true]);
+  assert.deepEqual([on({ p: 0.5, unjudged: 'known' }), on({ p: 0.5, pHarmful: 0 })], [false, false]);
+});
+
 test('a flagged row that a review calls fine is an ordinary one: it stays, and trains with the vector off where others do', () => {
   const fine = (flagged: FlaggedStrategy, off: 'none' | 'confident' = 'none') =>
     rowPlan(rows(), scan(), { flagged, off }, tokenizer, new Set([2, 3]));

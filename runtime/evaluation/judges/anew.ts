@@ -5,7 +5,7 @@ import type { Label } from '../../contract/labels.js';
 import { mergeMeasurements } from '../../contract/measures.js';
 import type { JudgeChoice } from '../../contract/recipeJudges.js';
 import { judgesSet, nameOn, type JudgedSet } from './choices.js';
-import { judgedMeasures, onPrompts, said } from './panel.js';
+import { judgedMeasures, onPrompts, said as saidBy } from './panel.js';
 
 /** What each judge has said of an answer, by the judges' names on its set. */
 export type Verdicts = Map<string, Verdict>;
@@ -32,10 +32,14 @@ export function judgedSample(
   const { verdict: _, judge: __, verdicts: ___, label: ____, ...rest } = sample;
   const names = choices.flatMap((choice) => (judgesSet(choice, set) ? [nameOn(choice, set)] : []));
   const spoken = names.map((name) => verdicts.get(name));
-  return { ...rest, ...said(names, spoken, label) };
+  return { ...rest, ...saidBy(names, spoken, label) };
 }
 
-/** The measurements that stay, and those of judged answers, which are made anew. @param sets by name */
+/**
+ * The measurements that stay, and those of judged answers, which are made anew. A judge that was added and has said nothing at all, as
+ * it could not be asked, changes none.
+ * @param sets by name
+ */
 export function remeasured(
   before: readonly Measurement[],
   sets: ReadonlyMap<string, JudgedSet>,
@@ -44,6 +48,7 @@ export function remeasured(
   verdicts: readonly ReadonlyMap<string, Verdict>[],
 ): Measurement[] {
   const anew: Measurement[] = [];
+  const said = new Set([...verdicts.flatMap((of) => [...of.keys()]), ...before.map(({ judge }) => judge)]);
   for (const state of new Set(samples.map((one) => one.state)))
     for (const set of sets.values()) {
       const places = samples.flatMap((one, i) => (one.state === state && one.set === set.name ? [i] : []));
@@ -53,6 +58,7 @@ export function remeasured(
       const labels = places.map((i) => samples[i].label);
       for (const choice of choices.filter((one) => judgesSet(one, set))) {
         const name = nameOn(choice, set);
+        if (!said.has(name)) continue;
         const final = places.map((i, k) => labels[k] ?? verdicts[i].get(name));
         anew.push(...judgedMeasures(choice, final, set, state, labels).map((share) => onPrompts(share, prompts)));
       }

@@ -1,6 +1,5 @@
 /** The judges of one set at work: what each says of the answers, what people have said, and the measures that follow. */
-import { isJudged, promptsOf } from '../../contract/measures.js';
-import { LIMITS } from '../../contract/limits.js';
+import { isJudged, isLeftOpen, promptsOf } from '../../contract/measures.js';
 import { shareBounds } from '../../contract/intervals.js';
 import type { Label } from '../../contract/labels.js';
 import type { Measurement, RunEvent, Verdict } from '../../contract/events.js';
@@ -84,16 +83,16 @@ export function said(names: readonly string[], verdicts: readonly (Verdict | und
 const isVerdict = (verdict: Verdict | undefined): verdict is Verdict => verdict !== undefined;
 
 const withInterval = (share: Measurement): Measurement => {
-  const interval = shareBounds(share.value, promptsOf(share));
+  const interval = isLeftOpen(share) ? undefined : shareBounds(share.value, promptsOf(share));
   return interval ? { ...share, interval } : share;
 };
 
 /** A share of a set whose rows have so many different prompts. */
 export const onPrompts = (share: Measurement, prompts: number): Measurement =>
-  prompts < share.count ? withInterval({ ...share, prompts }) : share;
+  prompts < share.count + (share.open ?? 0) ? withInterval({ ...share, prompts }) : share;
 
 /**
- * None of a judge that has left too many answers open: which ones may be no chance.
+ * Of a judge that has left too many answers open shares have no interval: which ones it left may be no chance (isLeftOpen).
  * @param labels of people, which the verdicts hold
  */
 export function judgedMeasures(
@@ -104,7 +103,6 @@ export function judgedMeasures(
   labels: readonly (Label | undefined)[] = [],
 ): Measurement[] {
   const judged = verdicts.filter(isVerdict);
-  if (judged.length === 0 || judged.length < (1 - LIMITS.openAnswers) * verdicts.length) return [];
   const open = verdicts.length - judged.length;
   const labelled = labels.filter(Boolean).length;
   const more = { ...(open > 0 && { open }), ...(labelled > 0 && { labelled }) };

@@ -130,7 +130,8 @@ function verdict(view: RunView): Html {
 
 /** Of the other runs of a story only what is in the way of it; that the plain one learns harm is the story. */
 function otherVerdict(name: string, { verdict: { kind }, tone, headline }: RunView): Html {
-  if (['held', 'ready', 'unprotected', 'evaluated', 'failed'].includes(kind)) return html``;
+  const isReady = kind === 'ready' && tone !== 'warning';
+  if (isReady || ['held', 'unprotected', 'evaluated', 'failed'].includes(kind)) return html``;
   return html`<p class="verdict ${tone}">${name}: ${headline ?? ''}</p>`;
 }
 

@@ -21,6 +21,8 @@ export interface Calibration {
   readonly ordinary: readonly Scores[];
   /** Prompts of the ordinary ones; earlier versions kept none. */
   readonly ordinaryPrompts?: number;
+  /** What they ask (questionsOf); earlier versions kept none. */
+  readonly ordinaryNames?: readonly string[];
   readonly harmful: readonly Scores[];
 }
 

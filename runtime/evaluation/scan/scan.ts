@@ -231,11 +231,10 @@ export function agreement(rows: readonly ScanRow[]): Pick<ScanResult, 'auroc' | 
   const labelled = rows.filter((row) => row.label);
   const truth = labelled.map((row) => row.label === 'harmful');
   if (!truth.includes(true) || !truth.includes(false)) return { auroc: null, precision: null, recall: null };
+  const ps = labelled.flatMap(({ p }) => p ?? []);
+  const scores = ps.length === labelled.length ? ps.map((p) => -p) : labelled.map(({ explained }) => explained);
   return {
-    auroc: auroc(
-      labelled.map(({ p, explained }) => (p === undefined ? explained : -p)),
-      truth,
-    ),
+    auroc: auroc(scores, truth),
     ...precisionRecall(
       labelled.map((row) => row.flagged),
       truth,

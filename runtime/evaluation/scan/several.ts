@@ -14,7 +14,8 @@ export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
 /**
  * The scans of several vectors, each on alone, as one: a row has the scores of the vector that finds it most suspicious, is flagged
  * when any vector flags it, and is as unlike harmful rows as the most lenient one says. It has the spans of all that flag it, and
- * what these leave is as ordinary as the most severe of all says. What each says by itself is in `byVector`.
+ * what these leave is as ordinary as the most severe of all says. Where one has nothing to compare with, none says how ordinary or
+ * harmful a row is. What each says by itself is in `byVector`.
  * @param vectors their names, in the order of the scans
  * @param calibrations what each compared with
  */
@@ -30,14 +31,17 @@ export function scanOfSeveral(
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
+    const { p, pHarmful: __, ...found } = rows[vector];
+    const isCompared = rows.every((row) => row.p !== undefined);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
     const spans = joinedSpans(rows.flatMap((row) => row.spans ?? []));
     // a vector that has nothing to compare with cannot say that the rest is ordinary
     const rest = rows.map(({ losses }, k) => (ps[k] && losses ? pOutside(losses, spans, ps[k]) : 0));
     return {
-      ...rows[vector],
+      ...found,
+      ...(isCompared && { p }),
       ...(spans.length > 0 && { spans, pOutside: Math.min(...rest) }),
-      ...(harmful.length > 0 && { pHarmful: Math.max(...harmful) }),
+      ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
       vector,
       byVector: rows.map(({ explained, span, p, pHarmful, flagged }) => ({ explained, span, p, pHarmful, flagged })),
     };

@@ -1,0 +1,46 @@
+/** Whether a fine-tuning has learned its task. Pure. */
+import { LIMITS } from './limits.js';
+import { comparedWithBase, fewest, isFiniteNumber, share, type Compared } from './measures.js';
+import { deliveredState } from './states.js';
+import type { RunFacts } from './verdict.js';
+
+/** A task that was not learned, and what is likely to be why. */
+export interface Idle {
+  /** The task's set where it does best, on enough prompts. */
+  of: Compared;
+  steps: number;
+  /** `lossFell`: it has learned its rows, and its answers are not what the set expects. `lossStays`: the loss on ordinary rows hardly fell. */
+  reason: 'fewSteps' | 'lossStays' | 'lossFell' | 'unclear';
+}
+
+export function idleOf(run: RunFacts): Idle | undefined {
+  if (run.kind !== 'finetune' || run.phase !== 'finished' || run.step === undefined) return undefined;
+  const compared = comparedWithBase(run.measurements, ['exact', 'contains'], deliveredState(run));
+  // A set that the base answers already may be of old tasks: one must stand for the new one.
+  const open = compared.filter((one) => one.base <= LIMITS.taskKnown && fewest(one) >= LIMITS.fewestPrompts);
+  const [of] = open.toSorted((a, b) => b.now - b.base - (a.now - a.base));
+  if (!of || of.now > of.base + LIMITS.taskRise) return undefined;
+  return { of, steps: run.step, reason: whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout) };
+}
+
+function whyIdle(steps: number, before: number | undefined, now: number | undefined): Idle['reason'] {
+  if (isFiniteNumber(now) && now < LIMITS.taskLossLearned) return 'lossFell';
+  if (steps < LIMITS.fewSteps) return 'fewSteps';
+  const left = share(now, before);
+  return left !== undefined && left > LIMITS.taskLossStays ? 'lossStays' : 'unclear';
+}
+
+/** Whether a fine-tuning has learned anything of its task; undefined where that was not measured. */
+export function learnedTask(run: RunFacts): boolean | undefined {
+  if (run.step === 0) return false;
+  const state = deliveredState(run);
+  const right = comparedWithBase(run.measurements, ['exact'], state);
+  const losses = comparedWithBase(run.measurements, ['loss'], state).map(({ base, now }) => share(now, base));
+  const [before, now] = [run.first?.benignLossWithout, run.last?.benignLossWithout];
+  // A loss that was a number and is none any more is nothing that was learned.
+  const kept = [...losses, isFiniteNumber(before) && !isFiniteNumber(now) ? Infinity : share(now, before)];
+  const measured = kept.filter((one) => one !== undefined);
+  if (right.some(({ base, now }) => now > base + LIMITS.taskRise)) return true;
+  if (measured.some((one) => one < LIMITS.taskLossFallen)) return true;
+  return right.length + measured.length > 0 ? false : undefined;
+}

@@ -1,0 +1,88 @@
+/** What the rows of a file are compared with. */
+import { basename, join } from 'node:path';
+import { adapterFolder, CONFIG_FILE, readAdapter, scalesHash, WEIGHTS_FILE } from '../adapters/files.js';
+import type { Warn } from '../adapters/flat.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { questionsOf } from '../data/askedBy.js';
+import { promptCount } from '../data/byPrompt.js';
+import { matching, type ExampleList } from '../data/exampleList.js';
+import { FEWEST_ORDINARY, type Calibration } from '../evaluation/scan/calibration.js';
+import type { Scores } from '../evaluation/scan/scores.js';
+import { HumanError } from '../support/errors.js';
+import { sha256File } from '../support/files.js';
+import { beside, readCalibration } from './calibrationFile.js';
+import { readTrained } from './trainedFile.js';
+
+type Scaled = readonly { path: string; scale: number }[];
+
+/** What a vector held out was scored with it alone, at scale 1. */
+export const heldOutCounts = (vectors: Scaled): boolean => vectors.length === 1 && vectors[0].scale === 1;
+
+/**
+ * What the rows of a file are compared with: rows that the vector held out where these count, and further ordinary rows that it was not
+ * trained on.
+ * @param vectors run folders, and the scales that they are scanned with
+ * @returns undefined without any ordinary rows
+ */
+export async function calibrationOf(
+  vectors: Scaled,
+  {
+    ordinary: named,
+    score,
+    warn,
+  }: {
+    ordinary?: ExampleList;
+    score: (rows: ExampleList) => Promise<Scores[]>;
+    warn: Warn;
+  },
+): Promise<Calibration | undefined> {
+  const [vector] = vectors;
+  const own = heldOutCounts(vectors) ? await readCalibration(vector.path) : undefined;
+  if (own) {
+    const refused = (why: string): HumanError =>
+      new HumanError(`the calibration beside this vector belongs to ${why}.`, {
+        place: beside(vector.path, RUN_FILES.calibration),
+        remedy: 'Train the vector again, or copy its whole run folder.',
+      });
+    if (own.adapter !== (await sha256File(join(await adapterFolder(vector.path), WEIGHTS_FILE))))
+      throw refused('other weights');
+    if (own.scales !== scalesHash(await readAdapter(vector.path)))
+      throw refused(`these weights at another scale ("lora_alpha" of ${CONFIG_FILE})`);
+  }
+  const ordinary = named && (await unseenRows(vectors, named, new Set(own?.ordinaryNames), warn));
+  const further = ordinary ? await score(ordinary) : [];
+  const all = [...(own?.ordinary ?? []), ...further];
+  if (all.length < FEWEST_ORDINARY) return undefined;
+  const kept = own ? own.ordinaryPrompts : 0;
+  return {
+    ordinary: all,
+    ...(kept !== undefined && { ordinaryPrompts: kept + (ordinary ? promptCount(ordinary) : 0) }),
+    harmful: own?.harmful ?? [],
+  };
+}
+
+/**
+ * Rows that a vector was trained on look more ordinary than others do; those that it has held out are in its calibration already.
+ * @param heldOut what these ask (questionsOf)
+ */
+async function unseenRows(
+  vectors: Scaled,
+  ordinary: ExampleList,
+  heldOut: ReadonlySet<string>,
+  warn: Warn,
+): Promise<ExampleList> {
+  let left = ordinary;
+  for (const { path } of vectors) {
+    const trained = await readTrained(path);
+    if (!trained) continue;
+    const unseen = matching(left, (row) => !questionsOf(row).some((name) => trained.has(name)));
+    if (unseen.length < left.length)
+      warn(
+        `${left.length - unseen.length} of the ${ordinary.length} ordinary rows ask what "${basename(beside(path, ''))}" was trained on: nothing is compared with them.`,
+        path,
+        'Name ordinary rows that it was not trained on.',
+      );
+    left = unseen;
+  }
+  return matching(left, (row) => !questionsOf(row).some((name) => heldOut.has(name)));
+}
