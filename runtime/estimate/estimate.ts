@@ -108,7 +108,8 @@ async function estimateAs(
   const memory = memoryOf(parts, plan);
   const { device } = backend;
   const raw = { stepSeconds: stepSeconds(parts, plan, speed), ...(device === 'cpu' && { bytes: sum(memory) }) };
-  const bytes = sum(memory) * (measured?.bytes ?? 1);
+  const correctedBy = (device === 'cpu' && measured?.bytes) || 1;
+  const bytes = sum(memory) * correctedBy;
   const step = raw.stepSeconds * (measured?.seconds ?? 1);
   const beside = besides(parts, plan, speed);
   const all = (seconds: number): number => plan.steps * step + (measured?.seconds ?? 1) * seconds;
@@ -126,7 +127,7 @@ async function estimateAs(
     fits,
     ...(device !== 'cpu' && { gpu: true as const }),
     ...(!fits && {
-      remedy: await remedyFor(parts, path, (total, of) => isBelow(total * (measured?.bytes ?? 1), of)),
+      remedy: await remedyFor(parts, path, (total, of) => isBelow(total * correctedBy, of)),
     }),
     steps: plan.steps,
     stepSeconds: around(step, spread.seconds),

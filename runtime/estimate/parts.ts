@@ -82,7 +82,10 @@ export function planOf({ recipe, rows, cutting }: Parts): StepPlan {
 
 export const batchesOf = (plan: StepPlan): StepPlan['sampled'][number] => plan.sampled.flat();
 
-export function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Parts, plan: StepPlan): MemoryParts {
+export function memoryOf(
+  { recipe, model, rows, adapters, method, graphs, cutting }: Parts,
+  plan: StepPlan,
+): MemoryParts {
   const { data, held, heldPerBatch, heldPerStep } = rows;
   const measured = rows.probes.map((probe) =>
     probeBatches((probe ?? data).sizes.slice(0, PROBE_ROWS), recipe.batch, cutting),

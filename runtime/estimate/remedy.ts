@@ -28,8 +28,7 @@ export async function remedyFor(
   const graphs = graphsOf({ ...recipe, recompute: true }, parts.model, parts.adapters);
   if (!recipe.recompute && fitsWith({ graphs })) return { key: 'recompute', value: 'true' };
   const coded = { ...recipe, optimizer: { ...recipe.optimizer, moments: '8bit' as const } };
-  if (parts.method === 'full' && fitsWith({ recipe: coded }))
-    return { key: 'optimizer.moments', value: '"8bit"' };
+  if (parts.method === 'full' && fitsWith({ recipe: coded })) return { key: 'optimizer.moments', value: '"8bit"' };
   if (recipe.precision === 'float32' && parts.method === 'lora')
     for (const precision of ['int8', 'int4'] as const) {
       const model = await plannedModel(path(recipe.model), precision).catch(() => undefined);
