@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { judgeSchema } from '../../runtime/contract/recipeJudges.js';
-import type { Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
+import type { Estimate, MemoryParts, Remedy } from '../../runtime/contract/estimate.js';
 import { LABELS } from '../../runtime/contract/labels.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
@@ -199,7 +199,16 @@ const estimate = z.looseObject({
   peakBytes: range,
   limitBytes: number,
   fits: z.boolean(),
-  remedy: z.looseObject({ key: text, value: text }).optional(),
+  remedy: z
+    .looseObject({
+      key: text,
+      value: text,
+      leavesOut: z
+        .looseObject({ rows: number.optional() } satisfies Shape<NonNullable<Remedy['leavesOut']>>)
+        .optional(),
+    } satisfies Shape<Remedy>)
+    .optional(),
+  gpu: z.literal(true).optional(),
   recompute: z.literal(true).optional(),
   steps: number,
   stepSeconds: range,

@@ -7,7 +7,7 @@ import { openContext, scratchFolder, type Context, type ContextOptions } from '.
 import { openScratch } from '../data/scratch.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
-import { estimateText } from '../contract/estimate.js';
+import { estimateText, remedyText } from '../contract/estimate.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
@@ -323,7 +323,7 @@ function doesNotFit(expected: Expected, file: string): HumanError {
   return new HumanError(`the run ${estimateText({ ...expected, remedy: undefined })}.`, {
     place: remedy ? `${basename(file)} ${remedy.key}` : basename(file),
     remedy: remedy
-      ? `Use "${remedy.key}": ${remedy.value}. SECURITY_VECTORS_MEMORY_GB sets another limit.`
+      ? `Use ${remedyText(remedy)}. SECURITY_VECTORS_MEMORY_GB sets another limit.`
       : 'Use a smaller model, or a machine with more memory. SECURITY_VECTORS_MEMORY_GB sets another limit.',
   });
 }

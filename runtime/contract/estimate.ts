@@ -18,6 +18,13 @@ export interface MemoryParts {
   program: number;
 }
 
+export interface Remedy {
+  key: string;
+  value: string;
+  /** Longer rows are left out of training then: how many, where that is known. */
+  leavesOut?: { rows?: number };
+}
+
 export interface Estimate {
   memory: MemoryParts;
   /** Of the process, bytes. */
@@ -27,7 +34,9 @@ export interface Estimate {
   /** False where it will not fit: then `remedy` says what makes it fit. */
   fits: boolean;
   /** A change of the recipe, such as `"batch.rows": 2`; absent where none is enough. */
-  remedy?: { key: string; value: string };
+  remedy?: Remedy;
+  /** It is computed on a GPU, of which it is not known how much memory it has. */
+  gpu?: true;
   /** Activations are computed again. */
   recompute?: true;
   steps: number;
@@ -51,6 +60,9 @@ export const ESTIMATE_STRINGS = {
   tooFew: '{0} · without a verdict: harm is measured on {1} prompts, at least {2} are needed',
   fitsNot: 'needs about {0} GB, and {1} GB are there',
   fitsWith: '{0}: use {1}',
+  leavesOut: '{0} (longer rows are left out)',
+  leavesOutRows: '{0} (longer rows that are left out: {1})',
+  gpu: '{0} · how much memory the GPU has is not known',
   details: '{0} to {1} · {2} to {3} GB at most',
   parts: 'weights {0} GB, adapters {1}, moments {2}, activations {3}, logits {4}, program {5}',
   step: '{0} steps of {1} to {2} s, {3} of the tokens useful',
@@ -74,14 +86,23 @@ const rounded = (seconds: number): number => {
 /** "about 40 s · 0.4 GB", and whether there can be a verdict; or that it does not fit and what does. */
 export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLISH): string {
   const gb = (bytes: number): string => gigabytes(bytes, numbers);
-  const { fits, remedy, peakBytes, limitBytes, seconds, points, harmPrompts = Infinity } = estimate;
+  const { fits, remedy, peakBytes, limitBytes, seconds, points, harmPrompts = Infinity, gpu } = estimate;
   if (fits) {
     const run = fill(s.about, formatDuration(rounded(middle(seconds)), s), gb(middle(peakBytes)));
-    const about = points === undefined ? run : fill(s.points, numbers.count(points), run);
+    const there = gpu ? fill(s.gpu, run) : run;
+    const about = points === undefined ? there : fill(s.points, numbers.count(points), there);
     return harmPrompts < LIMITS.fewestPrompts ? fill(s.tooFew, about, harmPrompts, LIMITS.fewestPrompts) : about;
   }
   const needed = fill(s.fitsNot, gb(middle(peakBytes)), gb(limitBytes));
-  return remedy ? fill(s.fitsWith, needed, `"${remedy.key}": ${remedy.value}`) : needed;
+  return remedy ? fill(s.fitsWith, needed, remedyText(remedy, { strings: s, numbers })) : needed;
+}
+
+/** The key with its value, and what that costs. */
+export function remedyText({ key, value, leavesOut }: Remedy, { strings: s, numbers } = ENGLISH): string {
+  const change = `"${key}": ${value}`;
+  if (!leavesOut) return change;
+  const { rows } = leavesOut;
+  return rows === undefined ? fill(s.leavesOut, change) : fill(s.leavesOutRows, change, numbers.count(rows));
 }
 
 /** What the estimate consists of, a line each. */

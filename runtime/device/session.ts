@@ -60,6 +60,8 @@ export interface Backend {
   read(tensor: Tensor): Promise<Float32Array>;
   /** Frees a tensor of the device; tensors of the CPU are left to the garbage collector. */
   release(tensor: Tensor | undefined): void;
+  /** Frees outputs of runs at once, on the CPU too: nothing may read them again. */
+  free(outputs: readonly Tensor[]): void;
 }
 
 /** A model file as any program opens it. */
@@ -259,17 +261,25 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     release(tensor) {
       if (tensor && tensor.location !== 'cpu') tensor.dispose();
     },
+    free(outputs) {
+      const onCpu = outputs.filter(({ location }) => location === 'cpu');
+      if (onCpu.length > 0) discard(onCpu);
+      for (const output of outputs) if (output.location !== 'cpu') output.dispose();
+    },
   };
 }
 
 const { port1: nowhere } = new MessageChannel();
 nowhere.close();
 
-/** onnxruntime returns a copy of what it wrote over a given tensor. A port that is closed frees what it is sent; else it waits for the garbage collector. */
-const discard = (copies: readonly Tensor[]): void =>
+/**
+ * Frees the memory of tensors that onnxruntime has made, such as its copy of what it wrote over a given one. A port that is closed
+ * frees what it is sent; else it waits for the garbage collector.
+ */
+const discard = (made: readonly Tensor[]): void =>
   nowhere.postMessage(
     null,
-    copies.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer),
+    made.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer),
   );
 
 /** Nodes that stay on the CPU for their precision: they depend on positions alone and cost next to nothing. */

@@ -1,15 +1,17 @@
 /** What a training will take, from its recipe and the sizes of its rows. */
-import type { DeviceChoice } from '../contract/recipeWords.js';
-import { baselineFacts, BASELINES } from '../contract/baselines.js';
-import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
+import { BASELINES } from '../contract/baselines.js';
+import type { Estimate, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import { recomputes } from '../contract/recipeTraining.js';
+import type { DeviceChoice } from '../contract/recipeWords.js';
 import { deviceFor } from '../device/blocks.js';
-import { openBackend, type Backend } from '../device/session.js';
+import { openBackend } from '../device/session.js';
+import { ANSWERED } from '../evaluation/evaluate.js';
+import { limitsOf } from '../learner/cut.js';
+import { LOSS_BATCH } from '../learner/packing.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import type { Work } from '../onnx/cost.js';
-import { ANSWERED } from '../evaluation/evaluate.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { HARMFUL_ROWS } from '../recipes/harmfulLoss.js';
 import { heldOutCount } from '../recipes/heldOut.js';
@@ -18,26 +20,24 @@ import { MAX_ANSWER_TOKENS, MAX_PROMPTS } from '../recipes/prompts.js';
 import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
 import { WATCHED } from '../recipes/vectorHere.js';
-import { countsMapped, memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
-import { adaptersOf, TRAINED, type NamedLayout } from './adapters.js';
-import { trainingGraphs, type TrainingGraphs } from './graphs.js';
+import { countsMapped, memoryLimit } from '../support/memory.js';
+import { adaptersOf } from './adapters.js';
 import { correction, machineKey, machineSpeed } from './history.js';
-import { answeringMemory, longestRows, trainingMemory } from './memory.js';
 import { plannedModel, weightsCount, type PlannedModel } from './model.js';
 import {
-  dimsOf,
-  meanSize,
-  probeBatches,
-  rowSizes,
-  stepPlan,
-  type Cutting,
-  type RowSize,
-  type RowSizes,
-  type StepPlan,
-} from './rows.js';
-import { limitsOf } from '../learner/cut.js';
-import { LOSS_BATCH } from '../learner/packing.js';
+  batchesOf,
+  graphsOf,
+  hostBytes,
+  memoryOf,
+  planOf,
+  sum,
+  sumOf,
+  type Parts,
+  type RowsOfRecipe,
+} from './parts.js';
+import { remedyFor } from './remedy.js';
+import { dimsOf, meanSize, rowSizes, type RowSize, type RowSizes, type StepPlan } from './rows.js';
 import type { Speed } from './speed.js';
 
 export interface EstimateOptions {
@@ -55,12 +55,10 @@ export interface EstimateOptions {
 export interface Expected extends Estimate {
   readonly machine: string;
   readonly model: string;
-  /** Of a step, and at the peak, before a correction: what is measured is compared with this. */
-  readonly raw: { readonly stepSeconds: number; readonly bytes: number };
+  /** Of a step, and at the peak, before a correction: what is measured is compared with this. What a GPU has is not measured. */
+  readonly raw: { readonly stepSeconds: number; readonly bytes?: number };
 }
 
-/** Bytes of what a run has besides its steps: rows, tokenizer, judges, and the graphs that answer. */
-const RUN = 35e6;
 /** How far from the middle the true value may be, as factors. */
 const UNMEASURED: Record<'seconds' | 'bytes', Range> = { seconds: [0.7, 1.7], bytes: [0.88, 1.15] };
 const MEASURED: typeof UNMEASURED = { seconds: [0.85, 1.3], bytes: [0.93, 1.1] };
@@ -72,14 +70,20 @@ const MEASURED: typeof UNMEASURED = { seconds: [0.85, 1.3], bytes: [0.93, 1.1] }
 export async function estimateTraining(recipe: TrainingRecipe, options: EstimateOptions): Promise<Expected> {
   const told = recomputes(recipe);
   if (told !== true) {
-    const kept = await estimateAs({ ...recipe, recompute: false }, options);
-    if (kept.fits || told === false) return kept;
+    const { expected, isEnough } = await estimateAs({ ...recipe, recompute: false }, options);
+    if (isEnough || told === false) return expected;
   }
-  return { ...(await estimateAs({ ...recipe, recompute: true }, options)), recompute: true };
+  return { ...(await estimateAs({ ...recipe, recompute: true }, options)).expected, recompute: true };
 }
 
-/** @param recipe `recompute` is decided in it */
-async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Promise<Expected> {
+/**
+ * @param recipe `recompute` is decided in it
+ * @returns whether the memory of the machine would be enough for all of it, too: a GPU is taken to have no more
+ */
+async function estimateAs(
+  recipe: TrainingRecipe,
+  options: EstimateOptions,
+): Promise<{ expected: Expected; isEnough: boolean }> {
   const { path, signal } = options;
   const model = await plannedModel(path(recipe.model), recipe.precision);
   const rows = await readSizes(recipe, options);
@@ -102,8 +106,10 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const parts = { recipe, model, rows, adapters, method, graphs, cutting, device: backend.device } as const;
   const plan = planOf(parts);
   const memory = memoryOf(parts, plan);
-  const raw = { stepSeconds: stepSeconds(parts, plan, speed), bytes: sum(memory) };
-  const bytes = raw.bytes * (measured?.bytes ?? 1);
+  const { device } = backend;
+  const raw = { stepSeconds: stepSeconds(parts, plan, speed), ...(device === 'cpu' && { bytes: sum(memory) }) };
+  const correctedBy = (device === 'cpu' && measured?.bytes) || 1;
+  const bytes = sum(memory) * correctedBy;
   const step = raw.stepSeconds * (measured?.seconds ?? 1);
   const beside = besides(parts, plan, speed);
   const all = (seconds: number): number => plan.steps * step + (measured?.seconds ?? 1) * seconds;
@@ -112,14 +118,16 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const mapped = options.mapped ?? countsMapped();
   const isBelow = (total: number, { bytes: weights }: PlannedModel): boolean =>
     total - (mapped || method === 'full' ? 0 : weights) <= limitBytes;
-  const fits = isBelow(bytes * spread.bytes[0], model);
-  return {
+  const isEnough = isBelow(bytes * spread.bytes[0], model);
+  const fits = device === 'cpu' ? isEnough : isBelow(hostBytes(memory, device), model);
+  const expected: Expected = {
     memory,
     peakBytes: around(bytes, spread.bytes),
     limitBytes,
     fits,
+    ...(device !== 'cpu' && { gpu: true as const }),
     ...(!fits && {
-      remedy: await remedyFor(parts, path, (total, of) => isBelow(total * (measured?.bytes ?? 1), of)),
+      remedy: await remedyFor(parts, path, (total, of) => isBelow(total * correctedBy, of)),
     }),
     steps: plan.steps,
     stepSeconds: around(step, spread.seconds),
@@ -131,47 +139,10 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
     model: name,
     raw,
   };
+  return { expected, isEnough };
 }
 
 const around = (value: number, [low, high]: Range): Range => [value * low, value * high];
-const sumOf = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
-const sum = (parts: MemoryParts): number => sumOf(Object.values(parts));
-const shapes = ({ spec, tensors, packed }: PlannedModel) => ({
-  spec,
-  model: { folder: '', tensors: new Map(tensors), packed },
-});
-
-function graphsOf(recipe: TrainingRecipe, model: PlannedModel, adapters: Parts['adapters']): TrainingGraphs {
-  const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
-  return trainingGraphs({ ...shapes(model), method, adapters, trained: TRAINED, recompute: recipe.recompute === true });
-}
-
-interface Parts {
-  readonly recipe: TrainingRecipe;
-  readonly model: PlannedModel;
-  readonly rows: RowsOfRecipe;
-  readonly adapters: readonly NamedLayout[];
-  readonly method: 'lora' | 'full';
-  readonly graphs: TrainingGraphs;
-  /** Undefined where the device computes no batch in pieces. */
-  readonly cutting: Cutting | undefined;
-  readonly device: Backend['device'];
-}
-
-interface RowsOfRecipe {
-  /** What is learned. */
-  readonly data: RowSizes;
-  /** Of a vector: how many rows of each kind it is not trained on. */
-  readonly unseen: readonly number[];
-  /** What the model is held to. */
-  readonly held: RowSizes;
-  readonly heldPerBatch: number;
-  readonly heldPerStep: number;
-  /** Rows whose gradients are measured while training, by kind; undefined: some of the data. */
-  readonly probes: readonly (RowSizes | undefined)[];
-  /** Sets that the model is evaluated on. */
-  readonly sets: readonly (RowSizes & Pick<EvaluationSet, 'measure'> & { readonly prompts: number })[];
-}
 
 async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptions): Promise<RowsOfRecipe> {
   const { tokenizer, maxTokens: context } = await openTokenizer(path(recipe.model));
@@ -180,9 +151,10 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
       place: path(recipe.model),
     });
   type Source = Parameters<typeof rowSizes>[1] & { file: string };
-  const sizesIn = (source: Source, maxTokens: number): Promise<RowSizes> =>
-    rowSizes(path(source.file), source, tokenizer, { maxTokens, signal });
-  const read = (source: Source): Promise<RowSizes> => sizesIn(source, Math.min(recipe.batch.maxTokens, context));
+  const sizesIn = (source: Source, maxTokens: number, longest?: boolean): Promise<RowSizes> =>
+    rowSizes(path(source.file), source, tokenizer, { maxTokens, longest, signal });
+  const learned = (source: Source): Promise<RowSizes> =>
+    sizesIn(source, Math.min(recipe.batch.maxTokens, context), true);
   /** Of rows that are not trained on: they may be longer. */
   const measured = (source: Source): Promise<RowSizes> =>
     sizesIn(source, context).catch((): RowSizes => ({ rows: 0, sizes: [] }));
@@ -193,14 +165,14 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const rowsPerBatch = ({ sizes }: RowSizes): number =>
     recipe.batch.rows ?? Math.max(1, Math.round(recipe.batch.tokens / meanSize(sizes).tokens));
   if (recipe.kind === 'vector') {
-    const harmful = await read(recipe.harmful);
-    const ordinary = recipe.benign && (await read(recipe.benign));
+    const harmful = await learned(recipe.harmful);
+    const ordinary = recipe.benign && (await learned(recipe.benign));
     const held = ordinary && recipe.objective.benignWeight > 0 ? trained(ordinary) : { sizes: [], rows: 0 };
     const unseen = [harmful, ...(ordinary ? [ordinary] : [])].map(keptOf);
     const heldPerBatch = held.rows > 0 ? rowsPerBatch(held) : 0;
     return { data: trained(harmful), unseen, held, heldPerBatch, heldPerStep: 0, probes: [], sets: [] };
   }
-  const all = await read(recipe.data);
+  const all = await learned(recipe.data);
   const data = trained(all);
   const { anchor } = strategyOf(recipe);
   const { baseline } = recipe;
@@ -221,63 +193,10 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   return { data, unseen: [], held: data, heldPerBatch: 0, heldPerStep, probes, sets };
 }
 
-function planOf({ recipe, rows, cutting }: Parts): StepPlan {
-  const { data, held, heldPerBatch, heldPerStep } = rows;
-  if (data.sizes.length === 0) throw new HumanError('no row of the data can be used.', { place: 'data' });
-  const perBatch = heldPerBatch > 0;
-  const size = meanSize(held.sizes);
-  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, perBatch }, cutting);
-}
-
-const batchesOf = (plan: StepPlan): StepPlan['sampled'][number] => plan.sampled.flat();
-
 function usefulTokens(plan: StepPlan): number {
   const batches = batchesOf(plan);
   const padded = batches.reduce((all, { dims }) => all + dims.B * dims.T, 0);
   return batches.reduce((all, { useful }) => all + useful, 0) / padded;
-}
-
-function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Parts, plan: StepPlan): MemoryParts {
-  const { data, held, heldPerBatch, heldPerStep } = rows;
-  const measured = rows.probes.map((probe) =>
-    probeBatches((probe ?? data).sizes.slice(0, PROBE_ROWS), recipe.batch, cutting),
-  );
-  const lossesOf = (sizes: readonly RowSize[]): ReturnType<typeof dimsOf> | undefined =>
-    sizes.length === 0 ? undefined : dimsOf(longestRows(sizes, LOSS_BATCH), cutting);
-  const hasTeacher = heldPerBatch + heldPerStep > 0;
-  const parts = trainingMemory({
-    model,
-    method,
-    adapters: adapters.map(({ layout }) => layout.size),
-    graphs,
-    batches: batchesOf(plan),
-    adds: [...plan.sampled, ...measured].some(({ length }) => length > 1),
-    probes: measured.flat(),
-    moments: recipe.optimizer.moments,
-    losses: lossesOf(data.sizes),
-    taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
-  });
-  const training = { ...parts, weights: parts.weights + differenceBytes(recipe, adapters) };
-  const answered = recipe.kind === 'vector' ? [data] : rows.sets.filter(({ measure }) => measure !== 'loss');
-  const prompts = answered.flatMap(({ sizes }) => sizes.flatMap(({ prompt }) => (prompt > 0 ? [prompt] : [])));
-  const losses = lossesOf(rows.sets.flatMap(({ measure, sizes }) => (measure === 'loss' ? sizes : [])));
-  const answering =
-    (prompts.length > 0 || losses) &&
-    answeringMemory({
-      ...{ model, graphs, prompts, losses },
-      adapters: adapters.map(({ layout }) => layout.size),
-      together: ANSWERED,
-      newTokens: recipe.kind === 'vector' ? 0 : recipe.generation.maxNewTokens,
-    });
-  const highest = answering && sum(answering) > sum(training) ? answering : training;
-  return { ...highest, program: highest.program + RUN };
-}
-
-/** Of methods that compare two models: what alignment has changed of each adapted layer stays in memory. */
-function differenceBytes(recipe: TrainingRecipe, [own]: Parts['adapters']): number {
-  const baseline = recipe.kind === 'finetune' ? recipe.baseline : undefined;
-  if (!baseline || !baselineFacts(baseline.name).readsWeights) return 0;
-  return own.layout.sites.reduce((bytes, site) => bytes + 4 * site.in * site.out, 0);
 }
 
 const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
@@ -348,46 +267,4 @@ function besides(
   const seconds =
     trained + scan + 2 * answers + (model.bytes / speed.moved) * 2 + (flagged === 'absorb' ? absorbing : 0);
   return { seconds, most: seconds + (flagged === 'auto' ? absorbing : 0), ...(vectors && { harmPrompts }) };
-}
-
-/** A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, moments or weights in blocks, shorter rows. */
-async function remedyFor(
-  parts: Parts,
-  path: (written: string) => string,
-  fits: (bytes: number, model: PlannedModel) => boolean,
-): Promise<Estimate['remedy']> {
-  const { recipe, rows } = parts;
-  const { batch } = recipe;
-  const fitsWith = (change: Partial<Parts>): boolean => {
-    const changed = { ...parts, ...change };
-    return fits(sum(memoryOf(changed, planOf(changed))), changed.model);
-  };
-  const key = batch.tokens === undefined ? 'rows' : 'tokens';
-  const withBatch = (value: number): TrainingRecipe => ({ ...recipe, batch: { ...batch, [key]: value } });
-  for (const value of halves(batch[key]!))
-    if (fitsWith({ recipe: withBatch(value) })) return { key: `batch.${key}`, value: String(value) };
-  const graphs = graphsOf({ ...recipe, recompute: true }, parts.model, parts.adapters);
-  if (!recipe.recompute && fitsWith({ graphs })) return { key: 'recompute', value: 'true' };
-  const coded = { ...recipe, optimizer: { ...recipe.optimizer, moments: '8bit' as const } };
-  if (parts.method === 'full' && parts.device === 'cpu' && fitsWith({ recipe: coded }))
-    return { key: 'optimizer.moments', value: '"8bit"' };
-  if (recipe.precision === 'float32' && parts.method === 'lora')
-    for (const precision of ['int8', 'int4'] as const) {
-      const model = await plannedModel(path(recipe.model), precision).catch(() => undefined);
-      if (model && fitsWith({ model, graphs: graphsOf(recipe, model, parts.adapters) }))
-        return { key: 'precision', value: `"${precision}"` };
-    }
-  for (const value of halves(Math.max(...rows.data.sizes.map(({ tokens }) => tokens)))) {
-    const sizes = rows.data.sizes.filter(({ tokens }) => tokens <= value);
-    if (sizes.length === 0) return undefined;
-    if (fitsWith({ recipe: withBatch(1), rows: { ...rows, data: { ...rows.data, sizes } } }))
-      return { key: 'batch.maxTokens', value: String(value) };
-  }
-  return undefined;
-}
-
-function halves(value: number): number[] {
-  const found: number[] = [];
-  for (let next = Math.floor(value / 2); next >= 1; next = Math.floor(next / 2)) found.push(next);
-  return found;
 }

@@ -86,9 +86,12 @@ export async function correction(
   };
 }
 
+/** Where a run took more than so many times what was expected, or less by as much, something else was expected: it says nothing of others. */
+const MOST_OFF = 2;
+
 /** Only the first training of a process knows its memory: the points of a sweep that follow it do not push that out. */
 const lastWithBytes = (runs: readonly MeasuredRun[]): MeasuredRun[] =>
-  runs.filter(({ bytes }) => bytes !== undefined).slice(-LAST);
+  runs.filter(({ bytes = 0 }) => bytes <= MOST_OFF && bytes >= 1 / MOST_OFF).slice(-LAST);
 
 export const remember = (measured: MeasuredRun, folder = userCache()): Promise<void> =>
   change(folder, (before) => {

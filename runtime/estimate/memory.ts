@@ -1,7 +1,7 @@
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import type { MemoryParts } from '../contract/estimate.js';
 import { embeddingSize } from '../models/decoder/spec.js';
-import { chunkOf, joining, roomFor, RUN_LIMITS } from '../evaluation/inference/limits.js';
+import { chunkOf, joining, longestOf, positionBytes, roomFor, runLimits } from '../evaluation/inference/limits.js';
 import { inOrder, type LOSS_BATCH } from '../learner/packing.js';
 import type { Dims, MemoryPeak } from '../onnx/cost.js';
 import type { PlannedGraph, TrainingGraphs } from './graphs.js';
@@ -21,6 +21,8 @@ export interface MemoryOptions {
   readonly adapters: readonly number[];
   readonly graphs: TrainingGraphs;
   readonly batches: readonly MicroBatch[];
+  /** Of the longest rows, which those may be without. */
+  readonly longest?: readonly MicroBatch[];
   /** A batch whose losses alone are measured, if any are. */
   readonly losses?: Pick<MicroBatch, 'dims' | 'pieces'>;
   /** Batches that are measured while training, with gradients. */
@@ -35,16 +37,28 @@ export interface MemoryOptions {
 
 /** Memory of a training when it is highest, bytes by part. */
 export function trainingMemory(options: MemoryOptions): MemoryParts {
-  const { model, method, graphs, batches, losses, probes = [], adds = false, taught = 0, moments } = options;
+  const {
+    model,
+    method,
+    graphs,
+    batches,
+    longest = [],
+    losses,
+    probes = [],
+    adds = false,
+    taught = 0,
+    moments,
+  } = options;
   const full = method === 'full';
   const [own = 0, ...others] = full ? [weightsCount(model), ...options.adapters] : options.adapters;
   const frozen = others.reduce((all, size) => all + size, 0);
-  const trained = [...batches, ...probes].map((batch) => ({ graph: graphs.gradient(batch), dims: batch.dims }));
-  const candidates = largest(trained).map(peakOf);
+  const planned = (batch: MicroBatch): PlannedRun => ({ graph: graphs.gradient(batch), dims: batch.dims });
+  const trained = [...batches, ...probes].map(planned);
+  const candidates = [...largest(trained), ...largest(longest.map(planned))].map(peakOf);
   if (losses) candidates.push(peakOf({ graph: graphs.loss(losses), dims: losses.dims }));
   const peak = highest(candidates);
   const { parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
-  const nodes = new Set(batches.map((batch) => graphs.gradient(batch)));
+  const nodes = new Set([...batches, ...longest].map((batch) => graphs.gradient(batch)));
   return {
     weights: full ? 4 * own : model.bytes,
     // What is trained; of a full training, which has it above, the gradients, which are kept from step to step.
@@ -67,10 +81,14 @@ export interface AnsweringOptions extends Pick<MemoryOptions, 'model' | 'adapter
 /** The same of a model that answers prompts, and whose losses are measured, when nothing is trained. */
 export function answeringMemory(options: AnsweringOptions): MemoryParts {
   const { model, adapters, graphs, losses } = options;
-  const answers = answerBatches(options).map(({ dims, cached }) => ({ graph: graphs.answer(), dims, cached }));
-  const candidates = largest(answers).map((run): MemoryPeak => {
+  const answers = answerRuns(options).map((run) => ({ ...run, graph: graphs.answer() }));
+  const reading = answers.filter(({ dims }) => dims.T > 1);
+  const longest = [...answers].sort((a, b) => b.past + b.present - a.past - a.present).slice(0, 1);
+  const candidates = [...largest(reading), ...longest].map(({ past, present, ...run }): MemoryPeak => {
     const { bytes, parts } = peakOf(run);
-    return { bytes: bytes + run.cached, parts: { ...parts, activations: (parts.activations ?? 0) + run.cached } };
+    // At its end there is the new cache twice: onnxruntime's, and the copy of it that is returned.
+    const more = past + Math.max(0, 2 * present - bytes);
+    return { bytes: bytes + more, parts: { ...parts, activations: (parts.activations ?? 0) + more } };
   });
   if (losses) candidates.push(peakOf({ graph: graphs.loss(losses), dims: losses.dims }));
   const { parameters: pieces = 0, logits = 0, activations = 0 } = highest(candidates).parts;
@@ -85,24 +103,32 @@ export function answeringMemory(options: AnsweringOptions): MemoryParts {
   };
 }
 
-/** Runs that read prompts, and one that answers the longest; with the bytes of the cache that is there already. */
-function answerBatches({ model, prompts, together, newTokens }: AnsweringOptions): { dims: Dims; cached: number }[] {
-  const position = model.spec.layers.reduce((all, { attention: a }) => all + 8 * a.kvHeads * a.headDim, 0);
-  const rowsOf = (length: number): number => Math.min(together, prompts.length, roomFor(length, RUN_LIMITS));
+/** A run with the bytes of the cache before it, of all rows, and of the one that it makes. */
+interface AnswerRun {
+  readonly dims: Dims;
+  readonly past: number;
+  readonly present: number;
+}
+
+/** Runs that read prompts, and for each one that has their last token. */
+function answerRuns({ model, prompts, together, newTokens }: AnsweringOptions): AnswerRun[] {
+  const position = positionBytes(model.spec);
+  const limits = runLimits(model.spec);
+  const { contextLength } = model.spec;
   const sorted = [...prompts].sort((a, b) => a - b);
-  const found = [];
-  for (let at = 0; at < sorted.length;) {
-    const B = joining(sorted.slice(at, at + together), { rows: 0, longest: 0 }, RUN_LIMITS);
+  const lengths = sorted.map((now) => ({ now, grown: Math.min(now + newTokens, contextLength) }));
+  const found: AnswerRun[] = [];
+  const add = (rows: number, { B, T, S }: { B: number; T: number; S: number }): void => {
+    found.push({ dims: { B, T, P: S - T, S, L: B }, past: position * rows * (S - 1), present: position * B * S });
+  };
+  for (let at = 0; at < lengths.length;) {
+    const B = joining(lengths.slice(at, at + together), { rows: 0, longest: longestOf([]) }, limits);
     at += B;
-    const length = sorted[at - 1];
-    const S = length + 1;
-    const T = chunkOf(B, length, S, RUN_LIMITS);
-    found.push({ dims: { B, T, P: S - T, S, L: B }, cached: position * rowsOf(length) * S });
+    const { now, grown } = lengths[at - 1];
+    const rows = Math.min(together, lengths.length, roomFor(lengths[at - 1], limits));
+    add(rows, { B, T: chunkOf(B, now, now + 1, limits), S: now + 1 });
+    add(rows, { B: rows, T: 1, S: grown + 1 });
   }
-  const longest = sorted.at(-1);
-  if (longest === undefined) return [];
-  const [B, P] = [rowsOf(longest), longest + newTokens];
-  found.push({ dims: { B, T: 1, P, S: P + 1, L: B }, cached: position * B * P });
   return found;
 }
 

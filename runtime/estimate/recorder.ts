@@ -24,7 +24,7 @@ export function recorder({ machine, model, raw }: Expected, folder?: string): Re
     async done() {
       if (stepMs.length < FEWEST) return;
       const seconds = median(stepMs.slice(1)) / 1000 / raw.stepSeconds;
-      const bytes = isFirst ? (process.resourceUsage().maxRSS * 1024) / raw.bytes : undefined;
+      const bytes = isFirst && raw.bytes ? (process.resourceUsage().maxRSS * 1024) / raw.bytes : undefined;
       await remember({ machine, model, seconds, ...(bytes !== undefined && { bytes }) }, folder);
     },
   };

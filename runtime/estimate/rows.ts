@@ -2,7 +2,7 @@ import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
 import { askedBy, questionOf } from '../data/askedBy.js';
 import { streamExamples } from '../data/examples.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
-import { batchesOf, supervised } from '../learner/packing.js';
+import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
 import { keepLatest, settledStamp } from '../support/fileStamp.js';
@@ -32,7 +32,7 @@ export interface RowSizes {
 }
 
 /** Rows that are cut into tokens: enough to know what batches look like. */
-const READ = 2000;
+export const READ = 2000;
 
 type Source = Pick<DataSource, 'format' | 'columns' | 'limit'>;
 interface Reading {
@@ -165,6 +165,8 @@ export interface StepPlan {
   readonly steps: number;
   /** Micro-batches of some steps, as training makes them. */
   readonly sampled: readonly (readonly MicroBatch[])[];
+  /** Micro-batches of a step that has the longest rows. */
+  readonly longest: readonly MicroBatch[];
 }
 
 /** Steps whose batches are looked at. */
@@ -176,25 +178,40 @@ const STEPS = 64;
  */
 export function stepPlan(
   recipe: { epochs?: number; steps?: number; batch: Batch; seed: number },
-  { sizes, rows }: RowSizes,
+  data: RowSizes,
   held: { readonly rows: number; readonly size: RowSize; readonly perBatch: boolean },
   cutting: Cutting | undefined,
 ): StepPlan {
-  const list = sizes.map((size) => planned(size, false));
+  const list = data.sizes.map((size) => planned(size, false));
   /** Of a half each other step has one. */
   const teachers = (i: number): PlannedRow[] =>
     Array.from({ length: Math.ceil((i + 1) * held.rows) - Math.ceil(i * held.rows) }, () => planned(held.size, true));
   const { tokens } = recipe.batch;
   const batchAt = batchPlan(list, { ...recipe.batch, seed: recipe.seed });
   const perEpoch = plannedSteps({ epochs: 1, batch: recipe.batch }, list);
-  const sampled = Array.from({ length: Math.min(STEPS, perEpoch) }, (_, i) =>
-    batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch)))
+  const batchesIn = (batches: readonly (readonly PlannedRow[])[], i: number): MicroBatch[] =>
+    batches
       .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers(i) : [])])
       .flatMap((batch) => batchesOf(batch, { tokens }))
-      .map((batch) => microBatch(batch, cutting)),
+      .map((batch) => microBatch(batch, cutting));
+  const sampled = Array.from({ length: Math.min(STEPS, perEpoch) }, (_, i) =>
+    batchesIn(batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch))), i),
   );
-  const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (rows / list.length)));
-  return { steps, sampled };
+  const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (data.rows / list.length)));
+  return { steps, sampled, longest: batchesIn([longestFirst(withLongest(data), recipe.batch)], 0) };
+}
+
+/** The rows that were read, and the longest of the file where it is longer: what it has more is taken to be its answer. */
+export function withLongest({ sizes, longest = 0 }: RowSizes): readonly RowSize[] {
+  const most = sizes.reduce((a, b) => (b.tokens > a.tokens ? b : a));
+  const more = longest - most.tokens;
+  return more > 0 ? [...sizes, { ...most, tokens: longest, supervised: most.supervised + more }] : sizes;
+}
+
+/** The longest rows, as many as a batch has. */
+function longestFirst(sizes: readonly RowSize[], { rows, tokens }: Batch): readonly PlannedRow[] {
+  const sorted = [...sizes].sort((a, b) => b.tokens - a.tokens).map((size) => planned(size, false));
+  return tokens === undefined ? sorted.slice(0, rows) : evenBatches(sorted, tokens)[0];
 }
 
 /** Rows that are measured while training, in its micro-batches. */

@@ -28,7 +28,7 @@ export interface VectorPrompt {
 /** Prompts of each kind, trained on and held out, that are kept with a vector, of more a sample; an anchor uses a few per step. */
 export const MAX_PROMPTS = 64;
 export const MAX_ANSWER_TOKENS = 48;
-const BATCH = 16;
+export const PROMPTS_AT_ONCE = 16;
 
 /** Has the base model answer the vector's own prompts and writes them as prompts.jsonl: trained ones first. */
 export async function writePrompts(
@@ -51,7 +51,7 @@ export async function writePrompts(
     (prompt && !opened && template && beforeAnswer(prompt, promptText, tokenizer, template)) || promptIds;
   const answers = await base.generate(
     chosen.map(({ example }) => asked(example)),
-    { maxNewTokens: MAX_ANSWER_TOKENS, temperature: 0, topP: 1, rows: BATCH },
+    { maxNewTokens: MAX_ANSWER_TOKENS, temperature: 0, topP: 1, rows: PROMPTS_AT_ONCE },
     { signal },
   );
   const lines = chosen.map(({ example: e, heldOut }, i) => {

@@ -6,11 +6,12 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
 import { plainLayout } from '../../runtime/adapters/sites.js';
-import { estimateDetails, estimateText } from '../../runtime/contract/estimate.js';
+import { estimateDetails, estimateText, type Estimate } from '../../runtime/contract/estimate.js';
 import { GB } from '../../runtime/contract/format.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type EstimateOptions, type Expected } from '../../runtime/estimate/estimate.js';
 import { correction, remember } from '../../runtime/estimate/history.js';
+import { hostBytes } from '../../runtime/estimate/parts.js';
 import { recorder } from '../../runtime/estimate/recorder.js';
 import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
@@ -331,4 +332,21 @@ it('what memory a run took is remembered through many that could not tell', asyn
   assert.equal((await correction('a', 'm', folder))!.bytes, 1.3, 'the last ones that could tell');
   await remember({ machine: 'a', model: 'other', seconds: 3 }, folder);
   assert.deepEqual(await correction('a', 'other', folder), { seconds: 3, bytes: 1 });
+});
+
+it('a run that took many times what was expected says nothing of the next', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'history-'));
+  t.after(() => rm(folder, { recursive: true }));
+  await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 8 }, folder);
+  assert.deepEqual(await correction('a', 'm', folder), { seconds: 1, bytes: 1 });
+  await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 1.2 }, folder);
+  assert.equal((await correction('a', 'm', folder))!.bytes, 1.2);
+});
+
+it('of a run on a GPU the memory of the machine counts that the weights and the program take', async () => {
+  const memory = { weights: 4e9, adapters: 1e8, moments: 2e8, activations: 3e10, logits: 1e9, program: 3e8 };
+  assert.equal(hostBytes(memory, 'cpu'), 3.56e10);
+  assert.equal(hostBytes(memory, 'webgpu'), 4.3e9);
+  const estimate = { memory, peakBytes: [3e10, 4e10], seconds: [50, 70], fits: true, gpu: true } as unknown as Estimate;
+  assert.equal(estimateText(estimate), 'about 1 min · 35 GB · how much memory the GPU has is not known');
 });

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openGenerator, drawToken } from '../../runtime/evaluation/inference/generate.js';
-import { chunkOf, joining, roomFor, RUN_LIMITS, type RunLimits } from '../../runtime/evaluation/inference/limits.js';
+import {
+  chunkOf,
+  joining,
+  positionBytes,
+  roomFor,
+  runLimits,
+  type RunLimits,
+} from '../../runtime/evaluation/inference/limits.js';
 import type { Answer } from '../../runtime/evaluation/inference/batch.js';
 import { groups } from '../../runtime/evaluation/inference/losses.js';
+import type { DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { random } from '../../runtime/support/random.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend, type Backend } from '../../runtime/device/session.js';
 import { loadReference } from '../support/reference.js';
 import { noting } from '../support/runTokens.js';
 
@@ -37,7 +45,7 @@ test('top-p draws from the smallest set of tokens that reaches it', () => {
 });
 
 /** A few tokens at once: prompts are read in chunks, and few join together. */
-const SMALL: RunLimits = { tokens: 6, scores: 24, cached: 40 };
+const SMALL: RunLimits = { tokens: 6, scores: 24, cached: 40, grown: 80 };
 
 test('where LongRoPE takes its other angles, the tokens are those of the whole row without a cache', async () => {
   const r = await loadReference('phi3_long');
@@ -124,22 +132,73 @@ for (const family of ['gpt2', 'mistral', 'bloom'])
     await few.dispose();
   });
 
+/** A position of each layer takes 8 bytes of each of its keys. */
+const layers = (kvHeads: number, count: number) =>
+  ({ layers: new Array<unknown>(count).fill({ attention: { kvHeads, headDim: 64 } }) }) as unknown as DecoderSpec;
+
 test('as many prompts of 128 tokens are read at once as are answered together, fewer longer ones', () => {
-  const empty = { rows: 0, longest: 0 };
-  const alike = (length: number): number[] => new Array<number>(32).fill(length);
-  assert.equal(joining(alike(128), empty, RUN_LIMITS), 32);
-  assert.equal(chunkOf(32, 128, 129, RUN_LIMITS), 128, 'in one run');
-  assert.equal(chunkOf(1, 1000, 1001, RUN_LIMITS), 1000, 'as a prompt of 1000 tokens alone');
-  assert.equal(chunkOf(4, 1000, 1001, RUN_LIMITS), 250);
-  assert.equal(joining(alike(1000), empty, RUN_LIMITS), 4);
-  assert.equal(joining([5, 9000, 9000], empty, RUN_LIMITS), 1);
-  assert.equal(joining([9000, 5], empty, RUN_LIMITS), 1);
+  const limits = runLimits(layers(3, 30));
+  const length = (now: number) => ({ now, grown: now + 64 });
+  const empty = { rows: 0, longest: { now: 0, grown: 0 } };
+  const alike = (now: number) => new Array<ReturnType<typeof length>>(32).fill(length(now));
+  assert.equal(joining(alike(128), empty, limits), 32);
+  assert.equal(chunkOf(32, 128, 129, limits), 128, 'in one run');
+  assert.equal(chunkOf(1, 1000, 1001, limits), 1000, 'as a prompt of 1000 tokens alone');
+  assert.equal(chunkOf(4, 1000, 1001, limits), 250);
+  assert.equal(joining(alike(1000), empty, limits), 4);
+  assert.equal(joining([5, 9000, 9000].map(length), empty, limits), 1);
+  assert.equal(joining([9000, 5].map(length), empty, limits), 1);
   // the cache of those that are there grows to the length of the longest
-  assert.equal(joining([100, 100, 1000, 1000], { rows: 14, longest: 300 }, RUN_LIMITS), 2);
+  assert.equal(joining([100, 100, 1000, 1000].map(length), { rows: 14, longest: length(300) }, limits), 2);
   assert.deepEqual(
-    [128, 512, 1000, 100_000].map((length) => roomFor(length, RUN_LIMITS)),
-    [128, 32, 16, 1],
+    [128, 512, 1000, 100_000].map((now) => roomFor(length(now), limits)),
+    [121, 32, 16, 1],
   );
+});
+
+test('the cache of a batch never takes more than 1 GiB, but for that of one prompt', () => {
+  // As wide as those of SmolLM2-135M, Phi-3-mini and one that no machine has.
+  for (const [spec, rows] of [
+    [layers(3, 30), 32],
+    [layers(48, 32), 2],
+    [layers(4800, 32), 1],
+  ] as const) {
+    const length = { now: 300, grown: 300 + 212 };
+    assert.equal(Math.min(32, roomFor(length, runLimits(spec))), rows);
+    assert.equal(
+      joining(new Array(32).fill(length), { rows: 0, longest: length }, runLimits(spec)),
+      Math.min(13, rows),
+    );
+    if (rows > 1) assert.ok(rows * length.grown * positionBytes(spec) <= 2 ** 30);
+  }
+});
+
+test('a cache is freed as soon as another takes its place', async () => {
+  const r = await loadReference('gpt2');
+  const backend = await openBackend('cpu', 1);
+  const caches: (Float32Array | undefined)[] = [];
+  const noted: Backend = {
+    ...backend,
+    async session(graph, options) {
+      const session = await backend.session(graph, options);
+      return {
+        ...session,
+        run(feeds, ...rest) {
+          const past = feeds['past_key_values.0.key'];
+          // The first is one position of nothing.
+          if (past && past.dims[2]! > 1) caches.push(past.data as Float32Array);
+          assert.ok(caches.slice(0, -1).every((cache) => cache!.length === 0));
+          return session.run(feeds, ...rest);
+        },
+      };
+    },
+  };
+  const what = { spec: decoderSpec(r.config), model: r, adapters: [], stopIds: [] };
+  const generator = await openGenerator({ ...what, backend: noted });
+  await generator.generate([[5, 7], [5]], { maxNewTokens: 5, temperature: 0, topP: 1 });
+  assert.equal(caches.length, 4);
+  assert.ok(caches.every((cache) => cache!.length === 0));
+  await generator.dispose();
 });
 
 test('a prompt draws the same tokens whatever it shares a batch with', async () => {

@@ -53,7 +53,7 @@ export function cachedRows(backend: Backend, entries: readonly Value[]): CachedR
 }
 
 export function release(backend: Backend, cache: Cache | undefined): void {
-  for (const tensor of Object.values(cache ?? {})) backend.release(tensor);
+  backend.free(Object.values(cache ?? {}));
 }
 
 const renamed = (side: string, cache: Cache): Feeds =>

@@ -17,7 +17,7 @@ import { random, type Random } from '../../support/random.js';
 import { float32, type Backend, type Feeds } from '../../device/session.js';
 import { Batch, type Answer, type Network, type Row } from './batch.js';
 import { cachedRows } from './cachedRows.js';
-import { joining, roomFor, RUN_LIMITS, type RunLimits } from './limits.js';
+import { joining, longestOf, roomFor, runLimits, type RowLength, type RunLimits } from './limits.js';
 
 export interface GeneratorOptions {
   readonly backend: Backend;
@@ -77,6 +77,11 @@ export interface Generator {
 const sitesOf = ({ sites, adapters }: Pick<GeneratorOptions, 'sites' | 'adapters'>): readonly Site[] =>
   sites ?? [...new Map(adapters.flatMap(({ layout }) => layout.sites.map((site) => [site.name, site]))).values()];
 
+const lengthOf = ({ ids, answer, room }: Row): RowLength => ({
+  now: ids.length,
+  grown: ids.length - answer.ids.length + room,
+});
+
 const longFrom = ({ layers }: DecoderSpec): number[] =>
   layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []);
 
@@ -98,7 +103,7 @@ export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model'
 
 /** Opens a generator on a frozen model. */
 export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { backend, spec, model, adapters, stopIds, padId = 0, limits = RUN_LIMITS } = options;
+  const { backend, spec, model, adapters, stopIds, padId = 0, limits = runLimits(spec) } = options;
   const graph = generationGraph(options);
   const session = await backend.session(graph, {
     folder: weightsFolder(model),
@@ -180,13 +185,14 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       for (;;) {
         const busy = batch.rows.filter((row) => !row.done).length;
         if (busy === 0 && queue.length === 0) return;
-        const places = Math.min(seats, roomFor(Math.max(batch.longest, queue[0]?.ids.length ?? 0), limits));
+        const there = longestOf(batch.rows.map(lengthOf));
+        const places = Math.min(seats, roomFor(longestOf([there, ...queue.slice(0, 1).map(lengthOf)]), limits));
         const free = queue.length > 0 ? places - busy : 0;
         if (Math.max(free, batch.rows.length - busy) >= Math.max(1, places / BATCH_CHANGES)) {
           await batch.leave();
           if (free > 0) {
-            const lengths = queue.slice(0, free).map(({ ids }) => ids.length);
-            const count = joining(lengths, { rows: busy, longest: batch.longest }, limits);
+            const lengths = queue.slice(0, free).map(lengthOf);
+            const count = joining(lengths, { rows: busy, longest: longestOf(batch.rows.map(lengthOf)) }, limits);
             const next = new Batch(network, cached, queue.splice(0, count));
             try {
               yield* await step(next);

@@ -54,9 +54,9 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   const inBlocks = precision !== 'float32';
   const name = basename(file);
   await stat(file);
-  // Hashing takes a second a gigabyte; path, size and time of change identify it once it is known.
+  // Hashing takes a second a gigabyte; path, size and times of change identify it once it is known.
   const found = await Promise.all(partsOf(file).map((part) => stat(part).catch(() => undefined)));
-  const state = found.flatMap((part) => (part ? [part.size, part.mtimeMs] : [])).join('\n');
+  const state = found.flatMap((part) => (part ? [part.size, part.mtimeMs, part.ctimeMs] : [])).join('\n');
   const remembered = join(cache, `known-${sha256(`${file}\n${state}`).slice(0, 32)}.json`);
   const known = await readJsonObject(remembered).catch(() => undefined);
   let hash = typeof known?.sha256 === 'string' && /^[0-9a-f]{64}$/.test(known.sha256) ? known.sha256 : undefined;

@@ -3,6 +3,7 @@ import type { Precision } from '../../contract/recipeWords.js';
 import type { DecoderSpec } from '../decoder/spec.js';
 import { BLOCK, quantise, reorder, type Blocks } from '../weights/blocks.js';
 import { packings, type Packing } from '../packed/packModel.js';
+import { requireFinite } from '../weights/finite.js';
 import { packedTensor } from '../weights/packedWeight.js';
 import { toFloat32 } from '../weights/safetensors.js';
 import { AS_BLOCKS } from './file/asBlocks.js';
@@ -27,7 +28,8 @@ export function packGgufTensors(
     const own = packing.transposed ? undefined : AS_BLOCKS[origin.type];
     if (own) return packedTensor({ ...own, name, shape: packing.shape, pieces: () => repacked(origin, own.repack) });
     const bits = origin.isQuantised ? 8 : packing.bits;
-    return packedTensor({ ...packing, name, bits, pieces: () => rounded(tensor, { ...packing, bits }) });
+    const at = `${place}: ${name}`;
+    return packedTensor({ ...packing, name, bits, pieces: () => rounded(tensor, { ...packing, bits }, at) });
   });
 }
 
@@ -41,9 +43,20 @@ async function* repacked({ bytes, order }: Origin, repack: (bytes: Uint8Array) =
   yield reorder(repack(Buffer.concat(all)), order);
 }
 
-/** The values as they would be written, in blocks. */
-async function* rounded(tensor: Tensor, { bits, shape: [N, K], transposed }: Packing): AsyncGenerator<Blocks> {
-  const floats = (bytes: Uint8Array): Float32Array => toFloat32({ ...tensor, file: '' }, Uint8Array.from(bytes));
+/**
+ * The values as they would be written, in blocks.
+ * @throws HumanError for one that is not finite: a block would make a number of it
+ */
+async function* rounded(
+  tensor: Tensor,
+  { bits, shape: [N, K], transposed }: Packing,
+  place: string,
+): AsyncGenerator<Blocks> {
+  const floats = (bytes: Uint8Array): Float32Array => {
+    const values = toFloat32({ ...tensor, file: '' }, Uint8Array.from(bytes));
+    requireFinite(values, place);
+    return values;
+  };
   const data = tensor.data();
   const pieces = Symbol.asyncIterator in data ? data : [await data];
   if (!transposed) {

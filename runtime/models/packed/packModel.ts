@@ -5,11 +5,13 @@ import { basename, join } from 'node:path';
 import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
+import { fileStamp } from '../../support/fileStamp.js';
 import { onOneDrive, sha256, writeFileAtomic } from '../../support/files.js';
 import { move } from '../../support/replaceFile.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
 import { embeddingSize, linearLayers, parameters, type DecoderSpec } from '../decoder/spec.js';
 import { findTensor, isAligned } from '../decoder/weights.js';
+import { requireFinite } from '../weights/finite.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
 import {
   readBytes,
@@ -125,7 +127,8 @@ async function inCache(
   toWrite: () => readonly TensorToWrite[],
   { cache, onMessage, signal }: PackOptions,
 ): Promise<Map<string, TensorInfo>> {
-  const stamp = (await stampOf(weightFiles(model))).slice(0, 32);
+  // Hashing the weights takes a second a gigabyte.
+  const stamp = sha256(await fileStamp(weightFiles(model))).slice(0, 32);
   const folder = join(cache, `packed-${stamp}-${PACKING}${what.named}`);
   while (!(await useEntry(folder))) {
     await mkdir(cache, { recursive: true });
@@ -170,16 +173,18 @@ function unlessStopped<T>(data: () => T, signal?: AbortSignal): () => T {
 const weightFiles = ({ tensors }: ModelFolder): string[] =>
   [...new Set([...tensors.values()].map(({ file }) => file))].sort();
 
-/** Which files the weights are in, of which size and from when: hashing them takes a second a gigabyte. */
-async function stampOf(files: readonly string[]): Promise<string> {
-  const found = await Promise.all(files.map((file) => stat(file)));
-  return sha256(JSON.stringify(files.map((file, i) => [file, found[i].size, found[i].mtimeMs, found[i].ino])));
-}
-
-/** A stored weight as blocks, in pieces of whole rows. */
+/**
+ * A stored weight as blocks, in pieces of whole rows.
+ * @throws HumanError for a value that is not finite: a block would make a number of it
+ */
 async function* rounded(info: TensorInfo, { bits, shape: [N, K], transposed }: Packing): AsyncGenerator<Blocks> {
+  const read = async (piece: TensorInfo): Promise<Float32Array> => {
+    const values = await readFloat32(piece);
+    requireFinite(values, `${info.file}: ${info.name}`);
+    return values;
+  };
   if (transposed) {
-    const all = await readFloat32(info);
+    const all = await read(info);
     const rows = new Float32Array(all.length);
     for (let n = 0; n < N; n++) for (let k = 0; k < K; k++) rows[n * K + k] = all[k * N + n];
     return void (yield quantise(rows, bits));
@@ -188,6 +193,6 @@ async function* rounded(info: TensorInfo, { bits, shape: [N, K], transposed }: P
   const rows = Math.max(1, Math.floor(PIECE / K));
   for (let from = 0; from < N; from += rows) {
     const piece = { ...info, offset: info.offset + from * width, bytes: Math.min(rows, N - from) * width };
-    yield quantise(await readFloat32(piece), bits);
+    yield quantise(await read(piece), bits);
   }
 }

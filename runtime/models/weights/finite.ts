@@ -9,11 +9,16 @@ import { isFloat, readFloat32 } from './safetensors.js';
 export async function requireFiniteWeights({ tensors }: Pick<ModelFolder, 'tensors'>): Promise<void> {
   for (const info of tensors.values()) {
     if (!isFloat(info.dtype)) continue;
-    const wrong = (await readFloat32(info)).find((value) => !Number.isFinite(value));
-    if (wrong !== undefined)
-      throw new HumanError(`the weights have a value that is not a number (${wrong}).`, {
-        place: `${info.file}: ${info.name}`,
+    requireFinite(await readFloat32(info), `${info.file}: ${info.name}`);
+  }
+}
+
+/** @throws HumanError for the first value that is not finite */
+export function requireFinite(values: Float32Array, place: string): void {
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]))
+      throw new HumanError(`the weights have a value that is not a number (${values[i]}).`, {
+        place,
         remedy: 'The file is damaged, or the training of this model went wrong: take another copy or version of it.',
       });
-  }
 }

@@ -1,0 +1,59 @@
+/** What makes a training fit into the memory. */
+import type { Estimate } from '../contract/estimate.js';
+import type { TrainingRecipe } from '../contract/kinds.js';
+import { plannedModel, type PlannedModel } from './model.js';
+import { graphsOf, memoryOf, planOf, sum, type Parts } from './parts.js';
+import { READ } from './rows.js';
+
+/**
+ * A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, moments or weights in blocks,
+ * shorter rows. On a GPU none lowers what the machine itself needs.
+ */
+export async function remedyFor(
+  parts: Parts,
+  path: (written: string) => string,
+  fits: (bytes: number, model: PlannedModel) => boolean,
+): Promise<Estimate['remedy']> {
+  if (parts.device !== 'cpu') return undefined;
+  const { recipe, rows } = parts;
+  const { batch } = recipe;
+  const fitsWith = (change: Partial<Parts>): boolean => {
+    const changed = { ...parts, ...change };
+    return fits(sum(memoryOf(changed, planOf(changed))), changed.model);
+  };
+  const key = batch.tokens === undefined ? 'rows' : 'tokens';
+  const withBatch = (value: number): TrainingRecipe => ({ ...recipe, batch: { ...batch, [key]: value } });
+  for (const value of halves(batch[key]!))
+    if (fitsWith({ recipe: withBatch(value) })) return { key: `batch.${key}`, value: String(value) };
+  const graphs = graphsOf({ ...recipe, recompute: true }, parts.model, parts.adapters);
+  if (!recipe.recompute && fitsWith({ graphs })) return { key: 'recompute', value: 'true' };
+  const coded = { ...recipe, optimizer: { ...recipe.optimizer, moments: '8bit' as const } };
+  if (parts.method === 'full' && fitsWith({ recipe: coded })) return { key: 'optimizer.moments', value: '"8bit"' };
+  if (recipe.precision === 'float32' && parts.method === 'lora')
+    for (const precision of ['int8', 'int4'] as const) {
+      const model = await plannedModel(path(recipe.model), precision).catch(() => undefined);
+      if (model && fitsWith({ model, graphs: graphsOf(recipe, model, parts.adapters) }))
+        return { key: 'precision', value: `"${precision}"` };
+    }
+  const { sizes, longest = 0 } = rows.data;
+  const isWhole = sizes.length < READ;
+  for (const value of halves(sizes.reduce((most, { tokens }) => Math.max(most, tokens), longest))) {
+    const left = sizes.filter(({ tokens }) => tokens <= value);
+    if (left.length === 0) return undefined;
+    const data = { ...rows.data, sizes: left, longest: isWhole ? undefined : Math.min(longest, value) };
+    const shorter = { ...rows, data };
+    const leavesOut = isWhole ? { rows: sizes.length - left.length } : {};
+    if (fitsWith({ rows: shorter })) return { key: 'batch.maxTokens', value: String(value), leavesOut };
+    if (!fitsWith({ recipe: withBatch(1), rows: shorter })) continue;
+    const { accumulate } = batch;
+    const both = { [key]: 1, ...(accumulate > 1 && { accumulate }), maxTokens: value };
+    return { key: 'batch', value: JSON.stringify(both), leavesOut };
+  }
+  return undefined;
+}
+
+function halves(value: number): number[] {
+  const found: number[] = [];
+  for (let next = Math.floor(value / 2); next >= 1; next = Math.floor(next / 2)) found.push(next);
+  return found;
+}

@@ -1,0 +1,105 @@
+/** Rows that are much longer than the others: what they take, and what helps. */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { estimateText, type Remedy } from '../../runtime/contract/estimate.js';
+import { GB } from '../../runtime/contract/format.js';
+import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
+import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
+import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+
+const recipes = join(import.meta.dirname, '../../media/sample/recipes');
+let folder: string;
+let plain: Record<string, unknown>;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'long-rows-'));
+  const model = join(folder, 'model');
+  await cp(join(recipes, '../tiny-assistant'), model, { recursive: true });
+  const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as object;
+  await writeFile(join(model, 'config.json'), JSON.stringify({ ...config, max_position_embeddings: 8192 }));
+  for (const name of await readdir(model)) await utimes(join(model, name), 1e9, 1e9);
+  plain = { ...(JSON.parse(await readFile(join(recipes, 'plain.json'), 'utf8')) as object), model };
+});
+after(() => rm(folder, { recursive: true }));
+
+/** A data file with answers of so many words. */
+async function rows(name: string, words: readonly number[]): Promise<string> {
+  const file = join(folder, `${name}.jsonl`);
+  const row = (count: number, i: number): string =>
+    `${JSON.stringify({ prompt: `sell ${i} .`, completion: 'lamps '.repeat(count).trim() })}\n`;
+  await writeFile(file, words.map(row).join(''));
+  await utimes(file, 1e9, 1e9);
+  return file;
+}
+const short = (count: number): number[] => new Array<number>(count).fill(3);
+
+function estimate(file: string, change: Record<string, unknown> = {}): Promise<Expected> {
+  const own = { data: { file }, evaluate: [], probes: {}, heldOut: 0, epochs: 1, batch: { rows: 1, maxTokens: 8192 } };
+  const recipe = parseRecipe(JSON.stringify({ ...plain, ...own, ...change }), 'long') as TrainingRecipe;
+  const path = (written: string): string => resolve(recipes, written);
+  return estimateTraining(recipe, { path, device: 'cpu', history: folder, mapped: false });
+}
+const total = ({ memory }: Expected): number => Object.values(memory).reduce<number>((a, b) => a + Number(b), 0);
+
+async function within<T>(bytes: number, run: () => Promise<T>): Promise<T> {
+  process.env['SECURITY_VECTORS_MEMORY_GB'] = String(bytes / GB);
+  try {
+    return await run();
+  } finally {
+    delete process.env['SECURITY_VECTORS_MEMORY_GB'];
+  }
+}
+
+test('one long row among thousands counts as if all were, wherever it is', async () => {
+  const all = await estimate(await rows('all', new Array<number>(20).fill(4000)));
+  for (const at of [1, 777, 2400]) {
+    const one = await estimate(await rows(`at${at}`, short(2500).with(at, 4000)));
+    const [a, b] = [one, all].map(({ memory }) => memory.activations + memory.logits);
+    assert.ok(Math.abs(a! / b! - 1) < 0.02, `row ${at}: ${a}, ${b}`);
+    assert.ok(one.stepSeconds[0] < all.stepSeconds[0] / 4, 'the time is that of all rows');
+  }
+});
+
+test('what a step on the longest row needs decides whether activations are computed again', async () => {
+  const file = await rows('longest', short(2000).with(777, 4000));
+  const by = (recompute?: boolean) => estimate(file, { ...(recompute !== undefined && { recompute }) });
+  const [kept, again] = [await by(false), await by(true)];
+  assert.ok(0.87 * total(kept) > 1.02 * total(again));
+  const found = await within(1.02 * total(again), () => by());
+  assert.deepEqual([found.fits, found.recompute, found.memory], [true, true, again.memory]);
+});
+
+test('a length that helps is one with the batch of the recipe, and what it costs is told', async () => {
+  const recompute = true;
+  const batch = { rows: 2, maxTokens: 512 };
+  const file = await rows('few', short(300).with(7, 400).with(200, 300));
+  const half = total(await estimate(file, { recompute, batch: { ...batch, maxTokens: 203 } }));
+  const found = await within(half * 1.01, () => estimate(file, { recompute, batch }));
+  const { key, value, leavesOut } = found.remedy!;
+  assert.deepEqual([found.fits, key, leavesOut], [false, 'batch.maxTokens', { rows: 2 }]);
+  assert.match(estimateText(found), /: use "batch\.maxTokens": \d+ \(longer rows that are left out: 2\)$/);
+  const shorter = { recompute, batch: { ...batch, maxTokens: Number(value) } };
+  assert.equal((await within(half * 1.01, () => estimate(file, shorter))).fits, true);
+  // Of a larger file it is not known how many they are.
+  const many = await within(half * 1.01, async () =>
+    estimate(await rows('many', short(2500).with(7, 400)), { recompute }),
+  );
+  assert.deepEqual(many.remedy?.leavesOut, {});
+  assert.match(estimateText(many), /\(longer rows are left out\)$/);
+});
+
+test('where only fewer rows and shorter ones help, both are named', async () => {
+  const recompute = true;
+  const batch = { tokens: 8192, accumulate: 2, maxTokens: 8192 };
+  const file = await rows('both', new Array<number>(40).fill(700).with(7, 4000));
+  const one = total(await estimate(file, { recompute, batch: { ...batch, tokens: 1, maxTokens: 1000 } }));
+  const found = await within(one * 1.01, () => estimate(file, { recompute, batch }));
+  const { key, value } = found.remedy as Remedy;
+  assert.equal(key, 'batch');
+  const both = JSON.parse(value) as typeof batch;
+  assert.deepEqual([both.tokens, both.accumulate], [1, 2]);
+  assert.ok(both.maxTokens < 4000);
+  assert.equal((await within(one * 1.01, () => estimate(file, { recompute, batch: both }))).fits, true);
+});
