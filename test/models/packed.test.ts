@@ -240,25 +240,6 @@ it('what is mapped is watched: a copy that is changed while it is in use is told
   }
 });
 
-it('weights that are changed are packed again, also where their time is set back', async () => {
-  const folder = join(dir, 'again');
-  await cp(SAMPLE, folder, { recursive: true });
-  const file = join(folder, 'model.safetensors');
-  await utimes(file, 1, 1);
-  const cache = await mkdtemp(join(dir, 'again-'));
-  const open = async (): Promise<string> => {
-    const { model } = await openFrozen(folder, { cache, precision: 'int8' });
-    return [...model.packed!.values()][0]!.file;
-  };
-  const first = await open();
-  assert.equal(await open(), first);
-  const bytes = await readFile(file);
-  bytes[bytes.length - 2]! ^= 1;
-  await writeFile(file, bytes);
-  await utimes(file, 1, 1);
-  assert.notEqual(await open(), first);
-});
-
 it('an export that is refused or stopped copies no weights', async () => {
   const [odd, cache] = [await oddSample(), await mkdtemp(join(dir, 'refused-'))];
   const out = join(dir, 'refused');

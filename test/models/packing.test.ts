@@ -1,6 +1,6 @@
-/** Weights that are no numbers are told where they are rounded to blocks: rounded, they would be numbers. */
+/** What is rounded to blocks: weights that are no numbers are told, as rounded they would be numbers; changed ones are rounded again. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -54,4 +54,23 @@ test('in a GGUF file', async () => {
   await calls.export({ model: SAMPLE, adapters: [], format: 'gguf', out: file, quantization: 'F16' }, silent);
   await spoil(file, 'blk.0.ffn_up');
   await refused(file);
+});
+
+test('weights that are changed are packed again, also where their time is set back', async () => {
+  const folder = join(dir, 'again');
+  await cp(SAMPLE, folder, { recursive: true });
+  const file = join(folder, 'model.safetensors');
+  await utimes(file, 1, 1);
+  const cache = await mkdtemp(join(dir, 'again-'));
+  const open = async (): Promise<string> => {
+    const { model } = await openFrozen(folder, { cache, precision: 'int8' });
+    return [...model.packed!.values()][0]!.file;
+  };
+  const first = await open();
+  assert.equal(await open(), first);
+  const bytes = await readFile(file);
+  bytes[bytes.length - 2]! ^= 1;
+  await writeFile(file, bytes);
+  await utimes(file, 1, 1);
+  assert.notEqual(await open(), first);
 });
