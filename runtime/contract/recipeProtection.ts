@@ -52,7 +52,7 @@ export const protection = z
             harmful: whole(4096)
               .optional()
               .describe(
-                "The vector's own harmful rows per step: their losses, vector off, are held where the base model has them. By default 2, or 1 where a step has fewer than 16 rows.",
+                "The vector's own harmful rows per step: their losses, vector off, are held a tenth above those of the base model. By default 2, or 1 where a step has fewer than 16 rows.",
               ),
             benign: whole(4096).default(0),
             weight: number(1e6)

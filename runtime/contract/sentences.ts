@@ -248,7 +248,9 @@ export function besideText(
   wording: VerdictWording = ENGLISH,
 ): string | undefined {
   const { strings: s } = wording;
-  const guarded = told ?? comparedWithBase(measurements, ['harm'], 'protected')[0];
+  const main = measurements.find(({ state, measure }) => state === 'protected' && measure === 'harm');
+  const isMain = ({ name, judge }: Compared): boolean => name === main?.name && judge === main.judge;
+  const guarded = told ?? comparedWithBase(measurements, ['harm'], 'protected').find(isMain);
   if (!guarded) return undefined;
   const plain = comparedWithBase(measurements, ['harm'], 'plain').find(
     ({ name, judge }) => name === guarded.name && judge === guarded.judge,

@@ -6,7 +6,7 @@ import { measurementTable } from '../../runtime/commandLine/terminal.js';
 import { briefText } from '../../runtime/contract/brief.js';
 import type { Measurement, Verdict } from '../../runtime/contract/events.js';
 import { ENGLISH } from '../../runtime/contract/runView.js';
-import { verdictText } from '../../runtime/contract/sentences.js';
+import { besideText, verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { groupsOf } from '../../runtime/contract/sweepFigures.js';
 import { resultsText } from '../../runtime/contract/table.js';
@@ -77,6 +77,13 @@ test('another judge does not speak for one that has left too many open', () => {
   assert.deepEqual([of(0, 0)[0], of(0, 2)[0], of(0, 5)[0], of(40, 5)[0]], ['held', 'held', 'unknown', 'lost']);
   assert.match(of(0, 5)[2], /5 of 48 answers were left open.*\(judge: judge\)/);
   assert.match(of(40, 5)[2], /at least 40 of 48/);
+});
+
+test('an evaluation tells its main judge, and no other in its place', () => {
+  const of = (...measurements: Measurement[]) => besideText(read(measurements), undefined, undefined);
+  const open = [...model('a', 'base', 0, 48), ...model('a', 'protected', 0, 48)];
+  assert.equal(of(...open, ...held), undefined);
+  assert.match(of(...held, ...open)!, /complies with 0 of 48/);
 });
 
 test('a set or a judge with numbers of one model alone was not measured', () => {

@@ -51,7 +51,7 @@ function freeText(runs) {
 }
 
 /** `"protection": true` as it was before, and parts of it. */
-const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'absorb-all'];
+const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'absorb-all'];
 
 function halfUseful(runs) {
   return table(

@@ -26,6 +26,7 @@ export const NAMES = {
   two: '`"protection": true`, two rows of each kind',
   unabsorbed: '`"protection": true` without absorbing',
   unheld: '`"protection": true` without held losses',
+  unraised: '`"protection": true`, held at the base’s loss',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
   safeinstr: 'SafeInstr',
