@@ -15,6 +15,7 @@ import { answeringMemory, longestRows, trainingMemory } from './memory.js';
 import type { PlannedModel } from './model.js';
 import {
   dimsOf,
+  longestOf,
   meanSize,
   probeBatches,
   stepPlan,
@@ -77,7 +78,9 @@ export function planOf({ recipe, rows, cutting }: Parts): StepPlan {
   if (data.sizes.length === 0) throw new HumanError('no row of the data can be used.', { place: 'data' });
   const perBatch = heldPerBatch > 0;
   const size = meanSize(held.sizes);
-  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, perBatch }, cutting);
+  // those of an anchor are a vector's own, which are not read here
+  const longest = perBatch ? longestOf(withLongest(held)) : undefined;
+  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, longest, perBatch }, cutting);
 }
 
 export const batchesOf = (plan: StepPlan): StepPlan['sampled'][number] => plan.sampled.flat();

@@ -174,39 +174,43 @@ const STEPS = 64;
 
 /**
  * The batches of a training on rows like these.
- * @param held rows with a teacher in each step, in the mean, or with `perBatch`, in each micro-batch
+ * @param held rows with a teacher in each step, in the mean, or with `perBatch`, in each micro-batch; `longest` is of them, where it is known
  */
 export function stepPlan(
   recipe: { epochs?: number; steps?: number; batch: Batch; seed: number },
   data: RowSizes,
-  held: { readonly rows: number; readonly size: RowSize; readonly perBatch: boolean },
+  held: { readonly rows: number; readonly size: RowSize; readonly longest?: RowSize; readonly perBatch: boolean },
   cutting: Cutting | undefined,
 ): StepPlan {
   const list = data.sizes.map((size) => planned(size, false));
   /** Of a half each other step has one. */
-  const teachers = (i: number): PlannedRow[] =>
-    Array.from({ length: Math.ceil((i + 1) * held.rows) - Math.ceil(i * held.rows) }, () => planned(held.size, true));
+  const teachers = (i: number, first = held.size): PlannedRow[] =>
+    Array.from({ length: Math.ceil((i + 1) * held.rows) - Math.ceil(i * held.rows) }, (_, n) =>
+      planned(n === 0 ? first : held.size, true),
+    );
   const { tokens } = recipe.batch;
   const batchAt = batchPlan(list, { ...recipe.batch, seed: recipe.seed });
   const perEpoch = plannedSteps({ epochs: 1, batch: recipe.batch }, list);
-  const batchesIn = (batches: readonly (readonly PlannedRow[])[], i: number): MicroBatch[] =>
+  const batchesIn = (batches: readonly (readonly PlannedRow[])[], i: number, first?: RowSize): MicroBatch[] =>
     batches
-      .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers(i) : [])])
+      .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers(i, first) : [])])
       .flatMap((batch) => batchesOf(batch, { tokens }))
       .map((batch) => microBatch(batch, cutting));
   const sampled = Array.from({ length: Math.min(STEPS, perEpoch) }, (_, i) =>
     batchesIn(batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch))), i),
   );
   const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (data.rows / list.length)));
-  return { steps, sampled, longest: batchesIn([longestFirst(withLongest(data), recipe.batch)], 0) };
+  return { steps, sampled, longest: batchesIn([longestFirst(withLongest(data), recipe.batch)], 0, held.longest) };
 }
 
 /** The rows that were read, and the longest of the file where it is longer: what it has more is taken to be its answer. */
 export function withLongest({ sizes, longest = 0 }: RowSizes): readonly RowSize[] {
-  const most = sizes.reduce((a, b) => (b.tokens > a.tokens ? b : a));
+  const most = longestOf(sizes);
   const more = longest - most.tokens;
   return more > 0 ? [...sizes, { ...most, tokens: longest, supervised: most.supervised + more }] : sizes;
 }
+
+export const longestOf = (sizes: readonly RowSize[]): RowSize => sizes.reduce((a, b) => (b.tokens > a.tokens ? b : a));
 
 /** The longest rows, as many as a batch has. */
 function longestFirst(sizes: readonly RowSize[], { rows, tokens }: Batch): readonly PlannedRow[] {

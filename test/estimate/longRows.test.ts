@@ -62,6 +62,24 @@ test('one long row among thousands counts as if all were, wherever it is', async
   }
 });
 
+test('one long ordinary row of a vector counts no less than a harmful one', async () => {
+  const vector = JSON.parse(await readFile(join(recipes, 'vector.json'), 'utf8')) as object;
+  const few = await rows('few rows', short(300));
+  const one = await rows('one of them long', short(300).with(222, 4000));
+  const of = async (harmful: string, benign: string): Promise<number> => {
+    const own = { model: plain['model'], harmful: { file: harmful }, benign: { file: benign }, heldOut: 0 };
+    const change = { ...own, recompute: false, batch: { rows: 4, maxTokens: 8192 } };
+    const recipe = parseRecipe(JSON.stringify({ ...vector, ...change }), 'long') as TrainingRecipe;
+    const path = (written: string): string => resolve(recipes, written);
+    const { memory } = await estimateTraining(recipe, { path, device: 'cpu', history: folder, mapped: false });
+    return memory.activations + memory.logits;
+  };
+  const [ordinary, harmful] = [await of(few, one), await of(one, few)];
+  // its labels have a teacher, too
+  assert.ok(ordinary > harmful && ordinary < 1.5 * harmful, `${ordinary}, ${harmful}`);
+  assert.ok(ordinary > 5 * (await of(few, few)));
+});
+
 test('what a step on the longest row needs decides whether activations are computed again', async () => {
   const file = await rows('longest', short(2000).with(777, 4000));
   const by = (recompute?: boolean) => estimate(file, { ...(recompute !== undefined && { recompute }) });
