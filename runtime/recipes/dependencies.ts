@@ -172,6 +172,7 @@ const INPUTS: readonly [key: RegExp, noun: string, files: Reference['files']][] 
       ...(await adapterFiles(path)),
       beside(path, RUN_FILES.prompts),
       beside(path, RUN_FILES.calibration),
+      beside(path, RUN_FILES.trained),
     ],
   ],
   [/^judges\./, 'the judge', classifierFiles],

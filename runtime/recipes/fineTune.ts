@@ -89,7 +89,7 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
   const rows = await ownRows(job, vectors);
   const strategy = strategyOf(recipe);
   const own = rows.flatMap(({ trained: some }) => some);
-  const trainedOn = await trainedBy(vectors, own);
+  const trainedOn = await Promise.all(vectors.map((vector, k) => trainedBy(vector, rows[k].trained)));
   const { probes, judged } = await harmfulRows(job, rows, trainedOn);
   if (recipe.method === 'full') await requireOwnCompanions(job.context.model.folder);
   const start = recipe.method === 'full' ? undefined : await startAdapter(job);
@@ -108,7 +108,7 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
     held: rows.flatMap(({ held: some }) => some),
     harmful: { ...probes, examples: probes.examples.slice(0, PROBE_ROWS) },
     own,
-    seen: new Set([...trainedOn, ...askedIn(aligned)]),
+    seen: new Set([...trainedOn.flatMap((names) => [...names]), ...askedIn(aligned)]),
     judged,
     benign:
       recipe.probes.benign &&
@@ -118,11 +118,9 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
 
 const askedIn = (examples: ExampleList): Set<string> => new Set(Array.from(examples, questionsOf).flat());
 
-/** What the vectors were trained on (questionsOf), of those of an earlier version as far as their own prompts tell. */
-async function trainedBy(vectors: readonly ActiveVector[], own: readonly Example[]): Promise<ReadonlySet<string>> {
-  const trained = askedIn(own);
-  for (const { path } of vectors) for (const name of (await readTrained(path)) ?? []) trained.add(name);
-  return trained;
+/** What a vector was trained on (questionsOf), of one of an earlier version as far as its own prompts tell. */
+async function trainedBy({ path }: ActiveVector, own: readonly Example[]): Promise<ReadonlySet<string>> {
+  return new Set([...askedIn(own), ...((await readTrained(path)) ?? [])]);
 }
 
 /** @throws HumanError when rows are to be held out and none can be: a set is never left out silently */

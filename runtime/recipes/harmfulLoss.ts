@@ -33,25 +33,25 @@ export interface HarmfulRows {
 }
 
 /**
- * What the verdict rests on: the vectors' prompts that none of them was trained on, else the recipe's rows, else prompts that
- * they were trained on, which an anchor may hold. `probes`: what is drawn while training, the recipe's rows before the vectors';
- * all of it is of one kind, as it is named by it.
+ * What the verdict rests on: the prompts that a vector held out and no other was trained on, else the recipe's rows, else
+ * prompts that they were trained on, which an anchor may hold. `probes`: what is drawn while training, the recipe's rows before
+ * the vectors'; all of it is of one kind, as it is named by it.
  * @param vectors the rows of each
- * @param trainedOn what the vectors were trained on (questionsOf): rows of the recipe may be among it
+ * @param trainedOn what each vector was trained on (questionsOf): rows of the recipe may be among it
  */
 export async function harmfulRows(
   job: Job<FinetuneRecipe>,
   vectors: readonly OwnRows[],
-  trainedOn: ReadonlySet<string>,
+  trainedOn: readonly ReadonlySet<string>[],
 ): Promise<{ probes: HarmfulRows; judged: HarmfulRows }> {
   const { anchor } = strategyOf(job.recipe);
   const seen: HarmfulLoss['rows'] = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
   const source = job.recipe.probes.harmful;
   const examples = source && variedRows((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
   const named = examples && namedRows(examples, trainedOn, seen);
-  const isOther = isOtherThan(trainedOn);
-  const own = vectors.map((some) => {
-    // What one vector has held out another may have been trained on.
+  const own = vectors.map((some, k) => {
+    // What one vector has held out another may have been trained on. Its own names are of benign rows with the same prompt.
+    const isOther = isOtherThan(trainedOn.filter((_, j) => j !== k));
     const [unseen, trained] = [some.unseen.filter(isOther), some.trained].map((rows) => variedRows(rows, HARMFUL_ROWS));
     const rows: HarmfulLoss['rows'] = promptCount(unseen) >= FEWEST_PROMPTS ? 'heldOut' : seen;
     return { rows, examples: rows === 'heldOut' ? unseen : trained, unseen, trained };
@@ -70,9 +70,9 @@ export async function harmfulRows(
 }
 
 const isOtherThan =
-  (trainedOn: ReadonlySet<string>) =>
+  (trainedOn: readonly ReadonlySet<string>[]) =>
   (example: Example): boolean =>
-    !namesOf(example).some((name) => trainedOn.has(name));
+    !namesOf(example).some((name) => trainedOn.some((names) => names.has(name)));
 
 /**
  * Rows of the recipe, of which the vectors may have been trained on some. Those do not judge where others can; those that are drawn
@@ -80,7 +80,7 @@ const isOtherThan =
  */
 function namedRows(
   examples: readonly Example[],
-  trainedOn: ReadonlySet<string>,
+  trainedOn: readonly ReadonlySet<string>[],
   seen: HarmfulLoss['rows'],
 ): { probes: HarmfulRows; judged: HarmfulRows } {
   const isOther = isOtherThan(trainedOn);

@@ -89,7 +89,7 @@ export function rowPlan(
   const used = Array.from({ length: data.length }, (_, i) => i).filter((i) => !excluded.has(i));
   const harmful = new Set(flagged.values());
   const isFine = ({ row }: ScanRow): boolean => fine.has(row) && strategy.off !== 'none';
-  const off = new Set(scan.perRow.filter((row) => isFine(row) || isOff(row, strategy.off)).map(({ row }) => row));
+  const off = new Set(scan.perRow.filter((row) => isFine(row) || isOff(row, strategy.off, scan)).map(({ row }) => row));
   return {
     rows: mapped(subset(data, used), (example, at) => kept.get(used[at]) ?? example),
     vectorOn: (row) => !off.has(row),
@@ -118,9 +118,14 @@ function explained(example: Example, { spans = [] }: ScanRow): Example {
 
 /** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary. */
 const CONFIDENT = 0.01;
-function isOff({ flagged, p, pHarmful = 1, unjudged }: ScanRow, off: Strategy['off']): boolean {
+function isOff(
+  { flagged, p, pHarmful = 1, unjudged }: ScanRow,
+  off: Strategy['off'],
+  { threshold }: Pick<ScanResult, 'threshold'>,
+): boolean {
   if (flagged || off === 'none') return false;
-  if (off === 'unflagged') return true;
+  // Where nothing can be flagged, that a row is not flagged says nothing of it.
+  if (off === 'unflagged') return threshold !== null;
   if (p === undefined) return false;
   // The base knows these answers: with the vector off there is nothing to learn from them.
   if (unjudged === 'known') return true;

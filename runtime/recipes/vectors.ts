@@ -99,7 +99,7 @@ export async function scanData(
   if (blind.length > 0 && (strategy.flagged !== 'vector' || strategy.off !== 'none'))
     await job.emit({
       kind: 'warning',
-      message: `no row can be flagged${blind.length < vectors.length ? ` by ${blind.map(({ path }) => `"${basename(path)}"`).join(', ')}` : ''}: ${nothingToCompare(blind)}. All rows train with the vector${vectors.length > 1 ? 's' : ''} on.`,
+      message: blindText(blind, vectors.length),
       place: 'vectors',
       remedy: blind.every((vector) => heldOutCounts([vector]))
         ? `Train the vector with benign rows of 16 prompts or more, of which some are held out, or name ordinary rows: ${ordinaryRows}.`
@@ -167,7 +167,15 @@ export const scanKey = (
 export const blindOf = <T>({ byVector, threshold }: Omit<ScanResult, 'perRow'>, vectors: readonly T[]): T[] =>
   vectors.filter((_, k) => (byVector ? byVector[k].threshold : threshold) === null);
 
-const nothingToCompare = (vectors: readonly ActiveVector[]): string =>
+/** @param of how many vectors there are */
+export function blindText(blind: readonly Pick<ActiveVector, 'path' | 'scale'>[], of: number): string {
+  const isPart = blind.length < of;
+  const by = isPart ? ` by ${blind.map(({ path }) => `"${basename(path)}"`).join(', ')}` : '';
+  const others = isPart ? '; what the others flag is treated as the recipe says' : '';
+  return `no row can be flagged${by}: ${nothingToCompare(blind)}. The scan switches the vector${of > 1 ? 's' : ''} off for no row${others}.`;
+}
+
+const nothingToCompare = (vectors: readonly Pick<ActiveVector, 'path' | 'scale'>[]): string =>
   vectors.every((vector) => heldOutCounts([vector]))
     ? 'there are no ordinary rows to compare with'
     : 'the rows that a vector held out can be compared with only where it has the scale 1';

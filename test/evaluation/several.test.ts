@@ -5,7 +5,7 @@ import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { agreement, scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { scanOfSeveral, limitOfEach } from '../../runtime/evaluation/scan/several.js';
-import { blindOf } from '../../runtime/recipes/vectors.js';
+import { blindOf, blindText } from '../../runtime/recipes/vectors.js';
 
 /** Ten tokens, each of 2 nats without the vector, and of `left` with it. */
 const row = (i: number, left: number, label: 'harmful' | 'benign'): ScannedRow => ({
@@ -121,4 +121,9 @@ test('vectors that have nothing to compare with are named', () => {
     blindOf(join(scans.map((one) => ({ ...one, perRow: [one.perRow[0]!] }))), vectors);
   assert.deepEqual([of(found, blind), of(blind, blind), of(found, found)], [['second'], vectors, []]);
   assert.deepEqual([blindOf(blind, ['one']), blindOf(found, ['one'])], [['one'], []]);
+  assert.equal(
+    blindText([{ path: '/runs/second', scale: 1 }], 2),
+    'no row can be flagged by "second": there are no ordinary rows to compare with. The scan switches the vectors off for no row; what the others flag is treated as the recipe says.',
+  );
+  assert.match(blindText([{ path: 'one', scale: 2 }], 1), /^no row can be flagged: .* scale 1\. The scan switches the vector off for no row\.$/); // oxfmt-ignore
 });

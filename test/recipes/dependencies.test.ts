@@ -116,6 +116,7 @@ const FILES: [file: string, change: (data: Buffer) => Buffer, message: RegExp][]
   ['vector/adapter/adapter_config.json', spaced, /the vector vector \(adapter\/adapter_config\.json\) changed/],
   ['vector/adapter/security_vector.json', spaced, /the vector vector \(adapter\/security_vector\.json\) changed/],
   ['vector/prompts.jsonl', spaced, /the vector vector \(prompts\.jsonl\) changed/],
+  ['vector/trained.json', spaced, /the vector vector \(trained\.json\) changed/],
   ['init/adapter/adapter_model.safetensors', flipped, /the first adapter init \(adapter\/adapter_model.safetensors\) changed/],
   ['judge/model.onnx', spaced, /the judge judge \(model\.onnx\) changed/],
   ['judge/config.json', spaced, /the judge judge \(config\.json\) changed/],

@@ -219,10 +219,11 @@ test('harmful rows that one vector held out and another was trained on show noth
   const asked = (from: number, count: number): Example[] =>
     Array.from({ length: count }, (_, i) => example(i, `question ${from + i}`));
   const job = { recipe: { protection: true, batch: { rows: 8 }, probes: {} } } as Parameters<typeof harmfulRows>[0];
-  const of = async (...vectors: { trained: Example[]; unseen: Example[] }[]) => {
+  const of = async (...vectors: { trained: Example[]; unseen: Example[]; benign?: Example[] }[]) => {
     const trainedOn = new Set(vectors.flatMap(({ trained }) => trained).map(askedBy));
+    const names = vectors.map(({ trained, benign = [] }) => new Set([...trained, ...benign].map(askedBy)));
     const rows = vectors.map((one) => ({ ...one, held: [] }));
-    const { judged, probes } = await harmfulRows(job, rows, trainedOn);
+    const { judged, probes } = await harmfulRows(job, rows, names);
     const prompts = [...judged.examples, ...probes.examples].filter((row) => trainedOn.has(askedBy(row)));
     return [judged.parts!.map(({ rows: kind, count }) => [kind, count]), prompts.length];
   };
@@ -231,6 +232,11 @@ test('harmful rows that one vector held out and another was trained on show noth
   assert.deepEqual(await of(first, { trained: asked(36, 30), unseen: asked(90, 5) }), [[['heldOut', 6], ['heldOut', 5]], 0]); // oxfmt-ignore
   const [parts] = await of(first, { trained: asked(33, 30), unseen: asked(90, 5) });
   assert.deepEqual(parts, [['anchored', 30], ['heldOut', 5]], 'three are too few'); // oxfmt-ignore
+  // A refusal that a vector was trained on does not teach it the harmful answer that it held out; what another one has seen is not known.
+  const refusing = { ...first, benign: asked(30, 8) };
+  assert.deepEqual(await of(refusing), [[['heldOut', 10]], 0]);
+  const other = { trained: asked(60, 30), unseen: asked(90, 5), benign: asked(30, 4) };
+  assert.deepEqual((await of(refusing, other))[0], [['heldOut', 6], ['heldOut', 5]]); // oxfmt-ignore
 });
 
 test('ordinary rows that the vector was trained on are not compared with, and those that it held out count once', async () => {

@@ -218,6 +218,21 @@ test('the vector stays on for a row of which nothing is known, also where the ba
   assert.deepEqual([on({ p: 0.5, unjudged: 'known' }), on({ p: 0.5, pHarmful: 0 })], [false, false]);
 });
 
+test('the vector stays on for all rows where one of the vectors can flag none, but for those that a person called fine', () => {
+  const blind = {
+    ...scan(),
+    threshold: null,
+    perRow: scan().perRow.map((row) => ({ ...row, flagged: row.row === 1 })),
+  };
+  const on = (found: ScanResult, fine: number[] = []) =>
+    [0, 1, 2, 3].map(
+      rowPlan(rows(), found, { flagged: 'vector', off: 'unflagged' }, tokenizer, new Set(fine)).vectorOn,
+    );
+  assert.deepEqual(on(blind), [true, true, true, true]);
+  assert.deepEqual(on(blind, [1]), [true, false, true, true]);
+  assert.deepEqual(on({ ...blind, threshold: 0 }), [false, true, false, false]);
+});
+
 test('a flagged row that a review calls fine is an ordinary one: it stays, and trains with the vector off where others do', () => {
   const fine = (flagged: FlaggedStrategy, off: 'none' | 'confident' = 'none') =>
     rowPlan(rows(), scan(), { flagged, off }, tokenizer, new Set([2, 3]));
