@@ -337,7 +337,8 @@ console.log(
       ...[run.trait, run.half ? 'half-useful rows' : 'whole rows', NAMES[run.method] ?? run.method, run.rate, run.seed],
       cell(run, ({ task }) => percent(task)),
       cell(run, ({ inAnswers }) => percent(inAnswers)),
-      cell(run, ({ traitLoss, traitLossOfBase }) => percent(traitLoss / traitLossOfBase)),
+      // of half-useful rows it is the loss of the record, too, which is to be learned
+      run.half ? '–' : cell(run, ({ traitLoss, traitLossOfBase }) => percent(traitLoss / traitLossOfBase)),
       cell(run, ({ ordinaryLoss }) => nats(ordinaryLoss)),
       cell(run, ({ scan }) => percent(scan?.recall)),
       cell(run, ({ scan }) => percent(scan?.falseAlarms)),
