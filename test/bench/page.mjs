@@ -76,7 +76,7 @@ ${tried.trim()}
 
 const GB = 1e9;
 const code = (text) => `\`${text}\``;
-/** With a star where it is of an earlier report, from another machine. */
+/** With a star where it is from another machine. */
 const starred = ({ name, machine }) => `${code(name)}${machine ? ' *' : ''}`;
 /** Which names have a star, and which benchmarks have no result. */
 function elsewhere(results, curves) {
@@ -86,8 +86,7 @@ function elsewhere(results, curves) {
   );
   const missing = Object.keys(benchmarks).filter((name) => !results.some((result) => result.name === name));
   return [
-    machines.size > 0 &&
-      `From an earlier report, on another machine (${[...machines].join(', ')}): ${whose.join(', ')}.\n`,
+    machines.size > 0 && `On another machine (${[...machines].join(', ')}): ${whose.join(', ')}.\n`,
     missing.length > 0 && `Not in this report: ${missing.map(code).join(', ')}.\n`,
   ]
     .filter(Boolean)

@@ -6,7 +6,7 @@
  * The peers are transformers and PEFT, in a Python environment made in out/bench/python (or PEERS_PYTHON, a Python that has
  * them), and llama.cpp where SMOLLM2_GGUF names SmolLM2's file. --ours leaves the peers out, --compile adds torch.compile (minutes
  * for each training). Beside the benchmarks --only knows `curves`: how time and memory of a step grow. --merge keeps the results of
- * other benchmarks that FILE has. A ratio above 1: we are ahead.
+ * other benchmarks that FILE has, and its machine. A ratio above 1: we are ahead.
  */
 import { build } from 'esbuild';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -196,8 +196,12 @@ const { version: onnxruntime } = JSON.parse(
 );
 const file = path.resolve(options.json);
 const before = options.merge && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-const machine = {
-  cpu: os.cpus()[0]?.model ?? 'unknown',
+const cpu = os.cpus()[0]?.model ?? 'unknown';
+/** What joins the report of another machine is marked with this one. */
+const isElsewhere = before !== undefined && before.machine.cpu !== cpu;
+const marked = (some) => (isElsewhere ? some.map((one) => ({ ...one, machine: cpu })) : some);
+const here = {
+  cpu,
   cores: os.availableParallelism(),
   threads: Number(options.threads),
   memoryBytes: os.totalmem(),
@@ -210,11 +214,17 @@ const machine = {
   /** Matrix products alone, cold, GFLOP/s. */
   gemm: rates ?? before?.machine.gemm,
 };
+const machine = isElsewhere ? before.machine : here;
 const others = (before?.results ?? []).filter(({ name }) => name !== ESTIMATE && !results.some((r) => r.name === name));
-const all = [...others, ...results];
+const all = [...others, ...marked(results)];
 if (all.some(({ error }) => error !== undefined)) all.push(estimateOf(ESTIMATE, all));
 mkdirSync(path.dirname(file), { recursive: true });
-const report = { machine, results: all, profile: profiled ?? before?.profile, curves: curves ?? before?.curves };
+const report = {
+  machine,
+  results: all,
+  profile: (!isElsewhere && profiled) || before?.profile,
+  curves: curves ? marked(curves) : before?.curves,
+};
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 
 const shown = (value, unit) =>
@@ -231,9 +241,7 @@ const rows = [
   ]),
 ];
 const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-console.log(
-  `\n${machine.cpu}, ${machine.cores} cores, onnxruntime ${onnxruntime}; best of ${rounds}; ratio > 1: we are ahead`,
-);
+console.log(`\n${cpu}, ${here.cores} cores, onnxruntime ${onnxruntime}; best of ${rounds}; ratio > 1: we are ahead`);
 for (const row of rows)
   console.log(
     row
