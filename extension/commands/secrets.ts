@@ -25,31 +25,33 @@ export async function secretOf(
 /** A recipe that names another address has no secret of this one. */
 const keyOf = ({ address, name }: SecretName): string => `judge.${secretKey(address, name)}`;
 
+/** Those that there are, by `secretKey`; one after the other, as a person may be asked. */
+async function secretsOf(
+  wanted: readonly SecretName[],
+  secret: (one: SecretName) => Thenable<string | undefined>,
+): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const one of wanted) {
+    const value = await secret(one);
+    if (value !== undefined) found[secretKey(one.address, one.name)] = value;
+  }
+  return found;
+}
+
 /** Of judges behind an address. One that is not given is left out: the judge leaves its answers open, and the run goes on. */
 export const judgeSecrets = (storage: vscode.SecretStorage): NonNullable<RunnerOptions['judgeSecrets']> => ({
-  async get(wanted) {
-    const found: Record<string, string> = {};
-    for (const one of wanted) {
-      const given = await secretOf(storage, keyOf(one), {
+  get: (wanted) =>
+    secretsOf(wanted, (one) =>
+      secretOf(storage, keyOf(one), {
         title: t('Secret of a judge'),
         prompt: t(
           'The recipe names the secret "{0}". It is kept in the secret storage, and sent to {1} only. Without it the judge leaves its answers open.',
           one.name,
           one.address,
         ),
-      });
-      if (given !== undefined) found[secretKey(one.address, one.name)] = given;
-    }
-    return found;
-  },
-  async kept(wanted) {
-    const found: Record<string, string> = {};
-    for (const one of wanted) {
-      const kept = await storage.get(keyOf(one));
-      if (kept !== undefined) found[secretKey(one.address, one.name)] = kept;
-    }
-    return found;
-  },
+      }),
+    ),
+  kept: (wanted) => secretsOf(wanted, (one) => storage.get(keyOf(one))),
   async forget(refused) {
     for (const one of refused) await storage.delete(keyOf(one));
   },

@@ -46,8 +46,8 @@ export async function anchoring(
           .shuffle([...own])
           .slice(0, MAX_OWN)
       : [];
-  const losses = harmful.length > 0 ? await baseLosses(context, harmful) : [];
-  const heldAt = losses.map(({ perToken }) => perToken.map((nll) => HELD_ABOVE * nll));
+  const base = harmful.length > 0 ? await baseLosses(context, harmful) : [];
+  const heldAt = base.map(({ perToken }) => perToken.map((nll) => HELD_ABOVE * nll));
   const teach = heldRows(learner);
   return async (step) => {
     const rng = random(`${seed}/anchor/${step}`);

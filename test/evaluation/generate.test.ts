@@ -14,9 +14,9 @@ import { groups } from '../../runtime/evaluation/inference/losses.js';
 import type { DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { random } from '../../runtime/support/random.js';
-import { openBackend, type Backend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { loadReference } from '../support/reference.js';
-import { noting } from '../support/runTokens.js';
+import { noting, watched } from '../support/runTokens.js';
 
 const LOGITS = Float32Array.from([0.1, 0.3, 0.4, 0.2], Math.log);
 const shares = (temperature: number, topP: number): number[] => {
@@ -177,22 +177,12 @@ test('a cache is freed as soon as another takes its place', async () => {
   const r = await loadReference('gpt2');
   const backend = await openBackend('cpu', 1);
   const caches: (Float32Array | undefined)[] = [];
-  const noted: Backend = {
-    ...backend,
-    async session(graph, options) {
-      const session = await backend.session(graph, options);
-      return {
-        ...session,
-        run(feeds, ...rest) {
-          const past = feeds['past_key_values.0.key'];
-          // The first is one position of nothing.
-          if (past && past.dims[2]! > 1) caches.push(past.data as Float32Array);
-          assert.ok(caches.slice(0, -1).every((cache) => cache!.length === 0));
-          return session.run(feeds, ...rest);
-        },
-      };
-    },
-  };
+  const noted = watched(backend, (_, feeds) => {
+    const past = feeds['past_key_values.0.key'];
+    // The first is one position of nothing.
+    if (past && past.dims[2]! > 1) caches.push(past.data as Float32Array);
+    assert.ok(caches.slice(0, -1).every((cache) => cache!.length === 0));
+  });
   const what = { spec: decoderSpec(r.config), model: r, adapters: [], stopIds: [] };
   const generator = await openGenerator({ ...what, backend: noted });
   await generator.generate([[5, 7], [5]], { maxNewTokens: 5, temperature: 0, topP: 1 });
