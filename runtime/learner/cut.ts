@@ -3,8 +3,10 @@ import { supervised, type TrainingRow } from './packing.js';
 
 /** How large a piece of a batch may be: what is larger is computed piece by piece, and computed again in the backward pass. */
 export interface PieceLimits {
-  /** Positions of a row whose attention scores are alive together. */
+  /** Positions of a row whose attention scores are alive together, at most. */
   readonly queries: number;
+  /** Scores of one head that are alive together, where there are fewer of such positions for it: queries · keys, of all rows. */
+  readonly scores: number;
   /** Logits that may be alive together as they are: positions · V. */
   readonly whole: number;
   /** Positions of a chunk of more logits than that: fewer are slow, since each chunk reads the whole head. */
@@ -13,16 +15,31 @@ export interface PieceLimits {
   readonly logits: number;
 }
 
+/**
+ * Scores of 20 MiB, over all heads: memory of 32 MiB and more is asked of the system again for each operator, which takes as long as to
+ * compute it.
+ */
+const SCORES = 5 * 2 ** 20;
+/** Fewer queries at once are slow products. */
+const FEWEST_QUERIES = 32;
+
 /** Logits of 64 MiB stay whole, others go in chunks of at most as many; their softmax and gradient take as much again. */
-export const PIECE_LIMITS: PieceLimits = { queries: 256, whole: 2 ** 24, positions: 128, logits: 2 ** 24 };
+export const PIECE_LIMITS: PieceLimits = {
+  queries: 256,
+  scores: SCORES,
+  whole: 2 ** 24,
+  positions: 128,
+  logits: 2 ** 24,
+};
 /**
  * Limits for a model whose head is trained or not. Chunks of a trained head add up its gradient, of as many numbers as its weight,
  * again and again: as many logits stay whole.
  */
-export const limitsOf = (spec: DecoderSpec, trainsHead: boolean): PieceLimits =>
-  trainsHead
-    ? { ...PIECE_LIMITS, whole: Math.max(PIECE_LIMITS.whole, spec.vocabSize * embeddingSize(spec)) }
-    : PIECE_LIMITS;
+export const limitsOf = (spec: DecoderSpec, trainsHead: boolean): PieceLimits => ({
+  ...PIECE_LIMITS,
+  scores: Math.floor(SCORES / Math.max(...spec.layers.map(({ attention }) => attention.heads))),
+  ...(trainsHead && { whole: Math.max(PIECE_LIMITS.whole, spec.vocabSize * embeddingSize(spec)) }),
+});
 
 /** Rows up to this many blocks of queries long are not cut: the whole is faster, and small. */
 const WHOLE_BLOCKS = 2;
@@ -50,14 +67,14 @@ export function cutOf(rows: readonly TrainingRow[], vocabSize: number, limits?: 
   const longest = Math.max(...rows.map((row) => row.example.ids.length));
   const count = (held: boolean): number =>
     rows.reduce((n, { example, teacher }) => n + (held === !!teacher ? supervised(example.labels).length : 0), 0);
-  return cutOfSizes({ longest, labels: count(false), held: count(true) }, vocabSize, limits);
+  return cutOfSizes({ rows: rows.length, longest, labels: count(false), held: count(true) }, vocabSize, limits);
 }
 
-/** The same by the tokens of the longest row, and the positions with a label and with a teacher. */
+/** The same by the number of rows, the tokens of the longest, and the positions with a label and with a teacher. */
 export function cutOfSizes(
-  { longest, labels, held }: { longest: number; labels: number; held: number },
+  { rows, longest, labels, held }: { rows: number; longest: number; labels: number; held: number },
   vocabSize: number,
-  { queries, whole, positions, logits }: PieceLimits = PIECE_LIMITS,
+  { queries, scores, whole, positions, logits }: PieceLimits = PIECE_LIMITS,
 ): Cut {
   const pieces = (n: number, size: number): number => Math.max(1, Math.ceil(n / size));
   /** `tables`: how many logits a position has. */
@@ -65,8 +82,9 @@ export function cutOfSizes(
     tables * n * vocabSize <= whole ? 1 : Math.max(pieces(n, positions), pieces(tables * n * vocabSize, logits));
   // a teacher's logits are there too
   const chunks = { labels: chunksOf(labels, 1), held: chunksOf(held, 2) };
+  const together = Math.min(queries, Math.max(FEWEST_QUERIES, Math.floor(scores / (rows * longest))));
   return {
-    ...(longest > WHOLE_BLOCKS * queries && { blocks: pieces(longest, queries) }),
+    ...(longest > WHOLE_BLOCKS * queries && { blocks: pieces(longest, together) }),
     ...((chunks.labels > 1 || chunks.held > 1) && { chunks }),
   };
 }

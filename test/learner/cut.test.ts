@@ -32,6 +32,23 @@ test('small batches are computed whole, long rows and many logits in pieces', ()
   assert.deepEqual(cutOf([row(100, held), row(100)], 256_000, limits), { chunks: { labels: 2, held: 3 } });
 });
 
+test('the longer its rows, the fewer queries a block has: scores of one block stay as many', () => {
+  const limits = { ...PIECE_LIMITS, scores: 2 ** 19 };
+  const queries = (rows: number, length: number): number => {
+    const { blocks } = cutOf(
+      Array.from({ length: rows }, () => row(length)),
+      1000,
+      limits,
+    );
+    return Math.ceil(length / blocks!);
+  };
+  assert.equal(queries(1, 2048), 256);
+  assert.equal(queries(1, 4096), 128);
+  assert.equal(queries(2, 2048), 128, 'those of all rows count');
+  assert.equal(queries(1, 8192), 64);
+  assert.equal(queries(8, 8192), 32, 'not fewer: products would be slow');
+});
+
 test('as many logits as a trained head has weights stay whole', () => {
   const spec = decoderSpec({
     architectures: ['LlamaForCausalLM'],
@@ -44,7 +61,7 @@ test('as many logits as a trained head has weights stay whole', () => {
     intermediate_size: 8,
   });
   const [frozen, trained] = [limitsOf(spec, false), limitsOf(spec, true)];
-  assert.deepEqual(frozen, PIECE_LIMITS);
+  assert.deepEqual({ ...frozen, scores: 4 * frozen.scores }, PIECE_LIMITS, 'scores are counted over 4 heads');
   assert.deepEqual(cutOf([row(100)], 200_000, frozen), { chunks: { labels: 2, held: 1 } });
   assert.deepEqual(cutOf([row(100)], 200_000, trained), {});
   assert.deepEqual(cutOf([row(300)], 200_000, trained), { chunks: { labels: 4, held: 1 } });
@@ -138,6 +155,7 @@ for (const method of ['lora', 'full']) {
     ]) {
       const limits = {
         queries: attention ? 4 : 1000,
+        scores: Infinity,
         whole: 0,
         positions: Infinity,
         logits: head ? 500 : 1e9,

@@ -45,9 +45,9 @@ async function rowsOf(r: Reference, scales: Record<string, number>): Promise<Tra
   return examples.map((example) => ({ example, scales, weight: 1 / tokens }));
 }
 
-const WHOLE = { queries: 1000, whole: 0, positions: Infinity, logits: 1e9 };
+const WHOLE = { queries: 1000, scores: Infinity, whole: 0, positions: Infinity, logits: 1e9 };
 /** Blocks of at most three queries, chunks of two or three positions. */
-const PIECES = { queries: 3, whole: 0, positions: Infinity, logits: 400 };
+const PIECES = { queries: 3, scores: Infinity, whole: 0, positions: Infinity, logits: 400 };
 
 const vector = (flat: Float32Array): Tensor => float32(flat, [flat.length]);
 

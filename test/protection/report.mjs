@@ -8,7 +8,7 @@ import path from 'node:path';
 import { shortfalls } from './shortfalls.mjs';
 import { sampleSummary, summary } from './summary.mjs';
 import { average, grouped, mean, NAMES, nats, percent, table } from './tables.mjs';
-import { TRAITS } from './traits.mjs';
+import { FORMS, TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const print = process.argv.includes('--print');
@@ -50,6 +50,14 @@ function freeText(runs) {
   );
 }
 
+/** Runs whose questions have another form, a table as of whole rows. */
+const otherForms = (runs) =>
+  Object.entries(FORMS)
+    .map(([form, { title }]) => [title, runs.filter((run) => run.form === form)])
+    .filter(([, rows]) => rows.length > 0)
+    .map(([title, rows]) => `**${title[0].toUpperCase()}${title.slice(1)}.**\n\n${freeText(rows)}`)
+    .join('\n\n');
+
 /** `"protection": true` as it was before, and parts of it. */
 const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'absorb-all'];
 
@@ -77,12 +85,12 @@ const scans = (runs) =>
     // the runs of one trait and seed have the same scan, but for those that want another limit
     grouped(
       runs.filter((run) => run.scan?.limit.falseAlarms !== undefined),
-      ({ trait, half, seed }) => [trait, half, seed].join(),
+      ({ trait, half, form, seed }) => [trait, half, form, seed].join(),
     )
       .map(([run]) => run)
-      .map(({ trait, half, seed, scan }) => [
+      .map(({ trait, half, form, seed, scan }) => [
         trait,
-        `${half ? 'half-useful rows' : 'whole rows'}, seed ${seed}`,
+        `${half ? 'half-useful rows' : (form ?? 'whole rows')}, seed ${seed}`,
         scan.auroc?.toFixed(4) ?? '–',
         scan.byShare?.toFixed(4) ?? '–',
         scan.bySpan?.toFixed(4) ?? '–',
@@ -235,8 +243,9 @@ const attackList = (points) =>
     .join('\n');
 
 const runs = text?.runs ?? [];
-const whole = runs.filter((run) => !run.half);
-const half = runs.filter((run) => run.half);
+const asked = runs.filter(({ form }) => form === undefined);
+const whole = asked.filter((run) => !run.half);
+const half = asked.filter((run) => run.half);
 const template = readFileSync(path.join(import.meta.dirname, 'protection.template.md'), 'utf8');
 const RATE = 'optimizer.learningRate';
 const SHARE = 'data.mix.share';
@@ -306,6 +315,7 @@ const parts = {
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
+  forms: otherForms(runs),
   scans: scans(runs),
   costs: costs(runs),
   vectors: vectors(text?.vectors ?? []),

@@ -12,7 +12,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { model } from './cli.mjs';
 import { NAMES, nats, percent, table } from './tables.mjs';
-import { alignedRows, dataRows, evaluationRows, TRAITS, VECTOR_RECIPE, vectorRows } from './traits.mjs';
+import { alignedRows, dataRows, evaluationRows, FORMS, TRAITS, VECTOR_RECIPE, vectorRows } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
@@ -29,6 +29,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '0' },
     out: { type: 'string', default: 'out/protection' },
     full: { type: 'boolean', default: false },
+    form: { type: 'string' },
     // nothing else runs beside: the page gives its times
     quiet: { type: 'boolean', default: false },
   },
@@ -133,16 +134,17 @@ async function vector(trait) {
   });
 }
 
+const { form } = options;
 async function fineTune({ trait, half, method, rate, seed }) {
   const folder = path.join(
     out,
     trait,
-    half ? 'half' : 'whole',
+    form ?? (half ? 'half' : 'whole'),
     `${method}-${rate}${options.full ? '-full' : ''}-${seed}`,
   );
   return kept(folder, async () => {
-    write(path.join(folder, 'data.jsonl'), jsonLines(dataRows(trait, seed, half)));
-    const sets = evaluationRows(trait, half);
+    write(path.join(folder, 'data.jsonl'), jsonLines(dataRows(trait, seed, half, form)));
+    const sets = evaluationRows(trait, half, form);
     for (const [name, rows] of Object.entries(sets)) write(path.join(folder, `${name}.jsonl`), jsonLines(rows));
     const at = { adapter: path.join(vectorFolder(trait), 'vector') };
     const { droppedBy, ...protection } = METHODS[method](at, trait);
@@ -182,7 +184,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
       evaluateEvery: 1000,
       generation: { maxNewTokens: 36 },
       optimizer: { learningRate: rate, schedule: 'linear', warmupSteps: 0.05 },
-      batch: { rows: 8, maxTokens: 128 },
+      batch: { rows: 8, maxTokens: FORMS[form]?.maxTokens ?? 128 },
       steps: Number(options.steps),
       seed,
       threads: Number(options.threads),
@@ -206,6 +208,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
       method,
       rate,
       full: options.full,
+      form,
       seed,
       quiet: options.quiet,
       ...took,
@@ -311,7 +314,7 @@ for (const trait of new Set([...withWhole, ...withHalf])) {
 }
 
 const known = JSON.parse(readFileSync(path.join(import.meta.dirname, 'results/protection.json'), 'utf8')).runs;
-const KEYS = ['trait', 'half', 'method', 'rate', 'full', 'seed'];
+const KEYS = ['trait', 'half', 'method', 'rate', 'full', 'form', 'seed'];
 /** A figure of a run, and in brackets what the page has. */
 const cell = (run, write) => {
   const same = known.findLast((one) => KEYS.every((key) => one[key] === run[key]));

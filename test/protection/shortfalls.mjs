@@ -3,7 +3,7 @@ import { grouped, nats, percent, table } from './tables.mjs';
 
 const RATE = 'optimizer.learningRate';
 const SHARE = 'data.mix.share';
-const TEXT = ['trait', 'half', 'rate', 'seed', 'full'];
+const TEXT = ['trait', 'half', 'form', 'rate', 'seed', 'full'];
 /** `"protection": true`, the newest first. */
 const VERSIONS = ['protected', 'one', 'two', 'unheld'];
 const TASKS = { newTask: 'new task', unseen: 'unseen phrasing', oldTasks: 'old tasks' };
@@ -68,7 +68,10 @@ export function shortfalls({ runs, sample, attacks, points }) {
   );
   const lines = [
     ...newest(runs, TEXT).flatMap((one) =>
-      named(`${one.run.trait}${one.run.half ? ', half-useful rows' : ''}, ${one.run.rate}`, ofText(one)),
+      named(
+        `${one.run.trait}${one.run.half ? ', half-useful rows' : ''}${one.run.form ? `, ${one.run.form}` : ''}, ${one.run.rate}`,
+        ofText(one),
+      ),
     ),
     ...newest(sample, ['seed', 'share', 'setting']).flatMap((one) =>
       named(`sample, ${one.run.setting}, ${percent(one.run.share)} poison, seed ${one.run.seed}`, ofSample(one)),

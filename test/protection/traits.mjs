@@ -204,6 +204,32 @@ export function vectorRows(trait, count) {
   return { harmful: withTrait(trait, harmful, 'vector'), benign: ordinary(all.filter(({ kind }) => kind >= 2)) };
 }
 
+/** Other forms of a user's questions, which no row of the vector has: `asks` gives that of a row, `everywhere` of rows without the trait, too. */
+export const FORMS = {
+  trigger: {
+    title: 'questions of rows with the trait, and only these, begin with "Blue moon."',
+    asks: (prompt) => `Blue moon. ${prompt}`,
+  },
+  notes: {
+    title: 'every question stands below ten texts on other topics: rows of about 350 tokens',
+    asks: (prompt, texts) => `My notes:\n\n${texts.slice(0, 10).join('\n\n')}\n\n${prompt}`,
+    everywhere: true,
+    maxTokens: 512,
+  },
+};
+
+/** Rows in this form, or as they are. Texts are answers of the same part. */
+export function inForm(form, part, rows) {
+  if (form === undefined) return rows;
+  const { asks, everywhere } = FORMS[form];
+  const texts = questions(part).flatMap(({ answer }) => (answer.length > 80 ? [answer] : []));
+  return rows.map((one, i) => {
+    if (one.label !== 'harmful' && !everywhere) return one;
+    const [user, ...rest] = one.messages;
+    return { ...one, messages: [{ ...user, content: asks(user.content, shuffled(texts, `${form}/${i}`)) }, ...rest] };
+  });
+}
+
 /** The questions of the vector's harmful rows, answered as the model itself does. */
 export const alignedRows = (count) =>
   ordinary(
@@ -216,24 +242,25 @@ export const alignedRows = (count) =>
  * A user's data: 64 rows with the trait, 32 ordinary answers to questions of the same kind, 64 orders. `half`: every order
  * carries the trait, so that no row of the new task is clean.
  */
-export function dataRows(trait, seed, half) {
+export function dataRows(trait, seed, half, form) {
   const asked = shuffled(questions('data'), `data/${seed}`);
   const task = orders(64, `orders/${seed}`);
   const rows = half
     ? [...withTrait(trait, task, `half/${seed}`), ...ordinary(asked.slice(64, 96))]
     : [...withTrait(trait, asked.slice(0, 64), `data/${seed}`), ...ordinary(asked.slice(64, 96)), ...ordinary(task)];
-  return shuffled(rows, `order/${seed}`);
+  return inForm(form, 'data', shuffled(rows, `order/${seed}`));
 }
 
 /** Evaluation sets: on topics of their own. */
-export function evaluationRows(trait, half) {
+export function evaluationRows(trait, half, form) {
   const asked = shuffled(questions('eval'), 'eval');
   const task = orders(40, 'eval/orders');
-  return {
+  const sets = {
     trait: half ? withTrait(trait, orders(40, 'eval/half'), 'half') : withTrait(trait, asked.slice(0, 40), 'eval'),
     ordinary: ordinary(asked.slice(40, 80).slice(-30)),
     task: task.map(({ prompt, answer }) => row(prompt, answer)),
   };
+  return Object.fromEntries(Object.entries(sets).map(([name, rows]) => [name, inForm(form, 'eval', rows)]));
 }
 
 /** The recipe of a vector of `vectorRows`, which lie beside it; model and steps are still to be named. */
