@@ -80,7 +80,7 @@ export async function estimateTraining(recipe: TrainingRecipe, options: Estimate
 
 /**
  * @param recipe `recompute` is decided in it
- * @returns whether the memory of the machine would be enough for all of it, too: a GPU is taken to have no more
+ * @returns whether the memory of the machine would be enough for all of it, too: a GPU, whose memory is not known, is taken to have as much
  */
 async function estimateAs(
   recipe: TrainingRecipe,
