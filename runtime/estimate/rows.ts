@@ -21,7 +21,7 @@ export interface RowSize {
 export interface RowSizes {
   /** Of the first rows of the file. */
   readonly sizes: readonly RowSize[];
-  /** How many the file has; where not all were read, by the bytes that were. */
+  /** How many the file has; where it was not read to its end, by the bytes that were read. */
   readonly rows: number;
   /** Tokens of the longest row of the whole file, where it was asked for. */
   readonly longest?: number;
@@ -86,6 +86,8 @@ async function readSizes(
   const sizes: RowSize[] = [];
   const [asked, questioned] = [new Set<string>(), new Set<string>()];
   let read = { bytes: 0, total: 1 };
+  /** Rows that have the form of one; some of them may not fit. */
+  let formed = 0;
   const options = {
     ...source,
     maxTokens,
@@ -96,8 +98,9 @@ async function readSizes(
       onProgress?.(bytes, total);
     },
   };
-  for await (const [, row] of streamExamples(file, tokenizer, options)) {
+  for await (const [parsed, row] of streamExamples(file, tokenizer, options)) {
     signal?.throwIfAborted();
+    if (!('reason' in parsed)) formed++;
     if (!('reason' in row)) {
       asked.add(askedBy(row));
       questioned.add(questionOf(row));
@@ -108,9 +111,12 @@ async function readSizes(
   const [asking, questions] = [asked, questioned].map(({ size }) => size / Math.max(1, sizes.length));
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
   if (sizes.length < READ) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };
-  if (isAsked)
-    longest = Math.max(longest, await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress }));
-  const all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
+  let all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
+  if (isAsked) {
+    const whole = await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress });
+    longest = Math.max(longest, whole.longest);
+    all = Math.round((sizes.length * whole.rows) / formed);
+  }
   const rows = Math.min(source.limit ?? Infinity, Math.max(all, sizes.length));
   return { sizes, rows, asking, questions, isPart: true, ...(isAsked && { longest }) };
 }
