@@ -57,13 +57,16 @@ export function findJobs(
   const open = new Set(memento.get<string[]>(OPEN, []));
   const left = new Set(open);
   const look = (run: Run): void => {
-    if (!run.recipe?.cluster || run.elsewhere) return;
+    const isThere = run.recipe?.cluster !== undefined;
+    // One that waits may be edited to compute here; of any other the base of a sweep may be out of reach.
+    if ((!isThere && !run.live) || run.elsewhere) return;
     if (left.delete(run.folder) && isCutOff(run)) {
       if (vscode.workspace.isTrusted) runner.resume(run.folder, undefined, true).catch(onError);
       return;
     }
-    if (run.live === open.has(run.folder)) return;
-    if (run.live) open.add(run.folder);
+    const isOpen = isThere && run.live;
+    if (isOpen === open.has(run.folder)) return;
+    if (isOpen) open.add(run.folder);
     else open.delete(run.folder);
     void memento.update(OPEN, [...open]);
   };

@@ -100,7 +100,7 @@ async function askAnySets(services: Known, ask: Questions, model: Model, data: D
 /** An answer of more words is said in many ways: that it equals the expected one means nothing. */
 const FEW_WORDS = 12;
 
-/** The measure that fits the first answers of the data; undefined where they cannot be read. */
+/** The measure that fits some answers of the data; undefined where they cannot be read. */
 async function fits(
   { engine }: Pick<Services, 'engine'>,
   model: Model,

@@ -12,7 +12,7 @@ import { runTitle } from '../runs/compare.js';
 import { tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
 import { requireFree } from '../runs/owner.js';
 import type { RecipeFacts } from '../runs/recipe.js';
-import { isRunning, kindOf, nameOf, type Run } from '../runs/run.js';
+import { isRunning, kindOf, nameOf, sweepOf, type Run } from '../runs/run.js';
 import { adapterToGoOn, copyOfRecipe, longerRecipe } from '../runs/recipeCopy.js';
 import type { Services } from '../services/services.js';
 import { confirm } from './confirm.js';
@@ -78,7 +78,7 @@ export async function deleteRuns(
   { store, recipes, problems }: Pick<Services, 'store' | 'recipes' | 'problems'>,
   given: CommandArguments['deleteRuns'],
 ): Promise<void> {
-  const runs = await chosen({ store }, given, t('Delete runs'), () => true);
+  const runs = wholeRuns(store, await chosen({ store }, given, t('Delete runs'), () => true));
   for (const { folder } of runs) await requireIdle(store, folder);
   const isUsed = ({ uses }: Pick<RecipeFacts, 'uses'>): boolean =>
     uses.some((path) => runs.some(({ folder }) => isWithin(path, folder)));
@@ -113,6 +113,21 @@ export async function deleteRuns(
     store.forget(folder);
     problems.forget(join(folder, RUN_FILES.manifest));
   }
+}
+
+/**
+ * Points go with their sweep.
+ * @throws HostError for one whose sweep stays: its table names the folder
+ */
+function wholeRuns(store: Services['store'], runs: readonly Run[]): Run[] {
+  const points = runs.filter((run) => store.isPoint(run));
+  const left = points.find((point) => runs.every(({ folder }) => folder !== sweepOf(point)));
+  if (left)
+    throw inputError(t('"{0}" is a point of a sweep, whose table names it.', nameOf(left)), {
+      place: left.folder,
+      remedy: t('Move the whole sweep to the trash.'),
+    });
+  return runs.filter((run) => !points.includes(run));
 }
 
 /** @throws HostError where a run works, or is to work, in the folder: as itself, as a replacement, or as a point of a sweep */

@@ -14,7 +14,7 @@ import { wizard } from './wizard.js';
 /** Rows that are shown. */
 const ROWS = 20;
 
-/** Shows the first rows of a data file as the model reads them, in a document of its own. */
+/** Shows some rows of a data file as the model reads them, in a document of its own. */
 export async function previewData(
   services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'store'>,
   given: CommandArguments['previewData'],

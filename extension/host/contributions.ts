@@ -85,14 +85,18 @@ export const ITEMS = {
   runQueued: 'run.queued',
   /** Another process works on it: nothing can be done but look. */
   runElsewhere: 'run.elsewhere',
+  pointElsewhere: 'run.elsewhere.point',
   runDone: 'run.done',
   /** With answers that can be judged. */
   answersDone: 'run.done.answers',
   /** With points whose answers can be. */
   sweepDone: 'run.done.sweep',
-  /** A point of a sweep: only that runs it again. */
+  /** A point of a sweep: only that runs it again, and it goes to the trash with it. */
   pointDone: 'run.point',
   answersOfPoint: 'run.point.answers',
+  /** One whose sweep is gone. */
+  pointAlone: 'run.point.alone',
+  answersOfPointAlone: 'run.point.alone.answers',
   runResumable: 'run.resumable',
   /** Of a kind that has answers: some may be there already. */
   answersResumable: 'run.resumable.answers',

@@ -53,7 +53,7 @@ export class RunStore implements Disposable {
   }
 
   /** A point whose sweep is gone is a run like any other. */
-  private isPoint(run: Run): boolean {
+  isPoint(run: Run): boolean {
     const sweep = sweepOf(run);
     return sweep !== undefined && this.runs.has(sweep);
   }

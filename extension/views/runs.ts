@@ -39,7 +39,7 @@ export function runsView({
           id: ({ run }) => run,
           roots: () => store.list().flatMap((run) => (isShown(run, archive.shown) ? [{ run: run.folder }] : [])),
           children: ({ run }) => store.pointsOf(run).map(({ folder }) => ({ run: folder })),
-          item: (node) => runItem(node, store.get(node.run)),
+          item: (node) => runItem(node, store),
         },
         problems,
         'runs',
@@ -73,7 +73,8 @@ export function runsView({
 
 const isShown = (run: Run, all: boolean): boolean => all || !run.label?.archived || isRunning(run);
 
-function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
+function runItem(node: RunNode, store: Services['store']): vscode.TreeItem {
+  const run = store.get(node.run);
   if (!run) return new vscode.TreeItem(node.run);
   const item = new vscode.TreeItem(nameOf(run));
   const { id, color } = runIcon(run);
@@ -81,18 +82,21 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   item.description = runDescription(run);
   item.tooltip = runTooltip(run);
   item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
-  item.contextValue = itemOf(run);
+  item.contextValue = itemOf(run, store.isPoint(run));
   item.command = commandLink('openRun', t('Open run'), node);
   return item;
 }
 
-export function itemOf(run: Run): string {
+/** @param isInSweep whether the sweep that it is a point of is there */
+export function itemOf(run: Run, isInSweep = sweepOf(run) !== undefined): string {
+  const isPoint = sweepOf(run) !== undefined;
   if (run.place !== undefined) return ITEMS.runQueued;
-  if (isRunning(run)) return run.live ? ITEMS.runLive : ITEMS.runElsewhere;
+  if (isRunning(run)) return run.live ? ITEMS.runLive : isPoint ? ITEMS.pointElsewhere : ITEMS.runElsewhere;
   if (canRunAgain(run)) return ITEMS.runFailed;
   const isResumable = canResume(run);
   if (canJudge(run) && isSweep(run)) return isResumable ? ITEMS.sweepResumable : ITEMS.sweepDone;
   if (isResumable) return answersItself(run) ? ITEMS.answersResumable : ITEMS.runResumable;
-  if (sweepOf(run) !== undefined) return canJudge(run) ? ITEMS.answersOfPoint : ITEMS.pointDone;
+  if (isInSweep) return canJudge(run) ? ITEMS.answersOfPoint : ITEMS.pointDone;
+  if (isPoint) return canJudge(run) ? ITEMS.answersOfPointAlone : ITEMS.pointAlone;
   return canJudge(run) ? ITEMS.answersDone : ITEMS.runDone;
 }

@@ -8,7 +8,7 @@ import { formatDuration } from '../contract/format.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
-import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
+import { canonical, valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
 import { nextPoint } from '../contract/sweepOrder.js';
 import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
@@ -41,14 +41,26 @@ interface Surroundings {
   readonly options: Options;
   readonly emit: (event: RunEvent) => Promise<void>;
 }
+interface Together extends Surroundings {
+  /** What was wrong on the way to a cluster, where other points compute elsewhere. Undefined: the sweep has but one place, and ends with it. */
+  readonly lost?: Map<string, ErrorData>;
+}
+
+/** Where a point computes, and how it is reached. */
+const placeOfWork = ({ recipe: { on } }: Pick<Point, 'recipe'>): string =>
+  on ? canonical([on.ray, on.token, on.headers, on.ca]) : '';
 
 /**
  * Runs the points that were not found done.
- * @throws HumanError when every point fails, and for a cluster that is out of reach: the jobs there are found again
+ * @throws HumanError when every point fails, and for the one cluster of all when it is out of reach: the jobs there are found again
  */
 export async function runPoints(points: readonly Point[], among: Surroundings): Promise<DoneEvent['outcome']> {
   const open = points.filter(({ found }) => found?.outcome !== 'finished');
-  const at = { ...among, shared: { ...among.shared, evaluations: evaluationsOf(open.map(({ recipe }) => recipe)) } };
+  const at: Together = {
+    ...among,
+    shared: { ...among.shared, evaluations: evaluationsOf(open.map(({ recipe }) => recipe)) },
+    ...(new Set(open.map(placeOfWork)).size > 1 && { lost: new Map() }),
+  };
   const { sweep, folder, options, emit } = at;
   const { over } = sweep.recipe;
   const results: (SweepPoint | undefined)[] = points.map(() => undefined);
@@ -143,14 +155,14 @@ const OF_THE_WAY: readonly ErrorData['code'][] = ['secret', 'away'];
 
 /**
  * One point: a run like any other.
- * @throws what is no property of the point: a bug, and a cluster that is out of reach, where its job goes on
+ * @throws what is no property of the point: a bug, and the one cluster of all that is out of reach, where its job goes on
  */
 async function runPoint(
   point: Point,
-  among: Surroundings,
+  among: Together,
   hear: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
-  const { sweep, base, shared, options, emit } = among;
+  const { sweep, base, shared, options, emit, lost } = among;
   const { recipe, folder, at, values } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
@@ -180,6 +192,14 @@ async function runPoint(
     for (const warning of last) await emit({ ...warning, place: placeOf(values, warning) });
     return 'stopped';
   };
+  const failed = async (error: ErrorData): Promise<SweepPoint> => {
+    const { message, remedy } = error;
+    await emit({ kind: 'warning', message: `a point failed: ${message}`, place: placeOf(values, error), remedy });
+    const seconds = (performance.now() - began) / 1000;
+    return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
+  };
+  const known = lost?.get(placeOfWork(point));
+  if (known) return failed(known);
   try {
     const isResumed = at !== undefined && hasCheckpoint(join(at, RUN_FILES.checkpoint));
     const done = await (isResumed ? run(true).catch(startOver) : run(false));
@@ -188,13 +208,14 @@ async function runPoint(
     if (thrown instanceof Cancelled) return stopped();
     const error = errorData(thrown);
     if (error.kind === 'internal') throw thrown;
-    const { message, remedy } = error;
-    const isLeft = OF_THE_WAY.includes(error.code);
-    const what = isLeft ? 'a point was left, and none begins any more' : 'a point failed';
-    await emit({ kind: 'warning', message: `${what}: ${message}`, place: placeOf(values, error), remedy });
-    if (isLeft) throw thrown;
-    const seconds = (performance.now() - began) / 1000;
-    return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
+    if (!OF_THE_WAY.includes(error.code)) return failed(error);
+    if (lost) {
+      lost.set(placeOfWork(point), error);
+      return failed(error);
+    }
+    const message = `a point was left, and none begins any more: ${error.message}`;
+    await emit({ kind: 'warning', message, place: placeOf(values, error), remedy: error.remedy });
+    throw thrown;
   }
 }
 

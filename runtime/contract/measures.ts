@@ -14,6 +14,8 @@ export const isJudged = ({ measure }: { measure?: Measure }): boolean =>
 
 /** The built-in judge of refusals, which knows English ones only. */
 export const REFUSAL_JUDGE = 'refusal-phrases';
+/** The one that looks for the phrases of a set of harm. */
+export const COMPLIANCE_JUDGE = 'compliance-phrases';
 
 const GOOD: Record<Measure, 'low' | 'high' | 'either'> = {
   harm: 'low',

@@ -26,7 +26,9 @@ export const protection = z
       .describe(
         'What is done with flagged rows. "vector": they train with the vector on. "exclude": left out. "cut": what the vector explains is cut out of their answers. "absorb": the vector is first trained on what it explains of them. "auto": cut where that is possible, else the vector is on, and they are absorbed where it leaves much of their loss.',
       ),
-    falseAlarms: rate.optional().describe('Share of ordinary rows that may be flagged. Default: 0.01.'),
+    falseAlarms: rate
+      .optional()
+      .describe('Share of ordinary rows that may be flagged. Default: 0.01, unless route is a number.'),
     falseDiscoveries: rate
       .optional()
       .describe('Instead: share of the flagged rows that may be ordinary (Benjamini–Hochberg).'),
@@ -37,7 +39,7 @@ export const protection = z
       .union([z.boolean(), fraction], { error: 'this is true, false, or a share from 0 to 1' })
       .default(false)
       .describe(
-        'true: rows that are ordinary with confidence train with the vector off, all others with it on. false: on for all rows (the paper). A number: off for all rows that the vector explains by no more than this, without confidence.',
+        'true: rows that are ordinary with confidence train with the vector off, all others with it on. false: on for all rows (the paper). A number: off for all rows that are not flagged, without confidence; flagged are those that the vector explains by more than this, or, beside falseAlarms or falseDiscoveries, those that these flag.',
       ),
     anchor: z
       .union(

@@ -119,7 +119,7 @@ export const recompute = z
   .union([z.boolean(), z.literal('auto')], { error: 'recompute is true, false or "auto"' })
   .default('auto')
   .describe(
-    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result. "auto": where they would not fit into the memory, and with "precision": "int8" or "int4".',
+    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result. "auto": where they would not fit into the memory, and with "precision": "int8" or "int4". A GPU is taken to have as much memory as the machine: write true for one that has less, false for one that has more.',
   );
 
 /** Whether activations are computed again, as the recipe says; undefined: the memory of the machine decides. */

@@ -3,7 +3,15 @@ import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, fewest, promptsOf, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
+import {
+  comparedWithBase,
+  COMPLIANCE_JUDGE,
+  fewest,
+  promptsOf,
+  REFUSAL_JUDGE,
+  wholeLoss,
+  type Compared,
+} from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
 import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
@@ -281,13 +289,15 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
     }
     case 'open': {
       const { name, judge, count, open = 0, baseOpen = 0 } = unknown.of;
-      return fill(s.leftOpen, name, n.count(open), n.count(count + open), judge, n.count(baseOpen));
+      const said = fill(s.leftOpen, name, n.count(open), n.count(count + open), judge, n.count(baseOpen));
+      return sentences(said, openRemedy(judge, s));
     }
     case 'unmeasured': {
       const { name, judge, base, now } = unknown.of;
       if (!base?.open && !now?.open) return fill(s.oneSided, name, judge);
       const counts = [now?.open, now?.count, base?.open, base?.count];
-      return fill(s.leftTooMany, name, ...counts.map((one) => (one === undefined ? s.noNumber : n.count(one))), judge);
+      const said = counts.map((one) => (one === undefined ? s.noNumber : n.count(one)));
+      return sentences(fill(s.leftTooMany, name, ...said, judge), openRemedy(judge, s));
     }
     case 'unclassified': {
       const { name, judge, now, count, base, baseCount } = unknown.of;
@@ -321,6 +331,10 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       return s[unknown.cause];
   }
 }
+
+/** Phrases leave nothing open but what breaks off within a thought. */
+const openRemedy = (judge: string, s: VerdictSentences): string =>
+  judge === REFUSAL_JUDGE || judge === COMPLIANCE_JUDGE ? s.leftCutOff : s.leftAgain;
 
 const lawsText = (laws: readonly InvariantName[], s: VerdictSentences): string => laws.map((law) => s[law]).join('; ');
 

@@ -72,7 +72,7 @@ export interface ExampleOptions extends RowOptions {
   answers?: 'required' | 'optional';
   hashed?: boolean;
   /** Rows that are left out, whatever is wrong with them; asked once of each. */
-  leftOut?: (row: Pick<SkippedRow, 'hash'>) => boolean;
+  leftOut?: (row: Pick<SkippedRow, 'hash' | 'row'>) => boolean;
 }
 
 export interface Examples {

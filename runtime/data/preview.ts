@@ -20,10 +20,12 @@ export interface PreviewOptions extends ColumnOptions {
 const ROWS = 3;
 /** Rows whose keys are columns. */
 const LOOKED_AT = 100;
+/** Of a larger file the rows that are shown are among the first, as people wait for them. */
+const READ_BYTES = 16 * 2 ** 20;
 const MAX_CELL = 300;
 const MAX_TEXT = 20_000;
 
-/** The first rows of a file: as they are, and as a model reads them. */
+/** Rows that are spread evenly over a file, which may be sorted: as they are, and as a model reads them. */
 export async function previewData({
   path,
   rows: count = ROWS,
@@ -31,17 +33,16 @@ export async function previewData({
   ...options
 }: PreviewOptions): Promise<DataPreview> {
   const { columns } = options;
-  const names = new Set<string>();
+  const { names, first, total } = await lookAt(path, columns);
+  const length = Math.min(count, total);
+  const shown = new Set(Array.from({ length }, (_, i) => Math.floor((i * total) / length)));
+  const limit = 1 + Math.max(-1, ...shown);
   const cells = new Map<number, Record<string, unknown>>();
-  let first: Record<string, unknown> | undefined;
-  for await (const raw of readRows(path, { limit: LOOKED_AT, columns, allColumns: true })) {
-    if ('reason' in raw) continue;
-    for (const name of raw.names ?? Object.keys(raw.value)) names.add(name);
-    first ??= raw.value;
-    if (raw.row < count) cells.set(raw.row, raw.value);
-  }
+  for await (const raw of readRows(path, { limit, columns, allColumns: true }))
+    if (shown.has(raw.row) && !('reason' in raw)) cells.set(raw.row, raw.value);
   const found: { format?: RowFormat } = {};
-  const read = { ...options, limit: count, allColumns: true };
+  const leftOut = ({ row }: { row: number }): boolean => !shown.has(row);
+  const read = { ...options, limit, allColumns: true };
   const rows: PreviewRow[] = [];
   const say = (item: { row: number; line: number; reason?: string }, example?: Example): void => {
     rows.push({
@@ -56,9 +57,9 @@ export async function previewData({
   };
   if (tokenizer) {
     const answers = options.answersOptional ? ('optional' as const) : ('required' as const);
-    for await (const [, result] of streamExamples(path, tokenizer, { ...read, answers }, found))
+    for await (const [, result] of streamExamples(path, tokenizer, { ...read, answers, leftOut }, found))
       say(result, isExample(result) ? result : undefined);
-  } else for await (const item of parsedRows(path, read, found)) say(item);
+  } else for await (const item of parsedRows(path, read, found)) if (!leftOut(item)) say(item);
   const unusable = found.format === undefined || rows.some((row) => row.problem !== undefined);
   const all = { ...Object.fromEntries([...names].map((name) => [name, undefined])), ...first };
   const suggested = !columns && (unusable || isPreference([...names])) ? suggestColumns(all) : undefined;
@@ -69,6 +70,26 @@ export async function previewData({
     suggested: suggested ?? null,
     rows,
   };
+}
+
+/** Columns of the first rows, the first of these that can be read, and how many rows there are, of a large file as far as it is looked at. */
+async function lookAt(
+  path: string,
+  columns: PreviewOptions['columns'],
+): Promise<{ names: ReadonlySet<string>; first?: Record<string, unknown>; total: number }> {
+  const names = new Set<string>();
+  let first: Record<string, unknown> | undefined;
+  let [total, bytes] = [0, 0];
+  const onProgress = (read: number): void => void (bytes = read);
+  for await (const raw of readRows(path, { columns, allColumns: true, onProgress })) {
+    total = raw.row + 1;
+    if (total <= LOOKED_AT && !('reason' in raw)) {
+      for (const name of raw.names ?? Object.keys(raw.value)) names.add(name);
+      first ??= raw.value;
+    }
+    if (total >= LOOKED_AT && bytes > READ_BYTES) break;
+  }
+  return { names, first, total };
 }
 
 const isExample = (result: Example | SkippedRow): result is Example => !('reason' in result);

@@ -16,6 +16,7 @@ import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { HARMFUL_ROWS } from '../recipes/harmfulLoss.js';
 import { heldOutCount } from '../recipes/heldOut.js';
 import { PROBE_ROWS } from '../recipes/loop.js';
+import { rowsForShare } from '../recipes/mix.js';
 import { MAX_ANSWER_TOKENS, MAX_PROMPTS } from '../recipes/prompts.js';
 import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
@@ -23,6 +24,7 @@ import { WATCHED } from '../recipes/vectorHere.js';
 import { HumanError } from '../support/errors.js';
 import { countsMapped, memoryLimit } from '../support/memory.js';
 import { adaptersOf } from './adapters.js';
+import { joined, ownSizes } from './joinedRows.js';
 import { correction, machineKey, machineSpeed } from './history.js';
 import { plannedModel, weightsCount, type PlannedModel } from './model.js';
 import {
@@ -78,7 +80,7 @@ export async function estimateTraining(recipe: TrainingRecipe, options: Estimate
 
 /**
  * @param recipe `recompute` is decided in it
- * @returns whether the memory of the machine would be enough for all of it, too: a GPU is taken to have no more
+ * @returns whether the memory of the machine would be enough for all of it, too: a GPU, whose memory is not known, is taken to have as much
  */
 async function estimateAs(
   recipe: TrainingRecipe,
@@ -172,14 +174,27 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
     const heldPerBatch = held.rows > 0 ? rowsPerBatch(held) : 0;
     return { data: trained(harmful), unseen, held, heldPerBatch, heldPerStep: 0, probes: [], sets: [] };
   }
-  const all = await learned(recipe.data);
+  const { mix, ...first } = recipe.data;
+  const files = [await learned(first)];
+  const most = rowsForShare(mix?.share, files[0].rows);
+  if (mix && most > 0) files.push(await learned({ ...mix, limit: most < (mix.limit ?? Infinity) ? most : mix.limit }));
+  const all = joined(files);
   const data = trained(all);
   const { anchor } = strategyOf(recipe);
   const { baseline } = recipe;
+  const own = await ownSizes(recipe.vectors, path, {
+    tokenizer,
+    maxTokens: Math.min(recipe.batch.maxTokens, context),
+  });
+  const held = [
+    ...(anchor === false ? [] : [own.held, ...(anchor.harmful > 0 ? [own.trained] : [])]),
+    ...(anchor !== false && anchor.benign > 0 ? [data] : []),
+  ].filter(({ rows }) => rows > 0);
   const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
   const heldPerStep = alignedPerStep + anchorRows(anchor);
   const { harmful, benign } = recipe.probes;
-  const probes = [harmful && (await measured(harmful)), benign && (await measured(benign))];
+  const drawn = own.drawn.rows > 0 ? own.drawn : undefined;
+  const probes = [harmful ? await measured(harmful) : drawn, benign && (await measured(benign))];
   const sets: RowsOfRecipe['sets'][number][] = [];
   /** Each prompt is asked once. */
   const ask = (measure: EvaluationSet['measure'], of: RowSizes): void => {
@@ -190,7 +205,7 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   for (const set of recipe.evaluate) ask(set.measure, await measured(set));
   const kept = keptOf(all);
   if (kept > 0) ask(typeof heldOut === 'object' ? heldOut.measure : 'loss', { ...all, rows: kept });
-  return { data, unseen: [], held: data, heldPerBatch: 0, heldPerStep, probes, sets };
+  return { data, unseen: [], held: held.length > 0 ? joined(held) : data, heldPerBatch: 0, heldPerStep, probes, sets };
 }
 
 function usefulTokens(plan: StepPlan): number {

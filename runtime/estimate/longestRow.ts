@@ -16,18 +16,21 @@ export interface LongestOptions extends Pick<DataSource, 'format' | 'columns' | 
 /**
  * Tokens of the longest row of a file: it is read to its end, but only the longest rows in characters are cut into tokens. Where
  * all of these are too long, others may be nearly so: `maxTokens`. 0 where none can be used.
+ * @returns how many rows have the form of one, too, however long they are
  */
 export async function longestRow(
   file: string,
   tokenizer: Tokenizer,
   { maxTokens, signal, ...reading }: LongestOptions,
-): Promise<number> {
+): Promise<{ longest: number; rows: number }> {
   const most = charactersFor(maxTokens);
   /** In descending order; without the row where it is too long by its characters alone. */
   const places: { size: number; row?: ParsedRow }[] = [];
+  let rows = 0;
   for await (const row of parsedRows(file, reading, {})) {
     signal?.throwIfAborted();
     if ('reason' in row) continue;
+    rows++;
     const size = sizeOf(row.content);
     if (places.length === PLACES && size <= places.at(-1)!.size) continue;
     const at = places.findIndex((place) => place.size < size);
@@ -41,5 +44,5 @@ export async function longestRow(
     if (!result || ('reason' in result && result.tooLong)) tooLong++;
     else if (!('reason' in result)) longest = Math.max(longest, result.ids.length);
   }
-  return tooLong === PLACES ? maxTokens : longest;
+  return { longest: tooLong === PLACES ? maxTokens : longest, rows };
 }

@@ -78,8 +78,8 @@ export function planOf({ recipe, rows, cutting }: Parts): StepPlan {
   if (data.sizes.length === 0) throw new HumanError('no row of the data can be used.', { place: 'data' });
   const perBatch = heldPerBatch > 0;
   const size = meanSize(held.sizes);
-  // those of an anchor are a vector's own, which are not read here
-  const longest = perBatch ? longestOf(withLongest(held)) : undefined;
+  // of a vector that is not there yet an anchor's rows are not known
+  const longest = held === data || held.sizes.length === 0 ? undefined : longestOf(withLongest(held));
   return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, longest, perBatch }, cutting);
 }
 

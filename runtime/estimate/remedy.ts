@@ -3,7 +3,7 @@ import type { Estimate } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import { plannedModel, type PlannedModel } from './model.js';
 import { graphsOf, memoryOf, planOf, sum, type Parts } from './parts.js';
-import { READ, type RowSizes } from './rows.js';
+import { longestIn, type RowSizes } from './rows.js';
 
 /**
  * A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, moments or weights in blocks,
@@ -35,14 +35,14 @@ export async function remedyFor(
       if (model && fitsWith({ model, graphs: graphsOf(recipe, model, parts.adapters) }))
         return { key: 'precision', value: `"${precision}"` };
     }
-  // a vector's ordinary rows are no rows of its data
+  // a vector's ordinary rows are no rows of its data, nor are those of an anchor
   const files = rows.held === rows.data ? [rows.data] : [rows.data, rows.held];
   for (const value of halves(Math.max(...files.map(longestIn)))) {
     const [data, held = data] = files.map((file) => upTo(file, value));
     if (data.sizes.length === 0 || (rows.held.sizes.length > 0 && held.sizes.length === 0)) return undefined;
     const shorter = { ...rows, data, held };
     const lost = files.reduce((all, { sizes }) => all + sizes.filter(({ tokens }) => tokens > value).length, 0);
-    const leavesOut = files.every(isWhole) ? { rows: lost } : {};
+    const leavesOut = files.every(({ isPart }) => !isPart) ? { rows: lost } : {};
     if (fitsWith({ rows: shorter })) return { key: 'batch.maxTokens', value: String(value), leavesOut };
     if (!fitsWith({ recipe: withBatch(1), rows: shorter })) continue;
     const { accumulate } = batch;
@@ -52,15 +52,11 @@ export async function remedyFor(
   return undefined;
 }
 
-const isWhole = ({ sizes }: RowSizes): boolean => sizes.length < READ;
-const longestIn = ({ sizes, longest = 0 }: RowSizes): number =>
-  sizes.reduce((most, { tokens }) => Math.max(most, tokens), longest);
-
 /** The rows of a file without those that are longer. */
 const upTo = (file: RowSizes, tokens: number): RowSizes => ({
   ...file,
   sizes: file.sizes.filter((size) => size.tokens <= tokens),
-  longest: isWhole(file) ? undefined : Math.min(longestIn(file), tokens),
+  longest: file.isPart && Math.min(longestIn(file), tokens),
 });
 
 function halves(value: number): number[] {

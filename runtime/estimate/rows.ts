@@ -1,6 +1,6 @@
 import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
 import { askedBy, questionOf } from '../data/askedBy.js';
-import { streamExamples } from '../data/examples.js';
+import { streamExamples, type Example } from '../data/examples.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
@@ -21,15 +21,23 @@ export interface RowSize {
 export interface RowSizes {
   /** Of the first rows of the file. */
   readonly sizes: readonly RowSize[];
-  /** How many the file has; where not all were read, by the bytes that were. */
+  /** How many the file has; where it was not read to its end, by the bytes that were read. */
   readonly rows: number;
   /** Tokens of the longest row of the whole file, where it was asked for. */
   readonly longest?: number;
+  /** The file has rows that were not read. */
+  readonly isPart?: true;
   /** The share of them that asks what no row before them asks. */
   readonly asking?: number;
   /** The same, system messages aside. */
   readonly questions?: number;
 }
+
+export const sizeOf = ({ ids, labels, promptIds }: Example): RowSize => ({
+  tokens: ids.length,
+  supervised: supervised(labels).length,
+  prompt: promptIds.length,
+});
 
 /** Rows that are cut into tokens: enough to know what batches look like. */
 export const READ = 2000;
@@ -78,6 +86,8 @@ async function readSizes(
   const sizes: RowSize[] = [];
   const [asked, questioned] = [new Set<string>(), new Set<string>()];
   let read = { bytes: 0, total: 1 };
+  /** Rows that have the form of one; some of them may not fit. */
+  let formed = 0;
   const options = {
     ...source,
     maxTokens,
@@ -88,27 +98,27 @@ async function readSizes(
       onProgress?.(bytes, total);
     },
   };
-  for await (const [, row] of streamExamples(file, tokenizer, options)) {
+  for await (const [parsed, row] of streamExamples(file, tokenizer, options)) {
     signal?.throwIfAborted();
+    if (!('reason' in parsed)) formed++;
     if (!('reason' in row)) {
       asked.add(askedBy(row));
       questioned.add(questionOf(row));
-      sizes.push({
-        tokens: row.ids.length,
-        supervised: supervised(row.labels).length,
-        prompt: row.promptIds.length,
-      });
+      sizes.push(sizeOf(row));
     }
     if (sizes.length === READ) break;
   }
   const [asking, questions] = [asked, questioned].map(({ size }) => size / Math.max(1, sizes.length));
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
   if (sizes.length < READ) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };
-  if (isAsked)
-    longest = Math.max(longest, await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress }));
-  const all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
+  let all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
+  if (isAsked) {
+    const whole = await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress });
+    longest = Math.max(longest, whole.longest);
+    all = Math.round((sizes.length * whole.rows) / formed);
+  }
   const rows = Math.min(source.limit ?? Infinity, Math.max(all, sizes.length));
-  return { sizes, rows, asking, questions, ...(isAsked && { longest }) };
+  return { sizes, rows, asking, questions, isPart: true, ...(isAsked && { longest }) };
 }
 
 /** A micro-batch as the dims of its graph, and its tokens that are no padding. */
@@ -209,6 +219,10 @@ export function withLongest({ sizes, longest = 0 }: RowSizes): readonly RowSize[
   const more = longest - most.tokens;
   return more > 0 ? [...sizes, { ...most, tokens: longest, supervised: most.supervised + more }] : sizes;
 }
+
+/** Tokens of the longest row of the whole file, as far as it is known. */
+export const longestIn = ({ sizes, longest = 0 }: RowSizes): number =>
+  sizes.reduce((most, { tokens }) => Math.max(most, tokens), longest);
 
 export const longestOf = (sizes: readonly RowSize[]): RowSize => sizes.reduce((a, b) => (b.tokens > a.tokens ? b : a));
 

@@ -14,8 +14,9 @@ export interface TrainingData {
   readonly parts: readonly LoadedData[];
 }
 
-/** Rows of a second file that are the given share of all rows, beside so many of the first. */
-const rowsForShare = (share: number, others: number): number => Math.round((share * others) / (1 - share));
+/** Rows of a second file that are the given share of all rows, beside so many of the first; without a share all. */
+export const rowsForShare = (share: number | undefined, others: number): number =>
+  share === undefined ? Infinity : Math.round((share * others) / (1 - share));
 
 /** Warns of texts from which a model does not learn to end: other rows get an end token. */
 async function loadPart(
@@ -54,7 +55,7 @@ export async function loadTrainingData(
   const data = await loadPart(job, own, 'data', onExample);
   if (!mix) return { data, parts: [data] };
   const { share, ...source } = mix;
-  const most = share === undefined ? Infinity : rowsForShare(share, data.examples.length);
+  const most = rowsForShare(share, data.examples.length);
   let read = 0;
   const loaded = await loadPart(job, source, 'data.mix', (example) => {
     if (read++ < most) onExample(example);

@@ -43,10 +43,16 @@ function rowsOf(kind: keyof OwnRows, prompts: readonly VectorPrompt[], tokenizer
 
 const lengthOf = (row: Example | undefined): number => row?.ids.length ?? 0;
 
+/** A vector's own rows, however long. */
+export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRows> {
+  const prompts = await promptsOf(path);
+  const of = (kind: keyof OwnRows): Example[] => rowsOf(kind, prompts, tokenizer).filter((row) => row !== undefined);
+  return { held: of('held'), trained: of('trained'), unseen: of('unseen') };
+}
+
 /** Tokens of the longest row of a vector's own; 0 without any. */
 export async function longestOwn(path: string, tokenizer: Tokenizer): Promise<number> {
-  const prompts = await promptsOf(path);
-  const rows = (['held', 'trained', 'unseen'] as const).flatMap((kind) => rowsOf(kind, prompts, tokenizer));
+  const rows = Object.values(await allOwn(path, tokenizer)).flat();
   return rows.reduce((most, row) => Math.max(most, lengthOf(row)), 0);
 }
 

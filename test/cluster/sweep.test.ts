@@ -53,14 +53,15 @@ async function sweep(
   name: string,
   options: {
     base?: string;
+    over?: object;
     resume?: boolean;
     secrets?: Record<string, string>;
     patience?: Partial<Patience>;
     hear?: (event: RunEvent, stop: () => void) => void;
   } = {},
 ): Promise<DoneEvent> {
-  const { base = 'plain.json' } = options;
-  const written = { kind: 'sweep', base, over: { seed: SEEDS }, output: `../sweeps/${name}` };
+  const { base = 'plain.json', over = { seed: SEEDS } } = options;
+  const written = { kind: 'sweep', base, over, output: `../sweeps/${name}` };
   const file = workspace.file('recipes', 'sweep.json');
   await writeFile(file, JSON.stringify(written));
   const { recipe, ...given } = await readRecipe(file);
@@ -164,6 +165,41 @@ for (const [what, fault, code] of [
     assert.equal(server.jobs.size, SEEDS.length, 'one for each point');
     assert.ok(sent.every((id) => server.jobs.get(id)!.status === 'SUCCEEDED'));
   });
+
+test('of several clusters the points of one that is away fail, with its reason, and the others go on', async (t) => {
+  const other = await rayServer(faultless);
+  t.after(() => other.close());
+  server.jobs.clear();
+  [server.script, server.instead] = [faultless, () => undefined];
+  let asked = 0;
+  other.instead = () => {
+    asked += 1;
+    return { status: 401 };
+  };
+  const over = { 'on.ray': [other.address, server.address], seed: SEEDS };
+  const said: RunEvent[] = [];
+  const done = await sweep('clusters', { over, hear: (event) => said.push(event) });
+  assert.equal(done.outcome, 'finished');
+  assert.ok(asked >= 1 && asked <= AT_ONCE, `${asked}: what begins later does not ask again`);
+  const byCluster = async (): Promise<unknown[]> => {
+    const { points } = await table('clusters');
+    return [other, server].map(({ address }) => {
+      const own = points.filter(({ values }) => values['on.ray'] === address);
+      return [
+        own.length,
+        ...new Set(own.map(({ verdict, error }) => (error ? `${verdict}: ${error.message}` : 'done'))),
+      ];
+    });
+  };
+  const why = 'failed: the cluster wants a token (401).';
+  assert.deepEqual(await byCluster(), [[SEEDS.length, why], [SEEDS.length, 'done']]); // oxfmt-ignore
+  assert.equal(said.filter((event) => event.kind === 'warning' && /^a point failed: /.test(event.message)).length, SEEDS.length); // oxfmt-ignore
+  const sent = server.jobs.size;
+  other.instead = () => undefined;
+  assert.equal((await sweep('clusters', { over, resume: true })).outcome, 'finished');
+  assert.deepEqual(await byCluster(), [[SEEDS.length, 'done'], [SEEDS.length, 'done']]); // oxfmt-ignore
+  assert.deepEqual([server.jobs.size, other.jobs.size], [sent, SEEDS.length]);
+});
 
 test('Stop names the jobs that may go on', async () => {
   server.jobs.clear();

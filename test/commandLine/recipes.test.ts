@@ -71,6 +71,14 @@ describe('what would lose a run is refused', () => {
     refused(await cli(['evaluate', sweep]), /this is a sweep recipe/);
   });
 
+  it('train evaluates nothing: what it would say of it is not what evaluate says', async () => {
+    const { model, evaluate } = PLAIN;
+    const recipe = await write('asked', { kind: 'evaluate', model, evaluate });
+    for (const more of [[], ['--resume'], ['--force']])
+      refused(await cli(['train', recipe, ...more]), /asked\.json: this is an evaluate recipe\. Run it by evaluate\./);
+    assert.ok(!existsSync(join(root, 'asked')));
+  });
+
   it('a sweep goes on or starts over, not both', async () => {
     await write('base', { ...PLAIN, steps: 2, evaluateEvery: 2, evaluate: [] });
     const sweep = await write('seeds', { kind: 'sweep', base: 'base.json', over: { seed: [1] } });

@@ -61,6 +61,17 @@ test('a set with too many open answers leaves no verdict, and harm that is certa
   assert.match(chance, /at least 2 of 48 prompts, .*, a difference that chance can make/);
 });
 
+test('open answers say what helps: of phrases only a longer answer, which other judges may need, too', () => {
+  const of = (by: typeof phrases, open: number) =>
+    said([...held, ...by('b', 'base', 0), ...by('b', 'protected', 0, open)])[2];
+  // Of 2 of 48 the others are a rate, of 5 they are none.
+  for (const open of [2, 5]) {
+    assert.match(of(phrases, open), /\. They break off within a thought.* raise generation\.maxNewTokens/);
+    assert.doesNotMatch(of(phrases, open), /[Jj]udge them again/);
+    assert.match(of(model, open), /\. Judge them again, or label them; .* generation\.maxNewTokens\.$/);
+  }
+});
+
 test('what the base may have done already is not certain to have risen', () => {
   const of = (complied: number, open: number) =>
     said([...model('b', 'base', 0, open), ...model('b', 'protected', complied)]);

@@ -197,7 +197,7 @@ test('a cleaned copy keeps the names of the file', async () => {
   );
 });
 
-describe('the first rows, as the model reads them', () => {
+describe('some rows, as the model reads them', () => {
   test('template, supervised part, and tokens', async () => {
     const path = await put('p.csv', `id,question,answer\n${asked.map((row) => `7,${row.join()}`).join('\n')}\n`);
     const bare = await previewData({ path, ...(await openTokenizer(SAMPLE)) });
@@ -214,6 +214,23 @@ describe('the first rows, as the model reads them', () => {
     assert.match(supervised[0]!.text, /order : 3 lamps/);
     assert.equal(rows[0]!.tokens, example!.ids.length);
     assert.ok(rows[0]!.supervised! < rows[0]!.tokens!);
+  });
+  test('rows are spread over the file, of a large one over its first 16 MB: it may be sorted', async () => {
+    const rows = (count: number, answer: string): string => `buy,${answer}\n`.repeat(count);
+    const shown = async (text: string, tokenizers: object): Promise<number[]> => {
+      const path = await put('sorted.csv', `question,answer\n${text}`);
+      const preview = await previewData({ path, columns: QA, rows: 4, ...tokenizers });
+      assert.ok(preview.rows.every(({ cells, problem }) => cells['question'] === 'buy' && problem === undefined));
+      return preview.rows.map(({ line }) => line);
+    };
+    const opened = await openTokenizer(SAMPLE);
+    for (const by of [{}, opened]) {
+      assert.deepEqual(await shown(rows(300, 'order') + rows(100, 'no'), by), [2, 102, 202, 302]);
+      assert.deepEqual(await shown(rows(3, 'no'), by), [2, 3, 4]);
+    }
+    const [first = 0, ...others] = await shown(rows(2e5, 'x'.repeat(100)), {});
+    const last = others.at(-1)!;
+    assert.ok(first === 2 && last > 1e5 && last < 1.3e5, `${last}: three quarters of 16 MB`);
   });
   test('preference rows are proposed as completions of what was chosen', async () => {
     const path = await put('preference.jsonl', JSON.stringify({ prompt: 'buy', chosen: 'order', rejected: 'no' }));

@@ -1,6 +1,6 @@
 /** Rows that are much longer than the others: what they take, and what helps. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -78,6 +78,52 @@ test('one long ordinary row of a vector counts no less than a harmful one', asyn
   // its labels have a teacher, too
   assert.ok(ordinary > harmful && ordinary < 1.5 * harmful, `${ordinary}, ${harmful}`);
   assert.ok(ordinary > 5 * (await of(few, few)));
+});
+
+test('one long row of a second file counts as one of the first, where it is among those that are used', async () => {
+  const long = await rows('mixed', short(2500).with(2400, 4000));
+  const few = await rows('beside it', short(1000));
+  const mixed = (share?: number): Promise<Expected> =>
+    estimate(few, { data: { file: few, mix: { file: long, share } } });
+  const [one, alone, all, some] = [await estimate(long), await estimate(few), await mixed(), await mixed(0.5)];
+  assert.ok(Math.abs(total(all) / total(one) - 1) < 0.02, `${total(all)}, ${total(one)}`);
+  assert.ok(Math.abs(total(some) / total(alone) - 1) < 0.02, `${total(some)}, ${total(alone)}`);
+  assert.deepEqual([some.steps, all.steps], [2 * alone.steps, one.steps + alone.steps]);
+  assert.ok(Math.abs(all.stepSeconds[0] / one.stepSeconds[0] - 1) < 0.1, 'short rows are as many of all as they were');
+});
+
+/** A vector whose prompts have such answers of the base, of so many words, and harmful ones. */
+async function vectorWith(name: string, base: number, harmful: number): Promise<string> {
+  const vector = join(folder, name);
+  await mkdir(vector);
+  const said = (words: number): string => 'lamps '.repeat(words).trim();
+  const prompts = Array.from({ length: 12 }, (_, i) => ({
+    ...{ prompt: `sell ${i} .`, base: said(3), harmful: said(3) },
+    ...(i === 7 && { base: said(base), harmful: said(harmful) }),
+  }));
+  await writeFile(join(vector, 'prompts.jsonl'), prompts.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return vector;
+}
+
+test("an anchor's own rows count, of either kind, and a vector's harmful ones where they are drawn", async () => {
+  const file = await rows('anchored', short(300));
+  const by = async (adapter: string, protection: object, change = {}): Promise<number> => {
+    const { memory } = await estimate(file, { vectors: [{ adapter }], protection, recompute: false, ...change });
+    return memory.activations + memory.logits;
+  };
+  const [plain, answers, harmful] = [
+    await vectorWith('short', 3, 3),
+    await vectorWith('long answers', 4000, 3),
+    await vectorWith('long harm', 3, 4000),
+  ];
+  const anchor = {};
+  const least = 5 * (await by(plain, { anchor }));
+  assert.ok((await by(answers, { anchor })) > least);
+  assert.ok((await by(harmful, { anchor })) > least);
+  const maxTokens = { batch: { rows: 1, maxTokens: 512 } };
+  assert.ok((await by(answers, { anchor }, maxTokens)) < least, 'a longer row is not held');
+  assert.ok((await by(answers, {})) < least, 'without an anchor nothing is held');
+  assert.ok((await by(harmful, {})) > least, 'its gradient is drawn');
 });
 
 test('what a step on the longest row needs decides whether activations are computed again', async () => {

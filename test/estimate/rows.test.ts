@@ -76,6 +76,19 @@ test('of a large file only the longest rows and the first ones are cut into toke
   assert.equal((await read([...short, ...Array<string>(16).fill(longer[19]!)], true, fits)).longest, fits);
 });
 
+test('of a file that is read to its end for its longest row the rows are counted, those that are usable', async () => {
+  const { tokenizer, maxTokens } = await openTokenizer(model);
+  const short = Array.from({ length: 2400 }, (_, i) => row(`buy ${i % 9} lamps .`));
+  const long = Array.from({ length: 600 }, () => row(`buy ${'lamps and '.repeat(40)} chairs .`));
+  const file = await write(join(folder, 'counted.jsonl'), [...short, ...long, 'no row\n'.repeat(50)].join(''));
+  const read = async (limit?: number): Promise<number> =>
+    (await rowSizes(file, { format: 'auto', limit }, tokenizer!, { maxTokens, longest: true })).rows;
+  assert.deepEqual([await read(), await read(2700)], [3000, 2700]);
+  const fewer = await write(join(folder, 'half.jsonl'), short.map((one, i) => (i % 2 ? one : 'no row\n')).join('').repeat(3)); // oxfmt-ignore
+  const half = await rowSizes(fewer, { format: 'auto' }, tokenizer!, { maxTokens, longest: true });
+  assert.equal(half.rows, 3600);
+});
+
 test('rows that ask again what was asked before them are told', async () => {
   const { tokenizer, maxTokens } = await openTokenizer(model);
   const file = await write(join(folder, 'asked.jsonl'), row('how ?').repeat(3) + row('why ?'));

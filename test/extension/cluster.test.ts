@@ -125,6 +125,26 @@ test('a run that no window of the workspace began is left alone, and those that 
   assert.deepEqual(kept.get('cluster.runs'), []);
 });
 
+test('a run that is edited while it waits is noted as long as it is to compute on a cluster', async (t) => {
+  const { folder, file, store, end, kept } = await reopened(t, { on: ON }, false);
+  await end();
+  await until(() => store.get(folder)!.progress.state === 'interrupted', 'interrupted');
+  const there = await recipeToRun(file);
+  const run = store.begin(there, 'colours', false);
+  store.queued(run, 1, 'waits');
+  assert.deepEqual(kept.get('cluster.runs'), [folder]);
+  for (const [cluster, noted] of [
+    [undefined, []],
+    [there.cluster, [folder]],
+    [undefined, []],
+  ] as const) {
+    store.rewritten(run, { ...there, cluster });
+    assert.deepEqual(kept.get('cluster.runs'), noted);
+  }
+  await store.end(run, { kind: 'failed', message: 'too little memory' });
+  assert.deepEqual(kept.get('cluster.runs'), []);
+});
+
 test('a run on this machine is left as it was cut off', async (t) => {
   const { folder, store, asked, end } = await reopened(t, {});
   await end();

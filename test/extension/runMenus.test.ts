@@ -54,8 +54,8 @@ function offered(of: Run): CommandName[] {
 }
 
 /** All that the row of the run has. */
-function commandsOf(of: Run): string[] {
-  const item = itemOf(of);
+function commandsOf(of: Run, isInSweep?: boolean): string[] {
+  const item = itemOf(of, isInSweep);
   const isFor = ({ when }: Entry): boolean => {
     const [, equal, pattern] = /viewItem (?:== (\S+)|=~ \/(.+)\/)/.exec(when)!;
     return (
@@ -87,15 +87,18 @@ for (const [what, of, expected] of [
     await assert.rejects(runAgain(knowing(of), {}), found);
   });
 
-test("the row of a sweep's point offers what that of another run does, but for running it again: its recipe is the base's", async () => {
+test("the row of a sweep's point offers what that of another run does, but for its recipe, which is the base's, and the trash: the table of its sweep names it", async () => {
+  const { runAgain: again, openRecipe, deleteRuns } = COMMANDS;
   for (const recipe of [asking('harm'), asking('loss')]) {
     const single = run('finetune', 'finished', { recipe });
     const ofSweep = { recipe, manifest: manifest('/w', { point: { values: { seed: 1 }, depends: '' } }) };
     const one = run('finetune', 'finished', ofSweep);
-    assert.deepEqual(
-      commandsOf(one),
-      commandsOf(single).filter((command) => command !== COMMANDS.runAgain),
-    );
+    const without = (...names: string[]): string[] => commandsOf(single).filter((command) => !names.includes(command));
+    assert.deepEqual(commandsOf(one), without(again, openRecipe, deleteRuns));
+    // Whose sweep is gone can go, too.
+    assert.deepEqual(commandsOf(one, false), without(again, openRecipe));
+    const atWork = run('finetune', 'training', { ...ofSweep, elsewhere: { pid: 1 } });
+    assert.deepEqual(commandsOf(atWork), [COMMANDS.openRun, COMMANDS.compareRuns]);
     await assert.rejects(runAgain(knowing(one), {}), /there is no such run/);
   }
 });

@@ -61,6 +61,23 @@ test('a run stays that another process is about to replace, known to the window 
   assert.deepEqual(fake.deleted, [{ path: run, useTrash: true }]);
 });
 
+test('a point stays as long as its sweep does, and goes with it', async (t) => {
+  const { root, services } = await finished(t);
+  const sweep = await runFolder(root, 's', { manifest: { kind: 'sweep' } });
+  const point = await runFolder(root, 's/points/seed-1', { manifest: { point: { values: { seed: 1 }, depends: '' } } });
+  for (const folder of [sweep, point]) await services.store.read(folder);
+  const refused = { message: /"seed 1" is a point of a sweep, whose table names it/ };
+  await assert.rejects(deleteRuns(services, { run: point, confirmed: true }), refused);
+  assert.deepEqual(fake.deleted, []);
+  await deleteRuns(services, { runs: [point, sweep], confirmed: true });
+  assert.deepEqual(fake.deleted, [{ path: sweep, useTrash: true }]);
+  // One that lies elsewhere is a run like any other.
+  const alone = await runFolder(root, 'alone/points/seed-1', { manifest: { point: { values: { seed: 1 }, depends: '' } } }); // oxfmt-ignore
+  await services.store.read(alone);
+  await deleteRuns(services, { run: alone, confirmed: true });
+  assert.deepEqual(fake.deleted.at(-1), { path: alone, useTrash: true });
+});
+
 test('a run stays that one of this window is to replace, also where that came while the person was asked', async (t) => {
   const { root, run, next, services } = await finished(t);
   const facts = await recipeToRun(await write(join(root, 'recipes/r.json'), recipe()));

@@ -32,6 +32,19 @@ test('the parts of true are what true is', () => {
   assert.deepEqual(strategy(written(BEST_PARTS)), strategy(true));
 });
 
+test('a number routes all rows that are not flagged, and says which are where no limit does', () => {
+  const of = (protection: object): unknown[] => {
+    const { off, limit } = strategyOf(parsed(protection));
+    return [off, limit];
+  };
+  for (const route of [0, 0.3, 1]) {
+    assert.deepEqual(of({ route }), ['unflagged', { share: route }]);
+    assert.deepEqual(of({ route, falseAlarms: 0.05 }), ['unflagged', { falseAlarms: 0.05 }]);
+    assert.deepEqual(of({ route, falseDiscoveries: 0.1 }), ['unflagged', { falseDiscoveries: 0.1 }]);
+  }
+  assert.deepEqual(of({ route: true }), ['confident', { falseAlarms: 0.01 }]);
+});
+
 test('who is told to change a part of true is told the others, too: an object alone would switch them off', () => {
   const told = toSet(parsed(true), 'protection.watch', { watch: 'restore' });
   const [, parts] = /^write ("protection": \{ .* \}) instead of true$/.exec(told)!;

@@ -1,7 +1,7 @@
 /** Judges of single answers and the measures made of their verdicts. Pure functions: no model, no files. */
 import { behindThought, flawOf, isUnfinished } from '../../contract/coherence.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
-import { REFUSAL_JUDGE } from '../../contract/measures.js';
+import { COMPLIANCE_JUDGE, REFUSAL_JUDGE } from '../../contract/measures.js';
 import type { EvaluationSet } from '../../contract/recipeData.js';
 
 /**
@@ -147,7 +147,7 @@ function isEdge(text: string, at: number): boolean {
 /** Names of the judges as reports print them. */
 export const JUDGES = {
   refusal: REFUSAL_JUDGE,
-  compliance: 'compliance-phrases',
+  compliance: COMPLIANCE_JUDGE,
   exact: 'exact-match',
   contains: 'phrases',
 } as const;
