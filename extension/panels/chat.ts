@@ -24,6 +24,8 @@ export const EMPTY_CHAT: ChatMemory = { rounds: [], states: [], shown: {} };
 export interface Said {
   messages: ChatMessage[];
   answer: string;
+  /** The model has not ended it. */
+  cut?: boolean;
 }
 
 export interface ChatOptions {
@@ -156,7 +158,9 @@ export class Chat {
   said(round: number, column: string): Said | undefined {
     const at = this.memory.rounds.findIndex(({ id }) => id === round);
     const answer = this.memory.rounds[at]?.answers.find((each) => each.column === column);
-    return answer?.content ? { messages: this.messages(at, column), answer: answer.content } : undefined;
+    if (!answer?.content) return undefined;
+    const cut = answer.stopped || answer.cut !== undefined;
+    return { messages: this.messages(at, column), answer: answer.content, ...(cut && { cut }) };
   }
 
   private columns(model: Model | undefined): Column[] {
@@ -171,14 +175,15 @@ export class Chat {
   private async answer(column: Column, round: ChatRound, answer: ChatAnswer, token: Token): Promise<void> {
     answer.phase = 'writing';
     this.options.changed();
+    const maxNewTokens = this.options.maxNewTokens();
     try {
-      const result = await this.options.generate(
+      const { text, ids, stopped, seconds } = await this.options.generate(
         {
           model: column.model ?? this.options.path,
           adapters: column.adapters,
           messages: this.messages(this.memory.rounds.indexOf(round), column.id, round.question),
           device: this.options.device(),
-          options: { maxNewTokens: this.options.maxNewTokens(), temperature: 0, topP: 1 },
+          options: { maxNewTokens, temperature: 0, topP: 1 },
         },
         {
           token,
@@ -188,9 +193,11 @@ export class Chat {
           },
         },
       );
-      answer.content = result.text;
-      if (result.ids.length > 0 && result.seconds > 0) answer.tokensPerSecond = result.ids.length / result.seconds;
+      answer.content = text;
+      const tokens = ids.length;
+      if (tokens > 0 && seconds > 0) answer.tokensPerSecond = tokens / seconds;
       if (token.isCancellationRequested) answer.stopped = true;
+      else if (!stopped) answer.cut = { tokens, by: tokens < maxNewTokens ? 'context' : 'limit' };
     } catch (error) {
       if (error instanceof Cancelled) answer.stopped = true;
       else answer.error = errorData(error);

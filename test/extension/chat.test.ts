@@ -24,11 +24,21 @@ interface Given {
   memory?: ChatMemory;
   adapters?: Adapter[];
   explain?: (params: Explained['params']) => Explained['result'];
+  /** Whether the model has ended its answers itself, and the setting. */
+  stopped?: boolean;
+  maxNewTokens?: number;
 }
 
 function chat(
   answer: Answer,
-  { states = [base, with_('plain')], memory = EMPTY_CHAT, adapters = [], explain }: Given = {},
+  {
+    states = [base, with_('plain')],
+    memory = EMPTY_CHAT,
+    adapters = [],
+    explain,
+    stopped = true,
+    maxNewTokens = 16,
+  }: Given = {},
 ) {
   const events: ChatPageEvent[] = [];
   const asked: GenerateParams[] = [];
@@ -45,7 +55,7 @@ function chat(
     generate: async (params, listener) => {
       asked.push(structuredClone(params));
       const text = await answer(params, listener);
-      return { text, ids: [1, 2, 3], stopped: true, seconds: 0.5 };
+      return { text, ids: [1, 2, 3], stopped, seconds: 0.5 };
     },
     explain: async (params) => {
       explained.push(params);
@@ -55,7 +65,7 @@ function chat(
       const token = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: () => undefined }) };
       return { token: token as Token, cancel: () => void (token.isCancellationRequested = true) };
     },
-    maxNewTokens: () => 16,
+    maxNewTokens: () => maxNewTokens,
     device: () => 'cpu',
     post: (event) => events.push(event),
     changed: () => undefined,
@@ -159,6 +169,24 @@ test('a vector says what it would have explained of each answer, to the history 
   assert.equal(kept.at(-1)!.rounds.at(-1)!.answers[1]!.explained?.share, 0.83);
 });
 
+test('an answer that the model has not ended says what ended it, and no end of it is explained', async () => {
+  const cut = async (maxNewTokens: number) => {
+    const { it, explained } = chat(byName, { stopped: false, maxNewTokens, explain: () => null });
+    await it.send('one');
+    await new Promise((resolve) => setTimeout(resolve));
+    const [round] = it.state().rounds;
+    const said = it.said(1, round!.answers[0]!.column);
+    assert.deepEqual([said?.cut, explained[0]!.cut], [true, true]);
+    return round!.answers[0]!.cut;
+  };
+  assert.deepEqual(await cut(3), { tokens: 3, by: 'limit' });
+  assert.deepEqual(await cut(16), { tokens: 3, by: 'context' });
+  const { it, explained } = chat(byName, { explain: () => null });
+  await it.send('one');
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([it.state().rounds[0]!.answers[0]!.cut, explained[0]!.cut], [undefined, undefined]);
+});
+
 test('what a vector cannot say is a bug for the log, and the answers stay', async () => {
   const { it, bugs, said } = chat(byName, {
     explain: () => {
@@ -204,6 +232,7 @@ test('stopping keeps what was written and asks no further column; clearing drops
     it.state().rounds[0]!.answers.map(({ content, stopped }) => [content, stopped]),
     [['half', true]],
   );
+  assert.equal(it.said(1, it.state().columns[0]!.id)!.cut, true);
   assert.equal(asked.length, 1);
   const cleared = it.send('three');
   it.clear();

@@ -38,6 +38,8 @@ export interface ChatAnswer {
   tokensPerSecond?: number;
   /** Ended by Stop. */
   stopped?: boolean;
+  /** Not ended by the model: after so many tokens, which were all that the setting allows, or that its context holds. */
+  cut?: { tokens: number; by: 'limit' | 'context' };
   /** Why there is no (whole) answer. */
   error?: ErrorData;
   /** How much of its loss a security vector would have explained, had it been a row to train on. */
@@ -111,6 +113,8 @@ export const CHAT_STRINGS = {
   you: 'You',
   thinking: 'thinking…',
   stopped: 'stopped',
+  cutByLimit: 'Ends at the limit of {0} tokens (setting chatMaxNewTokens).',
+  cutByContext: 'Ends after {0} tokens: the context is full.',
   emptyAnswer: ANSWER_STRINGS.emptyAnswer,
   placeholder: 'Message {0}',
   messageLabel: 'Message',
