@@ -187,6 +187,10 @@ export class Chat {
         },
         {
           token,
+          onProgress: (message) => {
+            answer.doing = message;
+            this.options.changed();
+          },
           onToken: (text) => {
             answer.content += text;
             if (this.memory.rounds.includes(round)) this.options.post({ type: 'token', column: column.id, text });
@@ -203,6 +207,7 @@ export class Chat {
       else answer.error = errorData(error);
     }
     answer.phase = 'done';
+    delete answer.doing;
   }
 
   /** Up to a question of a round, as one column has seen it. */

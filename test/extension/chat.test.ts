@@ -187,6 +187,18 @@ test('an answer that the model has not ended says what ended it, and no end of i
   assert.deepEqual([it.state().rounds[0]!.answers[0]!.cut, explained[0]!.cut], [undefined, undefined]);
 });
 
+test('what the engine does before it answers is told until it has', async () => {
+  const told: (string | undefined)[] = [];
+  const { it, kept } = chat(async (params, { onProgress }) => {
+    onProgress!('Converting tiny.gguf to 5 MB');
+    told.push(it.state().rounds[0]!.answers[0]!.doing);
+    return byName(params, {});
+  });
+  await it.send('one');
+  assert.deepEqual(told, ['Converting tiny.gguf to 5 MB', undefined]);
+  assert.doesNotMatch(JSON.stringify(kept), /Converting/);
+});
+
 test('what a vector cannot say is a bug for the log, and the answers stay', async () => {
   const { it, bugs, said } = chat(byName, {
     explain: () => {

@@ -96,6 +96,16 @@ describe('the chat page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('what is done before an answer begins is told in its place', async () => {
+    const rounds = [round(1, 'hello', { base: '' }, { phase: 'writing', doing: 'Converting <b>tiny.gguf to 5 MB' })];
+    const page = await openChat(chatState({ rounds, busy: true }));
+    assert.equal(await text(page, '.turn .waiting'), 'Converting <b>tiny.gguf to 5 MB');
+    await page.event({ type: 'token', column: 'base', text: 'hi' });
+    await until(async () => (await text(page, '.turn.assistant .content')) === 'hi', 'the answer alone');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('a column is put in and taken out by its box; it says which earlier questions it has seen', async () => {
     const page = await openChat(laterColumns(), 'dark', wide);
     const boxes = page.page.locator('.columns vscode-checkbox');

@@ -108,7 +108,7 @@ export class Rounds {
     if (answer.phase !== 'done') {
       const content = document.createTextNode(answer.content);
       this.streaming.set(answer.column, content);
-      const waits = answer.phase === 'waiting' ? s.waiting : s.thinking;
+      const waits = answer.phase === 'waiting' ? s.waiting : (answer.doing ?? s.thinking);
       const waiting = answer.content === '' && el('span', { class: 'waiting muted' }, waits);
       return el('p', { class: 'content' }, waiting, content);
     }

@@ -32,6 +32,8 @@ export interface ChatAnswer {
   danger: boolean;
   content: string;
   phase: 'waiting' | 'writing' | 'done';
+  /** What is done before it begins, such as converting the model. */
+  doing?: string;
   /** Earlier questions that this column has answered itself, which it was given, of those of the chat. */
   saw: number;
   of: number;
