@@ -5,7 +5,8 @@ import type { ChatAnswer, ChatPageEvent, ChatRound, ChatState } from '../../webv
 import type { Listener, Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
-import type { Model } from '../workspace/models.js';
+import type { Adapter, Model } from '../workspace/models.js';
+import { computing } from '../workspace/precision.js';
 import { adapterBoxes } from './adapterBoxes.js';
 import { chatColumns, stateId, type Column, type ModelState } from './chatColumns.js';
 
@@ -36,7 +37,7 @@ export interface ChatOptions {
   /** States of the model that are compared elsewhere, too: base, plain, protected, and with what is attached now. */
   states(model: Model): ModelState[];
   /** A vector that says what it would have explained of an answer. */
-  vector(model: Model): { path: string; name: string } | undefined;
+  vector(model: Model): Pick<Adapter, 'path' | 'name' | 'precision'> | undefined;
   generate(params: GenerateParams, listener: Listener): Promise<Requests['generate']['result']>;
   explain(
     params: Requests['explainAnswer']['params'],
@@ -182,7 +183,7 @@ export class Chat {
           model: column.model ?? this.options.path,
           adapters: column.adapters,
           messages: this.messages(this.memory.rounds.indexOf(round), column.id, round.question),
-          device: this.options.device(),
+          ...computing(this.options.device(), column.precision),
           options: { maxNewTokens, temperature: 0, topP: 1 },
         },
         {
@@ -232,7 +233,8 @@ export class Chat {
       for (const answer of round.answers) {
         const said = answer.error ? undefined : this.said(round.id, answer.column);
         if (!said) continue;
-        const params = { model: model.path, vector: vector.path, ...said, device: this.options.device() };
+        const where = computing(this.options.device(), vector.precision);
+        const params = { model: model.path, vector: vector.path, ...said, ...where };
         const found = await this.options.explain(params, { token });
         if (token.isCancellationRequested || !this.memory.rounds.includes(round)) return;
         if (found) answer.explained = { vector: vector.name, share: found.share, unjudged: found.unjudged };

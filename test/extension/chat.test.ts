@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { GenerateParams } from '../../runtime/contract/generation.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
+import type { Computing, DeviceChoice, Precision } from '../../runtime/contract/recipeWords.js';
 import type { ChatPageEvent } from '../../webview/protocol/chat.js';
 import type { Listener, Token } from '../../extension/engine/engine.js';
 import { HostError } from '../../extension/host/errors.js';
@@ -27,6 +28,8 @@ interface Given {
   /** Whether the model has ended its answers itself, and the setting. */
   stopped?: boolean;
   maxNewTokens?: number;
+  device?: DeviceChoice;
+  precision?: Precision;
 }
 
 function chat(
@@ -38,6 +41,8 @@ function chat(
     explain,
     stopped = true,
     maxNewTokens = 16,
+    device = 'cpu',
+    precision,
   }: Given = {},
 ) {
   const events: ChatPageEvent[] = [];
@@ -45,13 +50,13 @@ function chat(
   const explained: Explained['params'][] = [];
   const kept: ChatMemory[] = [];
   const bugs: unknown[] = [];
-  const model: Model = { path: '/m', name: 'tiny', adapters: [adapter('plain'), ...adapters] };
+  const model: Model = { path: '/m', name: 'tiny', adapters: [adapter('plain'), ...adapters], precision };
   const it = new Chat({
     path: '/m',
     memory,
     model: () => model,
     states: () => states,
-    vector: () => (explain ? { path: '/v', name: 'forbidden' } : undefined),
+    vector: () => (explain ? { path: '/v', name: 'forbidden', precision } : undefined),
     generate: async (params, listener) => {
       asked.push(structuredClone(params));
       const text = await answer(params, listener);
@@ -66,7 +71,7 @@ function chat(
       return { token: token as Token, cancel: () => void (token.isCancellationRequested = true) };
     },
     maxNewTokens: () => maxNewTokens,
-    device: () => 'cpu',
+    device: () => device,
     post: (event) => events.push(event),
     changed: () => undefined,
     keep: (memory) => kept.push(structuredClone(memory)),
@@ -149,6 +154,30 @@ test('a security vector answers only while it is attached or was put in, and wha
   assert.deepEqual(shown(), ['base'], 'it has been compared, and is not attached');
   it.show(it.state().columns.find(({ name }) => name === 'vector')!.id, true);
   assert.deepEqual(shown(), ['base', 'vector']);
+});
+
+test('a column is asked with weights held as by the run that made its adapter, and says so', async () => {
+  const both: ModelState = { name: 'both', adapters: [...with_('plain').adapters, ...with_('mix').adapters] };
+  const { it, asked, explained } = chat(byName, {
+    ...{ states: [base, with_('plain'), with_('mix'), both], adapters: [adapter('mix', { precision: 'int4' })] },
+    ...{ precision: 'int4', device: 'webgpu', explain: () => null },
+  });
+  assert.deepEqual(
+    it.state().columns.map(({ name, details }) => [name, details]),
+    [
+      ['base', 'weights in int4'],
+      ['plain', 'plain'],
+      ['mix', 'mix, weights in int4'],
+      ['both', 'plain + mix'],
+    ],
+  );
+  await it.send('one');
+  await new Promise((resolve) => setTimeout(resolve));
+  // Products with blocks are for the CPU.
+  const blocks = ['int4', 'cpu'];
+  const computed = (params: Computing[]): unknown[] => params.map(({ precision, device }) => [precision, device]);
+  assert.deepEqual(computed(asked), [blocks, [undefined, 'webgpu'], blocks, [undefined, 'webgpu']]);
+  assert.deepEqual(computed(explained), [blocks, blocks, blocks, blocks], 'of the vector');
 });
 
 test('a vector says what it would have explained of each answer, to the history that its column had', async () => {
