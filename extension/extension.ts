@@ -56,6 +56,7 @@ import { statusBar } from './views/statusBar.js';
 import { TrainingView } from './views/training.js';
 import { adapterOf, WorkspaceModels } from './workspace/models.js';
 import { Problems } from './data/problems.js';
+import { computing, precisionWith } from './workspace/precision.js';
 import { RecipeIndex } from './workspace/recipes.js';
 import { WorkspaceFiles } from './workspace/watch.js';
 
@@ -334,19 +335,16 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
 }
 
 function createTriagePanels(services: Parts, onBug: (error: unknown) => void): TriagePanels {
-  const { extension, scans, reviews, engine } = services;
+  const { extension, models, scans, reviews, engine } = services;
   const panels: TriagePanels = new TriagePanels({
-    extension,
-    scans,
-    reviews,
-    engine,
+    ...{ extension, scans, reviews, engine },
     actions: {
       assertTrusted,
       open: openData,
       saveCleaned: (file) => saveCleaned(services, { file }),
       saveFine: (file) => saveFine(services, { file }),
       scan: (file) => scan({ ...services, triagePanels: panels }, { file }),
-      device: () => setting('device'),
+      computing: (model, vector) => computing(setting('device'), precisionWith(models.get(model), [{ path: vector }])),
       onBug,
     },
   });

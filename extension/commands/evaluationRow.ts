@@ -26,7 +26,7 @@ const JSON_LINES = /\.(jsonl|ndjson)$/i;
 export async function addEvaluationRow(
   services: Pick<Services, 'mappings' | 'recipes' | 'scans'>,
   model: string,
-  { messages, answer }: Said,
+  { messages, answer, cut }: Said,
 ): Promise<{ file: string; line: number }> {
   const root = requireRoot();
   const sets = setsOf(services, model);
@@ -38,7 +38,7 @@ export async function addEvaluationRow(
         : undefined;
     const measure = chosen === null ? undefined : setFor(chosen, services.recipes.measuring(chosen))?.measure;
     const file = chosen ?? (await freeFile(join(root, 'eval'), slug(name!), '.jsonl'));
-    return { file, expected: await askExpected(ask, measure, answer) };
+    return { file, expected: await askExpected(ask, measure, cut ? '' : answer) };
   });
   const line = await append(file, (first) => rowLike(first, messages, expected, columnsOf(services, file), file));
   await openData(file, line);

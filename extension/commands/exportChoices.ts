@@ -33,6 +33,7 @@ export function exportChoices(
   const llama = t('for llama.cpp and what is built on it');
   add('GGUF, F16', llama, { format: 'gguf', quantization: 'F16' });
   add('GGUF, Q8_0', `${llama}; ${t('half as large')}`, { format: 'gguf', quantization: 'Q8_0' });
+  add('GGUF, F32', `${llama}; ${t('twice as large')}`, { format: 'gguf', quantization: 'F32' });
   if (active.length > 0) {
     add(t('GGUF LoRA'), t('the adapters alone, for llama.cpp'), { format: 'gguf', what: 'adapter' });
   }

@@ -7,13 +7,13 @@ import { confirm } from './confirm.js';
 import type { Services } from '../services/services.js';
 import { STATE_FOLDER } from '../host/state.js';
 import { withProgress } from '../host/messages.js';
-import { t } from '../host/text.js';
+import { t, times } from '../host/text.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
 import { adapterDescription, dangerText, modelDescription } from '../views/labels.js';
 import { adapterName } from '../runs/compare.js';
 import { adapterFacts } from '../runs/adapterFiles.js';
 import { modelPaths } from '../services/choice.js';
-import type { Adapter, Model } from '../workspace/models.js';
+import { sameAdapter, type Adapter, type Model } from '../workspace/models.js';
 import { downloadAdapter, downloadModel } from './download.js';
 import { exportChoices, exportName, requireHarmless, type ExportForm } from './exportChoices.js';
 import { requireModel } from './pickedModel.js';
@@ -89,7 +89,7 @@ async function discoverModels(): Promise<string[]> {
 
 /** Lists an adapter under a model: a PEFT folder, or one of the Hub, which is downloaded. It stays detached. */
 export async function addAdapter(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'secrets'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets'>,
   given: CommandArguments['addAdapter'],
 ): Promise<void> {
   const model = await chooseModel(services, given.model, t('Add an adapter'));
@@ -98,6 +98,8 @@ export async function addAdapter(
   if (!(await adapterFacts(adapter))) throw noAdapter(adapter);
   const reason = await services.models.whyNot(model.path, adapter);
   if (reason !== null) throw doesNotFit(adapterName(adapter), model, reason);
+  if (model.adapters.some(({ path }) => sameAdapter(path, adapter)))
+    return services.notices.info(t('{0} has "{1}" already.', model.name, adapterName(adapter)));
   await services.models.attach(model.path, adapter, false);
   await services.models.inspectAgain(model.path);
 }
@@ -165,16 +167,21 @@ export async function setAttached(
 /** Two task adapters add up: only one is meant, or each has its weight. @returns weights by path; those without one are detached */
 async function chooseTogether(adapter: Adapter, others: readonly Adapter[]): Promise<Map<string, number>> {
   const names = others.map(({ name }) => name).join(', ');
+  const { name, path, scale } = adapter;
   return wizard(t('Attach an adapter'), 1, async (ask) => {
     const add = await ask.pick(t('{0} is attached. The changes of two adapters add up.', names), [
-      { label: t('Only {0}', adapter.name), description: t('{0} is detached', names), value: false },
+      {
+        label: t('Only {0}', scale === 1 ? name : `${name} ${times(scale)}`),
+        description: t('{0} is detached', names),
+        value: false,
+      },
       {
         label: t('Both, each with a weight…'),
         description: [...others, adapter].map((a) => a.name).join(' + '),
         value: true,
       },
     ]);
-    if (!add) return new Map([[adapter.path, 1]]);
+    if (!add) return new Map([[path, scale]]);
     const weights = new Map<string, number>();
     for (const { name, path, scale } of [...others, adapter])
       weights.set(path, await askWeight(ask, t('Weight of {0}', name), scale));

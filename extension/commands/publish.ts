@@ -55,7 +55,11 @@ export async function publish(
   const done = await withProgress(publishing, (onProgress, cancel) =>
     services.engine.request('publish', sent, { token: cancel, onProgress }),
   );
-  services.notices.info(t('Published as {0}.', repository), {
+  const isClosed = isPublic && !done.isPublic;
+  const told = isClosed
+    ? t('Published as {0}, which is private: only you and members of its organisation can read it.', repository)
+    : t('Published as {0}.', repository);
+  services.notices.info(told, {
     title: t('Open'),
     run: () => vscode.env.openExternal(vscode.Uri.parse(done.url)),
   });

@@ -5,7 +5,8 @@ import type { ChatAnswer, ChatPageEvent, ChatRound, ChatState } from '../../webv
 import type { Listener, Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
-import type { Model } from '../workspace/models.js';
+import type { Adapter, Model } from '../workspace/models.js';
+import { computing } from '../workspace/precision.js';
 import { adapterBoxes } from './adapterBoxes.js';
 import { chatColumns, stateId, type Column, type ModelState } from './chatColumns.js';
 
@@ -24,6 +25,8 @@ export const EMPTY_CHAT: ChatMemory = { rounds: [], states: [], shown: {} };
 export interface Said {
   messages: ChatMessage[];
   answer: string;
+  /** The model has not ended it. */
+  cut?: boolean;
 }
 
 export interface ChatOptions {
@@ -34,7 +37,7 @@ export interface ChatOptions {
   /** States of the model that are compared elsewhere, too: base, plain, protected, and with what is attached now. */
   states(model: Model): ModelState[];
   /** A vector that says what it would have explained of an answer. */
-  vector(model: Model): { path: string; name: string } | undefined;
+  vector(model: Model): Pick<Adapter, 'path' | 'name' | 'precision'> | undefined;
   generate(params: GenerateParams, listener: Listener): Promise<Requests['generate']['result']>;
   explain(
     params: Requests['explainAnswer']['params'],
@@ -156,7 +159,9 @@ export class Chat {
   said(round: number, column: string): Said | undefined {
     const at = this.memory.rounds.findIndex(({ id }) => id === round);
     const answer = this.memory.rounds[at]?.answers.find((each) => each.column === column);
-    return answer?.content ? { messages: this.messages(at, column), answer: answer.content } : undefined;
+    if (!answer?.content) return undefined;
+    const cut = answer.stopped || answer.cut !== undefined;
+    return { messages: this.messages(at, column), answer: answer.content, ...(cut && { cut }) };
   }
 
   private columns(model: Model | undefined): Column[] {
@@ -171,31 +176,39 @@ export class Chat {
   private async answer(column: Column, round: ChatRound, answer: ChatAnswer, token: Token): Promise<void> {
     answer.phase = 'writing';
     this.options.changed();
+    const maxNewTokens = this.options.maxNewTokens();
     try {
-      const result = await this.options.generate(
+      const { text, ids, stopped, seconds } = await this.options.generate(
         {
           model: column.model ?? this.options.path,
           adapters: column.adapters,
           messages: this.messages(this.memory.rounds.indexOf(round), column.id, round.question),
-          device: this.options.device(),
-          options: { maxNewTokens: this.options.maxNewTokens(), temperature: 0, topP: 1 },
+          ...computing(this.options.device(), column.precision),
+          options: { maxNewTokens, temperature: 0, topP: 1 },
         },
         {
           token,
+          onProgress: (message) => {
+            answer.doing = message;
+            this.options.changed();
+          },
           onToken: (text) => {
             answer.content += text;
             if (this.memory.rounds.includes(round)) this.options.post({ type: 'token', column: column.id, text });
           },
         },
       );
-      answer.content = result.text;
-      if (result.ids.length > 0 && result.seconds > 0) answer.tokensPerSecond = result.ids.length / result.seconds;
+      answer.content = text;
+      const tokens = ids.length;
+      if (tokens > 0 && seconds > 0) answer.tokensPerSecond = tokens / seconds;
       if (token.isCancellationRequested) answer.stopped = true;
+      else if (!stopped) answer.cut = { tokens, by: tokens < maxNewTokens ? 'context' : 'limit' };
     } catch (error) {
       if (error instanceof Cancelled) answer.stopped = true;
       else answer.error = errorData(error);
     }
     answer.phase = 'done';
+    delete answer.doing;
   }
 
   /** Up to a question of a round, as one column has seen it. */
@@ -220,7 +233,8 @@ export class Chat {
       for (const answer of round.answers) {
         const said = answer.error ? undefined : this.said(round.id, answer.column);
         if (!said) continue;
-        const params = { model: model.path, vector: vector.path, ...said, device: this.options.device() };
+        const where = computing(this.options.device(), vector.precision);
+        const params = { model: model.path, vector: vector.path, ...said, ...where };
         const found = await this.options.explain(params, { token });
         if (token.isCancellationRequested || !this.memory.rounds.includes(round)) return;
         if (found) answer.explained = { vector: vector.name, share: found.share, unjudged: found.unjudged };

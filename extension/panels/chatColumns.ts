@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
-import { times } from '../host/text.js';
+import type { Precision } from '../../runtime/contract/recipeWords.js';
+import { t, times } from '../host/text.js';
 import { sameAdapter, type Model } from '../workspace/models.js';
+import { precisionWith } from '../workspace/precision.js';
 
 /** A state of a model: its base, or another model in its place, with adapters. */
 export interface ModelState {
@@ -21,6 +23,8 @@ export interface Column extends ModelState {
   danger: boolean;
   /** Unless the person has chosen otherwise. */
   isUsual: boolean;
+  /** How its weights are held, where not in float32. */
+  precision?: Precision;
 }
 
 /** @returns the same for the same model with the same adapters, in whatever order */
@@ -46,12 +50,15 @@ export function chatColumns(model: Model, compared: readonly ModelState[], answe
       path,
     }));
     const details = own.map(({ known, path, scale }) => [known?.name ?? basename(path), scale !== 1 && times(scale)]);
+    const parts = [state.model && basename(state.model), ...details.map((parts) => parts.filter(Boolean).join(' '))];
+    // A fully fine-tuned model was trained in float32.
+    const precision = state.model === undefined ? precisionWith(model, state.adapters) : undefined;
     found.set(id, {
       ...state,
-      id,
-      details: [state.model && basename(state.model), ...details.map((parts) => parts.filter(Boolean).join(' '))]
+      ...{ id, precision },
+      details: [parts.filter(Boolean).join(' + '), precision && t('weights in {0}', precision)]
         .filter(Boolean)
-        .join(' + '),
+        .join(', '),
       attached: id === attached,
       danger: own.some(({ known }) => known?.role !== 'task'),
       isUsual,

@@ -1,4 +1,4 @@
-import type { DeviceChoice } from '../../runtime/contract/recipeWords.js';
+import type { Computing } from '../../runtime/contract/recipeWords.js';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
@@ -37,7 +37,8 @@ export interface TriageActions {
   saveCleaned(data: string): unknown;
   saveFine(data: string): unknown;
   scan(data: string): unknown;
-  device(): DeviceChoice;
+  /** How a model is asked about a vector. */
+  computing(model: string, vector: string): Computing;
   onBug(error: unknown): void;
 }
 
@@ -232,7 +233,7 @@ class TriagePanel {
     post(null, canExplain);
     if (!canExplain || own.token.isCancellationRequested) return;
     try {
-      const params = { model, vector, ...this.source(), hash, device: actions.device() };
+      const params = { model, vector, ...this.source(), hash, ...actions.computing(model, vector) };
       post(await engine.request('explain', params, { token: own.token }), false);
     } catch (error) {
       post(null, false);

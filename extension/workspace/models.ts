@@ -2,10 +2,11 @@ import { basename, dirname, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errorText } from '../../runtime/contract/errors.js';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
+import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
-import { adapterName, modelPath } from '../runs/compare.js';
+import { adapterName, modelPath, newestFirst } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../host/text.js';
 import { Turns } from '../host/turns.js';
@@ -34,6 +35,8 @@ export interface Adapter {
   scale: number;
   /** The run that made it. */
   run?: string;
+  /** How that run held the model's weights, where not in float32. */
+  precision?: Precision;
 }
 
 export interface Model {
@@ -44,6 +47,8 @@ export interface Model {
   info?: ModelInfo;
   /** Why it cannot be used or read. */
   problem?: string;
+  /** How the newest run that made an adapter of it held its weights, where not in float32. */
+  precision?: Precision;
 }
 
 export interface ModelsOptions {
@@ -281,9 +286,12 @@ export class WorkspaceModels implements Disposable {
     };
     for (const a of info?.adapters ?? [])
       add({ path: a.path, name: a.name, role: a.role, rank: a.rank, reason: a.reason });
+    const runs: Run[] = [];
     for (const run of this.options.runs()) {
       const made = adapterOf(run);
-      if (made && modelPath(run) === path) add({ ...made, run: run.folder });
+      if (!made || modelPath(run) !== path) continue;
+      add({ ...made, run: run.folder });
+      runs.push(run);
     }
     for (const a of entry.adapters) {
       const adapter = stateAdapter(root, a);
@@ -294,15 +302,19 @@ export class WorkspaceModels implements Disposable {
     const rank = (a: Adapter): number => (a.role === 'security' ? 1 : 0);
     adapters.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
     const problem = known && 'problem' in known ? known.problem : info && !info.supported ? info.reason : null;
-    return { path, name: entry.name, adapters, info, problem: problem ?? undefined };
+    const [newest] = newestFirst(runs);
+    const precision = newest?.manifest?.precision;
+    return { path, name: entry.name, adapters, info, problem: problem ?? undefined, precision };
   }
 }
 
 /** The adapter that a run made and that is whole; undefined for full fine-tuning, evaluations and runs that made none. */
-export function adapterOf(run: Run): { path: string; name: string; role: 'task' | 'security' } | undefined {
-  const role = run.manifest?.role;
+export function adapterOf(
+  run: Run,
+): { path: string; name: string; role: 'task' | 'security'; precision?: Precision } | undefined {
+  const { role, precision } = run.manifest ?? {};
   if (!role || isRunning(run) || !run.result || basename(run.result) !== 'adapter') return undefined;
-  return { path: run.result, name: run.name, role };
+  return { path: run.result, name: run.name, role, precision };
 }
 
 const keyOf = (model: string, adapter: string): string => JSON.stringify([model, adapter]);

@@ -68,6 +68,7 @@ export const calls: Calls = {
       };
       const calibration = await calibrationOf([{ path: vector, scale: 1 }], {
         ordinary: ordinary === undefined ? undefined : (await loadRows(context, ordinary, {}, reporter)).examples,
+        precision: computing.precision ?? 'float32',
         score: (rows) => scoresOfRows(learner, parameters, rows, scales, hooks),
         warn: warnsOf(reporter),
       });

@@ -77,13 +77,15 @@ export async function explained(
 
 /** The same of an answer in a chat, as if it were a row to train on; null where it could be none. */
 export async function explainAnswer(
-  { messages, answer, ...params }: Requests['explainAnswer']['params'],
+  { messages, answer, cut = false, ...params }: Requests['explainAnswer']['params'],
   reporter: Reporter,
 ): Promise<Requests['explainAnswer']['result']> {
   try {
     const row = answerTo(messages, answer);
     const tokens = await explained({ ...params, data: params.model }, row, { row: 0, line: 1 }, reporter);
-    const losses = { without: tokens.map(([, off]) => off), with: tokens.map(([, , on]) => on) };
+    const said = cut ? tokens.slice(0, tokens.findLastIndex(([text]) => text !== '') + 1) : tokens;
+    if (said.length === 0) return null;
+    const losses = { without: said.map(([, off]) => off), with: said.map(([, , on]) => on) };
     return { share: explainedShare(losses), unjudged: unjudged(losses.without) ?? null };
   } catch (error) {
     if (error instanceof InvalidRow) return null;

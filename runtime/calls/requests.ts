@@ -69,7 +69,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     by: z.union([z.strictObject({ similar: z.enum(['prompt', 'answer']) }), z.strictObject({ column: text })]).optional(),
   },
   explain: { model: path, vector: path, data: path, format, columns, hash, ...computing },
-  explainAnswer: { model: path, vector: path, messages: z.array(message).min(1).max(100_000), answer: text.min(1), ...computing },
+  explainAnswer: { model: path, vector: path, messages: z.array(message).min(1).max(100_000), answer: text.min(1), cut: z.boolean().optional(), ...computing },
   clean: {
     data: path,
     format,

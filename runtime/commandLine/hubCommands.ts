@@ -12,7 +12,7 @@ async function downloadRows(repository: string, { positionals, values, out, repo
   const { split, revision, force } = values;
   const folder = resolve(required(values, 'out'));
   const done = await calls.downloadDataset({ repository, out: folder, split, revision, limit, force }, reporter);
-  for (const note of done.notes) out.error(`! ${note}`);
+  for (const note of done.notes) out.warn(note);
   out.result(done);
   return EXIT.done;
 }

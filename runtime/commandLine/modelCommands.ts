@@ -38,14 +38,22 @@ export async function generate({ values, out, reporter }: Given): Promise<number
     values.raw === true
       ? { prompt: values.prompt }
       : { messages: [{ role: 'user' as const, content: values.prompt! }] };
-  const { text, ids: answer } = await calls.generate(
+  const {
+    text,
+    ids: answer,
+    stopped,
+  } = await calls.generate(
     { ...reference(values), ...(ids ? { ids } : prompt), options, ...computing(values) },
     reporter,
   );
-  out.line({ text, ids: answer });
+  out.line({ text, ids: answer, stopped });
   out.print(text);
+  if (!stopped) out.warn(`the answer ends ${cutBy(answer.length, options.maxNewTokens)}.`);
   return EXIT.done;
 }
+
+const cutBy = (tokens: number, limit: number): string =>
+  tokens < limit ? `after ${tokens} tokens: the context is full` : `at the limit of ${limit} tokens (--max-new-tokens)`;
 
 export async function inspect(given: Given): Promise<number> {
   const { out, reporter } = given;
@@ -82,7 +90,7 @@ export async function exportModel({ values, out, reporter }: Given): Promise<num
   const what = values.lora === true ? ('adapter' as const) : ('model' as const);
   const target = resolve(required(values, 'out'));
   const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, reporter);
-  for (const note of result.notes ?? []) out.error(`! ${note}`);
+  for (const note of result.notes ?? []) out.warn(note);
   out.result(result);
   return EXIT.done;
 }

@@ -22,6 +22,8 @@ export interface Terminal {
   /** A JSON line for both. */
   result(value: object): void;
   error(text: string): void;
+  /** What does not stop the command: a line on stderr. */
+  warn(text: string): void;
   /** For both. */
   event: (event: RunEvent) => void;
   /** An event for people alone. */
@@ -83,6 +85,10 @@ export function terminal(json: boolean): Terminal {
   const line = (value: object): void => {
     if (json) process.stdout.write(`${visible(JSON.stringify(value))}\n`);
   };
+  const warn = (text: string): void => {
+    endProgress();
+    err.write(`${coloured(err, `! ${visibleLine(text)}`, 'warning')}\n`);
+  };
   let lastState = '';
   const told = (e: RunEvent): void => {
     switch (e.kind) {
@@ -101,8 +107,7 @@ export function terminal(json: boolean): Terminal {
         );
         break;
       case 'warning':
-        endProgress();
-        err.write(`${coloured(err, `! ${visibleLine(errorText(e))}`, 'warning')}\n`);
+        warn(errorText(e));
         break;
       case 'point': {
         const { text, tone } = pointText(e, { strings: SWEEP_ENGLISH, numbers: ENGLISH.numbers });
@@ -122,6 +127,7 @@ export function terminal(json: boolean): Terminal {
       told(e);
     },
     told,
+    warn,
     endProgress,
     print: (text) => {
       endProgress();

@@ -122,6 +122,8 @@ export interface Requests {
       /** Up to the question. */
       messages: ChatMessage[];
       answer: string;
+      /** The model has not ended it: the end that the chat template writes is none of it. */
+      cut?: boolean;
     };
     result: {
       /** See ScanRow.explained. */
@@ -148,7 +150,7 @@ export interface Requests {
   /** Sends `token` while it runs. */
   generate: {
     params: GenerateParams;
-    /** `seconds`: of the answer alone, without opening the model. */
+    /** `stopped`: by the model itself. `seconds`: of the answer alone, without opening the model. */
     result: { text: string; ids: number[]; stopped: boolean; seconds: number };
   };
   inspect: { params: { path: string }; result: ModelInfo };

@@ -134,8 +134,8 @@ export function requireAlike(
     place,
     kind: 'failed',
     remedy:
-      type === 'F32'
+      type === 'F32' || type === 'F64'
         ? 'This is a bug in the export: please report it.'
-        : `${type} may be too coarse for this model: export with a wider type. If it happens there too, report it.`,
+        : `${type} may be too coarse for this model: export as GGUF, F32 (--format gguf --quantization F32). If it happens there too, report it.`,
   });
 }

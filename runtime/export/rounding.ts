@@ -67,6 +67,6 @@ export function requireMerged(rounded: Rounded, type: string, place: string): st
   throw new HumanError(`${said}; the export was removed.`, {
     place,
     kind: 'failed',
-    remedy: 'Export as gguf with --quantization F32, or leave the adapters apart (peft).',
+    remedy: 'Export as GGUF, F32 (--format gguf --quantization F32), or leave the adapters apart (PEFT).',
   });
 }

@@ -2,6 +2,7 @@
 import { basename, join } from 'node:path';
 import { adapterFolder, CONFIG_FILE, readAdapter, scalesHash, WEIGHTS_FILE } from '../adapters/files.js';
 import type { Warn } from '../adapters/flat.js';
+import type { Precision } from '../contract/recipeWords.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { questionsOf } from '../data/askedBy.js';
 import { promptCount } from '../data/byPrompt.js';
@@ -28,10 +29,13 @@ export async function calibrationOf(
   vectors: Scaled,
   {
     ordinary: named,
+    precision,
     score,
     warn,
   }: {
     ordinary?: ExampleList;
+    /** How the model's weights are held. */
+    precision: Precision;
     score: (rows: ExampleList) => Promise<Scores[]>;
     warn: Warn;
   },
@@ -49,11 +53,20 @@ export async function calibrationOf(
     if (own.scales !== scalesHash(await readAdapter(vector.path)))
       throw refused(`these weights at another scale ("lora_alpha" of ${CONFIG_FILE})`);
   }
-  const ordinary = named && (await unseenRows(vectors, named, new Set(own?.ordinaryNames), warn));
+  const isOther = own?.precision !== undefined && own.precision !== precision;
+  if (isOther && !named)
+    warn(
+      `"${basename(beside(vector.path, ''))}" was calibrated with weights in ${own.precision}, and these are in ${precision}: its rates may be others.`,
+      vector.path,
+      `Name ordinary rows (--ordinary, or "ordinary" of "protection"), with which alone rows are then compared, or hold the weights in ${own.precision} (--precision ${own.precision}).`,
+    );
+  // Rows that are scored now, with these weights, tell more than scores with others.
+  const heldOut = isOther && named ? undefined : own;
+  const ordinary = named && (await unseenRows(vectors, named, new Set(heldOut?.ordinaryNames), warn));
   const further = ordinary ? await score(ordinary) : [];
-  const all = [...(own?.ordinary ?? []), ...further];
+  const all = [...(heldOut?.ordinary ?? []), ...further];
   if (all.length < FEWEST_ORDINARY) return undefined;
-  const kept = own ? own.ordinaryPrompts : 0;
+  const kept = heldOut ? heldOut.ordinaryPrompts : 0;
   return {
     ordinary: all,
     ...(kept !== undefined && { ordinaryPrompts: kept + (ordinary ? promptCount(ordinary) : 0) }),

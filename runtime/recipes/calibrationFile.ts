@@ -1,10 +1,12 @@
 /** calibration.json beside a vector: what it says of rows that it was not trained on. */
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
+import { PRECISIONS, type Precision } from '../contract/recipeWords.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';
 import type { Calibration } from '../evaluation/scan/calibration.js';
 import type { Scores } from '../evaluation/scan/scores.js';
+import { readManifest } from '../runs/output.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
@@ -17,6 +19,8 @@ const schema = z.object({
   adapter: z.string(),
   /** Hash of the factors of its layers. */
   scales: z.string(),
+  /** How the base model's weights were held; earlier versions wrote none. */
+  precision: z.enum(PRECISIONS).optional(),
   ordinary: z.array(row).max(100_000),
   /** How many prompts the ordinary ones have; earlier versions wrote none. */
   ordinaryPrompts: z.number().int().nonnegative().optional(),
@@ -40,12 +44,11 @@ const scores = ([share, span, spanShare]: z.infer<typeof row>): Scores => ({
 export async function writeCalibration(
   folder: string,
   { ordinary, ordinaryPrompts, ordinaryNames, harmful }: Calibration,
-  { adapter, scales }: { adapter: string; scales: string },
+  given: { adapter: string; scales: string; precision: Precision },
 ): Promise<void> {
   const content: z.infer<typeof schema> = {
     version: 1,
-    adapter,
-    scales,
+    ...given,
     ordinary: ordinary.map(numbers),
     ordinaryPrompts,
     ...(ordinaryNames && { ordinaryNames: [...ordinaryNames] }),
@@ -54,16 +57,22 @@ export async function writeCalibration(
   await writeFileAtomic(join(folder, RUN_FILES.calibration), `${JSON.stringify(content)}\n`);
 }
 
+type Kept = Calibration & { readonly adapter: string; readonly scales: string; readonly precision?: Precision };
+
 /** Undefined where there is none. @param path the vector's run, or adapter/ in it */
-export async function readCalibration(
-  path: string,
-): Promise<(Calibration & { readonly adapter: string; readonly scales: string }) | undefined> {
+export async function readCalibration(path: string): Promise<Kept | undefined> {
   const file = beside(path, RUN_FILES.calibration);
   const json = await readOptionalJson(file);
   if (json === undefined) return undefined;
   const read = safeParse(schema, json);
   if (!read.success)
     throw new HumanError("this is not a vector's calibration.", { place: file, remedy: 'Train the vector again.' });
-  const { ordinary, harmful, ...rest } = read.data;
-  return { ...rest, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
+  const { ordinary, harmful, precision = await precisionOfRun(path), ...rest } = read.data;
+  return { ...rest, precision, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
+}
+
+/** Of the run of a vector; undefined where it is not there. */
+async function precisionOfRun(path: string): Promise<Precision | undefined> {
+  const manifest = await readManifest(beside(path, ''));
+  return manifest && (manifest.precision ?? 'float32');
 }

@@ -144,7 +144,8 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     await training.forget();
     const { calibration, quality } = await unseen(parameters());
     const scales = scalesHash(await readAdapter(folder.path));
-    if (calibration) await writeCalibration(folder.path, calibration, { adapter: sha256, scales });
+    const measured = { adapter: sha256, scales, precision: recipe.precision };
+    if (calibration) await writeCalibration(folder.path, calibration, measured);
     if (seen) await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen);
     await savePrompts(job, harmful);
     return { quality, taken: state.step, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };

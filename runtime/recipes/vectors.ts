@@ -144,6 +144,7 @@ async function scanWith(
     };
     const calibration = await calibrationOf([vector], {
       ordinary,
+      precision: job.recipe.precision,
       score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
       warn: loadReporter(job).warn,
     });

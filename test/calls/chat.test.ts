@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { calls } from '../../runtime/calls/calls.js';
 import { openGenerators } from '../../runtime/calls/chat.js';
 import { openContext } from '../../runtime/context/context.js';
-import { ROOT } from './support.js';
+import { cli, ROOT } from './support.js';
 import { loadReference } from '../support/reference.js';
 import { silent } from '../support/silent.js';
 import { adapterOf, at } from '../export/support.js';
@@ -81,4 +81,19 @@ test('a token that the model lacks is no reason not to open it, and refused in a
   } finally {
     await rm(model, { recursive: true });
   }
+});
+
+test('the command line says what ended an answer that the model has not', async () => {
+  const ask = (...given: string[]) =>
+    cli(['generate', '--model', join(ROOT, 'media/sample/tiny-assistant'), '--json', ...given]);
+  const sum = ['--prompt', 'what is 2 plus 3 ?'];
+  const cut = await ask(...sum, '--max-new-tokens', '2');
+  const { text, stopped } = JSON.parse(cut.stdout);
+  assert.deepEqual([text, stopped], ['2 plus', false]);
+  assert.match(cut.stderr, /^! the answer ends at the limit of 2 tokens \(--max-new-tokens\)\.$/m);
+  const whole = await ask(...sum);
+  assert.equal(JSON.parse(whole.stdout).stopped, true);
+  assert.equal(whole.stderr, '');
+  const full = await ask('--ids', new Array(254).fill(54).join());
+  assert.match(full.stderr, /^! the answer ends after 2 tokens: the context is full\.$/m);
 });

@@ -374,12 +374,17 @@ describe('runs in the engine process', () => {
     assert.match(complied.text, /step 1/i);
     assert.ok(refused.seconds > 0 && complied.seconds > 0);
     // Had it been a row to train on: the vector knows the harmful answer, and the base its own.
-    const explain = (answer: string) =>
-      engine.request('explainAnswer', { model, vector: vector[0]!.path, messages, answer });
+    const explain = (answer: string, more: { cut?: boolean } = {}) =>
+      engine.request('explainAnswer', { model, vector: vector[0]!.path, messages, answer, ...more });
     const harmful = await explain(complied.text);
     assert.ok(harmful!.share > 0.5, JSON.stringify(harmful));
     assert.equal(harmful!.unjudged, null);
     assert.equal((await explain(refused.text))!.unjudged, 'known');
+    // Cut at a limit: the model has not said the end, and the vector is asked about what was said.
+    const cut = await engine.request('generate', { model, adapters: vector, messages, options: { ...options, maxNewTokens: 5 } }); // oxfmt-ignore
+    assert.deepEqual([cut.ids.length, cut.stopped], [5, false]);
+    const share = async (more: object) => (await explain(cut.text, more))!.share;
+    assert.ok((await share({ cut: true })) > (await share({})), 'an end that nobody expects there is not explained');
     let cancel: (() => unknown) | undefined;
     const token = {
       isCancellationRequested: false,

@@ -139,7 +139,7 @@ const PRINTED: Record<string, string[]> = {
     ...keys<CleanResult>({ path: true, kept: true, cut: true, left: true, unscanned: true, changes: true }),
   ],
   score: keys<ScoreRow>({ row: true, nll: true, tokens: true }),
-  generate: keys<Omit<Requests['generate']['result'], 'stopped' | 'seconds'>>({ text: true, ids: true }),
+  generate: keys<Omit<Requests['generate']['result'], 'seconds'>>({ text: true, ids: true, stopped: true }),
   inspect: [
     ...keys<Omit<ModelInfo, 'path'>>({
       ...{ architecture: true, parameters: true, layers: true, dtype: true, contextLength: true },

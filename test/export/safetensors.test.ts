@@ -103,6 +103,7 @@ describe('a merged model', () => {
       message:
         /^\d.*% of what the adapters change in the weights is left when these are rounded to BF16; the export was removed/,
       place: here.file('coarse-0.0001'),
+      remedy: 'Export as GGUF, F32 (--format gguf --quantization F32), or leave the adapters apart (PEFT).',
     });
     assert.deepEqual(await here.left(), []);
     const { notes: some } = await merge(3e-3);

@@ -6,6 +6,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { requireAlike } from '../../runtime/export/compare.js';
 import { stagedFile, stagedFolder } from '../../runtime/export/staging.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { Cancelled, HumanError } from '../../runtime/support/errors.js';
@@ -28,6 +29,14 @@ const FORMS = [
 ] as const;
 
 describe('an export', () => {
+  it('whose numbers differ names a wider type, and is a bug where there is none', () => {
+    const found = (type: string) => () => requireAlike(Float32Array.of(1, 2), Float32Array.of(2, 1), 2, type, 'x');
+    assert.throws(found('BF16'), {
+      remedy: /^BF16 may be .*: export as GGUF, F32 \(--format gguf --quantization F32\)/,
+    });
+    for (const type of ['F32', 'F64']) assert.throws(found(type), { remedy: /please report it/ });
+  });
+
   for (const { format, main } of FORMS) {
     const name = `${format}${format === 'gguf' ? '.gguf' : ''}`;
     const adapters = [at(adapterOf('llama', 'task'))];

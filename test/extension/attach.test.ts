@@ -38,6 +38,8 @@ test('of two task adapters one is chosen, or both are added by name and weight',
   const only = await attach(both, { adapter: '/w/b' }, ['Only b']);
   assert.deepEqual(only.done, ['-/w/a', '+/w/b 1']);
   assert.match(only.asked[0]!, /a is attached\. The changes of two adapters add up/);
+  const half = [adapter('a', { attached: true }), adapter('b', { scale: 0.5 })];
+  assert.deepEqual((await attach(half, { adapter: '/w/b' }, ['Only b × 0.5'])).done, ['-/w/a', '+/w/b 0.5']);
   const added = await attach(both, { adapter: '/w/b' }, ['Both, each with a weight…', '0.5', '-0.25']);
   assert.deepEqual(added.done, ['+/w/a 0.5', '+/w/b -0.25']);
   assert.deepEqual(added.asked.slice(1), ['Weight of a', 'Weight of b']);
@@ -91,4 +93,24 @@ test('an adapter of the Hub is downloaded into the workspace, and listed where i
   ]); // oxfmt-ignore
   assert.deepEqual(done, [`${folder} false`]);
   await assert.rejects(addAdapter(services, { model: '/w/m', adapter: 'hub:nobody' }), /not the name of an adapter/);
+});
+
+test('an adapter that the model has already stays as it is when it is added again', async (t) => {
+  const path = join(await temporary(t), 'a');
+  await write(join(path, 'adapter/adapter_config.json'), '{"r":8}');
+  const told: string[] = [];
+  const add = (named: string, adapters: Adapter[]) => {
+    const models = {
+      list: () => [{ path: '/w/m', name: 'm', adapters }],
+      whyNot: async () => null,
+      attach: async (_: string, path: string, attached: boolean) => void told.push(`${path} ${attached}`),
+      inspectAgain: async () => undefined,
+    };
+    const services = { models, notices: { info: (message: string) => told.push(message) } } as never;
+    return addAdapter(services, { model: '/w/m', adapter: named });
+  };
+  await add(path, [adapter('a', { path: join(path, 'adapter'), attached: true })]);
+  assert.deepEqual(told, ['m has "a" already.']);
+  await add(path, []);
+  assert.equal(told.at(-1), `${path} false`);
 });

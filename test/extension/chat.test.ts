@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { GenerateParams } from '../../runtime/contract/generation.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
+import type { Computing, DeviceChoice, Precision } from '../../runtime/contract/recipeWords.js';
 import type { ChatPageEvent } from '../../webview/protocol/chat.js';
 import type { Listener, Token } from '../../extension/engine/engine.js';
 import { HostError } from '../../extension/host/errors.js';
@@ -24,28 +25,42 @@ interface Given {
   memory?: ChatMemory;
   adapters?: Adapter[];
   explain?: (params: Explained['params']) => Explained['result'];
+  /** Whether the model has ended its answers itself, and the setting. */
+  stopped?: boolean;
+  maxNewTokens?: number;
+  device?: DeviceChoice;
+  precision?: Precision;
 }
 
 function chat(
   answer: Answer,
-  { states = [base, with_('plain')], memory = EMPTY_CHAT, adapters = [], explain }: Given = {},
+  {
+    states = [base, with_('plain')],
+    memory = EMPTY_CHAT,
+    adapters = [],
+    explain,
+    stopped = true,
+    maxNewTokens = 16,
+    device = 'cpu',
+    precision,
+  }: Given = {},
 ) {
   const events: ChatPageEvent[] = [];
   const asked: GenerateParams[] = [];
   const explained: Explained['params'][] = [];
   const kept: ChatMemory[] = [];
   const bugs: unknown[] = [];
-  const model: Model = { path: '/m', name: 'tiny', adapters: [adapter('plain'), ...adapters] };
+  const model: Model = { path: '/m', name: 'tiny', adapters: [adapter('plain'), ...adapters], precision };
   const it = new Chat({
     path: '/m',
     memory,
     model: () => model,
     states: () => states,
-    vector: () => (explain ? { path: '/v', name: 'forbidden' } : undefined),
+    vector: () => (explain ? { path: '/v', name: 'forbidden', precision } : undefined),
     generate: async (params, listener) => {
       asked.push(structuredClone(params));
       const text = await answer(params, listener);
-      return { text, ids: [1, 2, 3], stopped: true, seconds: 0.5 };
+      return { text, ids: [1, 2, 3], stopped, seconds: 0.5 };
     },
     explain: async (params) => {
       explained.push(params);
@@ -55,8 +70,8 @@ function chat(
       const token = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: () => undefined }) };
       return { token: token as Token, cancel: () => void (token.isCancellationRequested = true) };
     },
-    maxNewTokens: () => 16,
-    device: () => 'cpu',
+    maxNewTokens: () => maxNewTokens,
+    device: () => device,
     post: (event) => events.push(event),
     changed: () => undefined,
     keep: (memory) => kept.push(structuredClone(memory)),
@@ -141,6 +156,30 @@ test('a security vector answers only while it is attached or was put in, and wha
   assert.deepEqual(shown(), ['base', 'vector']);
 });
 
+test('a column is asked with weights held as by the run that made its adapter, and says so', async () => {
+  const both: ModelState = { name: 'both', adapters: [...with_('plain').adapters, ...with_('mix').adapters] };
+  const { it, asked, explained } = chat(byName, {
+    ...{ states: [base, with_('plain'), with_('mix'), both], adapters: [adapter('mix', { precision: 'int4' })] },
+    ...{ precision: 'int4', device: 'webgpu', explain: () => null },
+  });
+  assert.deepEqual(
+    it.state().columns.map(({ name, details }) => [name, details]),
+    [
+      ['base', 'weights in int4'],
+      ['plain', 'plain'],
+      ['mix', 'mix, weights in int4'],
+      ['both', 'plain + mix'],
+    ],
+  );
+  await it.send('one');
+  await new Promise((resolve) => setTimeout(resolve));
+  // Products with blocks are for the CPU.
+  const blocks = ['int4', 'cpu'];
+  const computed = (params: Computing[]): unknown[] => params.map(({ precision, device }) => [precision, device]);
+  assert.deepEqual(computed(asked), [blocks, [undefined, 'webgpu'], blocks, [undefined, 'webgpu']]);
+  assert.deepEqual(computed(explained), [blocks, blocks, blocks, blocks], 'of the vector');
+});
+
 test('a vector says what it would have explained of each answer, to the history that its column had', async () => {
   const { it, explained, kept } = chat(byName, {
     explain: ({ answer }) => (answer === 'of base' ? null : { share: 0.83, unjudged: null }),
@@ -157,6 +196,36 @@ test('a vector says what it would have explained of each answer, to the history 
     undefined, { vector: 'forbidden', share: 0.83, unjudged: null },
   ]); // oxfmt-ignore
   assert.equal(kept.at(-1)!.rounds.at(-1)!.answers[1]!.explained?.share, 0.83);
+});
+
+test('an answer that the model has not ended says what ended it, and no end of it is explained', async () => {
+  const cut = async (maxNewTokens: number) => {
+    const { it, explained } = chat(byName, { stopped: false, maxNewTokens, explain: () => null });
+    await it.send('one');
+    await new Promise((resolve) => setTimeout(resolve));
+    const [round] = it.state().rounds;
+    const said = it.said(1, round!.answers[0]!.column);
+    assert.deepEqual([said?.cut, explained[0]!.cut], [true, true]);
+    return round!.answers[0]!.cut;
+  };
+  assert.deepEqual(await cut(3), { tokens: 3, by: 'limit' });
+  assert.deepEqual(await cut(16), { tokens: 3, by: 'context' });
+  const { it, explained } = chat(byName, { explain: () => null });
+  await it.send('one');
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([it.state().rounds[0]!.answers[0]!.cut, explained[0]!.cut], [undefined, undefined]);
+});
+
+test('what the engine does before it answers is told until it has', async () => {
+  const told: (string | undefined)[] = [];
+  const { it, kept } = chat(async (params, { onProgress }) => {
+    onProgress!('Converting tiny.gguf to 5 MB');
+    told.push(it.state().rounds[0]!.answers[0]!.doing);
+    return byName(params, {});
+  });
+  await it.send('one');
+  assert.deepEqual(told, ['Converting tiny.gguf to 5 MB', undefined]);
+  assert.doesNotMatch(JSON.stringify(kept), /Converting/);
 });
 
 test('what a vector cannot say is a bug for the log, and the answers stay', async () => {
@@ -204,6 +273,7 @@ test('stopping keeps what was written and asks no further column; clearing drops
     it.state().rounds[0]!.answers.map(({ content, stopped }) => [content, stopped]),
     [['half', true]],
   );
+  assert.equal(it.said(1, it.state().columns[0]!.id)!.cut, true);
   assert.equal(asked.length, 1);
   const cleared = it.send('three');
   it.clear();

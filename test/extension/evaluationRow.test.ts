@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Mappings } from '../../extension/data/mappings.js';
 import { Scans } from '../../extension/data/scans.js';
+import type { Said } from '../../extension/panels/chat.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
-import { fake, Uri, workspace } from './fake/vscode.js';
+import { AS_PROPOSED, fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
 const { addEvaluationRow, rowLike } = await import('../../extension/commands/evaluationRow.js');
@@ -29,7 +30,7 @@ test('a row is like the first of its set: messages, prompts, or prompts by other
   assert.throws(() => like({ text: 'a' }, 'x'), /neither conversations nor prompts/);
 });
 
-async function add(t: TestContext, set: string, measure: string, answers: Record<string, string>) {
+async function add(t: TestContext, set: string, measure: string, answers: Record<string, string>, chat: Said = said) {
   const root = await temporary(t);
   workspace.workspaceFolders = [{ uri: Uri.file(root) }] as never;
   workspace.textDocuments = [];
@@ -44,7 +45,7 @@ async function add(t: TestContext, set: string, measure: string, answers: Record
   await recipes.read(await write(join(root, 'recipes/e.json'), JSON.stringify(recipe)));
   const mappings = new Mappings({ get: () => undefined, update: async () => undefined } as never);
   fake.answer = (question) => answers[question] ?? assert.fail(question);
-  const added = await addEvaluationRow({ recipes, mappings, scans: new Scans(() => root) }, join(root, 'm'), said);
+  const added = await addEvaluationRow({ recipes, mappings, scans: new Scans(() => root) }, join(root, 'm'), chat);
   return { ...added, root, text: await readFile(added.file, 'utf8'), file, into: added.file };
 }
 
@@ -69,4 +70,12 @@ test('a set that is measured by its answers gets the one that the person wrote; 
   });
   assert.equal(made.into, join(made.root, 'eval/from-chat.jsonl'));
   assert.deepEqual(JSON.parse(made.text), { messages: said.messages });
+});
+
+test('what was cut is not proposed as the right answer', async (t) => {
+  const answers = { 'To which set?': 'A new set…', 'Name of the new set': 'a', 'The right answer. Empty: the row only asks.': AS_PROPOSED }; // oxfmt-ignore
+  const whole = await add(t, '{}', 'exact', answers);
+  assert.equal(JSON.parse(whole.text).messages.at(-1).content, said.answer);
+  const cut = await add(t, '{}', 'exact', answers, { ...said, cut: true });
+  assert.deepEqual(JSON.parse(cut.text), { messages: said.messages });
 });

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Scans } from '../../extension/data/scans.js';
 import type { Button } from '../../extension/host/notices.js';
 import { commands, fake, workspace, window } from './fake/vscode.js';
-import { temporary, write } from './support.js';
+import { adapter, temporary, write } from './support.js';
 
 const { dataLink, openData } = await import('../../extension/data/openData.js');
 const { scan } = await import('../../extension/commands/scan.js');
@@ -43,10 +43,11 @@ test('what a scan or a review opens takes no document of the extension', async (
     ...{ flagged: 0, rows: 1, threshold: 0.1, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
     ...{ auroc: null, precision: null, recall: null },
   };
-  const model = { path: '/m', name: 'm', adapters: [] };
+  const model = { path: '/m', name: 'm', adapters: [adapter('v', { path: '/v/adapter', precision: 'int4' })] };
+  const asked: Record<string, unknown>[] = [];
   const services = {
     assertTrusted: () => undefined,
-    engine: { request: async () => result },
+    engine: { request: async (_: string, params: Record<string, unknown>) => (asked.push(params), result) },
     mappings: { get: () => ({ text: 'a' }) },
     models: { list: () => [model] },
     notices: { info: (_: string, ...given: Button[]) => void buttons.push(...given) },
@@ -54,6 +55,7 @@ test('what a scan or a review opens takes no document of the extension', async (
     scans: new Scans(() => root),
   };
   await scan(services as never, { file: data, model: '/m', vector: '/v' });
+  assert.deepEqual([asked[0]!['precision'], asked[0]!['device']], ['int4', 'cpu'], 'as its run held the weights');
   assert.deepEqual(buttons.map(({ title }) => title), ['Open']); // oxfmt-ignore
   await buttons[0]!.run();
   assert.deepEqual(called, ['securityVectors.previewData', 'securityVectors.previewData']);

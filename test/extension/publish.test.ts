@@ -13,7 +13,7 @@ const { publish } = await import('../../extension/commands/publish.js');
 const trained = (name: string, more: Partial<Adapter> = {}): Adapter =>
   adapter(name, { path: `/w/${name}/adapter`, run: `/w/${name}`, ...more });
 
-async function published(t: TestContext, adapters: Adapter[], answer: string, runs: object[] = []) {
+async function published(t: TestContext, adapters: Adapter[], answer: string, reader = 'Private') {
   const root = await temporary(t);
   workspace.workspaceFolders = [{ uri: Uri.file(root) }] as never;
   const choose = fake.choose;
@@ -31,26 +31,35 @@ async function published(t: TestContext, adapters: Adapter[], answer: string, ru
       return { url: 'https://x', commit: 'c', isPublic: false };
     },
   };
-  const offered: string[] = [];
+  const told: string[] = [];
   fake.answer = (question) =>
-    ({ 'What is published?': answer, 'Repository: owner/name': 'me/mine', 'Who may read it?': 'Private' })[question] ??
+    ({ 'What is published?': answer, 'Repository: owner/name': 'me/mine', 'Who may read it?': reader })[question] ??
     assert.fail(question);
   const services = {
     ...{ assertTrusted: () => undefined, engine, secrets: { get: async () => 'hf_x' } },
     models: { list: () => [{ path: '/w/m', name: 'm', adapters }] },
-    store: { list: () => runs },
-    notices: { info: (message: string) => offered.push(message), warn: () => undefined, error: () => undefined },
+    store: { list: () => [] },
+    notices: { info: (message: string) => told.push(message), warn: () => undefined, error: () => undefined },
   };
   await publish(services as never, { model: '/w/m' });
-  return { sent, root, folder: sent.find(([name]) => name === 'publish')![1]['folder'] };
+  return { sent, root, told, folder: sent.find(([name]) => name === 'publish')![1]['folder'] };
 }
 
 test('an adapter goes as it is', async (t) => {
-  const { sent, folder } = await published(t, [trained('a'), trained('b')], 'b');
+  const { sent, folder, told } = await published(t, [trained('a'), trained('b')], 'b');
   assert.deepEqual(sent.map(([name]) => name), ['planPublish', 'publish']); // oxfmt-ignore
   assert.equal(folder, '/w/b');
   assert.equal(sent[0]![1]['token'], 'hf_x', 'what is in a private repository is seen');
+  assert.deepEqual(told, ['Published as me/mine.']);
   assert.match(fake.asked.at(-1)!.detail!, /earlier upload .* are removed there: calibration\.json\./);
+});
+
+test('a repository that is there and private stays so, which is said to whoever publishes for everybody', async (t) => {
+  const { sent, told } = await published(t, [trained('a'), trained('b')], 'b', 'Public');
+  assert.equal(sent.at(-1)![1]['isPublic'], true);
+  assert.deepEqual(told, [
+    'Published as me/mine, which is private: only you and members of its organisation can read it.',
+  ]);
 });
 
 test('a model with one adapter merged in is exported first, and its card is of the run that made the adapter', async (t) => {

@@ -77,7 +77,7 @@ test('exports offer what the engine can make of what is active', () => {
     exportChoices(adapters).map(({ value }) =>
       [value.format, value.what ?? value.quantization].filter(Boolean).join(' '),
     );
-  const merged = ['safetensors', 'gguf F16', 'gguf Q8_0'];
+  const merged = ['safetensors', 'gguf F16', 'gguf Q8_0', 'gguf F32'];
   assert.deepEqual(forms(), [...merged, 'onnx']);
   assert.deepEqual(forms(adapter({ scale: 0 })), forms());
   assert.deepEqual(forms(adapter()), ['peft', ...merged, 'gguf adapter', 'onnx']);

@@ -62,10 +62,11 @@ async function opened(t: TestContext, count: number) {
     },
   };
   const opens: unknown[] = [];
+  const computed: string[][] = [];
   const actions = {
     assertTrusted: () => undefined,
     open: (...place: unknown[]) => opens.push(place),
-    device: () => 'cpu' as const,
+    computing: (...of: string[]) => (computed.push(of), { device: 'cpu' as const, precision: 'int4' as const }),
     onBug: (error: unknown) => assert.fail(String(error)),
   };
   const services = { extension: Uri.file('/extension'), scans, reviews, engine, actions };
@@ -78,7 +79,19 @@ async function opened(t: TestContext, count: number) {
     panel!.sent.flatMap((message) =>
       'event' in (message as object) ? [(message as { event: Record<string, unknown> }).event] : [],
     );
-  return { root, data, scans, reviews, panels, panel: panel!, asked, opens, events, answer: () => waiting.shift()?.() };
+  return {
+    root,
+    data,
+    scans,
+    reviews,
+    panels,
+    panel: panel!,
+    asked,
+    opens,
+    computed,
+    events,
+    answer: () => waiting.shift()?.(),
+  };
 }
 
 test('the table goes to the page as a few long texts, once; only rows that are seen are read', async (t) => {
@@ -172,7 +185,7 @@ test('a text is searched for in the whole file, and another text ends the search
 });
 
 test('the row that is looked at is shown at once, and explained unless another one is looked at before', async (t) => {
-  const { root, data, panel, events, asked, opens, answer } = await opened(t, 10);
+  const { root, data, panel, events, asked, opens, computed, answer } = await opened(t, 10);
   const first = panel.send(2, { type: 'explain', hash: hashOf(1) });
   await new Promise((resolve) => setImmediate(resolve));
   const second = panel.send(3, { type: 'explain', hash: hashOf(2) });
@@ -195,8 +208,9 @@ test('the row that is looked at is shown at once, and explained unless another o
     data,
     format: 'completion',
     hash: hashOf(2),
-    device: 'cpu',
+    ...{ device: 'cpu', precision: 'int4' },
   });
+  assert.deepEqual(computed.at(-1), [join(root, 'm'), join(root, 'v')]);
   await panel.send(4, { type: 'open', hash: hashOf(2) });
   assert.deepEqual(opens, [[data, 1]]);
 });

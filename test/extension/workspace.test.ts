@@ -5,6 +5,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
+import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { HostError } from '../../extension/host/errors.js';
 import { readRun } from '../../extension/runs/folder.js';
 import type { Run } from '../../extension/runs/run.js';
@@ -105,6 +106,24 @@ test('a state file with a wrong value is refused by its key', async (t) => {
       (error) => error instanceof HostError && key.test(error.message) && error.data.place!.startsWith(stateFile(root)),
     );
   }
+});
+
+test('an adapter has the precision of the run that made it, and a model that of the newest one', async (t) => {
+  const root = await temporary(t);
+  const made = async (name: string, started: string, precision?: Precision): Promise<Run> => {
+    const folder = await runFolder(root, name, { manifest: { started, ...(precision && { precision }) } });
+    await write(join(folder, 'adapter/adapter_config.json'), { r: 8 });
+    return (await readRun(folder))!;
+  };
+  const runs = [await made('new', '2026-02-02T00:00:00Z', 'int4'), await made('old', '2026-01-01T00:00:00Z')];
+  const models = new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => runs });
+  const { precision, adapters } = await models.add(join(root, 'tiny'));
+  assert.deepEqual(
+    [precision, adapters.map((each) => [each.name, each.precision])],
+    ['int4', [['new', 'int4'], ['old', undefined]]],
+  ); // oxfmt-ignore
+  runs.push(await made('newest', '2026-03-03T00:00:00Z'));
+  assert.equal(models.get(join(root, 'tiny'))!.precision, undefined);
 });
 
 test('adapters come from inspection, runs and the state, each once; attaching is remembered', async (t) => {

@@ -299,7 +299,10 @@ test('what GGUF cannot express is refused, and no file is left', async () => {
   const nan = (): Promise<Float32Array> => Promise.resolve(new Float32Array(128 * 32).fill(1e30));
   const changed = (info: { name: string }) =>
     info.name === 'model.embed_tokens.weight' ? nan() : Promise.resolve(undefined);
-  await assert.rejects(writeGguf(join(out, 'x.gguf'), source, { type: 'F16', changed }), /do not fit into F16/);
+  await assert.rejects(writeGguf(join(out, 'x.gguf'), source, { type: 'F16', changed }), {
+    message: /do not fit into F16/,
+    remedy: 'Export as GGUF, F32 (--format gguf --quantization F32).',
+  });
   for (const fixture of ['llama-never', 'digit-groups', 'split-kinds']) {
     const folder = await mkdtemp(join(dir, 'tokenizer-'));
     await cp(join(FIXTURES, 'tokenizers', fixture, 'tokenizer.json'), join(folder, 'tokenizer.json'));

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readAdapter, scalesHash } from '../../runtime/adapters/files.js';
+import type { Precision } from '../../runtime/contract/recipeWords.js';
 import type { ExampleList } from '../../runtime/data/exampleList.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { calibrationOf } from '../../runtime/recipes/calibration.js';
@@ -136,19 +137,24 @@ before(async () => {
   vector = join(folder, 'v');
   await cp(join(REFERENCES, 'llama/adapters/security'), join(vector, 'adapter'), { recursive: true });
   const adapter = await sha256File(join(vector, 'adapter/adapter_model.safetensors'));
-  await writeCalibration(vector, CALIBRATION, { adapter, scales: scalesHash(await readAdapter(vector)) });
+  await writeCalibration(vector, CALIBRATION, { adapter, scales: scalesHash(await readAdapter(vector)), precision });
 });
 after(() => rm(folder, { recursive: true }));
 const warn = (message: string) => assert.fail(message);
 const none = () => Promise.resolve([]);
+const precision: Precision = 'float32';
 
 test('a calibration is read as it was written, and belongs to its vector alone', async () => {
-  assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none, warn }), CALIBRATION);
+  assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none, warn, precision }), CALIBRATION);
   const adapter = { path: join(vector, 'adapter'), scale: 1 };
-  assert.deepEqual(await calibrationOf([adapter], { score: none, warn }), CALIBRATION, 'named by adapter/ in its run');
-  assert.equal(await calibrationOf([{ path: vector, scale: 0.5 }], { score: none, warn }), undefined);
+  assert.deepEqual(
+    await calibrationOf([adapter], { score: none, warn, precision }),
+    CALIBRATION,
+    'named by adapter/ in its run',
+  );
+  assert.equal(await calibrationOf([{ path: vector, scale: 0.5 }], { score: none, warn, precision }), undefined);
   const two = [1, 1].map((scale) => ({ path: vector, scale }));
-  assert.equal(await calibrationOf(two, { score: none, warn }), undefined);
+  assert.equal(await calibrationOf(two, { score: none, warn, precision }), undefined);
   assert.equal(await readCalibration(folder), undefined);
 });
 
@@ -156,13 +162,13 @@ test('ordinary rows of one prompt count as one, where the prompts were counted',
   const kept = join(folder, 'kept');
   await cp(vector, kept, { recursive: true });
   const { adapter, scales } = (await readCalibration(vector))!;
-  await writeCalibration(kept, { ...CALIBRATION, ordinaryPrompts: 2 }, { adapter, scales });
+  await writeCalibration(kept, { ...CALIBRATION, ordinaryPrompts: 2 }, { adapter, scales, precision });
   const prompts = async (path: string, ordinary?: ExampleList) =>
     (
       await calibrationOf([{ path, scale: 1 }], {
         ordinary,
         score: (rows) => Promise.resolve(Array.from(rows, () => ({ share: 0, span: 0 }))),
-        warn,
+        ...{ warn, precision },
       })
     )?.ordinaryPrompts;
   const further = [example(0, 'p'), example(1, 'p'), example(2, 'q')];
@@ -176,10 +182,54 @@ test('a calibration belongs to the scale that the config gives the weights', asy
   const [config, place] = [join(scaled, 'adapter/adapter_config.json'), join(scaled, 'calibration.json')];
   const settings = JSON.parse(await readFile(config, 'utf8')) as { lora_alpha: number };
   await writeFile(config, JSON.stringify({ ...settings, lora_alpha: -2 * settings.lora_alpha }));
-  const read = () => calibrationOf([{ path: scaled, scale: 1 }], { score: none, warn });
+  const read = () => calibrationOf([{ path: scaled, scale: 1 }], { score: none, warn, precision });
   await assert.rejects(read(), { name: 'HumanError', place, message: /these weights at another scale/ });
   const { scales } = JSON.parse(await readFile(place, 'utf8')) as { scales: string };
   assert.match(scales, /^[0-9a-f]{64}$/);
+});
+
+test('a calibration of weights that were held otherwise says so, and further ordinary rows are compared with alone', async () => {
+  const run = join(folder, 'in4bits');
+  const put = (name: string, change: object) =>
+    writeFile(join(run, name), JSON.stringify({ ...(JSON.parse(kept) as object), ...change }));
+  await cp(vector, run, { recursive: true });
+  const kept = await readFile(join(run, 'calibration.json'), 'utf8');
+  const of = async (precision: Precision, ordinary?: Example[]) => {
+    const warnings: string[] = [];
+    const found = await calibrationOf([{ path: join(run, 'adapter'), scale: 1 }], {
+      ...{ ordinary, precision },
+      score: (rows) => Promise.resolve(Array.from(rows, () => ({ share: 0, span: 0 }))),
+      warn: (...words) => warnings.push(words.join(' ')),
+    });
+    return [found?.ordinary.length, found?.harmful.length, warnings.length, ...warnings];
+  };
+  const rows = Array.from({ length: 5 }, (_, i) => example(i, `p ${i}`));
+  await put('calibration.json', { precision: 'int4' });
+  assert.deepEqual(await of('int4'), [4, 1, 0]);
+  assert.deepEqual(await of('int4', rows), [9, 1, 0]);
+  const [ordinary, harmful, count, warning] = await of('float32');
+  assert.deepEqual([ordinary, harmful, count], [4, 1, 1]);
+  assert.match(
+    String(warning),
+    /"in4bits" was calibrated with weights in int4.* in float32: .* .*in4bits.adapter Name ordinary rows \(--ordinary.*--precision int4/,
+  );
+  assert.deepEqual(await of('float32', rows), [5, 1, 0]);
+  // Earlier versions wrote it in the manifest of the run alone, where it was another than float32.
+  await put('calibration.json', { precision: undefined });
+  assert.deepEqual(await of('int4'), [4, 1, 0], 'nobody knows');
+  const manifest = {
+    version: 1,
+    kind: 'vector',
+    outcome: 'finished',
+    started: '',
+    model: { path: '' },
+    data: [],
+    vectors: [],
+  };
+  await writeFile(join(run, 'manifest.json'), JSON.stringify(manifest));
+  assert.deepEqual([(await of('float32'))[2], (await of('int4'))[2]], [0, 1]);
+  await writeFile(join(run, 'manifest.json'), JSON.stringify({ ...manifest, precision: 'int4' }));
+  assert.deepEqual([(await of('float32'))[2], (await of('int4'))[2]], [1, 0]);
 });
 
 test('further ordinary rows count, too; too few of them do not', async () => {
@@ -187,7 +237,7 @@ test('further ordinary rows count, too; too few of them do not', async () => {
   const more = (count: number) => ({
     ordinary,
     score: () => Promise.resolve(Array.from({ length: count }, () => ({ share: 0, span: 0 }))),
-    warn,
+    ...{ warn, precision },
   });
   const both = await calibrationOf([{ path: vector, scale: 1 }], more(1));
   assert.deepEqual([both?.ordinary.length, both?.harmful.length], [5, 1]);
@@ -200,9 +250,9 @@ test('a calibration of other weights, or a damaged one, is an error with its pla
   const other = join(folder, 'other');
   await mkdir(join(other, 'adapter'), { recursive: true });
   await writeFile(join(other, 'adapter/adapter_model.safetensors'), 'others');
-  await writeCalibration(other, CALIBRATION, { adapter: 'f00', scales: 'f00' });
+  await writeCalibration(other, CALIBRATION, { adapter: 'f00', scales: 'f00', precision });
   const place = join(other, 'calibration.json');
-  const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none, warn });
+  const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none, warn, precision });
   await assert.rejects(read(), { name: 'HumanError', place, message: /other weights/ });
   for (const damaged of [
     '{"version":1}',
@@ -245,7 +295,7 @@ test('ordinary rows that the vector was trained on are not compared with, and th
   const { adapter, scales } = (await readCalibration(vector))!;
   const kept = [example(0, 'held 0'), example(1, 'held 1')];
   const ordinaryNames = kept.map(askedBy);
-  await writeCalibration(run, { ...CALIBRATION, ordinaryPrompts: 2, ordinaryNames }, { adapter, scales });
+  await writeCalibration(run, { ...CALIBRATION, ordinaryPrompts: 2, ordinaryNames }, { adapter, scales, precision });
   await writeTrained(run, [[example(0, 'trained 0'), example(1, 'trained 1')]], new Set());
   const warnings: string[] = [];
   const ordinary = [
@@ -258,6 +308,7 @@ test('ordinary rows that the vector was trained on are not compared with, and th
       ordinary,
       score: async (rows) => Array.from(rows, ({ promptText }) => (scored.push(promptText), { share: 0, span: 0 })),
       warn: (message) => warnings.push(message),
+      precision,
     });
     return [found?.ordinary.length, found?.ordinaryPrompts, scored];
   };

@@ -79,6 +79,33 @@ describe('the chat page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('an answer that the model has not ended says what ended it', async () => {
+    const chat = chatState();
+    const [base, plain, whole] = chat.rounds[1]!.answers;
+    base!.cut = { tokens: 128, by: 'limit' };
+    plain!.cut = { tokens: 96, by: 'context' };
+    const page = await openChat(chat, 'dark', wide);
+    const answers = page.page.locator('.round').nth(1).locator('.turn.assistant');
+    assert.match(
+      (await answers.nth(0).textContent())!,
+      /Ends at the limit of 128 tokens \(setting chatMaxNewTokens\)\./,
+    );
+    assert.match((await answers.nth(1).textContent())!, /Ends after 96 tokens: the context is full\./);
+    assert.doesNotMatch((await answers.nth(2).textContent())!, /Ends/, whole!.name);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('what is done before an answer begins is told in its place', async () => {
+    const rounds = [round(1, 'hello', { base: '' }, { phase: 'writing', doing: 'Converting <b>tiny.gguf to 5 MB' })];
+    const page = await openChat(chatState({ rounds, busy: true }));
+    assert.equal(await text(page, '.turn .waiting'), 'Converting <b>tiny.gguf to 5 MB');
+    await page.event({ type: 'token', column: 'base', text: 'hi' });
+    await until(async () => (await text(page, '.turn.assistant .content')) === 'hi', 'the answer alone');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('a column is put in and taken out by its box; it says which earlier questions it has seen', async () => {
     const page = await openChat(laterColumns(), 'dark', wide);
     const boxes = page.page.locator('.columns vscode-checkbox');

@@ -85,6 +85,7 @@ export class Rounds {
       el('p', { class: 'who' }, answer.name, answer.danger && el('span', { class: 'role security' }, s.columnDanger)),
       nothing ? el('p', { class: 'muted' }, s.emptyAnswer) : this.content(answer, first),
       answer.stopped ? el('p', { class: 'muted' }, s.stopped) : null,
+      answer.cut ? el('p', { class: 'muted' }, cutText(answer.cut, s)) : null,
       answer.error ? errorNotice(s.answerFailed, answer.error, s.stack) : null,
       isDone && answer.saw < answer.of ? el('p', { class: 'saw muted' }, fill(s.saw, answer.saw, answer.of)) : null,
       answer.explained ? el('p', { class: 'explained muted' }, explainedText(answer.explained, s)) : null,
@@ -107,7 +108,7 @@ export class Rounds {
     if (answer.phase !== 'done') {
       const content = document.createTextNode(answer.content);
       this.streaming.set(answer.column, content);
-      const waits = answer.phase === 'waiting' ? s.waiting : s.thinking;
+      const waits = answer.phase === 'waiting' ? s.waiting : (answer.doing ?? s.thinking);
       const waiting = answer.content === '' && el('span', { class: 'waiting muted' }, waits);
       return el('p', { class: 'content' }, waiting, content);
     }
@@ -134,6 +135,9 @@ export class Rounds {
 }
 
 const numbers = (): ReturnType<typeof numbersIn> => numbersIn(document.documentElement.lang);
+
+const cutText = ({ tokens, by }: NonNullable<ChatAnswer['cut']>, s: ChatStrings): string =>
+  fill(by === 'limit' ? s.cutByLimit : s.cutByContext, numbers().number(tokens));
 
 function explainedText({ vector, share, unjudged }: NonNullable<ChatAnswer['explained']>, s: ChatStrings): string {
   if (unjudged === 'known') return fill(s.explainedKnown, vector);

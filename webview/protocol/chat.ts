@@ -32,12 +32,16 @@ export interface ChatAnswer {
   danger: boolean;
   content: string;
   phase: 'waiting' | 'writing' | 'done';
+  /** What is done before it begins, such as converting the model. */
+  doing?: string;
   /** Earlier questions that this column has answered itself, which it was given, of those of the chat. */
   saw: number;
   of: number;
   tokensPerSecond?: number;
   /** Ended by Stop. */
   stopped?: boolean;
+  /** Not ended by the model: after so many tokens, which were all that the setting allows, or that its context holds. */
+  cut?: { tokens: number; by: 'limit' | 'context' };
   /** Why there is no (whole) answer. */
   error?: ErrorData;
   /** How much of its loss a security vector would have explained, had it been a row to train on. */
@@ -111,6 +115,8 @@ export const CHAT_STRINGS = {
   you: 'You',
   thinking: 'thinking…',
   stopped: 'stopped',
+  cutByLimit: 'Ends at the limit of {0} tokens (setting chatMaxNewTokens).',
+  cutByContext: 'Ends after {0} tokens: the context is full.',
   emptyAnswer: ANSWER_STRINGS.emptyAnswer,
   placeholder: 'Message {0}',
   messageLabel: 'Message',

@@ -112,7 +112,7 @@ function encodeTensor(values: Float32Array, { name, type }: GgufTensorToWrite, f
   if (scales.some((bits) => (bits & 0x7c00) === 0x7c00)) {
     throw new HumanError(`the tensor has values that do not fit into ${type}.`, {
       place: `${file}: ${name}`,
-      remedy: 'Export as F32.',
+      remedy: 'Export as GGUF, F32 (--format gguf --quantization F32).',
       kind: 'failed',
     });
   }
