@@ -12,7 +12,7 @@ import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
 import { evaluationEvent } from './loop.js';
 import { timeLeft } from './timeLeft.js';
-import { firstLoss } from '../runs/runFolder.js';
+import { stepLosses } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import type { Cluster } from '../cluster/cluster.js';
@@ -69,7 +69,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   for (const stage of stages) written.push(await plan.stage(stage));
   const own = stages.length - 1;
   const steps = stages[own].steps;
-  const watch = divergenceWatch(job.context.spec.vocabSize, await firstLoss(job.folder.path));
+  const watch = divergenceWatch(job.context.spec.vocabSize, await stepLosses(job.folder.path));
   const delivered = new Map<string, Float32Array>();
   const left = timeLeft(steps, steps);
   let { ended } = training;
