@@ -6,7 +6,7 @@ import { Cancelled, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import { secretOf } from './secrets.js';
 import { canResume, type Run } from '../runs/run.js';
-import type { RunnerOptions } from '../runs/runner.js';
+import type { RunnerOptions } from '../runs/runnerOptions.js';
 import type { Services } from '../services/services.js';
 
 /** A recipe that names another address has no secret of this one. */

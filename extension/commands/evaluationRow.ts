@@ -1,4 +1,5 @@
-import { basename, join } from 'node:path';
+import { appendFile, mkdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { isJudged } from '../../runtime/contract/measures.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
@@ -8,7 +9,7 @@ import { openDocument } from '../host/documents.js';
 import { exists, parseJson, readText } from '../host/checkedFile.js';
 import { openData } from '../data/openData.js';
 import { inputError } from '../host/errors.js';
-import { replaceFile } from '../host/state.js';
+import { unwritable } from '../host/state.js';
 import { t } from '../host/text.js';
 import type { Said } from '../panels/chat.js';
 import { setFor } from '../runs/recipe.js';
@@ -111,8 +112,18 @@ async function append(file: string, make: (first: Row | undefined) => Row): Prom
     edit.insert(open.uri, open.positionAt(text.length), added);
     if (!(await vscode.workspace.applyEdit(edit)) || !(await open.save()))
       throw inputError(t('the file could not be saved.'), { place: file, remedy: t('Save it yourself.') });
-  } else await replaceFile(file, text + added);
+  } else await appendTo(file, added);
   return (text + added).split('\n').length - 1;
+}
+
+/** What stands there may be no UTF-8; a link to it, and who may read it, stay as they are. */
+async function appendTo(file: string, text: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await appendFile(file, text);
+  } catch (error) {
+    throw unwritable(file, error);
+  }
 }
 
 function rowOf(line: string, file: string): Row {

@@ -1,13 +1,16 @@
 /** The runs that wait: their order, whether they begin, and how the next window finds them. */
+import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import * as vscode from 'vscode';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
 import { t } from '../host/text.js';
+import type { AskedRun } from '../runs/job.js';
 import type { Services } from '../services/services.js';
 import { chooseRun } from './runs.js';
 
@@ -42,17 +45,18 @@ const KEPT = z.object({
       output: z.string().optional(),
       replace: flag,
       resume: flag,
+      since: z.string().optional(),
       said: z.object({ kind: z.enum(RECIPE_KINDS), output: z.string() }).optional(),
     }),
   ),
 });
 
 /**
- * Runs that wait outlive their window: the next one has the same queue, once its workspace is trusted. A run that has begun is not
- * in it: its folder says how it ended, and it is resumed.
+ * Runs that wait outlive their window: the next one has the same queue, once its workspace is trusted. First in it is the one that
+ * was made ready to begin. One that has begun is not in it: its folder says how it ended, and it is resumed.
  */
 export async function keepQueue(
-  { runner, notices }: Pick<Services, 'runner' | 'notices'>,
+  { runner, store, notices }: Parts & Pick<Services, 'notices'>,
   memento: Pick<vscode.Memento, 'get' | 'update'>,
 ): Promise<Disposable> {
   const disposables = new Disposables();
@@ -63,8 +67,10 @@ export async function keepQueue(
     const isPaused = paused || runner.paused;
     // None begins before all are in their places, and the memory has let go of it.
     runner.pause(true);
-    for (const { recipe, ...more } of waiting) {
+    for (const { since, ...asked } of waiting) {
+      const { recipe, ...more } = asked;
       try {
+        if (since !== undefined && (await hasBegun(store, asked, since))) continue;
         await runner.start(recipe, { ...more, byItself: true });
       } catch (error) {
         left.push(`${vscode.workspace.asRelativePath(recipe)}: ${errorData(error).message}`);
@@ -81,4 +87,16 @@ export async function keepQueue(
   if (vscode.workspace.isTrusted) await restore();
   else disposables.add(vscode.workspace.onDidGrantWorkspaceTrust(() => restore().catch(notices.error)));
   return disposables;
+}
+
+/** Whether a run has got to its folder since then: as a replacement it lies below that, and takes its place at the end. */
+async function hasBegun(store: Services['store'], { output, said }: AskedRun, since: string): Promise<boolean> {
+  const target = output ?? said?.output ?? '';
+  const folders = [
+    target,
+    join(target, RUN_FILES.next),
+    ...(basename(target) === RUN_FILES.next ? [dirname(target)] : []),
+  ];
+  const runs = await Promise.all(folders.map((folder) => store.read(folder).catch(() => undefined)));
+  return runs.some((run) => (run?.manifest?.started ?? '') >= since);
 }

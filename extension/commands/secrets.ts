@@ -3,7 +3,7 @@ import { secretKey, type SecretName } from '../../runtime/contract/secrets.js';
 import type { Token } from '../engine/engine.js';
 import { unlinked } from '../host/messages.js';
 import { t } from '../host/text.js';
-import type { RunnerOptions } from '../runs/runner.js';
+import type { RunnerOptions } from '../runs/runnerOptions.js';
 
 /** What is kept under a key, else what the person gives, which is kept; undefined where they give nothing before the token fires. */
 export async function secretOf(

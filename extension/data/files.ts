@@ -101,7 +101,7 @@ export type Counted = { info: DataInfo } | { problem: string } | { unmapped: str
 
 /** What the engine has found in data files; asked once per version of a file, one file at a time. */
 export class DataInspector implements Disposable {
-  private known = new Map<string, { mtimeMs: number; variant: string; counted: Counted }>();
+  private known = new Map<string, { version: string; variant: string; counted: Counted }>();
   /** Files that are counted or wait for it, and whether they may have changed since. */
   private waiting = new Map<string, { again: boolean }>();
   /** Files that are counted whatever their size. */
@@ -155,11 +155,13 @@ export class DataInspector implements Disposable {
       const before = this.known.get(file);
       try {
         const found = await stat(file);
-        const { mtimeMs, size } = found;
-        if (before?.mtimeMs === mtimeMs && before.variant === variant) return;
+        const { size, ino, mtimeMs, ctimeMs } = found;
+        // One that was copied with its time may be as old as the one before.
+        const version = [size, ino, mtimeMs, ctimeMs].join();
+        if (before?.version === version && before.variant === variant) return;
         // Who opens a pipe waits for someone to write into it.
         const counted = found.isFile() ? await this.count(file, size) : { problem: t('this is not a file.') };
-        this.known.set(file, { mtimeMs, variant, counted });
+        this.known.set(file, { version, variant, counted });
         this.changes.fire(file);
       } catch {
         // The file is gone.

@@ -135,7 +135,7 @@ export class Reviews implements Disposable {
         const decisions = changed(there, changes);
         const text = fileText(decisions);
         await nextTurn();
-        await replaceFile(file, text);
+        await replaceFile(file, text, { throughLinks: true });
         this.stamps.set(data, await stampOf(file));
         this.known.set(data, decisions);
         this.problems.forget(file);

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod';
 import { whileLocked } from '../../runtime/support/lockFile.js';
-import { replaceFile as replaceWith } from '../../runtime/support/replaceFile.js';
+import { replaceFile as replaceWith, type ReplaceOptions } from '../../runtime/support/replaceFile.js';
 import { exists, readJson } from './checkedFile.js';
 import { fileReason, inputError, type HostError } from './errors.js';
 import { editorPath } from './paths.js';
@@ -61,7 +61,7 @@ export const readState = async (root: string): Promise<WorkspaceState> =>
   (await readJson(stateFile(root), STATE)) ?? { version: 1, models: [] };
 
 export async function writeState(root: string, state: WorkspaceState): Promise<void> {
-  await replaceFile(stateFile(root), `${JSON.stringify(state, undefined, 2)}\n`);
+  await replaceFile(stateFile(root), `${JSON.stringify(state, undefined, 2)}\n`, { throughLinks: true });
 }
 
 /** Changes the state as it is in its file: someone may have edited it, and another window may be about to change it. */
@@ -78,8 +78,8 @@ export async function changeState(root: string, change: (state: WorkspaceState) 
 }
 
 /** @throws HostError where it cannot be written */
-export const replaceFile = (file: string, content: string | Uint8Array): Promise<void> =>
-  replaceWith(file, (handle) => handle.writeFile(content)).catch((error: unknown) => {
+export const replaceFile = (file: string, content: string | Uint8Array, options?: ReplaceOptions): Promise<void> =>
+  replaceWith(file, (handle) => handle.writeFile(content), options).catch((error: unknown) => {
     throw unwritable(file, error);
   });
 

@@ -70,7 +70,8 @@ export class Chat {
   private explaining: Stop | undefined;
 
   constructor(private readonly options: ChatOptions) {
-    this.memory = options.memory;
+    const { memory } = options;
+    this.memory = { ...memory, rounds: memory.rounds.map(cutOff) };
   }
 
   state(): ChatState {
@@ -116,11 +117,13 @@ export class Chat {
       .filter(({ id }) => !known.has(id))
       .map(({ name, model, adapters }) => ({ name, model, adapters }));
     this.memory = { ...this.memory, rounds: [...rounds, round], states: [...states, ...added] };
+    this.options.keep(this.memory);
     const stop = (this.stopping = this.options.newStop());
     this.options.changed();
     for (const [i, column] of columns.entries()) {
       if (stop.token.isCancellationRequested) break;
       await this.answer(column, round, round.answers[i]!, stop.token);
+      if (this.memory.rounds.includes(round)) this.options.keep(this.memory);
     }
     // Columns that were not reached were not asked.
     round.answers = round.answers.filter(({ phase }) => phase !== 'waiting');
@@ -247,6 +250,14 @@ export class Chat {
     }
   }
 }
+
+/** A round of a window that was closed: who was to answer has stopped. */
+const cutOff = (round: ChatRound): ChatRound => ({
+  ...round,
+  answers: round.answers.map((answer) =>
+    answer.phase === 'done' ? answer : { ...answer, phase: 'done', stopped: true },
+  ),
+});
 
 /** Questions with the answers of one column. What failed or was left empty is no part of its history, and neither is its question. */
 function answersOf(rounds: readonly ChatRound[], column: string): [question: string, answer: string][] {

@@ -20,6 +20,8 @@ export interface AskedRun {
   /** Goes on from a checkpoint; of a sweep: keeps its points. */
   resume?: boolean;
   said?: AskedRecipe;
+  /** Of the run at work: since when, ISO 8601. A manifest that began later is its own. */
+  since?: string;
 }
 
 /** A run that was asked for, and what is to be told when it has ended. */

@@ -4,12 +4,10 @@ import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { exists } from '../host/checkedFile.js';
 import { now } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import type { Engine, Token } from '../engine/engine.js';
-import type { SecretName } from '../../runtime/contract/secrets.js';
+import type { Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
-import type { AskModel } from '../engine/editorModels.js';
 import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { nameJobs } from './clusterJobs.js';
@@ -17,36 +15,7 @@ import { requireFree } from './owner.js';
 import { factsNow, type AskedRun, type Job, type Started } from './job.js';
 import { recipeFileOf, recipeToRun, requireAsked, type RecipeFacts } from './recipe.js';
 import { isFinished, isRunning, nameOf, type Run } from './run.js';
-import type { RunStore } from './store.js';
-
-/** Where a run computes, and the names of its secrets. */
-type ClusterFacts = NonNullable<RecipeFacts['cluster']>;
-
-export interface RunnerOptions {
-  store: RunStore;
-  /** A child of its own for each run: a crash ends that run and nothing else. */
-  engine(): Pick<Engine, 'request' | 'dispose'>;
-  /** Throws where running is not allowed (a workspace that is not trusted). */
-  assertTrusted(): void;
-  /** Those of the workspace: the one of a run may be called otherwise than when it began. */
-  recipes?(): readonly RecipeFacts[];
-  /** Of the Hub, for adapters that recipes name by it. */
-  token?(): Promise<string | undefined>;
-  /** Of a cluster, by `secretKey`: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
-  secrets?(cluster: ClusterFacts, token: Token): Promise<Record<string, string>>;
-  /** They were refused: they are asked for again. */
-  forgetSecrets?(cluster: ClusterFacts): Promise<void>;
-  /** Of judges, by `secretKey`. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
-  judgeSecrets?: {
-    /** Those that are kept, and others from the person, which are kept then. */
-    get(wanted: readonly SecretName[]): Promise<Record<string, string>>;
-    /** Those that are kept alone. */
-    kept(wanted: readonly SecretName[]): Promise<Record<string, string>>;
-    forget(refused: readonly SecretName[]): Promise<void>;
-  };
-  /** Asks a language model of the editor, for judges of one run that are one. */
-  askModel?(): AskModel;
-}
+import type { RunnerOptions } from './runnerOptions.js';
 
 /**
  * Runs recipes, one after the other: two trainings at once would share the cores and both be slower. One that uses what another
@@ -57,7 +26,7 @@ export class Runner implements Disposable {
   private waiting: Job[] = [];
   private held = false;
   private readonly changes = new Emitter<void>();
-  /** Fires when a run joins the queue, moves in it or leaves it, and when the queue is paused or goes on. */
+  /** Fires when a run joins the queue, moves in it or leaves it, when the one at work is to stop, and when the queue is paused or goes on. */
   readonly onDidChangeQueue = this.changes.event;
   private readonly ends = new Emitter<Run>();
   /** Fires once for each run that was not started quietly, with how it ended. */
@@ -139,6 +108,7 @@ export class Runner implements Disposable {
     if (job === this.working) {
       job.source.cancel();
       this.options.store.say(job.run, t('Stopping after this step… Stop it once more to end it now.'));
+      this.changes.fire();
     } else {
       this.waiting = this.waiting.filter((other) => other !== job);
       job.source.dispose();
@@ -182,9 +152,14 @@ export class Runner implements Disposable {
     return this.waiting.map(({ run }) => run.folder);
   }
 
-  /** The same, as they were asked for; without those whose starter reports their end, and is gone with the window. */
+  /**
+   * The same, as they were asked for, behind the one at work; without those whose starter reports their end, and is gone with the
+   * window, and one that is to stop.
+   */
   asked(): AskedRun[] {
-    return this.waiting.flatMap(({ asked, quiet }) => (quiet ? [] : [asked]));
+    return this.jobs().flatMap(({ asked, quiet, source }) =>
+      quiet || source.token.isCancellationRequested ? [] : [asked],
+    );
   }
 
   get paused(): boolean {
@@ -213,15 +188,18 @@ export class Runner implements Disposable {
     this.held = true;
     this.following.dispose();
     // A run on a cluster outlives the window, which finds it again.
-    for (const { run, source } of [...this.waiting, ...(this.working ? [this.working] : [])])
-      if (!run.recipe?.cluster) source.cancel();
+    for (const { run, source } of this.jobs()) if (!run.recipe?.cluster) source.cancel();
     this.ends.dispose();
     this.withdrawals.dispose();
     this.holds.dispose();
   }
 
+  private jobs(): Job[] {
+    return [...(this.working ? [this.working] : []), ...this.waiting];
+  }
+
   private jobOf(folder: string): Job | undefined {
-    return [...(this.working ? [this.working] : []), ...this.waiting].find(({ run }) => run.folder === folder);
+    return this.jobs().find(({ run }) => run.folder === folder);
   }
 
   private run(facts: RecipeFacts, name: string, asked: AskedRun, quiet = false): Started {
@@ -274,6 +252,7 @@ export class Runner implements Disposable {
       const [job] = place < 0 ? [] : this.waiting.splice(place, 1);
       this.working = job;
       if (job) {
+        job.asked = { ...job.asked, since: new Date().toISOString() };
         this.options.store.queued(job.run, undefined, '');
         const over = (): void => {
           this.working = undefined;

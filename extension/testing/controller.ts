@@ -2,7 +2,6 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { errorText } from '../../runtime/contract/errors.js';
 import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
-import { labelsFile, labelsText, parseLabels, type Labels } from '../../runtime/contract/labels.js';
 import { evaluationPlace, isBusy, shortHash, type EvaluationPlace } from '../commands/evaluationPlace.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
 import { requireRoot } from '../commands/root.js';
@@ -17,6 +16,7 @@ import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
+import { bringLabels } from './rowLabels.js';
 import { failureText, linesOf, readingOfSet, shortened, shown, testRows, testSets, type TestSet } from './sets.js';
 
 const MAX_ROWS = 2000;
@@ -324,9 +324,7 @@ export class SafetyTests implements Disposable {
     if (lines) {
       const file = join(folder, `${name}.jsonl`);
       await replaceFile(file, linesOf((await readText(set.file, MAX_BYTES)) ?? '', lines));
-      // What people said of the set's answers counts here, too, beside what they said on the page of such a run.
-      const [own, ofSet] = await Promise.all([file, set.file].map(labelsOf));
-      if (ofSet!.size > 0) await replaceFile(labelsFile(file), labelsText(new Map([...own!, ...ofSet!])));
+      await bringLabels(set.file, file);
       evaluated = { ...set, file, raw: { ...set.raw, limit: undefined } };
     }
     const attached = model.adapters.filter((a) => a.attached).map(({ path, scale }) => ({ path, scale }));
@@ -347,14 +345,6 @@ export class SafetyTests implements Disposable {
     await writeRecipe(file, recipe);
     return file;
   }
-}
-
-/** None where there are none, or none that can be read: the engine says so of the set's own. */
-async function labelsOf(set: string): Promise<Labels> {
-  const read = parseLabels(
-    (await readText(labelsFile(set), MAX_BYTES).catch(() => undefined)) ?? labelsText(new Map()),
-  );
-  return 'fault' in read ? new Map() : read.labels;
 }
 
 /** "base", "colours", "colours + greetings": the model with what is attached to it. */

@@ -1,6 +1,8 @@
 /** PEFT adapter folders: adapter_config.json, adapter_model.safetensors, and our own security_vector.json beside them. */
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve, win32 } from 'node:path';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../support/files.js';
 import { isObject, readJsonObject } from '../support/jsonFile.js';
@@ -91,7 +93,9 @@ export async function readAdapter(path: string): Promise<AdapterFile> {
   if (!files.has(CONFIG_FILE)) {
     const remedy = files.has('config.json')
       ? 'This is a model, not an adapter.'
-      : 'Name a PEFT adapter folder or a run folder.';
+      : existsSync(join(folder, '..', RUN_FILES.next, RUN_FILES.manifest))
+        ? 'The run that takes its place was cut off at that. Run its recipe again: it is completed first.'
+        : 'Name a PEFT adapter folder or a run folder.';
     throw new HumanError(`the folder has no ${CONFIG_FILE}.`, { place: folder, remedy });
   }
   const configFile = join(folder, CONFIG_FILE);

@@ -21,6 +21,8 @@ export const RUN_FILES = {
   absorbed: 'absorbed',
   /** Of a run on a cluster: the names of its jobs there. */
   cluster: 'cluster.json',
+  /** Also of one: what came back of it, until it was read. */
+  received: 'received',
   /** Of a sweep: its table, and the run folders of its points. */
   sweep: 'sweep.json',
   points: 'points',
@@ -56,4 +58,5 @@ export const CLEARED_FILES: readonly string[] = [
   RUN_FILES.model,
   RUN_FILES.absorbed,
   RUN_FILES.cluster,
+  RUN_FILES.received,
 ];

@@ -55,7 +55,7 @@ export function changeLabels(set: string, changes: ReadonlyMap<string, Label | n
       if (label === null) labels.delete(hash);
       else labels.set(hash, label);
     }
-    await writeFileAtomic(file, labelsText(labels), { makeFolder: false });
+    await writeFileAtomic(file, labelsText(labels), { makeFolder: false, throughLinks: true });
     return labels;
   });
 }

@@ -4,7 +4,7 @@ import { learningRate } from '../optim/schedule.js';
 import type { HarmfulLoss, ProbeRows, Probes, RunEvent } from '../contract/events.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
-import { firstLoss } from '../runs/runFolder.js';
+import { stepLosses } from '../runs/runFolder.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
 import { summed } from './summed.js';
@@ -60,8 +60,8 @@ export interface LoopOptions {
   /** Rows whose mean loss is reported as harmful. */
   readonly isHarmful?: (row: TrainingRow) => boolean;
   readonly vocabSize: number;
-  /** Loss of the first step, of a run that is resumed. */
-  readonly firstLoss?: number;
+  /** Losses of the steps made already, of a run that is resumed. */
+  readonly losses?: readonly number[];
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => Promise<void>;
 }
@@ -75,12 +75,12 @@ type Common = Exclude<keyof Planned, 'training'> | 'state' | 'checkpoint' | 'end
 export async function commonOptions(
   { recipe, context, folder, signal, emit }: Job<TrainingRecipe>,
   { steps, learner, optimizer, parameters, rows, training: { state, checkpoint, ended } }: Planned,
-): Promise<Pick<LoopOptions, Common | 'evaluateEvery' | 'vocabSize' | 'firstLoss' | 'signal' | 'emit'>> {
+): Promise<Pick<LoopOptions, Common | 'evaluateEvery' | 'vocabSize' | 'losses' | 'signal' | 'emit'>> {
   const { optimizer: optimizerOptions, batch, evaluateEvery } = recipe;
   return {
     ...{ steps, learner, optimizer, parameters, rows, state, checkpoint, ended },
     ...{ optimizerOptions, tokens: batch.tokens, evaluateEvery, vocabSize: context.spec.vocabSize },
-    firstLoss: await firstLoss(folder.path),
+    losses: await stepLosses(folder.path),
     ...{ signal, emit },
   };
 }
@@ -91,7 +91,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
   const left = timeLeft(steps, options.evaluateEvery);
   let saved = state.step;
   const cut = (batch: TrainingRow[]): TrainingRow[][] => batchesOf(batch, { tokens: options.tokens });
-  const watch = divergenceWatch(options.vocabSize, options.firstLoss);
+  const watch = divergenceWatch(options.vocabSize, options.losses);
 
   /** Gradients of the step before, to be written over. */
   let old: Tensor[][] = [];

@@ -12,7 +12,8 @@ import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
 import { evaluationEvent } from './loop.js';
 import { timeLeft } from './timeLeft.js';
-import { firstLoss } from '../runs/runFolder.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { stepLosses } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import type { Cluster } from '../cluster/cluster.js';
@@ -21,8 +22,6 @@ import { Plan, type Stage } from '../cluster/plan.js';
 
 /** Number of the job's message that the checkpoint here belongs to. */
 const TAKEN = 'message of the cluster';
-/** What came back, until it was read. */
-const RECEIVED = 'received';
 
 export interface SentAdapter extends Pick<FlatAdapter, 'layout' | 'flat'> {
   readonly name: string;
@@ -69,7 +68,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   for (const stage of stages) written.push(await plan.stage(stage));
   const own = stages.length - 1;
   const steps = stages[own].steps;
-  const watch = divergenceWatch(job.context.spec.vocabSize, await firstLoss(job.folder.path));
+  const watch = divergenceWatch(job.context.spec.vocabSize, await stepLosses(job.folder.path));
   const delivered = new Map<string, Float32Array>();
   const left = timeLeft(steps, steps);
   let { ended } = training;
@@ -169,7 +168,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   }
   const missing = deliver.find((name) => !delivered.has(name));
   if (missing !== undefined) throw new Error(`the job has ended without the adapter ${missing}`);
-  await rm(job.folder.file(RECEIVED), { recursive: true, force: true });
+  await rm(job.folder.file(RUN_FILES.received), { recursive: true, force: true });
   return delivered;
 }
 
@@ -183,7 +182,7 @@ export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
 
 /** The adapter as PEFT reads it, file → bytes. */
 export async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): Promise<Map<string, Uint8Array>> {
-  const place = folder.file(RECEIVED, 'sent');
+  const place = folder.file(RUN_FILES.received, 'sent');
   await mkdir(place, { recursive: true });
   try {
     await saveAdapter(place, { ...adapter, provenance: {} });
@@ -207,20 +206,25 @@ async function received(
     new HumanError(message, { place, remedy, kind: 'failed' });
   const sent = adapters.find((adapter) => adapter.name === name);
   if (!sent) throw wrong(`the job delivers an adapter "${name}", which nobody asked for.`);
-  const folder = job.folder.file(RECEIVED, name);
+  const folder = job.folder.file(RUN_FILES.received, name);
   const file = join(folder, WEIGHTS_FILE);
-  const bytes =
-    data !== undefined
-      ? Buffer.from(data, 'base64')
-      : ((await readFile(file).catch(() => undefined)) ??
-        (isAbsolute(place) ? await readFile(place).catch(() => undefined) : undefined));
+  // What lies here may be of another step.
+  const places = [file, ...(isAbsolute(place) ? [place] : [])];
+  const found =
+    data === undefined
+      ? await Promise.all(places.map((one) => readFile(one).catch(() => undefined)))
+      : [Buffer.from(data, 'base64')];
+  const bytes = found.find((one) => one && createHash('sha256').update(one).digest('hex') === sha256);
+  if (!bytes && data !== undefined) throw wrong('the adapter is not what the cluster wrote: its SHA-256 differs.');
   if (!bytes)
     throw wrong(
-      `the adapter has ${Math.ceil(size / 2 ** 20)} MiB, too many for the log, and lies where this machine cannot read it.`,
+      `the adapter has ${Math.ceil(size / 2 ** 20)} MiB, too many for the log, and ${
+        found.some((one) => one)
+          ? 'what this machine can read of it is another one: its SHA-256 differs'
+          : 'lies where this machine cannot read it'
+      }.`,
       `Copy it to ${file}, and resume.`,
     );
-  if (createHash('sha256').update(bytes).digest('hex') !== sha256)
-    throw wrong('the adapter is not what the cluster wrote: its SHA-256 differs.');
   await saveAdapter(folder, { ...sent, provenance: {} });
   await writeFileAtomic(file, bytes);
   const { layout, flat } = await adapterFlat(folder, job.context);

@@ -205,27 +205,39 @@ async function putInPlace(output: string): Promise<void> {
   const aside = join(next, REPLACED);
   const newFiles = new Set(after.files);
   // A manifest may be somebody else's: only files that lie in the folders, under the names of a run, are moved and removed.
-  for (const file of await runFiles(next)) if (newFiles.has(file) && file !== RUN_FILES.manifest) await moveUp(file);
+  const coming = (await runFiles(next)).filter((file) => newFiles.has(file) && file !== RUN_FILES.manifest);
   const oldFiles = new Set(before.files);
-  for (const file of await runFiles(output)) {
-    const place = join(output, file);
-    if (!newFiles.has(file) && oldFiles.has(file)) await whereMapped(place, aside, () => rm(place, { force: true }));
-  }
+  const standing = await runFiles(output);
+  const going = standing.filter((file) => !newFiles.has(file) && oldFiles.has(file));
+  for (const file of standing)
+    if (isOpened(file) && (coming.includes(file) || going.includes(file))) await remove(file);
+  for (const file of coming) if (!isOpened(file)) await moveUp(file);
+  for (const file of going) if (!isOpened(file)) await remove(file);
+  for (const file of coming) if (isOpened(file)) await moveUp(file);
+  await moveUp(RUN_FILES.label);
   await move(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
   for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
     await removeEmpty(join(output, folder));
   await rm(join(next, RUN_FILES.owner), { force: true });
   await removeEmpty(next);
 
+  async function remove(file: string): Promise<void> {
+    const place = join(output, file);
+    await whereMapped(place, aside, () => rm(place, { force: true }));
+  }
+
   async function moveUp(file: string): Promise<void> {
     const place = join(output, file);
     await mkdir(dirname(place), { recursive: true });
     await whereMapped(place, aside, () => move(join(next, file), place)).catch((error: NodeJS.ErrnoException) => {
-      // moved before a crash
+      // moved before a crash, or a label that nobody gave
       if (error.code !== 'ENOENT') throw error;
     });
   }
 }
+
+/** What adapters and models are opened by: it goes first and comes last, so that none is read with files of both runs. */
+const isOpened = (file: string): boolean => /\/(adapter_)?config\.json$/.test(file);
 
 /** In `next/`: the name of files that were replaced while they were mapped. */
 const REPLACED = 'replaced';
@@ -257,7 +269,7 @@ export const anotherKind = (place: string, { kind, name, outcome, started }: Man
 export const isLeftOver = (name: string): boolean =>
   name.startsWith(RUN_FILES.owner) || isPartOf(RUN_FILES.manifest, name) || isPartOf(REPLACED, name);
 
-/** Nothing but what a process left that died before the manifest was there, and what file managers leave. */
+/** Nothing but what a process left that died before the manifest was there, what file managers leave, and a label. */
 async function requireEmpty(folder: string): Promise<void> {
   let entries: string[];
   try {
@@ -272,7 +284,7 @@ async function requireEmpty(folder: string): Promise<void> {
       });
     throw error;
   }
-  const others = entries.filter((name) => !isLeftOver(name) && !isTrace(name)).sort();
+  const others = entries.filter((name) => !isLeftOver(name) && !isTrace(name) && name !== RUN_FILES.label).sort();
   if (others.length === 0) return;
   const shown = others.slice(0, 3).map((name) => `"${name}"`);
   const rest = others.length > 3 ? ` and ${others.length - 3} more` : '';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
@@ -65,8 +65,14 @@ export async function claim(folder: string): Promise<Claim> {
     const now = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => error);
     return typeof now === 'string' ? now === text : now.code !== 'ENOENT';
   };
+  /** By writing: the time is then of the file system's clock, which all who look have in common. */
   const touch = async (): Promise<void> => {
-    if (await isHeld()) await utimes(file, new Date(), new Date());
+    const handle = await open(file, 'r+');
+    try {
+      if ((await handle.readFile('utf8')) === text) await handle.write('\n', Buffer.byteLength(text) - 1);
+    } finally {
+      await handle.close();
+    }
   };
   const touching = setInterval(() => void touch().catch(() => undefined), OWNER.touchMs).unref();
   const release = async (): Promise<void> => {
@@ -128,11 +134,18 @@ async function chain(folder: string): Promise<string[]> {
   return texts;
 }
 
+/** When it was written, by the clock of the file system: a moment ago. An owner may have removed it. */
+const writtenMs = (own: string): Promise<number | undefined> =>
+  stat(own).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => undefined,
+  );
+
 /** Tries once. False where others moved meanwhile. @throws HumanError while a living process has, or takes, the folder */
 async function follow(folder: string, own: string, text: string): Promise<boolean> {
   const before = await chain(folder);
   const last = parseOwner(before.at(-1) ?? '');
-  if (last && (await isLiving(last, folder))) throw await taken(folder, last);
+  if (last && (await isLiving(last, folder, await writtenMs(own)))) throw await taken(folder, last);
   const place = before.length === 0 ? join(folder, OWNER.file) : after(folder, before.at(-1)!);
   if (!(await linked(own, place, text))) return false;
   // Half a file: where there are no links its writer may be about to write it.

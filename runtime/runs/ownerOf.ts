@@ -87,8 +87,11 @@ export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
 export const asked = async (one: NamedProcess): Promise<boolean | undefined> =>
   (await isOfThisSystem(one)) ? lives(one) : undefined;
 
-/** Whether a process lives that has, or takes, the folder. */
-export async function isLiving(owner: RunOwner, folder: string): Promise<boolean> {
+/**
+ * Whether a process lives that has, or takes, the folder.
+ * @param nowMs by the clock of its file system, for who is about to take it: this machine's may be another
+ */
+export async function isLiving(owner: RunOwner, folder: string, nowMs = Date.now()): Promise<boolean> {
   const answer = await asked(owner);
   if (answer !== undefined) return answer;
   // One that cannot be asked is working while it writes.
@@ -100,7 +103,7 @@ export async function isLiving(owner: RunOwner, folder: string): Promise<boolean
       ),
     ),
   );
-  return Date.now() - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
+  return nowMs - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
 }
 
 /** What was found of processes that are there, and when, by the clock of `performance`. */

@@ -159,6 +159,6 @@ export async function appendEvents(path: string, events: readonly RunEvent[]): P
   await whileHeld(() => appendFile(file, lines), process.platform);
 }
 
-/** Loss of a run's first step, if it has made one. */
-export const firstLoss = async (path: string): Promise<number | undefined> =>
-  (await readEvents(path)).find((e) => e.kind === 'step')?.lossNatsPerToken;
+/** Loss of each step that a run has made. */
+export const stepLosses = async (path: string): Promise<number[]> =>
+  (await readEvents(path)).flatMap((e) => (e.kind === 'step' ? [e.lossNatsPerToken] : []));

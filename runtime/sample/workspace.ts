@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isLabelsFile } from '../contract/labels.js';
+import { isReviewFile } from '../contract/review.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { filesBelow, sha256File, writeFileAtomic } from '../support/files.js';
@@ -92,15 +94,19 @@ async function readMark(workspace: string): Promise<Mark | undefined> {
   }
 }
 
+/** In the extension's own folder: what is attached, and what was said of answers and rows. */
+const isOfPerson = (name: string): boolean =>
+  basename(name) === 'workspace.json' || isLabelsFile(name) || isReviewFile(name);
+
 /**
- * Whether a workspace holds anything but the sample's files as they came, the extension's own, and files of runs: those that a
+ * Whether a workspace holds anything but the sample's files as they came, what the extension makes, and files of runs: those that a
  * finished one names, and of one of the sample's recipes that was cut off without a checkpoint what it may have made.
  */
 async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
   const runs = new Map<string, (name: string) => boolean>();
   const names = Object.keys(files);
   for (const name of (await filesBelow(workspace)).keys()) {
-    if (name.startsWith(dirname(MARK))) continue;
+    if (name.startsWith(dirname(MARK)) && !isOfPerson(name)) continue;
     const known = files[name];
     if (known !== undefined) {
       if ((await sha256File(join(workspace, name))) !== known) return true;

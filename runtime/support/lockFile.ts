@@ -1,6 +1,7 @@
 /** One at a time changes a file that several processes change: a file beside it stands for as long as the change takes. */
 import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { behindLinks } from './replaceFile.js';
 import { whileHeld } from '../contract/heldFiles.js';
 
 /** Much longer than a change takes: a lock that stands so long is of a process that was killed. */
@@ -9,7 +10,8 @@ const LOOK_MS = 20;
 
 /** @throws the error of the system where no file can be made beside it */
 export async function whileLocked<T>(file: string, change: () => Promise<T>, leftMs = LEFT_MS): Promise<T> {
-  const lock = `${file}.lock`;
+  // A link to a file is another name of it.
+  const lock = `${await behindLinks(file)}.lock`;
   let known: string | undefined;
   let since = 0;
   while (!(await isMade(lock, file))) {

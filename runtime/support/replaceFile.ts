@@ -1,29 +1,39 @@
 /** How a file is replaced: beside it, synced, renamed. A reader sees the old file or the new one, also after a power failure. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isHeld, whileHeld } from '../contract/heldFiles.js';
 
 export interface ReplaceOptions {
   /** Make the folder where there is none; default. Without it a folder that was deleted meanwhile is an error. */
   readonly makeFolder?: boolean;
+  /** Where the file is a link, what it leads to is replaced, and not the link: for what a person keeps where they like. */
+  readonly throughLinks?: boolean;
 }
 
 export type Handle = Awaited<ReturnType<typeof open>>;
 
-/** For data that is produced while it is written. On an error nothing is left behind and the old file stays. */
+/**
+ * For data that is produced while it is written. On an error nothing is left behind and the old file stays. Who may read and
+ * write the old one may do so with the new one.
+ */
 export async function replaceFile(
-  file: string,
+  named: string,
   write: (handle: Handle) => Promise<void>,
-  { makeFolder = true }: ReplaceOptions = {},
+  { makeFolder = true, throughLinks = false }: ReplaceOptions = {},
 ): Promise<void> {
+  const file = throughLinks ? await behindLinks(named) : named;
   const created = makeFolder ? await mkdir(dirname(file), { recursive: true }) : undefined;
   if (created !== undefined) await syncFolder(dirname(created));
   const temporary = partOf(file);
+  const old = await lstat(file).catch(() => undefined);
+  const mode = old?.isFile() ? old.mode & 0o777 : undefined;
   try {
-    const handle = await open(temporary, 'wx');
+    const handle = await open(temporary, 'wx', mode);
     try {
+      // Some file systems know no modes.
+      if (mode !== undefined) await handle.chmod(mode).catch(() => undefined);
       await write(handle);
       await handle.sync();
     } finally {
@@ -33,10 +43,13 @@ export async function replaceFile(
   } catch (error) {
     // The first error is the one to report; `removeParts` removes a leftover.
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw withPath(error, file, temporary);
+    throw withPath(error, named, temporary);
   }
   await syncFolder(dirname(file));
 }
+
+/** What a link leads to; a file that is none, or that is not there, is itself. */
+export const behindLinks = (file: string): Promise<string> => realpath(file).catch(() => file);
 
 /** A copy is as durable as a file that is written. */
 export const copyDurably = (from: string, to: string): Promise<void> =>

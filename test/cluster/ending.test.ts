@@ -1,9 +1,10 @@
 /** Whether training ends is decided here, when its job is some steps ahead: the job is stopped, and what comes back is of the step that is wanted. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
@@ -36,14 +37,14 @@ after(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-async function run(value: object, out: string, { resume }: { resume?: boolean } = {}) {
+async function run(value: object, out: string, how: { resume?: boolean; force?: boolean } = {}) {
   events = [];
   const file = join(root, 'there.json');
   const on = { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' };
   await writeFile(file, JSON.stringify({ ...value, on }));
   return runRecipe(file, {
     output: join(root, out),
-    resume,
+    ...how,
     signal: new AbortController().signal,
     patience: { pollMs: 2, awayMs: 2000, stopMs: 2000 },
     onEvent: (event) => void events.push(event),
@@ -106,19 +107,24 @@ test('a run that was cut off after the decision is not trained again', async () 
   ]);
 });
 
-test('a vector that only gets worse on rows that it does not know ends, and is taken as it was at its best', async () => {
-  changed = (message) => {
-    if (message.kind !== 'measured') return message;
-    const sets = message.sets as Record<string, { rows: number[][] }>;
-    const factor = 0.1 + 0.1 * Math.abs(Number(message.step) - 4);
-    const rows = sets['held on']!.rows.map((row) => row.map((nll) => nll * factor));
-    return { ...message, sets: { ...sets, 'held on': { rows } } };
-  };
+/** Best at step 4 on rows that the vector does not know. */
+const bestAt4 = (message: Message): Message => {
+  if (message.kind !== 'measured') return message;
+  const sets = message.sets as Record<string, { rows: number[][] }>;
+  const factor = 0.1 + 0.1 * Math.abs(Number(message.step) - 4);
+  const rows = sets['held on']!.rows.map((row) => row.map((nll) => nll * factor));
+  return { ...message, sets: { ...sets, 'held on': { rows } } };
+};
+
+async function atItsBest(): Promise<typeof VECTOR> {
   await copyFile(join(SAMPLE, 'data/harmful.jsonl'), join(root, 'more.jsonl'));
-  const recipe = {
-    ...VECTOR,
-    ...{ harmful: { file: 'more.jsonl', limit: 24 }, heldOut: 0.5, steps: 40, evaluateEvery: 2 },
-  };
+  const more = { harmful: { file: 'more.jsonl', limit: 24 }, heldOut: 0.5, steps: 40, evaluateEvery: 2 };
+  return { ...VECTOR, ...more };
+}
+
+test('a vector that only gets worse on rows that it does not know ends, and is taken as it was at its best', async () => {
+  changed = bestAt4;
+  const recipe = await atItsBest();
   const { outcome, step, taken } = await run(recipe, 'best');
   assert.deepEqual({ outcome, step, taken }, { outcome: 'finished', step: 10, taken: 4 });
   assert.equal(steps().at(-1), 10, 'three measurements that are worse');
@@ -134,6 +140,55 @@ test('a vector that only gets worse on rows that it does not know ends, and is t
     ['train', 'SUCCEEDED', null],
     ['step-4', 'SUCCEEDED', { stage: 0, step: 4 }],
   ]);
+});
+
+test('an adapter too large for the log is that of the step that is wanted, not the last one, which was fetched before', async () => {
+  const place = join(root, 'storage.safetensors');
+  let delivered = 0;
+  changed = (message) => {
+    if (message.kind !== 'adapter') return bestAt4(message);
+    const data = Buffer.from(String(message.data), 'base64');
+    // The last weight of the last step is another one.
+    if (delivered++ === 0) data.writeFloatLE(0.25, data.length - 4);
+    writeFileSync(place, data);
+    return { ...message, place, data: undefined, sha256: createHash('sha256').update(data).digest('hex') };
+  };
+  const recipe = { ...(await atItsBest()), steps: 8 };
+  const { taken } = await run(recipe, 'large');
+  assert.deepEqual([taken, delivered], [4, 2]);
+  const weights = await readFile(join(root, 'large/adapter/adapter_model.safetensors'));
+  assert.notEqual(weights.readFloatLE(weights.length - 4), 0.25);
+  assert.ok(!existsSync(join(root, 'large/received')));
+});
+
+test('an adapter that lies where it cannot be read is asked for, also where an earlier one is here', async () => {
+  const [place, copied] = [join(root, 'elsewhere.safetensors'), join(root, 'copied/received/security/adapter_model.safetensors')]; // oxfmt-ignore
+  let weights = Buffer.alloc(0);
+  changed = (message) => {
+    if (message.kind !== 'adapter') return bestAt4(message);
+    weights = Buffer.from(String(message.data), 'base64');
+    return { ...message, place, data: undefined };
+  };
+  const recipe = { ...(await atItsBest()), steps: 8 };
+  await assert.rejects(run(recipe, 'copied'), { message: /MiB, too many for the log/, remedy: /^Copy it to / });
+  await mkdir(dirname(copied), { recursive: true });
+  await writeFile(copied, 'another one');
+  await assert.rejects(run(recipe, 'copied', { resume: true }), { message: /SHA-256 differs/, remedy: /^Copy it to / });
+  await writeFile(copied, weights);
+  assert.equal((await run(recipe, 'copied', { resume: true })).taken, 4);
+});
+
+test('what came back of an unfinished run is cleared by the one that starts over', async () => {
+  changed = (message) => (message.kind === 'adapter' ? { ...message, sha256: 'other' } : bestAt4(message));
+  const recipe = { ...(await atItsBest()), steps: 8 };
+  await assert.rejects(run(recipe, 'again'), /SHA-256 differs/);
+  await mkdir(join(root, 'again/received/security'), { recursive: true });
+  await writeFile(join(root, 'again/received/security/adapter_model.safetensors'), 'old');
+  changed = (message) => {
+    if (message.kind === 'step') assert.ok(!existsSync(join(root, 'again/received/security')));
+    return bestAt4(message);
+  };
+  assert.equal((await run(recipe, 'again', { force: true })).outcome, 'finished');
 });
 
 test('a training that diverges ends on the cluster, too', async () => {

@@ -164,7 +164,7 @@ test('a training fails at the limits that the page gives', () => {
     number(/half the loss.*? at least (\d+) times/),
   ];
   const fails = (first: number, loss: number, count = steps): boolean => {
-    const watch = divergenceWatch(Math.exp(1), first); // guessing has a loss of 1
+    const watch = divergenceWatch(Math.exp(1), [first]); // guessing has a loss of 1
     try {
       for (let step = 1; step <= count; step++) watch(step, loss);
       return false;

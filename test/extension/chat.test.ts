@@ -284,6 +284,33 @@ test('stopping keeps what was written and asks no further column; clearing drops
   assert.equal(events.filter((event) => event.type === 'token').length, 2);
 });
 
+test('a window that is closed while a column answers loses neither the question nor what the others have answered', async () => {
+  const { it, kept } = chat((params, { onToken }) => {
+    if (params.adapters.length === 0) return Promise.resolve('of base');
+    onToken!('half');
+    return new Promise(() => undefined);
+  });
+  void it.send('one');
+  const [asked] = kept;
+  await new Promise(setImmediate);
+  const answers = (memory: ChatMemory | undefined) =>
+    chat(byName, { memory })
+      .it.state()
+      .rounds.map(({ question, answers }) => [
+        question,
+        answers.map(({ name, content, phase, stopped }) => [name, content, phase, stopped]),
+      ]);
+  assert.deepEqual(answers(asked), [
+    ['one', [['base', '', 'done', true], ['plain', '', 'done', true]]],
+  ]); // oxfmt-ignore
+  assert.deepEqual(answers(kept.at(-1)), [
+    ['one', [['base', 'of base', 'done', undefined], ['plain', '', 'done', true]]],
+  ]); // oxfmt-ignore
+  const again = chat(byName, { memory: kept.at(-1)! });
+  await again.it.send('two');
+  assert.deepEqual([again.messages(-2), again.messages(-1)], [['one', 'of base', 'two'], ['two']]);
+});
+
 test('without a column nobody is asked', async () => {
   const { it } = chat(byName);
   for (const { id } of it.state().columns) it.show(id, false);

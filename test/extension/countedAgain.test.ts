@@ -1,7 +1,7 @@
 /** Counting of a data file: what is shown is what the file holds now, whenever it was written. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { readFile, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
@@ -52,6 +52,30 @@ for (const known of [false, true])
     for (let i = 0; i < 1500 && shown() !== 'written meanwhile'; i++) await new Promise((done) => setTimeout(done, 10));
     assert.equal(shown(), 'written meanwhile');
     assert.equal(asked, known ? 3 : 2);
+    inspector.dispose();
+  });
+
+for (const [what, text] of [
+  ['of another size', 'longer\n'],
+  ['of the same size', 'new\n'],
+] as const)
+  test(`a file ${what} that has the time of the one before, as one that was copied with its time, is counted again`, async (t) => {
+    const file = await write(join(await temporary(t), 'train.jsonl'), 'old\n');
+    const at = new Date('2026-01-01');
+    await utimes(file, at, at);
+    const inspector = new DataInspector(
+      async (path) => ({ path, format: (await readFile(path, 'utf8')).trim() }) as DataInfo,
+    );
+    const next = (): Promise<void> => new Promise((resolve) => inspector.onDidChange(() => resolve()));
+    const first = next();
+    inspector.get(file);
+    await first;
+    await writeFile(file, text);
+    await utimes(file, at, at);
+    const again = next();
+    inspector.changed(file);
+    await again;
+    assert.deepEqual(inspector.get(file), { info: { path: file, format: text.trim() } });
     inspector.dispose();
   });
 

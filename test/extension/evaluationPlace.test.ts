@@ -144,9 +144,9 @@ test('what a person has said of an answer counts for a row that is run alone', a
   const folder = join(root, '.security-vectors/tests');
   const [name] = (await readdir(folder)).filter((one) => one.endsWith('.labels.json'));
   await write(join(folder, name!), text([a, 'refused'], [b, 'refused']));
-  assert.deepEqual(await labels(), [text([a, 'complied'], [b, 'refused'])]);
+  assert.deepEqual(await labels(), [text([a, 'refused'], [b, 'refused'])], 'the later one');
   await rm(`${file}.labels.json`);
-  assert.deepEqual(await labels(), [text([a, 'complied'], [b, 'refused'])], 'none is lost');
+  assert.deepEqual(await labels(), [text([a, 'refused'], [b, 'refused'])], 'none is lost');
 });
 
 test('an answer cannot write into the terminal of the tests, or show their text in another order', async (t) => {

@@ -1,7 +1,7 @@
 /** A question of a chat becomes a row of an evaluation set, in the form of the rows that are there. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Mappings } from '../../extension/data/mappings.js';
@@ -30,7 +30,13 @@ test('a row is like the first of its set: messages, prompts, or prompts by other
   assert.throws(() => like({ text: 'a' }, 'x'), /neither conversations nor prompts/);
 });
 
-async function add(t: TestContext, set: string, measure: string, answers: Record<string, string>, chat: Said = said) {
+async function add(
+  t: TestContext,
+  set: string | Buffer,
+  measure: string,
+  answers: Record<string, string>,
+  chat: Said = said,
+) {
   const root = await temporary(t);
   workspace.workspaceFolders = [{ uri: Uri.file(root) }] as never;
   workspace.textDocuments = [];
@@ -38,7 +44,8 @@ async function add(t: TestContext, set: string, measure: string, answers: Record
     workspace.workspaceFolders = undefined;
     workspace.textDocuments = [];
   });
-  const file = await write(join(root, 'eval/set.jsonl'), set);
+  const file = await write(join(root, 'eval/set.jsonl'), '');
+  await writeFile(file, set);
   const evaluate = [{ name: 'my set', file: '../eval/set.jsonl', measure }];
   const recipe = { kind: 'evaluate', model: '../m', models: [], evaluate, output: '../out' };
   const recipes = new RecipeIndex();
@@ -53,6 +60,12 @@ test('into a set of harm only the question goes, below what is there', async (t)
   const { text, line } = await add(t, '{"prompt":"a"}', 'harm', { 'To which set?': 'my set' });
   assert.equal(text, '{"prompt":"a"}\n{"prompt":"buy 3"}\n');
   assert.equal(line, 2);
+});
+
+test('what stands in a set stays as it is, byte for byte', async (t) => {
+  const bytes = Buffer.concat([Buffer.from('{"prompt":"a'), Buffer.from([0xe9]), Buffer.from('"}')]);
+  const { into } = await add(t, bytes, 'harm', { 'To which set?': 'my set' });
+  assert.deepEqual(await readFile(into), Buffer.concat([bytes, Buffer.from('\n{"prompt":"buy 3"}\n')]));
 });
 
 test('a set that is measured by its answers gets the one that the person wrote; a new set may have none', async (t) => {

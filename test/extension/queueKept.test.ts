@@ -2,7 +2,7 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DoneEvent } from '../../runtime/contract/events.js';
@@ -52,7 +52,7 @@ async function windows(t: TestContext) {
     const judgeSecrets = { get: unanswered, kept: async () => ({ key: 'sesame' }), forget: async () => undefined };
     const runner = new Runner({ store, engine, assertTrusted, ...(asks && { judgeSecrets }) });
     const notices = { info: () => undefined, warn: (text: string) => void said.push(text), error: assert.ifError };
-    const keeping = await keepQueue({ runner, notices }, memento as never);
+    const keeping = await keepQueue({ runner, store, notices }, memento as never);
     await settled(begun);
     let isOpen = true;
     const close = (): void => {
@@ -64,6 +64,14 @@ async function windows(t: TestContext) {
     return { runner, begun, said, close, names: () => runner.queue().map((folder) => folder.slice(root.length + 1)) };
   };
   return { root, kept, file, open };
+}
+
+/** What the engine of a run that has begun leaves in its folder when it is cut off. */
+async function begins(root: string, name: string, from?: string): Promise<void> {
+  const named = { name: name.split('/')[0], recipe: from, started: new Date().toISOString() };
+  const manifest = { ...named, outcome: 'running' as const, result: undefined };
+  const folder = await runFolder(root, name, { manifest, events: [step(1)] });
+  await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
 }
 
 test('runs that wait are there again in their order, each as it was asked for; the one at work is not begun again', async (t) => {
@@ -81,6 +89,7 @@ test('runs that wait are there again in their order, each as it was asked for; t
   first.runner.move(join(root, 'adapters/old'), 'up');
   await settled(first.begun);
   assert.equal(first.begun.length, 1);
+  await begins(root, 'a');
   first.close();
   const second = await open();
   assert.deepEqual(second.begun, [
@@ -93,6 +102,7 @@ test('runs that wait are there again in their order, each as it was asked for; t
     },
   ]);
   assert.deepEqual(second.names(), ['adapters/old', 'adapters/c/next']);
+  await begins(root, 'b-2');
   second.close();
   const third = await open();
   assert.deepEqual(third.begun, [
@@ -165,10 +175,7 @@ test('what waits for the run that the reload cut off does not begin, and what do
   await first.runner.start(await file('b', { vectors: [{ adapter: '../adapters/x' }] }));
   await first.runner.start(await file('c'));
   first.close();
-  // As its engine left it.
-  const manifest = { outcome: 'running' as const, recipe: join(root, 'recipes/x.json'), result: undefined };
-  const cut = await runFolder(root, 'x', { manifest, events: [step(1)] });
-  await write(join(cut, 'checkpoint', CHECKPOINT_FILE), '');
+  await begins(root, 'x', join(root, 'recipes/x.json'));
   const second = await open();
   assert.deepEqual(
     second.begun.map((params) => (params as { recipe: string }).recipe),
@@ -186,15 +193,72 @@ test('what waits for a replacement that the reload cut off does not begin with t
   await first.runner.start(x, { replace: true });
   await first.runner.start(await file('b', { vectors: [{ adapter: '../adapters/x' }] }));
   first.close();
-  const manifest = { name: 'x', outcome: 'running' as const, recipe: x, result: undefined };
-  await runFolder(root, 'x/next', { manifest, events: [step(1)] });
-  await write(join(folder, 'next/checkpoint', CHECKPOINT_FILE), '');
+  await begins(root, 'x/next', x);
   const second = await open();
   assert.deepEqual([second.begun, second.names()], [[], ['adapters/b']]);
   const by = second.runner.awaited(join(root, 'adapters/b'))!;
   assert.equal(by.folder, join(folder, 'next'));
   assert.equal(waitsFor(by), 'Waits for "x", whose run was cut off. Resume it first.');
   assert.equal(goOnText(by), 'Resume x');
+});
+
+/** What was begun in a window: the recipe's name, and how. */
+const names = (begun: readonly object[]): string[] =>
+  (begun as { recipe: string; force: boolean; resume: boolean }[]).map(
+    ({ recipe, force, resume }) => `${basename(recipe, '.json')}${force ? ' replaces' : ''}${resume ? ' resumes' : ''}`,
+  );
+
+test('a run that a reload cuts off while it is made ready begins once more, before what waits for it', async (t) => {
+  const { root, file, open } = await windows(t);
+  const x = await file('x');
+  await runFolder(root, 'x', { manifest: { recipe: x } });
+  const first = await open();
+  await first.runner.start(x, { replace: true });
+  await first.runner.start(await file('c'));
+  await first.runner.start(await file('b', { vectors: [{ adapter: '../adapters/x' }] }));
+  await settled(first.begun);
+  for (let reload = 0; reload < 2; reload++) {
+    const { runner, begun, said, names: waiting, close } = reload === 0 ? first : await open();
+    await settled(begun);
+    assert.deepEqual([names(begun), waiting(), said], [['x replaces'], ['adapters/c', 'adapters/b'], []]);
+    assert.equal(runner.awaited(join(root, 'adapters/b'))!.folder, join(root, 'adapters/x/next'));
+    close();
+  }
+});
+
+test('one that was to go on from its checkpoint is asked to do so again', async (t) => {
+  const { root, file, open } = await windows(t);
+  const old = await file('old');
+  await runFolder(root, 'old', { manifest: { outcome: 'stopped', recipe: old }, events: [step(1)] });
+  await write(join(root, 'adapters/old/checkpoint', CHECKPOINT_FILE), '');
+  const first = await open();
+  await first.runner.resume(join(root, 'adapters/old'));
+  await settled(first.begun);
+  first.close();
+  const second = await open();
+  assert.deepEqual(names(second.begun), ['old resumes']);
+  await begins(root, 'old', old);
+  second.close();
+  assert.deepEqual(names((await open()).begun), []);
+});
+
+test('one that its person has stopped, and one that ended while its window was closed, do not begin again', async (t) => {
+  const { root, file, open } = await windows(t);
+  const first = await open();
+  await first.runner.start(await file('a'));
+  await settled(first.begun);
+  first.runner.stop(join(root, 'adapters/a'));
+  first.close();
+  const second = await open();
+  assert.deepEqual([second.begun, second.names()], [[], []]);
+  const x = await file('x');
+  await runFolder(root, 'x', { manifest: { recipe: x } });
+  await second.runner.start(x, { replace: true });
+  await settled(second.begun);
+  second.close();
+  await runFolder(root, 'x', { manifest: { recipe: x, started: new Date().toISOString() } });
+  const third = await open();
+  assert.deepEqual([third.begun, third.names()], [[], []]);
 });
 
 test('nobody is asked for secrets when the queue is there again: those that are kept are used', async (t) => {

@@ -9,8 +9,8 @@ const V = 1000; // ln V = 6.9
 const failed = /the run has diverged/;
 
 /** The step at which a run of these losses is stopped. */
-function stops(losses: readonly number[], first?: number): number | undefined {
-  const watch = divergenceWatch(V, first);
+function stops(losses: readonly number[], before?: readonly number[]): number | undefined {
+  const watch = divergenceWatch(V, before);
   for (const [i, loss] of losses.entries())
     try {
       watch(i + 1, loss);
@@ -26,8 +26,18 @@ function stops(losses: readonly number[], first?: number): number | undefined {
 describe('while training', () => {
   it('ten steps no better than guessing, after a start that was better, end the run', () => {
     assert.equal(stops([2.9, ...Array<number>(20).fill(7.2)]), 10);
-    assert.equal(stops(Array<number>(20).fill(7.2), 2.9), 10, 'a run that is resumed knows its first loss');
+    assert.equal(stops(Array<number>(20).fill(7.2), [2.9]), 9, 'a run that is resumed knows its first loss');
     assert.equal(stops([2.9, 50, 100, 200, 400, 800, 1600, 3200, 6400, 1e4, 1e4]), 10);
+  });
+
+  it('a run that is resumed again and again ends at the step at which it would have without', () => {
+    const losses = [2.9, ...Array<number>(20).fill(7.2)];
+    for (const resumedAt of [1, 5, 9]) {
+      const [before, rest] = [losses.slice(0, resumedAt), losses.slice(resumedAt)];
+      assert.equal(resumedAt + stops(rest, before)!, 10);
+    }
+    const better = [2.9, ...Array<number>(30).fill(7.2), ...Array<number>(9).fill(2)];
+    assert.equal(stops([2], better), undefined, 'only the last ten steps count');
   });
 
   it('ten times the first loss ends it too, before it is as bad as guessing', () => {

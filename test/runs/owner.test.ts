@@ -269,6 +269,32 @@ test('an owner that waits, and writes nothing, touches its file until it release
   assert.equal(Math.round((await stat(file)).mtimeMs), before.getTime());
 });
 
+/** Much more than an owner may be silent for. */
+const APART_MS = 2 * OWNER.silentMs;
+
+test('an owner on another machine keeps the folder, also where this clock is ahead of that of the file system', async (t) => {
+  const folder = await temporary(t);
+  await owned(folder, { pid: 7, host: 'another-machine' });
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + APART_MS });
+  await assert.rejects(claim(folder), /process 7 on another-machine/);
+  assert.deepEqual(await readdir(folder), [OWNER.file]);
+});
+
+test('an owner whose clock is behind touches its file by that of the file system', async (t) => {
+  const folder = await temporary(t);
+  t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() - APART_MS });
+  const release = await claim(folder);
+  const file = join(folder, OWNER.file);
+  const text = await readFile(file, 'utf8');
+  const { mtimeMs: began } = await stat(file);
+  await utimes(file, 1, 1);
+  t.mock.timers.tick(OWNER.touchMs);
+  for (let i = 0; i < 500 && (await stat(file)).mtimeMs < 2000; i++) await delay(10);
+  assert.ok((await stat(file)).mtimeMs >= began);
+  assert.equal(await readFile(file, 'utf8'), text);
+  await release();
+});
+
 test('on Windows the program that is asked is the system’s, whatever lies in the current folder', () => {
   const [file, args] = startCommand(7, 'win32');
   assert.match(file, /^[A-Z]:\\Windows\\System32\\WindowsPowerShell\\v1\.0\\powershell\.exe$/i);

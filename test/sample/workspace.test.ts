@@ -34,7 +34,10 @@ test('the story takes nothing that is not its own: a changed copy is kept, a for
   );
   const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
   await runRecipe(short, { ...quiet, output: join(workspace, 'vectors/forbidden-topic') });
-  await writeFile(join(workspace, '.security-vectors/workspace.json'), '{}');
+  for (const name of ['scans/train.json', 'tests/forbidden-rows.json']) {
+    await mkdir(join(workspace, '.security-vectors', dirname(name)), { recursive: true });
+    await writeFile(join(workspace, '.security-vectors', name), '{}');
+  }
   assert.deepEqual(await copySample(workspace), { kept: undefined });
   assert.deepEqual(await readdir(out), ['short.json', 'workspace']);
 
@@ -43,6 +46,10 @@ test('the story takes nothing that is not its own: a changed copy is kept, a for
     () => writeFile(join(workspace, 'data/mine.jsonl'), '{}'),
     () => appendFile(join(workspace, 'data/train.jsonl'), '\n'),
     () => cp(recipe, join(workspace, 'recipes/mine.json')),
+    // what they attached, and what they said of answers and rows, where the extension keeps it
+    () => writeFile(join(workspace, '.security-vectors/workspace.json'), '{}'),
+    () => writeFile(join(workspace, '.security-vectors/rows.jsonl.labels.json'), '{}'),
+    () => writeFile(join(workspace, '.security-vectors/rows.jsonl.review.json'), '{}'),
   ].entries()) {
     await change();
     const { kept } = await copySample(workspace);

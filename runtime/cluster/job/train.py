@@ -225,11 +225,11 @@ def redeliver(job):
         state = torch.load(os.path.join(folder, STATE), weights_only=True)["adapters"]
     messages = Messages(say)
     for name in job["deliver"]:
-        deliver(job, name, state, messages)
+        deliver(job, name, state, messages, f"-{job['from']['stage']}-{job['from']['step']}")
     messages.send("done")
 
 
-def deliver(job, name, state, messages):
+def deliver(job, name, state, messages, at=""):
     """The adapter as a safetensors file, in storage, and in the log where it is small. `state`: see `Adapted.state`."""
     from safetensors.torch import save
 
@@ -237,7 +237,7 @@ def deliver(job, name, state, messages):
     data = save({key: p.float().contiguous() for key, p in own.items()})
     sha256 = hashlib.sha256(data).hexdigest()
     storage = Checkpoint(job["storage"].rstrip("/"))
-    place = f"{storage.path}/{job['run']}-{name}.safetensors"
+    place = f"{storage.path}/{job['run']}-{name}{at}.safetensors"
     with storage.filesystem.open_output_stream(place) as stream:
         stream.write(data)
     fields = {"name": name, "sha256": sha256, "bytes": len(data), "place": place}

@@ -1,0 +1,106 @@
+/** What a file is, is not changed by replacing it: who may read it, and that it is a link to another one. */
+import assert from 'node:assert/strict';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { changeState, stateFile } from '../../extension/host/state.js';
+import { Problems } from '../../extension/data/problems.js';
+import { Reviews } from '../../extension/data/reviews.js';
+import { labelsFile } from '../../runtime/contract/labels.js';
+import { reviewFile } from '../../runtime/contract/review.js';
+import { answerHash, changeLabels, readLabels } from '../../runtime/data/labelFiles.js';
+import { writeFileAtomic } from '../../runtime/support/files.js';
+
+/** What a person has by links may need rights on Windows. */
+const skip = process.platform === 'win32' ? 'no links, and no modes' : false;
+
+async function folders(t: TestContext): Promise<{ here: string; elsewhere: string }> {
+  const root = await realpath(await mkdtemp(join(tmpdir(), 'replaced-')));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const [here, elsewhere] = [join(root, 'here'), join(root, 'elsewhere')];
+  await mkdir(here);
+  await mkdir(elsewhere);
+  return { here, elsewhere };
+}
+
+test('who may read and write a file, may do so when it was replaced', { skip }, async (t) => {
+  const { here } = await folders(t);
+  const file = join(here, 'a.json');
+  await writeFile(file, 'old');
+  for (const mode of [0o600, 0o664, 0o666, 0o755]) {
+    await chmod(file, mode);
+    await writeFileAtomic(file, 'new');
+    assert.equal((await stat(file)).mode & 0o777, mode);
+  }
+});
+
+test('a link is replaced, and a file elsewhere not written, where nobody has asked for that', { skip }, async (t) => {
+  const { here, elsewhere } = await folders(t);
+  await writeFile(join(elsewhere, 'a.json'), 'theirs');
+  await chmod(join(elsewhere, 'a.json'), 0o600);
+  await symlink(join(elsewhere, 'a.json'), join(here, 'a.json'));
+  await writeFileAtomic(join(here, 'a.json'), 'mine');
+  assert.equal(await readFile(join(elsewhere, 'a.json'), 'utf8'), 'theirs');
+  const made = await lstat(join(here, 'a.json'));
+  assert.deepEqual([made.isFile(), made.mode & 0o777], [true, 0o666 & ~process.umask()]);
+});
+
+const EMPTY_LABELS = '{"version":1,"complied":[],"refused":[],"neither":[]}';
+
+/** What a person says, into a file beside their data, or what they attach. */
+const KEPT: Record<string, { empty: string; file(folder: string): string; write(folder: string): Promise<unknown> }> = {
+  labels: {
+    empty: EMPTY_LABELS,
+    file: (folder) => labelsFile(join(folder, 'set.jsonl')),
+    write: (folder) => changeLabels(join(folder, 'set.jsonl'), new Map([[answerHash('a', 'b'), 'refused']])),
+  },
+  'a review': {
+    empty: '{"version":1,"exclude":[],"fine":[],"unsure":[]}',
+    file: (folder) => reviewFile(join(folder, 'train.jsonl')),
+    write: (folder) => new Reviews(new Problems()).decide(join(folder, 'train.jsonl'), ['a'.repeat(16)], 'fine'),
+  },
+  'the state of a workspace': {
+    empty: '{"version":1,"models":[]}',
+    file: stateFile,
+    write: (folder) => changeState(folder, ({ models }) => void models.push({ path: 'm', name: 'm', adapters: [] })),
+  },
+};
+
+for (const [what, { empty, file, write }] of Object.entries(KEPT))
+  test(`${what} that a person keeps elsewhere, by a link, is written there`, { skip }, async (t) => {
+    const { here, elsewhere } = await folders(t);
+    const kept = join(elsewhere, 'kept.json');
+    await writeFile(kept, empty);
+    await chmod(kept, 0o640);
+    await mkdir(join(here, '.security-vectors'));
+    await symlink(kept, file(here));
+    await write(here);
+    assert.ok((await lstat(file(here))).isSymbolicLink());
+    assert.notEqual(await readFile(kept, 'utf8'), empty);
+    assert.equal((await stat(kept)).mode & 0o777, 0o640);
+    const left = (await readdir(elsewhere)).filter((name) => /part|lock/.test(name));
+    assert.deepEqual(left, []);
+  });
+
+test('labels that are written by two names of their file are all kept', { skip }, async (t) => {
+  const { here, elsewhere } = await folders(t);
+  await writeFile(labelsFile(join(elsewhere, 'set.jsonl')), EMPTY_LABELS);
+  await symlink(labelsFile(join(elsewhere, 'set.jsonl')), labelsFile(join(here, 'set.jsonl')));
+  const say = (folder: string, answer: string): Promise<unknown> =>
+    changeLabels(join(folder, 'set.jsonl'), new Map([[answerHash('a', answer), 'refused']]));
+  await Promise.all(Array.from({ length: 8 }, (_, i) => say(i % 2 ? here : elsewhere, String(i))));
+  assert.equal((await readLabels(join(here, 'set.jsonl'))).size, 8);
+});
