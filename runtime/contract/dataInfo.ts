@@ -58,7 +58,12 @@ export interface PreviewRow {
   supervised?: number;
   /** Why the row cannot be used. */
   problem?: string;
+  /** The row itself is right, and only left out for this model: it is too long, or its answer cannot be told apart. */
+  unfit?: true;
 }
+
+/** Whether rows like this one are read as it is. */
+export const isRead = ({ problem, unfit }: PreviewRow): boolean => problem === undefined || unfit === true;
 
 /** A row as a person reads it. */
 export interface RowText {

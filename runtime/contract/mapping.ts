@@ -71,9 +71,15 @@ export const isPreference = (names: readonly string[]): boolean =>
   ['chosen', 'rejected'].every((name) => names.includes(name));
 
 /**
- * What the columns of a row may be by their usual names, to be proposed to a person; undefined where nothing suggests itself.
+ * What the columns of a row may be by their usual names, to be proposed to a person; undefined where nothing suggests itself
+ * but the names that the fields have anyway.
  */
 export function suggestColumns(row: Readonly<Record<string, unknown>>): Columns | undefined {
+  const columns = likelyColumns(row);
+  return Object.entries(columns ?? {}).some(([field, column]) => field !== column) ? columns : undefined;
+}
+
+function likelyColumns(row: Readonly<Record<string, unknown>>): Columns | undefined {
   const names = Object.keys(row);
   const chosen = isPreference(names) ? ['chosen'] : [];
   const named = (list: readonly string[]): string | undefined =>

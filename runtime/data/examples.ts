@@ -128,7 +128,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   );
   const skipped = collectSkipped();
   const reviewed = { excluded: 0, fine: new Set<number>(), known: 0 };
-  const found: { format?: RowFormat } = {};
+  const found: Found = {};
   const twiceIn = writtenTwice(tokenizer);
   let twice: Examples['twice'];
   const decisionOf = ({ hash = '' }: Pick<SkippedRow, 'hash'>): Decision | undefined => options.decisions?.get(hash);
@@ -155,9 +155,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   }
   const examples = store.list();
   if (examples.length === 0)
-    throw reviewed.excluded > 0
-      ? nothingLeft(file, reviewed.excluded)
-      : nothingUsable(file, skipped, found.format !== undefined);
+    throw reviewed.excluded > 0 ? nothingLeft(file, reviewed.excluded) : nothingUsable(file, skipped, found);
   return {
     examples,
     format: found.format!,
@@ -169,6 +167,13 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   };
 }
 
+/** What is known of a file's rows once they are read. */
+export interface Found {
+  format?: RowFormat;
+  /** A row has columns, and no known format: it may be chosen which are what. */
+  unmapped?: true;
+}
+
 type Source = ParsedRow | SkippedRow;
 
 /** Each row that is not left out, with its example, in order. `found.format` is set before the first. */
@@ -176,7 +181,7 @@ export async function* streamExamples(
   file: string,
   tokenizer: Tokenizer,
   options: ExampleOptions = {},
-  found: { format?: RowFormat } = {},
+  found: Found = {},
 ): AsyncGenerator<[Source, Example | SkippedRow]> {
   let waiting: Source[] = [];
   let size = 0;
@@ -226,7 +231,7 @@ export interface ParsedRow {
 export async function* parsedRows(
   file: string,
   options: RowOptions & Pick<ExampleOptions, 'format' | 'hashed'>,
-  found: { format?: RowFormat },
+  found: Found,
 ): AsyncGenerator<ParsedRow | SkippedRow> {
   const { columns } = options;
   if (options.format && options.format !== 'auto') found.format = options.format;
@@ -250,6 +255,7 @@ export async function* parsedRows(
     const value = mapRow(raw.value, columns);
     found.format ??= formatAsRead(raw, columns);
     if (!found.format) {
+      if (names.length > 0) found.unmapped = true;
       yield skip(unknownFields(value));
       continue;
     }
@@ -354,8 +360,7 @@ function nothingLeft(file: string, excluded: number): HumanError {
   });
 }
 
-/** @param known whether the rows have a known format */
-export function nothingUsable(file: string, skipped: SkippedRows, known: boolean): HumanError {
+export function nothingUsable(file: string, skipped: SkippedRows, { format, unmapped }: Found): HumanError {
   const first = skipped.listed[0];
   if (!first) return new HumanError('the data set is empty.', { place: file, remedy: 'Put at least one row into it.' });
   const all =
@@ -367,6 +372,6 @@ export function nothingUsable(file: string, skipped: SkippedRows, known: boolean
     remedy: first.tooLong
       ? 'Shorten the rows, or raise "maxTokens" (up to the model’s context).'
       : 'Correct the row; docs/data.md lists the row formats.',
-    ...(!known && { code: 'columns' as const }),
+    ...(!format && unmapped && { code: 'columns' as const }),
   });
 }

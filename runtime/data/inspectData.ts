@@ -9,11 +9,12 @@ import {
   sizeOf,
   streamExamples,
   type Example,
+  type Found,
   type ParsedRow,
   type SkippedRow,
 } from './examples.js';
 import type { RowOptions } from './rows.js';
-import { isAnswered, type RowContent, type RowFormat } from './schemas.js';
+import { isAnswered, type RowContent } from './schemas.js';
 
 export interface InspectOptions extends RowOptions {
   format?: DataFormat;
@@ -33,7 +34,7 @@ const COMPARED = 1_000_000;
 /** What a file holds: format, rows, labels, rows that no model could use, repeated ones, and with a tokenizer their tokens. */
 export async function inspectData(file: string, options: InspectOptions = {}): Promise<DataInfo> {
   const { tokenizer, maxTokens = Infinity } = options;
-  const found: { format?: RowFormat } = {};
+  const found: Found = {};
   const labels = { harmful: 0, benign: 0 };
   const skipped = collectSkipped();
   const longest = { line: 0, characters: -1 };
@@ -66,7 +67,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     if (!isAnswered(content)) add(unanswered, line);
     if (same.has(content)) add(same.found, line);
   }
-  if (!found.format || rows === 0) throw nothingUsable(file, skipped, found.format !== undefined);
+  if (!found.format || rows === 0) throw nothingUsable(file, skipped, found);
   return {
     path: file,
     format: found.format,
@@ -85,7 +86,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
 async function* sources(
   file: string,
   { tokenizer, maxTokens: _, ...options }: InspectOptions,
-  found: { format?: RowFormat },
+  found: Found,
 ): AsyncGenerator<[ParsedRow | SkippedRow, (Example | SkippedRow)?]> {
   const reading = { ...options, contextLength: MOST_TOKENS, answers: 'optional' as const };
   if (tokenizer) yield* streamExamples(file, tokenizer, reading, found);
