@@ -74,6 +74,9 @@ const SCHEMAS: Record<RowFormat, Schema> = {
 const formatsIn = (row: JsonObject): RowFormat[] =>
   (Object.keys(SCHEMAS) as RowFormat[]).filter((format) => SCHEMAS[format].has(row));
 
+/** Whether a row has the fields of a format, whichever others it has. */
+export const hasFormat = (row: JsonObject, format: RowFormat): boolean => SCHEMAS[format].has(row);
+
 /** The format of a row; undefined when it has none of the known fields. */
 export const formatOf = (row: JsonObject): RowFormat | undefined => formatsIn(row).at(0);
 

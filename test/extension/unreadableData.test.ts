@@ -59,8 +59,8 @@ describe('a row that cannot be used among others that can asks nothing, and prop
     [
       'empty.jsonl',
       [
-        { instruction: 'buy', output: 'order' },
-        { instruction: 'buy', output: '' },
+        { instruction: 'buy', output: 'order', response: 'no' },
+        { instruction: 'buy', output: '', response: 'no' },
       ],
     ],
   ];
