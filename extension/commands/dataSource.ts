@@ -7,7 +7,7 @@ import { countsText, showPreview } from '../data/previews.js';
 import { inputError, type HostError } from '../host/errors.js';
 import { mappingText } from '../host/mappingText.js';
 import { t } from '../host/text.js';
-import { readAs } from '../services/choice.js';
+import { readAs, readBy } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { dataDescription } from '../views/labels.js';
 import type { Model } from '../workspace/models.js';
@@ -49,13 +49,23 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   if (more.some(({ value }) => value === chosen)) return { file: chosen };
   const file = chosen === BROWSE ? await browse(ask) : chosen;
   const isSaid = asked.columns !== undefined || asked.format !== undefined;
-  const known = isSaid ? asked : ask.atFirst(file, () => readAs(services, file));
+  const known = isSaid ? asked : await ask.atFirst(file, () => knownReading(services, file));
   if (known.columns || known.format)
     return { file, ...(known.columns && { columns: known.columns }), ...(known.format && { format: known.format }) };
   const columns = await askColumns(services, ask, { ...asked, file });
   // Kept at once: whoever leaves the wizard here is not asked again.
   if (columns) await services.mappings.set(file, columns);
   return { file, ...(columns && { columns }) };
+}
+
+/** How the file is read, as far as that is known. Columns that it has no more, whoever chose them, are forgotten: others are asked for. */
+async function knownReading({ engine, ...known }: Known, file: string): Promise<ReadAs> {
+  const reading = readAs(known, file);
+  if (!reading.columns || readBy(known.recipes, file)) return reading;
+  const { columns } = await engine.request('previewData', { path: file });
+  if (Object.values(reading.columns).every((name) => columns.includes(name))) return reading;
+  await known.mappings.set(file, undefined);
+  return {};
 }
 
 /** The data file that the person looks at. */

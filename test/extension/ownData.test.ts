@@ -74,6 +74,31 @@ test('columns that were chosen once are kept for the file, and not asked for aga
   assert.deepEqual(other.columns, { prompt: 'Wir', completion: 'Kunde' });
 });
 
+test('columns that a file has no more are asked for anew; a choice counts more than an earlier scan', async (t) => {
+  for (const [name, text] of [
+    ['own.csv', (names: string) => `${names}\nbuy 3 lamps .,order : 3 lamps\n`],
+    ['own.jsonl', (names: string) => `{"${names.replace(',', '": "buy 3 lamps .", "')}": "order : 3 lamps"}\n`],
+  ] as const) {
+    const { services, at } = await workspace(t, { [name]: text('question,answer') });
+    const file = at(name);
+    const first = await askData(services, person(['Use these columns']).ask, { question, model: MODEL, file });
+    assert.deepEqual(first, { file, columns: QA });
+    const scan = { flagged: 0, rows: 1, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null, auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] }; // oxfmt-ignore
+    await services.scans.add(file, 'v', 'v', scan, { columns: QA });
+    // By their new names nothing is asked: they are those of a format.
+    await write(file, text('prompt,completion'));
+    assert.deepEqual(await askData(services, person([]).ask, { question, model: MODEL, file }), { file });
+    assert.equal(services.mappings.get(file), undefined);
+    await write(file, text('Frage,Wir'));
+    const again = { file, columns: { prompt: 'Frage', completion: 'Wir' } };
+    assert.deepEqual(
+      await askData(services, person(['Use these columns']).ask, { question, model: MODEL, file }),
+      again,
+    );
+    assert.deepEqual(await askData(services, person([]).ask, { question, model: MODEL, file }), again);
+  }
+});
+
 test('what is kept in another form is not taken for columns', () => {
   const kept = new Map<string, unknown>([['data.columns', { '/a.csv': { prompt: 5 } }]]);
   assert.equal(new Mappings(memory(kept)).get('/a.csv'), undefined);
