@@ -122,20 +122,24 @@ export async function loadData(
   let percent = 0;
   const { exclude, ...reading } = options;
   const review = exclude === 'reviewed' ? await readReview(file) : undefined;
-  const { examples, format, skipped, skippedRows, twice, sha256, reviewed } = await loadExamples(file, tokenizer, {
-    ...reading,
-    decisions: review?.decisions,
-    maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
-    contextLength: spec.contextLength,
-    strict: true,
-    scratch,
-    onProgress(bytes, total) {
-      if (signal?.aborted) throw new Cancelled();
-      const now = Math.floor((100 * bytes) / total);
-      if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
-      percent = now;
+  const { examples, format, skipped, skippedRows, twice, markedBad, sha256, reviewed } = await loadExamples(
+    file,
+    tokenizer,
+    {
+      ...reading,
+      decisions: review?.decisions,
+      maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
+      contextLength: spec.contextLength,
+      strict: true,
+      scratch,
+      onProgress(bytes, total) {
+        if (signal?.aborted) throw new Cancelled();
+        const now = Math.floor((100 * bytes) / total);
+        if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
+        percent = now;
+      },
     },
-  });
+  );
   if (skippedRows > 0) {
     const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
@@ -155,6 +159,12 @@ export async function loadData(
       `${twice.rows} of ${examples.length} rows begin with ${twice.mark}, which the tokenizer puts before them once more.`,
       `${file}:${twice.line}`,
       'Write these rows without it.',
+    );
+  if (markedBad)
+    warn(
+      `${markedBad.rows} of ${examples.length} rows have "label": false, which is not read: they are used like all others.`,
+      `${file}:${markedBad.line}`,
+      'Leave them out where their answers are not to be learned.',
     );
   const { known, ...marked } = reviewed;
   if (review && known === 0 && [...review.decisions.values()].some((decision) => decision !== 'unsure'))

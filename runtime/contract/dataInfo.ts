@@ -16,7 +16,7 @@ export interface DataInfo {
   refused: { line: number; reason: string }[];
   /** The row with the most characters. */
   longest: { line: number; characters: number };
-  /** Rows that only ask, where others have an answer: a training stops at them. */
+  /** Rows that only ask: a training stops at them. Where all do, the file may be a set of prompts. */
   unanswered?: FoundRows;
   /** Rows that are the same as one before, of the first million rows. */
   duplicates: FoundRows;

@@ -41,6 +41,8 @@ export function encodeRow(content: RowContent, tokenizer: Tokenizer, options: En
 
 function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptions): EncodedRow {
   const answersOptional = options.answers === 'optional';
+  if (content.kind === 'completion' && content.completion === undefined && !answersOptional)
+    throw new InvalidRow('the row has no answer: "completion" is missing');
   const template = tokenizer.chatTemplate;
   if (content.kind === 'text') {
     const ids = tokenizer.encode(content.text);
@@ -62,7 +64,6 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
         '"system" is only written by a chat template, and the model has none: put it into the prompt',
       );
     if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
-    if (!answersOptional) throw new InvalidRow('"completion" is missing');
     const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
     return unanswered(ids, prompt);
   }

@@ -4,19 +4,23 @@ import { withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
 import type { DataFormat } from '../contract/recipeWords.js';
-import { formatsOf } from '../contract/mapping.js';
-import { inOwnNames, mapRow, requireColumns } from './columns.js';
 import { supervisedTokens, type Answered } from './conversation.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
 import type { Decision, Decisions } from '../contract/review.js';
-import { rowHash } from './rowHash.js';
-import { readRows } from './rows.js';
+import {
+  collectSkipped,
+  parsedRows,
+  type Found,
+  type ParsedRow,
+  type SkippedRow,
+  type SkippedRows,
+} from './parsedRows.js';
 import type { RowOptions } from './rows.js';
 import { exampleStore } from './exampleList.js';
 import type { ExampleList } from './exampleList.js';
 import type { Scratch } from './scratch.js';
-import { formatAsRead, labelOf, readContent, InvalidRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
+import { InvalidRow, meantText, TooLongRow, UnfitRow } from './schemas.js';
 import type { RowFormat, RowContent } from './schemas.js';
 import { writtenTwice, type Twice } from './writtenTwice.js';
 
@@ -49,17 +53,6 @@ export interface Example {
   answer: string;
 }
 
-export interface SkippedRow {
-  row: number;
-  line: number;
-  reason: string;
-  /** What the row says, named; where `hashed` asked for it and it could be read. */
-  hash?: string;
-  /** The row itself is wrong; else it only does not fit this model (too long, or its answer cannot be told apart). */
-  broken: boolean;
-  tooLong: boolean;
-}
-
 export interface ExampleOptions extends RowOptions {
   format?: DataFormat;
   /** Longer rows are skipped (`batch.maxTokens`). */
@@ -83,6 +76,8 @@ export interface Examples {
   skipped: SkippedRow[];
   /** Rows that hold what is written to them once more: how many, the first. */
   twice?: Twice & { rows: number; line: number };
+  /** Rows whose label says that their answer is a bad one: how many, the first. */
+  markedBad?: { rows: number; line: number };
   /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
   reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
@@ -101,8 +96,6 @@ export interface LoadOptions extends ExampleOptions {
 }
 
 const TOKENS_IN_MEMORY = 2 ** 21;
-/** Skipped rows that are listed; all are counted. */
-const LISTED = 10_000;
 /**
  * Characters of a row for each token that it may have, and at least. Longer rows are skipped before they are cut into
  * tokens, which takes much more memory than the text.
@@ -131,6 +124,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const found: Found = {};
   const twiceIn = writtenTwice(tokenizer);
   let twice: Examples['twice'];
+  let markedBad: Examples['markedBad'];
   const decisionOf = ({ hash = '' }: Pick<SkippedRow, 'hash'>): Decision | undefined => options.decisions?.get(hash);
   const reading = {
     ...options,
@@ -147,10 +141,12 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     else {
       // Rows of another file go on behind the last one that can be used: numbers of others are theirs.
       if (decisionOf(source) === 'fine') reviewed.fine.add(source.row);
-      store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
+      const parsed = source as ParsedRow;
+      store.add(result, result.ids.length + result.promptIds.length, parsed);
       options.onExample?.(result);
-      const held = twiceIn((source as ParsedRow).content, result.ids);
+      const held = twiceIn(parsed.content, result.ids);
       if (held) (twice ??= { rows: 0, line: source.line, ...held }).rows++;
+      if (parsed.markedBad) (markedBad ??= { rows: 0, line: source.line }).rows++;
     }
   }
   const examples = store.list();
@@ -162,16 +158,10 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     skippedRows: skipped.count(),
     skipped: skipped.listed,
     ...(twice && { twice }),
+    ...(markedBad && { markedBad }),
     reviewed,
     sha256: await sha256File(file),
   };
-}
-
-/** What is known of a file's rows once they are read. */
-export interface Found {
-  format?: RowFormat;
-  /** A row has columns, and no known format: it may be chosen which are what. */
-  unmapped?: true;
 }
 
 type Source = ParsedRow | SkippedRow;
@@ -197,78 +187,6 @@ export async function* streamExamples(
     if (waiting.length >= ROWS_AT_ONCE || size >= CHARACTERS_AT_ONCE) yield* results();
   }
   yield* results();
-}
-
-export interface SkippedRows {
-  add(row: SkippedRow): void;
-  count(): number;
-  /** The first ones. */
-  readonly listed: SkippedRow[];
-}
-
-export function collectSkipped(): SkippedRows {
-  const listed: SkippedRow[] = [];
-  let count = 0;
-  return {
-    add(row) {
-      if (count++ < LISTED) listed.push(row);
-    },
-    count: () => count,
-    listed,
-  };
-}
-
-export interface ParsedRow {
-  row: number;
-  line: number;
-  lines?: number;
-  label?: 'harmful' | 'benign';
-  hash?: string;
-  content: RowContent;
-}
-
-/** Rows read by their format: the given one, or the one of the first row that has a known one. */
-export async function* parsedRows(
-  file: string,
-  options: RowOptions & Pick<ExampleOptions, 'format' | 'hashed'>,
-  found: Found,
-): AsyncGenerator<ParsedRow | SkippedRow> {
-  const { columns } = options;
-  if (options.format && options.format !== 'auto') found.format = options.format;
-  else if (columns) found.format = formatsOf(columns)[0];
-  /** Columns of JSON that no row has had yet, and those of the first row. */
-  const unseen = new Set(Object.values(columns ?? {}));
-  let first: readonly string[] | undefined;
-  // A hash is of all that a row says.
-  for await (const raw of readRows(file, options.hashed === true ? { ...options, allColumns: true } : options)) {
-    const { row, line, lines } = raw;
-    const hash = options.hashed === true && 'value' in raw ? { hash: rowHash(raw.value) } : {};
-    const skip = (reason: string): SkippedRow => ({ row, line, reason, ...hash, broken: true, tooLong: false });
-    if ('reason' in raw) {
-      yield skip(raw.reason);
-      continue;
-    }
-    const names = raw.names ?? Object.keys(raw.value);
-    if (!first && raw.names) requireColumns(raw.names, options, `${file}:1`);
-    first ??= names;
-    if (unseen.size > 0) for (const name of names) unseen.delete(name);
-    const value = mapRow(raw.value, columns);
-    found.format ??= formatAsRead(raw, columns);
-    if (!found.format) {
-      if (names.length > 0) found.unmapped = true;
-      yield skip(unknownFields(value));
-      continue;
-    }
-    try {
-      const place = { row, line, ...(lines && { lines }) };
-      yield { ...place, label: labelOf(value), ...hash, content: readContent(value, found.format) };
-    } catch (error) {
-      if (!(error instanceof InvalidRow)) throw error;
-      yield skip(`${inOwnNames(error.message, names, options)} (format "${found.format}")`);
-    }
-  }
-  // A column that only some rows have may come behind the limit.
-  if (first && unseen.size > 0 && options.limit === undefined) requireColumns(first, options, file);
 }
 
 /** Under one time limit, as a limit costs as much as a short row. */
@@ -298,7 +216,7 @@ export function* examplesOf(
 }
 
 function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOptions): Example | SkippedRow {
-  const { row, line, lines, label, hash, content } = item;
+  const { row, line, lines, label, hash, content, meant } = item;
   const skip = (reason: string, broken = true, tooLong = false): SkippedRow => ({
     row,
     line,
@@ -306,6 +224,7 @@ function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOption
     broken,
     tooLong,
   });
+  if (meant && options.answers !== 'optional') return skip(`the row has no answer${meantText(meant)}`);
   let parts: EncodedRow;
   try {
     checkCharacters(content, options);

@@ -2,17 +2,8 @@ import { createHash } from 'node:crypto';
 import type { DataInfo, FoundRows } from '../contract/dataInfo.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import {
-  collectSkipped,
-  nothingUsable,
-  parsedRows,
-  sizeOf,
-  streamExamples,
-  type Example,
-  type Found,
-  type ParsedRow,
-  type SkippedRow,
-} from './examples.js';
+import { nothingUsable, sizeOf, streamExamples, type Example } from './examples.js';
+import { collectSkipped, parsedRows, type Found, type ParsedRow, type SkippedRow } from './parsedRows.js';
 import type { RowOptions } from './rows.js';
 import { isAnswered, type RowContent } from './schemas.js';
 
@@ -76,7 +67,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     refusedRows: skipped.count(),
     refused: skipped.listed.map(({ line, reason }) => ({ line, reason })),
     longest,
-    ...(unanswered.count > 0 && unanswered.count < rows && { unanswered }),
+    ...(unanswered.count > 0 && { unanswered }),
     duplicates: same.found,
     ...(tokenizer && { tokens }),
   };

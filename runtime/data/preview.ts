@@ -4,7 +4,8 @@ import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ColumnOptions } from './columns.js';
 import { NOT_SUPERVISED, supervisedTokens } from './conversation.js';
-import { parsedRows, streamExamples, type Example, type Found, type SkippedRow } from './examples.js';
+import { streamExamples, type Example } from './examples.js';
+import { parsedRows, type Found, type SkippedRow } from './parsedRows.js';
 import { readRows } from './rows.js';
 
 export interface PreviewOptions extends ColumnOptions {

@@ -97,8 +97,11 @@ export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowF
 export function unknownFields(row: JsonObject): string {
   const names = Object.keys(row);
   const suggested = suggestColumns(row);
-  return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? `; "columns": ${JSON.stringify(suggested)} may be meant` : ''}`;
+  return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${meantText(suggested)}`;
 }
+
+export const meantText = (columns: Columns | undefined): string =>
+  columns ? `; "columns": ${JSON.stringify(columns)} may be meant` : '';
 
 /** @throws RefusedRow saying what is missing or wrong. */
 export function readContent(row: JsonObject, format: RowFormat): RowContent {
@@ -137,6 +140,9 @@ export function isAnswered(content: RowContent): boolean {
 export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
   return row.label === 'harmful' || row.label === 'benign' ? row.label : undefined;
 }
+
+/** Whether the row's `label` says that its answer is a bad one, as TRL's rows of unpaired preferences do. */
+export const isMarkedBad = ({ label }: JsonObject): boolean => /^false$/i.test(String(label));
 
 const isThere = (value: unknown): boolean => value !== undefined && value !== null;
 
