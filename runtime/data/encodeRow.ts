@@ -124,6 +124,7 @@ function checkIds({ ids, labels }: Supervised, vocabulary: number): void {
 /** @throws TooLongRow */
 export function checkLength(tokens: number, { contextLength = Infinity, maxTokens = Infinity }: LengthLimits): void {
   if (tokens > contextLength)
-    throw new TooLongRow(`the row has ${tokens} tokens, more than the model's context of ${contextLength}`);
-  if (tokens > maxTokens) throw new TooLongRow(`the row has ${tokens} tokens, more than "maxTokens" (${maxTokens})`);
+    throw new TooLongRow(`the row has ${tokens} tokens, more than the model's context of ${contextLength}`, tokens);
+  if (tokens > maxTokens)
+    throw new TooLongRow(`the row has ${tokens} tokens, more than "maxTokens" (${maxTokens})`, tokens);
 }

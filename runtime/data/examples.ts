@@ -1,6 +1,6 @@
 import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
-import { withTimeLimit } from '../support/timeLimit.js';
+import { TooSlow, withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
 import type { DataFormat } from '../contract/recipeWords.js';
@@ -59,6 +59,10 @@ export interface ExampleOptions extends RowOptions {
   maxTokens?: number;
   /** Longer rows are skipped: the model cannot read them. */
   contextLength?: number;
+  /** Of longer rows only the tokens are counted: their answers are not looked for, which takes time in the square of their length. */
+  answersUpTo?: number;
+  /** Time that a row may take, ms, besides that for its characters. */
+  rowMs?: number;
   /** Throw at the first broken row; rows that only do not fit the model are still just listed. */
   strict?: boolean;
   /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
@@ -103,6 +107,9 @@ const TOKENS_IN_MEMORY = 2 ** 21;
 const CHARACTERS_PER_TOKEN = 16;
 const CHARACTERS_AT_LEAST = 2 ** 16;
 const TIME_MS = 5000;
+const TOO_SLOW = 'the row takes too long to tokenize';
+/** Of so many rows that take too long more would, too: the template or the tokenizer is damaged or hostile. */
+const MOST_SLOW = 3;
 const TIME_MS_PER_CHARACTER = 0.1;
 const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
@@ -175,9 +182,13 @@ export async function* streamExamples(
 ): AsyncGenerator<[Source, Example | SkippedRow]> {
   let waiting: Source[] = [];
   let size = 0;
+  let slow = 0;
   const results = function* (): Generator<[Source, Example | SkippedRow]> {
     let i = 0;
-    for (const result of examplesOf(waiting, size, tokenizer, options, file)) yield [waiting[i++], result];
+    for (const result of examplesOf(waiting, size, tokenizer, options, file)) {
+      if ('reason' in result && result.reason === TOO_SLOW && ++slow === MOST_SLOW) throw wrongRow(file, result);
+      yield [waiting[i++], result];
+    }
     [waiting, size] = [[], 0];
   };
   for await (const item of parsedRows(file, options, found)) {
@@ -189,7 +200,7 @@ export async function* streamExamples(
   yield* results();
 }
 
-/** Under one time limit, as a limit costs as much as a short row. */
+/** Under one time limit, as a limit costs as much as a short row; where it is over, each under its own. */
 export function* examplesOf(
   items: (ParsedRow | SkippedRow)[],
   size: number,
@@ -197,18 +208,22 @@ export function* examplesOf(
   options: ExampleOptions,
   file: string,
 ): Generator<Example | SkippedRow> {
-  let at = 0;
-  const place = (): string => `${file}:${items[at].line}`;
-  const results = withTimeLimit(
-    TIME_MS + TIME_MS_PER_CHARACTER * size,
-    'this row takes too long to tokenize.',
-    place,
-    () =>
-      items.map((item, i) => {
-        at = i;
-        return 'reason' in item ? item : exampleOf(item, tokenizer, options);
-      }),
-  );
+  const limit = (options.rowMs ?? TIME_MS) + TIME_MS_PER_CHARACTER * size;
+  let results: (Example | SkippedRow)[];
+  try {
+    results = withTimeLimit(limit, TOO_SLOW, file, () =>
+      items.map((item) => ('reason' in item ? item : exampleOf(item, tokenizer, options))),
+    );
+  } catch (error) {
+    if (!(error instanceof TooSlow)) throw error;
+    if (items.length > 1) {
+      for (const item of items)
+        yield* examplesOf([item], 'reason' in item ? 0 : sizeOf(item.content), tokenizer, options, file);
+      return;
+    }
+    const [{ row, line }] = items;
+    results = [{ row, line, reason: TOO_SLOW, broken: true, tooLong: false }];
+  }
   for (const result of results) {
     if (options.strict && 'reason' in result && result.broken) throw wrongRow(file, result);
     yield result;
@@ -217,22 +232,21 @@ export function* examplesOf(
 
 function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOptions): Example | SkippedRow {
   const { row, line, lines, label, hash, content, meant } = item;
-  const skip = (reason: string, broken = true, tooLong = false): SkippedRow => ({
-    row,
-    line,
-    reason,
-    broken,
-    tooLong,
-  });
+  const skip = (reason: string, broken = true): SkippedRow => ({ row, line, reason, broken, tooLong: false });
   if (meant && options.answers !== 'optional') return skip(`the row has no answer${meantText(meant)}`);
   let parts: EncodedRow;
   try {
     checkCharacters(content, options);
-    parts = encodeRow(content, tokenizer, options);
+    parts = encodeRow(content, tokenizer, { ...options, maxTokens: options.answersUpTo ?? options.maxTokens });
     checkLength(parts.ids.length, options);
   } catch (error) {
-    if (error instanceof InvalidRow)
-      return skip(error.message, !(error instanceof UnfitRow), error instanceof TooLongRow);
+    if (error instanceof TooLongRow)
+      return {
+        ...skip(error.message, false),
+        tooLong: true,
+        ...(error.tokens !== undefined && { tokens: error.tokens }),
+      };
+    if (error instanceof InvalidRow) return skip(error.message, !(error instanceof UnfitRow));
     // A template that rejects these messages or a text without tokens is the row's fault; a missing tokenizer is not.
     if (error instanceof HumanError && !tokenizer.absent) return skip(error.message.replace(/\.$/, ''));
     throw error;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DataInfo, FoundRows } from '../contract/dataInfo.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { nothingUsable, sizeOf, streamExamples, type Example } from './examples.js';
+import { nothingUsable, sizeOf, streamExamples, type Example, type ExampleOptions } from './examples.js';
 import { collectSkipped, parsedRows, type Found, type ParsedRow, type SkippedRow } from './parsedRows.js';
 import type { RowOptions } from './rows.js';
 import { isAnswered, type RowContent } from './schemas.js';
@@ -13,6 +13,7 @@ export interface InspectOptions extends RowOptions {
   tokenizer?: Tokenizer;
   /** Longer rows are counted as too long. */
   maxTokens?: number;
+  rowMs?: ExampleOptions['rowMs'];
 }
 
 /** Lines that are listed; all are counted. */
@@ -39,17 +40,15 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
       continue;
     }
     const { line, label, content } = item;
-    if (result && 'reason' in result) {
-      if (result.tooLong) add(tokens.tooLong, line);
-      else if (result.broken) {
-        skipped.add(result);
-        continue;
-      }
-    } else if (result) {
-      const count = result.ids.length;
+    if (result && 'reason' in result && result.broken) {
+      skipped.add(result);
+      continue;
+    }
+    if (result) {
+      const count = 'reason' in result ? (result.tokens ?? 0) : result.ids.length;
       tokens.total += count;
       if (count > tokens.longest.tokens) Object.assign(tokens.longest, { line, tokens: count });
-      if (count > maxTokens) add(tokens.tooLong, line);
+      if (count > maxTokens || ('reason' in result && result.tooLong)) add(tokens.tooLong, line);
     }
     rows++;
     if (label) labels[label]++;
@@ -76,10 +75,10 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
 /** Each row and, where there is a tokenizer, its tokens. Rows that only ask are right here: a file may be a set of prompts. */
 async function* sources(
   file: string,
-  { tokenizer, maxTokens: _, ...options }: InspectOptions,
+  { tokenizer, maxTokens, ...options }: InspectOptions,
   found: Found,
 ): AsyncGenerator<[ParsedRow | SkippedRow, (Example | SkippedRow)?]> {
-  const reading = { ...options, contextLength: MOST_TOKENS, answers: 'optional' as const };
+  const reading = { ...options, contextLength: MOST_TOKENS, answersUpTo: maxTokens, answers: 'optional' as const };
   if (tokenizer) yield* streamExamples(file, tokenizer, reading, found);
   else for await (const item of parsedRows(file, options, found)) yield [item];
 }

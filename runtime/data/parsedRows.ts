@@ -37,6 +37,8 @@ export interface SkippedRow {
   /** The row itself is wrong; else it only does not fit this model (too long, or its answer cannot be told apart). */
   broken: boolean;
   tooLong: boolean;
+  /** Where it is too long, and they were counted. */
+  tokens?: number;
 }
 
 /** What is known of a file's rows once they are read. */

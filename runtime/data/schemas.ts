@@ -32,7 +32,15 @@ export class InvalidRow extends Error {}
 export class UnfitRow extends InvalidRow {}
 
 /** The row is valid, but has too many tokens. */
-export class TooLongRow extends UnfitRow {}
+export class TooLongRow extends UnfitRow {
+  /** @param tokens where they were counted */
+  constructor(
+    message: string,
+    readonly tokens?: number,
+  ) {
+    super(message);
+  }
+}
 
 interface Schema {
   /** Fields by which `auto` knows the format. */
