@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import type { ExampleList } from '../data/exampleList.js';
 import { loadExamples, type Examples, type LoadOptions } from '../data/examples.js';
+import type { SkippedRow } from '../data/parsedRows.js';
 import { readReview, type Review } from '../data/readReview.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { Cancelled, HumanError } from '../support/errors.js';
@@ -108,6 +109,12 @@ export interface LoadReporter {
   readonly signal?: AbortSignal;
 }
 
+function remedyFor(skipped: readonly SkippedRow[], contextLength: number): string {
+  if (skipped.some(({ tokens = Infinity }) => tokens <= contextLength))
+    return `Raise "batch.maxTokens" (up to ${contextLength}), or shorten these rows.`;
+  return skipped.every(({ tooLong }) => tooLong) ? 'Shorten these rows.' : 'Fix or remove these rows.';
+}
+
 /** Loads a data file for training or evaluation and reports the rows that cannot be used. A broken row stops it. */
 export async function loadData(
   { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
@@ -145,7 +152,7 @@ export async function loadData(
     warn(
       `${skippedRows} of ${skippedRows + examples.length} rows are skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
       `${file}:${skipped[0].line}`,
-      'Fix or remove these rows.',
+      remedyFor(skipped, spec.contextLength),
     );
   }
   if (twice?.by === 'template')
