@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path';
 import * as vscode from 'vscode';
 import { isRead, type DataPreview, type PreviewRow } from '../../runtime/contract/dataInfo.js';
-import { COLUMN_FIELDS, type Columns, type ReadAs } from '../../runtime/contract/mapping.js';
+import { isFieldOf, type Columns, type ReadAs } from '../../runtime/contract/mapping.js';
 import { BROWSED, isTable } from '../data/files.js';
 import { countsText, showPreview } from '../data/previews.js';
 import { inputError, type HostError } from '../host/errors.js';
@@ -59,12 +59,12 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
 }
 
 /** How the file is read, as far as that is known. Columns that it has no more, whoever chose them, are forgotten: others are asked for. */
-async function knownReading({ engine, ...known }: Known, file: string): Promise<ReadAs> {
-  const reading = readAs(known, file);
-  if (!reading.columns || readBy(known.recipes, file)) return reading;
-  const { columns } = await engine.request('previewData', { path: file });
+async function knownReading(services: Known, file: string): Promise<ReadAs> {
+  const reading = readAs(services, file);
+  if (!reading.columns || readBy(services.recipes, file)) return reading;
+  const { columns } = await services.engine.request('previewData', { path: file });
   if (Object.values(reading.columns).every((name) => columns.includes(name))) return reading;
-  await known.mappings.set(file, undefined);
+  await services.mappings.set(file, undefined);
   return {};
 }
 
@@ -139,7 +139,7 @@ async function askColumns(
 /** Whether rows could be read, and other columns than those that they have by name may be meant. */
 const hasChoice = ({ rows, columns, format }: DataPreview): boolean =>
   rows.some(({ cells }) => Object.keys(cells).length > 0) &&
-  (format === null || columns.some((name) => !COLUMN_FIELDS.some((field) => field === name)));
+  (format === null || columns.some((name) => !isFieldOf(format, name)));
 
 function unusable({ path, rows: [first] }: DataPreview): HostError {
   return first?.problem === undefined

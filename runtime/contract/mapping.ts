@@ -23,6 +23,12 @@ export type Columns = { [F in ColumnField]?: string };
 
 export const COLUMN_FIELDS = Object.keys(FIELD_FORMATS) as ColumnField[];
 
+/** Whether a column is a field of rows of this format by its own name. */
+export function isFieldOf(format: RowFormat, name: string): boolean {
+  const of = COLUMN_FIELDS.find((field) => field === name);
+  return of !== undefined && [null, format].includes(FIELD_FORMATS[of]);
+}
+
 /** Row formats that the mapped fields belong to: one at most, where the mapping makes sense. */
 export const formatsOf = (columns: Columns): RowFormat[] => [
   ...new Set(COLUMN_FIELDS.flatMap((field) => (columns[field] === undefined ? [] : (FIELD_FORMATS[field] ?? [])))),

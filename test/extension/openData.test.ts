@@ -46,7 +46,7 @@ test('what a scan or a review opens takes no document of the extension', async (
   const model = { path: '/m', name: 'm', adapters: [] };
   const services = {
     assertTrusted: () => undefined,
-    engine: { request: async () => result },
+    engine: { request: async () => ({ ...result, columns: ['a'] }) },
     mappings: { get: () => ({ text: 'a' }) },
     models: { list: () => [model] },
     notices: { info: (_: string, ...given: Button[]) => void buttons.push(...given) },

@@ -42,6 +42,20 @@ describe('what is wrong is said instead of a question about columns', () => {
     assert.match(asked[0]!.question, /^tools\.jsonl: .*the role "tool".*\. What are its rows\?$/);
   });
 
+  test('also where the other column has the name of a field of another format', async (t) => {
+    const { services, at } = await workspace(t, {
+      'proposed.jsonl': rows({ prompt: 'buy 3 lamps .', output: 'order : 3 lamps' }),
+      'chosen.jsonl': rows({ prompt: 'buy 3 lamps .', text: 'order : 3 lamps' }),
+    });
+    const proposed = person(['Use these columns']);
+    const [file, other] = [at('proposed.jsonl'), at('chosen.jsonl')];
+    const found = await askData(services, proposed.ask, { question, model: MODEL, file });
+    assert.deepEqual(found.columns, { completion: 'output' });
+    const chosen = person(['A prompt and an answer', 'prompt', 'text', 'Use these columns']);
+    const said = await askData(services, chosen.ask, { question, model: MODEL, file: other });
+    assert.deepEqual(said.columns, { prompt: 'prompt', completion: 'text' });
+  });
+
   test('where another column may be meant it is asked for', async (t) => {
     const { services, at } = await workspace(t, { 'own.csv': 'id,prompt,Wir\n1,buy 3 lamps .,order : 3 lamps\n' });
     const { ask } = person(['A prompt and an answer', 'prompt', 'Wir', 'Use these columns']);
