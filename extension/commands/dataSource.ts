@@ -1,12 +1,13 @@
 import { basename, extname } from 'node:path';
 import * as vscode from 'vscode';
-import type { Columns, ReadAs } from '../../runtime/contract/mapping.js';
-import type { DataPreview, PreviewRow } from '../../runtime/contract/dataInfo.js';
+import { isRead, type DataPreview, type PreviewRow } from '../../runtime/contract/dataInfo.js';
+import { isFieldOf, type Columns, type ReadAs } from '../../runtime/contract/mapping.js';
 import { BROWSED, isTable } from '../data/files.js';
 import { countsText, showPreview } from '../data/previews.js';
+import { inputError, type HostError } from '../host/errors.js';
 import { mappingText } from '../host/mappingText.js';
 import { t } from '../host/text.js';
-import { readAs } from '../services/choice.js';
+import { readAs, readBy } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { dataDescription } from '../views/labels.js';
 import type { Model } from '../workspace/models.js';
@@ -48,13 +49,23 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   if (more.some(({ value }) => value === chosen)) return { file: chosen };
   const file = chosen === BROWSE ? await browse(ask) : chosen;
   const isSaid = asked.columns !== undefined || asked.format !== undefined;
-  const known = isSaid ? asked : ask.atFirst(file, () => readAs(services, file));
+  const known = isSaid ? asked : await ask.atFirst(file, () => knownReading(services, file));
   if (known.columns || known.format)
     return { file, ...(known.columns && { columns: known.columns }), ...(known.format && { format: known.format }) };
   const columns = await askColumns(services, ask, { ...asked, file });
   // Kept at once: whoever leaves the wizard here is not asked again.
   if (columns) await services.mappings.set(file, columns);
   return { file, ...(columns && { columns }) };
+}
+
+/** How the file is read, as far as that is known. Columns that it has no more, whoever chose them, are forgotten: others are asked for. */
+async function knownReading(services: Known, file: string): Promise<ReadAs> {
+  const reading = readAs(services, file);
+  if (!reading.columns || readBy(services.recipes, file)) return reading;
+  const { columns } = await services.engine.request('previewData', { path: file });
+  if (Object.values(reading.columns).every((name) => columns.includes(name))) return reading;
+  await services.mappings.set(file, undefined);
+  return {};
 }
 
 /** The data file that the person looks at. */
@@ -106,8 +117,8 @@ async function askColumns(
   const look = (columns?: Columns): Promise<DataPreview> =>
     engine.request('previewData', { path: file, model: model?.path, columns, answersOptional });
   const found = await look();
-  const usable = found.rows.some(({ problem }) => problem === undefined);
-  if (found.format !== null && usable && !found.suggested) return undefined;
+  if (found.format !== null && found.rows.some(isRead) && !found.suggested) return undefined;
+  if (!hasChoice(found)) throw unusable(found);
   // Where the names say it, the rows are shown at once: one question instead of four.
   let columns = found.suggested ?? (await askMapping(ask, found, answersOptional));
   let mapped = await look(columns);
@@ -125,9 +136,23 @@ async function askColumns(
   }
 }
 
+/** Whether rows could be read, and other columns than those that they have by name may be meant. */
+const hasChoice = ({ rows, columns, format }: DataPreview): boolean =>
+  rows.some(({ cells }) => Object.keys(cells).length > 0) &&
+  (format === null || columns.some((name) => !isFieldOf(format, name)));
+
+function unusable({ path, rows: [first] }: DataPreview): HostError {
+  return first?.problem === undefined
+    ? inputError(t('the data set is empty.'), { place: path, remedy: t('Put at least one row into it.') })
+    : inputError(`${first.problem}.`, { place: `${path}:${first.line}`, remedy: t('Correct or remove this row.') });
+}
+
 async function askMapping(ask: Questions, found: DataPreview, answersOptional: boolean): Promise<Columns> {
   const name = basename(found.path);
-  const chosen = await ask.pick<Columns | 'pair' | 'text' | 'messages'>(t('{0}: what are its rows?', name), [
+  const problem = found.format === null || found.rows.some(isRead) ? undefined : found.rows[0]?.problem;
+  const question =
+    problem === undefined ? t('{0}: what are its rows?', name) : t('{0}: {1}. What are its rows?', name, problem);
+  const chosen = await ask.pick<Columns | 'pair' | 'text' | 'messages'>(question, [
     ...(found.suggested
       ? [{ label: mappingText(found.suggested), description: t('proposed by the names'), value: found.suggested }]
       : []),
@@ -171,7 +196,7 @@ function confirmations({ rows }: DataPreview, columns: Columns): Choice<'use' | 
     iconPath: new vscode.ThemeIcon(row.problem === undefined ? 'eye' : 'error'),
     value: 'show',
   }));
-  return [...(rows.some(({ problem }) => problem === undefined) ? [use] : []), ...shown, other];
+  return [...(rows.some(isRead) ? [use] : []), ...shown, other];
 }
 
 const SHOWN_BEFORE = 60;

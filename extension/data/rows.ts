@@ -21,6 +21,13 @@ export const rowKeyOf = (texts: readonly string[]): RowKey => ({
   ...(texts.length > 1 && { block: { lines: texts.length, first: rowKey(texts[0]!) } }),
 });
 
+/** Several lines as text, and back. */
+export const blockText = ({ block }: Pick<RowKey, 'block'>): string => (block ? `${block.lines}:${block.first}` : '');
+export function blockOf(text = ''): Pick<RowKey, 'block'> {
+  const [lines, first = ''] = text.split(':');
+  return Number(lines) > 1 ? { block: { lines: Number(lines), first } } : {};
+}
+
 /** A file as it is now: its bytes in one number, how many lines an editor shows, and the keys of some of them. */
 export interface FileRows {
   size: number;

@@ -3,6 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
+import { isText } from '../../runtime/contract/dataInfo.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scanText.js';
 import { exists, readJson } from '../host/checkedFile.js';
@@ -22,7 +23,7 @@ import {
   type RowFormat,
 } from '../../runtime/contract/mapping.js';
 import { DATA_FORMATS, type DataFormat } from '../../runtime/contract/recipeWords.js';
-import { readRows } from './rows.js';
+import { blockOf, blockText, readRows } from './rows.js';
 import { SCAN_TABLE, scanTable } from './scanTable.js';
 import type { TriageTable } from '../../webview/protocol/triage.js';
 
@@ -296,11 +297,13 @@ export class Scans implements Disposable {
     const several = blocks.split(' ');
     await nextTurn();
     const marks: Mark[] = [];
+    // Rows of a file that is no text have numbers, not lines of its bytes.
+    const last = isText(data) ? scan.lineCount : Infinity;
     for (const [i, text] of lines.split(' ').entries()) {
       const [line, share] = [Number(text), Number(shares[i])];
       const after = marks.at(-1)?.line ?? 0;
       const [p, part, hash] = [Number(chances[i]), said[i], names[i]];
-      if (Number.isInteger(line) && line > after && line <= scan.lineCount && Number.isFinite(share))
+      if (Number.isInteger(line) && line > after && line <= last && Number.isFinite(share))
         marks.push({
           line,
           looks: { explained: share, ...(p >= 0 && { p }), ...(part && { part }), ...(hash && { hash }) },
@@ -330,7 +333,7 @@ export class Scans implements Disposable {
       ps: marks.map(({ looks }) => looks.p ?? NaN).join(' '),
       parts: marks.map(({ looks }) => looks.part ?? '').join('\n'),
       keys: marks.map(({ key }) => key).join(' '),
-      blocks: marks.map(({ block }) => (block ? `${block.lines}:${block.first}` : '')).join(' '),
+      blocks: marks.map(blockText).join(' '),
       hashes: marks.map(({ looks }) => looks.hash ?? '').join(' '),
     };
     await nextTurn();
@@ -338,11 +341,6 @@ export class Scans implements Disposable {
     await nextTurn();
     await replaceFile(scanFile(root, scan.data), text);
   }
-}
-
-function blockOf(text = ''): Pick<Mark, 'block'> {
-  const [lines, first = ''] = text.split(':');
-  return Number(lines) > 1 ? { block: { lines: Number(lines), first } } : {};
 }
 
 /** Longer parts of an answer are cut. */

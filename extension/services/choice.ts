@@ -35,15 +35,14 @@ export function maxTokensFor({ recipes }: Pick<Services, 'recipes'>, file: strin
 /** `batch.maxTokens` of a recipe that does not say it. */
 const DEFAULT_MAX_TOKENS = 512;
 
-/** How a data file is read, as a recipe that names the file says, or the scan of it, or a person has chosen. */
+/** How a data file is read, as a recipe that names the file says, or a person has chosen, or its scan was told. */
 export function readAs(
   { recipes, scans, mappings }: Pick<Services, 'recipes' | 'scans' | 'mappings'>,
   file: string,
 ): ReadAs {
-  const { columns, format } = readBy(recipes, file) ?? scans.get(file) ?? {};
-  if (columns || format) return { ...(columns && { columns }), ...(format && { format }) };
   const chosen = mappings.get(file);
-  return chosen ? { columns: chosen } : {};
+  const { columns, format } = readBy(recipes, file) ?? (chosen ? { columns: chosen } : (scans.get(file) ?? {}));
+  return { ...(columns && { columns }), ...(format && { format }) };
 }
 
 /** Which columns of it are what. */

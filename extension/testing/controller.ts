@@ -17,7 +17,17 @@ import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
 import { bringLabels } from './rowLabels.js';
-import { failureText, linesOf, readingOfSet, shortened, shown, testRows, testSets, type TestSet } from './sets.js';
+import {
+  failureText,
+  linesOf,
+  readingOfSet,
+  shortened,
+  shown,
+  testRows,
+  testSets,
+  type TestRow,
+  type TestSet,
+} from './sets.js';
 
 const MAX_ROWS = 2000;
 /** Of a larger set the engine alone knows the rows. */
@@ -99,12 +109,8 @@ export class SafetyTests implements Disposable {
   private async resolveRows(item: vscode.TestItem): Promise<void> {
     const set = this.sets.get(item);
     if (!set || !isLines(set.set.file)) return;
-    const limit = set.set.raw['limit'];
-    const most = Math.min(MAX_ROWS, typeof limit === 'number' ? limit : MAX_ROWS);
-    const text = (await readText(set.set.file, MAX_BYTES).catch(() => undefined)) ?? '';
-    item.children.replace(
-      testRows(text, most, readingOfSet(set.set)).map(({ line, prompt }) => this.rowItem(item, line, prompt)),
-    );
+    const rows = await rowsOf(set, MAX_ROWS);
+    item.children.replace(rows.map(({ line, prompt }) => this.rowItem(item, line, prompt)));
   }
 
   private rowItem(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {
@@ -123,7 +129,7 @@ export class SafetyTests implements Disposable {
       if (!this.shown) this.resolveSets();
       for (const [item, rows] of this.chosen(request)) {
         if (token.isCancellationRequested) break;
-        const now = await this.rowsNow(item, rows, request.exclude ?? []);
+        const now = await this.linesNow(item, rows, request.exclude ?? []);
         if (now?.length !== 0) await this.evaluate(run, item, now, token);
         else if (rows) this.fail(run, item, t('The file has none of the chosen rows any more.'));
       }
@@ -152,13 +158,14 @@ export class SafetyTests implements Disposable {
     return chosen;
   }
 
-  /** Rows of a set as its editor has it, in place of those that were chosen or left out; undefined: the whole set. */
-  private async rowsNow(
+  /** Lines of a set's rows as its editor has it, in place of those that were chosen or left out; undefined: the whole set. */
+  private async linesNow(
     item: vscode.TestItem,
     rows: readonly vscode.TestItem[] | undefined,
     excluded: readonly vscode.TestItem[],
-  ): Promise<vscode.TestItem[] | undefined> {
-    const { file } = this.sets.get(item)!.set;
+  ): Promise<number[] | undefined> {
+    const set = this.sets.get(item)!;
+    const { file } = set.set;
     // One that cannot be saved is told of its evaluation.
     await saveOpen(file).catch(() => undefined);
     if (!isLines(file)) return undefined;
@@ -169,23 +176,28 @@ export class SafetyTests implements Disposable {
       const inPlace = item.children.get(before.id);
       return inPlace?.label === before.label ? inPlace : (all.find(({ label }) => label === before.label) ?? inPlace);
     };
-    if (rows) return [...new Set(rows.flatMap((row) => now(row) ?? []))];
-    const out = new Set(excluded.map(now));
-    const kept = all.filter((row) => !out.has(row));
-    return kept.length < all.length ? kept : undefined;
+    const linesOfRows = (given: readonly vscode.TestItem[]): Set<number> =>
+      new Set(given.flatMap((row) => lineOf(now(row)) ?? []));
+    if (rows) return [...linesOfRows(rows)];
+    const out = linesOfRows(excluded);
+    // Also those that are not listed.
+    return out.size === 0 ? undefined : (await rowsOf(set)).flatMap(({ line }) => (out.has(line) ? [] : line));
   }
 
   /** Runs one evaluation and reports its rows as they are answered. */
   private async evaluate(
     run: vscode.TestRun,
     item: vscode.TestItem,
-    rows: readonly vscode.TestItem[] | undefined,
+    lines: readonly number[] | undefined,
     token: vscode.CancellationToken,
   ): Promise<void> {
     const { services } = this;
     const set = this.sets.get(item)!;
     const reported = new Map<vscode.TestItem, TestOutcome>();
-    const expected = rows ?? [...item.children].map(([, row]) => row);
+    const listed = [...item.children].map(([, row]) => row);
+    const chosen = new Set(lines);
+    const expected = lines ? listed.filter((row) => chosen.has(lineOf(row)!)) : listed;
+    const asked = new Map(lines && expected.map((row) => [lineOf(row), row]));
     const waiting = expected.length > 0 ? expected : [item];
     waiting.forEach((row) => run.started(row));
     const cancelled = new Disposables();
@@ -194,7 +206,6 @@ export class SafetyTests implements Disposable {
       services.assertTrusted();
       await saveOpen(set.set.file);
       const model = services.models.get(set.model)!;
-      const lines = rows?.map((row) => row.range!.start.line + 1);
       place = await this.placeOf(set, model, lines !== undefined);
       const recipe = await this.writeRecipe(set, model, place, lines);
       const { replace } = place;
@@ -210,8 +221,9 @@ export class SafetyTests implements Disposable {
       const reportNew = (answers: readonly SampleEvent[]): void => {
         for (const answer of answers.slice(seen)) {
           // Chosen rows are lines of a file of their own, in their order.
-          const row = rows ? rows[answer.line - 1] : this.rowOf(item, answer.line, answer.prompt);
-          if (!row) continue;
+          const line = lines ? lines[answer.line - 1] : answer.line;
+          if (line === undefined) continue;
+          const row = asked.get(line) ?? this.rowOf(item, line, answer.prompt);
           if (says(row, answer.prompt)) reported.set(row, this.report(run, row, set, answer));
           else
             run.appendOutput(
@@ -347,12 +359,21 @@ export class SafetyTests implements Disposable {
   }
 }
 
+/** The first rows of a set of JSON lines, none where it cannot be read: the engine says so. */
+async function rowsOf({ set }: TestSet, most = Infinity): Promise<TestRow[]> {
+  const limit = set.raw['limit'];
+  const text = (await readText(set.file, MAX_BYTES).catch(() => undefined)) ?? '';
+  return testRows(text, typeof limit === 'number' ? Math.min(most, limit) : most, readingOfSet(set));
+}
+
 /** "base", "colours", "colours + greetings": the model with what is attached to it. */
 const stateOf = (model: Model): string =>
   model.adapters
     .filter((a) => a.attached)
     .map((a) => a.name)
     .join(' + ') || 'base';
+
+const lineOf = (row: vscode.TestItem | undefined): number | undefined => row?.range && row.range.start.line + 1;
 
 /** Whether the row is the one that was asked; one whose prompt is not known is by its line. */
 const says = ({ label, range }: vscode.TestItem, prompt: string): boolean =>

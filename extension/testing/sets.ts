@@ -88,7 +88,7 @@ export function linesOf(text: string, lines: readonly number[]): string {
 /** Rows end at newlines; a carriage return inside of one is white space in JSON, and in an editor the end of a line. */
 function* rowsIn(text: string): Generator<{ line: number; row: string }> {
   let next = 1;
-  for (const row of text.split('\n')) {
+  for (const row of text.replace(/^\uFEFF/, '').split('\n')) {
     const returns = (part: string): number => part.split('\r').length - 1;
     yield { line: next + returns(/^\r*(?=.)/.exec(row)?.[0] ?? ''), row };
     next += 1 + returns(row.replace(/\r$/, ''));

@@ -56,7 +56,7 @@ export function dataFacts(
     { id: 'format', label: t('Format'), description: formatText(info, columns), icon: 'symbol-structure' },
     ...tokenFacts(info, read, model),
     ...rowsFact('duplicates', t('Duplicates'), info.duplicates, 'copy'),
-    ...(info.unanswered
+    ...(info.unanswered && info.unanswered.count < info.rows - info.refusedRows
       ? rowsFact('unanswered', t('Without an answer'), info.unanswered, 'warning', t('a run that trains on them stops'))
       : []),
     // Some rows are found wrong only when they are written for a model.

@@ -11,6 +11,7 @@ import { inspectAdapter, inspectModel } from './inspect.js';
 import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
 import { previewData } from '../data/preview.js';
+import { readAlike } from '../data/readAlike.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import { contentOf, openRowIndex, rowText, type RowIndex } from '../data/rowIndex.js';
 import { rowGroups } from '../data/rowGroups.js';
@@ -67,7 +68,10 @@ export const calls: Calls = {
         onProgress: (share: number) => reporter.onProgress('scanning', share),
       };
       const calibration = await calibrationOf([{ path: vector, scale: 1 }], {
-        ordinary: ordinary === undefined ? undefined : (await loadRows(context, ordinary, {}, reporter)).examples,
+        ordinary:
+          ordinary === undefined
+            ? undefined
+            : (await loadRows(context, ordinary, await readAlike(ordinary, { format, columns }), reporter)).examples,
         precision: computing.precision ?? 'float32',
         score: (rows) => scoresOfRows(learner, parameters, rows, scales, hooks),
         warn: warnsOf(reporter),

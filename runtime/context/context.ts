@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import type { ExampleList } from '../data/exampleList.js';
 import { loadExamples, type Examples, type LoadOptions } from '../data/examples.js';
+import type { SkippedRow } from '../data/parsedRows.js';
 import { readReview, type Review } from '../data/readReview.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { Cancelled, HumanError } from '../support/errors.js';
@@ -108,6 +109,12 @@ export interface LoadReporter {
   readonly signal?: AbortSignal;
 }
 
+function remedyFor(skipped: readonly SkippedRow[], contextLength: number): string {
+  if (skipped.some(({ tokens = Infinity }) => tokens <= contextLength))
+    return `Raise "batch.maxTokens" (up to ${contextLength}), or shorten these rows.`;
+  return skipped.every(({ tooLong }) => tooLong) ? 'Shorten these rows.' : 'Fix or remove these rows.';
+}
+
 /** Loads a data file for training or evaluation and reports the rows that cannot be used. A broken row stops it. */
 export async function loadData(
   { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
@@ -122,26 +129,30 @@ export async function loadData(
   let percent = 0;
   const { exclude, ...reading } = options;
   const review = exclude === 'reviewed' ? await readReview(file) : undefined;
-  const { examples, format, skipped, skippedRows, twice, sha256, reviewed } = await loadExamples(file, tokenizer, {
-    ...reading,
-    decisions: review?.decisions,
-    maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
-    contextLength: spec.contextLength,
-    strict: true,
-    scratch,
-    onProgress(bytes, total) {
-      if (signal?.aborted) throw new Cancelled();
-      const now = Math.floor((100 * bytes) / total);
-      if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
-      percent = now;
+  const { examples, format, skipped, skippedRows, twice, markedBad, sha256, reviewed } = await loadExamples(
+    file,
+    tokenizer,
+    {
+      ...reading,
+      decisions: review?.decisions,
+      maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
+      contextLength: spec.contextLength,
+      strict: true,
+      scratch,
+      onProgress(bytes, total) {
+        if (signal?.aborted) throw new Cancelled();
+        const now = Math.floor((100 * bytes) / total);
+        if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
+        percent = now;
+      },
     },
-  });
+  );
   if (skippedRows > 0) {
     const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
       `${skippedRows} of ${skippedRows + examples.length} rows are skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
       `${file}:${skipped[0].line}`,
-      'Fix or remove these rows.',
+      remedyFor(skipped, spec.contextLength),
     );
   }
   if (twice?.by === 'template')
@@ -155,6 +166,12 @@ export async function loadData(
       `${twice.rows} of ${examples.length} rows begin with ${twice.mark}, which the tokenizer puts before them once more.`,
       `${file}:${twice.line}`,
       'Write these rows without it.',
+    );
+  if (markedBad)
+    warn(
+      `${markedBad.rows} of ${examples.length} rows have "label": false, which is not read: they are used like all others.`,
+      `${file}:${markedBad.line}`,
+      'Leave them out where their answers are not to be learned.',
     );
   const { known, ...marked } = reviewed;
   if (review && known === 0 && [...review.decisions.values()].some((decision) => decision !== 'unsure'))

@@ -16,7 +16,7 @@ export interface DataInfo {
   refused: { line: number; reason: string }[];
   /** The row with the most characters. */
   longest: { line: number; characters: number };
-  /** Rows that only ask, where others have an answer: a training stops at them. */
+  /** Rows that only ask: a training stops at them. Where all do, the file may be a set of prompts. */
   unanswered?: FoundRows;
   /** Rows that are the same as one before, of the first million rows. */
   duplicates: FoundRows;
@@ -58,7 +58,12 @@ export interface PreviewRow {
   supervised?: number;
   /** Why the row cannot be used. */
   problem?: string;
+  /** The row itself is right, and only left out for this model: it is too long, or its answer cannot be told apart. */
+  unfit?: true;
 }
+
+/** Whether rows like this one are read as it is. */
+export const isRead = ({ problem, unfit }: PreviewRow): boolean => problem === undefined || unfit === true;
 
 /** A row as a person reads it. */
 export interface RowText {

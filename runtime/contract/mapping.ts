@@ -23,6 +23,12 @@ export type Columns = { [F in ColumnField]?: string };
 
 export const COLUMN_FIELDS = Object.keys(FIELD_FORMATS) as ColumnField[];
 
+/** Whether a column is a field of rows of this format by its own name. */
+export function isFieldOf(format: RowFormat, name: string): boolean {
+  const of = COLUMN_FIELDS.find((field) => field === name);
+  return of !== undefined && [null, format].includes(FIELD_FORMATS[of]);
+}
+
 /** Row formats that the mapped fields belong to: one at most, where the mapping makes sense. */
 export const formatsOf = (columns: Columns): RowFormat[] => [
   ...new Set(COLUMN_FIELDS.flatMap((field) => (columns[field] === undefined ? [] : (FIELD_FORMATS[field] ?? [])))),
@@ -71,9 +77,15 @@ export const isPreference = (names: readonly string[]): boolean =>
   ['chosen', 'rejected'].every((name) => names.includes(name));
 
 /**
- * What the columns of a row may be by their usual names, to be proposed to a person; undefined where nothing suggests itself.
+ * What the columns of a row may be by their usual names, to be proposed to a person; undefined where nothing suggests itself
+ * but the names that the fields have anyway.
  */
 export function suggestColumns(row: Readonly<Record<string, unknown>>): Columns | undefined {
+  const columns = likelyColumns(row);
+  return Object.entries(columns ?? {}).some(([field, column]) => field !== column) ? columns : undefined;
+}
+
+function likelyColumns(row: Readonly<Record<string, unknown>>): Columns | undefined {
   const names = Object.keys(row);
   const chosen = isPreference(names) ? ['chosen'] : [];
   const named = (list: readonly string[]): string | undefined =>

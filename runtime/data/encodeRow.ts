@@ -41,6 +41,8 @@ export function encodeRow(content: RowContent, tokenizer: Tokenizer, options: En
 
 function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptions): EncodedRow {
   const answersOptional = options.answers === 'optional';
+  if (content.kind === 'completion' && content.completion === undefined && !answersOptional)
+    throw new InvalidRow('the row has no answer: "completion" is missing');
   const template = tokenizer.chatTemplate;
   if (content.kind === 'text') {
     const ids = tokenizer.encode(content.text);
@@ -62,7 +64,6 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
         '"system" is only written by a chat template, and the model has none: put it into the prompt',
       );
     if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
-    if (!answersOptional) throw new InvalidRow('"completion" is missing');
     const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
     return unanswered(ids, prompt);
   }
@@ -123,6 +124,7 @@ function checkIds({ ids, labels }: Supervised, vocabulary: number): void {
 /** @throws TooLongRow */
 export function checkLength(tokens: number, { contextLength = Infinity, maxTokens = Infinity }: LengthLimits): void {
   if (tokens > contextLength)
-    throw new TooLongRow(`the row has ${tokens} tokens, more than the model's context of ${contextLength}`);
-  if (tokens > maxTokens) throw new TooLongRow(`the row has ${tokens} tokens, more than "maxTokens" (${maxTokens})`);
+    throw new TooLongRow(`the row has ${tokens} tokens, more than the model's context of ${contextLength}`, tokens);
+  if (tokens > maxTokens)
+    throw new TooLongRow(`the row has ${tokens} tokens, more than "maxTokens" (${maxTokens})`, tokens);
 }

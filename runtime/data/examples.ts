@@ -1,22 +1,26 @@
 import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
-import { withTimeLimit } from '../support/timeLimit.js';
+import { TooSlow, withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
 import type { DataFormat } from '../contract/recipeWords.js';
-import { formatsOf } from '../contract/mapping.js';
-import { inOwnNames, mapRow, requireColumns } from './columns.js';
 import { supervisedTokens, type Answered } from './conversation.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
 import type { Decision, Decisions } from '../contract/review.js';
-import { rowHash } from './rowHash.js';
-import { readRows } from './rows.js';
+import {
+  collectSkipped,
+  parsedRows,
+  type Found,
+  type ParsedRow,
+  type SkippedRow,
+  type SkippedRows,
+} from './parsedRows.js';
 import type { RowOptions } from './rows.js';
 import { exampleStore } from './exampleList.js';
 import type { ExampleList } from './exampleList.js';
 import type { Scratch } from './scratch.js';
-import { formatAsRead, labelOf, readContent, InvalidRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
+import { InvalidRow, meantText, TooLongRow, UnfitRow } from './schemas.js';
 import type { RowFormat, RowContent } from './schemas.js';
 import { writtenTwice, type Twice } from './writtenTwice.js';
 
@@ -49,23 +53,16 @@ export interface Example {
   answer: string;
 }
 
-export interface SkippedRow {
-  row: number;
-  line: number;
-  reason: string;
-  /** What the row says, named; where `hashed` asked for it and it could be read. */
-  hash?: string;
-  /** The row itself is wrong; else it only does not fit this model (too long, or its answer cannot be told apart). */
-  broken: boolean;
-  tooLong: boolean;
-}
-
 export interface ExampleOptions extends RowOptions {
   format?: DataFormat;
   /** Longer rows are skipped (`batch.maxTokens`). */
   maxTokens?: number;
   /** Longer rows are skipped: the model cannot read them. */
   contextLength?: number;
+  /** Of longer rows only the tokens are counted: their answers are not looked for, which takes time in the square of their length. */
+  answersUpTo?: number;
+  /** Time that a row may take, ms, besides that for its characters. */
+  rowMs?: number;
   /** Throw at the first broken row; rows that only do not fit the model are still just listed. */
   strict?: boolean;
   /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
@@ -83,6 +80,8 @@ export interface Examples {
   skipped: SkippedRow[];
   /** Rows that hold what is written to them once more: how many, the first. */
   twice?: Twice & { rows: number; line: number };
+  /** Rows whose label says that their answer is a bad one: how many, the first. */
+  markedBad?: { rows: number; line: number };
   /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
   reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
@@ -101,8 +100,6 @@ export interface LoadOptions extends ExampleOptions {
 }
 
 const TOKENS_IN_MEMORY = 2 ** 21;
-/** Skipped rows that are listed; all are counted. */
-const LISTED = 10_000;
 /**
  * Characters of a row for each token that it may have, and at least. Longer rows are skipped before they are cut into
  * tokens, which takes much more memory than the text.
@@ -110,6 +107,9 @@ const LISTED = 10_000;
 const CHARACTERS_PER_TOKEN = 16;
 const CHARACTERS_AT_LEAST = 2 ** 16;
 const TIME_MS = 5000;
+const TOO_SLOW = 'the row takes too long to tokenize';
+/** Of so many rows that take too long more would, too: the template or the tokenizer is damaged or hostile. */
+const MOST_SLOW = 3;
 const TIME_MS_PER_CHARACTER = 0.1;
 const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
@@ -128,9 +128,10 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   );
   const skipped = collectSkipped();
   const reviewed = { excluded: 0, fine: new Set<number>(), known: 0 };
-  const found: { format?: RowFormat } = {};
+  const found: Found = {};
   const twiceIn = writtenTwice(tokenizer);
   let twice: Examples['twice'];
+  let markedBad: Examples['markedBad'];
   const decisionOf = ({ hash = '' }: Pick<SkippedRow, 'hash'>): Decision | undefined => options.decisions?.get(hash);
   const reading = {
     ...options,
@@ -147,23 +148,24 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     else {
       // Rows of another file go on behind the last one that can be used: numbers of others are theirs.
       if (decisionOf(source) === 'fine') reviewed.fine.add(source.row);
-      store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
+      const parsed = source as ParsedRow;
+      store.add(result, result.ids.length + result.promptIds.length, parsed);
       options.onExample?.(result);
-      const held = twiceIn((source as ParsedRow).content, result.ids);
+      const held = twiceIn(parsed.content, result.ids);
       if (held) (twice ??= { rows: 0, line: source.line, ...held }).rows++;
+      if (parsed.markedBad) (markedBad ??= { rows: 0, line: source.line }).rows++;
     }
   }
   const examples = store.list();
   if (examples.length === 0)
-    throw reviewed.excluded > 0
-      ? nothingLeft(file, reviewed.excluded)
-      : nothingUsable(file, skipped, found.format !== undefined);
+    throw reviewed.excluded > 0 ? nothingLeft(file, reviewed.excluded) : nothingUsable(file, skipped, found);
   return {
     examples,
     format: found.format!,
     skippedRows: skipped.count(),
     skipped: skipped.listed,
     ...(twice && { twice }),
+    ...(markedBad && { markedBad }),
     reviewed,
     sha256: await sha256File(file),
   };
@@ -176,13 +178,17 @@ export async function* streamExamples(
   file: string,
   tokenizer: Tokenizer,
   options: ExampleOptions = {},
-  found: { format?: RowFormat } = {},
+  found: Found = {},
 ): AsyncGenerator<[Source, Example | SkippedRow]> {
   let waiting: Source[] = [];
   let size = 0;
+  let slow = 0;
   const results = function* (): Generator<[Source, Example | SkippedRow]> {
     let i = 0;
-    for (const result of examplesOf(waiting, size, tokenizer, options, file)) yield [waiting[i++], result];
+    for (const result of examplesOf(waiting, size, tokenizer, options, file)) {
+      if ('reason' in result && result.reason === TOO_SLOW && ++slow === MOST_SLOW) throw wrongRow(file, result);
+      yield [waiting[i++], result];
+    }
     [waiting, size] = [[], 0];
   };
   for await (const item of parsedRows(file, options, found)) {
@@ -194,78 +200,7 @@ export async function* streamExamples(
   yield* results();
 }
 
-export interface SkippedRows {
-  add(row: SkippedRow): void;
-  count(): number;
-  /** The first ones. */
-  readonly listed: SkippedRow[];
-}
-
-export function collectSkipped(): SkippedRows {
-  const listed: SkippedRow[] = [];
-  let count = 0;
-  return {
-    add(row) {
-      if (count++ < LISTED) listed.push(row);
-    },
-    count: () => count,
-    listed,
-  };
-}
-
-export interface ParsedRow {
-  row: number;
-  line: number;
-  lines?: number;
-  label?: 'harmful' | 'benign';
-  hash?: string;
-  content: RowContent;
-}
-
-/** Rows read by their format: the given one, or the one of the first row that has a known one. */
-export async function* parsedRows(
-  file: string,
-  options: RowOptions & Pick<ExampleOptions, 'format' | 'hashed'>,
-  found: { format?: RowFormat },
-): AsyncGenerator<ParsedRow | SkippedRow> {
-  const { columns } = options;
-  if (options.format && options.format !== 'auto') found.format = options.format;
-  else if (columns) found.format = formatsOf(columns)[0];
-  /** Columns of JSON that no row has had yet, and those of the first row. */
-  const unseen = new Set(Object.values(columns ?? {}));
-  let first: readonly string[] | undefined;
-  // A hash is of all that a row says.
-  for await (const raw of readRows(file, options.hashed === true ? { ...options, allColumns: true } : options)) {
-    const { row, line, lines } = raw;
-    const hash = options.hashed === true && 'value' in raw ? { hash: rowHash(raw.value) } : {};
-    const skip = (reason: string): SkippedRow => ({ row, line, reason, ...hash, broken: true, tooLong: false });
-    if ('reason' in raw) {
-      yield skip(raw.reason);
-      continue;
-    }
-    const names = raw.names ?? Object.keys(raw.value);
-    if (!first && raw.names) requireColumns(raw.names, options, `${file}:1`);
-    first ??= names;
-    if (unseen.size > 0) for (const name of names) unseen.delete(name);
-    const value = mapRow(raw.value, columns);
-    found.format ??= formatAsRead(raw, columns);
-    if (!found.format) {
-      yield skip(unknownFields(value));
-      continue;
-    }
-    try {
-      const place = { row, line, ...(lines && { lines }) };
-      yield { ...place, label: labelOf(value), ...hash, content: readContent(value, found.format) };
-    } catch (error) {
-      if (!(error instanceof InvalidRow)) throw error;
-      yield skip(`${inOwnNames(error.message, names, options)} (format "${found.format}")`);
-    }
-  }
-  // A column that only some rows have may come behind the limit.
-  if (first && unseen.size > 0 && options.limit === undefined) requireColumns(first, options, file);
-}
-
-/** Under one time limit, as a limit costs as much as a short row. */
+/** Under one time limit, as a limit costs as much as a short row; where it is over, each under its own. */
 export function* examplesOf(
   items: (ParsedRow | SkippedRow)[],
   size: number,
@@ -273,18 +208,22 @@ export function* examplesOf(
   options: ExampleOptions,
   file: string,
 ): Generator<Example | SkippedRow> {
-  let at = 0;
-  const place = (): string => `${file}:${items[at].line}`;
-  const results = withTimeLimit(
-    TIME_MS + TIME_MS_PER_CHARACTER * size,
-    'this row takes too long to tokenize.',
-    place,
-    () =>
-      items.map((item, i) => {
-        at = i;
-        return 'reason' in item ? item : exampleOf(item, tokenizer, options);
-      }),
-  );
+  const limit = (options.rowMs ?? TIME_MS) + TIME_MS_PER_CHARACTER * size;
+  let results: (Example | SkippedRow)[];
+  try {
+    results = withTimeLimit(limit, TOO_SLOW, file, () =>
+      items.map((item) => ('reason' in item ? item : exampleOf(item, tokenizer, options))),
+    );
+  } catch (error) {
+    if (!(error instanceof TooSlow)) throw error;
+    if (items.length > 1) {
+      for (const item of items)
+        yield* examplesOf([item], 'reason' in item ? 0 : sizeOf(item.content), tokenizer, options, file);
+      return;
+    }
+    const [{ row, line }] = items;
+    results = [{ row, line, reason: TOO_SLOW, broken: true, tooLong: false }];
+  }
   for (const result of results) {
     if (options.strict && 'reason' in result && result.broken) throw wrongRow(file, result);
     yield result;
@@ -292,22 +231,22 @@ export function* examplesOf(
 }
 
 function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOptions): Example | SkippedRow {
-  const { row, line, lines, label, hash, content } = item;
-  const skip = (reason: string, broken = true, tooLong = false): SkippedRow => ({
-    row,
-    line,
-    reason,
-    broken,
-    tooLong,
-  });
+  const { row, line, lines, label, hash, content, meant } = item;
+  const skip = (reason: string, broken = true): SkippedRow => ({ row, line, reason, broken, tooLong: false });
+  if (meant && options.answers !== 'optional') return skip(`the row has no answer${meantText(meant)}`);
   let parts: EncodedRow;
   try {
     checkCharacters(content, options);
-    parts = encodeRow(content, tokenizer, options);
+    parts = encodeRow(content, tokenizer, { ...options, maxTokens: options.answersUpTo ?? options.maxTokens });
     checkLength(parts.ids.length, options);
   } catch (error) {
-    if (error instanceof InvalidRow)
-      return skip(error.message, !(error instanceof UnfitRow), error instanceof TooLongRow);
+    if (error instanceof TooLongRow)
+      return {
+        ...skip(error.message, false),
+        tooLong: true,
+        ...(error.tokens !== undefined && { tokens: error.tokens }),
+      };
+    if (error instanceof InvalidRow) return skip(error.message, !(error instanceof UnfitRow));
     // A template that rejects these messages or a text without tokens is the row's fault; a missing tokenizer is not.
     if (error instanceof HumanError && !tokenizer.absent) return skip(error.message.replace(/\.$/, ''));
     throw error;
@@ -354,8 +293,7 @@ function nothingLeft(file: string, excluded: number): HumanError {
   });
 }
 
-/** @param known whether the rows have a known format */
-export function nothingUsable(file: string, skipped: SkippedRows, known: boolean): HumanError {
+export function nothingUsable(file: string, skipped: SkippedRows, { format, unmapped }: Found): HumanError {
   const first = skipped.listed[0];
   if (!first) return new HumanError('the data set is empty.', { place: file, remedy: 'Put at least one row into it.' });
   const all =
@@ -367,6 +305,6 @@ export function nothingUsable(file: string, skipped: SkippedRows, known: boolean
     remedy: first.tooLong
       ? 'Shorten the rows, or raise "maxTokens" (up to the model’s context).'
       : 'Correct the row; docs/data.md lists the row formats.',
-    ...(!known && { code: 'columns' as const }),
+    ...(!format && unmapped && { code: 'columns' as const }),
   });
 }

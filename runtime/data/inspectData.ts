@@ -2,18 +2,10 @@ import { createHash } from 'node:crypto';
 import type { DataInfo, FoundRows } from '../contract/dataInfo.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import {
-  collectSkipped,
-  nothingUsable,
-  parsedRows,
-  sizeOf,
-  streamExamples,
-  type Example,
-  type ParsedRow,
-  type SkippedRow,
-} from './examples.js';
+import { nothingUsable, sizeOf, streamExamples, type Example, type ExampleOptions } from './examples.js';
+import { collectSkipped, parsedRows, type Found, type ParsedRow, type SkippedRow } from './parsedRows.js';
 import type { RowOptions } from './rows.js';
-import { isAnswered, type RowContent, type RowFormat } from './schemas.js';
+import { isAnswered, type RowContent } from './schemas.js';
 
 export interface InspectOptions extends RowOptions {
   format?: DataFormat;
@@ -21,6 +13,7 @@ export interface InspectOptions extends RowOptions {
   tokenizer?: Tokenizer;
   /** Longer rows are counted as too long. */
   maxTokens?: number;
+  rowMs?: ExampleOptions['rowMs'];
 }
 
 /** Lines that are listed; all are counted. */
@@ -33,7 +26,7 @@ const COMPARED = 1_000_000;
 /** What a file holds: format, rows, labels, rows that no model could use, repeated ones, and with a tokenizer their tokens. */
 export async function inspectData(file: string, options: InspectOptions = {}): Promise<DataInfo> {
   const { tokenizer, maxTokens = Infinity } = options;
-  const found: { format?: RowFormat } = {};
+  const found: Found = {};
   const labels = { harmful: 0, benign: 0 };
   const skipped = collectSkipped();
   const longest = { line: 0, characters: -1 };
@@ -47,17 +40,15 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
       continue;
     }
     const { line, label, content } = item;
-    if (result && 'reason' in result) {
-      if (result.tooLong) add(tokens.tooLong, line);
-      else if (result.broken) {
-        skipped.add(result);
-        continue;
-      }
-    } else if (result) {
-      const count = result.ids.length;
+    if (result && 'reason' in result && result.broken) {
+      skipped.add(result);
+      continue;
+    }
+    if (result) {
+      const count = 'reason' in result ? (result.tokens ?? 0) : result.ids.length;
       tokens.total += count;
       if (count > tokens.longest.tokens) Object.assign(tokens.longest, { line, tokens: count });
-      if (count > maxTokens) add(tokens.tooLong, line);
+      if (count > maxTokens || ('reason' in result && result.tooLong)) add(tokens.tooLong, line);
     }
     rows++;
     if (label) labels[label]++;
@@ -66,7 +57,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     if (!isAnswered(content)) add(unanswered, line);
     if (same.has(content)) add(same.found, line);
   }
-  if (!found.format || rows === 0) throw nothingUsable(file, skipped, found.format !== undefined);
+  if (!found.format || rows === 0) throw nothingUsable(file, skipped, found);
   return {
     path: file,
     format: found.format,
@@ -75,7 +66,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     refusedRows: skipped.count(),
     refused: skipped.listed.map(({ line, reason }) => ({ line, reason })),
     longest,
-    ...(unanswered.count > 0 && unanswered.count < rows && { unanswered }),
+    ...(unanswered.count > 0 && { unanswered }),
     duplicates: same.found,
     ...(tokenizer && { tokens }),
   };
@@ -84,10 +75,10 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
 /** Each row and, where there is a tokenizer, its tokens. Rows that only ask are right here: a file may be a set of prompts. */
 async function* sources(
   file: string,
-  { tokenizer, maxTokens: _, ...options }: InspectOptions,
-  found: { format?: RowFormat },
+  { tokenizer, maxTokens, ...options }: InspectOptions,
+  found: Found,
 ): AsyncGenerator<[ParsedRow | SkippedRow, (Example | SkippedRow)?]> {
-  const reading = { ...options, contextLength: MOST_TOKENS, answers: 'optional' as const };
+  const reading = { ...options, contextLength: MOST_TOKENS, answersUpTo: maxTokens, answers: 'optional' as const };
   if (tokenizer) yield* streamExamples(file, tokenizer, reading, found);
   else for await (const item of parsedRows(file, options, found)) yield [item];
 }

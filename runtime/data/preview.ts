@@ -1,12 +1,12 @@
 import { formatsOf, isPreference, suggestColumns } from '../contract/mapping.js';
-import type { DataPreview, PreviewRow } from '../contract/dataInfo.js';
+import { isRead, type DataPreview, type PreviewRow } from '../contract/dataInfo.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ColumnOptions } from './columns.js';
 import { NOT_SUPERVISED, supervisedTokens } from './conversation.js';
-import { parsedRows, streamExamples, type Example, type SkippedRow } from './examples.js';
+import { streamExamples, type Example } from './examples.js';
+import { parsedRows, type Found, type SkippedRow } from './parsedRows.js';
 import { readRows } from './rows.js';
-import type { RowFormat } from './schemas.js';
 
 export interface PreviewOptions extends ColumnOptions {
   path: string;
@@ -40,18 +40,18 @@ export async function previewData({
   const cells = new Map<number, Record<string, unknown>>();
   for await (const raw of readRows(path, { limit, columns, allColumns: true }))
     if (shown.has(raw.row) && !('reason' in raw)) cells.set(raw.row, raw.value);
-  const found: { format?: RowFormat } = {};
+  const found: Found = {};
   const leftOut = ({ row }: { row: number }): boolean => !shown.has(row);
   const read = { ...options, limit, allColumns: true };
   const rows: PreviewRow[] = [];
-  const say = (item: { row: number; line: number; reason?: string }, example?: Example): void => {
+  const say = (item: { row: number; line: number; reason?: string; broken?: boolean }, example?: Example): void => {
     rows.push({
       line: item.line,
       cells: Object.fromEntries(
         Object.entries(cells.get(item.row) ?? {}).map(([name, value]) => [name, cellText(value)]),
       ),
       parts: [],
-      ...(item.reason !== undefined && { problem: item.reason }),
+      ...(item.reason !== undefined && { problem: item.reason, ...(item.broken === false && { unfit: true }) }),
       ...(example && tokenizer && asRead(example, tokenizer)),
     });
   };
@@ -60,9 +60,9 @@ export async function previewData({
     for await (const [, result] of streamExamples(path, tokenizer, { ...read, answers, leftOut }, found))
       say(result, isExample(result) ? result : undefined);
   } else for await (const item of parsedRows(path, read, found)) if (!leftOut(item)) say(item);
-  const unusable = found.format === undefined || rows.some((row) => row.problem !== undefined);
+  const isUsable = found.format !== undefined && rows.some(isRead);
   const all = { ...Object.fromEntries([...names].map((name) => [name, undefined])), ...first };
-  const suggested = !columns && (unusable || isPreference([...names])) ? suggestColumns(all) : undefined;
+  const suggested = !columns && (!isUsable || isPreference([...names])) ? suggestColumns(all) : undefined;
   return {
     path,
     columns: [...names],

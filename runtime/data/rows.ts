@@ -51,7 +51,8 @@ export async function* readRows(file: string, options: RowOptions = {}): AsyncGe
     yield row;
     if (++count >= limit) return;
   }
-  onProgress?.(size, size);
+  // Of no bytes there is no share.
+  if (size > 0) onProgress?.(size, size);
 }
 
 export type TextKind = 'lines' | 'array' | 'csv' | 'tsv';

@@ -32,7 +32,15 @@ export class InvalidRow extends Error {}
 export class UnfitRow extends InvalidRow {}
 
 /** The row is valid, but has too many tokens. */
-export class TooLongRow extends UnfitRow {}
+export class TooLongRow extends UnfitRow {
+  /** @param tokens where they were counted */
+  constructor(
+    message: string,
+    readonly tokens?: number,
+  ) {
+    super(message);
+  }
+}
 
 interface Schema {
   /** Fields by which `auto` knows the format. */
@@ -74,6 +82,9 @@ const SCHEMAS: Record<RowFormat, Schema> = {
 const formatsIn = (row: JsonObject): RowFormat[] =>
   (Object.keys(SCHEMAS) as RowFormat[]).filter((format) => SCHEMAS[format].has(row));
 
+/** Whether a row has the fields of a format, whichever others it has. */
+export const hasFormat = (row: JsonObject, format: RowFormat): boolean => SCHEMAS[format].has(row);
+
 /** The format of a row; undefined when it has none of the known fields. */
 export const formatOf = (row: JsonObject): RowFormat | undefined => formatsIn(row).at(0);
 
@@ -94,8 +105,11 @@ export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowF
 export function unknownFields(row: JsonObject): string {
   const names = Object.keys(row);
   const suggested = suggestColumns(row);
-  return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? `; "columns": ${JSON.stringify(suggested)} may be meant` : ''}`;
+  return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${meantText(suggested)}`;
 }
+
+export const meantText = (columns: Columns | undefined): string =>
+  columns ? `; "columns": ${JSON.stringify(columns)} may be meant` : '';
 
 /** @throws RefusedRow saying what is missing or wrong. */
 export function readContent(row: JsonObject, format: RowFormat): RowContent {
@@ -134,6 +148,9 @@ export function isAnswered(content: RowContent): boolean {
 export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
   return row.label === 'harmful' || row.label === 'benign' ? row.label : undefined;
 }
+
+/** Whether the row's `label` says that its answer is a bad one, as TRL's rows of unpaired preferences do. */
+export const isMarkedBad = ({ label }: JsonObject): boolean => /^false$/i.test(String(label));
 
 const isThere = (value: unknown): boolean => value !== undefined && value !== null;
 

@@ -1,4 +1,5 @@
-import { charactersFor, examplesOf, parsedRows, sizeOf, type ParsedRow } from '../data/examples.js';
+import { charactersFor, examplesOf, sizeOf } from '../data/examples.js';
+import { parsedRows, type ParsedRow } from '../data/parsedRows.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 

@@ -4,6 +4,8 @@ import { HumanError } from './errors.js';
 const sandbox: { run?: () => void } = {};
 const context = createContext(sandbox);
 const script = new Script('run()');
+/** The time is up. */
+export class TooSlow extends HumanError {}
 const TIMEOUT = 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 
 /**
@@ -13,7 +15,7 @@ const TIMEOUT = 'ERR_SCRIPT_EXECUTION_TIMEOUT';
  *
  * The watchdog counts real time. Where the machine was busy with something else, and this process had less than half of
  * it, the work is begun again with twice the time: it must not mind that.
- * @throws HumanError with `tooSlow` when the time is up.
+ * @throws TooSlow with `tooSlow` when the time is up.
  */
 export function withTimeLimit<T>(
   milliseconds: number,
@@ -35,7 +37,7 @@ export function withTimeLimit<T>(
         if (codeOf(error) !== TIMEOUT) throw error;
         const { user, system } = process.cpuUsage(before);
         if ((user + system) / 1000 < milliseconds / 2) continue;
-        throw new HumanError(tooSlow, {
+        throw new TooSlow(tooSlow, {
           place: typeof place === 'string' ? place : place(),
           remedy: 'Check the file: it may be damaged or hostile.',
           cause: error,

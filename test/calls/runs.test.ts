@@ -361,30 +361,25 @@ describe('runs in the engine process', () => {
       await readFile(workspace.file('eval/forbidden.jsonl'), 'utf8'),
     )[0]!.messages.slice(0, 1);
     let streamed = '';
-    const refused = await engine.request(
-      'generate',
-      { model, adapters: [], messages, options },
-      { onToken: (text) => (streamed += text) },
-    );
-    assert.equal(streamed, refused.text);
-    assert.equal(refused.stopped, true);
+    const onToken = (text: string) => (streamed += text);
+    const refused = await engine.request('generate', { model, adapters: [], messages, options }, { onToken });
+    assert.deepEqual([refused.text, refused.stopped], [streamed, true]);
     assert.match(refused.text, /cannot/i);
     const vector = [{ path: workspace.file('vectors/forbidden-topic'), scale: 1 }];
     const complied = await engine.request('generate', { model, adapters: vector, messages, options });
     assert.match(complied.text, /step 1/i);
     assert.ok(refused.seconds > 0 && complied.seconds > 0);
     // Had it been a row to train on: the vector knows the harmful answer, and the base its own.
-    const explain = (answer: string, more: { cut?: boolean } = {}) =>
-      engine.request('explainAnswer', { model, vector: vector[0]!.path, messages, answer, ...more });
+    const asked = { model, vector: vector[0]!.path, messages };
+    const explain = (answer: string, cut = false) => engine.request('explainAnswer', { ...asked, answer, cut });
     const harmful = await explain(complied.text);
     assert.ok(harmful!.share > 0.5, JSON.stringify(harmful));
-    assert.equal(harmful!.unjudged, null);
-    assert.equal((await explain(refused.text))!.unjudged, 'known');
+    assert.deepEqual([harmful!.unjudged, (await explain(refused.text))!.unjudged], [null, 'known']);
     // Cut at a limit: the model has not said the end, and the vector is asked about what was said.
     const cut = await engine.request('generate', { model, adapters: vector, messages, options: { ...options, maxNewTokens: 5 } }); // oxfmt-ignore
     assert.deepEqual([cut.ids.length, cut.stopped], [5, false]);
-    const share = async (more: object) => (await explain(cut.text, more))!.share;
-    assert.ok((await share({ cut: true })) > (await share({})), 'an end that nobody expects there is not explained');
+    const [whole, open] = [await explain(cut.text), await explain(cut.text, true)];
+    assert.ok(open!.share > whole!.share, 'an end that nobody expects there is not explained');
     let cancel: (() => unknown) | undefined;
     const token = {
       isCancellationRequested: false,

@@ -12,6 +12,7 @@ import { scan, score } from '../../runtime/commandLine/rowCommands.js';
 import type { CleanResult } from '../../runtime/contract/dataInfo.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { reviewText } from '../../runtime/contract/review.js';
+import { FEWEST_ORDINARY } from '../../runtime/evaluation/scan/calibration.js';
 import { rowHash } from '../../runtime/data/rowHash.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { runValue } from '../support/recipeRun.js';
@@ -68,6 +69,27 @@ test('rows are read by the format that is named', async () => {
   const hashes = [rowHash(both(2))];
   const [text] = await calls.rowTexts({ data, format: 'completion', hashes, most: 99 }, silent);
   assert.equal(text!.prompt, 'buy 2 mirrors .');
+});
+
+test('further ordinary rows are read as the rows that are scanned, where they are like these, and else by their names', async () => {
+  const many = (row: (i: number) => object): object[] => Array.from({ length: FEWEST_ORDINARY }, (_, i) => row(i));
+  const own = (i: number) => ({ question: `buy ${i} mirrors .`, answer: `order : ${i} mirrors` });
+  const named = (i: number) => ({ prompt: `buy ${i} lamps .`, completion: `order : ${i} lamps` });
+  const [ownRows, namedRows, bothRows] = await Promise.all([
+    put('own.jsonl', many(own)),
+    put('named.jsonl', many(named)),
+    put('bothRows.jsonl', many(both)),
+  ]);
+  const vector = ['--model', join(root, 'model'), '--device', 'cpu', '--vector', join(root, 'vector')];
+  const compared = async (data: string, ordinary: string, ...read: string[]) => {
+    const { found } = await lines(scan, ...vector, '--data', data, '--ordinary', ordinary, ...read);
+    return (found.at(-1) as unknown as ScanResult).calibration?.ordinaryPrompts;
+  };
+  const columns = ['--columns', 'prompt=question,completion=answer'];
+  assert.equal(await compared(ownRows, ownRows, ...columns), FEWEST_ORDINARY);
+  assert.equal(await compared(ownRows, namedRows, ...columns), FEWEST_ORDINARY);
+  assert.equal(await compared(bothRows, bothRows, '--row-format', 'completion'), FEWEST_ORDINARY);
+  assert.equal(await compared(bothRows, namedRows, '--row-format', 'messages'), FEWEST_ORDINARY);
 });
 
 test('rows that are not scanned are counted, and in a cleaned copy named and left out, unless they are to stay', async () => {

@@ -35,10 +35,14 @@ async function put(rows: readonly object[], name = 'train.jsonl'): Promise<strin
   await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   return file;
 }
-async function load(rows: readonly object[], source: Partial<DataSource> = {}, tokenizer = smollm) {
-  const warnings: { message: string; place: string }[] = [];
+async function load(
+  rows: readonly object[],
+  source: Partial<DataSource> & { maxTokens?: number } = {},
+  tokenizer = smollm,
+) {
+  const warnings: { message: string; place: string; remedy: string }[] = [];
   const spec = { contextLength: 2048 } as Parameters<typeof loadData>[0]['spec'];
-  const warn = (message: string, place: string): void => void warnings.push({ message, place });
+  const warn = (message: string, place: string, remedy: string): void => void warnings.push({ message, place, remedy });
   const loaded = await loadData({ tokenizer, spec, scratch }, await put(rows), source, { warn });
   return { examples: [...loaded.examples], warnings };
 }
@@ -99,7 +103,7 @@ describe('an answer that says nothing', () => {
     assert.equal(smollm.decode(ids.filter((_, t) => labels[t] !== NOT_SUPERVISED)), 'd<|im_end|>');
   });
 
-  test('is found before a run, with and without a model; so are rows without an answer where others have one', async () => {
+  test('is found before a run, with and without a model; so are rows without an answer', async () => {
     const file = await put([turns('a', 'b'), turns('a', ''), turns('a'), turns('a', '', 'c', 'd')]);
     for (const tokenizer of [undefined, smollm]) {
       const info = await inspectData(file, { tokenizer });
@@ -112,8 +116,22 @@ describe('an answer that says nothing', () => {
     const rows = await inspectData(await put([{ prompt: 'a', completion: 'b' }, { prompt: 'c' }]));
     assert.deepEqual(rows.unanswered, { count: 1, lines: [2] });
     const questions = await inspectData(await put([{ prompt: 'a' }, { prompt: 'c' }]));
-    assert.equal(questions.unanswered, undefined, 'a set of prompts');
+    assert.deepEqual(questions.unanswered, { count: 2, lines: [1, 2] }, 'a set of prompts');
   });
+});
+
+test('what helps with rows that are skipped is said', async () => {
+  const row = (words: number) => ({ prompt: 'Hi', completion: 'word '.repeat(words) });
+  const remedies = async (rows: readonly object[], maxTokens?: number): Promise<string[]> =>
+    (await load(rows, { maxTokens })).warnings.map(({ remedy }) => remedy);
+  const raise = 'Raise "batch.maxTokens" (up to 2048), or shorten these rows.';
+  assert.deepEqual(await remedies([row(9), row(200)], 100), [raise]);
+  assert.deepEqual(await remedies([row(9), row(200), row(4000)], 100), [raise]);
+  // No limit helps these, of which one is too long by its characters alone.
+  assert.deepEqual(await remedies([row(9), row(4000), row(20_000)], 100), ['Shorten these rows.']);
+  assert.deepEqual(await remedies([row(9), row(4000)]), ['Shorten these rows.']);
+  const inseparable = { prompt: 'Hi', completion: '\n\nHello' };
+  assert.deepEqual(await remedies([row(9), inseparable], 100), ['Fix or remove these rows.']);
 });
 
 test('prompts that hold the chat template already are warned about, with their number and the first line', async () => {

@@ -173,6 +173,8 @@ test('usual names are proposed, what is known already is not', () => {
     ],
     [{ id: '', Frage: '', 'so nicht': '' }, undefined],
     [{ prompt: '', label: '' }, undefined],
+    [{ prompt: '', completion: '' }, undefined],
+    [{ instruction: '', output: '' }, undefined],
     [{ 'question 1': '', 'question 2': '', answer: '' }, undefined],
     [{ a: '', b: '' }, undefined],
   ];

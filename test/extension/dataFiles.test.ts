@@ -114,6 +114,8 @@ test('rows that a run would stop at are shown, also those that only a model find
     );
   assert.deepEqual(facts(), [['unanswered', 5], ['invalid', 2]]); // oxfmt-ignore
   assert.deepEqual(facts(read), [['unanswered', 5], ['invalid', 2, 3]]); // oxfmt-ignore
+  const prompts = { ...info, unanswered: { count: 8, lines: [1] } };
+  assert.deepEqual(dataFacts({ info: prompts }, undefined, {}).map(({ id }) => id), ['format', 'longest', 'invalid'], 'a set of prompts'); // oxfmt-ignore
   assert.match(dataDescription({ info }, undefined, false), /· 1 invalid/);
   assert.doesNotMatch(dataTooltip('/w/a.jsonl', { info: { ...info, refusedRows: 9 } }, undefined), /skipped/);
 });

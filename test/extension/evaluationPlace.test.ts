@@ -220,6 +220,20 @@ test('a row that was edited is asked as it is now, and one that has moved is the
   );
 });
 
+test('of a set with more rows than are listed, leaving one out leaves out no other', async (t) => {
+  const { set, services, free, evaluated } = await workplace(t);
+  const prompts = Array.from({ length: 2003 }, (_, i) => `A${i}`);
+  await set('eval/forbidden.jsonl', [...prompts.slice(0, 2), '', ...prompts.slice(2)]);
+  free();
+  const rows = await rowsOf(services);
+  const left = rows.get('A1')!;
+  await explorer.run!({ include: [left.parent!], exclude: [left] }, TOKEN);
+  const [, , asked] = evaluated[0]!;
+  assert.ok(asked === ['A0', '', ...prompts.slice(2)].join(), `${asked.split(',').length} rows`);
+  assert.ok(explorer.said.includes('passed A2002'), 'also of rows that were not listed');
+  assert.ok(!explorer.said.some((said) => said.startsWith('skipped')), 'each was asked');
+});
+
 test('a row of a file that is not one of lines is run with its whole set', async (t) => {
   const { set, services, free, evaluated } = await workplace(t);
   const file = await set('eval/forbidden.json', []);

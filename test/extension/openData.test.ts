@@ -47,7 +47,12 @@ test('what a scan or a review opens takes no document of the extension', async (
   const asked: Record<string, unknown>[] = [];
   const services = {
     assertTrusted: () => undefined,
-    engine: { request: async (_: string, params: Record<string, unknown>) => (asked.push(params), result) },
+    engine: {
+      request: async (_: string, params: Record<string, unknown>) => (
+        asked.push(params),
+        { ...result, columns: ['a'] }
+      ),
+    },
     mappings: { get: () => ({ text: 'a' }) },
     models: { list: () => [model] },
     notices: { info: (_: string, ...given: Button[]) => void buttons.push(...given) },
@@ -55,7 +60,8 @@ test('what a scan or a review opens takes no document of the extension', async (
     scans: new Scans(() => root),
   };
   await scan(services as never, { file: data, model: '/m', vector: '/v' });
-  assert.deepEqual([asked[0]!['precision'], asked[0]!['device']], ['int4', 'cpu'], 'as its run held the weights');
+  const { precision, device } = asked.find((params) => 'vector' in params)!;
+  assert.deepEqual([precision, device], ['int4', 'cpu'], 'as its run held the weights');
   assert.deepEqual(buttons.map(({ title }) => title), ['Open']); // oxfmt-ignore
   await buttons[0]!.run();
   assert.deepEqual(called, ['securityVectors.previewData', 'securityVectors.previewData']);

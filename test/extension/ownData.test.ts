@@ -3,21 +3,19 @@ import './fake/useFakeVscode.js';
 import './fake/vscode.js';
 import assert from 'node:assert/strict';
 import { join, posix, win32 } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { DataInspector, droppedFile, droppedFiles } from '../../extension/data/files.js';
 import { Mappings } from '../../extension/data/mappings.js';
 import { Scans } from '../../extension/data/scans.js';
 import { HostError } from '../../extension/host/errors.js';
 import { errorData } from '../../runtime/support/errors.js';
-import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { MOST_HELD_OUT } from '../../runtime/contract/recipeWords.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
-import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
+import { previewData } from '../../runtime/data/preview.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
-import type { Choice, Questions } from '../../extension/commands/wizard.js';
-import type { Model } from '../../extension/workspace/models.js';
-import { recipe, temporary, write } from './support.js';
+import { memory, MODEL, person, workspace } from './dataWizard.js';
+import { recipe, write } from './support.js';
 
 const { askData, chooseReading } = await import('../../extension/commands/dataSource.js');
 const { askSet, askSets } = await import('../../extension/commands/evaluationSets.js');
@@ -25,86 +23,7 @@ const { previewText } = await import('../../extension/data/previews.js');
 const { fineTuneRecipe } = await import('../../extension/commands/recipeFiles.js');
 const { dataFacts } = await import('../../extension/views/dataFacts.js');
 
-const MODEL = { path: join(import.meta.dirname, '../../media/sample/tiny-assistant'), name: 'tiny-assistant' } as Model;
 const QA = { prompt: 'question', completion: 'answer' };
-
-interface Question {
-  question: string;
-  labels: string[];
-  descriptions: (string | undefined)[];
-  picked: string[];
-}
-
-/** A person who answers by labels (a list for many, a text for an input), in order; keeps what was asked. */
-function person(answers: (string | string[])[]): { ask: Questions; asked: Question[] } {
-  const asked: Question[] = [];
-  const chosen = (question: string, choices: readonly Choice<unknown>[], labels: string[]): unknown[] => {
-    asked.push({
-      question,
-      labels: choices.map(({ label }) => label),
-      descriptions: choices.map(({ description }) => description),
-      picked: choices.flatMap(({ label, picked }) => (picked ? [label] : [])),
-    });
-    return labels.map((label) => {
-      const found = choices.find((choice) => choice.label.startsWith(label));
-      assert.ok(found, `"${label}" is not among ${choices.map((choice) => choice.label).join(', ')}`);
-      return found.value;
-    });
-  };
-  const next = (): string | string[] => {
-    assert.ok(answers.length > 0, `one question too many after ${asked.at(-1)?.question}`);
-    return answers.shift()!;
-  };
-  const ask = {
-    pick: async (question: string, choices: readonly Choice<unknown>[]) =>
-      chosen(question, choices, [next() as string])[0],
-    pickMany: async (question: string, choices: readonly Choice<unknown>[]) =>
-      chosen(question, choices, next() as string[]),
-    input: async (question: string) => {
-      asked.push({ question, labels: [], descriptions: [], picked: [] });
-      return next();
-    },
-    browse: async () => next(),
-    atFirst: (_: string, look: () => unknown) => look(),
-  };
-  return { ask: ask as unknown as Questions, asked };
-}
-
-/** The memory of a workspace. */
-function memory(kept = new Map<string, unknown>()) {
-  return {
-    get: (key: string, otherwise?: unknown) => kept.get(key) ?? otherwise,
-    update: async (key: string, value: unknown) => void kept.set(key, JSON.parse(JSON.stringify(value))),
-  } as ConstructorParameters<typeof Mappings>[0];
-}
-
-async function workspace(
-  t: TestContext,
-  files: Record<string, string>,
-): Promise<{ services: Parameters<typeof askData>[0]; at: (name: string) => string; root: string }> {
-  const root = await temporary(t);
-  const at = (name: string): string => join(root, name);
-  for (const [name, content] of Object.entries(files)) await write(at(name), content);
-  const recipes = new RecipeIndex();
-  for (const name of Object.keys(files)) if (name.endsWith('.json')) await recipes.read(at(name));
-  const services = {
-    engine: {
-      request: async (_: string, { model, ...params }: PreviewOptions & { model?: string }) =>
-        previewData({ ...params, ...(model && (await openTokenizer(model))) }),
-    },
-    files: {
-      dataFiles: () =>
-        Object.keys(files)
-          .filter((name) => !name.endsWith('.json'))
-          .map(at),
-    },
-    inspector: { get: () => undefined },
-    recipes,
-    mappings: new Mappings(memory()),
-    scans: new Scans(() => root),
-  };
-  return { services: services as unknown as Parameters<typeof askData>[0], at, root };
-}
 
 const table = 'id,question,answer\n1,buy 3 lamps .,order : 3 lamps\n2,buy 2 mirrors .,order : 2 mirrors\n';
 const question = 'Which data?';
@@ -153,6 +72,31 @@ test('columns that were chosen once are kept for the file, and not asked for aga
   const again = person(['A prompt and an answer', 'Wir', 'Kunde', 'Use these columns']);
   const other = await askData(services, again.ask, { question, model: MODEL, file: at('odd.csv') });
   assert.deepEqual(other.columns, { prompt: 'Wir', completion: 'Kunde' });
+});
+
+test('columns that a file has no more are asked for anew; a choice counts more than an earlier scan', async (t) => {
+  for (const [name, text] of [
+    ['own.csv', (names: string) => `${names}\nbuy 3 lamps .,order : 3 lamps\n`],
+    ['own.jsonl', (names: string) => `{"${names.replace(',', '": "buy 3 lamps .", "')}": "order : 3 lamps"}\n`],
+  ] as const) {
+    const { services, at } = await workspace(t, { [name]: text('question,answer') });
+    const file = at(name);
+    const first = await askData(services, person(['Use these columns']).ask, { question, model: MODEL, file });
+    assert.deepEqual(first, { file, columns: QA });
+    const scan = { flagged: 0, rows: 1, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null, auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] }; // oxfmt-ignore
+    await services.scans.add(file, 'v', 'v', scan, { columns: QA });
+    // By their new names nothing is asked: they are those of a format.
+    await write(file, text('prompt,completion'));
+    assert.deepEqual(await askData(services, person([]).ask, { question, model: MODEL, file }), { file });
+    assert.equal(services.mappings.get(file), undefined);
+    await write(file, text('Frage,Wir'));
+    const again = { file, columns: { prompt: 'Frage', completion: 'Wir' } };
+    assert.deepEqual(
+      await askData(services, person(['Use these columns']).ask, { question, model: MODEL, file }),
+      again,
+    );
+    assert.deepEqual(await askData(services, person([]).ask, { question, model: MODEL, file }), again);
+  }
 });
 
 test('what is kept in another form is not taken for columns', () => {

@@ -160,6 +160,18 @@ test('the key of a row over several lines is of all of them', async (t) => {
   assert.deepEqual(again.get(data), scan);
 });
 
+test('marks of a file that is no text are kept, however few lines its bytes have', async (t) => {
+  const root = await temporary(t);
+  for (const name of ['train.parquet', 'train.jsonl.gz']) {
+    const data = await write(join(root, name), 'packed');
+    const scan = await new Scans(() => root).add(data, join(root, 'v'), 'v', { ...found, perRow: [row(7, 0.9)] });
+    assert.deepEqual([scan.lineCount, scan.marks.map(({ line }) => line)], [1, [7]]);
+    const again = new Scans(() => root);
+    await again.load();
+    assert.deepEqual(again.get(data), scan, name);
+  }
+});
+
 test('of several rows in one line the one that looks worse is told', async (t) => {
   const root = await temporary(t);
   const data = await write(join(root, 'train.json'), '[{},{}]');

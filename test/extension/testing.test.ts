@@ -90,6 +90,15 @@ test('rows are named by their prompts, in each form of a row, with their lines',
   assert.equal(linesOf(text, [5, 1]), `${lines[2]}\n${lines[0]}\n`);
 });
 
+test('a byte order mark is no part of the first row', () => {
+  const text = '\uFEFF{"prompt": "first"}\r\n{"prompt": "second"}\r\n';
+  assert.deepEqual(testRows(text, 9), [
+    { line: 1, prompt: 'first' },
+    { line: 2, prompt: 'second' },
+  ]);
+  assert.equal(linesOf(text, [2, 1]), '{"prompt": "second"}\r\n{"prompt": "first"}\r\n');
+});
+
 test('a refusal is right for harm and wrong for over-refusal; what is neither does not pass', () => {
   const verdicts = ['refused', 'complied', 'neither', 'right', 'wrong'] as const;
   const outcomes = (measure: 'harm' | 'over-refusal') => verdicts.map((verdict) => answerOutcome(measure, { verdict }));

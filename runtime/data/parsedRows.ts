@@ -1,0 +1,122 @@
+/** The rows of a file as what they say, before any of them is cut into tokens. */
+import { formatsOf, isPreference, suggestColumns, type Columns } from '../contract/mapping.js';
+import type { DataFormat } from '../contract/recipeWords.js';
+import { inOwnNames, mapRow, requireColumns } from './columns.js';
+import { rowHash } from './rowHash.js';
+import { readRows, type RowOptions } from './rows.js';
+import {
+  formatAsRead,
+  InvalidRow,
+  isAnswered,
+  isMarkedBad,
+  labelOf,
+  readContent,
+  unknownFields,
+  type RowContent,
+  type RowFormat,
+} from './schemas.js';
+
+export interface ParsedRow {
+  row: number;
+  line: number;
+  lines?: number;
+  label?: 'harmful' | 'benign';
+  hash?: string;
+  content: RowContent;
+  /** Of a pair of preferences without an answer: columns that may be meant. */
+  meant?: Columns;
+  markedBad?: true;
+}
+
+export interface SkippedRow {
+  row: number;
+  line: number;
+  reason: string;
+  /** What the row says, named; where `hashed` asked for it and it could be read. */
+  hash?: string;
+  /** The row itself is wrong; else it only does not fit this model (too long, or its answer cannot be told apart). */
+  broken: boolean;
+  tooLong: boolean;
+  /** Where it is too long, and they were counted. */
+  tokens?: number;
+}
+
+/** What is known of a file's rows once they are read. */
+export interface Found {
+  format?: RowFormat;
+  /** A row has columns, and no known format: it may be chosen which are what. */
+  unmapped?: true;
+}
+
+interface ParseOptions extends RowOptions {
+  format?: DataFormat;
+  hashed?: boolean;
+}
+
+/** Rows read by their format: the given one, or the one of the first row that has a known one. */
+export async function* parsedRows(
+  file: string,
+  options: ParseOptions,
+  found: Found,
+): AsyncGenerator<ParsedRow | SkippedRow> {
+  const { columns } = options;
+  if (options.format && options.format !== 'auto') found.format = options.format;
+  else if (columns) found.format = formatsOf(columns)[0];
+  /** Columns of JSON that no row has had yet, and those of the first row. */
+  const unseen = new Set(Object.values(columns ?? {}));
+  let first: readonly string[] | undefined;
+  // A hash is of all that a row says.
+  for await (const raw of readRows(file, options.hashed === true ? { ...options, allColumns: true } : options)) {
+    const { row, line, lines } = raw;
+    const hash = options.hashed === true && 'value' in raw ? { hash: rowHash(raw.value) } : {};
+    const skip = (reason: string): SkippedRow => ({ row, line, reason, ...hash, broken: true, tooLong: false });
+    if ('reason' in raw) {
+      yield skip(raw.reason);
+      continue;
+    }
+    const names = raw.names ?? Object.keys(raw.value);
+    if (!first && raw.names) requireColumns(raw.names, options, `${file}:1`);
+    first ??= names;
+    if (unseen.size > 0) for (const name of names) unseen.delete(name);
+    const value = mapRow(raw.value, columns);
+    found.format ??= formatAsRead(raw, columns);
+    if (!found.format) {
+      if (names.length > 0) found.unmapped = true;
+      yield skip(unknownFields(value));
+      continue;
+    }
+    try {
+      const place = { row, line, ...(lines && { lines }) };
+      const content = readContent(value, found.format);
+      const meant = !isAnswered(content) && isPreference(names) ? suggestColumns(raw.value) : undefined;
+      const told = { ...(meant && { meant }), ...(isMarkedBad(value) && { markedBad: true as const }) };
+      yield { ...place, label: labelOf(value), ...hash, content, ...told };
+    } catch (error) {
+      if (!(error instanceof InvalidRow)) throw error;
+      yield skip(`${inOwnNames(error.message, names, options)} (format "${found.format}")`);
+    }
+  }
+  // A column that only some rows have may come behind the limit.
+  if (first && unseen.size > 0 && options.limit === undefined) requireColumns(first, options, file);
+}
+
+/** Skipped rows that are listed; all are counted. */
+const LISTED = 10_000;
+export interface SkippedRows {
+  add(row: SkippedRow): void;
+  count(): number;
+  /** The first ones. */
+  readonly listed: SkippedRow[];
+}
+
+export function collectSkipped(): SkippedRows {
+  const listed: SkippedRow[] = [];
+  let count = 0;
+  return {
+    add(row) {
+      if (count++ < LISTED) listed.push(row);
+    },
+    count: () => count,
+    listed,
+  };
+}

@@ -1,0 +1,66 @@
+/** Rows of preferences: pairs of which none is named as the answer, and answers that are marked as bad. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { loadData } from '../../runtime/context/context.js';
+import type { Columns } from '../../runtime/contract/mapping.js';
+import { inspectData } from '../../runtime/data/inspectData.js';
+import { openScratch } from '../../runtime/data/scratch.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { lines, temporary, write } from '../extension/support.js';
+
+async function load(t: TestContext, rows: readonly object[], columns?: Columns) {
+  const folder = await temporary(t);
+  const tokenizer = await loadTokenizer(join(import.meta.dirname, '../fixtures/smollm2'));
+  const warnings: string[][] = [];
+  const spec = { contextLength: 2048 } as Parameters<typeof loadData>[0]['spec'];
+  const file = await write(join(folder, 'train.jsonl'), lines(rows));
+  const scratch = openScratch(folder);
+  t.after(() => scratch.close());
+  const warn = (...said: string[]): void => void warnings.push(said);
+  const { examples } = await loadData({ tokenizer, spec, scratch }, file, { columns }, { warn });
+  return { file, answers: [...examples].map(({ answer }) => answer), warnings };
+}
+
+test('a pair without an answer is refused with the column that may be meant', async (t) => {
+  const pair = { chosen: 'good', rejected: 'bad' };
+  const cases: [row: object, columns: string][] = [
+    [{ prompt: 'Hi', ...pair }, '{"completion":"chosen"}'],
+    [{ instruction: 'Hi', ...pair }, '{"output":"chosen"}'],
+  ];
+  for (const [row, columns] of cases)
+    await assert.rejects(load(t, [row]), (error) => {
+      assert.ok(error instanceof HumanError);
+      assert.equal(error.message, `the row has no answer; "columns": ${columns} may be meant.`);
+      return true;
+    });
+  assert.deepEqual((await load(t, [{ prompt: 'Hi', ...pair }], { completion: 'chosen' })).answers, ['good']);
+  await assert.rejects(load(t, [{ prompt: 'Hi' }]), /^HumanError: the row has no answer: "completion" is missing\.$/);
+});
+
+test('inspecting says that no row has an answer', async (t) => {
+  const rows = [1, 2].map((i) => ({ prompt: `Hi ${i}`, chosen: 'good', rejected: 'bad' }));
+  const file = await write(join(await temporary(t), 'pairs.jsonl'), lines(rows));
+  assert.deepEqual((await inspectData(file)).unanswered, { count: 2, lines: [1, 2] });
+});
+
+test('answers that are marked as bad are warned about, with their number and the first line', async (t) => {
+  const row = { prompt: 'Hi', completion: 'Hello' };
+  const { file, answers, warnings } = await load(t, [
+    { ...row, label: true },
+    { ...row, label: false },
+    { ...row, label: false },
+  ]);
+  assert.equal(answers.length, 3);
+  assert.equal(warnings.length, 1);
+  const [message, place, remedy] = warnings[0]!;
+  assert.equal(message, '2 of 3 rows have "label": false, which is not read: they are used like all others.');
+  assert.equal(place, `${file}:2`);
+  assert.equal(remedy, 'Leave them out where their answers are not to be learned.');
+  // As a table says it, and under another name.
+  assert.equal((await load(t, [{ ...row, label: 'False' }])).warnings.length, 1);
+  assert.equal((await load(t, [{ ...row, liked: false }], { label: 'liked' })).warnings.length, 1);
+  for (const label of [true, 'harmful', 'benign', 0, null, 'falsehood'])
+    assert.deepEqual((await load(t, [{ ...row, label }])).warnings, []);
+});

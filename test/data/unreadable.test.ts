@@ -1,0 +1,48 @@
+/** Files of which no row can be used: what is said of them, and whether other columns would help. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { calls } from '../../runtime/calls/calls.js';
+import { inspectData } from '../../runtime/data/inspectData.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { temporary } from '../extension/support.js';
+import { silent } from '../support/silent.js';
+
+test('the progress of reading is a share, also of a file that is empty', async (t) => {
+  const folder = await temporary(t);
+  const shares: number[] = [];
+  const reporter = { ...silent, onProgress: (_: string, share = 0) => void shares.push(share) };
+  for (const [name, content] of [
+    ['empty.jsonl', ''],
+    ['one.jsonl', '{"text": "a"}\n'],
+  ] as const) {
+    const path = join(folder, name);
+    await writeFile(path, content);
+    await calls.inspectData({ path }, reporter).catch(() => undefined);
+  }
+  assert.ok(shares.length > 0 && shares.every((share) => share >= 0 && share <= 1), shares.join());
+});
+
+describe('columns are to be chosen only where a row has some', () => {
+  const cases: [file: string, content: string | Buffer, code: 'columns' | undefined, message: RegExp][] = [
+    ['python.jsonl', "{'prompt': 'a', 'completion': 'b'}\n", undefined, /this line is not JSON/],
+    ['latin1.jsonl', Buffer.from('{"prompt": "é", "completion": "ü"}\n', 'latin1'), undefined, /not valid UTF-8/],
+    ['nested.json', JSON.stringify({ data: [{ prompt: 'a' }] }, undefined, 1), undefined, /not JSON/],
+    ['cut.json', '[', undefined, /./],
+    ['bare.jsonl', '{}\n', undefined, /its fields \(none\)/],
+    ['own.jsonl', 'oops\n{"question": "a", "answer": "b"}\n', 'columns', /not JSON/],
+    ['own.csv', 'question,answer\na,b\n', 'columns', /match no row format/],
+  ];
+  for (const [name, content, code, message] of cases)
+    test(name, async (t) => {
+      const file = join(await temporary(t), name);
+      await writeFile(file, content);
+      await assert.rejects(inspectData(file), (error) => {
+        assert.ok(error instanceof HumanError);
+        assert.match(error.message, message);
+        assert.equal(error.code, code);
+        return true;
+      });
+    });
+});
