@@ -104,7 +104,7 @@ function value(n, unit) {
 /** What could not be run says why. */
 const sides = ({ ours, theirs, peer, ratio: n, unit, reason }) => [
   ours === null && reason ? reason : value(ours, unit),
-  theirs === null ? '–' : `${value(theirs, unit)} (${peer})`,
+  theirs === null ? (ours !== null && reason ? `${reason} (${peer})` : '–') : `${value(theirs, unit)} (${peer})`,
   ratio(n),
 ];
 const hasCompiled = (trainings) => trainings.some(({ compiled }) => compiled !== undefined);

@@ -107,6 +107,10 @@ const load = os.loadavg()[0];
 if (load > os.availableParallelism() / 2)
   console.error(`The machine is busy (load ${load.toFixed(1)}): times will be worse than they are.`);
 
+/** In a word, or its last line. */
+const failure = (message) =>
+  /allocate memory|out of memory/i.test(message) ? 'out of memory' : message.trim().split('\n').at(-1).trim();
+
 /** Lines that both sides print, alternately; a side that fails has none, and says why. */
 async function measure(name, benchmark, args, own) {
   const ours = [process.execPath, path.join(out, `${benchmark.script}.mjs`)];
@@ -124,7 +128,7 @@ async function measure(name, benchmark, args, own) {
       try {
         runs[side].push(lastLine(await run(command[0], [...command.slice(1), ...args])));
       } catch (error) {
-        runs.failed[side] = error.message.split('\n').at(-1).trim() || error.message.split('\n')[0];
+        runs.failed[side] = failure(error.message);
         console.error(`${name}: ${side} failed: ${error.message}`);
       }
     }

@@ -21,7 +21,7 @@ describe('what is wrong is said instead of a question about columns', () => {
     ['python.jsonl', "{'prompt': 'a', 'completion': 'b'}\n", /this line is not JSON/, 1],
     ['empty.jsonl', '', /the data set is empty/],
     ['empty.csv', 'question,answer\n', /the data set is empty/],
-    ['damaged.jsonl', `oops\n[1]\n"x"\n${rows(answered)}`, /this line is not JSON/, 1],
+    ['damaged.jsonl', `oops\n[1]\n"x"\n${'oops\n'.repeat(4)}${rows(answered)}`, /this line is not JSON/, 1],
     ['roles.jsonl', rows(tool), /the role "tool"/, 1],
   ];
   for (const [name, content, message, line] of cases)
