@@ -172,7 +172,7 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
     const held = ordinary && recipe.objective.benignWeight > 0 ? trained(ordinary) : { sizes: [], rows: 0 };
     const unseen = [harmful, ...(ordinary ? [ordinary] : [])].map(keptOf);
     const heldPerBatch = held.rows > 0 ? rowsPerBatch(held) : 0;
-    return { data: trained(harmful), unseen, held, heldPerBatch, heldPerStep: 0, probes: [], sets: [] };
+    return { data: trained(harmful), unseen, held, anchored: [], heldPerBatch, heldPerStep: 0, probes: [], sets: [] };
   }
   const { mix, ...first } = recipe.data;
   const files = [await learned(first)];
@@ -186,10 +186,10 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
     tokenizer,
     maxTokens: Math.min(recipe.batch.maxTokens, context),
   });
-  const held = [
-    ...(anchor === false ? [] : [own.held, ...(anchor.harmful > 0 ? [own.trained] : [])]),
-    ...(anchor !== false && anchor.benign > 0 ? [data] : []),
-  ].filter(({ rows }) => rows > 0);
+  const anchored = (anchor === false ? [] : [own.held, ...(anchor.harmful > 0 ? [own.trained] : [])]).filter(
+    ({ rows }) => rows > 0,
+  );
+  const held = [...anchored, ...(anchor !== false && anchor.benign > 0 ? [data] : [])];
   const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
   const heldPerStep = alignedPerStep + anchorRows(anchor);
   const { harmful, benign } = recipe.probes;
@@ -205,7 +205,10 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   for (const set of recipe.evaluate) ask(set.measure, await measured(set));
   const kept = keptOf(all);
   if (kept > 0) ask(typeof heldOut === 'object' ? heldOut.measure : 'loss', { ...all, rows: kept });
-  return { data, unseen: [], held: held.length > 0 ? joined(held) : data, heldPerBatch: 0, heldPerStep, probes, sets };
+  return {
+    ...{ data, unseen: [], held: held.length > 0 ? joined(held) : data, anchored },
+    ...{ heldPerBatch: 0, heldPerStep, probes, sets },
+  };
 }
 
 function usefulTokens(plan: StepPlan): number {

@@ -1,8 +1,11 @@
 /** Rows that are learned or held together, of several files and of vectors. */
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import { RUN_FILES } from '../contract/runFiles.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { allOwn } from '../recipes/ownRows.js';
-import { longestIn, sizeOf, type RowSizes } from './rows.js';
+import { beside } from '../recipes/calibrationFile.js';
+import { allOwn, type OwnRows } from '../recipes/ownRows.js';
+import { keepLatest, settledStamp } from '../support/fileStamp.js';
+import { longestIn, sizeOf, type RowSize, type RowSizes } from './rows.js';
 
 /** Rows of several files as those of one: of each of them the first, as many as its share of all rows is. */
 export function joined(parts: readonly RowSizes[]): RowSizes {
@@ -28,16 +31,33 @@ export interface OwnSizes {
   readonly drawn: RowSizes;
 }
 
-/** Nothing of a vector that is not there yet, or whose rows are wrong: the run says so. */
+type OwnKinds = Readonly<Record<keyof OwnRows, readonly RowSize[]>>;
+/** By tokenizer, and a vector's prompts: an estimate is asked for at every change of a recipe. */
+const known = new WeakMap<Tokenizer, Map<string, OwnKinds>>();
+/** Vectors of which the sizes are kept. */
+const MOST = 8;
+
+/** Of one vector; nothing of one that is not there yet, or whose rows are wrong: the run says so. */
+async function sizesOf(adapter: string, tokenizer: Tokenizer): Promise<OwnKinds> {
+  const stamp = await settledStamp([beside(adapter, RUN_FILES.prompts)]);
+  const kept = known.get(tokenizer) ?? new Map<string, OwnKinds>();
+  known.set(tokenizer, kept);
+  const found = stamp === undefined ? undefined : kept.get(stamp);
+  if (found) return found;
+  const rows = await allOwn(adapter, tokenizer).catch(() => ({ held: [], trained: [], unseen: [] }));
+  const sizes = { held: rows.held.map(sizeOf), trained: rows.trained.map(sizeOf), unseen: rows.unseen.map(sizeOf) };
+  if (stamp !== undefined) keepLatest(kept, stamp, sizes, MOST);
+  return sizes;
+}
+
 export async function ownSizes(
   vectors: FinetuneRecipe['vectors'],
   path: (written: string) => string,
   { tokenizer, maxTokens }: { tokenizer: Tokenizer; maxTokens: number },
 ): Promise<OwnSizes> {
-  const none = { held: [], trained: [], unseen: [] };
-  const own = await Promise.all(vectors.map(({ adapter }) => allOwn(path(adapter), tokenizer).catch(() => none)));
-  const of = (kind: keyof typeof none): RowSizes => {
-    const sizes = own.flatMap((rows) => rows[kind].map(sizeOf)).filter(({ tokens }) => tokens <= maxTokens);
+  const own = await Promise.all(vectors.map(({ adapter }) => sizesOf(path(adapter), tokenizer)));
+  const of = (kind: keyof OwnRows): RowSizes => {
+    const sizes = own.flatMap((rows) => rows[kind]).filter(({ tokens }) => tokens <= maxTokens);
     return { sizes, rows: sizes.length };
   };
   const [held, trained, unseen] = [of('held'), of('trained'), of('unseen')];

@@ -48,6 +48,8 @@ export interface RowsOfRecipe {
   readonly unseen: readonly number[];
   /** What the model is held to. */
   readonly held: RowSizes;
+  /** Of a vector's own rows, each kind that an anchor holds: a run with none of one is refused. */
+  readonly anchored: readonly RowSizes[];
   readonly heldPerBatch: number;
   readonly heldPerStep: number;
   /** Rows whose gradients are measured while training, by kind; undefined: some of the data. */

@@ -35,14 +35,16 @@ export async function remedyFor(
       if (model && fitsWith({ model, graphs: graphsOf(recipe, model, parts.adapters) }))
         return { key: 'precision', value: `"${precision}"` };
     }
-  // a vector's ordinary rows are no rows of its data, nor are those of an anchor
+  // a vector's ordinary rows are no rows of its data, nor are those of an anchor, which are in no file of the recipe
   const files = rows.held === rows.data ? [rows.data] : [rows.data, rows.held];
+  const told = recipe.kind === 'vector' ? files : [rows.data];
   for (const value of halves(Math.max(...files.map(longestIn)))) {
     const [data, held = data] = files.map((file) => upTo(file, value));
     if (data.sizes.length === 0 || (rows.held.sizes.length > 0 && held.sizes.length === 0)) return undefined;
+    if (rows.anchored.some((own) => upTo(own, value).sizes.length === 0)) return undefined;
     const shorter = { ...rows, data, held };
-    const lost = files.reduce((all, { sizes }) => all + sizes.filter(({ tokens }) => tokens > value).length, 0);
-    const leavesOut = files.every(({ isPart }) => !isPart) ? { rows: lost } : {};
+    const lost = told.reduce((all, { sizes }) => all + sizes.filter(({ tokens }) => tokens > value).length, 0);
+    const leavesOut = told.every(({ isPart }) => !isPart) ? { rows: lost } : {};
     if (fitsWith({ rows: shorter })) return { key: 'batch.maxTokens', value: String(value), leavesOut };
     if (!fitsWith({ recipe: withBatch(1), rows: shorter })) continue;
     const { accumulate } = batch;

@@ -54,12 +54,14 @@ export async function calibrationOf(
       throw refused(`these weights at another scale ("lora_alpha" of ${CONFIG_FILE})`);
   }
   const isOther = own?.precision !== undefined && own.precision !== precision;
-  if (isOther && !named)
-    warn(
-      `"${basename(beside(vector.path, ''))}" was calibrated with weights in ${own.precision}, and these are in ${precision}: its rates may be others.`,
-      vector.path,
-      `Name ordinary rows (--ordinary, or "ordinary" of "protection"), with which alone rows are then compared, or hold the weights in ${own.precision} (--precision ${own.precision}).`,
-    );
+  if (own && isOther) {
+    const hold = `old the weights in ${own.precision} (--precision ${own.precision}).`;
+    const [rates, remedy] = named
+      ? ['rows are compared with the named ordinary ones alone, and of harmful rows others may be found', `H${hold}`]
+      : ['its rates may be others', `Name ordinary rows (--ordinary, or "ordinary" of "protection"), with which alone rows are then compared, or h${hold}`]; // oxfmt-ignore
+    const file = basename(beside(vector.path, ''));
+    warn(`"${file}" was calibrated with weights in ${own.precision}, and these are in ${precision}: ${rates}.`, vector.path, remedy); // oxfmt-ignore
+  }
   // Rows that are scored now, with these weights, tell more than scores with others.
   const heldOut = isOther && named ? undefined : own;
   const ordinary = named && (await unseenRows(vectors, named, new Set(heldOut?.ordinaryNames), warn));

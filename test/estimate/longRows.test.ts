@@ -119,6 +119,11 @@ test("an anchor's own rows count, of either kind, and a vector's harmful ones wh
   const anchor = {};
   const least = 5 * (await by(plain, { anchor }));
   assert.ok((await by(answers, { anchor })) > least);
+  const again = await vectorWith('grown', 3, 3);
+  assert.ok((await by(again, { anchor })) < least);
+  await rm(again, { recursive: true });
+  await vectorWith('grown', 4000, 3);
+  assert.ok((await by(again, { anchor })) > least, 'its prompts are read again where they are others');
   assert.ok((await by(harmful, { anchor })) > least);
   const maxTokens = { batch: { rows: 1, maxTokens: 512 } };
   assert.ok((await by(answers, { anchor }, maxTokens)) < least, 'a longer row is not held');
@@ -146,6 +151,12 @@ test('a length that helps is one with the batch of the recipe, and what it costs
   assert.match(estimateText(found), /: use "batch\.maxTokens": \d+ \(longer rows that are left out: 2\)$/);
   const shorter = { recompute, batch: { ...batch, maxTokens: Number(value) } };
   assert.equal((await within(half * 1.01, () => estimate(file, shorter))).fits, true);
+  // An anchor holds rows of the data, too, and the vector's own are none of it.
+  const [vectors, protection] = [[{ adapter: await vectorWith('held', 3, 3) }], { anchor: { benign: 1 } }];
+  const anchored = { recompute, batch, vectors, protection };
+  const less = total(await estimate(file, { ...anchored, batch: { ...batch, maxTokens: 203 } }));
+  const held = await within(less * 1.01, () => estimate(file, anchored));
+  assert.deepEqual([held.remedy!.key, held.remedy!.leavesOut], ['batch.maxTokens', { rows: 2 }]);
   // Of a larger file it is not known how many they are.
   const many = await within(half * 1.01, async () =>
     estimate(await rows('many', short(2500).with(7, 400)), { recompute }),
