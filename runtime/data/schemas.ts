@@ -150,7 +150,8 @@ export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
 }
 
 /** Whether the row's `label` says that its answer is a bad one, as TRL's rows of unpaired preferences do. */
-export const isMarkedBad = ({ label }: JsonObject): boolean => /^false$/i.test(String(label));
+export const isMarkedBad = ({ label }: JsonObject): boolean =>
+  label === false || (typeof label === 'string' && label.toLowerCase() === 'false');
 
 const isThere = (value: unknown): boolean => value !== undefined && value !== null;
 

@@ -61,6 +61,6 @@ test('answers that are marked as bad are warned about, with their number and the
   // As a table says it, and under another name.
   assert.equal((await load(t, [{ ...row, label: 'False' }])).warnings.length, 1);
   assert.equal((await load(t, [{ ...row, liked: false }], { label: 'liked' })).warnings.length, 1);
-  for (const label of [true, 'harmful', 'benign', 0, null, 'falsehood'])
+  for (const label of [true, 'harmful', 'benign', 0, null, 'falsehood', { toString: 1 }])
     assert.deepEqual((await load(t, [{ ...row, label }])).warnings, []);
 });
