@@ -98,8 +98,11 @@ export async function addAdapter(
   if (!(await adapterFacts(adapter))) throw noAdapter(adapter);
   const reason = await services.models.whyNot(model.path, adapter);
   if (reason !== null) throw doesNotFit(adapterName(adapter), model, reason);
-  if (model.adapters.some(({ path }) => sameAdapter(path, adapter)))
+  if (model.adapters.some(({ path }) => sameAdapter(path, adapter))) {
+    // Its folder may have been gone.
+    await services.models.refresh();
     return services.notices.info(t('{0} has "{1}" already.', model.name, adapterName(adapter)));
+  }
   await services.models.attach(model.path, adapter, false);
   await services.models.inspectAgain(model.path);
 }

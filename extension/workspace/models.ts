@@ -35,7 +35,7 @@ export interface Adapter {
   scale: number;
   /** The run that made it. */
   run?: string;
-  /** How that run held the model's weights, where not in float32. */
+  /** How the run that made it held the model's weights, where not in float32. */
   precision?: Precision;
 }
 
@@ -272,7 +272,8 @@ export class WorkspaceModels implements Disposable {
     const adapters: Adapter[] = [];
     const add = (from: Partial<Adapter> & { path: string }): void => {
       const old = adapters.find((a) => sameAdapter(a.path, from.path));
-      if (old) Object.assign(old, definedOnly(from), { path: old.path });
+      // A run knows better than what was read of its folder at some time.
+      if (old) Object.assign(old, definedOnly(from), old.run && { precision: old.precision }, { path: old.path });
       else
         adapters.push({
           name: adapterName(from.path),

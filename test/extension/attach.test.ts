@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
-import type { Adapter, Model } from '../../extension/workspace/models.js';
+import { writeState } from '../../extension/host/state.js';
+import { WorkspaceModels, type Adapter, type Model } from '../../extension/workspace/models.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { adapter, temporary, write } from './support.js';
 
@@ -105,6 +106,7 @@ test('an adapter that the model has already stays as it is when it is added agai
       whyNot: async () => null,
       attach: async (_: string, path: string, attached: boolean) => void told.push(`${path} ${attached}`),
       inspectAgain: async () => undefined,
+      refresh: async () => undefined,
     };
     const services = { models, notices: { info: (message: string) => told.push(message) } } as never;
     return addAdapter(services, { model: '/w/m', adapter: named });
@@ -113,4 +115,19 @@ test('an adapter that the model has already stays as it is when it is added agai
   assert.deepEqual(told, ['m has "a" already.']);
   await add(path, []);
   assert.equal(told.at(-1), `${path} false`);
+});
+
+test('an adapter that was gone is there again when it is added again', async (t) => {
+  const root = await temporary(t);
+  const [model, path] = ['m', 'a'].map((name) => join(root, name)) as [string, string];
+  const listed = { path: 'a', attached: true, scale: 0.5 };
+  await writeState(root, { version: 1, models: [{ path: 'm', name: 'm', adapters: [listed] }] });
+  const inspect = (): Promise<never> => Promise.reject(new Error('no engine'));
+  const models = new WorkspaceModels({ root: () => root, inspect, runs: () => [] });
+  await models.refresh();
+  const shown = () => models.list()[0]!.adapters.map(({ reason, attached, scale }) => ({ reason, attached, scale }));
+  assert.deepEqual(shown(), [{ reason: 'its folder is gone', attached: true, scale: 0.5 }]);
+  await write(join(path, 'adapter_config.json'), '{"r":8}');
+  await addAdapter({ models, notices: { info: () => undefined } } as never, { model, adapter: path });
+  assert.deepEqual(shown(), [{ reason: null, attached: true, scale: 0.5 }]);
 });
