@@ -24,6 +24,8 @@ interface Asked extends ReadAs {
   model?: Pick<Model, 'path' | 'name'>;
   /** Answers that are known. */
   file?: string;
+  /** Other columns are wanted than those that are known. */
+  anew?: boolean;
   /** Not to be chosen. */
   not?: string;
   /** Rows that only ask are right, too: evaluation sets may have them. */
@@ -49,23 +51,21 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   if (more.some(({ value }) => value === chosen)) return { file: chosen };
   const file = chosen === BROWSE ? await browse(ask) : chosen;
   const isSaid = asked.columns !== undefined || asked.format !== undefined;
-  const known = isSaid ? asked : await ask.atFirst(file, () => knownReading(services, file));
+  const known = isSaid ? asked : asked.anew ? {} : await ask.atFirst(file, () => knownReading(services, file));
   if (known.columns || known.format)
     return { file, ...(known.columns && { columns: known.columns }), ...(known.format && { format: known.format }) };
   const columns = await askColumns(services, ask, { ...asked, file });
-  // Kept at once: whoever leaves the wizard here is not asked again.
-  if (columns) await services.mappings.set(file, columns);
+  // Kept at once: whoever leaves the wizard here is not asked again. Who leaves before keeps what was chosen before.
+  if (columns ?? services.mappings.get(file)) await services.mappings.set(file, columns);
   return { file, ...(columns && { columns }) };
 }
 
-/** How the file is read, as far as that is known. Columns that it has no more, whoever chose them, are forgotten: others are asked for. */
+/** How the file is read, as far as that is known. Columns that it has no more do not count, whoever chose them: others are asked for. */
 async function knownReading(services: Known, file: string): Promise<ReadAs> {
   const reading = readAs(services, file);
   if (!reading.columns || readBy(services.recipes, file)) return reading;
   const { columns } = await services.engine.request('previewData', { path: file });
-  if (Object.values(reading.columns).every((name) => columns.includes(name))) return reading;
-  await services.mappings.set(file, undefined);
-  return {};
+  return Object.values(reading.columns).every((name) => columns.includes(name)) ? reading : {};
 }
 
 /** The data file that the person looks at. */
@@ -141,10 +141,13 @@ const hasChoice = ({ rows, columns, format }: DataPreview): boolean =>
   rows.some(({ cells }) => Object.keys(cells).length > 0) &&
   (format === null || columns.some((name) => !isFieldOf(format, name)));
 
-function unusable({ path, rows: [first] }: DataPreview): HostError {
-  return first?.problem === undefined
-    ? inputError(t('the data set is empty.'), { place: path, remedy: t('Put at least one row into it.') })
-    : inputError(`${first.problem}.`, { place: `${path}:${first.line}`, remedy: t('Correct or remove this row.') });
+function unusable({ path, rows: [first, ...others] }: DataPreview): HostError {
+  if (first?.problem === undefined)
+    return inputError(t('the data set is empty.'), { place: path, remedy: t('Put at least one row into it.') });
+  const place = `${path}:${first.line}`;
+  if (others.length === 0) return inputError(`${first.problem}.`, { place, remedy: t('Correct or remove this row.') });
+  const message = t('none of the rows looked at can be used; the first: {0}.', first.problem);
+  return inputError(message, { place, remedy: t('Correct the rows, or choose another file.') });
 }
 
 async function askMapping(ask: Questions, found: DataPreview, answersOptional: boolean): Promise<Columns> {

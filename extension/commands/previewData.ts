@@ -17,7 +17,7 @@ const ROWS = 20;
 /** Shows some rows of a data file as the model reads them, in a document of its own. */
 export async function previewData(
   services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'store'>,
-  given: CommandArguments['previewData'],
+  given: CommandArguments['previewData'] & { anew?: boolean },
 ): Promise<void> {
   services.assertTrusted();
   const named = given.file ?? dataInFront(services);
@@ -31,6 +31,7 @@ export async function previewData(
       model: modelOf(named),
       file: named,
       columns: given.columns,
+      anew: given.anew,
       answersOptional: true,
     }),
   );
@@ -48,9 +49,6 @@ export async function previewData(
   if (chosen)
     services.notices.info(t('{0} is read as {1}.', basename(file), mappingText(chosen)), {
       title: t('Choose other columns…'),
-      run: async () => {
-        await services.mappings.set(file, undefined);
-        await previewData(services, { ...given, file, columns: undefined });
-      },
+      run: () => previewData(services, { ...given, file, columns: undefined, anew: true }),
     });
 }

@@ -117,13 +117,11 @@ export class Chat {
       .filter(({ id }) => !known.has(id))
       .map(({ name, model, adapters }) => ({ name, model, adapters }));
     this.memory = { ...this.memory, rounds: [...rounds, round], states: [...states, ...added] };
-    this.options.keep(this.memory);
     const stop = (this.stopping = this.options.newStop());
     this.options.changed();
     for (const [i, column] of columns.entries()) {
       if (stop.token.isCancellationRequested) break;
       await this.answer(column, round, round.answers[i]!, stop.token);
-      if (this.memory.rounds.includes(round)) this.options.keep(this.memory);
     }
     // Columns that were not reached were not asked.
     round.answers = round.answers.filter(({ phase }) => phase !== 'waiting');
@@ -178,6 +176,7 @@ export class Chat {
 
   private async answer(column: Column, round: ChatRound, answer: ChatAnswer, token: Token): Promise<void> {
     answer.phase = 'writing';
+    this.options.keep(this.memory);
     this.options.changed();
     const maxNewTokens = this.options.maxNewTokens();
     try {
@@ -251,12 +250,12 @@ export class Chat {
   }
 }
 
-/** A round of a window that was closed: who was to answer has stopped. */
+/** A round of a window that was closed: who was answering has stopped, who was not reached was not asked. */
 const cutOff = (round: ChatRound): ChatRound => ({
   ...round,
-  answers: round.answers.map((answer) =>
-    answer.phase === 'done' ? answer : { ...answer, phase: 'done', stopped: true },
-  ),
+  answers: round.answers
+    .filter(({ phase }) => phase !== 'waiting')
+    .map((answer) => (answer.phase === 'done' ? answer : { ...answer, phase: 'done', stopped: true })),
 });
 
 /** Questions with the answers of one column. What failed or was left empty is no part of its history, and neither is its question. */

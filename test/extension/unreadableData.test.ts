@@ -12,6 +12,7 @@ import { lines } from './support.js';
 const { askData } = await import('../../extension/commands/dataSource.js');
 
 const question = 'Which data?';
+const QA = { prompt: 'question', completion: 'answer' };
 const rows = (row: object): string => `${JSON.stringify(row)}\n`.repeat(3);
 
 describe('what is wrong is said instead of a question about columns', () => {
@@ -22,7 +23,9 @@ describe('what is wrong is said instead of a question about columns', () => {
     ['empty.jsonl', '', /the data set is empty/],
     ['empty.csv', 'question,answer\n', /the data set is empty/],
     ['damaged.jsonl', `oops\n[1]\n"x"\n${'oops\n'.repeat(4)}${rows(answered)}`, /this line is not JSON/, 1],
-    ['roles.jsonl', rows(tool), /the role "tool"/, 1],
+    ['role.jsonl', lines([tool]), /^message 1 has the role "tool"/, 1],
+    ['roles.jsonl', rows(tool), /^none of the rows looked at can be used; the first: .*the role "tool"/, 1],
+    ['prompts.jsonl', rows({ prompt: 'buy 3 lamps .' }), /^none of the rows .*the row has no answer/, 1],
   ];
   for (const [name, content, message, line] of cases)
     test(name, async (t) => {
@@ -34,6 +37,15 @@ describe('what is wrong is said instead of a question about columns', () => {
         return true;
       });
     });
+
+  test('of a file that is empty or damaged for a moment the columns that were chosen stay', async (t) => {
+    const { services, at } = await workspace(t, { 'qa.csv': '', 'qa.jsonl': 'oops\n' });
+    for (const file of ['qa.csv', 'qa.jsonl'].map(at)) {
+      await services.mappings.set(file, QA);
+      await assert.rejects(askData(services, person([]).ask, { question, model: MODEL, file }), HostError);
+      assert.deepEqual(services.mappings.get(file), QA);
+    }
+  });
 
   test('it stands beside the question where another column may be meant', async (t) => {
     const { services, at } = await workspace(t, { 'tools.jsonl': rows({ ...tool, dialog: 'buy 3 lamps .' }) });

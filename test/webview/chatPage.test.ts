@@ -43,6 +43,14 @@ describe('the chat page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('an answer that was stopped before its first word is not called empty', async () => {
+    const rounds = [1, 2].map((id) => round(id, 'buy 2 cup', { base: '' }, id === 1 ? { stopped: true } : {}));
+    const page = await openChat(chatState({ rounds }));
+    const said = await page.page.locator('.turn.assistant .muted:not(.below)').allTextContents();
+    assert.deepEqual(said.filter((each) => /stopped|empty/.test(each)), ['stopped', 'empty answer']); // oxfmt-ignore
+    await page.close();
+  });
+
   test('a model that cannot answer says so once, until it can', async () => {
     const state = (more: Partial<Parameters<typeof chatState>[0]>) => ({
       ...{ type: 'state', language: 'en', strings: CHAT_STRINGS },

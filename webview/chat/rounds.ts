@@ -83,7 +83,7 @@ export class Rounds {
       'article',
       { class: `turn assistant${answer.danger ? ' danger' : ''}`, 'data-column': answer.name },
       el('p', { class: 'who' }, answer.name, answer.danger && el('span', { class: 'role security' }, s.columnDanger)),
-      nothing ? el('p', { class: 'muted' }, s.emptyAnswer) : this.content(answer, first),
+      nothing ? !answer.stopped && el('p', { class: 'muted' }, s.emptyAnswer) : this.content(answer, first),
       answer.stopped ? el('p', { class: 'muted' }, s.stopped) : null,
       answer.cut ? el('p', { class: 'muted' }, cutText(answer.cut, s)) : null,
       answer.error ? errorNotice(s.answerFailed, answer.error, s.stack) : null,
