@@ -104,7 +104,7 @@ const TOKENS_IN_MEMORY = 2 ** 21;
 const CHARACTERS_PER_TOKEN = 16;
 const CHARACTERS_AT_LEAST = 2 ** 16;
 const TIME_MS = 5000;
-const TOO_SLOW = 'the row takes too long to tokenize';
+export const TOO_SLOW = 'the row takes too long to tokenize';
 /** Of so many rows that take too long more would, too: the template or the tokenizer is damaged or hostile. */
 const MOST_SLOW = 3;
 const TIME_MS_PER_CHARACTER = 0.1;
