@@ -36,7 +36,7 @@ export interface FoundRows {
   lines: number[];
 }
 
-/** Rows that are spread over a data file, as they are and as a model reads them. */
+/** Rows that are spread over a data file, of a large one over its first rows, as they are and as a model reads them. */
 export interface DataPreview {
   path: string;
   /** Of the file: its columns, or the keys of its first rows. */

@@ -3,7 +3,6 @@ import { sha256File } from '../support/files.js';
 import { TooSlow, withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
-import type { DataFormat } from '../contract/recipeWords.js';
 import { supervisedTokens, type Answered } from './conversation.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
@@ -13,10 +12,10 @@ import {
   parsedRows,
   type Found,
   type ParsedRow,
+  type ParseOptions,
   type SkippedRow,
   type SkippedRows,
 } from './parsedRows.js';
-import type { RowOptions } from './rows.js';
 import { exampleStore } from './exampleList.js';
 import type { ExampleList } from './exampleList.js';
 import type { Scratch } from './scratch.js';
@@ -53,8 +52,7 @@ export interface Example {
   answer: string;
 }
 
-export interface ExampleOptions extends RowOptions {
-  format?: DataFormat;
+export interface ExampleOptions extends ParseOptions {
   /** Longer rows are skipped (`batch.maxTokens`). */
   maxTokens?: number;
   /** Longer rows are skipped: the model cannot read them. */
@@ -67,7 +65,6 @@ export interface ExampleOptions extends RowOptions {
   strict?: boolean;
   /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
   answers?: 'required' | 'optional';
-  hashed?: boolean;
   /** Rows that are left out, whatever is wrong with them; asked once of each. */
   leftOut?: (row: Pick<SkippedRow, 'hash' | 'row'>) => boolean;
 }
@@ -107,7 +104,7 @@ const TOKENS_IN_MEMORY = 2 ** 21;
 const CHARACTERS_PER_TOKEN = 16;
 const CHARACTERS_AT_LEAST = 2 ** 16;
 const TIME_MS = 5000;
-const TOO_SLOW = 'the row takes too long to tokenize';
+export const TOO_SLOW = 'the row takes too long to tokenize';
 /** Of so many rows that take too long more would, too: the template or the tokenizer is damaged or hostile. */
 const MOST_SLOW = 3;
 const TIME_MS_PER_CHARACTER = 0.1;

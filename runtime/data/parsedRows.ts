@@ -2,6 +2,7 @@
 import { formatsOf, isPreference, suggestColumns, type Columns } from '../contract/mapping.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import { inOwnNames, mapRow, requireColumns } from './columns.js';
+import type { RawRow } from './rawRow.js';
 import { rowHash } from './rowHash.js';
 import { readRows, type RowOptions } from './rows.js';
 import {
@@ -48,9 +49,11 @@ export interface Found {
   unmapped?: true;
 }
 
-interface ParseOptions extends RowOptions {
+export interface ParseOptions extends RowOptions {
   format?: DataFormat;
   hashed?: boolean;
+  /** Rows of the file that have been read: it is not read again. */
+  given?: Iterable<RawRow>;
 }
 
 /** Rows read by their format: the given one, or the one of the first row that has a known one. */
@@ -60,13 +63,14 @@ export async function* parsedRows(
   found: Found,
 ): AsyncGenerator<ParsedRow | SkippedRow> {
   const { columns } = options;
+  // A hash is of all that a row says.
+  const raws = options.given ?? readRows(file, options.hashed === true ? { ...options, allColumns: true } : options);
   if (options.format && options.format !== 'auto') found.format = options.format;
   else if (columns) found.format = formatsOf(columns)[0];
   /** Columns of JSON that no row has had yet, and those of the first row. */
   const unseen = new Set(Object.values(columns ?? {}));
   let first: readonly string[] | undefined;
-  // A hash is of all that a row says.
-  for await (const raw of readRows(file, options.hashed === true ? { ...options, allColumns: true } : options)) {
+  for await (const raw of raws) {
     const { row, line, lines } = raw;
     const hash = options.hashed === true && 'value' in raw ? { hash: rowHash(raw.value) } : {};
     const skip = (reason: string): SkippedRow => ({ row, line, reason, ...hash, broken: true, tooLong: false });

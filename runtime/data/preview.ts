@@ -1,11 +1,13 @@
 import { formatsOf, isPreference, suggestColumns } from '../contract/mapping.js';
 import { isRead, type DataPreview, type PreviewRow } from '../contract/dataInfo.js';
 import type { DataFormat } from '../contract/recipeWords.js';
+import type { JsonObject } from '../support/jsonFile.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ColumnOptions } from './columns.js';
 import { NOT_SUPERVISED, supervisedTokens } from './conversation.js';
 import { streamExamples, type Example } from './examples.js';
 import { parsedRows, type Found, type SkippedRow } from './parsedRows.js';
+import type { RawRow } from './rawRow.js';
 import { readRows } from './rows.js';
 
 export interface PreviewOptions extends ColumnOptions {
@@ -21,7 +23,8 @@ const ROWS = 3;
 /** Rows whose keys are columns. */
 const LOOKED_AT = 100;
 /** Of a larger file the rows that are shown are among the first, as people wait for them. */
-const READ_BYTES = 16 * 2 ** 20;
+const READ_ROWS = 5000;
+const READ_BYTES = 4 * 2 ** 20;
 const MAX_CELL = 300;
 const MAX_TEXT = 20_000;
 
@@ -33,23 +36,20 @@ export async function previewData({
   ...options
 }: PreviewOptions): Promise<DataPreview> {
   const { columns } = options;
-  const { names, first, total } = await lookAt(path, columns);
-  const length = Math.min(count, total);
-  const shown = new Set(Array.from({ length }, (_, i) => Math.floor((i * total) / length)));
-  const limit = 1 + Math.max(-1, ...shown);
-  const cells = new Map<number, Record<string, unknown>>();
-  for await (const raw of readRows(path, { limit, columns, allColumns: true }))
-    if (shown.has(raw.row) && !('reason' in raw)) cells.set(raw.row, raw.value);
+  const given = await firstRows(path, columns, count);
+  const readable = given.slice(0, LOOKED_AT).filter((raw) => 'value' in raw);
+  const names = new Set(readable.flatMap((raw) => raw.names ?? Object.keys(raw.value)));
+  const length = Math.min(count, given.length);
+  const shown = new Set(Array.from({ length }, (_, i) => Math.floor((i * given.length) / length)));
   const found: Found = {};
   const leftOut = ({ row }: { row: number }): boolean => !shown.has(row);
-  const read = { ...options, limit, allColumns: true };
+  const read = { ...options, given, limit: given.length };
   const rows: PreviewRow[] = [];
   const say = (item: { row: number; line: number; reason?: string; broken?: boolean }, example?: Example): void => {
+    const raw = given[item.row];
     rows.push({
       line: item.line,
-      cells: Object.fromEntries(
-        Object.entries(cells.get(item.row) ?? {}).map(([name, value]) => [name, cellText(value)]),
-      ),
+      cells: 'value' in raw ? cellTexts(raw.value) : {},
       parts: [],
       ...(item.reason !== undefined && { problem: item.reason, ...(item.broken === false && { unfit: true }) }),
       ...(example && tokenizer && asRead(example, tokenizer)),
@@ -61,7 +61,7 @@ export async function previewData({
       say(result, isExample(result) ? result : undefined);
   } else for await (const item of parsedRows(path, read, found)) if (!leftOut(item)) say(item);
   const isUsable = found.format !== undefined && rows.some(isRead);
-  const all = { ...Object.fromEntries([...names].map((name) => [name, undefined])), ...first };
+  const all = { ...Object.fromEntries([...names].map((name) => [name, undefined])), ...readable[0]?.value };
   const suggested = !columns && (!isUsable || isPreference([...names])) ? suggestColumns(all) : undefined;
   return {
     path,
@@ -72,27 +72,23 @@ export async function previewData({
   };
 }
 
-/** Columns of the first rows, the first of these that can be read, and how many rows there are, of a large file as far as it is looked at. */
-async function lookAt(
-  path: string,
-  columns: PreviewOptions['columns'],
-): Promise<{ names: ReadonlySet<string>; first?: Record<string, unknown>; total: number }> {
-  const names = new Set<string>();
-  let first: Record<string, unknown> | undefined;
-  let [total, bytes] = [0, 0];
-  const onProgress = (read: number): void => void (bytes = read);
-  for await (const raw of readRows(path, { columns, allColumns: true, onProgress })) {
-    total = raw.row + 1;
-    if (total <= LOOKED_AT && !('reason' in raw)) {
-      for (const name of raw.names ?? Object.keys(raw.value)) names.add(name);
-      first ??= raw.value;
-    }
-    if (total >= LOOKED_AT && bytes > READ_BYTES) break;
+/** The first rows of a file, which may be all: `count` of them, however large they are. */
+async function firstRows(path: string, columns: PreviewOptions['columns'], count: number): Promise<RawRow[]> {
+  const rows: RawRow[] = [];
+  let read = 0;
+  const onProgress = (bytes: number): void => void (read = bytes);
+  for await (const raw of readRows(path, { columns, allColumns: true, limit: READ_ROWS, onProgress })) {
+    rows.push(raw);
+    // Of a packed file fewer bytes are read than its rows have.
+    if (rows.length >= count && (raw.at?.end ?? read) > READ_BYTES) break;
   }
-  return { names, first, total };
+  return rows;
 }
 
 const isExample = (result: Example | SkippedRow): result is Example => !('reason' in result);
+
+const cellTexts = (row: JsonObject): Record<string, string> =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cellText(value)]));
 
 function cellText(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');

@@ -1,12 +1,14 @@
-import { charactersFor, examplesOf, sizeOf } from '../data/examples.js';
+import { charactersFor, examplesOf, sizeOf, TOO_SLOW, type ExampleOptions } from '../data/examples.js';
 import { parsedRows, type ParsedRow } from '../data/parsedRows.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
+import { nextTurn } from '../support/errors.js';
 
 /** Rows that are cut into tokens: those of the most characters, which need not be those of the most tokens. */
 const PLACES = 16;
 
-export interface LongestOptions extends Pick<DataSource, 'format' | 'columns' | 'limit'> {
+export interface LongestOptions
+  extends Pick<DataSource, 'format' | 'columns' | 'limit'>, Pick<ExampleOptions, 'rowMs'> {
   /** Longer rows do not count. */
   maxTokens: number;
   signal?: AbortSignal;
@@ -16,13 +18,13 @@ export interface LongestOptions extends Pick<DataSource, 'format' | 'columns' | 
 
 /**
  * Tokens of the longest row of a file: it is read to its end, but only the longest rows in characters are cut into tokens. Where
- * all of these are too long, others may be nearly so: `maxTokens`. 0 where none can be used.
+ * all of these are too long, others may be nearly so: `maxTokens`, as where one takes too long to be cut. 0 where none can be used.
  * @returns how many rows have the form of one, too, however long they are
  */
 export async function longestRow(
   file: string,
   tokenizer: Tokenizer,
-  { maxTokens, signal, ...reading }: LongestOptions,
+  { maxTokens, rowMs, signal, ...reading }: LongestOptions,
 ): Promise<{ longest: number; rows: number }> {
   const most = charactersFor(maxTokens);
   /** In descending order; without the row where it is too long by its characters alone. */
@@ -38,10 +40,13 @@ export async function longestRow(
     places.splice(at < 0 ? places.length : at, 0, { size, ...(size <= most && { row }) });
     if (places.length > PLACES) places.pop();
   }
-  const options = { maxTokens, contextLength: maxTokens, answers: 'optional' as const };
+  const options = { maxTokens, contextLength: maxTokens, rowMs, answers: 'optional' as const };
   let [longest, tooLong] = [0, 0];
   for (const { size, row } of places) {
+    await nextTurn(signal);
     const [result] = row ? examplesOf([row], size, tokenizer, options, file) : [];
+    // Others would, too.
+    if (result && 'reason' in result && result.reason === TOO_SLOW) return { longest: maxTokens, rows };
     if (!result || ('reason' in result && result.tooLong)) tooLong++;
     else if (!('reason' in result)) longest = Math.max(longest, result.ids.length);
   }

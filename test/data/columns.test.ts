@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import { columnsText, parseColumns, suggestColumns, type Columns } from '../../runtime/contract/mapping.js';
@@ -217,7 +218,7 @@ describe('some rows, as the model reads them', () => {
     assert.equal(rows[0]!.tokens, example!.ids.length);
     assert.ok(rows[0]!.supervised! < rows[0]!.tokens!);
   });
-  test('rows are spread over the file, of a large one over its first 16 MB: it may be sorted', async () => {
+  test('rows are spread over the file, which may be sorted, of a large one over its first 5,000 rows or 4 MB', async () => {
     const rows = (count: number, answer: string): string => `buy,${answer}\n`.repeat(count);
     const shown = async (text: string, tokenizers: object): Promise<number[]> => {
       const path = await put('sorted.csv', `question,answer\n${text}`);
@@ -230,9 +231,16 @@ describe('some rows, as the model reads them', () => {
       assert.deepEqual(await shown(rows(300, 'order') + rows(100, 'no'), by), [2, 102, 202, 302]);
       assert.deepEqual(await shown(rows(3, 'no'), by), [2, 3, 4]);
     }
-    const [first = 0, ...others] = await shown(rows(2e5, 'x'.repeat(100)), {});
-    const last = others.at(-1)!;
-    assert.ok(first === 2 && last > 1e5 && last < 1.3e5, `${last}: three quarters of 16 MB`);
+    assert.deepEqual(await shown(rows(9000, 'order'), {}), [2, 1252, 2502, 3752]);
+    const long = rows(2000, 'x'.repeat(2 ** 12));
+    const [first, , , last = 0] = await shown(long, {});
+    assert.ok(first === 2 && last > 760 && last < 770, `${last}: three quarters of 4 MB`);
+    const packed = join(folder, 'packed.csv.gz');
+    await writeFile(packed, gzipSync(`question,answer\n${long}`));
+    const inPacked = await previewData({ path: packed, rows: 4 });
+    assert.equal(inPacked.rows.at(-1)!.line, last, 'what counts is what it holds');
+    const longest = await shown(rows(5, 'x'.repeat(2 ** 22)), {});
+    assert.deepEqual(longest, [2, 3, 4, 5], 'as many as are asked for');
   });
   test('preference rows are proposed as completions of what was chosen', async () => {
     const path = await put('preference.jsonl', JSON.stringify({ prompt: 'buy', chosen: 'order', rejected: 'no' }));

@@ -1,13 +1,14 @@
 /** Rows that take too long to cut into tokens: one of them does not keep the others from being counted. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { loadExamples, streamExamples } from '../../runtime/data/examples.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { openScratch } from '../../runtime/data/scratch.js';
+import { longestRow } from '../../runtime/estimate/longestRow.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { HumanError } from '../../runtime/support/errors.js';
+import { Cancelled, HumanError } from '../../runtime/support/errors.js';
 import { lines, temporary, write } from '../extension/support.js';
 
 const smollm = (): Promise<Tokenizer> => loadTokenizer(join(import.meta.dirname, '../fixtures/smollm2'));
@@ -63,4 +64,37 @@ test('a file of such rows is given up at the third of them', async (t) => {
   };
   await assert.rejects(reading(), (error) => error instanceof HumanError && error.place === `${file}:4`);
   assert.deepEqual(read, [1, 2, 3]);
+});
+
+describe('of the longest rows of a file, which are cut one by one,', () => {
+  const texts = Array.from({ length: 20 }, (_, i) => ({ text: 'many words '.repeat(20 + i) }));
+  test('the first that takes too long is the last: any may be as long as fits', async (t) => {
+    const tried = new Set<string>();
+    const endless = (text: string): number[] => {
+      for (;;) tried.add(text);
+    };
+    const tokenizer: Tokenizer = { ...(await smollm()), encode: endless };
+    const { longest, rows } = await longestRow(await put(t, texts), tokenizer, {
+      format: 'text',
+      maxTokens: 512,
+      rowMs: 100,
+    });
+    assert.deepEqual([longest, rows, tried.size], [512, 20, 1]);
+  });
+  test('no other is looked at after a request to stop', async (t) => {
+    const stop = new AbortController();
+    let cut = 0;
+    const stopping = (): number[] => {
+      cut++;
+      setImmediate(() => stop.abort());
+      return [1, 2, 3];
+    };
+    const tokenizer: Tokenizer = { ...(await smollm()), encode: stopping };
+    const file = await put(t, texts);
+    await assert.rejects(
+      longestRow(file, tokenizer, { format: 'text', maxTokens: 512, signal: stop.signal }),
+      Cancelled,
+    );
+    assert.equal(cut, 1);
+  });
 });
