@@ -16,9 +16,9 @@ const keyOf = (address: string, name: string): string => `cluster.${secretKey(ad
 export const clusterSecrets = (
   storage: vscode.SecretStorage,
 ): Required<Pick<RunnerOptions, 'secrets' | 'forgetSecrets'>> => ({
-  async secrets({ address, secrets }, token) {
+  async secrets(wanted, token) {
     const found: Record<string, string> = {};
-    for (const name of secrets) {
+    for (const { address, name } of wanted) {
       const question = {
         title: t('Secret of a cluster'),
         prompt: t(
@@ -37,8 +37,8 @@ export const clusterSecrets = (
     }
     return found;
   },
-  async forgetSecrets({ address, secrets }) {
-    for (const name of secrets) await storage.delete(keyOf(address, name));
+  async forgetSecrets(refused) {
+    for (const { address, name } of refused) await storage.delete(keyOf(address, name));
   },
 });
 

@@ -26,6 +26,7 @@ export class Cancelled extends Error {
 const REASONS: Record<string, () => string> = {
   ENOENT: () => t('there is no such file or folder'),
   FileNotFound: () => t('there is no such file or folder'),
+  ENOLINK: () => t('what this link leads to is not there'),
   EACCES: () => t('permission denied'),
   EPERM: () => t('permission denied'),
   NoPermissions: () => t('permission denied'),

@@ -1,6 +1,7 @@
 import { baselineOf } from '../../runtime/contract/baselines.js';
 import paths, { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import {
+  clusterFacts,
   holdsUses,
   KIND_IN_TEXT,
   RECIPE_KEYS,
@@ -81,7 +82,7 @@ export function setFor(file: string, recipes: readonly RecipeFacts[]): Evaluatio
   return sets.find(({ measure }) => measure === 'harm') ?? sets[0];
 }
 
-/** A sweep computes where its base does, and uses what its points use, the secrets of their judges too: those are asked for once. */
+/** A sweep computes where its points do, and uses what they use, the secrets of their judges too: those are asked for once. */
 export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
   const [base] = facts.kind === 'sweep' ? recipeInputs({ ...facts.raw, kind: facts.kind }, 'recipe') : [];
   if (!base) return facts;
@@ -90,13 +91,15 @@ export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
   const found = text === undefined ? undefined : recipeFacts(text, file);
   if (!found) return facts;
   const over = overOf(facts.raw) ?? {};
-  const { kind, cluster } = found;
+  const { kind } = found;
   const points = pointsThat(holdsUses, found, over);
   const uses = points?.flatMap((point) => usesOf({ ...point, kind }, pathsFrom(dirname(file)))) ?? found.uses;
   const judged = pointsThat((key) => /^judges(\.|$)/.test(key), found, over) ?? [found.raw];
   const judgeSecrets = secretsOfJudges(
     judged.flatMap(({ judges }) => (Array.isArray(judges) ? (judges as unknown[]) : [])),
   );
+  const placed = pointsThat((key) => /^on(\.|$)/.test(key), found, over) ?? [found.raw];
+  const { cluster } = clusterFacts(placed.map(({ on }) => on));
   return { ...facts, uses: [...new Set(uses)], cluster, judgeSecrets };
 }
 

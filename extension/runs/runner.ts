@@ -350,8 +350,11 @@ export class Runner implements Disposable {
       folder = editorPath(done.output);
     } catch (error) {
       if (!(error instanceof Cancelled || job.isEnded)) failure = error;
-      const cluster = run.recipe?.cluster;
-      if (cluster && errorData(error).code === 'secret') await this.options.forgetSecrets?.(cluster);
+      const { code, place } = errorData(error);
+      const { secrets = [] } = run.recipe?.cluster ?? {};
+      // Which cluster it was, the engine says without a slash at its end.
+      const refused = secrets.filter(({ address }) => address.replace(/\/+$/, '') === place);
+      if (code === 'secret') await this.options.forgetSecrets?.(refused.length > 0 ? refused : secrets);
     } finally {
       engine.dispose();
       source.dispose();
@@ -367,7 +370,8 @@ export class Runner implements Disposable {
     const { judgeSecrets: wanted = [], cluster } = run.recipe ?? {};
     const ofJudges = await judgeSecrets?.kept(wanted);
     if (!cluster || cluster.secrets.length === 0) return { ...ofJudges };
-    this.options.store.say(run, t('Waiting for secrets of the cluster: {0}.', cluster.secrets.join(', ')));
-    return { ...ofJudges, ...(await secrets?.(cluster, token)) };
+    const names = new Set(cluster.secrets.map(({ name }) => name));
+    this.options.store.say(run, t('Waiting for secrets of the cluster: {0}.', [...names].join(', ')));
+    return { ...ofJudges, ...(await secrets?.(cluster.secrets, token)) };
   }
 }

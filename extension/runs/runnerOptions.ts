@@ -5,9 +5,6 @@ import type { Engine, Token } from '../engine/engine.js';
 import type { RecipeFacts } from './recipe.js';
 import type { RunStore } from './store.js';
 
-/** Where a run computes, and the names of its secrets. */
-type ClusterFacts = NonNullable<RecipeFacts['cluster']>;
-
 export interface RunnerOptions {
   store: RunStore;
   /** A child of its own for each run: a crash ends that run and nothing else. */
@@ -18,10 +15,10 @@ export interface RunnerOptions {
   recipes?(): readonly RecipeFacts[];
   /** Of the Hub, for adapters that recipes name by it. */
   token?(): Promise<string | undefined>;
-  /** Of a cluster, by `secretKey`: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
-  secrets?(cluster: ClusterFacts, token: Token): Promise<Record<string, string>>;
+  /** Of clusters, by `secretKey`: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
+  secrets?(wanted: readonly SecretName[], token: Token): Promise<Record<string, string>>;
   /** They were refused: they are asked for again. */
-  forgetSecrets?(cluster: ClusterFacts): Promise<void>;
+  forgetSecrets?(refused: readonly SecretName[]): Promise<void>;
   /** Of judges, by `secretKey`. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
   judgeSecrets?: {
     /** Those that are kept, and others from the person, which are kept then. */

@@ -26,7 +26,7 @@ import { openShared } from './sweepShared.js';
  * same are kept, wherever they stand in the table; the point that was interrupted goes on from its checkpoint. A point that
  * fails is a line of the table, and the sweep goes on.
  * @returns the last event; `stopped` when the signal fired
- * @throws HumanError for a sweep that cannot be run as it is written, when every point fails, and for the one cluster of all when it is out of reach
+ * @throws HumanError for a sweep that cannot be run as it is written, when every point fails, and for a cluster that is out of reach
  */
 export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEvent> {
   const began = performance.now();

@@ -43,7 +43,7 @@ interface Surroundings {
 }
 interface Together extends Surroundings {
   /** What was wrong on the way to a cluster, where other points compute elsewhere. Undefined: the sweep has but one place, and ends with it. */
-  readonly lost?: Map<string, ErrorData>;
+  readonly lost?: Map<string, HumanError>;
 }
 
 /** Where a point computes, and how it is reached. */
@@ -52,7 +52,8 @@ const placeOfWork = ({ recipe: { on } }: Pick<Point, 'recipe'>): string =>
 
 /**
  * Runs the points that were not found done.
- * @throws HumanError when every point fails, and for the one cluster of all when it is out of reach: the jobs there are found again
+ * @throws HumanError when every point fails, and for a cluster that is out of reach, where points compute elsewhere when those have
+ *   ended: the jobs there are found again
  */
 export async function runPoints(points: readonly Point[], among: Surroundings): Promise<DoneEvent['outcome']> {
   const open = points.filter(({ found }) => found?.outcome !== 'finished');
@@ -121,11 +122,15 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   });
   if (stopped) {
     for (const [i, point] of points.entries())
-      if (!results[i] && !running.has(i))
+      if (results[i] ? results[i].error && isLost(point, at) : !running.has(i))
         for (const warning of await stopOpen(point, at))
           await emit({ ...warning, place: placeOf(point.values, warning) });
     return 'stopped';
   }
+  // One that a new token may help comes first: who keeps the old one hears that it was refused.
+  const faults = [...(at.lost?.values() ?? [])];
+  const fault = faults.find(({ code }) => code === 'secret') ?? faults[0];
+  if (fault) throw fault;
   const failed = results.filter((result) => result?.error);
   if (failed.length === results.length) {
     const { message, place, remedy, kind } = failed[0]!.error!;
@@ -199,7 +204,7 @@ async function runPoint(
     return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
   };
   const known = lost?.get(placeOfWork(point));
-  if (known) return failed(known);
+  if (known) return failed(errorData(known));
   try {
     const isResumed = at !== undefined && hasCheckpoint(join(at, RUN_FILES.checkpoint));
     const done = await (isResumed ? run(true).catch(startOver) : run(false));
@@ -208,9 +213,9 @@ async function runPoint(
     if (thrown instanceof Cancelled) return stopped();
     const error = errorData(thrown);
     if (error.kind === 'internal') throw thrown;
-    if (!OF_THE_WAY.includes(error.code)) return failed(error);
+    if (!(thrown instanceof HumanError && OF_THE_WAY.includes(thrown.code))) return failed(error);
     if (lost) {
-      lost.set(placeOfWork(point), error);
+      lost.set(placeOfWork(point), thrown);
       return failed(error);
     }
     const message = `a point was left, and none begins any more: ${error.message}`;
@@ -224,12 +229,17 @@ const placeOf = (values: SweepPoint['values'], { place }: { place?: string }): s
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
-/** Stops jobs of a point that a sweep which is resumed, and stopped, has not got to. @returns what is said where one may go on */
-async function stopOpen(
-  { recipe, folder: own, at: folder = own }: Point,
-  { base, options }: Pick<Surroundings, 'base' | 'options'>,
-): Promise<Warning[]> {
-  if (!options.resume || !recipe.on) return [];
+/** Its cluster was out of reach, where a job of it may go on. */
+const isLost = (point: Point, { lost }: Together): boolean => lost?.has(placeOfWork(point)) ?? false;
+
+/**
+ * Stops jobs of a point that a sweep which is resumed, and stopped, has not got to, or whose cluster was out of reach.
+ * @returns what is said where one may go on
+ */
+async function stopOpen(point: Point, among: Together): Promise<Warning[]> {
+  const { recipe, folder: own, at: folder = own } = point;
+  const { base, options } = among;
+  if (!recipe.on || !(options.resume || isLost(point, among))) return [];
   const { signal, patience, onEvent } = options;
   try {
     await requireFree(folder);

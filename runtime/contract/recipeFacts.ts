@@ -43,8 +43,8 @@ export interface RecipeFacts {
   probes?: NamedProbes;
   /** vector: stop.harmfulLoss. */
   goalHarmfulLoss?: number;
-  /** Where it computes, if not here, and the names of the secrets that this takes. */
-  cluster?: { address: string; secrets: string[] };
+  /** Where it computes, if not here, and the secrets that this takes; of a sweep the addresses of all clusters. */
+  cluster?: { address: string; secrets: SecretName[] };
   /** Secrets that its judges take. */
   judgeSecrets?: SecretName[];
   /** As it is written, for comparisons with other runs. */
@@ -94,7 +94,7 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     judges: Array.isArray(value.judges) ? value.judges.map((judge) => judgeFacts(judge, at)) : undefined,
     ...(kind === 'finetune' && { probes: namedProbes(value, at) }),
     goalHarmfulLoss: typeof stop === 'number' ? stop : undefined,
-    ...clusterFacts(value.on),
+    ...clusterFacts([value.on]),
     ...judgeSecretsFacts(list(value.judges)),
     raw: value,
   };
@@ -112,10 +112,18 @@ export function holdsUses(key: string): boolean {
   );
 }
 
-function clusterFacts(on: unknown): Pick<RecipeFacts, 'cluster'> {
-  if (!isWritten<ClusterTarget>(on) || !isText(on.ray)) return {};
-  const headers = isWritten<Record<string, string>>(on.headers) ? Object.values(on.headers) : [];
-  return { cluster: { address: on.ray, secrets: [on.token, ...headers].filter(isText) } };
+/** @param targets `on` of recipes that are run together */
+export function clusterFacts(targets: readonly unknown[]): Pick<RecipeFacts, 'cluster'> {
+  const there = targets.flatMap((on) =>
+    isWritten<ClusterTarget>(on) && isText(on.ray) ? [{ ...on, ray: on.ray }] : [],
+  );
+  if (there.length === 0) return {};
+  const secrets = there.flatMap(({ ray, token, headers }) => {
+    const names = [token, ...(isWritten<Record<string, string>>(headers) ? Object.values(headers) : [])];
+    return names.filter(isText).map((name) => ({ address: ray, name }));
+  });
+  const addresses = new Set(there.map(({ ray }) => ray));
+  return { cluster: { address: [...addresses].join(', '), secrets: eachOnce(secrets) } };
 }
 
 function judgeSecretsFacts(judges: readonly unknown[]): Pick<RecipeFacts, 'judgeSecrets'> {
@@ -124,14 +132,18 @@ function judgeSecretsFacts(judges: readonly unknown[]): Pick<RecipeFacts, 'judge
 }
 
 /** Each once. */
-export function secretsOfJudges(judges: readonly unknown[]): SecretName[] {
-  const found = judges.flatMap((judge) =>
-    isWritten<EndpointChoice>(judge) && isText(judge.endpoint) && isText(judge.token)
-      ? [{ address: judge.endpoint, name: judge.token }]
-      : [],
+export const secretsOfJudges = (judges: readonly unknown[]): SecretName[] =>
+  eachOnce(
+    judges.flatMap((judge) =>
+      isWritten<EndpointChoice>(judge) && isText(judge.endpoint) && isText(judge.token)
+        ? [{ address: judge.endpoint, name: judge.token }]
+        : [],
+    ),
   );
-  return [...new Map(found.map((one) => [secretKey(one.address, one.name), one])).values()];
-}
+
+const eachOnce = (secrets: readonly SecretName[]): SecretName[] => [
+  ...new Map(secrets.map((one) => [secretKey(one.address, one.name), one])).values(),
+];
 
 /**
  * What judges have refused, or missed, by the warnings of a run.

@@ -71,6 +71,10 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ],
   EROFS: ['the file system is read-only.', 'Choose another output folder.'],
   ELOOP: ['the links form a loop.', 'Check where the links on this path lead.'],
+  ENOLINK: [
+    'what this link leads to is not there.',
+    'Connect the disk that it leads to, correct the link, or remove it.',
+  ],
   ENAMETOOLONG: ['the path is too long.', 'Use a shorter path.'],
   ENOTEMPTY: ['the folder is not empty.', 'Another program may be writing into it: close it and try again.'],
   EBUSY: ['another program uses it.', 'Close the other program and try again.'],

@@ -48,8 +48,16 @@ export async function replaceFile(
   await syncFolder(dirname(file));
 }
 
-/** What a link leads to; a file that is none, or that is not there, is itself. */
-export const behindLinks = (file: string): Promise<string> => realpath(file).catch(() => file);
+/**
+ * What a link leads to; a file that is none, or that is not there, is itself.
+ * @throws the error of the system for a link that leads nowhere, as to a disk that is away: it would be replaced by a file
+ */
+export const behindLinks = (file: string): Promise<string> =>
+  realpath(file).catch(async (error: NodeJS.ErrnoException) => {
+    const found = await lstat(file).catch(() => undefined);
+    if (!found?.isSymbolicLink()) return file;
+    throw Object.assign(error, { path: file, code: error.code === 'ENOENT' ? 'ENOLINK' : error.code });
+  });
 
 /** A copy is as durable as a file that is written. */
 export const copyDurably = (from: string, to: string): Promise<void> =>

@@ -166,7 +166,7 @@ for (const [what, fault, code] of [
     assert.ok(sent.every((id) => server.jobs.get(id)!.status === 'SUCCEEDED'));
   });
 
-test('of several clusters the points of one that is away fail, with its reason, and the others go on', async (t) => {
+test('of several clusters the points of one that is away fail, the others go on, and the sweep can be resumed', async (t) => {
   const other = await rayServer(faultless);
   t.after(() => other.close());
   server.jobs.clear();
@@ -178,8 +178,10 @@ test('of several clusters the points of one that is away fail, with its reason, 
   };
   const over = { 'on.ray': [other.address, server.address], seed: SEEDS };
   const said: RunEvent[] = [];
-  const done = await sweep('clusters', { over, hear: (event) => said.push(event) });
-  assert.equal(done.outcome, 'finished');
+  const ended = sweep('clusters', { over, hear: (event) => said.push(event) });
+  await assert.rejects(ended, (error) => error instanceof HumanError && error.place === other.address);
+  const { outcome, error: fault } = await workspace.json<Manifest>('sweeps', 'clusters', 'manifest.json');
+  assert.deepEqual([outcome, fault?.code], ['failed', 'secret']);
   assert.ok(asked >= 1 && asked <= AT_ONCE, `${asked}: what begins later does not ask again`);
   const byCluster = async (): Promise<unknown[]> => {
     const { points } = await table('clusters');
@@ -200,6 +202,41 @@ test('of several clusters the points of one that is away fail, with its reason, 
   assert.deepEqual(await byCluster(), [[SEEDS.length, 'done'], [SEEDS.length, 'done']]); // oxfmt-ignore
   assert.deepEqual([server.jobs.size, other.jobs.size], [sent, SEEDS.length]);
 });
+
+for (const [what, later, isReached] of [
+  ['stops the job of a cluster that was away for a while', undefined, true],
+  ['names the job of a cluster that is away', { status: 401 }, false],
+] as const)
+  test(`Stop ${what}, while points on another are at work`, async (t) => {
+    const endless: Script = function* () {
+      for (;;) yield [];
+    };
+    const other = await rayServer(endless);
+    t.after(() => other.close());
+    server.jobs.clear();
+    [server.script, server.instead] = [endless, () => undefined];
+    let isStopped = false;
+    const areAtWork = (): boolean => server.jobs.size > 0 && other.jobs.size > 0;
+    other.instead = () => (isStopped ? later : areAtWork() ? { status: 401 } : undefined);
+    const said: string[] = [];
+    const done = await sweep(`lost-${isReached}`, {
+      over: { 'on.ray': [other.address, server.address], seed: [1] },
+      hear: (event, stop) => {
+        if (event.kind !== 'warning') return;
+        said.push(event.message);
+        isStopped ||= event.message.startsWith('a point failed: ');
+        if (isStopped) stop();
+      },
+    });
+    assert.equal(done.outcome, 'stopped');
+    const [id] = [...other.jobs.keys()];
+    const areStopped = [server, other].map(({ jobs }) => [...jobs.values()].map(({ status }) => status === 'STOPPED'));
+    assert.deepEqual(areStopped, [[true], [isReached]]);
+    assert.equal(
+      said.some((line) => line.includes(`the job ${id} may go on`)),
+      !isReached,
+    );
+  });
 
 test('Stop names the jobs that may go on', async () => {
   server.jobs.clear();

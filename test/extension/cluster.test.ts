@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Memento, SecretStorage } from 'vscode';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import type { Engine } from '../../extension/engine/engine.js';
-import { Cancelled } from '../../extension/host/errors.js';
+import { Cancelled, HostError } from '../../extension/host/errors.js';
 import { Follower } from '../../extension/runs/follower.js';
 import { recipeToRun } from '../../extension/runs/recipe.js';
 import { Runner } from '../../extension/runs/runner.js';
@@ -166,23 +166,61 @@ test('secrets are asked for once by their names and the address, and again when 
     return `value of ${asked.at(-1)}`;
   };
   const token = new CancellationTokenSource();
-  const cluster = { address: 'http://head:8265', secrets: ['RAY_TOKEN', 'ENTRY'] };
+  const address = 'http://head:8265';
+  const both = ['RAY_TOKEN', 'ENTRY'].map((name) => ({ address, name }));
   const values = {
-    [secretKey(cluster.address, 'RAY_TOKEN')]: 'value of RAY_TOKEN',
-    [secretKey(cluster.address, 'ENTRY')]: 'value of ENTRY',
+    [secretKey(address, 'RAY_TOKEN')]: 'value of RAY_TOKEN',
+    [secretKey(address, 'ENTRY')]: 'value of ENTRY',
   };
-  assert.deepEqual(await secrets(cluster, token.token), values);
-  assert.deepEqual(await secrets(cluster, token.token), values);
+  assert.deepEqual(await secrets(both, token.token), values);
+  assert.deepEqual(await secrets(both, token.token), values);
   assert.deepEqual(asked, ['RAY_TOKEN', 'ENTRY']);
-  await forgetSecrets({ ...cluster, secrets: ['RAY_TOKEN'] });
-  await secrets(cluster, token.token);
+  await forgetSecrets(both.slice(0, 1));
+  await secrets(both, token.token);
   assert.deepEqual(asked, ['RAY_TOKEN', 'ENTRY', 'RAY_TOKEN']);
-  await secrets({ address: 'http://other:8265', secrets: ['ENTRY'] }, token.token);
+  await secrets([{ address: 'http://other:8265', name: 'ENTRY' }], token.token);
   assert.deepEqual(asked.slice(3), ['ENTRY'], 'a secret of one address is not for another');
-  const other = { ...cluster, secrets: ['OTHER'] };
+  const other = [{ address, name: 'OTHER' }];
   fake.answer = () => '';
   await assert.rejects(secrets(other, token.token), /"OTHER" was not given/);
   fake.answer = () => (token.cancel(), '');
   await assert.rejects(secrets(other, token.token), Cancelled, 'the run was stopped meanwhile');
   assert.equal(kept.size, 3);
+});
+
+test('a sweep over several clusters asks for the secrets of each, and again for those that were refused', async (t) => {
+  const root = await temporary(t);
+  const at = (ray: string, token: string): object => ({ on: { ...ON, ray, token } });
+  const over = { place: { a: at('http://a:8265/', 'A'), b: at('http://b:8265', 'B'), here: {} }, seed: [1, 2] };
+  await write(join(root, 'recipes/base.json'), recipe());
+  const file = await write(join(root, 'recipes/s.json'), { kind: 'sweep', base: 'base.json', over, output: '../s' });
+  const secretA = { address: 'http://a:8265/', name: 'A' };
+  const secretB = { address: 'http://b:8265', name: 'B' };
+  const { cluster } = await recipeToRun(file);
+  assert.deepEqual(cluster, { address: 'http://a:8265/, http://b:8265', secrets: [secretA, secretB] });
+  const forgotten: unknown[] = [];
+  for (const [place, refused] of [
+    ['http://a:8265', [secretA]],
+    ['http://b:8265', [secretB]],
+    ['recipe.json on.token', [secretA, secretB]],
+  ] as const) {
+    const asked: unknown[] = [];
+    const thrown = new HostError({ kind: 'failed', message: 'no', place, code: 'secret' });
+    const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+      request: () => Promise.reject(thrown),
+      dispose: () => undefined,
+    });
+    const runner = new Runner({
+      store: new RunStore(),
+      engine,
+      assertTrusted: () => undefined,
+      secrets: async (wanted) => (asked.push(...wanted), {}),
+      forgetSecrets: async (those) => void forgotten.push(those),
+    });
+    t.after(() => runner.dispose());
+    await (
+      await runner.start(file)
+    ).ended;
+    assert.deepEqual([asked, forgotten.pop()], [[secretA, secretB], refused]);
+  }
 });

@@ -30,6 +30,7 @@ test('the reason is in words, where the system has a code for it', () => {
   const reason = (code: string): string => unwritable('/w/a', Object.assign(new Error('E: x'), { code })).data.message;
   assert.match(reason('EACCES'), /permission denied\.$/);
   assert.match(reason('EROFS'), /the disk is read-only\.$/);
+  assert.match(reason('ENOLINK'), /what this link leads to is not there\.$/);
   assert.match(reason('ENOSPC'), /the disk is full\.$/);
   assert.match(reason('EWEIRD'), /E: x\.$/);
   // As VS Code names them.

@@ -16,12 +16,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { HostError } from '../../extension/host/errors.js';
 import { changeState, stateFile } from '../../extension/host/state.js';
 import { Problems } from '../../extension/data/problems.js';
 import { Reviews } from '../../extension/data/reviews.js';
 import { labelsFile } from '../../runtime/contract/labels.js';
 import { reviewFile } from '../../runtime/contract/review.js';
 import { answerHash, changeLabels, readLabels } from '../../runtime/data/labelFiles.js';
+import { errorData } from '../../runtime/support/errors.js';
 import { writeFileAtomic } from '../../runtime/support/files.js';
 
 /** What a person has by links may need rights on Windows. */
@@ -93,6 +95,21 @@ for (const [what, { empty, file, write }] of Object.entries(KEPT))
     assert.equal((await stat(kept)).mode & 0o777, 0o640);
     const left = (await readdir(elsewhere)).filter((name) => /part|lock/.test(name));
     assert.deepEqual(left, []);
+  });
+
+for (const [what, { file, write }] of Object.entries(KEPT))
+  test(`${what} behind a link whose disk is away: nothing is written, and the link stays`, { skip }, async (t) => {
+    const { here, elsewhere } = await folders(t);
+    await mkdir(join(here, '.security-vectors'));
+    await symlink(join(elsewhere, 'away', 'kept.json'), file(here));
+    const why = /^(the file cannot be written: )?what this link leads to is not there\.$/;
+    await assert.rejects(write(here), (thrown) => {
+      const { kind, message, place } = thrown instanceof HostError ? thrown.data : errorData(thrown);
+      assert.deepEqual([kind, place], ['input', file(here)]);
+      return why.test(message);
+    });
+    assert.ok((await lstat(file(here))).isSymbolicLink());
+    assert.deepEqual(await readdir(elsewhere), []);
   });
 
 test('labels that are written by two names of their file are all kept', { skip }, async (t) => {
