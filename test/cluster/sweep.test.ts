@@ -109,14 +109,6 @@ test('Stop stops all of its jobs; resuming runs what is left', async () => {
   assert.equal((await table('stopped')).points.length, SEEDS.length);
 });
 
-/** Jobs that end one after the other, when all that may be there at once are there. */
-const inTurn: Script = function* (job) {
-  while (server.jobs.size < AT_ONCE) yield [];
-  const before = [...server.jobs.values()].slice(0, [...server.jobs.keys()].indexOf(job.id));
-  while (before.some(({ status }) => status !== 'SUCCEEDED')) yield [];
-  return yield* faultless(job);
-};
-
 for (const [what, fault, code] of [
   ['a token that expires', { status: 401 }, 'secret'],
   ['a cluster that stays away', { status: 503 }, 'away'],
@@ -131,9 +123,14 @@ for (const [what, fault, code] of [
     const withToken = { ...given, on: { ...given.on, token: 'RAY_KEY' } };
     await writeFile(workspace.file('recipes', base), JSON.stringify(withToken));
     server.jobs.clear();
-    server.script = inTurn;
-    // From the end of the first point on.
+    // From the end of the first point on, which the others wait for.
     let isFaulty = false;
+    server.script = function* (job) {
+      while (server.jobs.size < AT_ONCE) yield [];
+      const [first] = server.jobs.keys();
+      while (job.id !== first && !isFaulty) yield [];
+      return yield* faultless(job);
+    };
     server.instead = () => (isFaulty ? fault : undefined);
     const said: RunEvent[] = [];
     const hear = (event: RunEvent): void => {
