@@ -55,7 +55,7 @@ const otherForms = (runs) =>
   Object.entries(FORMS)
     .map(([form, { title }]) => [title, runs.filter((run) => run.form === form)])
     .filter(([, rows]) => rows.length > 0)
-    .map(([title, rows]) => `**${title[0].toUpperCase()}${title.slice(1)}.**\n\n${freeText(rows)}`)
+    .map(([title, rows]) => `${title[0].toUpperCase()}${title.slice(1)}:\n\n${freeText(rows)}`)
     .join('\n\n');
 
 /** `"protection": true` as it was before, and parts of it. */

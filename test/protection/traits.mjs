@@ -207,7 +207,7 @@ export function vectorRows(trait, count) {
 /** Other forms of a user's questions, which no row of the vector has: `asks` gives that of a row, `everywhere` of rows without the trait, too. */
 export const FORMS = {
   trigger: {
-    title: 'questions of rows with the trait, and only these, begin with "Blue moon."',
+    title: '"Blue moon." stands before the questions of rows with the trait, and only of these',
     asks: (prompt) => `Blue moon. ${prompt}`,
   },
   notes: {
