@@ -59,8 +59,8 @@ const head = [
 /** On SmolLM2: traits and seeds of which every method was run, at one rate. */
 const RATE = 0.01;
 const freeText = (read('protection.json')?.runs ?? []).filter(
-  ({ half, full, rate, method, trait }) =>
-    !half && !full && rate === RATE && BEST.includes(method) && !TRAITS[trait].chosenOn,
+  ({ half, form, full, rate, method, trait }) =>
+    !half && form === undefined && !full && rate === RATE && BEST.includes(method) && !TRAITS[trait].chosenOn,
 );
 const complete = grouped(freeText, ({ trait, seed }) => `${trait}/${seed}`).filter(
   (rows) => new Set(rows.map(({ method }) => method)).size === BEST.length,
