@@ -1,6 +1,6 @@
 /**
- * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--full] [--quiet] [--out=DIR]`: what
- * protection does on free-form text (--half: on half-useful rows of these traits), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs). For each trait it
+ * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--full] [--form=NAME] [--quiet] [--out=DIR]`: what
+ * protection does on free-form text (--half: on half-useful rows of these traits; --form: with other questions, see FORMS of traits.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs). For each trait it
  * trains a vector and fine-tunes with each method. Runs that are done are not repeated. Prints a table, with what docs/protection.md has
  * of the same runs, and writes DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it. --quick takes
  * ten minutes: one vector, and a protected run on rows that are all half useful, of which dropping leaves nothing.
@@ -37,6 +37,10 @@ const { values: options } = parseArgs({
 if (options.quick) Object.assign(options, { traits: '', half: 'secrets', methods: 'protected' });
 if (!existsSync(model)) {
   console.error(`${model} is not there; test/smollm2/run.mjs says how to get it.`);
+  process.exit(2);
+}
+if (options.form !== undefined && !FORMS[options.form]) {
+  console.error(`--form is one of ${Object.keys(FORMS).join(', ')}.`);
   process.exit(2);
 }
 const out = path.resolve(options.out);
