@@ -4,7 +4,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { beside } from '../recipes/calibrationFile.js';
 import { allOwn, type OwnRows } from '../recipes/ownRows.js';
-import { keepLatest, settledStamp } from '../support/fileStamp.js';
+import { madeOnce } from '../support/fileStamp.js';
 import { longestIn, sizeOf, type RowSize, type RowSizes } from './rows.js';
 
 /** Rows of several files as those of one: of each of them the first, as many as its share of all rows is. */
@@ -32,23 +32,15 @@ export interface OwnSizes {
 }
 
 type OwnKinds = Readonly<Record<keyof OwnRows, readonly RowSize[]>>;
-/** By tokenizer, and a vector's prompts: an estimate is asked for at every change of a recipe. */
-const known = new WeakMap<Tokenizer, Map<string, OwnKinds>>();
-/** Vectors of which the sizes are kept. */
-const MOST = 8;
+/** Of eight vectors, as an estimate is asked for at every change of a recipe. */
+const keptSizes = madeOnce<OwnKinds>(8);
 
 /** Of one vector; nothing of one that is not there yet, or whose rows are wrong: the run says so. */
-async function sizesOf(adapter: string, tokenizer: Tokenizer): Promise<OwnKinds> {
-  const stamp = await settledStamp([beside(adapter, RUN_FILES.prompts)]);
-  const kept = known.get(tokenizer) ?? new Map<string, OwnKinds>();
-  known.set(tokenizer, kept);
-  const found = stamp === undefined ? undefined : kept.get(stamp);
-  if (found) return found;
-  const rows = await allOwn(adapter, tokenizer).catch(() => ({ held: [], trained: [], unseen: [] }));
-  const sizes = { held: rows.held.map(sizeOf), trained: rows.trained.map(sizeOf), unseen: rows.unseen.map(sizeOf) };
-  if (stamp !== undefined) keepLatest(kept, stamp, sizes, MOST);
-  return sizes;
-}
+const sizesOf = (adapter: string, tokenizer: Tokenizer): Promise<OwnKinds> =>
+  keptSizes(tokenizer, [beside(adapter, RUN_FILES.prompts)], 'own', async () => {
+    const rows = await allOwn(adapter, tokenizer).catch(() => ({ held: [], trained: [], unseen: [] }));
+    return { held: rows.held.map(sizeOf), trained: rows.trained.map(sizeOf), unseen: rows.unseen.map(sizeOf) };
+  });
 
 export async function ownSizes(
   vectors: FinetuneRecipe['vectors'],

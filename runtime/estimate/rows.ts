@@ -5,7 +5,7 @@ import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/
 import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
-import { keepLatest, settledStamp } from '../support/fileStamp.js';
+import { madeOnce } from '../support/fileStamp.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
 import { longestRow } from './longestRow.js';
@@ -52,10 +52,8 @@ interface Reading {
   onProgress?: (bytes: number, total: number) => void;
 }
 
-/** By tokenizer, and the file with how it is read: an estimate is asked for at every change of a recipe. */
-const known = new WeakMap<Tokenizer, Map<string, RowSizes>>();
-/** Files of which the sizes are kept. */
-const MOST = 16;
+/** Of sixteen files, as an estimate is asked for at every change of a recipe. */
+const keptSizes = madeOnce<RowSizes>(16);
 
 /**
  * Sizes of the rows of a data file, read once as long as it is the same. What is wrong with a row is not told here: the run does.
@@ -68,13 +66,9 @@ export async function rowSizes(
   { maxTokens, longest = false, ...hooks }: Reading,
 ): Promise<RowSizes> {
   const source = { format, columns, limit };
-  const stamp = await settledStamp([file]);
-  const key = JSON.stringify([stamp, source, maxTokens, longest]);
-  const kept = known.get(tokenizer) ?? new Map<string, RowSizes>();
-  known.set(tokenizer, kept);
-  const sizes = kept.get(key) ?? (await readSizes(file, source, tokenizer, { maxTokens, longest, ...hooks }));
-  if (stamp !== undefined) keepLatest(kept, key, sizes, MOST);
-  return sizes;
+  return keptSizes(tokenizer, [file], [source, maxTokens, longest], () =>
+    readSizes(file, source, tokenizer, { maxTokens, longest, ...hooks }),
+  );
 }
 
 async function readSizes(

@@ -55,12 +55,19 @@ export async function calibrationOf(
   }
   const isOther = own?.precision !== undefined && own.precision !== precision;
   if (own && isOther) {
-    const hold = `old the weights in ${own.precision} (--precision ${own.precision}).`;
+    const weights = `the weights in ${own.precision} (--precision ${own.precision}).`;
     const [rates, remedy] = named
-      ? ['rows are compared with the named ordinary ones alone, and of harmful rows others may be found', `H${hold}`]
-      : ['its rates may be others', `Name ordinary rows (--ordinary, or "ordinary" of "protection"), with which alone rows are then compared, or h${hold}`]; // oxfmt-ignore
-    const file = basename(beside(vector.path, ''));
-    warn(`"${file}" was calibrated with weights in ${own.precision}, and these are in ${precision}: ${rates}.`, vector.path, remedy); // oxfmt-ignore
+      ? [
+          'rows are compared with the named ordinary ones alone, and of harmful rows others may be found',
+          `Hold ${weights}`,
+        ]
+      : [
+          'its rates may be others',
+          `Name ordinary rows (--ordinary, or "ordinary" of "protection"), with which alone rows are then compared, or hold ${weights}`,
+        ];
+    const run = basename(beside(vector.path, ''));
+    const message = `"${run}" was calibrated with weights in ${own.precision}, and these are in ${precision}: ${rates}.`;
+    warn(message, vector.path, remedy);
   }
   // Rows that are scored now, with these weights, tell more than scores with others.
   const heldOut = isOther && named ? undefined : own;

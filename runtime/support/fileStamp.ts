@@ -28,3 +28,24 @@ export function keepLatest<T>(kept: Map<string, T>, key: string, made: T, most: 
   kept.set(key, made);
   for (const oldest of [...kept.keys()].slice(0, -most)) kept.delete(oldest);
 }
+
+/**
+ * What is made of files for somebody, such as a tokenizer, and asked for again and again: made once, until they change.
+ * @param most how many are kept for each
+ * @returns a function of whom it is for, the files, how they are read, and what makes it
+ */
+export function madeOnce<T>(
+  most: number,
+): (owner: object, files: readonly string[], how: unknown, make: () => Promise<T>) => Promise<T> {
+  const known = new WeakMap<object, Map<string, T>>();
+  return async (owner, files, how, make) => {
+    const stamp = await settledStamp(files);
+    if (stamp === undefined) return make();
+    const kept = known.get(owner) ?? new Map<string, T>();
+    known.set(owner, kept);
+    const key = JSON.stringify([stamp, how]);
+    const made = kept.get(key) ?? (await make());
+    keepLatest(kept, key, made, most);
+    return made;
+  };
+}
