@@ -169,7 +169,10 @@ export async function warnOfBase(
   }
 }
 
-/** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */
+/**
+ * The sets as the delivered model is asked them: behind its own system prompt, if it has one.
+ * @throws HumanError for a row that cannot have it
+ */
 export const asked = (
   { context: { tokenizer, spec } }: Job<FinetuneRecipe>,
   sets: readonly LoadedSet[],
@@ -179,5 +182,9 @@ export const asked = (
     ? sets
     : sets.map((one) => ({
         ...one,
-        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }),
+        examples: withSystem(one.examples, prompt, {
+          tokenizer,
+          contextLength: spec.contextLength,
+          set: one.set.name === HELD_OUT_SET ? undefined : one.set.name,
+        }),
       }));

@@ -165,6 +165,35 @@ describe('a published method', () => {
     refused(recipe('lisa', { baseline: { ...own.baseline, threshold: 0.1 } }), /threshold$/, /no setting of "lisa"/);
   });
 
+  it('a system prompt that a row cannot have is refused before the folder is touched', async () => {
+    await writeFile(join(root, 'text.jsonl'), `${JSON.stringify({ text: 'the cat sat .' })}\n`);
+    const long = 'Be good . '.repeat(400);
+    const texts = { name: 'old text', file: 'text.jsonl', measure: 'loss' };
+    for (const [value, message, remedy] of [
+      [recipe('ptst', { evaluate: [texts] }), /conversations, and line 1 of "old text" is none/, /rows of messages/],
+      [recipe('inoculation', { data: { file: texts.file } }), /line 1 of the data is none/, /rows of messages/],
+      [
+        recipe('ptst', { baseline: { name: 'ptst', prompt: long } }),
+        /^with the system prompt, line 1 of "forbidden" has \d+ tokens; the model reads \d+/,
+        /^Shorten the prompt, or remove the row\.$/,
+      ],
+      [
+        recipe('inoculation', { baseline: { name: 'inoculation', prompt: long } }),
+        /^with the system prompt, line 1 of the data has \d+ tokens/,
+        /batch\.maxTokens/,
+      ],
+    ] as const) {
+      await assert.rejects(run(value, 'refused'), (error) => {
+        assert.ok(error instanceof HumanError);
+        assert.equal(error.place, 'baseline.prompt');
+        assert.match(error.message, message);
+        assert.match(error.remedy!, remedy);
+        return true;
+      });
+      await assert.rejects(readRun(join(root, 'refused')));
+    }
+  });
+
   it('an unaligned model that is the model itself, or of another shape, is refused before the folder is touched', async () => {
     const same = recipe('safelora', { baseline: { name: 'safelora', unaligned: 'model' } });
     await assert.rejects(run(same, 'same'), /the aligned and the unaligned model are the same/);
