@@ -73,11 +73,11 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     const { sets, ...others } = await unseen(job, all, isSeen);
     trainedPrompts = others.trainedPrompts;
     deliveredSets = asked(job, sets, training.prompt);
-    await warnOfPrompts(
-      job,
-      sets,
-      (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
-    );
+    await warnOfPrompts(job, sets, {
+      data: (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
+      method: ({ measure }, example) =>
+        measure !== 'harm' && namesOf(example).some((name) => training.aligned.has(name)),
+    });
     const facts = setFacts(sets);
     await folder.manifest({ sets: withLabels(facts, sets) });
     await job.begin();

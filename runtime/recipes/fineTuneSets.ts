@@ -122,22 +122,34 @@ export async function unseen(
   return { sets: left, trainedPrompts };
 }
 
-/** Warns of further prompts of the sets that stand in the data. @param sets as they are asked */
+/**
+ * Warns of further prompts of the sets that stand in the data, or in rows that a method reads beside them.
+ * @param sets as they are asked
+ */
 export async function warnOfPrompts(
   { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
   sets: readonly LoadedSet[],
-  isInData: (set: EvaluationSet, example: Example) => boolean,
+  isIn: Readonly<Record<'data' | 'method', (set: EvaluationSet, example: Example) => boolean>>,
 ): Promise<void> {
   for (const { set, examples } of sets) {
-    let trained = 0;
-    for (const example of examples) if (isInData(set, example)) trained += 1;
-    if (trained === 0) continue;
-    await emit({
-      kind: 'warning',
-      message: `${trained} of the ${examples.length} prompts of "${set.name}" are trained on: they stand in the data.`,
-      place: 'evaluate',
-      remedy: 'Use other prompts, or "heldOut": what was learned by heart is no measure of other prompts.',
-    });
+    const found = { data: 0, method: 0 };
+    for (const example of examples)
+      for (const where of ['data', 'method'] as const) if (isIn[where](set, example)) found[where] += 1;
+    const warn = (message: string, remedy: string): Promise<void> =>
+      emit({
+        kind: 'warning',
+        message,
+        place: 'evaluate',
+        remedy: `${remedy}: what was learned by heart is no measure of other prompts.`,
+      });
+    const all = `of the ${examples.length} prompts of "${set.name}"`;
+    if (found.data > 0)
+      await warn(`${found.data} ${all} are trained on: they stand in the data.`, 'Use other prompts, or "heldOut"');
+    if (found.method > 0)
+      await warn(
+        `training has seen ${found.method} ${all}: they stand in the rows of the method.`,
+        'Use other prompts, or other rows',
+      );
   }
 }
 
