@@ -12,7 +12,7 @@ import { calibrationOf } from '../../runtime/recipes/calibration.js';
 import { readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
 import { askedBy, promptName } from '../../runtime/data/askedBy.js';
 import { harmfulRows } from '../../runtime/recipes/harmfulLoss.js';
-import { holdOut } from '../../runtime/recipes/heldOut.js';
+import { holdOut, holdOutOfBoth } from '../../runtime/recipes/heldOut.js';
 import { readTrained, writeTrained } from '../../runtime/recipes/trainedFile.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { REFERENCES } from '../support/reference.js';
@@ -114,6 +114,42 @@ test('the same question behind several system messages is on one side; files of 
   for (const row of kept) assert.ok(kept.includes(5 * Math.floor(row / 5)), `${row}`);
   const seen = new Set(rows.filter((_, row) => row % 5 === 0 && row < 75).map(askedBy));
   for (const { row } of holdOut(rows, 0.2, '1', seen).held) assert.ok(row >= 75, `${row}`);
+});
+
+/** As many are held out of each of two files as of it alone, and no prompt is on both sides. */
+function assertApart(lists: readonly [Example[], Example[]]): void {
+  const splits = holdOutOfBoth(lists, 0.2, '1');
+  const names = (rows: ExampleList): Set<string> => new Set(Array.from(rows, ({ promptText }) => promptText));
+  const trained = splits.map((one) => names(one.trained));
+  splits.forEach((one, i) => {
+    assert.equal(one.held.length, held(lists[i]!).length);
+    assert.equal(one.held.length + one.trained.length, lists[i]!.length);
+    for (const prompt of names(one.held)) assert.ok(!trained.some((other) => other.has(prompt)), prompt);
+  });
+}
+
+test('a prompt of both files is on the same side in both; files without common prompts are divided as if they were alone', () => {
+  const asked = (count: number, each = 1, from = 0): Example[] =>
+    examples(count * each, (row) => `prompt ${from + Math.floor(row / each)}`);
+  for (const other of [asked(100), asked(101), asked(120), asked(300), asked(100, 3), asked(60, 2, 70)]) {
+    assertApart([asked(100), other]);
+    assertApart([other, asked(100)]);
+  }
+  const [first, second] = [asked(100), asked(150, 2, 100)];
+  assert.deepEqual(
+    holdOutOfBoth([first, second], 0.2, '1').map((split) => [...split.held].map(({ row }) => row)),
+    [held(first), held(second)],
+  );
+});
+
+test('a prompt that most rows of the other file ask is trained on in both', () => {
+  const rows = examples(100, (row) => `prompt ${row}`);
+  const asked = held(rows).map((row) => `prompt ${row}`);
+  const often = examples(400, (row) => (row < 300 ? asked[0]! : `other ${row}`));
+  const [split, other] = holdOutOfBoth([rows, often], 0.2, '1');
+  assert.equal(split.held.length, 19);
+  assert.ok(![...split.held].some(({ promptText }) => promptText === asked[0]));
+  assert.equal([...other.trained].filter(({ promptText }) => promptText === asked[0]).length, 300);
 });
 
 test('what a vector was trained on is kept, every question of it', async () => {
