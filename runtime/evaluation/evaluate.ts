@@ -227,13 +227,15 @@ export async function evaluateState(
       labels?.labels.get(answerHash(prompt, answer)),
     );
     let count = 0;
+    let stream = 0;
     for (const piece of pieces(examples, PIECE)) {
       const order = [...piece.keys()].sort((a, b) => piece[a].promptIds.length - piece[b].promptIds.length);
       const finished = state.generator.answers(
         order.map((i) => piece[i].promptIds),
-        { ...options.generation, rows: ANSWERED },
+        { ...options.generation, stream, rows: ANSWERED },
         { signal: options.signal },
       );
+      stream += piece.length;
       const began = (): Promise<void> =>
         emit({ kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total });
       await began();

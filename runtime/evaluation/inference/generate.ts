@@ -37,6 +37,8 @@ export interface GeneratorOptions {
 export interface GenerateOptions extends GenerationOptions {
   /** Each prompt draws from a stream of its own. */
   readonly seed?: number;
+  /** The number of the first one's stream, 0 without it: prompts that are given in pieces draw as if they were given at once. */
+  readonly stream?: number;
   /** How many prompts are answered at once; all of them, without it. */
   readonly rows?: number;
   /** What is attached; what the generator was opened with, without it. */
@@ -139,7 +141,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
 
   async function* answers(
     prompts: readonly (readonly number[])[],
-    { rows: seats = prompts.length, seed = 0, adapters: active = adapters, ...generation }: GenerateOptions,
+    { rows: seats = prompts.length, seed = 0, stream = 0, adapters: active = adapters, ...generation }: GenerateOptions,
     { signal, onToken, ignoreStop = false }: GenerateHooks = {},
   ): AsyncGenerator<Finished> {
     if (prompts.some((prompt) => prompt.length === 0)) throw new Error('a prompt has no tokens');
@@ -147,7 +149,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       index,
       ids: [...prompt],
       room: Math.min(generation.maxNewTokens, spec.contextLength - prompt.length),
-      rng: random(`generate/${seed}/${index}`),
+      rng: random(`generate/${seed}/${stream + index}`),
       answer: { ids: [], reason: 'length' },
     }));
     /** One more token of each row; the rows that are done with it. */
