@@ -12,7 +12,6 @@ export interface TestSet {
   set: EvaluationFacts;
   /** How answers are generated and judged, as the recipe that names the set says. */
   generation?: unknown;
-  batch?: unknown;
   judges?: readonly unknown[];
 }
 
@@ -27,12 +26,12 @@ const TESTED: readonly MeasureKind[] = ['harm', 'over-refusal'];
 export function testSets(recipes: readonly RecipeFacts[], models: readonly Pick<Model, 'path'>[]): TestSet[] {
   const found = new Map<string, TestSet>();
   const measureOf = (file: string): MeasureKind | undefined => setFor(file, recipes)?.measure;
-  for (const { model, evaluate, generation, batch, judges } of recipes) {
+  for (const { model, evaluate, generation, judges } of recipes) {
     if (!models.some(({ path }) => path === model)) continue;
     for (const set of evaluate) {
       const key = JSON.stringify([model, set.file, set.measure]);
       if (!TESTED.includes(set.measure) || measureOf(set.file) !== set.measure) continue;
-      if (!found.has(key)) found.set(key, { model, set, generation, batch, judges });
+      if (!found.has(key)) found.set(key, { model, set, generation, judges });
     }
   }
   return [...found.values()];
