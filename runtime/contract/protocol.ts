@@ -17,10 +17,10 @@ import type { CombineResult, ExportFormat, PublishPlan } from './exports.js';
 import type { ChatMessage, GenerateParams, ScoreRow } from './generation.js';
 import type { Label } from './labels.js';
 import type { JudgeFacts } from './manifest.js';
-import type { Columns, ReadAs } from './mapping.js';
+import type { ReadAs } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
 import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
-import type { Computing, DataFormat, DeviceChoice } from './recipeWords.js';
+import type { Computing, DeviceChoice } from './recipeWords.js';
 import type { SweepPoint } from './sweep.js';
 import type { ExplainedToken, ScanLimit, ScanResult, ScanRow } from './scan.js';
 
@@ -69,24 +69,21 @@ export interface Requests {
   };
   /** Sends `rows` before it ends. */
   scan: {
-    params: Computing & {
-      model: string;
-      vector: string;
-      data: string;
-      format?: DataFormat;
-      columns?: Columns;
-      limit?: ScanLimit;
-      /** Data file of ordinary rows to compare with, beside those that the vector held out. */
-      ordinary?: string;
-    };
+    params: Computing &
+      ReadAs & {
+        model: string;
+        vector: string;
+        data: string;
+        limit?: ScanLimit;
+        /** Data file of ordinary rows to compare with, beside those that the vector held out. */
+        ordinary?: string;
+      };
     result: Omit<ScanResult, 'perRow'>;
   };
   /** Texts of rows by their hashes; those that are not in the file any more are left out. */
   rowTexts: {
-    params: {
+    params: ReadAs & {
       data: string;
-      format?: DataFormat;
-      columns?: Columns;
       hashes: string[];
       /** Characters of each text. */
       most: number;
@@ -95,23 +92,22 @@ export interface Requests {
   };
   /** Hashes of the rows whose prompt or answer contains the text, whatever its case, with a space between two. */
   rowsWith: {
-    params: { data: string; format?: DataFormat; columns?: Columns; text: string };
+    params: ReadAs & { data: string; text: string };
     result: string;
   };
   rowGroups: {
-    params: { data: string; format?: DataFormat; columns?: Columns; by?: RowGrouping };
+    params: ReadAs & { data: string; by?: RowGrouping };
     result: RowGroups;
   };
   /** What a vector explains of one row. Null: the row is not in the file any more. */
   explain: {
-    params: Computing & {
-      model: string;
-      vector: string;
-      data: string;
-      format?: DataFormat;
-      columns?: Columns;
-      hash: string;
-    };
+    params: Computing &
+      ReadAs & {
+        model: string;
+        vector: string;
+        data: string;
+        hash: string;
+      };
     result: ExplainedToken[] | null;
   };
   /** The same of an answer in a chat, as if it were a row to train on, by the base model. Null: it could be none. */
@@ -133,18 +129,17 @@ export interface Requests {
   };
   /** Writes a data file without what a scan found in it, as JSON lines. */
   clean: {
-    params: Cleaning & {
-      data: string;
-      format?: DataFormat;
-      columns?: Columns;
-      out: string;
-      /** Replaces what else stops with the error code `exists`. */
-      force?: boolean;
-    };
+    params: Cleaning &
+      ReadAs & {
+        data: string;
+        out: string;
+        /** Replaces what else stops with the error code `exists`. */
+        force?: boolean;
+      };
     result: CleanResult;
   };
   score: {
-    params: ModelReference & Computing & { data: string; format?: DataFormat; columns?: Columns };
+    params: ModelReference & Computing & ReadAs & { data: string };
     result: ScoreRow[];
   };
   /** Sends `token` while it runs. */
@@ -160,10 +155,8 @@ export interface Requests {
     result: { role: 'task' | 'security'; rank: number; fits: boolean; reason: string | null };
   };
   inspectData: {
-    params: {
+    params: ReadAs & {
       path: string;
-      format?: DataFormat;
-      columns?: Columns;
       /** Counts tokens as this model reads the rows. */
       model?: string;
       maxTokens?: number;
@@ -173,10 +166,8 @@ export interface Requests {
     result: DataInfo;
   };
   previewData: {
-    params: {
+    params: ReadAs & {
       path: string;
-      format?: DataFormat;
-      columns?: Columns;
       /** How many rows; default 3. */
       rows?: number;
       model?: string;
