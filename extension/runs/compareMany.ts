@@ -124,14 +124,10 @@ const statesOf = (run: Run): string[] =>
  * Indices of the rows that are sent: of each stretch those with the smallest and largest loss and gradient, and those of the
  * steps in `needed`, whose time is asked for.
  */
-export function thinned(
-  { step, loss, gradNorm }: TrainColumns,
-  needed: ReadonlySet<number>,
-  most = MAX_STEPS,
-): number[] {
+export function thinned({ step, loss, gradNorm }: TrainColumns, needed: ReadonlySet<number>): number[] {
   const all = step.map((_, i) => i);
-  if (step.length <= most) return all;
-  const stretch = Math.ceil((4 * step.length) / most);
+  if (step.length <= MAX_STEPS) return all;
+  const stretch = Math.ceil((4 * step.length) / MAX_STEPS);
   const kept = new Set([0, step.length - 1, ...all.filter((i) => needed.has(step[i]!))]);
   for (let from = 0; from < step.length; from += stretch) {
     const here = all.slice(from, from + stretch);

@@ -6,11 +6,8 @@ import type { ModelFolder } from './modelFolder.js';
 export type ModelHashes = readonly [string, ...string[]];
 
 /** SHA-256 over the files of the weights: of the one file, or of the list of the shards' hashes. */
-export async function sha256Weights(
-  model: Pick<ModelFolder, 'tensors' | 'gguf'>,
-  hash: (file: string) => Promise<string> = sha256File,
-): Promise<string> {
-  const files = await hashedFiles(model, hash);
+export async function sha256Weights(model: Pick<ModelFolder, 'tensors' | 'gguf'>): Promise<string> {
+  const files = await hashedFiles(model, sha256File);
   // Where a GGUF file lies, and so what comes first, does not matter.
   return inOrder(files, model.gguf === undefined ? 'shard' : 'sha256');
 }
