@@ -11,7 +11,7 @@ import { COMMANDS } from '../host/contributions.js';
 import { inputError } from '../host/errors.js';
 import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
-import type { LabelledAnswer } from '../runs/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { canJudge, isSweep, sweepOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { askFurtherJudge } from './furtherJudge.js';

@@ -17,7 +17,7 @@ import { agreements } from '../../runtime/contract/agreement.js';
 import { answerRows, disputedFirst, latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
-import type { LabelledAnswer } from '../runs/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { isOver, isRunning, type Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';

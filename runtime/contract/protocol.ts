@@ -15,7 +15,7 @@ import type { Estimate } from './estimate.js';
 import type { DoneEvent, Measurement, RunEvent } from './events.js';
 import type { CombineResult, ExportFormat, PublishPlan } from './exports.js';
 import type { ChatMessage, GenerateParams, ScoreRow } from './generation.js';
-import type { Label } from './labels.js';
+import type { LabelledAnswer } from './labels.js';
 import type { JudgeFacts } from './manifest.js';
 import type { ReadAs } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
@@ -51,8 +51,7 @@ export interface Requests {
       run: string;
       /** Further judges; paths are absolute. One of a name that the run has already takes its place. */
       judges?: JudgeChoice[];
-      /** What a person says of an answer that reads so; null takes it back. */
-      labels?: { state: string; set: string; row: number; prompt: string; answer: string; label: Label | null }[];
+      labels?: LabelledAnswer[];
       /** File of an evaluation set that all labelled answers are written to, as JSON lines; must not be there yet. */
       export?: string;
       /** Of the further judges, as for a run. */
