@@ -1,15 +1,13 @@
 /** What people have said of answers, in a file beside the evaluation set (contract/labels.ts). */
-import { createHash } from 'node:crypto';
 import { MAX_HASH_LISTS_BYTES } from '../contract/hashLists.js';
 import { labelledText, labelsFile, labelsText, parseLabels, type Label, type Labels } from '../contract/labels.js';
-import { sha256, writeFileAtomic } from '../support/files.js';
+import { sha256, textName, writeFileAtomic } from '../support/files.js';
 import { readText } from '../support/jsonFile.js';
 import { whileLocked } from '../support/lockFile.js';
 import { hashListsError } from './hashListsError.js';
 
-/** Names an answer to a prompt (96 bits of SHA-256). */
-export const answerHash = (prompt: string, answer: string): string =>
-  createHash('sha256').update(labelledText(prompt, answer)).digest('base64url').slice(0, 16);
+/** Names an answer to a prompt. */
+export const answerHash = (prompt: string, answer: string): string => textName(labelledText(prompt, answer));
 
 export interface LabelFile {
   readonly path: string;
