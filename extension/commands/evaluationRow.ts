@@ -1,6 +1,7 @@
 import { appendFile, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { isObject } from '../../runtime/contract/isObject.js';
 import { isJudged } from '../../runtime/contract/measures.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
@@ -128,6 +129,6 @@ async function appendTo(file: string, text: string): Promise<void> {
 
 function rowOf(line: string, file: string): Row {
   const { value } = parseJson(line);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Row;
+  if (isObject(value)) return value as Row;
   throw inputError(t('its first row is not a JSON object.'), { place: file, remedy: t('Choose another set.') });
 }

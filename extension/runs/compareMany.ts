@@ -12,6 +12,7 @@ import type { ThinnedColumns, TrainColumns } from '../../runtime/contract/column
 import type { Basis, ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { dataHashes } from '../../runtime/contract/comparison.js';
 import type { HarmfulLoss, VectorQuality } from '../../runtime/contract/events.js';
+import { isObject } from '../../runtime/contract/isObject.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
@@ -192,8 +193,7 @@ function leaves(
   names: string[] = [],
 ): { path: string[]; names: string[]; value: unknown }[] {
   const isList = Array.isArray(value) && value.some((one) => typeof one === 'object' && one !== null);
-  if (!isList && (typeof value !== 'object' || value === null || Array.isArray(value)))
-    return value === undefined ? [] : [{ path, names, value }];
+  if (!isList && !isObject(value)) return value === undefined ? [] : [{ path, names, value }];
   return Object.entries(value as object).flatMap(([key, inner]: [string, unknown]) => {
     const own = isList && typeof inner === 'object' && inner !== null ? (inner as { name?: unknown }).name : undefined;
     return leaves(inner, [...path, key], [...names, typeof own === 'string' ? own : key]);

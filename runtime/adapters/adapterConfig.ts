@@ -1,6 +1,7 @@
 import { isFiniteNumber } from '../contract/measures.js';
 import { HumanError } from '../support/errors.js';
-import { isObject, shown } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 
 /** What of PEFT's LoraConfig (0.21) decides the mathematics of plain LoRA, and what its loader wants to know. */

@@ -2,7 +2,7 @@
 import { safeParse } from '../contract/safeParse.js';
 import * as z from 'zod';
 import { HumanError } from '../support/errors.js';
-import { isObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
 import { judgeSchema } from '../contract/recipeJudges.js';
 import { LABELS } from '../contract/labels.js';
 import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';

@@ -1,5 +1,6 @@
 import { textName } from '../support/files.js';
-import { isObject, type JsonObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import type { JsonObject } from '../support/jsonFile.js';
 
 /**
  * Names what a row says: rows with the same fields have the same hash, wherever they stand and however they are written,

@@ -1,7 +1,8 @@
 import { suggestColumns, type Columns } from '../contract/mapping.js';
 import type { ChatMessage } from '../contract/generation.js';
 import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
-import { isObject, shown } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, namesText } from './columns.js';
 import { parseExact, type ReadRow } from './rawRow.js';

@@ -1,4 +1,5 @@
 import { open, stat } from 'node:fs/promises';
+import { isObject } from '../contract/isObject.js';
 import { HumanError } from './errors.js';
 
 /** No configuration file is larger than this. */
@@ -12,10 +13,6 @@ const MAX_MEMBERS = 2 ** 22;
 const MAX_DEPTH = 512;
 
 export type JsonObject = Record<string, unknown>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Reads a JSON object from a file. Errors name the file and what is wrong with it. */
 export async function readJsonObject(file: string, maxBytes = MAX_BYTES): Promise<JsonObject> {

@@ -20,7 +20,7 @@ const label = (row: number): LabelledAnswer => ({
 test('labels that are given while others are written are written together', async () => {
   const written: string[][] = [];
   let go = (): void => undefined;
-  const queue = new LabelQueue(async (run, labels = []) => {
+  const queue = new LabelQueue(async (run, labels) => {
     written.push([run, ...labels.map(({ row }) => String(row))]);
     if (written.length === 1) await new Promise<void>((resolve) => (go = resolve));
     if (labels.some(({ row }) => row === 9)) throw new Error('no room');
@@ -37,7 +37,7 @@ test('labels that are given while others are written are written together', asyn
 
 test('labels that a run refuses fail, and those of other runs are written', async () => {
   const written: string[] = [];
-  const queue = new LabelQueue(async (run, labels = []) => {
+  const queue = new LabelQueue(async (run, labels) => {
     await new Promise(setImmediate);
     if (run === 'a') throw new Error('another process has it');
     written.push(...labels.map(({ row }) => `${run}${row}`));

@@ -4,7 +4,8 @@ import { HumanError } from '../../support/errors.js';
 import type { ChatMessage } from '../../contract/generation.js';
 import { parseTemplate, PythonInterpreter } from './jinja.js';
 import type { Program } from './jinja.js';
-import { isObject, readOptionalJson, readText, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { readOptionalJson, readText, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 import { withTimeLimit } from '../../support/timeLimit.js';
 
