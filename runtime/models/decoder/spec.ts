@@ -233,3 +233,7 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
   if (spec.head.bias) all.set(`${spec.head.name}.bias`, [spec.vocabSize]);
   return all;
 }
+
+/** How many numbers they are. */
+export const weightsCount = (spec: DecoderSpec): number =>
+  [...parameters(spec).values()].reduce((all, shape) => all + shape.reduce((a, b) => a * b, 1), 0);
