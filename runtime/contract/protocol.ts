@@ -126,7 +126,7 @@ export interface Requests {
       unjudged: 'known' | 'short' | null;
     } | null;
   };
-  /** Writes a data file without what a scan found in it, as JSON lines. */
+  /** Writes a data file without what a scan found in it: as JSON lines, or as a file of the same kind. */
   clean: {
     params: Cleaning &
       ReadAs & {
@@ -287,7 +287,7 @@ export interface Requests {
 }
 export type RequestName = keyof Requests;
 
-/** Notifications from the child process, at most ten a second each. `id` is the request's own. */
+/** Notifications from the child process; of `events`, `token` and `progress` at most ten a second each. `id` is the request's own. */
 export interface Notifications {
   events: { id: number; events: RunEvent[] };
   token: { id: number; text: string };

@@ -107,7 +107,7 @@ function issueError(issue: Issue, placeOf: (path: readonly PropertyKey[]) => str
   }
   if (issue.code === 'unrecognized_keys') {
     return new HumanError(
-      `unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in a ${kind} recipe.`,
+      `unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in ${kind === 'evaluate' ? 'an' : 'a'} ${kind} recipe.`,
       {
         place: placeOf([...issue.path, issue.keys[0]]),
         remedy: 'Check the spelling against docs or the completion in the editor, or remove it.',
