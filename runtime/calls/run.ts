@@ -5,8 +5,7 @@ import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
-import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
-import { hubName } from '../contract/hubName.js';
+import { hubAdapters } from '../adapters/hubAdapters.js';
 import { estimateText, remedyText } from '../contract/estimate.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
@@ -28,11 +27,12 @@ import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
-import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
-import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
+import { isSameCheckpoint, openCheckpoint } from '../runs/checkpoint.js';
+import { dependenciesOf, digestOf, machineOf, requireSame } from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
+import { warnOfContext, warnOfMachine, warnOfRevisions } from './runWarnings.js';
 import { secretsFrom } from './secrets.js';
 import type { Ending, Job, Once } from '../recipes/job.js';
 import {
@@ -106,6 +106,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
 
 type Given = Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe };
 type Planned = Awaited<ReturnType<typeof planned>>;
+type Opened = Awaited<ReturnType<typeof opened>>;
 
 /** Where the inputs are and the run may write, and what it is expected to take. @throws HumanError for one that does not fit */
 async function planned({ recipe, path: local, file }: Given, options: RunOptions) {
@@ -169,6 +170,54 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   return { context, modelSha256, dependencies, first, baseUnchanged };
 }
 
+/** What the recipe's own work is given. */
+const jobOf = (
+  { recipe }: Given,
+  { path, progress, estimate, context, modelSha256, dependencies }: Planned & Opened,
+  { signal, watch, askEditor, shared }: RunOptions,
+  own: Pick<Job<RunRecipe>, 'cluster' | 'emit' | 'folder' | 'seconds' | 'secrets'>,
+): Job<RunRecipe> => ({
+  ...own,
+  recipe,
+  path,
+  context,
+  signal,
+  modelSha256,
+  dependencies,
+  machine: machineOf(context),
+  watch,
+  askEditor,
+  once: shared?.once ?? ((_, make) => make()),
+  sessions: shared?.sessions,
+  // By the base, and by the model that is delivered.
+  evaluations: shared?.evaluations ?? 2,
+  recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
+  begin: own.folder.begin,
+  progress,
+});
+
+/** How a run ends that was stopped. @throws the error that ended any other one; manifest.json has it then */
+async function stoppedOrThrown(
+  thrown: unknown,
+  { recipe }: Given,
+  { resume = false, signal }: RunOptions,
+  { context, folder, cluster, emit }: Pick<Job<RunRecipe>, 'context' | 'folder' | 'cluster' | 'emit'>,
+): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
+  // A model that was taken away is the reason for whatever failed.
+  const error: unknown = await context.intact().then(
+    () => thrown,
+    (changed: unknown) => changed,
+  );
+  if (!(error instanceof Cancelled || signal.aborted)) {
+    await folder.failed(error);
+    throw error;
+  }
+  // Of a run that stands where this one has not begun nobody said that it is to stop.
+  const left = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
+  if (left) await emit(left);
+  return { outcome: 'stopped', measurements: [] };
+}
+
 /** Writes what a run that has begun leaves at its end, and puts one that is finished in its place. */
 async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Promise<void> {
   const finished = done.outcome === 'finished';
@@ -188,11 +237,12 @@ async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Prom
  * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
  */
 export async function runOne(given: Given, options: RunOptions): Promise<DoneEvent> {
-  const { recipe, path: local } = given;
-  const { resume = false, signal, onEvent, shared } = options;
+  const { recipe } = given;
+  const { resume = false, signal, onEvent } = options;
   const plans = await planned(given, options);
-  const { began, progress, hub, path, plan, estimate, expected } = plans;
-  const { context, modelSha256, dependencies, first, baseUnchanged } = await opened(given, plans, options);
+  const { began, hub, plan, expected } = plans;
+  const model = await opened(given, plans, options);
+  const { context, modelSha256, dependencies, first, baseUnchanged } = model;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   if (checkpoint && recipe.kind === 'finetune') requireWatched(checkpoint, watchAction(recipe, options.watch));
@@ -205,8 +255,6 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
     if (!checkpoint) await endJobs(plan.folder, cluster);
     else if (!(await isSameCheckpoint(checkpoint))) throw changedMeanwhile(checkpoint.file);
   });
-  const { begin } = folder;
-  const once: Once = shared?.once ?? ((_, make) => make());
   const secrets = secretsFrom(options.secrets);
   let cluster: Cluster | undefined;
   // Of a run that went back to an earlier step the steps that it made still count.
@@ -228,7 +276,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
       if (recipe.on)
         cluster = await openCluster({
           target: supported(recipe).on!,
-          path: local,
+          path: given.path,
           folder: plan.folder,
           secrets,
           modelSha256: context.model.gguf === undefined ? modelSha256 : undefined,
@@ -236,48 +284,14 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
           emit,
           patience: options.patience,
         });
-      const job = {
-        recipe,
-        path,
-        context,
-        folder,
-        signal,
-        modelSha256,
-        dependencies,
-        machine: machineOf(context),
-        cluster,
-        watch: options.watch,
-        secrets,
-        askEditor: options.askEditor,
-        once,
-        sessions: shared?.sessions,
-        // By the base, and by the model that is delivered.
-        evaluations: shared?.evaluations ?? 2,
-        recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
-        seconds,
-        begin,
-        emit,
-        progress,
-      };
+      const job = jobOf(given, { ...plans, ...model }, options, { cluster, emit, folder, seconds, secrets });
       await warnOfContext(context, emit);
       await warnOfRevisions(hub, emit);
       if (checkpoint) await warnOfMachine(checkpoint, job);
       if (expected) await emit(expectation(expected));
       return { outcome: 'finished', ...(await runKind(job, baseUnchanged)) };
     } catch (thrown) {
-      // A model that was taken away is the reason for whatever failed.
-      const error: unknown = await context.intact().then(
-        () => thrown,
-        (changed: unknown) => changed,
-      );
-      if (error instanceof Cancelled || signal.aborted) {
-        // Of a run that stands where this one has not begun nobody said that it is to stop.
-        const left = recipe.on && (resume || folder.begun) && (await stopJobs(plan.folder, cluster, error));
-        if (left) await emit(left);
-        return { outcome: 'stopped', measurements: [] };
-      }
-      await folder.failed(error);
-      throw error;
+      return stoppedOrThrown(thrown, given, options, { context, folder, cluster, emit });
     }
   }
 
@@ -331,43 +345,6 @@ function doesNotFit(expected: Expected, file: string): HumanError {
 async function stepsMade(path: string): Promise<number> {
   const last = (await readEvents(path)).findLast((event) => event.kind === 'step');
   return last?.kind === 'step' ? last.step : 0;
-}
-
-async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<Recipe>['emit']): Promise<void> {
-  if (backend.reason) {
-    const message = `${backend.device}: ${backend.reason}`;
-    await emit({ kind: 'state', state: 'preparing', message, device: backend.device });
-  }
-  if (tokenizer.chatTemplate?.plain) {
-    await emit({
-      kind: 'warning',
-      message: 'the model has no chat template; conversations use a plain one.',
-      place: model.folder,
-      remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
-    });
-  }
-}
-
-/** The same recipe may mean another adapter tomorrow. */
-async function warnOfRevisions(hub: ReadonlyMap<string, HubAdapter>, emit: Job<Recipe>['emit']): Promise<void> {
-  for (const [name, { commit, isPinned }] of hub)
-    if (!isPinned)
-      await emit({
-        kind: 'warning',
-        message: `${name} is now at commit ${commit}, and may change.`,
-        remedy: `Write hub:${hubName(name)!.repository}@${commit} to use this one for ever.`,
-      });
-}
-
-/** Another device or processor rounds differently. */
-async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: Job<Recipe>): Promise<void> {
-  const others = machineChanges(facts.machine, machine);
-  if (others.length === 0) return;
-  await emit({
-    kind: 'warning',
-    message: `the run is resumed on another machine or device than it started on (${others.join(', ')}): its result will differ in the last digits from that of a run that was not stopped.`,
-    place: folder.path,
-  });
 }
 
 /** The recipe's own work, then what every training owes: the base's bytes are unchanged. */
