@@ -318,7 +318,10 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
 function createTriagePanels(services: Parts, onBug: (error: unknown) => void): TriagePanels {
   const { extension, models, scans, reviews, engine } = services;
   const panels: TriagePanels = new TriagePanels({
-    ...{ extension, scans, reviews, engine },
+    extension,
+    scans,
+    reviews,
+    engine,
     actions: {
       assertTrusted,
       open: openData,

@@ -127,7 +127,9 @@ async function askHarm(
   const chosen = await askData(services, ask, {
     question: t('Which questions must be refused? They show whether harm was learned.'),
     likely: /harm|toxic|forbidden|unsafe|refus/i,
-    ...{ model, not, answersOptional: true },
+    model,
+    not,
+    answersOptional: true,
     otherwise: {
       label: t('No questions: the run has no verdict'),
       description: t('nothing tells then whether the protection held'),

@@ -146,7 +146,9 @@ export function thinned({ step, loss, gradNorm }: TrainColumns, needed: Readonly
 function thinnedTrain({ step, loss, gradNorm }: TrainColumns, kept: readonly number[]): ThinnedColumns {
   const at = <T>(column: readonly T[]): T[] => kept.map((i) => column[i]!);
   return {
-    ...{ step: at(step), loss: at(loss), gradNorm: at(gradNorm) },
+    step: at(step),
+    loss: at(loss),
+    gradNorm: at(gradNorm),
     ...(kept.length < step.length && {
       stretches: { loss: stretchesOf(loss, kept), gradNorm: stretchesOf(gradNorm, kept) },
     }),

@@ -53,9 +53,25 @@ interface Schema {
 
 /** Fields that any format has; others are not read. */
 export const FIELDS: ReadonlySet<string> = new Set([
-  ...['messages', 'conversations', 'prompt', 'completion', 'instruction', 'input', 'output', 'text'],
-  ...['input_ids', 'labels', 'attention_mask', 'label', 'system', 'history', 'context', 'response'],
-  ...['tools', 'functions', 'chat_template_kwargs'],
+  'messages',
+  'conversations',
+  'prompt',
+  'completion',
+  'instruction',
+  'input',
+  'output',
+  'text',
+  'input_ids',
+  'labels',
+  'attention_mask',
+  'label',
+  'system',
+  'history',
+  'context',
+  'response',
+  'tools',
+  'functions',
+  'chat_template_kwargs',
 ]);
 
 /** In the order in which `auto` tries them. */

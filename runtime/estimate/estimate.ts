@@ -207,8 +207,14 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const kept = keptOf(all);
   if (kept > 0) ask(typeof heldOut === 'object' ? heldOut.measure : 'loss', { ...all, rows: kept });
   return {
-    ...{ data, unseen: [], held: held.length > 0 ? joined(held) : data, anchored },
-    ...{ heldPerBatch: 0, heldPerStep, probes, sets },
+    data,
+    unseen: [],
+    held: held.length > 0 ? joined(held) : data,
+    anchored,
+    heldPerBatch: 0,
+    heldPerStep,
+    probes,
+    sets,
   };
 }
 

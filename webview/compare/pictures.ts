@@ -126,6 +126,9 @@ th span,td span{display:block}.sure{font-weight:bold}.caption,.judges,.set,.boun
 .scroll{overflow-x:auto}@media print{@page{size:A4 landscape}svg{max-width:100%;height:auto}}`;
   return fill(
     `<!doctype html>\n<html><head><meta charset="utf-8"><title>{0}</title><style>{1}</style></head><body><h1>{0}</h1>\n{2}\n{3}</body></html>\n`,
-    ...[escapeMarkup(title), style.replaceAll('<', ''), picture.svg, copies.join('\n')],
+    escapeMarkup(title),
+    style.replaceAll('<', ''),
+    picture.svg,
+    copies.join('\n'),
   );
 }

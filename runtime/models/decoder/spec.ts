@@ -198,7 +198,9 @@ export function linearLayers(spec: DecoderSpec): LinearSpec[] {
 export const decaying = (spec: DecoderSpec): Set<string> =>
   new Set([
     ...linearLayers(spec).map(({ name }) => `${name}.weight`),
-    ...[spec.embedding.weight, spec.head.weight, ...(spec.positions ? [spec.positions.weight] : [])],
+    spec.embedding.weight,
+    spec.head.weight,
+    ...(spec.positions ? [spec.positions.weight] : []),
   ]);
 
 /** Every parameter of the model, name → shape as in the checkpoint; a tied head is not listed. */
