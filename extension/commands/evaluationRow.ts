@@ -36,7 +36,9 @@ export async function addEvaluationRow(
     const chosen = sets.length === 0 ? null : await ask.pick<string | null>(t('To which set?'), [...sets, newSet()]);
     const name =
       chosen === null
-        ? await ask.input(t('Name of the new set'), 'from-chat', (text) => (slug(text) ? undefined : t('A name is needed.'))) // oxfmt-ignore
+        ? await ask.input(t('Name of the new set'), 'from-chat', (text) =>
+            slug(text) ? undefined : t('A name is needed.'),
+          )
         : undefined;
     const measure = chosen === null ? undefined : setFor(chosen, services.recipes.measuring(chosen))?.measure;
     const file = chosen ?? (await freeFile(join(root, 'eval'), slug(name!), '.jsonl'));

@@ -235,7 +235,10 @@ async function askJudges(services: Known, ask: Questions, model: Model): Promise
   });
   const config = await readJson(join(classifier, 'config.json'), CONFIG);
   if (!config)
-    throw inputError(t('this folder has no config.json.'), { place: classifier, remedy: t('Choose the folder of a text classifier.') }); // oxfmt-ignore
+    throw inputError(t('this folder has no config.json.'), {
+      place: classifier,
+      remedy: t('Choose the folder of a text classifier.'),
+    });
   const labels = Object.values(config.id2label);
   const [meaning, label] = await ask.pick(
     t('Which of its labels says what?'),

@@ -88,7 +88,12 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   else
     for (const { name, usage } of done.judges.filter(({ usage, added }) => usage && judges.length > 0 && added))
       notices.info(
-        t('{0} was asked {1} times, with {2} tokens.', name, usage!.requests, (usage!.inputTokens ?? 0) + (usage!.outputTokens ?? 0)), // oxfmt-ignore
+        t(
+          '{0} was asked {1} times, with {2} tokens.',
+          name,
+          usage!.requests,
+          (usage!.inputTokens ?? 0) + (usage!.outputTokens ?? 0),
+        ),
       );
   return done;
 }

@@ -262,7 +262,9 @@ const systemField = (row: JsonObject): string => (isThere(row.system) ? textFiel
 
 /** Undefined, and an empty list, also one that is written as text. */
 const isEmptyList = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length === 0 : !isThere(value) || (typeof value === 'string' && /^\s*(\[\s*\])?\s*$/.test(value)); // oxfmt-ignore
+  Array.isArray(value)
+    ? value.length === 0
+    : !isThere(value) || (typeof value === 'string' && /^\s*(\[\s*\])?\s*$/.test(value));
 
 /** The same, and an object in which nothing is set, as tables write it in rows that have none. */
 const isEmpty = (value: unknown): boolean =>

@@ -268,7 +268,11 @@ export async function planConversion(file: string): Promise<Plan> {
   const used = parameters(decoderSpec(config));
   const unused = stored.find((tensor) => !used.has(tensor.name));
   if (unused)
-    m.reject(unused.name, `${architecture.className} has no use for this tensor`, 'Use the original Hugging Face folder.'); // oxfmt-ignore
+    m.reject(
+      unused.name,
+      `${architecture.className} has no use for this tensor`,
+      'Use the original Hugging Face folder.',
+    );
   return { parts: whole.parts, size: whole.size, config, tensors, tokenizer };
 }
 
@@ -304,7 +308,11 @@ function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial
   // Lists with an entry for each layer are made from this number; each layer has tensors.
   const layers = m.count(`${arch}.block_count`);
   if (layers > tensors.size)
-    m.reject(`${arch}.block_count`, `${layers} layers cannot be made of ${tensors.size} tensors`, 'The file is damaged: download it again.'); // oxfmt-ignore
+    m.reject(
+      `${arch}.block_count`,
+      `${layers} layers cannot be made of ${tensors.size} tensors`,
+      'The file is damaged: download it again.',
+    );
   return {
     hidden,
     inner: m.count(`${arch}.feed_forward_length`),
