@@ -5,7 +5,8 @@ import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
-import { hubAdapters } from '../adapters/hubAdapters.js';
+import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
+import { hubName } from '../contract/hubName.js';
 import { estimateText, remedyText } from '../contract/estimate.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
@@ -13,12 +14,10 @@ import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
-import { sha256, sha256File } from '../support/files.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
-import { sha256Weights } from '../models/weights/hashes.js';
-import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { sha256Copies, sha256Weights } from '../models/weights/hashes.js';
 import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -27,12 +26,11 @@ import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
-import { isSameCheckpoint, openCheckpoint } from '../runs/checkpoint.js';
-import { dependenciesOf, digestOf, machineOf, requireSame } from '../recipes/dependencies.js';
+import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
+import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
-import { warnOfContext, warnOfMachine, warnOfRevisions } from './runWarnings.js';
 import { secretsFrom } from './secrets.js';
 import type { Ending, Job, Once } from '../recipes/job.js';
 import {
@@ -85,13 +83,6 @@ export interface Shared {
 
 /** Inputs that may be named by the Hub. */
 const ADAPTERS = ['vector', 'adapter', 'start'] as const;
-
-/** SHA-256 over the files that hold weights in blocks, and copies that are computed with; undefined without them. */
-async function sha256Copies({ packed, beside }: Pick<ModelFolder, 'packed' | 'beside'>): Promise<string | undefined> {
-  if (!packed && !beside) return undefined;
-  const files = [...new Set([...(packed?.values() ?? []), ...(beside?.values() ?? [])].map(({ file }) => file))].sort();
-  return sha256((await Promise.all(files.map((file) => sha256File(file)))).join('\n'));
-}
 
 /** The recipe of a file, run. @throws HumanError for a sweep, which is many runs */
 export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
@@ -345,6 +336,43 @@ function doesNotFit(expected: Expected, file: string): HumanError {
 async function stepsMade(path: string): Promise<number> {
   const last = (await readEvents(path)).findLast((event) => event.kind === 'step');
   return last?.kind === 'step' ? last.step : 0;
+}
+
+async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<Recipe>['emit']): Promise<void> {
+  if (backend.reason) {
+    const message = `${backend.device}: ${backend.reason}`;
+    await emit({ kind: 'state', state: 'preparing', message, device: backend.device });
+  }
+  if (tokenizer.chatTemplate?.plain) {
+    await emit({
+      kind: 'warning',
+      message: 'the model has no chat template; conversations use a plain one.',
+      place: model.folder,
+      remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
+    });
+  }
+}
+
+/** The same recipe may mean another adapter tomorrow. */
+async function warnOfRevisions(hub: ReadonlyMap<string, HubAdapter>, emit: Job<Recipe>['emit']): Promise<void> {
+  for (const [name, { commit, isPinned }] of hub)
+    if (!isPinned)
+      await emit({
+        kind: 'warning',
+        message: `${name} is now at commit ${commit}, and may change.`,
+        remedy: `Write hub:${hubName(name)!.repository}@${commit} to use this one for ever.`,
+      });
+}
+
+/** Another device or processor rounds differently. */
+async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: Job<Recipe>): Promise<void> {
+  const others = machineChanges(facts.machine, machine);
+  if (others.length === 0) return;
+  await emit({
+    kind: 'warning',
+    message: `the run is resumed on another machine or device than it started on (${others.join(', ')}): its result will differ in the last digits from that of a run that was not stopped.`,
+    place: folder.path,
+  });
 }
 
 /** The recipe's own work, then what every training owes: the base's bytes are unchanged. */

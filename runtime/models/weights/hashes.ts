@@ -12,6 +12,16 @@ export async function sha256Weights(model: Pick<ModelFolder, 'tensors' | 'gguf'>
   return inOrder(files, model.gguf === undefined ? 'shard' : 'sha256');
 }
 
+/** SHA-256 over the files that hold weights in blocks, and copies that are computed with; undefined without them. */
+export async function sha256Copies({
+  packed,
+  beside,
+}: Pick<ModelFolder, 'packed' | 'beside'>): Promise<string | undefined> {
+  if (!packed && !beside) return undefined;
+  const files = [...new Set([...(packed?.values() ?? []), ...(beside?.values() ?? [])].map(({ file }) => file))].sort();
+  return sha256((await Promise.all(files.map((file) => sha256File(file)))).join('\n'));
+}
+
 /**
  * The hashes that name a model: first the one that is written down. A GGUF file is known by its own, whatever its weights are
  * converted to, and last by that of the files that are read. Shards that are links are also known in the order of what the links
