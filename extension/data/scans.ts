@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
 import { isText } from '../../runtime/contract/dataInfo.js';
-import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import type { ScanResult } from '../../runtime/contract/scan.js';
 import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scanText.js';
 import { exists, readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
@@ -13,12 +13,18 @@ import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
-import type { Looks, Mark } from './rowMarks.js';
-import { columnsText, saidFormat, type Columns, type ReadAs, type RowFormat } from '../../runtime/contract/mapping.js';
-import type { DataFormat } from '../../runtime/contract/recipeWords.js';
-import { KEPT, OLD } from './keptScan.js';
+import { isWorse, looksOf, type Looks, type Mark } from './rowMarks.js';
+import {
+  COLUMN_FIELDS,
+  columnsText,
+  saidFormat,
+  type Columns,
+  type ReadAs,
+  type RowFormat,
+} from '../../runtime/contract/mapping.js';
+import { DATA_FORMATS, type DataFormat } from '../../runtime/contract/recipeWords.js';
 import { blockOf, blockText, readRows } from './rows.js';
-import { scanTable } from './scanTable.js';
+import { SCAN_TABLE, scanTable } from './scanTable.js';
 import type { TriageTable } from '../../webview/protocol/triage.js';
 
 /** What a scan found in a data file, and of which text of the file that is true. */
@@ -83,6 +89,54 @@ function isReadOtherwise(read: ReadAs, scan: Scan): boolean {
 
 /** Of some hundred thousand rows. */
 const MAX_BYTES = 256 * 1024 * 1024;
+
+/** As columns, each with a space between two values: a table of sixty thousand rows is read in some milliseconds. */
+const KEPT = z.object({
+  version: z.literal(5),
+  data: z.string(),
+  model: z.string().optional(),
+  vector: z.string(),
+  vectorName: z.string(),
+  columns: z.partialRecord(z.enum(COLUMN_FIELDS), z.string()).optional(),
+  format: z.enum(DATA_FORMATS).optional(),
+  size: z.number(),
+  mtimeMs: z.number(),
+  sha256: z.string(),
+  lineCount: z.number(),
+  flagged: z.number(),
+  rows: z.number(),
+  threshold: z.number().nullable(),
+  calibration: z
+    .object({
+      ordinary: z.number(),
+      ordinaryPrompts: z.number().optional(),
+      harmful: z.number(),
+      recall: z.number().nullable(),
+    })
+    .nullable(),
+  auroc: z.number().nullable(),
+  precision: z.number().nullable(),
+  recall: z.number().nullable(),
+  blind: z.number(),
+  short: z.number(),
+  unusual: z.number().optional(),
+  skipped: z.number().optional(),
+  rowFormat: z.enum(DATA_FORMATS).exclude(['auto']).optional(),
+  lines: z.string(),
+  explained: z.string(),
+  /** NaN where a row has none. */
+  ps: z.string(),
+  /** A line for each mark. */
+  parts: z.string(),
+  keys: z.string(),
+  /** Of rows of several lines `LINES:KEY`, of others nothing. */
+  blocks: z.string(),
+  hashes: z.string(),
+  table: SCAN_TABLE,
+  cut: z.array(z.tuple([z.number(), z.string()])),
+});
+/** Scans of earlier versions, which say less of their rows, are not shown: the file can be scanned anew. */
+const OLD = z.object({ version: z.union([z.literal(2), z.literal(3), z.literal(4)]) });
 
 /** Scans of the workspace's data files, one per file, each kept in a file of its own beside the workspace's state. */
 export class Scans implements Disposable {
@@ -295,19 +349,6 @@ export class Scans implements Disposable {
     await replaceFile(scanFile(root, scan.data), text);
   }
 }
-
-/** Longer parts of an answer are cut. */
-const MAX_PART = 200;
-
-function looksOf({ explained, p, hash, parts = [] }: ScanRow): Looks {
-  const text = parts.join(' … ').replace(/\s+/g, ' ');
-  const part = text.length > MAX_PART ? `${text.slice(0, MAX_PART)}…` : text;
-  return { explained, ...(p !== undefined && { p }), ...(part && { part }), ...(hash && { hash }) };
-}
-
-/** Several rows of a file may stand in one line: the one that looks worse is told. */
-const isWorse = (a: Looks, b: Looks): boolean =>
-  a.p === undefined || b.p === undefined ? a.explained > b.explained : a.p < b.p;
 
 const scansFolder = (root: string): string => join(root, STATE_FOLDER, 'scans');
 
