@@ -221,19 +221,8 @@ export class Scans implements Disposable {
     const marks = [...found]
       .map(([line, { looks }]) => ({ line, looks, ...(keys.get(line) ?? { key: '' }) }))
       .sort((a, b) => a.line - b.line);
-    const scan: Scan = {
-      data,
-      model,
-      vector,
-      vectorName,
-      ...(columns && { columns }),
-      ...(format && { format }),
-      ...file,
-      ...numbers,
-      marks,
-      table,
-      cut,
-    };
+    const read: ReadAs = { ...(columns && { columns }), ...(format && { format }) };
+    const scan: Scan = { data, model, vector, vectorName, ...read, ...file, ...numbers, marks, table, cut };
     this.away.delete(data);
     this.scans.set(data, scan);
     this.states.delete(data);
