@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { readAsText } from '../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../webview/protocol/run.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
@@ -21,7 +20,6 @@ import { COMMANDS, CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js'
 import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js';
 import { LabelQueue } from './runs/labels.js';
 import { Mappings } from './data/mappings.js';
-import { DataInspector } from './data/files.js';
 import { openData } from './data/openData.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
@@ -29,7 +27,8 @@ import { debounce } from './host/disposable.js';
 import { notifyEnd, notifyHeld, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
-import { maxTokensFor, modelFor, readAs, readBy, vectorsFor } from './services/choice.js';
+import { readBy, vectorsFor } from './services/choice.js';
+import { dataInspectors } from './services/inspectors.js';
 import { createNotices } from './host/notices.js';
 import { ChatPanels } from './panels/chatPanel.js';
 import { ComparePanels } from './panels/comparePanel.js';
@@ -67,6 +66,14 @@ const logBug =
   (log: vscode.LogOutputChannel) =>
   (error: unknown): void =>
     log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+
+const walkthrough =
+  ({ id }: vscode.Extension<unknown>) =>
+  (topic?: WalkthroughTopic): unknown => {
+    const category = `${id}#${WALKTHROUGH}`;
+    const target = topic ? { category, step: STEPS[topic] } : category;
+    return vscode.commands.executeCommand('workbench.action.openWalkthrough', target, false);
+  };
 
 type Own = <T extends vscode.Disposable>(part: T) => T;
 
@@ -126,11 +133,6 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       restarts,
       log: (level, message) => log[level](message),
     });
-  const openWalkthrough = (topic?: WalkthroughTopic): unknown => {
-    const category = `${context.extension.id}#${WALKTHROUGH}`;
-    const target = topic ? { category, step: STEPS[topic] } : category;
-    return vscode.commands.executeCommand('workbench.action.openWalkthrough', target, false);
-  };
 
   const root = (): string | undefined => vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const engine = own(newEngine());
@@ -172,30 +174,9 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     ),
   );
   const mappings = own(new Mappings(context.workspaceState));
-  const known = { recipes, scans, mappings };
-  const inspector = own(
-    new DataInspector(
-      (path) => engine.request('inspectData', { path, ...readAs(known, path) }),
-      (file) => readAsText(readAs(known, file)),
-    ),
-  );
-  const model = (file: string): string | undefined => modelFor({ models, recipes, store }, file)?.path;
-  const tokens = own(
-    new DataInspector(
-      (path) =>
-        engine.request('inspectData', {
-          path,
-          ...readAs(known, path),
-          model: model(path),
-          maxTokens: maxTokensFor(known, path),
-        }),
-      (path) => {
-        const by = model(path);
-        const version = by && models.version(by);
-        return JSON.stringify([readAsText(readAs(known, path)), by, version, maxTokensFor(known, path)]);
-      },
-    ),
-  );
+  const { inspector, tokens } = dataInspectors({ engine, mappings, models, recipes, scans, store });
+  own(inspector);
+  own(tokens);
   const estimates = own(
     new Estimates(
       (recipe, text) => engine.request('estimate', { recipe, text }),
@@ -247,7 +228,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     estimates,
     tokens,
     assertTrusted,
-    openWalkthrough,
+    openWalkthrough: walkthrough(context.extension),
     reportPanels: own(new ReportPanels(context.extensionUri, store)),
   };
   const runPanels = own(createRunPanels(services, onBug));
@@ -337,7 +318,10 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
 function createTriagePanels(services: Parts, onBug: (error: unknown) => void): TriagePanels {
   const { extension, models, scans, reviews, engine } = services;
   const panels: TriagePanels = new TriagePanels({
-    ...{ extension, scans, reviews, engine },
+    extension,
+    scans,
+    reviews,
+    engine,
     actions: {
       assertTrusted,
       open: openData,

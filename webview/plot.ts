@@ -77,7 +77,10 @@ export function lineOptions({
         border: { color: grid.color },
         ticks: {
           ...ticks,
-          ...{ maxTicksLimit: small ? 4 : 7, includeBounds: false, precision: 0, maxRotation: 0 },
+          maxTicksLimit: small ? 4 : 7,
+          includeBounds: false,
+          precision: 0,
+          maxRotation: 0,
           callback: (value) => n.count(Number(value)),
         },
         title: { display: !small, text: x.title, color: theme.muted, font },

@@ -127,7 +127,9 @@ async function askHarm(
   const chosen = await askData(services, ask, {
     question: t('Which questions must be refused? They show whether harm was learned.'),
     likely: /harm|toxic|forbidden|unsafe|refus/i,
-    ...{ model, not, answersOptional: true },
+    model,
+    not,
+    answersOptional: true,
     otherwise: {
       label: t('No questions: the run has no verdict'),
       description: t('nothing tells then whether the protection held'),
@@ -233,7 +235,10 @@ async function askJudges(services: Known, ask: Questions, model: Model): Promise
   });
   const config = await readJson(join(classifier, 'config.json'), CONFIG);
   if (!config)
-    throw inputError(t('this folder has no config.json.'), { place: classifier, remedy: t('Choose the folder of a text classifier.') }); // oxfmt-ignore
+    throw inputError(t('this folder has no config.json.'), {
+      place: classifier,
+      remedy: t('Choose the folder of a text classifier.'),
+    });
   const labels = Object.values(config.id2label);
   const [meaning, label] = await ask.pick(
     t('Which of its labels says what?'),

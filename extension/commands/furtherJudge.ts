@@ -45,7 +45,11 @@ async function askEndpoint(ask: Questions): Promise<JudgeChoice> {
     (key: 'endpoint' | 'model' | 'token') =>
     (text: string): string | undefined => {
       const given = { endpoint: ADDRESS, model: 'm', [key]: text };
-      return key === 'token' && text === '' ? undefined : safeParse(judgeSchema, given).success ? undefined : t('This cannot be used here.'); // oxfmt-ignore
+      return key === 'token' && text === ''
+        ? undefined
+        : safeParse(judgeSchema, given).success
+          ? undefined
+          : t('This cannot be used here.');
     };
   const endpoint = await ask.input(t('Its address, up to the version'), ADDRESS, check('endpoint'));
   const model = await ask.input(t('Its name for the language model'), '', check('model'));

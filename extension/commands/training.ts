@@ -160,7 +160,7 @@ const suggested = (
 
 /** A recipe of the workspace for the same model: how answers are generated and judged depends on the model. */
 export const recipeLike = ({ recipes }: Pick<Services, 'recipes'>, model: string): RecipeFacts | undefined =>
-  recipes.list().find((r) => r.model === model && (r.generation ?? r.batch ?? r.judges) !== undefined);
+  recipes.list().find((r) => r.model === model && (r.generation ?? r.judges) !== undefined);
 
 export function machine(): { device: DeviceChoice; threads: number } {
   return { device: setting('device'), threads: setting('threads') };

@@ -54,6 +54,9 @@ export const countsText = ({ line, tokens, supervised }: PreviewRow): string =>
 
 const bodyOf = ({ problem, parts, cells }: PreviewRow): string => {
   if (problem !== undefined) return t('cannot be used: {0}', problem);
-  if (parts.length === 0) return Object.entries(cells).map(([name, cell]) => `${name}: ${cell}`).join('\n'); // oxfmt-ignore
+  if (parts.length === 0)
+    return Object.entries(cells)
+      .map(([name, cell]) => `${name}: ${cell}`)
+      .join('\n');
   return parts.map(({ text, supervised }) => (supervised ? `⟦${text}⟧` : text)).join('');
 };

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
 import { isText } from '../../runtime/contract/dataInfo.js';
-import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import type { ScanResult } from '../../runtime/contract/scan.js';
 import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scanText.js';
 import { exists, readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
@@ -13,7 +13,7 @@ import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
-import type { Looks, Mark } from './rowMarks.js';
+import { isWorse, looksOf, type Looks, type Mark } from './rowMarks.js';
 import {
   COLUMN_FIELDS,
   columnsText,
@@ -221,12 +221,8 @@ export class Scans implements Disposable {
     const marks = [...found]
       .map(([line, { looks }]) => ({ line, looks, ...(keys.get(line) ?? { key: '' }) }))
       .sort((a, b) => a.line - b.line);
-    const scan: Scan = {
-      ...{ data, model, vector, vectorName },
-      ...(columns && { columns }),
-      ...(format && { format }),
-      ...{ ...file, ...numbers, marks, table, cut },
-    };
+    const read: ReadAs = { ...(columns && { columns }), ...(format && { format }) };
+    const scan: Scan = { data, model, vector, vectorName, ...read, ...file, ...numbers, marks, table, cut };
     this.away.delete(data);
     this.scans.set(data, scan);
     this.states.delete(data);
@@ -342,19 +338,6 @@ export class Scans implements Disposable {
     await replaceFile(scanFile(root, scan.data), text);
   }
 }
-
-/** Longer parts of an answer are cut. */
-const MAX_PART = 200;
-
-function looksOf({ explained, p, hash, parts = [] }: ScanRow): Looks {
-  const text = parts.join(' … ').replace(/\s+/g, ' ');
-  const part = text.length > MAX_PART ? `${text.slice(0, MAX_PART)}…` : text;
-  return { explained, ...(p !== undefined && { p }), ...(part && { part }), ...(hash && { hash }) };
-}
-
-/** Several rows of a file may stand in one line: the one that looks worse is told. */
-const isWorse = (a: Looks, b: Looks): boolean =>
-  a.p === undefined || b.p === undefined ? a.explained > b.explained : a.p < b.p;
 
 const scansFolder = (root: string): string => join(root, STATE_FOLDER, 'scans');
 

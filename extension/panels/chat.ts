@@ -108,8 +108,13 @@ export class Chat {
       id: (rounds.at(-1)?.id ?? 0) + 1,
       question: text,
       answers: columns.map(({ id, name, danger }) => ({
-        ...{ column: id, name, danger, content: '', phase: 'waiting' as const },
-        ...{ saw: answersOf(rounds, id).length, of: rounds.length },
+        column: id,
+        name,
+        danger,
+        content: '',
+        phase: 'waiting' as const,
+        saw: answersOf(rounds, id).length,
+        of: rounds.length,
       })),
     };
     const known = new Set(states.map(stateId));

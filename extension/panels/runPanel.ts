@@ -17,7 +17,7 @@ import { agreements } from '../../runtime/contract/agreement.js';
 import { answerRows, disputedFirst, latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
-import type { LabelledAnswer } from '../runs/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { isOver, isRunning, type Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
@@ -152,26 +152,12 @@ class RunPanel {
         const { type: _, ...answer } = request;
         return this.label(answer);
       }
-      case 'judgeAgain':
-        return this.actions.judgeAgain(this.folder);
-      case 'exportLabels':
-        return this.actions.exportLabels(this.folder);
-      case 'stop':
-        return this.actions.stop(this.folder);
-      case 'resume':
-        return this.actions.resume(this.folder);
-      case 'runAgain':
-        return this.actions.runAgain(this.folder);
-      case 'openRecipe':
-        return this.actions.openRecipe(this.folder);
-      case 'openReport':
-        return this.actions.openReport(this.folder);
-      case 'openFolder':
-        return this.actions.openFolder(this.folder);
       case 'openRun':
         return this.actions.openRun(request.run);
       case 'openWalkthrough':
         return this.actions.openWalkthrough(request.topic);
+      default:
+        return this.actions[request.type](this.folder);
     }
   }
 

@@ -330,7 +330,10 @@ export class Runner implements Disposable {
       const done = await engine.request(
         'run',
         {
-          ...{ recipe, output, force, resume },
+          recipe,
+          output,
+          force,
+          resume,
           ...(token !== undefined && { token }),
           // Always: the engine looks for no secret in the environment of the window.
           secrets: await this.secretsOf(run, source.token),

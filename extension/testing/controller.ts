@@ -326,7 +326,7 @@ export class SafetyTests implements Disposable {
 
   /** The model as it is attached now, on the set or on some lines of it. @returns the recipe's file */
   private async writeRecipe(
-    { set, generation, batch, judges }: TestSet,
+    { set, generation, judges }: TestSet,
     model: Model,
     { name, output }: EvaluationPlace,
     lines?: readonly number[],
@@ -348,7 +348,6 @@ export class SafetyTests implements Disposable {
         evaluate: [evaluated],
         ...machine(),
         generation,
-        batch,
         judges,
         output,
       },

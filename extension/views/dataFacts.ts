@@ -79,7 +79,10 @@ function tokenFacts({ longest }: DataInfo, read: Counted | undefined, model: str
   const tokens = { id: 'tokens', label: t('Tokens'), icon: 'symbol-string' };
   if (!read) return [{ ...tokens, description: t('counted by {0}…', model), icon: 'loading~spin' }, characters];
   if (!('info' in read))
-    return ['problem' in read ? { ...tokens, description: read.problem, icon: 'error', warns: true } : tokens, characters]; // oxfmt-ignore
+    return [
+      'problem' in read ? { ...tokens, description: read.problem, icon: 'error', warns: true } : tokens,
+      characters,
+    ];
   const found = read.info.tokens;
   // The model has no tokenizer.
   if (!found) return [characters];

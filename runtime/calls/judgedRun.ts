@@ -107,7 +107,9 @@ export const missingSets = ({ sets }: Kept): Extract<RunEvent, { kind: 'warning'
   [...sets.values()].flatMap(({ name, file, isThere }) => {
     if (isThere) return [];
     const message = `the set "${name}" is not there: its answers keep the labels that the run has, and later ones are not known.`;
-    return [{ kind: 'warning', message, place: file, remedy: 'Put it back there, with its labels, and judge the run again.' }]; // oxfmt-ignore
+    return [
+      { kind: 'warning', message, place: file, remedy: 'Put it back there, with its labels, and judge the run again.' },
+    ];
   });
 
 function heldOut(recipe: Kept['recipe']): (JudgedSet & { file: string })[] {

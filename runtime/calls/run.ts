@@ -14,12 +14,10 @@ import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
-import { sha256, sha256File } from '../support/files.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
-import { sha256Weights } from '../models/weights/hashes.js';
-import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { sha256Copies, sha256Weights } from '../models/weights/hashes.js';
 import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -86,13 +84,6 @@ export interface Shared {
 /** Inputs that may be named by the Hub. */
 const ADAPTERS = ['vector', 'adapter', 'start'] as const;
 
-/** SHA-256 over the files that hold weights in blocks, and copies that are computed with; undefined without them. */
-async function sha256Copies({ packed, beside }: Pick<ModelFolder, 'packed' | 'beside'>): Promise<string | undefined> {
-  if (!packed && !beside) return undefined;
-  const files = [...new Set([...(packed?.values() ?? []), ...(beside?.values() ?? [])].map(({ file }) => file))].sort();
-  return sha256((await Promise.all(files.map((file) => sha256File(file)))).join('\n'));
-}
-
 /** The recipe of a file, run. @throws HumanError for a sweep, which is many runs */
 export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
   const { recipe, ...given } = await readRecipe(recipeFile);
@@ -106,6 +97,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
 
 type Given = Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe };
 type Planned = Awaited<ReturnType<typeof planned>>;
+type Opened = Awaited<ReturnType<typeof opened>>;
 
 /** Where the inputs are and the run may write, and what it is expected to take. @throws HumanError for one that does not fit */
 async function planned({ recipe, path: local, file }: Given, options: RunOptions) {
@@ -169,6 +161,54 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   return { context, modelSha256, dependencies, first, baseUnchanged };
 }
 
+/** What the recipe's own work is given. */
+const jobOf = (
+  { recipe }: Given,
+  { path, progress, estimate, context, modelSha256, dependencies }: Planned & Opened,
+  { signal, watch, askEditor, shared }: RunOptions,
+  own: Pick<Job<RunRecipe>, 'cluster' | 'emit' | 'folder' | 'seconds' | 'secrets'>,
+): Job<RunRecipe> => ({
+  ...own,
+  recipe,
+  path,
+  context,
+  signal,
+  modelSha256,
+  dependencies,
+  machine: machineOf(context),
+  watch,
+  askEditor,
+  once: shared?.once ?? ((_, make) => make()),
+  sessions: shared?.sessions,
+  // By the base, and by the model that is delivered.
+  evaluations: shared?.evaluations ?? 2,
+  recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
+  begin: own.folder.begin,
+  progress,
+});
+
+/** How a run ends that was stopped. @throws the error that ended any other one; manifest.json has it then */
+async function stoppedOrThrown(
+  thrown: unknown,
+  { recipe }: Given,
+  { resume = false, signal }: RunOptions,
+  { context, folder, cluster, emit }: Pick<Job<RunRecipe>, 'context' | 'folder' | 'cluster' | 'emit'>,
+): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
+  // A model that was taken away is the reason for whatever failed.
+  const error: unknown = await context.intact().then(
+    () => thrown,
+    (changed: unknown) => changed,
+  );
+  if (!(error instanceof Cancelled || signal.aborted)) {
+    await folder.failed(error);
+    throw error;
+  }
+  // Of a run that stands where this one has not begun nobody said that it is to stop.
+  const left = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
+  if (left) await emit(left);
+  return { outcome: 'stopped', measurements: [] };
+}
+
 /** Writes what a run that has begun leaves at its end, and puts one that is finished in its place. */
 async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Promise<void> {
   const finished = done.outcome === 'finished';
@@ -188,11 +228,12 @@ async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Prom
  * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
  */
 export async function runOne(given: Given, options: RunOptions): Promise<DoneEvent> {
-  const { recipe, path: local } = given;
-  const { resume = false, signal, onEvent, shared } = options;
+  const { recipe } = given;
+  const { resume = false, signal, onEvent } = options;
   const plans = await planned(given, options);
-  const { began, progress, hub, path, plan, estimate, expected } = plans;
-  const { context, modelSha256, dependencies, first, baseUnchanged } = await opened(given, plans, options);
+  const { began, hub, plan, expected } = plans;
+  const model = await opened(given, plans, options);
+  const { context, modelSha256, dependencies, first, baseUnchanged } = model;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   if (checkpoint && recipe.kind === 'finetune') requireWatched(checkpoint, watchAction(recipe, options.watch));
@@ -205,8 +246,6 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
     if (!checkpoint) await endJobs(plan.folder, cluster);
     else if (!(await isSameCheckpoint(checkpoint))) throw changedMeanwhile(checkpoint.file);
   });
-  const { begin } = folder;
-  const once: Once = shared?.once ?? ((_, make) => make());
   const secrets = secretsFrom(options.secrets);
   let cluster: Cluster | undefined;
   // Of a run that went back to an earlier step the steps that it made still count.
@@ -228,7 +267,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
       if (recipe.on)
         cluster = await openCluster({
           target: supported(recipe).on!,
-          path: local,
+          path: given.path,
           folder: plan.folder,
           secrets,
           modelSha256: context.model.gguf === undefined ? modelSha256 : undefined,
@@ -236,48 +275,14 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
           emit,
           patience: options.patience,
         });
-      const job = {
-        recipe,
-        path,
-        context,
-        folder,
-        signal,
-        modelSha256,
-        dependencies,
-        machine: machineOf(context),
-        cluster,
-        watch: options.watch,
-        secrets,
-        askEditor: options.askEditor,
-        once,
-        sessions: shared?.sessions,
-        // By the base, and by the model that is delivered.
-        evaluations: shared?.evaluations ?? 2,
-        recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
-        seconds,
-        begin,
-        emit,
-        progress,
-      };
+      const job = jobOf(given, { ...plans, ...model }, options, { cluster, emit, folder, seconds, secrets });
       await warnOfContext(context, emit);
       await warnOfRevisions(hub, emit);
       if (checkpoint) await warnOfMachine(checkpoint, job);
       if (expected) await emit(expectation(expected));
       return { outcome: 'finished', ...(await runKind(job, baseUnchanged)) };
     } catch (thrown) {
-      // A model that was taken away is the reason for whatever failed.
-      const error: unknown = await context.intact().then(
-        () => thrown,
-        (changed: unknown) => changed,
-      );
-      if (error instanceof Cancelled || signal.aborted) {
-        // Of a run that stands where this one has not begun nobody said that it is to stop.
-        const left = recipe.on && (resume || folder.begun) && (await stopJobs(plan.folder, cluster, error));
-        if (left) await emit(left);
-        return { outcome: 'stopped', measurements: [] };
-      }
-      await folder.failed(error);
-      throw error;
+      return stoppedOrThrown(thrown, given, options, { context, folder, cluster, emit });
     }
   }
 

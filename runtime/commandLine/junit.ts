@@ -133,7 +133,13 @@ export function junit(
   const sum = (of: 'tests' | 'failed' | 'skipped' | 'unjudged'): number =>
     suites.reduce((all, suite) => all + suite[of], 0);
   const total = { tests: sum('tests'), failed: sum('failed'), skipped: sum('skipped'), unjudged: sum('unjudged') };
-  const head = { tests: total.tests, failures: total.failed, errors: 0, skipped: total.skipped, time: seconds.toFixed(3) }; // oxfmt-ignore
+  const head = {
+    tests: total.tests,
+    failures: total.failed,
+    errors: 0,
+    skipped: total.skipped,
+    time: seconds.toFixed(3),
+  };
   const xml = `${[`${MARK}${attributes(head)}>`, ...suites.flatMap((suite) => suite.xml), '</testsuites>'].join('\n')}\n`;
   return { xml, ...total };
 }

@@ -94,7 +94,10 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   if (done.agreements.length > 0) out.log(agreementTable(done.agreements));
   if (done.points) {
     const seconds = (performance.now() - began) / 1000;
-    return reportEnd({ kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] }, out); // oxfmt-ignore
+    return reportEnd(
+      { kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] },
+      out,
+    );
   }
   return reportRun(resolve(run), done.measurements, out);
 }

@@ -26,7 +26,11 @@ export const ENGLISH_JUDGES: Wording<JudgeStrings> = {
 
 /** The head of the table of `agreementCells`. */
 export const agreementHead = (s: JudgeStrings): string[] => [
-  ...[s.agreementSet, s.columnModel, s.agreementJudges, s.agreementKappa, s.agreementDiffer],
+  s.agreementSet,
+  s.columnModel,
+  s.agreementJudges,
+  s.agreementKappa,
+  s.agreementDiffer,
 ];
 
 /** What makes it the same judge, whatever it is called. */

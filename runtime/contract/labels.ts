@@ -9,6 +9,17 @@ export type Label = (typeof LABELS)[number];
 /** By the hash of prompt and answer. */
 export type Labels = ReadonlyMap<string, Label>;
 
+/** What a person says of the answer of a row in a state; null takes it back. */
+export interface LabelledAnswer {
+  set: string;
+  row: number;
+  state: string;
+  /** What was read there: by now another run may have answered. */
+  prompt: string;
+  answer: string;
+  label: Label | null;
+}
+
 const SUFFIX = '.labels.json';
 export const labelsFile = (set: string): string => `${set}${SUFFIX}`;
 export const isLabelsFile = (file: string): boolean => file.endsWith(SUFFIX);

@@ -8,7 +8,7 @@ import { data, evaluationSets, heldOut, mixedData } from './recipeData.js';
 import { generation, judges } from './recipeJudges.js';
 import { attached, baseline, protection, vector } from './recipeProtection.js';
 import { sweepRecipe, type SweepRecipe } from './recipeSweep.js';
-import { adapter, batch, evaluationBatch, optimizer, recompute, run, type OptimizerOptions } from './recipeTraining.js';
+import { adapter, batch, optimizer, recompute, run, type OptimizerOptions } from './recipeTraining.js';
 import { count, distinct, list, MAX_STEPS, number, path, text } from './recipeValues.js';
 import { HELD_OUT_SET, MOST_HELD_OUT } from './recipeWords.js';
 
@@ -146,7 +146,8 @@ const evaluateRecipe = z.strictObject({
   evaluate: evaluationSets.min(1),
   judges,
   generation,
-  batch: evaluationBatch,
+  // Nothing reads it: recipes and runs of earlier versions have it.
+  batch: z.unknown().optional().meta({ deprecated: true, doNotSuggest: true }),
   seed: run.seed,
   threads: run.threads,
   precision: run.precision,

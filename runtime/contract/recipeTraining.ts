@@ -60,23 +60,17 @@ export const optimizer = z
   .prefault({})
   .describe('AdamW.');
 
-const accumulate = count(65_536).default(1).describe('Micro-batches of one optimizer step.');
-const maxTokens = count(2 ** 20)
-  .default(512)
-  .describe('Longest row in tokens; longer rows are reported and left out.');
 const ROWS = 8;
-const rows = { description: 'Rows of a micro-batch.', default: ROWS };
-export const evaluationBatch = z
-  .strictObject({ rows: count(4096).default(ROWS).meta(rows), accumulate, maxTokens })
-  .prefault({});
 
 /** How large micro-batches are: so many rows, or so many tokens, padding included. */
 export type BatchSize = { rows: number; tokens?: undefined } | { rows?: undefined; tokens: number };
 export const batch = z
   .strictObject({
-    rows: count(4096).optional().meta(rows),
-    accumulate,
-    maxTokens,
+    rows: count(4096).optional().meta({ description: 'Rows of a micro-batch.', default: ROWS }),
+    accumulate: count(65_536).default(1).describe('Micro-batches of one optimizer step.'),
+    maxTokens: count(2 ** 20)
+      .default(512)
+      .describe('Longest row in tokens; longer rows are reported and left out.'),
     tokens: count(2 ** 24)
       .optional()
       .describe(

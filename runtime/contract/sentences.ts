@@ -121,8 +121,11 @@ function trialText(quality: VectorQuality, { strings: s, numbers: n }: VerdictWo
   if (!told) return s.notTried;
   return fill(
     { protects: s.trialHeld, leaks: s.trialLost, untold: s.trialUnclear }[told],
-    ...[n.count(trialTrained), n.count(trialMeasured)],
-    ...[n.percent(trial), n.bound(low, 'low'), n.bound(high, 'high')],
+    n.count(trialTrained),
+    n.count(trialMeasured),
+    n.percent(trial),
+    n.bound(low, 'low'),
+    n.bound(high, 'high'),
   );
 }
 

@@ -71,9 +71,16 @@ function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
     const interval = overRuns(values, measure === 'loss' ? undefined : all.map(promptsOf));
     return [
       {
-        ...{ name, measure, judge, base, runs: values.length },
-        ...{ mean: values.reduce((sum, value) => sum + value, 0) / values.length, ...interval },
-        ...{ min: Math.min(...values), max: Math.max(...values), count: counts.reduce((a, b) => a + b, 0) },
+        name,
+        measure,
+        judge,
+        base,
+        runs: values.length,
+        mean: values.reduce((sum, value) => sum + value, 0) / values.length,
+        ...interval,
+        min: Math.min(...values),
+        max: Math.max(...values),
+        count: counts.reduce((a, b) => a + b, 0),
       },
     ];
   });

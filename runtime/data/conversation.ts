@@ -103,7 +103,10 @@ export function superviseConversation(
   // An answer with a thought of its own goes on from the generation prompt.
   const opened = opening !== undefined && startsWith(whole.ids, opening);
   return {
-    ...{ ids: whole.ids, labels, promptIds: opened ? opening! : prompt.ids, promptText: prompt.text },
+    ids: whole.ids,
+    labels,
+    promptIds: opened ? opening! : prompt.ids,
+    promptText: prompt.text,
     ...(opened && { opened }),
     ...(question !== undefined && { question }),
     ...(earlier.length > 0 && { earlier }),

@@ -118,7 +118,10 @@ export function memoryOf(
   const answering =
     (prompts.length > 0 || losses) &&
     answeringMemory({
-      ...{ model, graphs, prompts, losses },
+      model,
+      graphs,
+      prompts,
+      losses,
       adapters: adapters.map(({ layout }) => layout.size),
       ...(recipe.kind === 'vector'
         ? { together: PROMPTS_AT_ONCE, newTokens: MAX_ANSWER_TOKENS }

@@ -9,20 +9,24 @@ import type { Content } from './contents.js';
 
 /** Keys of the recipe that say how it was trained. */
 const METHOD = [
-  ...[
-    'method',
-    'adapter.rank',
-    'adapter.alpha',
-    'adapter.sites',
-    'objective.benignWeight',
-    'heldOut',
-    'protection',
-    'baseline.name',
-    'baseline.prompt',
-    'precision',
-    'on.precision',
-  ],
-  ...['optimizer.learningRate', 'optimizer.schedule', 'batch.rows', 'batch.accumulate', 'epochs', 'steps', 'seed'],
+  'method',
+  'adapter.rank',
+  'adapter.alpha',
+  'adapter.sites',
+  'objective.benignWeight',
+  'heldOut',
+  'protection',
+  'baseline.name',
+  'baseline.prompt',
+  'precision',
+  'on.precision',
+  'optimizer.learningRate',
+  'optimizer.schedule',
+  'batch.rows',
+  'batch.accumulate',
+  'epochs',
+  'steps',
+  'seed',
 ];
 
 const WHAT = {

@@ -11,7 +11,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { modelFile } from '../evaluation/judges/classifierFiles.js';
 import { sha256 } from '../support/files.js';
-import { isObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
 import { rememberedHash } from '../support/rememberedHash.js';
 import { companions, FOR_IMAGES } from '../models/weights/saveModel.js';
 import type { TrainingRecipe } from '../contract/kinds.js';

@@ -233,7 +233,13 @@ async function train(
   });
   const action = watchAction(recipe, job.watch);
   const planned: PlannedTraining = {
-    ...{ trainee, training, vectors, absorbed, steps, parameters, rows },
+    trainee,
+    training,
+    vectors,
+    absorbed,
+    steps,
+    parameters,
+    rows,
     gradients: gradientHook(method, job, { learner, optimizer, parameters, off }),
     isHarmful: ({ teacher, example }) => teacher === undefined && plan.looksHarmful((example as Example).row),
     scales: { off, on },

@@ -3,7 +3,8 @@ import { basename, dirname, resolve } from 'node:path';
 import { findNodeAtLocation, getLocation, parseTree } from 'jsonc-parser';
 import type * as z from 'zod';
 import { HumanError } from '../support/errors.js';
-import { isObject, readText, shown } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { readText, shown } from '../support/jsonFile.js';
 import { lineOf, parseJsonc, secondKey, secondKeyText } from '../contract/jsonc.js';
 import { recipeSchemas, type Recipe } from '../contract/recipe.js';
 import { recipeKind } from '../contract/recipeFacts.js';
@@ -106,7 +107,7 @@ function issueError(issue: Issue, placeOf: (path: readonly PropertyKey[]) => str
   }
   if (issue.code === 'unrecognized_keys') {
     return new HumanError(
-      `unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in a ${kind} recipe.`,
+      `unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in ${kind === 'evaluate' ? 'an' : 'a'} ${kind} recipe.`,
       {
         place: placeOf([...issue.path, issue.keys[0]]),
         remedy: 'Check the spelling against docs or the completion in the editor, or remove it.',

@@ -118,7 +118,15 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
       steps,
     });
     const planned: PlannedVector = {
-      ...{ learner, optimizer, training, steps, parameters, rows, teach, held, unseen },
+      learner,
+      optimizer,
+      training,
+      steps,
+      parameters,
+      rows,
+      teach,
+      held,
+      unseen,
       adapter: { name: NAME, layout, flat: start, config, role: 'security' },
       scales: { off: OFF, on: ON },
       probes: { ...probes, withoutVector },

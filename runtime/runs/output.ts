@@ -7,6 +7,7 @@ import { isManifest, type Manifest } from '../contract/manifest.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { filesBelow, isTrace, removeWith } from '../support/files.js';
+import { ifThere } from '../support/ifThere.js';
 import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
@@ -119,14 +120,8 @@ export async function plainOutput(output: string): Promise<string> {
 
 /** The manifest of a folder that this program wrote; undefined for any other. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, RUN_FILES.manifest), 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
-    throw error;
-  }
+  const text = await ifThere(readFile(join(folder, RUN_FILES.manifest), 'utf8'), ['ENOENT', 'ENOTDIR', 'EISDIR']);
+  if (text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return isManifest(value) ? value : undefined;

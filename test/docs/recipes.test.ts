@@ -17,6 +17,7 @@ const TEXT = read('docs/recipes.md');
 
 interface Schema {
   default?: unknown;
+  deprecated?: boolean;
   description?: string;
   properties?: Record<string, Schema>;
   required?: string[];
@@ -45,6 +46,7 @@ function shared(key: string): string {
 /** Keys of a recipe → what they are without a value: "required", "–", or JSON. */
 function keysOf(schema: Schema, at = '', found = new Map<string, string>()): Map<string, string> {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (property.deprecated) continue;
     const key = `${at}${name}`;
     const parts = [property, ...(property.anyOf ?? [])];
     const objects = parts.filter((part) => part.properties);

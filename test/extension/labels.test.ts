@@ -3,7 +3,8 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type * as vscode from 'vscode';
-import { LabelQueue, type LabelledAnswer } from '../../extension/runs/labels.js';
+import { LabelQueue } from '../../extension/runs/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { inputError } from '../../extension/host/errors.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { fake, Uri } from './fake/vscode.js';
@@ -19,7 +20,7 @@ const label = (row: number): LabelledAnswer => ({
 test('labels that are given while others are written are written together', async () => {
   const written: string[][] = [];
   let go = (): void => undefined;
-  const queue = new LabelQueue(async (run, labels = []) => {
+  const queue = new LabelQueue(async (run, labels) => {
     written.push([run, ...labels.map(({ row }) => String(row))]);
     if (written.length === 1) await new Promise<void>((resolve) => (go = resolve));
     if (labels.some(({ row }) => row === 9)) throw new Error('no room');
@@ -36,7 +37,7 @@ test('labels that are given while others are written are written together', asyn
 
 test('labels that a run refuses fail, and those of other runs are written', async () => {
   const written: string[] = [];
-  const queue = new LabelQueue(async (run, labels = []) => {
+  const queue = new LabelQueue(async (run, labels) => {
     await new Promise(setImmediate);
     if (run === 'a') throw new Error('another process has it');
     written.push(...labels.map(({ row }) => `${run}${row}`));

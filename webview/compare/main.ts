@@ -160,7 +160,11 @@ class ComparePage {
     const amount = el('output', {}, String(state.smoothing));
     const slider = el('input', {
       type: 'range',
-      ...{ min: 0, max: 0.98, step: 0.02, value: state.smoothing, 'aria-label': s.smoothing },
+      min: 0,
+      max: 0.98,
+      step: 0.02,
+      value: state.smoothing,
+      'aria-label': s.smoothing,
       input: (event) => {
         state.smoothing = Number((event.target as HTMLInputElement).value);
         setText(amount, String(state.smoothing));

@@ -25,11 +25,20 @@ export interface State {
 export type CompareView = Pick<State, 'x' | 'smoothing' | 'logarithmic' | 'range' | 'reference'> & { hidden: string[] };
 
 export const viewOf = ({ hidden, x, smoothing, logarithmic, range, reference }: State): CompareView => ({
-  ...{ hidden: [...hidden], x, smoothing, logarithmic, range, reference },
+  hidden: [...hidden],
+  x,
+  smoothing,
+  logarithmic,
+  range,
+  reference,
 });
 
 export const stateOf = (view: CompareView | undefined): State => ({
-  ...{ shown: [], x: 'step', smoothing: 0, reference: '', ...view },
+  shown: [],
+  x: 'step',
+  smoothing: 0,
+  reference: '',
+  ...view,
   hidden: new Set(view?.hidden),
 });
 

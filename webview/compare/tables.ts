@@ -183,7 +183,10 @@ export class ResultTable {
         },
       },
       ...table.columns.map(({ id, title, subtitle, meaning, good }, i) => ({
-        ...{ id, title, subtitle, meaning },
+        id,
+        title,
+        subtitle,
+        meaning,
         cell: (row: number) => {
           const cell = table.rows[row]!.cells[i]!;
           return { sort: cell.value, face: faceOf(cell, good), classes: cell.value === undefined ? 'none' : undefined };
@@ -230,7 +233,8 @@ export class AgreementTable {
     );
     this.element.hidden = rows.length === 0;
     const column = (title: string, text: (row: (typeof rows)[number]) => string): Column => ({
-      ...{ id: title, title },
+      id: title,
+      title,
       cell: (i) => ({ sort: text(rows[i]!), face: [text(rows[i]!)] }),
     });
     this.table.update(rows, rows.length, [
@@ -239,11 +243,13 @@ export class AgreementTable {
       column(s.columnModel, ({ model }) => model),
       column(s.agreementJudges, ({ judges }) => judges),
       {
-        ...{ id: 'kappa', title: s.agreementKappa },
+        id: 'kappa',
+        title: s.agreementKappa,
         cell: (i) => ({ sort: rows[i]!.of.kappa, face: [rows[i]!.kappa] }),
       },
       {
-        ...{ id: 'differ', title: s.agreementDiffer },
+        id: 'differ',
+        title: s.agreementDiffer,
         cell: (i) => ({ sort: rows[i]!.of.differ / rows[i]!.of.count, face: [rows[i]!.differ] }),
       },
     ]);

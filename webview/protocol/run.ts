@@ -6,7 +6,7 @@ import type { Difference } from '../../runtime/contract/comparison.js';
 import { DIFFERENCE, DURATION_WORDS } from '../../runtime/contract/format.js';
 import { INVARIANTS_TITLE } from '../../runtime/contract/invariants.js';
 import { JUDGE_STRINGS } from '../../runtime/contract/judgeText.js';
-import type { Label } from '../../runtime/contract/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { VIEW_STRINGS, type RunReading } from '../../runtime/contract/runView.js';
 import type { ChartTopic } from '../../runtime/contract/series.js';
 import type { Over, SweepPoint } from '../../runtime/contract/sweep.js';
@@ -101,16 +101,7 @@ export type RunPageRequest =
   | { type: 'runAgain' }
   | { type: 'openRecipe' }
   | { type: 'openAnswers' }
-  /** What a person says of an answer that reads so; null takes it back. */
-  | {
-      type: 'label';
-      set: string;
-      row: number;
-      state: string;
-      prompt: string;
-      answer: string;
-      label: Label | null;
-    }
+  | ({ type: 'label' } & LabelledAnswer)
   | { type: 'judgeAgain' }
   | { type: 'exportLabels' }
   | { type: 'openReport' }

@@ -49,8 +49,6 @@ export interface GenerateHooks {
   readonly signal?: AbortSignal;
   /** Called for each new token of each row. */
   readonly onToken?: (row: number, id: number) => void;
-  /** The stop ids are tokens like others. */
-  readonly ignoreStop?: boolean;
 }
 
 /** Which prompt has its answer. */
@@ -142,7 +140,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   async function* answers(
     prompts: readonly (readonly number[])[],
     { rows: seats = prompts.length, seed = 0, stream = 0, adapters: active = adapters, ...generation }: GenerateOptions,
-    { signal, onToken, ignoreStop = false }: GenerateHooks = {},
+    { signal, onToken }: GenerateHooks = {},
   ): AsyncGenerator<Finished> {
     if (prompts.some((prompt) => prompt.length === 0)) throw new Error('a prompt has no tokens');
     const waiting = prompts.map((prompt, index): Row => ({
@@ -168,7 +166,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
         if (row.done) return [];
         const id = drawToken(logits.subarray(b * V, (b + 1) * V), generation, row.rng);
         row.ids.push(id);
-        if (!ignoreStop && stopIds.includes(id)) {
+        if (stopIds.includes(id)) {
           row.answer.reason = 'stop';
           row.done = true;
         } else {

@@ -9,7 +9,8 @@ import { PRE_TOKENIZERS } from './preTokenizers.js';
 import { namingFor } from './spacesBehind.js';
 import type { Naming } from './spacesBehind.js';
 import type { TypedValue } from './file/writeFile.js';
-import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, readOptionalJson, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { MAX_TOKENIZER_BYTES, readJsonObject, readOptionalJson, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 
 /**

@@ -2,7 +2,8 @@
 import { safeParse } from '../../contract/safeParse.js';
 import * as z from 'zod';
 import { HumanError } from '../../support/errors.js';
-import { isObject, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { shown } from '../../support/jsonFile.js';
 
 /** What a repository is downloaded as. Adapters are models to the Hub. */
 export type HubKind = 'model' | 'adapter' | 'dataset';

@@ -64,7 +64,10 @@ export async function leftovers(
       place: repository,
       remedy: 'Publish the adapter in a repository of its own.',
     });
-  return there.map(({ path }) => path).filter((path) => isMixedUp(kind, path) && !sent.has(path)).sort(); // oxfmt-ignore
+  return there
+    .map(({ path }) => path)
+    .filter((path) => isMixedUp(kind, path) && !sent.has(path))
+    .sort();
 }
 
 /** Files of models and of adapters, whichever it is now. */
