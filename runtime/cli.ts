@@ -17,7 +17,7 @@ import {
 } from './commandLine/commands.js';
 import { completion } from './commandLine/completion.js';
 import { diagnose, diagnosisText } from './commandLine/doctor.js';
-import { type Given, parse, wrong } from './commandLine/given.js';
+import { type Given, parse, refuseArguments, wrong } from './commandLine/given.js';
 import { download, publish } from './commandLine/hubCommands.js';
 import { combine, exportModel, generate, inspect } from './commandLine/modelCommands.js';
 import { evaluate, train } from './commandLine/recipeCommands.js';
@@ -157,17 +157,14 @@ async function main(argv: readonly string[]): Promise<number> {
       (name) => !([...commands[command].options, ...COMMON] as string[]).includes(name),
     );
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
+    refuseArguments(command, rest);
     watchMemory(memoryLimit(), BELOW_LIMIT);
     allowSecrets(values.secret ?? []);
     return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {
     out.endProgress();
     if (error instanceof Cancelled) return EXIT.stopped;
-    const known =
-      error instanceof TypeError && (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
-        ? wrong(error.message)
-        : error;
-    const data = errorData(known);
+    const data = errorData(error);
     out.error(errorText(data));
     if (data.stack !== undefined) out.log(data.stack);
     return data.kind === 'input' ? EXIT.badInput : EXIT.failed;
