@@ -144,9 +144,12 @@ export function largestPull(columns: ProbeColumns, done: DoneEvent | undefined):
   const last = lastIndex(columns, done);
   const largest = (name: 'harmfulGradNorm' | 'harmfulLoss'): number | undefined => {
     const [on, off] = [columns[`${name}With`], columns[`${name}Without`]];
-    const shares = on?.slice(0, last + 1).map((value, i) => share(value ?? undefined, off?.[i] ?? undefined)) ?? [];
-    const known = shares.filter(isFiniteNumber);
-    return known.length > 0 ? Math.max(...known) : undefined;
+    let most: number | undefined;
+    for (let i = 0; i <= last; i++) {
+      const one = share(on?.[i] ?? undefined, off?.[i] ?? undefined);
+      if (one !== undefined) most = Math.max(one, most ?? one);
+    }
+    return most;
   };
   return { gradient: largest('harmfulGradNorm'), loss: largest('harmfulLoss') };
 }

@@ -104,6 +104,11 @@ const finetuneRecipe = z
       'full fine-tuning changes the weights, which are frozen in blocks: remove "precision", or use "method": "lora"',
     path: ['precision'],
   })
+  .refine((r) => r.method !== 'full' || r.adapter.init === undefined, {
+    message:
+      'full fine-tuning starts from the model, not from an adapter on it: export the merged model and name it as "model", or use "method": "lora"',
+    path: ['adapter', 'init'],
+  })
   .refine((r) => r.heldOut === 0 || r.evaluate.every(({ name }) => name !== HELD_OUT_SET), {
     message: `"${HELD_OUT_SET}" is the name of the set of "heldOut": give the other set another name`,
     path: ['evaluate'],
