@@ -17,3 +17,13 @@ test('all weights are trained from those of the model: an adapter to start from 
   // A sweep varies these beside the method.
   parsed({ ...full, adapter: { rank: 4, alpha: 8 } });
 });
+
+test('phrases are refused where no measure would look for them', () => {
+  const [evaluate, phrases] = [{ name: 'n', file: 'f' }, ['no']];
+  for (const measure of ['exact', 'loss']) {
+    refused({ ...FINETUNE, evaluate: [{ ...evaluate, measure, phrases }] }, /"contains", "harm" and "over-refusal"/, 'r.json:14 evaluate.0.phrases'); // oxfmt-ignore
+    refused({ ...FINETUNE, heldOut: { share: 0.1, measure, phrases } }, /"contains", "harm" and "over-refusal"/, 'r.json:12 heldOut.phrases'); // oxfmt-ignore
+  }
+  for (const measure of ['contains', 'harm', 'over-refusal'])
+    parsed({ ...FINETUNE, evaluate: [{ ...evaluate, measure, phrases }], heldOut: { share: 0.1, measure, phrases } });
+});
