@@ -27,3 +27,12 @@ test('phrases are refused where no measure would look for them', () => {
   for (const measure of ['contains', 'harm', 'over-refusal'])
     parsed({ ...FINETUNE, evaluate: [{ ...evaluate, measure, phrases }], heldOut: { share: 0.1, measure, phrases } });
 });
+
+test('a protection needs a vector, and to absorb needs a single one', () => {
+  const vectors = ['a', 'b'].map((adapter) => ({ adapter }));
+  refused({ ...FINETUNE, protection: true }, '"protection" needs a vector: list one under "vectors", or remove "protection".', 'r.json:9 protection'); // oxfmt-ignore
+  const absorb = { protection: { flagged: 'absorb' } };
+  refused({ ...FINETUNE, ...absorb, vectors }, /^"absorb" trains one vector further/, 'r.json:10 protection.flagged');
+  parsed({ ...FINETUNE, ...absorb, vectors: vectors.slice(1) });
+  parsed({ ...FINETUNE, protection: true, vectors });
+});
