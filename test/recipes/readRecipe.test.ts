@@ -36,3 +36,33 @@ test('a protection needs a vector, and to absorb needs a single one', () => {
   parsed({ ...FINETUNE, ...absorb, vectors: vectors.slice(1) });
   parsed({ ...FINETUNE, protection: true, vectors });
 });
+
+test('a key that is missing is named, after those that the kind of recipe has not', () => {
+  const [vector, { model: _, ...withoutModel }] = [{ kind: 'vector', model: 'm', output: 'o', steps: 1 }, FINETUNE];
+  refused(withoutModel, 'the key "model" is missing.', 'r.json:1 model');
+  refused({ ...vector, data: { file: 'd' } }, 'unknown key "data" in a vector recipe.', 'r.json:6 data');
+  refused(vector, 'the key "harmful" is missing.', 'r.json:1 harmful');
+  refused({ ...FINETUNE, evaluate: [{ file: 'f', measure: 'harm' }] }, 'the key "name" is missing.', 'r.json:10 evaluate.0.name'); // oxfmt-ignore
+  refused({ ...FINETUNE, judges: [{ endpoint: 'http://h/v1' }] }, 'the key "model" is missing.', 'r.json:10 judges.0.model'); // oxfmt-ignore
+});
+
+test('a value that does not fit is told in plain words what was expected', () => {
+  for (const [change, message] of [
+    [{ model: '' }, 'this text is empty.'],
+    [{ model: 5 }, 'a text was expected.'],
+    [{ seed: 'one' }, 'a number was expected.'],
+    [{ seed: 1.5 }, 'a whole number was expected.'],
+    [{ steps: 0 }, 'this must be more than 0.'],
+    [{ seed: -1 }, 'this is less than 0, the smallest value here.'],
+    [{ steps: 20_000_000 }, 'this is more than 10000000, the largest value here.'],
+    [{ vectors: { adapter: 'a' } }, 'a list was expected.'],
+    [{ adapter: { sites: [] } }, 'this list is empty.'],
+    [{ optimizer: { betas: [0.9] } }, 'this list has fewer than 2 entries.'],
+    [{ optimizer: { betas: [0.9, 0.9, 0.9] } }, 'this list has more than 2 entries.'],
+    [{ optimizer: 3 }, 'an object was expected.'],
+    [{ tensorboard: 1 }, 'true or false was expected.'],
+    [{ method: 'ful' }, 'one of "lora", "full" was expected.'],
+    [{ data: { file: 'd', exclude: 'all' } }, '"reviewed" was expected.'],
+  ] as const)
+    refused({ ...FINETUNE, ...change }, message);
+});
