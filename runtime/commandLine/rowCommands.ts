@@ -17,7 +17,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   else if (values.force === true) throw wrong('--force is of use only with --clean.');
   for (const name of ['reviewed', 'keep-unscanned'] as const)
     if (clean === undefined && values[name] === true) throw wrong(`--${name} is of use only with --clean.`);
-  const decisions = values.reviewed === true ? (await readReview(data)).decisions : undefined;
+  const decisions = values.reviewed === true ? (await readReview(data, 'leave out --reviewed')).decisions : undefined;
   const perRow: ScanRow[] = [];
   const result = await calls.scan(
     {
