@@ -38,7 +38,10 @@ async function sample({ values, out, reporter }: Given): Promise<number> {
 async function runs({ positionals, out }: Given): Promise<number> {
   const [folder = '.', ...more] = positionals;
   if (more.length > 0) throw wrong('runs takes one folder.');
-  const found = await listRuns(resolve(folder), (path, error) => out.error(`${path}: ${errorText(errorData(error))}`));
+  const found = await listRuns(resolve(folder), (path, error) => {
+    const data = errorData(error);
+    out.error(errorText({ ...data, place: data.place ?? path }));
+  });
   for (const run of found) out.line(run);
   if (found.length === 0) out.log(`There are no runs in ${resolve(folder)}.`);
   else if (!out.json)
