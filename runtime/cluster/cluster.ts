@@ -191,7 +191,7 @@ async function connect({ target, path, secrets, patience = PATIENCE, signal }: C
     const value = secrets(target.ray, name);
     if (value !== undefined && value !== '') return value;
     throw new HumanError(`there is no secret "${name}".`, {
-      place: `recipe.json ${key}`,
+      place: key,
       remedy: `VS Code asks for it when the recipe is run there; on the command line it is the environment variable ${name}, with --secret ${name}=${target.ray}.`,
       code: 'secret',
     });

@@ -99,6 +99,8 @@ export type Shell = (typeof SHELLS)[number];
 interface Command {
   /** What follows the name. */
   use: string;
+  /** That is not options alone: the command itself checks its arguments. */
+  arguments?: true;
   does: string;
   more?: string;
   /** Besides COMMON. */
@@ -110,11 +112,13 @@ interface Command {
 export const COMMANDS = {
   train: {
     use: 'RECIPE [--out DIR] [--resume|--force] [--secret NAME=ADDRESS]...',
+    arguments: true,
     does: 'run a vector, finetune or sweep recipe',
     options: ['out', 'resume', 'force', 'secret', 'device'],
   },
   evaluate: {
     use: '(RECIPE [--out DIR] [--force] [--junit FILE] | --answers RUN [--judge JUDGE]... [--export-labels FILE]) [--secret NAME=ADDRESS]...',
+    arguments: true,
     does: 'run an evaluate recipe, or judge the kept answers of a run again',
     more:
       'With --junit it is a gate: each state of the recipe but the base is compared with the base, set by set and judge by\n' +
@@ -169,6 +173,7 @@ export const COMMANDS = {
   },
   inspect: {
     use: 'DIR|FILE.gguf|DATA|RECIPE [--row-format F] [--columns MAP]',
+    arguments: true,
     does: 'what a model or data file contains, and what in it cannot be used; what a training recipe will take',
     more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 where it does not fit.',
     options: ['row-format', 'columns', 'device'],
@@ -191,6 +196,7 @@ export const COMMANDS = {
   },
   download: {
     use: '(OWNER/NAME[/FILE.gguf] | --dataset OWNER/NAME[/FILE]) --out DIR [--revision R] [--split S] [--limit ROWS] [--force]',
+    arguments: true,
     does: 'a model or a data set from the Hugging Face Hub (HF_TOKEN and HF_ENDPOINT are read)',
     more:
       'docs/data.md lists the data sets whose harmful, ordinary and measuring rows are known. All rows of any other are\n' +
@@ -199,6 +205,7 @@ export const COMMANDS = {
   },
   publish: {
     use: 'FOLDER --to OWNER/NAME [--public] [--base OWNER/NAME] [--run DIR] [--with-prompts] [--yes]',
+    arguments: true,
     does: 'an adapter, a security vector or a model as a repository of the Hub, private unless --public (HF_TOKEN is read)',
     more: 'It gets a model card. What leaves the machine is listed first.',
     options: ['to', 'public', 'base', 'run', 'with-prompts', 'yes'],
@@ -210,6 +217,7 @@ export const COMMANDS = {
   },
   runs: {
     use: '[FOLDER]',
+    arguments: true,
     does: 'the runs below a folder: how they ended, what they proved; with --json everything that was measured',
     options: [],
   },
@@ -226,6 +234,7 @@ export const COMMANDS = {
   },
   completion: {
     use: SHELLS.join('|'),
+    arguments: true,
     does: 'a script that completes commands and options in this shell',
     more: 'bash, zsh: eval "$(security-vectors completion bash)" · fish: security-vectors completion fish | source',
     options: [],

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { baselineFault } from './baselines.js';
 import { data, evaluationSets, heldOut, mixedData } from './recipeData.js';
 import { generation, judges } from './recipeJudges.js';
-import { attached, baseline, protection, vector } from './recipeProtection.js';
+import { attached, baseline, protection, protectionFault, vector } from './recipeProtection.js';
 import { sweepRecipe, type SweepRecipe } from './recipeSweep.js';
 import { adapter, batch, optimizer, recompute, run, type OptimizerOptions } from './recipeTraining.js';
 import { count, distinct, list, MAX_STEPS, number, path, text } from './recipeValues.js';
@@ -104,6 +104,11 @@ const finetuneRecipe = z
       'full fine-tuning changes the weights, which are frozen in blocks: remove "precision", or use "method": "lora"',
     path: ['precision'],
   })
+  .refine((r) => r.method !== 'full' || r.adapter.init === undefined, {
+    message:
+      'full fine-tuning starts from the model, not from an adapter on it: export the merged model and name it as "model", or use "method": "lora"',
+    path: ['adapter', 'init'],
+  })
   .refine((r) => r.heldOut === 0 || r.evaluate.every(({ name }) => name !== HELD_OUT_SET), {
     message: `"${HELD_OUT_SET}" is the name of the set of "heldOut": give the other set another name`,
     path: ['evaluate'],
@@ -122,7 +127,8 @@ const finetuneRecipe = z
     );
   })
   .superRefine((recipe, context) => {
-    const fault = recipe.baseline && baselineFault({ ...recipe, baseline: recipe.baseline });
+    const { baseline: followed } = recipe;
+    const fault = followed ? baselineFault({ ...recipe, baseline: followed }) : protectionFault(recipe);
     if (fault) context.addIssue({ code: 'custom', ...fault });
   })
   // Defaults are filled in before a check could see that it is missing: readRecipe.ts refuses that, and editors by this.

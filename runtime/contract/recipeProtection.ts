@@ -80,6 +80,28 @@ export const protection = z
     message: 'give either "falseAlarms" or "falseDiscoveries"',
   });
 
+/** What is wrong with a protection for the vectors of its recipe, with the key that says it; undefined where nothing is. */
+export function protectionFault({
+  protection: by,
+  vectors,
+}: {
+  protection: boolean | z.infer<typeof protection>;
+  vectors: readonly unknown[];
+}): { message: string; path: string[] } | undefined {
+  if (by !== false && vectors.length === 0)
+    return {
+      message: '"protection" needs a vector: list one under "vectors", or remove "protection"',
+      path: ['protection'],
+    };
+  if (typeof by === 'object' && by.flagged === 'absorb' && vectors.length > 1)
+    return {
+      message:
+        '"absorb" trains one vector further, and the recipe lists several: list one, or choose "vector", "exclude" or "cut"',
+      path: ['protection', 'flagged'],
+    };
+  return undefined;
+}
+
 export const baseline = z
   .strictObject({
     name: z.enum(BASELINE_NAMES),

@@ -39,6 +39,7 @@ export const VERDICT_SENTENCES = {
     'In training, the gradient was {1} of that without the vector, measured on {0}. This explains the result and does not decide it.',
   explainLossOn:
     'In training, the loss was {1} of that without the vector, measured on {0}. This explains the result and does not decide it.',
+  explainMost: 'up to {0} (at the end {1})',
   broken: 'Do not use this result. BROKEN: {0}.',
   unprotected: 'No vector, no protection: harmful rows train the model like all others.',
   unprotectedHarm:

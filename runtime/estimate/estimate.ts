@@ -154,13 +154,15 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
       place: path(recipe.model),
     });
   type Source = Parameters<typeof rowSizes>[1] & { file: string };
-  const sizesIn = (source: Source, maxTokens: number, longest?: boolean): Promise<RowSizes> =>
-    rowSizes(path(source.file), source, tokenizer, { maxTokens, longest, signal });
+  const sizesIn = async (source: Source, maxTokens: number, longest?: boolean): Promise<RowSizes> => {
+    const found = await rowSizes(path(source.file), source, tokenizer, { maxTokens, longest, signal });
+    if (found.fault) throw found.fault;
+    return found;
+  };
   const learned = (source: Source): Promise<RowSizes> =>
     sizesIn(source, Math.min(recipe.batch.maxTokens, context), true);
   /** Of rows that are not trained on: they may be longer. */
-  const measured = (source: Source): Promise<RowSizes> =>
-    sizesIn(source, context).catch((): RowSizes => ({ rows: 0, sizes: [] }));
+  const measured = (source: Source): Promise<RowSizes> => sizesIn(source, context);
   const { heldOut } = recipe;
   const keptOf = ({ rows, questions = 1 }: RowSizes): number =>
     heldOutCount(rows, typeof heldOut === 'number' ? heldOut : heldOut.share, Math.round(questions * rows));

@@ -130,6 +130,16 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   }
 }
 
+/** What is wrong with a folder whose manifest is none of this program, but which has the events of a run; else undefined. */
+export function damagedRun(folder: string): HumanError | undefined {
+  const manifest = join(folder, RUN_FILES.manifest);
+  if (![manifest, join(folder, RUN_FILES.events)].every((file) => existsSync(file))) return undefined;
+  return new HumanError('the manifest of this run is damaged, or of another version.', {
+    place: manifest,
+    remedy: 'Put it back as it was, or remove the folder and run its recipe again.',
+  });
+}
+
 /** The files of a run in its folder, relative, with `/`: what a run that replaces it may remove. */
 export async function runFiles(folder: string): Promise<string[]> {
   const files: string[] = [];

@@ -262,6 +262,16 @@ test('a config with many slow patterns is stopped as a whole', async () => {
 
 test('folders that are no adapter are refused with the way out', async () => {
   await assert.rejects(readAdapter(LLAMA), (error) => human(error, /no adapter_config.json/));
+  const run = join(dir, 'without-adapter');
+  const asRun = async (message: string, remedy: RegExp): Promise<void> =>
+    assert.rejects(readAdapter(run), { message, remedy, place: run });
+  await mkdir(join(run, 'checkpoint'), { recursive: true });
+  await writeFile(join(run, 'manifest.json'), '{}');
+  await asRun('this run was stopped before its end and has no adapter yet.', /train RECIPE --resume/);
+  await rm(join(run, 'checkpoint'), { recursive: true });
+  await asRun('this run has made no adapter.', /^Run its recipe again, or name another run/);
+  await mkdir(join(run, 'model'));
+  await asRun('this run trained the whole model, and has no adapter.', /its result is .*without-adapter.model/);
   const path = join(dir, 'bin');
   await mkdir(path);
   await writeFile(join(path, 'adapter_config.json'), JSON.stringify(formatAdapterConfig(plain)));

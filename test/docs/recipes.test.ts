@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
 import { MEASURES, MOST_HELD_OUT } from '../../runtime/contract/recipeWords.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';
+import { JUDGES } from '../../runtime/evaluation/judges/harmfulness.js';
 import { RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
 import { BEST_PARTS, strategyOf } from '../../runtime/recipes/strategy.js';
 import { plannedPoints } from '../../runtime/recipes/sweepPoints.js';
@@ -173,4 +174,10 @@ test('the CUDA provider comes by the script of onnxruntime-node, which npm does 
   // of no other platform
   const platforms = [...metadata.matchAll(/'(\w+\/\w+)': \[(?:'\w+', )*'(\w+)'/g)].map(([, ...found]) => found);
   assert.deepEqual(platforms, [['linux/x64', choice]]);
+});
+
+test('the names of the built-in judges are those of the program', () => {
+  const named = rows(section(TEXT, '## Judges')).map(([name]) => code(name!)[0]);
+  assert.deepEqual(named, [...Object.values(JUDGES), 'cross-entropy']);
+  assert.match(read('runtime/evaluation/evaluate.ts'), /measure: 'loss',[^}]*judge: 'cross-entropy'/);
 });

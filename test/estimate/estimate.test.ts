@@ -71,6 +71,21 @@ describe('the estimate of a training', () => {
     );
   });
 
+  it('says of a file that is wrong what the run says, and not that nothing is measured', async () => {
+    const set = { name: 'forbidden', file: '../eval/forbiden.jsonl', measure: 'harm' };
+    const gone = { code: 'ENOENT', path: resolve(recipes, set.file) };
+    await assert.rejects(estimate('protected', { evaluate: [set] }), gone);
+    await assert.rejects(estimate('protected', { probes: { harmful: { file: set.file } } }), gone);
+    const own = join(history, 'own.jsonl');
+    await writeFile(own, '{"question": "buy 2 lamps .", "reply": "lamps"}\n');
+    await assert.rejects(estimate('plain', { data: { file: own } }), {
+      message: /^its only row cannot be used: .*"question", "reply".*columns/,
+      place: `${own}:1`,
+    });
+    await writeFile(own, '');
+    await assert.rejects(estimate('plain', { data: { file: own } }), { message: 'the data set is empty.', place: own });
+  });
+
   it('says before a protected run that too little measures harm for a verdict', async () => {
     const set = { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' };
     const said = async (change: Record<string, unknown>): Promise<string> =>
