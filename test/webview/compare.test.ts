@@ -224,6 +224,27 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('of many runs the one whose line is nearest stands out, and what is not said is counted', async () => {
+    const page = await open(Array.from({ length: 14 }, (_, i) => sweep(i)));
+    const canvas = page.page.locator('canvas').first();
+    await canvas.press('ArrowRight');
+    const reading = async () => (await texts(page, '.readout'))[0] ?? '';
+    await until(async () => (await reading()).endsWith(' · run 9: 0.754 · and 4 more'), 'ten values and a count');
+    const out = await page.check('outUnderMouse');
+    assert.deepEqual(out.sort(), Array.from({ length: 14 }, (_, i) => `run ${i}`).sort());
+    await page.close();
+  });
+
+  test("keys with Ctrl, Alt or Meta are the window's, not the chart's", async () => {
+    const page = await open([sweep(0), sweep(1)]);
+    const whole = page.page.locator('vscode-button[aria-label="Whole range"]');
+    const canvas = page.page.locator('canvas').first();
+    for (const keys of ['Control+=', 'Meta+=', 'Alt+=']) await canvas.press(keys);
+    await page.drawn();
+    assert.equal(await whole.isVisible(), false);
+    await page.close();
+  });
+
   test('a chart is copied as a picture', async () => {
     const page = await open([sweep(0), sweep(1)]);
     await page.check('takeCopies');

@@ -234,10 +234,9 @@ class ChartView {
             const index = nearest(points, x);
             return index < 0 ? [] : [{ datasetIndex, index }];
           });
-    const said = active.length > MAX_SAID ? active.slice(0, MAX_SAID) : active;
     const px = x === undefined ? 0 : this.chart.scales['x']!.getPixelForValue(x);
-    tooltip?.setActiveElements(said, { x: px, y: this.chart.chartArea.top });
-    this.chart.setActiveElements(said);
+    this.chart.setActiveElements(active);
+    tooltip?.setActiveElements(active.slice(0, MAX_SAID), { x: px, y: this.chart.chartArea.top });
     this.chart.draw();
     const own = x !== undefined && document.activeElement === this.canvas;
     setText(this.readout, own ? this.reading(x) : '');
@@ -250,7 +249,12 @@ class ChartView {
       const y = points[nearest(points, x)]?.y ?? null;
       return y === null ? [] : [`${title}: ${n.number(y)}`];
     });
-    return [`${this.drawn.xTitle}: ${n.count(x)}`, ...values.slice(0, MAX_SAID)].join(' · ');
+    const said = [`${this.drawn.xTitle}: ${n.count(x)}`, ...values.slice(0, MAX_SAID), this.notSaid(values.length)];
+    return said.filter(Boolean).join(' · ');
+  }
+
+  private notSaid(count: number): string {
+    return count > MAX_SAID ? fill(this.words.strings.andMore, this.words.numbers.count(count - MAX_SAID)) : '';
   }
 
   private options(drawn: Pick<Drawn, 'logarithmic' | 'xTitle' | 'x' | 'y'>, theme: Theme) {
@@ -263,6 +267,7 @@ class ChartView {
       x: { title: drawn.xTitle, min: drawn.x?.[0], max: drawn.x?.[1] },
       at: (x) => `${drawn.xTitle}: ${typeof x === 'number' ? numbers.count(x) : x}`,
       noNumber: s.noNumber,
+      more: () => this.notSaid(this.chart.getActiveElements().length),
     });
     // The page moves the cursor of all charts by itself.
     return { ...options, events: [] };
@@ -321,6 +326,7 @@ class ChartView {
   }
 
   private pressed(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { min, max } = this.chart.scales['x']!;
     const width = max - min;
     const at = this.at ?? min;
