@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { saveOpen } from '../host/documents.js';
-import { inputError } from '../host/errors.js';
+import { errorData, inputError } from '../host/errors.js';
+import { errorText } from '../../runtime/contract/errors.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import { openData } from '../data/openData.js';
 import { scanSummary, type Scan } from '../data/scans.js';
@@ -43,7 +44,13 @@ export async function scan(
   const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
     services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
   );
-  const more = { model: model.path, before, columns, format };
+  const unkept = (error: unknown): void => {
+    const why = errorText(errorData(error));
+    services.notices.warn(
+      t('{0}: what was found is shown in this window and could not be kept. {1}', basename(data), why),
+    );
+  };
+  const more = { model: model.path, before, columns, format, unkept };
   const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
   const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
