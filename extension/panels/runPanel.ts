@@ -103,6 +103,8 @@ class RunPanel {
   /** The page has asked for its first snapshot since it was last shown. */
   private ready = false;
   private answersOpen = false;
+  /** Answers were asked for and have not been sent since. */
+  private reveal = false;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -136,7 +138,7 @@ class RunPanel {
   }
 
   async showAnswers(): Promise<void> {
-    this.answersOpen = true;
+    this.answersOpen = this.reveal = true;
     const run = this.store.get(this.folder);
     if (run && this.ready) await this.sendAnswers(run);
   }
@@ -198,11 +200,14 @@ class RunPanel {
     const samples = (await answersBesideSiblings(run, this.store)).flatMap((of) => latestAnswers(of.samples));
     const measure = (set: string): MeasureKind => measureOf(run, set);
     if (!this.ready) return;
+    const { reveal } = this;
+    this.reveal = false;
     this.channel.post({
       type: 'answers',
       rows: disputedFirst(answerRows(samples, measure)),
       agreements: agreements(samples, measure),
       canLabel: run.progress.state === 'finished' && !isRunning(run) && !this.store.isJudged(run.folder),
+      reveal,
     });
   }
 

@@ -326,6 +326,29 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a page that is shown again has its tables sorted as they were, and its answers, without going to these', async () => {
+    const page = await open([sweep(0), sweep(1), sweep(2)]);
+    const focused = () => page.page.evaluate(() => document.activeElement?.className, undefined);
+    const sorted = () => texts(page, 'th[aria-sort="descending"]');
+    const rows = () => page.page.locator('.side-by-side tbody tr').count();
+    for (const table of ['recipes', 'compared'])
+      for (let i = 0; i < 2; i++) await page.page.locator(`.${table} thead button`).nth(2).click();
+    const before = await sorted();
+    assert.equal(before.length, 2);
+    await press(page, 'Answers side by side');
+    await until(async () => (await focused()) === 'answers', 'the answers');
+    const all = await rows();
+    const box = page.page.locator('.answers .controls vscode-checkbox');
+    await box.click();
+    await page.showAgain();
+    await until(async () => (await rows()) === all, 'the same answers');
+    assert.equal(await box.getAttribute('aria-checked'), 'true');
+    await until(async () => (await sorted()).join() === before.join(), 'the same orders');
+    assert.equal(await focused(), 'vscode-dark');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('it is saved as a table, as pictures, and as a page that needs nothing else', async () => {
     const page = await open([sweep(0), sweep(1), sweep(2)]);
     const content = async (format: string): Promise<string> => {
