@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
+import { COMMAND_ARGUMENTS } from '../../extension/host/commandArguments.js';
 import { COMMANDS, type CommandName } from '../../extension/host/contributions.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import type { Services } from '../../extension/services/services.js';
@@ -18,6 +19,7 @@ const { runAgain, showAnswers } = await import('../../extension/commands/runs.js
 interface Entry {
   command: string;
   when: string;
+  group?: string;
 }
 const { commands, menus } = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -100,6 +102,14 @@ test("the row of a sweep's point offers what that of another run does, but for i
     const atWork = run('finetune', 'training', { ...ofSweep, elsewhere: { pid: 1 } });
     assert.deepEqual(commandsOf(atWork), [COMMANDS.openRun, COMMANDS.compareRuns]);
     await assert.rejects(runAgain(knowing(one), {}), /there is no such run/);
+  }
+});
+
+test('the menu of several runs has what is done with all of them', () => {
+  for (const { command, when, group = '' } of menus['view/item/context']) {
+    if (!when.includes('securityVectors.runs') || group.startsWith('inline')) continue;
+    const name = command.replace('securityVectors.', '') as CommandName;
+    assert.equal(when.includes(' && !listMultiSelection'), COMMAND_ARGUMENTS[name].many === undefined, name);
   }
 });
 
