@@ -22,7 +22,7 @@ import { isOver, isRunning, type Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
 import { exists } from '../host/checkedFile.js';
-import { t } from '../host/text.js';
+import { t, textLanguage } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
 import { Pages } from './page.js';
 import { RUN_REQUEST, RUN_STATE } from './requests.js';
@@ -189,7 +189,7 @@ class RunPanel {
     const has = { report, answers: answers.length > 0 };
     this.channel.post({
       type: 'snapshot',
-      language: vscode.env.language,
+      language: textLanguage(),
       strings: translated(RUN_STRINGS),
       run: snapshot(run, this.store.list(), has, now()),
     });
