@@ -12,7 +12,7 @@ import type { Services } from '../../extension/services/services.js';
 import { fake } from './fake/vscode.js';
 import { manifest } from './support.js';
 
-const { itemOf } = await import('../../extension/views/runs.js');
+const { badgeOf, itemOf } = await import('../../extension/views/runs.js');
 const { exportLabels, judgeAgain } = await import('../../extension/commands/judgeAgain.js');
 const { runAgain, showAnswers } = await import('../../extension/commands/runs.js');
 
@@ -111,6 +111,14 @@ test('the menu of several runs has what is done with all of them', () => {
     const name = command.replace('securityVectors.', '') as CommandName;
     assert.equal(when.includes(' && !listMultiSelection'), COMMAND_ARGUMENTS[name].many === undefined, name);
   }
+});
+
+test('the badge of the view counts the run at work, and its words those that wait, too', () => {
+  const [atWork, first, second] = [{}, { place: 1 }, { place: 2 }].map((more) => run('finetune', 'training', more));
+  assert.deepEqual(badgeOf([atWork!, first!, second!]), { value: 1, tooltip: '1 running, 2 waiting' });
+  assert.deepEqual(badgeOf([atWork!]), { value: 1, tooltip: '1 running' });
+  // In a queue that is paused.
+  assert.equal(badgeOf([first!]), undefined);
 });
 
 test('what needs a workspace that is trusted is greyed out in others', () => {
