@@ -44,17 +44,17 @@ export async function scan(
   const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
     services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
   );
-  const unkept = (error: unknown): void => {
-    const why = errorText(errorData(error));
-    services.notices.warn(
-      t('{0}: what was found is shown in this window and could not be kept. {1}', basename(data), why),
-    );
-  };
+  const reasons: string[] = [];
+  const unkept = (error: unknown): void => void reasons.push(errorText(errorData(error)));
   const more = { model: model.path, before, columns, format, unkept };
   const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
   const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
-  services.notices.info(`${basename(data)}: ${scanSummary(found)}`, ...(found.flagged > 0 ? [review, show] : [show]));
+  const said = `${basename(data)}: ${scanSummary(found)}`;
+  const buttons = found.flagged > 0 ? [review, show] : [show];
+  const [why] = reasons;
+  if (why === undefined) services.notices.info(said, ...buttons);
+  else services.notices.warn(`${said} ${t('It is not kept beyond this window: {0}', why)}`, ...buttons);
   return found;
 }
 
