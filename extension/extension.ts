@@ -90,7 +90,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     context.subscriptions.push(part);
     return part;
   };
-  useTranslations(vscode.l10n.t, vscode.env.language);
+  useTranslations(vscode.l10n, vscode.env.language);
   const services = createServices(context, own);
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState)), own);

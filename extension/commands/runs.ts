@@ -151,8 +151,17 @@ async function recipeOf({ recipes, store }: Pick<Services, 'recipes' | 'store'>,
   return recipeFileOf({ folder, recipe: (await store.open(folder))?.recipe }, () => recipes.list());
 }
 
-export async function stop(services: Pick<Services, 'runner' | 'store'>, given: OneRun): Promise<boolean> {
-  return stopRun(services, await chooseRun(services, given, t('Stop a run'), (run) => run.live));
+export async function stop(
+  services: Pick<Services, 'runner' | 'store'>,
+  given: CommandArguments['stop'],
+): Promise<boolean> {
+  const chosen = given.runs?.map(folderOf) ?? [await chooseRun(services, given, t('Stop a run'), (run) => run.live)];
+  // Those that wait first: none of them begins when the one at work ends.
+  const isWaiting = (folder: string): boolean => services.store.get(folder)?.place !== undefined;
+  const stopped: boolean[] = [];
+  for (const folder of chosen.sort((a, b) => Number(isWaiting(b)) - Number(isWaiting(a))))
+    stopped.push(await stopRun(services, folder));
+  return stopped.includes(true);
 }
 
 /** Stops a run. One that was asked to stop and has not is ended, if the person wants that. */

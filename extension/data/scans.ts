@@ -138,6 +138,15 @@ const KEPT = z.object({
 /** Scans of earlier versions, which say less of their rows, are not shown: the file can be scanned anew. */
 const OLD = z.object({ version: z.union([z.literal(2), z.literal(3), z.literal(4)]) });
 
+/** What is known of a scan beside what it found. */
+interface Added extends ReadAs {
+  model?: string;
+  /** The file as it was when the scan began. */
+  before?: { size: number; mtimeMs: number };
+  /** Hears why the scan, which is shown all the same, cannot be kept; without it that is an error. */
+  unkept?(error: unknown): void;
+}
+
 /** Scans of the workspace's data files, one per file, each kept in a file of its own beside the workspace's state. */
 export class Scans implements Disposable {
   private scans = new Map<string, Scan>();
@@ -191,13 +200,12 @@ export class Scans implements Disposable {
     return this.loaded;
   }
 
-  /** @param before the file as it was when the scan began */
   async add(
     data: string,
     vector: string,
     vectorName: string,
     result: ScanResult,
-    { model, before, columns, format }: { model?: string; before?: { size: number; mtimeMs: number } } & ReadAs = {},
+    { model, before, columns, format, unkept }: Added = {},
   ): Promise<Scan> {
     const { perRow, limit: _, ...numbers } = result;
     const table = await scanTable(perRow);
@@ -227,7 +235,10 @@ export class Scans implements Disposable {
     this.scans.set(data, scan);
     this.states.delete(data);
     this.changes.fire(data);
-    await this.save(scan);
+    await this.save(scan).catch((error: unknown) => {
+      if (!unkept) throw error;
+      unkept(error);
+    });
     return scan;
   }
 

@@ -22,7 +22,7 @@ import { isOver, isRunning, type Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
 import { exists } from '../host/checkedFile.js';
-import { t } from '../host/text.js';
+import { t, textLanguage } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
 import { Pages } from './page.js';
 import { RUN_REQUEST, RUN_STATE } from './requests.js';
@@ -103,6 +103,8 @@ class RunPanel {
   /** The page has asked for its first snapshot since it was last shown. */
   private ready = false;
   private answersOpen = false;
+  /** Answers were asked for and have not been sent since. */
+  private reveal = false;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -136,7 +138,7 @@ class RunPanel {
   }
 
   async showAnswers(): Promise<void> {
-    this.answersOpen = true;
+    this.answersOpen = this.reveal = true;
     const run = this.store.get(this.folder);
     if (run && this.ready) await this.sendAnswers(run);
   }
@@ -173,7 +175,7 @@ class RunPanel {
     const has = { report, answers: answers.length > 0 };
     this.channel.post({
       type: 'snapshot',
-      language: vscode.env.language,
+      language: textLanguage(),
       strings: translated(RUN_STRINGS),
       run: snapshot(run, this.store.list(), has, now()),
     });
@@ -184,11 +186,14 @@ class RunPanel {
     const samples = (await answersBesideSiblings(run, this.store)).flatMap((of) => latestAnswers(of.samples));
     const measure = (set: string): MeasureKind => measureOf(run, set);
     if (!this.ready) return;
+    const { reveal } = this;
+    this.reveal = false;
     this.channel.post({
       type: 'answers',
       rows: disputedFirst(answerRows(samples, measure)),
       agreements: agreements(samples, measure),
       canLabel: run.progress.state === 'finished' && !isRunning(run) && !this.store.isJudged(run.folder),
+      reveal,
     });
   }
 

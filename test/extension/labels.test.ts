@@ -65,10 +65,17 @@ async function pageOf(t: TestContext, write: () => Promise<unknown>) {
   await panels.show(folder, { answers: true });
   const panel = fake.panels.at(-1)!;
   await panel.request({ type: 'ready' });
-  const answers = (): { canLabel: boolean }[] =>
-    panel.events().filter(({ type }) => type === 'answers') as unknown as { canLabel: boolean }[];
+  const answers = () =>
+    panel.events().filter(({ type }) => type === 'answers') as unknown as { canLabel: boolean; reveal: boolean }[];
   return { folder, store, panel, answers };
 }
+
+test('a page that is shown again has its answers, and goes to them only when they are asked for', async (t) => {
+  const { panel, answers } = await pageOf(t, async () => undefined);
+  await panel.request({ type: 'ready' });
+  await panel.request({ type: 'openAnswers' });
+  assert.deepEqual(answers().map(({ reveal }) => reveal), [true, false, true]); // oxfmt-ignore
+});
 
 test('a label that is refused is taken back on the page', async (t) => {
   const { panel, answers } = await pageOf(t, () => Promise.reject(inputError('another process has it')));
@@ -78,7 +85,7 @@ test('a label that is refused is taken back on the page', async (t) => {
   const given = { set: 'forbidden', row: 0, state: 'plain', prompt, answer, label: 'complied' };
   const outcome = (await panel.request({ type: 'label', ...given })) as { kind: string };
   assert.equal(outcome.kind, 'error');
-  assert.deepEqual(answers(), [before[0], before[0]], 'what is so');
+  assert.deepEqual(answers(), [before[0], { ...before[0], reveal: false }], 'what is so');
 });
 
 test('while a run is judged again its answers are not labelled', async (t) => {

@@ -63,6 +63,17 @@ describe('answers side by side', { skip: missing }, () => {
     await page.close();
   });
 
+  test('answers take the focus where they were asked for, not where they come by themselves', async () => {
+    const page = await openRun(protectedRun(108));
+    const focused = () => page.page.evaluate(() => document.activeElement?.className, undefined);
+    await page.event(answersOf(judged, true));
+    await page.page.locator('.side-by-side').waitFor();
+    assert.equal(await focused(), 'vscode-dark');
+    await page.event(answersOf(judged, true, true));
+    await until(async () => (await focused()) === 'answers', 'the answers');
+    await page.close();
+  });
+
   test('a page that is shown again has the set and the filters that were chosen', async () => {
     const page = await openRun(protectedRun(108));
     await page.event(answersOf(judged, true));

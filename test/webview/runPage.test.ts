@@ -73,6 +73,32 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('values that a step changes change in their places, and are read out by nobody', async () => {
+    const run = protectedRun(60);
+    const page = await openRun(run);
+    const at = '.legend li, .twin tbody tr, .notes';
+    const mark = (): Promise<number> =>
+      page.page.evaluate((selector) => {
+        const all = document.querySelectorAll<HTMLElement>(selector);
+        for (const one of all) one.dataset['kept'] = 'yes';
+        return all.length;
+      }, at);
+    const marked = () => page.page.locator('[data-kept]').count();
+    const count = await mark();
+    assert.ok(count > 10);
+    assert.equal(await page.page.locator('.chart :is(output, [role=status])').count(), 0);
+    const told = await text(page, '.legend');
+    const { from, train, probes } = { from: { train: 60, probes: run.probes.step.length }, train: { step: [61], loss: [9], gradNorm: [8] }, probes: { step: [66], harmfulLossWithout: [7], harmfulLossWith: [6] } }; // oxfmt-ignore
+    const { progress, verdict } = run;
+    await page.event({ type: 'append', from, train, probes, progress: { ...progress, step: 66 }, verdict });
+    await until(async () => (await text(page, '.legend')) !== told, 'another value');
+    assert.match(await text(page, '.legend'), /7/);
+    assert.match(await text(page, '.twin tbody'), /0\.52766in/);
+    assert.equal(await marked(), count);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('what the reader has opened and where the focus is stay when the run goes on', async () => {
     const points = [0.001, 0.01].map((rate) => ({
       ...{

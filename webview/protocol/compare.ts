@@ -61,6 +61,7 @@ export const COMPARE_STRINGS = {
   copied: 'Copied.',
   copyFailed: 'The picture could not be copied here: {0}. Save it instead.',
   noCurves: 'None of these runs has curves.',
+  andMore: 'and {0} more',
   valuesAsTable: RUN_STRINGS.valuesAsTable,
   columnRun: 'run',
   columnFirst: RUN_STRINGS.columnFirst,

@@ -92,6 +92,8 @@ export type RunPageEvent =
       agreements: Agreement[];
       /** The run is finished: its answers may be labelled, and judged again. */
       canLabel: boolean;
+      /** They were asked for: the page goes to them. */
+      reveal: boolean;
     };
 
 export type RunPageRequest =

@@ -47,6 +47,8 @@ export default async function compare({ step, page, workspace, until, container,
       await row('Runs', name).first().click({ button: 'right' });
       try {
         await entry.waitFor({ timeout: 5000 });
+        const forOne = page.locator('.context-view .action-label').filter({ hasText: 'Rename Run' });
+        if (selection) assert.equal(await forOne.count(), 0, 'nothing that is for one alone');
         // A menu takes no click while it opens.
         await page.waitForTimeout(300);
         await entry.click({ timeout: 5000 });
