@@ -29,7 +29,15 @@ import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
-import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
+import {
+  dependenciesOf,
+  digestOf,
+  machineChanges,
+  machineOf,
+  requireAsBegun,
+  requireSame,
+  type Dependencies,
+} from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
@@ -65,8 +73,9 @@ export interface RunOptions extends OutputOptions {
   readonly askEditor?: AskEditor;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
-  /** Of a point of a sweep: its values, and what it has in common with the others. */
+  /** Of a point of a sweep: its values, what it depends on, and what it has in common with the others. */
   readonly values?: SweepValues;
+  readonly depends?: Dependencies;
   readonly shared?: Shared;
   /** Ends a protected training where its protection is weak, whose recipe says nothing of it. */
   readonly watch?: 'stop';
@@ -133,7 +142,7 @@ async function planned({ recipe, path: local, file }: Given, options: RunOptions
 
 /** The model, and what is known of the run before it begins. */
 async function opened({ recipe, file }: Given, { started, progress, path, plan }: Planned, options: RunOptions) {
-  const { values, shared } = options;
+  const { values, depends, shared } = options;
   progress('opening the model');
   const scratch = scratchFolder(dirname(file));
   const own = await (shared?.context ?? openContext)(path(recipe.model), {
@@ -149,6 +158,7 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   const copiesSha256 = await sha256Copies(context.model);
   const kind = KINDS[recipe.kind];
   const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
+  if (depends && isTraining(recipe)) requireAsBegun(depends, dependencies, recipe);
   const first: Manifest = {
     version: 1,
     kind: recipe.kind,

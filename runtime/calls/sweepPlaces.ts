@@ -12,7 +12,7 @@ import { recipeInputs } from '../contract/recipeInputs.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { canonical, sameValues } from '../contract/sweep.js';
-import { dependenciesOf, digestOf, MAY_CHANGE } from '../recipes/dependencies.js';
+import { dependenciesOf, digestOf, MAY_CHANGE, type Dependencies } from '../recipes/dependencies.js';
 import { watchAction } from '../recipes/harmfulLoss.js';
 import type { RecipeFile } from '../recipes/readRecipe.js';
 import type { PlannedPoint } from '../recipes/sweepPoints.js';
@@ -21,13 +21,13 @@ import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunOptions, Shared } from './run.js';
 
 export type Sweep = Pick<RecipeFile, 'file' | 'path'> & { readonly recipe: SweepRecipe };
-export type Options = Omit<RunOptions, 'values' | 'shared'>;
+export type Options = Omit<RunOptions, 'values' | 'depends' | 'shared'>;
 
 /** A planned point, and where it is or will be. */
 export interface Point extends PlannedPoint {
   readonly folder: string;
-  /** Everything that its result depends on. */
-  readonly depends: string;
+  /** Everything that its result depends on, as the sweep began. */
+  readonly depends: Dependencies;
   /** A run with the same dependencies that stands in its folder, or was cut off there while it replaced another. */
   readonly found?: Manifest;
   /** Where that one works. */
@@ -51,8 +51,9 @@ export async function placePoints(
     isKept: (point: PlannedPoint, manifest: Manifest) => boolean;
   },
 ): Promise<Point[]> {
-  const digests: string[] = [];
-  for (const { recipe } of points) digests.push(await digest(recipe, base, shared, options));
+  const depends: Dependencies[] = [];
+  for (const { recipe } of points) depends.push(await dependencies(recipe, base, shared, options));
+  const digests = depends.map((one) => digestOf(one));
   const free = await standing(output);
   const take = (i: number, fits: (run: Standing, point: PlannedPoint) => boolean): Standing | undefined => {
     const at = free.findIndex(
@@ -68,7 +69,7 @@ export async function placePoints(
   const placed = points.map((point, i): Point => {
     const same = own[i] ?? take(i, isAlike);
     const folder = same?.folder ?? join(output, RUN_FILES.points, point.name);
-    return { ...point, folder, depends: digests[i], ...(same && { found: same.manifest, at: same.at }) };
+    return { ...point, folder, depends: depends[i], ...(same && { found: same.manifest, at: same.at }) };
   });
   return apart(placed);
 }
@@ -119,7 +120,7 @@ const apart = (points: readonly Point[]): Point[] => {
   return points.map((point) => {
     if (goesOn(point)) return point;
     const folder = join(dirname(point.folder), point.name);
-    const free = kept.has(folder) ? `${folder}_${point.depends.slice(0, 8)}` : folder;
+    const free = kept.has(folder) ? `${folder}_${digestOf(point.depends).slice(0, 8)}` : folder;
     return { ...point, folder: free, found: undefined, at: undefined };
   });
 };
@@ -130,7 +131,12 @@ async function pointFolders(output: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
 }
 
-async function digest(recipe: FinetuneRecipe, base: string, shared: Shared, options: Options): Promise<string> {
+async function dependencies(
+  recipe: FinetuneRecipe,
+  base: string,
+  shared: Shared,
+  options: Options,
+): Promise<Dependencies> {
   const scratch = scratchFolder(dirname(base));
   const { signal, token } = options;
   const nothing = (): void => undefined;
@@ -147,5 +153,5 @@ async function digest(recipe: FinetuneRecipe, base: string, shared: Shared, opti
     scratch,
   });
   const [modelSha256] = await context.hashes();
-  return digestOf(await dependenciesOf(recipe, { path, context, modelSha256 }));
+  return dependenciesOf(recipe, { path, context, modelSha256 });
 }

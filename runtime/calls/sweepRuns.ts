@@ -12,6 +12,7 @@ import { canonical, valuesText, type SweepFile, type SweepPoint } from '../contr
 import { nextPoint } from '../contract/sweepOrder.js';
 import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
+import { ChangedInputs } from '../recipes/dependencies.js';
 import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
@@ -160,7 +161,8 @@ const OF_THE_WAY: readonly ErrorData['code'][] = ['secret', 'away'];
 
 /**
  * One point: a run like any other.
- * @throws what is no property of the point: a bug, and the one cluster of all that is out of reach, where its job goes on
+ * @throws what is no property of the point: a bug, inputs that were changed since the sweep began, and the one cluster of all that is
+ *   out of reach, where its job goes on
  */
 async function runPoint(
   point: Point,
@@ -168,7 +170,7 @@ async function runPoint(
   hear: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
   const { sweep, base, shared, options, emit, lost } = among;
-  const { recipe, folder, at, values } = point;
+  const { recipe, folder, at, values, depends } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
@@ -183,7 +185,7 @@ async function runPoint(
     const force = !resume && (await readManifest(folder)) !== undefined;
     return runOne(
       { recipe, file: base, path },
-      { ...options, output: folder, resume, force, onEvent, values, shared, watch },
+      { ...options, output: folder, resume, force, onEvent, values, depends, shared, watch },
     );
   };
   /** A checkpoint that is of no use would fail the point each time. */
@@ -213,8 +215,9 @@ async function runPoint(
     if (thrown instanceof Cancelled) return stopped();
     const error = errorData(thrown);
     if (error.kind === 'internal') throw thrown;
-    if (!(thrown instanceof HumanError && OF_THE_WAY.includes(thrown.code))) return failed(error);
-    if (lost) {
+    const isChanged = thrown instanceof ChangedInputs;
+    if (!(isChanged || (thrown instanceof HumanError && OF_THE_WAY.includes(thrown.code)))) return failed(error);
+    if (lost && !isChanged) {
       lost.set(placeOfWork(point), thrown);
       return failed(error);
     }

@@ -1,6 +1,6 @@
 /** A sweep that goes on: which points are taken as done, and what stands in its table meanwhile. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -149,6 +149,27 @@ describe('a sweep that is resumed', () => {
     const [, table] = await said((await run(recipe, { resume: true })).done);
     assert.match(table, /^3 of 3 points are done\..*\nsettings +runs +verdicts +forbidden · harm .* time\n/);
     assert.match(table, /\n +3 +3 \w+ +\S+.*\n/, 'the three seeds are one setting');
+  });
+
+  it('ends where a file of its points is changed meanwhile, and goes on when that is put back', async () => {
+    const recipe = await at.sweep('edited', { seed: [1, 2, 3] });
+    const files: [name: string, said: RegExp][] = [
+      ['train.jsonl', /^the data file train\.jsonl changed since the sweep began\.$/],
+      ['forbidden.jsonl', /^the evaluation file forbidden\.jsonl changed since the sweep began\.$/],
+    ];
+    for (const [i, [name, message]] of files.entries()) {
+      const file = join(at.root, name);
+      const before = await readFile(file, 'utf8');
+      const edit = ({ kind, ...event }: RunEvent): boolean => {
+        if (kind === 'point' && !('resumed' in event)) writeFileSync(file, before.split('\n').slice(1).join('\n'));
+        return false;
+      };
+      await assert.rejects(run(recipe, { resume: i > 0, stopAt: edit }), { message, kind: 'failed' });
+      assert.equal((await at.table('edited')).points.length, i + 1);
+      await writeFile(file, before);
+    }
+    const { points } = await run(recipe, { resume: true });
+    assert.deepEqual(points.map(({ verdict, resumed = false }) => [verdict === 'failed', resumed]), [[false, true], [false, true], [false, false]]); // oxfmt-ignore
   });
 
   it('starts a point over that cannot go on from its checkpoint, and says so once', async () => {
