@@ -123,8 +123,8 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   });
   if (stopped) {
     for (const [i, point] of points.entries())
-      if (results[i] ? results[i].error && isLost(point, at) : !running.has(i))
-        for (const warning of await stopOpen(point, at))
+      if (results[i] ? results[i].error : !running.has(i))
+        for (const warning of await stopOpen(point, at, results[i] !== undefined))
           await emit({ ...warning, place: placeOf(point.values, warning) });
     return 'stopped';
   }
@@ -232,17 +232,14 @@ const placeOf = (values: SweepPoint['values'], { place }: { place?: string }): s
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
-/** Its cluster was out of reach, where a job of it may go on. */
-const isLost = (point: Point, { lost }: Together): boolean => lost?.has(placeOfWork(point)) ?? false;
-
 /**
- * Stops jobs of a point that a sweep which is resumed, and stopped, has not got to, or whose cluster was out of reach.
+ * Stops jobs of a point that a sweep which is resumed, and stopped, has not got to, or that failed while one went on.
  * @returns what is said where one may go on
  */
-async function stopOpen(point: Point, among: Together): Promise<Warning[]> {
+async function stopOpen(point: Point, among: Together, hasFailed = false): Promise<Warning[]> {
   const { recipe, folder: own, at: folder = own } = point;
   const { base, options } = among;
-  if (!recipe.on || !(options.resume || isLost(point, among))) return [];
+  if (!recipe.on || !(options.resume || hasFailed)) return [];
   const { signal, patience, onEvent } = options;
   try {
     await requireFree(folder);

@@ -98,7 +98,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     const isGiven = status >= 200 && status < 300;
     const text = without(secrets, answer.text, isGiven ? LONG : 1);
     if (isGiven || allowed.includes(status)) return { status, text };
-    throw statusFault(status, text, { address, secret });
+    throw statusFault(status, text, { address, secret, isRead: method === 'GET' });
   }
 
   const json = (value: unknown) => ({ type: 'application/json', data: JSON.stringify(value) });

@@ -44,11 +44,20 @@ export async function followJob(options: FollowOptions): Promise<void> {
   let end = '';
   let stopped = 0;
   const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, options);
+  /** Of a job that failed with its node nobody may be able to read it. */
+  const logOf = async (job: JobInfo | undefined): Promise<string> => {
+    if (job?.status !== 'FAILED') return steady(() => client.logs(id));
+    const short = { ...options, patience: { ...patience, awayMs: patience.stopMs } };
+    return whileAway(() => client.logs(id), short).catch((error: unknown) => {
+      if (error instanceof HumanError && error.code === 'away') return '';
+      throw error;
+    });
+  };
   const look = async (): Promise<{ job: JobInfo | undefined; tookMs: number }> => {
     // The state first: what a job that has ended said is then in the log.
     const job = await steady(() => client.job(id));
     const began = performance.now();
-    const log = await steady(() => client.logs(id));
+    const log = await logOf(job);
     const tookMs = performance.now() - began;
     const last = job && !isEnded(job) ? log.lastIndexOf('\n') + 1 : log.length;
     const fresh = log.slice(read, last);

@@ -37,6 +37,36 @@ describe('faults of a run on a cluster', () => {
     for (const status of [429, 502, 503, 504, 520, 522, 530]) assert.equal(of(status), 'away, again', `${status}`);
     for (const status of [400, 500]) assert.equal(of(status), 'undefined', `${status}`);
     for (const status of [401, 403]) assert.equal(of(status), 'secret', `${status}`);
+    assert.ok(statusFault(500, '', { address: server.address, isRead: true }) instanceof Unanswered);
+  });
+
+  const traceback = `Traceback (most recent call last):\n  File "job_head.py", line 1\nConnectionError: Cannot connect to host 10.0.0.7\n`;
+  it('a head that does not reach the node of a job is asked again, and what it says is said', async () => {
+    const asked = new Map<string, number>();
+    const isFirst = (call: string): boolean => asked.set(call, (asked.get(call) ?? 0) + 1).get(call) === 2;
+    server.instead = (call) =>
+      /^GET .*train-/.test(call) && isFirst(call) ? { status: 500, text: traceback } : undefined;
+    const { done, error, events } = await run(await recipe());
+    assert.equal(done?.outcome, 'finished', error?.message);
+    assert.match(
+      said(events),
+      /answers with status 500: ConnectionError: Cannot connect to host 10\.0\.0\.7\. It is tried again/,
+    );
+    assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
+  });
+
+  it('a job that failed with its node, which has its log, ends the run with what Ray says of it', async () => {
+    server.script = function* (job) {
+      yield [];
+      job.message = 'Nobody knows why.';
+      return 'FAILED';
+    };
+    server.instead = (call) =>
+      call.endsWith('/logs') && [...server.jobs.values()][0]!.status === 'FAILED'
+        ? { status: 500, text: traceback }
+        : undefined;
+    const { error } = await run(await recipe(), { patience: { ...PATIENCE, awayMs: 600_000, stopMs: 20 } });
+    assert.equal(error!.message, 'the job failed on the cluster: Nobody knows why.');
   });
 
   it('a token that is wrong', async () => {

@@ -235,6 +235,26 @@ for (const [what, later, isReached] of [
     );
   });
 
+test('Stop stops the job of a point that failed while it went on', async () => {
+  server.jobs.clear();
+  server.script = function* (job) {
+    const [first] = server.jobs.keys();
+    for (;;) yield job.id === first ? ['@security-vectors {"seq":2,"kind":"done"}'] : [];
+  };
+  server.instead = () => undefined;
+  const said: string[] = [];
+  const done = await sweep('failed', {
+    hear: (event, stop) => {
+      if (event.kind !== 'warning') return;
+      said.push(event.message);
+      stop();
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.match(said[0]!, /^a point failed: the log of the job is damaged/);
+  assert.deepEqual([...server.jobs.values()].map(({ status }) => status), [...server.jobs].map(() => 'STOPPED')); // oxfmt-ignore
+});
+
 test('Stop names the jobs that may go on', async () => {
   server.jobs.clear();
   let stopAll = (): void => undefined;
