@@ -55,6 +55,22 @@ describe('faults of a run on a cluster', () => {
     assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
   });
 
+  it('a proxy that does not find its cluster for a while says nothing of the job, and nothing of its package', async () => {
+    const asked = new Map<string, number>();
+    const isEarly = (call: string): boolean => asked.set(call, (asked.get(call) ?? 0) + 1).get(call)! < 3;
+    const notFound = { status: 404, text: '404 page not found' };
+    server.instead = (call) => (/^GET .*(packages|train-)/.test(call) && isEarly(call) ? notFound : undefined);
+    const { done, error, events } = await run(await recipe());
+    assert.equal(done?.outcome, 'finished', error?.message);
+    assert.match(said(events), /answers with status 404: 404 page not found\. It is tried again/);
+    assert.equal(server.jobs.size, 1);
+    server.instead = (call) => (call.endsWith('/logs') ? notFound : undefined);
+    nextOutput();
+    const ended = await run(await recipe(), { patience: { ...PATIENCE, awayMs: 20 } });
+    assert.deepEqual([ended.error!.code, /no longer knows/.test(ended.error!.message)], ['away', false]);
+    assert.match(ended.error!.remedy!, /whether a proxy before it wants a login\. The job goes on there/);
+  });
+
   it('a job that failed with its node, which has its log, ends the run with what Ray says of it', async () => {
     server.script = function* (job) {
       yield [];
