@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { endJobs, openCluster, stopJobs, type Cluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
-import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
+import { openContext, scratchFolder, type Context } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
@@ -12,7 +12,6 @@ import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
-import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { sha256, sha256File } from '../support/files.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
@@ -42,6 +41,7 @@ import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
 import { secretsFrom } from './secrets.js';
+import type { Shared } from './sweepShared.js';
 import type { Ending, Job, Once } from '../recipes/job.js';
 import {
   changedMeanwhile,
@@ -79,17 +79,6 @@ export interface RunOptions extends OutputOptions {
   readonly shared?: Shared;
   /** Ends a protected training where its protection is weak, whose recipe says nothing of it. */
   readonly watch?: 'stop';
-}
-
-/** What the runs of a sweep share: they work in one process, one after the other. */
-export interface Shared {
-  /** A model, opened once. */
-  readonly context: (path: string, options: ContextOptions) => Promise<Context>;
-  readonly once: Once;
-  /** Of judges that are language models. */
-  readonly sessions: Sessions;
-  /** How often sets are answered, by all of them. */
-  readonly evaluations?: number;
 }
 
 /** Inputs that may be named by the Hub. */
@@ -245,6 +234,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
           signal,
           emit,
           patience: options.patience,
+          answered: shared?.clusters,
         });
       const job = {
         recipe,

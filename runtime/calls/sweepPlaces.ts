@@ -18,7 +18,8 @@ import type { RecipeFile } from '../recipes/readRecipe.js';
 import type { PlannedPoint } from '../recipes/sweepPoints.js';
 import { finishReplacement, readManifest } from '../runs/output.js';
 import { readOptionalJson } from '../support/jsonFile.js';
-import type { RunOptions, Shared } from './run.js';
+import type { RunOptions } from './run.js';
+import type { Shared } from './sweepShared.js';
 
 export type Sweep = Pick<RecipeFile, 'file' | 'path'> & { readonly recipe: SweepRecipe };
 export type Options = Omit<RunOptions, 'values' | 'depends' | 'shared'>;

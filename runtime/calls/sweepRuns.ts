@@ -1,6 +1,6 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { stopLeft } from '../cluster/cluster.js';
+import { stopLeft, wayTo } from '../cluster/cluster.js';
 import { supported } from '../cluster/supported.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
@@ -8,7 +8,7 @@ import { formatDuration } from '../contract/format.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
-import { canonical, valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
+import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
 import { nextPoint } from '../contract/sweepOrder.js';
 import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
@@ -25,9 +25,10 @@ import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import { inLanes } from '../support/lanes.js';
-import { runOne, type Shared } from './run.js';
+import { runOne } from './run.js';
 import { secretsFrom } from './secrets.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
+import type { Shared } from './sweepShared.js';
 
 /** Points that compute on a cluster: it decides which of their jobs have room there. */
 const MOST_AT_ONCE = 4;
@@ -48,8 +49,7 @@ interface Together extends Surroundings {
 }
 
 /** Where a point computes, and how it is reached. */
-const placeOfWork = ({ recipe: { on } }: Pick<Point, 'recipe'>): string =>
-  on ? canonical([on.ray, on.token, on.headers, on.ca]) : '';
+const placeOfWork = ({ recipe: { on } }: Pick<Point, 'recipe'>): string => (on ? wayTo(on) : '');
 
 /**
  * Runs the points that were not found done.

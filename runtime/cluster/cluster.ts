@@ -7,6 +7,7 @@ import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { Secrets } from '../contract/secrets.js';
 import { safeParse } from '../contract/safeParse.js';
+import { canonical } from '../contract/sweep.js';
 import { errorData, HumanError } from '../support/errors.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { writeFileAtomic } from '../support/files.js';
@@ -52,14 +53,19 @@ export interface ClusterOptions {
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => Promise<void>;
   readonly patience?: Patience;
+  /** Ways to clusters that have answered: this one is added, and where it was among them it is waited for. */
+  readonly answered?: Set<string>;
   /** Of a package that goes to Ray's own store; a larger one goes to `on.storage`. */
   readonly mostBytes?: number;
 }
 
+/** A cluster, and how it is reached. */
+export const wayTo = ({ ray, token, headers, ca }: ClusterTarget): string => canonical([ray, token, headers, ca]);
+
 /** @throws HumanError for a secret that is not there, a cluster that does not answer, a token it refuses, a Ray too old */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
-  const { target, folder, signal, emit, patience = PATIENCE } = options;
-  const client = await connect(options);
+  const { target, folder, signal, emit, patience = PATIENCE, answered = new Set() } = options;
+  const client = await clientOf(options);
   let said = '';
   const say = async (message: string): Promise<void> => {
     if (message !== said) await emit({ kind: 'state', state: 'preparing', message: (said = message) });
@@ -70,6 +76,11 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     onAway: (message: string) => emit({ kind: 'warning', message, place: client.address }),
   };
   const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, waiting);
+  // The first answer: whatever is wrong with the way to it is found before anything is computed.
+  const way = wayTo(target);
+  if (answered.has(way)) await steady(() => client.version());
+  else await whileAway(() => client.version(), { ...waiting, onAway: () => Promise.resolve() }, false);
+  answered.add(way);
 
   return {
     target,
@@ -185,8 +196,7 @@ export async function stopLeft(options: ClusterOptions): Promise<Warning | undef
   return stopJobs(folder, cluster, fault);
 }
 
-/** The first answer of the cluster: whatever is wrong with the way to it is found before anything is computed. */
-async function connect({ target, path, secrets, patience = PATIENCE, signal }: ClusterOptions): Promise<RayClient> {
+async function clientOf({ target, path, secrets }: ClusterOptions): Promise<RayClient> {
   const secret = (name: string, key: string): string => {
     const value = secrets(target.ray, name);
     if (value !== undefined && value !== '') return value;
@@ -197,15 +207,13 @@ async function connect({ target, path, secrets, patience = PATIENCE, signal }: C
     });
   };
   const headers = Object.entries(target.headers ?? {}).map(([key, name]) => [key, secret(name, `on.headers.${key}`)]);
-  const client = rayClient({
+  return rayClient({
     address: target.ray,
     secret: target.token,
     token: target.token === undefined ? undefined : secret(target.token, 'on.token'),
     headers: Object.fromEntries(headers) as Record<string, string>,
     ca: target.ca === undefined ? undefined : await readFile(path(target.ca), 'utf8'),
   });
-  await whileAway(() => client.version(), { patience, signal, onAway: () => Promise.resolve() }, false);
-  return client;
 }
 
 /** @throws HumanError for a file that cannot be read: jobs that it may name are not forgotten in silence */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Patience } from '../../runtime/cluster/follow.js';
 import { runSweep } from '../../runtime/calls/sweep.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
@@ -12,6 +13,7 @@ import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';
+import { interruptible } from '../support/interruptible.js';
 import { faultless, rayServer, type RayServer, type Script } from '../support/rayServer.js';
 
 const AT_ONCE = 4;
@@ -162,6 +164,32 @@ for (const [what, fault, code] of [
     assert.equal(server.jobs.size, SEEDS.length, 'one for each point');
     assert.ok(sent.every((id) => server.jobs.get(id)!.status === 'SUCCEEDED'));
   });
+
+test('a network that is away for a while as points begin is waited for', async (t) => {
+  server.jobs.clear();
+  [server.script, server.instead] = [faultless, () => undefined];
+  const way = await interruptible(server.address);
+  t.after(() => way.interrupt());
+  const base = 'gap.json';
+  const given = JSON.parse(await readFile(workspace.file('recipes', 'plain.json'), 'utf8')) as { on: object };
+  await writeFile(workspace.file('recipes', base), JSON.stringify({ ...given, on: { ...given.on, ray: way.address } }));
+  let points = 0;
+  const said: string[] = [];
+  const gap = async (): Promise<void> => {
+    await way.interrupt();
+    await delay(500);
+    await way.restore();
+  };
+  const done = await sweep('gap', {
+    base,
+    patience: { awayMs: 60_000 },
+    hear: (event) => {
+      if (event.kind === 'warning') said.push(event.message);
+      if (event.kind === 'point' && ++points === 1) void gap();
+    },
+  });
+  assert.deepEqual([done.outcome, points, said], ['finished', SEEDS.length, []]);
+});
 
 test('of several clusters the points of one that is away fail, the others go on, and the sweep can be resumed', async (t) => {
   const other = await rayServer(faultless);
