@@ -49,9 +49,12 @@ export interface RayOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Certificates that are trusted, PEM. */
   readonly ca?: string;
-  /** Without an answer for this long a request has failed. Default: 30 s. */
+  /** Without an answer for this long after it was sent a request has failed. Default: 30 s. */
   readonly answerMs?: number;
 }
+
+/** Bytes per ms of the slowest line that a package goes over: as many as may be take 35 min. */
+const SLOWEST = 50;
 
 const infoSchema = z.object({
   status: z.enum(['PENDING', 'RUNNING', ...TERMINAL]),
@@ -80,7 +83,8 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
       const { statusCode, body: content } = await request(`${address}${path}`, {
         method,
         dispatcher,
-        headersTimeout: answerMs,
+        // It runs from the first byte of what is sent.
+        headersTimeout: answerMs + (body?.data.length ?? 0) / SLOWEST,
         bodyTimeout: answerMs,
         headers: {
           'user-agent': 'security-vectors',

@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { rayClient } from '../../runtime/cluster/client.js';
 import { openCluster, type ClusterOptions } from '../../runtime/cluster/cluster.js';
 import type { JobPlan } from '../../runtime/cluster/package.js';
 import { zip } from '../../runtime/cluster/zip.js';
@@ -135,6 +138,22 @@ test('a large package stays for a job that goes on unheard, and is removed with 
   };
   await assert.rejects(run(), refusal(/failed on the cluster/, /dashboard/));
   assert.deepEqual(await readdir(storage), []);
+});
+
+test('a package whose way takes longer than an answer may arrives, and is sent once', async (t) => {
+  let sent = 0;
+  const server = createServer((request, response) => {
+    if (request.method === 'GET') return void response.writeHead(404).end('Package gcs://p.zip does not exist');
+    sent += 1;
+    // Longer than undici's clock is coarse.
+    setTimeout(() => request.resume().on('end', () => response.end('ok')), 2500);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const client = rayClient({ address: `http://127.0.0.1:${port}`, answerMs: 50 });
+  await client.upload('gcs://p.zip', Buffer.alloc(4 * 2 ** 20));
+  assert.equal(sent, 1);
 });
 
 test('what stands before the cluster may take less, or be away', async (t) => {
