@@ -87,6 +87,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     address: client.address,
     async run(name, plan, { after, step, onMessage, enough = () => false }) {
       const record = await readRecord(folder);
+      await steady(() => requireHere(client, record, folder));
       const bytes = await packed(plan, options, record.run);
       const id = await steady(() => sent(client, { ...options, record, name, bytes }));
       await say(`the job ${id} is on the cluster`);
@@ -111,6 +112,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       if (id === undefined) return;
       const still = { patience: { ...patience, awayMs: patience.stopMs }, onAway: () => say(STOPPING) };
       const reach = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, signal.aborted ? still : waiting);
+      await reach(() => requireHere(client, record, folder));
       const job = await reach(() => client.job(id));
       if (job?.metadata.run !== record.run) return;
       await reach(() => client.stop(id));
@@ -241,6 +243,25 @@ async function noteEnd(folder: string, record: JobRecord, id: string): Promise<v
   if (record.ended.includes(id)) return;
   record.ended.push(id);
   await writeRecord(folder, record);
+}
+
+/**
+ * Jobs that were sent to another address may be on another cluster; the same one answers with them.
+ * @throws HumanError with the id of one that is not known here
+ */
+async function requireHere(client: RayClient, record: JobRecord, folder: string): Promise<void> {
+  const { ray = client.address } = record;
+  if (ray === client.address) return;
+  for (const [, id] of openJobs(record))
+    if (!(await client.job(id)))
+      throw new HumanError(
+        `the job ${id} was sent to ${ray}, and may go on there: ${client.address} does not know it.`,
+        {
+          place: folder,
+          remedy: `Name ${ray} in on.ray again. Or stop the job on the Ray dashboard there, remove ${RUN_FILES.cluster} from this folder, and run or resume the recipe.`,
+          kind: 'failed',
+        },
+      );
 }
 
 /** The job of this name as it is on the cluster, or a new one. Its id is stored before it is sent. */
