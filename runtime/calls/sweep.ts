@@ -17,6 +17,7 @@ import { requireNoLinks } from '../runs/links.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
+import { stopLeftOut } from './sweepJobs.js';
 import { isWhole, placePoints, type Options, type Sweep } from './sweepPlaces.js';
 import { runPoints } from './sweepRuns.js';
 import { openShared } from './sweepShared.js';
@@ -76,7 +77,8 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     const isKept = (point: PlannedPoint, { done }: Manifest): boolean =>
       found && !options.force && (recipe.stop !== undefined || isWhole(point, done));
     const placed = await placePoints(points, { output, base, shared, options, isKept });
-    const ended = await runPoints(placed, { sweep, base, folder, shared, options, emit });
+    await stopLeftOut(placed.left, { base, options, emit });
+    const ended = await runPoints(placed.points, { sweep, base, folder, shared, options, emit });
     const done: DoneEvent = {
       kind: 'done',
       outcome: ended,

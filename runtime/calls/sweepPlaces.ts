@@ -35,6 +35,13 @@ export interface Point extends PlannedPoint {
   readonly at?: string;
 }
 
+/** The points of a sweep, and what of other runs stands in its folder. */
+export interface Placed {
+  readonly points: readonly Point[];
+  /** Those that are no points, and that none takes the place of. */
+  readonly left: readonly Standing[];
+}
+
 /** Where each point is: in the folder of a run that would be the same, else in one of its own name. */
 export async function placePoints(
   points: readonly PlannedPoint[],
@@ -51,11 +58,12 @@ export async function placePoints(
     options: Options;
     isKept: (point: PlannedPoint, manifest: Manifest) => boolean;
   },
-): Promise<Point[]> {
+): Promise<Placed> {
   const depends: Dependencies[] = [];
   for (const { recipe } of points) depends.push(await dependencies(recipe, base, shared, options));
   const digests = depends.map((one) => digestOf(one));
-  const free = await standing(output);
+  const all = await standing(output);
+  const free = [...all];
   const take = (i: number, fits: (run: Standing, point: PlannedPoint) => boolean): Standing | undefined => {
     const at = free.findIndex(
       (run) => run.depends === digests[i] && isKept(points[i], run.manifest) && fits(run, points[i]),
@@ -67,16 +75,19 @@ export async function placePoints(
   const varied = variedAlone(points);
   const isAlike = (run: Standing, { recipe }: PlannedPoint): boolean =>
     varied.every((key) => canonical(run.recipe[key]) === canonical(recipe[key]));
-  const placed = points.map((point, i): Point => {
+  const wanted = points.map((point, i): Point => {
     const same = own[i] ?? take(i, isAlike);
     const folder = same?.folder ?? join(output, RUN_FILES.points, point.name);
     return { ...point, folder, depends: depends[i], ...(same && { found: same.manifest, at: same.at }) };
   });
-  return apart(placed);
+  const placed = apart(wanted);
+  const used = new Set(placed.map(({ at }) => at));
+  const begun = new Set(placed.flatMap(({ folder, found }) => (found?.outcome === 'finished' ? [] : folder)));
+  return { points: placed, left: all.filter(({ at, folder }) => !used.has(at) && !begun.has(folder)) };
 }
 
 /** A run in the folder of a sweep. */
-interface Standing extends NonNullable<Manifest['point']> {
+export interface Standing extends NonNullable<Manifest['point']> {
   readonly folder: string;
   /** The same, or `next/` in it. */
   readonly at: string;

@@ -1,6 +1,6 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { stopLeft, wayTo } from '../cluster/cluster.js';
+import { wayTo } from '../cluster/cluster.js';
 import { supported } from '../cluster/supported.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
@@ -19,14 +19,13 @@ import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { requireNoLinks } from '../runs/links.js';
 import { readManifest } from '../runs/output.js';
-import { requireFree } from '../runs/owner.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import { inLanes } from '../support/lanes.js';
 import { runOne } from './run.js';
-import { secretsFrom } from './secrets.js';
+import { placeOf, stopJobsIn, type Warning } from './sweepJobs.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
 import type { Shared } from './sweepShared.js';
 
@@ -123,8 +122,9 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   });
   if (stopped) {
     for (const [i, point] of points.entries())
-      if (results[i] ? results[i].error : !running.has(i))
-        for (const warning of await stopOpen(point, at, results[i] !== undefined))
+      // A point failed while its job went on, or a sweep that is resumed has not got to it.
+      if (results[i] ? results[i].error : options.resume && !running.has(i))
+        for (const warning of await stopOpen(point, at))
           await emit({ ...warning, place: placeOf(point.values, warning) });
     return 'stopped';
   }
@@ -195,7 +195,7 @@ async function runPoint(
     return run(false);
   };
   const stopped = async (): Promise<'stopped'> => {
-    if (last.length === 0) last.push(...(await stopOpen(point, among)));
+    if (last.length === 0 && options.resume) last.push(...(await stopOpen(point, among)));
     for (const warning of last) await emit({ ...warning, place: placeOf(values, warning) });
     return 'stopped';
   };
@@ -227,38 +227,8 @@ async function runPoint(
   }
 }
 
-const placeOf = (values: SweepPoint['values'], { place }: { place?: string }): string =>
-  [valuesText(values), place].filter(Boolean).join(' → ');
-
-type Warning = Extract<RunEvent, { kind: 'warning' }>;
-
-/**
- * Stops jobs of a point that a sweep which is resumed, and stopped, has not got to, or that failed while one went on.
- * @returns what is said where one may go on
- */
-async function stopOpen(point: Point, among: Together, hasFailed = false): Promise<Warning[]> {
-  const { recipe, folder: own, at: folder = own } = point;
-  const { base, options } = among;
-  if (!recipe.on || !(options.resume || hasFailed)) return [];
-  const { signal, patience, onEvent } = options;
-  try {
-    await requireFree(folder);
-    const warning = await stopLeft({
-      target: supported(recipe).on!,
-      path: (written) => resolve(dirname(base), written),
-      folder,
-      secrets: secretsFrom(options.secrets),
-      signal,
-      emit: (event) => Promise.resolve(onEvent(event)),
-      patience,
-    });
-    return warning ? [warning] : [];
-  } catch (thrown) {
-    const { message, place, remedy, kind } = errorData(thrown);
-    if (kind === 'internal') throw thrown;
-    return [{ kind: 'warning', message, place, remedy }];
-  }
-}
+const stopOpen = async ({ recipe, folder, at = folder }: Point, among: Surroundings): Promise<Warning[]> =>
+  recipe.on ? stopJobsIn(at, supported(recipe).on!, among) : [];
 
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {
   const run = await readRun(folder);

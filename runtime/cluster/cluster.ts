@@ -184,10 +184,14 @@ export async function stopJobs(
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
+/** Ids of the jobs of a run that may be going on. */
+export const leftJobs = async (folder: string): Promise<string[]> =>
+  openJobs(await readRecord(folder)).map(([, id]) => id);
+
 /** The same for a run that was stopped before it began again. */
 export async function stopLeft(options: ClusterOptions): Promise<Warning | undefined> {
   const { folder } = options;
-  if (openJobs(await readRecord(folder)).length === 0) return undefined;
+  if ((await leftJobs(folder)).length === 0) return undefined;
   let cluster: Cluster | undefined;
   let fault: unknown;
   try {

@@ -321,6 +321,41 @@ test('resuming and stopping once more stops them, also before its points begin',
   );
 });
 
+for (const [what, answer] of [
+  ['are stopped', undefined],
+  ['are named where that is not possible', { status: 401 }],
+] as const)
+  test(`jobs of points that are not in the grid any more ${what}`, async () => {
+    const name = `left-out-${answer?.status}`;
+    server.jobs.clear();
+    server.script = function* () {
+      for (;;) yield [];
+    };
+    server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
+    await assert.rejects(sweep(name, { over: { seed: [1, 2, 3, 4] } }));
+    const open = [...server.jobs.values()];
+    const others = async (seed: number): Promise<string[]> =>
+      Object.values(
+        (await workspace.json<{ jobs: object }>('sweeps', name, 'points', `seed-${seed}`, 'cluster.json')).jobs,
+      ) as string[];
+    const gone = [...(await others(3)), ...(await others(4))];
+    assert.deepEqual([open.length, gone.length], [AT_ONCE, 2]);
+    server.script = faultless;
+    server.instead = (call) => (gone.some((id) => call === `POST /api/jobs/${id}/stop`) ? answer : undefined);
+    const said: string[] = [];
+    const hear = (event: RunEvent, stop: () => void): void => {
+      if (event.kind === 'warning') said.push(`${event.place}: ${event.message}`);
+      if (event.kind === 'state' && /^point/.test(event.message ?? '')) stop();
+    };
+    assert.equal((await sweep(name, { over: { seed: [1, 2] }, resume: true, hear })).outcome, 'stopped');
+    for (const [i, id] of gone.entries()) {
+      const line = answer ? ` → .*: the job ${id} may go on on the cluster: ` : `: the job ${id} was stopped`;
+      assert.match(said.join('\n'), new RegExp(`^seed ${i + 3}${line}`, 'm'));
+    }
+    for (const { id, status } of open)
+      assert.equal(status === 'STOPPED', !gone.includes(id) || answer === undefined, id);
+  });
+
 test('Stop while its first points still wait for the cluster is no failure', async () => {
   server.jobs.clear();
   let stopAll = (): void => undefined;
