@@ -40,6 +40,8 @@ export interface Placed {
   readonly points: readonly Point[];
   /** Those that are no points, and that none takes the place of. */
   readonly left: readonly Standing[];
+  /** Finished ones whose place a point takes that depends on something else. */
+  readonly replaced: readonly { readonly by: Point; readonly run: Standing }[];
 }
 
 /** Where each point is: in the folder of a run that would be the same, else in one of its own name. */
@@ -83,7 +85,15 @@ export async function placePoints(
   const placed = apart(wanted);
   const used = new Set(placed.map(({ at }) => at));
   const begun = new Set(placed.flatMap(({ folder, found }) => (found?.outcome === 'finished' ? [] : folder)));
-  return { points: placed, left: all.filter(({ at, folder }) => !used.has(at) && !begun.has(folder)) };
+  const left = all.filter(({ at, folder }) => !used.has(at) && !begun.has(folder));
+  // One that was cut off while it replaced a run was to do so.
+  const replaced = placed.flatMap((by) => {
+    const run = by.found
+      ? undefined
+      : all.find(({ at, manifest }) => at === by.folder && manifest.outcome === 'finished');
+    return run && run.depends !== digestOf(by.depends) ? [{ by, run }] : [];
+  });
+  return { points: placed, left, replaced };
 }
 
 /** A run in the folder of a sweep. */

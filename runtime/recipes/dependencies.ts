@@ -147,7 +147,7 @@ export function requireAsBegun(before: Dependencies, now: Dependencies, recipe: 
 }
 
 /** The first of what differs, in words; undefined where the result would be the same. */
-function changesOf(before: Dependencies, now: Dependencies, recipe: TrainingRecipe): string | undefined {
+export function changesOf(before: Dependencies, now: Dependencies, recipe: TrainingRecipe): string | undefined {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (name) => before[name] !== now[name] && !JUDGED_BY.test(name),
   );

@@ -113,6 +113,32 @@ describe('a sweep that is resumed', () => {
     await at.write('base', RECIPES['lora, absorbs flagged rows']!);
   });
 
+  it('replaces finished points whose result would be another one only where that is agreed to', async () => {
+    const over = (steps: number): object => ({ way: { short: { steps: 2 }, long: { steps } }, seed: [1, 2] });
+    const { points: first } = await run(await at.sweep('agreed', over(3)));
+    const files = ['manifest.json', 'recipe.json', 'sweep.json', 'events.jsonl'].map((name) =>
+      join(at.root, 'sweeps/agreed', name),
+    );
+    const read = (): Promise<string[]> =>
+      Promise.all(
+        [...files, ...first.map(({ folder }) => join(folder, 'manifest.json'))].map((file) => readFile(file, 'utf8')),
+      );
+    const before = await read();
+    const recipe = await at.sweep('agreed', over(4));
+    const message = /^2 finished points would be run again and replaced: "steps" in the recipe changed from 3 to 4\.$/;
+    await assert.rejects(run(recipe, { resume: true }), { message, code: 'exists' });
+    assert.deepEqual(await read(), before, 'nothing was touched');
+    const { points } = await run(recipe, { resume: true, force: true });
+    const ways = (of: typeof points) =>
+      of.map(({ values, folder, resumed = false }) => [values.way, folder, resumed]).sort();
+    assert.deepEqual(
+      ways(points),
+      ways(first.map((point) => (point.values.way === 'short' ? { ...point, resumed: true } : point))),
+    );
+    assert.equal((await run(recipe, { resume: true })).points.filter(({ resumed }) => resumed).length, 4);
+    assert.equal((await run(recipe, { force: true })).points.filter(({ resumed }) => resumed).length, 0);
+  });
+
   const said = async (done: DoneEvent): Promise<[number, string]> => {
     const lines: string[] = [];
     const code = await reportEnd(done, { log: (text) => void lines.push(text) });
