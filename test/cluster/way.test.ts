@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { rayClient } from '../../runtime/cluster/client.js';
 import { openCluster, type ClusterOptions } from '../../runtime/cluster/cluster.js';
+import { Unanswered } from '../../runtime/cluster/faults.js';
+import { whileAway } from '../../runtime/cluster/follow.js';
 import type { JobPlan } from '../../runtime/cluster/package.js';
 import { zip } from '../../runtime/cluster/zip.js';
 import { HumanError } from '../../runtime/support/errors.js';
@@ -138,6 +140,28 @@ test('a large package stays for a job that goes on unheard, and is removed with 
   };
   await assert.rejects(run(), refusal(/failed on the cluster/, /dashboard/));
   assert.deepEqual(await readdir(storage), []);
+});
+
+test('while a machine sleeps, no patience is used up', async (t) => {
+  let slept = 0;
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, 'now', () => now() + slept);
+  const away = (): Unanswered => new Unanswered(new HumanError('away', { kind: 'failed' }), false);
+  const patience = { pollMs: 1, awayMs: 10 * 60_000, stopMs: 0 };
+  let asked = 0;
+  const attempt = async (): Promise<string> => {
+    asked += 1;
+    slept += 3_600_000;
+    if (asked < 4) throw away();
+    return 'there';
+  };
+  assert.equal(await whileAway(attempt, { patience, onAway: () => Promise.resolve() }), 'there');
+  asked = -1000;
+  await assert.rejects(
+    whileAway(attempt, { patience: { ...patience, awayMs: 5 * 60_000 }, onAway: () => Promise.resolve() }),
+    /away/,
+  );
+  assert.equal(asked, -995, 'attempts that take long count with a minute');
 });
 
 test('a package whose way takes longer than an answer may arrives, and is sent once', async (t) => {
