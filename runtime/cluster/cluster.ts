@@ -78,8 +78,9 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, waiting);
   // The first answer: whatever is wrong with the way to it is found before anything is computed.
   const way = wayTo(target);
-  if (answered.has(way)) await steady(() => client.version());
-  else await whileAway(() => client.version(), { ...waiting, onAway: () => Promise.resolve() }, false);
+  const ray = await (answered.has(way)
+    ? steady(() => client.version())
+    : whileAway(() => client.version(), { ...waiting, onAway: () => Promise.resolve() }, false));
   answered.add(way);
 
   return {
@@ -89,7 +90,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       const record = await readRecord(folder);
       await steady(() => requireHere(client, record, folder));
       const bytes = await packed(plan, options, record.run);
-      const id = await steady(() => sent(client, { ...options, record, name, bytes }));
+      const id = await steady(() => sent(client, { ...options, record, name, bytes, ray }));
       await say(`the job ${id} is on the cluster`);
       let isDone = false;
       const reader = messageReader(after, {
@@ -276,9 +277,15 @@ async function sent(
     record,
     name,
     bytes,
+    ray,
     target: { storage, install },
     mostBytes,
-  }: Pick<ClusterOptions, 'folder' | 'target' | 'mostBytes'> & { record: JobRecord; name: string; bytes: Buffer },
+  }: Pick<ClusterOptions, 'folder' | 'target' | 'mostBytes'> & {
+    record: JobRecord;
+    name: string;
+    bytes: Buffer;
+    ray: string;
+  },
 ): Promise<string> {
   const known = record.jobs[name];
   if (known !== undefined) {
@@ -295,7 +302,7 @@ async function sent(
   const runtimeEnv = {
     working_dir: uri,
     env_vars: { RAY_TRAIN_V2_ENABLED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
-    ...(install && { pip: await requirements() }),
+    ...(install && { pip: await requirements(ray) }),
   };
   const isNew = await client.submit({ id, entrypoint: 'python train.py', runtimeEnv, metadata: { run: record.run } });
   // An answer that was lost on its way: the job that is there is this one.

@@ -136,6 +136,11 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
     'Lower optimizer.learningRate, or look for damaged rows or weights.',
   ],
   [
+    /Changing the ray version is not allowed/,
+    () => 'the packages that on.install installs would change the version of Ray there.',
+    'Install the packages of requirements.txt on the workers (docs/scale.md), and set on.install to false.',
+  ],
+  [
     /No module named '?([\w.]+)/,
     ([, name]) => `Python on the cluster lacks the package ${name}.`,
     'Install the packages of requirements.txt there (docs/scale.md), or set on.install to true.',

@@ -173,6 +173,11 @@ describe('faults of a run on a cluster', () => {
     ['a full disk', 'OSError: [Errno 28] No space left on device', /the disk of the cluster is full/],
     ['another model there', 'RuntimeError: other-model 0123456789abcdef', /another one than the model here/],
     ['a package that is missing', "ModuleNotFoundError: No module named 'peft'", /lacks the package peft/],
+    [
+      'another Ray by on.install',
+      'RuntimeError: Changing the ray version is not allowed: \n  current version: 2.61.0',
+      /on\.install installs would change the version of Ray/,
+    ],
     ['memory that ran out', 'torch.OutOfMemoryError: CUDA out of memory.', /ran out of memory/],
     ['a loss that is no number', 'RuntimeError: not-finite 3', /not a number .* at step 3/],
     ['a container that was ended', 'pod worker-0: OOMKilled', /ran out of memory/],
