@@ -146,7 +146,12 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
     'Install the packages of requirements.txt there (docs/scale.md), or set on.install to true.',
   ],
   [
-    /(?:does not exist|is not a local folder|Incorrect path_or_model_id|FileNotFoundError: .*config\.json)/,
+    /NO_SUCH_BUCKET|NoSuchBucket|specified bucket does not exist/,
+    () => 'on.storage names a bucket that is not there.',
+    'Correct its name in on.storage, or make the bucket.',
+  ],
+  [
+    /is not a local folder|does not appear to have a file named|Incorrect path_or_model_id|FileNotFoundError: .*(?:config\.json|\/model[\w.-]*\.safetensors)/,
     () => 'the model is not where on.model says, or a worker cannot read it.',
     'Every worker must see the folder under the same path.',
   ],

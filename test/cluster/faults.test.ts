@@ -178,6 +178,21 @@ describe('faults of a run on a cluster', () => {
       'RuntimeError: Changing the ray version is not allowed: \n  current version: 2.61.0',
       /on\.install installs would change the version of Ray/,
     ],
+    [
+      'a bucket that is not there',
+      "OSError: When initiating multiple part upload for key 'x/.validate_storage_marker' in bucket 'b': AWS Error NO_SUCH_BUCKET during CreateMultipartUpload operation: The specified bucket does not exist",
+      /on\.storage names a bucket that is not there/,
+    ],
+    [
+      'a folder of storage that is not there',
+      '  File "storage.py", line 400, in _validate_storage_marker\nOSError: The specified container does not exist.',
+      /the workers do not share on\.storage/,
+    ],
+    [
+      'a model that is not there',
+      "FileNotFoundError: [Errno 2] No such file or directory: '/models/tiny/model.safetensors'",
+      /the model is not where on\.model says/,
+    ],
     ['memory that ran out', 'torch.OutOfMemoryError: CUDA out of memory.', /ran out of memory/],
     ['a loss that is no number', 'RuntimeError: not-finite 3', /not a number .* at step 3/],
     ['a container that was ended', 'pod worker-0: OOMKilled', /ran out of memory/],
