@@ -87,10 +87,9 @@ export async function placePoints(
   const begun = new Set(placed.flatMap(({ folder, found }) => (found?.outcome === 'finished' ? [] : folder)));
   const left = all.filter(({ at, folder }) => !used.has(at) && !begun.has(folder));
   // One that was cut off while it replaced a run was to do so.
+  const finished = new Map(all.filter(({ manifest }) => manifest.outcome === 'finished').map((run) => [run.at, run]));
   const replaced = placed.flatMap((by) => {
-    const run = by.found
-      ? undefined
-      : all.find(({ at, manifest }) => at === by.folder && manifest.outcome === 'finished');
+    const run = by.found ? undefined : finished.get(by.folder);
     return run && run.depends !== digestOf(by.depends) ? [{ by, run }] : [];
   });
   return { points: placed, left, replaced };

@@ -1,7 +1,6 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { wayTo } from '../cluster/cluster.js';
-import { supported } from '../cluster/supported.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
@@ -227,8 +226,13 @@ async function runPoint(
   }
 }
 
-const stopOpen = async ({ recipe, folder, at = folder }: Point, among: Surroundings): Promise<Warning[]> =>
-  recipe.on ? stopJobsIn(at, supported(recipe).on!, among) : [];
+/** Also of one that was to replace a finished run. */
+async function stopOpen({ recipe: { on }, folder, at = folder }: Point, among: Surroundings): Promise<Warning[]> {
+  const said: Warning[] = [];
+  for (const place of on ? new Set([at, join(folder, RUN_FILES.next)]) : [])
+    said.push(...(await stopJobsIn(place, on!, among)));
+  return said;
+}
 
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {
   const run = await readRun(folder);

@@ -263,6 +263,22 @@ for (const [what, later, isReached] of [
     );
   });
 
+test('Stop is no failure where a point failed that no cluster can run', async () => {
+  server.jobs.clear();
+  [server.script, server.instead] = [faultless, () => undefined];
+  const said: string[] = [];
+  const done = await sweep('unsupported', {
+    over: { method: ['full', 'lora'] },
+    hear: (event, stop) => {
+      if (event.kind !== 'warning') return;
+      said.push(event.message);
+      stop();
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.match(said.join('\n'), /^a point failed: full fine-tuning runs only on this machine/);
+});
+
 test('Stop stops the job of a point that failed while it went on', async () => {
   server.jobs.clear();
   server.script = function* (job) {
