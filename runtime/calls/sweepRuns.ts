@@ -228,10 +228,9 @@ async function runPoint(
 
 /** Also of one that was to replace a finished run. */
 async function stopOpen({ recipe: { on }, folder, at = folder }: Point, among: Surroundings): Promise<Warning[]> {
-  const said: Warning[] = [];
-  for (const place of on ? new Set([at, join(folder, RUN_FILES.next)]) : [])
-    said.push(...(await stopJobsIn(place, on!, among)));
-  return said;
+  if (!on) return [];
+  const places = new Set([at, join(folder, RUN_FILES.next)]);
+  return (await Promise.all([...places].map((place) => stopJobsIn(place, on, among)))).flat();
 }
 
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {
