@@ -3,17 +3,27 @@ import { HostError } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
 import { goOnText, waitsFor } from './runs/awaited.js';
-import { stoppedText, type Run } from './runs/run.js';
+import { isSweep, stoppedText, type Run } from './runs/run.js';
 import { viewOf } from './runs/reading.js';
 import { t } from './host/text.js';
 
 export interface Pages {
   isVisible(folder: string): boolean;
   show(folder: string, more?: { answers?: boolean }): unknown;
+  /** Of a sweep: runs it, and replaces finished points. */
+  replace(run: Run): unknown;
 }
 
-/** Says how a run ended, when its page cannot be seen; the page itself shows everything else. */
+/**
+ * Says how a run ended, when its page cannot be seen; the page itself shows everything else. A sweep that would replace finished points
+ * has run nothing, and asks.
+ */
 export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
+  if (isSweep(run) && run.error?.code === 'exists')
+    return notices.warn(t('{0}: {1}', runTitle(run), run.error.message), {
+      title: t('Replace them'),
+      run: () => pages.replace(run),
+    });
   if (pages.isVisible(run.folder)) return;
   const open = { title: t('Open run'), run: () => pages.show(run.folder) };
   const title = runTitle(run);

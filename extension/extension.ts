@@ -15,6 +15,7 @@ import { scan } from './commands/scan.js';
 import { keepQueue, pauseQueue } from './commands/queue.js';
 import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
+import { replacePoints } from './commands/replacePoints.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe, stopRun } from './commands/runs.js';
 import { COMMANDS, CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js';
@@ -352,18 +353,17 @@ function registerSurfaces(services: Services, own: Own): void {
 }
 
 /** What the end and the results of a run change elsewhere. */
-function followRuns({ runner, runPanels, notices, store, models }: Services, training: TrainingView, own: Own): void {
-  own(
-    runner.onDidEnd((run) => {
-      if (!training.isVisible(run.folder)) notifyEnd(run, runPanels, notices);
-    }),
-  );
-  own(runner.onDidWithdraw((run) => notifyWithdrawn(run, notices)));
+function followRuns(services: Services, training: TrainingView, own: Own): void {
+  const { runner, runPanels, notices, store, models } = services;
   const pages = {
+    isVisible: (folder: string) => training.isVisible(folder) || runPanels.isVisible(folder),
+    replace: (run: Run) => replacePoints(services, run).catch(notices.error),
     show: (folder: string) => runPanels.show(folder),
     goOn: (run: Run) =>
       vscode.commands.executeCommand(COMMANDS[canResume(run) ? 'resume' : 'runAgain'], { run: run.folder }),
   };
+  own(runner.onDidEnd((run) => notifyEnd(run, pages, notices)));
+  own(runner.onDidWithdraw((run) => notifyWithdrawn(run, notices)));
   own(runner.onDidHold((held) => notifyHeld(held, pages, notices)));
   // What a run has made can be attached, so its model is one of the workspace.
   own(

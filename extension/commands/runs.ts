@@ -76,7 +76,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
 /** Starts a recipe. Where a run stands in its output folder that would be lost, the person decides what becomes of it. */
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
   const { output, kind } = await savedRecipe(file);
-  // Points that would be the same are kept: nothing is lost by that.
+  // Points that would be the same are kept, and before others are replaced the person is asked (`notifyEnd`).
   if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, RUN_FILES.manifest)) });
   // A replacement that was cut off is nearer than what it replaces.
   const replacement = await runner.standing(join(output, RUN_FILES.next));
@@ -147,7 +147,10 @@ export async function openRecipe(services: Pick<Services, 'recipes' | 'store'>, 
   await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(line, 0, line, 0) });
 }
 
-async function recipeOf({ recipes, store }: Pick<Services, 'recipes' | 'store'>, folder: string): Promise<string> {
+export async function recipeOf(
+  { recipes, store }: Pick<Services, 'recipes' | 'store'>,
+  folder: string,
+): Promise<string> {
   return recipeFileOf({ folder, recipe: (await store.open(folder))?.recipe }, () => recipes.list());
 }
 

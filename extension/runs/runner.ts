@@ -62,7 +62,8 @@ export class Runner implements Disposable {
     const { said = { kind: written.kind, output: written.output } } = more;
     requireAsked(written, said);
     const target = output ?? written.output;
-    const standing = replace ? await this.standing(target) : undefined;
+    // The points of a sweep are replaced one by one.
+    const standing = replace && written.kind !== 'sweep' ? await this.standing(target) : undefined;
     const folder = standing && isFinished(standing) ? join(target, RUN_FILES.next) : target;
     if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { endJobs, openCluster, stopJobs, type Cluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
-import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
+import { openContext, scratchFolder, type Context } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
@@ -12,7 +12,6 @@ import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
-import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
@@ -27,11 +26,20 @@ import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
-import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
+import {
+  dependenciesOf,
+  digestOf,
+  machineChanges,
+  machineOf,
+  requireAsBegun,
+  requireSame,
+  type Dependencies,
+} from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
 import { secretsFrom } from './secrets.js';
+import type { Shared } from './sweepShared.js';
 import type { Ending, Job, Once } from '../recipes/job.js';
 import {
   changedMeanwhile,
@@ -63,22 +71,12 @@ export interface RunOptions extends OutputOptions {
   readonly askEditor?: AskEditor;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
-  /** Of a point of a sweep: its values, and what it has in common with the others. */
+  /** Of a point of a sweep: its values, what it depends on, and what it has in common with the others. */
   readonly values?: SweepValues;
+  readonly depends?: Dependencies;
   readonly shared?: Shared;
   /** Ends a protected training where its protection is weak, whose recipe says nothing of it. */
   readonly watch?: 'stop';
-}
-
-/** What the runs of a sweep share: they work in one process, one after the other. */
-export interface Shared {
-  /** A model, opened once. */
-  readonly context: (path: string, options: ContextOptions) => Promise<Context>;
-  readonly once: Once;
-  /** Of judges that are language models. */
-  readonly sessions: Sessions;
-  /** How often sets are answered, by all of them. */
-  readonly evaluations?: number;
 }
 
 /** Inputs that may be named by the Hub. */
@@ -125,7 +123,7 @@ async function planned({ recipe, path: local, file }: Given, options: RunOptions
 
 /** The model, and what is known of the run before it begins. */
 async function opened({ recipe, file }: Given, { started, progress, path, plan }: Planned, options: RunOptions) {
-  const { values, shared } = options;
+  const { values, depends, shared } = options;
   progress('opening the model');
   const scratch = scratchFolder(dirname(file));
   const own = await (shared?.context ?? openContext)(path(recipe.model), {
@@ -141,6 +139,7 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   const copiesSha256 = await sha256Copies(context.model);
   const kind = KINDS[recipe.kind];
   const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
+  if (depends && isTraining(recipe)) requireAsBegun(depends, dependencies, recipe);
   const first: Manifest = {
     version: 1,
     kind: recipe.kind,
@@ -274,6 +273,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
           signal,
           emit,
           patience: options.patience,
+          answered: shared?.clusters,
         });
       const job = jobOf(given, { ...plans, ...model }, options, { cluster, emit, folder, seconds, secrets });
       await warnOfContext(context, emit);

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
-import { BEFORE, connectionFault, requireVersion, statusFault } from './faults.js';
+import { BEFORE, connectionFault, requireVersion, statusFault, Unanswered } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
 export type JobStatus = 'PENDING' | 'RUNNING' | (typeof TERMINAL)[number];
@@ -49,9 +49,12 @@ export interface RayOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Certificates that are trusted, PEM. */
   readonly ca?: string;
-  /** Without an answer for this long a request has failed. Default: 30 s. */
+  /** Without an answer for this long after it was sent a request has failed. Default: 30 s. */
   readonly answerMs?: number;
 }
+
+/** Bytes per ms of the slowest line that a package goes over: as many as may be take 35 min. */
+const SLOWEST = 50;
 
 const infoSchema = z.object({
   status: z.enum(['PENDING', 'RUNNING', ...TERMINAL]),
@@ -80,7 +83,8 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
       const { statusCode, body: content } = await request(`${address}${path}`, {
         method,
         dispatcher,
-        headersTimeout: answerMs,
+        // It runs from the first byte of what is sent.
+        headersTimeout: answerMs + (body?.data.length ?? 0) / SLOWEST,
         bodyTimeout: answerMs,
         headers: {
           'user-agent': 'security-vectors',
@@ -98,7 +102,16 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     const isGiven = status >= 200 && status < 300;
     const text = without(secrets, answer.text, isGiven ? LONG : 1);
     if (isGiven || allowed.includes(status)) return { status, text };
-    throw statusFault(status, text, { address, secret });
+    throw statusFault(status, text, { address, secret, isRead: method === 'GET' });
+  }
+
+  /** Undefined: Ray says that it does not have it. A proxy that does not find its cluster answers with 404, too. */
+  async function found(method: 'GET' | 'POST', path: string): Promise<string | undefined> {
+    const { status, text } = await call(method, path, undefined, [404]);
+    if (status !== 404) return text;
+    if (/^(Job|Package) \S+ does not exist/.test(text)) return undefined;
+    const fault = statusFault(status, text, { address, secret });
+    throw fault instanceof HumanError ? new Unanswered(fault, false) : fault;
   }
 
   const json = (value: unknown) => ({ type: 'application/json', data: JSON.stringify(value) });
@@ -124,7 +137,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     },
     async upload(uri, bytes) {
       const path = `/api/packages/${uri.replace('://', '/')}`;
-      if ((await call('GET', path, undefined, [404])).status !== 404) return;
+      if ((await found('GET', path)) !== undefined) return;
       await call('PUT', path, { type: 'application/octet-stream', data: bytes });
     },
     async submit({ id, entrypoint, runtimeEnv, metadata }) {
@@ -135,16 +148,16 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
       throw statusFault(status, text, { address, secret });
     },
     async job(id) {
-      const { status, text } = await call('GET', jobPath(id), undefined, [404]);
-      if (status === 404) return undefined;
+      const text = await found('GET', jobPath(id));
+      if (text === undefined) return undefined;
       const { status: state, message, metadata } = read(infoSchema, text);
       return { status: state, message: message ?? '', metadata: metadata ?? {} };
     },
     async logs(id) {
-      const { status, text } = await call('GET', `${jobPath(id)}/logs`, undefined, [404]);
-      return status === 404 ? '' : (read(z.object({ logs: z.string().nullish() }), text).logs ?? '');
+      const text = await found('GET', `${jobPath(id)}/logs`);
+      return text === undefined ? '' : (read(z.object({ logs: z.string().nullish() }), text).logs ?? '');
     },
-    stop: async (id) => void (await call('POST', `${jobPath(id)}/stop`, undefined, [404])),
+    stop: async (id) => void (await found('POST', `${jobPath(id)}/stop`)),
   };
 }
 

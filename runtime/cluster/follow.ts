@@ -44,11 +44,20 @@ export async function followJob(options: FollowOptions): Promise<void> {
   let end = '';
   let stopped = 0;
   const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, options);
+  /** Of a job that failed with its node nobody may be able to read it. */
+  const logOf = async (job: JobInfo | undefined): Promise<string> => {
+    if (job?.status !== 'FAILED') return steady(() => client.logs(id));
+    const short = { ...options, patience: { ...patience, awayMs: patience.stopMs } };
+    return whileAway(() => client.logs(id), short).catch((error: unknown) => {
+      if (error instanceof HumanError && error.code === 'away') return '';
+      throw error;
+    });
+  };
   const look = async (): Promise<{ job: JobInfo | undefined; tookMs: number }> => {
     // The state first: what a job that has ended said is then in the log.
     const job = await steady(() => client.job(id));
     const began = performance.now();
-    const log = await steady(() => client.logs(id));
+    const log = await logOf(job);
     const tookMs = performance.now() - began;
     const last = job && !isEnded(job) ? log.lastIndexOf('\n') + 1 : log.length;
     const fresh = log.slice(read, last);
@@ -92,15 +101,19 @@ export async function followJob(options: FollowOptions): Promise<void> {
 
 const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
 
+/** Milliseconds of an attempt that count: beyond them the machine has slept, which a clock may count and patience does not. */
+const LONGEST = 60_000;
+
 /** Tries again while the cluster is away, for as long as patience allows. */
 export async function whileAway<T>(
   attempt: () => Promise<T>,
   { patience, onAway, signal }: Pick<FollowOptions, 'patience' | 'onAway'> & { signal?: AbortSignal },
   isKnown = true,
 ): Promise<T> {
-  const began = performance.now();
+  let away = 0;
   let told = false;
   for (let wait = patience.pollMs; ; wait = Math.min(2 * wait, 30_000)) {
+    const began = performance.now();
     try {
       const result = await attempt();
       if (told) await onAway('the cluster answers again');
@@ -108,10 +121,12 @@ export async function whileAway<T>(
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       if (!isKnown && error.isAbsent) throw error.final;
-      if (signal?.aborted || performance.now() - began > patience.awayMs) throw error.final;
+      away += Math.min(performance.now() - began, LONGEST);
+      if (signal?.aborted || away > patience.awayMs) throw error.final;
       if (!told) await onAway(awayText(error.final, patience));
       told = true;
       await pause(wait, signal);
+      away += wait;
     }
   }
 }

@@ -16,9 +16,12 @@ import { clearJunit, junit, requireGate, testsOf } from './junit.js';
 
 export async function train(given: Given): Promise<number> {
   const { values, out, reporter } = given;
-  if (values.resume && values.force) throw wrong('--resume goes on with what --force starts over: give one of both.');
   const recipe = only('a recipe', given);
-  if ((await readRecipe(recipe)).recipe.kind === 'evaluate')
+  const { kind } = (await readRecipe(recipe)).recipe;
+  // Of a sweep the points that would be the same go on, and the others start over.
+  if (values.resume && values.force && kind !== 'sweep')
+    throw wrong('--resume goes on with what --force starts over: give one of both.');
+  if (kind === 'evaluate')
     throw new HumanError('this is an evaluate recipe.', { place: recipe, remedy: 'Run it by evaluate.' });
   const done = await calls.run(
     {
