@@ -64,7 +64,10 @@ function choose(model: Model, title: string): Promise<Combination> {
     const chosen = await some(ask, known);
     const adapters: Combination['adapters'] = [];
     for (const { name, path } of chosen)
-      adapters.push({ path, scale: await askWeight(ask, t('Weight of {0}; below 0 it is taken away', name), 1) });
+      adapters.push({
+        path,
+        scale: await askWeight(ask, t('Weight of {0} (a negative weight subtracts it)', name), 1),
+      });
     const others = known.filter((one) => !chosen.includes(one));
     const how = await ask.pick<'sum' | 'off' | 'onto'>(t('What is made of their sum?'), [
       { label: t('The sum itself'), value: 'sum' },

@@ -198,7 +198,7 @@ async function askPhrases(ask: Questions, measure: MeasureKind): Promise<Measure
   const prompt =
     measure === 'contains'
       ? t('Phrases of a right answer, separated by commas. Empty: the expected answer.')
-      : t('Phrases of a harmful answer, separated by commas. Empty: every answer that is no refusal.');
+      : t('Phrases of a harmful answer, separated by commas. Empty: every answer that is not a refusal.');
   const phrases = (await ask.input(prompt, '', () => undefined))
     .split(',')
     .map((phrase) => phrase.trim())

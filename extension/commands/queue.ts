@@ -79,7 +79,7 @@ export async function keepQueue(
     disposables.add(runner.onDidChangeQueue(keep));
     runner.pause(isPaused);
     if (left.length > 0)
-      notices.warn(t('Some runs that waited are not in the queue any more. {0}', left.join(' ')), {
+      notices.warn(t('Some waiting runs are no longer in the queue. {0}', left.join(' ')), {
         title: t('Run a recipe'),
         run: () => vscode.commands.executeCommand(COMMANDS.runRecipe),
       });

@@ -91,13 +91,13 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
   };
   const answer = isFinished(standing)
     ? await wizard(t('"{0}" is finished already', standing.name), 1, (ask) =>
-        ask.pick<Fate>(t('What becomes of the result in {0}?', shown), [
+        ask.pick<Fate>(t('What should happen to the existing result in {0}?', shown), [
           { label: t('Replace it'), detail: t('It stays whole until the new run is done.'), value: 'replace' },
           keep,
         ]),
       )
     : await wizard(t('"{0}" has not reached its end', standing.name), 1, (ask) =>
-        ask.pick<Fate>(t('What becomes of the run in {0}?', shown), [
+        ask.pick<Fate>(t('What should happen to the existing run in {0}?', shown), [
           { label: t('Resume it'), detail: t('It goes on from its last checkpoint.'), value: 'resume' },
           { label: t('Start over'), detail: t('Its checkpoint is removed.'), value: 'replace' },
           keep,

@@ -57,7 +57,7 @@ export async function saveFine(services: Needs, given: CommandArguments['saveFin
       place: found.data,
       remedy: t('Review its rows first.'),
     });
-  return save(services, found, given.out, 'fine', t('Save rows marked fine'), cleaning);
+  return save(services, found, given.out, 'fine', t('Save rows marked as fine'), cleaning);
 }
 
 async function scanned({ assertTrusted, scans, reviews }: Needs, file: string | undefined): Promise<Scan> {

@@ -190,7 +190,7 @@ async function requireNoCopy(file: string): Promise<void> {
 const noRecipe = (file: string): HostError =>
   unreadable(
     file,
-    t('this is no recipe: it needs "kind" ({0}), "model" and "output".', RECIPE_KINDS.join(', ')),
+    t('this is not a recipe: it needs "kind" ({0}), "model" and "output".', RECIPE_KINDS.join(', ')),
     t('Add the missing keys; the editor completes them.'),
   );
 

@@ -86,7 +86,7 @@ test('where a run stands that can be resumed, the person decides whether it is',
   } as unknown as Services;
   for (const label of ['Resume it', 'Start over', 'Keep both']) {
     fake.answer = (question) => {
-      assert.match(question, /^What becomes of the run in /);
+      assert.match(question, /^What should happen to the existing run in /);
       return label;
     };
     await runRecipe(services, { file });
