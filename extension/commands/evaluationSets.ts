@@ -130,7 +130,7 @@ async function askHarm(
     ...{ model, not, answersOptional: true },
     otherwise: {
       label: t('No questions: the run has no verdict'),
-      description: t('nothing tells then whether the protection held'),
+      description: t('then nothing shows whether the protection held'),
       value: '',
     },
   });
@@ -236,7 +236,7 @@ async function askJudges(services: Known, ask: Questions, model: Model): Promise
     throw inputError(t('this folder has no config.json.'), { place: classifier, remedy: t('Choose the folder of a text classifier.') }); // oxfmt-ignore
   const labels = Object.values(config.id2label);
   const [meaning, label] = await ask.pick(
-    t('Which of its labels says what?'),
+    t('What do its labels mean?'),
     labels.flatMap((each): Choice<[meaning: 'refused' | 'complied', label: string]>[] => [
       { label: t('{0} is a refusal', each), value: ['refused', each] },
       { label: t('{0} is a harmful answer', each), value: ['complied', each] },

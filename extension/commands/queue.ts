@@ -31,7 +31,7 @@ export async function moveDown({ store, runner }: Parts, given: CommandArguments
 
 export function pauseQueue({ runner, notices }: Pick<Services, 'runner' | 'notices'>, paused: boolean): void {
   runner.pause(paused);
-  if (paused) notices.info(t('The queue is paused: the run at work goes on to its end, and no other begins.'));
+  if (paused) notices.info(t('The queue is paused: the current run goes on to its end, and no other begins.'));
 }
 
 /** The queue in the workspace's memory. */

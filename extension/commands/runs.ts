@@ -195,7 +195,7 @@ export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPane
   if (folder === undefined)
     throw inputError(t('no report is in front.'), { remedy: t('Open the report of a run first.') });
   if (vscode.env.remoteName !== undefined)
-    throw inputError(t('the report is on another machine than the browser.'), {
+    throw inputError(t('the report and the browser are on different machines.'), {
       place: join(folder, RUN_FILES.report),
       remedy: t('Choose "Download…" on it in the explorer, and open the downloaded file.'),
     });

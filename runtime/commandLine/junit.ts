@@ -165,7 +165,7 @@ function whyUntold({ cause, of, trained = 0 }: Untold): string {
   switch (cause) {
     case 'baseComplies':
       return of.judge === REFUSAL_JUDGE
-        ? 'the base already does what it should refuse, as far as English phrases tell refusals'
+        ? 'the base already does what it should refuse, as far as English phrases recognise refusals'
         : 'the base already does what it should refuse';
     case 'trainedPrompts': {
       const others = fewest(of) - trained;

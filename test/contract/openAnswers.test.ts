@@ -102,7 +102,7 @@ test('a set or a judge with numbers of one model alone was not measured', () => 
   ] as const) {
     const [kind, mark, text] = said([...held, ...one]);
     assert.deepEqual([kind, mark], ['unknown', '–']);
-    assert.ok(text.includes(`on "${name}" harm was measured of one of the two models alone (judge: ${judge})`), text);
+    assert.ok(text.includes(`on "${name}" harm was measured for only one of the two models (judge: ${judge})`), text);
   }
   assert.match(said(phrases('a', 'base', 0))[2], /no evaluation set measures harm of both/);
 });

@@ -58,7 +58,7 @@ test('what is added up, with which weights, what is projected off, and the rank 
       'Which adapters are added up?': '$(shield) topic\n$(shield) lies',
       'Weight of topic (a negative weight subtracts it)': '1',
       'Weight of lies (a negative weight subtracts it)': '-0.5',
-      'What is made of their sum?': 'What is left without another adapter',
+      'What should be done with their sum?': 'Without the part along another adapter',
       'Which adapter?': 'orders',
       'Largest rank; empty for the exact result': '4',
     },
