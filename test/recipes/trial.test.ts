@@ -66,6 +66,6 @@ it('of few held-out rows nothing is said of it', async () => {
   const few = await runValue(root, recipe(24, 2), 'few');
   assert.deepEqual([few.done.vector!.harmful, few.done.vector!.trial], [6, undefined]);
   const verdict = await verdictOf('few');
-  assert.match(verdictText(verdict), /It was not tried .* How well it protects is measured after each fine-tuning\.$/);
+  assert.match(verdictText(verdict), /It was not tested .* How well it protects is measured after each fine-tuning\.$/);
   assert.ok(verdict.kind !== 'ready' || signsOf(verdict).tone === 'neutral', 'no mark that it protects');
 });
