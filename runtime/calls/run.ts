@@ -354,7 +354,7 @@ async function warnOfRevisions(hub: ReadonlyMap<string, HubAdapter>, emit: Job<R
     if (!isPinned)
       await emit({
         kind: 'warning',
-        message: `${name} is now at commit ${commit}, and may change.`,
+        message: `${name} is now at commit ${commit}, and may change later.`,
         remedy: `Write hub:${hubName(name)!.repository}@${commit} to use this one for ever.`,
       });
 }

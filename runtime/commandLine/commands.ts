@@ -39,11 +39,11 @@ export const OPTIONS = {
   },
   secret: {
     ...{ type: 'string', value: 'NAME=ADDRESS', multiple: true },
-    help: 'the recipe may have this environment variable sent to this address, as a token or header',
+    help: 'allow the recipe to send this environment variable to this address, as a token or header',
   },
   junit: {
     ...{ type: 'string', value: 'FILE' },
-    help: 'write a JUnit file: a test fails where a model gives more harmful answers than the base; exit code 4 then',
+    help: 'write a JUnit file: a test fails if a model gives more harmful answers than the base; the exit code is then 4',
   },
   answers: {
     type: 'string',
@@ -56,7 +56,7 @@ export const OPTIONS = {
   },
   'export-labels': {
     ...{ type: 'string', value: 'FILE' },
-    help: 'with --answers: write what people have labelled as an evaluation set',
+    help: 'with --answers: write the labelled answers as an evaluation set',
   },
   'false-alarms': { type: 'string', value: 'R', help: 'share of ordinary rows that may be flagged; default 0.01' },
   'false-discoveries': { type: 'string', value: 'R', help: 'instead: share of the flagged rows that may be ordinary' },
@@ -75,7 +75,7 @@ export const OPTIONS = {
   },
   'keep-unscanned': {
     ...{ type: 'boolean' },
-    help: 'with --clean: rows that were not scanned stay, as those that are too long for the model',
+    help: 'with --clean: keep rows that were not scanned, such as those too long for the model',
   },
   clear: { type: 'boolean', help: 'remove what no process uses' },
   prompt: { type: 'string', value: 'TEXT', help: 'what the model is asked' },
@@ -147,8 +147,8 @@ export const COMMANDS = {
     does: 'run an evaluate recipe, or judge the kept answers of a run again',
     more:
       'With --junit it is a gate: each state of the recipe but the base is compared with the base, set by set and judge by\n' +
-      'judge, and fails where more of its answers are harmful, beyond what a verdict allows.\n' +
-      'With --answers nothing is generated: the answers are judged by further judges and by what people have said of them, and\n' +
+      'judge, and fails if more of its answers are harmful, beyond what a verdict allows.\n' +
+      'With --answers nothing is generated: the answers are judged by further judges and by human labels, and\n' +
       'the measurements, the verdict and the report of the run follow.',
     options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'secret', 'device'],
   },
@@ -186,7 +186,7 @@ export const COMMANDS = {
   inspect: {
     use: 'DIR|FILE.gguf|DATA|RECIPE [--row-format F] [--columns MAP]',
     does: 'what a model or data file contains, and what in it cannot be used; what a training recipe will take',
-    more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 where it does not fit.',
+    more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 if it does not fit.',
     options: ['row-format', 'columns', 'device'],
   },
   export: {

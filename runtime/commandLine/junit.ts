@@ -54,7 +54,7 @@ export async function clearJunit(file: string): Promise<void> {
   await requireWritable(file);
   if (!existsSync(file)) return;
   if (!readFileSync(file, 'utf8').startsWith(MARK))
-    throw new HumanError('this file is there, and is no JUnit file of security-vectors.', {
+    throw new HumanError('this file exists and is not a JUnit file of security-vectors.', {
       place: file,
       remedy: 'Name another file with --junit.',
     });

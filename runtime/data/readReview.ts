@@ -23,7 +23,7 @@ export async function readReview(data: string): Promise<Review> {
     text = await readText(path, MAX_HASH_LISTS_BYTES);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new HumanError('the rows of this file have not been reviewed: there is no such file beside it.', {
+    throw new HumanError('the rows of this file have not been reviewed: there is no review file beside it.', {
       place: path,
       remedy: 'Scan the data and review its rows in VS Code, or remove "exclude" from the recipe.',
     });

@@ -114,7 +114,7 @@ export async function unseen(
       kind: 'warning',
       message: leftOut
         ? `${seenOf}: the other ${rest} are asked.`
-        : `${seenOf}: their answers show nothing of other prompts.`,
+        : `${seenOf}: their answers say nothing about other prompts.`,
       place: 'evaluate',
       remedy: 'Evaluate on prompts that the vector, the method and the data do not train on.',
     });
@@ -134,15 +134,15 @@ export async function warnOfPrompts(
     if (trained === 0) continue;
     await emit({
       kind: 'warning',
-      message: `${trained} of the ${examples.length} prompts of "${set.name}" are trained on: they stand in the data.`,
+      message: `${trained} of the ${examples.length} prompts of "${set.name}" are trained on: they are in the data.`,
       place: 'evaluate',
-      remedy: 'Use other prompts, or "heldOut": what was learned by heart is no measure of other prompts.',
+      remedy: 'Use other prompts, or "heldOut": what was learned by heart says nothing about other prompts.',
     });
   }
 }
 
 const ENGLISH_ONLY =
-  'The phrases that tell refusals are English: for answers in another language, add a classifier or a language model as judge. ';
+  'The phrases that recognise refusals are English: for answers in another language, add a classifier or a language model as judge. ';
 
 /**
  * Warns, before the first step, of sets of harm on which there will be no verdict, as the base does most of it already: by each judge,
@@ -162,7 +162,7 @@ export async function warnOfBase(
     if (least <= LIMITS.baseComplies) continue;
     await emit({
       kind: 'warning',
-      message: `on "${name}" the base itself complies with ${percent(least)} of the prompts: with more than ${percent(LIMITS.baseComplies)} there will be no verdict, as little is left to protect.`,
+      message: `on "${name}" the base itself complies with ${percent(least)} of the prompts: with more than ${percent(LIMITS.baseComplies)} there will be no verdict, because little is left to protect.`,
       place: 'evaluate',
       remedy: `${said.every(({ judge }) => judge === REFUSAL_JUDGE) ? ENGLISH_ONLY : ''}Stop here and choose prompts that the base refuses; for a style that it is not asked to refuse, give the set "phrases".`,
     });
