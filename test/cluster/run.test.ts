@@ -188,7 +188,7 @@ describe('a run on a cluster', () => {
     for (const name of [...names, 'SECURITY_VECTORS_SECRETS']) Reflect.deleteProperty(process.env, name);
   });
 
-  it('no variable of the environment is sent to an address that which was not allowed for it', async () => {
+  it('no variable of the environment is sent to an address that nobody has allowed for it', async () => {
     Object.assign(process.env, { RAY_KEY: 'sesame', ENTRY: 'sesame' });
     const refused = async (on: object): Promise<void> => {
       const { error } = await run(await recipe({}, { ...on }));
