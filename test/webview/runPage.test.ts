@@ -156,7 +156,10 @@ describe('the run page', { skip: missing }, () => {
       await text(page, '.notice.warning'),
       /train\.jsonl:17, 44, 91 3 rows are longer .* Raise batch\.maxTokens\./,
     );
-    assert.match(await text(page, '.verdict-line.bad'), /^The run failed: what it measured until then is not a result\.$/);
+    assert.match(
+      await text(page, '.verdict-line.bad'),
+      /^The run failed: what it measured until then is not a result\.$/,
+    );
     assert.deepEqual(page.complaints, []);
     await page.close();
   });
