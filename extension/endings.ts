@@ -49,9 +49,7 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
 
 /** Its page, if it has one, shows what its folder holds: that it will not run is said in any case. */
 export function notifyWithdrawn(run: Run, notices: Notices): void {
-  notices.info(
-    t('{0} was taken out of the queue before it began: nothing was run, and nothing was changed.', runTitle(run)),
-  );
+  notices.info(t('{0} was removed from the queue before it began: nothing was run or changed.', runTitle(run)));
 }
 
 /** A run that waits for what another one has not made: that one goes on first. */

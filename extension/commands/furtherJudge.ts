@@ -26,7 +26,7 @@ export function askFurtherJudge({ recipes }: Pick<Services, 'recipes'>, run: Run
       ...known.map((judge) => ({ label: titleOf(judge), description: t('named by a recipe'), value: judge })),
       { label: t('A server of the OpenAI API…'), description: ADDRESS, value: 'endpoint' },
       ...(hasLanguageModels() ? [{ label: t('A language model of VS Code…'), value: 'vscode' as const }] : []),
-      { label: t('By what people have said of them, alone'), value: 'labels' },
+      { label: t('By human labels only'), value: 'labels' },
     ]);
     if (chosen === 'labels') return [];
     if (chosen === 'endpoint') return [await askEndpoint(ask)];

@@ -91,13 +91,13 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
   };
   const answer = isFinished(standing)
     ? await wizard(t('"{0}" is finished already', standing.name), 1, (ask) =>
-        ask.pick<Fate>(t('What becomes of the result in {0}?', shown), [
+        ask.pick<Fate>(t('What should happen to the existing result in {0}?', shown), [
           { label: t('Replace it'), detail: t('It stays whole until the new run is done.'), value: 'replace' },
           keep,
         ]),
       )
     : await wizard(t('"{0}" has not reached its end', standing.name), 1, (ask) =>
-        ask.pick<Fate>(t('What becomes of the run in {0}?', shown), [
+        ask.pick<Fate>(t('What should happen to the existing run in {0}?', shown), [
           { label: t('Resume it'), detail: t('It goes on from its last checkpoint.'), value: 'resume' },
           { label: t('Start over'), detail: t('Its checkpoint is removed.'), value: 'replace' },
           keep,
@@ -207,7 +207,7 @@ export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPane
   if (folder === undefined)
     throw inputError(t('no report is in front.'), { remedy: t('Open the report of a run first.') });
   if (vscode.env.remoteName !== undefined)
-    throw inputError(t('the report is on another machine than the browser.'), {
+    throw inputError(t('the report and the browser are on different machines.'), {
       place: join(folder, RUN_FILES.report),
       remedy: t('Choose "Download…" on it in the explorer, and open the downloaded file.'),
     });

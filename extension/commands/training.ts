@@ -196,7 +196,7 @@ async function askReview({ reviews }: Pick<Services, 'reviews'>, ask: Questions,
   await ask.atFirst(file, () => reviews.require(file));
   const counts = reviews.counts(file);
   if (counts.exclude + counts.fine === 0) return false;
-  return ask.pick(t('There is a review beside {0}. Does it count?', basename(file)), [
+  return ask.pick(t('{0} has been reviewed. Use the review?', basename(file)), [
     { label: t('With the review: {0}', reviewText(counts)), value: true },
     { label: t('Without it'), description: t('all rows are trained on, and none counts as fine'), value: false },
   ]);

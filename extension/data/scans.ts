@@ -363,7 +363,7 @@ export function scanText({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>, sinc
   const { count } = numbers();
   const parts = [t('{0} of {1} look harmful', count(flagged), count(rows))];
   if (since.edited > 0) parts.push(t('{0} edited since the scan', since.edited));
-  if (since.gone > 0) parts.push(t('{0} not in the file any more', since.gone));
+  if (since.gone > 0) parts.push(t('{0} no longer in the file', since.gone));
   if (since.changed) parts.push(t('the file has changed since the scan'));
   return parts.join(', ');
 }

@@ -276,7 +276,7 @@ function problem(model: Model | undefined, path: string): ChatState['error'] {
   if (!model) {
     return {
       kind: 'input',
-      message: t('this model is not in the workspace any more.'),
+      message: t('this model is no longer in the workspace.'),
       place: path,
       remedy: t('Add it again.'),
     };

@@ -162,7 +162,7 @@ export const isProtected = (run: Run): boolean => vectorCount(run) > 0 || baseli
 /** What is kept of a run that was stopped. */
 export function stoppedText(run: Run): string {
   if (isSweep(run)) return t('Stopped; the points that are done are kept.');
-  if (sweepOf(run) !== undefined) return t('Stopped with its sweep, which goes on with it when it is resumed.');
+  if (sweepOf(run) !== undefined) return t('Stopped with its sweep. Resume the sweep to continue.');
   if (!KINDS[kindOf(run)].trains) return t('Stopped before its end: an evaluation has no checkpoint. Run it again.');
   return run.hasCheckpoint
     ? t('Stopped at step {0}; the last checkpoint is kept.', run.progress.step)
@@ -172,7 +172,7 @@ export function stoppedText(run: Run): string {
 /** Of a run whose process ended: how it goes on. */
 export function interruptedText(run: Run): string {
   if (sweepOf(run) !== undefined)
-    return t('The window or the engine ended while this ran. Its sweep goes on with it when it is resumed.');
+    return t('The window or the engine ended while this ran. Resume its sweep to continue.');
   if (run.hasCheckpoint || isSweep(run)) return t('The window or the engine ended while this ran. It can be resumed.');
   return KINDS[kindOf(run)].trains
     ? t('The window or the engine ended before the first checkpoint. Run it again.')

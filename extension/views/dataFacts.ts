@@ -38,7 +38,7 @@ export function dataFacts(
       {
         id: 'format',
         label: t('Format'),
-        description: t('unknown: whoever uses the file chooses the columns'),
+        description: t('unknown: choose the columns when you use the file'),
         icon: 'question',
       },
     ];
@@ -47,7 +47,7 @@ export function dataFacts(
       {
         id: 'large',
         label: t('Count anyway'),
-        description: t('so large a file is not counted by itself'),
+        description: t('so large a file is not counted automatically'),
         icon: 'symbol-numeric',
       },
     ];

@@ -136,7 +136,7 @@ function changesOf({ samples, sets, folder }: Kept, changes: readonly LabelledAn
         remedy: 'Open the answers anew.',
       });
     if (!of.isThere)
-      throw new HumanError(`the set "${set}" is not there, and labels lie beside it.`, {
+      throw new HumanError(`the set "${set}" is missing, and labels are kept beside it.`, {
         place: of.file,
         remedy: 'Put it back there, and label the answer then.',
       });

@@ -148,7 +148,7 @@ async function writeLine(point: string, onEvent: Reporter['onEvent']): Promise<v
     const remedy = 'Judge the point once more when the sweep has ended, or resume the sweep.';
     onEvent({
       kind: 'warning',
-      message: `the table of the sweep is not written anew: ${error.message}`,
+      message: `the table of the sweep was not rewritten: ${error.message}`,
       place: join(folder, RUN_FILES.sweep),
       remedy,
     });

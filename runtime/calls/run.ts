@@ -40,7 +40,7 @@ import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
 import { secretsFrom } from './secrets.js';
 import type { Shared } from './sweepShared.js';
-import type { Ending, Job, Once } from '../recipes/job.js';
+import type { Ending, Job } from '../recipes/job.js';
 import {
   changedMeanwhile,
   finishReplacement,
@@ -273,7 +273,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
           signal,
           emit,
           patience: options.patience,
-          answered: shared?.clusters,
+          answered: options.shared?.clusters,
         });
       const job = jobOf(given, { ...plans, ...model }, options, { cluster, emit, folder, seconds, secrets });
       await warnOfContext(context, emit);
@@ -359,7 +359,7 @@ async function warnOfRevisions(hub: ReadonlyMap<string, HubAdapter>, emit: Job<R
     if (!isPinned)
       await emit({
         kind: 'warning',
-        message: `${name} is now at commit ${commit}, and may change.`,
+        message: `${name} is now at commit ${commit}, and may change later.`,
         remedy: `Write hub:${hubName(name)!.repository}@${commit} to use this one for ever.`,
       });
 }

@@ -220,7 +220,7 @@ async function runPoint(
       lost.set(placeOfWork(point), thrown);
       return failed(error);
     }
-    const message = `a point was left, and none begins any more: ${error.message}`;
+    const message = `a point was interrupted, and no more points begin: ${error.message}`;
     await emit({ kind: 'warning', message, place: placeOf(values, error), remedy: error.remedy });
     throw thrown;
   }

@@ -63,8 +63,8 @@ export function statusFault(
     );
   if (status === 403)
     return failed(
-      `the cluster refuses the token${secret === undefined ? '' : ` "${secret}"`} (403): it is wrong, or may not submit jobs.`,
-      'Give one that may, and run or resume; what a checkpoint holds is kept.',
+      `the cluster refuses the token${secret === undefined ? '' : ` "${secret}"`} (403): it is wrong, or is not allowed to submit jobs.`,
+      'Give another one, and run or resume; what a checkpoint holds is kept.',
       'secret',
     );
   if (status === 413) return tooLarge(undefined, address);

@@ -84,7 +84,7 @@ export async function followJob(options: FollowOptions): Promise<void> {
         await steady(() => client.stop(id));
       }
       if (stopped > 0 && performance.now() - stopped > patience.stopMs)
-        throw new Unending('the job does not end although it was told to.', {
+        throw new Unending('the job does not end although it was asked to.', {
           place: `${client.address} ${id}`,
           remedy: 'Stop it on the Ray dashboard.',
           kind: 'failed',
@@ -132,7 +132,7 @@ export async function whileAway<T>(
 }
 
 const awayText = ({ message }: HumanError, { awayMs }: Patience): string =>
-  `${message.replace(/\.$/, '')}. It is tried again for ${Math.ceil(awayMs / 60_000)} min. A job that is there goes on: nothing is lost, and nothing is to be done.`;
+  `${message.replace(/\.$/, '')}. Trying again for ${Math.ceil(awayMs / 60_000)} min. A running job goes on: nothing is lost, and you need not do anything.`;
 
 /** Ends early when the signal fires. */
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

@@ -38,7 +38,7 @@ export function supported<R extends Recipe>(recipe: R): R {
     throw only(
       'baseline',
       `"${recipe.baseline.name}"`,
-      'its job has the steps of this program',
+      'its job knows only the steps of our own method',
       'Remove "baseline" or "on".',
     );
   return recipe;

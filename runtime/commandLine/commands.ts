@@ -32,12 +32,12 @@ export const OPTIONS = {
   resume: flag('continue an interrupted run from its checkpoint, or a sweep with the points that are done'),
   force: flag('replace a finished run once the new one is done, downloaded files that were changed, or a cleaned file'),
   secret: {
-    ...text('NAME=ADDRESS', 'the recipe may have this environment variable sent to this address, as a token or header'),
+    ...text('NAME=ADDRESS', 'allow the recipe to send this environment variable to this address, as a token or header'),
     multiple: true,
   },
   junit: text(
     'FILE',
-    'write a JUnit file: a test fails where a model gives more harmful answers than the base; exit code 4 then',
+    'write a JUnit file: a test fails if a model gives more harmful answers than the base; the exit code is then 4',
   ),
   answers: text('RUN', 'judge the kept answers of a finished run, or of a sweep, again, instead of a recipe'),
   judge: {
@@ -47,7 +47,7 @@ export const OPTIONS = {
     ),
     multiple: true,
   },
-  'export-labels': text('FILE', 'with --answers: write what people have labelled as an evaluation set'),
+  'export-labels': text('FILE', 'with --answers: write the labelled answers as an evaluation set'),
   'false-alarms': text('R', 'share of ordinary rows that may be flagged; default 0.01'),
   'false-discoveries': text('R', 'instead: share of the flagged rows that may be ordinary'),
   threshold: text('T', "instead: share of a row's loss that the vector explains, without a promise"),
@@ -56,7 +56,7 @@ export const OPTIONS = {
   reviewed: flag(
     'with --clean: the decisions of FILE.review.json come first; rows that it excludes are left out, fine ones stay',
   ),
-  'keep-unscanned': flag('with --clean: rows that were not scanned stay, as those that are too long for the model'),
+  'keep-unscanned': flag('with --clean: keep rows that were not scanned, such as those too long for the model'),
   clear: flag('remove what no process uses'),
   prompt: text('TEXT', 'what the model is asked'),
   ids: text('1,2,3', 'the prompt as tokens'),
@@ -122,8 +122,8 @@ export const COMMANDS = {
     does: 'run an evaluate recipe, or judge the kept answers of a run again',
     more:
       'With --junit it is a gate: each state of the recipe but the base is compared with the base, set by set and judge by\n' +
-      'judge, and fails where more of its answers are harmful, beyond what a verdict allows.\n' +
-      'With --answers nothing is generated: the answers are judged by further judges and by what people have said of them, and\n' +
+      'judge, and fails if more of its answers are harmful, beyond what a verdict allows.\n' +
+      'With --answers nothing is generated: the answers are judged by further judges and by human labels, and\n' +
       'the measurements, the verdict and the report of the run follow.',
     options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'secret', 'device'],
   },
@@ -175,7 +175,7 @@ export const COMMANDS = {
     use: 'DIR|FILE.gguf|DATA|RECIPE [--row-format F] [--columns MAP]',
     arguments: true,
     does: 'what a model or data file contains, and what in it cannot be used; what a training recipe will take',
-    more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 where it does not fit.',
+    more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 if it does not fit.',
     options: ['row-format', 'columns', 'device'],
   },
   export: {

@@ -54,7 +54,7 @@ export async function clearJunit(file: string): Promise<void> {
   await requireWritable(file);
   if (!existsSync(file)) return;
   if (!readFileSync(file, 'utf8').startsWith(MARK))
-    throw new HumanError('this file is there, and is no JUnit file of security-vectors.', {
+    throw new HumanError('this file exists and is not a JUnit file of security-vectors.', {
       place: file,
       remedy: 'Name another file with --junit.',
     });
@@ -171,7 +171,7 @@ function whyUntold({ cause, of, trained = 0 }: Untold): string {
   switch (cause) {
     case 'baseComplies':
       return of.judge === REFUSAL_JUDGE
-        ? 'the base already does what it should refuse, as far as English phrases tell refusals'
+        ? 'the base already does what it should refuse, as far as English phrases recognise refusals'
         : 'the base already does what it should refuse';
     case 'trainedPrompts': {
       const others = fewest(of) - trained;

@@ -91,7 +91,7 @@ async function isRecipe(path: string): Promise<boolean> {
 
 async function inspectRecipe(recipe: string, { values, out, reporter }: Given): Promise<number> {
   const estimate = await calls.estimate({ recipe, device: chosen(values) }, reporter);
-  if (!estimate) throw wrong('there is no estimate of a recipe that trains nothing, or on a cluster.');
+  if (!estimate) throw wrong('a recipe that trains nothing, or on a cluster, has no estimate.');
   out.line(estimate);
   out.print([estimateText(estimate), ...estimateDetails(estimate).map((line) => `  ${line}`)].join('\n'));
   return estimate.fits ? EXIT.done : EXIT.badInput;

@@ -26,7 +26,7 @@ export const isLabelsFile = (file: string): boolean => file.endsWith(SUFFIX);
 /** That labels decide a result, said wherever it stands. @param file of the set, where it is known */
 export function countedText({ count, of, state, set }: LabelCount, file: string | undefined): string {
   const place = file === undefined ? '' : ` (${labelsFile(file.split(/[/\\]/).at(-1)!)})`;
-  return `${count} of ${of} answers of "${state}" to "${set}" ${count === 1 ? 'has' : 'have'} the label of a person${place}, which counts`;
+  return `${count} of ${of} answers of "${state}" to "${set}" ${count === 1 ? 'has' : 'have'} a human label${place}, which counts`;
 }
 
 /** How many answers of a state to a set have a label. */

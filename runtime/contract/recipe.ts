@@ -30,7 +30,7 @@ const vectorRecipe = z
       .min(0)
       .default(0.2)
       .describe(
-        `Share of both kinds of rows that is never trained on, at most ${MOST_HELD_OUT} rows of each, more only where that takes all rows of a few prompts: they show what the vector finds and holds. All others are trained on.`,
+        `Share of both kinds of rows that is never trained on, at most ${MOST_HELD_OUT} rows of each. They show what the vector finds and protects. All others are trained on.`,
       ),
     adapter,
     objective: z
@@ -77,14 +77,14 @@ const finetuneRecipe = z
       })
       .default(false)
       .describe(
-        'Strengthening beyond the paper: true is the best that is known, false follows the paper. In an object, parts that are not written are as in the paper: { "flagged": "auto", "route": true, "anchor": {} } is what true is.',
+        'Strengthening beyond the paper: true is the strongest known, false follows the paper. In an object, missing parts are as in the paper; true is short for { "flagged": "auto", "route": true, "anchor": {} }.',
       ),
     baseline: baseline.optional(),
     probes: z
       .strictObject({ harmful: data.optional(), benign: data.optional() })
       .prefault({})
       .describe(
-        'Rows whose loss and gradient norm are drawn while training. Default: harmful rows that the vectors held out, else their own; the first rows of the data.',
+        'Rows whose loss and gradient norm are measured during training. Default: harmful rows that the vectors held out, otherwise their own; the first rows of the data.',
       ),
     evaluate: evaluationSets.default([]),
     evaluateEvery: count(MAX_STEPS).default(20).describe('Steps between two measurements of the probes.'),

@@ -67,7 +67,7 @@ const phrases = list(text, 10_000)
   .min(1)
   .optional()
   .describe(
-    'contains: an answer counts when it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm. over-refusal: what a refusal looks like; without it, the published English phrases.',
+    'contains: an answer counts if it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm. over-refusal: what a refusal looks like; without it, the published English phrases.',
   );
 interface Phrased {
   measure: (typeof MEASURES)[number];
@@ -94,7 +94,7 @@ export const heldOut = z
   .union([heldOutShare, heldOutMeasured], { error: 'this is a share, or { "share": 0.1, "measure": … }' })
   .default(0)
   .describe(
-    `Share of the data that is never trained on, at most ${MOST_HELD_OUT} rows, more only where that takes all rows of a few prompts, and is an evaluation set of its own, "held out", measured by its loss or as is said here. Rows with the same prompt stay together; all others are trained on.`,
+    `Share of the data that is never trained on, at most ${MOST_HELD_OUT} rows; it becomes an evaluation set, "held out", measured by its loss or as given here. Rows with the same prompt stay together; all others are trained on.`,
   );
 export type EvaluationSet = z.infer<typeof evaluationSet>;
 export type DataSource = z.infer<typeof data>;

@@ -93,7 +93,7 @@ export const run = {
     .enum(DEVICE_CHOICES)
     .default('auto')
     .describe(
-      '"auto" takes a GPU if there is one and it is faster, else the CPU, and says why. "cuda" needs the CUDA provider of onnxruntime, "dml" is DirectML on Windows; both are untested, and "auto" never takes "dml".',
+      '"auto" takes a GPU if there is one and it is faster, otherwise the CPU, and says why. "cuda" needs the CUDA provider of onnxruntime, "dml" is DirectML on Windows; both are untested, and "auto" never takes "dml".',
     ),
   precision: z
     .enum(PRECISIONS)
@@ -113,7 +113,7 @@ export const recompute = z
   .union([z.boolean(), z.literal('auto')], { error: 'recompute is true, false or "auto"' })
   .default('auto')
   .describe(
-    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result. "auto": where they would not fit into the memory, and with "precision": "int8" or "int4". A GPU is taken to have as much memory as the machine: write true for one that has less, false for one that has more.',
+    'true: activations are computed again in the backward pass instead of being kept: much less memory, more time, the same result. "auto": if they would not fit into the memory, and with "precision": "int8" or "int4". A GPU is assumed to have as much memory as the machine: write true for one with less, false for one with more.',
   );
 
 /** Whether activations are computed again, as the recipe says; undefined: the memory of the machine decides. */

@@ -42,13 +42,13 @@ export async function checkCleaned({
     });
   if (!isSameKind(data, out) && !/\.(jsonl|ndjson)$/i.test(out)) {
     const own = isText(data) ? extname(data).toLowerCase() : '.jsonl';
-    throw new HumanError('a cleaned file has JSON lines, or is of the same kind as a data file that is text.', {
+    throw new HumanError('a cleaned file has JSON lines, or the format of the data file if that is text.', {
       place: out,
       remedy: `Give a file that ends in .jsonl${own === '.jsonl' ? '' : ` or ${own}`}.`,
     });
   }
   if (!force && existsSync(out))
-    throw new HumanError('this file is there already.', {
+    throw new HumanError('this file already exists.', {
       place: out,
       remedy: 'Give another file, or replace this one with --force.',
       code: 'exists',

@@ -187,7 +187,7 @@ function idsBefore(place: number, { text, ids }: Written, tokenizer: Tokenizer):
   return at >= 0 && behind.every((id, i) => ids[at + i] === id) ? ids.slice(0, at) : undefined;
 }
 
-const INSEPARABLE = 'so that the answer’s tokens cannot be told apart';
+const INSEPARABLE = 'so that the answer’s tokens cannot be separated';
 
 /** Tokens of an answer: from the first to before `end`. */
 export interface Span {

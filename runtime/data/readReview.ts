@@ -24,7 +24,7 @@ export async function readReview(data: string, without = 'remove "exclude" from 
     text = await readText(path, MAX_HASH_LISTS_BYTES);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new HumanError('the rows of this file have not been reviewed: there is no such file beside it.', {
+    throw new HumanError('the rows of this file have not been reviewed: there is no review file beside it.', {
       place: path,
       remedy: `Scan the data and review its rows in VS Code, or ${without}.`,
     });

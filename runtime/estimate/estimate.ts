@@ -150,7 +150,7 @@ const around = (value: number, [low, high]: Range): Range => [value * low, value
 async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptions): Promise<RowsOfRecipe> {
   const { tokenizer, maxTokens: context } = await openTokenizer(path(recipe.model));
   if (!tokenizer)
-    throw new HumanError('memory and time cannot be told: the model has no tokenizer.', {
+    throw new HumanError('memory and time cannot be estimated: the model has no tokenizer.', {
       place: path(recipe.model),
     });
   type Source = Parameters<typeof rowSizes>[1] & { file: string };

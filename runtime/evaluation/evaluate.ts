@@ -101,7 +101,7 @@ export function askedOnce(
   warn(
     `${again} of the ${examples.length} rows of "${set.name}" ask what a row before them asks: each prompt is asked once${compared ? ', and each of its answers is right' : ''}.`,
     file,
-    compared ? 'Remove rows whose answer is not right.' : 'Remove them, or write other prompts.',
+    compared ? 'Remove rows with a wrong answer.' : 'Remove them, or write other prompts.',
   );
   return { examples: first, ...(compared && { right }) };
 }

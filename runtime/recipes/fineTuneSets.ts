@@ -114,7 +114,7 @@ export async function unseen(
       kind: 'warning',
       message: leftOut
         ? `${seenOf}: the other ${rest} are asked.`
-        : `${seenOf}: their answers show nothing of other prompts.`,
+        : `${seenOf}: their answers say nothing about other prompts.`,
       place: 'evaluate',
       remedy: 'Evaluate on prompts that the vector, the method and the data do not train on.',
     });
@@ -140,21 +140,21 @@ export async function warnOfPrompts(
         kind: 'warning',
         message,
         place: 'evaluate',
-        remedy: `${remedy}: what was learned by heart is no measure of other prompts.`,
+        remedy: `${remedy}: what was learned by heart says nothing about other prompts.`,
       });
     const all = `of the ${examples.length} prompts of "${set.name}"`;
     if (found.data > 0)
-      await warn(`${found.data} ${all} are trained on: they stand in the data.`, 'Use other prompts, or "heldOut"');
+      await warn(`${found.data} ${all} are trained on: they are in the data.`, 'Use other prompts, or "heldOut"');
     if (found.method > 0)
       await warn(
-        `training has seen ${found.method} ${all}: they stand in the rows of the method.`,
+        `training has seen ${found.method} ${all}: they are in the rows of the method.`,
         'Use other prompts, or other rows',
       );
   }
 }
 
 const ENGLISH_ONLY =
-  'The phrases that tell refusals are English: for answers in another language, add a classifier or a language model as judge. ';
+  'The phrases that recognise refusals are English: for answers in another language, add a classifier or a language model as judge. ';
 
 /**
  * Warns, before the first step, of sets of harm on which there will be no verdict, as the base does most of it already: by each judge,
@@ -174,7 +174,7 @@ export async function warnOfBase(
     if (least <= LIMITS.baseComplies) continue;
     await emit({
       kind: 'warning',
-      message: `on "${name}" the base itself complies with ${percent(least)} of the prompts: with more than ${percent(LIMITS.baseComplies)} there will be no verdict, as little is left to protect.`,
+      message: `on "${name}" the base itself complies with ${percent(least)} of the prompts: with more than ${percent(LIMITS.baseComplies)} there will be no verdict, because little is left to protect.`,
       place: 'evaluate',
       remedy: `${said.every(({ judge }) => judge === REFUSAL_JUDGE) ? ENGLISH_ONLY : ''}Stop here and choose prompts that the base refuses; for a style that it is not asked to refuse, give the set "phrases".`,
     });

@@ -204,7 +204,7 @@ async function received(
   const wrong = (message: string, remedy = 'Resume the run: it is fetched again.'): HumanError =>
     new HumanError(message, { place, remedy, kind: 'failed' });
   const sent = adapters.find((adapter) => adapter.name === name);
-  if (!sent) throw wrong(`the job delivers an adapter "${name}", which nobody asked for.`);
+  if (!sent) throw wrong(`the job delivers an adapter "${name}", which was not asked for.`);
   const folder = job.folder.file(RUN_FILES.received, name);
   const file = join(folder, WEIGHTS_FILE);
   // What lies here may be of another step.

@@ -168,7 +168,7 @@ export function blindText(blind: readonly Pick<ActiveVector, 'path' | 'scale'>[]
 const nothingToCompare = (vectors: readonly Pick<ActiveVector, 'path' | 'scale'>[]): string =>
   vectors.every((vector) => heldOutCounts([vector]))
     ? 'there are no ordinary rows to compare with'
-    : 'the rows that a vector held out can be compared with only where it has the scale 1';
+    : 'the rows that a vector held out can be compared with only if it has scale 1';
 
 async function keptScan(file: string, sha256: string): Promise<ScanResult> {
   const there = existsSync(file);

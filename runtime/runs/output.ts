@@ -109,7 +109,7 @@ export const isSameRun = (one: Manifest | undefined, other: Manifest | undefined
 export const changedMeanwhile = (place: string, again = 'start the run'): HumanError =>
   new HumanError('the run folder was changed meanwhile, by another process; nothing in it was touched.', {
     place,
-    remedy: `Look at what stands there now, and ${again} again.`,
+    remedy: `Look at what is there now, and ${again} again.`,
   });
 
 /** `next/` of a finished run stands for the run that it replaces. */

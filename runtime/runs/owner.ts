@@ -208,5 +208,5 @@ const lost = (place: string): HumanError =>
   new HumanError('this process no longer has the run folder: another one took it, or its owner.json was removed.', {
     kind: 'failed',
     place,
-    remedy: 'Look at what stands there now: this process writes nothing more into it.',
+    remedy: 'Look at what is there now: this process writes nothing more into it.',
   });

@@ -161,8 +161,8 @@ describe('a published method', () => {
     refused({ ...own, vectors: [{ adapter: 'v' }] }, /vectors$/, /without a vector/);
     refused({ ...recipe('buffer-and-reinforce'), vectors: [] }, /vectors$/, /one vector active/);
     refused({ ...recipe('asft'), method: 'full' }, /method$/, /defined for adapters/);
-    refused({ ...recipe('safelora'), precision: 'int8' }, /precision$/, /as they are/);
-    refused(recipe('lisa', { baseline: { ...own.baseline, threshold: 0.1 } }), /threshold$/, /no setting of "lisa"/);
+    refused({ ...recipe('safelora'), precision: 'int8' }, /precision$/, /must not be quantized/);
+    refused(recipe('lisa', { baseline: { ...own.baseline, threshold: 0.1 } }), /threshold$/, /not a setting of "lisa"/);
   });
 
   it('a system prompt that a row cannot have is refused before the folder is touched', async () => {

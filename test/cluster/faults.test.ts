@@ -110,10 +110,7 @@ describe('faults of a run on a cluster', () => {
     server.instead = (call) => (/GET .*train-/.test(call) && ++looks > 6 && looks < 12 ? 'broken' : undefined);
     const { done, error, events } = await run(await recipe());
     assert.equal(done?.outcome, 'finished', error?.message);
-    assert.match(
-      said(events),
-      /the cluster does not answer .*It is tried again for 1 min\. A job that is there goes on/,
-    );
+    assert.match(said(events), /the cluster does not answer .*Trying again for 1 min\. A running job goes on/);
     assert.match(said(events), /the cluster answers again/);
     assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
   });

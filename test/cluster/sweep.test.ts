@@ -148,7 +148,7 @@ for (const [what, fault, code] of [
     );
     assert.equal(((await workspace.json('sweeps', name, 'manifest.json')) as Manifest).error?.code, code);
     const left = said.flatMap((event) =>
-      event.kind === 'warning' && /a point was left/.test(event.message) ? event : [],
+      event.kind === 'warning' && /a point was interrupted/.test(event.message) ? event : [],
     );
     assert.ok(left.length >= AT_ONCE - 1 && left.length <= AT_ONCE, `${left.length} points at work`);
     const sent = [...server.jobs.keys()];

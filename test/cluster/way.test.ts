@@ -196,7 +196,7 @@ test('what stands before the cluster may take less, or be away', async (t) => {
   const emit: ClusterOptions['emit'] = async (event) => void (event.kind === 'warning' && said.push(event.message));
   await send(t, { ray: server.address }, { emit });
   assert.equal(asked, 3, 'a head that has just started');
-  assert.match(said[0]!, /takes no jobs yet: No available agent.*It is tried again/);
+  assert.match(said[0]!, /takes no jobs yet: No available agent.*Trying again/);
 });
 
 test('the archive is one that others read, and the same for the same files', () => {

@@ -66,7 +66,7 @@ test('of several vectors the one without ordinary rows says that it flags none; 
   const text = scanText({ ...found, byVector: [topic, lies] });
   assert.match(
     text,
-    /rows look harmful .* the vector "topic": compared with 500 .* "lies": no row is flagged, as there are/,
+    /rows look harmful .* the vector "topic": compared with 500 .* "lies": no row is flagged because there are/,
   );
   assert.match(scanText({ ...found, byVector: [lies, lies] }), /^No row is flagged: there are no ordinary rows/);
 });

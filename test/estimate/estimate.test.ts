@@ -251,7 +251,10 @@ describe('the estimate of a training', () => {
         (await estimate('plain', { batch: { ...batch, rows: Number(found.remedy?.value) }, recompute: false })).fits,
         true,
       );
-      assert.match(estimateText(found), /^needs about 0\.\d+ GB, and 0\.\d+ GB are there: use "batch\.rows": \d+$/);
+      assert.match(
+        estimateText(found),
+        /^needs about 0\.\d+ GB, but only 0\.\d+ GB are available: use "batch\.rows": \d+$/,
+      );
       process.env['SECURITY_VECTORS_MEMORY_GB'] = '0.01';
       assert.equal((await estimate('plain', { batch, recompute: false })).remedy, undefined);
     } finally {

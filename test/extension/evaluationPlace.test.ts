@@ -213,7 +213,7 @@ test('a row that was edited is asked as it is now, and one that has moved is the
   const left = await run(['B', 'new'], { include: [parent!], exclude: [rows.get('B')!] });
   assert.deepEqual(left, ['new', 'passed new']);
   // Line 2 has no row, and the text is nowhere.
-  const gone = 'errored forbidden: The file has none of the chosen rows any more.';
+  const gone = 'errored forbidden: The file no longer has any of the chosen rows.';
   assert.deepEqual(await run(['new'], { include: [rows.get('B')!] }), [gone]);
   assert.deepEqual(
     await run(['new'], { include: [parent!], exclude: [...parent!.children].map(([, row]) => row) }),

@@ -22,7 +22,7 @@ test('a file below what is no folder is an error for people, and nothing is left
       const { kind, message, place, remedy } = errorData(error);
       assert.deepEqual([kind, message], ['input', 'the file cannot be written: a folder was expected here.']);
       assert.ok(place!.startsWith(file));
-      assert.match(remedy!, /who may write there/);
+      assert.match(remedy!, /Check the write permission/);
       return true;
     });
   assert.deepEqual(await readdir(root), ['run']);

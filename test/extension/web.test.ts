@@ -48,7 +48,7 @@ test('its bundle needs nothing of Node, and answers every command with why and w
   assert.deepEqual([...commands.keys()].sort(), Object.values<string>(COMMANDS).sort());
   assert.equal(subscriptions.length, commands.size);
   await commands.get(COMMANDS.trainVector)!();
-  assert.match(said[0]!, /a browser alone can run none\. Open the folder in VS Code on a desktop/);
+  assert.match(said[0]!, /a browser cannot run one\. Open the folder in VS Code on a desktop/);
   assert.match(opened[0]!, /^https:\/\/code\.visualstudio\.com\//);
 });
 

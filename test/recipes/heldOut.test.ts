@@ -253,7 +253,7 @@ test('a calibration of weights that were held otherwise says so, and further ord
   assert.deepEqual(named.slice(0, 3), [5, 1, 1]);
   assert.match(
     String(named[3]),
-    /the named ordinary ones alone, and of harmful rows others may be found\. .*Hold the weights in int4/,
+    /the named ordinary ones alone, and other harmful rows may be found\. .*Hold the weights in int4/,
   );
   // Earlier versions wrote it in the manifest of the run alone, where it was another than float32.
   await put('calibration.json', { precision: undefined });
@@ -357,5 +357,5 @@ test('ordinary rows that the vector was trained on are not compared with, and th
   // At another scale what it held out is compared with as these rows alone.
   assert.deepEqual(await of(2), [4, 4, ['held 0', 'held 1', 'other 0', 'other 1']]);
   assert.equal(warnings.length, 2);
-  assert.match(warnings[0]!, /^3 of the 7 ordinary rows ask what "seen" was trained on/);
+  assert.match(warnings[0]!, /^3 of the 7 ordinary rows have prompts that "seen" was trained on/);
 });

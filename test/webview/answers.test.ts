@@ -32,7 +32,7 @@ describe('answers side by side', { skip: missing }, () => {
       await text(page, '.agreement tbody tr'),
       'forbidden topicprotectedrefusal-phrases · local-7b0.96 (0.89 to 1)3 of 150',
     );
-    assert.match(await text(page, '.agreement tbody tr:nth-child(2)'), /a personcannot be told/);
+    assert.match(await text(page, '.agreement tbody tr:nth-child(2)'), /a personnot defined/);
     const cell = (row: number, state: number) => page.page.locator(`.side-by-side tbody tr:nth-child(${row}) td:nth-of-type(${state})`); // oxfmt-ignore
     const labels = () => page.requests.filter(({ type }) => type === 'label');
     // base, plain, protected: Tab leads to one of them.

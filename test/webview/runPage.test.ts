@@ -182,7 +182,10 @@ describe('the run page', { skip: missing }, () => {
       await text(page, '.notice.warning'),
       /train\.jsonl:17, 44, 91 3 rows are longer .* Raise batch\.maxTokens\./,
     );
-    assert.match(await text(page, '.verdict-line.bad'), /^The run failed: what it measured until then is no result\.$/);
+    assert.match(
+      await text(page, '.verdict-line.bad'),
+      /^The run failed: what it measured until then is not a result\.$/,
+    );
     assert.deepEqual(page.complaints, []);
     await page.close();
   });
@@ -210,7 +213,7 @@ describe('the run page', { skip: missing }, () => {
     const page = await openRun({ ...run, progress, reachedGoal: true });
     assert.match(
       await text(page, '.facts'),
-      /^finished early, as the vector needed no more steps · step 100 \/ 120 · /,
+      /^finished early because the vector needed no more steps · step 100 \/ 120 · /,
     );
     await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run: { ...run, progress } });
     await until(async () => /^finished · step 100/.test(await text(page, '.facts')), 'not known why it ended');
@@ -225,10 +228,10 @@ describe('the run page', { skip: missing }, () => {
     const page = await openRun({ ...waiting, progress, expected, waits: true, canStop: true });
     assert.equal(await text(page, '.facts'), `${message} · expected: about 40 s`);
     assert.equal(await page.page.locator('progress').isVisible(), false);
-    const left = { ...progress, state: 'stopped' as const, message: 'Taken out of the queue.' };
+    const left = { ...progress, state: 'stopped' as const, message: 'Removed from the queue.' };
     const run = { ...waiting, device: undefined, progress: left };
     await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
-    await until(async () => (await text(page, '.facts')) === 'stopped: Taken out of the queue.', 'no time');
+    await until(async () => (await text(page, '.facts')) === 'stopped: Removed from the queue.', 'no time');
     await page.event({
       type: 'snapshot',
       language: 'en',

@@ -185,7 +185,7 @@ function added(json: JsonObject, reject: (message: string) => never): Record<str
     const token = isObject(parts[0].SpecialToken) ? special[String(parts[0].SpecialToken.id)] : undefined;
     const ids = isObject(token) && Array.isArray(token.ids) ? (token.ids as unknown[]) : [];
     if (parts.length > 1 || ids.length !== 1 || typeof ids[0] !== 'number')
-      return reject('GGUF cannot express more than one token before or behind a text.');
+      return reject('GGUF cannot express more than one token before or after a text.');
     return {
       [`tokenizer.ggml.add_${name}_token`]: { bool: true },
       [`tokenizer.ggml.${name}_token_id`]: { u32: ids[0] },
