@@ -19,8 +19,8 @@ export interface Pages {
  * has run nothing, and asks.
  */
 export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
-  if (isSweep(run) && run.error?.code === 'exists')
-    return notices.warn(t('{0}: {1}', runTitle(run), run.error.message), {
+  if (isSweep(run) && run.refused)
+    return notices.warn(t('{0}: {1}', runTitle(run), run.refused.message), {
       title: t('Replace them'),
       run: () => pages.replace(run),
     });

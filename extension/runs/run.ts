@@ -65,6 +65,8 @@ export interface Run {
   points: SweepPoint[];
   done?: DoneEvent;
   error?: ErrorData;
+  /** Why the engine has not begun it again: what is in its folder is as it was. */
+  refused?: ErrorData;
   /** What the run made and is still there, absolute: its PEFT folder or its model. */
   result?: string;
   /** When the present part of the run began, by the clock that nobody sets (`clock.ts`); 0 for one that is over. */

@@ -50,7 +50,7 @@ describe('faults of a run on a cluster', () => {
     assert.equal(done?.outcome, 'finished', error?.message);
     assert.match(
       said(events),
-      /answers with status 500: ConnectionError: Cannot connect to host 10\.0\.0\.7\. It is tried again/,
+      /answers with status 500: ConnectionError: Cannot connect to host 10\.0\.0\.7\. Trying again/,
     );
     assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
   });
@@ -62,7 +62,7 @@ describe('faults of a run on a cluster', () => {
     server.instead = (call) => (/^GET .*(packages|train-)/.test(call) && isEarly(call) ? notFound : undefined);
     const { done, error, events } = await run(await recipe());
     assert.equal(done?.outcome, 'finished', error?.message);
-    assert.match(said(events), /answers with status 404: 404 page not found\. It is tried again/);
+    assert.match(said(events), /answers with status 404: 404 page not found\. Trying again/);
     assert.equal(server.jobs.size, 1);
     server.instead = (call) => (call.endsWith('/logs') ? notFound : undefined);
     nextOutput();

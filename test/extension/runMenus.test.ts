@@ -107,9 +107,12 @@ test("the row of a sweep's point offers what that of another run does, but for i
 
 test('the menu of several runs has what is done with all of them', () => {
   for (const { command, when, group = '' } of menus['view/item/context']) {
-    if (!when.includes('securityVectors.runs') || group.startsWith('inline')) continue;
+    if (!when.includes('securityVectors.runs')) continue;
     const name = command.replace('securityVectors.', '') as CommandName;
-    assert.equal(when.includes(' && !listMultiSelection'), COMMAND_ARGUMENTS[name].many === undefined, name);
+    const { many } = COMMAND_ARGUMENTS[name];
+    // VS Code gives a button in a row the whole selection, too, and it looks like one of the row alone.
+    if (!group.startsWith('inline')) assert.equal(when.includes(' && !listMultiSelection'), many === undefined, name);
+    else if (many) assert.ok(when.includes(' && !listMultiSelection'), name);
   }
 });
 

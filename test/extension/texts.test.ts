@@ -301,7 +301,7 @@ test('a sweep that would replace finished points asks, wherever one looks', () =
     recipe: recipeFacts(JSON.stringify(raw), '/w/recipes/x.json'),
   };
   sweep.progress.state = 'failed';
-  sweep.error = { kind: 'input', code: 'exists', message: '2 finished points would be run again and replaced.' };
+  sweep.refused = { kind: 'input', code: 'exists', message: '2 finished points would be run again and replaced.' };
   const pages = {
     isVisible: () => true,
     show: () => undefined,

@@ -190,8 +190,8 @@ test('prompts that stand in the rows of a method are warned about, whatever is m
   );
   const seen = (set: string, of = '2 of the 3') => `training has seen ${of} prompts of "${set}"`;
   assert.deepEqual(said, [
-    `${seen('harm')}: their answers show nothing of other prompts.`,
-    ...['exact', 'loss'].map((set) => `${seen(set)}: they stand in the rows of the method.`),
-    `${seen('held out', `${held} of the ${held}`)}: they stand in the rows of the method.`,
+    `${seen('harm')}: their answers say nothing about other prompts.`,
+    ...['exact', 'loss'].map((set) => `${seen(set)}: they are in the rows of the method.`),
+    `${seen('held out', `${held} of the ${held}`)}: they are in the rows of the method.`,
   ]);
 });
