@@ -53,6 +53,7 @@ export interface RayOptions {
   readonly answerMs?: number;
 }
 
+const JOBS = '/api/jobs/';
 /** Bytes per ms of the slowest line that a package goes over: as many as may be take 35 min. */
 const SLOWEST = 50;
 
@@ -102,7 +103,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     const isGiven = status >= 200 && status < 300;
     const text = without(secrets, answer.text, isGiven ? LONG : 1);
     if (isGiven || allowed.includes(status)) return { status, text };
-    throw statusFault(status, text, { address, secret, isRead: method === 'GET' });
+    throw statusFault(status, text, { address, secret, isRead: method === 'GET' && path.startsWith(JOBS) });
   }
 
   /** Undefined: Ray says that it does not have it. A proxy that does not find its cluster answers with 404, too. */
@@ -125,7 +126,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
       code: 'away',
     });
   };
-  const jobPath = (id: string): string => `/api/jobs/${encodeURIComponent(id)}`;
+  const jobPath = (id: string): string => `${JOBS}${encodeURIComponent(id)}`;
 
   return {
     address,
@@ -142,7 +143,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     },
     async submit({ id, entrypoint, runtimeEnv, metadata }) {
       const body = json({ submission_id: id, entrypoint, runtime_env: runtimeEnv, metadata });
-      const { status, text } = await call('POST', '/api/jobs/', body, [400, 500]);
+      const { status, text } = await call('POST', JOBS, body, [400, 500]);
       if (status === 200) return true;
       if (/already exists/.test(text)) return false;
       throw statusFault(status, text, { address, secret });

@@ -45,7 +45,7 @@ export function connectionFault(error: unknown, address: string): HumanError | U
   return new Unanswered(final, isAbsent);
 }
 
-/** What a status that is no success means. @param said the answer's text @param isRead nothing was to be changed by the request */
+/** What a status that is no success means. @param said the answer's text @param isRead a job was looked at, and nothing to be changed */
 export function statusFault(
   status: number,
   said: string,

@@ -20,6 +20,14 @@ describe('faults of a run on a cluster', () => {
     assert.match(error!.remedy!, /on\.ray/);
   });
 
+  it('what answers with an error of its own before it is known as a cluster is named at once', async () => {
+    server.instead = () => ({ status: 500, text: 'Internal Server Error' });
+    const { error } = await run(await recipe());
+    assert.match(error!.message, /answers with status 500: Internal Server Error/);
+    assert.doesNotMatch(error!.remedy!, /The job goes on/);
+    assert.equal(server.calls.length, 1);
+  });
+
   it('an address that is no Ray, and a Ray that is too old', async () => {
     server.instead = (call) => (call.endsWith('/version') ? { status: 200, text: '<html>' } : undefined);
     assert.match((await run(await recipe())).error!.message, /not that of a Ray Jobs server/);
@@ -50,7 +58,7 @@ describe('faults of a run on a cluster', () => {
     assert.equal(done?.outcome, 'finished', error?.message);
     assert.match(
       said(events),
-      /answers with status 500: ConnectionError: Cannot connect to host 10\.0\.0\.7\. It is tried again/,
+      /answers with status 500: ConnectionError: Cannot connect to host 10\.0\.0\.7\. Trying again/,
     );
     assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
   });
@@ -62,7 +70,7 @@ describe('faults of a run on a cluster', () => {
     server.instead = (call) => (/^GET .*(packages|train-)/.test(call) && isEarly(call) ? notFound : undefined);
     const { done, error, events } = await run(await recipe());
     assert.equal(done?.outcome, 'finished', error?.message);
-    assert.match(said(events), /answers with status 404: 404 page not found\. It is tried again/);
+    assert.match(said(events), /answers with status 404: 404 page not found\. Trying again/);
     assert.equal(server.jobs.size, 1);
     server.instead = (call) => (call.endsWith('/logs') ? notFound : undefined);
     nextOutput();

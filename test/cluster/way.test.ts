@@ -82,7 +82,7 @@ test('a cluster that nobody has reached is named at once where nothing listens, 
   await openCluster(options);
   assert.match(
     said.join('\n'),
-    /^the cluster does not answer \(ECONNREFUSED\)\. It is tried again .*\nthe cluster answers again$/,
+    /^the cluster does not answer \(ECONNREFUSED\)\. Trying again .*\nthe cluster answers again$/,
   );
 });
 
