@@ -99,7 +99,7 @@ export async function followJob(options: FollowOptions): Promise<void> {
   }
 }
 
-const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
+export const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
 
 /** Milliseconds of an attempt that count: beyond them the machine has slept, which a clock may count and patience does not. */
 const LONGEST = 60_000;
