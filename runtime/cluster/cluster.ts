@@ -285,8 +285,9 @@ async function sent(
     bytes,
     ray,
     target: { storage, install },
+    signal,
     mostBytes,
-  }: Pick<ClusterOptions, 'folder' | 'target' | 'mostBytes'> & {
+  }: Pick<ClusterOptions, 'folder' | 'target' | 'signal' | 'mostBytes'> & {
     record: JobRecord;
     name: string;
     bytes: Buffer;
@@ -304,7 +305,7 @@ async function sent(
   record.ray = client.address;
   record.jobs[name] = id;
   await writeRecord(folder, record);
-  const uri = await placed(client, bytes, { id, storage, most: mostBytes });
+  const uri = await placed(client, bytes, { id, storage, signal, most: mostBytes });
   const runtimeEnv = {
     working_dir: uri,
     env_vars: { RAY_TRAIN_V2_ENABLED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
