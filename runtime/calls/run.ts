@@ -203,8 +203,8 @@ async function stoppedOrThrown(
     throw error;
   }
   // Of a run that stands where this one has not begun nobody said that it is to stop.
-  const left = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
-  if (left) await emit(left);
+  const jobs = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
+  if (jobs && jobs.left) await emit(jobs.left);
   return { outcome: 'stopped', measurements: [] };
 }
 

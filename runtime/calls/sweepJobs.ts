@@ -1,6 +1,6 @@
 /** Jobs of a sweep's points on their clusters that nobody hears any more. */
 import { dirname, resolve } from 'node:path';
-import { leftJobs, stopLeft } from '../cluster/cluster.js';
+import { leftJobs, stopLeft, type StoppedJobs } from '../cluster/cluster.js';
 import { PATIENCE } from '../cluster/follow.js';
 import type { RunEvent } from '../contract/events.js';
 import { on, type ClusterTarget } from '../contract/recipeCluster.js';
@@ -23,12 +23,17 @@ interface Among {
 export const placeOf = (values: SweepValues, { place }: { place?: string }): string =>
   [valuesText(values), place].filter(Boolean).join(' → ');
 
-/** Stops jobs of the run in a folder. @returns what is said where one may go on */
-export async function stopJobsIn(folder: string, target: ClusterTarget, { base, options }: Among): Promise<Warning[]> {
+/** Stops jobs of the run in a folder. */
+export async function stopJobsIn(
+  folder: string,
+  target: ClusterTarget,
+  { base, options }: Among,
+): Promise<StoppedJobs> {
   const { signal, patience, onEvent } = options;
   try {
+    if ((await leftJobs(folder)).length === 0) return { stopped: [] };
     await requireFree(folder);
-    const warning = await stopLeft({
+    return await stopLeft({
       target,
       path: (written) => resolve(dirname(base), written),
       folder,
@@ -37,9 +42,8 @@ export async function stopJobsIn(folder: string, target: ClusterTarget, { base, 
       emit: (event) => Promise.resolve(onEvent(event)),
       patience,
     });
-    return warning ? [warning] : [];
   } catch (thrown) {
-    return [warningOf(thrown)];
+    return { stopped: [], left: warningOf(thrown) };
   }
 }
 
@@ -54,11 +58,10 @@ export async function stopLeftOut(
   for (const { at, values, recipe } of left) {
     const target = safeParse(on, recipe.on).data;
     if (!target) continue;
-    const ids = await leftJobs(at).catch((thrown: unknown) => warningOf(thrown));
-    if (Array.isArray(ids) && ids.length === 0) continue;
-    const said = Array.isArray(ids) ? await stopJobsIn(at, target, { ...among, options }) : [ids];
-    if (said.length === 0) said.push({ kind: 'warning', message: `the job ${String(ids)} was stopped: its point is not in the sweep any more` }); // oxfmt-ignore
-    for (const warning of said) await emit({ ...warning, place: placeOf(values, warning) });
+    const { stopped, left: unstopped } = await stopJobsIn(at, target, { ...among, options });
+    const message = `the job ${stopped.join(', ')} was stopped: no point of the sweep needs it any more`;
+    if (stopped.length > 0) await emit({ kind: 'warning', message, place: placeOf(values, {}) });
+    if (unstopped) await emit({ ...unstopped, place: placeOf(values, unstopped) });
   }
 }
 

@@ -230,7 +230,8 @@ async function runPoint(
 async function stopOpen({ recipe: { on }, folder, at = folder }: Point, among: Surroundings): Promise<Warning[]> {
   if (!on) return [];
   const places = new Set([at, join(folder, RUN_FILES.next)]);
-  return (await Promise.all([...places].map((place) => stopJobsIn(place, on, among)))).flat();
+  const jobs = await Promise.all([...places].map((place) => stopJobsIn(place, on, among)));
+  return jobs.flatMap(({ left }) => left ?? []);
 }
 
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {

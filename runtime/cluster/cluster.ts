@@ -15,7 +15,7 @@ import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
 import { Unending } from './faults.js';
-import { followJob, PATIENCE, whileAway, type Patience } from './follow.js';
+import { followJob, isEnded, PATIENCE, whileAway, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
 
@@ -37,8 +37,9 @@ export interface Cluster {
   /**
    * Stops the job of this name if it goes on and is of this run; nobody waits for its end. When the signal has fired, a cluster that is
    * away is waited for no longer than for a job to end.
+   * @returns whether it went on
    */
-  end(name: string): Promise<void>;
+  end(name: string): Promise<boolean>;
 }
 
 export interface ClusterOptions {
@@ -110,14 +111,15 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     async end(name) {
       const record = await readRecord(folder);
       const id = record.jobs[name];
-      if (id === undefined) return;
+      if (id === undefined) return false;
       const still = { patience: { ...patience, awayMs: patience.stopMs }, onAway: () => say(STOPPING) };
       const reach = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, signal.aborted ? still : waiting);
       await reach(() => requireHere(client, record, folder));
       const job = await reach(() => client.job(id));
-      if (job?.metadata.run !== record.run) return;
-      await reach(() => client.stop(id));
+      const goesOn = job?.metadata.run === record.run && !isEnded(job);
+      if (goesOn) await reach(() => client.stop(id));
       await noteEnd(folder, record, id);
+      return goesOn;
     },
   };
 }
@@ -153,27 +155,25 @@ export async function endJobs(folder: string, cluster?: Cluster): Promise<void> 
  * Stops the jobs of a run that was stopped, also those that it had not got to yet.
  * @param cluster undefined where it was not reached
  * @param ended what ended the run
- * @returns what is said where a job may go on: its cluster has to be paid
  */
-export async function stopJobs(
-  folder: string,
-  cluster: Cluster | undefined,
-  ended: unknown,
-): Promise<Warning | undefined> {
+export async function stopJobs(folder: string, cluster: Cluster | undefined, ended: unknown): Promise<StoppedJobs> {
   const { ray = cluster?.address, ...record } = await readRecord(folder);
   const left = openJobs(record);
+  const stopped: string[] = [];
   let cause: unknown = !cluster || ended instanceof Unending ? ended : undefined;
   while (cluster && cause === undefined && left.length > 0) {
-    const [[name]] = left;
-    cause = await cluster.end(name).then(
-      () => void left.shift(),
-      (error: unknown) => error,
-    );
+    const [[name, id]] = left;
+    try {
+      if (await cluster.end(name)) stopped.push(id);
+      left.shift();
+    } catch (error) {
+      cause = error;
+    }
   }
-  if (left.length === 0) return undefined;
+  if (left.length === 0) return { stopped };
   const { kind, message } = errorData(cause);
   if (kind === 'internal') throw cause;
-  return {
+  const warning: Warning = {
     kind: 'warning',
     message: `the job ${left.map(([, id]) => id).join(', ')} may go on on the cluster: ${message}`,
     place: ray,
@@ -181,18 +181,24 @@ export async function stopJobs(
       ? 'Resume the run and stop it once more, or stop the job on the Ray dashboard.'
       : 'Run the recipe again: it stops the job first. Or stop it on the Ray dashboard.',
   };
+  return { stopped, left: warning };
 }
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;
+
+export interface StoppedJobs {
+  /** Ids of those that went on. */
+  readonly stopped: readonly string[];
+  /** What is said where a job may go on: its cluster has to be paid. */
+  readonly left?: Warning;
+}
 
 /** Ids of the jobs of a run that may be going on. */
 export const leftJobs = async (folder: string): Promise<string[]> =>
   openJobs(await readRecord(folder)).map(([, id]) => id);
 
 /** The same for a run that was stopped before it began again. */
-export async function stopLeft(options: ClusterOptions): Promise<Warning | undefined> {
-  const { folder } = options;
-  if ((await leftJobs(folder)).length === 0) return undefined;
+export async function stopLeft(options: ClusterOptions): Promise<StoppedJobs> {
   let cluster: Cluster | undefined;
   let fault: unknown;
   try {
@@ -200,7 +206,7 @@ export async function stopLeft(options: ClusterOptions): Promise<Warning | undef
   } catch (error) {
     fault = error;
   }
-  return stopJobs(folder, cluster, fault);
+  return stopJobs(options.folder, cluster, fault);
 }
 
 async function clientOf({ target, path, secrets }: ClusterOptions): Promise<RayClient> {
@@ -279,8 +285,9 @@ async function sent(
     bytes,
     ray,
     target: { storage, install },
+    signal,
     mostBytes,
-  }: Pick<ClusterOptions, 'folder' | 'target' | 'mostBytes'> & {
+  }: Pick<ClusterOptions, 'folder' | 'target' | 'signal' | 'mostBytes'> & {
     record: JobRecord;
     name: string;
     bytes: Buffer;
@@ -298,7 +305,7 @@ async function sent(
   record.ray = client.address;
   record.jobs[name] = id;
   await writeRecord(folder, record);
-  const uri = await placed(client, bytes, { id, storage, most: mostBytes });
+  const uri = await placed(client, bytes, { id, storage, signal, most: mostBytes });
   const runtimeEnv = {
     working_dir: uri,
     env_vars: { RAY_TRAIN_V2_ENABLED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },

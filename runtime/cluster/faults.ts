@@ -7,6 +7,8 @@ export class Unanswered extends Error {
     readonly final: HumanError,
     /** The cluster cannot have answered before either: its name or address is wrong, or nothing listens there. */
     readonly isAbsent: boolean,
+    /** How much longer than for other answers was waited: for what was sent to arrive. */
+    readonly sendingMs = 0,
   ) {
     super(final.message);
   }
@@ -21,8 +23,8 @@ const CERTIFICATE = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
 export const BEFORE = 'whether a proxy before it wants a login.';
 const RESUME = 'The job goes on there. Resume the run: it finds its job again.';
 
-/** What it means that no answer came. */
-export function connectionFault(error: unknown, address: string): HumanError | Unanswered {
+/** What it means that no answer came. @param sendingMs of the time that was left for it, what sending takes */
+export function connectionFault(error: unknown, address: string, sendingMs = 0): HumanError | Unanswered {
   const { code = '', message } = error as { code?: string; message?: string };
   if (CERTIFICATE.test(code))
     return new HumanError(`the certificate of the cluster is not trusted (${code}).`, {
@@ -42,10 +44,11 @@ export function connectionFault(error: unknown, address: string): HumanError | U
     code: 'away',
     cause: error,
   });
-  return new Unanswered(final, isAbsent);
+  // A connection that broke was none in silence: what had been sent until then is no time away.
+  return new Unanswered(final, isAbsent, code === 'UND_ERR_HEADERS_TIMEOUT' ? sendingMs : 0);
 }
 
-/** What a status that is no success means. @param said the answer's text @param isRead nothing was to be changed by the request */
+/** What a status that is no success means. @param said the answer's text @param isRead a job was looked at, and nothing to be changed */
 export function statusFault(
   status: number,
   said: string,

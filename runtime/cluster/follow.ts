@@ -99,9 +99,9 @@ export async function followJob(options: FollowOptions): Promise<void> {
   }
 }
 
-const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
+export const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
 
-/** Milliseconds of an attempt that count: beyond them the machine has slept, which a clock may count and patience does not. */
+/** Milliseconds of an attempt that count, besides what a package takes: beyond them the machine has slept, which a clock may count and patience does not. */
 const LONGEST = 60_000;
 
 /** Tries again while the cluster is away, for as long as patience allows. */
@@ -121,7 +121,7 @@ export async function whileAway<T>(
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       if (!isKnown && error.isAbsent) throw error.final;
-      away += Math.min(performance.now() - began, LONGEST);
+      away += Math.min(performance.now() - began, LONGEST + error.sendingMs);
       if (signal?.aborted || away > patience.awayMs) throw error.final;
       if (!told) await onAway(awayText(error.final, patience));
       told = true;

@@ -84,11 +84,11 @@ export async function packed(
 export async function placed(
   client: RayClient,
   bytes: Buffer,
-  { id, storage, most = MOST_PACKAGE }: { id: string; storage: string; most?: number },
+  { id, storage, signal, most = MOST_PACKAGE }: { id: string; storage: string; signal: AbortSignal; most?: number },
 ): Promise<string> {
   if (bytes.length <= most) {
     const uri = `gcs://_ray_pkg_${sha256(bytes).slice(0, 32)}.zip`;
-    await client.upload(uri, bytes);
+    await client.upload(uri, bytes, signal);
     return uri;
   }
   const isHere = isAbsolute(storage) && (await stat(storage).catch(() => undefined))?.isDirectory();

@@ -20,6 +20,14 @@ describe('faults of a run on a cluster', () => {
     assert.match(error!.remedy!, /on\.ray/);
   });
 
+  it('what answers with an error of its own before it is known as a cluster is named at once', async () => {
+    server.instead = () => ({ status: 500, text: 'Internal Server Error' });
+    const { error } = await run(await recipe());
+    assert.match(error!.message, /answers with status 500: Internal Server Error/);
+    assert.doesNotMatch(error!.remedy!, /The job goes on/);
+    assert.equal(server.calls.length, 1);
+  });
+
   it('an address that is no Ray, and a Ray that is too old', async () => {
     server.instead = (call) => (call.endsWith('/version') ? { status: 200, text: '<html>' } : undefined);
     assert.match((await run(await recipe())).error!.message, /not that of a Ray Jobs server/);

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Patience } from '../../runtime/cluster/follow.js';
 import { runSweep } from '../../runtime/calls/sweep.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { JobRecord } from '../../runtime/contract/jobRecord.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
 import { secretKey } from '../../runtime/contract/secrets.js';
@@ -365,12 +366,42 @@ for (const [what, answer] of [
     };
     assert.equal((await sweep(name, { over: { seed: [1, 2] }, resume: true, hear })).outcome, 'stopped');
     for (const [i, id] of gone.entries()) {
-      const line = answer ? ` → .*: the job ${id} may go on on the cluster: ` : `: the job ${id} was stopped`;
+      const line = answer
+        ? ` → .*: the job ${id} may go on on the cluster: `
+        : `: the job ${id} was stopped: no point of the sweep needs it any more`;
       assert.match(said.join('\n'), new RegExp(`^seed ${i + 3}${line}`, 'm'));
     }
     for (const { id, status } of open)
       assert.equal(status === 'STOPPED', !gone.includes(id) || answer === undefined, id);
   });
+
+test('nothing is said to be stopped of jobs of such points that have ended or are not known, and they are asked for once', async () => {
+  server.jobs.clear();
+  server.script = function* () {
+    for (;;) yield [];
+  };
+  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
+  await assert.rejects(sweep('left-ended', { over: { seed: [1, 2, 3, 4] } }));
+  server.instead = () => undefined;
+  const record = (seed: number): Promise<JobRecord> =>
+    workspace.json('sweeps', 'left-ended', 'points', `seed-${seed}`, 'cluster.json');
+  const [ended, unknown] = [(await record(3)).jobs.train!, (await record(4)).jobs.train!];
+  server.jobs.get(ended)!.status = 'SUCCEEDED';
+  server.jobs.delete(unknown);
+  const said: string[] = [];
+  const hear = (event: RunEvent, stop: () => void): void => {
+    if (event.kind === 'warning') said.push(event.message);
+    if (event.kind === 'state' && /^point/.test(event.message ?? '')) stop();
+  };
+  for (const asked of [2, 0]) {
+    server.calls.length = 0;
+    await sweep('left-ended', { over: { seed: [1, 2] }, resume: true, hear });
+    const calls = server.calls.filter(({ call }) => call.includes(ended) || call.includes(unknown));
+    assert.equal(calls.length, asked);
+  }
+  assert.deepEqual(said, []);
+  assert.deepEqual([(await record(3)).ended, (await record(4)).ended], [[ended], [unknown]]);
+});
 
 test('Stop while its first points still wait for the cluster is no failure', async () => {
   server.jobs.clear();

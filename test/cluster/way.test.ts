@@ -13,7 +13,7 @@ import { Unanswered } from '../../runtime/cluster/faults.js';
 import { whileAway } from '../../runtime/cluster/follow.js';
 import type { JobPlan } from '../../runtime/cluster/package.js';
 import { zip } from '../../runtime/cluster/zip.js';
-import { HumanError } from '../../runtime/support/errors.js';
+import { Cancelled, HumanError } from '../../runtime/support/errors.js';
 import { interruptible } from '../support/interruptible.js';
 import { faultless, rayServer } from '../support/rayServer.js';
 import { zipEntries } from '../support/zip.js';
@@ -142,6 +142,23 @@ test('a large package stays for a job that goes on unheard, and is removed with 
   assert.deepEqual(await readdir(storage), []);
 });
 
+/** A cluster that takes a package, and says nothing. @param onSent hears that one comes */
+async function silent(t: TestContext, onSent: () => void = () => undefined): Promise<string> {
+  const server = createServer((request, response) => {
+    if (request.url === '/api/version') return void response.end('{ "ray_version": "2.60.0" }');
+    if (request.method === 'GET') return void response.writeHead(404).end('Package gcs://p.zip does not exist');
+    request.resume();
+    onSent();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return `http://127.0.0.1:${port}`;
+}
+
 test('while a machine sleeps, no patience is used up', async (t) => {
   let slept = 0;
   const now = performance.now.bind(performance);
@@ -162,6 +179,32 @@ test('while a machine sleeps, no patience is used up', async (t) => {
     /away/,
   );
   assert.equal(asked, -995, 'attempts that take long count with a minute');
+});
+
+test('a package that is sent into silence uses up the patience that its size takes', async (t) => {
+  const client = rayClient({ address: await silent(t), answerMs: 50 });
+  const error = await client.upload('gcs://p.zip', Buffer.alloc(100_000)).catch((thrown: unknown) => thrown);
+  assert.ok(error instanceof Unanswered, String(error));
+  assert.equal(error.sendingMs, 2000);
+  let slept = 0;
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, 'now', () => now() + slept);
+  const of = new Unanswered(error.final, false, 35 * 60_000);
+  let asked = 0;
+  const attempt = (): Promise<never> => {
+    asked += 1;
+    slept += 10 * 60_000;
+    return Promise.reject(of);
+  };
+  const patience = { pollMs: 1, awayMs: 15 * 60_000, stopMs: 0 };
+  await assert.rejects(whileAway(attempt, { patience, onAway: () => Promise.resolve() }), /does not answer/);
+  assert.equal(asked, 2);
+});
+
+test('Stop does not wait for a package that is on its way', async (t) => {
+  const stop = new AbortController();
+  const ray = await silent(t, () => stop.abort());
+  await assert.rejects(send(t, { ray }, { signal: stop.signal }), Cancelled);
 });
 
 test('a package whose way takes longer than an answer may arrives, and is sent once', async (t) => {
