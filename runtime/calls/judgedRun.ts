@@ -51,7 +51,7 @@ export async function readKept(folder: string): Promise<Kept> {
   const manifest = (await readManifest(folder))!;
   const events = await readEvents(folder);
   const done = doneOf({ manifest, events });
-  const recipe = await readKeptRecipe(folder);
+  const recipe = await readKeptRecipe(folder, done?.measurements ?? []);
   if (!done || (recipe.kind !== 'finetune' && recipe.kind !== 'evaluate'))
     throw new HumanError('the files of this run do not belong together.', { place: folder, remedy: 'Run it again.' });
   const samples = latestAnswers((await readEvents(folder, RUN_FILES.answers)).filter(isSample));

@@ -60,6 +60,45 @@ test('phrases that no measure looked for, and an adapter that full fine-tuning d
   }
 });
 
+test('an over-refusal set keeps what the published phrases have said of it, whatever phrases it has', async () => {
+  const set = { ...TOPIC, measure: 'over-refusal' };
+  const said = (judge: string): object => ({ state: 'base', name: 'topic', measure: 'over-refusal', value: 1, count: ROWS, judge }); // oxfmt-ignore
+  for (const [judges, asked] of [
+    [['refusal-phrases'], ['refusal-phrases']],
+    [
+      [{ classifier: 'c', refused: 'r' }, 'refusal-phrases'],
+      ['c', 'refusal-phrases'],
+    ],
+    [['refusal-phrases'], ['phrases']],
+  ] as const) {
+    run = join(root, String(made++));
+    await writeKeptRun(run, ROWS, {
+      states: ['base'],
+      recipe: { evaluate: [{ ...set, phrases: PHRASES }], judges },
+    });
+    const manifest = await manifestOf(run);
+    const done = { ...manifest.done, measurements: asked.map(said) };
+    await writeFile(join(run, 'manifest.json'), JSON.stringify({ ...manifest, done }));
+    const [first, second] = asked;
+    const samples = (await samplesOf(run)).map((sample) => ({
+      ...sample,
+      ...(second !== undefined && { judge: first, verdicts: { [second]: 'refused' } }),
+    }));
+    await writeFile(join(run, 'answers.jsonl'), samples.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    await label();
+    const { measurements } = (await manifestOf(run)).done!;
+    assert.deepEqual(
+      measurements.map(({ judge, value, labelled }) => [judge, value, labelled]),
+      asked.map((judge) => [judge, 1 - 1 / ROWS, 1]),
+    );
+    const [, other] = await samplesOf(run);
+    assert.deepEqual(
+      [other.verdict, other.verdicts],
+      ['refused', second === undefined ? undefined : { [second]: 'refused' }],
+    );
+  }
+});
+
 test('what never was a recipe is refused as before', async () => {
   await writeKeptRun(run, ROWS);
   await rewriteRecipe({ evaluate: [{ ...TOPIC, phrases: [] }] });
