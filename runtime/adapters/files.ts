@@ -13,6 +13,7 @@ import { withTimeLimit } from '../support/timeLimit.js';
 import { formatAdapterConfig, parseAdapterConfig } from './adapterConfig.js';
 import type { AdapterConfig } from './adapterConfig.js';
 import { PATTERN_LIMIT_MS, patternValues, targeted } from './peftPatterns.js';
+import { runWithoutAdapter } from './runWithoutAdapter.js';
 import { isOfTextModel, lastPart } from './sites.js';
 
 export const CONFIG_FILE = 'adapter_config.json';
@@ -91,7 +92,7 @@ export async function adapterFolder(path: string): Promise<string> {
 export async function readAdapter(path: string): Promise<AdapterFile> {
   const folder = await adapterFolder(path);
   const files = new Set(await readdir(folder));
-  if (!files.has(CONFIG_FILE) && files.has(RUN_FILES.manifest)) throw runWithoutAdapter(folder, files);
+  if (!files.has(CONFIG_FILE) && files.has(RUN_FILES.manifest)) throw await runWithoutAdapter(folder, files);
   if (!files.has(CONFIG_FILE)) {
     const remedy = files.has('config.json')
       ? 'This is a model, not an adapter.'
@@ -115,18 +116,6 @@ export async function readAdapter(path: string): Promise<AdapterFile> {
     ? parseRole(await readJsonObject(join(folder, ROLE_FILE)), join(folder, ROLE_FILE))
     : undefined;
   return { path: folder, config, role: own?.role ?? 'task', provenance: own?.provenance ?? {}, modules };
-}
-
-function runWithoutAdapter(run: string, files: ReadonlySet<string>): HumanError {
-  const [message, remedy] = files.has(RUN_FILES.model)
-    ? [
-        'trained the whole model, and has no adapter',
-        `Name it as a model: its result is ${join(run, RUN_FILES.model)}.`,
-      ]
-    : files.has(RUN_FILES.checkpoint)
-      ? ['was stopped before its end and has no adapter yet', 'Resume it: train RECIPE --resume.']
-      : ['has made no adapter', 'Run its recipe again, or name another run.'];
-  return new HumanError(`this run ${message}.`, { place: run, remedy });
 }
 
 /** Tensors of forms of LoRA that are not supported, even if the config does not mention them. */

@@ -85,8 +85,9 @@ async function isRecipe(path: string): Promise<boolean> {
   const { value, fault } = parseJsonc(text);
   const keys = isObject(value) ? RECIPE_KEYS.filter((key) => Object.hasOwn(value, key)).length : 0;
   const isPlace = basename(dirname(path)) === 'recipes' || path.endsWith('.recipe.json');
-  // Rows of alpaca have an "output".
-  return isPlace ? keys > 0 || (fault !== undefined && !Array.isArray(value)) : keys > 1;
+  if (isPlace) return keys > 0 || (fault !== undefined && !Array.isArray(value));
+  // Rows of alpaca have an "output"; of several values in a file each is a row.
+  return keys > 1 && fault?.code !== 'EndOfFileExpected';
 }
 
 async function inspectRecipe(recipe: string, { values, out, reporter }: Given): Promise<number> {

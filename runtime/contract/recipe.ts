@@ -30,7 +30,7 @@ const vectorRecipe = z
       .min(0)
       .default(0.2)
       .describe(
-        `Share of both kinds of rows that is never trained on, at most ${MOST_HELD_OUT} rows of each. They show what the vector finds and protects. All others are trained on.`,
+        `Share of both kinds of rows that is never trained on, at most ${MOST_HELD_OUT} rows of each, more only if the held-out prompts have more. They show what the vector finds and protects. All others are trained on.`,
       ),
     adapter,
     objective: z

@@ -94,7 +94,7 @@ export const heldOut = z
   .union([heldOutShare, heldOutMeasured], { error: 'this is a share, or { "share": 0.1, "measure": … }' })
   .default(0)
   .describe(
-    `Share of the data that is never trained on, at most ${MOST_HELD_OUT} rows; it becomes an evaluation set, "held out", measured by its loss or as given here. Rows with the same prompt stay together; all others are trained on.`,
+    `Share of the data that is never trained on, at most ${MOST_HELD_OUT} rows, more only if the held-out prompts have more; it becomes an evaluation set, "held out", measured by its loss or as given here. Rows with the same prompt stay together; all others are trained on.`,
   );
 export type EvaluationSet = z.infer<typeof evaluationSet>;
 export type DataSource = z.infer<typeof data>;

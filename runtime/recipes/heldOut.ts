@@ -87,7 +87,8 @@ export function holdOut(
 
 /**
  * Of two files, so that a prompt of both is on the same side in both. The shorter one is divided as if it were alone, and the other follows
- * it: a prompt that this one nevertheless trains on, as too many of its rows ask it, is not measured.
+ * it: a prompt that this one nevertheless trains on, as too many of its rows ask it, is not measured. Of prompts
+ * of both the other holds out all rows, also beyond the limit: evidence rests on prompts, and fewer there would be fewer in both.
  */
 export function holdOutOfBoth(
   [a, b]: readonly [ExampleList, ExampleList],

@@ -34,8 +34,12 @@ export async function readRecipe(file: string): Promise<RecipeFile> {
 }
 
 export const MAX_BYTES = 2 ** 20;
-/** The recipe in a text with comments; `name` is its place in errors. */
-export function parseRecipe(text: string, name: string): Recipe {
+/**
+ * The recipe in a text with comments.
+ * @param name its place in errors
+ * @param read what of its value counts
+ */
+export function parseRecipe(text: string, name: string, read: (value: unknown) => unknown = (value) => value): Recipe {
   const { value, fault } = parseJsonc(text);
   if (fault?.code === 'TooDeep')
     throw new HumanError('lists and objects are nested too deeply.', {
@@ -89,7 +93,7 @@ export function parseRecipe(text: string, name: string): Recipe {
       place: placeOf(['method']),
       remedy: `Write optimizer.learningRate: ${fullRates()}.`,
     });
-  const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, value);
+  const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, read(value));
   if (result.success) return result.data;
   throw recipeFault(result.error.issues, { kind, placeOf, isThere: (path) => nodeAt(path) !== undefined });
 }

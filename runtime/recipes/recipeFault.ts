@@ -17,8 +17,10 @@ export class Clash extends HumanError {}
 
 /** Unknown keys come first: what is missing may be there under another name. */
 export function recipeFault(issues: readonly Issue[], recipe: RecipeText): HumanError {
-  return faultOf(issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0], recipe);
+  return faultOf(issues.find(isUnknown) ?? issues[0], recipe);
 }
+
+const isUnknown = ({ code }: Issue): boolean => code === 'unrecognized_keys';
 
 function faultOf(issue: Issue, recipe: RecipeText): HumanError {
   const { kind, placeOf, isThere } = recipe;
@@ -26,9 +28,8 @@ function faultOf(issue: Issue, recipe: RecipeText): HumanError {
   if (typeof key === 'string' && issue.code !== 'custom' && !isThere(issue.path))
     return new HumanError(`the key "${key}" is missing.`, { place: placeOf(issue.path), remedy: 'Add it.' });
   if (issue.code === 'invalid_union') {
-    const deepest = nearest(issue.errors).sort((a, b) => b.path.length - a.path.length)[0];
-    if (deepest && (deepest.path.length > 0 || deepest.code === 'unrecognized_keys'))
-      return faultOf({ ...deepest, path: [...issue.path, ...deepest.path] }, recipe);
+    const within = inForms(nearest(issue.errors));
+    if (within) return faultOf({ ...within, path: [...issue.path, ...within.path] }, recipe);
   }
   if (issue.code === 'unrecognized_keys')
     return new HumanError(
@@ -82,13 +83,19 @@ function plainly(issue: Issue): string {
   }
 }
 
-/** What is wrong by the form that the value is most likely meant to have: the object with the fewest keys that it does not know. */
-function nearest(forms: readonly Issue[][]): Issue[] {
+/** The forms that the value is most likely meant to have, by what is wrong: objects with the fewest keys that they do not know. */
+function nearest(forms: readonly Issue[][]): Issue[][] {
   const unknown = (form: readonly Issue[]): number =>
     form.reduce((n, one) => n + (one.code === 'unrecognized_keys' ? one.keys.length : 0), 0);
-  const objects = forms.filter((form) =>
-    form.some(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'),
-  );
+  const objects = forms.filter((form) => form.some((one) => one.path.length > 0 || isUnknown(one)));
   const fewest = Math.min(...objects.map(unknown));
-  return objects.length === 0 ? forms.flat() : objects.filter((form) => unknown(form) === fewest).flat();
+  return objects.filter((form) => unknown(form) === fewest).sort((a, b) => a.length - b.length);
+}
+
+/** The fault to tell of; undefined where nothing says which form is meant. */
+function inForms(forms: readonly Issue[][]): Issue | undefined {
+  const unknown = forms.flat().find(isUnknown);
+  if (unknown || forms.length !== 1) return unknown;
+  const [deepest] = [...forms[0]].sort((a, b) => b.path.length - a.path.length);
+  return deepest.path.length > 0 ? deepest : undefined;
 }

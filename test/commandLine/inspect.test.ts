@@ -21,6 +21,7 @@ test('a recipe that is wrong is read as one, not as rows', async (t) => {
     ['r.json', JSON.stringify({ ...recipe, kind: undefined }), /r\.json:1: the recipe has no "kind"/],
     ['recipes/r.json', '{ "model": "m" }', /the recipe has no "kind"/],
     ['recipes/r.json', whole.slice(0, 12), /r\.json:1.*: this is not JSON/],
+    ['r.json', whole.slice(0, -2), /r\.json:1.*: this is not JSON/],
     ['recipes/r.json', '', /r\.json:1: this is not JSON/],
     ['r.recipe.json', '{ "data": {} }', /the recipe has no "kind"/],
   ] as const) {
@@ -35,6 +36,8 @@ test('rows stay rows, also beside recipes', async (t) => {
   for (const [file, text] of [
     ['r.json', JSON.stringify(row)],
     ['recipes/r.json', JSON.stringify([row, row])],
+    // JSON lines under a name of JSON, with columns that are keys of recipes, too.
+    ['gen.json', `${JSON.stringify({ ...row, model: 'm' })}\n`.repeat(2)],
   ] as const) {
     const { code, stdout, stderr } = await inspected(t, file, text);
     assert.equal(code, 0, stderr);

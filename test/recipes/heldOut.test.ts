@@ -142,6 +142,18 @@ test('a prompt of both files is on the same side in both; files without common p
   );
 });
 
+test('the other file holds out all rows of the prompts of both, so that as many prompts are measured in both', () => {
+  const [rows, answers] = [examples(1000, (row) => `prompt ${row}`), examples(10_000, (row) => `prompt ${row % 1000}`)];
+  for (const [split, measured, left] of [
+    [holdOutOfBoth([rows, answers], 0.2, '1')[0], 200, 800],
+    [holdOutOfBoth([rows, answers], 0.2, '1')[1], 512, 8000],
+  ] as const) {
+    assert.equal(split.held.length, measured);
+    assert.equal(new Set(Array.from(split.held, askedBy)).size, 200);
+    assert.equal(split.trained.length, left, 'a share of the rows, though more than are measured');
+  }
+});
+
 test('a prompt that most rows of the other file ask is trained on in both', () => {
   const rows = examples(100, (row) => `prompt ${row}`);
   const asked = held(rows).map((row) => `prompt ${row}`);

@@ -46,6 +46,22 @@ test('a key that is missing is named, after those that the kind of recipe has no
   refused({ ...FINETUNE, judges: [{ endpoint: 'http://h/v1' }] }, 'the key "model" is missing.', 'r.json:10 judges.0.model'); // oxfmt-ignore
 });
 
+test('so it is of what has several forms; where nothing tells which form is meant, all are named', () => {
+  const judged = (judge: object, message: string | RegExp, place: string): void =>
+    refused({ ...FINETUNE, judges: [judge] }, message, `r.json:${place}`);
+  judged({ clasifier: 'x' }, 'unknown key "clasifier" in a finetune recipe.', '11 judges.0.clasifier');
+  judged({ vscode: true, model: 'm' }, 'unknown key "model" in a finetune recipe.', '12 judges.0.model');
+  judged({ endpoint: 'http://h/v1', modle: 'm' }, 'unknown key "modle" in a finetune recipe.', '12 judges.0.modle');
+  for (const judge of [{}, { name: 'a' }])
+    judged(judge, /^a judge is "refusal-phrases", a classifier: /, '10 judges.0');
+  refused(
+    { ...FINETUNE, heldOut: { shar: 0.1 } },
+    'unknown key "shar" in a finetune recipe.',
+    'r.json:10 heldOut.shar',
+  );
+  refused({ ...FINETUNE, heldOut: {} }, 'the key "share" is missing.', 'r.json:9 heldOut.share');
+});
+
 test('a value that does not fit is told in plain words what was expected', () => {
   for (const [change, message] of [
     [{ model: '' }, 'this text is empty.'],
