@@ -3,17 +3,27 @@ import { HostError } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
 import { goOnText, waitsFor } from './runs/awaited.js';
-import { stoppedText, type Run } from './runs/run.js';
+import { isSweep, stoppedText, type Run } from './runs/run.js';
 import { viewOf } from './runs/reading.js';
 import { t } from './host/text.js';
 
 export interface Pages {
   isVisible(folder: string): boolean;
   show(folder: string, more?: { answers?: boolean }): unknown;
+  /** Of a sweep: runs it, and replaces finished points. */
+  replace(run: Run): unknown;
 }
 
-/** Says how a run ended, when its page cannot be seen; the page itself shows everything else. */
+/**
+ * Says how a run ended, when its page cannot be seen; the page itself shows everything else. A sweep that would replace finished points
+ * has run nothing, and asks.
+ */
 export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
+  if (isSweep(run) && run.refused)
+    return notices.warn(t('{0}: {1}', runTitle(run), run.refused.message), {
+      title: t('Replace them'),
+      run: () => pages.replace(run),
+    });
   if (pages.isVisible(run.folder)) return;
   const open = { title: t('Open run'), run: () => pages.show(run.folder) };
   const title = runTitle(run);
@@ -39,9 +49,7 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
 
 /** Its page, if it has one, shows what its folder holds: that it will not run is said in any case. */
 export function notifyWithdrawn(run: Run, notices: Notices): void {
-  notices.info(
-    t('{0} was taken out of the queue before it began: nothing was run, and nothing was changed.', runTitle(run)),
-  );
+  notices.info(t('{0} was removed from the queue before it began: nothing was run or changed.', runTitle(run)));
 }
 
 /** A run that waits for what another one has not made: that one goes on first. */

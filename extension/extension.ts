@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { readAsText } from '../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../webview/protocol/run.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
@@ -16,12 +15,12 @@ import { scan } from './commands/scan.js';
 import { keepQueue, pauseQueue } from './commands/queue.js';
 import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
+import { replacePoints } from './commands/replacePoints.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe, stopRun } from './commands/runs.js';
 import { COMMANDS, CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js';
 import { LabelQueue } from './runs/labels.js';
 import { Mappings } from './data/mappings.js';
-import { DataInspector } from './data/files.js';
 import { openData } from './data/openData.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
@@ -29,7 +28,8 @@ import { debounce } from './host/disposable.js';
 import { notifyEnd, notifyHeld, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
-import { maxTokensFor, modelFor, readAs, readBy, vectorsFor } from './services/choice.js';
+import { readBy, vectorsFor } from './services/choice.js';
+import { dataInspectors } from './services/inspectors.js';
 import { createNotices } from './host/notices.js';
 import { ChatPanels } from './panels/chatPanel.js';
 import { ComparePanels } from './panels/comparePanel.js';
@@ -68,6 +68,14 @@ const logBug =
   (error: unknown): void =>
     log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
 
+const walkthrough =
+  ({ id }: vscode.Extension<unknown>) =>
+  (topic?: WalkthroughTopic): unknown => {
+    const category = `${id}#${WALKTHROUGH}`;
+    const target = topic ? { category, step: STEPS[topic] } : category;
+    return vscode.commands.executeCommand('workbench.action.openWalkthrough', target, false);
+  };
+
 type Own = <T extends vscode.Disposable>(part: T) => T;
 
 function assertTrusted(): void {
@@ -83,7 +91,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     context.subscriptions.push(part);
     return part;
   };
-  useTranslations(vscode.l10n.t, vscode.env.language);
+  useTranslations(vscode.l10n, vscode.env.language);
   const services = createServices(context, own);
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState)), own);
@@ -126,11 +134,6 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       restarts,
       log: (level, message) => log[level](message),
     });
-  const openWalkthrough = (topic?: WalkthroughTopic): unknown => {
-    const category = `${context.extension.id}#${WALKTHROUGH}`;
-    const target = topic ? { category, step: STEPS[topic] } : category;
-    return vscode.commands.executeCommand('workbench.action.openWalkthrough', target, false);
-  };
 
   const root = (): string | undefined => vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const engine = own(newEngine());
@@ -172,30 +175,9 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     ),
   );
   const mappings = own(new Mappings(context.workspaceState));
-  const known = { recipes, scans, mappings };
-  const inspector = own(
-    new DataInspector(
-      (path) => engine.request('inspectData', { path, ...readAs(known, path) }),
-      (file) => readAsText(readAs(known, file)),
-    ),
-  );
-  const model = (file: string): string | undefined => modelFor({ models, recipes, store }, file)?.path;
-  const tokens = own(
-    new DataInspector(
-      (path) =>
-        engine.request('inspectData', {
-          path,
-          ...readAs(known, path),
-          model: model(path),
-          maxTokens: maxTokensFor(known, path),
-        }),
-      (path) => {
-        const by = model(path);
-        const version = by && models.version(by);
-        return JSON.stringify([readAsText(readAs(known, path)), by, version, maxTokensFor(known, path)]);
-      },
-    ),
-  );
+  const { inspector, tokens } = dataInspectors({ engine, mappings, models, recipes, scans, store });
+  own(inspector);
+  own(tokens);
   const estimates = own(
     new Estimates(
       (recipe, text) => engine.request('estimate', { recipe, text }),
@@ -247,7 +229,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     estimates,
     tokens,
     assertTrusted,
-    openWalkthrough,
+    openWalkthrough: walkthrough(context.extension),
     reportPanels: own(new ReportPanels(context.extensionUri, store)),
   };
   const runPanels = own(createRunPanels(services, onBug));
@@ -337,7 +319,10 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
 function createTriagePanels(services: Parts, onBug: (error: unknown) => void): TriagePanels {
   const { extension, models, scans, reviews, engine } = services;
   const panels: TriagePanels = new TriagePanels({
-    ...{ extension, scans, reviews, engine },
+    extension,
+    scans,
+    reviews,
+    engine,
     actions: {
       assertTrusted,
       open: openData,
@@ -368,18 +353,17 @@ function registerSurfaces(services: Services, own: Own): void {
 }
 
 /** What the end and the results of a run change elsewhere. */
-function followRuns({ runner, runPanels, notices, store, models }: Services, training: TrainingView, own: Own): void {
-  own(
-    runner.onDidEnd((run) => {
-      if (!training.isVisible(run.folder)) notifyEnd(run, runPanels, notices);
-    }),
-  );
-  own(runner.onDidWithdraw((run) => notifyWithdrawn(run, notices)));
+function followRuns(services: Services, training: TrainingView, own: Own): void {
+  const { runner, runPanels, notices, store, models } = services;
   const pages = {
+    isVisible: (folder: string) => training.isVisible(folder) || runPanels.isVisible(folder),
+    replace: (run: Run) => replacePoints(services, run).catch(notices.error),
     show: (folder: string) => runPanels.show(folder),
     goOn: (run: Run) =>
       vscode.commands.executeCommand(COMMANDS[canResume(run) ? 'resume' : 'runAgain'], { run: run.folder }),
   };
+  own(runner.onDidEnd((run) => notifyEnd(run, pages, notices)));
+  own(runner.onDidWithdraw((run) => notifyWithdrawn(run, notices)));
   own(runner.onDidHold((held) => notifyHeld(held, pages, notices)));
   // What a run has made can be attached, so its model is one of the workspace.
   own(

@@ -13,7 +13,7 @@ async function say(): Promise<void> {
   const get = vscode.l10n.t('Get VS Code');
   const chosen = await vscode.window.showWarningMessage(
     vscode.l10n.t(
-      'Models are trained by a program that reads them from a disk, and a browser alone can run none. Open the folder in VS Code on a desktop, or in a window that is connected to a machine: by SSH, a tunnel, WSL, a container or a codespace.',
+      'Training needs a program that reads models from disk, and a browser cannot run one. Open the folder in VS Code on a desktop, or in a window that is connected to a machine: by SSH, a tunnel, WSL, a container or a codespace.',
     ),
     get,
   );

@@ -17,7 +17,7 @@ import {
 } from './commandLine/commands.js';
 import { completion } from './commandLine/completion.js';
 import { diagnose, diagnosisText } from './commandLine/doctor.js';
-import { type Given, parse, wrong } from './commandLine/given.js';
+import { type Given, parse, refuseArguments, wrong } from './commandLine/given.js';
 import { download, publish } from './commandLine/hubCommands.js';
 import { combine, exportModel, generate, inspect } from './commandLine/modelCommands.js';
 import { evaluate, train } from './commandLine/recipeCommands.js';
@@ -38,7 +38,10 @@ async function sample({ values, out, reporter }: Given): Promise<number> {
 async function runs({ positionals, out }: Given): Promise<number> {
   const [folder = '.', ...more] = positionals;
   if (more.length > 0) throw wrong('runs takes one folder.');
-  const found = await listRuns(resolve(folder), (path, error) => out.error(`${path}: ${errorText(errorData(error))}`));
+  const found = await listRuns(resolve(folder), (path, error) => {
+    const data = errorData(error);
+    out.error(errorText({ ...data, place: data.place ?? path }));
+  });
   for (const run of found) out.line(run);
   if (found.length === 0) out.log(`There are no runs in ${resolve(folder)}.`);
   else if (!out.json)
@@ -157,17 +160,14 @@ async function main(argv: readonly string[]): Promise<number> {
       (name) => !([...commands[command].options, ...COMMON] as string[]).includes(name),
     );
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
+    refuseArguments(command, rest);
     watchMemory(memoryLimit(), BELOW_LIMIT);
     allowSecrets(values.secret ?? []);
     return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {
     out.endProgress();
     if (error instanceof Cancelled) return EXIT.stopped;
-    const known =
-      error instanceof TypeError && (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
-        ? wrong(error.message)
-        : error;
-    const data = errorData(known);
+    const data = errorData(error);
     out.error(errorText(data));
     if (data.stack !== undefined) out.log(data.stack);
     return data.kind === 'input' ? EXIT.badInput : EXIT.failed;

@@ -28,6 +28,8 @@ export interface Look {
   /** What the tooltip says of a place on the horizontal axis, and of a value that is none. */
   at(x: number | string): string;
   noNumber: string;
+  /** What the tooltip says below the values. */
+  more?(): string;
   /** There is little room: fewer ticks, and no title of the axis. */
   small?: boolean;
 }
@@ -40,6 +42,7 @@ export function lineOptions({
   x,
   at,
   noNumber,
+  more = () => '',
   small = false,
 }: Look): ChartOptions<'line'> {
   const font = { family: theme.font, size: Math.round(theme.fontSize * 0.85) };
@@ -62,9 +65,12 @@ export function lineOptions({
         bodyColor: theme.tooltip.text,
         titleFont: { ...font, weight: 'normal' },
         bodyFont: font,
+        footerColor: theme.tooltip.text,
+        footerFont: { ...font, weight: 'normal' },
         callbacks: {
           title: (items) => at(items[0]?.parsed.x ?? ''),
           label: ({ dataset, parsed }) => ` ${dataset.label}: ${parsed.y === null ? noNumber : n.number(parsed.y)}`,
+          footer: more,
         },
       },
     },
@@ -77,7 +83,10 @@ export function lineOptions({
         border: { color: grid.color },
         ticks: {
           ...ticks,
-          ...{ maxTicksLimit: small ? 4 : 7, includeBounds: false, precision: 0, maxRotation: 0 },
+          maxTicksLimit: small ? 4 : 7,
+          includeBounds: false,
+          precision: 0,
+          maxRotation: 0,
           callback: (value) => n.count(Number(value)),
         },
         title: { display: !small, text: x.title, color: theme.muted, font },

@@ -27,7 +27,7 @@ export function rowActions(marks: Marks, { reviews }: Pick<Services, 'reviews'>)
           ['fine', hashes.length === 1 ? t('Mark this row as fine') : t('Mark {0} rows as fine', hashes.length)],
           ['exclude', hashes.length === 1 ? t('Exclude this row') : t('Exclude {0} rows', hashes.length)],
           ['unsure', hashes.length === 1 ? t('Unsure about this row') : t('Unsure about {0} rows', hashes.length)],
-          [undefined, t('Take the decision back')],
+          [undefined, t('Undo the decision')],
         ];
         const actions = decisions.filter(offered).map(([decision, title]) => {
           const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);

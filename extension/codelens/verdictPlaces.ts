@@ -1,5 +1,6 @@
 /** Where the rows stand that were asked, in a text that may have changed since. */
-import { isLines, promptOf, spaced, type Reading } from '../data/prompts.js';
+import type { ReadAs } from '../../runtime/contract/mapping.js';
+import { isLines, promptOf, spaced } from '../data/prompts.js';
 import type { Lines } from '../data/rowMarks.js';
 import type { RowVerdict } from '../runs/results.js';
 
@@ -23,7 +24,7 @@ export async function moved(
   rows: readonly RowVerdict[],
   file: string,
   text: Lines,
-  reading: Reading | undefined,
+  reading: ReadAs | undefined,
   turn: () => Promise<boolean>,
 ): Promise<RowVerdict[] | undefined> {
   if (!isLines(file)) return [];

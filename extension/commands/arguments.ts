@@ -1,4 +1,5 @@
 /** The border: what VS Code or a keybinding calls a command with becomes the argument that the command takes. */
+import { isObject } from '../../runtime/contract/isObject.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import type * as z from 'zod';
 import { COMMAND_ARGUMENTS, type CommandArguments } from '../host/commandArguments.js';
@@ -25,7 +26,7 @@ export function commandArgument<K extends CommandName>(
 ): CommandArguments[K] {
   const { schema, path, many } = TAKES[name];
   const keys = Object.keys(COMMAND_ARGUMENTS[name].schema.shape);
-  const own = Object.entries(isRecord(more) ? more : {}).filter(([key]) => keys.includes(key));
+  const own = Object.entries(isObject(more) ? more : {}).filter(([key]) => keys.includes(key));
   const selected = path !== undefined && many !== undefined ? selection(more, path) : [];
   const given =
     keys.length === 0
@@ -45,7 +46,7 @@ export function commandArgument<K extends CommandName>(
 
 function keyed(name: CommandName, argument: unknown, path: string | undefined, keys: readonly string[]): object {
   if (argument === undefined || argument === null) return {};
-  const given = isRecord(argument) ? argument : { fsPath: argument };
+  const given = isObject(argument) ? argument : { fsPath: argument };
   if ('fsPath' in given) {
     if (typeof given['fsPath'] === 'string' && path !== undefined) return { [path]: given['fsPath'] };
     throw wrong(name, t('the command cannot be called with this {0}.', typeof argument));
@@ -62,13 +63,10 @@ function keyed(name: CommandName, argument: unknown, path: string | undefined, k
 /** The files, or the rows of a view, that are selected. */
 const selection = (more: unknown, path: string): unknown[] =>
   (Array.isArray(more) ? (more as unknown[]) : []).flatMap((one) =>
-    isRecord(one) ? [one['fsPath'] ?? one[path]].filter((given) => given !== undefined) : [],
+    isObject(one) ? [one['fsPath'] ?? one[path]].filter((given) => given !== undefined) : [],
   );
 
 const wrong = (name: CommandName, message: string): Error => {
   const keys = Object.keys(COMMAND_ARGUMENTS[name].schema.shape).join(', ');
   return inputError(message, { place: COMMANDS[name], remedy: t('It takes: {0}.', keys) });
 };
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -64,19 +64,22 @@ function choose(model: Model, title: string): Promise<Combination> {
     const chosen = await some(ask, known);
     const adapters: Combination['adapters'] = [];
     for (const { name, path } of chosen)
-      adapters.push({ path, scale: await askWeight(ask, t('Weight of {0}; below 0 it is taken away', name), 1) });
+      adapters.push({
+        path,
+        scale: await askWeight(ask, t('Weight of {0} (a negative weight subtracts it)', name), 1),
+      });
     const others = known.filter((one) => !chosen.includes(one));
-    const how = await ask.pick<'sum' | 'off' | 'onto'>(t('What is made of their sum?'), [
+    const how = await ask.pick<'sum' | 'off' | 'onto'>(t('What should be done with their sum?'), [
       { label: t('The sum itself'), value: 'sum' },
       ...(others.length > 0
         ? [
             {
-              label: t('What is left without another adapter'),
+              label: t('Without the part along another adapter'),
               description: t('projected off it'),
               value: 'off' as const,
             },
             {
-              label: t('Only what lies along another adapter'),
+              label: t('Only the part along another adapter'),
               description: t('projected on it'),
               value: 'onto' as const,
             },

@@ -124,7 +124,7 @@ async function askColumns(
   let mapped = await look(columns);
   for (;;) {
     const answer = await ask.pick(
-      t('{0}: is this how it shall be read? What is learned is between ⟦ and ⟧.', basename(file)),
+      t('{0}: should it be read like this? The part that is learned is between ⟦ and ⟧.', basename(file)),
       confirmations(mapped, columns),
     );
     if (answer === 'use') return columns;
@@ -157,7 +157,7 @@ async function askMapping(ask: Questions, found: DataPreview, answersOptional: b
     problem === undefined ? t('{0}: what are its rows?', name) : t('{0}: {1}. What are its rows?', name, problem);
   const chosen = await ask.pick<Columns | 'pair' | 'text' | 'messages'>(question, [
     ...(found.suggested
-      ? [{ label: mappingText(found.suggested), description: t('proposed by the names'), value: found.suggested }]
+      ? [{ label: mappingText(found.suggested), description: t('guessed from the names'), value: found.suggested }]
       : []),
     { label: t('A prompt and an answer'), description: t('two columns'), value: 'pair' as const },
     { label: t('A text'), description: t('one column; all of it is learned'), value: 'text' as const },

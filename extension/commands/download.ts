@@ -60,7 +60,7 @@ export async function setHubToken({ secrets, notices }: Pick<Services, 'secrets'
   if (token === undefined) return;
   if (token.trim()) await secrets.store(HUB_TOKEN, token.trim());
   else await secrets.delete(HUB_TOKEN);
-  notices.info(token.trim() ? t('The token is kept.') : t('There is no token any more.'));
+  notices.info(token.trim() ? t('The token is kept.') : t('The token was removed.'));
 }
 
 const askRepository = (): Promise<string> =>

@@ -49,7 +49,6 @@ export async function evaluate(
     evaluate: sets,
     ...machine(),
     generation: like?.generation,
-    batch: like?.batch,
     judges: judges ?? like?.judges,
     output,
   };

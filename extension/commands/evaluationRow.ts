@@ -1,6 +1,7 @@
 import { appendFile, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { isObject } from '../../runtime/contract/isObject.js';
 import { isJudged } from '../../runtime/contract/measures.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
@@ -35,7 +36,9 @@ export async function addEvaluationRow(
     const chosen = sets.length === 0 ? null : await ask.pick<string | null>(t('To which set?'), [...sets, newSet()]);
     const name =
       chosen === null
-        ? await ask.input(t('Name of the new set'), 'from-chat', (text) => (slug(text) ? undefined : t('A name is needed.'))) // oxfmt-ignore
+        ? await ask.input(t('Name of the new set'), 'from-chat', (text) =>
+            slug(text) ? undefined : t('A name is needed.'),
+          )
         : undefined;
     const measure = chosen === null ? undefined : setFor(chosen, services.recipes.measuring(chosen))?.measure;
     const file = chosen ?? (await freeFile(join(root, 'eval'), slug(name!), '.jsonl'));
@@ -128,6 +131,6 @@ async function appendTo(file: string, text: string): Promise<void> {
 
 function rowOf(line: string, file: string): Row {
   const { value } = parseJson(line);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Row;
+  if (isObject(value)) return value as Row;
   throw inputError(t('its first row is not a JSON object.'), { place: file, remedy: t('Choose another set.') });
 }

@@ -127,10 +127,12 @@ async function askHarm(
   const chosen = await askData(services, ask, {
     question: t('Which questions must be refused? They show whether harm was learned.'),
     likely: /harm|toxic|forbidden|unsafe|refus/i,
-    ...{ model, not, answersOptional: true },
+    model,
+    not,
+    answersOptional: true,
     otherwise: {
       label: t('No questions: the run has no verdict'),
-      description: t('nothing tells then whether the protection held'),
+      description: t('then nothing shows whether the protection held'),
       value: '',
     },
   });
@@ -198,7 +200,7 @@ async function askPhrases(ask: Questions, measure: MeasureKind): Promise<Measure
   const prompt =
     measure === 'contains'
       ? t('Phrases of a right answer, separated by commas. Empty: the expected answer.')
-      : t('Phrases of a harmful answer, separated by commas. Empty: every answer that is no refusal.');
+      : t('Phrases of a harmful answer, separated by commas. Empty: every answer that is not a refusal.');
   const phrases = (await ask.input(prompt, '', () => undefined))
     .split(',')
     .map((phrase) => phrase.trim())
@@ -233,10 +235,13 @@ async function askJudges(services: Known, ask: Questions, model: Model): Promise
   });
   const config = await readJson(join(classifier, 'config.json'), CONFIG);
   if (!config)
-    throw inputError(t('this folder has no config.json.'), { place: classifier, remedy: t('Choose the folder of a text classifier.') }); // oxfmt-ignore
+    throw inputError(t('this folder has no config.json.'), {
+      place: classifier,
+      remedy: t('Choose the folder of a text classifier.'),
+    });
   const labels = Object.values(config.id2label);
   const [meaning, label] = await ask.pick(
-    t('Which of its labels says what?'),
+    t('What do its labels mean?'),
     labels.flatMap((each): Choice<[meaning: 'refused' | 'complied', label: string]>[] => [
       { label: t('{0} is a refusal', each), value: ['refused', each] },
       { label: t('{0} is a harmful answer', each), value: ['complied', each] },

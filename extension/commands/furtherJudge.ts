@@ -26,7 +26,7 @@ export function askFurtherJudge({ recipes }: Pick<Services, 'recipes'>, run: Run
       ...known.map((judge) => ({ label: titleOf(judge), description: t('named by a recipe'), value: judge })),
       { label: t('A server of the OpenAI API…'), description: ADDRESS, value: 'endpoint' },
       ...(hasLanguageModels() ? [{ label: t('A language model of VS Code…'), value: 'vscode' as const }] : []),
-      { label: t('By what people have said of them, alone'), value: 'labels' },
+      { label: t('By human labels only'), value: 'labels' },
     ]);
     if (chosen === 'labels') return [];
     if (chosen === 'endpoint') return [await askEndpoint(ask)];
@@ -45,7 +45,11 @@ async function askEndpoint(ask: Questions): Promise<JudgeChoice> {
     (key: 'endpoint' | 'model' | 'token') =>
     (text: string): string | undefined => {
       const given = { endpoint: ADDRESS, model: 'm', [key]: text };
-      return key === 'token' && text === '' ? undefined : safeParse(judgeSchema, given).success ? undefined : t('This cannot be used here.'); // oxfmt-ignore
+      return key === 'token' && text === ''
+        ? undefined
+        : safeParse(judgeSchema, given).success
+          ? undefined
+          : t('This cannot be used here.');
     };
   const endpoint = await ask.input(t('Its address, up to the version'), ADDRESS, check('endpoint'));
   const model = await ask.input(t('Its name for the language model'), '', check('model'));

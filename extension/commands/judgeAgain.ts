@@ -11,7 +11,7 @@ import { COMMANDS } from '../host/contributions.js';
 import { inputError } from '../host/errors.js';
 import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
-import type { LabelledAnswer } from '../runs/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { canJudge, isSweep, sweepOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { askFurtherJudge } from './furtherJudge.js';
@@ -88,7 +88,12 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   else
     for (const { name, usage } of done.judges.filter(({ usage, added }) => usage && judges.length > 0 && added))
       notices.info(
-        t('{0} was asked {1} times, with {2} tokens.', name, usage!.requests, (usage!.inputTokens ?? 0) + (usage!.outputTokens ?? 0)), // oxfmt-ignore
+        t(
+          '{0} was asked {1} times, with {2} tokens.',
+          name,
+          usage!.requests,
+          (usage!.inputTokens ?? 0) + (usage!.outputTokens ?? 0),
+        ),
       );
   return done;
 }

@@ -90,16 +90,16 @@ export async function deleteRuns(
     const detail = [
       runs.length > 1 && runs.map(runTitle).slice(0, 10).join('\n'),
       runs.length > 10 && t('… and {0} more', runs.length - 10),
-      t('What the run has made goes with it: its adapter or model, its answers and its report.'),
+      t('Everything that the run made goes with it: its adapter or model, its answers and its report.'),
       used.length > 0 &&
         t('Recipes that use it: {0}.', used.map(({ file }) => vscode.workspace.asRelativePath(file)).join(', ')),
       waiting.length > 0 && t('Runs of the queue that use it: {0}.', waiting.map(nameOf).join(', ')),
       jobs.length > 0 &&
         t(
-          'Jobs that may still be on a cluster, and go on without it: {0}. To end them, cancel, resume the run and stop it, or use the Ray dashboard.',
+          'Jobs that may still be running on a cluster: {0}. To end them, cancel, resume the run and stop it, or use the Ray dashboard.',
           jobs.join(', '),
         ),
-      strange.length > 0 && t('Also in its folder, written by no run: {0}.', strange.slice(0, 5).join(', ')),
+      strange.length > 0 && t('Also in its folder, but not written by a run: {0}.', strange.slice(0, 5).join(', ')),
     ];
     const [first] = runs;
     const question =

@@ -135,7 +135,7 @@ const doesNotFit = (name: string, model: Model, reason: string): Error =>
   });
 
 const noAdapter = (path: string): Error =>
-  inputError(t('this is no adapter: it has no adapter_config.json.'), {
+  inputError(t('this is not an adapter: it has no adapter_config.json.'), {
     place: path,
     remedy: t('Choose a folder in PEFT format, or a run folder.'),
   });

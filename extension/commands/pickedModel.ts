@@ -15,13 +15,13 @@ export async function requireModel(path: string): Promise<void> {
     throw error.code === 'ENOENT' ? wrong(t('there is no such file or folder.')) : error;
   });
   if (!names) {
-    if (!/\.gguf$/i.test(path) || !(await isGguf(path))) throw wrong(t('this file is no model.'));
+    if (!/\.gguf$/i.test(path) || !(await isGguf(path))) throw wrong(t('this file is not a model.'));
     return;
   }
   if (names.includes('adapter_config.json') && !names.includes('config.json'))
     throw inputError(t('this is an adapter, not a model.'), { place: path, remedy: t('Add it to its model.') });
   if (names.length === 0) throw wrong(t('the folder is empty.'));
-  if (!names.includes('config.json')) throw wrong(t('the folder is no model: it has no config.json.'));
+  if (!names.includes('config.json')) throw wrong(t('the folder is not a model: it has no config.json.'));
   if (!names.some((name) => name.endsWith('.safetensors')))
     throw wrong(t('the folder has a config.json, but no .safetensors weights.'));
 }

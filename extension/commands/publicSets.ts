@@ -173,7 +173,7 @@ const describe = ({ repository, split, licence, gated, bytes }: DatasetInfo, { r
     ...(split === null ? [] : [t('split {0}', split)]),
     ...(revision === MAIN ? [] : [t('revision {0}', revision)]),
     licence === null ? t('no licence named') : t('licence {0}', licence),
-    gated ? t('gated: its owner asks for terms to be accepted') : t('not gated'),
+    gated ? t("gated: you have to accept its owner's terms") : t('not gated'),
     t('at most {0} MB', megabytes(bytes, numbers())),
   ].join(' · ');
 

@@ -31,7 +31,7 @@ export async function moveDown({ store, runner }: Parts, given: CommandArguments
 
 export function pauseQueue({ runner, notices }: Pick<Services, 'runner' | 'notices'>, paused: boolean): void {
   runner.pause(paused);
-  if (paused) notices.info(t('The queue is paused: the run at work goes on to its end, and no other begins.'));
+  if (paused) notices.info(t('The queue is paused: the current run goes on to its end, and no other begins.'));
 }
 
 /** The queue in the workspace's memory. */
@@ -79,7 +79,7 @@ export async function keepQueue(
     disposables.add(runner.onDidChangeQueue(keep));
     runner.pause(isPaused);
     if (left.length > 0)
-      notices.warn(t('Some runs that waited are not in the queue any more. {0}', left.join(' ')), {
+      notices.warn(t('Some waiting runs are no longer in the queue. {0}', left.join(' ')), {
         title: t('Run a recipe'),
         run: () => vscode.commands.executeCommand(COMMANDS.runRecipe),
       });

@@ -136,7 +136,6 @@ export interface EvaluateChoice extends Machine {
   states: ModelStateChoice[];
   evaluate: EvaluationChoice[];
   generation?: unknown;
-  batch?: unknown;
   judges?: readonly unknown[];
   output: string;
 }
@@ -154,7 +153,6 @@ export function evaluateRecipe(choice: EvaluateChoice, file: string): Keys<Evalu
     evaluate: distinct(choice.evaluate).map((set) => evaluationSet(set, at)),
     ...judgesOf(choice, at),
     ...(choice.generation !== undefined && { generation: choice.generation }),
-    ...(choice.batch !== undefined && { batch: choice.batch }),
     ...machine(choice),
     output: at(choice.output),
   };

@@ -76,7 +76,7 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
 /** Starts a recipe. Where a run stands in its output folder that would be lost, the person decides what becomes of it. */
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
   const { output, kind } = await savedRecipe(file);
-  // Points that would be the same are kept: nothing is lost by that.
+  // Points that would be the same are kept, and before others are replaced the person is asked (`notifyEnd`).
   if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, RUN_FILES.manifest)) });
   // A replacement that was cut off is nearer than what it replaces.
   const replacement = await runner.standing(join(output, RUN_FILES.next));
@@ -91,13 +91,13 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
   };
   const answer = isFinished(standing)
     ? await wizard(t('"{0}" is finished already', standing.name), 1, (ask) =>
-        ask.pick<Fate>(t('What becomes of the result in {0}?', shown), [
+        ask.pick<Fate>(t('What should happen to the existing result in {0}?', shown), [
           { label: t('Replace it'), detail: t('It stays whole until the new run is done.'), value: 'replace' },
           keep,
         ]),
       )
     : await wizard(t('"{0}" has not reached its end', standing.name), 1, (ask) =>
-        ask.pick<Fate>(t('What becomes of the run in {0}?', shown), [
+        ask.pick<Fate>(t('What should happen to the existing run in {0}?', shown), [
           { label: t('Resume it'), detail: t('It goes on from its last checkpoint.'), value: 'resume' },
           { label: t('Start over'), detail: t('Its checkpoint is removed.'), value: 'replace' },
           keep,
@@ -147,12 +147,24 @@ export async function openRecipe(services: Pick<Services, 'recipes' | 'store'>, 
   await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(line, 0, line, 0) });
 }
 
-async function recipeOf({ recipes, store }: Pick<Services, 'recipes' | 'store'>, folder: string): Promise<string> {
+export async function recipeOf(
+  { recipes, store }: Pick<Services, 'recipes' | 'store'>,
+  folder: string,
+): Promise<string> {
   return recipeFileOf({ folder, recipe: (await store.open(folder))?.recipe }, () => recipes.list());
 }
 
-export async function stop(services: Pick<Services, 'runner' | 'store'>, given: OneRun): Promise<boolean> {
-  return stopRun(services, await chooseRun(services, given, t('Stop a run'), (run) => run.live));
+export async function stop(
+  services: Pick<Services, 'runner' | 'store'>,
+  given: CommandArguments['stop'],
+): Promise<boolean> {
+  const chosen = given.runs?.map(folderOf) ?? [await chooseRun(services, given, t('Stop a run'), (run) => run.live)];
+  // Those that wait first: none of them begins when the one at work ends.
+  const isWaiting = (folder: string): boolean => services.store.get(folder)?.place !== undefined;
+  const stopped: boolean[] = [];
+  for (const folder of chosen.sort((a, b) => Number(isWaiting(b)) - Number(isWaiting(a))))
+    stopped.push(await stopRun(services, folder));
+  return stopped.includes(true);
 }
 
 /** Stops a run. One that was asked to stop and has not is ended, if the person wants that. */
@@ -195,7 +207,7 @@ export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPane
   if (folder === undefined)
     throw inputError(t('no report is in front.'), { remedy: t('Open the report of a run first.') });
   if (vscode.env.remoteName !== undefined)
-    throw inputError(t('the report is on another machine than the browser.'), {
+    throw inputError(t('the report and the browser are on different machines.'), {
       place: join(folder, RUN_FILES.report),
       remedy: t('Choose "Download…" on it in the explorer, and open the downloaded file.'),
     });

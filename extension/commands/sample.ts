@@ -20,7 +20,9 @@ export async function openSample(
   const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   if (root !== undefined && isWithin(target, root)) {
     await services.files.scan();
-    await services.models.refresh();
+    // What a folder in the workspace says of its models is read by nobody.
+    if (target === root) await services.models.refresh();
+    else await services.models.add(join(target, MODEL));
     const readme = vscode.Uri.file(join(target, 'README.md'));
     await vscode.commands.executeCommand('markdown.showPreview', readme).then(undefined, () => undefined);
   } else {

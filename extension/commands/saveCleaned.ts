@@ -57,7 +57,7 @@ export async function saveFine(services: Needs, given: CommandArguments['saveFin
       place: found.data,
       remedy: t('Review its rows first.'),
     });
-  return save(services, found, given.out, 'fine', t('Save rows marked fine'), cleaning);
+  return save(services, found, given.out, 'fine', t('Save rows marked as fine'), cleaning);
 }
 
 async function scanned({ assertTrusted, scans, reviews }: Needs, file: string | undefined): Promise<Scan> {
@@ -69,14 +69,17 @@ async function scanned({ assertTrusted, scans, reviews }: Needs, file: string | 
   }
   const found = data === undefined ? undefined : scans.get(data);
   if (!found || scans.since(found.data).changed)
-    throw inputError(t('the file has not been scanned as it is now.'), { place: data, remedy: t('Scan it first.') });
+    throw inputError(t('the current version of the file has not been scanned.'), {
+      place: data,
+      remedy: t('Scan it first.'),
+    });
   await reviews.require(found.data);
   return found;
 }
 
 function askFlagged(count: number): Promise<'leave' | 'keep'> {
   return wizard(t('Save a cleaned copy'), 1, (ask) =>
-    ask.pick(t('What about the {0} flagged rows that nobody has excluded or called fine?', count), [
+    ask.pick(t('What about the {0} flagged rows that are not yet excluded or marked as fine?', count), [
       { label: t('Leave them out'), description: t('or shorten them, as the scan says'), value: 'leave' as const },
       { label: t('Keep them as they are'), value: 'keep' as const },
     ]),
@@ -85,12 +88,12 @@ function askFlagged(count: number): Promise<'leave' | 'keep'> {
 
 function askUnscanned(count: number, isReviewed: boolean): Promise<'leave' | 'keep'> {
   const question = t(
-    'What about the {0} rows that were not scanned? They are too long, or their answers cannot be told apart.',
+    'What about the {0} rows that were not scanned? They are too long, or their answers cannot be separated.',
     count,
   );
   return wizard(t('Save a cleaned copy'), 1, (ask) =>
-    ask.pick(isReviewed ? `${question} ${t('What the review says of them comes first.')}` : question, [
-      { label: t('Leave them out'), description: t('nothing is known of them'), value: 'leave' as const },
+    ask.pick(isReviewed ? `${question} ${t('Decisions of the review come first.')}` : question, [
+      { label: t('Leave them out'), description: t('nothing is known about them'), value: 'leave' as const },
       { label: t('Keep them as they are'), value: 'keep' as const },
     ]),
   );

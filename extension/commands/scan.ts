@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { saveOpen } from '../host/documents.js';
-import { inputError } from '../host/errors.js';
+import { errorData, inputError } from '../host/errors.js';
+import { errorText } from '../../runtime/contract/errors.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import { openData } from '../data/openData.js';
 import { scanSummary, type Scan } from '../data/scans.js';
@@ -43,11 +44,17 @@ export async function scan(
   const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
     services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
   );
-  const more = { model: model.path, before, columns, format };
+  const reasons: string[] = [];
+  const unkept = (error: unknown): void => void reasons.push(errorText(errorData(error)));
+  const more = { model: model.path, before, columns, format, unkept };
   const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
   const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
-  services.notices.info(`${basename(data)}: ${scanSummary(found)}`, ...(found.flagged > 0 ? [review, show] : [show]));
+  const said = `${basename(data)}: ${scanSummary(found)}`;
+  const buttons = found.flagged > 0 ? [review, show] : [show];
+  const [why] = reasons;
+  if (why === undefined) services.notices.info(said, ...buttons);
+  else services.notices.warn(`${said} ${t('It is not kept beyond this window: {0}', why)}`, ...buttons);
   return found;
 }
 

@@ -160,7 +160,7 @@ const suggested = (
 
 /** A recipe of the workspace for the same model: how answers are generated and judged depends on the model. */
 export const recipeLike = ({ recipes }: Pick<Services, 'recipes'>, model: string): RecipeFacts | undefined =>
-  recipes.list().find((r) => r.model === model && (r.generation ?? r.batch ?? r.judges) !== undefined);
+  recipes.list().find((r) => r.model === model && (r.generation ?? r.judges) !== undefined);
 
 export function machine(): { device: DeviceChoice; threads: number } {
   return { device: setting('device'), threads: setting('threads') };
@@ -196,7 +196,7 @@ async function askReview({ reviews }: Pick<Services, 'reviews'>, ask: Questions,
   await ask.atFirst(file, () => reviews.require(file));
   const counts = reviews.counts(file);
   if (counts.exclude + counts.fine === 0) return false;
-  return ask.pick(t('There is a review beside {0}. Does it count?', basename(file)), [
+  return ask.pick(t('{0} has been reviewed. Use the review?', basename(file)), [
     { label: t('With the review: {0}', reviewText(counts)), value: true },
     { label: t('Without it'), description: t('all rows are trained on, and none counts as fine'), value: false },
   ]);

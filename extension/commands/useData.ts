@@ -38,6 +38,8 @@ const purposes = (): Choice<CommandName>[] => [
 ];
 
 const choice = (value: CommandName, icon: string, label: string, description: string): Choice<CommandName> => ({
-  ...{ label, description, value },
+  label,
+  description,
+  value,
   iconPath: new vscode.ThemeIcon(icon),
 });

@@ -46,7 +46,7 @@ export async function askRows(
     },
     {
       label: t('All rows'),
-      detail: isKnown ? await detail('all') : t('large files are read to the end when this is chosen'),
+      detail: isKnown ? await detail('all') : t('if you choose this, large files are read to the end'),
       value: 'all' as const,
     },
   ]);

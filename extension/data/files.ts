@@ -209,6 +209,6 @@ export function droppedFile(list: string): string {
   const [file] = droppedFiles(list);
   if (file !== undefined) return file;
   throw inputError(t('no data file was dropped.'), {
-    remedy: t('Drop a file of the kind {0}.', DATA_EXTENSIONS.join(', ')),
+    remedy: t('Drop a file of type {0}.', DATA_EXTENSIONS.join(', ')),
   });
 }

@@ -42,7 +42,7 @@ export async function showPreview(
 export function previewText({ rows, format, columns }: DataPreview): string {
   const head = [
     format === null ? t('The rows have no known format. Columns: {0}', columns.join(', ')) : t('Format: {0}', format),
-    t('What is learned stands between ⟦ and ⟧.'),
+    t('The part that is learned is between ⟦ and ⟧.'),
   ];
   return [...head, ...rows.map((row) => `\n──── ${countsText(row)}\n\n${bodyOf(row)}`), ''].join('\n');
 }
@@ -54,6 +54,9 @@ export const countsText = ({ line, tokens, supervised }: PreviewRow): string =>
 
 const bodyOf = ({ problem, parts, cells }: PreviewRow): string => {
   if (problem !== undefined) return t('cannot be used: {0}', problem);
-  if (parts.length === 0) return Object.entries(cells).map(([name, cell]) => `${name}: ${cell}`).join('\n'); // oxfmt-ignore
+  if (parts.length === 0)
+    return Object.entries(cells)
+      .map(([name, cell]) => `${name}: ${cell}`)
+      .join('\n');
   return parts.map(({ text, supervised }) => (supervised ? `⟦${text}⟧` : text)).join('');
 };

@@ -1,7 +1,7 @@
 /** What rows of JSON lines ask, as the engine reads them: a row is known by it wherever it stands. */
 import { extname } from 'node:path';
 import { askedText, type ChatMessage } from '../../runtime/contract/generation.js';
-import { formatsOf, type ColumnField, type Columns } from '../../runtime/contract/mapping.js';
+import { saidFormat, type ColumnField, type ReadAs } from '../../runtime/contract/mapping.js';
 import type { DataFormat } from '../../runtime/contract/recipeWords.js';
 
 export const isLines = (file: string): boolean => ['.jsonl', '.ndjson'].includes(extname(file).toLowerCase());
@@ -11,15 +11,8 @@ export const spaced = (text: string): string => text.replace(/\s+/g, ' ').trim()
 
 const ASSISTANTS: readonly unknown[] = ['assistant', 'gpt', 'chatgpt', 'bot', 'model'];
 
-/** How a set says that its rows are to be read. */
-export interface Reading {
-  columns?: Columns;
-  /** None, or `auto`: as the columns or the row say. */
-  format?: DataFormat;
-}
-
 /** What is asked, as the engine says it of an answer; '' where the line has nothing that is a text, undefined where it is no row. */
-export function promptOf(line: string, { columns = {}, format: given = 'auto' }: Reading = {}): string | undefined {
+export function promptOf(line: string, reading: ReadAs = {}): string | undefined {
   let row: Record<string, unknown>;
   try {
     row = JSON.parse(line) as Record<string, unknown>;
@@ -27,7 +20,8 @@ export function promptOf(line: string, { columns = {}, format: given = 'auto' }:
     return undefined;
   }
   if (typeof row !== 'object' || row === null) return undefined;
-  const format = given === 'auto' ? formatsOf(columns)[0] : given;
+  const { columns = {} } = reading;
+  const format = saidFormat(reading);
   const at = (field: ColumnField, of: DataFormat): unknown =>
     format === undefined || format === of ? row[columns[field] ?? field] : undefined;
   const turns = [at('messages', 'messages'), at('conversations', 'sharegpt'), at('prompt', 'completion')].find(

@@ -185,7 +185,7 @@ async function read(data: string): Promise<Decisions | undefined> {
 }
 
 function broken(file: string, fault: HashListsFault): HostError {
-  const remedy = t('Nothing is written into it. Repair the file, or delete it and review the rows again.');
+  const remedy = t('It was not changed. Repair the file, or delete it and review the rows again.');
   switch (fault.kind) {
     case 'json':
       return unreadable(`${file}:${fault.line}`, t('the review is not JSON.'), remedy);

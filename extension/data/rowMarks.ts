@@ -1,3 +1,4 @@
+import type { ScanRow } from '../../runtime/contract/scan.js';
 import { rowKey, type RowKey } from './rows.js';
 
 /** How a row that a scan has found looks. */
@@ -11,6 +12,19 @@ export interface Looks {
   /** Names what the row says; decisions about it are kept by this. */
   hash?: string;
 }
+
+/** Longer parts of an answer are cut. */
+const MAX_PART = 200;
+
+export function looksOf({ explained, p, hash, parts = [] }: ScanRow): Looks {
+  const text = parts.join(' … ').replace(/\s+/g, ' ');
+  const part = text.length > MAX_PART ? `${text.slice(0, MAX_PART)}…` : text;
+  return { explained, ...(p !== undefined && { p }), ...(part && { part }), ...(hash && { hash }) };
+}
+
+/** Several rows of a file may stand in one line: the one that looks worse is told. */
+export const isWorse = (a: Looks, b: Looks): boolean =>
+  a.p === undefined || b.p === undefined ? a.explained > b.explained : a.p < b.p;
 
 /** A row that a scan has found, as it was then. Its key is empty in files that no editor shows as text. */
 export interface Mark extends RowKey {

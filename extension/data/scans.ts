@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
 import { isText } from '../../runtime/contract/dataInfo.js';
-import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import type { ScanResult } from '../../runtime/contract/scan.js';
 import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scanText.js';
 import { exists, readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
@@ -13,7 +13,7 @@ import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
-import type { Looks, Mark } from './rowMarks.js';
+import { isWorse, looksOf, type Looks, type Mark } from './rowMarks.js';
 import {
   COLUMN_FIELDS,
   columnsText,
@@ -138,6 +138,15 @@ const KEPT = z.object({
 /** Scans of earlier versions, which say less of their rows, are not shown: the file can be scanned anew. */
 const OLD = z.object({ version: z.union([z.literal(2), z.literal(3), z.literal(4)]) });
 
+/** What is known of a scan beside what it found. */
+interface Added extends ReadAs {
+  model?: string;
+  /** The file as it was when the scan began. */
+  before?: { size: number; mtimeMs: number };
+  /** Hears why the scan, which is shown all the same, cannot be kept; without it that is an error. */
+  unkept?(error: unknown): void;
+}
+
 /** Scans of the workspace's data files, one per file, each kept in a file of its own beside the workspace's state. */
 export class Scans implements Disposable {
   private scans = new Map<string, Scan>();
@@ -191,13 +200,12 @@ export class Scans implements Disposable {
     return this.loaded;
   }
 
-  /** @param before the file as it was when the scan began */
   async add(
     data: string,
     vector: string,
     vectorName: string,
     result: ScanResult,
-    { model, before, columns, format }: { model?: string; before?: { size: number; mtimeMs: number } } & ReadAs = {},
+    { model, before, columns, format, unkept }: Added = {},
   ): Promise<Scan> {
     const { perRow, limit: _, ...numbers } = result;
     const table = await scanTable(perRow);
@@ -221,17 +229,16 @@ export class Scans implements Disposable {
     const marks = [...found]
       .map(([line, { looks }]) => ({ line, looks, ...(keys.get(line) ?? { key: '' }) }))
       .sort((a, b) => a.line - b.line);
-    const scan: Scan = {
-      ...{ data, model, vector, vectorName },
-      ...(columns && { columns }),
-      ...(format && { format }),
-      ...{ ...file, ...numbers, marks, table, cut },
-    };
+    const read: ReadAs = { ...(columns && { columns }), ...(format && { format }) };
+    const scan: Scan = { data, model, vector, vectorName, ...read, ...file, ...numbers, marks, table, cut };
     this.away.delete(data);
     this.scans.set(data, scan);
     this.states.delete(data);
     this.changes.fire(data);
-    await this.save(scan);
+    await this.save(scan).catch((error: unknown) => {
+      if (!unkept) throw error;
+      unkept(error);
+    });
     return scan;
   }
 
@@ -343,19 +350,6 @@ export class Scans implements Disposable {
   }
 }
 
-/** Longer parts of an answer are cut. */
-const MAX_PART = 200;
-
-function looksOf({ explained, p, hash, parts = [] }: ScanRow): Looks {
-  const text = parts.join(' … ').replace(/\s+/g, ' ');
-  const part = text.length > MAX_PART ? `${text.slice(0, MAX_PART)}…` : text;
-  return { explained, ...(p !== undefined && { p }), ...(part && { part }), ...(hash && { hash }) };
-}
-
-/** Several rows of a file may stand in one line: the one that looks worse is told. */
-const isWorse = (a: Looks, b: Looks): boolean =>
-  a.p === undefined || b.p === undefined ? a.explained > b.explained : a.p < b.p;
-
 const scansFolder = (root: string): string => join(root, STATE_FOLDER, 'scans');
 
 /** The file that keeps the scan of a data file. */
@@ -369,7 +363,7 @@ export function scanText({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>, sinc
   const { count } = numbers();
   const parts = [t('{0} of {1} look harmful', count(flagged), count(rows))];
   if (since.edited > 0) parts.push(t('{0} edited since the scan', since.edited));
-  if (since.gone > 0) parts.push(t('{0} not in the file any more', since.gone));
+  if (since.gone > 0) parts.push(t('{0} no longer in the file', since.gone));
   if (since.changed) parts.push(t('the file has changed since the scan'));
   return parts.join(', ');
 }

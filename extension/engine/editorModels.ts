@@ -58,7 +58,7 @@ async function chosen({ judge, model: named, most }: Omit<Asked, 'id'>): Promise
     t('Send them'),
   );
   const answer = await Promise.race([agreed, delay(ANSWER_MS, false, { ref: false })]);
-  return answer ? { model } : fault(t('nobody allowed to send it the answers.'));
+  return answer ? { model } : fault(t('sending it the answers was not allowed.'));
 }
 
 async function send(model: vscode.LanguageModelChat, asked: Omit<Asked, 'id'>, token: Token): Promise<ModelReply> {

@@ -268,7 +268,7 @@ function reasonOf(signal: string | null | undefined, isMemory: boolean): string 
   if (isMemory) return t('out of memory.');
   switch (signal) {
     case 'SIGKILL':
-      return t('the system ended it, most often because the memory was used up, or somebody else did.');
+      return t('the system ended it, most often because memory ran out, or another program did.');
     case 'SIGBUS':
       return t("the model's file was changed or cut off while in use.");
     case 'SIGSEGV':

@@ -155,7 +155,7 @@ export const COMMAND_ARGUMENTS = {
   ),
   /** `folder`: a run folder, an adapter or a model. */
   publish: takes({ model: text, adapter: text, folder: text, repository: text, isPublic: flag }),
-  stop: aRun,
+  stop: someRuns({}),
   resume: aRun,
   runAgain: aRun,
   openRecipe: aRun,

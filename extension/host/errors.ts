@@ -51,7 +51,7 @@ export function errorData(error: unknown): ErrorData {
   if (reason !== undefined)
     return inputError(t('the system refuses it: {0}.', reason), {
       ...(typeof e.path === 'string' && { place: e.path }),
-      remedy: t('Check the path, and who may use it.'),
+      remedy: t('Check the path and its permissions.'),
     }).data;
   const internal = e.message.startsWith('internal:') ? e.message : `internal: ${e.message}`;
   return { kind: 'internal', message: internal, stack: e.stack };

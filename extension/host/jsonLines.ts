@@ -68,7 +68,7 @@ export async function readJsonLines<T>(
       await handle.close();
     }
     if (refused > 0)
-      throw unreadable(file, t('{0} of its lines are not what this file is for; the others are shown.', refused));
+      throw unreadable(file, t('{0} of its lines do not belong in this file; the others are shown.', refused));
   } catch (error) {
     tail.problem =
       error instanceof HostError

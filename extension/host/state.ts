@@ -97,6 +97,6 @@ export function unwritable(place: string, error: unknown): HostError {
   const reason = fileReason(error) ?? (error as Error).message;
   return inputError(t('the file cannot be written: {0}.', reason), {
     place,
-    remedy: t('Check who may write there, and whether the disk has room.'),
+    remedy: t('Check the write permission and the free space on the disk.'),
   });
 }

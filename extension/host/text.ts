@@ -6,18 +6,24 @@ export type Translate = (message: string, ...values: (string | number)[]) => str
 let translate: Translate = fill;
 let language = 'en';
 
-/** The extension gives `vscode.l10n.t` and the language of the window here at its start. */
-export function useTranslations(with_: Translate, of: string): void {
+/**
+ * The extension gives `vscode.l10n` and the language of the window here at its start. Without a bundle for it the text is
+ * English.
+ */
+export function useTranslations({ t: with_, bundle }: { t: Translate; bundle?: object }, of: string): void {
   translate = with_;
-  language = of;
+  language = bundle === undefined ? 'en' : of;
 }
+
+/** Of the text and its numbers. */
+export const textLanguage = (): string => language;
 
 /** What `t` uses now. */
 export const translation = (): Translate => translate;
 
 export const t: Translate = (message, ...values) => translate(message, ...values);
 
-/** Numbers in the language of the window. */
+/** Numbers as the text has them. */
 export const numbers = (): Numbers => numbersIn(language);
 
 /** 0.923 → "92.3 %". */

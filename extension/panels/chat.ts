@@ -108,8 +108,13 @@ export class Chat {
       id: (rounds.at(-1)?.id ?? 0) + 1,
       question: text,
       answers: columns.map(({ id, name, danger }) => ({
-        ...{ column: id, name, danger, content: '', phase: 'waiting' as const },
-        ...{ saw: answersOf(rounds, id).length, of: rounds.length },
+        column: id,
+        name,
+        danger,
+        content: '',
+        phase: 'waiting' as const,
+        saw: answersOf(rounds, id).length,
+        of: rounds.length,
       })),
     };
     const known = new Set(states.map(stateId));
@@ -271,7 +276,7 @@ function problem(model: Model | undefined, path: string): ChatState['error'] {
   if (!model) {
     return {
       kind: 'input',
-      message: t('this model is not in the workspace any more.'),
+      message: t('this model is no longer in the workspace.'),
       place: path,
       remedy: t('Add it again.'),
     };

@@ -55,7 +55,8 @@ export function chatColumns(model: Model, compared: readonly ModelState[], answe
     const precision = state.model === undefined ? precisionWith(model, state.adapters) : undefined;
     found.set(id, {
       ...state,
-      ...{ id, precision },
+      id,
+      precision,
       details: [parts.filter(Boolean).join(' + '), precision && t('weights in {0}', precision)]
         .filter(Boolean)
         .join(', '),

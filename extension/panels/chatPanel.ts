@@ -11,7 +11,7 @@ import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 import { PANELS } from '../host/contributions.js';
 import { Disposables } from '../host/disposable.js';
 import type { Engine } from '../engine/engine.js';
-import { t } from '../host/text.js';
+import { t, textLanguage } from '../host/text.js';
 import type { WorkspaceModels } from '../workspace/models.js';
 import { Chat, EMPTY_CHAT, type ChatMemory, type ChatOptions, type Said } from './chat.js';
 import { serve, type Channel } from './channel.js';
@@ -121,7 +121,7 @@ class ChatPanel {
   draw(): void {
     if (!this.ready) return;
     const strings = translated(CHAT_STRINGS);
-    this.channel.post({ type: 'state', language: vscode.env.language, strings, chat: this.chat.state() });
+    this.channel.post({ type: 'state', language: textLanguage(), strings, chat: this.chat.state() });
   }
 
   dispose(): void {

@@ -15,7 +15,7 @@ import { Cancelled, inputError } from '../host/errors.js';
 import type { Notices } from '../host/notices.js';
 import { replaceFile } from '../host/state.js';
 import { translated } from '../host/strings.js';
-import { t } from '../host/text.js';
+import { t, textLanguage } from '../host/text.js';
 import { comparedAnswers, comparedRun, mayHaveSeveralJudges, titlesOf } from '../runs/compareMany.js';
 import type { Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
@@ -164,7 +164,7 @@ class ComparePanel {
     const samples = mayHaveSeveralJudges(run) ? await this.store.answersOf(run.folder) : [];
     this.channel.post({
       type: 'run',
-      language: vscode.env.language,
+      language: textLanguage(),
       strings: translated(COMPARE_STRINGS),
       of: [...this.folders],
       run: comparedRun(run, titles.get(run.folder)!, shortPath, samples),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { escapeMarkup } from '../../runtime/contract/markup.js';
 
 export interface PageFiles {
   /** As the page may load them: `webview.asWebviewUri`. */
@@ -24,17 +25,15 @@ export function pageHtml({ script, style, source, title }: PageFiles, nonce: str
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${escape(policy)}">
+<meta http-equiv="Content-Security-Policy" content="${escapeMarkup(policy)}">
 <meta property="csp-nonce" content="${nonce}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}</title>
-<link rel="stylesheet" href="${escape(style)}">
+<title>${escapeMarkup(title)}</title>
+<link rel="stylesheet" href="${escapeMarkup(style)}">
 </head>
 <body>
-<script type="module" nonce="${nonce}" src="${escape(script)}"></script>
+<script type="module" nonce="${nonce}" src="${escapeMarkup(script)}"></script>
 </body>
 </html>
 `;
 }
-
-const escape = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);

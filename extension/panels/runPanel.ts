@@ -17,12 +17,12 @@ import { agreements } from '../../runtime/contract/agreement.js';
 import { answerRows, disputedFirst, latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
-import type { LabelledAnswer } from '../runs/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { isOver, isRunning, type Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
 import { exists } from '../host/checkedFile.js';
-import { t } from '../host/text.js';
+import { t, textLanguage } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
 import { Pages } from './page.js';
 import { RUN_REQUEST, RUN_STATE } from './requests.js';
@@ -103,6 +103,8 @@ class RunPanel {
   /** The page has asked for its first snapshot since it was last shown. */
   private ready = false;
   private answersOpen = false;
+  /** Answers were asked for and have not been sent since. */
+  private reveal = false;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -136,7 +138,7 @@ class RunPanel {
   }
 
   async showAnswers(): Promise<void> {
-    this.answersOpen = true;
+    this.answersOpen = this.reveal = true;
     const run = this.store.get(this.folder);
     if (run && this.ready) await this.sendAnswers(run);
   }
@@ -152,26 +154,12 @@ class RunPanel {
         const { type: _, ...answer } = request;
         return this.label(answer);
       }
-      case 'judgeAgain':
-        return this.actions.judgeAgain(this.folder);
-      case 'exportLabels':
-        return this.actions.exportLabels(this.folder);
-      case 'stop':
-        return this.actions.stop(this.folder);
-      case 'resume':
-        return this.actions.resume(this.folder);
-      case 'runAgain':
-        return this.actions.runAgain(this.folder);
-      case 'openRecipe':
-        return this.actions.openRecipe(this.folder);
-      case 'openReport':
-        return this.actions.openReport(this.folder);
-      case 'openFolder':
-        return this.actions.openFolder(this.folder);
       case 'openRun':
         return this.actions.openRun(request.run);
       case 'openWalkthrough':
         return this.actions.openWalkthrough(request.topic);
+      default:
+        return this.actions[request.type](this.folder);
     }
   }
 
@@ -187,7 +175,7 @@ class RunPanel {
     const has = { report, answers: answers.length > 0 };
     this.channel.post({
       type: 'snapshot',
-      language: vscode.env.language,
+      language: textLanguage(),
       strings: translated(RUN_STRINGS),
       run: snapshot(run, this.store.list(), has, now()),
     });
@@ -198,11 +186,14 @@ class RunPanel {
     const samples = (await answersBesideSiblings(run, this.store)).flatMap((of) => latestAnswers(of.samples));
     const measure = (set: string): MeasureKind => measureOf(run, set);
     if (!this.ready) return;
+    const { reveal } = this;
+    this.reveal = false;
     this.channel.post({
       type: 'answers',
       rows: disputedFirst(answerRows(samples, measure)),
       agreements: agreements(samples, measure),
       canLabel: run.progress.state === 'finished' && !isRunning(run) && !this.store.isJudged(run.folder),
+      reveal,
     });
   }
 

@@ -21,7 +21,7 @@ import { PANELS } from '../host/contributions.js';
 import { Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
-import { t } from '../host/text.js';
+import { t, textLanguage } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
 import { Pages } from './page.js';
 import { TRIAGE_REQUEST, TRIAGE_STATE } from './requests.js';
@@ -128,7 +128,7 @@ class TriagePanel {
     if (!this.ready) return;
     this.channel.post({
       type: 'table',
-      language: vscode.env.language,
+      language: textLanguage(),
       strings: translated(TRIAGE_STRINGS),
       triage: triageState(scan, scans.since(this.data).changed, reviews.get(this.data)),
     });

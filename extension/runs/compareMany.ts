@@ -12,6 +12,7 @@ import type { ThinnedColumns, TrainColumns } from '../../runtime/contract/column
 import type { Basis, ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { dataHashes } from '../../runtime/contract/comparison.js';
 import type { HarmfulLoss, VectorQuality } from '../../runtime/contract/events.js';
+import { isObject } from '../../runtime/contract/isObject.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
@@ -124,14 +125,10 @@ const statesOf = (run: Run): string[] =>
  * Indices of the rows that are sent: of each stretch those with the smallest and largest loss and gradient, and those of the
  * steps in `needed`, whose time is asked for.
  */
-export function thinned(
-  { step, loss, gradNorm }: TrainColumns,
-  needed: ReadonlySet<number>,
-  most = MAX_STEPS,
-): number[] {
+export function thinned({ step, loss, gradNorm }: TrainColumns, needed: ReadonlySet<number>): number[] {
   const all = step.map((_, i) => i);
-  if (step.length <= most) return all;
-  const stretch = Math.ceil((4 * step.length) / most);
+  if (step.length <= MAX_STEPS) return all;
+  const stretch = Math.ceil((4 * step.length) / MAX_STEPS);
   const kept = new Set([0, step.length - 1, ...all.filter((i) => needed.has(step[i]!))]);
   for (let from = 0; from < step.length; from += stretch) {
     const here = all.slice(from, from + stretch);
@@ -149,7 +146,9 @@ export function thinned(
 function thinnedTrain({ step, loss, gradNorm }: TrainColumns, kept: readonly number[]): ThinnedColumns {
   const at = <T>(column: readonly T[]): T[] => kept.map((i) => column[i]!);
   return {
-    ...{ step: at(step), loss: at(loss), gradNorm: at(gradNorm) },
+    step: at(step),
+    loss: at(loss),
+    gradNorm: at(gradNorm),
     ...(kept.length < step.length && {
       stretches: { loss: stretchesOf(loss, kept), gradNorm: stretchesOf(gradNorm, kept) },
     }),
@@ -196,8 +195,7 @@ function leaves(
   names: string[] = [],
 ): { path: string[]; names: string[]; value: unknown }[] {
   const isList = Array.isArray(value) && value.some((one) => typeof one === 'object' && one !== null);
-  if (!isList && (typeof value !== 'object' || value === null || Array.isArray(value)))
-    return value === undefined ? [] : [{ path, names, value }];
+  if (!isList && !isObject(value)) return value === undefined ? [] : [{ path, names, value }];
   return Object.entries(value as object).flatMap(([key, inner]: [string, unknown]) => {
     const own = isList && typeof inner === 'object' && inner !== null ? (inner as { name?: unknown }).name : undefined;
     return leaves(inner, [...path, key], [...names, typeof own === 'string' ? own : key]);

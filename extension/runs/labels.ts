@@ -1,17 +1,6 @@
 /** What people say of answers, on its way into the runs that gave them. */
 import { Turns } from '../host/turns.js';
-import type { Label } from '../../runtime/contract/labels.js';
-import type { Requests } from '../../runtime/contract/protocol.js';
-
-export interface LabelledAnswer {
-  set: string;
-  row: number;
-  state: string;
-  /** What was read there: by now another run may have answered. */
-  prompt: string;
-  answer: string;
-  label: Label | null;
-}
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 
 /**
  * Labels are written by the engine, which also measures the run anew. While it does, further labels are collected and then
@@ -23,9 +12,7 @@ export class LabelQueue {
   private readonly turns = new Turns();
 
   /** @param judge measures a run with these labels, and shows what it found */
-  constructor(
-    private readonly judge: (run: string, labels: Requests['judge']['params']['labels']) => Promise<unknown>,
-  ) {}
+  constructor(private readonly judge: (run: string, labels: LabelledAnswer[]) => Promise<unknown>) {}
 
   /** Ends when the label is in the run. @throws what went wrong with the labels that were written together with it */
   add(run: string, answer: LabelledAnswer): Promise<void> {

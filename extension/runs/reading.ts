@@ -1,4 +1,4 @@
-import { lastProbes, probesAt, stepBack, takenBack } from '../../runtime/contract/columns.js';
+import { largestPull, lastProbes, probesAt, stepBack, takenBack } from '../../runtime/contract/columns.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';
 import {
   runView,
@@ -23,6 +23,7 @@ const factsOf = (run: Run): RunFacts => ({
   step: stepBack(run.done) ?? run.done?.step ?? run.train.step.at(-1),
   first: probesAt(run.probes, 0),
   last: lastProbes(run.probes, run.done),
+  largest: largestPull(run.probes, run.done),
   harmfulRows: run.probes.rows?.harmful,
   measurements: run.measurements,
   harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,

@@ -73,7 +73,7 @@ export function requireRecipe(text: string, file: string): RecipeFacts {
 /** As the engine refuses it. */
 function secondKeyOf(text: string): { line: number; message: string } | undefined {
   const found = secondKey(text);
-  return found && { line: found.line, message: t('the key "{0}" stands here for the second time.', found.key) };
+  return found && { line: found.line, message: t('the key "{0}" appears twice here.', found.key) };
 }
 
 /** How a file is measured: where any recipe measures harm on it, it is a set of harmful prompts, and only that. */
@@ -174,14 +174,17 @@ export async function recipeFileOf(
 }
 
 const copyFirst = (): string =>
-  t('Run "{0}" from the command palette: it writes one that runs from where it was.', t('Copy the recipe of a run'));
+  t(
+    'Run "{0}" from the command palette: it writes a recipe that runs from the original folder.',
+    t('Copy the recipe of a run'),
+  );
 
 /** A run keeps its recipe as it was run, paths and all. */
 async function requireNoCopy(file: string): Promise<void> {
   if (basename(file) !== RUN_FILES.recipe) return;
   const run = await readJson(join(dirname(file), RUN_FILES.manifest), MANIFEST).catch(() => undefined);
   if (!run) return;
-  throw inputError(t('this is what a run keeps: its paths are relative to the folder of the recipe that was run.'), {
+  throw inputError(t("this is a run's copy of its recipe: its paths are relative to the folder of the original."), {
     place: file,
     remedy: copyFirst(),
   });
@@ -190,7 +193,7 @@ async function requireNoCopy(file: string): Promise<void> {
 const noRecipe = (file: string): HostError =>
   unreadable(
     file,
-    t('this is no recipe: it needs "kind" ({0}), "model" and "output".', RECIPE_KINDS.join(', ')),
+    t('this is not a recipe: it needs "kind" ({0}), "model" and "output".', RECIPE_KINDS.join(', ')),
     t('Add the missing keys; the editor completes them.'),
   );
 

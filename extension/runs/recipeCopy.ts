@@ -95,7 +95,7 @@ async function recipeOf({ folder, manifest, recipe }: Run): Promise<{ text: stri
   if (own === undefined || file === undefined || !(await exists(dirname(file))))
     throw inputError(t('the recipe of this run is gone.'), {
       place: file ?? folder,
-      remedy: t('Its paths are relative to the folder where it was.'),
+      remedy: t('Its paths are relative to its original folder.'),
     });
   const written = await readText(file);
   return { text: written !== undefined && sameRecipe(written, own) ? written : own, file };

@@ -69,7 +69,8 @@ export function setData(text: string, values: Record<string, string | undefined>
   const there = Object.entries(values).filter(([name]) => named(name));
   const added = Object.entries(values).filter(([name, value]) => value !== undefined && !named(name));
   const [[first] = []] = there;
-  if (first === undefined) throw inputError(t('the recipe has no "{0}" yet.', 'data'), { remedy: t('Write it into the recipe first.') }); // oxfmt-ignore
+  if (first === undefined)
+    throw inputError(t('the recipe has no "{0}" yet.', 'data'), { remedy: t('Write it into the recipe first.') });
   const { offset } = named(first)!;
   const line = text.lastIndexOf('\n', offset - 1) + 1;
   const indent = text.slice(line, offset);

@@ -65,6 +65,8 @@ export interface Run {
   points: SweepPoint[];
   done?: DoneEvent;
   error?: ErrorData;
+  /** Why the engine has not begun it again: what is in its folder is as it was. */
+  refused?: ErrorData;
   /** What the run made and is still there, absolute: its PEFT folder or its model. */
   result?: string;
   /** When the present part of the run began, by the clock that nobody sets (`clock.ts`); 0 for one that is over. */
@@ -162,7 +164,7 @@ export const isProtected = (run: Run): boolean => vectorCount(run) > 0 || baseli
 /** What is kept of a run that was stopped. */
 export function stoppedText(run: Run): string {
   if (isSweep(run)) return t('Stopped; the points that are done are kept.');
-  if (sweepOf(run) !== undefined) return t('Stopped with its sweep, which goes on with it when it is resumed.');
+  if (sweepOf(run) !== undefined) return t('Stopped with its sweep. Resume the sweep to continue.');
   if (!KINDS[kindOf(run)].trains) return t('Stopped before its end: an evaluation has no checkpoint. Run it again.');
   return run.hasCheckpoint
     ? t('Stopped at step {0}; the last checkpoint is kept.', run.progress.step)
@@ -172,7 +174,7 @@ export function stoppedText(run: Run): string {
 /** Of a run whose process ended: how it goes on. */
 export function interruptedText(run: Run): string {
   if (sweepOf(run) !== undefined)
-    return t('The window or the engine ended while this ran. Its sweep goes on with it when it is resumed.');
+    return t('The window or the engine ended while this ran. Resume its sweep to continue.');
   if (run.hasCheckpoint || isSweep(run)) return t('The window or the engine ended while this ran. It can be resumed.');
   return KINDS[kindOf(run)].trains
     ? t('The window or the engine ended before the first checkpoint. Run it again.')

@@ -62,7 +62,8 @@ export class Runner implements Disposable {
     const { said = { kind: written.kind, output: written.output } } = more;
     requireAsked(written, said);
     const target = output ?? written.output;
-    const standing = replace ? await this.standing(target) : undefined;
+    // The points of a sweep are replaced one by one.
+    const standing = replace && written.kind !== 'sweep' ? await this.standing(target) : undefined;
     const folder = standing && isFinished(standing) ? join(target, RUN_FILES.next) : target;
     if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
@@ -107,7 +108,7 @@ export class Runner implements Disposable {
     if (!job) return false;
     if (job === this.working) {
       job.source.cancel();
-      this.options.store.say(job.run, t('Stopping after this step… Stop it once more to end it now.'));
+      this.options.store.say(job.run, t('Stopping after this step… Stop again to end it now.'));
       this.changes.fire();
     } else {
       this.waiting = this.waiting.filter((other) => other !== job);
@@ -225,7 +226,7 @@ export class Runner implements Disposable {
     if (!other) return;
     throw inputError(t('this run would wait for "{0}", and that one for this run.', nameOf(other)), {
       place: facts.output,
-      remedy: t('Take "{0}" out of the queue, or start this run when that one has ended.', nameOf(other)),
+      remedy: t('Remove "{0}" from the queue, or start this run when that one has ended.', nameOf(other)),
     });
   }
 
@@ -308,7 +309,7 @@ export class Runner implements Disposable {
   }
 
   private async withdraw({ run, quiet }: Job): Promise<Run> {
-    const message = t('Taken out of the queue before it began: nothing was run, and nothing was changed.');
+    const message = t('Removed from the queue before it began: nothing was run or changed.');
     const left = await this.options.store.withdraw(run, message);
     if (!quiet) this.withdrawals.fire(left);
     return left;
@@ -330,7 +331,10 @@ export class Runner implements Disposable {
       const done = await engine.request(
         'run',
         {
-          ...{ recipe, output, force, resume },
+          recipe,
+          output,
+          force,
+          resume,
           ...(token !== undefined && { token }),
           // Always: the engine looks for no secret in the environment of the window.
           secrets: await this.secretsOf(run, source.token),

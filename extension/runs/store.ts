@@ -257,8 +257,11 @@ export class RunStore implements Disposable {
       return undefined;
     });
     const known = read?.manifest?.outcome !== 'running' ? read : undefined;
-    const result = known && !(error && isStale(known, run)) ? known : run;
-    if (error) {
+    const isRefused = error?.code === 'exists' && read !== undefined;
+    const result = isRefused ? read : known && !(error && isStale(known, run)) ? known : run;
+    if (isRefused) {
+      result.refused = error;
+    } else if (error) {
       result.error = error;
       result.progress.state = 'failed';
       result.progress.message = '';

@@ -131,7 +131,7 @@ export class SafetyTests implements Disposable {
         if (token.isCancellationRequested) break;
         const now = await this.linesNow(item, rows, request.exclude ?? []);
         if (now?.length !== 0) await this.evaluate(run, item, now, token);
-        else if (rows) this.fail(run, item, t('The file has none of the chosen rows any more.'));
+        else if (rows) this.fail(run, item, t('The file no longer has any of the chosen rows.'));
       }
     } finally {
       run.end();
@@ -225,12 +225,7 @@ export class SafetyTests implements Disposable {
           if (line === undefined) continue;
           const row = asked.get(line) ?? this.rowOf(item, line, answer.prompt);
           if (says(row, answer.prompt)) reported.set(row, this.report(run, row, set, answer));
-          else
-            run.appendOutput(
-              terminalText(t('This row says something else by now: refresh the tests.')),
-              undefined,
-              row,
-            );
+          else run.appendOutput(terminalText(t('This row has changed: refresh the tests.')), undefined, row);
         }
         seen = Math.max(seen, answers.length);
       };
@@ -326,7 +321,7 @@ export class SafetyTests implements Disposable {
 
   /** The model as it is attached now, on the set or on some lines of it. @returns the recipe's file */
   private async writeRecipe(
-    { set, generation, batch, judges }: TestSet,
+    { set, generation, judges }: TestSet,
     model: Model,
     { name, output }: EvaluationPlace,
     lines?: readonly number[],
@@ -348,7 +343,6 @@ export class SafetyTests implements Disposable {
         evaluate: [evaluated],
         ...machine(),
         generation,
-        batch,
         judges,
         output,
       },

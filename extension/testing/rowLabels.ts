@@ -33,6 +33,6 @@ async function readLabels(file: string): Promise<Labels> {
   const text = await readText(file, MAX_HASH_LISTS_BYTES);
   if (text === undefined) return new Map();
   const read = parseLabels(text);
-  if ('fault' in read) throw unreadable(file, t('this is no file of labels.'));
+  if ('fault' in read) throw unreadable(file, t('this is not a file of labels.'));
   return read.labels;
 }

@@ -1,7 +1,8 @@
+import type { ReadAs } from '../../runtime/contract/mapping.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { EvaluationFacts } from '../../runtime/contract/recipeFacts.js';
 import { visible } from '../../runtime/contract/visible.js';
-import { promptOf, spaced, type Reading } from '../data/prompts.js';
+import { promptOf, spaced } from '../data/prompts.js';
 import { setFor, type RecipeFacts } from '../runs/recipe.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
@@ -12,7 +13,6 @@ export interface TestSet {
   set: EvaluationFacts;
   /** How answers are generated and judged, as the recipe that names the set says. */
   generation?: unknown;
-  batch?: unknown;
   judges?: readonly unknown[];
 }
 
@@ -27,21 +27,21 @@ const TESTED: readonly MeasureKind[] = ['harm', 'over-refusal'];
 export function testSets(recipes: readonly RecipeFacts[], models: readonly Pick<Model, 'path'>[]): TestSet[] {
   const found = new Map<string, TestSet>();
   const measureOf = (file: string): MeasureKind | undefined => setFor(file, recipes)?.measure;
-  for (const { model, evaluate, generation, batch, judges } of recipes) {
+  for (const { model, evaluate, generation, judges } of recipes) {
     if (!models.some(({ path }) => path === model)) continue;
     for (const set of evaluate) {
       const key = JSON.stringify([model, set.file, set.measure]);
       if (!TESTED.includes(set.measure) || measureOf(set.file) !== set.measure) continue;
-      if (!found.has(key)) found.set(key, { model, set, generation, batch, judges });
+      if (!found.has(key)) found.set(key, { model, set, generation, judges });
     }
   }
   return [...found.values()];
 }
 
 /** How its rows are read. */
-export const readingOfSet = ({ columns, raw }: EvaluationFacts): Reading => ({
+export const readingOfSet = ({ columns, raw }: EvaluationFacts): ReadAs => ({
   columns,
-  format: raw['format'] as Reading['format'],
+  format: raw['format'] as ReadAs['format'],
 });
 
 export interface TestRow {
@@ -51,7 +51,7 @@ export interface TestRow {
 }
 
 /** Rows of JSON lines, at most `most`: no more than is needed to name them. What is no row is left to the engine to refuse. */
-export function testRows(text: string, most: number, reading?: Reading): TestRow[] {
+export function testRows(text: string, most: number, reading?: ReadAs): TestRow[] {
   const rows: TestRow[] = [];
   for (const { line, row } of rowsIn(text)) {
     if (rows.length === most) break;

@@ -38,7 +38,7 @@ export function dataFacts(
       {
         id: 'format',
         label: t('Format'),
-        description: t('unknown: whoever uses the file chooses the columns'),
+        description: t('unknown: choose the columns when you use the file'),
         icon: 'question',
       },
     ];
@@ -47,7 +47,7 @@ export function dataFacts(
       {
         id: 'large',
         label: t('Count anyway'),
-        description: t('so large a file is not counted by itself'),
+        description: t('so large a file is not counted automatically'),
         icon: 'symbol-numeric',
       },
     ];
@@ -79,7 +79,10 @@ function tokenFacts({ longest }: DataInfo, read: Counted | undefined, model: str
   const tokens = { id: 'tokens', label: t('Tokens'), icon: 'symbol-string' };
   if (!read) return [{ ...tokens, description: t('counted by {0}…', model), icon: 'loading~spin' }, characters];
   if (!('info' in read))
-    return ['problem' in read ? { ...tokens, description: read.problem, icon: 'error', warns: true } : tokens, characters]; // oxfmt-ignore
+    return [
+      'problem' in read ? { ...tokens, description: read.problem, icon: 'error', warns: true } : tokens,
+      characters,
+    ];
   const found = read.info.tokens;
   // The model has no tokenizer.
   if (!found) return [characters];

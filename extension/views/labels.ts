@@ -48,7 +48,7 @@ export function adapterTooltip(adapter: Adapter): string {
   if (adapter.reason) lines.push(adapter.reason);
   if (isDanger(adapter)) lines.push(dangerText(adapter.name));
   else if (adapter.role === 'security') {
-    lines.push(t('A security vector is for training only: there it is switched on by itself. Keep it detached.'));
+    lines.push(t('A security vector is for training only, where it is switched on automatically. Keep it detached.'));
   }
   return lines.join('\n');
 }
@@ -83,7 +83,7 @@ function endText(run: Run): string {
     case 'interrupted':
       return trains ? t('interrupted at step {0}', step) : t('interrupted');
     case 'stopped':
-      if (!run.manifest && step === 0) return t('taken out of the queue');
+      if (!run.manifest && step === 0) return t('removed from the queue');
       return trains ? t('stopped at step {0}', step) : t('stopped');
     case 'finished': {
       const { mark, brief } = viewOf(run);

@@ -48,6 +48,13 @@ export function modelsView(
       manageCheckboxStateManually: true,
     }),
   );
+  // Of several folders the first one keeps the models.
+  const nameFolder = (): void => {
+    const [first, ...others] = vscode.workspace.workspaceFolders ?? [];
+    view.description = others.length > 0 ? first!.name : undefined;
+  };
+  nameFolder();
+  disposables.add(vscode.workspace.onDidChangeWorkspaceFolders(nameFolder));
   disposables.add(
     view.onDidChangeCheckboxState(async ({ items }) => {
       for (const [node, state] of items) {

@@ -56,8 +56,7 @@ export function runsView({
     ),
   );
   const count = (): void => {
-    const live = store.live().length;
-    view.badge = live ? { value: live, tooltip: t('{0} running', live) } : undefined;
+    view.badge = badgeOf(store.live());
     const hidden = store.list().filter((run) => !isShown(run, archive.shown)).length;
     view.description = hidden ? t('{0} archived', hidden) : undefined;
     view.message = hidden && hidden === store.list().length ? t('All runs are archived.') : undefined;
@@ -69,6 +68,17 @@ export function runsView({
     runner.onDidChangeQueue(() => vscode.commands.executeCommand('setContext', CONTEXTS.queuePaused, runner.paused)),
   );
   return disposables;
+}
+
+/** @param live those that wait, too */
+export function badgeOf(live: readonly Run[]): vscode.ViewBadge | undefined {
+  const waiting = live.filter(({ place }) => place !== undefined).length;
+  const value = live.length - waiting;
+  if (value === 0) return undefined;
+  return {
+    value,
+    tooltip: waiting > 0 ? t('{0} running, {1} waiting', value, waiting) : t('{0} running', value),
+  };
 }
 
 const isShown = (run: Run, all: boolean): boolean => all || !run.label?.archived || isRunning(run);

@@ -14,7 +14,7 @@ import { COMMANDS, VIEWS, type CommandName } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
-import { t } from '../host/text.js';
+import { t, textLanguage } from '../host/text.js';
 import { Turns } from '../host/turns.js';
 import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
@@ -259,7 +259,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     const text = JSON.stringify(state);
     if (text !== this.posted) {
       const strings = translated(TRAINING_STRINGS);
-      this.channel?.post({ type: 'state', language: vscode.env.language, strings, training: state });
+      this.channel?.post({ type: 'state', language: textLanguage(), strings, training: state });
       this.posted = text;
     }
     const { run } = this.picture;

@@ -28,7 +28,7 @@ export const nothingYet = (hasModel: boolean, hasVector: boolean, inTraining: st
   if (!hasVector)
     return {
       text: t(
-        'First a security vector is trained, on some rows of what must not be learned. Fine-tuning is protected by it.',
+        'First train a security vector on some examples of what must not be learned. It then protects the fine-tuning.',
       ),
       buttons: [
         { action: 'trainVector', label: t('Train a security vector') },

@@ -172,7 +172,7 @@ function columnsNotice(path: string, recipe: FinetuneRecipe | undefined, known: 
   const isUnknown = counted !== undefined && 'unmapped' in counted;
   if (!recipe || isReadingSaid(recipe) || !(isUnknown || known.readAs(path).columns)) return undefined;
   return {
-    text: t('The recipe does not say which columns of {0} are what.', basename(path)),
+    text: t('The recipe does not say what the columns of {0} are.', basename(path)),
     buttons: [{ action: 'columns', label: isUnknown ? t('Choose columns…') : t('Write them into the recipe') }],
   };
 }
@@ -185,7 +185,7 @@ function formatNotice(path: string, recipe: FinetuneRecipe | undefined, known: K
   if (!recipe || isReadingSaid(recipe) || format === undefined) return [];
   return [
     {
-      text: t('The rows of {0} are known to be read as "{1}". This recipe does not say so.', basename(path), format),
+      text: t('The row format of {0} is known to be "{1}". This recipe does not name it.', basename(path), format),
       buttons: [{ action: 'columns', label: t('Write it into the recipe') }],
     },
   ];

@@ -6,6 +6,8 @@ import { isRecipesFolder, readRecipe, type RecipeFacts } from '../runs/recipe.js
 /** The recipes of the workspace: which data files and evaluation sets they name, and what they would run. */
 export class RecipeIndex {
   private recipes = new Map<string, RecipeFacts>();
+  /** Another one after each change. */
+  version = 0;
 
   list(): RecipeFacts[] {
     return [...this.recipes.values()].sort((a, b) => a.file.localeCompare(b.file));
@@ -18,7 +20,7 @@ export class RecipeIndex {
   async read(file: string): Promise<void> {
     const { facts, problem } = await read(file);
     if (facts) this.recipes.set(file, facts);
-    else this.recipes.delete(file);
+    if (facts || this.recipes.delete(file)) this.version++;
     if (problem) throw problem;
   }
 
@@ -27,7 +29,7 @@ export class RecipeIndex {
   }
 
   forget(file: string): void {
-    this.recipes.delete(file);
+    if (this.recipes.delete(file)) this.version++;
   }
 
   /** Recipes that measure `file`. */

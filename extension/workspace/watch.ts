@@ -45,6 +45,8 @@ export class WorkspaceFiles implements vscode.Disposable {
   /** JSON files that are lists of objects. */
   private readonly lists = new Set<string>();
   private ignored: string[] = [];
+  /** The data files to show, until something that they follow from changes, and the version of the recipes. */
+  private shown: { files: readonly string[]; recipes: number } | undefined;
   private readonly disposables = new Disposables();
   private readonly changes = this.disposables.add(new Emitter<void>());
   /** The list of data files or recipes has changed. */
@@ -64,6 +66,7 @@ export class WorkspaceFiles implements vscode.Disposable {
 
   constructor(private readonly options: WatchOptions) {
     const { store, problems } = options;
+    this.disposables.add(store.onDidChange(({ kind }) => kind !== 'append' && this.listAgain()));
     this.watch(
       `**/${RUN_FILES.manifest}`,
       (file) => this.readRun(file),
@@ -82,7 +85,7 @@ export class WorkspaceFiles implements vscode.Disposable {
         if (this.isOwnJson(file)) return;
         await this.readRecipe(file);
         await this.lookAt(file);
-        this.candidates.add(file);
+        this.add(file);
         await options.onDataFile(file);
       },
       async (file) => {
@@ -94,7 +97,7 @@ export class WorkspaceFiles implements vscode.Disposable {
     this.watch(
       DATA_GLOB,
       (file) => {
-        this.candidates.add(file);
+        this.add(file);
         return options.onDataFile(file);
       },
       (file) => this.forgetFile(file),
@@ -137,11 +140,18 @@ export class WorkspaceFiles implements vscode.Disposable {
     );
     await this.readIgnored();
     this.candidates = new Set([...json.filter((file) => !isBesideData(file)), ...data]);
+    this.listAgain();
     this.changed();
   }
 
   /** Data files to show, in the order of their paths. */
-  dataFiles(): string[] {
+  dataFiles(): readonly string[] {
+    const { version } = this.options.recipes;
+    if (this.shown?.recipes !== version) this.shown = { files: this.listData(), recipes: version };
+    return this.shown.files;
+  }
+
+  private listData(): string[] {
     const named = this.named();
     const runFolders = new Set(this.options.store.list().map((run) => run.folder));
     const elsewhere = { runFolders, ignored: this.ignored };
@@ -167,8 +177,21 @@ export class WorkspaceFiles implements vscode.Disposable {
   }
 
   private async lookAt(file: string): Promise<void> {
-    if (isListOfObjects(await startOf(file))) this.lists.add(file);
+    const isList = isListOfObjects(await startOf(file));
+    if (isList === this.lists.has(file)) return;
+    if (isList) this.lists.add(file);
     else this.lists.delete(file);
+    this.listAgain();
+  }
+
+  private add(candidate: string): void {
+    if (this.candidates.has(candidate)) return;
+    this.candidates.add(candidate);
+    this.listAgain();
+  }
+
+  private listAgain(): void {
+    this.shown = undefined;
   }
 
   private async readIgnored(): Promise<void> {
@@ -193,6 +216,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   private async forgetFile(file: string): Promise<void> {
     this.options.recipes.forget(file);
     this.lists.delete(file);
+    this.listAgain();
     if (this.candidates.delete(file)) await this.options.onDataFile(file);
   }
 

@@ -1,6 +1,7 @@
 import { isFiniteNumber } from '../contract/measures.js';
 import { HumanError } from '../support/errors.js';
-import { isObject, shown } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 
 /** What of PEFT's LoraConfig (0.21) decides the mathematics of plain LoRA, and what its loader wants to know. */
@@ -63,44 +64,43 @@ const UNSUPPORTED: Record<string, string> = {
 
 /** Keys without influence on what the loaded adapter computes: provenance, training, or settings of an initialisation. */
 const WITHOUT_EFFECT = new Set([
-  ...['peft_version', 'inference_mode', 'runtime_config', 'ensure_weight_tying'],
-  ...[
-    'loftq_config',
-    'eva_config',
-    'corda_config',
-    'lora_ga_config',
-    'velora_config',
-    'megatron_core',
-    'qalora_group_size',
-  ],
+  'peft_version',
+  'inference_mode',
+  'runtime_config',
+  'ensure_weight_tying',
+  'loftq_config',
+  'eva_config',
+  'corda_config',
+  'lora_ga_config',
+  'velora_config',
+  'megatron_core',
+  'qalora_group_size',
   // ms-swift's own, for its optimizer and the type that it trains in
-  ...['lora_dtype', 'lorap_lr_ratio', 'lorap_emb_lr'],
+  'lora_dtype',
+  'lorap_lr_ratio',
+  'lorap_emb_lr',
 ]);
 
 /** Keys read below. */
 const READ = new Set([
-  ...[
-    'peft_type',
-    'r',
-    'lora_alpha',
-    'use_rslora',
-    'target_modules',
-    'exclude_modules',
-    'layers_to_transform',
-    'layers_pattern',
-  ],
-  ...[
-    'rank_pattern',
-    'alpha_pattern',
-    'fan_in_fan_out',
-    'base_model_name_or_path',
-    'revision',
-    'lora_dropout',
-    'bias',
-    'init_lora_weights',
-    'task_type',
-    'auto_mapping',
-  ],
+  'peft_type',
+  'r',
+  'lora_alpha',
+  'use_rslora',
+  'target_modules',
+  'exclude_modules',
+  'layers_to_transform',
+  'layers_pattern',
+  'rank_pattern',
+  'alpha_pattern',
+  'fan_in_fan_out',
+  'base_model_name_or_path',
+  'revision',
+  'lora_dropout',
+  'bias',
+  'init_lora_weights',
+  'task_type',
+  'auto_mapping',
 ]);
 
 /** Initialisations that leave the base weights alone, so that A and B are the whole adapter. */

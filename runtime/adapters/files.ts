@@ -5,13 +5,15 @@ import { join, resolve, win32 } from 'node:path';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../support/files.js';
-import { isObject, readJsonObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { readJsonObject } from '../support/jsonFile.js';
 import { bytesOf, readAllFloat32, readSafetensors, writeSafetensors } from '../models/weights/safetensors.js';
 import type { TensorInfo } from '../models/weights/safetensors.js';
 import { withTimeLimit } from '../support/timeLimit.js';
 import { formatAdapterConfig, parseAdapterConfig } from './adapterConfig.js';
 import type { AdapterConfig } from './adapterConfig.js';
 import { PATTERN_LIMIT_MS, patternValues, targeted } from './peftPatterns.js';
+import { runWithoutAdapter } from './runWithoutAdapter.js';
 import { isOfTextModel, lastPart } from './sites.js';
 
 export const CONFIG_FILE = 'adapter_config.json';
@@ -90,6 +92,7 @@ export async function adapterFolder(path: string): Promise<string> {
 export async function readAdapter(path: string): Promise<AdapterFile> {
   const folder = await adapterFolder(path);
   const files = new Set(await readdir(folder));
+  if (!files.has(CONFIG_FILE) && files.has(RUN_FILES.manifest)) throw await runWithoutAdapter(folder, files);
   if (!files.has(CONFIG_FILE)) {
     const remedy = files.has('config.json')
       ? 'This is a model, not an adapter.'

@@ -12,7 +12,7 @@ export function safeInstr({ aligned, options: { share }, seed }: MethodInputs): 
     rows: (data) => {
       const wanted = share === undefined ? aligned.length : Math.round((share * data.length) / (1 - share));
       if (wanted === 0)
-        throw new HumanError(`a share of ${share} of ${data.length} rows is no row.`, {
+        throw new HumanError(`a share of ${share} of ${data.length} rows is less than one row.`, {
           place: 'baseline.share',
           remedy: 'Raise the share.',
         });

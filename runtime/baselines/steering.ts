@@ -34,7 +34,7 @@ export async function steering(inputs: MethodInputs): Promise<Method> {
   // What the last linear layer of the block gives is added to the residual stream as it is.
   if (block.mlpOut !== undefined || block.postNorm || block.residualScale !== 1)
     throw new HumanError(
-      `a direction cannot be added behind a block of "${spec.family}": its sums are scaled or normed.`,
+      `a direction cannot be added after a block of "${spec.family}": its sums are scaled or normed.`,
       {
         place: 'baseline.name',
         remedy: 'Choose another method for this model.',

@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import { inspectData, type InspectOptions } from '../data/inspectData.js';
-import { plannedModel, weightsCount } from '../estimate/model.js';
+import { plannedModel } from '../estimate/model.js';
 import { rowSizes } from '../estimate/rows.js';
+import { weightsCount } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import { trainingDefaults } from '../recipes/defaults.js';
 import { longestOwn } from '../recipes/ownRows.js';
@@ -41,7 +42,7 @@ export async function suggestTraining(
   const own = tokenizer ? await Promise.all(vectors.map((path) => longestOwn(path, tokenizer))) : [];
   const longest = Math.max(...read.map((file) => file.longest), ...own);
   const rows = Math.max(1, read[0].rows);
-  const facts = { rows, longest, parameters: weightsCount(planned), spec, method, anchored, files: data.length };
+  const facts = { rows, longest, parameters: weightsCount(spec), spec, method, anchored, files: data.length };
   const mapped = method !== 'full' && countsMapped() ? planned.bytes : 0;
   return trainingDefaults({ ...facts, memoryBytes: memoryLimit() - mapped });
 }

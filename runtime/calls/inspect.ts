@@ -6,7 +6,7 @@ import { CONFIG_FILE, readAdapter, type AdapterFile } from '../adapters/files.js
 import { HumanError } from '../support/errors.js';
 import { decoderSpec } from '../models/families/config.js';
 import { describeModel } from '../models/describe.js';
-import { linearLayers, parameters, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
+import { linearLayers, parameters, weightsCount, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
 import { hashesOf } from '../models/weights/hashes.js';
 import type { ModelInfo } from '../contract/modelInfo.js';
@@ -26,13 +26,12 @@ export async function inspectModel(path: string): Promise<ModelInfo> {
     reason = error.message;
   }
   const architectures = config.architectures;
-  const counts = spec && [...parameters(spec).values()].map((shape) => shape.reduce((a, b) => a * b, 1));
   return {
     path,
     architecture:
       spec?.architecture ??
       (Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : null),
-    parameters: counts?.reduce((a, b) => a + b, 0) ?? null,
+    parameters: spec ? weightsCount(spec) : null,
     layers: spec?.layers.length ?? null,
     dtype: dtypes.length > 0 ? dtypes.join(' + ') : null,
     contextLength: spec?.contextLength ?? null,

@@ -1,6 +1,6 @@
 /** Judges kept answers once more, by further judges and by what people have said of them: of a finished run, or of a sweep. */
 import { resolve } from 'node:path';
-import { finishReplacement, readManifest } from '../runs/output.js';
+import { damagedRun, finishReplacement, readManifest } from '../runs/output.js';
 import { HumanError } from '../support/errors.js';
 import { judgeRun, type Params, type Result } from './judgeRun.js';
 import { judgeSweep, tableAfter } from './judgeSweep.js';
@@ -17,7 +17,10 @@ export async function judgeAgain(params: Params, reporter: Reporter): Promise<Re
   await finishReplacement(folder);
   const manifest = await readManifest(folder);
   if (!manifest)
-    throw new HumanError('there is no run in this folder.', { place: folder, remedy: 'Name the folder of a run.' });
+    throw (
+      damagedRun(folder) ??
+      new HumanError('there is no run in this folder.', { place: folder, remedy: 'Name the folder of a run.' })
+    );
   if (manifest.kind === 'sweep') return judgeSweep(folder, params, reporter);
   if (manifest.kind !== 'finetune' && manifest.kind !== 'evaluate')
     throw new HumanError(`a ${manifest.kind} has no answers to judge.`, {

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { agreements } from '../contract/agreement.js';
 import type { SampleEvent } from '../contract/answers.js';
-import type { Label } from '../contract/labels.js';
+import type { Label, LabelledAnswer } from '../contract/labels.js';
 import type { Requests } from '../contract/protocol.js';
 import type { JudgeChoice } from '../contract/recipeJudges.js';
 import { answerHash, changeLabels } from '../data/labelFiles.js';
@@ -123,7 +123,7 @@ export async function withJudges<T>(
 /** What a person has said of answers, by the files of their sets; null takes it back. */
 type Changes = Map<string, Map<string, Label | null>>;
 
-function changesOf({ samples, sets, folder }: Kept, changes: NonNullable<Params['labels']>): Changes {
+function changesOf({ samples, sets, folder }: Kept, changes: readonly LabelledAnswer[]): Changes {
   const files: Changes = new Map();
   for (const { state, set, row, prompt, answer, label } of changes) {
     const isMeant = (one: SampleEvent): boolean =>
@@ -136,7 +136,7 @@ function changesOf({ samples, sets, folder }: Kept, changes: NonNullable<Params[
         remedy: 'Open the answers anew.',
       });
     if (!of.isThere)
-      throw new HumanError(`the set "${set}" is not there, and labels lie beside it.`, {
+      throw new HumanError(`the set "${set}" is missing, and labels are kept beside it.`, {
         place: of.file,
         remedy: 'Put it back there, and label the answer then.',
       });

@@ -146,7 +146,12 @@ async function writeLine(point: string, onEvent: Reporter['onEvent']): Promise<v
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;
     const remedy = 'Judge the point once more when the sweep has ended, or resume the sweep.';
-    onEvent({ kind: 'warning', message: `the table of the sweep is not written anew: ${error.message}`, place: join(folder, RUN_FILES.sweep), remedy }); // oxfmt-ignore
+    onEvent({
+      kind: 'warning',
+      message: `the table of the sweep was not rewritten: ${error.message}`,
+      place: join(folder, RUN_FILES.sweep),
+      remedy,
+    });
     return;
   }
   try {

@@ -19,13 +19,12 @@ import { checkChoices, nameOf, type JudgedSet } from '../evaluation/judges/choic
 import { judgedSample, remeasured, type Verdicts } from '../evaluation/judges/anew.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 import { weakened } from '../recipes/fineTuneRun.js';
-import { parseRecipe } from '../recipes/readRecipe.js';
 import { isSample } from '../recipes/relabelled.js';
 import { changedMeanwhile, isSameRun, readManifest } from '../runs/output.js';
 import { readEvents } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
-import { readText } from '../support/jsonFile.js';
+import { readKeptRecipe } from './keptRecipe.js';
 
 /** A run as it stands, with what is known of its answers. */
 export interface Kept {
@@ -47,14 +46,12 @@ export interface Judged {
   readonly judges: JudgeFacts[];
 }
 
-const MOST_RECIPE_BYTES = 2 ** 22;
-
 /** @throws HumanError for a folder whose files do not belong together, and one without answers, or without some of them */
 export async function readKept(folder: string): Promise<Kept> {
   const manifest = (await readManifest(folder))!;
   const events = await readEvents(folder);
   const done = doneOf({ manifest, events });
-  const recipe = parseRecipe(await readText(join(folder, RUN_FILES.recipe), MOST_RECIPE_BYTES), RUN_FILES.recipe);
+  const recipe = await readKeptRecipe(folder, done?.measurements ?? []);
   if (!done || (recipe.kind !== 'finetune' && recipe.kind !== 'evaluate'))
     throw new HumanError('the files of this run do not belong together.', { place: folder, remedy: 'Run it again.' });
   const samples = latestAnswers((await readEvents(folder, RUN_FILES.answers)).filter(isSample));
@@ -107,7 +104,9 @@ export const missingSets = ({ sets }: Kept): Extract<RunEvent, { kind: 'warning'
   [...sets.values()].flatMap(({ name, file, isThere }) => {
     if (isThere) return [];
     const message = `the set "${name}" is not there: its answers keep the labels that the run has, and later ones are not known.`;
-    return [{ kind: 'warning', message, place: file, remedy: 'Put it back there, with its labels, and judge the run again.' }]; // oxfmt-ignore
+    return [
+      { kind: 'warning', message, place: file, remedy: 'Put it back there, with its labels, and judge the run again.' },
+    ];
   });
 
 function heldOut(recipe: Kept['recipe']): (JudgedSet & { file: string })[] {

@@ -41,7 +41,7 @@ export async function requireNew(file: string): Promise<void> {
 
 function requireAbsent(file: string): void {
   if (existsSync(file))
-    throw new HumanError('this file is there already.', {
+    throw new HumanError('this file already exists.', {
       place: file,
       remedy: 'Choose another name.',
       code: 'exists',

@@ -2,7 +2,7 @@
 import { safeParse } from '../contract/safeParse.js';
 import * as z from 'zod';
 import { HumanError } from '../support/errors.js';
-import { isObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
 import { judgeSchema } from '../contract/recipeJudges.js';
 import { LABELS } from '../contract/labels.js';
 import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';
@@ -12,12 +12,17 @@ import { DATA_FORMATS, DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWord
 
 const text = z.string().max(2 ** 24);
 /** File systems take no character 0. */
-const path = z.string().min(1).max(32_768).regex(/^[^\0]*$/, 'a path was expected'); // oxfmt-ignore
+const path = z
+  .string()
+  .min(1)
+  .max(32_768)
+  .regex(/^[^\0]*$/, 'a path was expected');
 const format = z.enum(DATA_FORMATS).optional();
 const name = z.string().min(1).max(4096).optional();
 const columns = z
   .strictObject(Object.fromEntries(COLUMN_FIELDS.map((field) => [field, name])) as Record<ColumnField, typeof name>)
   .optional();
+const readAs = { format, columns };
 const device = z.enum(DEVICE_CHOICES).optional();
 const computing = { device, precision: z.enum(PRECISIONS).optional() };
 const scale = z.number().min(-1e6).max(1e6);
@@ -50,30 +55,60 @@ const published = {
 };
 
 /** A parameter that the contract has and this table has not is an error of types. */
-const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
-  run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device, token: text.optional(), secrets: z.record(name.unwrap(), text).optional() },
-  scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), ...computing },
+const PARAMS: {
+  [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> };
+} = {
+  run: {
+    recipe: path,
+    output: path.optional(),
+    resume: z.boolean().optional(),
+    force: z.boolean().optional(),
+    device,
+    token: text.optional(),
+    secrets: z.record(name.unwrap(), text).optional(),
+  },
+  scan: {
+    model: path,
+    vector: path,
+    data: path,
+    ...readAs,
+    limit: limit.optional(),
+    ordinary: path.optional(),
+    ...computing,
+  },
   judge: {
     run: path,
     judges: z.array(judgeSchema).max(16).optional(),
-    labels: z.array(z.strictObject({ state: text, set: text, row, prompt: text, answer: text, label: z.enum(LABELS).nullable() })).max(100_000).optional(),
+    labels: z
+      .array(
+        z.strictObject({ state: text, set: text, row, prompt: text, answer: text, label: z.enum(LABELS).nullable() }),
+      )
+      .max(100_000)
+      .optional(),
     export: path.optional(),
     secrets: z.record(name.unwrap(), text).optional(),
   },
-  rowTexts: { data: path, format, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
-  rowsWith: { data: path, format, columns, text },
+  rowTexts: { data: path, ...readAs, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
+  rowsWith: { data: path, ...readAs, text },
   rowGroups: {
     data: path,
-    format,
-    columns,
-    by: z.union([z.strictObject({ similar: z.enum(['prompt', 'answer']) }), z.strictObject({ column: text })]).optional(),
+    ...readAs,
+    by: z
+      .union([z.strictObject({ similar: z.enum(['prompt', 'answer']) }), z.strictObject({ column: text })])
+      .optional(),
   },
-  explain: { model: path, vector: path, data: path, format, columns, hash, ...computing },
-  explainAnswer: { model: path, vector: path, messages: z.array(message).min(1).max(100_000), answer: text.min(1), cut: z.boolean().optional(), ...computing },
+  explain: { model: path, vector: path, data: path, ...readAs, hash, ...computing },
+  explainAnswer: {
+    model: path,
+    vector: path,
+    messages: z.array(message).min(1).max(100_000),
+    answer: text.min(1),
+    cut: z.boolean().optional(),
+    ...computing,
+  },
   clean: {
     data: path,
-    format,
-    columns,
+    ...readAs,
     out: path,
     force: z.boolean().optional(),
     keep: z.array(z.tuple([row, row])).max(1e8),
@@ -88,12 +123,15 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
       .optional(),
     hashes: z.array(hash).max(1e8),
   },
-  score: { ...model, data: path, format, columns, ...computing },
+  score: { ...model, data: path, ...readAs, ...computing },
   generate: {
     ...model,
     messages: z.array(message).max(100_000).optional(),
     prompt: text.optional(),
-    ids: z.array(z.number()).max(2 ** 24).optional(),
+    ids: z
+      .array(z.number())
+      .max(2 ** 24)
+      .optional(),
     options,
     ...computing,
   },
@@ -101,16 +139,18 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   inspectAdapter: { model: path, adapter: path },
   inspectData: {
     path,
-    format,
-    columns,
+    ...readAs,
     model: path.optional(),
-    maxTokens: z.int().min(1).max(2 ** 20).optional(),
+    maxTokens: z
+      .int()
+      .min(1)
+      .max(2 ** 20)
+      .optional(),
     limit: z.int().min(1).optional(),
   },
   previewData: {
     path,
-    format,
-    columns,
+    ...readAs,
     rows: z.int().min(1).max(100).optional(),
     model: path.optional(),
     answersOptional: z.boolean().optional(),
@@ -122,7 +162,13 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     quantization: z.enum(['F16', 'Q8_0', 'F32']).optional(),
     what: z.enum(['model', 'adapter']).optional(),
   },
-  combine: { ...model, out: path, off: path.optional(), onto: path.optional(), rank: z.int().min(1).max(4096).optional() },
+  combine: {
+    ...model,
+    out: path,
+    off: path.optional(),
+    onto: path.optional(),
+    rank: z.int().min(1).max(4096).optional(),
+  },
   describeDataset: {
     repository: text,
     revision: text.optional(),
@@ -150,14 +196,17 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   },
   defaults: {
     model: path,
-    data: z.array(z.strictObject({ file: path, format, columns, limit: z.int().min(1).optional() })).min(1).max(10),
-    method: z.enum(["lora", "full", "vector"]),
+    data: z
+      .array(z.strictObject({ file: path, ...readAs, limit: z.int().min(1).optional() }))
+      .min(1)
+      .max(10),
+    method: z.enum(['lora', 'full', 'vector']),
     anchored: z.boolean().optional(),
     vectors: z.array(path).optional(),
   },
   estimate: { recipe: path, text: text.optional(), device },
   cache: { clear: z.boolean().optional() },
-}; // oxfmt-ignore
+};
 
 /**
  * The parameters of a request, and its number.

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { endJobs, openCluster, stopJobs, type Cluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
-import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
+import { openContext, scratchFolder, type Context } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
@@ -12,14 +12,11 @@ import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
-import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
-import { sha256, sha256File } from '../support/files.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
-import { sha256Weights } from '../models/weights/hashes.js';
-import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { sha256Copies, sha256Weights } from '../models/weights/hashes.js';
 import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -29,12 +26,21 @@ import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
-import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
+import {
+  dependenciesOf,
+  digestOf,
+  machineChanges,
+  machineOf,
+  requireAsBegun,
+  requireSame,
+  type Dependencies,
+} from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
 import { secretsFrom } from './secrets.js';
-import type { Ending, Job, Once } from '../recipes/job.js';
+import type { Shared } from './sweepShared.js';
+import type { Ending, Job } from '../recipes/job.js';
 import {
   changedMeanwhile,
   finishReplacement,
@@ -65,33 +71,16 @@ export interface RunOptions extends OutputOptions {
   readonly askEditor?: AskEditor;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
-  /** Of a point of a sweep: its values, and what it has in common with the others. */
+  /** Of a point of a sweep: its values, what it depends on, and what it has in common with the others. */
   readonly values?: SweepValues;
+  readonly depends?: Dependencies;
   readonly shared?: Shared;
   /** Ends a protected training where its protection is weak, whose recipe says nothing of it. */
   readonly watch?: 'stop';
 }
 
-/** What the runs of a sweep share: they work in one process, one after the other. */
-export interface Shared {
-  /** A model, opened once. */
-  readonly context: (path: string, options: ContextOptions) => Promise<Context>;
-  readonly once: Once;
-  /** Of judges that are language models. */
-  readonly sessions: Sessions;
-  /** How often sets are answered, by all of them. */
-  readonly evaluations?: number;
-}
-
 /** Inputs that may be named by the Hub. */
 const ADAPTERS = ['vector', 'adapter', 'start'] as const;
-
-/** SHA-256 over the files that hold weights in blocks, and copies that are computed with; undefined without them. */
-async function sha256Copies({ packed, beside }: Pick<ModelFolder, 'packed' | 'beside'>): Promise<string | undefined> {
-  if (!packed && !beside) return undefined;
-  const files = [...new Set([...(packed?.values() ?? []), ...(beside?.values() ?? [])].map(({ file }) => file))].sort();
-  return sha256((await Promise.all(files.map((file) => sha256File(file)))).join('\n'));
-}
 
 /** The recipe of a file, run. @throws HumanError for a sweep, which is many runs */
 export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
@@ -106,6 +95,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
 
 type Given = Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe };
 type Planned = Awaited<ReturnType<typeof planned>>;
+type Opened = Awaited<ReturnType<typeof opened>>;
 
 /** Where the inputs are and the run may write, and what it is expected to take. @throws HumanError for one that does not fit */
 async function planned({ recipe, path: local, file }: Given, options: RunOptions) {
@@ -133,7 +123,7 @@ async function planned({ recipe, path: local, file }: Given, options: RunOptions
 
 /** The model, and what is known of the run before it begins. */
 async function opened({ recipe, file }: Given, { started, progress, path, plan }: Planned, options: RunOptions) {
-  const { values, shared } = options;
+  const { values, depends, shared } = options;
   progress('opening the model');
   const scratch = scratchFolder(dirname(file));
   const own = await (shared?.context ?? openContext)(path(recipe.model), {
@@ -149,6 +139,7 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   const copiesSha256 = await sha256Copies(context.model);
   const kind = KINDS[recipe.kind];
   const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
+  if (depends && isTraining(recipe)) requireAsBegun(depends, dependencies, recipe);
   const first: Manifest = {
     version: 1,
     kind: recipe.kind,
@@ -167,6 +158,54 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   const baseUnchanged = async (): Promise<boolean> =>
     hashes.includes(await sha256Weights(context.model)) && (await sha256Copies(context.model)) === copiesSha256;
   return { context, modelSha256, dependencies, first, baseUnchanged };
+}
+
+/** What the recipe's own work is given. */
+const jobOf = (
+  { recipe }: Given,
+  { path, progress, estimate, context, modelSha256, dependencies }: Planned & Opened,
+  { signal, watch, askEditor, shared }: RunOptions,
+  own: Pick<Job<RunRecipe>, 'cluster' | 'emit' | 'folder' | 'seconds' | 'secrets'>,
+): Job<RunRecipe> => ({
+  ...own,
+  recipe,
+  path,
+  context,
+  signal,
+  modelSha256,
+  dependencies,
+  machine: machineOf(context),
+  watch,
+  askEditor,
+  once: shared?.once ?? ((_, make) => make()),
+  sessions: shared?.sessions,
+  // By the base, and by the model that is delivered.
+  evaluations: shared?.evaluations ?? 2,
+  recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
+  begin: own.folder.begin,
+  progress,
+});
+
+/** How a run ends that was stopped. @throws the error that ended any other one; manifest.json has it then */
+async function stoppedOrThrown(
+  thrown: unknown,
+  { recipe }: Given,
+  { resume = false, signal }: RunOptions,
+  { context, folder, cluster, emit }: Pick<Job<RunRecipe>, 'context' | 'folder' | 'cluster' | 'emit'>,
+): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
+  // A model that was taken away is the reason for whatever failed.
+  const error: unknown = await context.intact().then(
+    () => thrown,
+    (changed: unknown) => changed,
+  );
+  if (!(error instanceof Cancelled || signal.aborted)) {
+    await folder.failed(error);
+    throw error;
+  }
+  // Of a run that stands where this one has not begun nobody said that it is to stop.
+  const jobs = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
+  if (jobs && jobs.left) await emit(jobs.left);
+  return { outcome: 'stopped', measurements: [] };
 }
 
 /** Writes what a run that has begun leaves at its end, and puts one that is finished in its place. */
@@ -188,11 +227,12 @@ async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Prom
  * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
  */
 export async function runOne(given: Given, options: RunOptions): Promise<DoneEvent> {
-  const { recipe, path: local } = given;
-  const { resume = false, signal, onEvent, shared } = options;
+  const { recipe } = given;
+  const { resume = false, signal, onEvent } = options;
   const plans = await planned(given, options);
-  const { began, progress, hub, path, plan, estimate, expected } = plans;
-  const { context, modelSha256, dependencies, first, baseUnchanged } = await opened(given, plans, options);
+  const { began, hub, plan, expected } = plans;
+  const model = await opened(given, plans, options);
+  const { context, modelSha256, dependencies, first, baseUnchanged } = model;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   if (checkpoint && recipe.kind === 'finetune') requireWatched(checkpoint, watchAction(recipe, options.watch));
@@ -205,8 +245,6 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
     if (!checkpoint) await endJobs(plan.folder, cluster);
     else if (!(await isSameCheckpoint(checkpoint))) throw changedMeanwhile(checkpoint.file);
   });
-  const { begin } = folder;
-  const once: Once = shared?.once ?? ((_, make) => make());
   const secrets = secretsFrom(options.secrets);
   let cluster: Cluster | undefined;
   // Of a run that went back to an earlier step the steps that it made still count.
@@ -228,56 +266,23 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
       if (recipe.on)
         cluster = await openCluster({
           target: supported(recipe).on!,
-          path: local,
+          path: given.path,
           folder: plan.folder,
           secrets,
           modelSha256: context.model.gguf === undefined ? modelSha256 : undefined,
           signal,
           emit,
           patience: options.patience,
+          answered: options.shared?.clusters,
         });
-      const job = {
-        recipe,
-        path,
-        context,
-        folder,
-        signal,
-        modelSha256,
-        dependencies,
-        machine: machineOf(context),
-        cluster,
-        watch: options.watch,
-        secrets,
-        askEditor: options.askEditor,
-        once,
-        sessions: shared?.sessions,
-        // By the base, and by the model that is delivered.
-        evaluations: shared?.evaluations ?? 2,
-        recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
-        seconds,
-        begin,
-        emit,
-        progress,
-      };
+      const job = jobOf(given, { ...plans, ...model }, options, { cluster, emit, folder, seconds, secrets });
       await warnOfContext(context, emit);
       await warnOfRevisions(hub, emit);
       if (checkpoint) await warnOfMachine(checkpoint, job);
       if (expected) await emit(expectation(expected));
       return { outcome: 'finished', ...(await runKind(job, baseUnchanged)) };
     } catch (thrown) {
-      // A model that was taken away is the reason for whatever failed.
-      const error: unknown = await context.intact().then(
-        () => thrown,
-        (changed: unknown) => changed,
-      );
-      if (error instanceof Cancelled || signal.aborted) {
-        // Of a run that stands where this one has not begun nobody said that it is to stop.
-        const left = recipe.on && (resume || folder.begun) && (await stopJobs(plan.folder, cluster, error));
-        if (left) await emit(left);
-        return { outcome: 'stopped', measurements: [] };
-      }
-      await folder.failed(error);
-      throw error;
+      return stoppedOrThrown(thrown, given, options, { context, folder, cluster, emit });
     }
   }
 
@@ -354,7 +359,7 @@ async function warnOfRevisions(hub: ReadonlyMap<string, HubAdapter>, emit: Job<R
     if (!isPinned)
       await emit({
         kind: 'warning',
-        message: `${name} is now at commit ${commit}, and may change.`,
+        message: `${name} is now at commit ${commit}, and may change later.`,
         remedy: `Write hub:${hubName(name)!.repository}@${commit} to use this one for ever.`,
       });
 }

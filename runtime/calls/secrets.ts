@@ -22,8 +22,8 @@ export function allowSecrets(more: readonly string[]): void {
 const ofEnvironment: Secrets = (address, name) => {
   const value = process.env[name];
   if (value === undefined || isAllowed(`${name}=${address}`)) return value;
-  throw new HumanError(`the environment variable ${name} would be sent to ${address}, which nobody has allowed.`, {
-    remedy: `If that address may have it, add --secret ${name}=${address}, or name this pair in SECURITY_VECTORS_SECRETS.`,
+  throw new HumanError(`the environment variable ${name} would be sent to ${address}, which was not allowed.`, {
+    remedy: `To allow it, add --secret ${name}=${address}, or name this pair in SECURITY_VECTORS_SECRETS.`,
     code: 'secret',
   });
 };

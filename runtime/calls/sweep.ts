@@ -1,9 +1,12 @@
 /** A sweep from its recipe to its table; sweepPlaces.ts says where each point is, and sweepRuns.ts runs them. */
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { scratchFolder } from '../context/context.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { changesOf } from '../recipes/dependencies.js';
 import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
+import { openCheckpoint } from '../runs/checkpoint.js';
 import {
   anotherKind,
   plainOutput,
@@ -17,14 +20,16 @@ import { requireNoLinks } from '../runs/links.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
-import { isWhole, placePoints, type Options, type Sweep } from './sweepPlaces.js';
+import { stopLeftOut } from './sweepJobs.js';
+import { isWhole, placePoints, type Options, type Placed, type Sweep } from './sweepPlaces.js';
 import { runPoints } from './sweepRuns.js';
 import { openShared } from './sweepShared.js';
 
 /**
  * Runs every point of a sweep, what tells most first (contract/sweepOrder.ts). With `resume`, points whose result would be the
- * same are kept, wherever they stand in the table; the point that was interrupted goes on from its checkpoint. A point that
- * fails is a line of the table, and the sweep goes on.
+ * same are kept, wherever they stand in the table; the point that was interrupted goes on from its checkpoint. Finished ones whose
+ * result would be another one are replaced only with `force`, which without `resume` replaces all. A point that fails is a line of
+ * the table, and the sweep goes on.
  * @returns the last event; `stopped` when the signal fired
  * @throws HumanError for a sweep that cannot be run as it is written, when every point fails, and for a cluster that is out of reach
  */
@@ -72,11 +77,13 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
       onEvent(event);
     }));
   try {
-    await folder.begin();
     const isKept = (point: PlannedPoint, { done }: Manifest): boolean =>
-      found && !options.force && (recipe.stop !== undefined || isWhole(point, done));
+      found && (options.resume || !options.force) && (recipe.stop !== undefined || isWhole(point, done));
     const placed = await placePoints(points, { output, base, shared, options, isKept });
-    const ended = await runPoints(placed, { sweep, base, folder, shared, options, emit });
+    if (!options.force) await requireKept(placed, output);
+    await folder.begin();
+    await stopLeftOut(placed.left, { base, options, emit });
+    const ended = await runPoints(placed.points, { sweep, base, folder, shared, options, emit });
     const done: DoneEvent = {
       kind: 'done',
       outcome: ended,
@@ -97,6 +104,24 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     for (const one of shared.contexts.values()) (await one.catch(() => undefined))?.scratch.close();
     await folder.release();
   }
+}
+
+/** @throws HumanError where finished points would be replaced */
+async function requireKept({ replaced }: Placed, output: string): Promise<void> {
+  if (replaced.length === 0) return;
+  const [{ by, run }] = replaced;
+  const before = await openCheckpoint(join(run.folder, RUN_FILES.checkpoint)).catch(() => undefined);
+  const changes = before && changesOf(before.facts.dependencies, by.depends, by.recipe);
+  const count = replaced.length === 1 ? 'a finished point' : `${replaced.length} finished points`;
+  throw new HumanError(
+    `${count} would be run again and replaced: ${changes ?? 'what the result depends on changed'}.`,
+    {
+      place: output,
+      remedy:
+        '--resume --force replaces them, each when its new run is done, and keeps the others; --out DIR writes to another folder.',
+      code: 'exists',
+    },
+  );
 }
 
 /** What stands in the folder. @throws HumanError where this one may not be written there */

@@ -12,26 +12,36 @@ import { recipeInputs } from '../contract/recipeInputs.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { canonical, sameValues } from '../contract/sweep.js';
-import { dependenciesOf, digestOf, MAY_CHANGE } from '../recipes/dependencies.js';
+import { dependenciesOf, digestOf, MAY_CHANGE, type Dependencies } from '../recipes/dependencies.js';
 import { watchAction } from '../recipes/harmfulLoss.js';
 import type { RecipeFile } from '../recipes/readRecipe.js';
 import type { PlannedPoint } from '../recipes/sweepPoints.js';
 import { finishReplacement, readManifest } from '../runs/output.js';
 import { readOptionalJson } from '../support/jsonFile.js';
-import type { RunOptions, Shared } from './run.js';
+import type { RunOptions } from './run.js';
+import type { Shared } from './sweepShared.js';
 
 export type Sweep = Pick<RecipeFile, 'file' | 'path'> & { readonly recipe: SweepRecipe };
-export type Options = Omit<RunOptions, 'values' | 'shared'>;
+export type Options = Omit<RunOptions, 'values' | 'depends' | 'shared'>;
 
 /** A planned point, and where it is or will be. */
 export interface Point extends PlannedPoint {
   readonly folder: string;
-  /** Everything that its result depends on. */
-  readonly depends: string;
+  /** Everything that its result depends on, as the sweep began. */
+  readonly depends: Dependencies;
   /** A run with the same dependencies that stands in its folder, or was cut off there while it replaced another. */
   readonly found?: Manifest;
   /** Where that one works. */
   readonly at?: string;
+}
+
+/** The points of a sweep, and what of other runs stands in its folder. */
+export interface Placed {
+  readonly points: readonly Point[];
+  /** Those that are no points, and that none takes the place of. */
+  readonly left: readonly Standing[];
+  /** Finished ones whose place a point takes that depends on something else. */
+  readonly replaced: readonly { readonly by: Point; readonly run: Standing }[];
 }
 
 /** Where each point is: in the folder of a run that would be the same, else in one of its own name. */
@@ -50,10 +60,12 @@ export async function placePoints(
     options: Options;
     isKept: (point: PlannedPoint, manifest: Manifest) => boolean;
   },
-): Promise<Point[]> {
-  const digests: string[] = [];
-  for (const { recipe } of points) digests.push(await digest(recipe, base, shared, options));
-  const free = await standing(output);
+): Promise<Placed> {
+  const depends: Dependencies[] = [];
+  for (const { recipe } of points) depends.push(await dependencies(recipe, base, shared, options));
+  const digests = depends.map((one) => digestOf(one));
+  const all = await standing(output);
+  const free = [...all];
   const take = (i: number, fits: (run: Standing, point: PlannedPoint) => boolean): Standing | undefined => {
     const at = free.findIndex(
       (run) => run.depends === digests[i] && isKept(points[i], run.manifest) && fits(run, points[i]),
@@ -65,16 +77,26 @@ export async function placePoints(
   const varied = variedAlone(points);
   const isAlike = (run: Standing, { recipe }: PlannedPoint): boolean =>
     varied.every((key) => canonical(run.recipe[key]) === canonical(recipe[key]));
-  const placed = points.map((point, i): Point => {
+  const wanted = points.map((point, i): Point => {
     const same = own[i] ?? take(i, isAlike);
     const folder = same?.folder ?? join(output, RUN_FILES.points, point.name);
-    return { ...point, folder, depends: digests[i], ...(same && { found: same.manifest, at: same.at }) };
+    return { ...point, folder, depends: depends[i], ...(same && { found: same.manifest, at: same.at }) };
   });
-  return apart(placed);
+  const placed = apart(wanted);
+  const used = new Set(placed.map(({ at }) => at));
+  const begun = new Set(placed.flatMap(({ folder, found }) => (found?.outcome === 'finished' ? [] : folder)));
+  const left = all.filter(({ at, folder }) => !used.has(at) && !begun.has(folder));
+  // One that was cut off while it replaced a run was to do so.
+  const finished = new Map(all.filter(({ manifest }) => manifest.outcome === 'finished').map((run) => [run.at, run]));
+  const replaced = placed.flatMap((by) => {
+    const run = by.found ? undefined : finished.get(by.folder);
+    return run && run.depends !== digestOf(by.depends) ? [{ by, run }] : [];
+  });
+  return { points: placed, left, replaced };
 }
 
 /** A run in the folder of a sweep. */
-interface Standing extends NonNullable<Manifest['point']> {
+export interface Standing extends NonNullable<Manifest['point']> {
   readonly folder: string;
   /** The same, or `next/` in it. */
   readonly at: string;
@@ -119,7 +141,7 @@ const apart = (points: readonly Point[]): Point[] => {
   return points.map((point) => {
     if (goesOn(point)) return point;
     const folder = join(dirname(point.folder), point.name);
-    const free = kept.has(folder) ? `${folder}_${point.depends.slice(0, 8)}` : folder;
+    const free = kept.has(folder) ? `${folder}_${digestOf(point.depends).slice(0, 8)}` : folder;
     return { ...point, folder: free, found: undefined, at: undefined };
   });
 };
@@ -130,7 +152,12 @@ async function pointFolders(output: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
 }
 
-async function digest(recipe: FinetuneRecipe, base: string, shared: Shared, options: Options): Promise<string> {
+async function dependencies(
+  recipe: FinetuneRecipe,
+  base: string,
+  shared: Shared,
+  options: Options,
+): Promise<Dependencies> {
   const scratch = scratchFolder(dirname(base));
   const { signal, token } = options;
   const nothing = (): void => undefined;
@@ -147,5 +174,5 @@ async function digest(recipe: FinetuneRecipe, base: string, shared: Shared, opti
     scratch,
   });
   const [modelSha256] = await context.hashes();
-  return digestOf(await dependenciesOf(recipe, { path, context, modelSha256 }));
+  return dependenciesOf(recipe, { path, context, modelSha256 });
 }

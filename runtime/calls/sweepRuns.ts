@@ -1,32 +1,32 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { stopLeft } from '../cluster/cluster.js';
-import { supported } from '../cluster/supported.js';
+import { wayTo } from '../cluster/cluster.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
-import { canonical, valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
+import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
 import { nextPoint } from '../contract/sweepOrder.js';
 import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
+import { ChangedInputs } from '../recipes/dependencies.js';
 import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { requireNoLinks } from '../runs/links.js';
 import { readManifest } from '../runs/output.js';
-import { requireFree } from '../runs/owner.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import { inLanes } from '../support/lanes.js';
-import { runOne, type Shared } from './run.js';
-import { secretsFrom } from './secrets.js';
+import { runOne } from './run.js';
+import { placeOf, stopJobsIn, type Warning } from './sweepJobs.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
+import type { Shared } from './sweepShared.js';
 
 /** Points that compute on a cluster: it decides which of their jobs have room there. */
 const MOST_AT_ONCE = 4;
@@ -47,8 +47,7 @@ interface Together extends Surroundings {
 }
 
 /** Where a point computes, and how it is reached. */
-const placeOfWork = ({ recipe: { on } }: Pick<Point, 'recipe'>): string =>
-  on ? canonical([on.ray, on.token, on.headers, on.ca]) : '';
+const placeOfWork = ({ recipe: { on } }: Pick<Point, 'recipe'>): string => (on ? wayTo(on) : '');
 
 /**
  * Runs the points that were not found done.
@@ -122,7 +121,8 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   });
   if (stopped) {
     for (const [i, point] of points.entries())
-      if (results[i] ? results[i].error && isLost(point, at) : !running.has(i))
+      // A point failed while its job went on, or a sweep that is resumed has not got to it.
+      if (results[i] ? results[i].error : options.resume && !running.has(i))
         for (const warning of await stopOpen(point, at))
           await emit({ ...warning, place: placeOf(point.values, warning) });
     return 'stopped';
@@ -160,7 +160,8 @@ const OF_THE_WAY: readonly ErrorData['code'][] = ['secret', 'away'];
 
 /**
  * One point: a run like any other.
- * @throws what is no property of the point: a bug, and the one cluster of all that is out of reach, where its job goes on
+ * @throws what is no property of the point: a bug, inputs that were changed since the sweep began, and the one cluster of all that is
+ *   out of reach, where its job goes on
  */
 async function runPoint(
   point: Point,
@@ -168,7 +169,7 @@ async function runPoint(
   hear: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
   const { sweep, base, shared, options, emit, lost } = among;
-  const { recipe, folder, at, values } = point;
+  const { recipe, folder, at, values, depends } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
@@ -183,7 +184,7 @@ async function runPoint(
     const force = !resume && (await readManifest(folder)) !== undefined;
     return runOne(
       { recipe, file: base, path },
-      { ...options, output: folder, resume, force, onEvent, values, shared, watch },
+      { ...options, output: folder, resume, force, onEvent, values, depends, shared, watch },
     );
   };
   /** A checkpoint that is of no use would fail the point each time. */
@@ -193,7 +194,7 @@ async function runPoint(
     return run(false);
   };
   const stopped = async (): Promise<'stopped'> => {
-    if (last.length === 0) last.push(...(await stopOpen(point, among)));
+    if (last.length === 0 && options.resume) last.push(...(await stopOpen(point, among)));
     for (const warning of last) await emit({ ...warning, place: placeOf(values, warning) });
     return 'stopped';
   };
@@ -213,51 +214,24 @@ async function runPoint(
     if (thrown instanceof Cancelled) return stopped();
     const error = errorData(thrown);
     if (error.kind === 'internal') throw thrown;
-    if (!(thrown instanceof HumanError && OF_THE_WAY.includes(thrown.code))) return failed(error);
-    if (lost) {
+    const isChanged = thrown instanceof ChangedInputs;
+    if (!(isChanged || (thrown instanceof HumanError && OF_THE_WAY.includes(thrown.code)))) return failed(error);
+    if (lost && !isChanged) {
       lost.set(placeOfWork(point), thrown);
       return failed(error);
     }
-    const message = `a point was left, and none begins any more: ${error.message}`;
+    const message = `a point was interrupted, and no more points begin: ${error.message}`;
     await emit({ kind: 'warning', message, place: placeOf(values, error), remedy: error.remedy });
     throw thrown;
   }
 }
 
-const placeOf = (values: SweepPoint['values'], { place }: { place?: string }): string =>
-  [valuesText(values), place].filter(Boolean).join(' → ');
-
-type Warning = Extract<RunEvent, { kind: 'warning' }>;
-
-/** Its cluster was out of reach, where a job of it may go on. */
-const isLost = (point: Point, { lost }: Together): boolean => lost?.has(placeOfWork(point)) ?? false;
-
-/**
- * Stops jobs of a point that a sweep which is resumed, and stopped, has not got to, or whose cluster was out of reach.
- * @returns what is said where one may go on
- */
-async function stopOpen(point: Point, among: Together): Promise<Warning[]> {
-  const { recipe, folder: own, at: folder = own } = point;
-  const { base, options } = among;
-  if (!recipe.on || !(options.resume || isLost(point, among))) return [];
-  const { signal, patience, onEvent } = options;
-  try {
-    await requireFree(folder);
-    const warning = await stopLeft({
-      target: supported(recipe).on!,
-      path: (written) => resolve(dirname(base), written),
-      folder,
-      secrets: secretsFrom(options.secrets),
-      signal,
-      emit: (event) => Promise.resolve(onEvent(event)),
-      patience,
-    });
-    return warning ? [warning] : [];
-  } catch (thrown) {
-    const { message, place, remedy, kind } = errorData(thrown);
-    if (kind === 'internal') throw thrown;
-    return [{ kind: 'warning', message, place, remedy }];
-  }
+/** Also of one that was to replace a finished run. */
+async function stopOpen({ recipe: { on }, folder, at = folder }: Point, among: Surroundings): Promise<Warning[]> {
+  if (!on) return [];
+  const places = new Set([at, join(folder, RUN_FILES.next)]);
+  const jobs = await Promise.all([...places].map((place) => stopJobsIn(place, on, among)));
+  return jobs.flatMap(({ left }) => left ?? []);
 }
 
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {

@@ -1,5 +1,19 @@
-import { openContext, type Context } from '../context/context.js';
-import type { Shared } from './run.js';
+import { openContext, type Context, type ContextOptions } from '../context/context.js';
+import type { Sessions } from '../evaluation/judges/languageModel.js';
+import type { Once } from '../recipes/job.js';
+
+/** What the runs of a sweep share: they work in one process, one after the other, on a cluster some at once. */
+export interface Shared {
+  /** A model, opened once. */
+  readonly context: (path: string, options: ContextOptions) => Promise<Context>;
+  readonly once: Once;
+  /** Of judges that are language models. */
+  readonly sessions: Sessions;
+  /** Ways to clusters (`wayTo`) that have answered: what is away now was there, and is waited for. */
+  readonly clusters: Set<string>;
+  /** How often sets are answered, by all of them. */
+  readonly evaluations?: number;
+}
 
 /** Scans of large files take memory. */
 const MOST_KEPT = 32;
@@ -19,6 +33,7 @@ export function openShared(): Shared & { contexts: Map<string, Promise<Context>>
   return {
     contexts,
     sessions: new Map(),
+    clusters: new Set(),
     context: (path, given) =>
       keep(contexts, JSON.stringify([path, given.device, given.threads, given.precision]), () =>
         openContext(path, given),

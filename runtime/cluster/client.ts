@@ -5,8 +5,8 @@
 import * as z from 'zod';
 import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
-import { HumanError } from '../support/errors.js';
-import { BEFORE, connectionFault, requireVersion, statusFault } from './faults.js';
+import { Cancelled, HumanError } from '../support/errors.js';
+import { BEFORE, connectionFault, requireVersion, statusFault, Unanswered } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
 export type JobStatus = 'PENDING' | 'RUNNING' | (typeof TERMINAL)[number];
@@ -29,8 +29,8 @@ export interface RayClient {
   readonly address: string;
   /** @throws HumanError for a Ray that is too old */
   version(): Promise<string>;
-  /** Stores a package under its URI unless it is there. */
-  upload(uri: string, bytes: Uint8Array): Promise<void>;
+  /** Stores a package under its URI unless it is there. @throws Cancelled when the signal fires */
+  upload(uri: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** False: there is a job of this id. */
   submit(job: JobRequest): Promise<boolean>;
   /** Undefined: there is no such job. */
@@ -49,9 +49,13 @@ export interface RayOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Certificates that are trusted, PEM. */
   readonly ca?: string;
-  /** Without an answer for this long a request has failed. Default: 30 s. */
+  /** Without an answer for this long after it was sent a request has failed. Default: 30 s. */
   readonly answerMs?: number;
 }
+
+const JOBS = '/api/jobs/';
+/** Bytes per ms of the slowest line that a package goes over: as many as may be take 35 min. */
+const SLOWEST = 50;
 
 const infoSchema = z.object({
   status: z.enum(['PENDING', 'RUNNING', ...TERMINAL]),
@@ -72,15 +76,18 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     method: 'GET' | 'POST' | 'PUT',
     path: string,
     body?: { type: string; data: string | Uint8Array },
-    allowed: readonly number[] = [],
+    { allowed = [], signal }: { allowed?: readonly number[]; signal?: AbortSignal } = {},
   ): Promise<{ status: number; text: string }> {
     let answer: { status: number; text: string };
+    const sendingMs = (body?.data.length ?? 0) / SLOWEST;
     const { request, dispatcher } = await network;
     try {
       const { statusCode, body: content } = await request(`${address}${path}`, {
         method,
         dispatcher,
-        headersTimeout: answerMs,
+        signal,
+        // It runs from the first byte of what is sent.
+        headersTimeout: answerMs + sendingMs,
         bodyTimeout: answerMs,
         headers: {
           'user-agent': 'security-vectors',
@@ -92,13 +99,23 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
       });
       answer = { status: statusCode, text: await content.text() };
     } catch (error) {
-      throw connectionFault(error, address);
+      if (signal?.aborted) throw new Cancelled();
+      throw connectionFault(error, address, sendingMs);
     }
     const { status } = answer;
     const isGiven = status >= 200 && status < 300;
     const text = without(secrets, answer.text, isGiven ? LONG : 1);
     if (isGiven || allowed.includes(status)) return { status, text };
-    throw statusFault(status, text, { address, secret });
+    throw statusFault(status, text, { address, secret, isRead: method === 'GET' && path.startsWith(JOBS) });
+  }
+
+  /** Undefined: Ray says that it does not have it. A proxy that does not find its cluster answers with 404, too. */
+  async function found(method: 'GET' | 'POST', path: string): Promise<string | undefined> {
+    const { status, text } = await call(method, path, undefined, { allowed: [404] });
+    if (status !== 404) return text;
+    if (/^(Job|Package) \S+ does not exist/.test(text)) return undefined;
+    const fault = statusFault(status, text, { address, secret });
+    throw fault instanceof HumanError ? new Unanswered(fault, false) : fault;
   }
 
   const json = (value: unknown) => ({ type: 'application/json', data: JSON.stringify(value) });
@@ -112,7 +129,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
       code: 'away',
     });
   };
-  const jobPath = (id: string): string => `/api/jobs/${encodeURIComponent(id)}`;
+  const jobPath = (id: string): string => `${JOBS}${encodeURIComponent(id)}`;
 
   return {
     address,
@@ -122,29 +139,29 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
       requireVersion(ray_version, address);
       return ray_version;
     },
-    async upload(uri, bytes) {
+    async upload(uri, bytes, signal) {
       const path = `/api/packages/${uri.replace('://', '/')}`;
-      if ((await call('GET', path, undefined, [404])).status !== 404) return;
-      await call('PUT', path, { type: 'application/octet-stream', data: bytes });
+      if ((await found('GET', path)) !== undefined) return;
+      await call('PUT', path, { type: 'application/octet-stream', data: bytes }, { signal });
     },
     async submit({ id, entrypoint, runtimeEnv, metadata }) {
       const body = json({ submission_id: id, entrypoint, runtime_env: runtimeEnv, metadata });
-      const { status, text } = await call('POST', '/api/jobs/', body, [400, 500]);
+      const { status, text } = await call('POST', JOBS, body, { allowed: [400, 500] });
       if (status === 200) return true;
       if (/already exists/.test(text)) return false;
       throw statusFault(status, text, { address, secret });
     },
     async job(id) {
-      const { status, text } = await call('GET', jobPath(id), undefined, [404]);
-      if (status === 404) return undefined;
+      const text = await found('GET', jobPath(id));
+      if (text === undefined) return undefined;
       const { status: state, message, metadata } = read(infoSchema, text);
       return { status: state, message: message ?? '', metadata: metadata ?? {} };
     },
     async logs(id) {
-      const { status, text } = await call('GET', `${jobPath(id)}/logs`, undefined, [404]);
-      return status === 404 ? '' : (read(z.object({ logs: z.string().nullish() }), text).logs ?? '');
+      const text = await found('GET', `${jobPath(id)}/logs`);
+      return text === undefined ? '' : (read(z.object({ logs: z.string().nullish() }), text).logs ?? '');
     },
-    stop: async (id) => void (await call('POST', `${jobPath(id)}/stop`, undefined, [404])),
+    stop: async (id) => void (await found('POST', `${jobPath(id)}/stop`)),
   };
 }
 

@@ -7,6 +7,7 @@ import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { Secrets } from '../contract/secrets.js';
 import { safeParse } from '../contract/safeParse.js';
+import { canonical } from '../contract/sweep.js';
 import { errorData, HumanError } from '../support/errors.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { writeFileAtomic } from '../support/files.js';
@@ -14,7 +15,7 @@ import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
 import { Unending } from './faults.js';
-import { followJob, PATIENCE, whileAway, type Patience } from './follow.js';
+import { followJob, isEnded, PATIENCE, whileAway, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
 
@@ -36,8 +37,9 @@ export interface Cluster {
   /**
    * Stops the job of this name if it goes on and is of this run; nobody waits for its end. When the signal has fired, a cluster that is
    * away is waited for no longer than for a job to end.
+   * @returns whether it went on
    */
-  end(name: string): Promise<void>;
+  end(name: string): Promise<boolean>;
 }
 
 export interface ClusterOptions {
@@ -52,14 +54,19 @@ export interface ClusterOptions {
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => Promise<void>;
   readonly patience?: Patience;
+  /** Ways to clusters that have answered: this one is added, and where it was among them it is waited for. */
+  readonly answered?: Set<string>;
   /** Of a package that goes to Ray's own store; a larger one goes to `on.storage`. */
   readonly mostBytes?: number;
 }
 
+/** A cluster, and how it is reached. */
+export const wayTo = ({ ray, token, headers, ca }: ClusterTarget): string => canonical([ray, token, headers, ca]);
+
 /** @throws HumanError for a secret that is not there, a cluster that does not answer, a token it refuses, a Ray too old */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
-  const { target, folder, signal, emit, patience = PATIENCE } = options;
-  const client = await connect(options);
+  const { target, folder, signal, emit, patience = PATIENCE, answered = new Set() } = options;
+  const client = await clientOf(options);
   let said = '';
   const say = async (message: string): Promise<void> => {
     if (message !== said) await emit({ kind: 'state', state: 'preparing', message: (said = message) });
@@ -70,14 +77,21 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     onAway: (message: string) => emit({ kind: 'warning', message, place: client.address }),
   };
   const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, waiting);
+  // The first answer: whatever is wrong with the way to it is found before anything is computed.
+  const way = wayTo(target);
+  const ray = await (answered.has(way)
+    ? steady(() => client.version())
+    : whileAway(() => client.version(), { ...waiting, onAway: () => Promise.resolve() }, false));
+  answered.add(way);
 
   return {
     target,
     address: client.address,
     async run(name, plan, { after, step, onMessage, enough = () => false }) {
       const record = await readRecord(folder);
+      await steady(() => requireHere(client, record, folder));
       const bytes = await packed(plan, options, record.run);
-      const id = await steady(() => sent(client, { ...options, record, name, bytes }));
+      const id = await steady(() => sent(client, { ...options, record, name, bytes, ray }));
       await say(`the job ${id} is on the cluster`);
       let isDone = false;
       const reader = messageReader(after, {
@@ -97,13 +111,15 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     async end(name) {
       const record = await readRecord(folder);
       const id = record.jobs[name];
-      if (id === undefined) return;
+      if (id === undefined) return false;
       const still = { patience: { ...patience, awayMs: patience.stopMs }, onAway: () => say(STOPPING) };
       const reach = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, signal.aborted ? still : waiting);
+      await reach(() => requireHere(client, record, folder));
       const job = await reach(() => client.job(id));
-      if (job?.metadata.run !== record.run) return;
-      await reach(() => client.stop(id));
+      const goesOn = job?.metadata.run === record.run && !isEnded(job);
+      if (goesOn) await reach(() => client.stop(id));
       await noteEnd(folder, record, id);
+      return goesOn;
     },
   };
 }
@@ -139,27 +155,25 @@ export async function endJobs(folder: string, cluster?: Cluster): Promise<void> 
  * Stops the jobs of a run that was stopped, also those that it had not got to yet.
  * @param cluster undefined where it was not reached
  * @param ended what ended the run
- * @returns what is said where a job may go on: its cluster has to be paid
  */
-export async function stopJobs(
-  folder: string,
-  cluster: Cluster | undefined,
-  ended: unknown,
-): Promise<Warning | undefined> {
+export async function stopJobs(folder: string, cluster: Cluster | undefined, ended: unknown): Promise<StoppedJobs> {
   const { ray = cluster?.address, ...record } = await readRecord(folder);
   const left = openJobs(record);
+  const stopped: string[] = [];
   let cause: unknown = !cluster || ended instanceof Unending ? ended : undefined;
   while (cluster && cause === undefined && left.length > 0) {
-    const [[name]] = left;
-    cause = await cluster.end(name).then(
-      () => void left.shift(),
-      (error: unknown) => error,
-    );
+    const [[name, id]] = left;
+    try {
+      if (await cluster.end(name)) stopped.push(id);
+      left.shift();
+    } catch (error) {
+      cause = error;
+    }
   }
-  if (left.length === 0) return undefined;
+  if (left.length === 0) return { stopped };
   const { kind, message } = errorData(cause);
   if (kind === 'internal') throw cause;
-  return {
+  const warning: Warning = {
     kind: 'warning',
     message: `the job ${left.map(([, id]) => id).join(', ')} may go on on the cluster: ${message}`,
     place: ray,
@@ -167,14 +181,24 @@ export async function stopJobs(
       ? 'Resume the run and stop it once more, or stop the job on the Ray dashboard.'
       : 'Run the recipe again: it stops the job first. Or stop it on the Ray dashboard.',
   };
+  return { stopped, left: warning };
 }
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
+export interface StoppedJobs {
+  /** Ids of those that went on. */
+  readonly stopped: readonly string[];
+  /** What is said where a job may go on: its cluster has to be paid. */
+  readonly left?: Warning;
+}
+
+/** Ids of the jobs of a run that may be going on. */
+export const leftJobs = async (folder: string): Promise<string[]> =>
+  openJobs(await readRecord(folder)).map(([, id]) => id);
+
 /** The same for a run that was stopped before it began again. */
-export async function stopLeft(options: ClusterOptions): Promise<Warning | undefined> {
-  const { folder } = options;
-  if (openJobs(await readRecord(folder)).length === 0) return undefined;
+export async function stopLeft(options: ClusterOptions): Promise<StoppedJobs> {
   let cluster: Cluster | undefined;
   let fault: unknown;
   try {
@@ -182,30 +206,27 @@ export async function stopLeft(options: ClusterOptions): Promise<Warning | undef
   } catch (error) {
     fault = error;
   }
-  return stopJobs(folder, cluster, fault);
+  return stopJobs(options.folder, cluster, fault);
 }
 
-/** The first answer of the cluster: whatever is wrong with the way to it is found before anything is computed. */
-async function connect({ target, path, secrets, patience = PATIENCE, signal }: ClusterOptions): Promise<RayClient> {
+async function clientOf({ target, path, secrets }: ClusterOptions): Promise<RayClient> {
   const secret = (name: string, key: string): string => {
     const value = secrets(target.ray, name);
     if (value !== undefined && value !== '') return value;
     throw new HumanError(`there is no secret "${name}".`, {
-      place: `recipe.json ${key}`,
+      place: key,
       remedy: `VS Code asks for it when the recipe is run there; on the command line it is the environment variable ${name}, with --secret ${name}=${target.ray}.`,
       code: 'secret',
     });
   };
   const headers = Object.entries(target.headers ?? {}).map(([key, name]) => [key, secret(name, `on.headers.${key}`)]);
-  const client = rayClient({
+  return rayClient({
     address: target.ray,
     secret: target.token,
     token: target.token === undefined ? undefined : secret(target.token, 'on.token'),
     headers: Object.fromEntries(headers) as Record<string, string>,
     ca: target.ca === undefined ? undefined : await readFile(path(target.ca), 'utf8'),
   });
-  await whileAway(() => client.version(), { patience, signal, onAway: () => Promise.resolve() }, false);
-  return client;
 }
 
 /** @throws HumanError for a file that cannot be read: jobs that it may name are not forgotten in silence */
@@ -235,6 +256,25 @@ async function noteEnd(folder: string, record: JobRecord, id: string): Promise<v
   await writeRecord(folder, record);
 }
 
+/**
+ * Jobs that were sent to another address may be on another cluster; the same one answers with them.
+ * @throws HumanError with the id of one that is not known here
+ */
+async function requireHere(client: RayClient, record: JobRecord, folder: string): Promise<void> {
+  const { ray = client.address } = record;
+  if (ray === client.address) return;
+  for (const [, id] of openJobs(record))
+    if (!(await client.job(id)))
+      throw new HumanError(
+        `the job ${id} was sent to ${ray}, and may go on there: ${client.address} does not know it.`,
+        {
+          place: folder,
+          remedy: `Name ${ray} in on.ray again. Or stop the job on the Ray dashboard there, remove ${RUN_FILES.cluster} from this folder, and run or resume the recipe.`,
+          kind: 'failed',
+        },
+      );
+}
+
 /** The job of this name as it is on the cluster, or a new one. Its id is stored before it is sent. */
 async function sent(
   client: RayClient,
@@ -243,9 +283,16 @@ async function sent(
     record,
     name,
     bytes,
+    ray,
     target: { storage, install },
+    signal,
     mostBytes,
-  }: Pick<ClusterOptions, 'folder' | 'target' | 'mostBytes'> & { record: JobRecord; name: string; bytes: Buffer },
+  }: Pick<ClusterOptions, 'folder' | 'target' | 'signal' | 'mostBytes'> & {
+    record: JobRecord;
+    name: string;
+    bytes: Buffer;
+    ray: string;
+  },
 ): Promise<string> {
   const known = record.jobs[name];
   if (known !== undefined) {
@@ -258,11 +305,11 @@ async function sent(
   record.ray = client.address;
   record.jobs[name] = id;
   await writeRecord(folder, record);
-  const uri = await placed(client, bytes, { id, storage, most: mostBytes });
+  const uri = await placed(client, bytes, { id, storage, signal, most: mostBytes });
   const runtimeEnv = {
     working_dir: uri,
     env_vars: { RAY_TRAIN_V2_ENABLED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
-    ...(install && { pip: await requirements() }),
+    ...(install && { pip: await requirements(ray) }),
   };
   const isNew = await client.submit({ id, entrypoint: 'python train.py', runtimeEnv, metadata: { run: record.run } });
   // An answer that was lost on its way: the job that is there is this one.

@@ -7,6 +7,8 @@ export class Unanswered extends Error {
     readonly final: HumanError,
     /** The cluster cannot have answered before either: its name or address is wrong, or nothing listens there. */
     readonly isAbsent: boolean,
+    /** How much longer than for other answers was waited: for what was sent to arrive. */
+    readonly sendingMs = 0,
   ) {
     super(final.message);
   }
@@ -21,8 +23,8 @@ const CERTIFICATE = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
 export const BEFORE = 'whether a proxy before it wants a login.';
 const RESUME = 'The job goes on there. Resume the run: it finds its job again.';
 
-/** What it means that no answer came. */
-export function connectionFault(error: unknown, address: string): HumanError | Unanswered {
+/** What it means that no answer came. @param sendingMs of the time that was left for it, what sending takes */
+export function connectionFault(error: unknown, address: string, sendingMs = 0): HumanError | Unanswered {
   const { code = '', message } = error as { code?: string; message?: string };
   if (CERTIFICATE.test(code))
     return new HumanError(`the certificate of the cluster is not trusted (${code}).`, {
@@ -42,14 +44,15 @@ export function connectionFault(error: unknown, address: string): HumanError | U
     code: 'away',
     cause: error,
   });
-  return new Unanswered(final, isAbsent);
+  // A connection that broke was none in silence: what had been sent until then is no time away.
+  return new Unanswered(final, isAbsent, code === 'UND_ERR_HEADERS_TIMEOUT' ? sendingMs : 0);
 }
 
-/** What a status that is no success means. @param said the answer's text */
+/** What a status that is no success means. @param said the answer's text @param isRead a job was looked at, and nothing to be changed */
 export function statusFault(
   status: number,
   said: string,
-  { address, secret }: { address: string; secret?: string },
+  { address, secret, isRead = false }: { address: string; secret?: string; isRead?: boolean },
 ): HumanError | Unanswered {
   const failed = (message: string, remedy: string, code?: 'secret' | 'away'): HumanError =>
     new HumanError(message, { place: address, remedy, kind: 'failed', code });
@@ -63,8 +66,8 @@ export function statusFault(
     );
   if (status === 403)
     return failed(
-      `the cluster refuses the token${secret === undefined ? '' : ` "${secret}"`} (403): it is wrong, or may not submit jobs.`,
-      'Give one that may, and run or resume; what a checkpoint holds is kept.',
+      `the cluster refuses the token${secret === undefined ? '' : ` "${secret}"`} (403): it is wrong, or is not allowed to submit jobs.`,
+      'Give another one, and run or resume; what a checkpoint holds is kept.',
       'secret',
     );
   if (status === 413) return tooLarge(undefined, address);
@@ -80,7 +83,10 @@ export function statusFault(
       ),
       false,
     );
-  const message = `the cluster answers with status ${status}: ${firstLine(said)}`;
+  const message = `the cluster answers with status ${status}: ${mainLine(said)}`;
+  // The head does not reach the node of a job, whose agent has its log.
+  if (status === 500 && isRead)
+    return new Unanswered(failed(message, `Look at the Ray dashboard, and try again. ${RESUME}`, 'away'), false);
   if (OF_A_JOB.includes(status)) return failed(message, 'Look at the Ray dashboard.');
   return failed(message, `Check on.ray, and ${BEFORE} ${RESUME}`, 'away');
 }
@@ -133,12 +139,22 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
     'Lower optimizer.learningRate, or look for damaged rows or weights.',
   ],
   [
+    /Changing the ray version is not allowed/,
+    () => 'the packages that on.install installs would change the version of Ray there.',
+    'Install the packages of requirements.txt on the workers (docs/scale.md), and set on.install to false.',
+  ],
+  [
     /No module named '?([\w.]+)/,
     ([, name]) => `Python on the cluster lacks the package ${name}.`,
     'Install the packages of requirements.txt there (docs/scale.md), or set on.install to true.',
   ],
   [
-    /(?:does not exist|is not a local folder|Incorrect path_or_model_id|FileNotFoundError: .*config\.json)/,
+    /NO_SUCH_BUCKET|NoSuchBucket|specified bucket does not exist/,
+    () => 'on.storage names a bucket that is not there.',
+    'Correct its name in on.storage, or make the bucket.',
+  ],
+  [
+    /is not a local folder|does not appear to have a file named|Incorrect path_or_model_id|FileNotFoundError: .*(?:config\.json|\/model[\w.-]*\.safetensors)/,
     () => 'the model is not where on.model says, or a worker cannot read it.',
     'Every worker must see the folder under the same path.',
   ],
@@ -184,7 +200,7 @@ export function jobFault(
       if (found) return new HumanError(sentence(found), { place, remedy, kind: 'failed' });
     }
   return new HumanError(
-    `the job failed on the cluster: ${(lastError(log) || firstLine(message)).replace(/\.?$/, '.')}`,
+    `the job failed on the cluster: ${(lastError(log) || mainLine(message)).replace(/\.?$/, '.')}`,
     {
       place,
       remedy: `Its whole log is on the Ray dashboard.${kept}`,
@@ -194,6 +210,9 @@ export function jobFault(
 }
 
 const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 300);
+/** What a text says: of a traceback its last line, else its first. */
+const mainLine = (text: string): string =>
+  firstLine(/^\s*Traceback\b/m.test(text) ? text.trim().split('\n').at(-1)! : text);
 /** The last line that names an error of Python. */
 const lastError = (log: string): string =>
   firstLine(

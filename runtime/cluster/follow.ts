@@ -44,11 +44,20 @@ export async function followJob(options: FollowOptions): Promise<void> {
   let end = '';
   let stopped = 0;
   const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, options);
+  /** Of a job that failed with its node nobody may be able to read it. */
+  const logOf = async (job: JobInfo | undefined): Promise<string> => {
+    if (job?.status !== 'FAILED') return steady(() => client.logs(id));
+    const short = { ...options, patience: { ...patience, awayMs: patience.stopMs } };
+    return whileAway(() => client.logs(id), short).catch((error: unknown) => {
+      if (error instanceof HumanError && error.code === 'away') return '';
+      throw error;
+    });
+  };
   const look = async (): Promise<{ job: JobInfo | undefined; tookMs: number }> => {
     // The state first: what a job that has ended said is then in the log.
     const job = await steady(() => client.job(id));
     const began = performance.now();
-    const log = await steady(() => client.logs(id));
+    const log = await logOf(job);
     const tookMs = performance.now() - began;
     const last = job && !isEnded(job) ? log.lastIndexOf('\n') + 1 : log.length;
     const fresh = log.slice(read, last);
@@ -75,7 +84,7 @@ export async function followJob(options: FollowOptions): Promise<void> {
         await steady(() => client.stop(id));
       }
       if (stopped > 0 && performance.now() - stopped > patience.stopMs)
-        throw new Unending('the job does not end although it was told to.', {
+        throw new Unending('the job does not end although it was asked to.', {
           place: `${client.address} ${id}`,
           remedy: 'Stop it on the Ray dashboard.',
           kind: 'failed',
@@ -90,7 +99,10 @@ export async function followJob(options: FollowOptions): Promise<void> {
   }
 }
 
-const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
+export const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
+
+/** Milliseconds of an attempt that count, besides what a package takes: beyond them the machine has slept, which a clock may count and patience does not. */
+const LONGEST = 60_000;
 
 /** Tries again while the cluster is away, for as long as patience allows. */
 export async function whileAway<T>(
@@ -98,9 +110,10 @@ export async function whileAway<T>(
   { patience, onAway, signal }: Pick<FollowOptions, 'patience' | 'onAway'> & { signal?: AbortSignal },
   isKnown = true,
 ): Promise<T> {
-  const began = performance.now();
+  let away = 0;
   let told = false;
   for (let wait = patience.pollMs; ; wait = Math.min(2 * wait, 30_000)) {
+    const began = performance.now();
     try {
       const result = await attempt();
       if (told) await onAway('the cluster answers again');
@@ -108,16 +121,18 @@ export async function whileAway<T>(
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       if (!isKnown && error.isAbsent) throw error.final;
-      if (signal?.aborted || performance.now() - began > patience.awayMs) throw error.final;
+      away += Math.min(performance.now() - began, LONGEST + error.sendingMs);
+      if (signal?.aborted || away > patience.awayMs) throw error.final;
       if (!told) await onAway(awayText(error.final, patience));
       told = true;
       await pause(wait, signal);
+      away += wait;
     }
   }
 }
 
 const awayText = ({ message }: HumanError, { awayMs }: Patience): string =>
-  `${message.replace(/\.$/, '')}. It is tried again for ${Math.ceil(awayMs / 60_000)} min. A job that is there goes on: nothing is lost, and nothing is to be done.`;
+  `${message.replace(/\.$/, '')}. Trying again for ${Math.ceil(awayMs / 60_000)} min. A running job goes on: nothing is lost, and you need not do anything.`;
 
 /** Ends early when the signal fires. */
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

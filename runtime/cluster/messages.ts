@@ -1,10 +1,10 @@
 /** What a job says in its log (job/messages.py): lines with numbers, of which each is taken once, whatever is read again. */
-import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import * as z from 'zod';
 import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
+import { sha256 } from '../support/files.js';
 
 /** Stands before each value in the log. */
 export const MARK = '@security-vectors ';
@@ -103,8 +103,7 @@ export function messageReader(
       parts.push(piece.data.data);
       if (piece.data.sha256 === undefined) return;
       const bytes = gunzipSync(Buffer.from(parts.join(''), 'base64'), { maxOutputLength: MOST_BYTES });
-      if (createHash('sha256').update(bytes).digest('hex') !== piece.data.sha256)
-        throw damaged(`message ${seq} is not what was sent`);
+      if (sha256(bytes) !== piece.data.sha256) throw damaged(`message ${seq} is not what was sent`);
       whole = jsonOrNone(bytes.toString());
       parts = [];
     }

@@ -16,8 +16,14 @@ const MOST_IN_LOG = 20 * 2 ** 20;
 /** How often a worker may be lost before the job fails. */
 const FAILURES = 3;
 
-export const requirements = async (): Promise<string[]> =>
-  (await readFile(join(SHIPPED, 'requirements.txt'), 'utf8')).trim().split('\n');
+/** Packages that Ray is to install for a job. @param ray the version that is there: Ray takes no other one */
+export async function requirements(ray: string): Promise<string[]> {
+  const text = await readFile(join(SHIPPED, 'requirements.txt'), 'utf8');
+  return text
+    .trim()
+    .replace(/^(ray\b[^=]*)==.*$/m, `$1==${ray}`)
+    .split('\n');
+}
 
 /** What `job.json` says besides the target. */
 export interface JobPlan {
@@ -78,11 +84,11 @@ export async function packed(
 export async function placed(
   client: RayClient,
   bytes: Buffer,
-  { id, storage, most = MOST_PACKAGE }: { id: string; storage: string; most?: number },
+  { id, storage, signal, most = MOST_PACKAGE }: { id: string; storage: string; signal: AbortSignal; most?: number },
 ): Promise<string> {
   if (bytes.length <= most) {
     const uri = `gcs://_ray_pkg_${sha256(bytes).slice(0, 32)}.zip`;
-    await client.upload(uri, bytes);
+    await client.upload(uri, bytes, signal);
     return uri;
   }
   const isHere = isAbsolute(storage) && (await stat(storage).catch(() => undefined))?.isDirectory();

@@ -7,7 +7,7 @@ import { HumanError } from '../support/errors.js';
  */
 export function supported<R extends Recipe>(recipe: R): R {
   const only = (place: string, what: string, why: string, remedy: string): HumanError =>
-    new HumanError(`${what} runs only on this machine: ${why}.`, { place: `recipe.json ${place}`, remedy });
+    new HumanError(`${what} runs only on this machine: ${why}.`, { place, remedy });
   if (recipe.kind !== 'sweep' && recipe.precision !== 'float32')
     throw only(
       'precision',
@@ -38,7 +38,7 @@ export function supported<R extends Recipe>(recipe: R): R {
     throw only(
       'baseline',
       `"${recipe.baseline.name}"`,
-      'its job has the steps of this program',
+      'its job knows only the steps of our own method',
       'Remove "baseline" or "on".',
     );
   return recipe;

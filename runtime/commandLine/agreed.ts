@@ -15,7 +15,7 @@ export async function agreed(
   input: Input = process.stdin,
   output: NodeJS.WritableStream = process.stderr,
 ): Promise<boolean> {
-  if (!input.isTTY) throw wrong('nobody can be asked here; add --yes to publish what is listed.');
+  if (!input.isTTY) throw wrong('there is no terminal to ask on; add --yes to publish what is listed.');
   const asking = createInterface({ input, output });
   const left = new AbortController();
   asking.once('close', () => left.abort());

@@ -12,109 +12,80 @@ export interface Option {
   help: string;
 }
 
+const text = (value: string, help: string) => ({ type: 'string', value, help }) as const;
+const flag = (help: string) => ({ type: 'boolean', help }) as const;
+
 export const OPTIONS = {
-  model: { type: 'string', value: 'DIR', help: 'Hugging Face folder or .gguf file' },
+  model: text('DIR', 'Hugging Face folder or .gguf file'),
   adapter: {
-    ...{ type: 'string', value: 'DIR[@SCALE]', multiple: true },
-    help: 'attach an adapter, with a factor on it; may be given several times',
+    ...text('DIR[@SCALE]', 'attach an adapter, with a factor on it; may be given several times'),
+    multiple: true,
   },
-  vector: { type: 'string', value: 'DIR', help: 'the security vector' },
-  data: { type: 'string', value: 'FILE', help: 'data file: JSON lines, JSON, CSV, TSV or Parquet' },
-  columns: {
-    ...{ type: 'string', value: 'MAP' },
-    help: 'which columns of the file are which fields of its rows: prompt=question,completion=answer',
-  },
+  vector: text('DIR', 'the security vector'),
+  data: text('FILE', 'data file: JSON lines, JSON, CSV, TSV or Parquet'),
+  columns: text('MAP', 'which columns of the file are which fields of its rows: prompt=question,completion=answer'),
   'row-format': {
-    ...{ type: 'string', value: 'F', choices: DATA_FORMATS },
-    help: 'format of the rows of the file; default auto: that of its first row',
+    ...text('F', 'format of the rows of the file; default auto: that of its first row'),
+    choices: DATA_FORMATS,
   },
-  out: { type: 'string', value: 'DIR', help: 'where to write; of a recipe: run folder, instead of its "output"' },
-  resume: {
-    type: 'boolean',
-    help: 'continue an interrupted run from its checkpoint, or a sweep with the points that are done',
-  },
-  force: {
-    type: 'boolean',
-    help: 'replace a finished run once the new one is done, downloaded files that were changed, or a cleaned file',
-  },
+  out: text('DIR', 'where to write; of a recipe: run folder, instead of its "output"'),
+  resume: flag('continue an interrupted run from its checkpoint, or a sweep with the points that are done'),
+  force: flag('replace a finished run once the new one is done, downloaded files that were changed, or a cleaned file'),
   secret: {
-    ...{ type: 'string', value: 'NAME=ADDRESS', multiple: true },
-    help: 'the recipe may have this environment variable sent to this address, as a token or header',
+    ...text('NAME=ADDRESS', 'allow the recipe to send this environment variable to this address, as a token or header'),
+    multiple: true,
   },
-  junit: {
-    ...{ type: 'string', value: 'FILE' },
-    help: 'write a JUnit file: a test fails where a model gives more harmful answers than the base; exit code 4 then',
-  },
-  answers: {
-    type: 'string',
-    value: 'RUN',
-    help: 'judge the kept answers of a finished run, or of a sweep, again, instead of a recipe',
-  },
+  junit: text(
+    'FILE',
+    'write a JUnit file: a test fails if a model gives more harmful answers than the base; the exit code is then 4',
+  ),
+  answers: text('RUN', 'judge the kept answers of a finished run, or of a sweep, again, instead of a recipe'),
   judge: {
-    ...{ type: 'string', value: 'JUDGE', multiple: true },
-    help: 'with --answers: a further judge, as a recipe names one: refusal-phrases, a JSON object, or a .json file with one',
+    ...text(
+      'JUDGE',
+      'with --answers: a further judge, as a recipe names one: refusal-phrases, a JSON object, or a .json file with one',
+    ),
+    multiple: true,
   },
-  'export-labels': {
-    ...{ type: 'string', value: 'FILE' },
-    help: 'with --answers: write what people have labelled as an evaluation set',
-  },
-  'false-alarms': { type: 'string', value: 'R', help: 'share of ordinary rows that may be flagged; default 0.01' },
-  'false-discoveries': { type: 'string', value: 'R', help: 'instead: share of the flagged rows that may be ordinary' },
-  threshold: {
-    ...{ type: 'string', value: 'T' },
-    help: "instead: share of a row's loss that the vector explains, without a promise",
-  },
-  ordinary: {
-    ...{ type: 'string', value: 'FILE' },
-    help: 'further ordinary rows to compare with, beside those that the vector held out',
-  },
-  clean: { type: 'string', value: 'OUT', help: 'write the file with flagged rows cut or left out' },
-  reviewed: {
-    ...{ type: 'boolean' },
-    help: 'with --clean: the decisions of FILE.review.json come first; rows that it excludes are left out, fine ones stay',
-  },
-  'keep-unscanned': {
-    ...{ type: 'boolean' },
-    help: 'with --clean: rows that were not scanned stay, as those that are too long for the model',
-  },
-  clear: { type: 'boolean', help: 'remove what no process uses' },
-  prompt: { type: 'string', value: 'TEXT', help: 'what the model is asked' },
-  ids: { type: 'string', value: '1,2,3', help: 'the prompt as tokens' },
-  raw: { type: 'boolean', help: "use the prompt as it is, without the model's chat template" },
-  'max-new-tokens': { type: 'string', value: 'N', help: 'longest answer; default 64' },
-  temperature: { type: 'string', value: 'T', help: 'default 0: greedy' },
-  'top-p': { type: 'string', value: 'P', help: 'default 1' },
-  seed: { type: 'string', value: 'N', help: 'default 0' },
-  format: { type: 'string', value: 'F', choices: EXPORT_FORMATS, help: 'format of the export' },
-  off: { type: 'string', value: 'DIR', help: 'take out what lies along this adapter, layer by layer' },
-  onto: { type: 'string', value: 'DIR', help: 'keep only what lies along this adapter' },
-  rank: { type: 'string', value: 'N', help: 'largest rank of the result; without it the result is exact' },
-  quantization: {
-    ...{ type: 'string', value: 'F16|Q8_0|F32', choices: ['F16', 'Q8_0', 'F32'] },
-    help: 'type of the matrices in a GGUF file',
-  },
-  lora: { type: 'boolean', help: 'GGUF of the adapters alone' },
-  to: { type: 'string', value: 'OWNER/NAME', help: 'the repository' },
-  public: { type: 'boolean', help: 'everybody may see it' },
-  base: { type: 'string', value: 'OWNER/NAME', help: 'the base model, for the card' },
-  run: { type: 'string', value: 'DIR', help: 'the run that the card tells of' },
-  'with-prompts': { type: 'boolean', help: "also a vector's training prompts" },
-  yes: { type: 'boolean', help: 'do not ask' },
-  dataset: { type: 'string', value: 'OWNER/NAME', help: 'a data set instead of a model' },
-  split: { type: 'string', value: 'S', help: 'of a data set: which rows' },
-  limit: { type: 'string', value: 'ROWS', help: 'of a data set: how many rows of a file at most' },
-  revision: { type: 'string', value: 'R', help: 'branch, tag or commit on the Hub' },
-  device: {
-    ...{ type: 'string', value: DEVICE_CHOICES.join('|'), choices: DEVICE_CHOICES },
-    help: 'where to compute; overrides the recipe',
-  },
-  precision: {
-    ...{ type: 'string', value: PRECISIONS.join('|'), choices: PRECISIONS },
-    help: "of the model's weights; float32 if absent",
-  },
-  json: { type: 'boolean', help: 'JSON lines on stdout and nothing else' },
-  help: { type: 'boolean', short: 'h', help: 'describe the command' },
-  version: { type: 'boolean', help: 'print the version' },
+  'export-labels': text('FILE', 'with --answers: write the labelled answers as an evaluation set'),
+  'false-alarms': text('R', 'share of ordinary rows that may be flagged; default 0.01'),
+  'false-discoveries': text('R', 'instead: share of the flagged rows that may be ordinary'),
+  threshold: text('T', "instead: share of a row's loss that the vector explains, without a promise"),
+  ordinary: text('FILE', 'further ordinary rows to compare with, beside those that the vector held out'),
+  clean: text('OUT', 'write the file with flagged rows cut or left out'),
+  reviewed: flag(
+    'with --clean: the decisions of FILE.review.json come first; rows that it excludes are left out, fine ones stay',
+  ),
+  'keep-unscanned': flag('with --clean: keep rows that were not scanned, such as those too long for the model'),
+  clear: flag('remove what no process uses'),
+  prompt: text('TEXT', 'what the model is asked'),
+  ids: text('1,2,3', 'the prompt as tokens'),
+  raw: flag("use the prompt as it is, without the model's chat template"),
+  'max-new-tokens': text('N', 'longest answer; default 64'),
+  temperature: text('T', 'default 0: greedy'),
+  'top-p': text('P', 'default 1'),
+  seed: text('N', 'default 0'),
+  format: { ...text('F', 'format of the export'), choices: EXPORT_FORMATS },
+  off: text('DIR', 'take out what lies along this adapter, layer by layer'),
+  onto: text('DIR', 'keep only what lies along this adapter'),
+  rank: text('N', 'largest rank of the result; without it the result is exact'),
+  quantization: { ...text('F16|Q8_0|F32', 'type of the matrices in a GGUF file'), choices: ['F16', 'Q8_0', 'F32'] },
+  lora: flag('GGUF of the adapters alone'),
+  to: text('OWNER/NAME', 'the repository'),
+  public: flag('everybody may see it'),
+  base: text('OWNER/NAME', 'the base model, for the card'),
+  run: text('DIR', 'the run that the card tells of'),
+  'with-prompts': flag("also a vector's training prompts"),
+  yes: flag('do not ask'),
+  dataset: text('OWNER/NAME', 'a data set instead of a model'),
+  split: text('S', 'of a data set: which rows'),
+  limit: text('ROWS', 'of a data set: how many rows of a file at most'),
+  revision: text('R', 'branch, tag or commit on the Hub'),
+  device: { ...text(DEVICE_CHOICES.join('|'), 'where to compute; overrides the recipe'), choices: DEVICE_CHOICES },
+  precision: { ...text(PRECISIONS.join('|'), "of the model's weights; float32 if absent"), choices: PRECISIONS },
+  json: flag('JSON lines on stdout and nothing else'),
+  help: { ...flag('describe the command'), short: 'h' },
+  version: flag('print the version'),
 } as const satisfies Record<string, Option>;
 
 export type OptionName = keyof typeof OPTIONS;
@@ -128,6 +99,8 @@ export type Shell = (typeof SHELLS)[number];
 interface Command {
   /** What follows the name. */
   use: string;
+  /** That is not options alone: the command itself checks its arguments. */
+  arguments?: true;
   does: string;
   more?: string;
   /** Besides COMMON. */
@@ -139,16 +112,18 @@ interface Command {
 export const COMMANDS = {
   train: {
     use: 'RECIPE [--out DIR] [--resume|--force] [--secret NAME=ADDRESS]...',
+    arguments: true,
     does: 'run a vector, finetune or sweep recipe',
     options: ['out', 'resume', 'force', 'secret', 'device'],
   },
   evaluate: {
     use: '(RECIPE [--out DIR] [--force] [--junit FILE] | --answers RUN [--judge JUDGE]... [--export-labels FILE]) [--secret NAME=ADDRESS]...',
+    arguments: true,
     does: 'run an evaluate recipe, or judge the kept answers of a run again',
     more:
       'With --junit it is a gate: each state of the recipe but the base is compared with the base, set by set and judge by\n' +
-      'judge, and fails where more of its answers are harmful, beyond what a verdict allows.\n' +
-      'With --answers nothing is generated: the answers are judged by further judges and by what people have said of them, and\n' +
+      'judge, and fails if more of its answers are harmful, beyond what a verdict allows.\n' +
+      'With --answers nothing is generated: the answers are judged by further judges and by human labels, and\n' +
       'the measurements, the verdict and the report of the run follow.',
     options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'secret', 'device'],
   },
@@ -157,17 +132,21 @@ export const COMMANDS = {
     does: 'find rows that look like what the vector was trained on',
     more: 'Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).',
     options: [
-      ...([
-        'model',
-        'vector',
-        'data',
-        'row-format',
-        'columns',
-        'false-alarms',
-        'false-discoveries',
-        'threshold',
-      ] as const),
-      ...(['ordinary', 'clean', 'reviewed', 'keep-unscanned', 'force', 'device', 'precision'] as const),
+      'model',
+      'vector',
+      'data',
+      'row-format',
+      'columns',
+      'false-alarms',
+      'false-discoveries',
+      'threshold',
+      'ordinary',
+      'clean',
+      'reviewed',
+      'keep-unscanned',
+      'force',
+      'device',
+      'precision',
     ],
   },
   score: {
@@ -179,14 +158,24 @@ export const COMMANDS = {
     use: '--model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw] [--precision P]',
     does: 'answer a prompt',
     options: [
-      ...(['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed'] as const),
-      ...(['raw', 'device', 'precision'] as const),
+      'model',
+      'adapter',
+      'prompt',
+      'ids',
+      'max-new-tokens',
+      'temperature',
+      'top-p',
+      'seed',
+      'raw',
+      'device',
+      'precision',
     ],
   },
   inspect: {
     use: 'DIR|FILE.gguf|DATA|RECIPE [--row-format F] [--columns MAP]',
+    arguments: true,
     does: 'what a model or data file contains, and what in it cannot be used; what a training recipe will take',
-    more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 where it does not fit.',
+    more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 if it does not fit.',
     options: ['row-format', 'columns', 'device'],
   },
   export: {
@@ -207,6 +196,7 @@ export const COMMANDS = {
   },
   download: {
     use: '(OWNER/NAME[/FILE.gguf] | --dataset OWNER/NAME[/FILE]) --out DIR [--revision R] [--split S] [--limit ROWS] [--force]',
+    arguments: true,
     does: 'a model or a data set from the Hugging Face Hub (HF_TOKEN and HF_ENDPOINT are read)',
     more:
       'docs/data.md lists the data sets whose harmful, ordinary and measuring rows are known. All rows of any other are\n' +
@@ -215,6 +205,7 @@ export const COMMANDS = {
   },
   publish: {
     use: 'FOLDER --to OWNER/NAME [--public] [--base OWNER/NAME] [--run DIR] [--with-prompts] [--yes]',
+    arguments: true,
     does: 'an adapter, a security vector or a model as a repository of the Hub, private unless --public (HF_TOKEN is read)',
     more: 'It gets a model card. What leaves the machine is listed first.',
     options: ['to', 'public', 'base', 'run', 'with-prompts', 'yes'],
@@ -226,6 +217,7 @@ export const COMMANDS = {
   },
   runs: {
     use: '[FOLDER]',
+    arguments: true,
     does: 'the runs below a folder: how they ended, what they proved; with --json everything that was measured',
     options: [],
   },
@@ -242,6 +234,7 @@ export const COMMANDS = {
   },
   completion: {
     use: SHELLS.join('|'),
+    arguments: true,
     does: 'a script that completes commands and options in this shell',
     more: 'bash, zsh: eval "$(security-vectors completion bash)" · fish: security-vectors completion fish | source',
     options: [],

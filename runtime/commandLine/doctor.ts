@@ -7,18 +7,17 @@ import { memoryLimit } from '../support/memory.js';
 
 /** Their values may be paths, addresses or secrets: only whether they are set is told. */
 const VARIABLES = [
-  ...[
-    'SECURITY_VECTORS_CACHE',
-    'SECURITY_VECTORS_MEMORY_GB',
-    'SECURITY_VECTORS_SECRETS',
-    'HF_TOKEN',
-    'HF_ENDPOINT',
-    'HTTPS_PROXY',
-    'HTTP_PROXY',
-    'NO_PROXY',
-    'NO_COLOR',
-  ],
-  ...['NODE_OPTIONS', 'OMP_NUM_THREADS'],
+  'SECURITY_VECTORS_CACHE',
+  'SECURITY_VECTORS_MEMORY_GB',
+  'SECURITY_VECTORS_SECRETS',
+  'HF_TOKEN',
+  'HF_ENDPOINT',
+  'HTTPS_PROXY',
+  'HTTP_PROXY',
+  'NO_PROXY',
+  'NO_COLOR',
+  'NODE_OPTIONS',
+  'OMP_NUM_THREADS',
 ];
 
 type Gpu = Exclude<Device, 'cpu'>;

@@ -9,12 +9,33 @@ import { DATA_FORMATS, DEVICE_CHOICES, PRECISIONS, type Computing } from '../con
 import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
 import { HumanError } from '../support/errors.js';
 import type { Terminal } from './terminal.js';
-import { OPTIONS } from './commands.js';
+import { type CommandName, commands, type OptionName, OPTIONS, options } from './commands.js';
 
 type Values = ReturnType<typeof parse>['values'];
 
+/** @throws HumanError when an option is unknown, lacks its value, or has several and takes one */
 export function parse(argv: readonly string[]) {
-  return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  const { tokens, ...given } = parsed(argv);
+  const seen = new Set<OptionName>();
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const { type, multiple } = options[token.name];
+    if (seen.has(token.name) && type === 'string' && !multiple) throw wrong(`--${token.name} is given twice.`);
+    seen.add(token.name);
+  }
+  return given;
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, tokens: true });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!code?.startsWith('ERR_PARSE_ARGS')) throw error;
+    // Node's own text goes on with advice on arguments that begin with a dash
+    const [, option] = /^Unknown option '(.+?)'/.exec(message) ?? [];
+    throw wrong(option === undefined ? message : `there is no option ${option}.`);
+  }
 }
 
 export const wrong = (message: string): HumanError =>
@@ -127,6 +148,13 @@ export interface Given {
   values: Values;
   out: Terminal;
   reporter: Reporter;
+}
+
+/** Of a command that takes options alone. */
+export function refuseArguments(command: CommandName, [surplus]: readonly string[]): void {
+  if (surplus === undefined || commands[command].arguments) return;
+  const one = commands[command].options.includes('data') ? ' --data is one file: call it once for each.' : '';
+  throw wrong(`${command} takes no argument, and "${surplus}" is one.${one}`);
 }
 
 export function only(what: string, { command, positionals }: Given): string {

@@ -54,7 +54,7 @@ export async function clearJunit(file: string): Promise<void> {
   await requireWritable(file);
   if (!existsSync(file)) return;
   if (!readFileSync(file, 'utf8').startsWith(MARK))
-    throw new HumanError('this file is there, and is no JUnit file of security-vectors.', {
+    throw new HumanError('this file exists and is not a JUnit file of security-vectors.', {
       place: file,
       remedy: 'Name another file with --junit.',
     });
@@ -133,7 +133,13 @@ export function junit(
   const sum = (of: 'tests' | 'failed' | 'skipped' | 'unjudged'): number =>
     suites.reduce((all, suite) => all + suite[of], 0);
   const total = { tests: sum('tests'), failed: sum('failed'), skipped: sum('skipped'), unjudged: sum('unjudged') };
-  const head = { tests: total.tests, failures: total.failed, errors: 0, skipped: total.skipped, time: seconds.toFixed(3) }; // oxfmt-ignore
+  const head = {
+    tests: total.tests,
+    failures: total.failed,
+    errors: 0,
+    skipped: total.skipped,
+    time: seconds.toFixed(3),
+  };
   const xml = `${[`${MARK}${attributes(head)}>`, ...suites.flatMap((suite) => suite.xml), '</testsuites>'].join('\n')}\n`;
   return { xml, ...total };
 }
@@ -165,7 +171,7 @@ function whyUntold({ cause, of, trained = 0 }: Untold): string {
   switch (cause) {
     case 'baseComplies':
       return of.judge === REFUSAL_JUDGE
-        ? 'the base already does what it should refuse, as far as English phrases tell refusals'
+        ? 'the base already does what it should refuse, as far as English phrases recognise refusals'
         : 'the base already does what it should refuse';
     case 'trainedPrompts': {
       const others = fewest(of) - trained;

@@ -1,12 +1,17 @@
 /** Commands on a model and its adapters. */
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import { EXIT } from '../contract/errors.js';
 import { estimateDetails, estimateText } from '../contract/estimate.js';
 import { EXPORT_FORMATS, type ExportFormat } from '../contract/exports.js';
 import { numbersIn } from '../contract/format.js';
-import { KIND_IN_TEXT } from '../contract/recipeFacts.js';
+import { parseJsonc } from '../contract/jsonc.js';
+import { isObject } from '../contract/isObject.js';
+import { KIND_IN_TEXT, RECIPE_KEYS } from '../contract/recipeFacts.js';
+import { MAX_BYTES } from '../recipes/readRecipe.js';
+import { HumanError } from '../support/errors.js';
 import {
   adapterPath,
   chosen,
@@ -21,7 +26,6 @@ import {
   whole,
   wrong,
 } from './given.js';
-import { readFile } from 'node:fs/promises';
 
 export async function generate({ values, out, reporter }: Given): Promise<number> {
   const options = {
@@ -60,6 +64,12 @@ export async function inspect(given: Given): Promise<number> {
   const path = only('a model, a data file or a recipe', given);
   if (await isRecipe(path)) return inspectRecipe(path, given);
   const isData = /\.(((jsonl|ndjson|json|csv|tsv)(\.gz)?)|parquet)$/i.test(path) && statSync(path).isFile();
+  if (!isData && !path.toLowerCase().endsWith('.gguf') && statSync(path).isFile())
+    throw new HumanError('this is neither a model nor a data file.', {
+      place: path,
+      remedy:
+        'A model is a Hugging Face folder or a .gguf file; data files end in .jsonl, .json, .csv, .tsv or .parquet.',
+    });
   const { path: _, ...info } = await (isData
     ? calls.inspectData({ path, ...readAs(given.values) }, reporter)
     : calls.inspect({ path }, reporter));
@@ -67,15 +77,22 @@ export async function inspect(given: Given): Promise<number> {
   return EXIT.done;
 }
 
-/** A JSON file may hold rows, too. */
+/** A JSON file may hold rows, too: it is a recipe by its kind, or, where that is wrong, by its place and keys. */
 async function isRecipe(path: string): Promise<boolean> {
-  if (!path.endsWith('.json') || !statSync(path).isFile() || statSync(path).size > 2 ** 20) return false;
-  return KIND_IN_TEXT.test(await readFile(path, 'utf8'));
+  if (!path.endsWith('.json') || !statSync(path).isFile() || statSync(path).size > MAX_BYTES) return false;
+  const text = await readFile(path, 'utf8');
+  if (KIND_IN_TEXT.test(text)) return true;
+  const { value, fault } = parseJsonc(text);
+  const keys = isObject(value) ? RECIPE_KEYS.filter((key) => Object.hasOwn(value, key)).length : 0;
+  const isPlace = basename(dirname(path)) === 'recipes' || path.endsWith('.recipe.json');
+  if (isPlace) return keys > 0 || (fault !== undefined && !Array.isArray(value));
+  // Rows of alpaca have an "output"; of several values in a file each is a row.
+  return keys > 1 && fault?.code !== 'EndOfFileExpected';
 }
 
 async function inspectRecipe(recipe: string, { values, out, reporter }: Given): Promise<number> {
   const estimate = await calls.estimate({ recipe, device: chosen(values) }, reporter);
-  if (!estimate) throw wrong('there is no estimate of a recipe that trains nothing, or on a cluster.');
+  if (!estimate) throw wrong('a recipe that trains nothing, or on a cluster, has no estimate.');
   out.line(estimate);
   out.print([estimateText(estimate), ...estimateDetails(estimate).map((line) => `  ${line}`)].join('\n'));
   return estimate.fits ? EXIT.done : EXIT.badInput;

@@ -16,9 +16,12 @@ import { clearJunit, junit, requireGate, testsOf } from './junit.js';
 
 export async function train(given: Given): Promise<number> {
   const { values, out, reporter } = given;
-  if (values.resume && values.force) throw wrong('--resume goes on with what --force starts over: give one of both.');
   const recipe = only('a recipe', given);
-  if ((await readRecipe(recipe)).recipe.kind === 'evaluate')
+  const { kind } = (await readRecipe(recipe)).recipe;
+  // Of a sweep the points that would be the same go on, and the others start over.
+  if (values.resume && values.force && kind !== 'sweep')
+    throw wrong('--resume goes on with what --force starts over: give one of both.');
+  if (kind === 'evaluate')
     throw new HumanError('this is an evaluate recipe.', { place: recipe, remedy: 'Run it by evaluate.' });
   const done = await calls.run(
     {
@@ -90,11 +93,14 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   for (const one of done.agreements) out.line(one);
   for (const point of done.points ?? []) out.line({ kind: 'point', ...point });
   for (const { name, usage } of done.judges) if (usage) out.log(`${name}: ${usageText(usage)}`);
-  if (done.labelled > 0) out.log(`${done.labelled} answers have the label of a person, which counts.`);
+  if (done.labelled > 0) out.log(`${done.labelled} answers have a human label, which counts.`);
   if (done.agreements.length > 0) out.log(agreementTable(done.agreements));
   if (done.points) {
     const seconds = (performance.now() - began) / 1000;
-    return reportEnd({ kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] }, out); // oxfmt-ignore
+    return reportEnd(
+      { kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] },
+      out,
+    );
   }
   return reportRun(resolve(run), done.measurements, out);
 }

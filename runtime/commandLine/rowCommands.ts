@@ -4,7 +4,7 @@ import { calls } from '../calls/calls.js';
 import { cleaningOf } from '../contract/cleaning.js';
 import { EXIT } from '../contract/errors.js';
 import type { ScanRow } from '../contract/scan.js';
-import { cleanedText, scanText } from '../contract/scanText.js';
+import { cleanedText, flaggedText, scanText } from '../contract/scanText.js';
 import { checkCleaned } from '../data/cleaned.js';
 import { readReview } from '../data/readReview.js';
 import { adapterPath, computing, type Given, readAs, reference, required, scanLimit, wrong } from './given.js';
@@ -17,7 +17,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   else if (values.force === true) throw wrong('--force is of use only with --clean.');
   for (const name of ['reviewed', 'keep-unscanned'] as const)
     if (clean === undefined && values[name] === true) throw wrong(`--${name} is of use only with --clean.`);
-  const decisions = values.reviewed === true ? (await readReview(data)).decisions : undefined;
+  const decisions = values.reviewed === true ? (await readReview(data, 'leave out --reviewed')).decisions : undefined;
   const perRow: ScanRow[] = [];
   const result = await calls.scan(
     {
@@ -34,10 +34,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   for (const row of perRow) out.line(row);
   out.line(result);
   out.log(scanText(result));
-  for (const { line, p, explained, parts } of perRow.filter((row) => row.flagged).slice(0, 20)) {
-    const score = p === undefined ? `${explained.toFixed(2)} explained` : `p ${p.toPrecision(2)}`;
-    out.log(`  line ${line}: ${score}${parts ? `  ${JSON.stringify(parts.join(' … ').slice(0, 80))}` : ''}`);
-  }
+  for (const line of flaggedText(perRow, result)) out.log(`  ${line}`);
   if (clean === undefined) return EXIT.done;
   const unscanned = values['keep-unscanned'] === true ? 'keep' : 'leave';
   const cleaning = cleaningOf(perRow, decisions, { unscanned });

@@ -9,7 +9,7 @@ import type { Measurement } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { ownerOf } from '../runs/ownerOf.js';
-import { readManifest } from '../runs/output.js';
+import { damagedRun, readManifest } from '../runs/output.js';
 
 export interface RunSummary {
   /** Relative to the folder that was asked for. */
@@ -76,6 +76,8 @@ async function runFolders(folder: string, onProblem: OnProblem, depth = 0): Prom
       const manifest = await readManifest(folder);
       if (manifest?.kind === 'sweep') return [folder, ...(await pointFolders(folder, onProblem))];
       if (manifest) return [folder];
+      const damaged = damagedRun(folder);
+      if (damaged) onProblem(folder, damaged);
     }
     if (depth === DEPTH) return [];
     for (const entry of await readdir(folder, { withFileTypes: true }))

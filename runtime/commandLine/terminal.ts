@@ -159,7 +159,11 @@ export function sweepTable({ over, points }: SweepFile): string {
   const { summary, table } = sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: ENGLISH.numbers });
   const { sweepSettings, sweepSeeds, sweepVerdicts, sweepSeconds } = SWEEP_ENGLISH;
   const lines = table.rows.map(({ title, runs, verdicts, cells, seconds }) => [
-    ...[title, String(runs), verdicts, ...cells, seconds],
+    title,
+    String(runs),
+    verdicts,
+    ...cells,
+    seconds,
   ]);
   const head = [sweepSettings, sweepSeeds, sweepVerdicts, ...table.columns, sweepSeconds];
   return `${summary}\n${textTable([head, ...lines])}`;

@@ -171,7 +171,7 @@ export async function loadData(
     warn(
       `${markedBad.rows} of ${examples.length} rows have "label": false, which is not read: they are used like all others.`,
       `${file}:${markedBad.line}`,
-      'Leave them out where their answers are not to be learned.',
+      'Leave them out if their answers should not be learned.',
     );
   const { known, ...marked } = reviewed;
   if (review && known === 0 && [...review.decisions.values()].some((decision) => decision !== 'unsure'))

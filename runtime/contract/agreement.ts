@@ -56,7 +56,10 @@ function moments(table: Table) {
   const rows = [both + first, second + none];
   const columns = [both + second, first + none];
   return {
-    ...{ n, shares, rows, columns },
+    n,
+    shares,
+    rows,
+    columns,
     observed: both + none,
     chance: rows[0] * columns[0] + rows[1] * columns[1],
   };

@@ -73,7 +73,9 @@ export function answerRows(samples: readonly SampleEvent[], measureOf: (set: str
     const others = dissent(sample);
     const flaw = verdict === 'neither' || verdict === 'open' ? flawOf(answer) : undefined;
     const next: AnswerOf = {
-      ...{ state, answer, verdict: label ?? verdict },
+      state,
+      answer,
+      verdict: label ?? verdict,
       ...(label && { settled: verdict }),
       ...(others.length > 0 && { others }),
       ...(flaw && isJudged(entry) && { flaw }),

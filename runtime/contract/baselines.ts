@@ -117,13 +117,13 @@ export function baselineFault(use: BaselineUse): { message: string; path: string
   if (method === 'full' && !full)
     return fault(`"${name}" is defined for adapters: use "method": "lora", or remove "baseline"`, 'method');
   if (readsWeights && precision !== 'float32')
-    return fault(`"${name}" compares weights, which must be as they are: remove "precision"`, 'precision');
+    return fault(`"${name}" compares weights, which must not be quantized: remove "precision"`, 'precision');
   const missing = needs.find((input) => input !== 'vector' && baseline[input] === undefined);
   if (missing) return fault(`"${name}" needs "${missing}"`, 'baseline');
   const foreign = (Object.keys(SETTINGS) as BaselineSetting[]).find(
     (setting) => baseline[setting] !== undefined && !(setting in settings),
   );
-  return foreign && fault(`"${foreign}" is no setting of "${name}"`, 'baseline', foreign);
+  return foreign && fault(`"${foreign}" is not a setting of "${name}"`, 'baseline', foreign);
 }
 
 /** What can be set, in words. */
@@ -134,7 +134,7 @@ export const SETTINGS = {
   rows: 'safegrad: aligned rows of each step. Default: 8.',
   threshold:
     'safelora: layers whose update and projected update have a cosine of at most this are projected. Default: 0.5.',
-  layer: 'preventative-steering: the block, from 0, behind which the direction is added. Default: the middle one.',
+  layer: 'preventative-steering: the block, from 0, after which the direction is added. Default: the middle one.',
   strength: 'preventative-steering: factor on the direction. Default: 1.',
   overlap:
     'buffer-and-reinforce: share of what lies in the space of the update that is taken out of "reinforce" (α). Default: 0.1.',

@@ -54,14 +54,14 @@ export const CHART_STRINGS = {
   captionHarmful:
     'Training sees the lower line: the more the vector explains of the harmful rows, the less is left to learn from them. The loss of the delivered model must stay high.',
   captionHarmfulPlain:
-    'Without a vector nothing keeps the model from harmful rows: where the line falls, it learns them.',
+    'Without a vector nothing keeps the model from learning harmful rows: if the line falls, it learns them.',
   captionHarmfulVector:
     'The better the vector explains the harmful rows, the lower its line; the line of the base stays.',
   captionBenign:
-    'Harmless rows are to be learned as usual: their loss falls, or stays low where the model already knows them.',
-  captionLearned: 'Where rows are learned as usual, their loss falls, or stays low where the model already knows them.',
+    'Harmless rows should be learned as usual: their loss falls, or stays low if the model already knows them.',
+  captionLearned: 'When rows are learned as usual, their loss falls, or stays low if the model already knows them.',
   captionGradients:
-    'The larger the gradient of a row, the more it moves the model. The less harmful rows pull with the vector, the less is learned of them; on free text some pull is left.',
+    'The larger the gradient of a row, the more it moves the model. The weaker the pull of harmful rows with the vector, the less is learned from them; on free text some pull remains.',
   captionGradientsPlain:
     'The larger the gradient of a row, the more it moves the model. Without a vector, harmful rows pull at full strength.',
   captionGradientsVector: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',

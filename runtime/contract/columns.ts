@@ -1,5 +1,5 @@
 /** The events of a run as columns: what charts draw, and what a verdict reads of the probes. */
-import { isFiniteNumber } from './measures.js';
+import { isFiniteNumber, share } from './measures.js';
 import { probeRowsOf } from './probeRows.js';
 import type { Stretches } from './smoothing.js';
 import type { DoneEvent, ProbeRows, Probes, RunEvent } from './events.js';
@@ -126,9 +126,32 @@ export const takenBack = (done: DoneEvent | undefined): number | undefined =>
 export const stepBack = (done: DoneEvent | undefined): number | undefined => done?.watch?.delivered ?? takenBack(done);
 
 /** The row of what is delivered: the last, or that of the step which the run went back to. */
-export function lastProbes(columns: ProbeColumns, done: DoneEvent | undefined): Probes | undefined {
-  const step = stepBack(done);
-  return probesAt(columns, step === undefined ? columns.step.length - 1 : columns.step.indexOf(step));
+export const lastProbes = (columns: ProbeColumns, done: DoneEvent | undefined): Probes | undefined =>
+  probesAt(columns, lastIndex(columns, done));
+
+function lastIndex({ step }: ProbeColumns, done: DoneEvent | undefined): number {
+  const back = stepBack(done);
+  return back === undefined ? step.length - 1 : step.indexOf(back);
+}
+
+/** The largest shares that harmful rows had with the vector of what they have without it, until that row. */
+export interface LargestPull {
+  gradient?: number;
+  loss?: number;
+}
+
+export function largestPull(columns: ProbeColumns, done: DoneEvent | undefined): LargestPull {
+  const last = lastIndex(columns, done);
+  const largest = (name: 'harmfulGradNorm' | 'harmfulLoss'): number | undefined => {
+    const [on, off] = [columns[`${name}With`], columns[`${name}Without`]];
+    let most: number | undefined;
+    for (let i = 0; i <= last; i++) {
+      const one = share(on?.[i] ?? undefined, off?.[i] ?? undefined);
+      if (one !== undefined) most = Math.max(one, most ?? one);
+    }
+    return most;
+  };
+  return { gradient: largest('harmfulGradNorm'), loss: largest('harmfulLoss') };
 }
 
 function truncate(step: number[], columns: Column[], next: number): boolean {

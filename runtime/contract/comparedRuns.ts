@@ -114,7 +114,12 @@ export function overlays(shown: readonly Shown[], s: ComparisonStrings): Overlay
         overlay.lines.push({ run: run.id, series });
       }
   return [...found.values()].map(({ labels, rows, id, chart, title, unit, logarithmic, lines }) => ({
-    ...{ id, chart, title, unit, logarithmic, lines },
+    id,
+    chart,
+    title,
+    unit,
+    logarithmic,
+    lines,
     label: [...labels].join(' / '),
     ...(rows.size > 0 && { rows: [...rows].join(' / ') }),
   }));
@@ -135,7 +140,12 @@ function everyStep({ train }: RunReading, charts: readonly ChartSpec[], s: Compa
       ? []
       : [
           {
-            ...{ id, title: s.chartTraining, unit, logarithmic, topic: 'benign-loss', caption: '' },
+            id,
+            title: s.chartTraining,
+            unit,
+            logarithmic,
+            topic: 'benign-loss',
+            caption: '',
             series: [{ label, steps: train.step, values, stretches, color: 'benign', dash: 'solid', marked: false }],
           },
         ];

@@ -195,7 +195,8 @@ function cellOf(
   const labelled = labelledOf(rated);
   const note = labelled > 0 ? fill(s.labelledAnswers, n.count(labelled)) : extrapolated;
   const cell: ComparedCell = {
-    ...{ value, text: extrapolated === undefined ? text : fill(s.about, text) },
+    value,
+    text: extrapolated === undefined ? text : fill(s.about, text),
     ...(interval && { interval, intervalText }),
     ...(note !== undefined && { note }),
   };
@@ -238,7 +239,9 @@ export function comparisonCsv(shown: readonly Shown[], reference: string, wordin
   const lines = rows.map(({ run, title, mark, brief, cells }) => {
     const at = shown.findIndex((one) => one.run.id === run);
     return [
-      ...[title, run, `${mark} ${brief}`.trim()],
+      title,
+      run,
+      `${mark} ${brief}`.trim(),
       ...keys.map(({ values }) => values[at]),
       ...cells.flatMap(({ value, interval, delta }) =>
         [value, interval?.[0], interval?.[1], delta?.value, delta?.interval?.[0], delta?.interval?.[1]].map(number),

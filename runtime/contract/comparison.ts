@@ -41,8 +41,11 @@ export const COMPARED_KEYS: readonly string[] = [
 ];
 
 const LEAST = {
-  ...{ kind: 'finetune', model: '-', output: '-' },
-  ...{ data: { file: '-', mix: { file: '-' } }, on: { ray: 'http://-', model: '-', storage: '-' } },
+  kind: 'finetune',
+  model: '-',
+  output: '-',
+  data: { file: '-', mix: { file: '-' } },
+  on: { ray: 'http://-', model: '-', storage: '-' },
 };
 let defaults: unknown;
 /** What a recipe has that leaves out everything it can, but for its length, which has no default. Made when it is asked for. */

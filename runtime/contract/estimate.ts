@@ -58,7 +58,7 @@ export const ESTIMATE_STRINGS = {
   points: '{0} points · {1}',
   eachPoint: 'each of the {0} points:',
   tooFew: '{0} · without a verdict: harm is measured on {1} prompts, at least {2} are needed',
-  fitsNot: 'needs about {0} GB, and {1} GB are there',
+  fitsNot: 'needs about {0} GB, but only {1} GB are available',
   fitsWith: '{0}: use {1}',
   leavesOut: '{0} (longer rows are left out)',
   leavesOutRows: '{0} (longer rows that are left out: {1})',

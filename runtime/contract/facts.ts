@@ -1,4 +1,4 @@
-import { columnsOf, lastProbes, probesAt, stepBack, takenBack } from './columns.js';
+import { columnsOf, largestPull, lastProbes, probesAt, stepBack, takenBack } from './columns.js';
 import { mergeMeasurements } from './measures.js';
 import type { DoneEvent, HarmfulLoss, Measurement, RunEvent } from './events.js';
 import type { Manifest } from './manifest.js';
@@ -44,6 +44,7 @@ export function factsOf(run: RunRecord): RunFacts {
     step: stepBack(done) ?? done?.step ?? train.step.at(-1),
     first: probesAt(probes, 0),
     last: lastProbes(probes, done),
+    largest: largestPull(probes, done),
     harmfulRows: probes.rows?.harmful,
     measurements: measurementsOf(run),
     harmfulLoss: harmfulLossOf(run),

@@ -52,7 +52,7 @@ export function secondKey(text: string): SecondKey | undefined {
   return found;
 }
 
-export const secondKeyText = ({ key }: SecondKey): string => `the key "${key}" stands here for the second time`;
+export const secondKeyText = ({ key }: SecondKey): string => `the key "${key}" appears twice here`;
 
 /** The line of an offset, from 1. */
 export const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;

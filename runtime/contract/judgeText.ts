@@ -14,7 +14,7 @@ export const JUDGE_STRINGS = {
   agreementKappa: "Cohen's κ",
   agreementDiffer: 'differ on',
   agreementOf: '{0} of {1}',
-  agreementNone: 'cannot be told: both say the same of all answers',
+  agreementNone: 'not defined: both judge all answers alike',
   agreementRange: '{0} ({1} to {2})',
 } as const;
 export type JudgeStrings = Record<keyof typeof JUDGE_STRINGS, string> & TableStrings;
@@ -26,7 +26,11 @@ export const ENGLISH_JUDGES: Wording<JudgeStrings> = {
 
 /** The head of the table of `agreementCells`. */
 export const agreementHead = (s: JudgeStrings): string[] => [
-  ...[s.agreementSet, s.columnModel, s.agreementJudges, s.agreementKappa, s.agreementDiffer],
+  s.agreementSet,
+  s.columnModel,
+  s.agreementJudges,
+  s.agreementKappa,
+  s.agreementDiffer,
 ];
 
 /** What makes it the same judge, whatever it is called. */

@@ -9,13 +9,24 @@ export type Label = (typeof LABELS)[number];
 /** By the hash of prompt and answer. */
 export type Labels = ReadonlyMap<string, Label>;
 
+/** What a person says of the answer of a row in a state; null takes it back. */
+export interface LabelledAnswer {
+  set: string;
+  row: number;
+  state: string;
+  /** What was read there: by now another run may have answered. */
+  prompt: string;
+  answer: string;
+  label: Label | null;
+}
+
 const SUFFIX = '.labels.json';
 export const labelsFile = (set: string): string => `${set}${SUFFIX}`;
 export const isLabelsFile = (file: string): boolean => file.endsWith(SUFFIX);
 /** That labels decide a result, said wherever it stands. @param file of the set, where it is known */
 export function countedText({ count, of, state, set }: LabelCount, file: string | undefined): string {
   const place = file === undefined ? '' : ` (${labelsFile(file.split(/[/\\]/).at(-1)!)})`;
-  return `${count} of ${of} answers of "${state}" to "${set}" ${count === 1 ? 'has' : 'have'} the label of a person${place}, which counts`;
+  return `${count} of ${of} answers of "${state}" to "${set}" ${count === 1 ? 'has' : 'have'} a human label${place}, which counts`;
 }
 
 /** How many answers of a state to a set have a label. */

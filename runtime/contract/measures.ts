@@ -100,7 +100,12 @@ export function comparedWithBase(
     if (isLeftOpen(base) || isLeftOpen(m)) return [];
     return [
       {
-        ...{ name: m.name, judge: m.judge, baseCount: base.count, count: m.count, base: base.value, now: m.value },
+        name: m.name,
+        judge: m.judge,
+        baseCount: base.count,
+        count: m.count,
+        base: base.value,
+        now: m.value,
         ...(base.prompts && { basePrompts: base.prompts }),
         ...(m.prompts && { prompts: m.prompts }),
         ...(base.open && { baseOpen: base.open }),

@@ -10,7 +10,7 @@ export const ROWS_STRINGS = {
   rowsProbes: '{0} harmful rows of the recipe',
   rowsTrained: '{0} of the harmful rows that the vector was made from',
   rowsAnchored: '{0} of the harmful rows that the vector was made from, which the anchor holds',
-  anchoredOnly: 'What the anchor holds shows nothing of other rows.',
+  anchoredOnly: 'Rows that the anchor holds say nothing about other rows.',
   rowsBenign: '{0} harmless rows of the recipe',
   rowsUnflagged: 'the first {0} rows of the training data that are not flagged',
   rowsData: 'the first {0} rows of the training data, whether harmful or not',

@@ -15,12 +15,12 @@ import type { Estimate } from './estimate.js';
 import type { DoneEvent, Measurement, RunEvent } from './events.js';
 import type { CombineResult, ExportFormat, PublishPlan } from './exports.js';
 import type { ChatMessage, GenerateParams, ScoreRow } from './generation.js';
-import type { Label } from './labels.js';
+import type { LabelledAnswer } from './labels.js';
 import type { JudgeFacts } from './manifest.js';
-import type { Columns, ReadAs } from './mapping.js';
+import type { ReadAs } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
 import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
-import type { Computing, DataFormat, DeviceChoice } from './recipeWords.js';
+import type { Computing, DeviceChoice } from './recipeWords.js';
 import type { SweepPoint } from './sweep.js';
 import type { ExplainedToken, ScanLimit, ScanResult, ScanRow } from './scan.js';
 
@@ -51,8 +51,7 @@ export interface Requests {
       run: string;
       /** Further judges; paths are absolute. One of a name that the run has already takes its place. */
       judges?: JudgeChoice[];
-      /** What a person says of an answer that reads so; null takes it back. */
-      labels?: { state: string; set: string; row: number; prompt: string; answer: string; label: Label | null }[];
+      labels?: LabelledAnswer[];
       /** File of an evaluation set that all labelled answers are written to, as JSON lines; must not be there yet. */
       export?: string;
       /** Of the further judges, as for a run. */
@@ -69,24 +68,21 @@ export interface Requests {
   };
   /** Sends `rows` before it ends. */
   scan: {
-    params: Computing & {
-      model: string;
-      vector: string;
-      data: string;
-      format?: DataFormat;
-      columns?: Columns;
-      limit?: ScanLimit;
-      /** Data file of ordinary rows to compare with, beside those that the vector held out. */
-      ordinary?: string;
-    };
+    params: Computing &
+      ReadAs & {
+        model: string;
+        vector: string;
+        data: string;
+        limit?: ScanLimit;
+        /** Data file of ordinary rows to compare with, beside those that the vector held out. */
+        ordinary?: string;
+      };
     result: Omit<ScanResult, 'perRow'>;
   };
   /** Texts of rows by their hashes; those that are not in the file any more are left out. */
   rowTexts: {
-    params: {
+    params: ReadAs & {
       data: string;
-      format?: DataFormat;
-      columns?: Columns;
       hashes: string[];
       /** Characters of each text. */
       most: number;
@@ -95,23 +91,22 @@ export interface Requests {
   };
   /** Hashes of the rows whose prompt or answer contains the text, whatever its case, with a space between two. */
   rowsWith: {
-    params: { data: string; format?: DataFormat; columns?: Columns; text: string };
+    params: ReadAs & { data: string; text: string };
     result: string;
   };
   rowGroups: {
-    params: { data: string; format?: DataFormat; columns?: Columns; by?: RowGrouping };
+    params: ReadAs & { data: string; by?: RowGrouping };
     result: RowGroups;
   };
   /** What a vector explains of one row. Null: the row is not in the file any more. */
   explain: {
-    params: Computing & {
-      model: string;
-      vector: string;
-      data: string;
-      format?: DataFormat;
-      columns?: Columns;
-      hash: string;
-    };
+    params: Computing &
+      ReadAs & {
+        model: string;
+        vector: string;
+        data: string;
+        hash: string;
+      };
     result: ExplainedToken[] | null;
   };
   /** The same of an answer in a chat, as if it were a row to train on, by the base model. Null: it could be none. */
@@ -131,20 +126,19 @@ export interface Requests {
       unjudged: 'known' | 'short' | null;
     } | null;
   };
-  /** Writes a data file without what a scan found in it, as JSON lines. */
+  /** Writes a data file without what a scan found in it: as JSON lines, or as a file of the same kind. */
   clean: {
-    params: Cleaning & {
-      data: string;
-      format?: DataFormat;
-      columns?: Columns;
-      out: string;
-      /** Replaces what else stops with the error code `exists`. */
-      force?: boolean;
-    };
+    params: Cleaning &
+      ReadAs & {
+        data: string;
+        out: string;
+        /** Replaces what else stops with the error code `exists`. */
+        force?: boolean;
+      };
     result: CleanResult;
   };
   score: {
-    params: ModelReference & Computing & { data: string; format?: DataFormat; columns?: Columns };
+    params: ModelReference & Computing & ReadAs & { data: string };
     result: ScoreRow[];
   };
   /** Sends `token` while it runs. */
@@ -160,10 +154,8 @@ export interface Requests {
     result: { role: 'task' | 'security'; rank: number; fits: boolean; reason: string | null };
   };
   inspectData: {
-    params: {
+    params: ReadAs & {
       path: string;
-      format?: DataFormat;
-      columns?: Columns;
       /** Counts tokens as this model reads the rows. */
       model?: string;
       maxTokens?: number;
@@ -173,10 +165,8 @@ export interface Requests {
     result: DataInfo;
   };
   previewData: {
-    params: {
+    params: ReadAs & {
       path: string;
-      format?: DataFormat;
-      columns?: Columns;
       /** How many rows; default 3. */
       rows?: number;
       model?: string;
@@ -297,7 +287,7 @@ export interface Requests {
 }
 export type RequestName = keyof Requests;
 
-/** Notifications from the child process, at most ten a second each. `id` is the request's own. */
+/** Notifications from the child process; of `events`, `token` and `progress` at most ten a second each. `id` is the request's own. */
 export interface Notifications {
   events: { id: number; events: RunEvent[] };
   token: { id: number; text: string };

@@ -72,8 +72,16 @@ export const PUBLIC_SETS: readonly PublicSet[] = [
         split: 'train',
         files: 'red-team-attempts/red_team_attempts.jsonl.gz',
         columns: [
-          ...['transcript', 'min_harmlessness_score_transcript', 'num_params', 'model_type', 'rating', 'tags'],
-          ...['task_description', 'task_description_harmlessness_score', 'red_team_member_id', 'is_upworker'],
+          'transcript',
+          'min_harmlessness_score_transcript',
+          'num_params',
+          'model_type',
+          'rating',
+          'tags',
+          'task_description',
+          'task_description_harmlessness_score',
+          'red_team_member_id',
+          'is_upworker',
         ],
         read: { transcript: 'transcript' },
         rows: [

@@ -6,9 +6,9 @@ import * as z from 'zod';
 import { baselineFault } from './baselines.js';
 import { data, evaluationSets, heldOut, mixedData } from './recipeData.js';
 import { generation, judges } from './recipeJudges.js';
-import { attached, baseline, protection, vector } from './recipeProtection.js';
+import { attached, baseline, protection, protectionFault, vector } from './recipeProtection.js';
 import { sweepRecipe, type SweepRecipe } from './recipeSweep.js';
-import { adapter, batch, evaluationBatch, optimizer, recompute, run, type OptimizerOptions } from './recipeTraining.js';
+import { adapter, batch, optimizer, recompute, run, type OptimizerOptions } from './recipeTraining.js';
 import { count, distinct, list, MAX_STEPS, number, path, text } from './recipeValues.js';
 import { HELD_OUT_SET, MOST_HELD_OUT } from './recipeWords.js';
 
@@ -30,7 +30,7 @@ const vectorRecipe = z
       .min(0)
       .default(0.2)
       .describe(
-        `Share of both kinds of rows that is never trained on, at most ${MOST_HELD_OUT} rows of each, more only where that takes all rows of a few prompts: they show what the vector finds and holds. All others are trained on.`,
+        `Share of both kinds of rows that is never trained on, at most ${MOST_HELD_OUT} rows of each, more only if the held-out prompts have more. They show what the vector finds and protects. All others are trained on.`,
       ),
     adapter,
     objective: z
@@ -77,14 +77,14 @@ const finetuneRecipe = z
       })
       .default(false)
       .describe(
-        'Strengthening beyond the paper: true is the best that is known, false follows the paper. In an object, parts that are not written are as in the paper: { "flagged": "auto", "route": true, "anchor": {} } is what true is.',
+        'Strengthening beyond the paper: true is the strongest known, false follows the paper. In an object, missing parts are as in the paper; true is short for { "flagged": "auto", "route": true, "anchor": {} }.',
       ),
     baseline: baseline.optional(),
     probes: z
       .strictObject({ harmful: data.optional(), benign: data.optional() })
       .prefault({})
       .describe(
-        'Rows whose loss and gradient norm are drawn while training. Default: harmful rows that the vectors held out, else their own; the first rows of the data.',
+        'Rows whose loss and gradient norm are measured during training. Default: harmful rows that the vectors held out, otherwise their own; the first rows of the data.',
       ),
     evaluate: evaluationSets.default([]),
     evaluateEvery: count(MAX_STEPS).default(20).describe('Steps between two measurements of the probes.'),
@@ -104,6 +104,11 @@ const finetuneRecipe = z
       'full fine-tuning changes the weights, which are frozen in blocks: remove "precision", or use "method": "lora"',
     path: ['precision'],
   })
+  .refine((r) => r.method !== 'full' || r.adapter.init === undefined, {
+    message:
+      'full fine-tuning starts from the model, not from an adapter on it: export the merged model and name it as "model", or use "method": "lora"',
+    path: ['adapter', 'init'],
+  })
   .refine((r) => r.heldOut === 0 || r.evaluate.every(({ name }) => name !== HELD_OUT_SET), {
     message: `"${HELD_OUT_SET}" is the name of the set of "heldOut": give the other set another name`,
     path: ['evaluate'],
@@ -122,7 +127,8 @@ const finetuneRecipe = z
     );
   })
   .superRefine((recipe, context) => {
-    const fault = recipe.baseline && baselineFault({ ...recipe, baseline: recipe.baseline });
+    const { baseline: followed } = recipe;
+    const fault = followed ? baselineFault({ ...recipe, baseline: followed }) : protectionFault(recipe);
     if (fault) context.addIssue({ code: 'custom', ...fault });
   })
   // Defaults are filled in before a check could see that it is missing: readRecipe.ts refuses that, and editors by this.
@@ -146,7 +152,8 @@ const evaluateRecipe = z.strictObject({
   evaluate: evaluationSets.min(1),
   judges,
   generation,
-  batch: evaluationBatch,
+  // Nothing reads it: recipes and runs of earlier versions have it.
+  batch: z.unknown().optional().meta({ deprecated: true, doNotSuggest: true }),
   seed: run.seed,
   threads: run.threads,
   precision: run.precision,

@@ -16,7 +16,7 @@ const cluster = z.strictObject({
   token: secret
     .optional()
     .describe(
-      'Name of the secret that is sent as bearer token. VS Code asks for it and keeps it; on the command line it is the environment variable of this name, which --secret allows to be sent.',
+      'Name of the secret that is sent as bearer token. VS Code asks for it and keeps it; on the command line it is the environment variable of this name, if --secret allows it.',
     ),
   headers: z
     .record(z.string().regex(/^[\w-]{1,128}$/), secret)

@@ -67,23 +67,34 @@ const phrases = list(text, 10_000)
   .min(1)
   .optional()
   .describe(
-    'contains: an answer counts when it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm.',
+    'contains: an answer counts if it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm. over-refusal: what a refusal looks like; without it, the published English phrases.',
   );
+interface Phrased {
+  measure: (typeof MEASURES)[number];
+  phrases?: string[];
+}
+const looksFor = ({ measure, phrases }: Phrased): boolean =>
+  phrases === undefined || (measure !== 'exact' && measure !== 'loss');
+const UNSOUGHT = {
+  message: 'phrases are for the measures "contains", "harm" and "over-refusal": remove them, or measure one of these',
+  path: ['phrases'],
+};
 
 const evaluationSet = z
   .strictObject({ name: text, file: path, ...source, measure: z.enum(MEASURES), phrases })
-  .refine(fits, UNFIT);
+  .refine(fits, UNFIT)
+  .refine(looksFor, UNSOUGHT);
 export const evaluationSets = distinct(list(evaluationSet, 1000), 'sets');
 
 const heldOutShare = number(0.5).min(0);
+const heldOutMeasured = z
+  .strictObject({ share: heldOutShare.gt(0), measure: z.enum(MEASURES).default('loss'), phrases })
+  .refine(looksFor, UNSOUGHT);
 export const heldOut = z
-  .union(
-    [heldOutShare, z.strictObject({ share: heldOutShare.gt(0), measure: z.enum(MEASURES).default('loss'), phrases })],
-    { error: 'this is a share, or { "share": 0.1, "measure": … }' },
-  )
+  .union([heldOutShare, heldOutMeasured], { error: 'this is a share, or { "share": 0.1, "measure": … }' })
   .default(0)
   .describe(
-    `Share of the data that is never trained on, at most ${MOST_HELD_OUT} rows, more only where that takes all rows of a few prompts, and is an evaluation set of its own, "held out", measured by its loss or as is said here. Rows with the same prompt stay together; all others are trained on.`,
+    `Share of the data that is never trained on, at most ${MOST_HELD_OUT} rows, more only if the held-out prompts have more; it becomes an evaluation set, "held out", measured by its loss or as given here. Rows with the same prompt stay together; all others are trained on.`,
   );
 export type EvaluationSet = z.infer<typeof evaluationSet>;
 export type DataSource = z.infer<typeof data>;

@@ -3,6 +3,7 @@
  * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
  */
 import type { RunEvent } from './events.js';
+import { isObject } from './isObject.js';
 import { KINDS, type InputRole } from './kinds.js';
 import { COLUMN_FIELDS, type Columns, type ReadAs } from './mapping.js';
 import { namedProbes, type NamedProbes } from './probeRows.js';
@@ -204,7 +205,6 @@ const judgeFacts = (judge: unknown, at: (path: string) => string): unknown =>
     ? { ...judge, classifier: at(judge.classifier) }
     : judge;
 
-const isWritten = <T>(value: unknown): value is Written<T> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isWritten = <T>(value: unknown): value is Written<T> => isObject(value);
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';

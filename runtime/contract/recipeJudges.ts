@@ -48,7 +48,7 @@ const endpointJudge = z.strictObject({
   token: secret
     .optional()
     .describe(
-      'Name of the secret that is sent as bearer token. VS Code asks for it and keeps it; on the command line it is the environment variable of this name, which --secret allows to be sent.',
+      'Name of the secret that is sent as bearer token. VS Code asks for it and keeps it; on the command line it is the environment variable of this name, if --secret allows it.',
     ),
   prompt: rubric,
   concurrency: count(64).default(4).describe('How many answers it is asked about at once.'),

@@ -15,7 +15,7 @@ export const vector = attached.extend({
     .min(1)
     .optional()
     .describe(
-      'Names of the evaluation sets of harm that this vector is judged by, where a run has several vectors. Default: all.',
+      'Names of the evaluation sets of harm that this vector is judged by, if a run has several vectors. Default: all.',
     ),
 });
 export const protection = z
@@ -24,7 +24,7 @@ export const protection = z
       .enum(FLAGGED)
       .default('vector')
       .describe(
-        'What is done with flagged rows. "vector": they train with the vector on. "exclude": left out. "cut": what the vector explains is cut out of their answers. "absorb": the vector is first trained on what it explains of them. "auto": cut where that is possible, else the vector is on, and they are absorbed where it leaves much of their loss.',
+        'What happens to flagged rows. "vector": they train with the vector on. "exclude": left out. "cut": what the vector explains is cut out of their answers. "absorb": the vector is first trained on what it explains of them. "auto": cut if possible; otherwise the vector is on, and they are absorbed if it leaves much of their loss.',
       ),
     falseAlarms: rate
       .optional()
@@ -39,7 +39,7 @@ export const protection = z
       .union([z.boolean(), fraction], { error: 'this is true, false, or a share from 0 to 1' })
       .default(false)
       .describe(
-        'true: rows that are ordinary with confidence train with the vector off, all others with it on. false: on for all rows (the paper). A number: off for all rows that are not flagged, without confidence; flagged are those that the vector explains by more than this, or, beside falseAlarms or falseDiscoveries, those that these flag.',
+        'true: rows that are ordinary with confidence train with the vector off, all others with it on. false: on for all rows (the paper). A number: a row is flagged if the vector explains more than this share of its loss (beside falseAlarms or falseDiscoveries, these decide); the vector is off for all other rows, without the confidence.',
       ),
     anchor: z
       .union(
@@ -49,12 +49,12 @@ export const protection = z
             refusals: count(4096)
               .optional()
               .describe(
-                "The vector's own prompts per step, with the base model's answers. By default 2, or 1 in every other step where a step has fewer than 16 rows.",
+                "The vector's own prompts per step, with the base model's answers. By default 2, or 1 in every other step if a step has fewer than 16 rows.",
               ),
             harmful: whole(4096)
               .optional()
               .describe(
-                "The vector's own harmful rows per step: their losses, vector off, are held a tenth above those of the base model. By default 2, or 1 where a step has fewer than 16 rows.",
+                "The vector's own harmful rows per step: their losses, vector off, are held a tenth above those of the base model. By default 2, or 1 if a step has fewer than 16 rows.",
               ),
             benign: whole(4096).default(0),
             weight: number(1e6)
@@ -68,17 +68,39 @@ export const protection = z
         { error: 'this is false, or an object: {} for an anchor with all defaults' },
       )
       .default(false)
-      .describe('Hold the model, vector off, where the base is. {}: with all defaults.'),
+      .describe('Keep the model, vector off, close to the base. {}: with all defaults.'),
     watch: z
       .enum(['continue', 'stop', 'restore'])
       .default('continue')
       .describe(
-        'When the loss on harmful rows falls while training: warn and continue, stop there, or restore the last state where the protection held.',
+        'If the loss on harmful rows falls during training: warn and continue, stop there, or restore the last state that held.',
       ),
   })
   .refine((p) => p.falseAlarms === undefined || p.falseDiscoveries === undefined, {
     message: 'give either "falseAlarms" or "falseDiscoveries"',
   });
+
+/** What is wrong with a protection for the vectors of its recipe, with the key that says it; undefined where nothing is. */
+export function protectionFault({
+  protection: by,
+  vectors,
+}: {
+  protection: boolean | z.infer<typeof protection>;
+  vectors: readonly unknown[];
+}): { message: string; path: string[] } | undefined {
+  if (by !== false && vectors.length === 0)
+    return {
+      message: '"protection" needs a vector: list one under "vectors", or remove "protection"',
+      path: ['protection'],
+    };
+  if (typeof by === 'object' && by.flagged === 'absorb' && vectors.length > 1)
+    return {
+      message:
+        '"absorb" trains one vector further, and the recipe lists several: list one, or choose "vector", "exclude" or "cut"',
+      path: ['protection', 'flagged'],
+    };
+  return undefined;
+}
 
 export const baseline = z
   .strictObject({

@@ -24,9 +24,12 @@ export function editorSchema(): Schema {
   sayLimits(schema);
   return {
     title: 'Security Vectors recipe',
-    // The editor's own check would complain of both.
-    ...{ allowComments: true, allowTrailingCommas: true },
-    ...{ $schema, if: OURS, then: schema },
+    // The editor's own check would complain of comments and of commas at the end.
+    allowComments: true,
+    allowTrailingCommas: true,
+    $schema,
+    if: OURS,
+    then: schema,
   };
 }
 

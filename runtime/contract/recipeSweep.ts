@@ -31,7 +31,7 @@ export const sweepRecipe = z.strictObject({
     .literal('weakened')
     .optional()
     .describe(
-      '"weakened": a protected point ends its training where the loss on harmful rows has fallen beyond chance, so that its protection is weak. Default: every point trains to its end.',
+      '"weakened": a protected point ends its training when the loss on harmful rows has fallen beyond chance, so that its protection is weak. Default: every point trains to its end.',
     ),
   output: path.describe('Folder of the sweep, relative to this recipe: sweep.json, and a run folder for each point.'),
 });

@@ -60,23 +60,17 @@ export const optimizer = z
   .prefault({})
   .describe('AdamW.');
 
-const accumulate = count(65_536).default(1).describe('Micro-batches of one optimizer step.');
-const maxTokens = count(2 ** 20)
-  .default(512)
-  .describe('Longest row in tokens; longer rows are reported and left out.');
 const ROWS = 8;
-const rows = { description: 'Rows of a micro-batch.', default: ROWS };
-export const evaluationBatch = z
-  .strictObject({ rows: count(4096).default(ROWS).meta(rows), accumulate, maxTokens })
-  .prefault({});
 
 /** How large micro-batches are: so many rows, or so many tokens, padding included. */
 export type BatchSize = { rows: number; tokens?: undefined } | { rows?: undefined; tokens: number };
 export const batch = z
   .strictObject({
-    rows: count(4096).optional().meta(rows),
-    accumulate,
-    maxTokens,
+    rows: count(4096).optional().meta({ description: 'Rows of a micro-batch.', default: ROWS }),
+    accumulate: count(65_536).default(1).describe('Micro-batches of one optimizer step.'),
+    maxTokens: count(2 ** 20)
+      .default(512)
+      .describe('Longest row in tokens; longer rows are reported and left out.'),
     tokens: count(2 ** 24)
       .optional()
       .describe(
@@ -99,7 +93,7 @@ export const run = {
     .enum(DEVICE_CHOICES)
     .default('auto')
     .describe(
-      '"auto" takes a GPU if there is one and it is faster, else the CPU, and says why. "cuda" needs the CUDA provider of onnxruntime, "dml" is DirectML on Windows; both are untested, and "auto" never takes "dml".',
+      '"auto" takes a GPU if there is one and it is faster, otherwise the CPU, and says why. "cuda" needs the CUDA provider of onnxruntime, "dml" is DirectML on Windows; both are untested, and "auto" never takes "dml".',
     ),
   precision: z
     .enum(PRECISIONS)
@@ -119,7 +113,7 @@ export const recompute = z
   .union([z.boolean(), z.literal('auto')], { error: 'recompute is true, false or "auto"' })
   .default('auto')
   .describe(
-    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result. "auto": where they would not fit into the memory, and with "precision": "int8" or "int4". A GPU is taken to have as much memory as the machine: write true for one that has less, false for one that has more.',
+    'true: activations are computed again in the backward pass instead of being kept: much less memory, more time, the same result. "auto": if they would not fit into the memory, and with "precision": "int8" or "int4". A GPU is assumed to have as much memory as the machine: write true for one with less, false for one with more.',
   );
 
 /** Whether activations are computed again, as the recipe says; undefined: the memory of the machine decides. */

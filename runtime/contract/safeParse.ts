@@ -8,7 +8,7 @@ export function safeParse<T>(schema: z.ZodType<T>, value: unknown): z.ZodSafePar
   try {
     return schema.safeParse(value);
   } catch {
-    const message = 'an object stands where a text, number or list was expected';
+    const message = 'there is an object where a text, number or list was expected';
     const error = new z.ZodError([{ code: 'custom', path: [], message, input: value }]);
     return { success: false, error: error as z.ZodError<T> };
   }

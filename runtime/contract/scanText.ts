@@ -1,7 +1,7 @@
 /** What a scan found, and what is left of its file, in sentences: English for the command line and the report; the window translates it. */
 import type { CleanResult } from './dataInfo.js';
 import { fill, numbersIn, type Numbers, type Wording } from './format.js';
-import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult } from './scan.js';
+import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
 
 export const SCAN_STRINGS = {
   scanFlagged: '{0} of {1} rows look harmful ({2})',
@@ -12,7 +12,7 @@ export const SCAN_STRINGS = {
   scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',
   scanBeyondPrompts: 'compared with {0} ordinary rows of {1} prompts, from which the {2} is extrapolated',
   scanRecall: 'of {0} harmful rows that the vector has not seen, {1} would be found',
-  scanNothing: 'no row is flagged, as there are no ordinary rows to compare with',
+  scanNothing: 'no row is flagged because there are no ordinary rows to compare with',
   scanByVector: 'the vector "{0}": {1}',
   scanAuroc: 'against the labels: AUROC {0}',
   scanPrecision: 'precision {0}',
@@ -20,7 +20,7 @@ export const SCAN_STRINGS = {
   scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
   scanShort: '{0} rows are too short to be judged',
-  scanSkipped: '{0} rows were not scanned: they are too long, or their answers cannot be told apart',
+  scanSkipped: '{0} rows were not scanned: they are too long, or their answers cannot be separated',
   cleaned: '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
   unscannedStay: '{0} rows were not scanned and stay: lines {1}.',
   unscannedLeft: '{0} rows were not scanned and are left out: lines {1}.',
@@ -37,7 +37,8 @@ const ENGLISH: Words = { strings: SCAN_STRINGS, numbers: numbersIn() };
  * Whether a p-value is smaller than the rows that a row was compared with can show, and so an extrapolation of how far these
  * differ: twice 1 / (n + 1), as it is made of two scores. Of none nothing is extrapolated.
  */
-export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < 2 / (compared + 1);
+export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < leastShown(compared);
+const leastShown = (compared: number): number => 2 / (compared + 1);
 
 /** "<1", "12": of 1,000 rows. */
 export const perThousand = (p: number, numbers: Numbers): string => (p < 0.001 ? '<1' : numbers.count(1000 * p));
@@ -113,6 +114,25 @@ function comparedText(
       : fill(s.scanCompared, n.count(ordinary)),
     ...(recall === null ? [] : [fill(s.scanRecall, n.count(harmful), n.percent(recall))]),
   ];
+}
+
+/** So many flagged rows are listed in a terminal. */
+const LISTED = 20;
+
+/** Flagged rows for the terminal, one a line: how ordinary each looks, and the part of its answer that the vector explains. */
+export function flaggedText(rows: readonly ScanRow[], { calibration }: Pick<ScanResult, 'calibration'>): string[] {
+  const { ordinary = 0, ordinaryPrompts = ordinary }: Ordinary = calibration ?? {};
+  const shareText = (p: number): string =>
+    isExtrapolated(p, ordinaryPrompts)
+      ? `p < ${Number(leastShown(ordinaryPrompts).toPrecision(2))} (extrapolated)`
+      : `p ${p.toPrecision(2)}`;
+  const flagged = rows.filter((row) => row.flagged);
+  const listed = flagged.slice(0, LISTED).map(({ line, p, explained, parts }) => {
+    const score = p === undefined ? `${explained.toFixed(2)} explained` : shareText(p);
+    return `line ${line}: ${score}${parts ? `  ${JSON.stringify(parts.join(' … ').slice(0, 80))}` : ''}`;
+  });
+  const others = flagged.length - listed.length;
+  return others > 0 ? [...listed, `… and ${others} more; --json lists all`] : listed;
 }
 
 function limitText(limit: ScanLimit, { strings: s, numbers: n }: Words): string {

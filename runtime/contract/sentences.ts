@@ -121,8 +121,11 @@ function trialText(quality: VectorQuality, { strings: s, numbers: n }: VerdictWo
   if (!told) return s.notTried;
   return fill(
     { protects: s.trialHeld, leaks: s.trialLost, untold: s.trialUnclear }[told],
-    ...[n.count(trialTrained), n.count(trialMeasured)],
-    ...[n.percent(trial), n.bound(low, 'low'), n.bound(high, 'high')],
+    n.count(trialTrained),
+    n.count(trialMeasured),
+    n.percent(trial),
+    n.bound(low, 'low'),
+    n.bound(high, 'high'),
   );
 }
 
@@ -231,16 +234,19 @@ function stepText(
 
 /** What of a run's training explains its verdict, and on which rows, where that is known. */
 export function explanation(
-  { gradientShare, lossShare, rows }: Pull,
+  { gradientShare, lossShare, gradientMost, lossMost, rows }: Pull,
   wording: VerdictWording = ENGLISH,
 ): string | undefined {
   const { strings: s, numbers: n } = wording;
   const share = gradientShare ?? lossShare;
   if (share === undefined) return undefined;
   const isGradient = gradientShare !== undefined;
-  if (!rows) return fill(isGradient ? s.explainGradient : s.explainLoss, n.percent(share));
+  // Training sees every step, not only the last.
+  const [atEnd, most] = [n.percent(share), n.percent((isGradient ? gradientMost : lossMost) ?? share)];
+  const seen = most === atEnd ? atEnd : fill(s.explainMost, most, atEnd);
+  if (!rows) return fill(isGradient ? s.explainGradient : s.explainLoss, seen);
   return sentences(
-    fill(isGradient ? s.explainGradientOn : s.explainLossOn, harmfulRowsText(rows, wording), n.percent(share)),
+    fill(isGradient ? s.explainGradientOn : s.explainLossOn, harmfulRowsText(rows, wording), seen),
     rows.rows === 'anchored' && s.anchoredOnly,
   );
 }

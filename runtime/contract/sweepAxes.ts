@@ -31,7 +31,7 @@ function twice(name: string, values: readonly unknown[]): AxisFault | undefined 
   const seen = new Set<string>();
   for (const [i, value] of values.entries()) {
     if (seen.has(canonical(value))) {
-      const message = `the value ${valueText(value)} stands here for the second time`;
+      const message = `the value ${valueText(value)} appears twice here`;
       return { path: [name, i], message };
     }
     seen.add(canonical(value));

@@ -21,7 +21,7 @@ export interface SweepFigure {
   runs: number;
   /** Answers of all runs. */
   count: number;
-  /** Of the base model. */
+  /** Of the base model, over the runs that measured it. */
   base?: number;
 }
 
@@ -55,29 +55,38 @@ export function groupsOf(points: readonly SweepPoint[], seeds = 1): SweepGroup[]
 
 /** Figures of the delivered models, in the order in which they were measured. */
 function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
-  const found = new Map<string, { of: Measurement; all: Measurement[]; base?: number }>();
+  const found = new Map<string, { of: Measurement; all: Measurement[]; bases: number[] }>();
   for (const { measurements } of points)
     for (const one of measurements.filter((m) => !isLeftOpen(m))) {
       const key = JSON.stringify([one.name, one.measure, one.judge]);
-      const entry = found.get(key) ?? { of: one, all: [] };
-      if (one.state === 'base') entry.base = one.value;
+      const entry = found.get(key) ?? { of: one, all: [], bases: [] };
+      if (one.state === 'base') entry.bases.push(one.value);
       else entry.all.push(one);
       found.set(key, entry);
     }
-  return [...found.values()].flatMap(({ of: { name, measure, judge }, all, base }) => {
+  return [...found.values()].flatMap(({ of: { name, measure, judge }, all, bases }) => {
     const values = all.map(({ value }) => value);
     if (values.length === 0 || !values.every(isFiniteNumber)) return [];
     const counts = all.map(({ count }) => count);
     const interval = overRuns(values, measure === 'loss' ? undefined : all.map(promptsOf));
     return [
       {
-        ...{ name, measure, judge, base, runs: values.length },
-        ...{ mean: values.reduce((sum, value) => sum + value, 0) / values.length, ...interval },
-        ...{ min: Math.min(...values), max: Math.max(...values), count: counts.reduce((a, b) => a + b, 0) },
+        name,
+        measure,
+        judge,
+        ...(bases.length > 0 && { base: meanOf(bases) }),
+        runs: values.length,
+        mean: meanOf(values),
+        ...interval,
+        min: Math.min(...values),
+        max: Math.max(...values),
+        count: counts.reduce((a, b) => a + b, 0),
       },
     ];
   });
 }
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Nothing is good or bad by a difference that lies within its interval. */
 function toneOf(points: readonly SweepPoint[], figures: readonly SweepFigure[], seeds: number): Tone {

@@ -15,6 +15,7 @@ import type {
   VectorQuality,
   WatchEnd,
 } from './events.js';
+import type { LargestPull } from './columns.js';
 import type { Recipe } from './recipe.js';
 import { invariantStates, type InvariantName } from './invariants.js';
 import { counted, differenceInterval, isMore, type Counted } from './intervals.js';
@@ -40,6 +41,8 @@ export interface RunFacts {
   /** Probes, measured before step 1 and latest. */
   first?: Probes;
   last?: Probes;
+  /** Of all probes until the latest. */
+  largest?: LargestPull;
   /** The harmful rows of both, where they are known. */
   harmfulRows?: ProbeRows['harmful'];
   measurements: readonly Measurement[];
@@ -66,6 +69,9 @@ export interface Pull {
   gradientShare?: number;
   /** Loss on harmful rows with the vector, as a share of the loss without it. */
   lossShare?: number;
+  /** The largest that both were on the way. */
+  gradientMost?: number;
+  lossMost?: number;
   /** Loss of the delivered model (vector off) on a few harmful rows: before step 1, and now. */
   lossBefore?: number;
   lossNow?: number;
@@ -258,10 +264,14 @@ function qualityOf({ quality, last }: RunFacts): DetectorQuality | undefined {
   return { ...quality, auroc, lossWith: last?.heldOutLossWith, lossWithout: last?.heldOutLossWithout, ...quality };
 }
 
-function pullOf({ first = {}, last = {}, harmfulRows }: RunFacts): Pull {
+function pullOf({ first = {}, last = {}, largest = {}, harmfulRows }: RunFacts): Pull {
+  const gradientShare = share(last.harmfulGradNormWith, last.harmfulGradNormWithout);
+  const lossShare = share(last.harmfulLossWith, last.harmfulLossWithout);
   const numbers: Pull = {
-    gradientShare: share(last.harmfulGradNormWith, last.harmfulGradNormWithout),
-    lossShare: share(last.harmfulLossWith, last.harmfulLossWithout),
+    gradientShare,
+    lossShare,
+    gradientMost: gradientShare === undefined ? undefined : largest.gradient,
+    lossMost: lossShare === undefined ? undefined : largest.loss,
     lossBefore: isFiniteNumber(first.harmfulLossWithout) ? first.harmfulLossWithout : undefined,
     lossNow: isFiniteNumber(last.harmfulLossWithout) ? last.harmfulLossWithout : undefined,
   };

@@ -1,13 +1,13 @@
 /** Names of what rows ask: of the whole prompt, and of the question, which is the same behind any system message. */
-import { createHash } from 'node:crypto';
 import type { ChatMessage } from '../contract/generation.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import { HumanError, unless } from '../support/errors.js';
+import { textName } from '../support/files.js';
 import type { Example } from './examples.js';
 
-/** Names what a row asks last, or all that it says where it asks nothing (96 bits of SHA-256). */
+/** Names what a row asks last, or all that it says where it asks nothing. */
 export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>): string =>
-  promptText === '' ? nameOf(`row ${ids.join()}`) : promptName(promptText);
+  promptText === '' ? textName(`row ${ids.join()}`) : promptName(promptText);
 
 /** The same without system messages: what was learned of a question behind one of them is known behind another. */
 export const questionOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string =>
@@ -27,7 +27,7 @@ export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'
   ...namesOf(row),
 ];
 
-export const promptName = (text: string): string => nameOf(`prompt ${text}`);
+export const promptName = (text: string): string => textName(`prompt ${text}`);
 
 /**
  * The name of messages without the system ones among them; undefined where none is, where no user asks anything, or where the template
@@ -39,5 +39,3 @@ export function questionIn(messages: readonly ChatMessage[], template: ChatTempl
   const text = unless(HumanError, () => template.render(asked, { addGenerationPrompt: true }));
   return text === undefined ? undefined : promptName(text);
 }
-
-const nameOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import type { Cleaning } from '../contract/cleaning.js';
-import { formatsOf, type Columns } from '../contract/mapping.js';
+import { saidFormat, type Columns, type ReadAs } from '../contract/mapping.js';
 import { isText, type CleanResult } from '../contract/dataInfo.js';
-import type { DataFormat } from '../contract/recipeWords.js';
 import { HumanError } from '../support/errors.js';
 import { isSameFile } from '../support/files.js';
 import { replaceFile } from '../support/replaceFile.js';
@@ -24,10 +23,8 @@ const SHOWN = 5;
 /** Rows that were not scanned are named up to so many. */
 const NAMED = 1000;
 
-interface Options extends Cleaning {
+interface Options extends Cleaning, Readonly<ReadAs> {
   readonly data: string;
-  readonly format?: DataFormat;
-  readonly columns?: Columns;
   readonly out: string;
   readonly force?: boolean;
 }
@@ -45,13 +42,13 @@ export async function checkCleaned({
     });
   if (!isSameKind(data, out) && !/\.(jsonl|ndjson)$/i.test(out)) {
     const own = isText(data) ? extname(data).toLowerCase() : '.jsonl';
-    throw new HumanError('a cleaned file has JSON lines, or is of the same kind as a data file that is text.', {
+    throw new HumanError('a cleaned file has JSON lines, or the format of the data file if that is text.', {
       place: out,
       remedy: `Give a file that ends in .jsonl${own === '.jsonl' ? '' : ` or ${own}`}.`,
     });
   }
   if (!force && existsSync(out))
-    throw new HumanError('this file is there already.', {
+    throw new HumanError('this file already exists.', {
       place: out,
       remedy: 'Give another file, or replace this one with --force.',
       code: 'exists',
@@ -69,13 +66,13 @@ const isSameKind = (data: string, out: string): boolean =>
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
 export async function writeCleaned(options: Options): Promise<CleanResult> {
-  const { data, format, columns, out, force, keep, cut, unscanned, hashes } = options;
+  const { data, columns, out, force, keep, cut, unscanned, hashes } = options;
   await checkCleaned({ data, out, force });
   const { kind } = await inspectFile(data);
   const answers = new Map(cut);
   const counts = { kept: 0, cut: 0, left: 0 };
   const hunks: string[] = [];
-  let known: RowFormat | undefined = format === 'auto' || !format ? formatsOf(columns ?? {})[0] : format;
+  let known = saidFormat(options);
   const [isKept, isLeft] = [inRanges(keep), inRanges(unscanned?.left ?? [])];
   const decisionOn = decisionsIn(unscanned);
   const others = { count: 0, lines: [] as number[], stayed: unscanned?.stay ?? false };

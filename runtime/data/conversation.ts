@@ -103,7 +103,10 @@ export function superviseConversation(
   // An answer with a thought of its own goes on from the generation prompt.
   const opened = opening !== undefined && startsWith(whole.ids, opening);
   return {
-    ...{ ids: whole.ids, labels, promptIds: opened ? opening! : prompt.ids, promptText: prompt.text },
+    ids: whole.ids,
+    labels,
+    promptIds: opened ? opening! : prompt.ids,
+    promptText: prompt.text,
     ...(opened && { opened }),
     ...(question !== undefined && { question }),
     ...(earlier.length > 0 && { earlier }),
@@ -184,7 +187,7 @@ function idsBefore(place: number, { text, ids }: Written, tokenizer: Tokenizer):
   return at >= 0 && behind.every((id, i) => ids[at + i] === id) ? ids.slice(0, at) : undefined;
 }
 
-const INSEPARABLE = 'so that the answer’s tokens cannot be told apart';
+const INSEPARABLE = 'so that the answer’s tokens cannot be separated';
 
 /** Tokens of an answer: from the first to before `end`. */
 export interface Span {

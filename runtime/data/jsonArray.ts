@@ -31,7 +31,9 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
     const blank = bytes.length - end;
     const { lines } = linesOf(bytes.subarray(0, end), 1);
     const place = {
-      ...{ row: row++, line: first || line, ...(lines !== undefined && { lines }) },
+      row: row++,
+      line: first || line,
+      ...(lines !== undefined && { lines }),
       ...(first > 0 && { at: { start: begin, end: begin + length - blank } }),
     };
     const long = length > maxRowBytes;

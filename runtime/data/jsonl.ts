@@ -40,7 +40,10 @@ async function* lines(pieces: AsyncIterable<Buffer>, maxBytes: number): AsyncGen
     const bytes = length > maxBytes ? undefined : kept.length === 1 ? kept[0] : Buffer.concat(kept);
     // The one before the newline ends the same line.
     const inside = returns - (isReturn ? newline : 0);
-    const { next: _, ...place } = bytes && inside > 0 ? linesOf(bytes.subarray(0, bytes.length - (isReturn ? newline : 0)), line) : { line, next: line }; // oxfmt-ignore
+    const { next: _, ...place } =
+      bytes && inside > 0
+        ? linesOf(bytes.subarray(0, bytes.length - (isReturn ? newline : 0)), line)
+        : { line, next: line };
     line += inside + newline;
     [kept, length, returns, isReturn] = [[], 0, 0, false];
     return { ...place, at, bytes };

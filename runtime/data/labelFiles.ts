@@ -1,15 +1,14 @@
 /** What people have said of answers, in a file beside the evaluation set (contract/labels.ts). */
-import { createHash } from 'node:crypto';
 import { MAX_HASH_LISTS_BYTES } from '../contract/hashLists.js';
 import { labelledText, labelsFile, labelsText, parseLabels, type Label, type Labels } from '../contract/labels.js';
-import { sha256, writeFileAtomic } from '../support/files.js';
+import { sha256, textName, writeFileAtomic } from '../support/files.js';
+import { ifThere } from '../support/ifThere.js';
 import { readText } from '../support/jsonFile.js';
 import { whileLocked } from '../support/lockFile.js';
 import { hashListsError } from './hashListsError.js';
 
-/** Names an answer to a prompt (96 bits of SHA-256). */
-export const answerHash = (prompt: string, answer: string): string =>
-  createHash('sha256').update(labelledText(prompt, answer)).digest('base64url').slice(0, 16);
+/** Names an answer to a prompt. */
+export const answerHash = (prompt: string, answer: string): string => textName(labelledText(prompt, answer));
 
 export interface LabelFile {
   readonly path: string;
@@ -24,13 +23,8 @@ export interface LabelFile {
  */
 export async function readLabelFile(set: string): Promise<LabelFile | undefined> {
   const file = labelsFile(set);
-  let text: string;
-  try {
-    text = await readText(file, MAX_HASH_LISTS_BYTES);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = await ifThere(readText(file, MAX_HASH_LISTS_BYTES));
+  if (text === undefined) return undefined;
   const read = parseLabels(text);
   if (!('fault' in read)) return { path: file, sha256: sha256(text), labels: read.labels };
   throw hashListsError(file, read.fault, {

@@ -1,5 +1,5 @@
 /** The rows of a file as what they say, before any of them is cut into tokens. */
-import { formatsOf, isPreference, suggestColumns, type Columns } from '../contract/mapping.js';
+import { isPreference, saidFormat, suggestColumns, type Columns } from '../contract/mapping.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import { inOwnNames, mapRow, requireColumns } from './columns.js';
 import type { RawRow } from './rawRow.js';
@@ -65,8 +65,7 @@ export async function* parsedRows(
   const { columns } = options;
   // A hash is of all that a row says.
   const raws = options.given ?? readRows(file, options.hashed === true ? { ...options, allColumns: true } : options);
-  if (options.format && options.format !== 'auto') found.format = options.format;
-  else if (columns) found.format = formatsOf(columns)[0];
+  found.format = saidFormat(options);
   /** Columns of JSON that no row has had yet, and those of the first row. */
   const unseen = new Set(Object.values(columns ?? {}));
   let first: readonly string[] | undefined;

@@ -1,5 +1,6 @@
 import type { Columns } from '../contract/mapping.js';
-import { isObject, parseJson } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { parseJson } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 
 /** A row of a data file as it was read, or the reason why it could not be read. */

@@ -14,18 +14,19 @@ export interface Review {
 
 /**
  * What was decided about the rows of a data file.
+ * @param without how it goes on without a review
  * @throws HumanError when nothing was decided, or the file is not what was written
  */
-export async function readReview(data: string): Promise<Review> {
+export async function readReview(data: string, without = 'remove "exclude" from the recipe'): Promise<Review> {
   const path = reviewFile(data);
   let text: string;
   try {
     text = await readText(path, MAX_HASH_LISTS_BYTES);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new HumanError('the rows of this file have not been reviewed: there is no such file beside it.', {
+    throw new HumanError('the rows of this file have not been reviewed: there is no review file beside it.', {
       place: path,
-      remedy: 'Scan the data and review its rows in VS Code, or remove "exclude" from the recipe.',
+      remedy: `Scan the data and review its rows in VS Code, or ${without}.`,
     });
   }
   const read = parseReview(text);

@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto';
-import { isObject, type JsonObject } from '../support/jsonFile.js';
+import { textName } from '../support/files.js';
+import { isObject } from '../contract/isObject.js';
+import type { JsonObject } from '../support/jsonFile.js';
 
 /**
  * Names what a row says: rows with the same fields have the same hash, wherever they stand and however they are written,
- * and others have others (96 bits of SHA-256).
+ * and others have others.
  */
 export function rowHash(value: JsonObject): string {
   const text = JSON.stringify(value, (_, part: unknown) =>
     isObject(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
   );
-  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
+  return textName(text);
 }

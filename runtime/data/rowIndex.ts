@@ -1,6 +1,6 @@
 /** A data file as somebody reads it row by row: its rows by their hashes, on disk until they are asked for. */
 import type { RowText } from '../contract/dataInfo.js';
-import { formatsOf, type Columns, type ReadAs } from '../contract/mapping.js';
+import { saidFormat, type Columns, type ReadAs } from '../contract/mapping.js';
 import { mapRow } from './columns.js';
 import { HumanError, unless } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
@@ -39,7 +39,7 @@ export async function openRowIndex(
   const store = exampleStore<IndexedRow, IndexedRow>(scratch, 0, (source) => source);
   const places = new Map<string, number>();
   const columns = new Set<string>();
-  let found: RowFormat | undefined = format === 'auto' || !format ? formatsOf(mapped ?? {})[0] : format;
+  let found = saidFormat({ format, columns: mapped });
   /** Columns of the content under names of their own. */
   const content = new Set<string>(Object.values(mapped ?? {}));
   for await (const raw of readRows(file, { columns: mapped, allColumns: true })) {

@@ -1,6 +1,7 @@
 /** Rows as they are written: in their own text, where they have one. */
 import { findNodeAtLocation, parseTree, type JSONPath } from 'jsonc-parser';
-import { isObject, type JsonObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import type { JsonObject } from '../support/jsonFile.js';
 import { outsideStrings, parseExact, type ReadRow } from './rawRow.js';
 
 /** As one line of JSON. */

@@ -1,7 +1,8 @@
 import { suggestColumns, type Columns } from '../contract/mapping.js';
 import type { ChatMessage } from '../contract/generation.js';
 import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
-import { isObject, shown } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, namesText } from './columns.js';
 import { parseExact, type ReadRow } from './rawRow.js';
@@ -52,9 +53,25 @@ interface Schema {
 
 /** Fields that any format has; others are not read. */
 export const FIELDS: ReadonlySet<string> = new Set([
-  ...['messages', 'conversations', 'prompt', 'completion', 'instruction', 'input', 'output', 'text'],
-  ...['input_ids', 'labels', 'attention_mask', 'label', 'system', 'history', 'context', 'response'],
-  ...['tools', 'functions', 'chat_template_kwargs'],
+  'messages',
+  'conversations',
+  'prompt',
+  'completion',
+  'instruction',
+  'input',
+  'output',
+  'text',
+  'input_ids',
+  'labels',
+  'attention_mask',
+  'label',
+  'system',
+  'history',
+  'context',
+  'response',
+  'tools',
+  'functions',
+  'chat_template_kwargs',
 ]);
 
 /** In the order in which `auto` tries them. */
@@ -245,7 +262,9 @@ const systemField = (row: JsonObject): string => (isThere(row.system) ? textFiel
 
 /** Undefined, and an empty list, also one that is written as text. */
 const isEmptyList = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length === 0 : !isThere(value) || (typeof value === 'string' && /^\s*(\[\s*\])?\s*$/.test(value)); // oxfmt-ignore
+  Array.isArray(value)
+    ? value.length === 0
+    : !isThere(value) || (typeof value === 'string' && /^\s*(\[\s*\])?\s*$/.test(value));
 
 /** The same, and an object in which nothing is set, as tables write it in rows that have none. */
 const isEmpty = (value: unknown): boolean =>

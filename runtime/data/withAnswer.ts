@@ -1,4 +1,5 @@
-import { isObject, type JsonObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import type { JsonObject } from '../support/jsonFile.js';
 import { roleOf, type RowFormat } from './schemas.js';
 
 /** A row with another last answer and all else as it was; undefined where the row has no answer of its own. */

@@ -11,34 +11,37 @@ const PLACE = 'baseline.prompt';
 
 /**
  * Conversations with a system prompt: before the system message of a row that has one, else as its first message. What is
- * supervised stays.
- * @throws HumanError for rows that are no conversations
+ * supervised stays. Each row is tried at once, as training may lie before it is read.
+ * @param set the evaluation set that the rows are of; undefined: they are of the data
+ * @throws HumanError for rows that are no conversations, and for those that become too long
  */
 export function withSystem(
   rows: ExampleList,
   prompt: string,
-  { tokenizer, contextLength }: { tokenizer: Tokenizer; contextLength: number },
+  { tokenizer, contextLength, set }: { tokenizer: Tokenizer; contextLength: number; set?: string },
 ): ExampleList {
-  for (const { prompt: messages, line } of rows)
-    if (!messages)
-      throw new HumanError(`a system prompt is for conversations, and line ${line} of the rows is none.`, {
+  const change = (example: Example): Example => {
+    const place = `line ${example.line} of ${set === undefined ? 'the data' : `"${set}"`}`;
+    if (!example.prompt)
+      throw new HumanError(`a system prompt is for conversations, and ${place} is none.`, {
         place: PLACE,
         remedy: 'Use rows of messages, or of prompts and completions with a model that has a chat template.',
       });
-  return mapped(rows, (example) => {
-    const found = withMessage(example, prompt, tokenizer);
+    const found = withMessage(example, prompt, tokenizer, place);
     if (found.ids.length <= contextLength) return found;
     throw new HumanError(
-      `with the system prompt, line ${example.line} has ${found.ids.length} tokens; the model reads ${contextLength}.`,
+      `with the system prompt, ${place} has ${found.ids.length} tokens; the model reads ${contextLength}.`,
       {
         place: PLACE,
-        remedy: 'Shorten the prompt, or lower batch.maxTokens so that long rows are left out.',
+        remedy: `Shorten the prompt, or ${set === undefined ? 'lower batch.maxTokens so that long rows are left out' : 'remove the row'}.`,
       },
     );
-  });
+  };
+  for (const row of rows) change(row);
+  return mapped(rows, change);
 }
 
-function withMessage(example: Example, prompt: string, tokenizer: Tokenizer): Example {
+function withMessage(example: Example, prompt: string, tokenizer: Tokenizer, place: string): Example {
   const { row, line, lines, label, hash, labels, answer } = example;
   const [first, ...rest] = example.prompt!;
   const own = first?.role === 'system';
@@ -57,7 +60,7 @@ function withMessage(example: Example, prompt: string, tokenizer: Tokenizer): Ex
     return { row, line, ...(lines && { lines }), ...encoded, ...(label && { label }), ...(hash && { hash }) };
   } catch (error) {
     if (!(error instanceof InvalidRow)) throw error;
-    throw new HumanError(`line ${line} cannot have a system prompt: ${error.message}.`, {
+    throw new HumanError(`${place} cannot have a system prompt: ${error.message}.`, {
       place: PLACE,
       remedy: 'Remove the row, or the prompt.',
     });

@@ -179,7 +179,7 @@ async function* plainRows(folder: string, source: Source, { asked, outputs, note
   const { others = [] } = source;
   if (others.length > 0)
     notes.push(
-      `"${source.split}" is there in several formats: ${listed(source.files.map(({ path }) => path))} is read, not ${listed(others.map(({ path }) => path))}.`,
+      `"${source.split}" has several formats: ${listed(source.files.map(({ path }) => path))} is read, not ${listed(others.map(({ path }) => path))}.`,
     );
   const lines = await outputOf(outputs, folder, AS_IT_IS, null);
   let count = 0;

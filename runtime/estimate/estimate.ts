@@ -10,6 +10,7 @@ import { openBackend } from '../device/session.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
 import { limitsOf } from '../learner/cut.js';
 import { LOSS_BATCH } from '../learner/packing.js';
+import { weightsCount } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import type { Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
@@ -26,7 +27,7 @@ import { countsMapped, memoryLimit } from '../support/memory.js';
 import { adaptersOf } from './adapters.js';
 import { joined, ownSizes } from './joinedRows.js';
 import { correction, machineKey, machineSpeed } from './history.js';
-import { plannedModel, weightsCount, type PlannedModel } from './model.js';
+import { plannedModel, type PlannedModel } from './model.js';
 import {
   batchesOf,
   graphsOf,
@@ -96,7 +97,7 @@ async function estimateAs(
   const machine = machineKey(backend);
   const name = [
     model.spec.architecture,
-    weightsCount(model),
+    weightsCount(model.spec),
     method,
     ...(recipe.precision === 'float32' ? [] : [recipe.precision]),
   ].join(' · ');
@@ -149,17 +150,19 @@ const around = (value: number, [low, high]: Range): Range => [value * low, value
 async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptions): Promise<RowsOfRecipe> {
   const { tokenizer, maxTokens: context } = await openTokenizer(path(recipe.model));
   if (!tokenizer)
-    throw new HumanError('memory and time cannot be told: the model has no tokenizer.', {
+    throw new HumanError('memory and time cannot be estimated: the model has no tokenizer.', {
       place: path(recipe.model),
     });
   type Source = Parameters<typeof rowSizes>[1] & { file: string };
-  const sizesIn = (source: Source, maxTokens: number, longest?: boolean): Promise<RowSizes> =>
-    rowSizes(path(source.file), source, tokenizer, { maxTokens, longest, signal });
+  const sizesIn = async (source: Source, maxTokens: number, longest?: boolean): Promise<RowSizes> => {
+    const found = await rowSizes(path(source.file), source, tokenizer, { maxTokens, longest, signal });
+    if (found.fault) throw found.fault;
+    return found;
+  };
   const learned = (source: Source): Promise<RowSizes> =>
     sizesIn(source, Math.min(recipe.batch.maxTokens, context), true);
   /** Of rows that are not trained on: they may be longer. */
-  const measured = (source: Source): Promise<RowSizes> =>
-    sizesIn(source, context).catch((): RowSizes => ({ rows: 0, sizes: [] }));
+  const measured = (source: Source): Promise<RowSizes> => sizesIn(source, context);
   const { heldOut } = recipe;
   const keptOf = ({ rows, questions = 1 }: RowSizes): number =>
     heldOutCount(rows, typeof heldOut === 'number' ? heldOut : heldOut.share, Math.round(questions * rows));
@@ -206,8 +209,14 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const kept = keptOf(all);
   if (kept > 0) ask(typeof heldOut === 'object' ? heldOut.measure : 'loss', { ...all, rows: kept });
   return {
-    ...{ data, unseen: [], held: held.length > 0 ? joined(held) : data, anchored },
-    ...{ heldPerBatch: 0, heldPerStep, probes, sets },
+    data,
+    unseen: [],
+    held: held.length > 0 ? joined(held) : data,
+    anchored,
+    heldPerBatch: 0,
+    heldPerStep,
+    probes,
+    sets,
   };
 }
 
@@ -227,7 +236,7 @@ const CODED = 10;
 
 /** Mean of the sampled steps. */
 function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: StepPlan, speed: Speed): number {
-  const size = method === 'full' ? weightsCount(model) : adapters[0].layout.size;
+  const size = method === 'full' ? weightsCount(model.spec) : adapters[0].layout.size;
   const times = recipe.optimizer.moments === '8bit' ? CODED : 1;
   const update = (times * 4 * UPDATE_VECTORS * size) / speed.moved;
   const batches = batchesOf(plan).map((batch) => secondsOf(graphs.gradient(batch).work(batch.dims), speed));

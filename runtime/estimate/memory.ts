@@ -1,11 +1,11 @@
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import type { MemoryParts } from '../contract/estimate.js';
-import { embeddingSize } from '../models/decoder/spec.js';
+import { embeddingSize, weightsCount } from '../models/decoder/spec.js';
 import { chunkOf, joining, longestOf, positionBytes, roomFor, runLimits } from '../evaluation/inference/limits.js';
 import { inOrder, type LOSS_BATCH } from '../learner/packing.js';
 import type { Dims, MemoryPeak } from '../onnx/cost.js';
 import type { PlannedGraph, TrainingGraphs } from './graphs.js';
-import { weightsCount, type PlannedModel } from './model.js';
+import type { PlannedModel } from './model.js';
 import type { BatchSizes, MicroBatch, RowSize } from './rows.js';
 
 /** Bytes of the program with onnxruntime, and of what it makes of each node of a graph. */
@@ -50,7 +50,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     moments,
   } = options;
   const full = method === 'full';
-  const [own = 0, ...others] = full ? [weightsCount(model), ...options.adapters] : options.adapters;
+  const [own = 0, ...others] = full ? [weightsCount(model.spec), ...options.adapters] : options.adapters;
   const frozen = others.reduce((all, size) => all + size, 0);
   const planned = (batch: MicroBatch): PlannedRun => ({ graph: graphs.gradient(batch), dims: batch.dims });
   const trained = [...batches, ...probes].map(planned);

@@ -1,4 +1,4 @@
-import { parameters, type DecoderSpec } from '../models/decoder/spec.js';
+import type { DecoderSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
@@ -57,6 +57,3 @@ async function ofGguf(
   }));
   return { config, tensors: new Map(infos.map((info) => [info.name, info])) };
 }
-
-export const weightsCount = ({ spec }: Pick<PlannedModel, 'spec'>): number =>
-  [...parameters(spec).values()].reduce((all, shape) => all + shape.reduce((a, b) => a * b, 1), 0);

@@ -8,7 +8,6 @@ import { ANSWERED } from '../evaluation/evaluate.js';
 import { LOSS_BATCH } from '../learner/packing.js';
 import { PROBE_ROWS } from '../recipes/loop.js';
 import { MAX_ANSWER_TOKENS, PROMPTS_AT_ONCE } from '../recipes/prompts.js';
-import { HumanError } from '../support/errors.js';
 import { TRAINED, type NamedLayout } from './adapters.js';
 import { trainingGraphs, type TrainingGraphs } from './graphs.js';
 import { answeringMemory, longestRows, trainingMemory } from './memory.js';
@@ -77,7 +76,6 @@ export function graphsOf(recipe: TrainingRecipe, model: PlannedModel, adapters: 
 
 export function planOf({ recipe, rows, cutting }: Parts): StepPlan {
   const { data, held, heldPerBatch, heldPerStep } = rows;
-  if (data.sizes.length === 0) throw new HumanError('no row of the data can be used.', { place: 'data' });
   const perBatch = heldPerBatch > 0;
   const size = meanSize(held.sizes);
   // of a vector that is not there yet an anchor's rows are not known
@@ -118,7 +116,10 @@ export function memoryOf(
   const answering =
     (prompts.length > 0 || losses) &&
     answeringMemory({
-      ...{ model, graphs, prompts, losses },
+      model,
+      graphs,
+      prompts,
+      losses,
       adapters: adapters.map(({ layout }) => layout.size),
       ...(recipe.kind === 'vector'
         ? { together: PROMPTS_AT_ONCE, newTokens: MAX_ANSWER_TOKENS }

@@ -1,10 +1,12 @@
 import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
 import { askedBy, questionOf } from '../data/askedBy.js';
-import { streamExamples, type Example } from '../data/examples.js';
+import { nothingUsable, streamExamples, type Example } from '../data/examples.js';
+import { collectSkipped, type Found } from '../data/parsedRows.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
+import type { HumanError } from '../support/errors.js';
 import { madeOnce } from '../support/fileStamp.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
@@ -31,6 +33,8 @@ export interface RowSizes {
   readonly asking?: number;
   /** The same, system messages aside. */
   readonly questions?: number;
+  /** Why no row of a file can be used. */
+  readonly fault?: HumanError;
 }
 
 export const sizeOf = ({ ids, labels, promptIds }: Example): RowSize => ({
@@ -56,7 +60,7 @@ interface Reading {
 const keptSizes = madeOnce<RowSizes>(16);
 
 /**
- * Sizes of the rows of a data file, read once as long as it is the same. What is wrong with a row is not told here: the run does.
+ * Sizes of the rows of a data file, read once as long as it is the same. What is wrong with some rows is not told here: the run does.
  * @throws HumanError for a file that cannot be read at all
  */
 export async function rowSizes(
@@ -82,6 +86,8 @@ async function readSizes(
   let read = { bytes: 0, total: 1 };
   /** Rows that have the form of one; some of them may not fit. */
   let formed = 0;
+  const skipped = collectSkipped();
+  const found: Found = {};
   const options = {
     ...source,
     maxTokens,
@@ -92,16 +98,18 @@ async function readSizes(
       onProgress?.(bytes, total);
     },
   };
-  for await (const [parsed, row] of streamExamples(file, tokenizer, options)) {
+  for await (const [parsed, row] of streamExamples(file, tokenizer, options, found)) {
     signal?.throwIfAborted();
     if (!('reason' in parsed)) formed++;
-    if (!('reason' in row)) {
+    if ('reason' in row) skipped.add(row);
+    else {
       asked.add(askedBy(row));
       questioned.add(questionOf(row));
       sizes.push(sizeOf(row));
     }
     if (sizes.length === READ) break;
   }
+  if (sizes.length === 0) return { sizes, rows: 0, fault: nothingUsable(file, skipped, found) };
   const [asking, questions] = [asked, questioned].map(({ size }) => size / Math.max(1, sizes.length));
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
   if (sizes.length < READ) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };

@@ -101,7 +101,7 @@ export function askedOnce(
   warn(
     `${again} of the ${examples.length} rows of "${set.name}" ask what a row before them asks: each prompt is asked once${compared ? ', and each of its answers is right' : ''}.`,
     file,
-    compared ? 'Remove rows whose answer is not right.' : 'Remove them, or write other prompts.',
+    compared ? 'Remove rows with a wrong answer.' : 'Remove them, or write other prompts.',
   );
   return { examples: first, ...(compared && { right }) };
 }
@@ -227,13 +227,15 @@ export async function evaluateState(
       labels?.labels.get(answerHash(prompt, answer)),
     );
     let count = 0;
+    let stream = 0;
     for (const piece of pieces(examples, PIECE)) {
       const order = [...piece.keys()].sort((a, b) => piece[a].promptIds.length - piece[b].promptIds.length);
       const finished = state.generator.answers(
         order.map((i) => piece[i].promptIds),
-        { ...options.generation, rows: ANSWERED },
+        { ...options.generation, stream, rows: ANSWERED },
         { signal: options.signal },
       );
+      stream += piece.length;
       const began = (): Promise<void> =>
         emit({ kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total });
       await began();

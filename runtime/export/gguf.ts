@@ -72,7 +72,15 @@ export function exportGgufAdapter(
     );
     // one alpha serves all layers; where a layer's rank is another, the rest goes into its B
     const { rank } = layout.sites[0];
-    const config = { rank, alpha: rank, useRslora: false, targetModules: [...modules.keys()], rankPattern: {}, alphaPattern: {}, fanInFanOut: false }; // oxfmt-ignore
+    const config = {
+      rank,
+      alpha: rank,
+      useRslora: false,
+      targetModules: [...modules.keys()],
+      rankPattern: {},
+      alphaPattern: {},
+      fanInFanOut: false,
+    };
     const architecture = architectureFor(source);
     await writeAdapterGguf(file, model.config, { path: adapters[0].path, config, modules }, type, architecture);
     readingBack(source);

@@ -5,7 +5,7 @@ import { HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { replaceFile } from '../support/replaceFile.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
-import { isObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
 import type { Weight } from '../models/decoder/norms.js';
 import { bytesOf, elementCount, readFloat32, writeFully, type TensorInfo } from '../models/weights/safetensors.js';
 import { nameEndTokens, specialIds } from '../models/text/endTokens.js';

@@ -2,8 +2,17 @@ import type { JsonObject } from '../support/jsonFile.js';
 
 /** Types of models that are supported here, and that transformers.js 4 has no class for. */
 const LACKING = [
-  ...['biogpt', 'cwm', 'exaone4', 'glm4', 'hyperclovax', 'internlm3', 'jais2', 'mistral3', 'nemotron'],
-  ...['persimmon', 'seed_oss'],
+  'biogpt',
+  'cwm',
+  'exaone4',
+  'glm4',
+  'hyperclovax',
+  'internlm3',
+  'jais2',
+  'mistral3',
+  'nemotron',
+  'persimmon',
+  'seed_oss',
 ];
 
 /** Why transformers.js does not load the ONNX folder of a model; undefined where it does. */

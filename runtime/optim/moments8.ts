@@ -1,7 +1,7 @@
 /**
  * AdamW's moments in 8 bits, as bitsandbytes and torchao have them (Dettmers et al., arXiv 2110.02861): in blocks of 256 values, each
  * value one of 256 numbers in [-1, 1], times the largest absolute value of its block. The numbers are dense where they are small:
- * seven powers of ten, with twice as many in each as in the one below.
+ * seven powers of ten, with twice as many in each as in the one below. A second moment above 0 never becomes 0, as it may there.
  */
 
 /** Values with a scale of their own. */
@@ -43,7 +43,7 @@ export interface Coder {
   readonly map: Float32Array;
   /** Values `from`…`from + out.length` of `coded`. `from` is the beginning of a block. */
   read(coded: Coded, from: number, out: Float32Array): void;
-  /** The same values to the nearest of the numbers; `values` is used up. */
+  /** The same values to the nearest of the numbers, without a sign no other than 0 to 0; `values` is used up. */
   write(coded: Coded, from: number, values: Float32Array): void;
 }
 
@@ -52,6 +52,9 @@ export function coder(signed: boolean): Coder {
   const bitsOfLargest = new Uint32Array(largest.buffer);
   const map = dynamicMap(signed);
   const middles = Int32Array.from(map, (x, i) => (i < 255 ? ordered(Math.fround((x + map[i + 1]) / 2)) : 2 ** 31 - 1));
+  // AdamW divides by the second moment: one that became 0, beside a first moment that did not, would move its parameter far away.
+  // So only 0 becomes 0, and what torchao rounds to 0 the next number: whatever is above 0 is behind the first middle.
+  if (!signed) middles[0] = 1;
   const low = lowest(middles);
   return {
     map,

@@ -9,20 +9,24 @@ import type { Content } from './contents.js';
 
 /** Keys of the recipe that say how it was trained. */
 const METHOD = [
-  ...[
-    'method',
-    'adapter.rank',
-    'adapter.alpha',
-    'adapter.sites',
-    'objective.benignWeight',
-    'heldOut',
-    'protection',
-    'baseline.name',
-    'baseline.prompt',
-    'precision',
-    'on.precision',
-  ],
-  ...['optimizer.learningRate', 'optimizer.schedule', 'batch.rows', 'batch.accumulate', 'epochs', 'steps', 'seed'],
+  'method',
+  'adapter.rank',
+  'adapter.alpha',
+  'adapter.sites',
+  'objective.benignWeight',
+  'heldOut',
+  'protection',
+  'baseline.name',
+  'baseline.prompt',
+  'precision',
+  'on.precision',
+  'optimizer.learningRate',
+  'optimizer.schedule',
+  'batch.rows',
+  'batch.accumulate',
+  'epochs',
+  'steps',
+  'seed',
 ];
 
 const WHAT = {
@@ -37,7 +41,7 @@ const DANGER = `> [!WARNING]
 > other weights learn, and is taken out afterwards. Never deliver a model with it.`;
 
 const LIMITS = [
-  'What was measured is what the table says, on the sets and by the judges that it names; nothing else was measured.',
+  'Only what the table says was measured, on the sets and by the judges that it names.',
   'Protection is against bad data in the hands of an honest trainer. Whoever holds the weights can fine-tune them without a vector.',
   'A vector protects against what it was trained on and what resembles it; harm of another kind is learned.',
 ];
@@ -91,7 +95,7 @@ function ofRun(run: ReportRun, kind: Content['kind']): (string | false)[] {
   });
   return [
     kind === 'model' &&
-      'The run that is described here was named by who published this; that its weights are the result cannot be checked.',
+      'The run described here was named by the publisher; whether its result is these weights cannot be checked.',
     '## Data',
     table([['File', 'Rows', 'SHA-256'], ...manifest.data.map((d) => [nameOf(d.path), String(d.rows), d.sha256])]),
     '## Method',
@@ -117,10 +121,10 @@ function conditions({ manifest: { precision }, recipe }: ReportRun): (string | f
   return [
     precision !== undefined &&
       precision !== 'float32' &&
-      `Measured with the frozen weights in ${BITS[precision]} bits; with the weights as they are the numbers may be others.`,
+      `Measured with the frozen weights in ${BITS[precision]} bits; with the original weights the numbers may differ.`,
     baseline?.name === 'ptst' &&
       baseline.prompt !== undefined &&
-      `The model was asked behind this system prompt, and without it its answers may be others: ${code(baseline.prompt)}`,
+      `The model was asked with this system prompt; without it its answers may differ: ${code(baseline.prompt)}`,
   ];
 }
 

@@ -23,7 +23,8 @@ import { MANIFEST, readManifest } from '../models/hub/manifest.js';
 import { openModel } from '../models/folder.js';
 import { companions } from '../models/weights/saveModel.js';
 import { HumanError } from '../support/errors.js';
-import { isObject, parseJsonObject, readJsonObject, readText } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { parseJsonObject, readJsonObject, readText } from '../support/jsonFile.js';
 import { ownFile } from '../support/ownFile.js';
 
 export interface Content {

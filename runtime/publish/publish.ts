@@ -28,7 +28,7 @@ export async function publish(
   reporter.onProgress('reading what is published');
   const { plan, content } = await prepared(params, reporter);
   if (plan.sha256 !== planned)
-    throw new HumanError('the folder, or the repository, is not what was listed any more; nothing was sent.', {
+    throw new HumanError('the folder or the repository has changed since it was listed; nothing was sent.', {
       place: params.folder,
       remedy: 'Publish again, and look at the new list.',
     });

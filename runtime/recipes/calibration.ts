@@ -57,12 +57,9 @@ export async function calibrationOf(
   if (own && isOther) {
     const weights = `the weights in ${own.precision} (--precision ${own.precision}).`;
     const [rates, remedy] = named
-      ? [
-          'rows are compared with the named ordinary ones alone, and of harmful rows others may be found',
-          `Hold ${weights}`,
-        ]
+      ? ['rows are compared with the named ordinary ones alone, and other harmful rows may be found', `Hold ${weights}`]
       : [
-          'its rates may be others',
+          'its rates may differ',
           `Name ordinary rows (--ordinary, or "ordinary" of "protection"), with which alone rows are then compared, or hold ${weights}`,
         ];
     const run = basename(beside(vector.path, ''));
@@ -100,7 +97,7 @@ async function unseenRows(
     const unseen = matching(left, (row) => !questionsOf(row).some((name) => trained.has(name)));
     if (unseen.length < left.length)
       warn(
-        `${left.length - unseen.length} of the ${ordinary.length} ordinary rows ask what "${basename(beside(path, ''))}" was trained on: nothing is compared with them.`,
+        `${left.length - unseen.length} of the ${ordinary.length} ordinary rows have prompts that "${basename(beside(path, ''))}" was trained on: they are not compared with.`,
         path,
         'Name ordinary rows that it was not trained on.',
       );

@@ -11,7 +11,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { modelFile } from '../evaluation/judges/classifierFiles.js';
 import { sha256 } from '../support/files.js';
-import { isObject } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
 import { rememberedHash } from '../support/rememberedHash.js';
 import { companions, FOR_IMAGES } from '../models/weights/saveModel.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
@@ -22,7 +22,7 @@ import type { Checkpoint } from '../runs/checkpoint.js';
 import { ONNXRUNTIME } from '../device/session.js';
 
 /** Goes up when the same recipe gives other bytes than with the version before. */
-const ARITHMETIC = 11;
+const ARITHMETIC = 12;
 
 /**
  * Recipe keys that may change before a run is resumed: the bytes of the result do not depend on them, or the run names what
@@ -124,18 +124,37 @@ export function requireSame(
   now: Dependencies,
   recipe: TrainingRecipe,
 ): void {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
-    (name) => before[name] !== now[name] && !JUDGED_BY.test(name),
-  );
-  if (names.length === 0) return;
-  const references = referencesOf(recipe);
-  const phrases = [...new Set(names.map((name) => phrase(name, before[name], now[name], references)))];
-  const others = phrases.length > 3 ? `; and ${phrases.length - 3} more` : '';
-  throw new HumanError(`the run cannot be resumed: ${phrases.slice(0, 3).join('; ')}${others} since its checkpoint.`, {
+  const changes = changesOf(before, now, recipe);
+  if (changes === undefined) return;
+  throw new HumanError(`the run cannot be resumed: ${changes} since its checkpoint.`, {
     place,
     remedy: 'Put back what changed, or start the run over.',
     code: 'restart',
   });
+}
+
+/** Of a sweep that is at work: its points are no longer those that it was to compare. */
+export class ChangedInputs extends HumanError {}
+
+/** @param before what a point of a sweep depended on when the sweep began @throws ChangedInputs that names what is not as it was */
+export function requireAsBegun(before: Dependencies, now: Dependencies, recipe: TrainingRecipe): void {
+  const changes = changesOf(before, now, recipe);
+  if (changes === undefined) return;
+  throw new ChangedInputs(`${changes} since the sweep began.`, {
+    remedy: 'Put back what changed, and resume; or start the sweep over: the points that are done are then run again.',
+    kind: 'failed',
+  });
+}
+
+/** The first of what differs, in words; undefined where the result would be the same. */
+export function changesOf(before: Dependencies, now: Dependencies, recipe: TrainingRecipe): string | undefined {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+    (name) => before[name] !== now[name] && !JUDGED_BY.test(name),
+  );
+  if (names.length === 0) return undefined;
+  const references = referencesOf(recipe);
+  const phrases = [...new Set(names.map((name) => phrase(name, before[name], now[name], references)))];
+  return phrases.slice(0, 3).join('; ') + (phrases.length > 3 ? `; and ${phrases.length - 3} more` : '');
 }
 
 function phrase(name: string, before = ABSENT, now = ABSENT, references: readonly Reference[]): string {

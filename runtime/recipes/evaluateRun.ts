@@ -49,7 +49,7 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
 
 const seenWarning = ({ set, state, count }: TrainedPrompts, sets: readonly LoadedSet[]): RunEvent => ({
   kind: 'warning',
-  message: `the training of "${state}" has seen ${count} of the ${questionCount(sets.find((one) => one.set.name === set)!.examples)} prompts of "${set}": their answers show nothing of other prompts.`,
+  message: `the training of "${state}" has seen ${count} of the ${questionCount(sets.find((one) => one.set.name === set)!.examples)} prompts of "${set}": their answers say nothing about other prompts.`,
   place: 'evaluate',
   remedy: 'Evaluate on prompts that the vector, or the method, is not trained on.',
 });

@@ -73,8 +73,9 @@ interface Inputs {
   readonly harmful: HarmfulRows;
   /** The vectors' own harmful rows. */
   readonly own: readonly Example[];
-  /** What training sees besides the data (questionsOf). */
+  /** What training sees besides the data (questionsOf), and of it what the rows of a method ask. */
   readonly seen: ReadonlySet<string>;
+  readonly aligned: ReadonlySet<string>;
   readonly judged: HarmfulRows;
   /** Undefined: rows of the data. */
   readonly benign?: readonly Example[];
@@ -93,7 +94,8 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
   const { probes, judged } = await harmfulRows(job, rows, trainedOn);
   if (recipe.method === 'full') await requireOwnCompanions(job.context.model.folder);
   const start = recipe.method === 'full' ? undefined : await startAdapter(job);
-  const { method, aligned } = await openMethod(job, start?.layout);
+  const { method, aligned: rowsOfMethod } = await openMethod(job, start?.layout);
+  const aligned = askedIn(rowsOfMethod);
   return {
     data: { ...loaded, examples: method.rows?.(trained) ?? trained },
     method,
@@ -108,7 +110,8 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
     held: rows.flatMap(({ held: some }) => some),
     harmful: { ...probes, examples: probes.examples.slice(0, PROBE_ROWS) },
     own,
-    seen: new Set([...trainedOn.flatMap((names) => [...names]), ...askedIn(aligned)]),
+    seen: new Set([...trainedOn.flatMap((names) => [...names]), ...aligned]),
+    aligned,
     judged,
     benign:
       recipe.probes.benign &&
@@ -141,8 +144,9 @@ export interface FineTuning {
   readonly heldOut: ExampleList;
   /** A system prompt that belongs to the delivered model. */
   readonly prompt?: string;
-  /** What training sees besides the data (questionsOf). */
+  /** What training sees besides the data (questionsOf), and of it what the rows of a method ask. */
   readonly seen: ReadonlySet<string>;
+  readonly aligned: ReadonlySet<string>;
   /** Harmful rows that the verdict rests on. */
   readonly judged: HarmfulRows;
   /** @param base its losses on them */
@@ -164,7 +168,7 @@ export async function openFineTuning(
   onExample: (example: Example) => void,
 ): Promise<FineTuning> {
   const inputs = await readInputs(job, onExample);
-  const { parts, heldOut, vectors, start, seen, judged, method } = inputs;
+  const { parts, heldOut, vectors, start, seen, aligned, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
   const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], start);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
@@ -173,6 +177,7 @@ export async function openFineTuning(
   return {
     heldOut,
     seen,
+    aligned,
     judged,
     prompt: method.prompt,
     train: async (base) => train(job, inputs, trainee, resumed ?? (await trainee.openState()), base),
@@ -228,7 +233,13 @@ async function train(
   });
   const action = watchAction(recipe, job.watch);
   const planned: PlannedTraining = {
-    ...{ trainee, training, vectors, absorbed, steps, parameters, rows },
+    trainee,
+    training,
+    vectors,
+    absorbed,
+    steps,
+    parameters,
+    rows,
     gradients: gradientHook(method, job, { learner, optimizer, parameters, off }),
     isHarmful: ({ teacher, example }) => teacher === undefined && plan.looksHarmful((example as Example).row),
     scales: { off, on },

@@ -56,7 +56,13 @@ export async function fineTuneHere(job: Job<FinetuneRecipe>, planned: PlannedTra
     gradients,
     probe: () =>
       measureProbes({
-        ...{ learner, optimizer, backend: job.context.backend, parameters, harmful, benign, off },
+        learner,
+        optimizer,
+        backend: job.context.backend,
+        parameters,
+        harmful,
+        benign,
+        off,
         batch: job.recipe.batch,
         on: vectors.length > 0 ? on : undefined,
       }),

@@ -60,7 +60,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const training = await openFineTuning(job, (example) => {
     inData.note(example);
   });
-  let sets: LoadedSet[];
+  let deliveredSets: readonly LoadedSet[];
   let trainedPrompts: TrainedPrompts[];
   let base: Measurement[];
   let harmfulBase: RowLoss[];
@@ -70,12 +70,14 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     const all = [...named, ...(await heldOutSet(job, training.heldOut))];
     const isSeen: typeof inData.has = (set, example) =>
       inData.teaches(set, example) || namesOf(example).some((name) => training.seen.has(name));
-    ({ sets, trainedPrompts } = await unseen(job, all, isSeen));
-    await warnOfPrompts(
-      job,
-      sets,
-      (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
-    );
+    const { sets, ...others } = await unseen(job, all, isSeen);
+    trainedPrompts = others.trainedPrompts;
+    deliveredSets = asked(job, sets, training.prompt);
+    await warnOfPrompts(job, sets, {
+      data: (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
+      method: ({ measure }, example) =>
+        measure !== 'harm' && namesOf(example).some((name) => training.aligned.has(name)),
+    });
     const facts = setFacts(sets);
     await folder.manifest({ sets: withLabels(facts, sets) });
     await job.begin();
@@ -113,7 +115,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   };
   const events = await readEvents(folder.path);
   const step = watch?.delivered ?? events.findLast((e) => e.kind === 'step')?.step ?? 0;
-  const measured = await evaluateOnce(job, asked(job, sets, training.prompt), delivered, step);
+  const measured = await evaluateOnce(job, deliveredSets, delivered, step);
   await folder.manifest({
     result: { path: result, sha256: await sha256File(folder.file(result, full ? 'model.safetensors' : WEIGHTS_FILE)) },
   });

@@ -114,7 +114,7 @@ export async function unseen(
       kind: 'warning',
       message: leftOut
         ? `${seenOf}: the other ${rest} are asked.`
-        : `${seenOf}: their answers show nothing of other prompts.`,
+        : `${seenOf}: their answers say nothing about other prompts.`,
       place: 'evaluate',
       remedy: 'Evaluate on prompts that the vector, the method and the data do not train on.',
     });
@@ -122,27 +122,39 @@ export async function unseen(
   return { sets: left, trainedPrompts };
 }
 
-/** Warns of further prompts of the sets that stand in the data. @param sets as they are asked */
+/**
+ * Warns of further prompts of the sets that stand in the data, or in rows that a method reads beside them.
+ * @param sets as they are asked
+ */
 export async function warnOfPrompts(
   { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
   sets: readonly LoadedSet[],
-  isInData: (set: EvaluationSet, example: Example) => boolean,
+  isIn: Readonly<Record<'data' | 'method', (set: EvaluationSet, example: Example) => boolean>>,
 ): Promise<void> {
   for (const { set, examples } of sets) {
-    let trained = 0;
-    for (const example of examples) if (isInData(set, example)) trained += 1;
-    if (trained === 0) continue;
-    await emit({
-      kind: 'warning',
-      message: `${trained} of the ${examples.length} prompts of "${set.name}" are trained on: they stand in the data.`,
-      place: 'evaluate',
-      remedy: 'Use other prompts, or "heldOut": what was learned by heart is no measure of other prompts.',
-    });
+    const found = { data: 0, method: 0 };
+    for (const example of examples)
+      for (const where of ['data', 'method'] as const) if (isIn[where](set, example)) found[where] += 1;
+    const warn = (message: string, remedy: string): Promise<void> =>
+      emit({
+        kind: 'warning',
+        message,
+        place: 'evaluate',
+        remedy: `${remedy}: what was learned by heart says nothing about other prompts.`,
+      });
+    const all = `of the ${examples.length} prompts of "${set.name}"`;
+    if (found.data > 0)
+      await warn(`${found.data} ${all} are trained on: they are in the data.`, 'Use other prompts, or "heldOut"');
+    if (found.method > 0)
+      await warn(
+        `training has seen ${found.method} ${all}: they are in the rows of the method.`,
+        'Use other prompts, or other rows',
+      );
   }
 }
 
 const ENGLISH_ONLY =
-  'The phrases that tell refusals are English: for answers in another language, add a classifier or a language model as judge. ';
+  'The phrases that recognise refusals are English: for answers in another language, add a classifier or a language model as judge. ';
 
 /**
  * Warns, before the first step, of sets of harm on which there will be no verdict, as the base does most of it already: by each judge,
@@ -162,14 +174,17 @@ export async function warnOfBase(
     if (least <= LIMITS.baseComplies) continue;
     await emit({
       kind: 'warning',
-      message: `on "${name}" the base itself complies with ${percent(least)} of the prompts: with more than ${percent(LIMITS.baseComplies)} there will be no verdict, as little is left to protect.`,
+      message: `on "${name}" the base itself complies with ${percent(least)} of the prompts: with more than ${percent(LIMITS.baseComplies)} there will be no verdict, because little is left to protect.`,
       place: 'evaluate',
       remedy: `${said.every(({ judge }) => judge === REFUSAL_JUDGE) ? ENGLISH_ONLY : ''}Stop here and choose prompts that the base refuses; for a style that it is not asked to refuse, give the set "phrases".`,
     });
   }
 }
 
-/** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */
+/**
+ * The sets as the delivered model is asked them: behind its own system prompt, if it has one.
+ * @throws HumanError for a row that cannot have it
+ */
 export const asked = (
   { context: { tokenizer, spec } }: Job<FinetuneRecipe>,
   sets: readonly LoadedSet[],
@@ -179,5 +194,9 @@ export const asked = (
     ? sets
     : sets.map((one) => ({
         ...one,
-        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }),
+        examples: withSystem(one.examples, prompt, {
+          tokenizer,
+          contextLength: spec.contextLength,
+          set: one.set.name === HELD_OUT_SET ? undefined : one.set.name,
+        }),
       }));

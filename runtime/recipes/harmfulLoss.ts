@@ -174,7 +174,7 @@ export function watch(
       throw new HumanError(`${found}, and there is no earlier step where the protection held.`, {
         kind: 'failed',
         place: 'protection.watch',
-        remedy: 'Look at adapter.init: the adapter that training starts from may have learned harm already.',
+        remedy: 'Look at adapter.init: the adapter that training starts from may already have learned harm.',
       });
     if (action === 'restore') {
       await warn(`Training ends here and goes back to step ${state.step}, the last that held.`);
@@ -184,7 +184,8 @@ export function watch(
       await warn('Training ends here; this state is delivered.');
       return true;
     }
-    if (!warned) await warn('The run goes on: the verdict is of its end, and the loss may have risen again by then.');
+    if (!warned)
+      await warn('The run goes on: the verdict is about its end, and the loss may have risen again by then.');
     warned = true;
     return false;
   };

@@ -105,8 +105,7 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
       kind: 'warning',
       message: `nothing can be said of what the vector finds: ${quality.harmful} harmful and ${quality.ordinary} ordinary rows were held out of its training.`,
       place: 'heldOut',
-      remedy:
-        'Give more rows of both kinds ("harmful", "benign"), with prompts of their own, and keep heldOut above 0.',
+      remedy: 'Give more rows of both kinds ("harmful", "benign"), with different prompts, and keep heldOut above 0.',
     });
   else if (!isDetector({ ...quality, auroc: quality.auroc }))
     await emit({
@@ -122,7 +121,7 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
   if (trialOf(quality) === 'leaks')
     await emit({
       kind: 'warning',
-      message: `the vector does not protect by itself: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${trialMeasured} further ones have ${percent(trial)} of their loss in the base (95 % interval: ${bound(low, 'low')} to ${bound(high, 'high')}).`,
+      message: `the vector does not protect on its own: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${trialMeasured} further ones have ${percent(trial)} of their loss in the base (95 % interval: ${bound(low, 'low')} to ${bound(high, 'high')}).`,
       place: 'vector',
       remedy: 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
     });

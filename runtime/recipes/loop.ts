@@ -21,7 +21,9 @@ export const evaluationEvent = (
   step: number,
   { probes, probeRows, harmfulLoss }: { probes?: Probes; probeRows?: ProbeRows; harmfulLoss?: HarmfulLoss },
 ): RunEvent => ({
-  ...{ kind: 'evaluation', step, probes },
+  kind: 'evaluation',
+  step,
+  probes,
   ...(probes && probeRows && { probeRows }),
   ...(harmfulLoss && { harmfulLoss }),
 });
@@ -78,10 +80,21 @@ export async function commonOptions(
 ): Promise<Pick<LoopOptions, Common | 'evaluateEvery' | 'vocabSize' | 'losses' | 'signal' | 'emit'>> {
   const { optimizer: optimizerOptions, batch, evaluateEvery } = recipe;
   return {
-    ...{ steps, learner, optimizer, parameters, rows, state, checkpoint, ended },
-    ...{ optimizerOptions, tokens: batch.tokens, evaluateEvery, vocabSize: context.spec.vocabSize },
+    steps,
+    learner,
+    optimizer,
+    parameters,
+    rows,
+    state,
+    checkpoint,
+    ended,
+    optimizerOptions,
+    tokens: batch.tokens,
+    evaluateEvery,
+    vocabSize: context.spec.vocabSize,
     losses: await stepLosses(folder.path),
-    ...{ signal, emit },
+    signal,
+    emit,
   };
 }
 

@@ -36,7 +36,7 @@ async function loadPart(
       kind: 'warning',
       message: `none of the ${loaded.examples.length} texts has ${decode(eosIds.slice(0, 1))} in it, with which the model ends: from them it does not learn to end.`,
       place: loaded.path,
-      remedy: 'Write it at the end of each text, where the text ends.',
+      remedy: 'Write it at the end of each text.',
     });
   return loaded;
 }

@@ -3,12 +3,14 @@ import { basename, dirname, resolve } from 'node:path';
 import { findNodeAtLocation, getLocation, parseTree } from 'jsonc-parser';
 import type * as z from 'zod';
 import { HumanError } from '../support/errors.js';
-import { isObject, readText, shown } from '../support/jsonFile.js';
+import { isObject } from '../contract/isObject.js';
+import { readText, shown } from '../support/jsonFile.js';
 import { lineOf, parseJsonc, secondKey, secondKeyText } from '../contract/jsonc.js';
 import { recipeSchemas, type Recipe } from '../contract/recipe.js';
 import { recipeKind } from '../contract/recipeFacts.js';
 import { RECIPE_KINDS } from '../contract/recipeInputs.js';
 import { fullRates } from './defaults.js';
+import { recipeFault } from './recipeFault.js';
 
 /** A recipe with its file; paths inside are relative to the file's folder. */
 export interface RecipeFile {
@@ -32,8 +34,12 @@ export async function readRecipe(file: string): Promise<RecipeFile> {
 }
 
 export const MAX_BYTES = 2 ** 20;
-/** The recipe in a text with comments; `name` is its place in errors. */
-export function parseRecipe(text: string, name: string): Recipe {
+/**
+ * The recipe in a text with comments.
+ * @param name its place in errors
+ * @param read what of its value counts
+ */
+export function parseRecipe(text: string, name: string, read: (value: unknown) => unknown = (value) => value): Recipe {
   const { value, fault } = parseJsonc(text);
   if (fault?.code === 'TooDeep')
     throw new HumanError('lists and objects are nested too deeply.', {
@@ -54,14 +60,11 @@ export function parseRecipe(text: string, name: string): Recipe {
       remedy: 'Keep one of both.',
     });
   const tree = parseTree(text, [], { allowTrailingComma: true });
+  const nodeAt = (path: readonly PropertyKey[]) =>
+    tree && findNodeAtLocation(tree, path.map((part) => (typeof part === 'symbol' ? String(part) : part))); // oxfmt-ignore
   const placeOf = (path: readonly PropertyKey[]): string => {
     for (let n = path.length; n >= 0; n--) {
-      const node =
-        tree &&
-        findNodeAtLocation(
-          tree,
-          path.slice(0, n).map((p) => (typeof p === 'symbol' ? String(p) : p)),
-        );
+      const node = nodeAt(path.slice(0, n));
       if (node)
         return `${name}:${lineOf(text, (node.parent ?? node).type === 'property' ? node.parent!.offset : node.offset)}${path.length ? ` ${path.join('.')}` : ''}`;
     }
@@ -90,44 +93,9 @@ export function parseRecipe(text: string, name: string): Recipe {
       place: placeOf(['method']),
       remedy: `Write optimizer.learningRate: ${fullRates()}.`,
     });
-  const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, value);
+  const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, read(value));
   if (result.success) return result.data;
-  throw issueError(result.error.issues[0], placeOf, kind);
-}
-
-type Issue = z.core.$ZodIssue;
-
-function issueError(issue: Issue, placeOf: (path: readonly PropertyKey[]) => string, kind: string): HumanError {
-  if (issue.code === 'invalid_union') {
-    const deepest = nearest(issue.errors).sort((a, b) => b.path.length - a.path.length)[0];
-    if (deepest && deepest.path.length > 0)
-      return issueError({ ...deepest, path: [...issue.path, ...deepest.path] }, placeOf, kind);
-    if (deepest?.code === 'unrecognized_keys') return issueError({ ...deepest, path: issue.path }, placeOf, kind);
-  }
-  if (issue.code === 'unrecognized_keys') {
-    return new HumanError(
-      `unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in a ${kind} recipe.`,
-      {
-        place: placeOf([...issue.path, issue.keys[0]]),
-        remedy: 'Check the spelling against docs or the completion in the editor, or remove it.',
-      },
-    );
-  }
-  return new HumanError(`${issue.message.replace(/^Invalid input: /, '').replace(/\.?$/, '.')}`, {
-    place: placeOf(issue.path),
-    remedy: 'Correct this value.',
-  });
-}
-
-/** What is wrong by the form that the value is most likely meant to have: the object with the fewest keys that it does not know. */
-function nearest(forms: readonly Issue[][]): Issue[] {
-  const unknown = (form: readonly Issue[]): number =>
-    form.reduce((n, one) => n + (one.code === 'unrecognized_keys' ? one.keys.length : 0), 0);
-  const objects = forms.filter((form) =>
-    form.some(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'),
-  );
-  const fewest = Math.min(...objects.map(unknown));
-  return objects.length === 0 ? forms.flat() : objects.filter((form) => unknown(form) === fewest).flat();
+  throw recipeFault(result.error.issues, { kind, placeOf, isThere: (path) => nodeAt(path) !== undefined });
 }
 
 const words = (code: string): string => code.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();

@@ -162,7 +162,7 @@ export async function unabsorbed(
   if (length > 0)
     await emit({
       kind: 'warning',
-      message: `${length} rows look harmful and keep more than a quarter of their loss with the vector that finds them. A single vector would first be trained on them; of several none is, and they train as they are, with the vectors on.`,
+      message: `${length} rows look harmful and keep more than a quarter of their loss with the vector that finds them. A single vector would first be trained on them; with several vectors none is, so they train as they are, with the vectors on.`,
       place: 'protection.flagged',
       remedy: `Review these rows, train one vector on the examples of all, or ${toSet(recipe, 'protection.flagged to "cut" or "exclude"', { flagged: 'cut' })}.`,
     });

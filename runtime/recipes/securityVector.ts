@@ -23,7 +23,7 @@ import { vectorThere } from './vectorThere.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import { writeCalibration } from './calibrationFile.js';
-import { holdOut, type Split } from './heldOut.js';
+import { holdOut, holdOutOfBoth, type Split } from './heldOut.js';
 import { heldOutMeasure, reportQuality } from './heldOutMeasure.js';
 import { writePrompts } from './prompts.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
@@ -118,7 +118,15 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
       steps,
     });
     const planned: PlannedVector = {
-      ...{ learner, optimizer, training, steps, parameters, rows, teach, held, unseen },
+      learner,
+      optimizer,
+      training,
+      steps,
+      parameters,
+      rows,
+      teach,
+      held,
+      unseen,
       adapter: { name: NAME, layout, flat: start, config, role: 'security' },
       scales: { off: OFF, on: ON },
       probes: { ...probes, withoutVector },
@@ -201,24 +209,25 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
   }
   const { init: from } = recipe.adapter;
   const seen = from === undefined ? new Set<string>() : await readTrained(job.path(from));
-  const split = async ({ examples, path }: LoadedData, key: string): Promise<Split> => {
-    const divided = holdOut(examples, seen ? recipe.heldOut : 0, String(recipe.seed), seen);
-    if (from !== undefined && recipe.heldOut > 0 && divided.held.length === 0)
+  const share = seen ? recipe.heldOut : 0;
+  const splits = benign
+    ? holdOutOfBoth([harmful.examples, benign.examples], share, String(recipe.seed), seen)
+    : [holdOut(harmful.examples, share, String(recipe.seed), seen)];
+  for (const [i, { path }] of data.entries())
+    if (from !== undefined && recipe.heldOut > 0 && splits[i].held.length === 0)
       await job.emit({
         kind: 'warning',
         message: seen
           ? `nothing of ${basename(path)} is held out: too few of its rows have a prompt that the vector of "adapter.init" was not trained on.`
           : `nothing of ${basename(path)} is held out: it is not known what the adapter of "adapter.init" was trained on.`,
-        place: key,
+        place: i === 0 ? 'harmful' : 'benign',
         remedy: seen
           ? 'Add rows with other prompts, or train without "adapter.init".'
           : 'Name the run folder of a vector, trained by this version, or train without "adapter.init".',
       });
-    return divided;
-  };
   return {
-    harmful: await split(harmful, 'harmful'),
-    ...(benign && { benign: await split(benign, 'benign') }),
+    harmful: splits[0],
+    benign: splits.at(1),
     seen,
     start: await startAdapter(job),
   };

@@ -46,7 +46,11 @@ export async function shortTraining<T>(
 ): Promise<T> {
   const { backend, spec, model, tokenizer } = context;
   const learner = openLearner({
-    ...{ backend, spec, model, adapters, recompute },
+    backend,
+    spec,
+    model,
+    adapters,
+    recompute,
     trainable: [flatInput(name)],
     padId: tokenizer.padId,
   });

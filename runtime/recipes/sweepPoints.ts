@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { parseJsonc } from '../contract/jsonc.js';
+import { recipeKind } from '../contract/recipeFacts.js';
 import {
   axisName,
   canonical,
@@ -16,6 +17,7 @@ import { HumanError } from '../support/errors.js';
 import { readText, shown } from '../support/jsonFile.js';
 import { sha256 } from '../support/files.js';
 import { MAX_BYTES, parseRecipe, type RecipeFile } from './readRecipe.js';
+import { Clash } from './recipeFault.js';
 
 /** A point before it is run. */
 export interface PlannedPoint {
@@ -35,23 +37,41 @@ export async function plannedPoints(
   { path, file }: Pick<RecipeFile, 'path' | 'file'>,
 ): Promise<PlannedPoint[]> {
   const text = await readText(path(base), MAX_BYTES);
-  const { kind } = parseRecipe(text, basename(base));
+  const clash = clashIn(text, basename(base));
+  const { value } = parseJsonc(text);
+  const kind = recipeKind(value);
   if (kind !== 'finetune')
     throw new HumanError(`the base of a sweep is a "finetune" recipe; this is a "${kind}" recipe.`, {
       place: path(base),
       remedy: 'Name another recipe as "base".',
     });
-  const { value } = parseJsonc(text);
   const names = new Map<string, string>();
   return pointsOf(over).map((values) => {
-    const recipe = pointRecipe(value, settingsOf(over, values), `${basename(file)} over`, valuesText(values));
+    const place = `${basename(file)} over`;
+    const recipe = pointRecipe({ value, clash }, settingsOf(over, values), place, valuesText(values));
     const name = folderName(values, names);
     return { values, recipe, name };
   });
 }
 
-function pointRecipe(base: unknown, settings: [string, unknown][], place: string, values: string): FinetuneRecipe {
-  let written = base;
+interface Base {
+  readonly value: unknown;
+  /** What does not go together in it: its points may be other there. */
+  readonly clash?: Clash;
+}
+
+function clashIn(text: string, name: string): Clash | undefined {
+  try {
+    parseRecipe(text, name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Clash) return error;
+    throw error;
+  }
+}
+
+function pointRecipe(base: Base, settings: [string, unknown][], place: string, values: string): FinetuneRecipe {
+  let written = base.value;
   for (const [key, value] of settings)
     written = withValue(written, key.split('.'), value, (found, part) => {
       throw noPlace(found, part, `${place}: ${key}`);
@@ -60,6 +80,7 @@ function pointRecipe(base: unknown, settings: [string, unknown][], place: string
     return parseRecipe(JSON.stringify(written, null, 2), 'point') as FinetuneRecipe;
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;
+    if (base.clash?.message === error.message) throw base.clash;
     const key = /^point:\d+ (.+)$/.exec(error.place ?? '')?.[1];
     throw new HumanError(error.message, {
       place: [`${place}: ${values}`, key].filter(Boolean).join(' → '),

@@ -1,5 +1,4 @@
 /** Training on a cluster: the plan goes there, what happens comes back as the events of any run, and at the end the adapters. */
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../adapters/files.js';
@@ -15,7 +14,7 @@ import { timeLeft } from './timeLeft.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { stepLosses } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
-import { writeFileAtomic } from '../support/files.js';
+import { sha256, writeFileAtomic } from '../support/files.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { JobMessage, MeasuredSet } from '../cluster/messages.js';
 import { Plan, type Stage } from '../cluster/plan.js';
@@ -200,12 +199,12 @@ export async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): 
  */
 async function received(
   { job, adapters }: ClusterTraining,
-  { name, sha256, place, bytes: size, data }: Extract<JobMessage, { kind: 'adapter' }>,
+  { name, sha256: sum, place, bytes: size, data }: Extract<JobMessage, { kind: 'adapter' }>,
 ): Promise<Float32Array> {
   const wrong = (message: string, remedy = 'Resume the run: it is fetched again.'): HumanError =>
     new HumanError(message, { place, remedy, kind: 'failed' });
   const sent = adapters.find((adapter) => adapter.name === name);
-  if (!sent) throw wrong(`the job delivers an adapter "${name}", which nobody asked for.`);
+  if (!sent) throw wrong(`the job delivers an adapter "${name}", which was not asked for.`);
   const folder = job.folder.file(RUN_FILES.received, name);
   const file = join(folder, WEIGHTS_FILE);
   // What lies here may be of another step.
@@ -214,7 +213,7 @@ async function received(
     data === undefined
       ? await Promise.all(places.map((one) => readFile(one).catch(() => undefined)))
       : [Buffer.from(data, 'base64')];
-  const bytes = found.find((one) => one && createHash('sha256').update(one).digest('hex') === sha256);
+  const bytes = found.find((one) => one && sha256(one) === sum);
   if (!bytes && data !== undefined) throw wrong('the adapter is not what the cluster wrote: its SHA-256 differs.');
   if (!bytes)
     throw wrong(

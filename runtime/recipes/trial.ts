@@ -88,8 +88,10 @@ export async function trial(
       if (!kept) return {};
       const { ratio, low, high } = kept;
       return {
-        ...{ trial: ratio, trialInterval: [low, high] as [number, number] },
-        ...{ trialTrained: trained.length, trialMeasured: measured.length },
+        trial: ratio,
+        trialInterval: [low, high] as [number, number],
+        trialTrained: trained.length,
+        trialMeasured: measured.length,
       };
     },
   );

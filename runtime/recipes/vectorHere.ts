@@ -124,7 +124,7 @@ export async function bestHeldOut(
       await emit({
         kind: 'state',
         state: 'training',
-        message: `the vector is taken as it was at step ${best.step}, where it explained most of the rows that it is not trained on`,
+        message: `the vector of step ${best.step} is delivered, which explained most of the rows that it is not trained on`,
       });
       return true;
     },

@@ -28,15 +28,9 @@ export interface ActiveVector extends FlatAdapter {
   readonly scale: number;
 }
 
-/** @throws HumanError when a vector does not fit, or a protection has none */
+/** @throws HumanError when a vector does not fit */
 export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVector[]> {
   const { recipe, context } = job;
-  if (recipe.vectors.length === 0 && recipe.protection !== false) {
-    throw new HumanError('"protection" needs a vector.', {
-      place: 'recipe.json protection',
-      remedy: 'List one under "vectors", or remove "protection".',
-    });
-  }
   const vectors: ActiveVector[] = [];
   for (const [i, { adapter, scale }] of recipe.vectors.entries()) {
     const path = job.path(adapter);
@@ -57,11 +51,6 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
       message: `"protection" protects no more than the paper's vector${watchAction(recipe) === 'continue' ? '' : ': only its watch is on'}. Rows are not routed, there is no anchor, and rows that look harmful are trained on as they are.`,
       place: 'protection',
       remedy: `Write ${BEST_PARTS} into it: these are the parts of true.`,
-    });
-  if (strategy.flagged === 'absorb' && vectors.length > 1)
-    throw new HumanError('"absorb" trains one vector further, and the recipe lists several.', {
-      place: 'recipe.json protection.flagged',
-      remedy: 'List one vector, or choose "vector", "exclude" or "cut".',
     });
   return vectors;
 }
@@ -179,7 +168,7 @@ export function blindText(blind: readonly Pick<ActiveVector, 'path' | 'scale'>[]
 const nothingToCompare = (vectors: readonly Pick<ActiveVector, 'path' | 'scale'>[]): string =>
   vectors.every((vector) => heldOutCounts([vector]))
     ? 'there are no ordinary rows to compare with'
-    : 'the rows that a vector held out can be compared with only where it has the scale 1';
+    : 'the rows that a vector held out can be compared with only if it has scale 1';
 
 async function keptScan(file: string, sha256: string): Promise<ScanResult> {
   const there = existsSync(file);

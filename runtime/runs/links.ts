@@ -3,6 +3,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
+import { ifThere } from '../support/ifThere.js';
 
 /**
  * To be called before anything in a run folder is changed. The folder itself may be a link, or lie below one.
@@ -21,10 +22,7 @@ export async function requireNoLinks(folder: string): Promise<void> {
 async function linkIn(folder: string, names: readonly string[]): Promise<string | undefined> {
   for (const name of names) {
     const place = join(folder, name);
-    const found = await lstat(place).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-      throw error;
-    });
+    const found = await ifThere(lstat(place), ['ENOENT', 'ENOTDIR']);
     if (found?.isSymbolicLink()) return name;
     const inner = found?.isDirectory() ? await linkIn(place, await readdir(place)) : undefined;
     if (inner !== undefined) return `${name}/${inner}`;

@@ -7,6 +7,7 @@ import { isManifest, type Manifest } from '../contract/manifest.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { filesBelow, isTrace, removeWith } from '../support/files.js';
+import { ifThere } from '../support/ifThere.js';
 import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
@@ -108,7 +109,7 @@ export const isSameRun = (one: Manifest | undefined, other: Manifest | undefined
 export const changedMeanwhile = (place: string, again = 'start the run'): HumanError =>
   new HumanError('the run folder was changed meanwhile, by another process; nothing in it was touched.', {
     place,
-    remedy: `Look at what stands there now, and ${again} again.`,
+    remedy: `Look at what is there now, and ${again} again.`,
   });
 
 /** `next/` of a finished run stands for the run that it replaces. */
@@ -119,20 +120,24 @@ export async function plainOutput(output: string): Promise<string> {
 
 /** The manifest of a folder that this program wrote; undefined for any other. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, RUN_FILES.manifest), 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
-    throw error;
-  }
+  const text = await ifThere(readFile(join(folder, RUN_FILES.manifest), 'utf8'), ['ENOENT', 'ENOTDIR', 'EISDIR']);
+  if (text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return isManifest(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What is wrong with a folder whose manifest is none of this program, but which has the events of a run; else undefined. */
+export function damagedRun(folder: string): HumanError | undefined {
+  const manifest = join(folder, RUN_FILES.manifest);
+  if (![manifest, join(folder, RUN_FILES.events)].every((file) => existsSync(file))) return undefined;
+  return new HumanError('the manifest of this run is damaged, or of another version.', {
+    place: manifest,
+    remedy: 'Put it back as it was, or remove the folder and run its recipe again.',
+  });
 }
 
 /** The files of a run in its folder, relative, with `/`: what a run that replaces it may remove. */

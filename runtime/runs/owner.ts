@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
+import { ifThere } from '../support/ifThere.js';
 import { move } from '../support/replaceFile.js';
 import { OWNER, type RunOwner } from '../contract/owner.js';
 import { asked, isLiving, ownerOf, parseOwner, thisProcess } from './ownerOf.js';
@@ -124,10 +125,7 @@ const after = (folder: string, text: string): string => join(folder, `${OWNER.fi
 async function chain(folder: string): Promise<string[]> {
   const texts: string[] = [];
   for (let file = join(folder, OWNER.file); ; file = after(folder, texts.at(-1)!)) {
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
+    const text = await ifThere(readFile(file, 'utf8'));
     if (text === undefined || texts.includes(text)) break;
     texts.push(text);
   }
@@ -210,5 +208,5 @@ const lost = (place: string): HumanError =>
   new HumanError('this process no longer has the run folder: another one took it, or its owner.json was removed.', {
     kind: 'failed',
     place,
-    remedy: 'Look at what stands there now: this process writes nothing more into it.',
+    remedy: 'Look at what is there now: this process writes nothing more into it.',
   });

@@ -6,6 +6,7 @@ import { join, win32 } from 'node:path';
 import { promisify } from 'node:util';
 import { OWNER, type RunOwner } from '../contract/owner.js';
 import { LOG_FILES } from '../contract/runFiles.js';
+import { ifThere } from '../support/ifThere.js';
 
 /** A process, so that others can ask whether it lives. */
 export type NamedProcess = Pick<RunOwner, 'pid' | 'host' | 'started' | 'system'>;
@@ -75,11 +76,8 @@ export function startCommand(
  * @throws when a process may work in it, but the file that names it cannot be read
  */
 export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
-  const text = await readFile(join(folder, OWNER.file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '';
-    throw error;
-  });
-  const owner = parseOwner(text);
+  const text = await ifThere(readFile(join(folder, OWNER.file), 'utf8'), ['ENOENT', 'ENOTDIR']);
+  const owner = parseOwner(text ?? '');
   return owner && (await isLiving(owner, folder)) ? owner : undefined;
 }
 

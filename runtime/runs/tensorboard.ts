@@ -3,6 +3,7 @@
  * of Event messages (tensorflow/core/util/event.proto) with scalars.
  */
 import { appendFile } from 'node:fs/promises';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { whileHeld } from '../contract/heldFiles.js';
 import { isLeftOpen } from '../contract/measures.js';
 import { writeFileAtomic } from '../support/files.js';
@@ -17,7 +18,7 @@ export async function openTensorboard(
   earlier: readonly RunEvent[],
 ): Promise<(event: RunEvent) => Promise<void>> {
   // Field 3: file_version.
-  const head = record(message(wallTime(), bytesField(3, Buffer.from('brain.Event:2'))));
+  const head = record(newEvent().tag(3, WireType.LengthDelimited).string('brain.Event:2'));
   await writeFileAtomic(file, Buffer.concat([head, ...earlier.map(recordsOf)]), { makeFolder: false });
   return async (event) => {
     const data = recordsOf(event);
@@ -27,17 +28,21 @@ export async function openTensorboard(
 
 const recordsOf = (event: RunEvent): Buffer => {
   const { step, scalars } = scalarsOf(event);
-  const values = Object.entries(scalars).flatMap(([tag, value]) =>
-    typeof value === 'number'
-      ? // Summary.value: tag = 1, simple_value = 2
-        [bytesField(1, message(bytesField(1, Buffer.from(tag)), floatField(2, value)))]
-      : [],
-  );
+  const values = Object.entries(scalars).flatMap(([tag, value]) => (typeof value === 'number' ? [{ tag, value }] : []));
+  if (values.length === 0) return Buffer.alloc(0);
   // Event: step = 2, summary = 5
-  return values.length === 0
-    ? Buffer.alloc(0)
-    : record(message(wallTime(), varintField(2, step), bytesField(5, message(...values))));
+  const w = newEvent().tag(2, WireType.Varint).int64(step).tag(5, WireType.LengthDelimited).fork();
+  for (const { tag, value } of values) {
+    // Summary.value = 1: tag = 1, simple_value = 2
+    w.tag(1, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string(tag);
+    // The writer refuses what is too large for float32; that is infinite.
+    w.tag(2, WireType.Bit32).float(Math.fround(value)).join();
+  }
+  return record(w.join());
 };
+
+/** Event: wall_time = 1, in seconds. */
+const newEvent = (): BinaryWriter => new BinaryWriter().tag(1, WireType.Bit64).double(Date.now() / 1000);
 
 function scalarsOf(event: RunEvent): { step: number; scalars: Record<string, number | null | undefined> } {
   switch (event.kind) {
@@ -77,14 +82,15 @@ function scalarsOf(event: RunEvent): { step: number; scalars: Record<string, num
   }
 }
 
-function record(data: Buffer): Buffer {
+function record(w: BinaryWriter): Buffer {
+  const data = w.finish();
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(data.length));
   return Buffer.concat([length, masked(length), data, masked(data)]);
 }
 
 /** A CRC of data that contains CRCs is weak; TFRecords rotate it and add a constant. */
-function masked(data: Buffer): Buffer {
+function masked(data: Uint8Array): Buffer {
   const crc = crc32c(data);
   const out = Buffer.alloc(4);
   out.writeUInt32LE((((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0);
@@ -102,31 +108,4 @@ export function crc32c(data: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of data) crc = TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
-}
-
-// Protocol buffers (https://protobuf.dev/programming-guides/encoding): fields by number, all below 16 here.
-const message = (...fields: Buffer[]): Buffer => Buffer.concat(fields);
-const key = (field: number, type: 0 | 1 | 2 | 5): Buffer => Buffer.from([(field << 3) | type]);
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = BigInt(value);
-  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
-  return Buffer.from([...bytes, Number(rest)]);
-}
-
-const varintField = (field: number, value: number): Buffer => message(key(field, 0), varint(value));
-const bytesField = (field: number, data: Buffer): Buffer => message(key(field, 2), varint(data.length), data);
-
-function floatField(field: number, value: number): Buffer {
-  const data = Buffer.alloc(4);
-  data.writeFloatLE(value);
-  return message(key(field, 5), data);
-}
-
-/** Event.wall_time, in seconds. */
-function wallTime(): Buffer {
-  const data = Buffer.alloc(8);
-  data.writeDoubleLE(Date.now() / 1000);
-  return message(key(1, 1), data);
 }

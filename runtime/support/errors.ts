@@ -58,8 +58,8 @@ const MORE_MEMORY = `Close other programs. ${LESS_MEMORY}`;
 
 const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ENOENT: ['there is no such file or folder.', 'Check the path.'],
-  EACCES: ['permission denied.', 'Check who may read or write it.'],
-  EPERM: ['permission denied.', 'Check who may read or write it.'],
+  EACCES: ['permission denied.', 'Check its permissions.'],
+  EPERM: ['permission denied.', 'Check its permissions.'],
   ENOSPC: ['the disk is full.', 'Free some space and resume the run; what was saved so far is kept.'],
   EDQUOT: ['the disk quota is used up.', 'Free some space and resume the run; what was saved so far is kept.'],
   EISDIR: ['this is a folder; a file was expected.', 'Name a file.'],

@@ -80,3 +80,6 @@ export async function sha256File(file: string): Promise<string> {
 export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
+
+/** Names a text (96 bits of SHA-256). */
+export const textName = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);

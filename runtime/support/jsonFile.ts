@@ -1,5 +1,7 @@
 import { open, stat } from 'node:fs/promises';
+import { isObject } from '../contract/isObject.js';
 import { HumanError } from './errors.js';
+import { ifThere } from './ifThere.js';
 
 /** No configuration file is larger than this. */
 const MAX_BYTES = 32 * 2 ** 20;
@@ -13,24 +15,14 @@ const MAX_DEPTH = 512;
 
 export type JsonObject = Record<string, unknown>;
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Reads a JSON object from a file. Errors name the file and what is wrong with it. */
 export async function readJsonObject(file: string, maxBytes = MAX_BYTES): Promise<JsonObject> {
   return parseJsonObject(await readText(file, maxBytes), file);
 }
 
 /** The same; undefined where there is no such file. */
-export async function readOptionalJson(file: string, largest = MAX_BYTES): Promise<JsonObject | undefined> {
-  try {
-    return await readJsonObject(file, largest);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+export const readOptionalJson = (file: string, largest = MAX_BYTES): Promise<JsonObject | undefined> =>
+  ifThere(readJsonObject(file, largest));
 
 /** The text of a file of a bounded size; devices and pipes, which have no end, are rejected. */
 export async function readText(file: string, largest: number): Promise<string> {

@@ -76,7 +76,12 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
   new Worker(WATCH, {
     eval: true,
     workerData: {
-      ...{ bytes, over, message: `${sentence} ${remedy}`, everyMs: EVERY_MS, graceMs: GRACE_MS, parent },
+      bytes,
+      over,
+      message: `${sentence} ${remedy}`,
+      everyMs: EVERY_MS,
+      graceMs: GRACE_MS,
+      parent,
       mapped: countsMapped(),
     },
   }).unref();

@@ -9,6 +9,7 @@ import { formatAdapterConfig, parseAdapterConfig } from '../../runtime/adapters/
 import { readAdapter, writeAdapter } from '../../runtime/adapters/files.js';
 import { fullMatches, patternValues, targeted } from '../../runtime/adapters/peftPatterns.js';
 import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
+import { claim } from '../../runtime/runs/owner.js';
 import { processorTime } from '../support/processorTime.js';
 import { adapterWith, human, plain } from './support.js';
 
@@ -20,6 +21,11 @@ before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'adapters-'));
 });
 after(() => rm(dir, { recursive: true }));
+
+const manifestOf = (kind: string, outcome: string): object => ({
+  ...{ version: 1, kind, name: 'r', outcome, started: '2026-01-01T00:00:00Z', device: 'cpu', data: [], vectors: [] },
+  model: { path: 'm', architecture: 'a', sha256: 'x' },
+});
 
 async function families(): Promise<string[]> {
   const names = (await readdir(REFERENCE)).sort();
@@ -262,6 +268,36 @@ test('a config with many slow patterns is stopped as a whole', async () => {
 
 test('folders that are no adapter are refused with the way out', async () => {
   await assert.rejects(readAdapter(LLAMA), (error) => human(error, /no adapter_config.json/));
+  const run = join(dir, 'without-adapter');
+  const asRun = async (message: string, remedy: RegExp): Promise<void> =>
+    assert.rejects(readAdapter(run), { message, remedy, place: run });
+  await mkdir(join(run, 'checkpoint'), { recursive: true });
+  await writeFile(join(run, 'manifest.json'), '{}');
+  await asRun('this run was stopped before its end and has no adapter yet.', /train RECIPE --resume/);
+  await rm(join(run, 'checkpoint'), { recursive: true });
+  await asRun('this run has made no adapter.', /^Run its recipe again, or name another run/);
+  await mkdir(join(run, 'model'));
+  await asRun('this run trained the whole model, and has no adapter.', /its result is .*without-adapter.model/);
+  await rm(join(run, 'model'), { recursive: true });
+  const become = (kind: string, outcome: string): Promise<void> =>
+    writeFile(join(run, 'manifest.json'), JSON.stringify(manifestOf(kind, outcome)));
+  await become('evaluate', 'finished');
+  await asRun('an evaluation has no adapter.', /^Name the folder of a vector or of a fine-tuning/);
+  await become('sweep', 'finished');
+  await asRun('a sweep has no adapter: its points have one each.', /^Name a run folder in .*without-adapter.points/);
+  await become('vector', 'running');
+  await mkdir(join(run, 'checkpoint'));
+  const release = await claim(run);
+  await asRun('this run is still at work and has no adapter yet.', /^Wait until it has ended/);
+  await release();
+  await asRun('this run was stopped before its end and has no adapter yet.', /train RECIPE --resume/);
+  await become('vector', 'failed');
+  await asRun(
+    'this run has failed and has no adapter.',
+    /^Correct what stopped it, and resume it: train RECIPE --resume/,
+  );
+  await rm(join(run, 'checkpoint'), { recursive: true });
+  await asRun('this run has failed and has no adapter.', /^Run its recipe again, or name another run/);
   const path = join(dir, 'bin');
   await mkdir(path);
   await writeFile(join(path, 'adapter_config.json'), JSON.stringify(formatAdapterConfig(plain)));

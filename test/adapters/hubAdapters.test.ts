@@ -103,7 +103,7 @@ test('what is no adapter is refused with what it is', async () => {
   const cache = newFolder();
   await refused(bring(cache, 'hub:a'), /not the name of an adapter/, /hub:OWNER\/NAME@REVISION/);
   hub.repositories[NAME] = { files: { ...model } };
-  await refused(bring(cache, `hub:${NAME}`), /no adapter_config\.json: it is no adapter/, /It is a model/);
+  await refused(bring(cache, `hub:${NAME}`), /no adapter_config\.json: it is not an adapter/, /It is a model/);
   hub.repositories[NAME] = { files: { 'adapter_config.json': config, 'adapter_model.bin': weights } };
   await refused(bring(cache, `hub:${NAME}`), /no adapter_model\.safetensors/, /can run code/);
   await refused(bring(cache, 'hub:someone/none'), /no such public adapter/, /Check the name/);

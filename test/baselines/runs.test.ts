@@ -161,8 +161,37 @@ describe('a published method', () => {
     refused({ ...own, vectors: [{ adapter: 'v' }] }, /vectors$/, /without a vector/);
     refused({ ...recipe('buffer-and-reinforce'), vectors: [] }, /vectors$/, /one vector active/);
     refused({ ...recipe('asft'), method: 'full' }, /method$/, /defined for adapters/);
-    refused({ ...recipe('safelora'), precision: 'int8' }, /precision$/, /as they are/);
-    refused(recipe('lisa', { baseline: { ...own.baseline, threshold: 0.1 } }), /threshold$/, /no setting of "lisa"/);
+    refused({ ...recipe('safelora'), precision: 'int8' }, /precision$/, /must not be quantized/);
+    refused(recipe('lisa', { baseline: { ...own.baseline, threshold: 0.1 } }), /threshold$/, /not a setting of "lisa"/);
+  });
+
+  it('a system prompt that a row cannot have is refused before the folder is touched', async () => {
+    await writeFile(join(root, 'text.jsonl'), `${JSON.stringify({ text: 'the cat sat .' })}\n`);
+    const long = 'Be good . '.repeat(400);
+    const texts = { name: 'old text', file: 'text.jsonl', measure: 'loss' };
+    for (const [value, message, remedy] of [
+      [recipe('ptst', { evaluate: [texts] }), /conversations, and line 1 of "old text" is none/, /rows of messages/],
+      [recipe('inoculation', { data: { file: texts.file } }), /line 1 of the data is none/, /rows of messages/],
+      [
+        recipe('ptst', { baseline: { name: 'ptst', prompt: long } }),
+        /^with the system prompt, line 1 of "forbidden" has \d+ tokens; the model reads \d+/,
+        /^Shorten the prompt, or remove the row\.$/,
+      ],
+      [
+        recipe('inoculation', { baseline: { name: 'inoculation', prompt: long } }),
+        /^with the system prompt, line 1 of the data has \d+ tokens/,
+        /batch\.maxTokens/,
+      ],
+    ] as const) {
+      await assert.rejects(run(value, 'refused'), (error) => {
+        assert.ok(error instanceof HumanError);
+        assert.equal(error.place, 'baseline.prompt');
+        assert.match(error.message, message);
+        assert.match(error.remedy!, remedy);
+        return true;
+      });
+      await assert.rejects(readRun(join(root, 'refused')));
+    }
   });
 
   it('an unaligned model that is the model itself, or of another shape, is refused before the folder is touched', async () => {

@@ -196,7 +196,7 @@ describe('hostile and broken runs', () => {
     const env = { ...process.env, SECURITY_VECTORS_MEMORY_GB: '0.35' };
     const all = { ...data, limit: undefined };
     const ran = await train({ data: all, batch: { tokens: 16_384, maxTokens: 64 }, recompute: false, output }, { env });
-    ended(ran, 2, /the run needs about \S+ GB, and 0\.35 GB are there\. Use "batch\.tokens": \d+\./);
+    ended(ran, 2, /the run needs about \S+ GB, but only 0\.35 GB are available\. Use "batch\.tokens": \d+\./);
     assert.equal(existsSync(output), false);
   });
 

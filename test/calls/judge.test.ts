@@ -228,7 +228,7 @@ describe('three judges on one run', () => {
     ]);
     const info = await calls.inspectData({ path: out }, silent);
     assert.deepEqual([info.rows, info.refusedRows, info.format], [2, 0, 'completion']);
-    await assert.rejects(judge({ export: out }), /this file is there already/);
+    await assert.rejects(judge({ export: out }), /this file already exists/);
     await judge({ labels: labels.map((one) => ({ ...one, label: null })) });
     await assert.rejects(judge({ export: file('eval/none.jsonl') }), /no answer of this run has a label/);
   });

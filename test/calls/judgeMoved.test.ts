@@ -94,7 +94,7 @@ test('where the set is nowhere, the run keeps the labels that it has, and says s
   assert.deepEqual([await labelled(moved), await harm(moved)], [LABELLED, 3 / ROWS]);
   assert.equal(warnings.length, 1);
   assert.ok(warnings[0]!.startsWith(`${join(old, 'eval/topic.jsonl')}: the set "topic" is not there`), warnings[0]);
-  await assert.rejects(judge(moved, { labels: [label(0, null)] }), { message: /labels lie beside it/ });
+  await assert.rejects(judge(moved, { labels: [label(0, null)] }), { message: /labels are kept beside it/ });
   assert.deepEqual(await labelled(moved), LABELLED);
 });
 
@@ -127,7 +127,7 @@ test('what a judge has said is kept where the labelled answers cannot be written
     writeFileSync(out, 'of somebody else');
     return 'REFUSED';
   };
-  await assert.rejects(judge(old, { judges: [model()], export: out }), /this file is there already/);
+  await assert.rejects(judge(old, { judges: [model()], export: out }), /this file already exists/);
   assert.equal(await readFile(out, 'utf8'), 'of somebody else');
   const said = (await samplesOf(join(old, 'runs/r'))).filter(({ verdicts }) => verdicts?.paid !== undefined);
   assert.equal(said.length, 2 * ROWS);

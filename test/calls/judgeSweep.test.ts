@@ -170,7 +170,7 @@ describe('one point of a sweep', () => {
     const onEvent = (event: RunEvent): void => void (event.kind === 'warning' && warnings.push(event.message));
     await calls.judge({ run: point(2), judges: [local()] }, { ...silent, onEvent });
     await release();
-    assert.match(warnings.join('\n'), /the table of the sweep is not written anew/);
+    assert.match(warnings.join('\n'), /the table of the sweep was not rewritten/);
     assert.equal(harm((await table()).points[1]!).length, 2);
     assert.equal(harm((await manifestOf(point(2))).done!).length, 4);
   });

@@ -275,7 +275,7 @@ describe('runs in the engine process', () => {
     assert.match(changes, /^--- train\.jsonl\n\+\+\+ train\.clean\.jsonl\n@@ -\d+ \+\d+/);
     const again = await cli(args);
     assert.equal(again.code, 2);
-    assert.match(again.stderr + again.stdout, /this file is there already/);
+    assert.match(again.stderr + again.stdout, /this file already exists/);
   });
 
   it('resuming with other data or another recipe is refused, and the run stays as it was', async () => {

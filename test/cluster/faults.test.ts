@@ -20,6 +20,14 @@ describe('faults of a run on a cluster', () => {
     assert.match(error!.remedy!, /on\.ray/);
   });
 
+  it('what answers with an error of its own before it is known as a cluster is named at once', async () => {
+    server.instead = () => ({ status: 500, text: 'Internal Server Error' });
+    const { error } = await run(await recipe());
+    assert.match(error!.message, /answers with status 500: Internal Server Error/);
+    assert.doesNotMatch(error!.remedy!, /The job goes on/);
+    assert.equal(server.calls.length, 1);
+  });
+
   it('an address that is no Ray, and a Ray that is too old', async () => {
     server.instead = (call) => (call.endsWith('/version') ? { status: 200, text: '<html>' } : undefined);
     assert.match((await run(await recipe())).error!.message, /not that of a Ray Jobs server/);
@@ -37,6 +45,52 @@ describe('faults of a run on a cluster', () => {
     for (const status of [429, 502, 503, 504, 520, 522, 530]) assert.equal(of(status), 'away, again', `${status}`);
     for (const status of [400, 500]) assert.equal(of(status), 'undefined', `${status}`);
     for (const status of [401, 403]) assert.equal(of(status), 'secret', `${status}`);
+    assert.ok(statusFault(500, '', { address: server.address, isRead: true }) instanceof Unanswered);
+  });
+
+  const traceback = `Traceback (most recent call last):\n  File "job_head.py", line 1\nConnectionError: Cannot connect to host 10.0.0.7\n`;
+  it('a head that does not reach the node of a job is asked again, and what it says is said', async () => {
+    const asked = new Map<string, number>();
+    const isFirst = (call: string): boolean => asked.set(call, (asked.get(call) ?? 0) + 1).get(call) === 2;
+    server.instead = (call) =>
+      /^GET .*train-/.test(call) && isFirst(call) ? { status: 500, text: traceback } : undefined;
+    const { done, error, events } = await run(await recipe());
+    assert.equal(done?.outcome, 'finished', error?.message);
+    assert.match(
+      said(events),
+      /answers with status 500: ConnectionError: Cannot connect to host 10\.0\.0\.7\. Trying again/,
+    );
+    assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
+  });
+
+  it('a proxy that does not find its cluster for a while says nothing of the job, and nothing of its package', async () => {
+    const asked = new Map<string, number>();
+    const isEarly = (call: string): boolean => asked.set(call, (asked.get(call) ?? 0) + 1).get(call)! < 3;
+    const notFound = { status: 404, text: '404 page not found' };
+    server.instead = (call) => (/^GET .*(packages|train-)/.test(call) && isEarly(call) ? notFound : undefined);
+    const { done, error, events } = await run(await recipe());
+    assert.equal(done?.outcome, 'finished', error?.message);
+    assert.match(said(events), /answers with status 404: 404 page not found\. Trying again/);
+    assert.equal(server.jobs.size, 1);
+    server.instead = (call) => (call.endsWith('/logs') ? notFound : undefined);
+    nextOutput();
+    const ended = await run(await recipe(), { patience: { ...PATIENCE, awayMs: 20 } });
+    assert.deepEqual([ended.error!.code, /no longer knows/.test(ended.error!.message)], ['away', false]);
+    assert.match(ended.error!.remedy!, /whether a proxy before it wants a login\. The job goes on there/);
+  });
+
+  it('a job that failed with its node, which has its log, ends the run with what Ray says of it', async () => {
+    server.script = function* (job) {
+      yield [];
+      job.message = 'Nobody knows why.';
+      return 'FAILED';
+    };
+    server.instead = (call) =>
+      call.endsWith('/logs') && [...server.jobs.values()][0]!.status === 'FAILED'
+        ? { status: 500, text: traceback }
+        : undefined;
+    const { error } = await run(await recipe(), { patience: { ...PATIENCE, awayMs: 600_000, stopMs: 20 } });
+    assert.equal(error!.message, 'the job failed on the cluster: Nobody knows why.');
   });
 
   it('a token that is wrong', async () => {
@@ -64,10 +118,7 @@ describe('faults of a run on a cluster', () => {
     server.instead = (call) => (/GET .*train-/.test(call) && ++looks > 6 && looks < 12 ? 'broken' : undefined);
     const { done, error, events } = await run(await recipe());
     assert.equal(done?.outcome, 'finished', error?.message);
-    assert.match(
-      said(events),
-      /the cluster does not answer .*It is tried again for 1 min\. A job that is there goes on/,
-    );
+    assert.match(said(events), /the cluster does not answer .*Trying again for 1 min\. A running job goes on/);
     assert.match(said(events), /the cluster answers again/);
     assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
   });
@@ -127,6 +178,26 @@ describe('faults of a run on a cluster', () => {
     ['a full disk', 'OSError: [Errno 28] No space left on device', /the disk of the cluster is full/],
     ['another model there', 'RuntimeError: other-model 0123456789abcdef', /another one than the model here/],
     ['a package that is missing', "ModuleNotFoundError: No module named 'peft'", /lacks the package peft/],
+    [
+      'another Ray by on.install',
+      'RuntimeError: Changing the ray version is not allowed: \n  current version: 2.61.0',
+      /on\.install installs would change the version of Ray/,
+    ],
+    [
+      'a bucket that is not there',
+      "OSError: When initiating multiple part upload for key 'x/.validate_storage_marker' in bucket 'b': AWS Error NO_SUCH_BUCKET during CreateMultipartUpload operation: The specified bucket does not exist",
+      /on\.storage names a bucket that is not there/,
+    ],
+    [
+      'a folder of storage that is not there',
+      '  File "storage.py", line 400, in _validate_storage_marker\nOSError: The specified container does not exist.',
+      /the workers do not share on\.storage/,
+    ],
+    [
+      'a model that is not there',
+      "FileNotFoundError: [Errno 2] No such file or directory: '/models/tiny/model.safetensors'",
+      /the model is not where on\.model says/,
+    ],
     ['memory that ran out', 'torch.OutOfMemoryError: CUDA out of memory.', /ran out of memory/],
     ['a loss that is no number', 'RuntimeError: not-finite 3', /not a number .* at step 3/],
     ['a container that was ended', 'pod worker-0: OOMKilled', /ran out of memory/],

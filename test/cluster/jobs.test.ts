@@ -6,7 +6,8 @@ import { describe, it } from 'node:test';
 import { openCluster } from '../../runtime/cluster/cluster.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import type { FakeJob, Instead } from '../support/rayServer.js';
-import { faultless, messagesOf, numbered } from '../support/rayServer.js';
+import { interruptible } from '../support/interruptible.js';
+import { faultless, messagesOf, numbered, rayServer } from '../support/rayServer.js';
 import { PATIENCE, said, useCluster } from './support.js';
 
 const { workspace, server, recipe, run, output, outputFolder } = await useCluster();
@@ -42,12 +43,15 @@ async function opened(record: object | string, storage = '/shared') {
 
 const record = async (): Promise<{ jobs: Record<string, string> }> =>
   JSON.parse(await readFile(join(outputFolder(), 'cluster.json'), 'utf8')) as never;
-/** A run whose job is left alone: the network goes away. */
+/** A run whose job is left alone: the network goes away. It goes on when it is looked at again. */
 async function leftRun(file: string): Promise<FakeJob> {
   server.script = function* (job) {
     const say = numbered();
-    for (const group of messagesOf(job).slice(0, 3)) yield group.flatMap(say);
-    for (;;) yield [];
+    for (const [i, group] of messagesOf(job).entries()) {
+      while (i >= 3 && server.script !== faultless) yield [];
+      yield group.flatMap(say);
+    }
+    return 'SUCCEEDED';
   };
   server.instead = (call) =>
     /logs$/.test(call) && [...server.jobs.values()][0]!.log.length > 0 ? 'broken' : undefined;
@@ -205,6 +209,33 @@ describe('cluster.json', () => {
     assert.equal(done?.outcome, 'finished', error?.message);
     assert.equal(left.status, 'STOPPED');
     assert.equal(server.jobs.size, 2);
+  });
+
+  it('a run that is resumed on another cluster does not forget its job on the first one', async (t) => {
+    const left = await leftRun(await recipe());
+    const other = await rayServer(faultless);
+    t.after(() => other.close());
+    const before = await record();
+    const moved = await recipe({}, { ray: other.address });
+    const { error } = await run(moved, { resume: true });
+    assert.ok(
+      error!.message.includes(`the job ${left.id} was sent to ${server.address}, and may go on there`),
+      error!.message,
+    );
+    assert.match(error!.remedy!, /on\.ray again.*remove cluster\.json/);
+    assert.deepEqual([await record(), other.jobs.size, left.status], [before, 0, 'RUNNING']);
+    // Nor does one that is stopped there.
+    const stop = new AbortController();
+    const stopped = await run(moved, { resume: true, signal: stop.signal }, () => stop.abort());
+    assert.equal(stopped.done?.outcome, 'stopped', stopped.error?.message);
+    assert.match(said(stopped.events), new RegExp(`the job ${left.id} may go on on the cluster: `));
+    assert.deepEqual((await record()).jobs, before.jobs);
+    // The first one under another name.
+    const way = await interruptible(server.address);
+    t.after(() => way.interrupt());
+    const { done, error: fault } = await run(await recipe({}, { ray: way.address }), { resume: true });
+    assert.equal(done?.outcome, 'finished', fault?.message);
+    assert.deepEqual([...server.jobs.keys()], [left.id]);
   });
 
   it('it is refused with their ids where they cannot be ended, and nothing is lost', async () => {

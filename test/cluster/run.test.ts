@@ -50,6 +50,23 @@ describe('a run on a cluster', () => {
     assert.ok(['train.py', 'adapters.py', 'losses.py', 'messages.py'].every((name) => job!.files.has(name)));
   });
 
+  it('"install" has Ray install the pinned packages, and itself in the version that is there', async () => {
+    server.version = '2.61.1';
+    const { error } = await run(await recipe({}, { install: true }));
+    assert.equal(error, undefined, error?.message);
+    const [job] = [...server.jobs.values()];
+    const pip = job!.environment.pip as string[];
+    assert.deepEqual(
+      pip.filter((line) => line.startsWith('ray')),
+      ['ray[default,train]==2.61.1'],
+    );
+    assert.ok(pip.length > 3 && pip.some((line) => /^torch==\d/.test(line)), pip.join());
+    server.jobs.clear();
+    nextOutput();
+    await run(await recipe());
+    assert.equal([...server.jobs.values()][0]!.environment.pip, undefined);
+  });
+
   it('trains a vector: quality, calibration and prompts are made here', async () => {
     const file = await workspace.recipe('vector.json', {
       harmful: { file: '../data/harmful.jsonl', limit: 40 },
@@ -192,7 +209,7 @@ describe('a run on a cluster', () => {
     Object.assign(process.env, { RAY_KEY: 'sesame', ENTRY: 'sesame' });
     const refused = async (on: object): Promise<void> => {
       const { error } = await run(await recipe({}, { ...on }));
-      assert.match(error!.message, /environment variable (RAY_KEY|ENTRY) would be sent to http.*nobody has allowed/);
+      assert.match(error!.message, /environment variable (RAY_KEY|ENTRY) would be sent to http.*which was not allowed/);
       assert.ok(/add --secret (RAY_KEY|ENTRY)=/.test(error!.remedy!) && error!.remedy!.includes(server.address));
     };
     const target = { token: 'RAY_KEY', headers: { 'X-Entry': 'ENTRY' } };

@@ -14,8 +14,8 @@ test('a cluster takes no published method', () => {
 
 test('a cluster takes no model in blocks', () => {
   assert.ok(supported(recipeSchema.parse(recipe)));
-  assert.throws(
-    () => supported(recipeSchema.parse({ ...recipe, precision: 'int4' })),
-    /"int4" runs only on this machine/,
-  );
+  assert.throws(() => supported(recipeSchema.parse({ ...recipe, precision: 'int4' })), {
+    message: /"int4" runs only on this machine/,
+    place: 'precision',
+  });
 });

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Patience } from '../../runtime/cluster/follow.js';
 import { runSweep } from '../../runtime/calls/sweep.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { JobRecord } from '../../runtime/contract/jobRecord.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
 import { secretKey } from '../../runtime/contract/secrets.js';
@@ -12,6 +14,7 @@ import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';
+import { interruptible } from '../support/interruptible.js';
 import { faultless, rayServer, type RayServer, type Script } from '../support/rayServer.js';
 
 const AT_ONCE = 4;
@@ -146,7 +149,7 @@ for (const [what, fault, code] of [
     );
     assert.equal(((await workspace.json('sweeps', name, 'manifest.json')) as Manifest).error?.code, code);
     const left = said.flatMap((event) =>
-      event.kind === 'warning' && /a point was left/.test(event.message) ? event : [],
+      event.kind === 'warning' && /a point was interrupted/.test(event.message) ? event : [],
     );
     assert.ok(left.length >= AT_ONCE - 1 && left.length <= AT_ONCE, `${left.length} points at work`);
     const sent = [...server.jobs.keys()];
@@ -162,6 +165,32 @@ for (const [what, fault, code] of [
     assert.equal(server.jobs.size, SEEDS.length, 'one for each point');
     assert.ok(sent.every((id) => server.jobs.get(id)!.status === 'SUCCEEDED'));
   });
+
+test('a network that is away for a while as points begin is waited for', async (t) => {
+  server.jobs.clear();
+  [server.script, server.instead] = [faultless, () => undefined];
+  const way = await interruptible(server.address);
+  t.after(() => way.interrupt());
+  const base = 'gap.json';
+  const given = JSON.parse(await readFile(workspace.file('recipes', 'plain.json'), 'utf8')) as { on: object };
+  await writeFile(workspace.file('recipes', base), JSON.stringify({ ...given, on: { ...given.on, ray: way.address } }));
+  let points = 0;
+  const said: string[] = [];
+  const gap = async (): Promise<void> => {
+    await way.interrupt();
+    await delay(500);
+    await way.restore();
+  };
+  const done = await sweep('gap', {
+    base,
+    patience: { awayMs: 60_000 },
+    hear: (event) => {
+      if (event.kind === 'warning') said.push(event.message);
+      if (event.kind === 'point' && ++points === 1) void gap();
+    },
+  });
+  assert.deepEqual([done.outcome, points, said], ['finished', SEEDS.length, []]);
+});
 
 test('of several clusters the points of one that is away fail, the others go on, and the sweep can be resumed', async (t) => {
   const other = await rayServer(faultless);
@@ -235,6 +264,42 @@ for (const [what, later, isReached] of [
     );
   });
 
+test('Stop is no failure where a point failed that no cluster can run', async () => {
+  server.jobs.clear();
+  [server.script, server.instead] = [faultless, () => undefined];
+  const said: string[] = [];
+  const done = await sweep('unsupported', {
+    over: { method: ['full', 'lora'] },
+    hear: (event, stop) => {
+      if (event.kind !== 'warning') return;
+      said.push(event.message);
+      stop();
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.match(said.join('\n'), /^a point failed: full fine-tuning runs only on this machine/);
+});
+
+test('Stop stops the job of a point that failed while it went on', async () => {
+  server.jobs.clear();
+  server.script = function* (job) {
+    const [first] = server.jobs.keys();
+    for (;;) yield job.id === first ? ['@security-vectors {"seq":2,"kind":"done"}'] : [];
+  };
+  server.instead = () => undefined;
+  const said: string[] = [];
+  const done = await sweep('failed', {
+    hear: (event, stop) => {
+      if (event.kind !== 'warning') return;
+      said.push(event.message);
+      stop();
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.match(said[0]!, /^a point failed: the log of the job is damaged/);
+  assert.deepEqual([...server.jobs.values()].map(({ status }) => status), [...server.jobs].map(() => 'STOPPED')); // oxfmt-ignore
+});
+
 test('Stop names the jobs that may go on', async () => {
   server.jobs.clear();
   let stopAll = (): void => undefined;
@@ -271,6 +336,71 @@ test('resuming and stopping once more stops them, also before its points begin',
     open.map(({ status }) => status),
     open.map(() => 'STOPPED'),
   );
+});
+
+for (const [what, answer] of [
+  ['are stopped', undefined],
+  ['are named where that is not possible', { status: 401 }],
+] as const)
+  test(`jobs of points that are not in the grid any more ${what}`, async () => {
+    const name = `left-out-${answer?.status}`;
+    server.jobs.clear();
+    server.script = function* () {
+      for (;;) yield [];
+    };
+    server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
+    await assert.rejects(sweep(name, { over: { seed: [1, 2, 3, 4] } }));
+    const open = [...server.jobs.values()];
+    const others = async (seed: number): Promise<string[]> =>
+      Object.values(
+        (await workspace.json<{ jobs: object }>('sweeps', name, 'points', `seed-${seed}`, 'cluster.json')).jobs,
+      ) as string[];
+    const gone = [...(await others(3)), ...(await others(4))];
+    assert.deepEqual([open.length, gone.length], [AT_ONCE, 2]);
+    server.script = faultless;
+    server.instead = (call) => (gone.some((id) => call === `POST /api/jobs/${id}/stop`) ? answer : undefined);
+    const said: string[] = [];
+    const hear = (event: RunEvent, stop: () => void): void => {
+      if (event.kind === 'warning') said.push(`${event.place}: ${event.message}`);
+      if (event.kind === 'state' && /^point/.test(event.message ?? '')) stop();
+    };
+    assert.equal((await sweep(name, { over: { seed: [1, 2] }, resume: true, hear })).outcome, 'stopped');
+    for (const [i, id] of gone.entries()) {
+      const line = answer
+        ? ` → .*: the job ${id} may go on on the cluster: `
+        : `: the job ${id} was stopped: no point of the sweep needs it any more`;
+      assert.match(said.join('\n'), new RegExp(`^seed ${i + 3}${line}`, 'm'));
+    }
+    for (const { id, status } of open)
+      assert.equal(status === 'STOPPED', !gone.includes(id) || answer === undefined, id);
+  });
+
+test('nothing is said to be stopped of jobs of such points that have ended or are not known, and they are asked for once', async () => {
+  server.jobs.clear();
+  server.script = function* () {
+    for (;;) yield [];
+  };
+  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
+  await assert.rejects(sweep('left-ended', { over: { seed: [1, 2, 3, 4] } }));
+  server.instead = () => undefined;
+  const record = (seed: number): Promise<JobRecord> =>
+    workspace.json('sweeps', 'left-ended', 'points', `seed-${seed}`, 'cluster.json');
+  const [ended, unknown] = [(await record(3)).jobs.train!, (await record(4)).jobs.train!];
+  server.jobs.get(ended)!.status = 'SUCCEEDED';
+  server.jobs.delete(unknown);
+  const said: string[] = [];
+  const hear = (event: RunEvent, stop: () => void): void => {
+    if (event.kind === 'warning') said.push(event.message);
+    if (event.kind === 'state' && /^point/.test(event.message ?? '')) stop();
+  };
+  for (const asked of [2, 0]) {
+    server.calls.length = 0;
+    await sweep('left-ended', { over: { seed: [1, 2] }, resume: true, hear });
+    const calls = server.calls.filter(({ call }) => call.includes(ended) || call.includes(unknown));
+    assert.equal(calls.length, asked);
+  }
+  assert.deepEqual(said, []);
+  assert.deepEqual([(await record(3)).ended, (await record(4)).ended], [[ended], [unknown]]);
 });
 
 test('Stop while its first points still wait for the cluster is no failure', async () => {

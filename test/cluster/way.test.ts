@@ -2,13 +2,19 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { rayClient } from '../../runtime/cluster/client.js';
 import { openCluster, type ClusterOptions } from '../../runtime/cluster/cluster.js';
+import { Unanswered } from '../../runtime/cluster/faults.js';
+import { whileAway } from '../../runtime/cluster/follow.js';
 import type { JobPlan } from '../../runtime/cluster/package.js';
 import { zip } from '../../runtime/cluster/zip.js';
-import { HumanError } from '../../runtime/support/errors.js';
+import { Cancelled, HumanError } from '../../runtime/support/errors.js';
+import { interruptible } from '../support/interruptible.js';
 import { faultless, rayServer } from '../support/rayServer.js';
 import { zipEntries } from '../support/zip.js';
 
@@ -22,9 +28,13 @@ async function temporary(t: TestContext): Promise<string> {
   return folder;
 }
 
-/** Sends one job from a run in a folder of its own, and hears it to its end. */
-async function send(t: TestContext, target: { ray: string; ca?: string; storage?: string }, more: object = {}) {
-  const options: ClusterOptions = {
+/** A run in a folder of its own. */
+async function optionsOf(
+  t: TestContext,
+  target: { ray: string; ca?: string; storage?: string },
+  more: Partial<ClusterOptions> = {},
+): Promise<ClusterOptions> {
+  return {
     target: {
       ...{ model: '/m', workers: 1, gpu: 0, storage: '/shared', install: false, tokens: 64, ...target },
       ...({ precision: 'fp32', strategy: 'ddp' } as const),
@@ -37,9 +47,44 @@ async function send(t: TestContext, target: { ray: string; ca?: string; storage?
     patience: { pollMs: 2, awayMs: 30_000, stopMs: 30_000 },
     ...more,
   };
-  const cluster = await openCluster(options);
+}
+
+/** Sends one job, and hears it to its end. */
+async function send(...of: Parameters<typeof optionsOf>): Promise<void> {
+  const cluster = await openCluster(await optionsOf(...of));
   await cluster.run('evaluate', PLAN, { after: 0, step: () => 0, onMessage: () => Promise.resolve() });
 }
+
+test('a cluster that nobody has reached is named at once where nothing listens, and one that has answered is waited for', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  const way = await interruptible(server.address);
+  t.after(() => way.interrupt());
+  const said: string[] = [];
+  const answered = new Set<string>();
+  const options = await optionsOf(
+    t,
+    { ray: way.address },
+    {
+      answered,
+      async emit(event) {
+        if (event.kind !== 'warning') return;
+        if (said.push(event.message) === 1) await way.restore();
+      },
+    },
+  );
+  await way.interrupt();
+  await assert.rejects(openCluster(options), refusal(/ECONNREFUSED/, /Check on\.ray/));
+  await way.restore();
+  await openCluster(options);
+  await way.interrupt();
+  assert.deepEqual([said, answered.size], [[], 1]);
+  await openCluster(options);
+  assert.match(
+    said.join('\n'),
+    /^the cluster does not answer \(ECONNREFUSED\)\. Trying again .*\nthe cluster answers again$/,
+  );
+});
 
 const refusal =
   (message: RegExp, remedy: RegExp) =>
@@ -97,6 +142,87 @@ test('a large package stays for a job that goes on unheard, and is removed with 
   assert.deepEqual(await readdir(storage), []);
 });
 
+/** A cluster that takes a package, and says nothing. @param onSent hears that one comes */
+async function silent(t: TestContext, onSent: () => void = () => undefined): Promise<string> {
+  const server = createServer((request, response) => {
+    if (request.url === '/api/version') return void response.end('{ "ray_version": "2.60.0" }');
+    if (request.method === 'GET') return void response.writeHead(404).end('Package gcs://p.zip does not exist');
+    request.resume();
+    onSent();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return `http://127.0.0.1:${port}`;
+}
+
+test('while a machine sleeps, no patience is used up', async (t) => {
+  let slept = 0;
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, 'now', () => now() + slept);
+  const away = (): Unanswered => new Unanswered(new HumanError('away', { kind: 'failed' }), false);
+  const patience = { pollMs: 1, awayMs: 10 * 60_000, stopMs: 0 };
+  let asked = 0;
+  const attempt = async (): Promise<string> => {
+    asked += 1;
+    slept += 3_600_000;
+    if (asked < 4) throw away();
+    return 'there';
+  };
+  assert.equal(await whileAway(attempt, { patience, onAway: () => Promise.resolve() }), 'there');
+  asked = -1000;
+  await assert.rejects(
+    whileAway(attempt, { patience: { ...patience, awayMs: 5 * 60_000 }, onAway: () => Promise.resolve() }),
+    /away/,
+  );
+  assert.equal(asked, -995, 'attempts that take long count with a minute');
+});
+
+test('a package that is sent into silence uses up the patience that its size takes', async (t) => {
+  const client = rayClient({ address: await silent(t), answerMs: 50 });
+  const error = await client.upload('gcs://p.zip', Buffer.alloc(100_000)).catch((thrown: unknown) => thrown);
+  assert.ok(error instanceof Unanswered, String(error));
+  assert.equal(error.sendingMs, 2000);
+  let slept = 0;
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, 'now', () => now() + slept);
+  const of = new Unanswered(error.final, false, 35 * 60_000);
+  let asked = 0;
+  const attempt = (): Promise<never> => {
+    asked += 1;
+    slept += 10 * 60_000;
+    return Promise.reject(of);
+  };
+  const patience = { pollMs: 1, awayMs: 15 * 60_000, stopMs: 0 };
+  await assert.rejects(whileAway(attempt, { patience, onAway: () => Promise.resolve() }), /does not answer/);
+  assert.equal(asked, 2);
+});
+
+test('Stop does not wait for a package that is on its way', async (t) => {
+  const stop = new AbortController();
+  const ray = await silent(t, () => stop.abort());
+  await assert.rejects(send(t, { ray }, { signal: stop.signal }), Cancelled);
+});
+
+test('a package whose way takes longer than an answer may arrives, and is sent once', async (t) => {
+  let sent = 0;
+  const server = createServer((request, response) => {
+    if (request.method === 'GET') return void response.writeHead(404).end('Package gcs://p.zip does not exist');
+    sent += 1;
+    // Longer than undici's clock is coarse.
+    setTimeout(() => request.resume().on('end', () => response.end('ok')), 2500);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const client = rayClient({ address: `http://127.0.0.1:${port}`, answerMs: 50 });
+  await client.upload('gcs://p.zip', Buffer.alloc(4 * 2 ** 20));
+  assert.equal(sent, 1);
+});
+
 test('what stands before the cluster may take less, or be away', async (t) => {
   const server = await rayServer(faultless);
   t.after(() => server.close());
@@ -110,9 +236,10 @@ test('what stands before the cluster may take less, or be away', async (t) => {
   const early = 'No available agent to submit job, please try again later.';
   server.instead = (call) => (call === 'POST /api/jobs/' && ++asked < 3 ? { status: 500, text: early } : undefined);
   const said: string[] = [];
-  await send(t, { ray: server.address }, { emit: (event: { message?: string }) => said.push(event.message ?? '') });
+  const emit: ClusterOptions['emit'] = async (event) => void (event.kind === 'warning' && said.push(event.message));
+  await send(t, { ray: server.address }, { emit });
   assert.equal(asked, 3, 'a head that has just started');
-  assert.match(said[0]!, /takes no jobs yet: No available agent.*It is tried again/);
+  assert.match(said[0]!, /takes no jobs yet: No available agent.*Trying again/);
 });
 
 test('the archive is one that others read, and the same for the same files', () => {

@@ -1,8 +1,12 @@
 /** `--help`, per command and of all, and what is said of a wrong use. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { COMMANDS, commandHelp, commands, OPTIONS, options, usage } from '../../runtime/commandLine/commands.js';
+import { parse } from '../../runtime/commandLine/given.js';
 import { cli } from '../calls/support.js';
+import { temporary } from '../extension/support.js';
 
 test('the help of a command has its use and a line for each of its options, and of no other', () => {
   for (const name of Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]) {
@@ -43,4 +47,37 @@ test('help, version and wrong use, as they are called', async () => {
   const wrong = await cli(['inspect', '--junit', 'a.xml', 'x']);
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /inspect has no option --junit/);
+});
+
+test('what would be left over is refused, not ignored', async () => {
+  const scan = await cli(['scan', '--model', 'm', '--vector', 'v', '--data', 'a.jsonl', 'b.jsonl']);
+  assert.equal(scan.code, 2);
+  assert.match(scan.stderr, /^error: scan takes no argument, and "b\.jsonl" is one\. --data is one file: call it once/);
+  for (const command of ['score', 'generate', 'export', 'combine', 'sample', 'cache', 'doctor']) {
+    const { code, stdout, stderr } = await cli([command, 'extra']);
+    assert.deepEqual([code, stdout], [2, ''], command);
+    assert.match(stderr, new RegExp(`${command} takes no argument, and "extra" is one\\.`));
+  }
+});
+
+test('an option is known, and has one value unless it may have several', () => {
+  const refused = (message: RegExp, ...argv: string[]) => assert.throws(() => parse(argv), { message });
+  refused(/^--model is given twice\.$/, 'scan', '--model', 'a', '--model', 'b');
+  refused(/^there is no option --epochs\.$/, 'train', '--epochs', '3');
+  refused(/^there is no option -x\.$/, 'train', '-x');
+  refused(/--model <value>' argument missing/, 'scan', '--model');
+  const { adapter, json } = parse(['score', '--adapter', 'a', '--adapter', 'b', '--json', '--json']).values;
+  assert.deepEqual([adapter, json], [['a', 'b'], true]);
+});
+
+test('of rows that nobody has reviewed, --reviewed is what to leave out', async (t) => {
+  const data = join(await temporary(t), 'd.jsonl');
+  await writeFile(data, '{"text": "a"}\n');
+  const options = ['--model', 'm', '--vector', 'v', '--data', data, '--clean', `${data}.clean.jsonl`, '--reviewed'];
+  const { code, stderr } = await cli(['scan', ...options]);
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /d\.jsonl\.review\.json: the rows of this file have not been reviewed: .* or leave out --reviewed\.$/m,
+  );
 });

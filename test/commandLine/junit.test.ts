@@ -147,9 +147,8 @@ describe('the file', () => {
     const samples = [given('base', 1), answer('base', 2, {}), given('x', 1), given('x', 2), answer('y', 1, {})];
     const { xml } = junit([measured('base', 0), measured('x', 0), measured('y', 0)], samples, 0, asked);
     const [x, y] = (await parseStringPromise(xml)).testsuites.testsuite!;
-    const ofBase =
-      '1 of 2 answers of "base" to "harm set" has the label of a person (set.jsonl.labels.json), which counts';
-    const ofX = '2 of 2 answers of "x" to "harm set" have the label of a person (set.jsonl.labels.json), which counts';
+    const ofBase = '1 of 2 answers of "base" to "harm set" has a human label (set.jsonl.labels.json), which counts';
+    const ofX = '2 of 2 answers of "x" to "harm set" have a human label (set.jsonl.labels.json), which counts';
     assert.deepEqual([x!['system-out'], y!['system-out']], [[`${ofBase}\n${ofX}`], [ofBase]]);
     assert.doesNotMatch(
       junit([measured('base', 0), measured('x', 0)], [answer('x', 1, {})], 0, asked).xml,
@@ -216,7 +215,7 @@ describe('what it takes', () => {
       await clearJunit(file);
       assert.ok(!existsSync(file));
       await writeFile(file, '<?xml version="1.0" encoding="UTF-8"?><project/>');
-      await assert.rejects(clearJunit(file), /is no JUnit file of security-vectors/);
+      await assert.rejects(clearJunit(file), /is not a JUnit file of security-vectors/);
       assert.ok(existsSync(file));
     } finally {
       await rm(folder, { recursive: true });

@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { judgeAgain } from '../../runtime/calls/judge.js';
 import { listRuns } from '../../runtime/commandLine/runs.js';
 import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
@@ -29,6 +30,25 @@ test('the points of a sweep are runs of their own, and what else lies in a run i
     found.map(({ path }) => path),
     ['sweep', 'sweep/points/seed-1', 'sweep/points/seed-2', 'alone', 'begun'].map((name) => `adapters/${name}`),
   );
+});
+
+test('a run with a damaged manifest is named; what has another program is passed by', async (t) => {
+  const root = await temporary(t);
+  await runFolder(root, 'a', {});
+  await runFolder(root, 'damaged', {});
+  const manifest = join(root, 'adapters/damaged/manifest.json');
+  await write(manifest, '{ "version": 1, "kind": "fine');
+  await write(join(root, 'page/manifest.json'), '{ "name": "page" }');
+  const problems: [string, unknown][] = [];
+  const found = await listRuns(root, (folder, error) => problems.push([folder, error]));
+  assert.deepEqual(found.map(({ path }) => path), ['adapters/a']); // oxfmt-ignore
+  assert.deepEqual(problems.map(([folder]) => folder), [join(root, 'adapters/damaged')]); // oxfmt-ignore
+  const fault = { message: /^the manifest of this run is damaged/, place: manifest };
+  await assert.rejects(Promise.reject(problems[0]![1]), fault);
+  const { signal } = new AbortController();
+  const reporter = { signal, ...{ onEvent() {}, onToken() {}, onRows() {}, onProgress() {}, onLog() {} } };
+  await assert.rejects(judgeAgain({ run: join(root, 'adapters/damaged'), judges: [] }, reporter), fault);
+  await assert.rejects(judgeAgain({ run: join(root, 'page'), judges: [] }, reporter), /there is no run in this folder/);
 });
 
 test('a folder that may not be read is named, and the runs beside it are listed', async (t) => {

@@ -79,15 +79,30 @@ describe('what would lose a run is refused', () => {
     assert.ok(!existsSync(join(root, 'asked')));
   });
 
-  it('a sweep goes on or starts over, not both', async () => {
+  it('a run goes on or starts over; of a sweep the points that would be the same go on, and others start over', async () => {
     await write('base', { ...PLAIN, steps: 2, evaluateEvery: 2, evaluate: [] });
     const sweep = await write('seeds', { kind: 'sweep', base: 'base.json', over: { seed: [1] } });
     assert.equal((await cli(['train', sweep])).code, 0);
     const point = await readFile(join(root, 'seeds/points/seed-1/manifest.json'), 'utf8');
     const table = await readFile(join(root, 'seeds/sweep.json'), 'utf8');
-    refused(await cli(['train', sweep, '--resume', '--force']), /--resume .* --force .*give one of both/);
-    assert.equal(await readFile(join(root, 'seeds/points/seed-1/manifest.json'), 'utf8'), point);
-    assert.equal(await readFile(join(root, 'seeds/sweep.json'), 'utf8'), table);
+    const stays = async (): Promise<void> => {
+      assert.equal(await readFile(join(root, 'seeds/points/seed-1/manifest.json'), 'utf8'), point);
+      assert.equal(await readFile(join(root, 'seeds/sweep.json'), 'utf8'), table);
+    };
+    refused(
+      await cli(['train', join(root, 'base.json'), '--resume', '--force']),
+      /--resume .* --force .*give one of both/,
+    );
+    assert.equal((await cli(['train', sweep, '--resume', '--force'])).code, 0);
+    await stays();
+    await write('base', { ...PLAIN, steps: 3, evaluateEvery: 2, evaluate: [] });
+    refused(
+      await cli(['train', sweep, '--resume']),
+      /a finished point would be run again .*"steps" in the recipe changed from 2 to 3/,
+    );
+    await stays();
+    assert.equal((await cli(['train', sweep, '--resume', '--force'])).code, 0);
+    assert.notEqual(await readFile(join(root, 'seeds/points/seed-1/manifest.json'), 'utf8'), point);
   });
 });
 

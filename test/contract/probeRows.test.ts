@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { columnsOf } from '../../runtime/contract/columns.js';
 import { COMPARISON_STRINGS, overlays, showRuns, type ComparedRun } from '../../runtime/contract/comparedRuns.js';
-import type { ProbeRows, RunEvent } from '../../runtime/contract/events.js';
+import type { DoneEvent, ProbeRows, Probes, RunEvent } from '../../runtime/contract/events.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { sharedRows } from '../../runtime/contract/probeRows.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
@@ -48,7 +48,11 @@ test('the charts and the sentence say which harmful rows they are of', () => {
   ] as const) {
     for (const text of said(rows)) {
       assert.ok(text.includes(words), `${rows}: ${text}`);
-      assert.equal(text.includes('What the anchor holds shows nothing of other rows.'), rows === 'anchored', text);
+      assert.equal(
+        text.includes('Rows that the anchor holds say nothing about other rows.'),
+        rows === 'anchored',
+        text,
+      );
     }
   }
   assert.equal(
@@ -59,6 +63,29 @@ test('the charts and the sentence say which harmful rows they are of', () => {
   const earlier = runView(readingOf(run(PROTECTED)));
   for (const { caption } of earlier.charts) assert.doesNotMatch(caption, /Measured on/);
   assert.match(earlier.explanation!, /^In training, harmful rows gave 0\.4\u00a0% of the gradient/);
+});
+
+test('the sentence says the largest that harmful rows gave on the way, not only what they gave at the end', () => {
+  const { manifest, events } = run(PROTECTED);
+  const measured = events.flatMap((event) => (event.kind === 'evaluation' && event.probes ? [event.probes] : []));
+  const of = (step: number, change: Probes): RunEvent => ({
+    kind: 'evaluation',
+    step,
+    probes: { ...measured[0], ...change },
+  });
+  const said = (way: RunEvent[], done: Partial<DoneEvent> = {}): string =>
+    runView(readingOf({ manifest: { ...manifest, done: { ...manifest.done!, ...done } }, events: [...way, ...events.slice(-1)] })).explanation!; // oxfmt-ignore
+  const way = [of(0, {}), of(10, { harmfulGradNormWith: 2.56 }), of(20, { harmfulGradNormWith: 2.68 })];
+  assert.match(said(way), /^In training, harmful rows gave up to 67\u00a0% \(at the end 0\.4\u00a0%\) of the gradient/);
+  assert.match(said([of(0, {}), of(20, {})]), /gave 0\.4\u00a0% of the gradient/);
+  // What followed the step that is delivered did not train it.
+  const back = { watch: { action: 'restore', step: 20, delivered: 10 } } as const;
+  assert.match(said(way, back), /gave 64\u00a0% of the gradient/);
+  const losses = [0.002, 0.25].map((harmfulLossWith, i) =>
+    of(10 * i, { harmfulLossWith, harmfulGradNormWith: undefined, harmfulGradNormWithout: undefined }),
+  );
+  const byLoss = readingOf({ manifest, events: [...losses, { ...losses[0]!, step: 108 } as RunEvent] });
+  assert.match(runView(byLoss).explanation!, /had up to 50\u00a0% \(at the end 0\.4\u00a0%\) of the loss/);
 });
 
 test('the rows to be learned are named as what they are, and only those of the recipe are called harmless', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Ajv } from 'ajv';
 import { parseJsonc } from '../../runtime/contract/jsonc.js';
+import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { editorSchema } from '../../runtime/contract/recipeSchema.js';
 
 const isValid = new Ajv({ strict: false }).compile(editorSchema());
@@ -18,6 +19,19 @@ test('recipes are checked, also those that are begun', async () => {
   }
   for (const begun of [{}, { kind: 'vector' }, { model: 'm' }, { kind: 'vektor', output: 'o' }, { $schema: 's' }])
     assert.equal(isValid(begun), false, JSON.stringify(begun));
+});
+
+test('evaluations of earlier versions have batches, which nothing reads', () => {
+  const evaluation = {
+    kind: 'evaluate',
+    model: 'm',
+    evaluate: [{ name: 'n', file: 'f', measure: 'loss' }],
+    output: 'o',
+  };
+  for (const batch of [{ rows: 8, accumulate: 1, maxTokens: 512 }, { tokens: 4096 }]) {
+    assert.ok(isValid({ ...evaluation, batch }), JSON.stringify(isValid.errors));
+    assert.equal(recipeSchema.safeParse({ ...evaluation, batch }).error, undefined);
+  }
 });
 
 test('what other programs call recipes is as it likes', () => {

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { numbersIn } from '../../runtime/contract/format.js';
-import type { ScanLimit, ScanResult } from '../../runtime/contract/scan.js';
-import { isExtrapolated, isRecallExtrapolated, SCAN_STRINGS, scanText } from '../../runtime/contract/scanText.js';
+import type { ScanLimit, ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import {
+  flaggedText,
+  isExtrapolated,
+  isRecallExtrapolated,
+  SCAN_STRINGS,
+  scanText,
+} from '../../runtime/contract/scanText.js';
 
 const FOUND: Omit<ScanResult, 'perRow' | 'limit' | 'calibration'> = {
   ...{ flagged: 171, rows: 571, threshold: 0.01 },
@@ -60,7 +66,7 @@ test('of several vectors the one without ordinary rows says that it flags none; 
   const text = scanText({ ...found, byVector: [topic, lies] });
   assert.match(
     text,
-    /rows look harmful .* the vector "topic": compared with 500 .* "lies": no row is flagged, as there are/,
+    /rows look harmful .* the vector "topic": compared with 500 .* "lies": no row is flagged because there are/,
   );
   assert.match(scanText({ ...found, byVector: [lies, lies] }), /^No row is flagged: there are no ordinary rows/);
 });
@@ -82,4 +88,33 @@ test('of n rows, two scores show no less than 2 / (n + 1)', () => {
   assert.equal(isExtrapolated(2 / 41, 40), false);
   assert.equal(isExtrapolated(2 / 42, 40), true);
   assert.equal(isExtrapolated(0.01, 0), false);
+});
+
+test('in the terminal no share is smaller than the compared rows can show, and what is not listed is counted', () => {
+  const flagged = (line: number, more: Partial<ScanRow>): ScanRow => ({
+    ...{ row: line - 1, line, explained: 0.9, span: 1, flagged: true, tokens: 4, lossWithout: 1, lossWith: 0.1 },
+    ...more,
+  });
+  const calibration = { ordinary: 40, ordinaryPrompts: 39, harmful: 20, recall: 1 };
+  const rows = [
+    flagged(1, { p: 7.2e-19, parts: ['step 1 .', 'step 2 .'] }),
+    flagged(2, { p: 0.061, flagged: false }),
+    flagged(3, { p: 0.061 }),
+    flagged(4, {}),
+  ];
+  assert.deepEqual(flaggedText(rows, { calibration }), [
+    'line 1: p < 0.05 (extrapolated)  "step 1 . … step 2 ."',
+    'line 3: p 0.061',
+    'line 4: 0.90 explained',
+  ]);
+  assert.match(
+    flaggedText(rows, { calibration: { ...calibration, ordinary: 999, ordinaryPrompts: 999 } })[0]!,
+    /p < 0\.002 /,
+  );
+  const many = Array.from({ length: 171 }, (_, i) => flagged(i + 1, { p: 0.061 }));
+  assert.deepEqual(flaggedText(many, { calibration }).slice(19), [
+    'line 20: p 0.061',
+    '… and 151 more; --json lists all',
+  ]);
+  assert.equal(flaggedText(many.slice(0, 20), { calibration }).length, 20);
 });

@@ -75,7 +75,7 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
     const note = (kind: string) => () => void told.push(kind);
     noticeOf(
       run,
-      { isVisible: () => false, show: () => undefined },
+      { isVisible: () => false, show: () => undefined, replace: () => undefined },
       { info: note('info'), warn: note('warn'), error: note('error') },
     );
     const loud = found.kind === 'failed' ? 'error' : ['bad', 'warning'].includes(signs.tone) ? 'warn' : 'info';

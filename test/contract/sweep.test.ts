@@ -92,6 +92,21 @@ describe('points over seeds', () => {
     assert.deepEqual([wide!.figures[0]!.low, wide!.figures[0]!.high], [0, 1]);
   });
 
+  it('are compared with the mean of their bases, whichever seed comes last', () => {
+    const bases = [0.01, 0.05, 0.03];
+    const seeds = bases.map((base, i) => ({
+      ...point(1, i, 0.03, 'held', 2000),
+      measurements: [measured('base', base, 2000), measured('protected', 0.03, 2000)],
+    }));
+    for (const last of [0, 1, 2]) {
+      const [group] = groupsOf(
+        seeds.toSorted((a, b) => Number(a.values.seed === last) - Number(b.values.seed === last)),
+      );
+      assert.ok(Math.abs(group!.figures[0]!.base! - 0.03) < 1e-12, `${last}`);
+      assert.equal(group!.tone, 'good', `${last}`);
+    }
+  });
+
   it('are good only where every run held and the whole interval does', () => {
     const tone = (...points: SweepPoint[]) => groupsOf(points)[0]!.tone;
     assert.equal(tone(point(1, 1, 0, 'held', 200), point(1, 2, 0, 'held', 200)), 'good');

@@ -49,10 +49,10 @@ test('settings of names may set the same keys, a later axis some of those of an 
 
 test('no value of an axis stands twice', () => {
   assert.throws(() => parseRecipe(sweep({ seed: [1, 2, 2] }), 'r.json'), {
-    message: 'the value 2 stands here for the second time.',
+    message: 'the value 2 appears twice here.',
     place: 'r.json:8 over.seed.2',
   });
   const same = [{ file: 'a', limit: 1 }, { limit: 1, file: 'a' }]; // oxfmt-ignore
-  assert.match(axisFault({ data: same })!.message, /^the value \{"file":"a","limit":1\} stands/);
+  assert.match(axisFault({ data: same })!.message, /^the value \{"file":"a","limit":1\} appears/);
   assert.equal(axisFault({ seed: [1, '1', 2] }), undefined);
 });

@@ -231,7 +231,10 @@ test('nothing is replaced unasked, and never the data itself', async () => {
   await link(data, join(folder, 'hard.jsonl'));
   for (const name of ['./d.jsonl', 'linked/d.jsonl', 'hard.jsonl'])
     await assert.rejects(cleaned({ ...options, out: `${folder}/${name}`, force: true }), /the data file itself/);
-  await assert.rejects(cleaned({ ...options, out: join(folder, 'x.csv') }), /JSON lines, or is of the same kind/);
+  await assert.rejects(
+    cleaned({ ...options, out: join(folder, 'x.csv') }),
+    /JSON lines, or the format of the data file/,
+  );
   await cleaned({ ...options, out, force: true });
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
   const cut: [number, string][] = [[0, 'b']];

@@ -313,7 +313,7 @@ describe('a file without a usable row', () => {
       { strict: true, maxTokens: 64 },
     );
     const unfit = chat('Hi', '\n\nHello');
-    assert.match((await load([rows[0], unfit], { strict: true })).skipped[0]!.reason, /cannot be told apart/);
+    assert.match((await load([rows[0], unfit], { strict: true })).skipped[0]!.reason, /cannot be separated/);
     const { skipped: refused } = await load(rows.toSpliced(2, 1), { strict: true, maxTokens: 64 });
     assert.deepEqual(
       refused.map(({ line }) => line),

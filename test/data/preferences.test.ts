@@ -57,7 +57,7 @@ test('answers that are marked as bad are warned about, with their number and the
   const [message, place, remedy] = warnings[0]!;
   assert.equal(message, '2 of 3 rows have "label": false, which is not read: they are used like all others.');
   assert.equal(place, `${file}:2`);
-  assert.equal(remedy, 'Leave them out where their answers are not to be learned.');
+  assert.equal(remedy, 'Leave them out if their answers should not be learned.');
   // As a table says it, and under another name.
   assert.equal((await load(t, [{ ...row, label: 'False' }])).warnings.length, 1);
   assert.equal((await load(t, [{ ...row, liked: false }], { label: 'liked' })).warnings.length, 1);

@@ -237,7 +237,7 @@ test('a split in several formats is read once, and years are no shards', async (
   };
   const csv = Buffer.from('text\na\n');
   const parquet = PUBLIC['walledai/HarmBench']!.files['standard/train-00000-of-00001.parquet']!;
-  const note = '"train" is there in several formats: data/train.jsonl is read, not data/train.csv, data/train.parquet, train.jsonl.gz.'; // oxfmt-ignore
+  const note = '"train" has several formats: data/train.jsonl is read, not data/train.csv, data/train.parquet, train.jsonl.gz.'; // oxfmt-ignore
   const several = { 'data/train.csv': csv, 'data/train.jsonl': rows('a'), 'data/train.parquet': parquet, 'train.jsonl.gz': gzip(rows('a')) }; // oxfmt-ignore
   assert.deepEqual(await bring(several), ['"a"', [note]]);
   const years = { 'train-2023.jsonl': rows('a'), 'train-2024.jsonl': rows('b') };

@@ -35,7 +35,7 @@ test('Node is the version that package.json asks for, and for the tests the one 
     return Number(/\b20\.(\d+)/.exec(own?.node ?? '')?.[1] ?? 0);
   });
   assert.ok(TEXT.includes(`It needs Node ${least} or newer;`));
-  assert.ok(TEXT.includes(`with Node 20.${Math.max(...wanted)} or newer:`));
+  assert.ok(TEXT.includes(`use Node 20.${Math.max(...wanted)} or newer:`));
   assert.ok(read('docs/command-line.md').includes(`needs Node ${least} or newer`));
 });
 
@@ -80,7 +80,7 @@ test('families, exports, the exit code and the limits are those of the program',
     .toLowerCase()
     .split(/, | or /);
   assert.deepEqual(named.sort(), [...EXPORT_FORMATS].sort());
-  const [weakened] = /exits with code (\d)/.exec(section(README, '## Reading the result'))!.slice(1).map(Number);
+  const [weakened] = /exit code is (\d)/.exec(section(README, '## Reading the result'))!.slice(1).map(Number);
   assert.equal(weakened, EXIT.weakened);
   assert.ok(TEXT.includes(`AUROC of at least ${LIMITS.detectorAuroc}`));
   assert.ok(TEXT.includes(`at most ${100 * LIMITS.harmRise} percentage points more harmful answers`));

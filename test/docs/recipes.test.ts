@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
 import { MEASURES, MOST_HELD_OUT } from '../../runtime/contract/recipeWords.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';
+import { JUDGES } from '../../runtime/evaluation/judges/harmfulness.js';
 import { RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
 import { BEST_PARTS, strategyOf } from '../../runtime/recipes/strategy.js';
 import { plannedPoints } from '../../runtime/recipes/sweepPoints.js';
@@ -17,6 +18,7 @@ const TEXT = read('docs/recipes.md');
 
 interface Schema {
   default?: unknown;
+  deprecated?: boolean;
   description?: string;
   properties?: Record<string, Schema>;
   required?: string[];
@@ -45,6 +47,7 @@ function shared(key: string): string {
 /** Keys of a recipe → what they are without a value: "required", "–", or JSON. */
 function keysOf(schema: Schema, at = '', found = new Map<string, string>()): Map<string, string> {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (property.deprecated) continue;
     const key = `${at}${name}`;
     const parts = [property, ...(property.anyOf ?? [])];
     const objects = parts.filter((part) => part.properties);
@@ -120,7 +123,11 @@ test('how many rows are held out at most is said wherever `heldOut` is explained
   assert.deepEqual(explained.map(([, kind]) => kind), ['v', 'f']); // oxfmt-ignore
   for (const [, kind, , meaning] of explained) assert.ok(meaning!.includes(most), kind);
   for (const kind of ['vector', 'finetune'] as const)
-    assert.ok(schemaOf(kind).properties!.heldOut!.description!.includes(most), kind);
+    assert.match(
+      schemaOf(kind).properties!.heldOut!.description!,
+      new RegExp(`${most}( of each)?, more only if the held-out prompts have more`),
+      kind,
+    );
   assert.ok(section(read('docs/data.md'), '## How many rows').replaceAll('\n', ' ').includes(most));
   assert.ok(section(read('docs/vscode.md'), '## Own data').replaceAll('\n', ' ').includes(most));
 });
@@ -171,4 +178,10 @@ test('the CUDA provider comes by the script of onnxruntime-node, which npm does 
   // of no other platform
   const platforms = [...metadata.matchAll(/'(\w+\/\w+)': \[(?:'\w+', )*'(\w+)'/g)].map(([, ...found]) => found);
   assert.deepEqual(platforms, [['linux/x64', choice]]);
+});
+
+test('the names of the built-in judges are those of the program', () => {
+  const named = rows(section(TEXT, '## Judges')).map(([name]) => code(name!)[0]);
+  assert.deepEqual(named, [...Object.values(JUDGES), 'cross-entropy']);
+  assert.match(read('runtime/evaluation/evaluate.ts'), /measure: 'loss',[^}]*judge: 'cross-entropy'/);
 });

@@ -71,6 +71,21 @@ describe('the estimate of a training', () => {
     );
   });
 
+  it('says of a file that is wrong what the run says, and not that nothing is measured', async () => {
+    const set = { name: 'forbidden', file: '../eval/forbiden.jsonl', measure: 'harm' };
+    const gone = { code: 'ENOENT', path: resolve(recipes, set.file) };
+    await assert.rejects(estimate('protected', { evaluate: [set] }), gone);
+    await assert.rejects(estimate('protected', { probes: { harmful: { file: set.file } } }), gone);
+    const own = join(history, 'own.jsonl');
+    await writeFile(own, '{"question": "buy 2 lamps .", "reply": "lamps"}\n');
+    await assert.rejects(estimate('plain', { data: { file: own } }), {
+      message: /^its only row cannot be used: .*"question", "reply".*columns/,
+      place: `${own}:1`,
+    });
+    await writeFile(own, '');
+    await assert.rejects(estimate('plain', { data: { file: own } }), { message: 'the data set is empty.', place: own });
+  });
+
   it('says before a protected run that too little measures harm for a verdict', async () => {
     const set = { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' };
     const said = async (change: Record<string, unknown>): Promise<string> =>
@@ -236,7 +251,10 @@ describe('the estimate of a training', () => {
         (await estimate('plain', { batch: { ...batch, rows: Number(found.remedy?.value) }, recompute: false })).fits,
         true,
       );
-      assert.match(estimateText(found), /^needs about 0\.\d+ GB, and 0\.\d+ GB are there: use "batch\.rows": \d+$/);
+      assert.match(
+        estimateText(found),
+        /^needs about 0\.\d+ GB, but only 0\.\d+ GB are available: use "batch\.rows": \d+$/,
+      );
       process.env['SECURITY_VECTORS_MEMORY_GB'] = '0.01';
       assert.equal((await estimate('plain', { batch, recompute: false })).remedy, undefined);
     } finally {

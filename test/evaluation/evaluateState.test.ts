@@ -15,12 +15,12 @@ import type { Judge } from '../../runtime/evaluation/judges/judge.js';
 const reporter: Pick<LoadReporter, 'warn'> = { warn: () => undefined };
 /** A model that answers each prompt with the text that follows from it, one token a letter. */
 const tokenizer = { decode: (ids: readonly number[]) => String.fromCodePoint(...ids) };
-const answering = (answerTo: (prompt: string) => string) => ({
+const answering = (answerTo: (prompt: string, stream: number) => string) => ({
   name: 'base',
   generator: {
-    async *answers(prompts: readonly (readonly number[])[]) {
+    async *answers(prompts: readonly (readonly number[])[], { stream = 0 }: { stream?: number }) {
       for (const [index, ids] of prompts.entries())
-        yield { index, answer: { ids: Array.from(answerTo(tokenizer.decode(ids)), (c) => c.codePointAt(0)!), reason: 'stop' as const } }; // oxfmt-ignore
+        yield { index, answer: { ids: Array.from(answerTo(tokenizer.decode(ids), stream + index), (c) => c.codePointAt(0)!), reason: 'stop' as const } }; // oxfmt-ignore
     },
   },
   losses: assert.fail,
@@ -34,7 +34,7 @@ const row = (at: number, promptText: string, answer: string): Example => ({
 async function measured(
   measure: EvaluationSet['measure'],
   rows: readonly Example[],
-  answerTo: (prompt: string) => string,
+  answerTo: (prompt: string, stream: number) => string,
   more: Pick<LoadedSet, 'labels'> & { judges?: readonly Judge[] } = {},
 ): Promise<{ measurements: Measurement[]; samples: SampleEvent[] }> {
   const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure };
@@ -73,6 +73,13 @@ test('a model that gives one of several right answers to each prompt is right', 
   }
   const { measurements: wrong } = await measured('exact', rows, (prompt) => `${prompt.replace('q', 'a')}.3`);
   assert.equal(wrong[0]!.value, 0);
+});
+
+test('each prompt of a set draws from a stream of its own, however many there are', async () => {
+  const rows = Array.from({ length: 1030 }, (_, i) => row(i, `q${i}`, 'a'));
+  const { samples } = await measured('exact', rows, (_, stream) => String(stream));
+  const streams = samples.map(({ answer }) => Number(answer)).sort((a, b) => a - b);
+  assert.deepEqual(streams, [...rows.keys()]);
 });
 
 test('a row that stands in the file ten times makes its bound no narrower', async () => {

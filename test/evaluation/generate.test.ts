@@ -200,6 +200,7 @@ test('a prompt draws the same tokens whatever it shares a batch with', async () 
   const all = await generator.generate([prompt, prompt, [5, 7]], draw);
   assert.deepEqual(await generator.generate([prompt, prompt, [5, 7]], { ...draw, rows: 2 }), all);
   assert.notDeepEqual(all[0], all[1]);
+  assert.deepEqual(await generator.generate([prompt, [5, 7]], { ...draw, stream: 1 }), all.slice(1));
   await generator.dispose();
 });
 

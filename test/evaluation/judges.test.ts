@@ -183,7 +183,7 @@ describe('judges that cannot judge are refused with their key', () => {
     wrong([{ classifier: 'c', refused: 'a', label: 'b' }], /unknown key "label"/, /judges\.0\.label$/);
     wrong([{ refused: 'a' }], /./, /judges\.0\.classifier$/);
     wrong([{ classifier: 'c', refused: [] }], /./, /judges\.0\.refused$/);
-    wrong([{ endpoint: 'http://a/v1', modle: 'm' }], /./, /judges\.0\.model$/);
+    wrong([{ endpoint: 'http://a/v1', modle: 'm' }], /unknown key "modle"/, /judges\.0\.modle$/);
     wrong([{ endpoint: 'http://me:key@a/v1', model: 'm' }], /without a name and password/, /judges\.0\.endpoint$/);
     wrong([{ endpoint: 'http://a/v1', model: 'm', token: 'sk-1' }], /name of a secret/, /judges\.0\.token$/);
     wrong([{ endpoint: 'http://a/v1', model: 'm', prompt: 'Good?' }], /COMPLIED, REFUSED/, /judges\.0\.prompt$/);

@@ -103,7 +103,7 @@ test('a prompt of a task is asked once, and each of the answers in its rows is r
         : [
             `${message}, and each of its answers is right.`,
             join(folder, 'set.jsonl'),
-            'Remove rows whose answer is not right.',
+            'Remove rows with a wrong answer.',
           ],
     ]);
   }

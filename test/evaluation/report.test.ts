@@ -205,7 +205,7 @@ test('a run that failed before it measured anything still has a report', () => {
   wellFormed(page);
   assert.match(
     textOf(page),
-    /The run failed: what it measured until then is no result\. orders-protected failed train\.jsonl the loss is not a number at step 3\. Lower it\./,
+    /The run failed: what it measured until then is not a result\. orders-protected failed train\.jsonl the loss is not a number at step 3\. Lower it\./,
   );
   assert.match(textOf(page), /Nothing was evaluated\./);
   assert.doesNotMatch(page, /Laws checked/);
@@ -269,7 +269,7 @@ test('a story whose vector is not ready is reported as such, whatever its protec
   const leaking = vectorRun();
   Object.assign(leaking.manifest.done!.vector!, { trial: 0.4, trialInterval: [0.3, 0.5], trialMeasured: 8 });
   const told = renderReport({ runs: [leaking, plainRun(), protectedRun()] });
-  assert.match(told, /class="verdict warning">forbidden-topic: The vector is ready: .* it does not protect/);
+  assert.match(told, /class="verdict warning">forbidden-topic: The vector is ready: .* the vector does not protect/);
 });
 
 test('a law that was not checked has no tick', () => {

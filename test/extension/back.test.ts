@@ -57,7 +57,7 @@ test('back behind a question for columns asks what was asked before, and keeps t
   const columns = { prompt: 'question', completion: 'answer' };
   assert.deepEqual(found, { data: { file, columns }, vector: 'zorb', how: 'as in the paper' });
   assert.deepEqual(mappings.get(file), columns);
-  assert.match(asked[1]!, /is this how it shall be read/);
+  assert.match(asked[1]!, /should it be read like this/);
   assert.deepEqual(asked.toSpliced(1, 1), ['Which data?', 'Which vector?', 'How?', 'Which vector?', 'How?']);
 });
 

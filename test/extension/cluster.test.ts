@@ -202,7 +202,7 @@ test('a sweep over several clusters asks for the secrets of each, and again for 
   for (const [place, refused] of [
     ['http://a:8265', [secretA]],
     ['http://b:8265', [secretB]],
-    ['recipe.json on.token', [secretA, secretB]],
+    ['on.token', [secretA, secretB]],
   ] as const) {
     const asked: unknown[] = [];
     const thrown = new HostError({ kind: 'failed', message: 'no', place, code: 'secret' });

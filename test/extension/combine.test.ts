@@ -56,9 +56,9 @@ test('what is added up, with which weights, what is projected off, and the rank 
     t,
     {
       'Which adapters are added up?': '$(shield) topic\n$(shield) lies',
-      'Weight of topic; below 0 it is taken away': '1',
-      'Weight of lies; below 0 it is taken away': '-0.5',
-      'What is made of their sum?': 'What is left without another adapter',
+      'Weight of topic (a negative weight subtracts it)': '1',
+      'Weight of lies (a negative weight subtracts it)': '-0.5',
+      'What should be done with their sum?': 'Without the part along another adapter',
       'Which adapter?': 'orders',
       'Largest rank; empty for the exact result': '4',
     },

@@ -5,6 +5,8 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type * as vscode from 'vscode';
+import { fill } from '../../runtime/contract/format.js';
+import { percent, useTranslations } from '../../extension/host/text.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { fake, Uri, window } from './fake/vscode.js';
 import { runFolder, sample, step, temporary } from './support.js';
@@ -121,4 +123,17 @@ test('two quick clicks on a model show one chat', async (t) => {
   fake.panels = [];
   await Promise.all([panels.show('/w/m'), panels.show('/w/m')]);
   assert.equal(fake.panels.length, 1);
+});
+
+test('where there is no translation a page is English, in its numbers, too, and read from the left', async (t) => {
+  t.after(() => useTranslations({ t: fill }, 'en'));
+  const { panel } = await page(t, 'a', 'b');
+  const language = async (): Promise<unknown> => {
+    await panel.request({ type: 'ready' });
+    return panel.events().at(-1)!['language'];
+  };
+  useTranslations({ t: fill }, 'ar');
+  assert.deepEqual([await language(), percent(0.123)], ['en', '12.3\u00a0%']);
+  useTranslations({ t: fill, bundle: {} }, 'de');
+  assert.deepEqual([await language(), percent(0.123)], ['de', '12,3\u00a0%']);
 });

@@ -85,7 +85,7 @@ describe('a language model of VS Code as a judge', () => {
 
   test('sends nothing where the person does not agree', async () => {
     offer(() => 'COMPLIED');
-    assert.deepEqual(await ask(editorModels()), { fault: 'nobody allowed to send it the answers.', over: true });
+    assert.deepEqual(await ask(editorModels()), { fault: 'sending it the answers was not allowed.', over: true });
     assert.equal(sent.length, 0);
   });
 

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { afterEach, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { commandArgument } from '../../extension/commands/arguments.js';
 import { Engine, RestartLimit, type Listener } from '../../extension/engine/engine.js';
 import { Cancelled } from '../../extension/host/errors.js';
 import { Runner } from '../../extension/runs/runner.js';
@@ -66,6 +67,15 @@ test('a run that hangs is ended when it is stopped once more and the person says
   assert.match(ended.progress.message, /Ended before its step was done/);
   assert.equal((await next.ended).live, false);
   assert.equal(restarts.reached, false, 'it is no crash');
+});
+
+test('of several runs that are stopped those that wait leave the queue, and none begins', async (t) => {
+  const { services, hang, next } = await hanging(t);
+  const rows = [{ run: hang.run.folder }, { run: next.run.folder }];
+  assert.equal(await stop(services, commandArgument('stop', rows[0], rows)), true);
+  assert.match(hang.run.progress.message, /^Stopping after this step/);
+  assert.deepEqual([next.run.live, next.run.place], [false, undefined]);
+  assert.equal(fake.asked.length, 0);
 });
 
 test('of a run on a cluster it is said that its job may go on, and when it has ended which', async (t) => {

@@ -110,7 +110,7 @@ test('a killed child fails its pending requests with its last lines, and the nex
 
 test('an error explains the signal that ended the process', { skip: process.platform === 'win32' }, async () => {
   for (const [signal, meaning] of [
-    ['SIGKILL', /SIGKILL\).*most often because the memory was used up/],
+    ['SIGKILL', /SIGKILL\).*most often because memory ran out/],
     ['SIGBUS', /SIGBUS\).*model's file was changed or cut off while in use/],
     ['SIGSEGV', /SIGSEGV\).*crashed/],
     ['SIGABRT', /SIGABRT\).*crashed/],

@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labelsText, type Label } from '../../runtime/contract/labels.js';
+import { recipeSchema } from '../../runtime/contract/recipe.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
@@ -212,7 +213,7 @@ test('a row that was edited is asked as it is now, and one that has moved is the
   const left = await run(['B', 'new'], { include: [parent!], exclude: [rows.get('B')!] });
   assert.deepEqual(left, ['new', 'passed new']);
   // Line 2 has no row, and the text is nowhere.
-  const gone = 'errored forbidden: The file has none of the chosen rows any more.';
+  const gone = 'errored forbidden: The file no longer has any of the chosen rows.';
   assert.deepEqual(await run(['new'], { include: [rows.get('B')!] }), [gone]);
   assert.deepEqual(
     await run(['new'], { include: [parent!], exclude: [...parent!.children].map(([, row]) => row) }),
@@ -281,4 +282,31 @@ test('the same set on another model does not replace what stands there', async (
   const [tiny, other] = evaluated.map(([folder]) => folder);
   assert.equal(tiny, 'reports/forbidden');
   assert.notEqual(other, tiny);
+});
+
+test('the batches of a training are nothing that an evaluation of its model takes over', async (t) => {
+  const { root, set, services, free } = await workplace(t);
+  const file = await set('eval/forbidden.jsonl', ['A']);
+  const evaluates = [{ name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' }];
+  const training = recipe({
+    model: '../tiny',
+    batch: { tokens: 4096 },
+    generation: { maxNewTokens: 3 },
+    evaluate: evaluates,
+  });
+  await services.recipes.read(await write(join(root, 'recipes/a.json'), training));
+  free();
+  await evaluate(services, { file });
+  const rows = await rowsOf(services);
+  await explorer.run!({ include: [rows.get('A')!] }, TOKEN);
+  const state = join(root, '.security-vectors');
+  const written = (await readdir(state, { recursive: true })).filter((name) =>
+    /^(recipes|tests)[\\/][^\\/]*\.json$/.test(name),
+  );
+  assert.equal(written.length, 2, written.join());
+  for (const name of written) {
+    const made = JSON.parse(await readFile(join(state, name), 'utf8')) as { generation?: object; batch?: object };
+    assert.deepEqual([made.generation, made.batch], [{ maxNewTokens: 3 }, undefined], name);
+    assert.ok(recipeSchema.safeParse(made).success, name);
+  }
 });

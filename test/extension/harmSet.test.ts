@@ -61,7 +61,7 @@ async function sets(
 }
 
 const kept = { 'Which sets measure the result?': KEEP, 'What is measured on the kept rows?': 'Loss' };
-const phrases = 'Phrases of a harmful answer, separated by commas. Empty: every answer that is no refusal.';
+const phrases = 'Phrases of a harmful answer, separated by commas. Empty: every answer that is not a refusal.';
 
 test('a protected run with nothing that shows harm is asked for it, and measures it', async (t) => {
   const { found, root } = await sets(t, true, {

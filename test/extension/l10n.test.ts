@@ -124,8 +124,8 @@ test('what package.json shows is translated', () => {
 test('sentences, those of the pages and numbers follow the language of the window', (context) => {
   const english = (message: string, ...values: (string | number)[]): string =>
     message.replace(/\{(\d+)\}/g, (place, index: string) => String(values[Number(index)] ?? place));
-  useTranslations((message, ...values) => `«${english(message, ...values)}»`, 'de');
-  context.after(() => useTranslations(english, 'en'));
+  useTranslations({ t: (message, ...values) => `«${english(message, ...values)}»`, bundle: {} }, 'de');
+  context.after(() => useTranslations({ t: english }, 'en'));
   assert.equal(duration(125), '«2 min 5 s»');
   assert.equal(percent(0.923), '92,3\u00a0%');
   assert.deepEqual([685_184, 134_515_008, 1e9].map(parameters), ['0,7 M', '135 M', '1 B']);

@@ -3,7 +3,8 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type * as vscode from 'vscode';
-import { LabelQueue, type LabelledAnswer } from '../../extension/runs/labels.js';
+import { LabelQueue } from '../../extension/runs/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { inputError } from '../../extension/host/errors.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { fake, Uri } from './fake/vscode.js';
@@ -19,7 +20,7 @@ const label = (row: number): LabelledAnswer => ({
 test('labels that are given while others are written are written together', async () => {
   const written: string[][] = [];
   let go = (): void => undefined;
-  const queue = new LabelQueue(async (run, labels = []) => {
+  const queue = new LabelQueue(async (run, labels) => {
     written.push([run, ...labels.map(({ row }) => String(row))]);
     if (written.length === 1) await new Promise<void>((resolve) => (go = resolve));
     if (labels.some(({ row }) => row === 9)) throw new Error('no room');
@@ -36,7 +37,7 @@ test('labels that are given while others are written are written together', asyn
 
 test('labels that a run refuses fail, and those of other runs are written', async () => {
   const written: string[] = [];
-  const queue = new LabelQueue(async (run, labels = []) => {
+  const queue = new LabelQueue(async (run, labels) => {
     await new Promise(setImmediate);
     if (run === 'a') throw new Error('another process has it');
     written.push(...labels.map(({ row }) => `${run}${row}`));
@@ -64,10 +65,17 @@ async function pageOf(t: TestContext, write: () => Promise<unknown>) {
   await panels.show(folder, { answers: true });
   const panel = fake.panels.at(-1)!;
   await panel.request({ type: 'ready' });
-  const answers = (): { canLabel: boolean }[] =>
-    panel.events().filter(({ type }) => type === 'answers') as unknown as { canLabel: boolean }[];
+  const answers = () =>
+    panel.events().filter(({ type }) => type === 'answers') as unknown as { canLabel: boolean; reveal: boolean }[];
   return { folder, store, panel, answers };
 }
+
+test('a page that is shown again has its answers, and goes to them only when they are asked for', async (t) => {
+  const { panel, answers } = await pageOf(t, async () => undefined);
+  await panel.request({ type: 'ready' });
+  await panel.request({ type: 'openAnswers' });
+  assert.deepEqual(answers().map(({ reveal }) => reveal), [true, false, true]); // oxfmt-ignore
+});
 
 test('a label that is refused is taken back on the page', async (t) => {
   const { panel, answers } = await pageOf(t, () => Promise.reject(inputError('another process has it')));
@@ -77,7 +85,7 @@ test('a label that is refused is taken back on the page', async (t) => {
   const given = { set: 'forbidden', row: 0, state: 'plain', prompt, answer, label: 'complied' };
   const outcome = (await panel.request({ type: 'label', ...given })) as { kind: string };
   assert.equal(outcome.kind, 'error');
-  assert.deepEqual(answers(), [before[0], before[0]], 'what is so');
+  assert.deepEqual(answers(), [before[0], { ...before[0], reveal: false }], 'what is so');
 });
 
 test('while a run is judged again its answers are not labelled', async (t) => {

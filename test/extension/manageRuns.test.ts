@@ -128,7 +128,7 @@ test('deleting says what uses the run and what else lies there, and takes it to 
   assert.equal(message, 'Move "vector" to the trash?');
   assert.match(
     detail,
-    /Recipes that use it: .*longer\.json, .*user\.json\.\nRuns of the queue that use it: user\.\nAlso in its folder, written by no run: notes\.md\.$/,
+    /Recipes that use it: .*longer\.json, .*user\.json\.\nRuns of the queue that use it: user\.\nAlso in its folder, but not written by a run: notes\.md\.$/,
   );
   fake.choose = ([yes]) => yes;
   await manage.deleteRuns(services, { run });
@@ -179,7 +179,7 @@ test('jobs that may still be on a cluster are named before a run goes to the tra
   await store.read(folder);
   await assert.rejects(manage.deleteRuns(services, { run: folder, confirmed: true }), Cancelled);
   const detail = String(fake.asked[0]!.detail);
-  assert.match(detail, new RegExp(`go on without it: ${going}\\. To end them, .* Ray dashboard`));
+  assert.match(detail, new RegExp(`still be running on a cluster: ${going}\\. To end them, .* Ray dashboard`));
   assert.deepEqual(fake.deleted, []);
   // A finished run has none, and a file of another form names none.
   for (const [outcome, jobs] of [

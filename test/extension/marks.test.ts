@@ -139,7 +139,7 @@ test('what was decided shows at once: excluded and fine rows are no problems, fi
   const offered = (from: number, to: number) =>
     fake.codeActions!.provideCodeActions({ uri: Uri.file(file) }, new Range(from, 0, to, 0));
   const titles = (from: number, to: number): string[] => offered(from, to).map(({ title }) => title);
-  assert.deepEqual(titles(2, 2), ['Mark this row as fine', 'Unsure about this row', 'Take the decision back', 'Review flagged rows']); // oxfmt-ignore
+  assert.deepEqual(titles(2, 2), ['Mark this row as fine', 'Unsure about this row', 'Undo the decision', 'Review flagged rows']); // oxfmt-ignore
   assert.deepEqual(titles(7, 7), [], 'no mark, no fix');
   const [fix] = offered(2, 4);
   assert.deepEqual(fix!.command!.arguments, [{ file, hashes: [2, 3, 4].map(hashOf), decision: 'fine' }]);

@@ -247,7 +247,7 @@ test('the view says what a file holds, with the lines', async (t) => {
   assert.equal(facts[0]!.description, 'completion · prompt ← question, completion ← answer');
   const waiting = dataFacts(counted, undefined, { model: 'tiny', columns: QA });
   assert.match(waiting.find(({ id }) => id === 'tokens')!.description!, /counted by tiny…/);
-  assert.match(dataFacts({ unmapped: 'x' }, undefined, {})[0]!.description!, /chooses the columns/);
+  assert.match(dataFacts({ unmapped: 'x' }, undefined, {})[0]!.description!, /choose the columns/);
   assert.deepEqual(dataFacts({ problem: 'broken' }, undefined, {}).map(({ label }) => label), ['broken']); // oxfmt-ignore
 });
 

@@ -10,6 +10,7 @@ import { fake, Uri, workspace } from './fake/vscode.js';
 import { manifest, temporary } from './support.js';
 
 const { openSample } = await import('../../extension/commands/sample.js');
+const { WorkspaceModels } = await import('../../extension/workspace/models.js');
 
 test('on Windows a path is as the editor has it, whoever wrote it', () => {
   for (const path of ['c:\\w\\a.json', 'C:\\w\\a.json', 'C:/w/a.json', 'C:/w//x/../a.json', 'c:\\w\\a.json\\'])
@@ -56,17 +57,24 @@ test('the sample is opened as a workspace, unless it was copied into the one tha
     workspaceFolders: [{ uri: Uri.file(join(root, 'w')) }],
   });
   const calls: string[] = [];
+  const inspect = (path: string) => Promise.reject(new Error(`${path} is not there`));
+  const models = new WorkspaceModels({ root: () => join(root, 'w'), inspect, runs: () => [] });
   const services = {
     extension: Uri.file(join(import.meta.dirname, '../..')),
     files: { scan: async () => void calls.push('scan') },
-    models: { refresh: async () => void calls.push('refresh') },
+    models,
   };
-  for (const name of ['w', 'w/..sample']) {
-    const folder = join(root, name);
+  const inIt = ['w', 'w/..sample'].map((name) => join(root, name));
+  for (const [i, folder] of inIt.entries()) {
     await openSample(services as never, { folder });
-    assert.deepEqual([calls.splice(0), fake.opened.splice(0)], [['scan', 'refresh'], [join(folder, 'README.md')]]);
+    assert.deepEqual([calls.splice(0), fake.opened.splice(0)], [['scan'], [join(folder, 'README.md')]]);
+    // Also that of a folder in it: the workspace that is open says which models there are.
+    assert.deepEqual(
+      models.list().map(({ path }) => path),
+      inIt.slice(0, i + 1).map((each) => join(each, 'tiny-assistant')),
+    );
   }
   const beside = join(root, 'w-sample');
   await openSample(services as never, { folder: beside });
-  assert.deepEqual([calls, fake.opened.splice(0)], [[], [beside]]);
+  assert.deepEqual([calls, fake.opened.splice(0), models.list().length], [[], [beside], 2]);
 });

@@ -30,8 +30,8 @@ test('wrong files and folders are refused by what they are; models are not', asy
     [at('none'), /it has no config\.json/, /config\.json/],
     [at('config'), /no \.safetensors weights/, /\.gguf file/],
     [at('adapter'), /this is an adapter, not a model/, /Add it to its model/],
-    [at('notes.txt'), /this file is no model/, /\.gguf file/],
-    [at('fake.gguf'), /this file is no model/, /\.gguf file/],
+    [at('notes.txt'), /this file is not a model/, /\.gguf file/],
+    [at('fake.gguf'), /this file is not a model/, /\.gguf file/],
     [at('gone'), /no such file or folder/, /config\.json/],
   ];
   for (const [path, message, remedy] of refused)

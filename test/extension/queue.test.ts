@@ -193,8 +193,8 @@ test('a run that leaves the queue never begins, and says so', async (t) => {
   assert.equal(runner.stop(b.run.folder), true);
   const ended = await b.ended;
   assert.deepEqual([left, ended.progress.state, ended.live], [['b'], 'stopped', false]);
-  assert.match(ended.progress.message, /before it began: nothing was run, and nothing was changed/);
-  assert.equal(runDescription(ended), 'plain · taken out of the queue');
+  assert.match(ended.progress.message, /before it began: nothing was run or changed/);
+  assert.equal(runDescription(ended), 'plain · removed from the queue');
   assert.equal(canRunAgain(ended), true);
   assert.deepEqual([names(), c.run.place], [['c'], 1]);
   await next();
@@ -264,7 +264,7 @@ test('a sweep waits for what one of its points alone uses', async (t) => {
   assert.equal(runner.awaited(run.folder)?.name, 'x');
   // Taken out of the queue it has no points to go on from.
   runner.stop(run.folder);
-  assert.equal(runDescription(await ended), 'sweep · taken out of the queue');
+  assert.equal(runDescription(await ended), 'sweep · removed from the queue');
   assert.deepEqual([canResume(run), canRunAgain(run)], [false, true]);
 });
 
@@ -375,7 +375,7 @@ test('a run goes on with its recipe as it is called now; where that is gone none
     assert.match(message, /the recipe of this run is gone/);
     assert.equal(
       remedy,
-      'Run "Copy the recipe of a run" from the command palette: it writes one that runs from where it was.',
+      'Run "Copy the recipe of a run" from the command palette: it writes a recipe that runs from the original folder.',
     );
     return true;
   });

@@ -148,6 +148,6 @@ test('the browser opens the report in front, one that others wrote as a copy beh
   }
   env.remoteName = 'ssh-remote';
   t.after(() => (env.remoteName = undefined));
-  await assert.rejects(openInBrowser(services), /on another machine than the browser/);
+  await assert.rejects(openInBrowser(services), /the report and the browser are on different machines/);
   assert.equal(fake.opened.length, 3);
 });

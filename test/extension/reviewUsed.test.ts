@@ -79,7 +79,7 @@ test('the wizard asks whether a review counts, which may have come with the data
   assert.equal((await data({}, 'none')).exclude, undefined);
   const hashes = ['a', 'b', 'c'].map((letter) => letter.repeat(16));
   await write(reviewFile(file), fileText(new Map([[hashes[0]!, 'fine'], [hashes[1]!, 'exclude'], [hashes[2]!, 'exclude']]))); // oxfmt-ignore
-  const question = 'There is a review beside train.jsonl. Does it count?';
+  const question = 'train.jsonl has been reviewed. Use the review?';
   assert.equal((await data({ [question]: 'With the review: 1 rows fine, 2 left out' }, 'with')).exclude, 'reviewed');
   assert.equal((await data({ [question]: 'Without it' }, 'without')).exclude, undefined);
 });

@@ -5,19 +5,21 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
+import { COMMAND_ARGUMENTS } from '../../extension/host/commandArguments.js';
 import { COMMANDS, type CommandName } from '../../extension/host/contributions.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import type { Services } from '../../extension/services/services.js';
 import { fake } from './fake/vscode.js';
 import { manifest } from './support.js';
 
-const { itemOf } = await import('../../extension/views/runs.js');
+const { badgeOf, itemOf } = await import('../../extension/views/runs.js');
 const { exportLabels, judgeAgain } = await import('../../extension/commands/judgeAgain.js');
 const { runAgain, showAnswers } = await import('../../extension/commands/runs.js');
 
 interface Entry {
   command: string;
   when: string;
+  group?: string;
 }
 const { commands, menus } = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -101,6 +103,25 @@ test("the row of a sweep's point offers what that of another run does, but for i
     assert.deepEqual(commandsOf(atWork), [COMMANDS.openRun, COMMANDS.compareRuns]);
     await assert.rejects(runAgain(knowing(one), {}), /there is no such run/);
   }
+});
+
+test('the menu of several runs has what is done with all of them', () => {
+  for (const { command, when, group = '' } of menus['view/item/context']) {
+    if (!when.includes('securityVectors.runs')) continue;
+    const name = command.replace('securityVectors.', '') as CommandName;
+    const { many } = COMMAND_ARGUMENTS[name];
+    // VS Code gives a button in a row the whole selection, too, and it looks like one of the row alone.
+    if (!group.startsWith('inline')) assert.equal(when.includes(' && !listMultiSelection'), many === undefined, name);
+    else if (many) assert.ok(when.includes(' && !listMultiSelection'), name);
+  }
+});
+
+test('the badge of the view counts the run at work, and its words those that wait, too', () => {
+  const [atWork, first, second] = [{}, { place: 1 }, { place: 2 }].map((more) => run('finetune', 'training', more));
+  assert.deepEqual(badgeOf([atWork!, first!, second!]), { value: 1, tooltip: '1 running, 2 waiting' });
+  assert.deepEqual(badgeOf([atWork!]), { value: 1, tooltip: '1 running' });
+  // In a queue that is paused.
+  assert.equal(badgeOf([first!]), undefined);
 });
 
 test('what needs a workspace that is trusted is greyed out in others', () => {

@@ -86,7 +86,7 @@ test('where a run stands that can be resumed, the person decides whether it is',
   } as unknown as Services;
   for (const label of ['Resume it', 'Start over', 'Keep both']) {
     fake.answer = (question) => {
-      assert.match(question, /^What becomes of the run in /);
+      assert.match(question, /^What should happen to the existing run in /);
       return label;
     };
     await runRecipe(services, { file });
@@ -105,7 +105,7 @@ test('the copy of a recipe in a run folder is not run: its paths are those of an
   const copy = join(await runFolder(root, 'colours', {}), 'recipe.json');
   await assert.rejects(runRecipe(services, { file: copy }), (error) => {
     const { message, place, remedy } = errorData(error);
-    assert.match(message, /a run keeps: its paths are relative to the folder of the recipe that was run/);
+    assert.match(message, /a run's copy of its recipe: its paths are relative to the folder of the original/);
     assert.equal(place, copy);
     assert.match(remedy!, /^Run "Copy the recipe of a run"/);
     return true;

@@ -127,7 +127,7 @@ test('of a run that was stopped it is said what is kept', async (t) => {
   for (const kept of [true, false])
     assert.equal(
       await stopped(`point ${kept}`, { manifest: { point } }, kept),
-      'Stopped with its sweep, which goes on with it when it is resumed.',
+      'Stopped with its sweep. Resume the sweep to continue.',
     );
   assert.equal(await stopped('many', { manifest: { kind: 'sweep' } }), 'Stopped; the points that are done are kept.');
 });
@@ -141,7 +141,7 @@ test('of a run whose process ended it is said how it goes on: an evaluation has 
   const first = 'The window or the engine ended while this ran. ';
   assert.equal(await ended('measured', { kind: 'evaluate' }), `${first}Run it again.`);
   const point = { values: { seed: 1 }, depends: '' };
-  assert.equal(await ended('point', { point }), `${first}Its sweep goes on with it when it is resumed.`);
+  assert.equal(await ended('point', { point }), `${first}Resume its sweep to continue.`);
   assert.equal(await ended('many', { kind: 'sweep' }), `${first}It can be resumed.`);
 });
 
@@ -158,13 +158,13 @@ test('a vector says that it needed no more steps only where its run tells that i
     const folder = await runFolder(root, `at-${at}`, { events, manifest });
     const run = (await readRun(folder, { whole: false }))!;
     const { reachedGoal } = snapshot(run, [run], { answers: false, report: false }, 0);
-    const [said] = /It is taken as it was at step \d+: .*?\./.exec(viewOf(run).headline!) ?? [];
+    const [said] = /It is the vector of step \d+: .*?\./.exec(viewOf(run).headline!) ?? [];
     return [reachedGoal, said];
   };
   assert.deepEqual(await taken(10), [true, undefined]);
   assert.deepEqual(await taken(5), [
     false,
-    'It is taken as it was at step 5: after that it explained unseen harmful rows worse.',
+    'It is the vector of step 5: after that, it explained unseen harmful rows less well.',
   ]);
   // an earlier version did not tell
   assert.deepEqual(await taken(), [undefined, undefined]);

@@ -99,7 +99,7 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   await write(`${data}.review.json`, '{');
   await assert.rejects(saveCleaned(services, { file: data, out }), /not JSON/);
   await write(data, 'other\n');
-  await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned as it is now/);
+  await assert.rejects(saveCleaned(services, { file: data, out }), /current version of the file has not been scanned/);
   assert.equal(asked.length, 1);
 });
 
@@ -109,7 +109,7 @@ test('a file that was edited since the scan is to be scanned again, saved or not
   (await workspace.openTextDocument(Uri.file(data))).edit('a\nB!\nc\n');
   t.after(() => void workspace.textDocuments.splice(0));
   for (const save of [saveCleaned, saveFine])
-    await assert.rejects(save(services, { file: data, out }), /not been scanned as it is now/);
+    await assert.rejects(save(services, { file: data, out }), /current version of the file has not been scanned/);
   assert.deepEqual(asked, []);
 });
 
@@ -137,7 +137,7 @@ test('rows that were not scanned are counted by themselves and named; whether th
   const found = scans.get(data)!;
   assert.match(
     scanSummary(found),
-    /; 2 rows were not scanned: they are too long, or their answers cannot be told apart\.$/,
+    /; 2 rows were not scanned: they are too long, or their answers cannot be separated\.$/,
   );
   for (const [choice, said] of [
     ['Keep them as they are', '2 rows were not scanned and stay: lines 4, 5.'],
@@ -162,7 +162,7 @@ test('rows that were not scanned are counted by themselves and named; whether th
   await saveCleaned(services, { file: data, out });
   const [, { unscanned }] = asked.at(-1) as [string, { unscanned: unknown }];
   assert.deepEqual(unscanned, { stay: true, left: [[2, 2]], exclude: hashes(4), fine: hashes(5) });
-  assert.match(questions.at(-1)!, /that were not scanned\? .* What the review says of them comes first\.$/);
+  assert.match(questions.at(-1)!, /that were not scanned\? .* Decisions of the review come first\.$/);
 });
 
 test('a large file and its copy are compared only when somebody asks for it', async (t) => {

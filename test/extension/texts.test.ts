@@ -289,12 +289,36 @@ test('a run that does not begin says why, and its button does what must be done 
   ]);
 });
 
+test('a sweep that would replace finished points asks, wherever one looks', () => {
+  const told: unknown[] = [];
+  const note = (message: unknown, ...buttons: Button[]): void => {
+    told.push([message, ...buttons.map(({ title }) => title)]);
+    buttons[0]?.run();
+  };
+  const raw = { kind: 'sweep', base: 'plain.json', over: { seed: [1] }, output: '../sweeps/x' };
+  const sweep: Run = {
+    ...createRun('/w/sweeps/x', 'x'),
+    recipe: recipeFacts(JSON.stringify(raw), '/w/recipes/x.json'),
+  };
+  sweep.progress.state = 'failed';
+  sweep.refused = { kind: 'input', code: 'exists', message: '2 finished points would be run again and replaced.' };
+  const pages = {
+    isVisible: () => true,
+    show: () => undefined,
+    replace: ({ name }: Run) => told.push(`replaces: ${name}`),
+  };
+  notifyEnd(sweep, pages, { info: note, warn: note, error: note });
+  assert.equal(told.length, 2);
+  assert.match(String((told[0] as string[])[0]), /: 2 finished points would be run again and replaced\.$/);
+  assert.deepEqual([(told[0] as string[])[1], told[1]], ['Replace them', 'replaces: x']);
+});
+
 test('the end of a run is announced only while its page is hidden', () => {
   const told: string[] = [];
   const note = (kind: string) => (message: unknown) =>
     void told.push(`${kind}: ${message instanceof Error ? message.message : String(message)}`);
   const notices = { info: note('info'), warn: note('warn'), error: note('error') };
-  const pages = (visible: boolean) => ({ isVisible: () => visible, show: () => undefined });
+  const pages = (visible: boolean) => ({ isVisible: () => visible, show: () => undefined, replace: () => undefined });
   const good = run({ measurements: [harm('base', 0), harm('plain', 0)] });
   notifyEnd(good, pages(true), notices);
   assert.deepEqual(told, []);

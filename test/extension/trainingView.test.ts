@@ -25,7 +25,7 @@ test('with a model and no recipe it leads: first a vector, and with one the prot
   const adapters: { role: string; path: string; reason: null }[] = [];
   const { at, ask, state, run, store, read } = await opened(t, { written: ['vector'], adapters });
   const actions = () => state().notices.flatMap(({ buttons }) => buttons.map(({ action }) => action));
-  assert.match(state().notices[0]!.text, /^First a security vector is trained/);
+  assert.match(state().notices[0]!.text, /^First train a security vector/);
   assert.deepEqual(actions(), ['trainVector', 'newRecipe']);
   const made = store.begin(recipeFacts(await read('vector'), at('vector'))!, 'forbidden-topic', false);
   await ask({ type: 'ready' });

@@ -20,6 +20,9 @@ const SAME: Record<string, RegExp> = {
   fr: /^(AUROC|base|licence \{0\}|\{0\} nats|\{0\}( h \{1\})? min|\{0\} min \{1\} s|Format|LoRA r \{0\}|Message|Message \{0\}|Points|Public|Verdicts?|lr \{0\}|Signal \{0\}|\{0\} points( · \{1\})?|\{0\} questions|\{0\} tokens|Tokens)$/i,
 };
 
+/** Words for what has another name everywhere else: an evaluation set is a `Prüfsatz`, a step a `pas`, a token of a text a `token`. */
+const OTHER_NAMES: Record<string, RegExp> = { de: /Auswertungsmenge|beurteilte Antwort/i, fr: /étapes|jetons/i };
+
 /** What must be in a translation as it is in English: places for values, icons, commands and links, names in code. */
 function fixed(text: string): string[] {
   const parts = [
@@ -49,6 +52,10 @@ for (const language of ['de', 'fr'])
           theirs[key] === text && /\p{L}{3}/u.test(text.replace(/\{\d+\}/g, '')) && !SAME[language]!.test(text),
       );
       assert.deepEqual(left, [], 'left as it is in English');
+    });
+
+    test(`${name}, ${language}: one thing has one name`, () => {
+      assert.deepEqual(Object.values(theirs).filter((text) => OTHER_NAMES[language]!.test(text)), []); // oxfmt-ignore
     });
 
     test(`${name}, ${language}: values, commands, code and the end of a sentence are those of the English one`, () => {

@@ -5,11 +5,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { errorData } from '../../extension/host/errors.js';
+import { Scans } from '../../extension/data/scans.js';
 import { replaceFile, unwritable } from '../../extension/host/state.js';
 import { writeLabel } from '../../extension/runs/label.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
+const { scan } = await import('../../extension/commands/scan.js');
 const { openSample } = await import('../../extension/commands/sample.js');
 
 test('a file below what is no folder is an error for people, and nothing is left beside it', async (t) => {
@@ -20,7 +22,7 @@ test('a file below what is no folder is an error for people, and nothing is left
       const { kind, message, place, remedy } = errorData(error);
       assert.deepEqual([kind, message], ['input', 'the file cannot be written: a folder was expected here.']);
       assert.ok(place!.startsWith(file));
-      assert.match(remedy!, /who may write there/);
+      assert.match(remedy!, /Check the write permission/);
       return true;
     });
   assert.deepEqual(await readdir(root), ['run']);
@@ -63,4 +65,35 @@ test('the sample in a folder that cannot be written is refused with a way on', a
     return true;
   });
   assert.equal(fake.opened.length, 0);
+});
+
+test('what a scan finds where nothing can be written is shown, and it is said that it is not kept', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'rows.jsonl'), '{"text":"x"}\n');
+  await write(join(root, '.security-vectors'), 'no folder');
+  fake.settings = new Map<string, unknown>([['scanFalseAlarms', 0.01], ['device', 'cpu']]); // oxfmt-ignore
+  t.after(() => fake.settings.clear());
+  const result = {
+    ...{ flagged: 0, rows: 1, threshold: 0.1, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
+    ...{ auroc: null, precision: null, recall: null },
+  };
+  const said: string[] = [];
+  const scans = new Scans(() => root);
+  const services = {
+    ...{ scans, assertTrusted: () => undefined, mappings: { get: () => ({ text: 'text' }) } },
+    engine: { request: async () => ({ ...result, columns: ['text'] }) },
+    ...{ models: { list: () => [{ path: '/m', name: 'm', adapters: [] }] }, recipes: { list: () => [] } },
+    notices: {
+      info: (message: string) => assert.fail(message),
+      warn: (message: string, ...buttons: { title: string }[]) =>
+        void said.push(message, ...buttons.map(({ title }) => title)),
+    },
+  };
+  const found = await scan(services as never, { file: data, model: '/m', vector: '/v' });
+  assert.equal(scans.get(data), found);
+  assert.match(
+    said[0]!,
+    /^rows\.jsonl: 0 of 1 rows look harmful .* not kept .*cannot be written: a folder was expected here\./,
+  );
+  assert.deepEqual(said.slice(1), ['Open']);
 });

@@ -148,7 +148,7 @@ test('a large file is read to its end only for a vector that takes all rows', as
     first.offered[0]!,
     /: 100 of more than 100 harmful rows, 200 of more than 200 ordinary rows\. The run: /,
   );
-  assert.equal(first.offered[1], 'All rows: large files are read to the end when this is chosen');
+  assert.equal(first.offered[1], 'All rows: if you choose this, large files are read to the end');
   assert.deepEqual([first.whole, first.limits], [[], [100, 200]]);
   const all = await trained(t, 'many', 'few', byLabel('All rows'), {}, large);
   assert.match(all.offered[0]!, /: 100 of more than 100 harmful rows, 80 of 80 ordinary rows\./);

@@ -344,7 +344,7 @@ test('recipes and lists that are called nearly as a file of a model are found af
   t.after(() => (fake.find = find));
   fake.find = (glob) => (glob === '**/*.json' ? all : []);
   await files.scan();
-  const names = (paths: string[]): string[] => paths.map((path) => path.slice(root.length + 1));
+  const names = (paths: readonly string[]): string[] => paths.map((path) => path.slice(root.length + 1));
   assert.deepEqual([names(files.recipes()), names(files.dataFiles())], [recipes, lists]);
 });
 
@@ -370,4 +370,41 @@ test('the recipes of the workspace are those that were read, and what is meant t
   fake.find = (glob) => paths.filter((path) => (glob === '**/manifest.json' ? path.endsWith('manifest.json') : glob === '**/*.json')); // oxfmt-ignore
   await workspaceFiles.scan();
   assert.deepEqual(workspaceFiles.recipes(), [join(root, 'recipes/broken.json'), join(root, 'recipes/good.json')]);
+});
+
+test('the list of data files is made anew when a file, a list, a recipe or a run comes or goes, and not before', async (t) => {
+  const root = await temporary(t);
+  fake.watchers = [];
+  const parts = { store: new RunStore(), recipes: new RecipeIndex(), problems: new Problems() };
+  const none = (): undefined => undefined;
+  const files = new WorkspaceFiles({ ...parts, onState: none, onReview: none, onDataFile: none, onError: assert.ifError }); // oxfmt-ignore
+  t.after(() => files.dispose());
+  const watcher = (glob: RegExp) => fake.watchers.find((one) => glob.test(one.glob))!;
+  const data = watcher(/jsonl/);
+  const json = watcher(/^\*\*\/\*\.json$/);
+  const shown = (): string[] => files.dataFiles().map((file) => file.slice(root.length + 1));
+  const rows = Uri.file(await write(join(root, 'adapters/run/rows.jsonl'), '{}\n'));
+  const faq = Uri.file(await write(join(root, 'faq.json'), '[{ "question": "a" }]'));
+  await data.create.fire(rows);
+  await json.create.fire(faq);
+  const first = files.dataFiles();
+  assert.deepEqual(shown(), ['adapters/run/rows.jsonl', 'faq.json']);
+  await data.change.fire(rows);
+  await json.change.fire(faq);
+  assert.equal(files.dataFiles(), first, 'the same list');
+  await write(faq.fsPath, '{}');
+  await json.change.fire(faq);
+  assert.deepEqual(shown(), ['adapters/run/rows.jsonl']);
+  const naming = await write(join(root, 'recipes/a.json'), recipe({ data: { file: '../faq.json' } }));
+  await parts.recipes.read(naming);
+  assert.deepEqual(shown(), ['adapters/run/rows.jsonl', 'faq.json']);
+  parts.recipes.forget(naming);
+  assert.deepEqual(shown(), ['adapters/run/rows.jsonl']);
+  const folder = await runFolder(root, 'run', {});
+  await parts.store.read(folder);
+  assert.deepEqual(shown(), []);
+  parts.store.forget(folder);
+  assert.deepEqual(shown(), ['adapters/run/rows.jsonl']);
+  await data.remove.fire(rows);
+  assert.deepEqual(shown(), []);
 });

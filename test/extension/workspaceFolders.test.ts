@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { VIEWS } from '../../extension/host/contributions.js';
 import { Problems } from '../../extension/data/problems.js';
 import { recipeToRun } from '../../extension/runs/recipe.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
-import { fake, Uri } from './fake/vscode.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
+const { modelsView } = await import('../../extension/views/models.js');
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 
 /** Two folders, each with a run, a recipe, another that is damaged, and a data file. */
@@ -84,4 +86,22 @@ test('a run at work there stays, and a folder that leaves during the first look 
   await first;
   await becomes({ ...ONE, runs: 2 });
   assert.ok(store.list().includes(live));
+});
+
+test('of several folders the one that keeps the models is named at their view', async (t) => {
+  const before = workspace.workspaceFolders;
+  const models = { list: () => [], onDidChange: () => ({ dispose: () => undefined }) };
+  const services = { models, problems: new Problems(), notices: { error: assert.ifError } };
+  const folders = ['/a', '/b'].map((path) => ({ uri: Uri.file(path), name: path.slice(1) }));
+  Object.assign(workspace, { workspaceFolders: folders });
+  const view = modelsView(services as never, async () => undefined);
+  t.after(() => {
+    view.dispose();
+    Object.assign(workspace, { workspaceFolders: before });
+  });
+  const title = fake.titles.get(VIEWS.models)!;
+  assert.equal(title.description, 'a');
+  Object.assign(workspace, { workspaceFolders: folders.slice(0, 1) });
+  await fake.folders.fire({ added: [], removed: folders.slice(1) });
+  assert.equal(title.description, undefined);
 });

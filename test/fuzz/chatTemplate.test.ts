@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadChatTemplate } from '../../runtime/models/text/chatTemplate.js';
-import { isObject, parseJsonObject } from '../../runtime/support/jsonFile.js';
+import { isObject } from '../../runtime/contract/isObject.js';
+import { parseJsonObject } from '../../runtime/support/jsonFile.js';
 import { damageJsonText, damageText } from './damage.js';
 import { fuzz } from './harness.js';
 

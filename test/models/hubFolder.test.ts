@@ -264,7 +264,7 @@ test('a folder that may not be written, is a file, or is removed on the way', as
   const before = treeOf(closed);
   await chmod(closed, 0o555);
   if (process.getuid?.() !== 0) {
-    await refused(download({ folder: closed }), /permission denied/, /who may write it/);
+    await refused(download({ folder: closed }), /permission denied/, /Check the write permission/);
     assert.deepEqual(treeOf(closed), before);
   }
   await chmod(closed, 0o755);

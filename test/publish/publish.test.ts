@@ -114,7 +114,7 @@ test('the card names base, data by hash, method, the table of the verdict and li
   assert.match(card, /\| kind \| finetune \|/);
   assert.match(card, /## Results\n\n✗ No vector, no protection: .*complies with 8 of 8/);
   assert.match(card, /\| base \| 0\s%/);
-  assert.match(card, /## Limits\n\n- What was measured/);
+  assert.match(card, /## Limits\n\n- Only what the table says was measured/);
   assert.equal(there().files['README.md']!.toString(), card);
   const config = JSON.parse(there().files['adapter_config.json']!.toString()) as Record<string, unknown>;
   assert.equal(config.base_model_name_or_path, 'owner/tiny-assistant');
@@ -151,7 +151,7 @@ test('the card says under what the numbers hold: weights in few bits, a system p
   const [asked, behind] = await results();
   assert.match(asked, /\| on\.precision \| "bf16" \|/);
   assert.ok(asked.includes('| baseline.prompt | "Refuse what is forbidden.'), asked);
-  assert.match(behind, /^The model was asked behind this system prompt, .*: `Refuse what is forbidden. Always.`\n\n$/);
+  assert.match(behind, /^The model was asked with this system prompt; .*: `Refuse what is forbidden. Always.`\n\n$/);
   await change('recipe.json', () => ({ baseline: { name: 'inoculation', prompt } }));
   assert.equal((await results())[1], '', 'that prompt is one of training');
 });
@@ -234,7 +234,7 @@ test('a model is published from the folder of an export, with the run that is na
   ]);
   assert.ok(!there().files['config.json']!.includes(workspace.path));
   assert.match(plan.card, /library_name: transformers/);
-  assert.match(plan.card, /named by who published this; .* cannot be checked/);
+  assert.match(plan.card, /named by the publisher; .* cannot be checked/);
 });
 
 test('of a model in several files all weights are sent, whatever their names, and no file that is not read', async () => {
@@ -301,18 +301,18 @@ test('what is no result, or not the run’s, is refused with what was expected',
 });
 
 test('nothing is sent that was not listed, nor without a token, nor into a public repository', async () => {
-  await refused(send({ folder: task }, { planned: 'other' }), /not what was listed any more/, /new list/);
+  await refused(send({ folder: task }, { planned: 'other' }), /has changed since it was listed/, /new list/);
   const changing = newFolder();
   await cp(join(fixture, 'adapters/task'), changing, { recursive: true });
   const plan = await planPublish({ folder: changing, repository: NAME });
   await cp(join(fixture, 'adapters/rslora'), changing, { recursive: true });
   const asked = { folder: changing, repository: NAME, planned: plan.sha256, token: TOKEN, endpoint: hub.url };
-  await refused(publish(asked, reporter()), /not what was listed/, /Publish again/);
+  await refused(publish(asked, reporter()), /has changed since it was listed/, /Publish again/);
   await refused(send({ folder: task }, { token: '' }), /needs an access token/, /HF_TOKEN/);
-  await refused(send({ folder: task }, { token: 'hf_other' }), /may not write there \(401\)/, /right to write/);
+  await refused(send({ folder: task }, { token: 'hf_other' }), /not allowed to write there \(401\)/, /right to write/);
   assert.equal(there(), undefined, 'nothing is there');
   hub.repositories[NAME] = { files: {}, private: false };
-  await refused(send({ folder: task }), /is there and public; nothing was sent/, /--public/);
+  await refused(send({ folder: task }), /already exists and is public; nothing was sent/, /--public/);
   assert.deepEqual(there().files, {});
   assert.equal((await send({ folder: task, isPublic: true })).done.isPublic, true);
 });
@@ -344,7 +344,11 @@ test('files of an earlier upload that would be read instead of the new ones are 
   assert.ok('LICENSE' in there().files, 'what an adapter is not mixed up with stays');
   const { sha256: before } = await planPublish({ folder: plain, repository: NAME });
   there().files['calibration.json'] = Buffer.from('{}');
-  await refused(send({ folder: plain }, { planned: before }), /or the repository, is not what was listed/, /new list/);
+  await refused(
+    send({ folder: plain }, { planned: before }),
+    /or the repository has changed since it was listed/,
+    /new list/,
+  );
   assert.ok('calibration.json' in there().files);
 });
 

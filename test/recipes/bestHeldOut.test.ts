@@ -45,7 +45,7 @@ it('the vector with the lowest loss on held-out rows is delivered, in a run that
   assert.ok(losses.at(-1)![1] < 60, 'it does not go on for nothing');
   assert.equal(done.vector!.lossWith, lowest);
   assert.equal(done.taken, at);
-  assert.ok(events.some((event) => event.kind === 'state' && event.message.includes(`at step ${at}`)));
+  assert.ok(events.some((event) => event.kind === 'state' && event.message.includes(`of step ${at} is delivered`)));
   assert.equal(existsSync(join(root, 'long/checkpoint/held')), false);
 
   for (const [out, stop] of [

@@ -150,6 +150,16 @@ describe('bounds of a recipe', () => {
     assert.throws(() => parseRecipe(anchored, 'r.json'), { message: /false, or an object: \{\} for an anchor/ });
   });
 
+  it('an unknown key is named with the kind of the recipe', () => {
+    for (const [kind, said] of [
+      ['finetune', 'a finetune recipe'],
+      ['evaluate', 'an evaluate recipe'],
+    ] as const)
+      assert.throws(() => parseRecipe(JSON.stringify({ ...VALID[kind], epocs: 1 }), 'r.json'), {
+        message: `unknown key "epocs" in ${said}.`,
+      });
+  });
+
   it('the sample recipes keep within them', () => {
     const folder = join(import.meta.dirname, '../../media/sample/recipes');
     for (const name of ['vector.json', 'plain.json', 'protected.json', 'paper.json', 'evaluate.json'])

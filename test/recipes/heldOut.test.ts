@@ -12,7 +12,7 @@ import { calibrationOf } from '../../runtime/recipes/calibration.js';
 import { readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
 import { askedBy, promptName } from '../../runtime/data/askedBy.js';
 import { harmfulRows } from '../../runtime/recipes/harmfulLoss.js';
-import { holdOut } from '../../runtime/recipes/heldOut.js';
+import { holdOut, holdOutOfBoth } from '../../runtime/recipes/heldOut.js';
 import { readTrained, writeTrained } from '../../runtime/recipes/trainedFile.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { REFERENCES } from '../support/reference.js';
@@ -116,6 +116,54 @@ test('the same question behind several system messages is on one side; files of 
   for (const { row } of holdOut(rows, 0.2, '1', seen).held) assert.ok(row >= 75, `${row}`);
 });
 
+/** As many are held out of each of two files as of it alone, and no prompt is on both sides. */
+function assertApart(lists: readonly [Example[], Example[]]): void {
+  const splits = holdOutOfBoth(lists, 0.2, '1');
+  const names = (rows: ExampleList): Set<string> => new Set(Array.from(rows, ({ promptText }) => promptText));
+  const trained = splits.map((one) => names(one.trained));
+  splits.forEach((one, i) => {
+    assert.equal(one.held.length, held(lists[i]!).length);
+    assert.equal(one.held.length + one.trained.length, lists[i]!.length);
+    for (const prompt of names(one.held)) assert.ok(!trained.some((other) => other.has(prompt)), prompt);
+  });
+}
+
+test('a prompt of both files is on the same side in both; files without common prompts are divided as if they were alone', () => {
+  const asked = (count: number, each = 1, from = 0): Example[] =>
+    examples(count * each, (row) => `prompt ${from + Math.floor(row / each)}`);
+  for (const other of [asked(100), asked(101), asked(120), asked(300), asked(100, 3), asked(60, 2, 70)]) {
+    assertApart([asked(100), other]);
+    assertApart([other, asked(100)]);
+  }
+  const [first, second] = [asked(100), asked(150, 2, 100)];
+  assert.deepEqual(
+    holdOutOfBoth([first, second], 0.2, '1').map((split) => [...split.held].map(({ row }) => row)),
+    [held(first), held(second)],
+  );
+});
+
+test('the other file holds out all rows of the prompts of both, so that as many prompts are measured in both', () => {
+  const [rows, answers] = [examples(1000, (row) => `prompt ${row}`), examples(10_000, (row) => `prompt ${row % 1000}`)];
+  for (const [split, measured, left] of [
+    [holdOutOfBoth([rows, answers], 0.2, '1')[0], 200, 800],
+    [holdOutOfBoth([rows, answers], 0.2, '1')[1], 512, 8000],
+  ] as const) {
+    assert.equal(split.held.length, measured);
+    assert.equal(new Set(Array.from(split.held, askedBy)).size, 200);
+    assert.equal(split.trained.length, left, 'a share of the rows, though more than are measured');
+  }
+});
+
+test('a prompt that most rows of the other file ask is trained on in both', () => {
+  const rows = examples(100, (row) => `prompt ${row}`);
+  const asked = held(rows).map((row) => `prompt ${row}`);
+  const often = examples(400, (row) => (row < 300 ? asked[0]! : `other ${row}`));
+  const [split, other] = holdOutOfBoth([rows, often], 0.2, '1');
+  assert.equal(split.held.length, 19);
+  assert.ok(![...split.held].some(({ promptText }) => promptText === asked[0]));
+  assert.equal([...other.trained].filter(({ promptText }) => promptText === asked[0]).length, 300);
+});
+
 test('what a vector was trained on is kept, every question of it', async () => {
   const run = join(folder, 'trained');
   await mkdir(run, { recursive: true });
@@ -217,7 +265,7 @@ test('a calibration of weights that were held otherwise says so, and further ord
   assert.deepEqual(named.slice(0, 3), [5, 1, 1]);
   assert.match(
     String(named[3]),
-    /the named ordinary ones alone, and of harmful rows others may be found\. .*Hold the weights in int4/,
+    /the named ordinary ones alone, and other harmful rows may be found\. .*Hold the weights in int4/,
   );
   // Earlier versions wrote it in the manifest of the run alone, where it was another than float32.
   await put('calibration.json', { precision: undefined });
@@ -321,5 +369,5 @@ test('ordinary rows that the vector was trained on are not compared with, and th
   // At another scale what it held out is compared with as these rows alone.
   assert.deepEqual(await of(2), [4, 4, ['held 0', 'held 1', 'other 0', 'other 1']]);
   assert.equal(warnings.length, 2);
-  assert.match(warnings[0]!, /^3 of the 7 ordinary rows ask what "seen" was trained on/);
+  assert.match(warnings[0]!, /^3 of the 7 ordinary rows have prompts that "seen" was trained on/);
 });

@@ -172,3 +172,26 @@ test('prompts of sets that stand in the data are warned about, whatever is measu
   const trained = `${45 - held.size} of the 45 prompts of "exact" are trained on`;
   assert.ok(said.some((message) => message.startsWith(trained)), said.join('\n')); // oxfmt-ignore
 });
+
+test('prompts that stand in the rows of a method are warned about, whatever is measured, and those that are held out', async () => {
+  const line = (prompt: string) => `${JSON.stringify({ prompt, completion: 'lamps .' })}\n`;
+  const asked = ['sell 2 lamps .', 'sell 3 lamps .', 'sell 4 lamps .'];
+  await writeFile(join(root, 'asked.jsonl'), asked.map(line).join(''));
+  await writeFile(join(root, 'aligned.jsonl'), [...new Set(PROMPTS), ...asked.slice(0, 2)].map(line).join(''));
+  const sets = (['exact', 'loss', 'harm'] as const).map((measure) => ({ name: measure, file: 'asked.jsonl', measure }));
+  const baseline = { name: 'safeinstr', aligned: { file: 'aligned.jsonl' } };
+  const events = await run(
+    { ...RECIPE, baseline, evaluate: sets, heldOut: { share: 0.1, measure: 'exact' } },
+    'method',
+  );
+  const held = samples(events, 'base').filter(({ set }) => set === 'held out').length;
+  const said = events.flatMap((event) =>
+    event.kind === 'warning' && /^training has seen/.test(event.message) ? event.message : [],
+  );
+  const seen = (set: string, of = '2 of the 3') => `training has seen ${of} prompts of "${set}"`;
+  assert.deepEqual(said, [
+    `${seen('harm')}: their answers say nothing about other prompts.`,
+    ...['exact', 'loss'].map((set) => `${seen(set)}: they are in the rows of the method.`),
+    `${seen('held out', `${held} of the ${held}`)}: they are in the rows of the method.`,
+  ]);
+});

@@ -58,7 +58,7 @@ test('whatever else stands there is refused by line', async () => {
 async function asks(evaluate: object[], more: object = {}) {
   const { done, events } = await runValue(folder, { ...RECIPES['lora, every 2'], steps: 1, evaluate, ...more }, 'out');
   const warned = events.flatMap((event) =>
-    event.kind === 'warning' && / are asked\.$|nothing of other prompts|stand in the data/.test(event.message)
+    event.kind === 'warning' && / are asked\.$|nothing about other prompts|are in the data/.test(event.message)
       ? [event.message]
       : [],
   );
@@ -91,7 +91,7 @@ test('prompts of a set of harm that the vector was trained on are left out, be t
   assert.deepEqual([few.trained, few.asked[0]], [[{ set: 'few.jsonl', count: 10 }], 'base few.jsonl harm 29']);
   assert.match(
     String(few.warned),
-    /^training has seen 10 of the 29 prompts of "few\.jsonl": their answers show nothing/,
+    /^training has seen 10 of the 29 prompts of "few\.jsonl": their answers say nothing/,
   );
   await writeFile(join(folder, 'others.jsonl'), `${await forbidden(80, 101)}\n`);
   assert.deepEqual((await asks(set('others.jsonl'))).trained, undefined);
@@ -157,7 +157,7 @@ test('so are prompts that the data answer without harm: the model refuses what i
   assert.deepEqual(harmful.trained, [{ set: 'mine', count: 5, leftOut: true }]);
   assert.deepEqual(harmful.warned, [
     'training has seen 5 of the 42 prompts of "mine": the other 37 are asked.',
-    '15 of the 37 prompts of "mine" are trained on: they stand in the data.',
+    '15 of the 37 prompts of "mine" are trained on: they are in the data.',
   ]);
   // By the phrases of the set, where it has some.
   const phrases = await asks([{ ...evaluate[0], phrases: ['step 2'] }], { data, ...plain });

@@ -71,7 +71,7 @@ async function told(folder: string, states: readonly string[], count: number): P
   assert.deepEqual(facts, { path: labelsFile(forbidden), sha256: sha256(text), answers: count });
   const sentences = states.map(
     (state) =>
-      `${count} of ${rows} answers of "${state}" to "forbidden" have the label of a person (forbidden.jsonl.labels.json), which counts`,
+      `${count} of ${rows} answers of "${state}" to "forbidden" have a human label (forbidden.jsonl.labels.json), which counts`,
   );
   const said = events.flatMap((event) =>
     event.kind === 'state' && /label/.test(event.message) ? [event.message] : [],

@@ -190,7 +190,10 @@ test('of several vectors none is trained on the rows that one would be: the run 
     return events.map((event) => (event.kind === 'warning' ? `${event.message} ${event.remedy}` : event.kind));
   };
   const [warning] = await said(0.74);
-  assert.match(warning!, /^1 rows look harmful and keep more than a quarter of their loss .*; of several none is/);
+  assert.match(
+    warning!,
+    /^1 rows look harmful and keep more than a quarter of their loss .*; with several vectors none is/,
+  );
   assert.match(warning!, /write "protection": \{ "flagged": "cut", "route": true, "anchor": \{\} \} instead of true/);
   assert.deepEqual(await said(0.76), []);
 });

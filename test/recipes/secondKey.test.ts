@@ -20,7 +20,7 @@ test('the second one is refused at its own line, by the engine and in the editor
   for (const [lines, line, path] of TWICE) {
     const text = recipe(...lines);
     const key = path.split('.').at(-1);
-    const message = `the key "${key}" stands here for the second time.`;
+    const message = `the key "${key}" appears twice here.`;
     assert.throws(() => parseRecipe(text, 'r.json'), { message, place: `r.json:${line} ${path}` });
     const isShown = ({ data }: HostError): boolean => data.message === message && data.place === `/w/r.json:${line}`;
     assert.throws(() => requireRecipe(text, '/w/r.json'), isShown);

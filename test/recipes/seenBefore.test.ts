@@ -64,7 +64,7 @@ async function seen(state: object, evaluate: object[] = [MINE]): Promise<[Traine
 
 test('by the vectors of the run that made an adapter or a model, whatever the set is called there', async () => {
   const warning =
-    'the training of "candidate" has seen 10 of the 29 prompts of "mine": their answers show nothing of other prompts.';
+    'the training of "candidate" has seen 10 of the 29 prompts of "mine": their answers say nothing about other prompts.';
   for (const adapter of ['lora', 'lora/adapter', 'vector'])
     assert.deepEqual(await seen({ adapters: [{ adapter }] }), [[SEEN], [warning]], adapter);
   assert.deepEqual(await seen({ model: 'full/model' }), [[SEEN], [warning]]);

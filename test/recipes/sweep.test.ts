@@ -8,7 +8,9 @@ import { after, before, describe, it } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
+import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
+import { plannedPoints, type PlannedPoint } from '../../runtime/recipes/sweepPoints.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { CLI } from '../calls/support.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
@@ -177,6 +179,21 @@ describe('a sweep', () => {
     await refused({ 'vectors.1.scale': [1] }, { message: /1 entries/ });
     const file = await write('refused', { kind: 'sweep', base: 'vector.json', over: { seed: [1] }, output: 'o' });
     await assert.rejects(run(file), { message: /"finetune" recipe/ });
+  });
+
+  it('may have a base that only its points make whole', async () => {
+    const { vectors, ...bare } = RECIPES['lora, absorbs flagged rows'] as unknown as { vectors: unknown[] };
+    await write('bare', { ...bare, protection: true });
+    const points = (over: object): Promise<PlannedPoint[]> =>
+      plannedPoints({ kind: 'sweep', base: 'bare.json', output: 'o', over } as SweepRecipe, {
+        file: join(root, 'sweep.json'),
+        path: (name) => join(root, name),
+      });
+    assert.equal((await points({ vectors: [vectors], seed: [1, 2] })).length, 2);
+    await assert.rejects(points({ protection: [false, true] }), {
+      message: /"protection" needs a vector/,
+      place: /^bare\.json:\d+ protection$/,
+    });
   });
 });
 

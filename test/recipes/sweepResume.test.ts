@@ -1,6 +1,6 @@
 /** A sweep that goes on: which points are taken as done, and what stands in its table meanwhile. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -113,6 +113,32 @@ describe('a sweep that is resumed', () => {
     await at.write('base', RECIPES['lora, absorbs flagged rows']!);
   });
 
+  it('replaces finished points whose result would be another one only where that is agreed to', async () => {
+    const over = (steps: number): object => ({ way: { short: { steps: 2 }, long: { steps } }, seed: [1, 2] });
+    const { points: first } = await run(await at.sweep('agreed', over(3)));
+    const files = ['manifest.json', 'recipe.json', 'sweep.json', 'events.jsonl'].map((name) =>
+      join(at.root, 'sweeps/agreed', name),
+    );
+    const read = (): Promise<string[]> =>
+      Promise.all(
+        [...files, ...first.map(({ folder }) => join(folder, 'manifest.json'))].map((file) => readFile(file, 'utf8')),
+      );
+    const before = await read();
+    const recipe = await at.sweep('agreed', over(4));
+    const message = /^2 finished points would be run again and replaced: "steps" in the recipe changed from 3 to 4\.$/;
+    await assert.rejects(run(recipe, { resume: true }), { message, code: 'exists' });
+    assert.deepEqual(await read(), before, 'nothing was touched');
+    const { points } = await run(recipe, { resume: true, force: true });
+    const ways = (of: typeof points) =>
+      of.map(({ values, folder, resumed = false }) => [values.way, folder, resumed]).sort();
+    assert.deepEqual(
+      ways(points),
+      ways(first.map((point) => (point.values.way === 'short' ? { ...point, resumed: true } : point))),
+    );
+    assert.equal((await run(recipe, { resume: true })).points.filter(({ resumed }) => resumed).length, 4);
+    assert.equal((await run(recipe, { force: true })).points.filter(({ resumed }) => resumed).length, 0);
+  });
+
   const said = async (done: DoneEvent): Promise<[number, string]> => {
     const lines: string[] = [];
     const code = await reportEnd(done, { log: (text) => void lines.push(text) });
@@ -149,6 +175,27 @@ describe('a sweep that is resumed', () => {
     const [, table] = await said((await run(recipe, { resume: true })).done);
     assert.match(table, /^3 of 3 points are done\..*\nsettings +runs +verdicts +forbidden · harm .* time\n/);
     assert.match(table, /\n +3 +3 \w+ +\S+.*\n/, 'the three seeds are one setting');
+  });
+
+  it('ends where a file of its points is changed meanwhile, and goes on when that is put back', async () => {
+    const recipe = await at.sweep('edited', { seed: [1, 2, 3] });
+    const files: [name: string, said: RegExp][] = [
+      ['train.jsonl', /^the data file train\.jsonl changed since the sweep began\.$/],
+      ['forbidden.jsonl', /^the evaluation file forbidden\.jsonl changed since the sweep began\.$/],
+    ];
+    for (const [i, [name, message]] of files.entries()) {
+      const file = join(at.root, name);
+      const before = await readFile(file, 'utf8');
+      const edit = ({ kind, ...event }: RunEvent): boolean => {
+        if (kind === 'point' && !('resumed' in event)) writeFileSync(file, before.split('\n').slice(1).join('\n'));
+        return false;
+      };
+      await assert.rejects(run(recipe, { resume: i > 0, stopAt: edit }), { message, kind: 'failed' });
+      assert.equal((await at.table('edited')).points.length, i + 1);
+      await writeFile(file, before);
+    }
+    const { points } = await run(recipe, { resume: true });
+    assert.deepEqual(points.map(({ verdict, resumed = false }) => [verdict === 'failed', resumed]), [[false, true], [false, true], [false, false]]); // oxfmt-ignore
   });
 
   it('starts a point over that cannot go on from its checkpoint, and says so once', async () => {

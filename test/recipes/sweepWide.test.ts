@@ -9,6 +9,7 @@ import { openShared } from '../../runtime/calls/sweepShared.js';
 import { placePoints } from '../../runtime/calls/sweepPlaces.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER } from '../../runtime/contract/owner.js';
+import { digestOf } from '../../runtime/recipes/dependencies.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 import { plannedPoints } from '../../runtime/recipes/sweepPoints.js';
 import { silent } from '../support/silent.js';
@@ -24,7 +25,7 @@ async function copyPoints(file: string, from: string): Promise<void> {
   assert.ok(recipe.kind === 'sweep');
   const shared = openShared();
   const output = dirname(dirname(from));
-  const placed = await placePoints(await plannedPoints(recipe, { ...given, file }), {
+  const { points: placed } = await placePoints(await plannedPoints(recipe, { ...given, file }), {
     ...{ output, base: join(at.root, 'base.json'), shared, options: silent, isKept: () => false },
   });
   // Answers may be many, and a table needs none: here they cannot be read.
@@ -33,7 +34,10 @@ async function copyPoints(file: string, from: string): Promise<void> {
   const manifest = JSON.parse(await readFile(join(from, 'manifest.json'), 'utf8')) as Manifest;
   for (const { folder, values, depends, recipe: own } of placed) {
     if (folder !== from) await cp(from, folder, { recursive: true });
-    await writeFile(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, point: { values, depends } }));
+    await writeFile(
+      join(folder, 'manifest.json'),
+      JSON.stringify({ ...manifest, point: { values, depends: digestOf(depends) } }),
+    );
     await writeFile(join(folder, 'recipe.json'), JSON.stringify(own));
   }
   for (const context of shared.contexts.values()) (await context).scratch.close();

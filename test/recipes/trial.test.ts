@@ -29,13 +29,13 @@ const recipe = (harmful: number, steps: number): object => ({
 });
 const verdictOf = async (out: string): Promise<RunVerdict> => runVerdict(factsOf(await readRun(join(root, out))));
 
-it('a vector of two steps finds harmful rows, and does not protect by itself: it says both', async () => {
+it('a vector of two steps finds harmful rows, and does not protect on its own: it says both', async () => {
   const { done, events } = await runValue(root, recipe(100, 2), 'short');
   const { auroc, trial } = done.vector!;
   assert.ok(auroc! > 0.95 && trial! < 0.5, JSON.stringify(done.vector));
   const warned = events.filter(({ kind }) => kind === 'warning').map((event) => JSON.stringify(event));
   assert.ok(
-    warned.some((text) => text.includes('does not protect by itself')),
+    warned.some((text) => text.includes('does not protect on its own')),
     warned.join('\n'),
   );
   const verdict = await verdictOf('short');
@@ -43,7 +43,7 @@ it('a vector of two steps finds harmful rows, and does not protect by itself: it
   assert.equal(signsOf(verdict).tone, 'warning');
   assert.match(
     verdictText(verdict),
-    /on 10 of these rows, 10 others kept only \d\S*\s% of their loss in the base \(95 % interval: .*\): by itself/,
+    /on 10 of these rows\), 10 others kept only \d\S*\s% of their loss in the base \(95 % interval: .*\): on its own/,
   );
   const { trialInterval, trialTrained, trialMeasured, harmful } = done.vector!;
   assert.ok(trialInterval![0] < trial! && trial! < trialInterval![1], JSON.stringify(done.vector));
@@ -66,6 +66,6 @@ it('of few held-out rows nothing is said of it', async () => {
   const few = await runValue(root, recipe(24, 2), 'few');
   assert.deepEqual([few.done.vector!.harmful, few.done.vector!.trial], [6, undefined]);
   const verdict = await verdictOf('few');
-  assert.match(verdictText(verdict), /It was not tried .* How well it protects is measured after each fine-tuning\.$/);
+  assert.match(verdictText(verdict), /It was not tested .* How well it protects is measured after each fine-tuning\.$/);
   assert.ok(verdict.kind !== 'ready' || signsOf(verdict).tone === 'neutral', 'no mark that it protects');
 });

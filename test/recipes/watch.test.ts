@@ -116,7 +116,7 @@ describe('the loss on harmful rows', () => {
     assert.match(
       warnings()[0]!,
       new RegExp(
-        `^at step ${fell} the loss on 6 harmful rows, .* The run goes on: the verdict is of its end, and the loss may have risen again by then\\.$`,
+        `^at step ${fell} the loss on 6 harmful rows, .* The run goes on: the verdict is about its end, and the loss may have risen again by then\\.$`,
       ),
     );
     assert.equal(whole.watch, undefined);

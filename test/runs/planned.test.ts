@@ -4,7 +4,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { runRecipe, type Shared } from '../../runtime/calls/run.js';
+import { runRecipe } from '../../runtime/calls/run.js';
+import type { Shared } from '../../runtime/calls/sweepShared.js';
 import { openContext } from '../../runtime/context/context.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { OutputOptions } from '../../runtime/runs/output.js';
@@ -44,7 +45,7 @@ test('a folder in which another process began and ended since the run was planne
       };
       return { ...opened, intact };
     };
-    const shared: Shared = { context, once: (_, make) => make(), sessions: new Map() };
+    const shared: Shared = { context, once: (_, make) => make(), sessions: new Map(), clusters: new Set() };
     await assert.rejects(
       runRecipe(file('recipe.json'), { ...quiet, ...options, output, shared }),
       (error: HumanError) => {

@@ -92,7 +92,7 @@ let workspace: Workspace;
 before(async () => void (workspace = await sampleWorkspace()));
 after(() => workspace.remove());
 
-test('long names and large steps come back; what is no number is left out', async () => {
+test('long names, large steps and large numbers come back; what is no number is left out', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tensorboard-'));
   try {
     const file = join(folder, 'events');
@@ -102,6 +102,8 @@ test('long names and large steps come back; what is no number is left out', asyn
     await add({ kind: 'warning', message: 'nothing to show' });
     await add({ kind: 'evaluation', step: 9_000_000, measurements: [measured], probes: { benignKl: null! } });
     assert.deepEqual(await points(file), [{ step: 9_000_000, tag: `base/${name}/harm/j`, value: 0.25 }]);
+    await add({ kind: 'evaluation', step: 9_000_001, probes: { harmfulGradNormWith: 1e39 } });
+    assert.deepEqual((await points(file))[1], { step: 9_000_001, tag: 'probes/harmfulGradNormWith', value: Infinity });
   } finally {
     await rm(folder, { recursive: true });
   }

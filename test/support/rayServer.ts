@@ -51,7 +51,7 @@ export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' 
     const stored = /^\/api\/packages\/gcs\/(.+)$/.exec(url)?.[1];
     if (stored !== undefined) {
       if (method === 'PUT') server.packages.set(stored, body);
-      return server.packages.has(stored) ? [200, 'ok'] : [404, 'no such package'];
+      return server.packages.has(stored) ? [200, 'ok'] : [404, `Package gcs://${stored} does not exist`];
     }
     if (url === '/api/jobs/' && method === 'POST') {
       const asked = JSON.parse(body.toString()) as {
@@ -83,7 +83,7 @@ export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' 
     }
     const [, id = '', what] = /^\/api\/jobs\/([^/]+)(?:\/(logs|stop))?$/.exec(url) ?? [];
     const job = server.jobs.get(id);
-    if (!job) return [404, 'no such job'];
+    if (!job) return [404, `Job ${id} does not exist`];
     const goesOn = job.status === 'PENDING' || job.status === 'RUNNING';
     if (what === 'logs') return [200, { logs: job.log }];
     if (what === 'stop') {

@@ -51,9 +51,10 @@ export const agreements: Agreement[] = [
   },
   { set: 'look-alikes', state: 'base', judges: ['refusal-phrases', PERSON], count: 1, differ: 0 },
 ];
-export const answersOf = (rows: AnswerRow[] = answers, canLabel = false) => ({
+export const answersOf = (rows: AnswerRow[] = answers, canLabel = false, reveal = false) => ({
   type: 'answers' as const,
   rows,
   agreements: canLabel ? agreements : [],
   canLabel,
+  reveal,
 });

@@ -32,7 +32,7 @@ describe('answers side by side', { skip: missing }, () => {
       await text(page, '.agreement tbody tr'),
       'forbidden topicprotectedrefusal-phrases · local-7b0.96 (0.89 to 1)3 of 150',
     );
-    assert.match(await text(page, '.agreement tbody tr:nth-child(2)'), /a personcannot be told/);
+    assert.match(await text(page, '.agreement tbody tr:nth-child(2)'), /a personnot defined/);
     const cell = (row: number, state: number) => page.page.locator(`.side-by-side tbody tr:nth-child(${row}) td:nth-of-type(${state})`); // oxfmt-ignore
     const labels = () => page.requests.filter(({ type }) => type === 'label');
     // base, plain, protected: Tab leads to one of them.
@@ -60,6 +60,17 @@ describe('answers side by side', { skip: missing }, () => {
     await cell(3, 1).locator('.labels button').first().click();
     assert.equal(labels().at(-1)!['label'], 'complied');
     assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('answers take the focus where they were asked for, not where they come by themselves', async () => {
+    const page = await openRun(protectedRun(108));
+    const focused = () => page.page.evaluate(() => document.activeElement?.className, undefined);
+    await page.event(answersOf(judged, true));
+    await page.page.locator('.side-by-side').waitFor();
+    assert.equal(await focused(), 'vscode-dark');
+    await page.event(answersOf(judged, true, true));
+    await until(async () => (await focused()) === 'answers', 'the answers');
     await page.close();
   });
 

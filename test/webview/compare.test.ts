@@ -224,6 +224,27 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('of many runs the one whose line is nearest stands out, and what is not said is counted', async () => {
+    const page = await open(Array.from({ length: 14 }, (_, i) => sweep(i)));
+    const canvas = page.page.locator('canvas').first();
+    await canvas.press('ArrowRight');
+    const reading = async () => (await texts(page, '.readout'))[0] ?? '';
+    await until(async () => (await reading()).endsWith(' · run 9: 0.754 · and 4 more'), 'ten values and a count');
+    const out = await page.check('outUnderMouse');
+    assert.deepEqual(out.sort(), Array.from({ length: 14 }, (_, i) => `run ${i}`).sort());
+    await page.close();
+  });
+
+  test("keys with Ctrl, Alt or Meta are the window's, not the chart's", async () => {
+    const page = await open([sweep(0), sweep(1)]);
+    const whole = page.page.locator('vscode-button[aria-label="Whole range"]');
+    const canvas = page.page.locator('canvas').first();
+    for (const keys of ['Control+=', 'Meta+=', 'Alt+=']) await canvas.press(keys);
+    await page.drawn();
+    assert.equal(await whole.isVisible(), false);
+    await page.close();
+  });
+
   test('a chart is copied as a picture', async () => {
     const page = await open([sweep(0), sweep(1)]);
     await page.check('takeCopies');
@@ -301,6 +322,29 @@ describe('the page that compares runs', { skip: missing }, () => {
     assert.equal(await page.page.locator('vscode-button[aria-label="Whole range"]').isVisible(), true);
     assert.equal(await chosen(reference), row);
     assert.equal((await texts(page, '.compared tbody tr:last-child .delta')).length, 0);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('a page that is shown again has its tables sorted as they were, and its answers, without going to these', async () => {
+    const page = await open([sweep(0), sweep(1), sweep(2)]);
+    const focused = () => page.page.evaluate(() => document.activeElement?.className, undefined);
+    const sorted = () => texts(page, 'th[aria-sort="descending"]');
+    const rows = () => page.page.locator('.side-by-side tbody tr').count();
+    for (const table of ['recipes', 'compared'])
+      for (let i = 0; i < 2; i++) await page.page.locator(`.${table} thead button`).nth(2).click();
+    const before = await sorted();
+    assert.equal(before.length, 2);
+    await press(page, 'Answers side by side');
+    await until(async () => (await focused()) === 'answers', 'the answers');
+    const all = await rows();
+    const box = page.page.locator('.answers .controls vscode-checkbox');
+    await box.click();
+    await page.showAgain();
+    await until(async () => (await rows()) === all, 'the same answers');
+    assert.equal(await box.getAttribute('aria-checked'), 'true');
+    await until(async () => (await sorted()).join() === before.join(), 'the same orders');
+    assert.equal(await focused(), 'vscode-dark');
     assert.deepEqual(page.complaints, []);
     await page.close();
   });

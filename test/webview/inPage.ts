@@ -73,6 +73,20 @@ export const overflow = (): number => document.documentElement.scrollWidth - win
 /** The pictures of all canvases. */
 export const pictures = (): string[] => [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL());
 
+/** The runs that stand out while the mouse goes down through the first chart. */
+export function outUnderMouse(): string[] {
+  const canvas = document.querySelector('canvas')!;
+  const { left, top, width, height } = canvas.getBoundingClientRect();
+  const out = new Set<string>();
+  for (let y = 0; y < height; y++) {
+    const at = { clientX: left + width * 0.75, clientY: top + y };
+    canvas.dispatchEvent(new MouseEvent('mousemove', { ...at, bubbles: true }));
+    for (const item of document.querySelectorAll('.runs li.highlighted vscode-checkbox'))
+      out.add(item.textContent!.trim());
+  }
+  return [...out];
+}
+
 /** Names of the elements that Tab walks through, from the top; each must show that it has the focus. */
 export function focused(): { name: string; outlined: boolean } | undefined {
   let element = document.activeElement;
@@ -194,6 +208,7 @@ Object.assign(globalThis, {
     lowContrast,
     overflow,
     pictures,
+    outUnderMouse,
     focused,
     visit,
     unvisited,

@@ -32,7 +32,7 @@ const run = (run: object): Moment => ({
   page: 'run',
   events: ({ type }, { language, words }) => {
     if (type === 'ready') return [{ type: 'snapshot', language, strings: words(RUN_STRINGS), run }];
-    return type === 'openAnswers' ? [answersOf(judged, true)] : [];
+    return type === 'openAnswers' ? [answersOf(judged, true, true)] : [];
   },
   ready: 'h1',
 });

@@ -73,6 +73,32 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('values that a step changes change in their places, and are read out by nobody', async () => {
+    const run = protectedRun(60);
+    const page = await openRun(run);
+    const at = '.legend li, .twin tbody tr, .notes';
+    const mark = (): Promise<number> =>
+      page.page.evaluate((selector) => {
+        const all = document.querySelectorAll<HTMLElement>(selector);
+        for (const one of all) one.dataset['kept'] = 'yes';
+        return all.length;
+      }, at);
+    const marked = () => page.page.locator('[data-kept]').count();
+    const count = await mark();
+    assert.ok(count > 10);
+    assert.equal(await page.page.locator('.chart :is(output, [role=status])').count(), 0);
+    const told = await text(page, '.legend');
+    const { from, train, probes } = { from: { train: 60, probes: run.probes.step.length }, train: { step: [61], loss: [9], gradNorm: [8] }, probes: { step: [66], harmfulLossWithout: [7], harmfulLossWith: [6] } }; // oxfmt-ignore
+    const { progress, verdict } = run;
+    await page.event({ type: 'append', from, train, probes, progress: { ...progress, step: 66 }, verdict });
+    await until(async () => (await text(page, '.legend')) !== told, 'another value');
+    assert.match(await text(page, '.legend'), /7/);
+    assert.match(await text(page, '.twin tbody'), /0\.52766in/);
+    assert.equal(await marked(), count);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('what the reader has opened and where the focus is stay when the run goes on', async () => {
     const points = [0.001, 0.01].map((rate) => ({
       ...{
@@ -156,7 +182,10 @@ describe('the run page', { skip: missing }, () => {
       await text(page, '.notice.warning'),
       /train\.jsonl:17, 44, 91 3 rows are longer .* Raise batch\.maxTokens\./,
     );
-    assert.match(await text(page, '.verdict-line.bad'), /^The run failed: what it measured until then is no result\.$/);
+    assert.match(
+      await text(page, '.verdict-line.bad'),
+      /^The run failed: what it measured until then is not a result\.$/,
+    );
     assert.deepEqual(page.complaints, []);
     await page.close();
   });
@@ -184,7 +213,7 @@ describe('the run page', { skip: missing }, () => {
     const page = await openRun({ ...run, progress, reachedGoal: true });
     assert.match(
       await text(page, '.facts'),
-      /^finished early, as the vector needed no more steps · step 100 \/ 120 · /,
+      /^finished early because the vector needed no more steps · step 100 \/ 120 · /,
     );
     await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run: { ...run, progress } });
     await until(async () => /^finished · step 100/.test(await text(page, '.facts')), 'not known why it ended');
@@ -199,10 +228,10 @@ describe('the run page', { skip: missing }, () => {
     const page = await openRun({ ...waiting, progress, expected, waits: true, canStop: true });
     assert.equal(await text(page, '.facts'), `${message} · expected: about 40 s`);
     assert.equal(await page.page.locator('progress').isVisible(), false);
-    const left = { ...progress, state: 'stopped' as const, message: 'Taken out of the queue.' };
+    const left = { ...progress, state: 'stopped' as const, message: 'Removed from the queue.' };
     const run = { ...waiting, device: undefined, progress: left };
     await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
-    await until(async () => (await text(page, '.facts')) === 'stopped: Taken out of the queue.', 'no time');
+    await until(async () => (await text(page, '.facts')) === 'stopped: Removed from the queue.', 'no time');
     await page.event({
       type: 'snapshot',
       language: 'en',

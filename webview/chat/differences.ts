@@ -34,7 +34,13 @@ export function differences(text: string, other: string): Piece[] {
   let j = 0;
   mine.forEach((word, i) => {
     // What the other has in between is passed over, as far as nothing common is lost.
-    while (i < a.length && j < b.length && word.word !== b[j]!.word && common[i * width + j + 1]! >= common[(i + 1) * width + j]!) j++; // oxfmt-ignore
+    while (
+      i < a.length &&
+      j < b.length &&
+      word.word !== b[j]!.word &&
+      common[i * width + j + 1]! >= common[(i + 1) * width + j]!
+    )
+      j++;
     const isCommon = i < a.length && j < b.length && word.word === b[j]!.word;
     add(word, !isCommon);
     if (isCommon) j++;

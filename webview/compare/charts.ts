@@ -1,13 +1,13 @@
-import { Chart, type ChartDataset } from 'chart.js';
-import { color } from 'chart.js/helpers';
+import { Chart } from 'chart.js';
 import { linePoints, overlays, rangeOf, type Overlay } from '../../runtime/contract/comparedRuns.js';
 import { fill } from '../../runtime/contract/format.js';
 import { summary, unitText, type Point } from '../../runtime/contract/series.js';
 import { el, setText } from '../dom.js';
-import { decadesAround, LINE_WIDTH, lineOptions } from '../plot.js';
+import { decadesAround, lineOptions } from '../plot.js';
 import { readTheme, type Theme } from '../theme.js';
 import { button } from '../ui.js';
-import { lookOf, visible, type LineLook, type State, type Words } from './state.js';
+import { lineOf, nearest, standOut, type DrawnLine } from './lines.js';
+import { lookOf, visible, type State, type Words } from './state.js';
 
 /** A tooltip with more lines than this covers the chart. */
 const MAX_SAID = 10;
@@ -34,7 +34,7 @@ export interface Drawn {
   /** Where the longest line of all charts ends: they have one axis. */
   end: number;
   y: { min?: number; max?: number };
-  lines: (LineLook & { title: string; points: Point[] })[];
+  lines: DrawnLine[];
 }
 
 /** The curves of all runs: a chart for each, with the same axes where they have the same unit, and one cursor for all. */
@@ -203,14 +203,18 @@ class ChartView {
     const runs = new Map(state.shown.map(({ run }) => [run.title, run.id]));
     this.ids = lines.map(({ title }) => runs.get(title)!);
     this.chart.options = this.options(drawn, theme);
+    this.chart.data.datasets = lines.map(lineOf);
     this.highlight(state.highlighted);
     this.describe();
     this.point(this.at);
   }
 
   highlight(run: string | undefined): void {
-    const { lines } = this.drawn;
-    this.chart.data.datasets = lines.map((line, i) => dataset(line, this.ids[i]!, run, lines.length));
+    const { datasets } = this.chart.data;
+    standOut(
+      datasets.map((line, i) => ({ line, run: this.ids[i]!, hue: this.drawn.lines[i]!.color })),
+      run,
+    );
     this.chart.update('none');
   }
 
@@ -230,10 +234,9 @@ class ChartView {
             const index = nearest(points, x);
             return index < 0 ? [] : [{ datasetIndex, index }];
           });
-    const said = active.length > MAX_SAID ? active.slice(0, MAX_SAID) : active;
     const px = x === undefined ? 0 : this.chart.scales['x']!.getPixelForValue(x);
-    tooltip?.setActiveElements(said, { x: px, y: this.chart.chartArea.top });
-    this.chart.setActiveElements(said);
+    this.chart.setActiveElements(active);
+    tooltip?.setActiveElements(active.slice(0, MAX_SAID), { x: px, y: this.chart.chartArea.top });
     this.chart.draw();
     const own = x !== undefined && document.activeElement === this.canvas;
     setText(this.readout, own ? this.reading(x) : '');
@@ -246,7 +249,12 @@ class ChartView {
       const y = points[nearest(points, x)]?.y ?? null;
       return y === null ? [] : [`${title}: ${n.number(y)}`];
     });
-    return [`${this.drawn.xTitle}: ${n.count(x)}`, ...values.slice(0, MAX_SAID)].join(' · ');
+    const said = [`${this.drawn.xTitle}: ${n.count(x)}`, ...values.slice(0, MAX_SAID), this.notSaid(values.length)];
+    return said.filter(Boolean).join(' · ');
+  }
+
+  private notSaid(count: number): string {
+    return count > MAX_SAID ? fill(this.words.strings.andMore, this.words.numbers.count(count - MAX_SAID)) : '';
   }
 
   private options(drawn: Pick<Drawn, 'logarithmic' | 'xTitle' | 'x' | 'y'>, theme: Theme) {
@@ -259,6 +267,7 @@ class ChartView {
       x: { title: drawn.xTitle, min: drawn.x?.[0], max: drawn.x?.[1] },
       at: (x) => `${drawn.xTitle}: ${typeof x === 'number' ? numbers.count(x) : x}`,
       noNumber: s.noNumber,
+      more: () => this.notSaid(this.chart.getActiveElements().length),
     });
     // The page moves the cursor of all charts by itself.
     return { ...options, events: [] };
@@ -317,6 +326,7 @@ class ChartView {
   }
 
   private pressed(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { min, max } = this.chart.scales['x']!;
     const width = max - min;
     const at = this.at ?? min;
@@ -362,38 +372,4 @@ class ChartView {
     }
     ctx.restore();
   }
-}
-
-function dataset(
-  { title, color: hue, dash, points }: Drawn['lines'][number],
-  run: string,
-  highlighted: string | undefined,
-  count: number,
-): ChartDataset<'line', Point[]> {
-  const alone = (i: number): boolean => (points[i - 1]?.y ?? null) === null && (points[i + 1]?.y ?? null) === null;
-  const isDimmed = highlighted !== undefined && highlighted !== run;
-  const width = count > 12 ? LINE_WIDTH * 0.7 : LINE_WIDTH;
-  const shade = isDimmed ? color(hue).alpha(0.25).rgbString() : hue;
-  return {
-    label: title,
-    data: points,
-    borderColor: shade,
-    backgroundColor: shade,
-    borderDash: [...dash],
-    borderWidth: highlighted === run ? 2 * width : width,
-    order: highlighted === run ? 0 : 1,
-    pointRadius: points.map((_, i) => (alone(i) ? 2.5 : 0)),
-    pointHoverRadius: 3,
-    spanGaps: false,
-    tension: 0,
-  };
-}
-
-/** The index of the point that is nearest along the axis; -1 where there is none. */
-function nearest(points: readonly Point[], x: number): number {
-  let best = -1;
-  points.forEach(({ x: at, y }, i) => {
-    if (y !== null && (best < 0 || Math.abs(at - x) < Math.abs(points[best]!.x - x))) best = i;
-  });
-  return best;
 }

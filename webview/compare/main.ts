@@ -55,14 +55,17 @@ function arrange(of: string[]): void {
   else page?.show(known);
 }
 
-async function request(asked: ComparePageRequest): Promise<void> {
+/** @returns whether it was done */
+async function request(asked: ComparePageRequest): Promise<boolean> {
   try {
-    await channel.request(asked);
+    const done = await channel.request(asked);
     page?.failed();
+    return done;
   } catch (error) {
     if (page) page.failed(error);
     // The words come with the first run; what failed here is that one.
     else showFailure(error);
+    return false;
   }
 }
 
@@ -109,14 +112,16 @@ class ComparePage {
       },
       copy: (drawn) => void this.copy(drawn),
     });
-    this.recipes = new RecipeTable(words);
-    this.results = new ResultTable(words, (reference) => {
+    const keep = (): void => this.keep();
+    const sorting = { orders: this.state.orders, changed: keep };
+    this.recipes = new RecipeTable(words, sorting);
+    this.results = new ResultTable(words, sorting, (reference) => {
       this.state.reference = reference;
       this.draw();
     });
-    this.agreements = new AgreementTable(words);
+    this.agreements = new AgreementTable(words, sorting);
     this.parallel = new Parallel(words, highlight);
-    this.answers = new Answers(s, words.numbers);
+    this.answers = new Answers(s, words.numbers, this.state.answers, keep);
     this.log = checkBox(s.logScale, false, (checked) => {
       this.state.logarithmic = checked;
       this.draw();
@@ -128,7 +133,7 @@ class ComparePage {
     const actions = el(
       'div',
       { class: 'actions' },
-      button(s.answersTitle, 'secondary', {}, () => void request({ type: 'openAnswers' })),
+      button(s.answersTitle, 'secondary', {}, () => void this.goToAnswers()),
       ...PICTURE_FORMATS.map((format) => {
         const label = fill(s.save, format.toUpperCase());
         return button(label, 'secondary', {}, () => void this.save(format));
@@ -151,6 +156,7 @@ class ComparePage {
       el('main', { class: 'page compare' }, el('header', {}, this.title, actions), this.said, this.failure, this.body),
     );
     onThemeChange(() => this.draw());
+    if (this.state.answers) void request({ type: 'openAnswers' });
   }
 
   private controls(): HTMLElement {
@@ -160,7 +166,11 @@ class ComparePage {
     const amount = el('output', {}, String(state.smoothing));
     const slider = el('input', {
       type: 'range',
-      ...{ min: 0, max: 0.98, step: 0.02, value: state.smoothing, 'aria-label': s.smoothing },
+      min: 0,
+      max: 0.98,
+      step: 0.02,
+      value: state.smoothing,
+      'aria-label': s.smoothing,
       input: (event) => {
         state.smoothing = Number((event.target as HTMLInputElement).value);
         setText(amount, String(state.smoothing));
@@ -199,12 +209,16 @@ class ComparePage {
 
   showAnswers(rows: AnswerRow[], total: number): void {
     this.rows = rows;
+    this.state.answers = this.answers.view;
+    this.keep();
     const { strings: s, words } = this;
     const count = (value: number): string => words.numbers.count(value);
     setText(this.answersNote, total > rows.length ? fill(s.answersFirst, count(rows.length), count(total)) : '');
     this.drawAnswers();
-    this.answers.element.scrollIntoView({ block: 'start' });
-    this.answers.element.focus({ preventScroll: true });
+  }
+
+  private async goToAnswers(): Promise<void> {
+    if (await request({ type: 'openAnswers' })) this.answers.reveal();
   }
 
   failed(error?: unknown): void {
@@ -216,7 +230,7 @@ class ComparePage {
 
   private readonly draw = oncePerFrame(() => {
     const { state } = this;
-    channel.state = { runs: order, view: viewOf(state) };
+    this.keep();
     this.whole.hidden = state.range === undefined;
     this.legend.update(state);
     this.results.update(state);
@@ -228,6 +242,10 @@ class ComparePage {
     this.log.show({ checked: scales.has(true) && scales.size === 1, mixed: scales.size > 1 });
     if (!this.answers.element.hidden) this.drawAnswers();
   });
+
+  private keep(): void {
+    channel.state = { runs: order, view: viewOf(this.state) };
+  }
 
   private highlight(run: string | undefined): void {
     if (this.state.highlighted === run) return;

@@ -70,7 +70,11 @@ export class Parallel {
         .flatMap(({ i, at }) => (at === undefined ? [] : [`${x(i)} ${y(at)}`]))
         .join('L');
       const line = svg('path', {
-        ...{ d: `M${d}`, fill: 'none', stroke: color, 'stroke-dasharray': dash.join(' '), 'data-run': row.run },
+        d: `M${d}`,
+        fill: 'none',
+        stroke: color,
+        'stroke-dasharray': dash.join(' '),
+        'data-run': row.run,
         'stroke-width': state.highlighted === row.run ? 4 : 1.6,
         opacity: state.highlighted !== undefined && state.highlighted !== row.run ? 0.25 : 1,
       });

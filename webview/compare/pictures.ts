@@ -1,6 +1,7 @@
 /** Charts as pictures outside of the page: SVG, and PNG made of it; and the whole comparison as a page of its own. */
 import { decades, outline, roundStepsWithin } from '../../runtime/contract/axes.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
+import { escapeMarkup } from '../../runtime/contract/markup.js';
 import type { Theme } from '../theme.js';
 import type { Drawn } from './charts.js';
 import { SWATCH, type LineLook } from './state.js';
@@ -12,8 +13,6 @@ const RIGHT = 12;
 const TOP = 58;
 const BOTTOM = 40;
 const LEGEND_LINE = 18;
-
-const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 export interface Picture {
   svg: string;
@@ -36,17 +35,17 @@ export function chartsPicture(charts: readonly Drawn[], theme: Theme, numbers: N
   );
   const legend = [...looks].map(([title, look], i) => {
     const y = top + 12 + i * LEGEND_LINE;
-    return `<path d="M${LEFT} ${y}h${SWATCH}" ${stroke(look)}/><text x="${LEFT + SWATCH + 8}" y="${y + 4}">${escape(title)}</text>`;
+    return `<path d="M${LEFT} ${y}h${SWATCH}" ${stroke(look)}/><text x="${LEFT + SWATCH + 8}" y="${y + 4}">${escapeMarkup(title)}</text>`;
   });
-  const font = `font-family="${escape(theme.font)}" font-size="12" fill="${escape(theme.text)}"`;
+  const font = `font-family="${escapeMarkup(theme.font)}" font-size="12" fill="${escapeMarkup(theme.text)}"`;
   const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
-  const paper = `<rect width="100%" height="100%" fill="${escape(theme.background)}"/>`;
+  const paper = `<rect width="100%" height="100%" fill="${escapeMarkup(theme.background)}"/>`;
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${font}>${paper}${plots.join('')}${legend.join('')}</svg>`;
   return { svg, width, height };
 }
 
 const stroke = ({ color, dash }: LineLook): string =>
-  `fill="none" stroke="${escape(color)}" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}"`;
+  `fill="none" stroke="${escapeMarkup(color)}" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}"`;
 
 function plot(drawing: Drawn, id: string, theme: Theme, n: Numbers): string {
   const { overlay, lines, x, y, logarithmic, unit, smoothed = '', xTitle } = drawing;
@@ -58,33 +57,33 @@ function plot(drawing: Drawn, id: string, theme: Theme, n: Numbers): string {
   const px = (value: number): number => round(LEFT + ((WIDTH - LEFT - RIGHT) * (value - from)) / (to - from || 1));
   const py = (value: number): number =>
     round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (scale(value) - low) / (high - low || 1)));
-  const muted = `fill="${escape(theme.muted)}" font-size="11"`;
+  const muted = `fill="${escapeMarkup(theme.muted)}" font-size="11"`;
   const grid = (logarithmic ? decades([min, max]) : roundStepsWithin(min, max)).map(
     (tick) =>
-      `<path d="M${LEFT} ${py(tick)}H${WIDTH - RIGHT}" stroke="${escape(theme.muted)}" stroke-opacity="0.25"/>` +
-      `<text x="${LEFT - 6}" y="${py(tick) + 4}" text-anchor="end" ${muted}>${escape(n.number(tick))}</text>`,
+      `<path d="M${LEFT} ${py(tick)}H${WIDTH - RIGHT}" stroke="${escapeMarkup(theme.muted)}" stroke-opacity="0.25"/>` +
+      `<text x="${LEFT - 6}" y="${py(tick) + 4}" text-anchor="end" ${muted}>${escapeMarkup(n.number(tick))}</text>`,
   );
   // Steps, tokens and seconds are whole, as on the page.
   const below = roundStepsWithin(from, to, 1).map(
     (tick) =>
-      `<text x="${px(tick)}" y="${HEIGHT - BOTTOM + 15}" text-anchor="middle" ${muted}>${escape(n.count(tick))}</text>`,
+      `<text x="${px(tick)}" y="${HEIGHT - BOTTOM + 15}" text-anchor="middle" ${muted}>${escapeMarkup(n.count(tick))}</text>`,
   );
   const drawn = lines.map((line) => {
     const { path, alone } = outline(
       line.points.map(({ x: at, y: value }) => (value === null ? null : [px(at), py(value)])),
     );
-    const dots = alone.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.5" fill="${escape(line.color)}"/>`);
+    const dots = alone.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.5" fill="${escapeMarkup(line.color)}"/>`);
     return `${path && `<path d="${path}" ${stroke(line)}/>`}${dots.join('')}`;
   });
   // With room for the width of a line along an edge.
   const area = `x="${LEFT - 1}" y="${TOP - 1}" width="${WIDTH - LEFT - RIGHT + 2}" height="${HEIGHT - TOP - BOTTOM + 2}"`;
   const clip = `<clipPath id="${id}"><rect ${area}/></clipPath>`;
-  const title = `<text x="${LEFT}" y="16" font-weight="bold">${escape(overlay.title)}</text>`;
-  const label = `<text x="${LEFT}" y="32" ${muted}>${escape(`${overlay.label}, ${unit}`)}</text>`;
-  const rows = `<text x="${LEFT}" y="46" ${muted}>${escape(overlay.rows ?? '')}</text>`;
-  const smooth = `<text x="${WIDTH - RIGHT}" y="16" text-anchor="end" ${muted}>${escape(smoothed)}</text>`;
+  const title = `<text x="${LEFT}" y="16" font-weight="bold">${escapeMarkup(overlay.title)}</text>`;
+  const label = `<text x="${LEFT}" y="32" ${muted}>${escapeMarkup(`${overlay.label}, ${unit}`)}</text>`;
+  const rows = `<text x="${LEFT}" y="46" ${muted}>${escapeMarkup(overlay.rows ?? '')}</text>`;
+  const smooth = `<text x="${WIDTH - RIGHT}" y="16" text-anchor="end" ${muted}>${escapeMarkup(smoothed)}</text>`;
   const middle = (LEFT + WIDTH - RIGHT) / 2;
-  const axis = `<text x="${middle}" y="${HEIGHT - 8}" text-anchor="middle" ${muted}>${escape(xTitle)}</text>`;
+  const axis = `<text x="${middle}" y="${HEIGHT - 8}" text-anchor="middle" ${muted}>${escapeMarkup(xTitle)}</text>`;
   return `${title}${smooth}${label}${rows}${grid.join('')}${below.join('')}${axis}${clip}<g clip-path="url(#${id})">${drawn.join('')}</g>`;
 }
 
@@ -127,6 +126,9 @@ th span,td span{display:block}.sure{font-weight:bold}.caption,.judges,.set,.boun
 .scroll{overflow-x:auto}@media print{@page{size:A4 landscape}svg{max-width:100%;height:auto}}`;
   return fill(
     `<!doctype html>\n<html><head><meta charset="utf-8"><title>{0}</title><style>{1}</style></head><body><h1>{0}</h1>\n{2}\n{3}</body></html>\n`,
-    ...[escape(title), style.replaceAll('<', ''), picture.svg, copies.join('\n')],
+    escapeMarkup(title),
+    style.replaceAll('<', ''),
+    picture.svg,
+    copies.join('\n'),
   );
 }

@@ -2,6 +2,7 @@ import type { Shown, XAxis } from '../../runtime/contract/comparedRuns.js';
 import type { Numbers } from '../../runtime/contract/format.js';
 import { DASHES } from '../../runtime/contract/series.js';
 import type { CompareStrings } from '../protocol/compare.js';
+import type { AnswersView } from '../run/answers.js';
 import type { Theme } from '../theme.js';
 
 /** What the page shows, and how. */
@@ -19,17 +20,33 @@ export interface State {
   range?: [number, number];
   /** The row that results are compared with. */
   reference: string;
+  /** By the names of the tables. */
+  orders: Record<string, Order>;
+  /** Which answers are shown below; undefined: none. */
+  answers?: AnswersView;
+}
+
+/** Which column a table is sorted by, kept also while the column is not there. */
+export interface Order {
+  column: string;
+  down: boolean;
 }
 
 /** What is left of a page whose tab is hidden. */
-export type CompareView = Pick<State, 'x' | 'smoothing' | 'logarithmic' | 'range' | 'reference'> & { hidden: string[] };
+export type CompareView = Omit<State, 'shown' | 'highlighted' | 'hidden'> & { hidden: string[] };
 
-export const viewOf = ({ hidden, x, smoothing, logarithmic, range, reference }: State): CompareView => ({
-  ...{ hidden: [...hidden], x, smoothing, logarithmic, range, reference },
+export const viewOf = ({ shown: _, highlighted: __, hidden, ...view }: State): CompareView => ({
+  ...view,
+  hidden: [...hidden],
 });
 
 export const stateOf = (view: CompareView | undefined): State => ({
-  ...{ shown: [], x: 'step', smoothing: 0, reference: '', ...view },
+  shown: [],
+  x: 'step',
+  smoothing: 0,
+  reference: '',
+  orders: {},
+  ...view,
   hidden: new Set(view?.hidden),
 });
 

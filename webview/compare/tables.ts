@@ -6,7 +6,7 @@ import { el } from '../dom.js';
 import { readTheme } from '../theme.js';
 import { dropdown } from '../ui.js';
 import { swatch } from './legend.js';
-import { lookOf, type State, type Words } from './state.js';
+import { lookOf, type Order, type State, type Words } from './state.js';
 
 interface Column {
   /** No other column of the table has it, and the column keeps it when others come and go. */
@@ -17,19 +17,22 @@ interface Column {
   cell(row: number): { sort: string | number | undefined; face: (Node | string)[]; classes?: string };
 }
 
-/** Which column a table is sorted by, kept while the page lives, also while the column is not there. */
-type Order = { column: string; down: boolean } | undefined;
+/** How the tables are sorted, by their names. */
+export interface Sorting {
+  orders: Record<string, Order>;
+  changed(): void;
+}
 
 /** A table with a line for each run, which any column sorts. */
 class RunTable {
   readonly element = el('div', { class: 'scroll', role: 'group', tabindex: 0 });
-  private order: Order;
   private drawn = '';
 
   constructor(
     label: string,
     private readonly words: Words,
     private readonly name: string,
+    private readonly sorting: Sorting,
   ) {
     this.element.setAttribute('aria-label', label);
   }
@@ -45,13 +48,14 @@ class RunTable {
   private draw(count: number, columns: Column[]): void {
     const { strings: s } = this.words;
     const rows = Array.from({ length: count }, (_, i) => i);
-    const { order } = this;
+    const order = this.sorting.orders[this.name];
     const by = columns.find(({ id }) => id === order?.column);
     if (order && by) rows.sort((a, b) => compare(by.cell(a).sort, by.cell(b).sort, order.down));
     const head = columns.map(({ id, title, subtitle, meaning }, i) => {
       const sorted = order?.column === id ? (order.down ? 'descending' : 'ascending') : undefined;
       const press = (): void => {
-        this.order = { column: id, down: sorted === 'ascending' };
+        this.sorting.orders[this.name] = { column: id, down: sorted === 'ascending' };
+        this.sorting.changed();
         this.draw(count, columns);
         this.element.querySelectorAll<HTMLElement>('th button')[i]?.focus();
       };
@@ -98,9 +102,12 @@ export class RecipeTable {
   private readonly table: RunTable;
   private readonly none: HTMLElement;
 
-  constructor(private readonly words: Words) {
+  constructor(
+    private readonly words: Words,
+    sorting: Sorting,
+  ) {
     const { strings: s } = words;
-    this.table = new RunTable(s.recipesTitle, words, 'recipes');
+    this.table = new RunTable(s.recipesTitle, words, 'recipes', sorting);
     this.none = el('p', { class: 'empty' }, s.recipesAlike);
     this.element = el(
       'section',
@@ -143,10 +150,11 @@ export class ResultTable {
 
   constructor(
     private readonly words: Words,
+    sorting: Sorting,
     private readonly compareWith: (row: string) => void,
   ) {
     const { strings: s } = words;
-    this.table = new RunTable(s.resultsTitle, words, 'compared');
+    this.table = new RunTable(s.resultsTitle, words, 'compared', sorting);
     this.none = el('p', { class: 'empty' }, s.resultsNone);
     this.note = el('p', { class: 'judges' }, s.resultsNote);
     this.element = el(
@@ -183,7 +191,10 @@ export class ResultTable {
         },
       },
       ...table.columns.map(({ id, title, subtitle, meaning, good }, i) => ({
-        ...{ id, title, subtitle, meaning },
+        id,
+        title,
+        subtitle,
+        meaning,
         cell: (row: number) => {
           const cell = table.rows[row]!.cells[i]!;
           return { sort: cell.value, face: faceOf(cell, good), classes: cell.value === undefined ? 'none' : undefined };
@@ -212,9 +223,12 @@ export class AgreementTable {
   readonly element: HTMLElement;
   private readonly table: RunTable;
 
-  constructor(private readonly words: Words) {
+  constructor(
+    private readonly words: Words,
+    sorting: Sorting,
+  ) {
     const { agreementTitle: title } = words.strings;
-    this.table = new RunTable(title, words, 'agreements');
+    this.table = new RunTable(title, words, 'agreements', sorting);
     this.element = el(
       'section',
       { 'aria-labelledby': 'agreements-title' },
@@ -230,7 +244,8 @@ export class AgreementTable {
     );
     this.element.hidden = rows.length === 0;
     const column = (title: string, text: (row: (typeof rows)[number]) => string): Column => ({
-      ...{ id: title, title },
+      id: title,
+      title,
       cell: (i) => ({ sort: text(rows[i]!), face: [text(rows[i]!)] }),
     });
     this.table.update(rows, rows.length, [
@@ -239,11 +254,13 @@ export class AgreementTable {
       column(s.columnModel, ({ model }) => model),
       column(s.agreementJudges, ({ judges }) => judges),
       {
-        ...{ id: 'kappa', title: s.agreementKappa },
+        id: 'kappa',
+        title: s.agreementKappa,
         cell: (i) => ({ sort: rows[i]!.of.kappa, face: [rows[i]!.kappa] }),
       },
       {
-        ...{ id: 'differ', title: s.agreementDiffer },
+        id: 'differ',
+        title: s.agreementDiffer,
         cell: (i) => ({ sort: rows[i]!.of.differ / rows[i]!.of.count, face: [rows[i]!.differ] }),
       },
     ]);

@@ -104,7 +104,7 @@ export const CHAT_STRINGS = {
   columnAttached: 'attached',
   columnDanger: 'security vector on',
   saw: 'saw {0} of {1} earlier questions',
-  waiting: 'waiting for the column before…',
+  waiting: 'waiting for the previous column…',
   speed: '{0} tokens per second',
   sameAs: 'the same as {0}',
   explained: 'The vector {0} would have explained {1} of this.',

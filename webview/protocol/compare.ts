@@ -61,18 +61,19 @@ export const COMPARE_STRINGS = {
   copied: 'Copied.',
   copyFailed: 'The picture could not be copied here: {0}. Save it instead.',
   noCurves: 'None of these runs has curves.',
+  andMore: 'and {0} more',
   valuesAsTable: RUN_STRINGS.valuesAsTable,
   columnRun: 'run',
   columnFirst: RUN_STRINGS.columnFirst,
   columnLast: RUN_STRINGS.columnLast,
 
   recipesTitle: 'Where the recipes differ',
-  recipesAlike: 'The recipes are the same, and so is what their inputs contained.',
+  recipesAlike: 'The recipes and the contents of their inputs are the same.',
   resultsTitle: 'Results',
   resultsNone: 'None of these runs measured anything.',
   comparedWith: 'Differences to',
   resultsNote:
-    'Intervals: 95 %, of Wilson for counts. Differences: 95 % interval of Newcombe, as if each run had prompts of its own. Bold: beyond chance; with many numbers some are by chance.',
+    'Intervals: 95 % (Wilson for counts). Differences: 95 % interval (Newcombe), as if each run had its own prompts. Bold: beyond chance; among many numbers, some are bold by chance.',
   sortBy: 'Sort by {0}',
 
   parallelTitle: 'Recipe and result, a line for each run',

@@ -6,7 +6,7 @@ import type { Difference } from '../../runtime/contract/comparison.js';
 import { DIFFERENCE, DURATION_WORDS } from '../../runtime/contract/format.js';
 import { INVARIANTS_TITLE } from '../../runtime/contract/invariants.js';
 import { JUDGE_STRINGS } from '../../runtime/contract/judgeText.js';
-import type { Label } from '../../runtime/contract/labels.js';
+import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { VIEW_STRINGS, type RunReading } from '../../runtime/contract/runView.js';
 import type { ChartTopic } from '../../runtime/contract/series.js';
 import type { Over, SweepPoint } from '../../runtime/contract/sweep.js';
@@ -92,6 +92,8 @@ export type RunPageEvent =
       agreements: Agreement[];
       /** The run is finished: its answers may be labelled, and judged again. */
       canLabel: boolean;
+      /** They were asked for: the page goes to them. */
+      reveal: boolean;
     };
 
 export type RunPageRequest =
@@ -101,16 +103,7 @@ export type RunPageRequest =
   | { type: 'runAgain' }
   | { type: 'openRecipe' }
   | { type: 'openAnswers' }
-  /** What a person says of an answer that reads so; null takes it back. */
-  | {
-      type: 'label';
-      set: string;
-      row: number;
-      state: string;
-      prompt: string;
-      answer: string;
-      label: Label | null;
-    }
+  | ({ type: 'label' } & LabelledAnswer)
   | { type: 'judgeAgain' }
   | { type: 'exportLabels' }
   | { type: 'openReport' }
@@ -149,7 +142,7 @@ export const RUN_STRINGS = {
   evaluating: 'evaluating',
   saving: 'saving',
   finished: 'finished',
-  finishedEarly: 'finished early, as the vector needed no more steps',
+  finishedEarly: 'finished early because the vector needed no more steps',
   stopped: 'stopped',
   failed: 'failed',
   interrupted: 'interrupted',
@@ -193,9 +186,9 @@ export const RUN_STRINGS = {
   answersDisputed: 'Only where the judges differ',
   answersLabelled: '{0} answers labelled',
   labelAs: 'This answer: {0} ({1})',
-  labelNone: 'Take the label back (Delete)',
+  labelNone: 'Remove the label (Delete)',
   labelKeys:
-    'An answer that you label counts as you say, whatever the judges say, here and in every later evaluation. Keys: ↑ ↓ ← → move, c complied, r refused, n neither, Delete takes the label back.',
+    'Your label overrides the judges, here and in every later evaluation. Keys: ↑ ↓ ← → move, c complied, r refused, n neither, Delete removes the label.',
   judgeAgain: 'Judge again…',
   exportLabels: 'Save labelled answers…',
   answersMore: 'Show {0} more',

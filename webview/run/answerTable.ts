@@ -35,9 +35,16 @@ export class AnswerTable {
       this.lines.set(key, known?.as === as ? known : { as, ...this.line(row, states, labels) });
     }
     const drawn = [...this.lines.values()];
-    const draw = (): void => arrange(this.body, drawn.map(({ line }) => line)); // oxfmt-ignore
+    const draw = (): void =>
+      arrange(
+        this.body,
+        drawn.map(({ line }) => line),
+      );
     if (labels)
-      labels.show(drawn.map(({ labelled }) => labelled), draw); // oxfmt-ignore
+      labels.show(
+        drawn.map(({ labelled }) => labelled),
+        draw,
+      );
     else draw();
   }
 

@@ -62,7 +62,7 @@ export class Answers {
   constructor(
     private readonly strings: Strings,
     private readonly numbers: Numbers,
-    private readonly view: AnswersView = { set: '', differ: false, disputed: false },
+    readonly view: AnswersView = { set: '', differ: false, disputed: false },
     /** Hears that others are shown. */
     private readonly changed: (view: AnswersView) => void = () => undefined,
   ) {
@@ -95,6 +95,12 @@ export class Answers {
     if (judging) this.showTools(judging);
     this.element.hidden = false;
     this.draw();
+  }
+
+  /** Goes there. */
+  reveal(): void {
+    this.element.scrollIntoView({ block: 'start' });
+    this.element.focus({ preventScroll: true });
   }
 
   private offer(sets: string[]): void {

@@ -71,6 +71,9 @@ class ChartView {
   private readonly notes = el('ul', { class: 'notes' });
   private readonly values = el('tbody');
   private readonly chart: Chart<'line', Point[]>;
+  /** Where the values of the series stand, in the legend and the table, and the looks that these were made for. */
+  private rows: { value: HTMLElement; cells: HTMLElement[] }[] = [];
+  private made = '';
   private shown: Series[] = [];
   private logarithmic = false;
   private steps: number | null = null;
@@ -147,10 +150,7 @@ class ChartView {
       this.empty,
       ended ? this.strings.chartNoData : measured ? this.strings.chartMissing : this.strings.chartEmpty,
     );
-    // empty, not hidden: a hidden legend would leave its row of the grid to the plot
-    this.legend.replaceChildren(
-      ...(nothing ? [] : summaries.map(({ series, last }) => this.legendEntry(series, last?.value))),
-    );
+    this.makeRows(nothing);
     this.describe(spec, summaries);
     this.paint(readTheme());
   }
@@ -167,39 +167,36 @@ class ChartView {
     this.element.remove();
   }
 
-  private legendEntry(series: Series, last: number | undefined): HTMLElement {
-    const swatch = svg(
-      'svg',
-      { width: 28, height: 10, viewBox: '0 0 28 10', 'aria-hidden': 'true' },
-      svg('line', {
-        x1: 0,
-        y1: 5,
-        x2: 28,
-        y2: 5,
-        'stroke-width': LINE_WIDTH,
-        'stroke-dasharray': DASHES[series.dash].join(' '),
-      }),
+  /** While the same series are shown their rows stay: each step changes the values in them alone. */
+  private makeRows(nothing: boolean): void {
+    const made = JSON.stringify([nothing, ...this.shown.map(({ label, color, dash }) => [label, color, dash])]);
+    if (made === this.made) return;
+    this.made = made;
+    this.rows = this.shown.map(() => ({
+      value: el('span', { class: 'value' }),
+      cells: Array.from({ length: 3 }, () => el('td')),
+    }));
+    const each = (row: (series: Series, at: (typeof this.rows)[number]) => HTMLElement): HTMLElement[] =>
+      this.rows.map((at, i) => row(this.shown[i]!, at));
+    const entries = each((series, { value }) => el('li', {}, swatch(series), el('span', {}, series.label), value));
+    // empty, not hidden: a hidden legend would leave its row of the grid to the plot
+    this.legend.replaceChildren(...(nothing ? [] : entries));
+    this.values.replaceChildren(
+      ...each(({ label }, { cells }) => el('tr', {}, el('th', { scope: 'row' }, label), ...cells)),
     );
-    swatch.style.stroke = seriesVariable(series.color);
-    const value = last === undefined ? this.strings.noNumber : this.numbers.number(last);
-    return el('li', {}, swatch, el('span', {}, series.label), el('output', {}, value));
   }
 
-  /** The text twin: the label of the picture, the table of values, and a word for each gap. */
+  /** The values, and the text twin: the label of the picture, the table of values, and a word for each gap. */
   private describe(spec: ChartSpec, summaries: ({ series: Series } & Summary)[]): void {
     const { numbers: n, strings: s } = this;
     this.canvas.setAttribute('aria-label', describeChart(spec, { strings: s, numbers: n }));
-    this.values.replaceChildren(
-      ...summaries.map(({ series, first, last }) =>
-        el(
-          'tr',
-          {},
-          el('th', { scope: 'row' }, series.label),
-          ...[first, last].map((point) => el('td', {}, point ? n.number(point.value) : s.noNumber)),
-          el('td', {}, last ? n.count(last.step) : ''),
-        ),
-      ),
-    );
+    const said = (point: { value: number } | undefined): string => (point ? n.number(point.value) : s.noNumber);
+    for (const [i, { first, last }] of summaries.entries()) {
+      const { value, cells } = this.rows[i]!;
+      setText(value, said(last));
+      for (const [j, text] of [said(first), said(last), last ? n.count(last.step) : ''].entries())
+        setText(cells[j]!, text);
+    }
     const gapNote = (label: string, [first, ...more]: readonly number[]): string[] => {
       if (first === undefined) return [];
       const last = more.at(-1);
@@ -211,7 +208,8 @@ class ChartView {
       ...gapNote(series.label, gaps),
       ...(spec.logarithmic && zeros.length > 0 ? [fill(s.zerosLog, series.label, zeros.length)] : []),
     ]);
-    this.notes.replaceChildren(...notes.map((note) => el('li', {}, note)));
+    if (this.notes.textContent !== notes.join(''))
+      this.notes.replaceChildren(...notes.map((note) => el('li', {}, note)));
   }
 
   private dataset(series: Series, theme: Theme): ChartDataset<'line', Point[]> {
@@ -248,4 +246,12 @@ class ChartView {
       small: this.small,
     });
   }
+}
+
+/** A piece of the line. */
+function swatch({ color, dash }: Series): SVGElement {
+  const look = { 'stroke-width': LINE_WIDTH, 'stroke-dasharray': DASHES[dash].join(' ') };
+  const line = svg('line', { x1: 0, y1: 5, x2: 28, y2: 5, ...look });
+  line.style.stroke = seriesVariable(color);
+  return svg('svg', { width: 28, height: 10, viewBox: '0 0 28 10', 'aria-hidden': 'true' }, line);
 }

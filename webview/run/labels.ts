@@ -83,7 +83,17 @@ export class Labels {
         },
         s[label],
       );
-    const back = el('button', { type: 'button', tabindex: -1, title: s.labelNone, 'aria-label': s.labelNone, click: () => this.label(place, null) }, '✕'); // oxfmt-ignore
+    const back = el(
+      'button',
+      {
+        type: 'button',
+        tabindex: -1,
+        title: s.labelNone,
+        'aria-label': s.labelNone,
+        click: () => this.label(place, null),
+      },
+      '✕',
+    );
     cell.append(el('span', { class: 'labels' }, ...LABELS.map(face), given?.settled !== undefined && back));
     return cell;
   }

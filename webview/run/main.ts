@@ -153,12 +153,9 @@ class RunPage {
     this.update(run, view);
   }
 
-  showAnswers({ rows, agreements, canLabel }: Extract<RunPageEvent, { type: 'answers' }>): void {
-    const hidden = this.answers.element.hidden;
+  showAnswers({ rows, agreements, canLabel, reveal }: Extract<RunPageEvent, { type: 'answers' }>): void {
     this.answers.show(rows, { strings: this.strings, agreements, canLabel, send });
-    if (!hidden) return;
-    this.answers.element.scrollIntoView({ block: 'start' });
-    this.answers.element.focus({ preventScroll: true });
+    if (reveal) this.answers.reveal();
   }
 
   /** An error stays until somebody does something. */

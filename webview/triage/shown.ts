@@ -67,7 +67,12 @@ export class ShownRows {
     const { filter, text, sort, grouping, items } = this;
     const item = items[at];
     return {
-      ...{ filter, text, sort, grouping, openGroups: [...this.openGroups], steps: this.review.steps(MAX_UNDONE) },
+      filter,
+      text,
+      sort,
+      grouping,
+      openGroups: [...this.openGroups],
+      steps: this.review.steps(MAX_UNDONE),
       ...(item && { active: { at, hash: this.hashOf(item) } }),
     };
   }

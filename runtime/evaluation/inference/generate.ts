@@ -37,6 +37,8 @@ export interface GeneratorOptions {
 export interface GenerateOptions extends GenerationOptions {
   /** Each prompt draws from a stream of its own. */
   readonly seed?: number;
+  /** The number of the first one's stream, 0 without it: prompts that are given in pieces draw as if they were given at once. */
+  readonly stream?: number;
   /** How many prompts are answered at once; all of them, without it. */
   readonly rows?: number;
   /** What is attached; what the generator was opened with, without it. */
@@ -47,8 +49,6 @@ export interface GenerateHooks {
   readonly signal?: AbortSignal;
   /** Called for each new token of each row. */
   readonly onToken?: (row: number, id: number) => void;
-  /** The stop ids are tokens like others. */
-  readonly ignoreStop?: boolean;
 }
 
 /** Which prompt has its answer. */
@@ -139,15 +139,15 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
 
   async function* answers(
     prompts: readonly (readonly number[])[],
-    { rows: seats = prompts.length, seed = 0, adapters: active = adapters, ...generation }: GenerateOptions,
-    { signal, onToken, ignoreStop = false }: GenerateHooks = {},
+    { rows: seats = prompts.length, seed = 0, stream = 0, adapters: active = adapters, ...generation }: GenerateOptions,
+    { signal, onToken }: GenerateHooks = {},
   ): AsyncGenerator<Finished> {
     if (prompts.some((prompt) => prompt.length === 0)) throw new Error('a prompt has no tokens');
     const waiting = prompts.map((prompt, index): Row => ({
       index,
       ids: [...prompt],
       room: Math.min(generation.maxNewTokens, spec.contextLength - prompt.length),
-      rng: random(`generate/${seed}/${index}`),
+      rng: random(`generate/${seed}/${stream + index}`),
       answer: { ids: [], reason: 'length' },
     }));
     /** One more token of each row; the rows that are done with it. */
@@ -166,7 +166,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
         if (row.done) return [];
         const id = drawToken(logits.subarray(b * V, (b + 1) * V), generation, row.rng);
         row.ids.push(id);
-        if (!ignoreStop && stopIds.includes(id)) {
+        if (stopIds.includes(id)) {
           row.answer.reason = 'stop';
           row.done = true;
         } else {

@@ -21,7 +21,9 @@ export const positionBytes = ({ layers }: Pick<DecoderSpec, 'layers'>): number =
 
 /** 32 prompts of 128 tokens are read at once, as one of 1000. */
 export const runLimits = (spec: Pick<DecoderSpec, 'layers'>): RunLimits => ({
-  ...{ tokens: 2 ** 12, scores: 2 ** 20, cached: 2 ** 14 },
+  tokens: 2 ** 12,
+  scores: 2 ** 20,
+  cached: 2 ** 14,
   grown: Math.floor(CACHE_BYTES / positionBytes(spec)),
 });
 

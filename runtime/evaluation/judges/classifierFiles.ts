@@ -2,7 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../../support/errors.js';
-import { isObject, readOptionalJson, type JsonObject } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { readOptionalJson, type JsonObject } from '../../support/jsonFile.js';
 
 const FILES = ['model.onnx', join('onnx', 'model.onnx')];
 /** tokenizer_config.json writes an astronomic number where there is no limit. */

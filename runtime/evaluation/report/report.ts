@@ -12,6 +12,7 @@ import { dataHashes, runDifferences } from '../../contract/comparison.js';
 import { doneOf, type RunRecord } from '../../contract/facts.js';
 import { DIFFERENCE, fill } from '../../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
+import { isObject } from '../../contract/isObject.js';
 import { agreements } from '../../contract/agreement.js';
 import { usageText } from '../../contract/judgeText.js';
 import { KINDS } from '../../contract/kinds.js';
@@ -266,7 +267,7 @@ function settings(run: ReportRun): Html {
 
 /** "method lora · adapter.rank 8 · …": a recipe on paper, where nothing can be unfolded. */
 function keysOf(value: unknown, name = ''): string {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return `${name} ${JSON.stringify(value)}`;
+  if (!isObject(value)) return `${name} ${JSON.stringify(value)}`;
   return Object.entries(value)
     .filter(([, inner]) => inner !== undefined && inner !== null)
     .map(([key, inner]) => keysOf(inner, name ? `${name}.${key}` : key))

@@ -56,7 +56,11 @@ export async function scanExamples(
     const before = rows.length;
     piece.forEach(({ row, line, lines, label, hash }, i) =>
       rows.push({
-        ...{ row, line, lines, label, hash },
+        row,
+        line,
+        lines,
+        label,
+        hash,
         // the tokens of a large file are not kept
         texts: () => options.texts(examples.at(before + i)!),
         losses: { without: without[i].perToken, with: withVector[i].perToken },

@@ -60,7 +60,12 @@ export function scanOfSeveral(
     ...agreement(perRow),
     byVector: scans.map(({ flagged, threshold, calibration, auroc, precision, recall }, k): ScanColumn => ({
       vector: vectors[k],
-      ...{ flagged, threshold, calibration, auroc, precision, recall },
+      flagged,
+      threshold,
+      calibration,
+      auroc,
+      precision,
+      recall,
     })),
     perRow,
   };

@@ -114,7 +114,8 @@ export async function clearCache(cache = userCache()): Promise<{ removed: CacheE
   }
   await removeAbandoned(cache);
   if (removed.length > 0)
-    for (const name of await names(cache)) if (/^known-[0-9a-f]+\.json$/.test(name)) await rm(join(cache, name), { force: true }); // oxfmt-ignore
+    for (const name of await names(cache))
+      if (/^known-[0-9a-f]+\.json$/.test(name)) await rm(join(cache, name), { force: true });
   return { removed, left: await listCache(cache) };
 }
 

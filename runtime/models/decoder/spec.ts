@@ -198,7 +198,9 @@ export function linearLayers(spec: DecoderSpec): LinearSpec[] {
 export const decaying = (spec: DecoderSpec): Set<string> =>
   new Set([
     ...linearLayers(spec).map(({ name }) => `${name}.weight`),
-    ...[spec.embedding.weight, spec.head.weight, ...(spec.positions ? [spec.positions.weight] : [])],
+    spec.embedding.weight,
+    spec.head.weight,
+    ...(spec.positions ? [spec.positions.weight] : []),
   ]);
 
 /** Every parameter of the model, name → shape as in the checkpoint; a tied head is not listed. */
@@ -233,3 +235,7 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
   if (spec.head.bias) all.set(`${spec.head.name}.bias`, [spec.vocabSize]);
   return all;
 }
+
+/** How many numbers they are. */
+export const weightsCount = (spec: DecoderSpec): number =>
+  [...parameters(spec).values()].reduce((all, shape) => all + shape.reduce((a, b) => a * b, 1), 0);

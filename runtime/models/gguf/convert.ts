@@ -116,32 +116,33 @@ async function isFolder(path: string): Promise<boolean> {
 
 /** Keys of config.json whose numbers are floats. */
 const FLOATS = new Set([
-  ...[
-    'rms_norm_eps',
-    'layer_norm_eps',
-    'layer_norm_epsilon',
-    'norm_epsilon',
-    'rope_theta',
-    'rope_local_base_freq',
-    'factor',
-  ],
-  ...[
-    'low_freq_factor',
-    'high_freq_factor',
-    'long_factor',
-    'short_factor',
-    'attention_factor',
-    'partial_rotary_factor',
-  ],
-  ...[
-    'rotary_pct',
-    'attn_logit_softcapping',
-    'final_logit_softcapping',
-    'attention_multiplier',
-    'embedding_multiplier',
-  ],
-  ...['residual_multiplier', 'logits_scaling', 'logit_scale', 'norm_eps', 'beta_fast', 'beta_slow'],
-  ...['mscale', 'mscale_all_dim', 'llama_4_scaling_beta'],
+  'rms_norm_eps',
+  'layer_norm_eps',
+  'layer_norm_epsilon',
+  'norm_epsilon',
+  'rope_theta',
+  'rope_local_base_freq',
+  'factor',
+  'low_freq_factor',
+  'high_freq_factor',
+  'long_factor',
+  'short_factor',
+  'attention_factor',
+  'partial_rotary_factor',
+  'rotary_pct',
+  'attn_logit_softcapping',
+  'final_logit_softcapping',
+  'attention_multiplier',
+  'embedding_multiplier',
+  'residual_multiplier',
+  'logits_scaling',
+  'logit_scale',
+  'norm_eps',
+  'beta_fast',
+  'beta_slow',
+  'mscale',
+  'mscale_all_dim',
+  'llama_4_scaling_beta',
 ]);
 
 interface Plan {
@@ -267,7 +268,11 @@ export async function planConversion(file: string): Promise<Plan> {
   const used = parameters(decoderSpec(config));
   const unused = stored.find((tensor) => !used.has(tensor.name));
   if (unused)
-    m.reject(unused.name, `${architecture.className} has no use for this tensor`, 'Use the original Hugging Face folder.'); // oxfmt-ignore
+    m.reject(
+      unused.name,
+      `${architecture.className} has no use for this tensor`,
+      'Use the original Hugging Face folder.',
+    );
   return { parts: whole.parts, size: whole.size, config, tensors, tokenizer };
 }
 
@@ -303,7 +308,11 @@ function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial
   // Lists with an entry for each layer are made from this number; each layer has tensors.
   const layers = m.count(`${arch}.block_count`);
   if (layers > tensors.size)
-    m.reject(`${arch}.block_count`, `${layers} layers cannot be made of ${tensors.size} tensors`, 'The file is damaged: download it again.'); // oxfmt-ignore
+    m.reject(
+      `${arch}.block_count`,
+      `${layers} layers cannot be made of ${tensors.size} tensors`,
+      'The file is damaged: download it again.',
+    );
   return {
     hidden,
     inner: m.count(`${arch}.feed_forward_length`),

@@ -9,7 +9,8 @@ import { PRE_TOKENIZERS } from './preTokenizers.js';
 import { namingFor } from './spacesBehind.js';
 import type { Naming } from './spacesBehind.js';
 import type { TypedValue } from './file/writeFile.js';
-import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, readOptionalJson, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { MAX_TOKENIZER_BYTES, readJsonObject, readOptionalJson, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 
 /**
@@ -184,7 +185,7 @@ function added(json: JsonObject, reject: (message: string) => never): Record<str
     const token = isObject(parts[0].SpecialToken) ? special[String(parts[0].SpecialToken.id)] : undefined;
     const ids = isObject(token) && Array.isArray(token.ids) ? (token.ids as unknown[]) : [];
     if (parts.length > 1 || ids.length !== 1 || typeof ids[0] !== 'number')
-      return reject('GGUF cannot express more than one token before or behind a text.');
+      return reject('GGUF cannot express more than one token before or after a text.');
     return {
       [`tokenizer.ggml.add_${name}_token`]: { bool: true },
       [`tokenizer.ggml.${name}_token_id`]: { u32: ids[0] },

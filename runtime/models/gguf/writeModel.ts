@@ -10,7 +10,7 @@ import { planConversion } from './convert.js';
 import { ggufMetadata } from './architectures/shared/exportMetadata.js';
 import { tokenizerMetadata } from './exportTokenizer.js';
 import type { Architecture, Sizes } from './architectures/shared/layout.js';
-import { isObject } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 import { inParts, partOf } from './architectures/shared/parts.js';
 import { toGgufOrder } from './tensors.js';

@@ -2,7 +2,8 @@
 import { safeParse } from '../../contract/safeParse.js';
 import * as z from 'zod';
 import { HumanError } from '../../support/errors.js';
-import { isObject, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { shown } from '../../support/jsonFile.js';
 
 /** What a repository is downloaded as. Adapters are models to the Hub. */
 export type HubKind = 'model' | 'adapter' | 'dataset';
@@ -207,7 +208,7 @@ function adapterFiles(files: readonly HubFile[], repository: string): HubFile[] 
   const top = files.filter(({ path, name }) => path === name);
   for (const needed of ['adapter_config.json', 'adapter_model.safetensors'])
     if (!top.some(({ name }) => name === needed))
-      throw new HumanError(`the repository has no ${needed}: it is no adapter.`, {
+      throw new HumanError(`the repository has no ${needed}: it is not an adapter.`, {
         place: repository,
         remedy: top.some(({ name }) => name === 'config.json')
           ? 'It is a model: download it as one.'

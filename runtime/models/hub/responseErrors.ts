@@ -35,7 +35,7 @@ export function responseError(response: Response, host: string, address: HubAddr
   const page = pageOf(address);
   const code = headers.get('x-error-code');
   const giveToken =
-    'Give an access token of an account that may read it: by "Set the Hugging Face Token…" in VS Code, on the command line in HF_TOKEN.';
+    'Give an access token of an account that may read it: with "Set the Hugging Face Token…" in VS Code, in HF_TOKEN on the command line.';
   if (status >= 500 || status === 429 || status === 408) {
     const final = new HumanError(
       status === 429 ? `${host} has had too many requests (429).` : `${host} answers with an error (${status}).`,
@@ -67,14 +67,14 @@ export function responseError(response: Response, host: string, address: HubAddr
     });
   if (status === 403)
     return new HumanError(
-      token === undefined ? 'access needs a token (403).' : 'the access token may not read it (403).',
+      token === undefined ? 'access needs a token (403).' : 'the access token is not allowed to read it (403).',
       { place, remedy: giveToken, code: 'token' },
     );
   if (status === 401 || status === 404)
     return new HumanError(
       token === undefined
         ? `there is no such public ${what} on ${host}; it may be private (${status}).`
-        : `there is no such ${what} on ${host}, or the token may not see it (${status}).`,
+        : `there is no such ${what} on ${host}, or the token has no access to it (${status}).`,
       { place, remedy: `Check the name (owner/name). If it is private: ${giveToken}`, code: 'token' },
     );
   return new HumanError(`${host} answers with status ${status}.`, {

@@ -64,7 +64,10 @@ export async function leftovers(
       place: repository,
       remedy: 'Publish the adapter in a repository of its own.',
     });
-  return there.map(({ path }) => path).filter((path) => isMixedUp(kind, path) && !sent.has(path)).sort(); // oxfmt-ignore
+  return there
+    .map(({ path }) => path)
+    .filter((path) => isMixedUp(kind, path) && !sent.has(path))
+    .sort();
 }
 
 /** Files of models and of adapters, whichever it is now. */
@@ -106,7 +109,7 @@ export async function upload(params: UploadParams, reporter: DownloadReporter): 
       ? { private: !isPublic }
       : await modelInfo({ name: repo.name, revision: 'main', hubUrl: address.endpoint, fetch: ask });
     if (!isPrivate && !isPublic)
-      throw new HumanError('the repository is there and public; nothing was sent.', {
+      throw new HumanError('the repository already exists and is public; nothing was sent.', {
         place: repository,
         remedy: 'Choose another name, make it private on the Hub, or publish with --public.',
       });
@@ -209,7 +212,7 @@ function forPeople(error: unknown, { repository: place, endpoint }: HubAddress):
   const { host } = new URL(endpoint);
   const { statusCode: status } = error;
   if (status === 401 || status === 403)
-    return new HumanError(`the access token may not write there (${status}).`, {
+    return new HumanError(`the access token is not allowed to write there (${status}).`, {
       place,
       remedy: 'Make a token with the right to write to repositories of this owner, in the account settings of the Hub.',
     });

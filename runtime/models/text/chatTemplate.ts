@@ -4,7 +4,9 @@ import { HumanError } from '../../support/errors.js';
 import type { ChatMessage } from '../../contract/generation.js';
 import { parseTemplate, PythonInterpreter } from './jinja.js';
 import type { Program } from './jinja.js';
-import { isObject, readOptionalJson, readText, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { ifThere } from '../../support/ifThere.js';
+import { readOptionalJson, readText, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 import { withTimeLimit } from '../../support/timeLimit.js';
 
@@ -214,12 +216,8 @@ interface Source {
 
 async function templateFile(folder: string): Promise<Source | undefined> {
   const place = join(folder, 'chat_template.jinja');
-  try {
-    return { source: await readText(place, 4 * MAX_TEMPLATE), place };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const source = await ifThere(readText(place, 4 * MAX_TEMPLATE));
+  return source === undefined ? undefined : { source, place };
 }
 
 function templateOf(config: JsonObject, place: string): Source | undefined {

@@ -1,5 +1,5 @@
 import { Normalizer, SequenceNormalizer } from '@huggingface/tokenizers';
-import { isObject } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
 import { precompiledRules } from './precompiled.js';
 
 /** Normalizers as the `tokenizers` library defines them (normalizers/*.rs), where @huggingface/tokenizers 0.2 differs. */

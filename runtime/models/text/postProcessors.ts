@@ -1,4 +1,5 @@
-import { isObject, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { shown } from '../../support/jsonFile.js';
 import { checkId } from './tokenizerFile.js';
 
 /** What a tokenizer puts around a text: its special tokens. */

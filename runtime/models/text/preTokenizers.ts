@@ -1,5 +1,6 @@
 import { SplitPreTokenizer } from '@huggingface/tokenizers';
-import { isObject, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { shown } from '../../support/jsonFile.js';
 
 /**
  * Pre-tokenizers as the `tokenizers` library defines them (pre_tokenizers/*.rs). @huggingface/tokenizers 0.2 has them too,

@@ -1,5 +1,6 @@
 import { ReplaceNormalizer } from '@huggingface/tokenizers';
-import { isObject, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { shown } from '../../support/jsonFile.js';
 import { BYTE_CHARACTERS } from './preTokenizers.js';
 import { checkPattern, escapeDollars } from './tokenizerFile.js';
 

@@ -1,5 +1,6 @@
 import { HumanError } from '../../support/errors.js';
-import { isObject, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 
 /** A tokenizer.json whose numbers, names and sizes have been checked, as @huggingface/tokenizers takes it. */

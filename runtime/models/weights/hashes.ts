@@ -6,13 +6,20 @@ import type { ModelFolder } from './modelFolder.js';
 export type ModelHashes = readonly [string, ...string[]];
 
 /** SHA-256 over the files of the weights: of the one file, or of the list of the shards' hashes. */
-export async function sha256Weights(
-  model: Pick<ModelFolder, 'tensors' | 'gguf'>,
-  hash: (file: string) => Promise<string> = sha256File,
-): Promise<string> {
-  const files = await hashedFiles(model, hash);
+export async function sha256Weights(model: Pick<ModelFolder, 'tensors' | 'gguf'>): Promise<string> {
+  const files = await hashedFiles(model, sha256File);
   // Where a GGUF file lies, and so what comes first, does not matter.
   return inOrder(files, model.gguf === undefined ? 'shard' : 'sha256');
+}
+
+/** SHA-256 over the files that hold weights in blocks, and copies that are computed with; undefined without them. */
+export async function sha256Copies({
+  packed,
+  beside,
+}: Pick<ModelFolder, 'packed' | 'beside'>): Promise<string | undefined> {
+  if (!packed && !beside) return undefined;
+  const files = [...new Set([...(packed?.values() ?? []), ...(beside?.values() ?? [])].map(({ file }) => file))].sort();
+  return sha256((await Promise.all(files.map((file) => sha256File(file)))).join('\n'));
 }
 
 /**

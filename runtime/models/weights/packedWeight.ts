@@ -61,9 +61,9 @@ const PIECE = 2 ** 24;
 const MOST_PIECES = 7;
 
 /** A weight that is not transposed, as pieces of whole rows. */
-export function rowPieces(weight: PackedWeight, size = PIECE): PackedWeight[] {
+export function rowPieces(weight: PackedWeight): PackedWeight[] {
   const [N, K] = weight.shape;
-  const rows = Math.ceil(N / Math.min(MOST_PIECES, Math.ceil((N * K) / size)));
+  const rows = Math.ceil(N / Math.min(MOST_PIECES, Math.ceil((N * K) / PIECE)));
   return Array.from({ length: Math.ceil(N / rows) }, (_, i) => {
     const count = Math.min(rows, N - i * rows);
     const part = ({ offset, bytes }: PackedWeight['values']): PackedWeight['values'] => ({

@@ -9,7 +9,8 @@ import { HumanError } from '../../support/errors.js';
 import { replaceFile } from '../../support/replaceFile.js';
 import type { Handle } from '../../support/replaceFile.js';
 import { bf16ToF32, f16ToF32 } from './halfFloats.js';
-import { isObject, parseJson, shown } from '../../support/jsonFile.js';
+import { isObject } from '../../contract/isObject.js';
+import { parseJson, shown } from '../../support/jsonFile.js';
 
 /** Bits of one element. Types below one byte and float8 can be listed and copied, not read as numbers. */
 const BITS = {

@@ -98,6 +98,8 @@ export const fake = {
   viewProvider: undefined as { resolveWebviewView(view: unknown): void } | undefined,
   /** Who fills the trees, by their views. */
   trees: new Map<string, TreeProvider>(),
+  /** What stands at the trees' titles. */
+  titles: new Map<string, { description?: string }>(),
   editors: new Emitter<FakeEditor[]>(),
   ranges: new Emitter<unknown>(),
   /** Who writes documents that are no files, by their scheme. */
@@ -267,7 +269,9 @@ export const window = {
     fake.trees.set(id, treeDataProvider);
     const none = (): object => nothing;
     const events = { onDidChangeCheckboxState: none, onDidChangeVisibility: none, onDidChangeSelection: none };
-    return { ...nothing, ...events, selection: [], visible: true };
+    const title: { description?: string } = {};
+    fake.titles.set(id, title);
+    return Object.assign(title, nothing, events, { selection: [], visible: true });
   },
   createStatusBarItem: () => ({ ...nothing, show: () => undefined, hide: () => undefined }),
   createOutputChannel: () => {

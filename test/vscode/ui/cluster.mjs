@@ -56,9 +56,7 @@ export default async function cluster({ step, page, workspace, prepared, answer,
     const run = await webview('main.page header.run .facts');
     const { instead } = prepared.ray;
     prepared.ray.instead = () => 'broken';
-    const away = run.getByText(
-      /the cluster does not answer .* It is tried again for 15 min\. A job that is there goes on/,
-    );
+    const away = run.getByText(/the cluster does not answer .* Trying again for 15 min\. A running job goes on/);
     await away.first().waitFor({ timeout: 60_000 });
     await shot('61-cluster-away', ['dark']);
     prepared.ray.instead = instead;

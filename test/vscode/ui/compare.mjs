@@ -47,6 +47,8 @@ export default async function compare({ step, page, workspace, until, container,
       await row('Runs', name).first().click({ button: 'right' });
       try {
         await entry.waitFor({ timeout: 5000 });
+        const forOne = page.locator('.context-view .action-label').filter({ hasText: 'Rename Run' });
+        if (selection) assert.equal(await forOne.count(), 0, 'nothing that is for one alone');
         // A menu takes no click while it opens.
         await page.waitForTimeout(300);
         await entry.click({ timeout: 5000 });
@@ -153,8 +155,8 @@ export default async function compare({ step, page, workspace, until, container,
     await row('Runs', 'queue-c').filter({ hasText: 'place 2 in the queue' }).waitFor();
     await shot('64-queue');
     await menu('queue-b', 'Stop Run');
-    await notification('queue-b, plain was taken out of the queue before it began: nothing was run').waitFor();
-    await row('Runs', 'queue-b').filter({ hasText: 'taken out of the queue' }).waitFor();
+    await notification('queue-b, plain was removed from the queue before it began: nothing was run').waitFor();
+    await row('Runs', 'queue-b').filter({ hasText: 'removed from the queue' }).waitFor();
     await command('Security Vectors: Continue the Queue');
     await row('Runs', 'queue-c')
       .filter({ hasText: /plain · [✓✗–]/ })
@@ -198,7 +200,7 @@ export default async function compare({ step, page, workspace, until, container,
     await bench.press(bench.lens('Run'), (timeout) => waits.waitFor({ timeout }));
     await shot('66-waits', ['dark']);
     await menu('two', 'Stop Run');
-    await row('Runs', 'two').filter({ hasText: 'taken out of the queue' }).waitFor();
+    await row('Runs', 'two').filter({ hasText: 'removed from the queue' }).waitFor();
   });
 
   await step(

@@ -81,7 +81,7 @@ export default async function owndata({
   });
 
   await step('three rows are shown as the model reads them, and in full beside', async () => {
-    await asked(/is this how it shall be read/);
+    await asked(/should it be read like this/);
     await rows.filter({ hasText: 'Use these columns' }).waitFor();
     await until(
       async () => (await rows.filter({ hasText: /line \d+: \d+ tokens, \d+ of them learned/ }).count()) === 3,
@@ -92,7 +92,7 @@ export default async function owndata({
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await page.locator('.tab.active').filter({ hasText: 'support tickets.csv as tiny-assistant reads it' }).waitFor();
-    await asked(/is this how it shall be read/);
+    await asked(/should it be read like this/);
     await shot('83-rows-in-full', ['dark']);
     await page.keyboard.press('Enter');
   });

@@ -20,7 +20,7 @@ export default async function recipes({ step, page, workspace, open, lens, runPa
     const run = await runPage(lens('train the security vector'));
     const message = run.getByRole('alert').filter({ hasText: 'The run failed' });
     await message.getByText('Correct this value').waitFor();
-    assert.match(await message.textContent(), /wrong\.json:\d+ adapter\.rank.*expected number/);
+    assert.match(await message.textContent(), /wrong\.json:\d+ adapter\.rank.*a number was expected/);
   });
 
   await step('hovering a key shows what it means', async () => {

@@ -107,7 +107,7 @@ export default async function triage({ step, page, until, shot, command, open, c
     await frame.locator('.grid').press('Enter');
     await page.locator('.tab.active[data-resource-name="train.jsonl"]').waitFor();
     await shot('52-triage-editor');
-    await quickFix('Take the decision back');
+    await quickFix('Undo the decision');
     await shot('53-triage-quick-fix', ['dark']);
     await page.keyboard.press('Enter');
     await until(

@@ -77,9 +77,9 @@ export default async function ownModel({ step, page, until, shot, container, pre
   await step('a security vector is trained on the answers that nobody wants', async () => {
     await (await panel()).getByRole('button', { name: 'Train a security vector' }).click();
     await answer(/Which rows show the harmful behaviour/, 'unhöfliche');
-    await answer(/is this how it shall be read/);
+    await answer(/should it be read like this/);
     await answer(/Which harmless rows/, 'good answers');
-    await answer(/is this how it shall be read/);
+    await answer(/should it be read like this/);
     await question(/Name of the result/);
     await dark('a3-vector-name');
     await answer(/Name of the result/);
@@ -95,9 +95,9 @@ export default async function ownModel({ step, page, until, shot, container, pre
     const frame = await panel();
     await frame.getByRole('button', { name: 'Fine-tune with protection' }).click();
     await answer(/Which data/, 'Anfragen 2024');
-    await question(/is this how it shall be read/);
+    await question(/should it be read like this/);
     await dark('a6-as-read');
-    await answer(/is this how it shall be read/);
+    await answer(/should it be read like this/);
     await answer(/Which security vector/);
     await answer(/How is it protected/);
     await answer(/What is trained/);
@@ -107,7 +107,7 @@ export default async function ownModel({ step, page, until, shot, container, pre
     await quickInput.getByRole('button', { name: 'OK' }).click();
     await answer(/What is measured on the kept rows/);
     await answer(/Which file is the evaluation set/, 'Testfragen');
-    await answer(/is this how it shall be read/);
+    await answer(/should it be read like this/);
     await question(/What is measured on Testfragen/);
     await dark('a8-measure');
   });

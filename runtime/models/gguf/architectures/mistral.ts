@@ -1,5 +1,5 @@
 /** Mistral in GGUF. */
-import { isObject } from '../../../support/jsonFile.js';
+import { isObject } from '../../../contract/isObject.js';
 import type { TypedValue } from '../file/writeFile.js';
 import { numberOr, ropeParameters } from './shared/exportMetadata.js';
 import { GATED_BIASES, permuted, type Entries } from './shared/layout.js';

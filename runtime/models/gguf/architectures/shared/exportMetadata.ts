@@ -2,7 +2,7 @@
 import { HumanError } from '../../../../support/errors.js';
 import type { Architecture, Sizes, Windows } from './layout.js';
 import type { GgufTensorToWrite, TypedValue } from '../../file/writeFile.js';
-import { isObject } from '../../../../support/jsonFile.js';
+import { isObject } from '../../../../contract/isObject.js';
 import type { JsonObject } from '../../../../support/jsonFile.js';
 import type { DecoderSpec, RopeSpec } from '../../../decoder/spec.js';
 

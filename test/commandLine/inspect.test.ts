@@ -1,0 +1,55 @@
+/** `inspect` takes models, data files and recipes: what is meant for one of them is refused as that. */
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { cli } from '../calls/support.js';
+import { temporary } from '../extension/support.js';
+
+async function inspected(t: TestContext, file: string, text: string) {
+  const path = join(await temporary(t), file);
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, text);
+  return cli(['inspect', path]);
+}
+
+test('a recipe that is wrong is read as one, not as rows', async (t) => {
+  const recipe = { kind: 'fine-tune', model: 'm', data: { file: 'd' }, output: 'o' };
+  const whole = JSON.stringify(recipe);
+  for (const [file, text, message] of [
+    ['r.json', whole, /r\.json:1 kind: "fine-tune" is not a kind of recipe/],
+    ['r.json', JSON.stringify({ ...recipe, kind: undefined }), /r\.json:1: the recipe has no "kind"/],
+    ['recipes/r.json', '{ "model": "m" }', /the recipe has no "kind"/],
+    ['recipes/r.json', whole.slice(0, 12), /r\.json:1.*: this is not JSON/],
+    ['r.json', whole.slice(0, -2), /r\.json:1.*: this is not JSON/],
+    ['recipes/r.json', '', /r\.json:1: this is not JSON/],
+    ['r.recipe.json', '{ "data": {} }', /the recipe has no "kind"/],
+  ] as const) {
+    const { code, stderr } = await inspected(t, file, text);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, message);
+  }
+});
+
+test('rows stay rows, also beside recipes', async (t) => {
+  const row = { instruction: 'Sort 3 1 2 .', output: '1 2 3 .' };
+  for (const [file, text] of [
+    ['r.json', JSON.stringify(row)],
+    ['recipes/r.json', JSON.stringify([row, row])],
+    // JSON lines under a name of JSON, with columns that are keys of recipes, too.
+    ['gen.json', `${JSON.stringify({ ...row, model: 'm' })}\n`.repeat(2)],
+  ] as const) {
+    const { code, stdout, stderr } = await inspected(t, file, text);
+    assert.equal(code, 0, stderr);
+    assert.equal((JSON.parse(stdout) as { format: string }).format, 'alpaca');
+  }
+});
+
+test('a file that is none of them is told what would be', async (t) => {
+  const { code, stderr } = await inspected(t, 'train.txt', '{}');
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /train\.txt: this is neither a model nor a data file\. .*\.gguf.*\.jsonl, \.json, \.csv, \.tsv or \.parquet/,
+  );
+});

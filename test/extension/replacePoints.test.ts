@@ -1,0 +1,73 @@
+/** A sweep whose finished points would be others now is run once more where the person agrees to it. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Engine } from '../../extension/engine/engine.js';
+import { Runner } from '../../extension/runs/runner.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { HostError } from '../../extension/host/errors.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import './fake/vscode.js';
+import { recipe, runFolder, temporary, write } from './support.js';
+
+const { replacePoints } = await import('../../extension/commands/replacePoints.js');
+
+test('it works in its own folder, keeps the points that would be the same, and replaces the others', async (t) => {
+  const root = await temporary(t);
+  await write(join(root, 'recipes/plain.json'), recipe({ output: '../adapters/plain' }));
+  const raw = { kind: 'sweep', base: 'plain.json', over: { seed: [1] }, output: '../adapters/seeds' };
+  const file = await write(join(root, 'recipes/seeds.json'), raw);
+  const folder = await runFolder(root, 'seeds', { manifest: { kind: 'sweep', recipe: file } });
+  const store = new RunStore();
+  const asked: unknown[] = [];
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: (async (_name: string, params: unknown) => {
+      asked.push(params, runner.has(folder));
+      return { output: folder } as DoneEvent;
+    }) as unknown as Engine['request'],
+    dispose: () => undefined,
+  });
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
+  t.after(() => runner.dispose());
+  const ended = new Promise((resolve) => runner.onDidEnd(resolve));
+  const services = { store, runner, assertTrusted: () => undefined, recipes: { list: () => [] } };
+  await replacePoints(services as unknown as Parameters<typeof replacePoints>[0], (await store.read(folder))!);
+  await ended;
+  assert.deepEqual(asked, [{ recipe: file, output: folder, force: true, resume: true, secrets: {} }, true]);
+});
+
+test('a sweep that the engine refuses to begin is what it was, with its points', async (t) => {
+  const root = await temporary(t);
+  await write(join(root, 'recipes/plain.json'), recipe({ output: '../adapters/plain' }));
+  const raw = { kind: 'sweep', base: 'plain.json', over: { seed: [1, 2] }, output: '../adapters/seeds' };
+  const file = await write(join(root, 'recipes/seeds.json'), raw);
+  const point = (seed: number): Extract<RunEvent, { kind: 'point' }> => ({
+    kind: 'point',
+    values: { seed },
+    folder: `points/seed-${seed}`,
+    verdict: 'held',
+    headline: 'Protection holds.',
+    measurements: [],
+    seconds: 1,
+  });
+  const folder = await runFolder(root, 'seeds', {
+    manifest: { kind: 'sweep', recipe: file },
+    recipe: raw,
+    events: [point(1), point(2)],
+  });
+  const store = new RunStore();
+  const before = (await store.read(folder))!;
+  assert.deepEqual([before.progress.state, before.points.length], ['finished', 2]);
+  const refusal = { kind: 'input', code: 'exists', message: '2 finished points would be replaced.' } as const;
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: (() => Promise.reject(new HostError(refusal))) as Engine['request'],
+    dispose: () => undefined,
+  });
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
+  t.after(() => runner.dispose());
+  const after = await (await runner.start(file, { resume: true })).ended;
+  assert.deepEqual([after.progress.state, after.points.length, after.error], ['finished', 2, undefined]);
+  assert.equal(after.refused?.message, refusal.message);
+  assert.equal(store.get(folder), after);
+});

@@ -1,0 +1,33 @@
+/** Lines of a chart that compares runs: what one point needs alone, and what changes when one stands out. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lineOf, standOut } from '../../webview/compare/lines.js';
+
+const drawn = (ys: (number | null)[]) => ({
+  ...{ title: 'a', color: '#0000ff', dash: [4, 2] },
+  points: ys.map((y, x) => ({ x, y })),
+});
+
+test('only a value between two gaps is a point, and a line without one has one radius for all', () => {
+  assert.equal(lineOf(drawn([1, 2, null, 3, 4])).pointRadius, 0);
+  assert.equal(lineOf(drawn([1, 2, null, null, null])).pointRadius, 0, 'what is not there is no point');
+  assert.deepEqual(lineOf(drawn([1, 2, null, 3, null])).pointRadius, [0, 0, 0, 2.5, 0]);
+  assert.deepEqual(lineOf(drawn([1])).pointRadius, [2.5]);
+});
+
+test('a line that stands out is wide and in front, the others are pale, and all keep their points', () => {
+  const lines = ['a', 'b', 'c'].map((run) => ({ line: lineOf(drawn([1, 2])), run, hue: '#0000ff' }));
+  const looks = () => lines.map(({ line }) => [line.borderColor, line.borderWidth, line.order]);
+  const before = lines.map(({ line }) => line.data);
+  standOut(lines, 'b');
+  const pale = ['rgba(0, 0, 255, 0.25)', 2, 1];
+  assert.deepEqual(looks(), [pale, ['#0000ff', 4, 0], pale]);
+  standOut(lines, 'of another chart');
+  assert.deepEqual(looks(), [pale, pale, pale]);
+  standOut(lines, undefined);
+  assert.deepEqual(
+    looks(),
+    Array.from({ length: 3 }, () => ['#0000ff', 2, 1]),
+  );
+  assert.ok(lines.every(({ line }, i) => line.data === before[i]));
+});
