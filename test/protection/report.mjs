@@ -133,6 +133,9 @@ function kept(runs) {
   return values.length > 0 ? percent(average(values)) : '–';
 }
 
+/** Whether a base was made, and measured, with today's data and anchor. */
+const isToday = (seed) => seed.endsWith(' today');
+
 function sampleTable(rows) {
   return table(
     [
@@ -322,9 +325,10 @@ const parts = {
   variants: variantTable(variants),
   trials: trialTable(trials),
   sampleSummary: sampleSummary(sample.filter(({ seed }) => seed !== '1')),
-  fresh: sampleTable(sample.filter(({ seed }) => seed !== '1')),
+  fresh: sampleTable(sample.filter(({ seed }) => seed !== '1' && !isToday(seed))),
+  today: sampleTable(sample.filter(({ seed }) => isToday(seed))),
   freshSeeds: [...new Set(sample.map(({ seed }) => seed))]
-    .filter((seed) => seed !== '1')
+    .filter((seed) => seed !== '1' && !isToday(seed))
     .sort()
     .join(', '),
   sample: sampleTable(sample.filter(({ seed }) => seed === '1')),
