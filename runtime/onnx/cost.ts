@@ -168,7 +168,6 @@ export function workOf(graph: Graph): (dims: Dims) => Work {
       nodes.add(runs, 1);
       if (node.op === 'Scan') count(node.attributes.body.nodes, [...runs, slicesOf(node)]);
       else if (node.op === 'MatMulNBits') flops.add([...runs, ...node.outputs[0].shape, node.attributes.K], 2);
-      else if (node.op === 'Attention') flops.add([...runs, ...node.outputs[1].shape, node.inputs[0].shape[3]], 4);
       else if (node.op === 'Gemm' || node.op === 'MatMul')
         flops.add([...runs, ...node.outputs[0].shape, innerDim(node)], 2);
       else if (!ALIAS.has(node.op) && node.op !== 'Shape')

@@ -106,10 +106,7 @@ function writeGraph(w: BinaryWriter, graph: Graph, nodes: readonly Node[]): void
 
 /** The newest version of the specification that one of the operators needs. */
 const opsetOf = ({ nodes }: Graph): number =>
-  Math.max(
-    OPSET,
-    ...nodes.map((node) => (node.op === 'Scan' ? opsetOf(node.attributes.body) : (VERSIONS[node.op] ?? OPSET))),
-  );
+  Math.max(OPSET, ...nodes.map((node) => (node.op === 'Scan' ? opsetOf(node.attributes.body) : (VERSIONS[node.op] ?? OPSET))));
 
 /**
  * The graph as a ModelProto (onnx.proto), little-endian as ONNX asks.

@@ -8,13 +8,6 @@ import { openBackend } from '../../runtime/device/session.js';
 
 const SIZES: Sizes = { B: 2, T: 3, L: 4, S: 7 };
 
-function attention(g: Builder, x: Value, more: Value): Record<string, Value> {
-  const q = ops.Reshape(g, x, ['B', 2, 'T', 2]);
-  const k = ops.Reshape(g, more, ['B', 1, 'L', 4]);
-  const { y, shares } = ops.Attention(g, ops.Concat(g, [q, q], -1), k, k, ops.Full(g, ['T', 'L'], 0));
-  return { Attention: y, shares };
-}
-
 /** Builds a value of each operator from inputs of several shapes. */
 function everyOperator(g: Builder): Record<string, Value> {
   const x = g.input('x', g.float, ['B', 'T', 4]);
@@ -42,7 +35,7 @@ function everyOperator(g: Builder): Record<string, Value> {
   return {
     ...Object.fromEntries(unary.map((op) => [op, ops[op](g, x)])),
     ...Object.fromEntries(binary.map((op) => [op, ops[op](g, x, row)])),
-    ...(g.float === 'float32' ? { Erf: ops.Erf(g, x), ...attention(g, x, more) } : {}),
+    ...(g.float === 'float32' ? { Erf: ops.Erf(g, x) } : {}),
     And: ops.And(g, p, ops.Less(g, x, row)),
     Not: ops.Not(g, p),
     Where: ops.Where(g, p, x, row),
@@ -109,7 +102,6 @@ test('what does not fit is refused with the shapes', () => {
   const y = g.input('y', 'float32', ['T', 4]);
   const d = g.input('d', 'float64', ['B', 4]);
   const i = g.input('i', 'int64', ['B']);
-  const heads = g.input('heads', 'float32', ['B', 2, 'T', 4]);
   const refused: [() => unknown, RegExp][] = [
     [() => ops.Add(g, x, y), /Add: x float32\[B, 4\] and y float32\[T, 4\] do not fit/],
     [() => ops.Add(g, x, d), /Add: x float32\[B, 4\] and d float64\[B, 4\] have different types/],
@@ -119,7 +111,6 @@ test('what does not fit is refused with the shapes', () => {
     [() => ops.Gemm(g, x, y, { transB: true, c: y }), /Gemm: y float32\[T, 4\] does not broadcast to \[B, T\]/],
     [() => ops.MatMul(g, x, y), /MatMul: .* do not fit/],
     [() => ops.MatMul(g, x, i), /MatMul: .* need two axes/],
-    [() => ops.Attention(g, heads, heads, heads, x), /Attention: heads float32\[B, 2, T, 4\], .* do not fit/],
     [() => ops.Transpose(g, x, [0, 0]), /Transpose: x float32\[B, 4\] by 0,0/],
     [() => ops.Reshape(g, x, ['B', 5]), /Reshape: x float32\[B, 4\] to \[B, 5\]/],
     [() => ops.Expand(g, x, [4]), /Expand: x float32\[B, 4\] to \[4\]/],

@@ -33,8 +33,6 @@ export function attendInBlocks(
   const [B, , T] = query.shape;
   const [N, Q] = index.shape;
   const group = H / K;
-  // ONNX limits scores behind the mask, and onnxruntime has the operator in float32 only
-  const isPlain = softcap === undefined && alibi === undefined && g.float === 'float32';
   const cut = Transpose(g, Reshape(g, query, [B, H, N, product([Q, D])]), [2, 0, 1, 3]); // [N, B, H, Q·D]
   const whole = [Reshape(g, index, [T]), attentionMask, positions, key, value];
   const { stacked } = Scan(g, { slices: [index, cut], whole }, (b, [at, q], [keyIndex, mask, token, k, v]) => {
@@ -49,14 +47,14 @@ export function attendInBlocks(
       attentionMask: seen(mask, 1),
       tokenPositions: alibi?.rounded ? seen(token, 1) : undefined,
     };
-    const causal = causalMask(b, places, window);
-    const past = { key: seen(k, 2), value: seen(v, 2) };
-    const inSteps = (): Value => {
-      const bias = groupedBias(b, places, causal, group, alibi);
+    const [mask_, kSeen, vSeen] = [causalMask(b, places, window), seen(k, 2), seen(v, 2)];
+    const joined = (): Value => {
+      const bias = groupedBias(b, places, mask_, group, alibi);
       const grouped = Reshape(b, q, [B, K, product([group, Q]), D]);
-      return Reshape(b, attend(b, spec, grouped, past, bias), [B, H, Q, D]);
+      return Reshape(b, attend(b, spec, grouped, { key: kSeen, value: vSeen }, bias), [B, H, Q, D]);
     };
-    const context = isPlain ? Attention(b, Reshape(b, q, [B, H, Q, D]), past.key, past.value, causal).y : inSteps();
+    const isPlain = softcap === undefined && alibi === undefined && b.float === 'float32';
+    const context = isPlain ? Attention(b, Reshape(b, q, [B, H, Q, D]), kSeen, vSeen, mask_).y : joined();
     return { stacked: [Reshape(b, Transpose(b, context, [0, 2, 1, 3]), [B, Q, H * D])] };
   });
   return Reshape(g, Transpose(g, stacked[0], [1, 0, 2, 3]), [product([B, T]), H * D]);
