@@ -31,7 +31,7 @@ interface Picking {
 }
 
 /**
- * The operators that a graph may have, as the ONNX specification (VERSIONS) or DOMAINS define them: inputs in order and attributes by name.
+ * The operators that a graph may have, as the ONNX specification (opset 21) or DOMAINS define them: inputs in order and attributes by name.
  * Without `outputs` an operator has one. A new operator is an entry here, a function in ops.ts and a rule in autodiff/table.ts.
  */
 export interface Operators {
@@ -74,16 +74,6 @@ export interface Operators {
     attributes: { readonly transA?: 1; readonly transB?: 1; readonly alpha?: Float };
   };
   MatMul: Binary;
-
-  /**
-   * Softmax of scores q·kᵀ·scale + mask, and the values by these shares. The mode says which of its steps the second output has: 3, the
-   * last. Outputs of ONNX between the two, the keys and values themselves, are left out.
-   */
-  Attention: {
-    inputs: readonly [query: Value, key: Value, value: Value, mask: Value];
-    attributes: { readonly scale: Float; readonly qk_matmul_output_mode: 3 };
-    outputs: readonly [y: Value, shares: Value];
-  };
 
   /** Runs of `block_size` values along the axis share a scale and a zero point. */
   DequantizeLinear: {
@@ -152,9 +142,6 @@ export const DOMAINS: { readonly [O in Op]?: string } = {
   MatMulNBits: 'com.microsoft',
   GatherBlockQuantized: 'com.microsoft',
 };
-
-/** The version of the ONNX specification that a graph needs: 21, but for these. */
-export const VERSIONS: { readonly [O in Op]?: number } = { Attention: 23 };
 
 export type Op = keyof Operators;
 export type InputsOf<O extends Op> = Operators[O]['inputs'];

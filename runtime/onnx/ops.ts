@@ -133,28 +133,6 @@ export function MatMul(g: Builder, a: Value, b: Value): Value {
     broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)) ?? fail('MatMul', `${text(a)} and ${text(b)} do not fit`);
   return one(g, 'MatMul', [a, b], a.dtype, [...lead, a.shape.at(-2)!, b.shape.at(-1)!]);
 }
-/**
- * Softmax of q·kᵀ + mask, and the values by these shares, as one operator. H query heads share K key heads, H/K each.
- * @param q [B, H, Q, D]; @param k [B, K, S, D]; @param v [B, K, S, D]; @param mask broadcasts to [B, H, Q, S]
- * @returns [B, H, Q, D] and the shares [B, H, Q, S]
- */
-export function Attention(g: Builder, q: Value, k: Value, v: Value, mask: Value): { y: Value; shares: Value } {
-  const [B, H, Q, D] = q.shape;
-  const scores = [B, H, Q, k.shape[2]];
-  const fits = sameShape(k.shape, v.shape) && sameShape([k.shape[0], k.shape[3]], [B, D]);
-  if (!fits || !sameShape(broadcast(mask.shape, scores) ?? [], scores))
-    fail('Attention', `${[q, k, v, mask].map(text).join(', ')} do not fit`);
-  const [y, shares] = g.addMany(
-    'Attention',
-    [q, k, v, mask],
-    [
-      { dtype: q.dtype, shape: q.shape },
-      { dtype: q.dtype, shape: scores },
-    ],
-    { scale: { float: 1 }, qk_matmul_output_mode: 3 },
-  );
-  return { y, shares };
-}
 
 // blocks of quantised values, in runs of `block` along the last axis
 /** x [N, K] of uint4 or uint8 as float32: (x − zero) · scale, both [N, K / block]; without a zero point it is 0. */

@@ -1,6 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Graph, Initializer, Node, Value } from './graph.js';
-import { DOMAINS, VERSIONS, type Attribute } from './operators.js';
+import { DOMAINS, type Attribute } from './operators.js';
 import { dtypeNumber } from './ops.js';
 import { onnxScan } from './scan.js';
 
@@ -40,9 +40,7 @@ function writeAttribute(w: BinaryWriter, name: string, a: Attribute): void {
 function writeNode(w: BinaryWriter, node: Node): void {
   const { inputs, attributes } = node.op === 'Scan' ? onnxScan(node) : node;
   for (const v of inputs) string(w, 1, v.name);
-  const outputs = node.outputs.map(({ name }) => name);
-  if (node.op === 'Attention') outputs.splice(1, 0, '', '');
-  for (const name of outputs) string(w, 2, name);
+  for (const v of node.outputs) string(w, 2, v.name);
   // onnxruntime requires unique node names; the first output's is, and starts with the node's own
   string(w, 3, node.outputs[0].name);
   string(w, 4, node.op);
@@ -104,10 +102,6 @@ function writeGraph(w: BinaryWriter, graph: Graph, nodes: readonly Node[]): void
     for (const v of node.outputs) if (!outputs.has(v.name)) message(w, 13, () => writeValue(w, v));
 }
 
-/** The newest version of the specification that one of the operators needs. */
-const opsetOf = ({ nodes }: Graph): number =>
-  Math.max(OPSET, ...nodes.map((node) => (node.op === 'Scan' ? opsetOf(node.attributes.body) : (VERSIONS[node.op] ?? OPSET))));
-
 /**
  * The graph as a ModelProto (onnx.proto), little-endian as ONNX asks.
  *
@@ -129,7 +123,7 @@ export function serialize(
   message(w, 7, () => writeGraph(w, graph, nodes));
   message(w, 8, () => {
     string(w, 1, '');
-    int(w, 2, opsetOf(graph));
+    int(w, 2, OPSET);
   });
   for (const domain of new Set(graph.nodes.flatMap(({ op }) => DOMAINS[op] ?? [])))
     message(w, 8, () => {

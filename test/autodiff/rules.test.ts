@@ -126,13 +126,6 @@ const CHECKS: Record<keyof typeof RULES, Checks> = {
     },
   ],
   Gemm: gemms,
-  // onnxruntime has no float64 Attention
-  Attention: [1, 2, 4].map((heads): GradientCheck => ({
-    inputs: { q: ['B', 4, 'T', 3], k: ['B', heads, 'L', 3], v: ['B', heads, 'L', 3], mask: ['B', 1, 'T', 'L'] },
-    sizes,
-    float: 'float32',
-    build: (g, { q, k, v, mask }) => ops.Attention(g, q!, k!, v!, mask!).y,
-  })),
   MatMul: [
     // a long A and a narrow B: shares of attention with values
     {

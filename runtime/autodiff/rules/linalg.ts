@@ -1,5 +1,5 @@
 import type { Builder, Value } from '../../onnx/graph.js';
-import { Gemm, MatMul, Mul, ReduceSum, Reshape, Sub, Transpose } from '../../onnx/ops.js';
+import { Gemm, MatMul, Reshape, Transpose } from '../../onnx/ops.js';
 import { product } from '../../onnx/shapes.js';
 import type { Rules } from './rule.js';
 
@@ -48,25 +48,5 @@ export const linalg = {
       ];
     }
     return [needsGrad[0] ? MatMul(g, dY, transposed(g, b)) : null, needsGrad[1] ? transposedProduct(g, a, dY) : null];
-  },
-
-  /**
-   * P the shares, dP = dY·Vᵀ: dS = P·(dP − Σ dP·P), where the sum is Σ dY·Y, one of few numbers. The query heads of a key head are one
-   * after the other, so that keys and values need not be repeated.
-   */
-  Attention: (g, { inputs: [query, key, value], outputs: [y, shares] }, [dY, dShares], needsGrad) => {
-    if (!dY || dShares) throw new Error('Attention has no gradient of its shares');
-    const [, H, Q] = query.shape;
-    const [B, K] = key.shape;
-    const grouped = (x: Value): Value => Reshape(g, x, [B, K, product([Number(H) / Number(K), Q]), x.shape[3]]);
-    const [P, d] = [grouped(shares), grouped(dY)];
-    const perRow = grouped(ReduceSum(g, Mul(g, dY, y), [-1]));
-    const dS = Mul(g, P, Sub(g, MatMul(g, d, transposed(g, value)), perRow));
-    return [
-      needsGrad[0] ? Reshape(g, MatMul(g, dS, key), query.shape) : null,
-      needsGrad[1] ? transposedProduct(g, dS, grouped(query)) : null,
-      needsGrad[2] ? transposedProduct(g, P, d) : null,
-      needsGrad[3] ? Reshape(g, dS, shares.shape) : null,
-    ];
   },
 } satisfies Rules;

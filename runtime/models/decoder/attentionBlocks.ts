@@ -1,5 +1,5 @@
 import type { Builder, Value } from '../../onnx/graph.js';
-import { Add, Attention, Gather, Max, Reshape, SliceAt, Sub, Transpose, Unsqueeze } from '../../onnx/ops.js';
+import { Add, Gather, Max, Reshape, SliceAt, Sub, Transpose, Unsqueeze } from '../../onnx/ops.js';
 import { Scan } from '../../onnx/scan.js';
 import { product } from '../../onnx/shapes.js';
 import { attend, type KeyValue } from './attend.js';
@@ -29,7 +29,7 @@ export function attendInBlocks(
   { key, value }: KeyValue,
   { index, attentionMask, positions }: QueryBlocks,
 ): Value {
-  const { heads: H, kvHeads: K, headDim: D, window, alibi, softcap } = spec;
+  const { heads: H, kvHeads: K, headDim: D, window, alibi } = spec;
   const [B, , T] = query.shape;
   const [N, Q] = index.shape;
   const group = H / K;
@@ -47,14 +47,9 @@ export function attendInBlocks(
       attentionMask: seen(mask, 1),
       tokenPositions: alibi?.rounded ? seen(token, 1) : undefined,
     };
-    const [mask_, kSeen, vSeen] = [causalMask(b, places, window), seen(k, 2), seen(v, 2)];
-    const joined = (): Value => {
-      const bias = groupedBias(b, places, mask_, group, alibi);
-      const grouped = Reshape(b, q, [B, K, product([group, Q]), D]);
-      return Reshape(b, attend(b, spec, grouped, { key: kSeen, value: vSeen }, bias), [B, H, Q, D]);
-    };
-    const isPlain = softcap === undefined && alibi === undefined && b.float === 'float32';
-    const context = isPlain ? Attention(b, Reshape(b, q, [B, H, Q, D]), kSeen, vSeen, mask_).y : joined();
+    const bias = groupedBias(b, places, causalMask(b, places, window), group, alibi);
+    const grouped = Reshape(b, q, [B, K, product([group, Q]), D]);
+    const context = Reshape(b, attend(b, spec, grouped, { key: seen(k, 2), value: seen(v, 2) }, bias), [B, H, Q, D]);
     return { stacked: [Reshape(b, Transpose(b, context, [0, 2, 1, 3]), [B, Q, H * D])] };
   });
   return Reshape(g, Transpose(g, stacked[0], [1, 0, 2, 3]), [product([B, T]), H * D]);
