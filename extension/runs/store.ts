@@ -150,6 +150,7 @@ export class RunStore implements Disposable {
       live: true,
       since: this.now(),
       error: undefined,
+      refused: undefined,
       done: undefined,
       warnings: [],
       points: [],

@@ -106,7 +106,11 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     const isGiven = status >= 200 && status < 300;
     const text = without(secrets, answer.text, isGiven ? LONG : 1);
     if (isGiven || allowed.includes(status)) return { status, text };
-    throw statusFault(status, text, { address, secret, isRead: method === 'GET' && path.startsWith(JOBS) });
+    throw statusFault(status, text, {
+      address,
+      secret,
+      reads: method !== 'GET' ? undefined : path.startsWith(JOBS) ? 'job' : 'head',
+    });
   }
 
   /** Undefined: Ray says that it does not have it. A proxy that does not find its cluster answers with 404, too. */

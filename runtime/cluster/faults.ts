@@ -5,7 +5,7 @@ import { HumanError } from '../support/errors.js';
 export class Unanswered extends Error {
   constructor(
     readonly final: HumanError,
-    /** The cluster cannot have answered before either: its name or address is wrong, or nothing listens there. */
+    /** The cluster may never have answered: its name or address is wrong, nothing listens there, or something else answers. */
     readonly isAbsent: boolean,
     /** How much longer than for other answers was waited: for what was sent to arrive. */
     readonly sendingMs = 0,
@@ -48,11 +48,11 @@ export function connectionFault(error: unknown, address: string, sendingMs = 0):
   return new Unanswered(final, isAbsent, code === 'UND_ERR_HEADERS_TIMEOUT' ? sendingMs : 0);
 }
 
-/** What a status that is no success means. @param said the answer's text @param isRead a job was looked at, and nothing to be changed */
+/** What a status that is no success means. @param said the answer's text @param reads what was looked at; undefined: something was to be changed */
 export function statusFault(
   status: number,
   said: string,
-  { address, secret, isRead = false }: { address: string; secret?: string; isRead?: boolean },
+  { address, secret, reads }: { address: string; secret?: string; reads?: 'job' | 'head' },
 ): HumanError | Unanswered {
   const failed = (message: string, remedy: string, code?: 'secret' | 'away'): HumanError =>
     new HumanError(message, { place: address, remedy, kind: 'failed', code });
@@ -85,8 +85,11 @@ export function statusFault(
     );
   const message = `the cluster answers with status ${status}: ${mainLine(said)}`;
   // The head does not reach the node of a job, whose agent has its log.
-  if (status === 500 && isRead)
+  if (status === 500 && reads === 'job')
     return new Unanswered(failed(message, `Look at the Ray dashboard, and try again. ${RESUME}`, 'away'), false);
+  // It may be something else than the cluster, if that is not known.
+  if (status === 500 && reads === 'head')
+    return new Unanswered(failed(message, `Check on.ray, and ${BEFORE}`, 'away'), true);
   if (OF_A_JOB.includes(status)) return failed(message, 'Look at the Ray dashboard.');
   return failed(message, `Check on.ray, and ${BEFORE} ${RESUME}`, 'away');
 }

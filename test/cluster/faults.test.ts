@@ -25,6 +25,7 @@ describe('faults of a run on a cluster', () => {
     const { error } = await run(await recipe());
     assert.match(error!.message, /answers with status 500: Internal Server Error/);
     assert.doesNotMatch(error!.remedy!, /The job goes on/);
+    assert.match(error!.remedy!, /on\.ray/);
     assert.equal(server.calls.length, 1);
   });
 
@@ -45,7 +46,8 @@ describe('faults of a run on a cluster', () => {
     for (const status of [429, 502, 503, 504, 520, 522, 530]) assert.equal(of(status), 'away, again', `${status}`);
     for (const status of [400, 500]) assert.equal(of(status), 'undefined', `${status}`);
     for (const status of [401, 403]) assert.equal(of(status), 'secret', `${status}`);
-    assert.ok(statusFault(500, '', { address: server.address, isRead: true }) instanceof Unanswered);
+    for (const reads of ['job', 'head'] as const)
+      assert.ok(statusFault(500, '', { address: server.address, reads }) instanceof Unanswered, reads);
   });
 
   const traceback = `Traceback (most recent call last):\n  File "job_head.py", line 1\nConnectionError: Cannot connect to host 10.0.0.7\n`;

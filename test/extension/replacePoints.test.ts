@@ -70,4 +70,6 @@ test('a sweep that the engine refuses to begin is what it was, with its points',
   assert.deepEqual([after.progress.state, after.points.length, after.error], ['finished', 2, undefined]);
   assert.equal(after.refused?.message, refusal.message);
   assert.equal(store.get(folder), after);
+  const { refused } = store.begin(after.recipe!, after.name, true);
+  assert.equal(refused, undefined, 'what is said next is about the next beginning');
 });
