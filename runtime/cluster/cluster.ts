@@ -118,6 +118,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       const job = await reach(() => client.job(id));
       const goesOn = job?.metadata.run === record.run && !isEnded(job);
       if (goesOn) await reach(() => client.stop(id));
+      // An address may lead to another cluster than it did.
+      if (!job) await say(`the cluster at ${client.address} does not know the job ${id}, which counts as ended`);
       await noteEnd(folder, record, id);
       return goesOn;
     },

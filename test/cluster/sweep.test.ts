@@ -389,8 +389,10 @@ test('nothing is said to be stopped of jobs of such points that have ended or ar
   server.jobs.get(ended)!.status = 'SUCCEEDED';
   server.jobs.delete(unknown);
   const said: string[] = [];
+  const noted: string[] = [];
   const hear = (event: RunEvent, stop: () => void): void => {
     if (event.kind === 'warning') said.push(event.message);
+    if (event.kind === 'state' && event.message?.includes('does not know the job')) noted.push(event.message);
     if (event.kind === 'state' && /^point/.test(event.message ?? '')) stop();
   };
   for (const asked of [2, 0]) {
@@ -400,6 +402,8 @@ test('nothing is said to be stopped of jobs of such points that have ended or ar
     assert.equal(calls.length, asked);
   }
   assert.deepEqual(said, []);
+  assert.equal(noted.length, 1);
+  assert.ok(noted[0]!.includes(unknown), 'its address may lead to another cluster');
   assert.deepEqual([(await record(3)).ended, (await record(4)).ended], [[ended], [unknown]]);
 });
 
