@@ -2,14 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
-import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
 import type { THEMES } from './browser.js';
-import { missing, OpenPage, startBrowser, type Browser } from './browser.js';
-import { answers } from './answerRows.js';
+import { missing, startBrowser, type Browser, type OpenPage } from './browser.js';
 import { sweep } from './comparedRuns.js';
+import { openCompared, type wide } from './comparedPages.js';
 import { until } from './openPages.js';
-
-const wide = { width: 1280, height: 900 };
 
 describe('the page that compares runs', { skip: missing }, () => {
   let browser: Browser;
@@ -18,24 +15,8 @@ describe('the page that compares runs', { skip: missing }, () => {
   });
   after(() => browser.close());
 
-  async function open(runs: ComparedRun[], theme: (typeof THEMES)[number] = 'dark', size = wide): Promise<OpenPage> {
-    const of = runs.map(({ id }) => id);
-    const page = await OpenPage.open(browser, 'compare', theme, size, async ({ type }, opened) => {
-      if (type === 'ready')
-        for (const run of runs) await opened.event({ type: 'run', language: 'en', strings: COMPARE_STRINGS, of, run });
-      if (type === 'openAnswers') {
-        const titled = answers.map((row) => ({
-          ...row,
-          answers: row.answers.map((answer, i) => ({ ...answer, state: `run ${i}` })),
-        }));
-        await opened.event({ type: 'answers', rows: titled, total: 5000 });
-      }
-      return undefined;
-    });
-    await page.page.locator('.compared tbody tr').first().waitFor();
-    await until(async () => (await page.page.locator('.chart canvas').count()) > 0, 'charts');
-    return page;
-  }
+  const open = (runs: ComparedRun[], theme?: (typeof THEMES)[number], size?: typeof wide): Promise<OpenPage> =>
+    openCompared(browser, runs, theme, size);
 
   const label = async (page: OpenPage) => (await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '';
   const texts = (page: OpenPage, selector: string) => page.page.locator(selector).allTextContents();
@@ -297,55 +278,6 @@ describe('the page that compares runs', { skip: missing }, () => {
     await press(page, 'Save as SVG');
     await until(() => saved(page) !== undefined, 'a picture');
     assert.doesNotMatch(saved(page)!.content, /log scale|smoothed/);
-    await page.close();
-  });
-
-  test('a page that is shown again shows the same runs, on the same axis, as smooth, beside the same row', async () => {
-    const page = await open([sweep(0), sweep(1), sweep(2)]);
-    const axis = 'vscode-dropdown[aria-label="Horizontal axis"]';
-    const reference = 'vscode-dropdown[aria-label="Differences to"]';
-    const chosen = async (list: string) => (await texts(page, `${list} .selected-value`)).join('').trim();
-    await page.page.locator('.runs li:nth-child(2) vscode-checkbox').click();
-    await page.page.locator(axis).press('ArrowDown');
-    await page.page.locator('input[type=range]').press('End');
-    await page.page.locator('.curves vscode-checkbox').click();
-    await page.page.locator('canvas').first().press('+');
-    await page.page.locator(reference).press('End');
-    const row = await chosen(reference);
-    await until(async () => (await texts(page, '.compared tbody tr:last-child .delta')).length === 0, 'its own row');
-    await page.showAgain();
-    await until(async () => (await label(page)).includes('run 2:'), 'charts');
-    assert.doesNotMatch(await label(page), /run 1:/);
-    assert.equal(await chosen(axis), 'supervised tokens');
-    assert.equal(await page.page.locator('.curves output').textContent(), '0.98');
-    assert.equal(await page.page.locator('.curves vscode-checkbox').getAttribute('aria-checked'), 'true');
-    assert.equal(await page.page.locator('vscode-button[aria-label="Whole range"]').isVisible(), true);
-    assert.equal(await chosen(reference), row);
-    assert.equal((await texts(page, '.compared tbody tr:last-child .delta')).length, 0);
-    assert.deepEqual(page.complaints, []);
-    await page.close();
-  });
-
-  test('a page that is shown again has its tables sorted as they were, and its answers, without going to these', async () => {
-    const page = await open([sweep(0), sweep(1), sweep(2)]);
-    const focused = () => page.page.evaluate(() => document.activeElement?.className, undefined);
-    const sorted = () => texts(page, 'th[aria-sort="descending"]');
-    const rows = () => page.page.locator('.side-by-side tbody tr').count();
-    for (const table of ['recipes', 'compared'])
-      for (let i = 0; i < 2; i++) await page.page.locator(`.${table} thead button`).nth(2).click();
-    const before = await sorted();
-    assert.equal(before.length, 2);
-    await press(page, 'Answers side by side');
-    await until(async () => (await focused()) === 'answers', 'the answers');
-    const all = await rows();
-    const box = page.page.locator('.answers .controls vscode-checkbox');
-    await box.click();
-    await page.showAgain();
-    await until(async () => (await rows()) === all, 'the same answers');
-    assert.equal(await box.getAttribute('aria-checked'), 'true');
-    await until(async () => (await sorted()).join() === before.join(), 'the same orders');
-    assert.equal(await focused(), 'vscode-dark');
-    assert.deepEqual(page.complaints, []);
     await page.close();
   });
 
