@@ -17,7 +17,8 @@ const { openSample } = await import('../../extension/commands/sample.js');
 test('a file below what is no folder is an error for people, and nothing is left beside it', async (t) => {
   const root = await temporary(t);
   const file = await write(join(root, 'run'), 'x');
-  for (const work of [replaceFile(join(file, 'a.json'), '{}'), writeLabel(file, { tags: [], archived: false })])
+  const works = [() => replaceFile(join(file, 'a.json'), '{}'), () => writeLabel(file, { tags: [], archived: false })];
+  for (const work of works)
     await assert.rejects(work, (error) => {
       const { kind, message, place, remedy } = errorData(error);
       assert.deepEqual([kind, message], ['input', 'the file cannot be written: a folder was expected here.']);
