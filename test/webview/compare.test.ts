@@ -211,6 +211,15 @@ describe('the page that compares runs', { skip: missing }, () => {
     await canvas.press('ArrowRight');
     const reading = async () => (await texts(page, '.readout'))[0] ?? '';
     await until(async () => (await reading()).endsWith(' · run 9: 0.754 · and 4 more'), 'ten values and a count');
+    await page.page.evaluate((li) => {
+      const items = document.querySelectorAll(li);
+      items[items.length - 1]!.dispatchEvent(new MouseEvent('mouseenter'));
+    }, '.runs li');
+    assert.match(
+      await reading(),
+      / · run 8: [\d.]+ · run 13: [\d.]+ · and 4 more$/,
+      'what stands out is among the ten',
+    );
     const out = await page.check('outUnderMouse');
     assert.deepEqual(out.sort(), Array.from({ length: 14 }, (_, i) => `run ${i}`).sort());
     await page.close();

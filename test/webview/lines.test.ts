@@ -1,7 +1,7 @@
 /** Lines of a chart that compares runs: what one point needs alone, and what changes when one stands out. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lineOf, standOut } from '../../webview/compare/lines.js';
+import { lineOf, named, standOut } from '../../webview/compare/lines.js';
 
 const drawn = (ys: (number | null)[]) => ({
   ...{ title: 'a', color: '#0000ff', dash: [4, 2] },
@@ -30,4 +30,13 @@ test('a line that stands out is wide and in front, the others are pale, and all 
     Array.from({ length: 3 }, () => ['#0000ff', 2, 1]),
   );
   assert.ok(lines.every(({ line }, i) => line.data === before[i]));
+});
+
+test('where there is no room for all lines the one that stands out is among those that are named', () => {
+  const all = ['a', 'b', 'c', 'd'];
+  const isRun = (run: string) => (one: string) => one === run;
+  assert.deepEqual(named(all, isRun('d'), 2), ['a', 'd']);
+  assert.deepEqual(named(all, isRun('b'), 2), ['a', 'b']);
+  assert.deepEqual(named(all, isRun('of another chart'), 2), ['a', 'b']);
+  assert.deepEqual(named(all, isRun('d'), 4), all);
 });

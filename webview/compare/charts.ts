@@ -6,7 +6,7 @@ import { el, setText } from '../dom.js';
 import { decadesAround, lineOptions } from '../plot.js';
 import { readTheme, type Theme } from '../theme.js';
 import { button } from '../ui.js';
-import { lineOf, nearest, standOut, type DrawnLine } from './lines.js';
+import { lineOf, named, nearest, standOut, type DrawnLine } from './lines.js';
 import { lookOf, visible, type State, type Words } from './state.js';
 
 /** A tooltip with more lines than this covers the chart. */
@@ -127,6 +127,8 @@ class ChartView {
   private readonly values = el('tbody');
   private readonly chart: Chart<'line', Point[]>;
   private ids: string[] = [];
+  /** The run that stands out. */
+  private out: string | undefined;
   /** Where the cursor is on the horizontal axis, and where a drag has begun, in pixels. */
   private at: number | undefined;
   private drag: { from: number; to: number } | undefined;
@@ -206,16 +208,17 @@ class ChartView {
     this.chart.data.datasets = lines.map(lineOf);
     this.highlight(state.highlighted);
     this.describe();
-    this.point(this.at);
   }
 
   highlight(run: string | undefined): void {
+    this.out = run;
     const { datasets } = this.chart.data;
     standOut(
       datasets.map((line, i) => ({ line, run: this.ids[i]!, hue: this.drawn.lines[i]!.color })),
       run,
     );
     this.chart.update('none');
+    if (this.at !== undefined) this.point(this.at);
   }
 
   dispose(): void {
@@ -235,22 +238,22 @@ class ChartView {
             return index < 0 ? [] : [{ datasetIndex, index }];
           });
     const px = x === undefined ? 0 : this.chart.scales['x']!.getPixelForValue(x);
+    const said = named(active, ({ datasetIndex }) => this.ids[datasetIndex] === this.out, MAX_SAID);
     this.chart.setActiveElements(active);
-    tooltip?.setActiveElements(active.slice(0, MAX_SAID), { x: px, y: this.chart.chartArea.top });
+    tooltip?.setActiveElements(said, { x: px, y: this.chart.chartArea.top });
     this.chart.draw();
     const own = x !== undefined && document.activeElement === this.canvas;
-    setText(this.readout, own ? this.reading(x) : '');
+    setText(this.readout, own ? this.reading(x, said, active.length) : '');
   }
 
-  /** The values at the cursor in words. */
-  private reading(x: number): string {
+  /** The values at the cursor in words: those that are named, of so many. */
+  private reading(x: number, said: { datasetIndex: number; index: number }[], count: number): string {
     const { numbers: n } = this.words;
-    const values = this.drawn.lines.flatMap(({ title, points }) => {
-      const y = points[nearest(points, x)]?.y ?? null;
-      return y === null ? [] : [`${title}: ${n.number(y)}`];
+    const values = said.map(({ datasetIndex, index }) => {
+      const { title, points } = this.drawn.lines[datasetIndex]!;
+      return `${title}: ${n.number(points[index]!.y!)}`;
     });
-    const said = [`${this.drawn.xTitle}: ${n.count(x)}`, ...values.slice(0, MAX_SAID), this.notSaid(values.length)];
-    return said.filter(Boolean).join(' · ');
+    return [`${this.drawn.xTitle}: ${n.count(x)}`, ...values, this.notSaid(count)].filter(Boolean).join(' · ');
   }
 
   private notSaid(count: number): string {

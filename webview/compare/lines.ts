@@ -48,3 +48,10 @@ export function nearest(points: readonly Point[], x: number): number {
   });
   return best;
 }
+
+/** As many as there is room for, from the first on; what stands out is always among them. */
+export function named<T>(all: readonly T[], isOut: (one: T) => boolean, room: number): T[] {
+  const first = all.slice(0, room);
+  const out = first.some(isOut) ? undefined : all.find(isOut);
+  return out === undefined ? first : [...first.slice(0, -1), out];
+}
