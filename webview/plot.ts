@@ -12,11 +12,25 @@ import {
 import { color } from 'chart.js/helpers';
 import { decades } from '../runtime/contract/axes.js';
 import type { Numbers } from '../runtime/contract/format.js';
+import type { Point } from '../runtime/contract/series.js';
 import type { Theme } from './theme.js';
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
 
 export const LINE_WIDTH = 2;
+const MARK = 2.5;
+
+/**
+ * A point between two gaps has no line; it is marked, or it would not be seen at all.
+ * @param marked all are
+ * @returns one radius where it does for all: with one for each, Chart.js would resolve the look of point by point
+ */
+export function radiusOf(points: readonly Point[], marked = false): number | number[] {
+  if (marked) return MARK;
+  const isGap = (i: number): boolean => (points[i]?.y ?? null) === null;
+  const alone = points.map((_, i) => !isGap(i) && isGap(i - 1) && isGap(i + 1));
+  return alone.includes(true) ? alone.map((is) => (is ? MARK : 0)) : 0;
+}
 
 export interface Look {
   theme: Theme;

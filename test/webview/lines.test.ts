@@ -1,17 +1,21 @@
-/** Lines of a chart that compares runs: what one point needs alone, and what changes when one stands out. */
+/** Lines of a chart: what one point needs alone, and, where runs are compared, what changes when one stands out. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lineOf, named, standOut } from '../../webview/compare/lines.js';
+import { radiusOf } from '../../webview/plot.js';
 
 const drawn = (ys: (number | null)[]) => ({
   ...{ title: 'a', color: '#0000ff', dash: [4, 2] },
   points: ys.map((y, x) => ({ x, y })),
 });
 
-test('only a value between two gaps is a point, and a line without one has one radius for all', () => {
-  assert.equal(lineOf(drawn([1, 2, null, 3, 4])).pointRadius, 0);
-  assert.equal(lineOf(drawn([1, 2, null, null, null])).pointRadius, 0, 'what is not there is no point');
-  assert.deepEqual(lineOf(drawn([1, 2, null, 3, null])).pointRadius, [0, 0, 0, 2.5, 0]);
+test('only a value between two gaps is a point, and a line without one, or with all marked, has one radius for all', () => {
+  const radius = (ys: (number | null)[], marked?: boolean) => radiusOf(drawn(ys).points, marked);
+  assert.equal(radius([1, 2, null, 3, 4]), 0);
+  assert.equal(radius([1, 2, null, null, null]), 0, 'what is not there is no point');
+  assert.deepEqual(radius([1, 2, null, 3, null]), [0, 0, 0, 2.5, 0]);
+  assert.deepEqual(radius([1]), [2.5]);
+  assert.equal(radius([1, 2, null, 3, null], true), 2.5);
   assert.deepEqual(lineOf(drawn([1])).pointRadius, [2.5]);
 });
 

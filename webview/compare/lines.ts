@@ -1,7 +1,7 @@
 import { color } from 'chart.js/helpers';
 import type { ChartDataset } from 'chart.js';
 import type { Point } from '../../runtime/contract/series.js';
-import { LINE_WIDTH } from '../plot.js';
+import { LINE_WIDTH, radiusOf } from '../plot.js';
 import type { LineLook } from './state.js';
 
 /** The line of a run as a chart holds it. */
@@ -13,20 +13,15 @@ export interface DrawnLine extends LineLook {
   points: Point[];
 }
 
-export function lineOf({ title, dash, points }: DrawnLine): Line {
-  const isGap = (i: number): boolean => (points[i]?.y ?? null) === null;
-  const alone = points.map((_, i) => !isGap(i) && isGap(i - 1) && isGap(i + 1));
-  return {
-    label: title,
-    data: points,
-    borderDash: [...dash],
-    // With a radius for each, Chart.js would resolve the look of point by point.
-    pointRadius: alone.includes(true) ? alone.map((is) => (is ? 2.5 : 0)) : 0,
-    pointHoverRadius: 3,
-    spanGaps: false,
-    tension: 0,
-  };
-}
+export const lineOf = ({ title, dash, points }: DrawnLine): Line => ({
+  label: title,
+  data: points,
+  borderDash: [...dash],
+  pointRadius: radiusOf(points),
+  pointHoverRadius: 3,
+  spanGaps: false,
+  tension: 0,
+});
 
 /** Where lines of a run stand out, they are wide and in front, and the others are pale. */
 export function standOut(lines: readonly { line: Line; run: string; hue: string }[], run: string | undefined): void {

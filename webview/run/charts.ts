@@ -13,7 +13,7 @@ import {
   type Series,
   type Summary,
 } from '../../runtime/contract/series.js';
-import { decadesAround, LINE_WIDTH, lineOptions } from '../plot.js';
+import { decadesAround, LINE_WIDTH, lineOptions, radiusOf } from '../plot.js';
 import { onThemeChange, readTheme, seriesVariable, type Theme } from '../theme.js';
 import { button } from '../ui.js';
 
@@ -214,9 +214,6 @@ class ChartView {
 
   private dataset(series: Series, theme: Theme): ChartDataset<'line', Point[]> {
     const points = pointsOf(series, this.logarithmic);
-    const marked = series.marked && points.length <= MAX_MARKS;
-    // A point between two gaps has no line; it is marked, or it would not be seen at all.
-    const alone = (index: number) => (points[index - 1]?.y ?? null) === null && (points[index + 1]?.y ?? null) === null;
     return {
       label: series.label,
       data: points,
@@ -224,7 +221,7 @@ class ChartView {
       backgroundColor: theme.series[series.color],
       borderDash: [...DASHES[series.dash]],
       borderWidth: LINE_WIDTH,
-      pointRadius: points.map((_, index) => (marked || alone(index) ? 2.5 : 0)),
+      pointRadius: radiusOf(points, series.marked && points.length <= MAX_MARKS),
       pointHitRadius: 6,
       pointHoverRadius: 4,
       spanGaps: false,
