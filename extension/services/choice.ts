@@ -41,7 +41,10 @@ export function readAs(
   file: string,
 ): ReadAs {
   const chosen = mappings.get(file);
-  const { columns, format } = readBy(recipes, file) ?? (chosen ? { columns: chosen } : (scans.get(file) ?? {}));
+  const scan = scans.get(file);
+  // Written anew since, the file may have other columns.
+  const told: ReadAs = scan && !scans.since(file).changed ? scan : {};
+  const { columns, format } = readBy(recipes, file) ?? (chosen ? { columns: chosen } : told);
   return { ...(columns && { columns }), ...(format && { format }) };
 }
 

@@ -10,6 +10,7 @@ import { write } from './support.js';
 
 const { previewDocuments } = await import('../../extension/data/previews.js');
 const { previewData } = await import('../../extension/commands/previewData.js');
+const { readAs } = await import('../../extension/services/choice.js');
 
 previewDocuments();
 
@@ -33,7 +34,7 @@ async function shown(t: TestContext) {
   await services.mappings.set(file, QA);
   await services.scans.add(file, 'v', 'v', SCAN, { columns: QA });
   await previewData(shows, { file });
-  return { file, mappings: services.mappings, other: async () => buttons.pop()!.run() };
+  return { file, services, mappings: services.mappings, other: async () => buttons.pop()!.run() };
 }
 
 /** A person who answers in order, and leaves when there is nothing more to say. */
@@ -67,4 +68,16 @@ test('a file that is read by its own names by now needs none', async (t) => {
   answers(t);
   await other();
   assert.equal(mappings.get(file), undefined);
+});
+
+test('of a file that was written anew since its scan, what the scan was told does not count', async (t) => {
+  const { file, services, mappings } = await shown(t);
+  await mappings.set(file, undefined);
+  assert.deepEqual(readAs(services, file), { columns: QA });
+  await write(file, TABLE.replace('question,answer', 'prompt,completion'));
+  await services.scans.look(file);
+  assert.deepEqual(readAs(services, file), {});
+  await write(file, TABLE);
+  await services.scans.look(file);
+  assert.deepEqual(readAs(services, file), { columns: QA }, 'it is what it was');
 });
