@@ -11,7 +11,7 @@ import { nameOf, type Known } from './dataSource.js';
 import { evaluationPlace } from './evaluationPlace.js';
 import { askSet, evaluationChoices } from './evaluationSets.js';
 import { chooseModel } from './models.js';
-import { modelStates } from './modelStates.js';
+import { modelStates, precisionOf } from './modelStates.js';
 import { evaluateRecipe, freeFile, slug, writeRecipe, type DataChoice, type EvaluationChoice } from './recipeFiles.js';
 import { requireRoot } from './root.js';
 import { follow, type Ended } from './runs.js';
@@ -43,11 +43,12 @@ export async function evaluate(
     ? await freeFile(join(root, 'recipes'), `evaluate-${name}`)
     : join(root, STATE_FOLDER, 'recipes', `evaluate-${name}.json`);
   const like = recipeLike(services, model.path);
+  const states = modelStates(model, services.store.list());
   const choice = {
     model: model.path,
-    states: modelStates(model, services.store.list()),
+    states,
     evaluate: sets,
-    ...machine(),
+    ...machine(precisionOf(model, states)),
     generation: like?.generation,
     judges: judges ?? like?.judges,
     output,

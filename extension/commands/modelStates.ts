@@ -1,7 +1,9 @@
+import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { sortStates } from '../../runtime/contract/states.js';
 import { stateOfRun, modelPath, newestFirst, siblings } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
+import { precisionWith } from '../workspace/precision.js';
 import type { ModelStateChoice } from './recipeFiles.js';
 
 /**
@@ -35,3 +37,12 @@ export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoic
   const named = states.map((state) => ({ ...state, state: state.name }));
   return sortStates(named).map(({ state: _, ...choice }) => choice);
 }
+
+/** How the weights are held for all states: as for their adapters, and as they are where one is a model of its own. */
+export const precisionOf = (model: Model, states: readonly ModelStateChoice[]): Precision | undefined =>
+  states.some((state) => state.model !== undefined)
+    ? undefined
+    : precisionWith(
+        model,
+        states.flatMap(({ adapters }) => adapters),
+      );

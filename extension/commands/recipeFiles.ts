@@ -4,7 +4,7 @@ import type { ReadAs } from '../../runtime/contract/mapping.js';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
 import type { EvaluateRecipe, FinetuneRecipe, VectorRecipe } from '../../runtime/contract/recipe.js';
 import { LORA } from '../../runtime/contract/recipeTraining.js';
-import type { DeviceChoice, MeasureKind } from '../../runtime/contract/recipeWords.js';
+import type { Computing, MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { firstFree } from '../host/paths.js';
 import { replaceFile } from '../host/state.js';
 import { relativeTo } from '../runs/recipeEdit.js';
@@ -14,8 +14,7 @@ import { relativeTo } from '../runs/recipeEdit.js';
 /** With the keys of the schema and no other; the engine checks the values. */
 type Keys<R> = { [K in keyof R]?: unknown };
 
-interface Machine {
-  device: DeviceChoice;
+interface Machine extends Computing {
   threads: number;
 }
 
@@ -190,8 +189,9 @@ export function slug(text: string): string {
   return name || 'run';
 }
 
-const machine = ({ device, threads }: Machine): Partial<Machine> => ({
+const machine = ({ device, precision, threads }: Machine): Partial<Machine> => ({
   ...(device !== 'auto' && { device }),
+  ...(precision && { precision }),
   ...(threads !== 0 && { threads }),
 });
 

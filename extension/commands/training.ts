@@ -1,4 +1,4 @@
-import type { DeviceChoice } from '../../runtime/contract/recipeWords.js';
+import type { Computing, Precision } from '../../runtime/contract/recipeWords.js';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
@@ -15,6 +15,7 @@ import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { vectorsFor, withVectors } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
+import { computing } from '../workspace/precision.js';
 import { askData } from './dataSource.js';
 import { askSets, type SetsChoice } from './evaluationSets.js';
 import { askModel } from './models.js';
@@ -162,9 +163,10 @@ const suggested = (
 export const recipeLike = ({ recipes }: Pick<Services, 'recipes'>, model: string): RecipeFacts | undefined =>
   recipes.list().find((r) => r.model === model && (r.generation ?? r.judges) !== undefined);
 
-export function machine(): { device: DeviceChoice; threads: number } {
-  return { device: setting('device'), threads: setting('threads') };
-}
+export const machine = (precision?: Precision): Computing & { threads: number } => ({
+  ...computing(setting('device'), precision),
+  threads: setting('threads'),
+});
 
 async function runWritten(services: Starting, file: string): Promise<Ended> {
   await services.recipes.read(file);

@@ -15,6 +15,7 @@ import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
+import { precisionWith } from '../workspace/precision.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
 import { bringLabels } from './rowLabels.js';
 import {
@@ -341,7 +342,7 @@ export class SafetyTests implements Disposable {
         model: model.path,
         states: [{ name: stateOf(model), adapters: attached }],
         evaluate: [evaluated],
-        ...machine(),
+        ...machine(precisionWith(model, attached)),
         generation,
         judges,
         output,

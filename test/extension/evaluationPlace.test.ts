@@ -299,14 +299,49 @@ test('the batches of a training are nothing that an evaluation of its model take
   await evaluate(services, { file });
   const rows = await rowsOf(services);
   await explorer.run!({ include: [rows.get('A')!] }, TOKEN);
-  const state = join(root, '.security-vectors');
-  const written = (await readdir(state, { recursive: true })).filter((name) =>
-    /^(recipes|tests)[\\/][^\\/]*\.json$/.test(name),
-  );
-  assert.equal(written.length, 2, written.join());
-  for (const name of written) {
-    const made = JSON.parse(await readFile(join(state, name), 'utf8')) as { generation?: object; batch?: object };
-    assert.deepEqual([made.generation, made.batch], [{ maxNewTokens: 3 }, undefined], name);
-    assert.ok(recipeSchema.safeParse(made).success, name);
+  const written = await recipesOf(root);
+  assert.equal(written.length, 2);
+  for (const { generation, batch } of written) assert.deepEqual([generation, batch], [{ maxNewTokens: 3 }, undefined]);
+});
+
+test('adapters are evaluated on weights as they were trained with, and those of several precisions on none of these', async (t) => {
+  const { root, set, services, free } = await workplace(t);
+  const file = await set('eval/forbidden.jsonl', ['A']);
+  const adapters = ['a', 'b'].map((name) => ({ name, path: join(root, name), scale: 1, attached: true }));
+  const [model] = services.models.list();
+  free();
+  fake.settings.set('device', 'webgpu');
+  t.after(() => fake.settings.set('device', 'cpu'));
+  for (const [precisions, device, precision] of [
+    [['int4', 'int4'], 'cpu', 'int4'],
+    [['int4', 'int8'], 'webgpu', undefined],
+  ] as const) {
+    Object.assign(model!, { adapters: adapters.map((one, i) => ({ ...one, precision: precisions[i] })) });
+    await evaluate(services, { file });
+    const rows = await rowsOf(services);
+    await explorer.run!({ include: [rows.get('A')!] }, TOKEN);
+    const written = await recipesOf(root);
+    assert.deepEqual(
+      written.map((made) => [made.device, made.precision]),
+      [
+        [device, precision],
+        [device, precision],
+      ],
+    );
   }
 });
+
+/** Those that were written for an evaluation, and for a row of one. */
+async function recipesOf(root: string): Promise<Record<string, unknown>[]> {
+  const state = join(root, '.security-vectors');
+  const names = (await readdir(state, { recursive: true })).filter((name) =>
+    /^(recipes|tests)[\\/][^\\/]*\.json$/.test(name),
+  );
+  return Promise.all(
+    names.map(async (name) => {
+      const made = JSON.parse(await readFile(join(state, name), 'utf8')) as Record<string, unknown>;
+      assert.ok(recipeSchema.safeParse(made).success, name);
+      return made;
+    }),
+  );
+}
