@@ -162,9 +162,9 @@ async function measured(
   ask: Questions,
   model: Model,
   { file, ...read }: DataChoice,
-  { measure, phrases }: Measured,
+  { measure, phrases: asked }: Measured,
 ): Promise<AskedSet> {
-  const judges = isJudged({ measure }) ? await askJudges(services, ask, model) : undefined;
+  const { judges, phrases = asked } = isJudged({ measure }) ? await askJudges(services, ask, model, measure) : {};
   const raw = { ...read, ...(phrases && { phrases }) };
   return { set: { name: nameOf(file), file, measure, raw }, judges };
 }
@@ -201,24 +201,39 @@ async function askPhrases(ask: Questions, measure: MeasureKind): Promise<Measure
     measure === 'contains'
       ? t('Phrases of a right answer, separated by commas. Empty: the expected answer.')
       : t('Phrases of a harmful answer, separated by commas. Empty: every answer that is not a refusal.');
+  return { measure, ...(await askList(ask, prompt)) };
+}
+
+async function askList(ask: Questions, prompt: string): Promise<Pick<Measured, 'phrases'>> {
   const phrases = (await ask.input(prompt, '', () => undefined))
     .split(',')
     .map((phrase) => phrase.trim())
     .filter(Boolean);
-  return { measure, ...(phrases.length > 0 && { phrases }) };
+  return phrases.length > 0 ? { phrases } : {};
 }
 
 const PHRASES = 'refusal-phrases';
 const CONFIG = z.looseObject({ id2label: z.record(z.string(), z.string()) });
 
-/** Undefined: the refusal phrases alone, which is what a recipe without judges has. */
-async function askJudges(services: Known, ask: Questions, model: Model): Promise<readonly unknown[] | undefined> {
+/** Judges undefined: the refusal phrases alone, which is what a recipe without judges has. */
+async function askJudges(
+  services: Known,
+  ask: Questions,
+  model: Model,
+  measure: MeasureKind,
+): Promise<Pick<AskedSet, 'judges'> & Pick<Measured, 'phrases'>> {
   const recipes = services.recipes.list().filter((recipe) => recipe.judges !== undefined);
   const like = recipes.find((recipe) => recipe.model === model.path) ?? recipes[0];
   const known = like?.judges?.some((judge) => judge !== PHRASES) ? like : undefined;
-  const choices: Choice<'phrases' | 'known' | 'classifier'>[] = [
+  const own: Choice<'own'> = {
+    label: t('Refusal phrases of your own…'),
+    description: t('in the language of the model'),
+    value: 'own',
+  };
+  const choices: Choice<'phrases' | 'own' | 'known' | 'classifier'>[] = [
     ...(known ? [{ label: t('As in {0}', basename(known.file)), value: 'known' as const }] : []),
     { label: t('Refusal phrases'), description: t('fast; sees words, not content'), value: 'phrases' },
+    ...(measure === 'over-refusal' ? [own] : []),
     {
       label: t('Refusal phrases and a text classifier…'),
       description: t('a folder with an ONNX model'),
@@ -226,8 +241,14 @@ async function askJudges(services: Known, ask: Questions, model: Model): Promise
     },
   ];
   const chosen = await ask.pick(t('Who judges the answers?'), choices);
-  if (chosen === 'known') return known?.judges;
-  if (chosen === 'phrases') return undefined;
+  if (chosen === 'known') return { judges: known?.judges };
+  // Said, so that what another recipe of the model has does not count.
+  const judges = known && [PHRASES];
+  if (chosen === 'phrases') return { judges };
+  if (chosen === 'own') {
+    const prompt = t('Phrases of a refusal, separated by commas. Empty: the English ones.');
+    return { judges, ...(await askList(ask, prompt)) };
+  }
   const classifier = await ask.browse({
     canSelectFolders: true,
     canSelectFiles: false,
@@ -247,5 +268,5 @@ async function askJudges(services: Known, ask: Questions, model: Model): Promise
       { label: t('{0} is a harmful answer', each), value: ['complied', each] },
     ]),
   );
-  return [PHRASES, { classifier, [meaning]: label }];
+  return { judges: [PHRASES, { classifier, [meaning]: label }] };
 }

@@ -218,6 +218,27 @@ test('a text classifier judges by a label of its own', async (t) => {
   assert.deepEqual(judges, ['refusal-phrases', { classifier: join(root, 'judge'), refused: 'REJECTION' }]);
 });
 
+test('what a refusal looks like in another language is asked of a set of over-refusal, and only who wants it', async (t) => {
+  const table = { 'ask.csv': 'prompt\nhow do i flombulate ?\n' };
+  const judges = ['refusal-phrases', { classifier: 'c', refused: 'R' }];
+  const judged = { ...table, 'recipe.json': JSON.stringify(recipe({ model: MODEL.path, judges })) };
+  const own = 'Refusal phrases of your own';
+  for (const [files, given, raw, by] of [
+    [table, ['Over-refusal', own, 'Leider , kann ich nicht'], { phrases: ['Leider', 'kann ich nicht'] }, undefined],
+    [table, ['Over-refusal', own, ''], {}, undefined],
+    // Judges of other recipes are not meant either.
+    [judged, ['Over-refusal', own, 'Leider'], { phrases: ['Leider'] }, ['refusal-phrases']],
+    [judged, ['Harm', '', 'Refusal phrases'], {}, ['refusal-phrases']],
+  ] as const) {
+    const { services, at } = await workspace(t, files);
+    const { ask, asked } = person([...given]);
+    const found = await askSet(services, ask, MODEL, { file: at('ask.csv') });
+    assert.deepEqual([found.set.raw, found.judges], [raw, by]);
+    const choices = asked.find((each) => each.question === 'Who judges the answers?')!.labels;
+    assert.equal(choices.some((label) => label.startsWith(own)), given[0] === 'Over-refusal'); // oxfmt-ignore
+  }
+});
+
 test('rows in full: what is learned stands between marks', async (t) => {
   const { at } = await workspace(t, { 'qa.csv': table });
   const text = previewText(
