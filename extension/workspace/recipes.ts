@@ -6,11 +6,13 @@ import { isRecipesFolder, readRecipe, type RecipeFacts } from '../runs/recipe.js
 /** The recipes of the workspace: which data files and evaluation sets they name, and what they would run. */
 export class RecipeIndex {
   private recipes = new Map<string, RecipeFacts>();
+  /** In the order of their files; sorted when it is asked for, as it is for each data file. */
+  private sorted: readonly RecipeFacts[] | undefined;
   /** Another one after each change. */
   version = 0;
 
-  list(): RecipeFacts[] {
-    return [...this.recipes.values()].sort((a, b) => a.file.localeCompare(b.file));
+  list(): readonly RecipeFacts[] {
+    return (this.sorted ??= [...this.recipes.values()].sort((a, b) => a.file.localeCompare(b.file)));
   }
 
   /**
@@ -20,7 +22,7 @@ export class RecipeIndex {
   async read(file: string): Promise<void> {
     const { facts, problem } = await read(file);
     if (facts) this.recipes.set(file, facts);
-    if (facts || this.recipes.delete(file)) this.version++;
+    if (facts || this.recipes.delete(file)) this.changed();
     if (problem) throw problem;
   }
 
@@ -29,7 +31,7 @@ export class RecipeIndex {
   }
 
   forget(file: string): void {
-    if (this.recipes.delete(file)) this.version++;
+    if (this.recipes.delete(file)) this.changed();
   }
 
   /** Recipes that measure `file`. */
@@ -40,6 +42,11 @@ export class RecipeIndex {
   /** Is the file an evaluation set: named by a recipe, or in a folder called `eval`? */
   isEvaluationSet(file: string): boolean {
     return /[\\/]eval(?:uation)?s?[\\/][^\\/]+$/.test(file) || this.measuring(file).length > 0;
+  }
+
+  private changed(): void {
+    this.version++;
+    this.sorted = undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Which files of a workspace are recipes, data and evaluation sets. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
@@ -29,6 +29,26 @@ test('recipes of the workspace determine which files are evaluation sets', async
   await index.read(join(root, 'none.json'));
   index.forget(file);
   assert.equal(index.list().length, 0);
+});
+
+test('recipes are in the order of their files, sorted once after each change', async (t) => {
+  const root = await temporary(t);
+  const index = new RecipeIndex();
+  const made = async (name: string, more?: object): Promise<string> => {
+    const file = await write(join(root, `recipes/${name}.json`), recipe(more));
+    await index.read(file);
+    return file;
+  };
+  const measured = () => index.list().map(({ file, evaluate }) => [basename(file), evaluate.length]);
+  await made('b');
+  assert.deepEqual(measured(), [['b.json', 1]]);
+  const first = await made('a');
+  assert.deepEqual(measured(), [['a.json', 1], ['b.json', 1]]); // oxfmt-ignore
+  await made('b', { evaluate: [] });
+  assert.deepEqual(measured(), [['a.json', 1], ['b.json', 0]]); // oxfmt-ignore
+  assert.equal(index.list(), index.list(), 'not sorted again');
+  index.forget(first);
+  assert.deepEqual(measured(), [['b.json', 0]]);
 });
 
 test('what other programs call recipes is none of ours; a recipe that is broken is told', async (t) => {
