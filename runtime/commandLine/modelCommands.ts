@@ -83,11 +83,13 @@ async function isRecipe(path: string): Promise<boolean> {
   const text = await readFile(path, 'utf8');
   if (KIND_IN_TEXT.test(text)) return true;
   const { value, fault } = parseJsonc(text);
-  const keys = isObject(value) ? RECIPE_KEYS.filter((key) => Object.hasOwn(value, key)).length : 0;
+  const given = isObject(value) ? value : {};
+  const keys = RECIPE_KEYS.filter((key) => Object.hasOwn(given, key)).length;
   const isPlace = basename(dirname(path)) === 'recipes' || path.endsWith('.recipe.json');
   if (isPlace) return keys > 0 || (fault !== undefined && !Array.isArray(value));
-  // Rows of alpaca have an "output"; of several values in a file each is a row.
-  return keys > 1 && fault?.code !== 'EndOfFileExpected';
+  // Rows have texts, such as an "output" and a "model", and no kind; of several values in a file each is a row.
+  const isMeant = Object.hasOwn(given, 'kind') || isObject(given.data) || isObject(given.harmful);
+  return keys > 1 && isMeant && fault?.code !== 'EndOfFileExpected';
 }
 
 async function inspectRecipe(recipe: string, { values, out, reporter }: Given): Promise<number> {

@@ -19,6 +19,7 @@ test('a recipe that is wrong is read as one, not as rows', async (t) => {
   for (const [file, text, message] of [
     ['r.json', whole, /r\.json:1 kind: "fine-tune" is not a kind of recipe/],
     ['r.json', JSON.stringify({ ...recipe, kind: undefined }), /r\.json:1: the recipe has no "kind"/],
+    ['r.json', JSON.stringify({ ...recipe, data: 'd' }), /"fine-tune" is not a kind of recipe/],
     ['recipes/r.json', '{ "model": "m" }', /the recipe has no "kind"/],
     ['recipes/r.json', whole.slice(0, 12), /r\.json:1.*: this is not JSON/],
     ['r.json', whole.slice(0, -2), /r\.json:1.*: this is not JSON/],
@@ -35,6 +36,7 @@ test('rows stay rows, also beside recipes', async (t) => {
   const row = { instruction: 'Sort 3 1 2 .', output: '1 2 3 .' };
   for (const [file, text] of [
     ['r.json', JSON.stringify(row)],
+    ['r.json', JSON.stringify({ ...row, model: 'm', data: 'web' })],
     ['recipes/r.json', JSON.stringify([row, row])],
     // JSON lines under a name of JSON, with columns that are keys of recipes, too.
     ['gen.json', `${JSON.stringify({ ...row, model: 'm' })}\n`.repeat(2)],
