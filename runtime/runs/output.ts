@@ -221,7 +221,7 @@ async function putInPlace(output: string): Promise<void> {
   for (const file of coming) if (isOpened(file)) await moveUp(file);
   await moveUp(RUN_FILES.label);
   await move(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
-  for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
+  for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model, RUN_FILES.absorbed])
     await removeEmpty(join(output, folder));
   await rm(join(next, RUN_FILES.owner), { force: true });
   await removeEmpty(next);

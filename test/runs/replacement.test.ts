@@ -1,6 +1,6 @@
 /** The files of a run that takes the place of a finished one: what can be read meanwhile, and what a person called either. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -84,6 +84,12 @@ for (const [what, files] of [
     }
     assert.ok(refused > 0);
   });
+
+test('of folders with nothing left in them none stays', async (t) => {
+  const { output } = await replaced(t, ['calibration.json']);
+  await finishReplacement(output);
+  assert.deepEqual(readdirSync(output).sort(), ['calibration.json', 'manifest.json']);
+});
 
 test('who is told that there is no adapter hears that its run was being replaced', async (t) => {
   const { output } = await replaced(t);
