@@ -210,13 +210,15 @@ test('rows are looked at a few in a turn of the event loop, in a file of 60,000 
 });
 
 test('what an editor shows in colour and what it shows in words are made in turns of their own', async (t) => {
-  const { editor } = await scanned(t, 16);
+  const { editor, labels, scans, file } = await scanned(t, 16);
+  await until(() => labels().length > 0);
   let turn = 0;
   const turns: number[] = [];
   editor.setDecorations = () => {
     setImmediate(() => turn++);
     turns.push(turn);
   };
+  scans.note(file, { edited: 1 });
   await until(() => turns.length >= 3);
   const [found, edited, label] = turns;
   assert.equal(found, edited);
