@@ -86,6 +86,17 @@ test('a cluster that nobody has reached is named at once where nothing listens, 
   );
 });
 
+test('that a cluster answers with a status of what stands before it is said once, also where nobody has reached it', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  let asked = 0;
+  server.instead = () => (++asked < 3 ? { status: 503 } : undefined);
+  const said: string[] = [];
+  const emit: ClusterOptions['emit'] = async (event) => void (event.kind === 'warning' && said.push(event.message));
+  await openCluster(await optionsOf(t, { ray: server.address }, { emit }));
+  assert.match(said.join('\n'), /^the cluster does not answer \(503\)\. Trying again .*\nthe cluster answers again$/);
+});
+
 const refusal =
   (message: RegExp, remedy: RegExp) =>
   (error: unknown): boolean =>
