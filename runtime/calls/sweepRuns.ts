@@ -1,6 +1,6 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { reach, wayTo } from '../cluster/cluster.js';
+import { reachCluster, wayTo } from '../cluster/cluster.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
@@ -154,7 +154,7 @@ async function isReached([first]: readonly Point[], { base, shared, options, emi
   const path = (written: string): string => resolve(dirname(base), written);
   const secrets = secretsFrom(options.secrets);
   try {
-    await reach({ target: first.recipe.on, path, secrets, signal, emit, patience, answered: shared.clusters });
+    await reachCluster({ target: first.recipe.on, path, secrets, signal, emit, patience, answered: shared.clusters });
     return true;
   } catch (error) {
     if (signal.aborted) return false;

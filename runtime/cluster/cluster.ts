@@ -71,7 +71,7 @@ export const wayTo = ({ ray, token, headers, ca }: ClusterTarget): string => can
  * @returns the version of Ray that is there, and how is waited for it
  * @throws HumanError for a secret or certificate that is not there, a cluster that does not answer, a token it refuses, a Ray too old
  */
-export async function reach(options: WayOptions): Promise<{
+export async function reachCluster(options: WayOptions): Promise<{
   client: RayClient;
   ray: string;
   waiting: Pick<FollowOptions, 'patience' | 'signal' | 'onAway'>;
@@ -92,12 +92,16 @@ export async function reach(options: WayOptions): Promise<{
 /** @throws HumanError where it cannot be reached */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const { target, folder, signal, emit } = options;
-  const { client, ray, waiting } = await reach(options);
+  const { client, ray, waiting } = await reachCluster(options);
   let said = '';
   const say = async (message: string): Promise<void> => {
     if (message !== said) await emit({ kind: 'state', state: 'preparing', message: (said = message) });
   };
   const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, waiting);
+  const onEnded = async (record: JobRecord, id: string): Promise<void> => {
+    await removePackage(target.storage, id);
+    await noteEnd(folder, record, id);
+  };
 
   return {
     target,
@@ -116,11 +120,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
         },
         onNote: (note) => say(noteText(note, target) ?? said),
       });
-      const onEnded = async (): Promise<void> => {
-        await removePackage(target.storage, id);
-        await noteEnd(folder, record, id);
-      };
-      await followJob({ client, id, reader, step, enough, onEnded, ...waiting });
+      await followJob({ client, id, reader, step, enough, onEnded: () => onEnded(record, id), ...waiting });
       if (!isDone && !enough()) throw brokenOff(`${client.address} ${id}`);
     },
     async end(name) {
@@ -136,7 +136,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       if (goesOn) await reach(() => client.stop(id));
       // An address may lead to another cluster than it did.
       if (!job) await say(`the cluster at ${client.address} does not know the job ${id}, which counts as ended`);
-      await noteEnd(folder, record, id);
+      await onEnded(record, id);
       return goesOn;
     },
   };
@@ -215,16 +215,19 @@ export interface StoppedJobs {
 export const leftJobs = async (folder: string): Promise<string[]> =>
   openJobs(await readRecord(folder)).map(([, id]) => id);
 
-/** The same for a run that was stopped before it began again. */
-export async function stopLeft(options: ClusterOptions): Promise<StoppedJobs> {
+/**
+ * The same for a run that was stopped before it began again.
+ * @param unreached ways to clusters that are not tried, and why; one that fails is added
+ */
+export async function stopLeft(options: ClusterOptions, unreached = new Map<string, unknown>()): Promise<StoppedJobs> {
+  const way = wayTo(options.target);
   let cluster: Cluster | undefined;
-  let fault: unknown;
   try {
-    cluster = await openCluster(options);
+    if (!unreached.has(way)) cluster = await openCluster(options);
   } catch (error) {
-    fault = error;
+    unreached.set(way, error);
   }
-  return stopJobs(options.folder, cluster, fault);
+  return stopJobs(options.folder, cluster, unreached.get(way));
 }
 
 async function clientOf({ target, path, secrets }: WayOptions): Promise<RayClient> {

@@ -153,6 +153,17 @@ test('a large package stays for a job that goes on unheard, and is removed with 
   assert.deepEqual(await readdir(storage), []);
 });
 
+test('a large package goes with its job when that is stopped', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  const [storage, folder] = [await temporary(t), await temporary(t)];
+  const options = [t, { ray: server.address, storage }, { mostBytes: 100, folder }] as const;
+  server.instead = (call) => (/\/logs$/.test(call) ? { status: 401 } : undefined);
+  await assert.rejects(send(...options));
+  const cluster = await openCluster(await optionsOf(...options));
+  assert.deepEqual([await cluster.end('evaluate'), await readdir(storage)], [true, []]);
+});
+
 /** A cluster that takes a package, and says nothing. @param onSent hears that one comes */
 async function silent(t: TestContext, onSent: () => void = () => undefined): Promise<string> {
   const server = createServer((request, response) => {
