@@ -8,7 +8,7 @@ import type { Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
-import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
+import { refusedByCluster, refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { nameJobs } from './clusterJobs.js';
 import { requireFree } from './owner.js';
@@ -346,6 +346,7 @@ export class Runner implements Disposable {
             const { raw, judgeSecrets: wanted = [] } = run.recipe ?? {};
             const refused = refusedSecrets(events, (raw?.judges ?? []) as unknown[], wanted);
             if (refused.length > 0) void this.options.judgeSecrets?.forget(refused);
+            for (const event of events) if (event.kind === 'warning') void this.forgetRefused(run, event);
           },
           onAsk: this.options.askModel?.(),
           onProgress: (message) => store.say(run, message),
@@ -354,11 +355,7 @@ export class Runner implements Disposable {
       folder = editorPath(done.output);
     } catch (error) {
       if (!(error instanceof Cancelled || job.isEnded)) failure = error;
-      const { code, place } = errorData(error);
-      const { secrets = [] } = run.recipe?.cluster ?? {};
-      // Which cluster it was, the engine says without a slash at its end.
-      const refused = secrets.filter(({ address }) => address.replace(/\/+$/, '') === place);
-      if (code === 'secret') await this.options.forgetSecrets?.(refused.length > 0 ? refused : secrets);
+      await this.forgetRefused(run, errorData(error));
     } finally {
       engine.dispose();
       source.dispose();
@@ -367,6 +364,11 @@ export class Runner implements Disposable {
     const ended = await store.end(run, failure === undefined ? undefined : errorData(failure), folder);
     if (!quiet) this.ends.fire(ended);
     return ended;
+  }
+
+  private async forgetRefused({ recipe }: Run, said: Parameters<typeof refusedByCluster>[0]): Promise<void> {
+    const refused = refusedByCluster(said, recipe?.cluster?.secrets ?? []);
+    if (refused.length > 0) await this.options.forgetSecrets?.(refused);
   }
 
   private async secretsOf(run: Run, token: Token): Promise<Record<string, string>> {

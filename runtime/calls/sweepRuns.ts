@@ -218,8 +218,10 @@ async function runPoint(
     return 'stopped';
   };
   const failed = async (error: ErrorData): Promise<SweepPoint> => {
-    const { message, remedy } = error;
-    await emit({ kind: 'warning', message: `a point failed: ${message}`, place: placeOf(values, error), remedy });
+    const { message, remedy, code } = error;
+    const place = placeOf(values, error);
+    const refused = code === 'secret' && { code };
+    await emit({ kind: 'warning', message: `a point failed: ${message}`, place, remedy, ...refused });
     const seconds = (performance.now() - began) / 1000;
     return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
   };

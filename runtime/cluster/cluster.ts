@@ -189,7 +189,7 @@ export async function stopJobs(folder: string, cluster: Cluster | undefined, end
     }
   }
   if (left.length === 0) return { stopped };
-  const { kind, message } = errorData(cause);
+  const { kind, message, code } = errorData(cause);
   if (kind === 'internal') throw cause;
   const warning: Warning = {
     kind: 'warning',
@@ -198,6 +198,7 @@ export async function stopJobs(folder: string, cluster: Cluster | undefined, end
     remedy: hasCheckpoint(join(folder, RUN_FILES.checkpoint))
       ? 'Resume the run and stop it once more, or stop the job on the Ray dashboard.'
       : 'Run the recipe again: it stops the job first. Or stop it on the Ray dashboard.',
+    ...(code === 'secret' && { code }),
   };
   return { stopped, left: warning };
 }

@@ -2,6 +2,8 @@
  * A recipe as whoever shows it reads it: leniently, so that one that is being typed has its lenses. Whether it can run is for
  * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
  */
+import { withoutSlash } from './address.js';
+import type { ErrorData } from './errors.js';
 import type { RunEvent } from './events.js';
 import { isObject } from './isObject.js';
 import { KINDS, type InputRole } from './kinds.js';
@@ -159,6 +161,21 @@ export function refusedSecrets(
     event.kind === 'warning' ? (/^judges\.(\d+)\.token$/.exec(event.place ?? '')?.[1] ?? []) : [],
   );
   return [...new Set(refused)].flatMap((i) => (Number(i) in judges ? secretsOfJudges([judges[Number(i)]]) : wanted));
+}
+
+/**
+ * Of clusters, what an error or a warning says is refused, or missing.
+ * @param wanted all secrets: it may be any of them where no address is named
+ */
+export function refusedByCluster(
+  { code, place }: Pick<ErrorData, 'code' | 'place'>,
+  wanted: readonly SecretName[],
+): readonly SecretName[] {
+  if (code !== 'secret') return [];
+  // Of a point its values stand before it.
+  const at = place?.split(' → ').at(-1);
+  const refused = wanted.filter(({ address }) => withoutSlash(address) === at);
+  return refused.length > 0 ? refused : wanted;
 }
 
 const MADE: readonly InputRole[] = ['model', 'origin', 'vector', 'start', 'adapter'];

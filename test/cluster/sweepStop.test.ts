@@ -25,11 +25,13 @@ for (const [what, later, isReached] of [
     const areAtWork = (): boolean => server.jobs.size > 0 && other.jobs.size > 0;
     other.instead = () => (isStopped ? later : areAtWork() ? { status: 401 } : undefined);
     const said: string[] = [];
+    const refused: (string | undefined)[] = [];
     const done = await sweep(`lost-${isReached}`, {
       over: { 'on.ray': [other.address, server.address], seed: [1] },
       hear: (event, stop) => {
         if (event.kind !== 'warning') return;
         said.push(event.message);
+        if (event.code === 'secret') refused.push(event.place);
         isStopped ||= event.message.startsWith('a point failed: ');
         if (isStopped) stop();
       },
@@ -42,6 +44,8 @@ for (const [what, later, isReached] of [
       said.some((line) => line.includes(`the job ${id} may go on`)),
       !isReached,
     );
+    assert.equal(refused.length, isReached ? 1 : 2, 'a host hears that it has to ask for its token again');
+    assert.ok(refused.every((place) => place!.endsWith(other.address)));
   });
 
 test('Stop is no failure where a point failed that no cluster can run', async () => {
