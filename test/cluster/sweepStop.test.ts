@@ -122,6 +122,35 @@ test('resuming and stopping once more stops them, also before its points begin',
   );
 });
 
+test('so does stopping it while its points wait for a cluster, which says no more that it answers again', async () => {
+  server.jobs.clear();
+  server.script = function* () {
+    for (;;) yield [];
+  };
+  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
+  await assert.rejects(sweep('again'));
+  const open = [...server.jobs.values()];
+  let stopAll = (): void => undefined;
+  let asked = 0;
+  server.instead = () => {
+    asked += 1;
+    if (asked === 3 * AT_ONCE) stopAll();
+    return asked > 1 && asked < 3 * AT_ONCE ? { status: 503 } : undefined;
+  };
+  const said: string[] = [];
+  const done = await sweep('again', {
+    resume: true,
+    hear: (event, stop) => {
+      stopAll = stop;
+      if (event.kind === 'warning') said.push(event.message);
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.ok(said.every((message) => message.includes('may go on')), said.join('\n')); // oxfmt-ignore
+  for (const { id, status } of open)
+    assert.ok(status === 'STOPPED' || said.some((message) => message.includes(id)), `${id}: ${status}`);
+});
+
 for (const [what, answer] of [
   ['are stopped', undefined],
   ['are named where that is not possible', { status: 401 }],
