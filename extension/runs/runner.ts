@@ -346,7 +346,9 @@ export class Runner implements Disposable {
             const { raw, judgeSecrets: wanted = [] } = run.recipe ?? {};
             const refused = refusedSecrets(events, (raw?.judges ?? []) as unknown[], wanted);
             if (refused.length > 0) void this.options.judgeSecrets?.forget(refused);
-            for (const event of events) if (event.kind === 'warning') void this.forgetRefused(run, event);
+            const { secrets = [] } = run.recipe?.cluster ?? {};
+            const ofClusters = events.flatMap((one) => (one.kind === 'warning' ? refusedByCluster(one, secrets) : []));
+            if (ofClusters.length > 0) void this.options.forgetSecrets?.(ofClusters);
           },
           onAsk: this.options.askModel?.(),
           onProgress: (message) => store.say(run, message),
@@ -355,7 +357,11 @@ export class Runner implements Disposable {
       folder = editorPath(done.output);
     } catch (error) {
       if (!(error instanceof Cancelled || job.isEnded)) failure = error;
-      await this.forgetRefused(run, errorData(error));
+      const said = errorData(error);
+      const { secrets = [] } = run.recipe?.cluster ?? {};
+      const refused = refusedByCluster(said, secrets);
+      // Where no address is named it may be any of them.
+      if (said.code === 'secret') await this.options.forgetSecrets?.(refused.length > 0 ? refused : secrets);
     } finally {
       engine.dispose();
       source.dispose();
@@ -364,11 +370,6 @@ export class Runner implements Disposable {
     const ended = await store.end(run, failure === undefined ? undefined : errorData(failure), folder);
     if (!quiet) this.ends.fire(ended);
     return ended;
-  }
-
-  private async forgetRefused({ recipe }: Run, said: Parameters<typeof refusedByCluster>[0]): Promise<void> {
-    const refused = refusedByCluster(said, recipe?.cluster?.secrets ?? []);
-    if (refused.length > 0) await this.options.forgetSecrets?.(refused);
   }
 
   private async secretsOf(run: Run, token: Token): Promise<Record<string, string>> {

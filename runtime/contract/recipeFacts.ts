@@ -163,19 +163,14 @@ export function refusedSecrets(
   return [...new Set(refused)].flatMap((i) => (Number(i) in judges ? secretsOfJudges([judges[Number(i)]]) : wanted));
 }
 
-/**
- * Of clusters, what an error or a warning says is refused, or missing.
- * @param wanted all secrets: it may be any of them where no address is named
- */
+/** Those of the cluster that refuses one, as an error or a warning says. */
 export function refusedByCluster(
   { code, place }: Pick<ErrorData, 'code' | 'place'>,
   wanted: readonly SecretName[],
-): readonly SecretName[] {
-  if (code !== 'secret') return [];
-  // Of a point its values stand before it.
+): SecretName[] {
+  // Of a point its values stand before the address.
   const at = place?.split(' → ').at(-1);
-  const refused = wanted.filter(({ address }) => withoutSlash(address) === at);
-  return refused.length > 0 ? refused : wanted;
+  return code === 'secret' ? wanted.filter(({ address }) => withoutSlash(address) === at) : [];
 }
 
 const MADE: readonly InputRole[] = ['model', 'origin', 'vector', 'start', 'adapter'];

@@ -237,6 +237,8 @@ test('a token that was refused is asked for again also after a stop', async (t) 
       onEvents([
         { kind: 'warning', message: 'a point failed: no', place: 'seed 1 → http://a:8265', code: 'secret' },
         { kind: 'warning', message: 'a point failed: too little memory', place: 'seed 2 → http://b:8265' },
+        // Of a point that is not in the grid any more.
+        { kind: 'warning', message: 'the job x may go on: no', place: 'seed 3 → http://c:8265', code: 'secret' },
       ]);
       return { output: join(root, 's'), outcome: 'stopped' };
     }) as unknown as Engine['request'],
