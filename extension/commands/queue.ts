@@ -1,5 +1,5 @@
 /** The runs that wait: their order, whether they begin, and how the next window finds them. */
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import * as z from 'zod';
 import * as vscode from 'vscode';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
@@ -11,6 +11,7 @@ import { Disposables, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { AskedRun } from '../runs/job.js';
+import { placeOf } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { chooseRun } from './runs.js';
 
@@ -92,11 +93,7 @@ export async function keepQueue(
 /** Whether a run has got to its folder since then: as a replacement it lies below that, and takes its place at the end. */
 async function hasBegun(store: Services['store'], { output, said }: AskedRun, since: string): Promise<boolean> {
   const target = output ?? said?.output ?? '';
-  const folders = [
-    target,
-    join(target, RUN_FILES.next),
-    ...(basename(target) === RUN_FILES.next ? [dirname(target)] : []),
-  ];
-  const runs = await Promise.all(folders.map((folder) => store.read(folder).catch(() => undefined)));
+  const folders = new Set([target, join(target, RUN_FILES.next), placeOf(target)]);
+  const runs = await Promise.all(Array.from(folders, (folder) => store.read(folder).catch(() => undefined)));
   return runs.some((run) => (run?.manifest?.started ?? '') >= since);
 }

@@ -287,6 +287,7 @@ const EVENTS = {
     message: text,
     place: text.optional(),
     remedy: text.optional(),
+    code: z.literal('secret').optional(),
   } satisfies Shape<EventOf<'warning'>>),
   done,
 } satisfies { [K in RunEvent['kind']]: z.ZodType<EventOf<K>> };

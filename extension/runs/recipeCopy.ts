@@ -10,7 +10,7 @@ import { inputError } from '../host/errors.js';
 import { replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
-import { canResume, sweepOf, type Run } from './run.js';
+import { canResume, placeOf, sweepOf, type Run } from './run.js';
 
 export interface WrittenCopy {
   file: string;
@@ -80,10 +80,7 @@ async function writeCopy(run: Run, name: string, edits: (folder: string) => Edit
 }
 
 /** The folder of what a run is a part of, and goes to the trash with: its sweep, or the run that it replaces. */
-function wholeOf(run: Run): string {
-  const folder = sweepOf(run) ?? run.folder;
-  return basename(folder) === RUN_FILES.next ? dirname(folder) : folder;
-}
+const wholeOf = (run: Run): string => placeOf(sweepOf(run) ?? run.folder);
 
 /**
  * What was run. The file that it was started from, with its comments, where that still says the same; else the copy in the

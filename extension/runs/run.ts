@@ -1,5 +1,5 @@
 import { baselineOf } from '../../runtime/contract/baselines.js';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import {
   appendClock,
   appendProbes,
@@ -20,6 +20,7 @@ import type { DoneEvent, HarmfulLoss, Measurement, RunEvent } from '../../runtim
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { RunOwner } from '../../runtime/contract/owner.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Device } from '../../runtime/contract/recipeWords.js';
 import { valuesText, type SweepPoint } from '../../runtime/contract/sweep.js';
 import type { RunProgress, RunWarning } from '../../webview/protocol/run.js';
@@ -121,7 +122,11 @@ export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== un
 export const isSweep = (run: Run): boolean => kindOf(run) === 'sweep';
 
 /** The sweep that the run is a point of. */
-export const sweepOf = ({ manifest, folder }: Run): string | undefined => manifest?.point && dirname(dirname(folder));
+export const sweepOf = ({ manifest, folder }: Run): string | undefined =>
+  manifest?.point && dirname(dirname(placeOf(folder)));
+
+/** Where what a folder holds is, or will be: a replacement lies below that. */
+export const placeOf = (folder: string): string => (basename(folder) === RUN_FILES.next ? dirname(folder) : folder);
 
 /** A run that ended early and has a checkpoint, or points, to go on from. */
 export const canResume = (run: Run): boolean => endedEarly(run) && hasSomethingToGoOnFrom(run);

@@ -8,7 +8,7 @@ import type { Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
-import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
+import { refusedByCluster, refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { nameJobs } from './clusterJobs.js';
 import { requireFree } from './owner.js';
@@ -346,6 +346,9 @@ export class Runner implements Disposable {
             const { raw, judgeSecrets: wanted = [] } = run.recipe ?? {};
             const refused = refusedSecrets(events, (raw?.judges ?? []) as unknown[], wanted);
             if (refused.length > 0) void this.options.judgeSecrets?.forget(refused);
+            const { secrets = [] } = run.recipe?.cluster ?? {};
+            const ofClusters = events.flatMap((one) => (one.kind === 'warning' ? refusedByCluster(one, secrets) : []));
+            if (ofClusters.length > 0) void this.options.forgetSecrets?.(ofClusters);
           },
           onAsk: this.options.askModel?.(),
           onProgress: (message) => store.say(run, message),
@@ -354,11 +357,11 @@ export class Runner implements Disposable {
       folder = editorPath(done.output);
     } catch (error) {
       if (!(error instanceof Cancelled || job.isEnded)) failure = error;
-      const { code, place } = errorData(error);
+      const said = errorData(error);
       const { secrets = [] } = run.recipe?.cluster ?? {};
-      // Which cluster it was, the engine says without a slash at its end.
-      const refused = secrets.filter(({ address }) => address.replace(/\/+$/, '') === place);
-      if (code === 'secret') await this.options.forgetSecrets?.(refused.length > 0 ? refused : secrets);
+      const refused = refusedByCluster(said, secrets);
+      // Where no address is named it may be any of them.
+      if (said.code === 'secret') await this.options.forgetSecrets?.(refused.length > 0 ? refused : secrets);
     } finally {
       engine.dispose();
       source.dispose();

@@ -32,13 +32,15 @@ export function runsView({
   archive,
 }: Pick<Services, 'store' | 'runner' | 'problems' | 'archive'>): Disposable {
   const disposables = new Disposables();
+  const rows = (runs: readonly Run[]): RunNode[] =>
+    runs.flatMap((run) => (isShown(run, archive.shown) ? [{ run: run.folder }] : []));
   const treeDataProvider = disposables.add(
     provider(
       withProblems<RunNode>(
         {
           id: ({ run }) => run,
-          roots: () => store.list().flatMap((run) => (isShown(run, archive.shown) ? [{ run: run.folder }] : [])),
-          children: ({ run }) => store.pointsOf(run).map(({ folder }) => ({ run: folder })),
+          roots: () => rows(store.list()),
+          children: ({ run }) => rows(store.pointsOf(run)),
           item: (node) => runItem(node, store),
         },
         problems,
@@ -57,9 +59,9 @@ export function runsView({
   );
   const count = (): void => {
     view.badge = badgeOf(store.live());
-    const hidden = store.list().filter((run) => !isShown(run, archive.shown)).length;
+    const hidden = store.all().filter((run) => !isShown(run, archive.shown)).length;
     view.description = hidden ? t('{0} archived', hidden) : undefined;
-    view.message = hidden && hidden === store.list().length ? t('All runs are archived.') : undefined;
+    view.message = hidden && rows(store.list()).length === 0 ? t('All runs are archived.') : undefined;
   };
   const countSoon = disposables.add(debounce(count, 100));
   disposables.add(store.onDidChange(({ kind }) => kind !== 'append' && countSoon()));

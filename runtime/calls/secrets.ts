@@ -1,3 +1,4 @@
+import { withoutSlash } from '../contract/address.js';
 import { secretKey, type Secrets } from '../contract/secrets.js';
 import { HumanError } from '../support/errors.js';
 
@@ -29,6 +30,7 @@ const ofEnvironment: Secrets = (address, name) => {
 };
 
 const isAllowed = (pair: string): boolean => {
-  const plain = (text: string): string => text.replace(/\/+$/, '');
-  return (process.env.SECURITY_VECTORS_SECRETS ?? '').split(/[\s,]+/).some((one) => plain(one) === plain(pair));
+  return (process.env.SECURITY_VECTORS_SECRETS ?? '')
+    .split(/[\s,]+/)
+    .some((one) => withoutSlash(one) === withoutSlash(pair));
 };

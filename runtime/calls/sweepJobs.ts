@@ -17,6 +17,8 @@ interface Among {
   /** The recipe whose folder paths are relative to. */
   readonly base: string;
   readonly options: Options;
+  /** Ways to clusters that are not tried again, and why. */
+  readonly unreached?: Map<string, unknown>;
 }
 
 /** Where something of a point is, for people. */
@@ -27,21 +29,16 @@ export const placeOf = (values: SweepValues, { place }: { place?: string }): str
 export async function stopJobsIn(
   folder: string,
   target: ClusterTarget,
-  { base, options }: Among,
+  { base, options, unreached }: Among,
 ): Promise<StoppedJobs> {
   const { signal, patience, onEvent } = options;
   try {
     if ((await leftJobs(folder)).length === 0) return { stopped: [] };
     await requireFree(folder);
-    return await stopLeft({
-      target,
-      path: (written) => resolve(dirname(base), written),
-      folder,
-      secrets: secretsFrom(options.secrets),
-      signal,
-      emit: (event) => Promise.resolve(onEvent(event)),
-      patience,
-    });
+    const path = (written: string): string => resolve(dirname(base), written);
+    const emit = (event: RunEvent): Promise<void> => Promise.resolve(onEvent(event));
+    const secrets = secretsFrom(options.secrets);
+    return await stopLeft({ target, path, folder, secrets, signal, emit, patience }, unreached);
   } catch (thrown) {
     return { stopped: [], left: warningOf(thrown) };
   }
@@ -53,12 +50,13 @@ export async function stopLeftOut(
   { emit, ...among }: Among & { readonly emit: (event: RunEvent) => Promise<void> },
 ): Promise<void> {
   const { patience = PATIENCE } = among.options;
+  const unreached = new Map<string, unknown>();
   // The points wait for it.
   const options = { ...among.options, patience: { ...patience, awayMs: patience.stopMs } };
   for (const { at, values, recipe } of left) {
     const target = safeParse(on, recipe.on).data;
     if (!target) continue;
-    const { stopped, left: unstopped } = await stopJobsIn(at, target, { ...among, options });
+    const { stopped, left: unstopped } = await stopJobsIn(at, target, { ...among, options, unreached });
     const message = `the job ${stopped.join(', ')} was stopped: no point of the sweep needs it any more`;
     if (stopped.length > 0) await emit({ kind: 'warning', message, place: placeOf(values, {}) });
     if (unstopped) await emit({ ...unstopped, place: placeOf(values, unstopped) });

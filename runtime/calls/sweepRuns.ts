@@ -1,6 +1,6 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { wayTo } from '../cluster/cluster.js';
+import { reachCluster, wayTo } from '../cluster/cluster.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
@@ -24,6 +24,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import { inLanes } from '../support/lanes.js';
 import { runOne } from './run.js';
+import { secretsFrom } from './secrets.js';
 import { placeOf, stopJobsIn, type Warning } from './sweepJobs.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
 import type { Shared } from './sweepShared.js';
@@ -102,7 +103,7 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
     return shares.reduce((sum, one) => sum + one, 0) / points.length;
   };
   let begun = found;
-  let stopped = false;
+  let stopped = !(await isReached(open, at));
   await inLanes(atOnce, async (isOver) => {
     for (;;) {
       const verdicts = results.map((result) => result?.verdict);
@@ -141,6 +142,24 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
     });
   }
   return 'finished';
+}
+
+/**
+ * Hears the cluster of all points before the first one begins. Of several each is waited for by its own points.
+ * @returns false where the signal fired meanwhile
+ */
+async function isReached([first]: readonly Point[], { base, shared, options, emit, lost }: Together): Promise<boolean> {
+  const { signal, patience } = options;
+  if (lost || !first?.recipe.on) return true;
+  const path = (written: string): string => resolve(dirname(base), written);
+  const secrets = secretsFrom(options.secrets);
+  try {
+    await reachCluster({ target: first.recipe.on, path, secrets, signal, emit, patience, answered: shared.clusters });
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  }
 }
 
 /** Of a point, before any was run; undefined where it cannot be told, which no run is refused for. */
@@ -199,8 +218,10 @@ async function runPoint(
     return 'stopped';
   };
   const failed = async (error: ErrorData): Promise<SweepPoint> => {
-    const { message, remedy } = error;
-    await emit({ kind: 'warning', message: `a point failed: ${message}`, place: placeOf(values, error), remedy });
+    const { message, remedy, code } = error;
+    const place = placeOf(values, error);
+    const refused = code === 'secret' && { code };
+    await emit({ kind: 'warning', message: `a point failed: ${message}`, place, remedy, ...refused });
     const seconds = (performance.now() - began) / 1000;
     return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
   };

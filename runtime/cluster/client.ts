@@ -3,6 +3,7 @@
  * browser, and `fetch` sends a browser's headers.
  */
 import * as z from 'zod';
+import { withoutSlash } from '../contract/address.js';
 import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { Cancelled, HumanError } from '../support/errors.js';
@@ -65,7 +66,7 @@ const infoSchema = z.object({
 
 /** Errors are `Unanswered` where another attempt may help, else for people. No secret that was sent stands in what is returned or thrown. */
 export function rayClient({ address: given, token, secret, headers, ca, answerMs = 30_000 }: RayOptions): RayClient {
-  const address = given.replace(/\/+$/, '');
+  const address = withoutSlash(given);
   const network = import('../support/network.js').then(({ request, proxyAgent, trustingAgent }) => ({
     request,
     dispatcher: ca === undefined ? proxyAgent() : trustingAgent(ca),

@@ -15,7 +15,7 @@ import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
 import { Unending } from './faults.js';
-import { followJob, isEnded, PATIENCE, whileAway, type Patience } from './follow.js';
+import { followJob, isEnded, PATIENCE, whileAway, type FollowOptions, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
 
@@ -42,20 +42,23 @@ export interface Cluster {
   end(name: string): Promise<boolean>;
 }
 
-export interface ClusterOptions {
+export interface WayOptions {
   readonly target: ClusterTarget;
   /** Absolute path of a path written in the recipe. */
   readonly path: (relative: string) => string;
-  /** Of the run: what is stored of its jobs is there. */
-  readonly folder: string;
   readonly secrets: Secrets;
-  /** SHA-256 of the weights here; undefined where they are no files of the same form. */
-  readonly modelSha256?: string;
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => Promise<void>;
   readonly patience?: Patience;
   /** Ways to clusters that have answered: this one is added, and where it was among them it is waited for. */
   readonly answered?: Set<string>;
+}
+
+export interface ClusterOptions extends WayOptions {
+  /** Of the run: what is stored of its jobs is there. */
+  readonly folder: string;
+  /** SHA-256 of the weights here; undefined where they are no files of the same form. */
+  readonly modelSha256?: string;
   /** Of a package that goes to Ray's own store; a larger one goes to `on.storage`. */
   readonly mostBytes?: number;
 }
@@ -63,26 +66,42 @@ export interface ClusterOptions {
 /** A cluster, and how it is reached. */
 export const wayTo = ({ ray, token, headers, ca }: ClusterTarget): string => canonical([ray, token, headers, ca]);
 
-/** @throws HumanError for a secret that is not there, a cluster that does not answer, a token it refuses, a Ray too old */
-export async function openCluster(options: ClusterOptions): Promise<Cluster> {
-  const { target, folder, signal, emit, patience = PATIENCE, answered = new Set() } = options;
+/**
+ * The first answer: whatever is wrong with the way to a cluster is found before anything is computed.
+ * @returns the version of Ray that is there, and how is waited for it
+ * @throws HumanError for a secret or certificate that is not there, a cluster that does not answer, a token it refuses, a Ray too old
+ */
+export async function reachCluster(options: WayOptions): Promise<{
+  client: RayClient;
+  ray: string;
+  waiting: Pick<FollowOptions, 'patience' | 'signal' | 'onAway'>;
+}> {
+  const { target, signal, emit, patience = PATIENCE, answered = new Set() } = options;
   const client = await clientOf(options);
-  let said = '';
-  const say = async (message: string): Promise<void> => {
-    if (message !== said) await emit({ kind: 'state', state: 'preparing', message: (said = message) });
-  };
   const waiting = {
     patience,
     signal,
     onAway: (message: string) => emit({ kind: 'warning', message, place: client.address }),
   };
-  const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, waiting);
-  // The first answer: whatever is wrong with the way to it is found before anything is computed.
   const way = wayTo(target);
-  const ray = await (answered.has(way)
-    ? steady(() => client.version())
-    : whileAway(() => client.version(), { ...waiting, onAway: () => Promise.resolve() }, false));
+  const ray = await whileAway(() => client.version(), waiting, answered.has(way));
   answered.add(way);
+  return { client, ray, waiting };
+}
+
+/** @throws HumanError where it cannot be reached */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const { target, folder, signal, emit } = options;
+  const { client, ray, waiting } = await reachCluster(options);
+  let said = '';
+  const say = async (message: string): Promise<void> => {
+    if (message !== said) await emit({ kind: 'state', state: 'preparing', message: (said = message) });
+  };
+  const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, waiting);
+  const onEnded = async (record: JobRecord, id: string): Promise<void> => {
+    await removePackage(target.storage, id);
+    await noteEnd(folder, record, id);
+  };
 
   return {
     target,
@@ -101,17 +120,14 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
         },
         onNote: (note) => say(noteText(note, target) ?? said),
       });
-      const onEnded = async (): Promise<void> => {
-        await removePackage(target.storage, id);
-        await noteEnd(folder, record, id);
-      };
-      await followJob({ client, id, reader, step, enough, onEnded, ...waiting });
+      await followJob({ client, id, reader, step, enough, onEnded: () => onEnded(record, id), ...waiting });
       if (!isDone && !enough()) throw brokenOff(`${client.address} ${id}`);
     },
     async end(name) {
       const record = await readRecord(folder);
       const id = record.jobs[name];
       if (id === undefined) return false;
+      const { patience } = waiting;
       const still = { patience: { ...patience, awayMs: patience.stopMs }, onAway: () => say(STOPPING) };
       const reach = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, signal.aborted ? still : waiting);
       await reach(() => requireHere(client, record, folder));
@@ -120,7 +136,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       if (goesOn) await reach(() => client.stop(id));
       // An address may lead to another cluster than it did.
       if (!job) await say(`the cluster at ${client.address} does not know the job ${id}, which counts as ended`);
-      await noteEnd(folder, record, id);
+      await onEnded(record, id);
       return goesOn;
     },
   };
@@ -173,7 +189,7 @@ export async function stopJobs(folder: string, cluster: Cluster | undefined, end
     }
   }
   if (left.length === 0) return { stopped };
-  const { kind, message } = errorData(cause);
+  const { kind, message, code } = errorData(cause);
   if (kind === 'internal') throw cause;
   const warning: Warning = {
     kind: 'warning',
@@ -182,6 +198,7 @@ export async function stopJobs(folder: string, cluster: Cluster | undefined, end
     remedy: hasCheckpoint(join(folder, RUN_FILES.checkpoint))
       ? 'Resume the run and stop it once more, or stop the job on the Ray dashboard.'
       : 'Run the recipe again: it stops the job first. Or stop it on the Ray dashboard.',
+    ...(code === 'secret' && { code }),
   };
   return { stopped, left: warning };
 }
@@ -199,19 +216,22 @@ export interface StoppedJobs {
 export const leftJobs = async (folder: string): Promise<string[]> =>
   openJobs(await readRecord(folder)).map(([, id]) => id);
 
-/** The same for a run that was stopped before it began again. */
-export async function stopLeft(options: ClusterOptions): Promise<StoppedJobs> {
+/**
+ * The same for a run that was stopped before it began again.
+ * @param unreached ways to clusters that are not tried, and why; one that fails is added
+ */
+export async function stopLeft(options: ClusterOptions, unreached = new Map<string, unknown>()): Promise<StoppedJobs> {
+  const way = wayTo(options.target);
   let cluster: Cluster | undefined;
-  let fault: unknown;
   try {
-    cluster = await openCluster(options);
+    if (!unreached.has(way)) cluster = await openCluster(options);
   } catch (error) {
-    fault = error;
+    unreached.set(way, error);
   }
-  return stopJobs(options.folder, cluster, fault);
+  return stopJobs(options.folder, cluster, unreached.get(way));
 }
 
-async function clientOf({ target, path, secrets }: ClusterOptions): Promise<RayClient> {
+async function clientOf({ target, path, secrets }: WayOptions): Promise<RayClient> {
   const secret = (name: string, key: string): string => {
     const value = secrets(target.ray, name);
     if (value !== undefined && value !== '') return value;
@@ -227,9 +247,19 @@ async function clientOf({ target, path, secrets }: ClusterOptions): Promise<RayC
     secret: target.token,
     token: target.token === undefined ? undefined : secret(target.token, 'on.token'),
     headers: Object.fromEntries(headers) as Record<string, string>,
-    ca: target.ca === undefined ? undefined : await readFile(path(target.ca), 'utf8'),
+    ca: target.ca === undefined ? undefined : await certificates(path(target.ca)),
   });
 }
+
+const certificates = (file: string): Promise<string> =>
+  readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new HumanError(`the certificates of on.ca cannot be read: ${errorData(cause).message}`, {
+      place: file,
+      remedy: 'Check the path in on.ca.',
+      code: 'away',
+      cause,
+    });
+  });
 
 /** @throws HumanError for a file that cannot be read: jobs that it may name are not forgotten in silence */
 async function readRecord(folder: string): Promise<JobRecord> {

@@ -122,6 +122,7 @@ export function requireVersion(version: string, address: string): void {
   throw new HumanError(`the cluster runs Ray ${version}; ${OLDEST.join('.')} or newer is needed.`, {
     place: address,
     remedy: 'Update Ray on the cluster.',
+    code: 'away',
   });
 }
 

@@ -116,7 +116,7 @@ export async function whileAway<T>(
     const began = performance.now();
     try {
       const result = await attempt();
-      if (told) await onAway('the cluster answers again');
+      if (told && !signal?.aborted) await onAway('the cluster answers again');
       return result;
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;

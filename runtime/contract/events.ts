@@ -175,7 +175,15 @@ export type RunEvent =
   | { kind: 'checkpoint'; step: number; path: string }
   /** A point of a sweep is done; `resumed`: it was found done; `judged`: it was judged again, and takes the place of what was said of it. */
   | ({ kind: 'point'; resumed?: true; judged?: true } & SweepPoint)
-  | { kind: 'warning'; message: string; /** file:line, recipe key or tensor */ place?: string; remedy?: string }
+  | {
+      kind: 'warning';
+      message: string;
+      /** file:line, recipe key or tensor */
+      place?: string;
+      remedy?: string;
+      /** As of an error: the cluster of a point, or of a job that may go on, refuses a secret, or there is none. */
+      code?: 'secret';
+    }
   | DoneEvent;
 
 export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';

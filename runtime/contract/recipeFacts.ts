@@ -2,6 +2,8 @@
  * A recipe as whoever shows it reads it: leniently, so that one that is being typed has its lenses. Whether it can run is for
  * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
  */
+import { withoutSlash } from './address.js';
+import type { ErrorData } from './errors.js';
 import type { RunEvent } from './events.js';
 import { isObject } from './isObject.js';
 import { KINDS, type InputRole } from './kinds.js';
@@ -159,6 +161,16 @@ export function refusedSecrets(
     event.kind === 'warning' ? (/^judges\.(\d+)\.token$/.exec(event.place ?? '')?.[1] ?? []) : [],
   );
   return [...new Set(refused)].flatMap((i) => (Number(i) in judges ? secretsOfJudges([judges[Number(i)]]) : wanted));
+}
+
+/** Those of the cluster that refuses one, as an error or a warning says. */
+export function refusedByCluster(
+  { code, place }: Pick<ErrorData, 'code' | 'place'>,
+  wanted: readonly SecretName[],
+): SecretName[] {
+  // Of a point its values stand before the address.
+  const at = place?.split(' → ').at(-1);
+  return code === 'secret' ? wanted.filter(({ address }) => withoutSlash(address) === at) : [];
 }
 
 const MADE: readonly InputRole[] = ['model', 'origin', 'vector', 'start', 'adapter'];

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { settledStamp } from '../support/fileStamp.js';
+import { madeOnce } from '../support/fileStamp.js';
 import { decoderSpec } from './families/config.js';
 import { openModel } from './folder.js';
 import { planConversion, tokenizerFiles } from './gguf/convert.js';
@@ -15,7 +15,8 @@ interface Opened {
 }
 
 /** The last one: with a large vocabulary it takes a second to open, and is asked for at every change of a recipe. */
-let last: ({ readonly stamp: string } & Opened) | undefined;
+const last = madeOnce<Opened>(1);
+const ANYBODY = {};
 
 /**
  * A model's tokenizer, if it has one, and the most tokens of a row; no weight is read and nothing is converted. It is the same
@@ -26,14 +27,10 @@ export async function openTokenizer(
   path: string,
   most = Infinity,
 ): Promise<{ tokenizer?: Tokenizer; maxTokens: number }> {
-  const isGguf = path.toLowerCase().endsWith('.gguf');
-  const stamp = await modelFiles(path)
-    .then(settledStamp)
-    .catch(() => undefined);
-  const isLast = stamp !== undefined && last?.stamp === stamp;
-  const opened: Opened = isLast ? last! : isGguf ? await ofGguf(path) : await ofFolder(path);
-  if (stamp !== undefined) last = { ...opened, stamp };
-  return { tokenizer: opened.tokenizer, maxTokens: Math.min(most, decoderSpec(opened.config).contextLength) };
+  const open = path.toLowerCase().endsWith('.gguf') ? ofGguf : ofFolder;
+  const files = await modelFiles(path).catch(() => [path]);
+  const { tokenizer, config } = await last(ANYBODY, files, undefined, () => open(path));
+  return { tokenizer, maxTokens: Math.min(most, decoderSpec(config).contextLength) };
 }
 
 async function ofFolder(path: string): Promise<Opened> {

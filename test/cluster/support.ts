@@ -6,7 +6,7 @@ import { errorData } from '../../runtime/support/errors.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';
-import { faultless, rayServer, type RayServer } from '../support/rayServer.js';
+import { faultless, rayServer, type RayServer, type Script } from '../support/rayServer.js';
 
 export const PATIENCE = { pollMs: 2, awayMs: 2000, stopMs: 2000 };
 export const STEPS = 4;
@@ -30,15 +30,32 @@ export interface ClusterTests {
   nextOutput(): void;
 }
 
-/** Starts the server for the tests of a file; each test begins without jobs, without faults and with another output. */
-export async function useCluster(): Promise<ClusterTests> {
+/** Starts the server for the tests of a file, whose jobs do as the script says. */
+export async function useServer(script: Script): Promise<Pick<ClusterTests, 'workspace' | 'server' | 'recipe'>> {
   const workspace = await sampleWorkspace();
-  const server = await rayServer(faultless);
-  let runs = 0;
+  const server = await rayServer(script);
   after(async () => {
     await server.close();
     await workspace.remove();
   });
+  return {
+    workspace,
+    server,
+    recipe: (change = {}, on = {}) =>
+      workspace.recipe('plain.json', {
+        data: { file: '../data/train.jsonl', limit: 24 },
+        evaluate: [],
+        epochs: undefined,
+        on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared', ...on },
+        ...change,
+      }),
+  };
+}
+
+/** Each test begins without jobs, without faults and with another output. */
+export async function useCluster(): Promise<ClusterTests> {
+  const { workspace, server, recipe } = await useServer(faultless);
+  let runs = 0;
   beforeEach(() => {
     server.script = faultless;
     server.instead = () => undefined;
@@ -51,16 +68,7 @@ export async function useCluster(): Promise<ClusterTests> {
     workspace,
     server,
     recipe: (change = {}, on = {}) =>
-      workspace.recipe('plain.json', {
-        data: { file: '../data/train.jsonl', limit: 24 },
-        evaluate: [],
-        epochs: undefined,
-        steps: STEPS,
-        evaluateEvery: 2,
-        output: `../out/${runs}`,
-        on: { ray: server.address, model: '/models/tiny', workers: 2, gpu: 0, storage: '/shared', ...on },
-        ...change,
-      }),
+      recipe({ steps: STEPS, evaluateEvery: 2, output: `../out/${runs}`, ...change }, { workers: 2, ...on }),
     async run(file, options = {}, hear = () => undefined) {
       const events: RunEvent[] = [];
       const onEvent = (event: RunEvent): void => {

@@ -113,6 +113,26 @@ for (const [what, fault, code] of [
     assert.ok(sent.every((id) => server.jobs.get(id)!.status === 'SUCCEEDED'));
   });
 
+for (const [what, message, code, { version = '2.60.0', status = 0, ...over }] of [
+  ['a Ray that is too old', /runs Ray 2\.50\.0/, 'away', { version: '2.50.0' }],
+  ['a file of certificates that is not there', /of on\.ca cannot be read/, 'away', { 'on.ca': ['none.pem'] }],
+  ['a token that is refused', /\(401\)/, 'secret', { status: 401 }],
+] as const)
+  test(`${what} is one error of the sweep: no point begins`, async () => {
+    [server.script, server.instead] = [faultless, () => (status ? { status } : undefined)];
+    server.version = version;
+    server.calls.length = 0;
+    const name = what.replaceAll(' ', '-');
+    const said: RunEvent[] = [];
+    const ended = sweep(name, { over: { ...over, seed: SEEDS }, hear: (event) => said.push(event) });
+    await assert.rejects(ended, (error) => error instanceof HumanError && message.test(error.message));
+    server.version = '2.60.0';
+    assert.equal(((await workspace.json('sweeps', name, 'manifest.json')) as Manifest).error?.code, code);
+    assert.deepEqual((await table(name)).points, []);
+    assert.deepEqual(said.filter(({ kind }) => kind !== 'state'), []); // oxfmt-ignore
+    assert.ok(server.calls.length <= 1, 'it is asked once');
+  });
+
 test('a network that is away for a while as points begin is waited for', async (t) => {
   server.jobs.clear();
   [server.script, server.instead] = [faultless, () => undefined];
@@ -174,4 +194,19 @@ test('of several clusters the points of one that is away fail, the others go on,
   assert.equal((await sweep('clusters', { over, resume: true })).outcome, 'finished');
   assert.deepEqual(await byCluster(), [[SEEDS.length, 'done'], [SEEDS.length, 'done']]); // oxfmt-ignore
   assert.deepEqual([server.jobs.size, other.jobs.size], [sent, SEEDS.length]);
+});
+
+test('of several clusters one whose Ray is too old is asked by no point that begins later', async (t) => {
+  const other = await rayServer(faultless);
+  t.after(() => other.close());
+  other.version = '2.50.0';
+  [server.script, server.instead] = [faultless, () => undefined];
+  const ended = sweep('old-one', { over: { 'on.ray': [other.address, server.address], seed: SEEDS } });
+  await assert.rejects(ended, (error) => error instanceof HumanError && /runs Ray 2\.50\.0/.test(error.message));
+  assert.ok(other.calls.length >= 1 && other.calls.length <= AT_ONCE, `${other.calls.length} calls`);
+  const { points } = await table('old-one');
+  assert.deepEqual(
+    [true, false].map((isFailed) => points.filter(({ error }) => (error !== undefined) === isFailed).length),
+    [SEEDS.length, SEEDS.length],
+  );
 });

@@ -25,11 +25,13 @@ for (const [what, later, isReached] of [
     const areAtWork = (): boolean => server.jobs.size > 0 && other.jobs.size > 0;
     other.instead = () => (isStopped ? later : areAtWork() ? { status: 401 } : undefined);
     const said: string[] = [];
+    const refused: (string | undefined)[] = [];
     const done = await sweep(`lost-${isReached}`, {
       over: { 'on.ray': [other.address, server.address], seed: [1] },
       hear: (event, stop) => {
         if (event.kind !== 'warning') return;
         said.push(event.message);
+        if (event.code === 'secret') refused.push(event.place);
         isStopped ||= event.message.startsWith('a point failed: ');
         if (isStopped) stop();
       },
@@ -42,6 +44,8 @@ for (const [what, later, isReached] of [
       said.some((line) => line.includes(`the job ${id} may go on`)),
       !isReached,
     );
+    assert.equal(refused.length, isReached ? 1 : 2, 'a host hears that it has to ask for its token again');
+    assert.ok(refused.every((place) => place!.endsWith(other.address)));
   });
 
 test('Stop is no failure where a point failed that no cluster can run', async () => {
@@ -118,6 +122,35 @@ test('resuming and stopping once more stops them, also before its points begin',
   );
 });
 
+test('so does stopping it while its points wait for a cluster, which says no more that it answers again', async () => {
+  server.jobs.clear();
+  server.script = function* () {
+    for (;;) yield [];
+  };
+  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
+  await assert.rejects(sweep('again'));
+  const open = [...server.jobs.values()];
+  let stopAll = (): void => undefined;
+  let asked = 0;
+  server.instead = () => {
+    asked += 1;
+    if (asked === 3 * AT_ONCE) stopAll();
+    return asked > 1 && asked < 3 * AT_ONCE ? { status: 503 } : undefined;
+  };
+  const said: string[] = [];
+  const done = await sweep('again', {
+    resume: true,
+    hear: (event, stop) => {
+      stopAll = stop;
+      if (event.kind === 'warning') said.push(event.message);
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.ok(said.every((message) => message.includes('may go on')), said.join('\n')); // oxfmt-ignore
+  for (const { id, status } of open)
+    assert.ok(status === 'STOPPED' || said.some((message) => message.includes(id)), `${id}: ${status}`);
+});
+
 for (const [what, answer] of [
   ['are stopped', undefined],
   ['are named where that is not possible', { status: 401 }],
@@ -187,25 +220,49 @@ test('nothing is said to be stopped of jobs of such points that have ended or ar
   assert.deepEqual([(await record(3)).ended, (await record(4)).ended], [[ended], [unknown]]);
 });
 
-test('Stop while its first points still wait for the cluster is no failure', async () => {
+test('a cluster that is away is waited for once, not for each job of such points there', async (t) => {
+  const endless: Script = function* () {
+    for (;;) yield [];
+  };
+  const other = await rayServer(endless);
+  t.after(() => other.close());
+  server.jobs.clear();
+  server.script = endless;
+  const areAtWork = (): boolean => server.jobs.size + other.jobs.size === AT_ONCE;
+  server.instead = other.instead = () => (areAtWork() ? { status: 401 } : undefined);
+  await assert.rejects(sweep('left-away', { over: { 'on.ray': [other.address, server.address], seed: [1, 2] } }));
+  server.instead = () => undefined;
+  other.instead = () => ({ status: 503 });
+  const said: string[] = [];
+  const hear = (event: RunEvent, stop: () => void): void => {
+    if (event.kind === 'warning') said.push(event.message);
+    if (event.kind === 'state' && /^point/.test(event.message ?? '')) stop();
+  };
+  const over = { 'on.ray': [server.address], seed: [1, 2] };
+  await sweep('left-away', { over, resume: true, patience: { stopMs: 50 }, hear });
+  assert.equal(said.filter((message) => message.includes('Trying again')).length, 1);
+  const ids = [...other.jobs.keys()];
+  assert.equal(ids.length, 2);
+  for (const id of ids) assert.ok(said.some((message) => message.includes(`the job ${id} may go on`)));
+});
+
+test('a cluster that its first points wait for is waited for once, and Stop is no failure then', async () => {
   server.jobs.clear();
   let stopAll = (): void => undefined;
   let asked = 0;
   server.instead = () => {
-    if (++asked === 2 * AT_ONCE) stopAll();
+    if (++asked === 3) stopAll();
     return { status: 503 };
   };
-  const said: RunEvent[] = [];
+  const said: string[] = [];
   const done = await sweep('waiting', {
     hear: (event, stop) => {
       stopAll = stop;
-      said.push(event);
+      if (event.kind === 'warning') said.push(event.message);
     },
   });
   assert.equal(done.outcome, 'stopped');
   assert.equal(((await workspace.json('sweeps', 'waiting', 'manifest.json')) as Manifest).outcome, 'stopped');
-  assert.deepEqual(
-    said.filter(({ kind }) => kind === 'warning'),
-    [],
-  );
+  assert.equal(said.length, 1);
+  assert.match(said[0]!, /^the cluster does not answer \(503\)\. Trying again /);
 });

@@ -1,13 +1,13 @@
 /** Sweeps of the sample workspace on a cluster that the fake Jobs server plays. */
 import { writeFile } from 'node:fs/promises';
-import { after } from 'node:test';
 import type { Patience } from '../../runtime/cluster/follow.js';
 import { runSweep } from '../../runtime/calls/sweep.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
-import { sampleWorkspace, type Workspace } from '../calls/support.js';
-import { rayServer, type RayServer, type Script } from '../support/rayServer.js';
+import type { Workspace } from '../calls/support.js';
+import type { RayServer, Script } from '../support/rayServer.js';
+import { PATIENCE, useServer } from './support.js';
 
 /** Points that compute at the same time. */
 export const AT_ONCE = 4;
@@ -31,19 +31,8 @@ export interface ClusterSweeps {
 
 /** Starts the server for the tests of a file, whose jobs do as the script says. */
 export async function useSweeps(script: Script): Promise<ClusterSweeps> {
-  const workspace = await sampleWorkspace();
-  const server = await rayServer(script);
-  after(async () => {
-    await server.close();
-    await workspace.remove();
-  });
-  await workspace.recipe('plain.json', {
-    data: { file: '../data/train.jsonl', limit: 24 },
-    evaluate: [],
-    epochs: undefined,
-    steps: 2,
-    on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' },
-  });
+  const { workspace, server, recipe } = await useServer(script);
+  await recipe({ steps: 2 });
   return {
     workspace,
     server,
@@ -52,13 +41,13 @@ export async function useSweeps(script: Script): Promise<ClusterSweeps> {
       const written = { kind: 'sweep', base, over, output: `../sweeps/${name}` };
       const file = workspace.file('recipes', 'sweep.json');
       await writeFile(file, JSON.stringify(written));
-      const { recipe, ...given } = await readRecipe(file);
+      const { recipe: read, ...given } = await readRecipe(file);
       const stop = new AbortController();
       return runSweep(
-        { ...given, recipe: recipe as SweepRecipe },
+        { ...given, recipe: read as SweepRecipe },
         {
           signal: stop.signal,
-          patience: { pollMs: 2, awayMs: 2000, stopMs: 2000, ...options.patience },
+          patience: { ...PATIENCE, ...options.patience },
           resume: options.resume,
           secrets: options.secrets,
           onEvent: (event) => options.hear?.(event, () => stop.abort()),

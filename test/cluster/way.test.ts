@@ -86,6 +86,17 @@ test('a cluster that nobody has reached is named at once where nothing listens, 
   );
 });
 
+test('that a cluster answers with a status of what stands before it is said once, also where nobody has reached it', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  let asked = 0;
+  server.instead = () => (++asked < 3 ? { status: 503 } : undefined);
+  const said: string[] = [];
+  const emit: ClusterOptions['emit'] = async (event) => void (event.kind === 'warning' && said.push(event.message));
+  await openCluster(await optionsOf(t, { ray: server.address }, { emit }));
+  assert.match(said.join('\n'), /^the cluster does not answer \(503\)\. Trying again .*\nthe cluster answers again$/);
+});
+
 const refusal =
   (message: RegExp, remedy: RegExp) =>
   (error: unknown): boolean =>
@@ -140,6 +151,17 @@ test('a large package stays for a job that goes on unheard, and is removed with 
   };
   await assert.rejects(run(), refusal(/failed on the cluster/, /dashboard/));
   assert.deepEqual(await readdir(storage), []);
+});
+
+test('a large package goes with its job when that is stopped', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  const [storage, folder] = [await temporary(t), await temporary(t)];
+  const options = [t, { ray: server.address, storage }, { mostBytes: 100, folder }] as const;
+  server.instead = (call) => (/\/logs$/.test(call) ? { status: 401 } : undefined);
+  await assert.rejects(send(...options));
+  const cluster = await openCluster(await optionsOf(...options));
+  assert.deepEqual([await cluster.end('evaluate'), await readdir(storage)], [true, []]);
 });
 
 /** A cluster that takes a package, and says nothing. @param onSent hears that one comes */

@@ -39,7 +39,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
     ...{ values: true, folder: true, verdict: true, headline: true, measurements: true, seconds: true },
     ...{ share: true, error: true, resumed: true, judged: true },
   },
-  warning: { message: true, place: true, remedy: true },
+  warning: { message: true, place: true, remedy: true, code: true },
   done: {
     ...{ outcome: true, output: true, step: true, seconds: true, measurements: true, laws: true },
     ...{ vector: true, taken: true, harmfulLoss: true, byVector: true, watch: true, trainedPrompts: true },

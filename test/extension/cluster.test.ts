@@ -19,7 +19,8 @@ import { RunStore } from '../../extension/runs/store.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER } from '../../runtime/contract/owner.js';
-import { secretKey } from '../../runtime/contract/secrets.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
+import { secretKey, type SecretName } from '../../runtime/contract/secrets.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { fake, workspace } from './fake/vscode.js';
 import { recipe, runFolder, step, temporary, until, write } from './support.js';
@@ -223,4 +224,36 @@ test('a sweep over several clusters asks for the secrets of each, and again for 
     ).ended;
     assert.deepEqual([asked, forgotten.pop()], [[secretA, secretB], refused]);
   }
+});
+
+test('a token that was refused is asked for again also after a stop', async (t) => {
+  const root = await temporary(t);
+  const over = { 'on.ray': ['http://a:8265/', 'http://b:8265'], seed: [1, 2] };
+  await write(join(root, 'recipes/base.json'), recipe({ on: { ...ON, token: 'KEY' } }));
+  const file = await write(join(root, 'recipes/s.json'), { kind: 'sweep', base: 'base.json', over, output: '../s' });
+  const forgotten: (readonly SecretName[])[] = [];
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: (async (_name: string, _params: object, { onEvents }: { onEvents(events: RunEvent[]): void }) => {
+      onEvents([
+        { kind: 'warning', message: 'a point failed: no', place: 'seed 1 → http://a:8265', code: 'secret' },
+        { kind: 'warning', message: 'a point failed: too little memory', place: 'seed 2 → http://b:8265' },
+        // Of a point that is not in the grid any more.
+        { kind: 'warning', message: 'the job x may go on: no', place: 'seed 3 → http://c:8265', code: 'secret' },
+      ]);
+      return { output: join(root, 's'), outcome: 'stopped' };
+    }) as unknown as Engine['request'],
+    dispose: () => undefined,
+  });
+  const runner = new Runner({
+    store: new RunStore(),
+    engine,
+    assertTrusted: () => undefined,
+    secrets: async () => ({}),
+    forgetSecrets: async (those) => void forgotten.push(those),
+  });
+  t.after(() => runner.dispose());
+  await (
+    await runner.start(file)
+  ).ended;
+  assert.deepEqual(forgotten, [[{ address: 'http://a:8265/', name: 'KEY' }]]);
 });

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import * as z from 'zod';
+import { withoutSlash } from '../../contract/address.js';
 import { jsonOrNone } from '../../support/jsonFile.js';
 import { safeParse } from '../../contract/safeParse.js';
 import type { EndpointChoice } from '../../contract/recipeJudges.js';
@@ -45,7 +46,7 @@ export function endpointModel(
   choice: EndpointChoice,
   { token, attempts = ATTEMPTS }: { token?: string; attempts?: Attempts },
 ): LanguageModel {
-  const address = choice.endpoint.replace(/\/+$/, '');
+  const address = withoutSlash(choice.endpoint);
   const network = import('../../support/network.js').then(({ proxyAgent, request }) => ({
     request,
     dispatcher: proxyAgent(),

@@ -1,4 +1,5 @@
 /** Which repository of which Hub: what a person wrote, checked before anything is asked. */
+import { withoutSlash } from '../../contract/address.js';
 import { HumanError } from '../../support/errors.js';
 import { isSingleFile, NOUNS, safePath } from './files.js';
 import type { HubKind } from './files.js';
@@ -48,7 +49,7 @@ function parseRepository(text: string, endpoint: string, kind: HubKind): { repos
   let rest = text.trim();
   for (const site of [endpoint, HUB]) if (rest.startsWith(`${site}/`)) rest = rest.slice(site.length + 1);
   if (rest.startsWith(pagesOf(kind))) rest = rest.slice(pagesOf(kind).length);
-  const parts = rest.replace(/\/+$/, '').split('/');
+  const parts = withoutSlash(rest).split('/');
   const file = parts.length > 2 && isSingleFile(kind, rest) ? parts.splice(2).join('/') : undefined;
   const name = (part: string) => /^\w[\w.-]{0,95}$/.test(part) && !part.includes('..');
   if (parts.length > 2 || !parts.every(name) || (file !== undefined && !safePath(file))) {
@@ -74,7 +75,7 @@ function checkedEndpoint(text: string): string {
       place: 'HF_ENDPOINT',
       remedy: 'Correct it, or leave it out for huggingface.co.',
     });
-  return url.href.replace(/\/+$/, '');
+  return withoutSlash(url.href);
 }
 
 function checkedRevision(text: string): string {
