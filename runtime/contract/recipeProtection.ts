@@ -54,7 +54,7 @@ export const protection = z
             harmful: whole(4096)
               .optional()
               .describe(
-                "The vector's own harmful rows per step: their losses, vector off, are held a tenth above those of the base model. By default 2, or 1 if a step has fewer than 16 rows.",
+                "Harmful rows per step, the vector's own and rows of the data that look harmful: their losses, vector off, are held a tenth above those of the base model. By default 2, or 1 if a step has fewer than 16 rows.",
               ),
             benign: whole(4096).default(0),
             weight: number(1e6)

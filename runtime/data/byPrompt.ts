@@ -34,7 +34,7 @@ export const sumsByPrompt = (rows: Iterable<Asking>, figures: readonly number[])
  * At most `most` rows of a list, in its order: of as many prompts as they can have, and from all over it, as files often have one kind
  * of rows after the other. Which ones follows from the list alone.
  */
-export const variedRows = (list: ExampleList, most: number): Example[] =>
+export const variedRows = <E extends Example>(list: ExampleList<E>, most: number): E[] =>
   variedPlaces(list, most).map((row) => list.at(row)!);
 
 /** Their places in the list. */

@@ -26,7 +26,7 @@ export function matching<E>(list: ExampleList<E>, matches: (example: E) => boole
 }
 
 /** A list with its rows changed as they are read. */
-export const mapped = <E>(list: ExampleList<E>, change: (example: E, at: number) => E): ExampleList<E> =>
+export const mapped = <E, F>(list: ExampleList<E>, change: (example: E, at: number) => F): ExampleList<F> =>
   listOf(list.length, (i) => {
     const example = list.at(i);
     return example && change(example, i);

@@ -1,6 +1,7 @@
-import type { ExampleList } from '../data/exampleList.js';
+import { matching, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import { variedRows } from '../data/byPrompt.js';
 import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { tokenCount } from '../learner/rows.js';
@@ -8,6 +9,7 @@ import { heldRows } from '../learner/teacher.js';
 import { random } from '../support/random.js';
 import { baseLosses } from './baseLosses.js';
 import type { Job } from './job.js';
+import type { HeldRow } from './rowPlan.js';
 import type { Strategy } from './strategy.js';
 
 /** What a run can hold the model to. */
@@ -17,12 +19,18 @@ export interface Anchors {
   readonly held?: readonly Example[];
   /** The vectors' own harmful rows. */
   readonly own: readonly Example[];
+  /** Rows of the data that look harmful. */
+  readonly ofData: ExampleList<HeldRow>;
+  /** Whether a row asks what measures the run: none of the data that does is held. */
+  readonly isAsked: (row: Example) => boolean;
   /** Rows of the data that do not look harmful. */
   readonly ordinary: ExampleList;
 }
 
-/** Harmful rows whose losses are held; of more, some are drawn. */
+/** Harmful rows of the vectors whose losses are held; of more, some are drawn. */
 const MAX_OWN = 128;
+/** Of the data, so that they do not outweigh the vectors' own: held at all of them, a model refused what only resembles harm, too. */
+const MAX_OF_DATA = 64;
 /** They are held this much above the base's: other harmful rows lose a few per cent more than those that are held (docs/protection.md). */
 const HELD_ABOVE = 1.1;
 
@@ -31,11 +39,12 @@ const HELD_ABOVE = 1.1;
  * distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · ½ (nll − 1.1 · base's)², since the
  * base gives these tokens so little probability that a KL does not see them rise. Both are means over tokens. What is drawn is a
  * function of seed and step alone.
+ * Harmful rows are the vectors' own and the data's, which may ask in other words.
  * @param off factors on the adapters with which the model is delivered
  */
 export async function anchoring(
-  { recipe: { seed }, context }: Job<FinetuneRecipe>,
-  { strategy: { anchor }, held = [], own, ordinary }: Anchors,
+  { recipe: { seed }, context, emit }: Pick<Job<FinetuneRecipe>, 'recipe' | 'context' | 'emit'>,
+  { strategy: { anchor }, held = [], own, ofData, isAsked, ordinary }: Anchors,
   learner: Learner,
   off: Record<string, number>,
 ): Promise<(step: number) => Promise<TrainingRow[]>> {
@@ -47,7 +56,23 @@ export async function anchoring(
           .slice(0, MAX_OWN)
       : [];
   const base = harmful.length > 0 ? await baseLosses(context, harmful) : [];
-  const heldAt = base.map(({ perToken }) => perToken.map((nll) => HELD_ABOVE * nll));
+  const found =
+    anchor.harmful > 0
+      ? variedRows(
+          matching(ofData, (row) => !isAsked(row)),
+          MAX_OF_DATA,
+        )
+      : [];
+  if (found.length > 0)
+    await emit({
+      kind: 'state',
+      state: 'preparing',
+      message: `the anchor holds ${found.length} of the rows that look harmful, beside the vector's own`,
+    });
+  const heldLosses = [
+    ...harmful.map((example, i) => ({ example, base: base[i].perToken })),
+    ...found.map((example) => ({ example, base: example.base })),
+  ].map(({ example, base: nats }) => ({ example, heldAt: nats.map((nll) => HELD_ABOVE * nll) }));
   const teach = heldRows(learner);
   return async (step) => {
     const rng = random(`${seed}/anchor/${step}`);
@@ -56,12 +81,12 @@ export async function anchoring(
     const further = pick(anchor.benign, ordinary.length).map((i) => ordinary.at(i)!);
     const examples = [...prompts, ...further];
     const perToken = anchor.weight / tokenCount(examples);
-    const drawn = pick(anchor.harmful, harmful.length);
-    const weight = anchor.weight / tokenCount(drawn.map((i) => harmful[i]));
+    const drawn = pick(anchor.harmful, heldLosses.length).map((i) => heldLosses[i]);
+    const weight = anchor.weight / tokenCount(drawn.map(({ example }) => example));
     return [
       ...(await teach(prompts, off, anchor.every * perToken)),
       ...(await teach(further, off, perToken)),
-      ...drawn.map((i) => ({ example: harmful[i], scales: off, weight, heldAt: heldAt[i] })),
+      ...drawn.map((row) => ({ ...row, scales: off, weight })),
     ];
   };
 }

@@ -69,6 +69,8 @@ interface Inputs {
   readonly start?: StartAdapter;
   /** Rows that the anchor holds. */
   readonly held: readonly Example[];
+  /** Whether a row asks what measures the run. */
+  readonly isAsked: (example: Example) => boolean;
   /** Those that are drawn. */
   readonly harmful: HarmfulRows;
   /** The vectors' own harmful rows. */
@@ -82,9 +84,9 @@ interface Inputs {
 }
 
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
-async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example) => void): Promise<Inputs> {
+async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Inputs> {
   const { recipe } = job;
-  const { data: loaded, parts } = await loadTrainingData(job, onExample);
+  const { data: loaded, parts } = await loadTrainingData(job, asked.note);
   const { trained, held } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
   const rows = await ownRows(job, vectors);
@@ -96,6 +98,7 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
   const start = recipe.method === 'full' ? undefined : await startAdapter(job);
   const { method, aligned: rowsOfMethod } = await openMethod(job, start?.layout);
   const aligned = askedIn(rowsOfMethod);
+  const measured = askedIn([...probes.examples, ...judged.examples]);
   return {
     data: { ...loaded, examples: method.rows?.(trained) ?? trained },
     method,
@@ -108,6 +111,7 @@ async function readInputs(job: Job<FinetuneRecipe>, onExample: (example: Example
       (await loadSource(job, strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
     start,
     held: rows.flatMap(({ held: some }) => some),
+    isAsked: (example) => asked.isAsked(example) || questionsOf(example).some((name) => measured.has(name)),
     harmful: { ...probes, examples: probes.examples.slice(0, PROBE_ROWS) },
     own,
     seen: new Set([...trainedOn.flatMap((names) => [...names]), ...aligned]),
@@ -138,6 +142,14 @@ function heldOutRows({ heldOut, seed }: FinetuneRecipe, { examples }: LoadedData
   return split;
 }
 
+/** What the evaluation sets of a run ask. */
+export interface Asked {
+  /** Of each row of the data, as they are read. */
+  note(example: Example): void;
+  /** Whether a set of harm asks what a row asks. */
+  isAsked(example: Example): boolean;
+}
+
 /** A fine-tuning whose inputs were read and found right; nothing in the run folder has been touched. */
 export interface FineTuning {
   /** Rows of the data that are not trained on. */
@@ -163,11 +175,8 @@ export interface FineTuning {
  * `anchor` that holds the model, vectors off, where the base is (anchors.ts).
  * Writes adapter/ (PEFT), or model/ (full).
  */
-export async function openFineTuning(
-  job: Job<FinetuneRecipe>,
-  onExample: (example: Example) => void,
-): Promise<FineTuning> {
-  const inputs = await readInputs(job, onExample);
+export async function openFineTuning(job: Job<FinetuneRecipe>, asked: Asked): Promise<FineTuning> {
+  const inputs = await readInputs(job, asked);
   const { parts, heldOut, vectors, start, seen, aligned, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
   const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], start);
@@ -209,7 +218,7 @@ async function train(
   const steps = plannedSteps(recipe, plan.rows);
   const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
   const teacher = job.cluster ? planner(learner) : learner;
-  const anchored = await anchoring(job, { ...inputs, ordinary: plan.ordinary }, teacher, off);
+  const anchored = await anchoring(job, { ...inputs, ofData: plan.harmful, ordinary: plan.ordinary }, teacher, off);
   const rows = async (step: number): Promise<TrainingRow[][]> => {
     const examples = batchAt(step);
     const weight = 1 / tokenCount(examples.flat());

@@ -57,9 +57,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     ...(recipe.baseline && { baseline: recipe.baseline.name }),
   });
   const inData = promptsInData(named);
-  const training = await openFineTuning(job, (example) => {
-    inData.note(example);
-  });
+  const training = await openFineTuning(job, inData);
   let deliveredSets: readonly LoadedSet[];
   let trainedPrompts: TrainedPrompts[];
   let base: Measurement[];

@@ -35,6 +35,8 @@ interface InData {
 /** What the data say of prompts of the sets: noted while they are read, as large files take long to read again. */
 export interface PromptsInData {
   note(example: Example): void;
+  /** Whether a set of harm asks what a row asks. */
+  isAsked(example: Example): boolean;
   /** Rows that were noted and are not trained on. */
   leaveOut(held: ExampleList): void;
   /**
@@ -78,6 +80,10 @@ export function promptsInData(sets: readonly LoadedSet[]): PromptsInData {
     note(example) {
       count(example, 1);
     },
+    isAsked: (example) =>
+      questionsOf(example).some((name) =>
+        [...known].some(([{ measure }, prompts]) => measure === 'harm' && prompts.has(name)),
+      ),
     leaveOut(held) {
       for (const example of held) count(example, -1);
     },

@@ -5,7 +5,7 @@ import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
-import { ORDINARY } from '../evaluation/scan/calibration.js';
+import { falseDiscoveryLimit, ORDINARY } from '../evaluation/scan/calibration.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
@@ -22,6 +22,8 @@ export interface RowPlan {
   readonly looksHarmful: (row: number) => boolean;
   /** Rows that do not look harmful. */
   readonly ordinary: ExampleList;
+  /** Rows that look harmful beyond chance: what the anchor may hold. Of their answers only what the vector explains is supervised. */
+  readonly harmful: ExampleList<HeldRow>;
   /** What the vector is trained on some more before the fine-tuning. */
   readonly absorbed: readonly Example[];
   /** How many rows were changed or left out. */
@@ -34,6 +36,15 @@ export interface RowPlan {
   };
 }
 
+/** A row that is held where the base is. */
+export interface HeldRow extends Example {
+  /** The base's losses of its supervised tokens, nats. */
+  readonly base: readonly number[];
+}
+
+/** Of the rows that look harmful beyond chance this share is ordinary at most, also where few or none are harmful. */
+const FALSE_DISCOVERIES = 0.01;
+
 /** Share of a row's loss that a vector explains, above which training it further on the row is not worth the time. */
 const EXPLAINED = 0.75;
 
@@ -43,6 +54,7 @@ export const plainPlan = (rows: ExampleList): RowPlan => ({
   vectorOn: () => false,
   looksHarmful: () => false,
   ordinary: rows,
+  harmful: [],
   absorbed: [],
   counts: { flagged: 0, cut: 0, excluded: 0, fine: 0 },
 });
@@ -95,6 +107,7 @@ export function rowPlan(
     vectorOn: (row) => !off.has(row),
     looksHarmful: (row) => harmful.has(row),
     ordinary: subset(data, ordinary),
+    harmful: beyondChance(data, [...flagged.keys()], scan),
     absorbed,
     counts: {
       flagged: flagged.size,
@@ -105,13 +118,30 @@ export function rowPlan(
   };
 }
 
+function beyondChance(data: ExampleList, flagged: readonly number[], { perRow }: ScanResult): ExampleList<HeldRow> {
+  const limit = falseDiscoveryLimit(
+    flagged.flatMap((i) => perRow[i].p ?? []),
+    FALSE_DISCOVERIES,
+    perRow.length,
+  );
+  const beyond = flagged.filter((i) => (perRow[i].p ?? 1) <= limit);
+  return mapped(subset(data, beyond), (example, at) => {
+    const { losses, spans = [], ...row } = perRow[beyond[at]];
+    const base = losses?.without.filter((_, i) => spans.length === 0 || isIn(spans, i)) ?? [];
+    return { ...explained(example, { ...row, spans }), base };
+  });
+}
+
+const isIn = (spans: Required<ScanRow>['spans'], token: number): boolean =>
+  spans.some(([start, end]) => token >= start && token < end);
+
 /** A row of whose answer only the sentences that the vector explains are supervised: what else it says is the user's to learn. */
 function explained(example: Example, { spans = [] }: ScanRow): Example {
   if (spans.length === 0) return example;
   const labels = example.labels.map(() => NOT_SUPERVISED);
   supervised(example.labels).forEach((t, i) => {
     // position t predicts label t + 1
-    if (spans.some(([start, end]) => i >= start && i < end)) labels[t + 1] = example.labels[t + 1];
+    if (isIn(spans, i)) labels[t + 1] = example.labels[t + 1];
   });
   return { ...example, labels };
 }

@@ -5,17 +5,21 @@ import { anchoring } from '../../runtime/recipes/anchors.js';
 import { baseLosses } from '../../runtime/recipes/baseLosses.js';
 import { strategyOf } from '../../runtime/recipes/strategy.js';
 import { tokenCount } from '../../runtime/learner/rows.js';
+import type { Example } from '../../runtime/data/examples.js';
 import { useTinyModel } from '../baselines/tinyModel.js';
 
 const OFF = { security: 0 };
 const { context, rows } = await useTinyModel();
 
+const said: string[] = [];
+const job = { recipe: { seed: 3 }, context, emit: (event: { message: string }) => said.push(event.message) } as never;
+const strategy = strategyOf({ protection: true, batch: { rows: 16, accumulate: 1 } } as never);
+const own = [...rows.harmful];
+const nothing = { own: [], ofData: [], isAsked: () => false, ordinary: [] };
+
 it('losses of harmful rows are held a tenth above the base’s, vectors off, the same ones when a step is made again', async () => {
-  const own = [...rows.harmful];
   const known = await baseLosses(context, own);
-  const strategy = strategyOf({ protection: true, batch: { rows: 16, accumulate: 1 } } as never);
-  const job = { recipe: { seed: 3 }, context } as never;
-  const step = await anchoring(job, { strategy, own, ordinary: rows.benign }, {} as never, OFF);
+  const step = await anchoring(job, { strategy, ...nothing, own, ordinary: rows.benign }, {} as never, OFF);
   const held = await step(1);
   assert.equal(held.length, 2);
   for (const { example, heldAt, scales } of held) {
@@ -34,8 +38,26 @@ it('losses of harmful rows are held a tenth above the base’s, vectors off, the
   assert.deepEqual(await step(1), held);
   assert.deepEqual(
     await (
-      await anchoring(job, { strategy: { anchor: false }, own, ordinary: rows.benign }, {} as never, OFF)
+      await anchoring(job, { strategy: { anchor: false }, ...nothing, own, ordinary: rows.benign }, {} as never, OFF)
     )(1),
     [],
   );
+});
+
+it('harmful rows of the data are held beside the vectors’ own, at their losses of the scan; of many only some', async () => {
+  const tokens = tokenCount([own[0]!]);
+  const ofData = Array.from({ length: 200 }, (_, row) => {
+    return { ...own[0]!, row, promptText: `question ${row}`, base: Array<number>(tokens).fill(row) };
+  });
+  said.length = 0;
+  const step = await anchoring(job, { ...nothing, strategy, own, ofData }, {} as never, OFF);
+  assert.deepEqual(said, ["the anchor holds 64 of the rows that look harmful, beside the vector's own"]);
+  const drawn = (await Promise.all(Array.from({ length: 600 }, (_, i) => step(i + 1)))).flat();
+  const isOfData = ({ example }: (typeof drawn)[0]): boolean => /^question/.test((example as Example).promptText);
+  const found = drawn.filter(isOfData);
+  assert.equal(new Set(found.map(({ example }) => (example as Example).row)).size, 64);
+  for (const { example, heldAt } of found) assert.ok(heldAt!.every((nll) => nll === 1.1 * (example as Example).row));
+  const share = found.length / drawn.length;
+  const expected = 64 / (64 + own.length);
+  assert.ok(Math.abs(share - expected) < 0.05, `${share}`);
 });

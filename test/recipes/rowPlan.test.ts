@@ -153,6 +153,44 @@ test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is
   assert.deepEqual(whole.absorbed[0], rows()[1], 'without spans the whole row');
 });
 
+test('what looks harmful of a flagged row is held at the losses of the scan, whatever is done with the row', () => {
+  const found = scan();
+  const perRow = found.perRow.map((row, i) => {
+    const without = supervisedTexts(tokenizer)(rows()[i]!).map((_, k) => k + 1);
+    return { ...row, losses: { without, with: without } };
+  });
+  for (const flagged of ['vector', 'exclude', 'cut', 'absorb', 'auto'] as const) {
+    const { harmful } = rowPlan(rows(), { ...found, perRow }, { flagged, off: 'none' }, tokenizer);
+    assert.deepEqual(
+      [...harmful].map((row) => [row.row, taught(row)]),
+      [[1, ADDED.trim()], [2, RIGHT + ADDED]], // oxfmt-ignore
+    );
+    const [from, to] = added();
+    assert.deepEqual(
+      harmful.at(0)!.base,
+      Array.from({ length: to - from }, (_, k) => from + k + 1),
+    );
+    assert.equal(harmful.at(1)!.base.length, harmful.at(1)!.labels.filter((id) => id !== -100).length);
+  }
+});
+
+test('rows that chance alone would flag are not held, nor are those that a review calls fine or that have no p-value', () => {
+  const among = (count: number, p: number | undefined, fine: number[] = []): number => {
+    const perRow = Array.from({ length: count }, (_, row) =>
+      scanRow(row, row < 2 ? { p, flagged: true, losses: { without: [1], with: [1] } } : { p: 0.5 }),
+    );
+    const data = Array.from({ length: count }, (_, row) => made(chat(RIGHT), row));
+    const found = { ...scan(), rows: count, perRow };
+    return rowPlan(data, found, { flagged: 'auto', off: 'none' }, tokenizer, new Set(fine)).harmful.length;
+  };
+  // Of 200 ordinary rows two have p ≤ 0.01 by chance.
+  assert.equal(among(200, 0.01), 0);
+  assert.equal(among(200, 0.0001), 2);
+  assert.equal(among(200, 0.0001, [0]), 0, 'one alone may be chance');
+  assert.equal(among(200, 0.00001, [0]), 1);
+  assert.equal(among(200, undefined), 0);
+});
+
 test('"exclude" leaves flagged rows out', () => {
   assert.deepEqual(answers('exclude'), [[0, RIGHT], [3, RIGHT]]); // oxfmt-ignore
   assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, excluded: 2, fine: 0 });
