@@ -59,7 +59,7 @@ const otherForms = (runs) =>
     .join('\n\n');
 
 /** `"protection": true` as it was before, and parts of it. */
-const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'absorb-all'];
+const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'own', 'absorb-all'];
 
 function halfUseful(runs) {
   return table(

@@ -27,6 +27,7 @@ export const NAMES = {
   unabsorbed: '`"protection": true` without absorbing',
   unheld: '`"protection": true` without held losses',
   unraised: '`"protection": true`, held at the base’s loss',
+  own: '`"protection": true`, no rows of the data held',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
   safeinstr: 'SafeInstr',
