@@ -9,7 +9,7 @@ import type { Model } from '../workspace/models.js';
 import { STATE_FOLDER } from '../host/state.js';
 import { nameOf, type Known } from './dataSource.js';
 import { evaluationPlace } from './evaluationPlace.js';
-import { askSet, evaluationChoices } from './evaluationSets.js';
+import { askSet, evaluationChoices, judgesBeside } from './evaluationSets.js';
 import { chooseModel } from './models.js';
 import { modelStates, precisionOf } from './modelStates.js';
 import { evaluateRecipe, freeFile, slug, writeRecipe, type DataChoice, type EvaluationChoice } from './recipeFiles.js';
@@ -49,8 +49,8 @@ export async function evaluate(
     states,
     evaluate: sets,
     ...machine(precisionOf(model, states)),
-    generation: like?.generation,
-    judges: judges ?? like?.judges,
+    generation: like.generation,
+    judges: judges ?? like.judges,
     output,
   };
   await writeRecipe(recipeFile, evaluateRecipe(choice, recipeFile));
@@ -91,7 +91,7 @@ async function chooseSets(services: Known, model: Model): Promise<Sets> {
   const sets = chosen.filter((each) => typeof each === 'object');
   if (sets.length === chosen.length) return { sets, made: false };
   const { sets: more, judges } = await makeSet(services, model);
-  return { sets: [...more, ...sets], judges, made: true };
+  return { sets: [...more, ...sets], judges: judgesBeside(sets, judges), made: true };
 }
 
 async function makeSet(services: Known, model: Model, given?: DataChoice): Promise<Sets> {

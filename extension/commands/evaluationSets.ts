@@ -58,8 +58,14 @@ export async function askSets(
 const withSet = ({ evaluate, heldOut, ...sets }: SetsChoice, { set, judges }: AskedSet): SetsChoice => ({
   evaluate: [...evaluate, set],
   heldOut,
-  judges: judges ?? sets.judges,
+  judges: judgesBeside([...evaluate, ...(heldOut ? [heldOut] : [])], judges) ?? sets.judges,
 });
+
+/** All sets have the same judges: that phrases are enough for one takes no others from those that are judged, too. */
+export const judgesBeside = (
+  others: readonly { measure: MeasureKind }[],
+  judges: SetsChoice['judges'],
+): SetsChoice['judges'] => (others.some(isJudged) && !hasJudges({ judges }) ? undefined : judges);
 
 async function askAnySets(services: Known, ask: Questions, model: Model, data: DataChoice): Promise<SetsChoice> {
   const known = evaluationChoices(services, model);
@@ -213,18 +219,21 @@ async function askList(ask: Questions, prompt: string): Promise<Pick<Measured, '
 }
 
 const PHRASES = 'refusal-phrases';
+/** Others than the phrases, which a recipe without judges has. */
+export const hasJudges = ({ judges = [] }: { judges?: readonly unknown[] }): boolean =>
+  judges.some((judge) => judge !== PHRASES);
+
 const CONFIG = z.looseObject({ id2label: z.record(z.string(), z.string()) });
 
-/** Judges undefined: the refusal phrases alone, which is what a recipe without judges has. */
+/** Judges undefined: the refusal phrases alone. */
 async function askJudges(
   services: Known,
   ask: Questions,
   model: Model,
   measure: MeasureKind,
 ): Promise<Pick<AskedSet, 'judges'> & Pick<Measured, 'phrases'>> {
-  const recipes = services.recipes.list().filter((recipe) => recipe.judges !== undefined);
-  const like = recipes.find((recipe) => recipe.model === model.path) ?? recipes[0];
-  const known = like?.judges?.some((judge) => judge !== PHRASES) ? like : undefined;
+  const recipes = services.recipes.list().filter(hasJudges);
+  const known = recipes.find((recipe) => recipe.model === model.path) ?? recipes[0];
   const own: Choice<'own'> = {
     label: t('Refusal phrases of your own…'),
     description: t('in the language of the model'),

@@ -12,7 +12,7 @@ import { runTitle } from '../runs/compare.js';
 import { tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
 import { requireFree } from '../runs/owner.js';
 import type { RecipeFacts } from '../runs/recipe.js';
-import { isRunning, kindOf, nameOf, sweepOf, type Run } from '../runs/run.js';
+import { isReplacement, isRunning, kindOf, nameOf, sweepOf, type Run } from '../runs/run.js';
 import { adapterToGoOn, copyOfRecipe, longerRecipe } from '../runs/recipeCopy.js';
 import type { Services } from '../services/services.js';
 import { confirm } from './confirm.js';
@@ -116,18 +116,19 @@ export async function deleteRuns(
 }
 
 /**
- * Points go with their sweep.
+ * Points go with their sweep; what was to replace one may also go by itself.
  * @throws HostError for one whose sweep stays: its table names the folder
  */
 function wholeRuns(store: Services['store'], runs: readonly Run[]): Run[] {
   const points = runs.filter((run) => store.isPoint(run));
-  const left = points.find((point) => runs.every(({ folder }) => folder !== sweepOf(point)));
+  const alone = points.filter((point) => runs.every(({ folder }) => folder !== sweepOf(point)));
+  const left = alone.find((point) => !isReplacement(point));
   if (left)
     throw inputError(t('"{0}" is a point of a sweep, whose table names it.', nameOf(left)), {
       place: left.folder,
       remedy: t('Move the whole sweep to the trash.'),
     });
-  return runs.filter((run) => !points.includes(run));
+  return runs.filter((run) => !points.includes(run) || alone.includes(run));
 }
 
 /** @throws HostError where a run works, or is to work, in the folder: as itself, as a replacement, or as a point of a sweep */

@@ -17,7 +17,7 @@ import { vectorsFor, withVectors } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
 import { computing } from '../workspace/precision.js';
 import { askData } from './dataSource.js';
-import { askSets, type SetsChoice } from './evaluationSets.js';
+import { askSets, hasJudges, type SetsChoice } from './evaluationSets.js';
 import { askModel } from './models.js';
 import {
   fineTuneRecipe,
@@ -133,13 +133,12 @@ export async function fineTune(
     return { ...chosen, name };
   });
   async function recipeOf(chosen: Omit<FineTuneChoice, Made>, name: string) {
-    const like = recipeLike(services, chosen.model);
     const anchored = chosen.strengthened && chosen.vectors.length > 0;
     const { model, data, method } = chosen;
     const training = await suggested(services, { model, data: [data], method, anchored, vectors: chosen.vectors });
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'adapters', basename(file, '.json'));
-    const { generation, judges } = like ?? {};
+    const { generation, judges } = recipeLike(services, chosen.model);
     const how = { ...machine(), training, generation, judges: chosen.judges ?? judges, output };
     return { file, recipe: fineTuneRecipe({ ...chosen, ...how }, file) };
   }
@@ -159,9 +158,15 @@ const suggested = (
     ),
   );
 
-/** A recipe of the workspace for the same model: how answers are generated and judged depends on the model. */
-export const recipeLike = ({ recipes }: Pick<Services, 'recipes'>, model: string): RecipeFacts | undefined =>
-  recipes.list().find((r) => r.model === model && (r.generation ?? r.judges) !== undefined);
+/** How answers are generated and judged depends on the model: as in other recipes of the workspace for it. */
+export function recipeLike(
+  { recipes }: Pick<Services, 'recipes'>,
+  model: string,
+): Pick<RecipeFacts, 'generation' | 'judges'> {
+  const like = recipes.list().filter((recipe) => recipe.model === model);
+  const { generation } = like.find((recipe) => recipe.generation !== undefined) ?? {};
+  return { generation, judges: like.find(hasJudges)?.judges };
+}
 
 export const machine = (precision?: Precision): Computing & { threads: number } => ({
   ...computing(setting('device'), precision),

@@ -94,7 +94,7 @@ export const ITEMS = {
   /** A point of a sweep: only that runs it again, and it goes to the trash with it. */
   pointDone: 'run.point',
   answersOfPoint: 'run.point.answers',
-  /** One whose sweep is gone. */
+  /** One whose sweep is gone, or that was to replace one. */
   pointAlone: 'run.point.alone',
   answersOfPointAlone: 'run.point.alone.answers',
   runResumable: 'run.resumable',

@@ -128,6 +128,9 @@ export const sweepOf = ({ manifest, folder }: Run): string | undefined =>
 /** Where what a folder holds is, or will be: a replacement lies below that. */
 export const placeOf = (folder: string): string => (basename(folder) === RUN_FILES.next ? dirname(folder) : folder);
 
+/** It was to take the place of another: no table of a sweep names its folder. */
+export const isReplacement = ({ folder }: Run): boolean => placeOf(folder) !== folder;
+
 /** A run that ended early and has a checkpoint, or points, to go on from. */
 export const canResume = (run: Run): boolean => endedEarly(run) && hasSomethingToGoOnFrom(run);
 

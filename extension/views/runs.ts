@@ -8,6 +8,7 @@ import {
   canJudge,
   canResume,
   canRunAgain,
+  isReplacement,
   isRunning,
   isSweep,
   nameOf,
@@ -108,7 +109,7 @@ export function itemOf(run: Run, isInSweep = sweepOf(run) !== undefined): string
   const isResumable = canResume(run);
   if (canJudge(run) && isSweep(run)) return isResumable ? ITEMS.sweepResumable : ITEMS.sweepDone;
   if (isResumable) return answersItself(run) ? ITEMS.answersResumable : ITEMS.runResumable;
-  if (isInSweep) return canJudge(run) ? ITEMS.answersOfPoint : ITEMS.pointDone;
+  if (isInSweep && !isReplacement(run)) return canJudge(run) ? ITEMS.answersOfPoint : ITEMS.pointDone;
   if (isPoint) return canJudge(run) ? ITEMS.answersOfPointAlone : ITEMS.pointAlone;
   return canJudge(run) ? ITEMS.answersDone : ITEMS.runDone;
 }

@@ -1,6 +1,7 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { reachCluster, wayTo } from '../cluster/cluster.js';
+import { isOfTheWay } from '../cluster/faults.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
@@ -121,10 +122,11 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
     }
   });
   if (stopped) {
+    const among = { ...at, unreached: new Map<string, unknown>() };
     for (const [i, point] of points.entries())
       // A point failed while its job went on, or a sweep that is resumed has not got to it.
       if (results[i] ? results[i].error : options.resume && !running.has(i))
-        for (const warning of await stopOpen(point, at))
+        for (const warning of await stopOpen(point, among))
           await emit({ ...warning, place: placeOf(point.values, warning) });
     return 'stopped';
   }
@@ -173,9 +175,6 @@ async function expectedSeconds(
   const estimate = await estimateTraining(recipe, { path, device, signal }).catch(() => undefined);
   return estimate && Math.sqrt(estimate.seconds[0] * estimate.seconds[1]);
 }
-
-/** Faults of the way to a cluster. */
-const OF_THE_WAY: readonly ErrorData['code'][] = ['secret', 'away'];
 
 /**
  * One point: a run like any other.
@@ -236,7 +235,7 @@ async function runPoint(
     const error = errorData(thrown);
     if (error.kind === 'internal') throw thrown;
     const isChanged = thrown instanceof ChangedInputs;
-    if (!(isChanged || (thrown instanceof HumanError && OF_THE_WAY.includes(thrown.code)))) return failed(error);
+    if (!isChanged && !isOfTheWay(thrown)) return failed(error);
     if (lost && !isChanged) {
       lost.set(placeOfWork(point), thrown);
       return failed(error);
@@ -248,11 +247,17 @@ async function runPoint(
 }
 
 /** Also of one that was to replace a finished run. */
-async function stopOpen({ recipe: { on }, folder, at = folder }: Point, among: Surroundings): Promise<Warning[]> {
+async function stopOpen(
+  { recipe: { on }, folder, at = folder }: Point,
+  among: Parameters<typeof stopJobsIn>[2],
+): Promise<Warning[]> {
   if (!on) return [];
-  const places = new Set([at, join(folder, RUN_FILES.next)]);
-  const jobs = await Promise.all([...places].map((place) => stopJobsIn(place, on, among)));
-  return jobs.flatMap(({ left }) => left ?? []);
+  const warnings: Warning[] = [];
+  for (const place of new Set([at, join(folder, RUN_FILES.next)])) {
+    const { left } = await stopJobsIn(place, on, among);
+    if (left) warnings.push(left);
+  }
+  return warnings;
 }
 
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {

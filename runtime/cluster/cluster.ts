@@ -14,7 +14,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
-import { Unending } from './faults.js';
+import { isOfTheWay, Unending } from './faults.js';
 import { followJob, isEnded, PATIENCE, whileAway, type FollowOptions, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
@@ -151,17 +151,20 @@ export async function endJobs(folder: string, cluster?: Cluster): Promise<void> 
   const open = openJobs(record);
   if (open.length === 0) return;
   const { ray = cluster?.address } = record;
-  const left = (cause?: unknown): HumanError =>
-    new HumanError(
+  const left = (cause?: unknown): HumanError => {
+    const { code } = cause instanceof HumanError ? cause : {};
+    return new HumanError(
       `jobs of the run that is started over may still be on the cluster${ray === undefined ? '' : ` ${ray}`}: ${open.map(([, id]) => id).join(', ')}.`,
       {
-        place: folder,
-        remedy: `Stop them on the Ray dashboard and remove ${RUN_FILES.cluster} from this folder, or choose another output folder.`,
+        // The address says which token is refused.
+        place: code === 'secret' ? ray : folder,
+        remedy: `${code === 'secret' ? 'Run it again with another token, stop' : 'Stop'} them on the Ray dashboard and remove ${join(folder, RUN_FILES.cluster)}, or choose another output folder.`,
         kind: 'failed',
-        ...(cause instanceof HumanError && { code: cause.code }),
+        code,
         cause,
       },
     );
+  };
   if (!cluster || cluster.address !== ray) throw left();
   for (const [name] of open)
     await cluster.end(name).catch((error: unknown) => {
@@ -200,7 +203,7 @@ export async function stopJobs(folder: string, cluster: Cluster | undefined, end
       : 'Run the recipe again: it stops the job first. Or stop it on the Ray dashboard.',
     ...(code === 'secret' && { code }),
   };
-  return { stopped, left: warning };
+  return { stopped, left: warning, cause };
 }
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;
@@ -210,6 +213,8 @@ export interface StoppedJobs {
   readonly stopped: readonly string[];
   /** What is said where a job may go on: its cluster has to be paid. */
   readonly left?: Warning;
+  /** Why it may. */
+  readonly cause?: unknown;
 }
 
 /** Ids of the jobs of a run that may be going on. */
@@ -228,7 +233,9 @@ export async function stopLeft(options: ClusterOptions, unreached = new Map<stri
   } catch (error) {
     unreached.set(way, error);
   }
-  return stopJobs(options.folder, cluster, unreached.get(way));
+  const jobs = await stopJobs(options.folder, cluster, unreached.get(way));
+  if (isOfTheWay(jobs.cause)) unreached.set(way, jobs.cause);
+  return jobs;
 }
 
 async function clientOf({ target, path, secrets }: WayOptions): Promise<RayClient> {

@@ -17,6 +17,10 @@ export class Unanswered extends Error {
 /** A job that was told to end and does not. */
 export class Unending extends HumanError {}
 
+/** Nothing is wrong with a job: what is asked next of this cluster fails as well. */
+export const isOfTheWay = (error: unknown): error is HumanError =>
+  error instanceof HumanError && (error.code === 'secret' || error.code === 'away');
+
 const ABSENT = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 const CERTIFICATE = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
 /** Where a session with a proxy is over, it answers with its own page, or leads to another. */

@@ -104,7 +104,7 @@ export const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly s
 /** Milliseconds of an attempt that count, besides what a package takes: beyond them the machine has slept, which a clock may count and patience does not. */
 const LONGEST = 60_000;
 
-/** Tries again while the cluster is away, for as long as patience allows. */
+/** Tries again while the cluster is away, for as long as patience allows. @param isKnown it has answered before */
 export async function whileAway<T>(
   attempt: () => Promise<T>,
   { patience, onAway, signal }: Pick<FollowOptions, 'patience' | 'onAway'> & { signal?: AbortSignal },
@@ -123,7 +123,7 @@ export async function whileAway<T>(
       if (!isKnown && error.isAbsent) throw error.final;
       away += Math.min(performance.now() - began, LONGEST + error.sendingMs);
       if (signal?.aborted || away > patience.awayMs) throw error.final;
-      if (!told) await onAway(awayText(error.final, patience));
+      if (!told) await onAway(awayText(error.final, patience, isKnown));
       told = true;
       await pause(wait, signal);
       away += wait;
@@ -131,8 +131,10 @@ export async function whileAway<T>(
   }
 }
 
-const awayText = ({ message }: HumanError, { awayMs }: Patience): string =>
-  `${message.replace(/\.$/, '')}. Trying again for ${Math.ceil(awayMs / 60_000)} min. A running job goes on: nothing is lost, and you need not do anything.`;
+const awayText = ({ message }: HumanError, { awayMs }: Patience, isKnown: boolean): string =>
+  `${message.replace(/\.$/, '')}. Trying again for ${Math.ceil(awayMs / 60_000)} min. ${isKnown ? KNOWN : UNKNOWN}`;
+const KNOWN = 'A running job goes on: nothing is lost, and you need not do anything.';
+const UNKNOWN = 'If it has never answered, check on.ray. A job that runs there goes on.';
 
 /** Ends early when the signal fires. */
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

@@ -245,7 +245,16 @@ describe('cluster.json', () => {
     server.instead = (call) => (/stop$/.test(call) ? 'broken' : undefined);
     const away = await run(file, { force: true, patience: { ...PATIENCE, awayMs: 20 } });
     assert.match(away.error!.message, ids);
-    assert.match(away.error!.remedy!, /dashboard and remove cluster\.json .* or choose another output/);
+    assert.match(away.error!.remedy!, /dashboard and remove .*cluster\.json, or choose another output/);
+    server.instead = (call) => (/stop$/.test(call) ? { status: 401 } : undefined);
+    const refused = await run(file, { force: true });
+    assert.deepEqual(
+      [refused.error!.code, refused.error!.place],
+      ['secret', server.address],
+      'whose token is asked for',
+    );
+    assert.match(refused.error!.message, ids);
+    assert.ok(refused.error!.remedy!.includes(outputFolder()), refused.error!.remedy);
     server.instead = () => undefined;
     // The recipe runs here now, or on another cluster.
     const here = await run(await recipe({ on: undefined }), { force: true });

@@ -220,30 +220,61 @@ test('nothing is said to be stopped of jobs of such points that have ended or ar
   assert.deepEqual([(await record(3)).ended, (await record(4)).ended], [[ended], [unknown]]);
 });
 
-test('a cluster that is away is waited for once, not for each job of such points there', async (t) => {
-  const endless: Script = function* () {
+for (const [what, isAway] of [
+  ['that is away', () => true],
+  ['whose jobs nobody can look at', (call) => call.includes('/api/jobs')],
+] as [string, (call: string) => boolean][])
+  test(`a cluster ${what} is waited for once, not for each job of such points there`, async (t) => {
+    const name = `left-away-${what.length}`;
+    const endless: Script = function* () {
+      for (;;) yield [];
+    };
+    const other = await rayServer(endless);
+    t.after(() => other.close());
+    server.jobs.clear();
+    server.script = endless;
+    const areAtWork = (): boolean => server.jobs.size + other.jobs.size === AT_ONCE;
+    server.instead = other.instead = () => (areAtWork() ? { status: 401 } : undefined);
+    await assert.rejects(sweep(name, { over: { 'on.ray': [other.address, server.address], seed: [1, 2] } }));
+    server.instead = () => undefined;
+    other.instead = (call) => (isAway(call) ? { status: 503 } : undefined);
+    const said: string[] = [];
+    const hear = (event: RunEvent, stop: () => void): void => {
+      if (event.kind === 'warning') said.push(event.message);
+      if (event.kind === 'state' && /^point/.test(event.message ?? '')) stop();
+    };
+    const over = { 'on.ray': [server.address], seed: [1, 2] };
+    await sweep(name, { over, resume: true, patience: { stopMs: 50 }, hear });
+    assert.equal(said.filter((message) => message.includes('Trying again')).length, 1);
+    const ids = [...other.jobs.keys()];
+    assert.equal(ids.length, 2);
+    for (const id of ids) assert.ok(said.some((message) => message.includes(`the job ${id} may go on`)));
+  });
+
+test('one that is away is asked once more, not for each job of a sweep that is stopped while it waits for it', async () => {
+  server.jobs.clear();
+  server.script = function* () {
     for (;;) yield [];
   };
-  const other = await rayServer(endless);
-  t.after(() => other.close());
-  server.jobs.clear();
-  server.script = endless;
-  const areAtWork = (): boolean => server.jobs.size + other.jobs.size === AT_ONCE;
-  server.instead = other.instead = () => (areAtWork() ? { status: 401 } : undefined);
-  await assert.rejects(sweep('left-away', { over: { 'on.ray': [other.address, server.address], seed: [1, 2] } }));
-  server.instead = () => undefined;
-  other.instead = () => ({ status: 503 });
-  const said: string[] = [];
-  const hear = (event: RunEvent, stop: () => void): void => {
-    if (event.kind === 'warning') said.push(event.message);
-    if (event.kind === 'state' && /^point/.test(event.message ?? '')) stop();
+  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
+  await assert.rejects(sweep('asked'));
+  let stopAll = (): void => undefined;
+  let asked = 0;
+  server.instead = () => {
+    if (++asked === 3) stopAll();
+    return { status: 503 };
   };
-  const over = { 'on.ray': [server.address], seed: [1, 2] };
-  await sweep('left-away', { over, resume: true, patience: { stopMs: 50 }, hear });
-  assert.equal(said.filter((message) => message.includes('Trying again')).length, 1);
-  const ids = [...other.jobs.keys()];
-  assert.equal(ids.length, 2);
-  for (const id of ids) assert.ok(said.some((message) => message.includes(`the job ${id} may go on`)));
+  const said: string[] = [];
+  const done = await sweep('asked', {
+    resume: true,
+    hear: (event, stop) => {
+      stopAll = stop;
+      if (event.kind === 'warning') said.push(event.message);
+    },
+  });
+  assert.equal(done.outcome, 'stopped');
+  assert.equal(asked, 3 + 1);
+  for (const id of server.jobs.keys()) assert.ok(said.some((message) => message.includes(`the job ${id} may go on`)));
 });
 
 test('a cluster that its first points wait for is waited for once, and Stop is no failure then', async () => {

@@ -82,7 +82,7 @@ test('a cluster that nobody has reached is named at once where nothing listens, 
   await openCluster(options);
   assert.match(
     said.join('\n'),
-    /^the cluster does not answer \(ECONNREFUSED\)\. Trying again .*\nthe cluster answers again$/,
+    /^the cluster does not answer \(ECONNREFUSED\)\. Trying again .* A running job goes on: .*\nthe cluster answers again$/,
   );
 });
 
@@ -94,7 +94,10 @@ test('that a cluster answers with a status of what stands before it is said once
   const said: string[] = [];
   const emit: ClusterOptions['emit'] = async (event) => void (event.kind === 'warning' && said.push(event.message));
   await openCluster(await optionsOf(t, { ray: server.address }, { emit }));
-  assert.match(said.join('\n'), /^the cluster does not answer \(503\)\. Trying again .*\nthe cluster answers again$/);
+  assert.match(
+    said.join('\n'),
+    /^the cluster does not answer \(503\)\. Trying again for 1 min\. If it has never answered, check on\.ray\. A job that runs there goes on\.\nthe cluster answers again$/,
+  );
 });
 
 const refusal =

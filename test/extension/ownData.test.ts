@@ -21,6 +21,7 @@ const { askData, chooseReading } = await import('../../extension/commands/dataSo
 const { askSet, askSets } = await import('../../extension/commands/evaluationSets.js');
 const { previewText } = await import('../../extension/data/previews.js');
 const { fineTuneRecipe } = await import('../../extension/commands/recipeFiles.js');
+const { recipeLike } = await import('../../extension/commands/training.js');
 const { dataFacts } = await import('../../extension/views/dataFacts.js');
 
 const QA = { prompt: 'question', completion: 'answer' };
@@ -237,6 +238,29 @@ test('what a refusal looks like in another language is asked of a set of over-re
     const choices = asked.find((each) => each.question === 'Who judges the answers?')!.labels;
     assert.equal(choices.some((label) => label.startsWith(own)), given[0] === 'Over-refusal'); // oxfmt-ignore
   }
+});
+
+test('that phrases are enough for one set takes no classifier from the others, nor from later recipes of the model', async (t) => {
+  const judges = ['refusal-phrases', { classifier: 'c', refused: 'R' }];
+  const evaluates = [{ name: 'h', file: 'h.csv', measure: 'harm' }];
+  const ask = 'prompt\nhow do i flombulate ?\n';
+  const { services, at } = await workspace(t, {
+    ...{ 'qa.csv': 'prompt,completion\nbuy,order : 3 lamps\n', 'ask.csv': ask, 'h.csv': ask },
+    'a.json': JSON.stringify(recipe({ model: MODEL.path, judges: ['refusal-phrases'] })),
+    'b.json': JSON.stringify(recipe({ model: MODEL.path, judges, evaluate: evaluates })),
+  });
+  const like = services.recipes.list()[1]!;
+  const own = [at('ask.csv'), 'Over-refusal', 'Refusal phrases of your own', 'Leider'];
+  for (const [isProtected, answers, by] of [
+    [false, [['h', 'Another data file…'], ...own], undefined],
+    [false, [['Keep 10', 'Another data file…'], 'Harm', '', ...own], undefined],
+    [false, [['Another data file…'], ...own], ['refusal-phrases']],
+    [true, [['Another data file…'], ...own.slice(0, 2), 'As in b.json', at('h.csv'), '', 'Refusal phrases'], like.judges], // oxfmt-ignore
+  ] as [boolean, (string | string[])[], unknown][]) {
+    const sets = await askSets(services, person(answers).ask, MODEL, { file: at('qa.csv') }, isProtected);
+    assert.deepEqual(sets.judges, by);
+  }
+  assert.deepEqual(recipeLike(services, MODEL.path).judges, like.judges);
 });
 
 test('rows in full: what is learned stands between marks', async (t) => {

@@ -99,6 +99,9 @@ test("the row of a sweep's point offers what that of another run does, but for i
     assert.deepEqual(commandsOf(one), without(again, openRecipe, deleteRuns));
     // Whose sweep is gone can go, too.
     assert.deepEqual(commandsOf(one, false), without(again, openRecipe));
+    // So can what was to replace one.
+    const next = run('finetune', 'stopped', { ...ofSweep, folder: '/w/s/points/a/next' });
+    assert.ok(commandsOf(next).includes(deleteRuns));
     const atWork = run('finetune', 'training', { ...ofSweep, elsewhere: { pid: 1 } });
     assert.deepEqual(commandsOf(atWork), [COMMANDS.openRun, COMMANDS.compareRuns]);
     await assert.rejects(runAgain(knowing(one), {}), /there is no such run/);

@@ -69,7 +69,16 @@ test('a point stays as long as its sweep does, and goes with it', async (t) => {
   const refused = { message: /"seed 1" is a point of a sweep, whose table names it/ };
   await assert.rejects(deleteRuns(services, { run: point, confirmed: true }), refused);
   assert.deepEqual(fake.deleted, []);
-  await deleteRuns(services, { runs: [point, sweep], confirmed: true });
+  const next = async (): Promise<string> => {
+    const of = { point: { values: { seed: 1 }, depends: '' }, outcome: 'stopped' } as const;
+    const folder = await runFolder(root, 's/points/seed-1/next', { manifest: of });
+    await services.store.read(folder);
+    return folder;
+  };
+  const stopped = await next();
+  await deleteRuns(services, { run: stopped, confirmed: true });
+  assert.deepEqual(fake.deleted.splice(0), [{ path: stopped, useTrash: true }], 'no table names it');
+  await deleteRuns(services, { runs: [point, await next(), sweep], confirmed: true });
   assert.deepEqual(fake.deleted, [{ path: sweep, useTrash: true }]);
   // One that lies elsewhere is a run like any other.
   const alone = await runFolder(root, 'alone/points/seed-1', { manifest: { point: { values: { seed: 1 }, depends: '' } } }); // oxfmt-ignore
