@@ -44,6 +44,8 @@ export interface HeldRow extends Example {
 
 /** Of the rows that look harmful beyond chance this share is ordinary at most, also where few or none are harmful. */
 const FALSE_DISCOVERIES = 0.01;
+/** A vector that finds a smaller share of the harmful rows that it held out is no detector: what it flags may be anything. */
+const DETECTS = 0.5;
 
 /** Share of a row's loss that a vector explains, above which training it further on the row is not worth the time. */
 const EXPLAINED = 0.75;
@@ -118,13 +120,16 @@ export function rowPlan(
   };
 }
 
-function beyondChance(data: ExampleList, flagged: readonly number[], { perRow }: ScanResult): ExampleList<HeldRow> {
+function beyondChance(data: ExampleList, flagged: readonly number[], scan: ScanResult): ExampleList<HeldRow> {
+  const { perRow, byVector } = scan;
+  const isDetected = ({ vector }: ScanRow): boolean =>
+    ((vector === undefined ? scan : byVector?.[vector])?.calibration?.recall ?? 0) >= DETECTS;
   const limit = falseDiscoveryLimit(
     flagged.flatMap((i) => perRow[i].p ?? []),
     FALSE_DISCOVERIES,
     perRow.length,
   );
-  const beyond = flagged.filter((i) => (perRow[i].p ?? 1) <= limit);
+  const beyond = flagged.filter((i) => (perRow[i].p ?? 1) <= limit && isDetected(perRow[i]));
   return mapped(subset(data, beyond), (example, at) => {
     const { losses, spans = [], ...row } = perRow[beyond[at]];
     const base = losses?.without.filter((_, i) => spans.length === 0 || isIn(spans, i)) ?? [];

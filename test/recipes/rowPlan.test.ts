@@ -153,8 +153,11 @@ test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is
   assert.deepEqual(whole.absorbed[0], rows()[1], 'without spans the whole row');
 });
 
+/** Of a vector that finds this share of its held-out harmful rows. */
+const finding = (recall: number | null): ScanResult['calibration'] => ({ ordinary: 32, harmful: 16, recall });
+
 test('what looks harmful of a flagged row is held at the losses of the scan, whatever is done with the row', () => {
-  const found = scan();
+  const found = { ...scan(), calibration: finding(1) };
   const perRow = found.perRow.map((row, i) => {
     const without = supervisedTexts(tokenizer)(rows()[i]!).map((_, k) => k + 1);
     return { ...row, losses: { without, with: without } };
@@ -174,13 +177,13 @@ test('what looks harmful of a flagged row is held at the losses of the scan, wha
   }
 });
 
-test('rows that chance alone would flag are not held, nor are those that a review calls fine or that have no p-value', () => {
-  const among = (count: number, p: number | undefined, fine: number[] = []): number => {
+test('rows that chance alone would flag are not held, nor those that a review calls fine or that a poor detector finds', () => {
+  const among = (count: number, p: number | undefined, fine: number[] = [], more: Partial<ScanResult> = {}): number => {
     const perRow = Array.from({ length: count }, (_, row) =>
       scanRow(row, row < 2 ? { p, flagged: true, losses: { without: [1], with: [1] } } : { p: 0.5 }),
     );
     const data = Array.from({ length: count }, (_, row) => made(chat(RIGHT), row));
-    const found = { ...scan(), rows: count, perRow };
+    const found = { ...scan(), calibration: finding(1), rows: count, perRow, ...more };
     return rowPlan(data, found, { flagged: 'auto', off: 'none' }, tokenizer, new Set(fine)).harmful.length;
   };
   // Of 200 ordinary rows two have p ≤ 0.01 by chance.
@@ -189,6 +192,18 @@ test('rows that chance alone would flag are not held, nor are those that a revie
   assert.equal(among(200, 0.0001, [0]), 0, 'one alone may be chance');
   assert.equal(among(200, 0.00001, [0]), 1);
   assert.equal(among(200, undefined), 0);
+  const held = (recall: number | null): number => among(200, 0.0001, [], { calibration: finding(recall) });
+  assert.deepEqual([held(0.5), held(0.4), held(null)], [2, 0, 0]);
+  // Of several vectors, the one whose scores the row has.
+  const byVector = [1, 0].map((recall) => ({ ...scan(), vector: 'v', calibration: finding(recall) }));
+  const rowOf = (vector: number): Partial<ScanResult> => ({
+    byVector,
+    calibration: null,
+    perRow: Array.from({ length: 200 }, (_, row) =>
+      scanRow(row, row < 2 ? { p: 0.0001, flagged: true, vector, losses: { without: [1], with: [1] } } : { p: 0.5 }),
+    ),
+  });
+  assert.deepEqual([among(200, 0, [], rowOf(0)), among(200, 0, [], rowOf(1))], [2, 0]);
 });
 
 test('"exclude" leaves flagged rows out', () => {
