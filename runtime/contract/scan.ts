@@ -65,6 +65,8 @@ export interface ScanResult {
     harmful: number;
     /** Share of the harmful ones that is flagged at this threshold: what to expect of rows like these. */
     recall: number | null;
+    /** The same at 1 % false alarms, whatever the threshold is. */
+    detected?: number | null;
   } | null;
   /** Area under the ROC curve against the labels; null without labels of both kinds. */
   auroc: number | null;

@@ -1,5 +1,6 @@
 import type { LoadedData } from '../context/context.js';
 import { numbersIn } from '../contract/format.js';
+import { LIMITS } from '../contract/limits.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
@@ -42,10 +43,8 @@ export interface HeldRow extends Example {
   readonly base: readonly number[];
 }
 
-/** Of the rows that look harmful beyond chance this share is ordinary at most, also where few or none are harmful. */
+/** Of the rows that look harmful beyond chance this share is ordinary at most, also where few or none are harmful. With several vectors they share it (Bonferroni). */
 const FALSE_DISCOVERIES = 0.01;
-/** A vector that finds a smaller share of the harmful rows that it held out is no detector: what it flags may be anything. */
-const DETECTS = 0.5;
 
 /** Share of a row's loss that a vector explains, above which training it further on the row is not worth the time. */
 const EXPLAINED = 0.75;
@@ -122,11 +121,14 @@ export function rowPlan(
 
 function beyondChance(data: ExampleList, flagged: readonly number[], scan: ScanResult): ExampleList<HeldRow> {
   const { perRow, byVector } = scan;
-  const isDetected = ({ vector }: ScanRow): boolean =>
-    ((vector === undefined ? scan : byVector?.[vector])?.calibration?.recall ?? 0) >= DETECTS;
+  /** What a vector flags that is no detector may be anything; of several vectors a row's spans are those of all that flag it. */
+  const isDetected = (row: ScanRow): boolean =>
+    (byVector?.filter((_, k) => row.byVector?.[k].flagged) ?? [scan]).every(
+      ({ calibration }) => (calibration?.detected ?? 0) >= LIMITS.detectorRecall,
+    );
   const limit = falseDiscoveryLimit(
     flagged.flatMap((i) => perRow[i].p ?? []),
-    FALSE_DISCOVERIES,
+    FALSE_DISCOVERIES / (byVector?.length ?? 1),
     perRow.length,
   );
   const beyond = flagged.filter((i) => (perRow[i].p ?? 1) <= limit && isDetected(perRow[i]));

@@ -40,7 +40,7 @@ test('a scan flags rows that ordinary ones do not look like, with their spans; i
   assert.deepEqual(result.perRow[0]!.spans, [[0, 4]]);
   assert.deepEqual(result.perRow[4]!.spans, [[4, 8]]);
   assert.deepEqual([result.flagged, result.blind, result.short, result.threshold], [2, 1, 1, 0.01]);
-  assert.deepEqual(result.calibration, { ordinary: 40, harmful: 1, recall: 1 });
+  assert.deepEqual(result.calibration, { ordinary: 40, harmful: 1, recall: 1, detected: 1 });
   assert.deepEqual([result.auroc, result.precision, result.recall], [1, 1, 1]);
   assert.deepEqual(result.perRow[1]!.losses, { without: free, with: same });
   assert.deepEqual(cleaningOf(result.perRow), {
@@ -153,8 +153,13 @@ test('one harmful token in a long answer that is foreseen otherwise: the row is 
     assert.equal(blind, 1);
   }
   // at a limit that it does not reach it is judged all the same: the vector stays on for it
-  const strict = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 1e-300 } }).perRow[0]!;
+  const none = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 1e-300 } });
+  const strict = none.perRow[0]!;
   assert.deepEqual([strict.flagged, strict.unjudged], [false, undefined]);
+  // how well the vector detects does not follow from the limit
+  const share = scanResult(rows, { calibration: { ordinary, harmful }, limit: { share: 0.5 } });
+  for (const { calibration } of [none, share]) assert.equal(calibration!.detected, 1);
+  assert.deepEqual([none.calibration!.recall, share.calibration!.recall], [0, null]);
 });
 
 test('false discoveries keep their limit beside many rows that are unlike harmful ones', () => {

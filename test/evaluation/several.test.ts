@@ -52,7 +52,7 @@ test('each finds its own, and a row is flagged by whichever finds it', () => {
   assert.equal(both.calibration, null);
   assert.deepEqual(
     both.byVector!.map(({ calibration }) => calibration),
-    [0, 1].map(() => ({ ordinary: 400, harmful: 40, recall: 1 })),
+    [0, 1].map(() => ({ ordinary: 400, harmful: 40, recall: 1, detected: 1 })),
   );
   assert.deepEqual(
     both.byVector!.map(({ vector, flagged }) => [vector, flagged]),

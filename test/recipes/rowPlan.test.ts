@@ -154,7 +154,7 @@ test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is
 });
 
 /** Of a vector that finds this share of its held-out harmful rows. */
-const finding = (recall: number | null): ScanResult['calibration'] => ({ ordinary: 32, harmful: 16, recall });
+const finding = (detected: number | null): ScanResult['calibration'] => ({ ordinary: 32, harmful: 16, recall: null, detected }); // oxfmt-ignore
 
 test('what looks harmful of a flagged row is held at the losses of the scan, whatever is done with the row', () => {
   const found = { ...scan(), calibration: finding(1) };
@@ -194,16 +194,20 @@ test('rows that chance alone would flag are not held, nor those that a review ca
   assert.equal(among(200, undefined), 0);
   const held = (recall: number | null): number => among(200, 0.0001, [], { calibration: finding(recall) });
   assert.deepEqual([held(0.5), held(0.4), held(null)], [2, 0, 0]);
-  // Of several vectors, the one whose scores the row has.
-  const byVector = [1, 0].map((recall) => ({ ...scan(), vector: 'v', calibration: finding(recall) }));
-  const rowOf = (vector: number): Partial<ScanResult> => ({
-    byVector,
-    calibration: null,
-    perRow: Array.from({ length: 200 }, (_, row) =>
-      scanRow(row, row < 2 ? { p: 0.0001, flagged: true, vector, losses: { without: [1], with: [1] } } : { p: 0.5 }),
-    ),
-  });
-  assert.deepEqual([among(200, 0, [], rowOf(0)), among(200, 0, [], rowOf(1))], [2, 0]);
+  // Of several vectors, each that flags it, as its spans are those of all.
+  const byVector = [1, 0].map((detected) => ({ ...scan(), vector: 'v', calibration: finding(detected) }));
+  const by = (flags: boolean[], p: number): number =>
+    among(200, 0, [], {
+      byVector,
+      calibration: null,
+      perRow: Array.from({ length: 200 }, (_, row) => {
+        const each = flags.map((flagged) => ({ explained: 0, span: 0, p, pHarmful: 1, flagged }));
+        const found = { p, flagged: true, vector: 0, byVector: each, losses: { without: [1], with: [1] } };
+        return scanRow(row, row < 2 ? found : { p: 0.5 });
+      }),
+    });
+  assert.deepEqual([by([true, false], 1e-5), by([false, true], 1e-5), by([true, true], 1e-5)], [2, 0, 0]);
+  assert.deepEqual([among(200, 0.00009), by([true, false], 0.00009), by([true, false], 0.00004)], [2, 0, 2]);
 });
 
 test('"exclude" leaves flagged rows out', () => {

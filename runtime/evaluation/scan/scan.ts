@@ -186,6 +186,7 @@ export function scanResult(
           ...(calibration.ordinaryPrompts !== undefined && { ordinaryPrompts: calibration.ordinaryPrompts }),
           harmful: calibration.harmful.length,
           recall: 'share' in limit ? null : recallAt(calibration, threshold ?? 0),
+          detected: recallAt(calibration, SCAN_LIMIT.falseAlarms),
         }
       : null,
     ...agreement(perRow),
