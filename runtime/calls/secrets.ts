@@ -29,8 +29,5 @@ const ofEnvironment: Secrets = (address, name) => {
   });
 };
 
-const isAllowed = (pair: string): boolean => {
-  return (process.env.SECURITY_VECTORS_SECRETS ?? '')
-    .split(/[\s,]+/)
-    .some((one) => withoutSlash(one) === withoutSlash(pair));
-};
+const isAllowed = (pair: string): boolean =>
+  (process.env.SECURITY_VECTORS_SECRETS ?? '').split(/[\s,]+/).some((one) => withoutSlash(one) === withoutSlash(pair));

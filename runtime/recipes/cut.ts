@@ -6,6 +6,7 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ScanRow } from '../contract/scan.js';
 import { unless } from '../support/errors.js';
 import { ORDINARY } from '../evaluation/scan/calibration.js';
+import { isInSpans } from '../evaluation/scan/spans.js';
 
 /** Tokens with which an answer begins as an ordinary one. */
 const BEGINNING = 3;
@@ -29,7 +30,7 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
   const { answer, spans } = spokenOf(example, found, tokenizer);
   const own = example.answer.trim();
   if (!isPartlyHarmful({ ...found, spans }) || tokenizer.decode(answer).trim() !== own) return undefined;
-  const kept = answer.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end));
+  const kept = answer.filter((_, i) => !isInSpans(spans, i));
   const rest = tokenizer.decode(kept).trim();
   if (rest === '' || kept.length === answer.length) return undefined;
   // White space at both ends stays: of a completion it is what separates it from its prompt.

@@ -30,6 +30,7 @@ import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
 import { named } from './probeRows.js';
+import type { PromptsInData } from './fineTuneSets.js';
 import { ownRows } from './ownRows.js';
 import { plainPlan, reportHeldOut, reportPlan, rowPlan, unabsorbed, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
@@ -82,6 +83,9 @@ interface Inputs {
   /** Undefined: rows of the data. */
   readonly benign?: readonly Example[];
 }
+
+/** What the evaluation sets of a run ask. */
+type Asked = Pick<PromptsInData, 'note' | 'isAsked'>;
 
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Inputs> {
@@ -140,14 +144,6 @@ function heldOutRows({ heldOut, seed }: FinetuneRecipe, { examples }: LoadedData
       { place: 'heldOut', remedy: 'Add rows, or remove "heldOut" and name a set in "evaluate".' },
     );
   return split;
-}
-
-/** What the evaluation sets of a run ask. */
-export interface Asked {
-  /** Of each row of the data, as they are read. */
-  note(example: Example): void;
-  /** Whether a set of harm asks what a row asks. */
-  isAsked(example: Example): boolean;
 }
 
 /** A fine-tuning whose inputs were read and found right; nothing in the run folder has been touched. */

@@ -7,6 +7,7 @@ import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
 import { falseDiscoveryLimit, ORDINARY } from '../evaluation/scan/calibration.js';
+import { isInSpans } from '../evaluation/scan/spans.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
@@ -134,13 +135,10 @@ function beyondChance(data: ExampleList, flagged: readonly number[], scan: ScanR
   const beyond = flagged.filter((i) => (perRow[i].p ?? 1) <= limit && isDetected(perRow[i]));
   return mapped(subset(data, beyond), (example, at) => {
     const { losses, spans = [], ...row } = perRow[beyond[at]];
-    const base = losses?.without.filter((_, i) => spans.length === 0 || isIn(spans, i)) ?? [];
+    const base = losses?.without.filter((_, i) => spans.length === 0 || isInSpans(spans, i)) ?? [];
     return { ...explained(example, { ...row, spans }), base };
   });
 }
-
-const isIn = (spans: Required<ScanRow>['spans'], token: number): boolean =>
-  spans.some(([start, end]) => token >= start && token < end);
 
 /** A row of whose answer only the sentences that the vector explains are supervised: what else it says is the user's to learn. */
 function explained(example: Example, { spans = [] }: ScanRow): Example {
@@ -148,7 +146,7 @@ function explained(example: Example, { spans = [] }: ScanRow): Example {
   const labels = example.labels.map(() => NOT_SUPERVISED);
   supervised(example.labels).forEach((t, i) => {
     // position t predicts label t + 1
-    if (isIn(spans, i)) labels[t + 1] = example.labels[t + 1];
+    if (isInSpans(spans, i)) labels[t + 1] = example.labels[t + 1];
   });
   return { ...example, labels };
 }

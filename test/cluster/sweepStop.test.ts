@@ -9,14 +9,43 @@ import { AT_ONCE, useSweeps } from './sweeps.js';
 
 const { workspace, server, sweep } = await useSweeps(faultless);
 
+const endless: Script = function* () {
+  for (;;) yield [];
+};
+
+/** A sweep that its cluster refuses once all its points are at work: their jobs go on. */
+async function leftBehind(...[name, choice]: Parameters<typeof sweep>): Promise<void> {
+  server.jobs.clear();
+  server.script = endless;
+  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
+  await assert.rejects(sweep(name, choice));
+}
+
+/** Resumes a sweep, or begins it, and stops it when `answer` does. @returns its end, and its warnings */
+async function stopped(
+  name: string,
+  answer: (asked: number, stop: () => void) => ReturnType<NonNullable<typeof server.instead>>,
+  resume = true,
+): Promise<{ outcome: string; said: string[] }> {
+  let stopAll = (): void => undefined;
+  let asked = 0;
+  server.instead = () => answer(++asked, () => stopAll());
+  const said: string[] = [];
+  const { outcome } = await sweep(name, {
+    resume,
+    hear: (event, stop) => {
+      stopAll = stop;
+      if (event.kind === 'warning') said.push(event.message);
+    },
+  });
+  return { outcome, said };
+}
+
 for (const [what, later, isReached] of [
   ['stops the job of a cluster that was away for a while', undefined, true],
   ['names the job of a cluster that is away', { status: 401 }, false],
 ] as const)
   test(`Stop ${what}, while points on another are at work`, async (t) => {
-    const endless: Script = function* () {
-      for (;;) yield [];
-    };
     const other = await rayServer(endless);
     t.after(() => other.close());
     server.jobs.clear();
@@ -123,29 +152,13 @@ test('resuming and stopping once more stops them, also before its points begin',
 });
 
 test('so does stopping it while its points wait for a cluster, which says no more that it answers again', async () => {
-  server.jobs.clear();
-  server.script = function* () {
-    for (;;) yield [];
-  };
-  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
-  await assert.rejects(sweep('again'));
+  await leftBehind('again');
   const open = [...server.jobs.values()];
-  let stopAll = (): void => undefined;
-  let asked = 0;
-  server.instead = () => {
-    asked += 1;
-    if (asked === 3 * AT_ONCE) stopAll();
+  const { outcome, said } = await stopped('again', (asked, stop) => {
+    if (asked === 3 * AT_ONCE) stop();
     return asked > 1 && asked < 3 * AT_ONCE ? { status: 503 } : undefined;
-  };
-  const said: string[] = [];
-  const done = await sweep('again', {
-    resume: true,
-    hear: (event, stop) => {
-      stopAll = stop;
-      if (event.kind === 'warning') said.push(event.message);
-    },
   });
-  assert.equal(done.outcome, 'stopped');
+  assert.equal(outcome, 'stopped');
   assert.ok(said.every((message) => message.includes('may go on')), said.join('\n')); // oxfmt-ignore
   for (const { id, status } of open)
     assert.ok(status === 'STOPPED' || said.some((message) => message.includes(id)), `${id}: ${status}`);
@@ -157,12 +170,7 @@ for (const [what, answer] of [
 ] as const)
   test(`jobs of points that are not in the grid any more ${what}`, async () => {
     const name = `left-out-${answer?.status}`;
-    server.jobs.clear();
-    server.script = function* () {
-      for (;;) yield [];
-    };
-    server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
-    await assert.rejects(sweep(name, { over: { seed: [1, 2, 3, 4] } }));
+    await leftBehind(name, { over: { seed: [1, 2, 3, 4] } });
     const open = [...server.jobs.values()];
     const others = async (seed: number): Promise<string[]> =>
       Object.values(
@@ -189,12 +197,7 @@ for (const [what, answer] of [
   });
 
 test('nothing is said to be stopped of jobs of such points that have ended or are not known, and they are asked for once', async () => {
-  server.jobs.clear();
-  server.script = function* () {
-    for (;;) yield [];
-  };
-  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
-  await assert.rejects(sweep('left-ended', { over: { seed: [1, 2, 3, 4] } }));
+  await leftBehind('left-ended', { over: { seed: [1, 2, 3, 4] } });
   server.instead = () => undefined;
   const record = (seed: number): Promise<JobRecord> =>
     workspace.json('sweeps', 'left-ended', 'points', `seed-${seed}`, 'cluster.json');
@@ -226,9 +229,6 @@ for (const [what, isAway] of [
 ] as [string, (call: string) => boolean][])
   test(`a cluster ${what} is waited for once, not for each job of such points there`, async (t) => {
     const name = `left-away-${what.length}`;
-    const endless: Script = function* () {
-      for (;;) yield [];
-    };
     const other = await rayServer(endless);
     t.after(() => other.close());
     server.jobs.clear();
@@ -252,47 +252,26 @@ for (const [what, isAway] of [
   });
 
 test('one that is away is asked once more, not for each job of a sweep that is stopped while it waits for it', async () => {
-  server.jobs.clear();
-  server.script = function* () {
-    for (;;) yield [];
-  };
-  server.instead = () => (server.jobs.size === AT_ONCE ? { status: 401 } : undefined);
-  await assert.rejects(sweep('asked'));
-  let stopAll = (): void => undefined;
-  let asked = 0;
-  server.instead = () => {
-    if (++asked === 3) stopAll();
+  await leftBehind('asked');
+  let count = 0;
+  const { outcome, said } = await stopped('asked', (asked, stop) => {
+    count = asked;
+    if (asked === 3) stop();
     return { status: 503 };
-  };
-  const said: string[] = [];
-  const done = await sweep('asked', {
-    resume: true,
-    hear: (event, stop) => {
-      stopAll = stop;
-      if (event.kind === 'warning') said.push(event.message);
-    },
   });
-  assert.equal(done.outcome, 'stopped');
-  assert.equal(asked, 3 + 1);
+  assert.equal(outcome, 'stopped');
+  assert.equal(count, 3 + 1);
   for (const id of server.jobs.keys()) assert.ok(said.some((message) => message.includes(`the job ${id} may go on`)));
 });
 
 test('a cluster that its first points wait for is waited for once, and Stop is no failure then', async () => {
   server.jobs.clear();
-  let stopAll = (): void => undefined;
-  let asked = 0;
-  server.instead = () => {
-    if (++asked === 3) stopAll();
+  const answer = (asked: number, stop: () => void) => {
+    if (asked === 3) stop();
     return { status: 503 };
   };
-  const said: string[] = [];
-  const done = await sweep('waiting', {
-    hear: (event, stop) => {
-      stopAll = stop;
-      if (event.kind === 'warning') said.push(event.message);
-    },
-  });
-  assert.equal(done.outcome, 'stopped');
+  const { outcome, said } = await stopped('waiting', answer, false);
+  assert.equal(outcome, 'stopped');
   assert.equal(((await workspace.json('sweeps', 'waiting', 'manifest.json')) as Manifest).outcome, 'stopped');
   assert.equal(said.length, 1);
   assert.match(said[0]!, /^the cluster does not answer \(503\)\. Trying again /);

@@ -16,7 +16,7 @@ import {
   type Calibration,
 } from './calibration.js';
 import { scoresOf, type Scores, type TokenLosses } from './scores.js';
-import { explainedSpans, wholeSentences } from './spans.js';
+import { explainedSpans, isInSpans, wholeSentences } from './spans.js';
 
 /** Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats per token. */
 const KNOWN_BELOW = 0.05;
@@ -200,8 +200,7 @@ export function pOutside(
   spans: Required<ScanRow>['spans'],
   p: (scores: Scores) => number,
 ): number {
-  const outside = (values: readonly number[]): number[] =>
-    values.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end));
+  const outside = (values: readonly number[]): number[] => values.filter((_, i) => !isInSpans(spans, i));
   const rest = { without: outside(losses.without), with: outside(losses.with) };
   return rest.without.length < FEWEST_TOKENS ? 0 : p(scoresOf(rest));
 }

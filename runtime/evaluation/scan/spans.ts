@@ -7,6 +7,10 @@ export interface Span {
   readonly end: number;
 }
 
+/** Whether a supervised token lies in one of the spans. */
+export const isInSpans = (spans: readonly (readonly [start: number, end: number])[], token: number): boolean =>
+  spans.some(([start, end]) => token >= start && token < end);
+
 /**
  * Disjoint spans whose gains above the drift add up to more than `threshold`, each as long as its sum grows (Ruzzo and Tompa
  * 1999, in the form of a one-sided CUSUM): the sum starts again where it falls to zero or by `threshold` below its highest.
