@@ -139,10 +139,10 @@ export async function tableAfter<T>(point: string, { onEvent }: Reporter, work: 
 async function writeLine(point: string, onEvent: Reporter['onEvent']): Promise<void> {
   const folder = dirname(dirname(point));
   if (basename(dirname(point)) !== RUN_FILES.points || (await readManifest(folder))?.kind !== 'sweep') return;
-  let release: () => Promise<void>;
   try {
     await requireNoLinks(folder);
-    release = await claim(folder);
+    const release = await claim(folder);
+    await rewriteTable(folder, [point]).finally(release);
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;
     const remedy = 'Judge the point once more when the sweep has ended, or resume the sweep.';
@@ -152,11 +152,5 @@ async function writeLine(point: string, onEvent: Reporter['onEvent']): Promise<v
       place: join(folder, RUN_FILES.sweep),
       remedy,
     });
-    return;
-  }
-  try {
-    await rewriteTable(folder, [point]);
-  } finally {
-    await release();
   }
 }

@@ -155,6 +155,47 @@ describe('the folder of a sweep', () => {
   });
 });
 
+describe('a table that names folders elsewhere', () => {
+  let foreign: string;
+  const name = async (folder: string): Promise<void> => {
+    const { points, ...others } = await table();
+    const [first, ...rest] = points;
+    await writeFile(join(sweep, 'sweep.json'), JSON.stringify({ ...others, points: [{ ...first, folder }, ...rest] }));
+  };
+
+  beforeEach(async () => {
+    foreign = join(root, `foreign-${made}`);
+    await writeKeptRun(foreign, ROWS, {
+      recipe: { kind: 'finetune', data: { file: 'd.jsonl' }, heldOut: 0, steps: 1 },
+      states: ['plain'],
+    });
+  });
+
+  test('has nothing judged, there or in the sweep', async () => {
+    const kept = await readFile(join(foreign, 'answers.jsonl'), 'utf8');
+    const ways = [foreign, `../foreign-${made}`, `points/../../foreign-${made}`, 'points/..', 'points', '.', '', 7];
+    for (const way of ways) {
+      await name(way as string);
+      await assert.rejects(calls.judge({ run: sweep, judges: [local()] }, silent), {
+        message: `the table of the sweep names a folder that is none of its points: ${JSON.stringify(way)}.`,
+        place: `${join(sweep, 'sweep.json')}: points.0.folder`,
+        remedy: 'Resume the sweep: it writes its table anew.',
+      });
+    }
+    assert.equal(server.asked.length, 0);
+    assert.equal(await readFile(join(foreign, 'answers.jsonl'), 'utf8'), kept);
+  });
+
+  test('is told when one point alone was judged', async () => {
+    await name(foreign);
+    const warnings: string[] = [];
+    const onEvent = (event: RunEvent): void => void (event.kind === 'warning' && warnings.push(event.message));
+    await calls.judge({ run: point(2), judges: [local()] }, { ...silent, onEvent });
+    assert.match(warnings.join('\n'), /the table of the sweep was not rewritten: .* none of its points/);
+    assert.equal(harm((await manifestOf(point(2))).done!).length, 4);
+  });
+});
+
 describe('one point of a sweep', () => {
   test('has its line of the table written anew, and no other', async () => {
     await calls.judge({ run: point(2), judges: [local()] }, silent);
