@@ -10,6 +10,7 @@ import { addEvaluationRow } from './commands/evaluationRow.js';
 import { confirmDanger, setAttached } from './commands/models.js';
 import { modelStates } from './commands/modelStates.js';
 import { registerCommands } from './commands/register.js';
+import { workspaceRoots } from './commands/root.js';
 import { saveCleaned, saveFine } from './commands/saveCleaned.js';
 import { scan } from './commands/scan.js';
 import { keepQueue, pauseQueue } from './commands/queue.js';
@@ -135,7 +136,6 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       log: (level, message) => log[level](message),
     });
 
-  const root = (): string | undefined => vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const engine = own(newEngine());
   const store = own(new RunStore());
   own(new Follower(store));
@@ -154,13 +154,13 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   );
   const archive = own(new Archive(context.workspaceState));
   const problems = own(new Problems());
-  const scans = own(new Scans(root, problems, (data) => readBy(recipes, data)));
+  const scans = own(new Scans(workspaceRoots, problems, (data) => readBy(recipes, data)));
   const reviews = own(new Reviews(problems));
   own(scans.onDidChange((data) => void reviews.look(data)));
   const models = own(
     new WorkspaceModels(
       {
-        root,
+        root: () => workspaceRoots()[0],
         inspect: async (path) => {
           assertTrusted();
           return engine.request('inspect', { path });

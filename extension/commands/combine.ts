@@ -10,7 +10,7 @@ import { adapterName } from '../runs/compare.js';
 import type { Adapter, Model } from '../workspace/models.js';
 import { asChoice, askWeight, chooseModel } from './models.js';
 import { freeFile, slug } from './recipeFiles.js';
-import { requireRoot } from './root.js';
+import { rootFor } from './root.js';
 import { wizard, type Questions } from './wizard.js';
 
 interface Combination {
@@ -32,7 +32,7 @@ export async function combine(
     ? { ...given, adapters: given.adapters.map((one) => ({ scale: 1, ...one })) }
     : await choose(model, title);
   const name = slug(adapters.map((one) => adapterName(one.path)).join(' '));
-  const out = folder ?? (await freeFile(join(requireRoot(), 'adapters'), name, ''));
+  const out = folder ?? (await freeFile(join(await rootFor(model.path), 'adapters'), name, ''));
   const params = { model: model.path, adapters, out, off, onto, rank };
   const result = await withProgress(t('Combining {0}', basename(out)), (onProgress, token) =>
     services.engine.request('combine', params, { token, onProgress }),

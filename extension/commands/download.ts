@@ -8,7 +8,7 @@ import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { bring, HUB_TOKEN, hubToken } from './hub.js';
 import { slug } from './recipeFiles.js';
-import { requireRoot } from './root.js';
+import { rootFor } from './root.js';
 import { wizard } from './wizard.js';
 
 const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:\/[\w./-]+\.gguf)?$/;
@@ -22,19 +22,20 @@ export async function downloadModel(
   { revision, ...given }: CommandArguments['downloadModel'],
 ): Promise<Model> {
   services.assertTrusted();
-  const root = requireRoot();
+  const models = given.folder ?? join(await rootFor(), 'models');
   const repository = given.repository ?? (await askRepository());
   const name = slug(basename(repository.replace(/\.gguf$/i, '')));
-  const folder = given.folder ?? join(root, 'models', name);
+  const folder = given.folder ?? join(models, name);
   const params = { repository, token: await hubToken(services), revision };
   const { path } = await bring(services, 'download', folder, (into, force) => ({ ...params, folder: into, force }));
   return services.models.add(path);
 }
 
-/** Downloads an adapter that is named by its place on the Hub into `adapters/NAME`. @returns its folder */
+/** Downloads an adapter of a model, named by its place on the Hub, into `adapters/NAME`. @returns its folder */
 export async function downloadAdapter(
   services: Pick<Services, 'assertTrusted' | 'engine' | 'secrets'>,
   name: string,
+  model: string,
 ): Promise<string> {
   services.assertTrusted();
   const found = hubName(name);
@@ -43,7 +44,7 @@ export async function downloadAdapter(
       place: name,
       remedy: t('Write hub:OWNER/NAME@REVISION; the revision is best a commit.'),
     });
-  const folder = join(requireRoot(), 'adapters', slug(basename(found.repository)));
+  const folder = join(await rootFor(model), 'adapters', slug(basename(found.repository)));
   const params = { ...found, kind: 'adapter' as const, token: await hubToken(services) };
   const { path } = await bring(services, 'download', folder, (into, force) => ({ ...params, folder: into, force }));
   return path;

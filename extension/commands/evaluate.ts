@@ -13,7 +13,7 @@ import { askSet, evaluationChoices, judgesBeside } from './evaluationSets.js';
 import { chooseModel } from './models.js';
 import { modelStates, precisionOf } from './modelStates.js';
 import { evaluateRecipe, freeFile, slug, writeRecipe, type DataChoice, type EvaluationChoice } from './recipeFiles.js';
-import { requireRoot } from './root.js';
+import { requireRoots, rootFor } from './root.js';
 import { follow, type Ended } from './runs.js';
 import { savedRecipe } from './savedRecipe.js';
 import { machine, recipeLike } from './training.js';
@@ -28,13 +28,14 @@ export async function evaluate(
   given: CommandArguments['evaluate'],
 ): Promise<Ended> {
   services.assertTrusted();
-  const root = requireRoot();
+  requireRoots();
   const { file, model: named } = given;
   const model =
     named === undefined && file !== undefined
       ? (modelFor(services, file) ?? (await chooseModel(services, undefined, t('Evaluate'))))
       : await chooseModel(services, named, t('Evaluate'));
   const { sets, judges, made } = await setsOf(services, model, given);
+  const root = await rootFor(sets[0]!.file, model.path);
   const plain = file === undefined && !made ? slug(model.name) : slug(basename(sets[0]!.file));
   const { name, output, replace } = await evaluationPlace(services, root, plain, { model: model.path, sets });
   // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes. How a file is

@@ -13,6 +13,8 @@ interface Evaluation {
 }
 
 export interface EvaluationPlace {
+  /** The folder of the workspace that it lies in. */
+  root: string;
   name: string;
   output: string;
   /** The same evaluation stands there. */
@@ -41,7 +43,7 @@ export async function evaluationPlace(
     if (standing === null || (standing && identityOfRun(standing) !== own)) continue;
     if (isBusy(runner, output))
       throw inputError(t('this run is going on already.'), { place: output, remedy: t('Stop it first, or open it.') });
-    return { name: tried, output, replace: standing !== undefined };
+    return { root, name: tried, output, replace: standing !== undefined };
   }
 }
 

@@ -17,7 +17,7 @@ import { setFor } from '../runs/recipe.js';
 import { columnsOf } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { freeFile, slug } from './recipeFiles.js';
-import { requireRoot } from './root.js';
+import { requireRoots, rootFor } from './root.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** Sets that people write by hand; larger ones are made by programs. */
@@ -30,7 +30,7 @@ export async function addEvaluationRow(
   model: string,
   { messages, answer, cut }: Said,
 ): Promise<{ file: string; line: number }> {
-  const root = requireRoot();
+  requireRoots();
   const sets = setsOf(services, model);
   const { file, expected } = await wizard(t('Add an evaluation row'), 2, async (ask) => {
     const chosen = sets.length === 0 ? null : await ask.pick<string | null>(t('To which set?'), [...sets, newSet()]);
@@ -41,7 +41,7 @@ export async function addEvaluationRow(
           )
         : undefined;
     const measure = chosen === null ? undefined : setFor(chosen, services.recipes.measuring(chosen))?.measure;
-    const file = chosen ?? (await freeFile(join(root, 'eval'), slug(name!), '.jsonl'));
+    const file = chosen ?? (await freeFile(join(await rootFor(model), 'eval'), slug(name!), '.jsonl'));
     return { file, expected: await askExpected(ask, measure, cut ? '' : answer) };
   });
   const line = await append(file, (first) => rowLike(first, messages, expected, columnsOf(services, file), file));

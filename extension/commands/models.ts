@@ -5,6 +5,7 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import { confirm } from './confirm.js';
 import type { Services } from '../services/services.js';
+import { folderOf } from '../host/paths.js';
 import { STATE_FOLDER } from '../host/state.js';
 import { withProgress } from '../host/messages.js';
 import { t, times } from '../host/text.js';
@@ -17,7 +18,7 @@ import { sameAdapter, type Adapter, type Model } from '../workspace/models.js';
 import { downloadAdapter, downloadModel } from './download.js';
 import { exportChoices, exportName, requireHarmless, type ExportForm } from './exportChoices.js';
 import { requireModel } from './pickedModel.js';
-import { requireRoot } from './root.js';
+import { requireRoots, workspaceRoots } from './root.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
@@ -26,7 +27,7 @@ export async function addModel(
   argument: CommandArguments['addModel'],
 ): Promise<Model> {
   services.assertTrusted();
-  requireRoot();
+  requireRoots();
   let path = argument.path ?? (await chooseModelPath(services));
   if (path === HUB) return downloadModel(services, {});
   // In the explorer a file of the folder may be what was clicked.
@@ -94,7 +95,7 @@ export async function addAdapter(
 ): Promise<void> {
   const model = await chooseModel(services, given.model, t('Add an adapter'));
   const named = given.adapter ?? (await askAdapter());
-  const adapter = isHubName(named) ? await downloadAdapter(services, named) : named;
+  const adapter = isHubName(named) ? await downloadAdapter(services, named, model.path) : named;
   if (!(await adapterFacts(adapter))) throw noAdapter(adapter);
   const reason = await services.models.whyNot(model.path, adapter);
   if (reason !== null) throw doesNotFit(adapterName(adapter), model, reason);
@@ -252,7 +253,8 @@ export async function exportAdapter(
 
 async function chooseOut(model: Model, adapters: readonly Adapter[], form: ExportForm): Promise<string> {
   const name = exportName(model.name, adapters, form);
-  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? dirname(model.path);
+  const roots = workspaceRoots();
+  const root = folderOf(model.path, roots) ?? roots[0] ?? dirname(model.path);
   const uri = await vscode.window.showSaveDialog({
     defaultUri: vscode.Uri.file(join(root, 'exports', name)),
     saveLabel: t('Export'),

@@ -10,7 +10,7 @@ import { withProgress } from '../host/messages.js';
 import { numbers, t } from '../host/text.js';
 import { bring, hubToken } from './hub.js';
 import { slug } from './recipeFiles.js';
-import { requireRoot } from './root.js';
+import { requireRoots, rootFor } from './root.js';
 import type { Ended } from './runs.js';
 import { trainVector } from './training.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
@@ -23,7 +23,7 @@ type Part = Omit<Requests['describeDataset']['params'], 'token'>;
 /** Downloads harmful and ordinary rows of public data sets into `data/`, then trains a vector on them. */
 export async function trainPublic(services: Training, given: Given): Promise<Ended> {
   services.assertTrusted();
-  const root = requireRoot();
+  requireRoots();
   if (given.model === undefined && services.models.list().length === 0)
     throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
   const look = hubOf(services);
@@ -38,6 +38,7 @@ export async function trainPublic(services: Training, given: Given): Promise<End
     }
     return { harmful: repository, benign: beside, parts };
   });
+  const root = await rootFor(given.model);
   const sets = new Map<string, DatasetResult>();
   for (const part of parts) sets.set(part.repository, await bringSet(services, root, part));
   const file = (name: string, use: 'harmful' | 'benign'): string => {

@@ -16,7 +16,7 @@ import { exportName } from './exportChoices.js';
 import { asChoice, chooseAdapter, chooseModel, exportAdapter } from './models.js';
 import { freeFile, slug } from './recipeFiles.js';
 import { confirm } from './confirm.js';
-import { requireRoot } from './root.js';
+import { rootFor } from './root.js';
 import { wizard, type Choice } from './wizard.js';
 
 type Publishing = Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets' | 'store'>;
@@ -113,7 +113,7 @@ const isWholeModel = (run: Run): boolean =>
 /** Exports the model with its adapters merged in, beside what was exported before. */
 async function merge(services: Publishing, model: Model, attached: readonly Adapter[]): Promise<What> {
   const form = { format: 'safetensors' } as const;
-  const out = await freeFile(join(requireRoot(), 'exports'), exportName(model.name, attached, form), '');
+  const out = await freeFile(join(await rootFor(model.path), 'exports'), exportName(model.name, attached, form), '');
   const { path: folder } = await exportAdapter(services, { model: model.path, out, ...form });
   // The card says what a run has proved of these weights, which are those of one adapter as it was trained.
   const [only] = attached;

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
-import { editorPath, firstFree, isWithin } from '../host/paths.js';
+import { editorPath, firstFree, folderOf } from '../host/paths.js';
 import type { Services } from '../services/services.js';
+import { workspaceRoots } from './root.js';
 import { t } from '../host/text.js';
 import { readState, stateFile, unwritable, writeState } from '../host/state.js';
 
@@ -17,11 +18,11 @@ export async function openSample(
 ): Promise<string> {
   const target = given.folder === undefined ? await chooseFolder() : editorPath(given.folder);
   await copySample(services.extension.fsPath, target);
-  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  if (root !== undefined && isWithin(target, root)) {
+  const roots = workspaceRoots();
+  if (folderOf(target, roots) !== undefined) {
     await services.files.scan();
-    // What a folder in the workspace says of its models is read by nobody.
-    if (target === root) await services.models.refresh();
+    // What other folders of the workspace say of models is read by nobody.
+    if (target === roots[0]) await services.models.refresh();
     else await services.models.add(join(target, MODEL));
     const readme = vscode.Uri.file(join(target, 'README.md'));
     await vscode.commands.executeCommand('markdown.showPreview', readme).then(undefined, () => undefined);
@@ -56,10 +57,9 @@ async function copySample(extension: string, target: string): Promise<void> {
   }
 }
 
-/** The open folder if it is empty, else one that the person chooses; in one that is not empty a new folder is made. */
+/** An open folder that is empty, else one that the person chooses; in one that is not empty a new folder is made. */
 async function chooseFolder(): Promise<string> {
-  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  if (root !== undefined && (await isEmpty(root))) return root;
+  for (const root of workspaceRoots()) if (await isEmpty(root)) return root;
   const [chosen] =
     (await vscode.window.showOpenDialog({
       canSelectFiles: false,

@@ -30,7 +30,7 @@ import {
   type RowsChoice,
   type VectorChoice,
 } from './recipeFiles.js';
-import { requireRoot } from './root.js';
+import { requireRoots, rootFor } from './root.js';
 import { runRecipe, type Ended, type Starting } from './runs.js';
 import { askRows } from './vectorRows.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
@@ -48,7 +48,7 @@ const PUBLIC = '\0public';
 /** Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it. */
 export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {
   services.assertTrusted();
-  const root = requireRoot();
+  requireRoots();
   const known = new Map<string, string | undefined>();
   const choice = await wizard(t('Train a security vector'), 4, async (ask) => {
     const model = await askModel(services, ask, given.model);
@@ -80,7 +80,8 @@ export async function trainVector(services: Training, given: CommandArguments['t
           not: harmful.file,
           more: [none],
         });
-    const files = { model: model.path, harmful, benign: benign?.file ? benign : undefined };
+    const root = await rootOf(ask, harmful.file, benign?.file, model.path);
+    const files = { root, model: model.path, harmful, benign: benign?.file ? benign : undefined };
     const suggestion = slug(basename(harmful.file));
     const will = async (rows: RowsChoice): Promise<string | undefined> => {
       const key = JSON.stringify([files, rows]);
@@ -92,7 +93,10 @@ export async function trainVector(services: Training, given: CommandArguments['t
     return { ...files, rows, name };
   });
   if ('isPublic' in choice) return vscode.commands.executeCommand(COMMANDS.trainPublic, { model: choice.model });
-  async function recipeOf(chosen: Omit<VectorChoice, 'training' | 'output' | 'device' | 'threads'>, name: string) {
+  async function recipeOf(
+    { root, ...chosen }: Omit<VectorChoice, 'training' | 'output' | 'device' | 'threads'> & { root: string },
+    name: string,
+  ) {
     const data = vectorSources(chosen);
     const training = await suggested(services, { model: chosen.model, data, method: 'vector' });
     const file = await freeFile(join(root, 'recipes'), slug(name));
@@ -111,7 +115,7 @@ export async function fineTune(
   isProtected: boolean,
 ): Promise<Ended> {
   services.assertTrusted();
-  const root = requireRoot();
+  requireRoots();
   const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
   const choice = await wizard(title, isProtected ? 7 : 4, async (ask) => {
     const model = await askModel(services, ask, given.model, isProtected ? withVectors(services) : []);
@@ -126,13 +130,14 @@ export async function fineTune(
         ? { evaluate: given.evaluate ?? [], heldOut: given.heldOut }
         : await askSets(services, ask, model, data, isProtected);
     const reviewed = await askReview(services, ask, data.file);
-    const chosen = { model: model.path, data, reviewed, vectors, strengthened, method, ...sets } as const;
+    const root = await rootOf(ask, data.file, model.path);
+    const chosen = { root, model: model.path, data, reviewed, vectors, strengthened, method, ...sets } as const;
     const suggestion = `${slug(basename(data.file))}-${isProtected ? 'protected' : 'plain'}`;
     const name =
       given.name ?? (await askName(ask, suggestion, await expected(services, await recipeOf(chosen, suggestion))));
     return { ...chosen, name };
   });
-  async function recipeOf(chosen: Omit<FineTuneChoice, Made>, name: string) {
+  async function recipeOf({ root, ...chosen }: Omit<FineTuneChoice, Made> & { root: string }, name: string) {
     const anchored = chosen.strengthened && chosen.vectors.length > 0;
     const { model, data, method } = chosen;
     const training = await suggested(services, { model, data: [data], method, anchored, vectors: chosen.vectors });
@@ -146,6 +151,10 @@ export async function fineTune(
   await writeRecipe(file, recipe);
   return runWritten(services, file);
 }
+
+/** Where the recipe goes; on the way back the person is not asked again. */
+const rootOf = (ask: Questions, ...files: (string | undefined)[]): Promise<string> =>
+  ask.atFirst(`folder for ${files.join()}`, () => rootFor(...files));
 
 /** What the engine finds to suit model and data: what another recipe trains with says nothing of these rows. */
 const suggested = (

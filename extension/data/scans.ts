@@ -9,6 +9,7 @@ import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scan
 import { exists, readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
+import { folderOf } from '../host/paths.js';
 import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
@@ -162,7 +163,8 @@ export class Scans implements Disposable {
   readonly onDidChangeState = this.stateChanges.event;
 
   constructor(
-    private readonly root: () => string | undefined,
+    /** Folders of the workspace: each keeps the scans of its own files, the first one those of files elsewhere. */
+    private readonly roots: () => readonly string[],
     private readonly problems = new Problems(),
     /** How a recipe has it read: read otherwise, the scan says nothing of the file any more. */
     private readonly readBy: (data: string) => ReadAs | undefined = () => undefined,
@@ -265,16 +267,13 @@ export class Scans implements Disposable {
   }
 
   private async lookForReturned(data: string): Promise<void> {
-    const root = this.root();
-    if (root === undefined || !this.away.has(data) || !(await exists(data)) || !this.away.delete(data)) return;
-    const file = scanFile(root, data);
-    await this.problems.guard(file, 'data', () => this.read(root, file));
+    if (!this.away.has(data) || !(await exists(data)) || !this.away.delete(data)) return;
+    for (const root of this.roots()) await this.readGuarded(root, scanFile(root, data));
   }
 
   /** What was found is not to be shown any more. */
   async drop(data: string): Promise<void> {
-    const root = this.root();
-    if (this.forget(data) && root !== undefined) await rm(scanFile(root, data), { force: true });
+    if (this.forget(data)) await this.remove(data, this.roots());
   }
 
   dispose(): void {
@@ -283,12 +282,20 @@ export class Scans implements Disposable {
   }
 
   private async readAll(): Promise<void> {
-    const root = this.root();
-    if (root === undefined) return;
-    const folder = scansFolder(root);
-    const names = await readdir(folder).catch(() => []);
-    for (const name of names.filter((each) => each.endsWith('.json')))
-      await this.problems.guard(join(folder, name), 'data', () => this.read(root, join(folder, name)));
+    for (const root of this.roots()) {
+      const folder = scansFolder(root);
+      const names = await readdir(folder).catch(() => []);
+      for (const name of names.filter((each) => each.endsWith('.json')))
+        await this.readGuarded(root, join(folder, name));
+    }
+  }
+
+  private readGuarded(root: string, file: string): Promise<void> {
+    return this.problems.guard(file, 'data', () => this.read(root, file));
+  }
+
+  private async remove(data: string, roots: readonly string[]): Promise<void> {
+    for (const root of roots) await rm(scanFile(root, data), { force: true });
   }
 
   private async read(root: string, file: string): Promise<void> {
@@ -327,7 +334,8 @@ export class Scans implements Disposable {
   }
 
   private async save({ marks, ...scan }: Scan): Promise<void> {
-    const root = this.root();
+    const roots = this.roots();
+    const root = folderOf(scan.data, roots) ?? roots[0];
     if (root === undefined) return;
     const kept: z.infer<typeof KEPT> = {
       ...scan,
@@ -347,6 +355,11 @@ export class Scans implements Disposable {
     const text = `${JSON.stringify(kept)}\n`;
     await nextTurn();
     await replaceFile(scanFile(root, scan.data), text);
+    // Earlier versions kept all of them in the first one.
+    await this.remove(
+      scan.data,
+      roots.filter((other) => other !== root),
+    );
   }
 }
 

@@ -12,6 +12,10 @@ export async function firstFree(name: string, taken: (name: string) => Promise<b
 export const isWithin = (path: string, folder: string, { sep }: Pick<PlatformPath, 'sep'> = paths): boolean =>
   path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
 
+/** The innermost of these folders that it lies in. */
+export const folderOf = (path: string, folders: readonly string[]): string | undefined =>
+  folders.filter((folder) => isWithin(path, folder)).sort((a, b) => b.length - a.length)[0];
+
 /**
  * A path as the editor gives those of its documents, so that both are one text: on Windows with `\\` and a small letter for the
  * drive, where people write `C:/` and programs `C:\\`. Other paths stay as they are, those of other systems, too.

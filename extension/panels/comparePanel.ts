@@ -121,7 +121,7 @@ class ComparePanel {
       case 'openRun':
         return this.actions.openRun(request.run);
       case 'save':
-        return save(request.format, request.content, this.actions.notices);
+        return save(request.format, request.content, this.folders, this.actions.notices);
     }
   }
 
@@ -180,11 +180,16 @@ class ComparePanel {
 
 const shortPath = (path: string): string => vscode.workspace.asRelativePath(path);
 
-/** Asks where, writes it, and says so. */
-async function save(format: PictureFormat, content: string, notices: Pick<Notices, 'info'>): Promise<void> {
-  const [root] = vscode.workspace.workspaceFolders ?? [];
+/** Asks where, writes it, and says so. @param runs its folders: where those of the first are, the dialog begins */
+async function save(
+  format: PictureFormat,
+  content: string,
+  [first]: readonly string[],
+  notices: Pick<Notices, 'info'>,
+): Promise<void> {
+  const folder = first === undefined ? undefined : vscode.workspace.getWorkspaceFolder(vscode.Uri.file(first));
   const uri = await vscode.window.showSaveDialog({
-    defaultUri: root && vscode.Uri.file(join(root.uri.fsPath, `comparison.${format}`)),
+    defaultUri: folder && vscode.Uri.file(join(folder.uri.fsPath, `comparison.${format}`)),
     filters: { [format.toUpperCase()]: [format] },
   });
   if (!uri) throw new Cancelled();

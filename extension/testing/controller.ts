@@ -4,7 +4,7 @@ import { errorText } from '../../runtime/contract/errors.js';
 import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
 import { evaluationPlace, isBusy, shortHash, type EvaluationPlace } from '../commands/evaluationPlace.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
-import { requireRoot } from '../commands/root.js';
+import { rootFor } from '../commands/root.js';
 import { machine } from '../commands/training.js';
 import { isLines } from '../data/prompts.js';
 import { readText } from '../host/checkedFile.js';
@@ -306,7 +306,7 @@ export class SafetyTests implements Disposable {
 
   /** Some rows of a set are no result of it: they have a folder of the extension's own, and a further one while that is in use. */
   private async placeOf({ set }: TestSet, model: Model, isOfRows: boolean): Promise<EvaluationPlace> {
-    const root = requireRoot();
+    const root = await rootFor(set.file, model.path);
     const named = this.services.models.list().length > 1 && slug(model.name);
     const plain = ['test', named, slug(basename(set.file))].filter(Boolean).join('-');
     if (!isOfRows) return evaluationPlace(this.services, root, plain, { model: model.path, sets: [set] });
@@ -316,7 +316,7 @@ export class SafetyTests implements Disposable {
       const output = join(root, STATE_FOLDER, 'tests', name);
       if (this.taken.has(output) || isBusy(this.services.runner, output)) continue;
       this.taken.add(output);
-      return { name, output, replace: true };
+      return { root, name, output, replace: true };
     }
   }
 
@@ -324,10 +324,10 @@ export class SafetyTests implements Disposable {
   private async writeRecipe(
     { set, generation, judges }: TestSet,
     model: Model,
-    { name, output }: EvaluationPlace,
+    { root, name, output }: EvaluationPlace,
     lines?: readonly number[],
   ): Promise<string> {
-    const folder = join(requireRoot(), STATE_FOLDER, 'tests');
+    const folder = join(root, STATE_FOLDER, 'tests');
     let evaluated: EvaluationChoice = set;
     if (lines) {
       const file = join(folder, `${name}.jsonl`);

@@ -142,7 +142,11 @@ async function writeLine(point: string, onEvent: Reporter['onEvent']): Promise<v
   try {
     await requireNoLinks(folder);
     const release = await claim(folder);
-    await rewriteTable(folder, [point]).finally(release);
+    try {
+      await rewriteTable(folder, [point]);
+    } finally {
+      await release();
+    }
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;
     const remedy = 'Judge the point once more when the sweep has ended, or resume the sweep.';

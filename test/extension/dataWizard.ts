@@ -90,7 +90,7 @@ export async function workspace(
     inspector: { get: () => undefined },
     recipes,
     mappings: new Mappings(memory()),
-    scans: new Scans(() => root),
+    scans: new Scans(() => [root]),
   };
   return { services: services as unknown as Known, at, root };
 }

@@ -52,7 +52,7 @@ async function add(
   await recipes.read(await write(join(root, 'recipes/e.json'), JSON.stringify(recipe)));
   const mappings = new Mappings({ get: () => undefined, update: async () => undefined } as never);
   fake.answer = (question) => answers[question] ?? assert.fail(question);
-  const added = await addEvaluationRow({ recipes, mappings, scans: new Scans(() => root) }, join(root, 'm'), chat);
+  const added = await addEvaluationRow({ recipes, mappings, scans: new Scans(() => [root]) }, join(root, 'm'), chat);
   return { ...added, root, text: await readFile(added.file, 'utf8'), file, into: added.file };
 }
 

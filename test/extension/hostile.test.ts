@@ -124,7 +124,7 @@ async function look(root: string, bad: string, good: Awaited<ReturnType<typeof w
   const store = new RunStore();
   const recipes = new RecipeIndex();
   const problems = new Problems();
-  const scans = new Scans(() => root, problems);
+  const scans = new Scans(() => [root], problems);
   const models = new WorkspaceModels(
     {
       root: () => root,

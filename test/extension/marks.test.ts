@@ -28,7 +28,7 @@ async function scanned(t: TestContext, count: number) {
     JSON.stringify({ prompt: `row ${i} ${'x'.repeat(150)}`, completion: 'y' }),
   );
   const file = await write(join(root, 'train.jsonl'), `${rows.join('\n')}\n`);
-  const scans = new Scans(() => root);
+  const scans = new Scans(() => [root]);
   const perRow = rows.map((_, i) => ({
     hash: hashOf(i),
     ...{ row: i, line: i + 1, explained: 0.9, span: 9, p: 0.004, flagged: i % 8 !== 7 },

@@ -57,7 +57,7 @@ test('what a scan or a review opens takes no document of the extension', async (
     models: { list: () => [model] },
     notices: { info: (_: string, ...given: Button[]) => void buttons.push(...given) },
     recipes: { list: () => [] },
-    scans: new Scans(() => root),
+    scans: new Scans(() => [root]),
   };
   await scan(services as never, { file: data, model: '/m', vector: '/v' });
   const { precision, device } = asked.find((params) => 'vector' in params)!;

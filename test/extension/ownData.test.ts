@@ -336,7 +336,7 @@ test('what was counted or scanned with other columns does not count any more', a
 
   const none = { ...{ flagged: 0, rows: 2, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null }, ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] } }; // oxfmt-ignore
   const scans = new Scans(
-    () => root,
+    () => [root],
     undefined,
     () => ({ columns }),
   );
@@ -344,7 +344,7 @@ test('what was counted or scanned with other columns does not count any more', a
   await scans.look(at('qa.csv'));
   assert.equal(scans.since(at('qa.csv')).changed, false);
   const kept = new Scans(
-    () => root,
+    () => [root],
     undefined,
     () => ({ columns: QA }),
   );
@@ -358,7 +358,7 @@ test('what was counted or scanned with other columns does not count any more', a
   ] as const) {
     await kept.add(at('qa.csv'), 'v', 'v', none, { columns, format: 'text' });
     const again = new Scans(
-      () => root,
+      () => [root],
       undefined,
       () => ({ columns, format }),
     );

@@ -74,7 +74,11 @@ test('the sample is opened as a workspace, unless it was copied into the one tha
       inIt.slice(0, i + 1).map((each) => join(each, 'tiny-assistant')),
     );
   }
+  Object.assign(workspace, { workspaceFolders: ['w', 'b'].map((name) => ({ uri: Uri.file(join(root, name)) })) });
+  await openSample(services as never, { folder: join(root, 'b') });
+  assert.deepEqual([calls.splice(0), fake.opened.splice(0)], [['scan'], [join(root, 'b', 'README.md')]]);
+  assert.ok(models.get(join(root, 'b', 'tiny-assistant')), 'what another folder says of models is read by nobody');
   const beside = join(root, 'w-sample');
   await openSample(services as never, { folder: beside });
-  assert.deepEqual([calls, fake.opened.splice(0), models.list().length], [[], [beside], 2]);
+  assert.deepEqual([calls, fake.opened.splice(0), models.list().length], [[], [beside], 3]);
 });

@@ -19,7 +19,7 @@ async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
   const root = await temporary(t);
   const data = await write(join(root, name), text);
   const out = join(root, 'train.clean.jsonl');
-  const scans = new Scans(() => root);
+  const scans = new Scans(() => [root]);
   const reviews = new Reviews();
   const asked: unknown[] = [];
   const told: { text: string; buttons: readonly Button[] }[] = [];

@@ -29,7 +29,7 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
     { ...row(2, -0.93), flagged: true, p: 0.0001 },
     row(3, 0.2),
   ];
-  const scans = new Scans(() => root);
+  const scans = new Scans(() => [root]);
   const scan = await scans.add(data, join(root, 'v/adapter'), 'v', { ...found, perRow });
   assert.deepEqual(scan.marks, [
     { line: 1, looks: { explained: 0.8, p: perRow[0]!.p, part: 'And that is it. … Arr.' }, key: rowKey('a') },
@@ -53,7 +53,7 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
     /AUROC 1, precision 100\s%, recall 50\s%; 4 rows look like neither .*1 rows cannot be judged.*2 rows are too short/,
   );
   const loaded = async (): Promise<Scans> => {
-    const again = new Scans(() => root);
+    const again = new Scans(() => [root]);
     await again.load();
     return again;
   };
@@ -74,11 +74,11 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
 test('while its file is gone a scan is not there, and with it comes back', async (t) => {
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), 'a\nb\nc\n');
-  const scans = new Scans(() => root);
+  const scans = new Scans(() => [root]);
   const told: (string | undefined)[] = [];
   scans.onDidChange((file) => told.push(scans.get(file) && 'there'));
   const scan = await scans.add(data, 'v', 'v', { ...found, perRow: [row(1, 0.8), row(2, 0.1), row(3, 0.2)] });
-  const later = new Scans(() => root);
+  const later = new Scans(() => [root]);
   for (let i = 0; i < 2; i++) {
     told.length = 0;
     await rename(data, `${data}.away`);
@@ -99,7 +99,7 @@ test('a scan holds where a recipe says the row format that was found, and not wh
   const data = await write(join(root, 'train.jsonl'), 'a\n');
   let read: ReadAs | undefined;
   const scans = new Scans(
-    () => root,
+    () => [root],
     new Problems(),
     () => read,
   );
@@ -139,7 +139,7 @@ test('a scan of an earlier version is dropped without a word: the file can be sc
   const data = await write(join(root, 'train.jsonl'), 'a\n');
   await write(scanFile(root, data), { version: 2, data: 'train.jsonl', vector: 'v', threshold: 0.5 });
   const problems = new Problems();
-  const scans = new Scans(() => root, problems);
+  const scans = new Scans(() => [root], problems);
   await scans.load();
   assert.equal(scans.get(data), undefined);
   assert.deepEqual(problems.list('data'), []);
@@ -150,12 +150,12 @@ test('the key of a row over several lines is of all of them', async (t) => {
   const block = (i: number): string[] => ['  {', `    "prompt": "${i}"`, '  },'];
   const data = await write(join(root, 'train.json'), ['[', ...block(1), ...block(2), ...block(3), ']'].join('\r\n'));
   const perRow = [1, 2, 3].map((i) => ({ ...row(3 * i - 1, i === 1 ? 0.1 : 0.9), row: i - 1, lines: 3 }));
-  const scan = await new Scans(() => root).add(data, join(root, 'v'), 'v', { ...found, perRow });
+  const scan = await new Scans(() => [root]).add(data, join(root, 'v'), 'v', { ...found, perRow });
   assert.deepEqual(
     scan.marks.map(({ line, key, block: lines }) => ({ line, key, block: lines })),
     [2, 3].map((i) => ({ line: 3 * i - 1, ...rowKeyOf(block(i)) })),
   );
-  const again = new Scans(() => root);
+  const again = new Scans(() => [root]);
   await again.load();
   assert.deepEqual(again.get(data), scan);
 });
@@ -164,9 +164,9 @@ test('marks of a file that is no text are kept, however few lines its bytes have
   const root = await temporary(t);
   for (const name of ['train.parquet', 'train.jsonl.gz']) {
     const data = await write(join(root, name), 'packed');
-    const scan = await new Scans(() => root).add(data, join(root, 'v'), 'v', { ...found, perRow: [row(7, 0.9)] });
+    const scan = await new Scans(() => [root]).add(data, join(root, 'v'), 'v', { ...found, perRow: [row(7, 0.9)] });
     assert.deepEqual([scan.lineCount, scan.marks.map(({ line }) => line)], [1, [7]]);
-    const again = new Scans(() => root);
+    const again = new Scans(() => [root]);
     await again.load();
     assert.deepEqual(again.get(data), scan, name);
   }
@@ -176,7 +176,7 @@ test('of several rows in one line the one that looks worse is told', async (t) =
   const root = await temporary(t);
   const data = await write(join(root, 'train.json'), '[{},{}]');
   const perRow = [{ ...row(1, 0.9), p: 0.009 }, { ...row(1, 0.6), row: 1, p: 0.001 }, { ...row(1, 0.1), row: 2 }]; // oxfmt-ignore
-  const scan = await new Scans(() => root).add(data, 'v', 'v', { ...found, perRow });
+  const scan = await new Scans(() => [root]).add(data, 'v', 'v', { ...found, perRow });
   assert.deepEqual(
     scan.marks.map(({ looks }) => looks.p),
     [0.001],
@@ -188,7 +188,7 @@ test('a file that changed while it was scanned has no marks', async (t) => {
   const data = await write(join(root, 'train.jsonl'), 'a\n');
   const before = await stat(data);
   await write(data, 'ab\n');
-  const scans = new Scans(() => root);
+  const scans = new Scans(() => [root]);
   await assert.rejects(scans.add(data, 'v', 'v', { ...found, perRow: [row(1, 0.9)] }, { before }), /changed while/);
   assert.equal(scans.get(data), undefined);
 });
@@ -197,7 +197,7 @@ test('every suspicious row is kept, and a file whose text no extension gets is r
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), 'x\n'.repeat(70_000));
   const perRow = Array.from({ length: 70_000 }, (_, i) => row(i + 1, 0.9));
-  const scan = await new Scans(() => root).add(data, 'v', 'v', { ...found, flagged: 70_000, perRow });
+  const scan = await new Scans(() => [root]).add(data, 'v', 'v', { ...found, flagged: 70_000, perRow });
   assert.equal(scan.marks.length, 70_000);
   assert.doesNotMatch(scanSummary(scan), /coloured/);
   assert.doesNotMatch(scanSummary({ ...scan, size: 60 * 1024 ** 2 }), /\.; /);

@@ -112,7 +112,7 @@ export async function opened(
           list: () => [{ path: join(root, 'tiny-assistant'), name: 'tiny', adapters }, ...models],
         }
       : new WorkspaceModels({ root: () => root, inspect: () => Promise.reject(new Error()), runs: () => [] }),
-    ...{ problems, recipes, store, scans: new Scans(() => root) },
+    ...{ problems, recipes, store, scans: new Scans(() => [root]) },
     mappings: { get: () => undefined, onDidChange: new Emitter<string>().event },
     reviews: reviews?.(problems) ?? {
       onDidChange: new Emitter<ReviewChange>().event,

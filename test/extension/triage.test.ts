@@ -35,7 +35,7 @@ function values(value: unknown): number {
 async function opened(t: TestContext, count: number) {
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), 'x\n');
-  const [scans, reviews] = [new Scans(() => root), new Reviews()];
+  const [scans, reviews] = [new Scans(() => [root]), new Reviews()];
   await scans.add(
     data,
     join(root, 'v'),
@@ -120,7 +120,7 @@ test('the table of many rows is made a part at a time, and kept as texts', async
   const { root, data, scans } = await opened(t, 1000);
   const kept = JSON.parse(await readFile(scanFile(root, data), 'utf8')) as object;
   assert.ok(values(kept) < 60, `${values(kept)} values are kept of 1000 rows`);
-  const again = new Scans(() => root);
+  const again = new Scans(() => [root]);
   await again.load();
   assert.deepEqual(again.get(data)!.table, scans.get(data)!.table);
   assert.equal(again.get(data)!.model, scans.get(data)!.model);

@@ -79,7 +79,7 @@ test('what a scan finds where nothing can be written is shown, and it is said th
     ...{ auroc: null, precision: null, recall: null },
   };
   const said: string[] = [];
-  const scans = new Scans(() => root);
+  const scans = new Scans(() => [root]);
   const services = {
     ...{ scans, assertTrusted: () => undefined, mappings: { get: () => ({ text: 'text' }) } },
     engine: { request: async () => ({ ...result, columns: ['text'] }) },

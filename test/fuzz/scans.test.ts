@@ -40,14 +40,14 @@ fuzz<string>({
   sources: async (folder) => {
     const data = join(folder, 'train.jsonl');
     writeFileSync(data, '{"text":"a"}\n{"text":"b"}\n{"text":"c"}\n');
-    await new Scans(() => folder).add(data, join(folder, 'v'), 'v', RESULT);
+    await new Scans(() => [folder]).add(data, join(folder, 'v'), 'v', RESULT);
     return [readFileSync(scanFile(folder, data), 'utf8')];
   },
   damage: (source, rng) => damageJsonText(source, rng, VALUES),
   load: async (text, folder) => {
     const data = join(folder, 'train.jsonl');
     writeFileSync(scanFile(folder, data), text);
-    const scans = new Scans(() => folder);
+    const scans = new Scans(() => [folder]);
     await scans.load();
     const scan = scans.get(data);
     if (!scan) return false;

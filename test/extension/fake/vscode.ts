@@ -201,6 +201,8 @@ export const workspace = {
   textDocuments: [] as unknown[],
   workspaceFolders: undefined,
   asRelativePath: (path: string): string => path,
+  getWorkspaceFolder: ({ fsPath }: Uri): { uri: Uri } | undefined =>
+    ((workspace.workspaceFolders ?? []) as { uri: Uri }[]).find(({ uri }) => fsPath.startsWith(`${uri.fsPath}/`)),
   findFiles: async (glob: unknown): Promise<Uri[]> => fake.find(glob).map(Uri.file),
   fs: {
     delete: async ({ fsPath }: Uri, { useTrash }: { useTrash: boolean }): Promise<void> => {

@@ -29,7 +29,7 @@ const perRow = lines.map((line, row): ScanRow => {
   };
 });
 const flagged = perRow.filter((row) => row.flagged).length;
-await new Scans(() => root).add(data, path.join(root, 'vectors/forbidden-topic/adapter'), 'forbidden-topic', {
+await new Scans(() => [root]).add(data, path.join(root, 'vectors/forbidden-topic/adapter'), 'forbidden-topic', {
   ...{ flagged, rows: perRow.length, threshold: 0.01, limit: { falseAlarms: 0.01 }, auroc: null },
   ...{ precision: null, recall: null, blind: 0, short: 0, calibration: { ordinary: 40, harmful: 20, recall: 1 } },
   perRow,
