@@ -1,17 +1,21 @@
 import { readAsText } from '../../runtime/contract/mapping.js';
 import { DataInspector } from '../data/files.js';
-import { maxTokensFor, modelFor, readAs } from './choice.js';
+import { maxTokensFor, modelFor, readAs, readBy } from './choice.js';
 import type { Services } from './services.js';
 
+type Known = Pick<Services, 'engine' | 'mappings' | 'models' | 'recipes' | 'scans' | 'store'>;
+
 /** What is asked of data files, and again when they are read another way. */
-export function dataInspectors(
-  known: Pick<Services, 'engine' | 'mappings' | 'models' | 'recipes' | 'scans' | 'store'>,
-): Pick<Services, 'inspector' | 'tokens'> {
+export function dataInspectors(known: Known): Pick<Services, 'inspector' | 'tokens'> {
   const { engine, models } = known;
   const model = (file: string): string | undefined => modelFor(known, file)?.path;
   return {
     inspector: new DataInspector(
-      (path) => engine.request('inspectData', { path, ...readAs(known, path) }),
+      (path) =>
+        engine.request('inspectData', { path, ...readAs(known, path) }).catch(async (error: unknown) => {
+          await forgetGone(known, path);
+          throw error;
+        }),
       (path) => readAsText(readAs(known, path)),
     ),
     tokens: new DataInspector(
@@ -29,4 +33,13 @@ export function dataInspectors(
       },
     ),
   };
+}
+
+/** Columns that a person chose, and that the file no longer has, say nothing of those that it has now: it is asked about anew. */
+async function forgetGone({ engine, mappings, recipes }: Known, file: string): Promise<void> {
+  const chosen = mappings.get(file);
+  if (!chosen || readBy(recipes, file)) return;
+  const found = await engine.request('previewData', { path: file }).catch(() => undefined);
+  if (found && !Object.values(chosen).every((name) => found.columns.includes(name)))
+    await mappings.set(file, undefined);
 }
