@@ -1,20 +1,20 @@
 import { join } from 'node:path';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
-import { ownerOf } from '../../runtime/runs/ownerOf.js';
+import { folderClock, ownerOf } from '../../runtime/runs/ownerOf.js';
 import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
 import { OWNER_OF_RUN } from '../engine/schemas.js';
 import { t } from '../host/text.js';
 
 /** The living process that works in the folder. A file that does not name one in the form of the engine names nobody. */
-export async function ownerIn(folder: string): Promise<RunOwner | undefined> {
+export async function ownerIn(folder: string, now?: typeof folderClock): Promise<RunOwner | undefined> {
   const owner = await readJson(join(folder, OWNER.file), OWNER_OF_RUN).catch(() => undefined);
-  return owner && ownerOf(folder);
+  return owner && ownerOf(folder, now);
 }
 
 /** Refuses what must not be done to a folder that a process which is not of this window works in. */
 export async function requireFree(folder: string): Promise<void> {
-  const owner = await ownerIn(folder);
+  const owner = await ownerIn(folder, folderClock);
   if (!owner) return;
   throw inputError(t('another process is working on this run ({0}).', ownerText(owner)), {
     place: folder,

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { claim, removeAbandoned } from '../runs/owner.js';
-import { ownerOf } from '../runs/ownerOf.js';
+import { folderClock, ownerOf } from '../runs/ownerOf.js';
 import { HumanError } from '../support/errors.js';
 import { isTrace, removeWith } from '../support/files.js';
 import { isPartOf, move } from '../support/replaceFile.js';
@@ -62,7 +62,8 @@ export async function putBack(target: string): Promise<void> {
     const part = join(dirname(out), name);
     const staged = join(part, basename(out));
     // without the new folder the replacement was done, and `out` was removed since
-    if (existsSync(out) || !existsSync(staged) || !existsSync(oldOf(staged)) || (await ownerOf(part))) continue;
+    if (existsSync(out) || !existsSync(staged) || !existsSync(oldOf(staged)) || (await ownerOf(part, folderClock)))
+      continue;
     await move(oldOf(staged), out);
   }
 }

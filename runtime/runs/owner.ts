@@ -7,7 +7,7 @@ import { sha256 } from '../support/files.js';
 import { ifThere } from '../support/ifThere.js';
 import { move } from '../support/replaceFile.js';
 import { OWNER, type RunOwner } from '../contract/owner.js';
-import { asked, isLiving, ownerOf, parseOwner, thisProcess } from './ownerOf.js';
+import { asked, folderClock, isLiving, ownerOf, parseOwner, thisProcess } from './ownerOf.js';
 
 /**
  * Who works in a run folder: one living process at a time, named in the folder's owner.json while it works there. A process
@@ -22,7 +22,7 @@ import { asked, isLiving, ownerOf, parseOwner, thisProcess } from './ownerOf.js'
 
 /** Refuses a folder that a living process works in. */
 export async function requireFree(folder: string): Promise<void> {
-  const owner = await ownerOf(folder);
+  const owner = await ownerOf(folder, folderClock);
   if (owner) throw await taken(folder, owner);
 }
 
@@ -103,15 +103,16 @@ export async function removeAbandoned(folder: string, isMeant: (name: string) =>
 
 /**
  * Containers of one machine may have the same name and each its own processes, and after a restart nobody can be asked: an owner
- * that lives touches the file, too, and one that has not for a day is dead wherever it was.
+ * that lives touches the file, too, and one that cannot be asked and has not for a day is dead wherever it was.
  */
 async function isAbandoned(folder: string): Promise<boolean> {
   const file = join(folder, OWNER.file);
   const owner = parseOwner(await readFile(file, 'utf8'));
   if (!owner) return false;
-  const silentMs = Date.now() - (await stat(file)).mtimeMs;
-  if (silentMs > ABANDONED_MS) return true;
-  return silentMs > OWNER.silentMs && (await asked(owner)) === false;
+  const silentMs = (await folderClock(folder)) - (await stat(file)).mtimeMs;
+  if (silentMs <= OWNER.silentMs) return false;
+  const answer = await asked(owner);
+  return answer === undefined ? silentMs > ABANDONED_MS : !answer;
 }
 
 const ABANDONED_MS = 24 * 3600 * 1000;
@@ -133,17 +134,17 @@ async function chain(folder: string): Promise<string[]> {
 }
 
 /** When it was written, by the clock of the file system: a moment ago. An owner may have removed it. */
-const writtenMs = (own: string): Promise<number | undefined> =>
+const writtenMs = (own: string): Promise<number> =>
   stat(own).then(
     ({ mtimeMs }) => mtimeMs,
-    () => undefined,
+    () => Date.now(),
   );
 
 /** Tries once. False where others moved meanwhile. @throws HumanError while a living process has, or takes, the folder */
 async function follow(folder: string, own: string, text: string): Promise<boolean> {
   const before = await chain(folder);
   const last = parseOwner(before.at(-1) ?? '');
-  if (last && (await isLiving(last, folder, await writtenMs(own)))) throw await taken(folder, last);
+  if (last && (await isLiving(last, folder, () => writtenMs(own)))) throw await taken(folder, last);
   const place = before.length === 0 ? join(folder, OWNER.file) : after(folder, before.at(-1)!);
   if (!(await linked(own, place, text))) return false;
   // Half a file: where there are no links its writer may be about to write it.

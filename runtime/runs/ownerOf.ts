@@ -1,6 +1,7 @@
 /** Who works in a run folder: the engine and the extension ask by the same rule. */
 import { execFile } from 'node:child_process';
-import { readFile, readlink, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, win32 } from 'node:path';
 import { promisify } from 'node:util';
@@ -73,23 +74,38 @@ export function startCommand(
 
 /**
  * The living process that works in the folder; undefined when nobody does, or one that is dead did.
+ * @param now by which clock; `folderClock` for who is about to change the folder
  * @throws when a process may work in it, but the file that names it cannot be read
  */
-export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
+export async function ownerOf(folder: string, now?: Clock): Promise<RunOwner | undefined> {
   const text = await ifThere(readFile(join(folder, OWNER.file), 'utf8'), ['ENOENT', 'ENOTDIR']);
   const owner = parseOwner(text ?? '');
-  return owner && (await isLiving(owner, folder)) ? owner : undefined;
+  return owner && (await isLiving(owner, folder, now)) ? owner : undefined;
+}
+
+/** Milliseconds. */
+type Clock = (folder: string) => number | Promise<number>;
+
+/** The clock of its file system, which all who look have in common: this machine's may be another. It is told by writing. */
+export async function folderClock(folder: string): Promise<number> {
+  const file = join(folder, `${OWNER.file}.${randomBytes(8).toString('hex')}.claim`);
+  try {
+    await writeFile(file, '', { flag: 'wx' });
+    return (await stat(file)).mtimeMs;
+  } catch {
+    // Who cannot write there changes nothing.
+    return Date.now();
+  } finally {
+    await rm(file, { force: true }).catch(() => undefined);
+  }
 }
 
 /** Whether the process lives; undefined where it cannot be asked from here. */
 export const asked = async (one: NamedProcess): Promise<boolean | undefined> =>
   (await isOfThisSystem(one)) ? lives(one) : undefined;
 
-/**
- * Whether a process lives that has, or takes, the folder.
- * @param nowMs by the clock of its file system, for who is about to take it: this machine's may be another
- */
-export async function isLiving(owner: RunOwner, folder: string, nowMs = Date.now()): Promise<boolean> {
+/** Whether a process lives that has, or takes, the folder. */
+export async function isLiving(owner: RunOwner, folder: string, now: Clock = () => Date.now()): Promise<boolean> {
   const answer = await asked(owner);
   if (answer !== undefined) return answer;
   // One that cannot be asked is working while it writes.
@@ -101,7 +117,7 @@ export async function isLiving(owner: RunOwner, folder: string, nowMs = Date.now
       ),
     ),
   );
-  return nowMs - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
+  return (await now(folder)) - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
 }
 
 /** What was found of processes that are there, and when, by the clock of `performance`. */

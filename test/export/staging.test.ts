@@ -160,6 +160,10 @@ describe('an export', () => {
     const silent = 'again.0000000a.part';
     parts[silent] = { started: dead, host: 'another' };
     await add(silent, 25 * 3600);
+    // of this machine, which slept for a day
+    const slept = 'again.0000000b.part';
+    parts[slept] = { started: living };
+    await add(slept, 25 * 3600);
     await stagedFolder(out, (folder) => writeFile(join(folder, 'x'), ''));
     const kept = Object.keys(parts).filter((name) => name !== 'again.00000001.part' && name !== silent);
     assert.deepEqual((await here.left()).sort(), kept.sort());

@@ -13,7 +13,7 @@ import { sha256 } from '../../runtime/support/files.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
-import { claim, requireFree } from '../../runtime/runs/owner.js';
+import { claim, removeAbandoned, requireFree } from '../../runtime/runs/owner.js';
 import { lives, ownerOf, processStart, startCommand, thisProcess } from '../../runtime/runs/ownerOf.js';
 import { openRunFolder, readEvents } from '../../runtime/runs/runFolder.js';
 import { watch } from '../support/faults.js';
@@ -277,7 +277,23 @@ test('an owner on another machine keeps the folder, also where this clock is ahe
   await owned(folder, { pid: 7, host: 'another-machine' });
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() + APART_MS });
   await assert.rejects(claim(folder), /process 7 on another-machine/);
+  await assert.rejects(requireFree(folder), /process 7 on another-machine/);
+  await assert.rejects(requireFreeInWindow(folder), /process 7 on another-machine/);
   assert.deepEqual(await readdir(folder), [OWNER.file]);
+});
+
+test('half a folder of a living process on another machine is not removed, however far ahead this clock is', async (t) => {
+  const folder = await temporary(t);
+  const [alive, gone] = ['alive', 'gone'].map((name) => join(folder, name));
+  for (const each of [alive, gone]) {
+    await mkdir(each);
+    await owned(each, { pid: 7, host: 'another-machine' });
+  }
+  await utimes(join(gone, OWNER.file), 1, 1);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 48 * 3600 * 1000 });
+  await removeAbandoned(folder, () => true);
+  assert.deepEqual(await readdir(folder), ['alive']);
+  assert.deepEqual(await readdir(alive), [OWNER.file]);
 });
 
 test('an owner whose clock is behind touches its file by that of the file system', async (t) => {
