@@ -21,7 +21,8 @@ export async function shippedPackages(metafiles) {
   const folders = new Set(PACKED);
   for (const { inputs } of metafiles.flatMap(({ outputs }) => Object.values(outputs)))
     for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
-      const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
+      // From the root: where node_modules is a link, the bundler names files where they are.
+      const folder = /node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
       if (folder && bytesInOutput > 0) folders.add(folder);
     }
   const { packages: locked } = JSON.parse(await readFile(path.join(root, 'package-lock.json'), 'utf8'));
