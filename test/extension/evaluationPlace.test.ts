@@ -125,6 +125,23 @@ test('rows that are run one after the other while a run is at work have their ow
   assert.deepEqual(await tests(), before, 'a set has one place for its rows while nothing else is going on');
 });
 
+test('a row that is left out of one set is asked in another that has it, too', async (t) => {
+  const { set, services, free, evaluated } = await workplace(t);
+  await set('eval/one.jsonl', ['A', 'B']);
+  await set('eval/two.jsonl', ['B', 'C']);
+  free();
+  const tests = new SafetyTests(services);
+  t.after(() => tests.dispose());
+  await explorer.resolve!();
+  const [[, model]] = [...explorer.items] as [[string, TestItem]];
+  const [one, two] = [...model.children].map(([, item]) => item) as [TestItem, TestItem];
+  for (const item of [one, two]) await explorer.resolve!(item);
+  const [, [, left]] = [...one.children] as [unknown, [string, TestItem]];
+  assert.equal(left.label, 'B');
+  await explorer.run!({ include: [one, two], exclude: [left] }, TOKEN);
+  assert.deepEqual(evaluated.map(([, , prompts]) => prompts).sort(), ['A', 'B,C']);
+});
+
 test('what a person has said of an answer counts for a row that is run alone', async (t) => {
   const { root, set, services, free } = await workplace(t);
   const file = await set('eval/forbidden.jsonl', ['A']);
