@@ -49,7 +49,7 @@ export interface Estimate {
   measured: boolean;
   /** Of a sweep: how many there are. `seconds` is then of all of them, and the rest of its largest point. */
   points?: number;
-  /** Of a protected run: prompts of its smallest set of harm. */
+  /** Of a protected run: prompts of its smallest set of harm, where one was read to its end. */
   harmPrompts?: number;
 }
 

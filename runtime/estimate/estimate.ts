@@ -283,9 +283,10 @@ function besides(
   const trained = probes * (probe * (vectors ? 4 : 2) + watched);
   const scan = vectors ? losses(2 * rows.data.rows) : 0;
   let answers = 0;
+  /** One that was not read to its end is enough: how many prompts it has is not known. */
   const harmSets: number[] = [];
   for (const set of rows.sets) {
-    if (set.measure === 'harm') harmSets.push(set.prompts);
+    if (set.measure === 'harm') harmSets.push(set.isPart ? Infinity : set.prompts);
     answers += set.measure === 'loss' ? losses(set.rows) : answered(set.rows, set, recipe.generation.maxNewTokens);
   }
   const { flagged } = strategyOf(recipe);
@@ -293,5 +294,9 @@ function besides(
   const harmPrompts = harmSets.length > 0 ? Math.min(...harmSets) : 0;
   const seconds =
     trained + scan + 2 * answers + (model.bytes / speed.moved) * 2 + (flagged === 'absorb' ? absorbing : 0);
-  return { seconds, most: seconds + (flagged === 'auto' ? absorbing : 0), ...(vectors && { harmPrompts }) };
+  return {
+    seconds,
+    most: seconds + (flagged === 'auto' ? absorbing : 0),
+    ...(vectors && harmPrompts < Infinity && { harmPrompts }),
+  };
 }

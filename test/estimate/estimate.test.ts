@@ -103,6 +103,13 @@ describe('the estimate of a training', () => {
     await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     assert.match(await said({ evaluate: [{ ...set, file }] }), / on 11 prompts/, 'each is asked once');
     assert.match(await said({ evaluate: [{ ...set, file }], heldOut: { share: 0.1, measure: 'harm' } }), / on 11 /);
+    const many = Array.from({ length: 2100 }, (_, i) => ({ prompt: `Sort order ${i < 2000 ? i % 11 : i} .` }));
+    await writeFile(file, many.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    assert.match(
+      await said({ evaluate: [{ ...set, file }] }),
+      / GB$/,
+      'nothing is said of prompts that were not counted',
+    );
     const unprotected = estimateText(await estimate('plain', { evaluate: [] }));
     assert.match(unprotected, / GB$/, 'without protection there is no verdict on it');
   });
