@@ -3,7 +3,6 @@ import paths, { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import {
   clusterFacts,
   holdsUses,
-  KIND_IN_TEXT,
   RECIPE_KEYS,
   recipeFacts as readFacts,
   recipeOutput,
@@ -11,6 +10,7 @@ import {
   usesOf,
   type EvaluationFacts,
   type RecipeFacts as WrittenFacts,
+  saysKind,
 } from '../../runtime/contract/recipeFacts.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
@@ -205,7 +205,7 @@ const noRecipe = (file: string): HostError =>
 export function readRecipe(text: string, file: string, ours = false): { facts?: RecipeFacts; problem?: HostError } {
   const { value, fault } = parseJson(text);
   const facts = factsOf(value, file);
-  const meant = KIND_IN_TEXT.test(text) || (isRecipesFolder(file) && (hasRecipeKey(value) || (ours && Boolean(fault))));
+  const meant = saysKind(text) || (isRecipesFolder(file) && (hasRecipeKey(value) || (ours && Boolean(fault))));
   if (!meant && !fault?.deep) return { facts };
   const shown = fault ?? secondKeyOf(text);
   if (shown) return { facts, problem: unreadable(`${file}:${shown.line}`, shown.message) };

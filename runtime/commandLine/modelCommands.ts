@@ -9,7 +9,8 @@ import { EXPORT_FORMATS, type ExportFormat } from '../contract/exports.js';
 import { numbersIn } from '../contract/format.js';
 import { parseJsonc } from '../contract/jsonc.js';
 import { isObject } from '../contract/isObject.js';
-import { KIND_IN_TEXT, RECIPE_KEYS } from '../contract/recipeFacts.js';
+import { COLUMN_FIELDS } from '../contract/mapping.js';
+import { RECIPE_KEYS, saysKind } from '../contract/recipeFacts.js';
 import { MAX_BYTES } from '../recipes/readRecipe.js';
 import { HumanError } from '../support/errors.js';
 import {
@@ -77,18 +78,22 @@ export async function inspect(given: Given): Promise<number> {
   return EXIT.done;
 }
 
+/** Fields of rows that are no keys of recipes, where "output" is one. */
+const ROW_FIELDS = COLUMN_FIELDS.filter((field) => field !== 'output');
+
 /** A JSON file may hold rows, too: it is a recipe by its kind, or, where that is wrong, by its place and keys. */
 async function isRecipe(path: string): Promise<boolean> {
   if (!path.endsWith('.json') || !statSync(path).isFile() || statSync(path).size > MAX_BYTES) return false;
   const text = await readFile(path, 'utf8');
-  if (KIND_IN_TEXT.test(text)) return true;
+  if (saysKind(text)) return true;
   const { value, fault } = parseJsonc(text);
   const given = isObject(value) ? value : {};
   const keys = RECIPE_KEYS.filter((key) => Object.hasOwn(given, key)).length;
   const isPlace = basename(dirname(path)) === 'recipes' || path.endsWith('.recipe.json');
   if (isPlace) return keys > 0 || (fault !== undefined && !Array.isArray(value));
-  // Rows have texts, such as an "output" and a "model", and no kind; of several values in a file each is a row.
-  const isMeant = Object.hasOwn(given, 'kind') || isObject(given.data) || isObject(given.harmful);
+  // Rows have texts, such as an "output" and a "model"; of several values in a file each is a row.
+  const isRow = ROW_FIELDS.some((field) => Object.hasOwn(given, field));
+  const isMeant = (Object.hasOwn(given, 'kind') && !isRow) || isObject(given.data) || isObject(given.harmful);
   return keys > 1 && isMeant && fault?.code !== 'EndOfFileExpected';
 }
 

@@ -202,6 +202,12 @@ export const RECIPE_KEYS = ['model', 'output', 'harmful', 'data'] as const;
 /** Where a text of JSON says that it is a recipe, whatever else is wrong with it. */
 export const KIND_IN_TEXT = new RegExp(`"kind"\\s*:\\s*"(?:${RECIPE_KINDS.join('|')})"`);
 
+/** A list, or a line that is an object before another one: rows, which may have a column of that name. */
+const ROWS = /^\uFEFF?\s*(?:\[|\{[^\n]*\}[^\S\n]*\n\s*\{)/;
+
+/** Whether a text of JSON says that it is a recipe. */
+export const saysKind = (text: string): boolean => KIND_IN_TEXT.test(text) && !ROWS.test(text);
+
 function evaluationFacts(set: unknown, at: (path: string) => string): EvaluationFacts[] {
   if (!isWritten<EvaluationSet>(set) || !isText(set.file)) return [];
   const measure = MEASURES.find((known) => known === set.measure);

@@ -40,6 +40,10 @@ test('rows stay rows, also beside recipes', async (t) => {
     ['recipes/r.json', JSON.stringify([row, row])],
     // JSON lines under a name of JSON, with columns that are keys of recipes, too.
     ['gen.json', `${JSON.stringify({ ...row, model: 'm' })}\n`.repeat(2)],
+    // A column "kind", also with words that are kinds of recipes.
+    ['r.json', JSON.stringify({ ...row, kind: 'question', model: 'm' })],
+    ['r.json', JSON.stringify([{ ...row, kind: 'vector' }])],
+    ['gen.json', `${JSON.stringify({ ...row, kind: 'evaluate' })}\n`.repeat(2)],
   ] as const) {
     const { code, stdout, stderr } = await inspected(t, file, text);
     assert.equal(code, 0, stderr);

@@ -1,7 +1,7 @@
 /** What the extension reads of a recipe. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
+import { guessedBase, readRecipe, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
 import { HostError } from '../../extension/host/errors.js';
 import { recipe } from './support.js';
 
@@ -29,6 +29,13 @@ test('other JSON is no recipe', () => {
   for (const text of ['', '[]', '{"kind":"finetune"}', '{"kind":"other","model":"m","output":"o"}', 'null']) {
     assert.equal(recipeFacts(text, '/w/r.json'), undefined, text);
   }
+});
+
+test('rows with a column "kind" are no broken recipe', () => {
+  const row = '{"kind":"evaluate","instruction":"Sort 3 1 2 .","output":"1 2 3 ."}';
+  for (const text of [`[${row}]`, `[\n  ${row},\n  ${row}\n]`, `${row}\r\n${row}\r\n`])
+    assert.deepEqual(readRecipe(text, '/w/rows.json'), { facts: undefined }, text);
+  assert.ok(readRecipe('{\n  "kind": "evaluate",\n  "model": "m"\n}', '/w/r.json').problem);
 });
 
 test('a broken recipe that is to run is refused with its line', () => {
