@@ -274,6 +274,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
           emit,
           patience: options.patience,
           answered: options.shared?.clusters,
+          onAway: options.shared?.onAway,
         });
       const job = jobOf(given, { ...plans, ...model }, options, { cluster, emit, folder, seconds, secrets });
       await warnOfContext(context, emit);

@@ -48,6 +48,16 @@ interface Together extends Surroundings {
   readonly lost?: Map<string, HumanError>;
 }
 
+/** Says once for all points that wait for a cluster that it is away, and that it is back. */
+function saidOnce(emit: Surroundings['emit']): Shared['onAway'] {
+  const away = new Set<string | undefined>();
+  return async (warning, isBack) => {
+    const isNews = isBack ? away.delete(warning.place) : !away.has(warning.place);
+    if (!isBack) away.add(warning.place);
+    if (isNews) await emit(warning);
+  };
+}
+
 /** Where a point computes, and how it is reached. */
 const placeOfWork = ({ recipe: { on } }: Pick<Point, 'recipe'>): string => (on ? wayTo(on) : '');
 
@@ -60,7 +70,11 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   const open = points.filter(({ found }) => found?.outcome !== 'finished');
   const at: Together = {
     ...among,
-    shared: { ...among.shared, evaluations: evaluationsOf(open.map(({ recipe }) => recipe)) },
+    shared: {
+      ...among.shared,
+      evaluations: evaluationsOf(open.map(({ recipe }) => recipe)),
+      onAway: saidOnce(among.emit),
+    },
     ...(new Set(open.map(placeOfWork)).size > 1 && { lost: new Map() }),
   };
   const { sweep, folder, options, emit } = at;

@@ -1,3 +1,4 @@
+import type { WayOptions } from '../cluster/cluster.js';
 import { openContext, type Context, type ContextOptions } from '../context/context.js';
 import type { Sessions } from '../evaluation/judges/languageModel.js';
 import type { Once } from '../recipes/job.js';
@@ -11,6 +12,8 @@ export interface Shared {
   readonly sessions: Sessions;
   /** Ways to clusters (`wayTo`) that have answered: what is away now was there, and is waited for. */
   readonly clusters: Set<string>;
+  /** Hears that one is away, and that it is back. */
+  readonly onAway?: WayOptions['onAway'];
   /** How often sets are answered, by all of them. */
   readonly evaluations?: number;
 }

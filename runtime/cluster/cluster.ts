@@ -52,6 +52,8 @@ export interface WayOptions {
   readonly patience?: Patience;
   /** Ways to clusters that have answered: this one is added, and where it was among them it is waited for. */
   readonly answered?: Set<string>;
+  /** Also hears what is said of a cluster that is away or is back, where it waits for several runs. */
+  readonly onAway?: (warning: Warning, isBack: boolean) => Promise<void>;
 }
 
 export interface ClusterOptions extends WayOptions {
@@ -76,12 +78,16 @@ export async function reachCluster(options: WayOptions): Promise<{
   ray: string;
   waiting: Pick<FollowOptions, 'patience' | 'signal' | 'onAway'>;
 }> {
-  const { target, signal, emit, patience = PATIENCE, answered = new Set() } = options;
+  const { target, signal, emit, onAway, patience = PATIENCE, answered = new Set() } = options;
   const client = await clientOf(options);
   const waiting = {
     patience,
     signal,
-    onAway: (message: string) => emit({ kind: 'warning', message, place: client.address }),
+    onAway: async (message: string, isBack = false) => {
+      const warning: Warning = { kind: 'warning', message, place: client.address };
+      await emit(warning);
+      await onAway?.(warning, isBack);
+    },
   };
   const way = wayTo(target);
   const ray = await whileAway(() => client.version(), waiting, answered.has(way));

@@ -24,7 +24,7 @@ export interface FollowOptions {
   readonly patience: Patience;
   readonly signal: AbortSignal;
   /** Says once that the cluster is away, and that it is back. */
-  readonly onAway: (message: string) => Promise<void>;
+  readonly onAway: (message: string, isBack?: boolean) => Promise<void>;
   /** Step of the last checkpoint, for errors. */
   readonly step: () => number;
   /** Whether what is wanted of the job has come: it is then stopped, and not at fault. */
@@ -116,7 +116,7 @@ export async function whileAway<T>(
     const began = performance.now();
     try {
       const result = await attempt();
-      if (told && !signal?.aborted) await onAway('the cluster answers again');
+      if (told && !signal?.aborted) await onAway('the cluster answers again', true);
       return result;
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;

@@ -133,7 +133,7 @@ for (const [what, message, code, { version = '2.60.0', status = 0, ...over }] of
     assert.ok(server.calls.length <= 1, 'it is asked once');
   });
 
-test('a network that is away for a while as points begin is waited for', async (t) => {
+test('a network that is away for a while as points begin is waited for, which is said once for all points', async (t) => {
   server.jobs.clear();
   [server.script, server.instead] = [faultless, () => undefined];
   const way = await interruptible(server.address);
@@ -156,7 +156,10 @@ test('a network that is away for a while as points begin is waited for', async (
       if (event.kind === 'point' && ++points === 1) void gap();
     },
   });
-  assert.deepEqual([done.outcome, points, said], ['finished', SEEDS.length, []]);
+  assert.deepEqual([done.outcome, points, said.length], ['finished', SEEDS.length, 2], said.join('\n'));
+  // Several points waited.
+  assert.match(said[0]!, /the cluster does not answer .*Trying again for 1 min\. A running job goes on/);
+  assert.equal(said[1], 'the cluster answers again');
 });
 
 test('of several clusters the points of one that is away fail, the others go on, and the sweep can be resumed', async (t) => {

@@ -159,6 +159,7 @@ test('so does stopping it while its points wait for a cluster, which says no mor
     return asked > 1 && asked < 3 * AT_ONCE ? { status: 503 } : undefined;
   });
   assert.equal(outcome, 'stopped');
+  assert.match(said.shift()!, /^the cluster does not answer .*Trying again/);
   assert.ok(said.every((message) => message.includes('may go on')), said.join('\n')); // oxfmt-ignore
   for (const { id, status } of open)
     assert.ok(status === 'STOPPED' || said.some((message) => message.includes(id)), `${id}: ${status}`);
