@@ -5,37 +5,25 @@ import { Marks } from './codelens/marks.js';
 import { VerdictMarks } from './codelens/verdictMarks.js';
 import { rowActions } from './codelens/rowActions.js';
 import { hubToken } from './commands/hub.js';
-import { chooseReading } from './commands/dataSource.js';
-import { addEvaluationRow } from './commands/evaluationRow.js';
-import { confirmDanger, setAttached } from './commands/models.js';
-import { modelStates } from './commands/modelStates.js';
+import { setAttached } from './commands/models.js';
 import { registerCommands } from './commands/register.js';
 import { workspaceRoots } from './commands/root.js';
-import { saveCleaned, saveFine } from './commands/saveCleaned.js';
-import { scan } from './commands/scan.js';
-import { keepQueue, pauseQueue } from './commands/queue.js';
+import { keepQueue } from './commands/queue.js';
 import { Reviews } from './data/reviews.js';
-import { TriagePanels } from './panels/triagePanel.js';
 import { replacePoints } from './commands/replacePoints.js';
-import { openFolder, openRecipe, openReport, startAgain, startRecipe, stopRun } from './commands/runs.js';
 import { COMMANDS, CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
-import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js';
-import { LabelQueue } from './runs/labels.js';
 import { Mappings } from './data/mappings.js';
-import { openData } from './data/openData.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
 import { notifyEnd, notifyHeld, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
-import { readBy, vectorsFor } from './services/choice.js';
+import { readBy } from './services/choice.js';
 import { dataInspectors } from './services/inspectors.js';
 import { createNotices } from './host/notices.js';
-import { ChatPanels } from './panels/chatPanel.js';
-import { ComparePanels } from './panels/comparePanel.js';
+import { createPages, createTrainingView, type Own } from './pages.js';
 import { ReportPanels } from './panels/reportPanel.js';
-import { RunPanels } from './panels/runPanel.js';
 import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
@@ -43,7 +31,7 @@ import { canResume, type Run } from './runs/run.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services/services.js';
-import { proxyEnvironment, setting } from './host/settings.js';
+import { proxyEnvironment } from './host/settings.js';
 import { SafetyTests } from './testing/controller.js';
 import { t, useTranslations } from './host/text.js';
 import { Archive } from './workspace/archive.js';
@@ -54,10 +42,9 @@ import { judgeSecrets } from './commands/secrets.js';
 import { editorModels } from './engine/editorModels.js';
 import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
-import { TrainingView } from './views/training.js';
+import type { TrainingView } from './views/training.js';
 import { adapterOf, WorkspaceModels } from './workspace/models.js';
 import { Problems } from './data/problems.js';
-import { computing, precisionWith } from './workspace/precision.js';
 import { RecipeIndex } from './workspace/recipes.js';
 import { WorkspaceFiles } from './workspace/watch.js';
 
@@ -77,8 +64,6 @@ const walkthrough =
     return vscode.commands.executeCommand('workbench.action.openWalkthrough', target, false);
   };
 
-type Own = <T extends vscode.Disposable>(part: T) => T;
-
 function assertTrusted(): void {
   if (vscode.workspace.isTrusted) return;
   throw inputError(t('this workspace is not trusted: nothing is run in it.'), {
@@ -95,7 +80,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   useTranslations(vscode.l10n, vscode.env.language);
   const services = createServices(context, own);
   registerSurfaces(services, own);
-  followRuns(services, own(createTrainingView(services, context.workspaceState)), own);
+  followRuns(services, own(createTrainingView(services, context.workspaceState, logBug(services.log))), own);
   const { files, scans, models, notices, runner } = services;
   own(
     files.onDidChange(() => {
@@ -232,108 +217,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     openWalkthrough: walkthrough(context.extension),
     reportPanels: own(new ReportPanels(context.extensionUri, store)),
   };
-  const runPanels = own(createRunPanels(services, onBug));
-  return {
-    ...services,
-    runPanels,
-    comparePanels: own(
-      new ComparePanels(services.extension, store, { openRun: (run) => runPanels.show(run), notices, onBug }),
-    ),
-    chatPanels: own(createChatPanels(services, context.workspaceState, onBug)),
-    triagePanels: own(createTriagePanels(services, onBug)),
-  };
-}
-
-type Parts = Omit<Services, 'runPanels' | 'chatPanels' | 'triagePanels' | 'comparePanels'>;
-
-function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunPanels {
-  const { extension, store, runner, openWalkthrough } = services;
-  const labels = new LabelQueue((run, answers) => labelAnswers(services, run, answers));
-  const panels: RunPanels = new RunPanels(extension, store, {
-    stop: (folder) => stopRun(services, folder),
-    resume: (folder) => runner.resume(folder),
-    // Answered when it has begun: the page shows the rest. The recipe may name another folder by now.
-    runAgain: async (folder) => {
-      const { run } = await startAgain(services, folder);
-      if (run.folder !== folder) await panels.show(run.folder);
-    },
-    openRecipe: (run) => openRecipe(services, { run }),
-    openReport: (run) => openReport(services, { run }),
-    openFolder,
-    openRun: (run) => panels.show(run),
-    label: (run, answer) => labels.add(run, answer),
-    judgeAgain: (run) => judgeAgain({ ...services, runPanels: panels }, { run }),
-    exportLabels: (run) => exportLabels(services, { run }),
-    openWalkthrough,
-    onBug,
-  });
-  return panels;
-}
-
-function createChatPanels(services: Parts, memento: vscode.Memento, onBug: (error: unknown) => void): ChatPanels {
-  const { extension, models, engine, store, openWalkthrough } = services;
-  return new ChatPanels({
-    extension,
-    models,
-    engine,
-    memento,
-    actions: {
-      attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
-      states: (model) => modelStates(model, store.list()),
-      vector: (model) => vectorsFor(services, model)[0],
-      confirmDanger: (name) => confirmDanger({ name, role: 'security' }),
-      addRow: (model, said) => addEvaluationRow(services, model, said),
-      openWalkthrough,
-      assertTrusted,
-      maxNewTokens: () => setting('chatMaxNewTokens'),
-      device: () => setting('device'),
-      onBug,
-    },
-  });
-}
-
-function createTrainingView(services: Services, memento: vscode.Memento): TrainingView {
-  const { runner, runPanels, openWalkthrough, assertTrusted, log } = services;
-  return new TrainingView(services, memento, {
-    start: (file) => startRecipe(services, file),
-    stop: (folder) => stopRun(services, folder),
-    move: (folder, to) => runner.move(folder, to),
-    pauseQueue: (paused) => pauseQueue(services, paused),
-    resume: (folder) => runner.resume(folder),
-    runAgain: (folder) => startAgain(services, folder),
-    resumeAwaited: async (folder) => {
-      const awaited = runner.awaited(folder);
-      if (!awaited) return undefined;
-      return canResume(awaited) ? runner.resume(awaited.folder) : startAgain(services, awaited.folder);
-    },
-    openRecipe: (run) => openRecipe(services, { run }),
-    openRun: (folder) => runPanels.show(folder),
-    readAs: (file, model) => chooseReading(services, file, model),
-    attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
-    openWalkthrough,
-    assertTrusted,
-    onBug: logBug(log),
-  });
-}
-
-function createTriagePanels(services: Parts, onBug: (error: unknown) => void): TriagePanels {
-  const { extension, models, scans, reviews, engine } = services;
-  const panels: TriagePanels = new TriagePanels({
-    extension,
-    scans,
-    reviews,
-    engine,
-    actions: {
-      assertTrusted,
-      open: openData,
-      saveCleaned: (file) => saveCleaned(services, { file }),
-      saveFine: (file) => saveFine(services, { file }),
-      scan: (file) => scan({ ...services, triagePanels: panels }, { file }),
-      computing: (model, vector) => computing(setting('device'), precisionWith(models.get(model), [{ path: vector }])),
-      onBug,
-    },
-  });
-  return panels;
+  return { ...services, ...createPages(services, context.workspaceState, onBug, own) };
 }
 
 /** What people see and start things from. */
