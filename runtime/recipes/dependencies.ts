@@ -4,7 +4,7 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { adapterFolder, CONFIG_FILE, ROLE_FILE, WEIGHTS_FILE } from '../adapters/files.js';
 import type { Context } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
@@ -133,7 +133,7 @@ export function requireSame(
   });
 }
 
-/** Of a sweep that is at work: its points are no longer those that it was to compare. */
+/** Of a sweep that is at work: its points are no longer those that it was to compare. Of a run that begins: its rows are others. */
 export class ChangedInputs extends HumanError {}
 
 /** @param before what a point of a sweep depended on when the sweep began @throws ChangedInputs that names what is not as it was */
@@ -142,6 +142,21 @@ export function requireAsBegun(before: Dependencies, now: Dependencies, recipe: 
   if (changes === undefined) return;
   throw new ChangedInputs(`${changes} since the sweep began.`, {
     remedy: 'Put back what changed, and resume; or start the sweep over: the points that are done are then run again.',
+    kind: 'failed',
+  });
+}
+
+/** @throws ChangedInputs where a file was changed between the look at what the run depends on and its reading */
+export function requireAsHashed(
+  dependencies: Dependencies,
+  key: string,
+  { path: place, sha256: read }: { path: string; sha256: string },
+): void {
+  const known = dependencies[key] ?? ABSENT;
+  if (known === ABSENT || known === read) return;
+  throw new ChangedInputs(`${basename(place)} was changed while the run began.`, {
+    place,
+    remedy: 'Start the run again; to resume it, put the file back as it was.',
     kind: 'failed',
   });
 }

@@ -17,7 +17,7 @@ import type { DataSource } from '../contract/recipeData.js';
 import type { Secrets } from '../contract/secrets.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { openCheckpoint, restoreState, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
-import type { Dependencies } from './dependencies.js';
+import { requireAsHashed, type Dependencies } from './dependencies.js';
 import type { RunFolder } from '../runs/runFolder.js';
 
 export type Once = <T>(key: readonly unknown[], make: () => Promise<T>) => Promise<T>;
@@ -91,6 +91,7 @@ export async function loadSource(
 ): Promise<LoadedData> {
   const options = { ...sourceOptions(source, key), maxTokens, onExample };
   const loaded = await loadData(job.context, job.path(source.file), options, loadReporter(job));
+  requireAsHashed(job.dependencies, `${key}.file`, loaded);
   if (loaded.review) {
     const { excluded, fine } = loaded.review;
     const message = `${basename(loaded.path)}, as reviewed: ${excluded} rows are left out, ${fine.size} are fine`;

@@ -30,6 +30,7 @@ async function warnings(rows: readonly object[], tokenizer = smollm): Promise<st
   const warned: string[] = [];
   const job = {
     recipe: { data: { file, format: 'auto' }, batch: { maxTokens: 64 } },
+    dependencies: {},
     context: { tokenizer, spec: { contextLength: 64 }, scratch },
     path: (name: string) => name,
     signal: new AbortController().signal,
