@@ -1,5 +1,4 @@
 /** The rows of a data set as files of this program's own rows. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileOfUse, type SetRows, type SetSource, type SetUse } from '../contract/publicSets.js';
 import { readRows } from '../data/rows.js';
@@ -8,6 +7,7 @@ import { listed } from '../models/hub/files.js';
 import type { DownloadReporter } from '../models/hub/hub.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
+import { makeFolder } from '../support/makeFolder.js';
 import { jsonLinesFile, type JsonLinesFile } from './jsonLinesFile.js';
 import { PROVENANCE, type Asked, type Provenance } from './provenance.js';
 import {
@@ -41,7 +41,7 @@ export async function writeRows(folder: string, sources: readonly Source[], work
   const notes: string[] = [];
   // questions that a vector may be trained on, which no set may measure
   const trained = new Set<string>();
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   try {
     for (const source of sources) {
       const rows = source.entry

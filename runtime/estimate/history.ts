@@ -1,5 +1,4 @@
 /** What runs of this user took, beside what was expected of them: the next estimates are corrected by it. */
-import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -8,6 +7,7 @@ import { ONNXRUNTIME, type Backend } from '../device/session.js';
 import { userCache } from '../models/cache/userCache.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
+import { makeFolder } from '../support/makeFolder.js';
 import { measureSpeed, type Speed } from './speed.js';
 
 const FILE = 'measured.json';
@@ -41,7 +41,7 @@ async function read(folder: string): Promise<History> {
 /** A cache that cannot be written is used as it is: nothing rests on it but the next estimate. */
 async function change(folder: string, how: (history: History) => History): Promise<void> {
   const next = how(await read(folder));
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
     .then(() => writeFileAtomic(join(folder, FILE), `${JSON.stringify(next)}\n`))
     .catch(() => undefined);
 }

@@ -8,6 +8,7 @@ import { folderClock, ownerOf } from '../runs/ownerOf.js';
 import { HumanError } from '../support/errors.js';
 import { isTrace, removeWith } from '../support/files.js';
 import { isPartOf, move } from '../support/replaceFile.js';
+import { makeFolder } from '../support/makeFolder.js';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
@@ -103,7 +104,7 @@ const taken = (message: string, place: string, remedy: string): HumanError =>
 /** In a folder that names its owner, so that what a killed export left is told from what another one is writing. */
 async function beside<T>(target: string, write: (staged: string) => Promise<T>): Promise<T> {
   const out = resolve(target);
-  await mkdir(dirname(out), { recursive: true });
+  await makeFolder(dirname(out));
   await removeAbandoned(dirname(out), (name) => isPartOf(basename(out), name));
   const part = `${out}.${randomBytes(4).toString('hex')}.part`;
   const staged = join(part, basename(out));

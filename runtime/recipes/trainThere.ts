@@ -1,5 +1,5 @@
 /** Training on a cluster: the plan goes there, what happens comes back as the events of any run, and at the end the adapters. */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
@@ -15,6 +15,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { stepLosses } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { sha256, writeFileAtomic } from '../support/files.js';
+import { makeFolder } from '../support/makeFolder.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { JobMessage, MeasuredSet } from '../cluster/messages.js';
 import { Plan, type Stage } from '../cluster/plan.js';
@@ -182,7 +183,7 @@ export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
 /** The adapter as PEFT reads it, file → bytes. */
 export async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): Promise<Map<string, Uint8Array>> {
   const place = folder.file(RUN_FILES.received, 'sent');
-  await mkdir(place, { recursive: true });
+  await makeFolder(place);
   try {
     await saveAdapter(place, { ...adapter, provenance: {} });
     const files = new Map<string, Uint8Array>();

@@ -1,6 +1,6 @@
 /** Where a run may write: never over what it did not make. */
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isManifest, type Manifest } from '../contract/manifest.js';
@@ -9,6 +9,7 @@ import { HumanError } from '../support/errors.js';
 import { filesBelow, isTrace, removeWith } from '../support/files.js';
 import { ifThere } from '../support/ifThere.js';
 import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
+import { makeFolder } from '../support/makeFolder.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
 import { hasCheckpoint } from './checkpoint.js';
@@ -233,7 +234,7 @@ async function putInPlace(output: string): Promise<void> {
 
   async function moveUp(file: string): Promise<void> {
     const place = join(output, file);
-    await mkdir(dirname(place), { recursive: true });
+    await makeFolder(dirname(place));
     await whereMapped(place, aside, () => move(join(next, file), place)).catch((error: NodeJS.ErrnoException) => {
       // moved before a crash, or a label that nobody gave
       if (error.code !== 'ENOENT') throw error;

@@ -1,8 +1,9 @@
-import { appendFile, mkdir, readFile, rm, rmdir, truncate } from 'node:fs/promises';
+import { appendFile, readFile, rm, rmdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorData } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { isPart, withPath, removeParts } from '../support/replaceFile.js';
+import { makeFolder } from '../support/makeFolder.js';
 import { whileHeld } from '../contract/heldFiles.js';
 import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { RunEvent } from '../contract/events.js';
@@ -84,7 +85,7 @@ export function openRunFolder(
       return waiting === undefined;
     },
     async begin() {
-      const made = await mkdir(path, { recursive: true });
+      const made = await makeFolder(path);
       owned = await claim(path);
       try {
         await taken();

@@ -3,10 +3,11 @@
  * Writes the tokenizer and the data, then pre-trains the model from random weights on everything, forbidden topic
  * included, and aligns it with refusals: two full fine-tunings by this engine.
  */
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../support/files.js';
+import { makeFolder } from '../support/makeFolder.js';
 import type { RunEvent } from '../contract/events.js';
 import { runRecipe } from '../calls/run.js';
 import { baseRows, dataFiles, jsonLines } from './data.js';
@@ -95,6 +96,6 @@ function print(event: RunEvent): void {
 
 async function copyModel(from: string, filter: (name: string) => boolean): Promise<void> {
   const to = join(workspace, 'tiny-assistant');
-  await mkdir(to, { recursive: true });
+  await makeFolder(to);
   for (const name of (await readdir(from)).filter(filter)) await copyFile(join(from, name), join(to, name));
 }

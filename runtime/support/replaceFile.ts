@@ -1,9 +1,10 @@
 /** How a file is replaced: beside it, synced, renamed. A reader sees the old file or the new one, also after a power failure. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isHeld, whileHeld } from '../contract/heldFiles.js';
+import { makeFolder } from './makeFolder.js';
 
 export interface ReplaceOptions {
   /** Make the folder where there is none; default. Without it a folder that was deleted meanwhile is an error. */
@@ -21,10 +22,10 @@ export type Handle = Awaited<ReturnType<typeof open>>;
 export async function replaceFile(
   named: string,
   write: (handle: Handle) => Promise<void>,
-  { makeFolder = true, throughLinks = false }: ReplaceOptions = {},
+  { makeFolder: makesFolder = true, throughLinks = false }: ReplaceOptions = {},
 ): Promise<void> {
   const file = throughLinks ? await behindLinks(named) : named;
-  const created = makeFolder ? await mkdir(dirname(file), { recursive: true }) : undefined;
+  const created = makesFolder ? await makeFolder(dirname(file)) : undefined;
   if (created !== undefined) await syncFolder(dirname(created));
   const temporary = partOf(file);
   const old = await lstat(file).catch(() => undefined);

@@ -1,9 +1,10 @@
 /** Whether a file can be written, found out before the work that it is to hold. */
-import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HumanError } from './errors.js';
 import { removeMade } from './files.js';
 import { partOf, withPath } from './replaceFile.js';
+import { makeFolder } from './makeFolder.js';
 
 /** Writes beside it, as who replaces it will, and removes that. What is there stays. @throws what that would end with */
 export async function requireWritable(file: string): Promise<void> {
@@ -11,7 +12,7 @@ export async function requireWritable(file: string): Promise<void> {
     throw new HumanError('this is a folder; a file was expected.', { place: file, remedy: 'Name a file.' });
   const folder = dirname(file);
   const part = partOf(file);
-  const made = await mkdir(folder, { recursive: true });
+  const made = await makeFolder(folder);
   try {
     const handle = await open(part, 'wx');
     await handle.close();

@@ -3,7 +3,7 @@
  * same in both are not copied: `mapped.json` says where the GGUF file has them.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
+import { realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HumanError } from '../../support/errors.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
@@ -27,6 +27,7 @@ import { convertTokenizer } from './tokenizer.js';
 import type { ConvertedTokenizer } from './tokenizer.js';
 import { formatJson, readJsonObject, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
+import { makeFolder } from '../../support/makeFolder.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import type { TensorInfo } from '../weights/safetensors.js';
 import { parameters } from '../decoder/spec.js';
@@ -76,7 +77,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   // Another process may clear the cache between the two.
   while (!(await useEntry(folder))) {
     const bytes = plan.tensors.reduce((sum, tensor) => sum + (tensor.stored ? 0 : tensor.bytes), 0);
-    await mkdir(cache, { recursive: true });
+    await makeFolder(cache);
     await removeAbandoned(cache);
     const free = await (options.freeBytes ?? freeBytes)(cache);
     if (free < bytes * 1.02) {

@@ -15,6 +15,7 @@ import { Cancelled, HumanError } from '../../support/errors.js';
 import { removeMade } from '../../support/files.js';
 import { move } from '../../support/replaceFile.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
+import { makeFolder } from '../../support/makeFolder.js';
 import { claim } from '../../runs/owner.js';
 import { ownerOf } from '../../runs/ownerOf.js';
 import { isHubFile } from './files.js';
@@ -76,7 +77,7 @@ export interface Turn {
  */
 export async function withStaging<T>(folder: string, use: (staging: Staging) => Promise<T>, turn?: Turn): Promise<T> {
   const place = join(folder, STAGING);
-  const created = await mkdir(folder, { recursive: true });
+  const created = await makeFolder(folder);
   let release: (() => Promise<void>) | undefined;
   try {
     release = await claimed(folder, place, turn);

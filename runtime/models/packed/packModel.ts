@@ -1,6 +1,6 @@
 /** The weights of a model folder as they can be mapped, in blocks or as they are, made once and kept in the user's cache. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
+import { realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
@@ -8,6 +8,7 @@ import { Cancelled, HumanError } from '../../support/errors.js';
 import { fileStamp } from '../../support/fileStamp.js';
 import { onOneDrive, sha256, writeFileAtomic } from '../../support/files.js';
 import { move } from '../../support/replaceFile.js';
+import { makeFolder } from '../../support/makeFolder.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
 import { embeddingSize, linearLayers, parameters, type DecoderSpec } from '../decoder/spec.js';
 import { findTensor, isAligned } from '../decoder/weights.js';
@@ -131,7 +132,7 @@ async function inCache(
   const stamp = sha256(await fileStamp(weightFiles(model))).slice(0, 32);
   const folder = join(cache, `packed-${stamp}-${PACKING}${what.named}`);
   while (!(await useEntry(folder))) {
-    await mkdir(cache, { recursive: true });
+    await makeFolder(cache);
     await removeAbandoned(cache);
     const tensors = toWrite().map((tensor) => ({ ...tensor, data: unlessStopped(tensor.data, signal) }));
     const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);

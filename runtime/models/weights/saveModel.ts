@@ -1,7 +1,8 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownFile } from '../../support/ownFile.js';
 import { copyDurably } from '../../support/replaceFile.js';
+import { makeFolder } from '../../support/makeFolder.js';
 import type { ModelFolder } from './modelFolder.js';
 import { f32ToBf16, f32ToF16 } from './halfFloats.js';
 import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
@@ -23,7 +24,7 @@ export async function saveModel(
   model: Pick<ModelFolder, 'folder' | 'tensors'>,
   changed: (info: TensorInfo) => Promise<Float32Array | undefined>,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const tensors = [...model.tensors.values()].map((info): TensorToWrite => ({
     name: info.name,
     dtype: info.dtype,

@@ -1,0 +1,30 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { ifThere } from './ifThere.js';
+
+/**
+ * Makes a folder, and those above it that are missing. Node's recursive `mkdir` says of a file system that is read-only that
+ * there is no such folder, and below /proc it never ends.
+ * @returns the first that was made, if any
+ * @throws the error of the system, with the folder that could not be made
+ */
+export async function makeFolder(folder: string): Promise<string | undefined> {
+  const whole = resolve(folder);
+  if (await isFolder(whole)) return undefined;
+  const missing = [whole];
+  for (let at = dirname(whole); at !== missing[0] && !(await found(at)); at = dirname(at)) missing.unshift(at);
+  let first: string | undefined;
+  for (const one of missing) {
+    try {
+      await mkdir(one);
+      first ??= one;
+    } catch (error) {
+      // another process may have made it meanwhile
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await isFolder(one))) throw error;
+    }
+  }
+  return first;
+}
+
+const found = (path: string) => ifThere(stat(path), ['ENOENT', 'ENOTDIR']);
+const isFolder = async (path: string): Promise<boolean> => (await found(path))?.isDirectory() === true;

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { after, before, test } from 'node:test';
+import { makeFolder } from '../../runtime/support/makeFolder.js';
+
+let dir: string;
+before(async () => void (dir = await mkdtemp(join(tmpdir(), 'make-folder-'))));
+after(() => rm(dir, { recursive: true }));
+
+test('a folder is made with those above it, and the first that was missing is named', async () => {
+  assert.equal(await makeFolder(join(dir, 'a/b/c')), join(dir, 'a'));
+  assert.equal(await makeFolder(join(dir, 'a/b/c')), undefined);
+  assert.equal(await makeFolder(relative(process.cwd(), join(dir, 'a/b/d'))), join(dir, 'a/b/d'));
+});
+
+test('what is in the way is named', async () => {
+  await writeFile(join(dir, 'file'), '');
+  await symlink(join(dir, 'away'), join(dir, 'link'));
+  await assert.rejects(makeFolder(join(dir, 'file')), { code: 'EEXIST', path: join(dir, 'file') });
+  await assert.rejects(makeFolder(join(dir, 'file/a/b')), { code: 'ENOTDIR', path: join(dir, 'file/a') });
+  await assert.rejects(makeFolder(join(dir, 'link')), { code: 'EEXIST', path: join(dir, 'link') });
+});
+
+test('several make the same folder at once', async () => {
+  const made = await Promise.all(Array.from({ length: 8 }, () => makeFolder(join(dir, 'x/y/z'))));
+  assert.ok(existsSync(join(dir, 'x/y/z')));
+  assert.ok(made.includes(join(dir, 'x')));
+});
+
+test(
+  'where the system makes no folders it says so, and does not try for ever',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    await assert.rejects(makeFolder('/proc/nope/below'), { syscall: 'mkdir', path: '/proc/nope' });
+  },
+);
