@@ -16,7 +16,7 @@ const { publish } = await import('../../extension/commands/publish.js');
 function answer(status: number, token?: string, code?: string) {
   const address = { kind: 'model', repository: 'a/b', revision: 'main', endpoint: 'https://hub', token } as const;
   const headers = code === undefined ? undefined : { 'x-error-code': code };
-  const error = responseError(new Response(null, { status, headers }), 'hub', address as never);
+  const error = responseError(new Response(null, { status, headers }), 'hub', address as never, 'download');
   assert.ok(error instanceof HumanError);
   return errorData(error);
 }

@@ -1,5 +1,5 @@
 import { HumanError } from '../../support/errors.js';
-import { Interrupted } from './responseErrors.js';
+import { again, Interrupted, type HubUse } from './responseErrors.js';
 
 /** Codes for a network, or a route to the host, that is not there. */
 const OFFLINE = new Set([
@@ -46,7 +46,13 @@ export const isOffline = (error: unknown): boolean =>
  */
 export function connectionError(
   error: unknown,
-  { host, place, silent, isReached }: { host: string; place: string; silent: string | false; isReached: boolean },
+  {
+    host,
+    place,
+    use,
+    silent,
+    isReached,
+  }: { host: string; place: string; use: HubUse; silent: string | false; isReached: boolean },
 ): HumanError | Interrupted {
   const code = networkCode(error);
   const offline = code !== undefined && OFFLINE.has(code);
@@ -54,9 +60,7 @@ export function connectionError(
     const why = offline ? code : silent;
     const final = new HumanError(`the Hub cannot be reached at ${host} (${why}): you seem to be offline.`, {
       place,
-      remedy:
-        'Check the network, HTTPS_PROXY if yours has a proxy, and HF_ENDPOINT if you use a mirror; then download again: it ' +
-        'resumes where it stopped.',
+      remedy: `Check the network, HTTPS_PROXY if yours has a proxy, and HF_ENDPOINT if you use a mirror. ${again(use, ' then')}`,
       kind: 'failed',
       cause: error,
     });
@@ -85,7 +89,7 @@ export function connectionError(
   const dropped = (code !== undefined && DROPPED.has(code)) || (error as Error).message === 'terminated';
   const final = new HumanError(`the connection to ${host} broke (${code ?? (error as Error).message}).`, {
     place,
-    remedy: 'Download again: it resumes where it stopped.',
+    remedy: again(use),
     kind: 'failed',
     cause: error,
   });

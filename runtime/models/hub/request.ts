@@ -5,7 +5,7 @@ import type { HubAddress } from './address.js';
 import { connectionError } from './connectionErrors.js';
 import { LEAST_BYTES, persistently } from './persistence.js';
 import type { Patience } from './persistence.js';
-import { responseError, storageError } from './responseErrors.js';
+import { responseError, storageError, type HubUse } from './responseErrors.js';
 
 export interface HubAnswer {
   /** 2xx, or 416 for a range that does not exist. */
@@ -32,9 +32,9 @@ const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
 
 export function hubClient(
   address: HubAddress,
-  options: { signal: AbortSignal; patience: Patience; onLog: (message: string) => void },
+  options: { signal: AbortSignal; patience: Patience; onLog: (message: string) => void; use?: HubUse },
 ): HubClient {
-  const { signal, patience } = options;
+  const { signal, patience, use = 'download' } = options;
   const { origin } = new URL(address.endpoint);
   const network = import('../../support/network.js').then(({ fetch, proxyAgent }) => ({
     fetch,
@@ -42,7 +42,9 @@ export function hubClient(
   }));
   let isReached = false;
   const failure = (error: unknown, host: string, silent: string | false): Error =>
-    signal.aborted ? new Cancelled() : connectionError(error, { host, place: address.repository, silent, isReached });
+    signal.aborted
+      ? new Cancelled()
+      : connectionError(error, { host, place: address.repository, use, silent, isReached });
 
   async function open(start: string, headers: Record<string, string> = {}): Promise<HubAnswer> {
     const { fetch, dispatcher } = await network;
@@ -89,7 +91,7 @@ export function hubClient(
           cancel: async () => response.body?.cancel(),
         };
       await response.body?.cancel();
-      throw atHome ? responseError(response, host, address) : storageError(response, host);
+      throw atHome ? responseError(response, host, address, use) : storageError(response, host, use);
     }
     throw new HumanError('the Hub redirects endlessly.', {
       place: address.repository,

@@ -13,10 +13,18 @@ export class Interrupted extends Error {
   }
 }
 
+/** What the Hub is asked for. */
+export type HubUse = 'download' | 'publish';
+const AGAIN = {
+  download: ['Download again', 'it resumes where it stopped'],
+  publish: ['Publish again', 'what was sent is not sent twice'],
+} as const satisfies Record<HubUse, unknown>;
+export const again = (use: HubUse, when = ''): string => `${AGAIN[use][0]}${when}: ${AGAIN[use][1]}.`;
+
 /** Signed addresses of the storage expire; the next attempt gets a new one from the Hub. */
-export function storageError(response: Response, host: string): Interrupted {
+export function storageError(response: Response, host: string, use: HubUse): Interrupted {
   const final = new HumanError(`the Hub's storage ${host} answers with status ${response.status}.`, {
-    remedy: 'Download again later: it resumes where it stopped.',
+    remedy: again(use, ' later'),
     kind: 'failed',
   });
   return new Interrupted(final, retryAfterMs(response));
@@ -28,7 +36,12 @@ function retryAfterMs(response: Response): number {
 }
 
 /** What the Hub's error answers mean, from the status and its X-Error-Code. */
-export function responseError(response: Response, host: string, address: HubAddress): HumanError | Interrupted {
+export function responseError(
+  response: Response,
+  host: string,
+  address: HubAddress,
+  use: HubUse,
+): HumanError | Interrupted {
   const { status, headers } = response;
   const { kind, repository: place, revision, token } = address;
   const what = NOUNS[kind].replace(/^an? /, '');
@@ -39,7 +52,7 @@ export function responseError(response: Response, host: string, address: HubAddr
   if (status >= 500 || status === 429 || status === 408) {
     const final = new HumanError(
       status === 429 ? `${host} has had too many requests (429).` : `${host} answers with an error (${status}).`,
-      { place, remedy: 'Download again later: it resumes where it stopped.', kind: 'failed' },
+      { place, remedy: again(use, ' later'), kind: 'failed' },
     );
     return new Interrupted(final, retryAfterMs(response));
   }

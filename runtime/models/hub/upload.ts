@@ -76,7 +76,8 @@ async function listing(
   commit: string,
   { signal, onLog }: Pick<DownloadReporter, 'signal' | 'onLog'>,
 ): Promise<HubFile[]> {
-  const client = hubClient(address, { signal, patience: SETTINGS, onLog: (message) => onLog('warn', message) });
+  const log = (message: string): void => onLog('warn', message);
+  const client = hubClient(address, { signal, patience: SETTINGS, onLog: log, use: 'publish' });
   const found = new Map<string, HubFile>();
   for (const kind of ['model', 'adapter'] as const)
     for (const file of await allFiles(client.fetch, { ...address, kind }, commit, SETTINGS.listingMs))
@@ -175,10 +176,14 @@ function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal
       return answer;
     } catch (error) {
       if (signal.aborted) throw new Cancelled();
-      const failed = connectionError(error, { host: url.host, place: repository, silent: false, isReached });
-      const { message, place, kind } = failed instanceof Interrupted ? failed.final : failed;
-      const remedy = 'Check the network and publish again: what was sent is not sent twice.';
-      throw new HumanError(message, { place, kind, remedy, cause: error });
+      const failed = connectionError(error, {
+        host: url.host,
+        place: repository,
+        use: 'publish',
+        silent: false,
+        isReached,
+      });
+      throw failed instanceof Interrupted ? failed.final : failed;
     }
   }) as typeof fetch;
 }
