@@ -28,7 +28,7 @@ export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Pr
   }
   const code = await reportRun(done.output, done.measurements, out);
   out.log(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
-  return code;
+  return sweep?.points.some(({ error }) => error) ? EXIT.failed : code;
 }
 
 const stoppedRun = ({ output, step }: DoneEvent): string =>

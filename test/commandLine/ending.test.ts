@@ -39,3 +39,19 @@ test('stopped before it had begun, it says so, whatever stands there', async () 
   await writeFile(join(folder, 'sweep.json'), JSON.stringify({ version: 1, over: {}, of: 1, points: [] }));
   assert.deepEqual(await said(stopped(folder, 1)), before);
 });
+
+test('a sweep of which a point failed has failed; a lost protection at a point is a result of it', async () => {
+  const output = join(root, 'sweep');
+  const done: DoneEvent = { ...stopped(output, 60), outcome: 'finished' };
+  await writeKeptRun(output, 1, { manifest: { kind: 'sweep', done } });
+  const over = { seed: [1, 2] };
+  await writeFile(join(output, 'recipe.json'), JSON.stringify({ over }));
+  const point = { values: { seed: 1 }, folder: 'points/1', seconds: 1, measurements: [] };
+  const endWith = async (...points: object[]): Promise<number> => {
+    await writeFile(join(output, 'sweep.json'), JSON.stringify({ version: 1, over, of: 2, points }));
+    return reportEnd(done, { log: () => undefined });
+  };
+  assert.equal(await endWith({ ...point, verdict: 'held' }, { ...point, verdict: 'lost' }), EXIT.done);
+  const error = { kind: 'failed', message: 'the disk is full.' };
+  assert.equal(await endWith({ ...point, verdict: 'held' }, { ...point, verdict: 'failed', error }), EXIT.failed);
+});
