@@ -14,6 +14,7 @@ import { openLearner } from '../learner/learner.js';
 import { flatTensor } from '../learner/rows.js';
 import { modelStamp } from '../models/modelFiles.js';
 import { readTexts } from '../recipes/cut.js';
+import { requireFinished } from '../recipes/finishedVector.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
 import { warnsOf, type Reporter } from './reporter.js';
@@ -28,6 +29,7 @@ interface ScannerParams extends Computing {
 export async function openScanner({ model, vector, data, ...computing }: ScannerParams, reporter: Reporter) {
   const context = await opened(model, data, reporter, computing);
   const { layout, flat, file } = await adapterFlat(vector, context, warnsOf(reporter));
+  await requireFinished(vector);
   if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
   const learner = openLearner({
     ...context,

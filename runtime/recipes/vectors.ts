@@ -15,6 +15,7 @@ import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult } from '../contract/scan.js';
 import { watchAction } from './harmfulLoss.js';
+import { requireFinished } from './finishedVector.js';
 import { loadReporter, type Job } from './job.js';
 import { digestOf } from './dependencies.js';
 import { BEST_PARTS, isPaper, strategyOf, toSet, type Strategy } from './strategy.js';
@@ -28,13 +29,14 @@ export interface ActiveVector extends FlatAdapter {
   readonly scale: number;
 }
 
-/** @throws HumanError when a vector does not fit */
+/** @throws HumanError when a vector does not fit, or is not finished */
 export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVector[]> {
   const { recipe, context } = job;
   const vectors: ActiveVector[] = [];
   for (const [i, { adapter, scale }] of recipe.vectors.entries()) {
     const path = job.path(adapter);
     const flat = await adapterFlat(path, context, loadReporter(job).warn);
+    await requireFinished(path);
     if (flat.file.role !== 'security')
       await job.emit({
         kind: 'warning',
