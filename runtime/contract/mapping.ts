@@ -64,7 +64,19 @@ export const columnsText = (columns: Columns | undefined): string =>
   COLUMN_FIELDS.flatMap((field) => (columns?.[field] === undefined ? [] : [`${field}=${columns[field]}`])).join(',');
 
 /** Usual names, the likelier first. */
-const PROMPTS = ['prompt', 'question', 'query', 'request', 'instruction', 'input', 'user', 'human', 'source', 'frage'];
+const PROMPTS = [
+  'prompt',
+  'question',
+  'query',
+  'request',
+  'instruction',
+  'input',
+  'user',
+  'human',
+  'source',
+  'goal',
+  'frage',
+];
 const ANSWERS = ['completion', 'answer', 'response', 'output', 'reply', 'assistant', 'bot', 'gpt', 'target', 'antwort'];
 const TURNS = ['dialog', 'dialogue', 'conversation', 'chat', 'turns'];
 const TEXTS = ['content', 'body', 'document', 'story'];

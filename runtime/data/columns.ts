@@ -65,6 +65,10 @@ export function inOwnNames(said: string, names: readonly string[], { columns, co
   return said.replace(`"${field}"`, `"${column}" (${field})`);
 }
 
+/** What to do about columns that no row format has. */
+export const SAY_COLUMNS =
+  'Say which of them are the fields of a row: "columns" in a recipe, --columns on the command line. docs/data.md lists the fields.';
+
 /** Names of columns, quoted, the first of many. */
 export const namesText = (names: readonly string[]): string =>
   names

@@ -4,6 +4,7 @@ import { TooSlow, withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
 import { supervisedTokens, type Answered } from './conversation.js';
+import { SAY_COLUMNS } from './columns.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
 import type { Decision, Decisions } from '../contract/review.js';
@@ -279,8 +280,11 @@ export function sizeOf(content: RowContent): number {
   return content.kind === 'text' ? content.text.length : content.ids.length;
 }
 
-function wrongRow(file: string, { line, reason }: SkippedRow): HumanError {
-  return new HumanError(`${reason}.`, { place: `${file}:${line}`, remedy: 'Correct or remove this row.' });
+function wrongRow(file: string, { line, reason, unmapped }: SkippedRow): HumanError {
+  return new HumanError(`${reason}.`, {
+    place: `${file}:${line}`,
+    remedy: unmapped ? SAY_COLUMNS : 'Correct or remove this row.',
+  });
 }
 
 function nothingLeft(file: string, excluded: number): HumanError {
@@ -301,7 +305,9 @@ export function nothingUsable(file: string, skipped: SkippedRows, { format, unma
     place: `${file}:${first.line}`,
     remedy: first.tooLong
       ? 'Shorten the rows, or raise "maxTokens" (up to the model’s context).'
-      : 'Correct the row; docs/data.md lists the row formats.',
+      : !format && unmapped
+        ? SAY_COLUMNS
+        : 'Correct the row; docs/data.md lists the row formats.',
     ...(!format && unmapped && { code: 'columns' as const }),
   });
 }

@@ -2,13 +2,12 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetS
 import type { SchemaTree } from 'hyparquet';
 import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { DATA_FORMATS } from '../contract/recipeWords.js';
-import { requireColumns } from './columns.js';
+import { requireColumns, SAY_COLUMNS } from './columns.js';
 import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
 import { checkPages, DECOMPRESSORS } from './parquetPages.js';
 import type { RawRow } from './rawRow.js';
 import type { RowOptions } from './rows.js';
-import { FIELDS } from './schemas.js';
+import { FIELDS, unknownFields } from './schemas.js';
 
 /** A row group is in memory at once; larger ones are refused. */
 const MAX_GROUP_BYTES = 2 ** 30;
@@ -94,10 +93,10 @@ async function open(
   const mapped = Object.values(options.columns ?? {});
   const columns = names.filter((name) => options.allColumns === true || FIELDS.has(name) || mapped.includes(name));
   if (columns.length === 0)
-    throw new HumanError(`none of its columns (${names.slice(0, 20).join(', ')}) belongs to any row format.`, {
+    throw new HumanError(`${unknownFields(Object.fromEntries(names.map((name) => [name, null])))}.`, {
       place: file,
       code: 'columns',
-      remedy: `Say with "columns" which they are; docs/data.md lists the row formats: ${DATA_FORMATS.slice(1).join(', ')}.`,
+      remedy: SAY_COLUMNS,
     });
   return { buffer, metadata, tree, names, columns };
 }

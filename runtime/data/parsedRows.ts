@@ -40,6 +40,8 @@ export interface SkippedRow {
   tooLong: boolean;
   /** Where it is too long, and they were counted. */
   tokens?: number;
+  /** It has columns, and no known format. */
+  unmapped?: true;
 }
 
 /** What is known of a file's rows once they are read. */
@@ -85,7 +87,7 @@ export async function* parsedRows(
     found.format ??= formatAsRead(raw, columns);
     if (!found.format) {
       if (names.length > 0) found.unmapped = true;
-      yield skip(unknownFields(value));
+      yield { ...skip(unknownFields(value)), ...(names.length > 0 && { unmapped: true as const }) };
       continue;
     }
     try {

@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { HumanError } from '../support/errors.js';
+import { requireNoPointer } from '../support/lfsPointer.js';
 import type { ColumnOptions } from './columns.js';
 import { csvRows, type CsvTable } from './csv.js';
 import { jsonArrayRows } from './jsonArray.js';
@@ -74,6 +75,7 @@ export async function inspectFile(file: string): Promise<{ size: number; kind: K
     const start = Buffer.alloc(4096);
     const { bytesRead } = await handle.read(start, 0, start.length, 0);
     const read = start.subarray(0, bytesRead);
+    requireNoPointer(read, file);
     return {
       size: info.size,
       kind: isGzip(file) ? kindOf(file.slice(0, -3), unpacked(read, file)) : kindOf(file, read),
@@ -112,6 +114,7 @@ function kindOf(file: string, start: Buffer): Kind {
   }
   if (extension === '.csv') return 'csv';
   if (extension === '.tsv') return 'tsv';
+  if (extension === '.json') requireNotWrapped(start.toString(), file);
   if (extension === '.jsonl' || extension === '.ndjson' || extension === '.json')
     return start
       .toString('latin1')
@@ -125,6 +128,26 @@ function kindOf(file: string, start: Buffer): Kind {
     {
       place: file,
       remedy: 'Use .jsonl, .json, .csv, .tsv or .parquet.',
+    },
+  );
+}
+
+/**
+ * A file of JSON that is indented is one value: rows are told apart only in a list.
+ * @throws HumanError where it is an object, with the key that has a list of objects
+ */
+function requireNotWrapped(start: string, file: string): void {
+  const object = /^\s*\{\s*(?:"(?:[^"\\]|\\.)*"\s*:\s*(?:\[\s*\{?)?\s*)?\r?\n/.test(start);
+  if (!object) return;
+  const key =
+    /^\s*\{\s*(?:"(?:[^"\\]|\\.)*"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[\w.+-]+)\s*,\s*)*"((?:[^"\\]|\\.)*)"\s*:\s*\[\s*\{/.exec(
+      start,
+    )?.[1];
+  throw new HumanError(
+    `the rows must be a list at the top level of the file; here this is an object${key === undefined ? '' : `, whose "${key}" has a list`}.`,
+    {
+      place: file,
+      remedy: `Write ${key === undefined ? 'a list of rows' : 'that list alone'} into the file: [{…}, {…}]. Or write each row on a line of its own.`,
     },
   );
 }

@@ -122,7 +122,15 @@ export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowF
 export function unknownFields(row: JsonObject): string {
   const names = Object.keys(row);
   const suggested = suggestColumns(row);
-  return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${meantText(suggested)}`;
+  return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? meantText(suggested) : wrappedText(row)}`;
+}
+
+/** Of an object that has the rows of the file in a list. */
+function wrappedText(row: JsonObject): string {
+  const isRow = (value: unknown): boolean =>
+    isObject(value) && (formatOf(value) ?? suggestColumns(value)) !== undefined;
+  const key = Object.keys(row).find((name) => Array.isArray(row[name]) && isRow((row[name] as unknown[])[0]));
+  return key === undefined ? '' : `; the rows in "${key}" must be a list at the top level of the file`;
 }
 
 export const meantText = (columns: Columns | undefined): string =>

@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { isObject } from '../contract/isObject.js';
 import { HumanError } from './errors.js';
 import { ifThere } from './ifThere.js';
+import { requireNoPointer } from './lfsPointer.js';
 
 /** No configuration file is larger than this. */
 const MAX_BYTES = 32 * 2 ** 20;
@@ -35,7 +36,9 @@ export async function readText(file: string, largest: number): Promise<string> {
   try {
     const { size } = await handle.stat();
     if (size > largest) throw wrong(`the file has ${size} bytes; at most ${largest} are read.`);
-    return await handle.readFile('utf8');
+    const bytes = await handle.readFile();
+    requireNoPointer(bytes, file);
+    return bytes.toString();
   } finally {
     await handle.close();
   }

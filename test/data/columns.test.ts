@@ -178,6 +178,10 @@ test('usual names are proposed, what is known already is not', () => {
     [{ instruction: '', output: '' }, undefined],
     [{ 'question 1': '', 'question 2': '', answer: '' }, undefined],
     [{ a: '', b: '' }, undefined],
+    [
+      { goal: '', target: '' },
+      { prompt: 'goal', completion: 'target' },
+    ],
   ];
   for (const [row, columns] of proposed) assert.deepEqual(suggestColumns({ ...row }), columns, JSON.stringify(row));
 });

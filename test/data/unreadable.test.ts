@@ -28,7 +28,25 @@ describe('columns are to be chosen only where a row has some', () => {
   const cases: [file: string, content: string | Buffer, code: 'columns' | undefined, message: RegExp][] = [
     ['python.jsonl', "{'prompt': 'a', 'completion': 'b'}\n", undefined, /this line is not JSON/],
     ['latin1.jsonl', Buffer.from('{"prompt": "é", "completion": "ü"}\n', 'latin1'), undefined, /not valid UTF-8/],
-    ['nested.json', JSON.stringify({ data: [{ prompt: 'a' }] }, undefined, 1), undefined, /not JSON/],
+    [
+      'nested.json',
+      JSON.stringify({ data: [{ prompt: 'a' }] }, undefined, 1),
+      undefined,
+      /a list at the top level .* whose "data" has a list/,
+    ],
+    [
+      'named.json',
+      JSON.stringify({ name: 'é', of: 2, rows: [{ a: 1 }] }, undefined, 2),
+      undefined,
+      /whose "rows" has a list/,
+    ],
+    ['one.json', JSON.stringify({ prompt: 'a', completion: 'b' }, undefined, 2), undefined, /here this is an object\./],
+    [
+      'line.json',
+      JSON.stringify({ train: [{ prompt: 'a', completion: 'b' }] }),
+      'columns',
+      /the rows in "train" must be a list at the top level/,
+    ],
     ['cut.json', '[', undefined, /./],
     ['bare.jsonl', '{}\n', undefined, /its fields \(none\)/],
     ['own.jsonl', 'oops\n{"question": "a", "answer": "b"}\n', 'columns', /not JSON/],
@@ -42,6 +60,7 @@ describe('columns are to be chosen only where a row has some', () => {
         assert.ok(error instanceof HumanError);
         assert.match(error.message, message);
         assert.equal(error.code, code);
+        if (name === 'own.csv') assert.match(error.remedy!, /"columns" in a recipe, --columns on the command line/);
         return true;
       });
     });

@@ -6,6 +6,7 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { HumanError } from '../../support/errors.js';
+import { POINTER_BYTES, requireNoPointer } from '../../support/lfsPointer.js';
 import { replaceFile } from '../../support/replaceFile.js';
 import type { Handle } from '../../support/replaceFile.js';
 import { bf16ToF32, f16ToF32 } from './halfFloats.js';
@@ -99,8 +100,10 @@ export async function readSafetensors(file: string): Promise<SafetensorsHeader> 
   const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();
-    const start = new Uint8Array(8);
-    if (size < 8 || (await readFully(handle, start, 0)) < 8) {
+    const start = new Uint8Array(Math.min(size, POINTER_BYTES));
+    const read = await readFully(handle, start, 0);
+    requireNoPointer(start, file);
+    if (read < 8) {
       throw damaged(file, `the file has ${size} bytes, too few for a safetensors file.`);
     }
     const length = new DataView(start.buffer).getBigUint64(0, true);

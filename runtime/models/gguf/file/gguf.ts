@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { HumanError } from '../../../support/errors.js';
+import { POINTER_BYTES, requireNoPointer } from '../../../support/lfsPointer.js';
 import { GGUF_TYPES, READABLE_TYPES } from './types.js';
 import type { GgufType } from './types.js';
 import { elementCount, readFully } from '../../weights/safetensors.js';
@@ -63,6 +64,9 @@ export function readGguf(file: string): GgufFile {
   const fd = openSync(file, 'r');
   try {
     const { size } = fstatSync(fd);
+    const start = new Uint8Array(POINTER_BYTES);
+    readSync(fd, start, 0, start.length, 0);
+    requireNoPointer(start, file);
     return parse(reader(fd, size, file), size, file);
   } finally {
     closeSync(fd);
