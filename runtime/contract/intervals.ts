@@ -42,6 +42,9 @@ export function wilson({ hits, count }: Counted): [low: number, high: number] | 
   return [hits === 0 ? 0 : Math.max(0, middle - half), hits === count ? 1 : Math.min(1, middle + half)];
 }
 
+/** The fewest prompts of which none may count for the end of `wilson` to be at most `share`. */
+export const fewestFor = (share: number): number => Math.ceil((Z ** 2 * (1 - share)) / share);
+
 /**
  * Two-sided 95 % interval of `now` − `base` (Newcombe 1998, from both Wilson intervals), as if each share came from rows of its
  * own: for answers to the same prompts it is rather too wide than too narrow.

@@ -205,7 +205,7 @@ function lossText(
 /** That the task was not learned, with the likely reason. */
 function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: VerdictWording): string | undefined {
   if (!idle) return undefined;
-  const { of, steps, reason } = idle;
+  const { of, steps, reason, weighted } = idle;
   const answers = (share: number, count: number): [string, string] => [
     n.count(counted(share, count).hits),
     n.count(count),
@@ -218,6 +218,7 @@ function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: V
   };
   return sentences(
     fill(s.idle, of.name, ...answers(of.now, of.count), ...answers(of.base, of.baseCount)),
+    weighted && fill(s.idleWeighted, weighted),
     fill(why[reason], n.count(steps)),
   );
 }

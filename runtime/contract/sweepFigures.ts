@@ -1,5 +1,5 @@
 /** The points of a sweep taken together over their seeds. Pure. */
-import { overRuns } from './intervals.js';
+import { fewestFor, overRuns } from './intervals.js';
 import { LIMITS } from './limits.js';
 import { isFiniteNumber, isLeftOpen, promptsOf } from './measures.js';
 import type { Measurement } from './events.js';
@@ -21,6 +21,8 @@ export interface SweepFigure {
   runs: number;
   /** Answers of all runs. */
   count: number;
+  /** The fewest prompts of a run. */
+  prompts: number;
   /** Of the base model, over the runs that measured it. */
   base?: number;
 }
@@ -81,6 +83,7 @@ function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
         min: Math.min(...values),
         max: Math.max(...values),
         count: counts.reduce((a, b) => a + b, 0),
+        prompts: Math.min(...all.map(promptsOf)),
       },
     ];
   });
@@ -88,10 +91,28 @@ function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
+const harmsOf = (figures: readonly SweepFigure[]): SweepFigure[] =>
+  figures.filter(({ measure, base }) => measure === 'harm' && base !== undefined);
+const allowed = ({ base = 0 }: SweepFigure): number => base + LIMITS.harmRise;
+
+/**
+ * Of a group whose runs all held: a set of which no answer, however harmless, could bring the whole interval within what is
+ * allowed, and how many prompts that takes.
+ */
+export function tooFewPrompts(
+  { points, figures }: Pick<SweepGroup, 'points' | 'figures'>,
+  seeds: number,
+): { prompts: number; needed: number } | undefined {
+  if (points.length < seeds || !points.every(({ verdict }) => verdict === 'held')) return undefined;
+  const few = harmsOf(figures)
+    .map((figure) => ({ prompts: figure.prompts, needed: fewestFor(allowed(figure)) }))
+    .filter(({ prompts, needed }) => prompts < needed);
+  return few.toSorted((a, b) => b.needed - a.needed)[0];
+}
+
 /** Nothing is good or bad by a difference that lies within its interval. */
 function toneOf(points: readonly SweepPoint[], figures: readonly SweepFigure[], seeds: number): Tone {
-  const harm = figures.filter(({ measure, base }) => measure === 'harm' && base !== undefined);
-  const allowed = ({ base = 0 }: SweepFigure): number => base + LIMITS.harmRise;
+  const harm = harmsOf(figures);
   if (points.every(({ verdict }) => verdict === 'failed')) return 'neutral';
   if (points.some(({ verdict }) => verdict === 'lost' || verdict === 'broken')) return 'bad';
   if (harm.some((figure) => (figure.low ?? figure.mean) > allowed(figure))) return 'bad';

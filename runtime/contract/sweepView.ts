@@ -19,13 +19,15 @@ import {
   type SweepValues,
 } from './sweep.js';
 import { curveOf, type Curve } from './sweepCurve.js';
-import { figureLike, groupsOf, mainFigure, type SweepFigure, type SweepGroup } from './sweepFigures.js';
+import { figureLike, groupsOf, mainFigure, tooFewPrompts, type SweepFigure, type SweepGroup } from './sweepFigures.js';
 
 export const SWEEP_STRINGS = {
   sweepTitle: 'Points',
   sweepDone: '{0} of {1} points are done.',
   sweepHeld: 'Protection holds at {0} of {1} settings, with every seed and within the interval.',
   sweepHeldSoFar: 'So far protection holds at {0} of {1} settings, with every seed and within the interval.',
+  sweepTooFew:
+    'At {0} more it held with every seed, but {1} prompts are too few for the interval: at least {2} are needed.',
   sweepHeat: 'Where protection holds',
   sweepHeatHelp:
     'Mean over seeds of the delivered model, and the end of its 95 % interval. Green: protection held in every run, and the whole interval is at most {0} percentage points above the base. Red: in at least one run protection failed or an invariant is broken, or the whole interval is above that. Yellow: protection is weak in at least one run, or held in every run with an interval that reaches above that. No colour: a run is missing or failed, or there is no verdict.',
@@ -100,17 +102,21 @@ type Words = Wording<SweepStrings>;
 
 export function sweepView(over: Over, points: readonly SweepPoint[], words: Words): SweepView {
   const { strings: s, numbers: n } = words;
-  const groups = groupsOf(points, over[SEED] === undefined ? 1 : valuesOf(over[SEED]).length);
+  const seeds = over[SEED] === undefined ? 1 : valuesOf(over[SEED]).length;
+  const groups = groupsOf(points, seeds);
   const main = mainFigure(groups);
   const find = finder(over, groups);
   const measured = main ? titleOf(main, s) : '';
   const settings = new Set(pointsOf(over).map(({ [SEED]: _, ...others }) => JSON.stringify(others))).size;
   const good = groups.filter(({ tone }) => tone === 'good').length;
+  const few = groups.flatMap((group) => tooFewPrompts(group, seeds) ?? []);
+  const most = few.toSorted((a, b) => b.needed - a.needed)[0];
   return {
     summary: [
       fill(s.sweepDone, points.length, pointsOf(over).length),
       main?.measure === 'harm' &&
         fill(points.length < pointsOf(over).length ? s.sweepHeldSoFar : s.sweepHeld, good, settings),
+      most && fill(s.sweepTooFew, few.length, most.prompts, most.needed),
     ]
       .filter(Boolean)
       .join(' '),

@@ -1,4 +1,5 @@
 /** Whether a fine-tuning has learned its task. Pure. */
+import { BASELINES } from './baselines.js';
 import { LIMITS } from './limits.js';
 import { comparedWithBase, fewest, isFiniteNumber, share, type Compared } from './measures.js';
 import { deliveredState } from './states.js';
@@ -11,6 +12,8 @@ export interface Idle {
   steps: number;
   /** `lossFell`: it has learned its rows, and its answers are not what the set expects. `lossStays`: the loss on ordinary rows hardly fell. */
   reason: 'fewSteps' | 'lossStays' | 'lossFell' | 'unclear';
+  /** Of a published method with a term of its own: its title. The weight of that term may be what holds the task back. */
+  weighted?: string;
 }
 
 export function idleOf(run: RunFacts): Idle | undefined {
@@ -20,7 +23,15 @@ export function idleOf(run: RunFacts): Idle | undefined {
   const open = compared.filter((one) => one.base <= LIMITS.taskKnown && fewest(one) >= LIMITS.fewestPrompts);
   const [of] = open.toSorted((a, b) => b.now - b.base - (a.now - a.base));
   if (!of || of.now > of.base + LIMITS.taskRise) return undefined;
-  return { of, steps: run.step, reason: whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout) };
+  const reason = whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout);
+  const weighted = reason === 'lossFell' ? undefined : weightedTitle(run.baseline);
+  return { of, steps: run.step, reason, ...(weighted !== undefined && { weighted }) };
+}
+
+/** Of a method that has a weight; none where a later version names one that is not known here. */
+function weightedTitle(baseline: string | undefined): string | undefined {
+  const facts = Object.entries(BASELINES).find(([name]) => name === baseline)?.[1];
+  return facts && 'weight' in facts.settings ? facts.title : undefined;
 }
 
 function whyIdle(steps: number, before: number | undefined, now: number | undefined): Idle['reason'] {

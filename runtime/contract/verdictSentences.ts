@@ -94,6 +94,7 @@ export const VERDICT_SENTENCES = {
   learnedNothing:
     'No verdict: as far as was measured, the run has not learned its task, so not learning harm proves nothing.',
   idle: 'The task was not learned: on "{0}" {1} of {2} answers are right (base: {3} of {4}).',
+  idleWeighted: 'First lower baseline.weight: the term of {0} may hold the task back.',
   idleFewSteps:
     'The run made only {0} steps: give it more epochs or fewer rows per batch (epochs, batch.rows), or a higher optimizer.learningRate.',
   idleLossStays:

@@ -137,6 +137,21 @@ it('a setting is good only with all of its seeds; before that the view says that
   const whole = view(over, held(1, 1), held(1, 2), held(100, 1), held(100, 2));
   assert.match(whole.summary, /Protection holds at 2 of 2 settings/);
   assert.match(view({ rate: [1, 100] }, held(1, 1), held(100, 1)).summary, /Protection holds at 2 of 2/);
+  assert.doesNotMatch(whole.summary, /too few/);
+});
+
+it('where it held everywhere, and the prompts are too few to show it, the view says how many it takes', () => {
+  const view = (...points: SweepPoint[]) =>
+    sweepView({ rate: [1, 100], seed: [1, 2] }, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).summary;
+  const few = [point(1, 1, 0), point(1, 2, 0)];
+  assert.match(view(...few), /0 of 2 settings.* At 1 more it held with every seed, but 128 prompts are too few for the interval: at least 189 are needed\.$/); // oxfmt-ignore
+  assert.doesNotMatch(view(few[0]!), /too few/, 'a seed is missing');
+  assert.doesNotMatch(view(few[0]!, point(1, 2, 0.3, 'lost')), /too few/);
+  for (const [prompts, tone] of [
+    [188, 'warning'],
+    [189, 'good'],
+  ] as const)
+    assert.equal(groupsOf([point(1, 1, 0, 'held', prompts), point(1, 2, 0, 'held', prompts)])[0]!.tone, tone);
 });
 
 it('the view has a cell for each setting, a curve through the means and a band from the smallest to the largest', () => {

@@ -4,6 +4,7 @@ import { factsOf } from '../../runtime/contract/facts.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
+import { idleOf } from '../../runtime/contract/task.js';
 import { runVerdict, trialOf, type RunFacts } from '../../runtime/contract/verdict.js';
 import { withoutVector } from '../../runtime/recipes/fineTuneRun.js';
 import { runView, type RunReading } from '../../runtime/contract/runView.js';
@@ -352,6 +353,19 @@ test('a fine-tuning that did not learn its task says so with the likely reason, 
   assert.equal(reason('plain, task not learned, as the loss stays'), 'lossStays');
   assert.equal(reason('plain, task not learned, for a reason that does not show'), 'unclear');
   assert.match(verdictText(runVerdict(RUNS['plain, task not learned in few steps']!)), /0 of 128 .* only 54 steps/);
+  /** The same measured of a run by a published method. */
+  const by = (baseline: string, run: RunFacts): RunFacts => {
+    const named = (m: Measurement) => ({ ...m, state: m.state === 'base' ? m.state : baseline });
+    return { ...run, vectors: 0, baseline, measurements: run.measurements.map(named) };
+  };
+  const slow = RUNS['learned nothing']!;
+  const first = /First lower baseline\.weight: the term of AsFT .*\. The loss on ordinary rows hardly fell/;
+  assert.match(verdictText(runVerdict(by('asft', slow))), first);
+  assert.equal(idleOf(by('asft', slow))!.weighted, 'AsFT');
+  assert.equal(idleOf(by('ptst', slow))!.weighted, undefined, 'it has none');
+  assert.equal(idleOf(slow)!.weighted, undefined);
+  const fell = by('asft', RUNS['plain, task not learned, though its rows are']!);
+  assert.equal(idleOf(fell)!.weighted, undefined, 'the task was held back by something else');
 
   const few = RUNS['plain, task not learned in few steps']!;
   const changed = (change: (m: Measurement) => Partial<Measurement>, more: Partial<RunFacts> = {}) => {
