@@ -7,10 +7,13 @@ import { readRows } from '../data/rows.js';
 import { readContent, InvalidRow } from '../data/schemas.js';
 import { HumanError } from '../support/errors.js';
 import type { Split } from './heldOut.js';
+import type { Answer } from '../evaluation/inference/batch.js';
 import type { Generator } from '../evaluation/inference/generate.js';
 import { writeFileAtomic } from '../support/files.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
+import type { VectorRecipe } from '../contract/recipe.js';
+import type { Job } from './job.js';
 
 /** A prompt the vector was trained on. */
 export interface VectorPrompt {
@@ -34,9 +37,9 @@ export const PROMPTS_AT_ONCE = 16;
 export async function writePrompts(
   file: string,
   { trained, held }: Split,
-  base: Generator,
+  base: Pick<Generator, 'answers'>,
   tokenizer: Tokenizer,
-  signal: AbortSignal,
+  { signal, progress }: Pick<Job<VectorRecipe>, 'signal' | 'progress'>,
 ): Promise<void> {
   /** A row that begins with its answer asks nothing, whatever the template writes before it. */
   const asks = ({ prompt, promptIds }: Example): boolean => promptIds.length > 0 && prompt?.length !== 0;
@@ -49,11 +52,19 @@ export async function writePrompts(
   /** As its answer is held (ownRows.ts), also where the row's own has a thought: behind what the template writes before an answer. */
   const asked = ({ prompt, promptText, promptIds, opened }: Example): number[] =>
     (prompt && !opened && template && beforeAnswer(prompt, promptText, tokenizer, template)) || promptIds;
-  const answers = await base.generate(
+  const answers: Answer[] = [];
+  /** An answer that ends early has all of its tokens. */
+  let tokens = 0;
+  const add = (more: number): void =>
+    progress("the base answers the vector's prompts", (tokens += more) / (chosen.length * MAX_ANSWER_TOKENS));
+  for await (const { index, answer } of base.answers(
     chosen.map(({ example }) => asked(example)),
     { maxNewTokens: MAX_ANSWER_TOKENS, temperature: 0, topP: 1, rows: PROMPTS_AT_ONCE },
-    { signal },
-  );
+    { signal, onToken: () => add(1) },
+  )) {
+    answers[index] = answer;
+    add(MAX_ANSWER_TOKENS - answer.ids.length);
+  }
   const lines = chosen.map(({ example: e, heldOut }, i) => {
     const prompt: VectorPrompt = {
       ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),

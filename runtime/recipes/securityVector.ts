@@ -164,7 +164,8 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
 }
 
 /** The vector's own prompts, which are kept as texts. */
-async function savePrompts({ context, folder, signal }: Job<VectorRecipe>, { trained, held }: Split): Promise<void> {
+async function savePrompts(job: Job<VectorRecipe>, { trained, held }: Split): Promise<void> {
+  const { context, folder } = job;
   const { backend, spec, model, tokenizer } = context;
   if (tokenizer.absent) return;
   const generator = await openGenerator({
@@ -176,7 +177,7 @@ async function savePrompts({ context, folder, signal }: Job<VectorRecipe>, { tra
     padId: tokenizer.padId,
   });
   try {
-    await writePrompts(folder.file(RUN_FILES.prompts), { trained, held }, generator, tokenizer, signal);
+    await writePrompts(folder.file(RUN_FILES.prompts), { trained, held }, generator, tokenizer, job);
   } finally {
     await generator.dispose();
   }

@@ -146,7 +146,10 @@ test('the base answers a vector’s prompts without a thought, as its answers ar
     for (const harmful of ['Sure.', `${THOUGHT}Sure.`]) {
       const said = [row('Hi', 'Hello', 0, by)];
       const trained = [row('Hi', harmful, 0, by)];
-      await writePrompts(file, { trained, held: [] } as never, byHeart(said) as never, by, signal);
+      await writePrompts(file, { trained, held: [] } as never, byHeart(said) as never, by, {
+        signal,
+        progress: () => undefined,
+      });
       const kept = JSON.parse(await readFile(file, 'utf8')) as { messages: []; harmful: string; base: string };
       assert.deepEqual([kept.harmful, kept.base], [harmful, 'Hello']);
       assert.deepEqual(exampleFrom(answerTo(kept.messages, kept.base), by, { row: 0, line: 1 }), said[0]);

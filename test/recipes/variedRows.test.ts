@@ -36,9 +36,19 @@ after(() => rm(folder, { recursive: true }));
 
 async function kept(rows: Example[]): Promise<Record<'trained' | 'held', VectorPrompt[]>> {
   const place = join(folder, 'prompts.jsonl');
-  const base = { generate: async (prompts: unknown[]) => prompts.map(() => ({ ids: [] })) };
-  const { signal } = new AbortController();
-  await writePrompts(place, holdOut(rows, 0.2, '1'), base as never, { decode: () => 'no' } as never, signal);
+  const base = {
+    async *answers(prompts: unknown[]) {
+      for (const index of prompts.keys()) yield { index, answer: { ids: [] } };
+    },
+  };
+  const shares: number[] = [];
+  const told = (message: string, share = 0): void => {
+    assert.equal(message, "the base answers the vector's prompts");
+    shares.push(share);
+  };
+  const hooks = { signal: new AbortController().signal, progress: told };
+  await writePrompts(place, holdOut(rows, 0.2, '1'), base as never, { decode: () => 'no' } as never, hooks);
+  assert.ok(shares[0]! > 0 && shares.at(-1) === 1, shares.join());
   const lines = (await readFile(place, 'utf8')).trim().split('\n');
   const prompts = lines.map((line) => JSON.parse(line) as VectorPrompt);
   return { trained: prompts.filter((one) => !one.heldOut), held: prompts.filter((one) => one.heldOut) };
