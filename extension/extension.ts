@@ -43,6 +43,7 @@ import { editorModels } from './engine/editorModels.js';
 import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
 import type { TrainingView } from './views/training.js';
+import { hasVector } from './views/trainingPicture.js';
 import { adapterOf, WorkspaceModels } from './workspace/models.js';
 import { Problems } from './data/problems.js';
 import { RecipeIndex } from './workspace/recipes.js';
@@ -236,6 +237,10 @@ function registerSurfaces(services: Services, own: Own): void {
   own(registerCommands(services));
 }
 
+/** One that has ended and had a vector. */
+const isProtectedRun = ({ manifest }: Run): boolean =>
+  manifest?.kind === 'finetune' && manifest.outcome === 'finished' && manifest.vectors.length > 0;
+
 /** What the end and the results of a run change elsewhere. */
 function followRuns(services: Services, training: TrainingView, own: Own): void {
   const { runner, runPanels, notices, store, models } = services;
@@ -258,8 +263,17 @@ function followRuns(services: Services, training: TrainingView, own: Own): void 
   );
   // A run that has made or lost an adapter changes the tree of models.
   const adaptersChanged = own(debounce(() => models.redraw(), 200));
-  own(store.onDidChange(({ kind }) => kind !== 'append' && adaptersChanged()));
+  const stepsChanged = own(
+    debounce(() => {
+      void vscode.commands.executeCommand('setContext', CONTEXTS.hasVector, hasVector(services));
+      void vscode.commands.executeCommand('setContext', CONTEXTS.hasProtectedRun, store.list().some(isProtectedRun));
+    }, 200),
+  );
+  own(store.onDidChange(({ kind }) => kind !== 'append' && (adaptersChanged(), stepsChanged())));
   own(
-    models.onDidChange(() => vscode.commands.executeCommand('setContext', CONTEXTS.hasModel, models.list().length > 0)),
+    models.onDidChange(() => {
+      void vscode.commands.executeCommand('setContext', CONTEXTS.hasModel, models.list().length > 0);
+      stepsChanged();
+    }),
   );
 }

@@ -119,6 +119,9 @@ export const PANELS = {
 export const CONTEXTS = {
   running: 'securityVectors.running',
   hasModel: 'securityVectors.hasModel',
+  /** These complete steps of the walkthrough. */
+  hasVector: 'securityVectors.hasVector',
+  hasProtectedRun: 'securityVectors.hasProtectedRun',
   /** Paths of the data files that are listed. */
   dataFiles: 'securityVectors.dataFiles',
   /** Paths of the recipes, also of those that cannot be read. */

@@ -34,7 +34,7 @@ const json = JSON.parse(read('package.json')) as {
     configuration: {
       properties: Record<string, { default?: unknown; description?: string; markdownDescription?: string }>;
     };
-    walkthroughs: { id: string; steps: { id: string; media: { svg: string } }[] }[];
+    walkthroughs: { id: string; steps: { id: string; media: { svg: string }; completionEvents: string[] }[] }[];
   };
 };
 const nls = JSON.parse(read('package.nls.json')) as Record<string, string>;
@@ -155,6 +155,10 @@ test('the walkthrough has pictures in the colours of the theme, and the steps th
   const ids = walkthrough!.steps.map((step) => step.id);
   for (const step of Object.values(STEPS)) assert.ok(ids.includes(step), step);
   assert.ok(ids.length <= 6);
+  // A recipe that is run may be of either kind.
+  const done = Object.fromEntries(walkthrough!.steps.map((step) => [step.id, step.completionEvents]));
+  assert.deepEqual(done['vector'], [`onContext:${CONTEXTS.hasVector}`]);
+  assert.deepEqual(done['protect'], [`onContext:${CONTEXTS.hasProtectedRun}`]);
   for (const { media } of walkthrough!.steps) assert.match(read(media.svg), /var\(--vscode-\w*foreground/i);
   const commands = Object.values(nls).flatMap((text) =>
     [...text.matchAll(/\(command:(securityVectors\.[\w.]+)\)/g)].map((m) => m[1]!),
