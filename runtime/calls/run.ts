@@ -10,7 +10,7 @@ import { hubName } from '../contract/hubName.js';
 import { estimateText, remedyText } from '../contract/estimate.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
-import { Cancelled, HumanError } from '../support/errors.js';
+import { Cancelled, errorData, HumanError, isDiskFull } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
@@ -25,7 +25,7 @@ import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
-import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
+import { hasCheckpoint, isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
 import {
   dependenciesOf,
   digestOf,
@@ -163,12 +163,13 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
 /** What the recipe's own work is given. */
 const jobOf = (
   { recipe }: Given,
-  { path, progress, estimate, context, modelSha256, dependencies }: Planned & Opened,
+  { path, progress, estimate, context, modelSha256, dependencies, first }: Planned & Opened,
   { signal, watch, askEditor, shared }: RunOptions,
   own: Pick<Job<RunRecipe>, 'cluster' | 'emit' | 'folder' | 'seconds' | 'secrets'>,
 ): Job<RunRecipe> => ({
   ...own,
   recipe,
+  name: first.name,
   path,
   context,
   signal,
@@ -199,13 +200,22 @@ async function stoppedOrThrown(
     (changed: unknown) => changed,
   );
   if (!(error instanceof Cancelled || signal.aborted)) {
-    await folder.failed(error);
-    throw error;
+    const told = withResume(error, folder);
+    await folder.failed(told);
+    throw told;
   }
   // Of a run that stands where this one has not begun nobody said that it is to stop.
   const jobs = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
   if (jobs && jobs.left) await emit(jobs.left);
   return { outcome: 'stopped', measurements: [] };
+}
+
+/** Says of a full disk that the run can be resumed, where it can. */
+function withResume(error: unknown, folder: RunFolder): unknown {
+  if (!isDiskFull(error) || !folder.begun || !hasCheckpoint(folder.file(RUN_FILES.checkpoint))) return error;
+  const { message, place } = errorData(error);
+  const remedy = 'Free some space and resume the run: train RECIPE --resume.';
+  return new HumanError(message, { kind: 'failed', place, remedy, cause: error });
 }
 
 /** Writes what a run that has begun leaves at its end, and puts one that is finished in its place. */

@@ -25,6 +25,8 @@ export type Once = <T>(key: readonly unknown[], make: () => Promise<T>) => Promi
 /** A recipe at work: what it reads, where it writes, how it is stopped. */
 export interface Job<R extends Recipe> {
   readonly recipe: R;
+  /** That of the run: the name of its output folder, also while it works in `next/` there. */
+  readonly name: string;
   /** Absolute path of a path written in the recipe. */
   readonly path: (relative: string) => string;
   readonly context: Context;
@@ -178,7 +180,7 @@ export const withBase = async (config: AdapterConfig, { context }: Job<Recipe>):
 
 /** What is written beside an adapter: what it was trained on. */
 export const provenance = (job: Job<Recipe>): AdapterProvenance => ({
-  name: basename(job.folder.path),
+  name: job.name,
   baseModel: {
     name: basename(job.context.model.path),
     architecture: job.context.spec.architecture,

@@ -60,8 +60,8 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ENOENT: ['there is no such file or folder.', 'Check the path.'],
   EACCES: ['permission denied.', 'Check its permissions.'],
   EPERM: ['permission denied.', 'Check its permissions.'],
-  ENOSPC: ['the disk is full.', 'Free some space and resume the run; what was saved so far is kept.'],
-  EDQUOT: ['the disk quota is used up.', 'Free some space and resume the run; what was saved so far is kept.'],
+  ENOSPC: ['the disk is full.', 'Free some space and run it again.'],
+  EDQUOT: ['the disk quota is used up.', 'Free some space and run it again.'],
   EISDIR: ['this is a folder; a file was expected.', 'Name a file.'],
   ENOTDIR: ['a folder was expected here.', 'Check the path.'],
   EMFILE: ['too many open files.', 'Close other programs or raise the limit.'],
@@ -93,6 +93,9 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ERR_STRING_TOO_LONG: ['the file is too large to be read at once.', 'Check that it is the right file.'],
   ERR_BUFFER_TOO_LARGE: ['the file is too large to be read at once.', 'Check that it is the right file.'],
 };
+
+export const isDiskFull = (error: unknown): boolean =>
+  error instanceof Error && ['ENOSPC', 'EDQUOT'].includes(String((error as NodeJS.ErrnoException).code));
 
 /** Codes for which the machine is at fault, not the request. */
 const FAILED = new Set(

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { errorData } from '../../runtime/support/errors.js';
+import { errorData, isDiskFull } from '../../runtime/support/errors.js';
 
 const system = (code: string, more: object = {}): Error =>
   Object.assign(new Error(`${code}: something, open '/a/b'`), { code, path: '/a/b', syscall: 'open', ...more });
@@ -53,4 +53,12 @@ test('a bug stays one, with its stack', () => {
   assert.equal(data.kind, 'internal');
   assert.match(data.message, /^internal: Cannot read/);
   assert.match(data.stack!, /errors\.test/);
+});
+
+test('of a full disk it is said how to go on, without a checkpoint that the run begins again', () => {
+  for (const code of ['ENOSPC', 'EDQUOT']) {
+    assert.ok(isDiskFull(system(code)), code);
+    assert.equal(errorData(system(code)).remedy, 'Free some space and run it again.');
+  }
+  assert.ok(!isDiskFull(system('EIO')));
 });

@@ -129,3 +129,14 @@ test('an adapter of Mistral 3 names the class of its base, and keeps it at anoth
   await writeFile(join(path, 'adapter_config.json'), JSON.stringify(earlier));
   for (const [name, scale] of [['earlier', 1], ['earlier-scaled', 0.5]] as const) await assertNamed(await exported(name, scale)); // oxfmt-ignore
 });
+
+test('an adapter is named as its output folder, also where the run replaces another one: with the same bytes', async () => {
+  for (const [name, recipe] of Object.entries({ tuned: tuning, guard: vector })) {
+    const own = (): Promise<string> => readFile(join(root, name, 'adapter/security_vector.json'), 'utf8');
+    await runValue(root, recipe, name);
+    const first = await own();
+    assert.equal((JSON.parse(first) as { name: string }).name, name);
+    await runValue(root, recipe, name, { force: true });
+    assert.equal(await own(), first);
+  }
+});

@@ -10,6 +10,7 @@ export interface RunChoice {
   /** The run is stopped when it comes to this state. */
   stopAt?: Extract<RunEvent, { kind: 'state' }>['state'];
   resume?: boolean;
+  force?: boolean;
 }
 
 /** Writes the recipe into `root` and runs it into `out` there. */
@@ -17,7 +18,7 @@ export async function runValue(
   root: string,
   value: object,
   out: string,
-  { stopAfter, stopAt, resume }: RunChoice = {},
+  { stopAfter, stopAt, resume, force }: RunChoice = {},
 ): Promise<{ done: DoneEvent; events: RunEvent[] }> {
   const file = join(root, 'recipe.json');
   await writeFile(file, JSON.stringify(value));
@@ -28,6 +29,6 @@ export async function runValue(
     if (event.kind === 'step' && event.step === stopAfter) stop.abort();
     if (event.kind === 'state' && event.state === stopAt) stop.abort();
   };
-  const done = await runRecipe(file, { output: join(root, out), resume, signal: stop.signal, onEvent });
+  const done = await runRecipe(file, { output: join(root, out), resume, force, signal: stop.signal, onEvent });
   return { done, events };
 }
