@@ -306,6 +306,8 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   span: number,
   p: number.optional(),
   pHarmful: number.optional(),
+  kl: number.optional(),
+  pUnchanged: number.optional(),
   flagged: z.boolean(),
   label: oneOf<NonNullable<ScanRow['label']>>({ harmful: true, benign: true }).optional(),
   unjudged: oneOf<NonNullable<ScanRow['unjudged']>>({ known: true, short: true }).optional(),

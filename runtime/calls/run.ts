@@ -10,7 +10,7 @@ import { hubName } from '../contract/hubName.js';
 import { estimateText, remedyText } from '../contract/estimate.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
-import { Cancelled, errorData, HumanError, isDiskFull } from '../support/errors.js';
+import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
@@ -25,7 +25,8 @@ import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
-import { hasCheckpoint, isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
+import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
+import { withResume } from '../runs/diskFull.js';
 import {
   dependenciesOf,
   digestOf,
@@ -208,14 +209,6 @@ async function stoppedOrThrown(
   const jobs = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
   if (jobs && jobs.left) await emit(jobs.left);
   return { outcome: 'stopped', measurements: [] };
-}
-
-/** Says of a full disk that the run can be resumed, where it can. */
-function withResume(error: unknown, folder: RunFolder): unknown {
-  if (!isDiskFull(error) || !folder.begun || !hasCheckpoint(folder.file(RUN_FILES.checkpoint))) return error;
-  const { message, place } = errorData(error);
-  const remedy = 'Free some space and resume the run: train RECIPE --resume.';
-  return new HumanError(message, { kind: 'failed', place, remedy, cause: error });
 }
 
 /** Writes what a run that has begun leaves at its end, and puts one that is finished in its place. */

@@ -18,6 +18,8 @@ export interface Measure {
   readonly gradient?: boolean;
   /** KL(base ‖ model) of each token instead of its loss. */
   readonly taught?: boolean;
+  /** Of each token its loss in the base and its loss, and of the row the largest KL(base ‖ model). */
+  readonly compared?: boolean;
 }
 
 export interface Stage {
@@ -37,6 +39,8 @@ export interface Stage {
 
 /** Of a row whose losses are held where they were; 1: by KL(base ‖ model), 0: they are lowered. */
 const HELD = 2;
+/** Of a row that is measured in the base and in the model. */
+const COMPARED = 3;
 
 /** A learner whose teachers are marks: the job asks its own base model. */
 export const planner = (learner: Learner): Learner => ({
@@ -60,7 +64,14 @@ export class Plan {
   }
 
   measures(measures: Readonly<Record<string, Measure>>): Record<string, object> {
-    const each = ({ examples, scales, tokens = false, gradient = false, taught = false }: Measure): object => {
+    const each = ({
+      examples,
+      scales,
+      tokens = false,
+      gradient = false,
+      taught = false,
+      compared = false,
+    }: Measure): object => {
       const rows = Array.from(examples, (example) => this.row(example));
       const supervised = tokenCount(examples);
       return {
@@ -68,7 +79,7 @@ export class Plan {
         kind: this.kind(scales),
         tokens,
         gradient,
-        teach: Number(taught),
+        teach: compared ? COMPARED : Number(taught),
         weight: 1 / Math.max(1, supervised),
       };
     };

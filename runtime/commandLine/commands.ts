@@ -250,7 +250,7 @@ export const options: Readonly<Record<OptionName, Option>> = OPTIONS;
 export const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name);
 
 const EXIT_CODES =
-  'Exit codes: 0 done · 1 the run failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or an invariant broken';
+  'Exit codes: 0 done · 1 the run failed, or a point of the sweep did · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or an invariant broken';
 
 /** Every command in a line or two. */
 export function usage(): string {

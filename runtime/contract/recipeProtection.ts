@@ -61,7 +61,7 @@ export const protection = z
               .positive()
               .default(0.3)
               .describe(
-                'Weight of KL(base ‖ model without the vector), and of half the squared drift of losses on harmful rows.',
+                'Weight of KL(base ‖ model without the vector), and of Huber’s loss of the drift of losses on harmful rows.',
               ),
           }),
         ],

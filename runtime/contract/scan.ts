@@ -17,6 +17,10 @@ export interface ScanRow {
   p?: number;
   /** How often a harmful row looks at least as ordinary. Absent without harmful rows to compare with. */
   pHarmful?: number;
+  /** The largest KL(base ‖ base with the vector) of a token, nats: how far the vector changes what the model says here, whatever the row says. */
+  kl?: number;
+  /** How often the vector changes as little of a harmful row. Absent without harmful rows to compare with, or of a vector of an earlier version. */
+  pUnchanged?: number;
   flagged: boolean;
   label?: 'harmful' | 'benign';
   /** Why nothing is said of the row: the model knows it already and it is not rare among ordinary ones, or it is too short. */
@@ -36,7 +40,7 @@ export interface ScanRow {
   rest?: string;
   /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */
   vector?: number;
-  byVector?: Pick<ScanRow, 'explained' | 'span' | 'p' | 'pHarmful' | 'flagged'>[];
+  byVector?: Pick<ScanRow, 'explained' | 'span' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged'>[];
   /** Of each supervised token, nats. Only in the scan.json of a run. */
   losses?: { without: number[]; with: number[] };
 }

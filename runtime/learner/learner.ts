@@ -4,7 +4,7 @@ import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
 import { cutOf, limitsOf, piecesOf, type PieceLimits, type Pieces } from './cut.js';
-import { gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
+import { comparisonGraph, gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
 import { inOrder, LOSS_BATCH, pack, supervised, type Packed, type TrainingRow } from './packing.js';
 import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
 
@@ -32,10 +32,22 @@ export interface RowLoss {
   perToken: number[];
 }
 
+/** What adapters change of a row. */
+export interface Comparison {
+  readonly without: RowLoss;
+  readonly with: RowLoss;
+  /** The largest KL(base ‖ with them) of a supervised token, nats. */
+  readonly kl: number;
+}
+
 /** Loss and gradients of a model with adapters, and its distributions. Parameters are given at each call by name. */
 export interface Learner {
   /** Loss of each row; no gradient. Many or long rows are computed one batch after the other. */
   losses(rows: readonly TrainingRow[], parameters: Feeds): Promise<RowLoss[]>;
+  /** Each row in the frozen base (weights in place, all adapters off), and with its factors on the adapters: two forwards. */
+  compare(rows: readonly TrainingRow[], parameters: Feeds): Promise<Comparison[]>;
+  /** Frees what `compare` has opened: on a GPU the weights twice. */
+  endComparison(): Promise<void>;
   /**
    * Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row loss.
    * @param over earlier gradients that nobody reads any more: the new ones may take their place
@@ -57,6 +69,9 @@ export interface Learner {
   teach(examples: readonly TrainingRow['example'][]): Promise<Float32Array[]>;
   dispose(): Promise<void>;
 }
+
+/** Sessions of `compare`. */
+const COMPARING = ['teacher', 'comparison'];
 
 /** Opens a learner; sessions are made when first needed. */
 export function openLearner(options: LearnerOptions): Learner {
@@ -103,6 +118,9 @@ export function openLearner(options: LearnerOptions): Learner {
     return values;
   };
 
+  const teacherSession = (pieces: Pieces): Promise<Session> =>
+    open('teacher', pieces, () => backend.session(teacherGraph({ spec, model, pieces }), place));
+
   return {
     async losses(rows, parameters) {
       const losses: RowLoss[] = [];
@@ -115,6 +133,32 @@ export function openLearner(options: LearnerOptions): Learner {
         losses.push(...rowLosses(batch, rowOf, await numbers(nll)));
       }
       return losses;
+    },
+    async compare(rows, parameters) {
+      const compared: Comparison[] = [];
+      // Logits are there twice, and of no device in chunks that does not cut.
+      const most = backend.scans ? LOSS_BATCH : { ...LOSS_BATCH, tokens: LOSS_BATCH.tokens / 2 };
+      for (const batch of inOrder(rows, ({ example }) => example.ids.length, most)) {
+        const { feeds, rowOf, pieces } = packed(batch, names);
+        const { hidden } = await (await teacherSession(pieces)).run(feeds);
+        const session = await open('comparison', pieces, () =>
+          backend.session(comparisonGraph({ ...graphOptions, pieces }), place),
+        );
+        const out = await session.run({ ...parameters, ...feeds, teacher: hidden });
+        const [now, without, kl] = await Promise.all(
+          [out.nll, out.base_nll, out.kl].map(async (each) => rowLosses(batch, rowOf, await numbers(each))),
+        );
+        backend.free([hidden]);
+        batch.forEach((_, i) => compared.push({ without: without[i], with: now[i], kl: Math.max(...kl[i].perToken) }));
+      }
+      return compared;
+    },
+    async endComparison() {
+      for (const [key, session] of sessions) {
+        if (!COMPARING.includes((JSON.parse(key) as [string])[0])) continue;
+        sessions.delete(key);
+        await (await session).dispose();
+      }
     },
     async gradients(rows, parameters, over) {
       const distill = rows.some((row) => row.teacher);
@@ -136,10 +180,7 @@ export function openLearner(options: LearnerOptions): Learner {
       const taught: Float32Array[] = [];
       for (const example of examples) {
         const { feeds, pieces } = packed([{ example, scales: {}, weight: 0 }], []);
-        const session = await open('teacher', pieces, () =>
-          backend.session(teacherGraph({ spec, model, pieces }), place),
-        );
-        const { hidden } = await session.run(feeds);
+        const { hidden } = await (await teacherSession(pieces)).run(feeds);
         taught.push((await backend.read(hidden)).slice(0, supervised(example.labels).length * embeddingSize(spec)));
       }
       return taught;

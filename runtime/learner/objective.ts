@@ -2,8 +2,8 @@ import { inject, type Injected } from '../adapters/inject.js';
 import { backward } from '../autodiff/backward.js';
 import type { SegmentOf } from '../autodiff/reread.js';
 import { piecesOf, type Pieces } from './cut.js';
-import { crossEntropy } from '../losses/crossEntropy.js';
-import { distillation } from '../losses/distillation.js';
+import { crossEntropy, negativeLogLikelihood } from '../losses/crossEntropy.js';
+import { distillation, divergence } from '../losses/distillation.js';
 import { drift } from '../losses/drift.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
@@ -36,7 +36,7 @@ export interface ObjectiveOptions {
 }
 
 /**
- * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·½(nll − held)² +
+ * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·huber(nll − held) +
  * Σ weights·KL, and `kl` [M].
  * Only supervised positions reach the vocabulary projection. In chunks `nll` is [X, L], `kl` [Y, M].
  */
@@ -89,6 +89,37 @@ export function lossGraph(options: ObjectiveOptions): Graph {
     loss = Add(g, loss, kl.sums[0]);
   }
   g.outputAs('loss', loss);
+  return checkGraph(prune(inject(g.graph(), adapters, options.maxSplitOutputs)));
+}
+
+/**
+ * What adapters change at the supervised positions: `nll` [L] with them, `base_nll` [L] without any, and `kl` [L], KL(base ‖ with them). What
+ * the base's head takes there is the input `teacher` [L, E] (teacherGraph). In chunks each is [X, L].
+ */
+export function comparisonGraph(options: ObjectiveOptions): Graph {
+  const { spec, model, adapters, weightsAsInputs = false, pieces = WHOLE, float } = options;
+  const g = new Builder('comparison', { float });
+  const weight = weightsAsInputs ? trainableWeights(g, model.tensors) : frozenWeights(g, model);
+  const decoder = buildDecoder(g, spec, weight, { cache: false, blocks: pieces.attention });
+  const head = openHead(g, spec, weight, true);
+  const base = weightsAsInputs ? openHead(g, spec, frozenWeights(g, model, 'base/'), true) : head;
+  const ofLabels = pieces.head ? ['X', 'L'] : ['L'];
+  const targets = g.input('targets', 'int64', ofLabels);
+  const ids = g.input('target_ids', 'int64', ofLabels);
+  const teacher = g.input('teacher', g.float, [...ofLabels, embeddingSize(spec)]);
+  const { stacked } = inChunks(
+    g,
+    pieces.head,
+    [Gather(g, decoder.hidden, targets), teacher, ids],
+    [...head.weights, ...base.weights],
+    (b, [rows, teacher, ids], both) => {
+      const now = LogSoftmax(b, head.logits(b, rows, both.slice(0, head.weights.length)));
+      const before = LogSoftmax(b, base.logits(b, teacher, both.slice(head.weights.length)));
+      const [nll, without] = [now, before].map((logProbs) => negativeLogLikelihood(b, logProbs, ids));
+      return { sums: [], stacked: [nll, without, divergence(b, now, before)] };
+    },
+  );
+  ['nll', 'base_nll', 'kl'].forEach((name, i) => g.outputAs(name, stacked[i]));
   return checkGraph(prune(inject(g.graph(), adapters, options.maxSplitOutputs)));
 }
 

@@ -9,8 +9,17 @@ import { GatherElements, LogSoftmax, Mul, Neg, ReduceSum, Reshape } from '../onn
  * @returns nll [L] in nats, and loss [] = Σ weights · nll
  */
 export function crossEntropy(g: Builder, logits: Value, targets: Value, weights: Value): { nll: Value; loss: Value } {
-  const L = logits.shape[0];
-  const picked = GatherElements(g, LogSoftmax(g, logits), Reshape(g, targets, [L, 1]), 1); // [L, 1]
-  const nll = Neg(g, Reshape(g, picked, [L]));
+  const nll = negativeLogLikelihood(g, LogSoftmax(g, logits), targets);
   return { nll, loss: ReduceSum(g, Mul(g, nll, weights), [0], false) };
+}
+
+/**
+ * @param logProbs [L, V]
+ * @param targets token ids [L], int64
+ * @returns nll [L] in nats
+ */
+export function negativeLogLikelihood(g: Builder, logProbs: Value, targets: Value): Value {
+  const L = logProbs.shape[0];
+  const picked = GatherElements(g, logProbs, Reshape(g, targets, [L, 1]), 1); // [L, 1]
+  return Neg(g, Reshape(g, picked, [L]));
 }

@@ -9,6 +9,10 @@ import { Exp, LogSoftmax, Mul, ReduceSum, Sub } from '../onnx/ops.js';
  * @returns kl [M] in nats, and loss [] = Σ weights · kl
  */
 export function distillation(g: Builder, logits: Value, teacher: Value, weights: Value): { kl: Value; loss: Value } {
-  const kl = ReduceSum(g, Mul(g, Exp(g, teacher), Sub(g, teacher, LogSoftmax(g, logits))), [1], false); // [M]
+  const kl = divergence(g, LogSoftmax(g, logits), teacher);
   return { kl, loss: ReduceSum(g, Mul(g, kl, weights), [0], false) };
 }
+
+/** KL(teacher ‖ model) [M] in nats, of log-probabilities [M, V]. */
+export const divergence = (g: Builder, model: Value, teacher: Value): Value =>
+  ReduceSum(g, Mul(g, Exp(g, teacher), Sub(g, teacher, model)), [1], false);

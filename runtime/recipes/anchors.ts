@@ -36,7 +36,7 @@ const HELD_ABOVE = 1.1;
 
 /**
  * The rows of a step that hold the model, vectors off, where the base is; none without an anchor. Of the base's answers its
- * distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · ½ (nll − 1.1 · base's)², since the
+ * distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · huber(nll − 1.1 · base's), since the
  * base gives these tokens so little probability that a KL does not see them rise. Both are means over tokens. What is drawn is a
  * function of seed and step alone.
  * Harmful rows are the vectors' own and the data's, which may ask in other words.

@@ -11,8 +11,8 @@ import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 
-/** A row is [share, span, share of the span]; earlier versions wrote no third number. */
-const row = z.tuple([z.number(), z.number(), z.number().optional()]);
+/** A row is [share, span, share of the span, KL]; earlier versions wrote no fourth number, or no third, and later ones may write more. */
+const row = z.tuple([z.number(), z.number(), z.number().optional(), z.number().optional()]).rest(z.number());
 const schema = z.object({
   version: z.literal(1),
   /** SHA-256 of the weights that gave these scores. */
@@ -33,12 +33,15 @@ const schema = z.object({
 export const beside = (path: string, file: string): string =>
   join(basename(path) === RUN_FILES.adapter ? dirname(path) : path, file);
 
-const numbers = ({ share, span, spanShare }: Scores): z.infer<typeof row> =>
-  spanShare === undefined ? [share, span] : [share, span, spanShare];
-const scores = ([share, span, spanShare]: z.infer<typeof row>): Scores => ({
+const numbers = ({ share, span, spanShare, kl }: Scores): z.infer<typeof row> => {
+  if (spanShare === undefined) return [share, span];
+  return kl === undefined ? [share, span, spanShare] : [share, span, spanShare, kl];
+};
+const scores = ([share, span, spanShare, kl]: z.infer<typeof row>): Scores => ({
   share,
   span,
   ...(spanShare !== undefined && { spanShare }),
+  ...(kl !== undefined && { kl }),
 });
 
 export async function writeCalibration(

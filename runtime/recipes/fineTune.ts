@@ -302,7 +302,7 @@ async function prepare(
   if (!vector) return { plan: plainPlan(data.examples), frozen };
   await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
   const off = { [TASK]: 0 };
-  const scales = [off, ...vectors.map((one) => aloneOn(off, one))];
+  const scales = vectors.map((one) => aloneOn(off, one));
   const scanner =
     job.cluster && artifacts[RUN_FILES.scan] === undefined
       ? await scanThere(job, job.cluster, training, vectors, [data.examples, ordinary ?? []], scales)
@@ -315,6 +315,7 @@ async function prepare(
     off,
     artifacts,
   );
+  await trainee.learner.endComparison();
   const decided = rowPlan(data.examples, scan, strategy, job.context.tokenizer, data.review?.fine);
   const plan = vectors.length > 1 ? await unabsorbed(job, decided) : decided;
   await reportPlan(job, plan, data);

@@ -1,6 +1,6 @@
 /** The parts of a fine-tuning that compute with the model, on a cluster. */
 import type { Cluster } from '../cluster/cluster.js';
-import { clusterLosses } from './lossesThere.js';
+import { clusterComparisons } from './lossesThere.js';
 import type { MeasuredSet } from '../cluster/messages.js';
 import { planner, type Measure } from '../cluster/plan.js';
 import { byRow, trainOnCluster, type SentAdapter } from './trainThere.js';
@@ -31,7 +31,7 @@ const sentVector = ({ name, layout, flat, file }: ActiveVector): SentAdapter => 
   role: 'security',
 });
 
-/** The losses that the scan reads. A run that is cut off meanwhile can be resumed. */
+/** What the scan reads. A run that is cut off meanwhile can be resumed. */
 export async function scanThere(
   job: Job<FinetuneRecipe>,
   cluster: Cluster,
@@ -39,9 +39,9 @@ export async function scanThere(
   vectors: readonly ActiveVector[],
   lists: readonly ExampleList[],
   scales: readonly Scales[],
-): Promise<Pick<Learner, 'losses'>> {
+): Promise<Pick<Learner, 'compare'>> {
   await training.checkpoint(false);
-  return clusterLosses(job, cluster, vectors.map(sentVector), lists, scales);
+  return clusterComparisons(job, cluster, vectors.map(sentVector), lists, scales);
 }
 
 /**

@@ -9,9 +9,9 @@ import { questionsOf } from '../data/askedBy.js';
 import { promptCount, variedPlaces } from '../data/byPrompt.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
-import { lossesOf } from '../evaluation/inference/losses.js';
+import { comparisonsOf, lossesOf } from '../evaluation/inference/losses.js';
 import { FEWEST_ORDINARY, recallAt, separation, type Calibration } from '../evaluation/scan/calibration.js';
-import { scoresOf, type Scores } from '../evaluation/scan/scores.js';
+import { scoresOf, tokenLosses, type Scores } from '../evaluation/scan/scores.js';
 import type { Learner, RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
 import type { Job } from './job.js';
@@ -24,16 +24,21 @@ interface Measured {
   readonly calibration?: Calibration;
 }
 
+interface HeldOut {
+  readonly harmful: ExampleList;
+  readonly ordinary: ExampleList;
+}
+
 /**
- * Measures what a vector does with rows that it is not trained on.
+ * What a vector does with rows that it is not trained on, while it is trained: of at most so many rows of each kind. Not stopped in
+ * between: a run that is stopped saves a checkpoint first.
  * @param scales the vector off and on
- * @returns of at most so many rows of each kind, or of all. Not stopped in between: a run that is stopped saves a checkpoint first.
  */
 export function heldOutMeasure(
   learner: Pick<Learner, 'losses'>,
-  rows: { harmful: ExampleList; ordinary: ExampleList },
+  rows: HeldOut,
   scales: { off: Record<string, number>; on: Record<string, number> },
-): (parameters: Feeds, most?: number) => Promise<Measured> {
+): (parameters: Feeds, most: number) => Promise<Measured> {
   /** Without the vector: the same whatever it has learned. */
   const without = new Map<ExampleList, RowLoss[]>();
 
@@ -44,57 +49,72 @@ export function heldOutMeasure(
     const measured = subset(list, places);
     const on = await lossesOf(learner, parameters, measured, scales.on);
     const same = places.map((place) => off[place]);
-    return {
-      prompts: promptCount(measured),
-      names: [...new Set(Array.from(measured, questionsOf).flat())],
-      off: same,
-      on,
-      scores: on.map((row, i) => scoresOf({ without: same[i].perToken, with: row.perToken })),
-    };
+    const scores = on.map((row, i) => scoresOf({ without: same[i].perToken, with: row.perToken }));
+    return { rows: measured, off: same, on, scores };
   }
 
-  return async (parameters, most = Infinity) => {
-    const harmful = await scored(rows.harmful, parameters, most);
-    const ordinary = await scored(rows.ordinary, parameters, most);
-    const prompts = { harmful: harmful.prompts, ordinary: ordinary.prompts };
-    const calibration =
-      ordinary.on.length < FEWEST_ORDINARY
-        ? undefined
-        : {
-            harmful: harmful.scores,
-            ordinary: ordinary.scores,
-            ordinaryPrompts: prompts.ordinary,
-            ordinaryNames: ordinary.names,
-          };
-    const area = calibration && separation(calibration, prompts);
-    const [lossWith, lossWithout] =
-      harmful.on.length === 0 ? [undefined, undefined] : [mean(harmful.on), mean(harmful.off)];
-    return {
-      probes: { heldOutLossWith: lossWith, heldOutLossWithout: lossWithout, heldOutAuroc: area?.auroc },
-      calibration,
-      quality: {
-        harmful: harmful.on.length,
-        ordinary: ordinary.on.length,
-        harmfulPrompts: prompts.harmful,
-        ordinaryPrompts: prompts.ordinary,
-        ...(area && {
-          auroc: area.auroc,
-          aurocInterval: [area.low, area.high],
-          recall: recallAt(calibration, SCAN_LIMIT.falseAlarms) ?? undefined,
-        }),
-        lossWith,
-        lossWithout,
-      },
-    };
-  };
+  return async (parameters, most) =>
+    measuredOf(await scored(rows.harmful, parameters, most), await scored(rows.ordinary, parameters, most));
 }
 
+/** The same of all rows, with all that a scan compares with. */
+export async function heldOutQuality(
+  learner: Pick<Learner, 'compare'>,
+  rows: HeldOut,
+  on: Record<string, number>,
+  parameters: Feeds,
+): Promise<Measured> {
+  const scored = async (list: ExampleList): Promise<Scored> => {
+    const compared = await comparisonsOf(learner, parameters, list, on);
+    return {
+      rows: list,
+      off: compared.map(({ without }) => without),
+      on: compared.map((row) => row.with),
+      scores: compared.map((row) => scoresOf(tokenLosses(row))),
+    };
+  };
+  return measuredOf(await scored(rows.harmful), await scored(rows.ordinary));
+}
+
+/** Rows of one kind, with their losses without the vector and with it. */
 interface Scored {
-  readonly prompts: number;
-  readonly names: readonly string[];
+  readonly rows: ExampleList;
   readonly off: RowLoss[];
   readonly on: RowLoss[];
   readonly scores: Scores[];
+}
+
+function measuredOf(harmful: Scored, ordinary: Scored): Measured {
+  const prompts = { harmful: promptCount(harmful.rows), ordinary: promptCount(ordinary.rows) };
+  const calibration =
+    ordinary.on.length < FEWEST_ORDINARY
+      ? undefined
+      : {
+          harmful: harmful.scores,
+          ordinary: ordinary.scores,
+          ordinaryPrompts: prompts.ordinary,
+          ordinaryNames: [...new Set(Array.from(ordinary.rows, questionsOf).flat())],
+        };
+  const area = calibration && separation(calibration, prompts);
+  const [lossWith, lossWithout] =
+    harmful.on.length === 0 ? [undefined, undefined] : [mean(harmful.on), mean(harmful.off)];
+  return {
+    probes: { heldOutLossWith: lossWith, heldOutLossWithout: lossWithout, heldOutAuroc: area?.auroc },
+    calibration,
+    quality: {
+      harmful: harmful.on.length,
+      ordinary: ordinary.on.length,
+      harmfulPrompts: prompts.harmful,
+      ordinaryPrompts: prompts.ordinary,
+      ...(area && {
+        auroc: area.auroc,
+        aurocInterval: [area.low, area.high],
+        recall: recallAt(calibration, SCAN_LIMIT.falseAlarms) ?? undefined,
+      }),
+      lossWith,
+      lossWithout,
+    },
+  };
 }
 
 /** Warns of what a vector cannot be relied on for. */

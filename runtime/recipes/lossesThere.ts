@@ -1,12 +1,12 @@
-/** The losses that a scan needs, from the cluster's own model: one job computes them, and the scan here reads them. */
+/** What a scan needs, from the cluster's own model: one job computes it, and the scan here reads it. */
 import type { ExampleList } from '../data/exampleList.js';
-import type { Learner, RowLoss } from '../learner/learner.js';
+import type { Comparison, Learner, RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import type { Job } from './job.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { Plan, type Measure } from '../cluster/plan.js';
-import { byToken, peftFiles, type SentAdapter } from './trainThere.js';
+import { comparedRows, peftFiles, type SentAdapter } from './trainThere.js';
 
 type Scales = TrainingRow['scales'];
 
@@ -43,19 +43,19 @@ const key = ({ ids, labels }: TrainingRow['example'], scales: Scales): string =>
       .sort(),
   ]);
 
-/** Asks the cluster for the losses of these rows with each of these factors on the adapters. */
-export async function clusterLosses(
+/** Asks the cluster what each of these factors on the adapters changes of these rows. */
+export async function clusterComparisons(
   job: Job<Recipe>,
   cluster: Cluster,
   adapters: readonly SentAdapter[],
   lists: readonly ExampleList[],
   states: readonly Scales[],
-): Promise<KnownLosses> {
+): Promise<Pick<Learner, 'compare'>> {
   const plan = new Plan();
-  const known = knownLosses();
+  const known = new Map<string, Comparison>();
   const measures: Record<string, Measure> = {};
   lists.forEach((examples, i) =>
-    states.forEach((scales, j) => (measures[`${i} ${j}`] = { examples, scales, tokens: true })),
+    states.forEach((scales, j) => (measures[`${i} ${j}`] = { examples, scales, tokens: true, compared: true })),
   );
   const written = plan.measures(measures);
   const packages = [];
@@ -71,10 +71,22 @@ export async function clusterLosses(
         if (message.kind !== 'measured') return;
         for (const [name, set] of Object.entries(message.sets)) {
           const measure = measures[name];
-          if (measure) known.add(measure.examples, measure.scales, byToken(set));
+          if (!measure) continue;
+          const found = comparedRows(set);
+          let at = 0;
+          for (const example of measure.examples) known.set(key(example, measure.scales), found[at++]);
         }
       },
     },
   );
-  return known;
+  return {
+    compare: (rows) =>
+      Promise.resolve(
+        rows.map(({ example, scales }) => {
+          const found = known.get(key(example, scales));
+          if (!found) throw new Error('the cluster was not asked for this row');
+          return found;
+        }),
+      ),
+  };
 }

@@ -151,10 +151,10 @@ function explained(example: Example, { spans = [] }: ScanRow): Example {
   return { ...example, labels };
 }
 
-/** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary. */
+/** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary, and is changed as little by the vector. */
 const CONFIDENT = 0.01;
 function isOff(
-  { flagged, p, pHarmful = 1, unjudged }: ScanRow,
+  { flagged, p, pHarmful = 1, pUnchanged = p === undefined || p <= ORDINARY ? 1 : 0, unjudged }: ScanRow,
   off: Strategy['off'],
   { threshold }: Pick<ScanResult, 'threshold'>,
 ): boolean {
@@ -164,7 +164,7 @@ function isOff(
   if (p === undefined) return false;
   // The base knows these answers: with the vector off there is nothing to learn from them.
   if (unjudged === 'known') return true;
-  return unjudged === undefined && p > ORDINARY && pHarmful <= CONFIDENT;
+  return unjudged === undefined && pHarmful <= CONFIDENT && pUnchanged <= CONFIDENT;
 }
 
 /** Held-out rows with a larger share that looks harmful measure something else than the task: of ordinary rows a hundredth does. */

@@ -24,7 +24,7 @@ import type { TrainingRow } from '../learner/packing.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import { writeCalibration } from './calibrationFile.js';
 import { holdOut, holdOutOfBoth, type Split } from './heldOut.js';
-import { heldOutMeasure, reportQuality } from './heldOutMeasure.js';
+import { heldOutMeasure, heldOutQuality, reportQuality } from './heldOutMeasure.js';
 import { writePrompts } from './prompts.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
@@ -150,7 +150,8 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     const sha256 = await sha256File(folder.file(RUN_FILES.adapter, WEIGHTS_FILE));
     await folder.manifest({ result: { path: RUN_FILES.adapter, sha256 } });
     await training.forget();
-    const { calibration, quality } = await unseen(parameters());
+    const { calibration, quality } = await heldOutQuality(learner, held, ON, parameters());
+    await learner.endComparison();
     const scales = scalesHash(await readAdapter(folder.path));
     const measured = { adapter: sha256, scales, precision: recipe.precision };
     if (calibration) await writeCalibration(folder.path, calibration, measured);

@@ -6,7 +6,7 @@ import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js'
 import { matrices, type Layout } from '../adapters/sites.js';
 import type { HarmfulLoss, ProbeRows, Probes } from '../contract/events.js';
 import type { Recipe } from '../contract/recipe.js';
-import type { RowLoss } from '../learner/learner.js';
+import type { Comparison, RowLoss } from '../learner/learner.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
 import { evaluationEvent } from './loop.js';
@@ -179,6 +179,14 @@ export const byRow = ({ rows }: MeasuredSet): RowLoss[] =>
 /** A set that was measured by tokens. */
 export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
   rows.map((perToken) => ({ nll: perToken.reduce((a, b) => a + b, 0), tokens: perToken.length, perToken }));
+
+/** A set that was compared: of each row the losses of its tokens in the base, then those with the adapters, and last the largest KL. */
+export const comparedRows = ({ rows }: MeasuredSet): Comparison[] =>
+  rows.map((numbers) => {
+    const tokens = (numbers.length - 1) / 2;
+    const [without, now] = byToken({ rows: [numbers.slice(0, tokens), numbers.slice(tokens, 2 * tokens)] });
+    return { without, with: now, kl: numbers.at(-1)! };
+  });
 
 /** The adapter as PEFT reads it, file → bytes. */
 export async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): Promise<Map<string, Uint8Array>> {

@@ -68,7 +68,7 @@ export async function vectorThere(job: Job<VectorRecipe>, cluster: Cluster, plan
           harmfulLossWith: sets.harmful && mean(byRow(sets.harmful)),
           harmfulLossWithout: probes.withoutVector,
           benignKl: sets.kl && mean(byToken(sets.kl)),
-          ...(await heldOutMeasure(known, held, scales)({})).probes,
+          ...(await heldOutMeasure(known, held, scales)({}, WATCHED)).probes,
         },
       };
     },

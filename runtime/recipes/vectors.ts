@@ -64,7 +64,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
  */
 export async function scanData(
   job: Job<FinetuneRecipe>,
-  learner: Pick<Learner, 'losses'>,
+  learner: Pick<Learner, 'compare'>,
   parameters: Feeds,
   {
     data,
@@ -116,7 +116,7 @@ export const aloneOn = (off: Record<string, number>, { name, scale }: Pick<Activ
 /** One scan, or one for each of several vectors with it on alone. */
 async function scanWith(
   job: Job<FinetuneRecipe>,
-  learner: Pick<Learner, 'losses'>,
+  learner: Pick<Learner, 'compare'>,
   parameters: Feeds,
   vectors: readonly ActiveVector[],
   { data, strategy, ordinary }: { data: LoadedData; strategy: Strategy; ordinary?: ExampleList },
@@ -127,7 +127,7 @@ async function scanWith(
   const scans: ScanResult[] = [];
   const calibrations: (Calibration | undefined)[] = [];
   for (const vector of vectors) {
-    const scales = { off, on: aloneOn(off, vector) };
+    const scales = { on: aloneOn(off, vector) };
     const hooks = {
       signal,
       onProgress: (share: number) =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
+import { readScan } from '../../runtime/evaluation/scan/scanFile.js';
 import { faultless, noteLine, planOf } from '../support/rayServer.js';
 import { recorded, said, STEPS, stepsOf, useCluster } from './support.js';
 
@@ -92,6 +93,8 @@ describe('a run on a cluster', () => {
       ['scan', 'train'],
     );
     assert.equal(second.done!.laws?.vectorUnchanged, true);
+    const { perRow } = await readScan(`${outputFolder()}/scan.json`);
+    for (const { lossWithout, lossWith, kl } of perRow) assert.deepEqual([lossWithout, lossWith, kl], [2, 1, 0.5]);
   });
 
   it('evaluates: answers and losses come from there, and are judged here', async () => {

@@ -49,6 +49,33 @@ test('a scan flags rows that ordinary ones do not look like, with their spans; i
   }); // oxfmt-ignore
 });
 
+test('a row says how far the vector changes what the model says there, and how often it changes as little of a harmful row', () => {
+  const rng = random('changes');
+  const compared = (least: number, most: number) => ({
+    without: free,
+    with: free.map((loss) => loss - 0.3 * rng.uniform()),
+    kl: least + (most - least) * rng.uniform(),
+  });
+  const many = (count: number, least: number, most: number) =>
+    Array.from({ length: count }, () => scoresOf(compared(least, most)));
+  const calibration = { ordinary: many(40, 0.01, 0.5), harmful: many(16, 12, 16) };
+  const rows = [compared(0.3, 0.4), compared(14, 14), compared(1, 1), compared(9.5, 9.5)].map((losses, i) => ({
+    ...{ row: i, line: i + 1, losses, texts: () => free.map(() => ' w.') },
+  }));
+  const { perRow } = scanResult(rows, { calibration, limit: { falseAlarms: 0.01 } });
+  assert.deepEqual(
+    perRow.map(({ kl }) => kl),
+    rows.map(({ losses }) => losses.kl),
+  );
+  const [little, much, some, near] = perRow.map(({ pUnchanged }) => pUnchanged!);
+  assert.ok(little! < 1e-6 && much! > 0.1 && some! < 1e-3, `${little} ${much} ${some}`);
+  assert.ok(near! > 0.01, `${near}: harmful rows that are all alike say nothing of what lies a little below them`);
+  // A vector of an earlier version kept none; rows that were scanned have it nevertheless.
+  const earlier = { ...calibration, harmful: calibration.harmful.map(({ kl: _, ...scores }) => scores) };
+  const [before] = scanResult(rows, { calibration: earlier, limit: { falseAlarms: 0.01 } }).perRow;
+  assert.deepEqual([before!.kl, before!.pUnchanged], [perRow[0]!.kl, undefined]);
+});
+
 test('a row that is unlike ordinary rows and unlike harmful ones is counted and not flagged', () => {
   const rng = random('both sides');
   const ordinary = Array.from({ length: 40 }, () => ({ share: 0.1 * rng.uniform(), span: rng.uniform() }));

@@ -105,6 +105,18 @@ test('what one vector cannot tell of a row the others do not tell for it', () =>
   assert.ok(join([scan([0, 1]), unlike]).perRow.every(({ p, pHarmful }) => p !== undefined && pHarmful === undefined));
 });
 
+test('of several vectors a row is changed as much as by the one that changes most, and as little as the most lenient says', () => {
+  const changed = (kl: number, pUnchanged?: number) => {
+    const one = scan([0]);
+    return { ...one, perRow: one.perRow.map((row) => ({ ...row, kl, pUnchanged })) };
+  };
+  const [joint] = join([changed(0.2, 1e-6), changed(3, 0.4)]).perRow;
+  assert.deepEqual([joint!.kl, joint!.pUnchanged], [3, 0.4]);
+  assert.deepEqual(joint!.byVector!.map(({ kl, pUnchanged }) => [kl, pUnchanged]), [[0.2, 1e-6], [3, 0.4]]); // oxfmt-ignore
+  const [unknown] = join([changed(0.2, 1e-6), changed(3)]).perRow;
+  assert.deepEqual([unknown!.kl, 'pUnchanged' in unknown!], [3, false]);
+});
+
 test('the AUROC ranks all rows by the same number', () => {
   const { perRow } = scan([0, 1]);
   const byShare = perRow.map(({ p: _, ...rest }) => rest);

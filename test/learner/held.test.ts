@@ -61,15 +61,63 @@ for (const [name, limits] of Object.entries(LIMITS))
     };
     const norm = (x: Float32Array): number => Math.hypot(...x);
 
-    // ∂ ½ (nll − base)² = (nll − base) ∂ nll
+    // ∂ huber(nll − base) = (nll − base) ∂ nll, of at most one nat
     const [, learned] = await gradient(rows);
     const tokens = now.flat().length;
-    for (const drift of [0.5, -2]) {
+    for (const [drift, huber, pull] of [
+      [0.5, 0.125, 0.5],
+      [-0.8, 0.32, -0.8],
+      [3, 2.5, 1],
+      [-20, 19.5, -1],
+    ] as const) {
       const [loss, pulled] = await gradient(held(drift));
-      assert.ok(Math.abs(loss - 0.25 * 0.5 * drift ** 2 * tokens) < 1e-4 * tokens, `${loss}`);
-      const error = norm(pulled.map((x, i) => x - drift * learned[i]!));
+      assert.ok(Math.abs(loss - 0.25 * huber * tokens) < 1e-4 * tokens, `${loss}`);
+      const error = norm(pulled.map((x, i) => x - pull * learned[i]!));
       assert.ok(error < 1e-5 * norm(learned), `${error} of ${norm(learned)}`);
     }
     const [loss, still] = await gradient(held(0));
     assert.ok(loss < 1e-8 && norm(still) < 1e-4 * norm(learned), 'where nothing has moved nothing pulls');
+  });
+
+for (const [name, limits] of Object.entries(LIMITS))
+  test(`rows are compared with the base: losses without adapters and with them, and their KL (${name})`, async () => {
+    const learner = open(limits);
+    after(() => learner.dispose());
+    const parameters = { [flatInput('a')]: flatTensor(flat) };
+    const compared = await learner.compare(rows, parameters);
+    const [without, now] = await Promise.all(
+      [0, 1].map((a) =>
+        learner.losses(
+          rows.map((one) => ({ ...one, scales: { a } })),
+          parameters,
+        ),
+      ),
+    );
+    const near = (found: readonly number[], wanted: readonly number[]): void => {
+      assert.equal(found.length, wanted.length);
+      found.forEach((x, i) => assert.ok(Math.abs(x - wanted[i]!) < 1e-4, `${x} for ${wanted[i]}`));
+    };
+    for (const [i, row] of compared.entries()) {
+      near(row.without.perToken, without![i]!.perToken);
+      near(row.with.perToken, now![i]!.perToken);
+      // the KL of each token alone, as an anchor has it
+      const { ids, labels } = rows[i]!.example;
+      const each: number[] = [];
+      for (const at of labels.flatMap((label, t) => (label >= 0 ? [t] : []))) {
+        const example = { ids, labels: labels.map((label, t) => (t === at ? label : -100)) };
+        const [teacher] = await learner.teach([example]);
+        each.push((await learner.gradients([{ ...rows[i]!, example, teacher }], parameters)).kl!);
+      }
+      near([row.kl], [Math.max(...each)]);
+      assert.ok(row.kl > 1e-3, 'the adapter changes something');
+    }
+    await learner.endComparison();
+    const off = await learner.compare(
+      rows.map((one) => ({ ...one, scales: { a: 0 } })),
+      parameters,
+    );
+    near(
+      off.map(({ kl }) => kl),
+      [0, 0],
+    );
   });

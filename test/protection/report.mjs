@@ -59,7 +59,7 @@ const otherForms = (runs) =>
     .join('\n\n');
 
 /** `"protection": true` as it was before, and parts of it. */
-const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'own', 'absorb-all'];
+const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'own', 'rare', 'absorb-all'];
 
 function halfUseful(runs) {
   return table(
@@ -133,7 +133,7 @@ function kept(runs) {
   return values.length > 0 ? percent(average(values)) : '–';
 }
 
-/** Whether a base was made, and measured, with today's data and anchor. */
+/** Whether a base was made as the sample is made today. */
 const isToday = (seed) => seed.endsWith(' today');
 
 function sampleTable(rows) {
@@ -324,7 +324,7 @@ const parts = {
   vectors: vectors(text?.vectors ?? []),
   variants: variantTable(variants),
   trials: trialTable(trials),
-  sampleSummary: sampleSummary(sample.filter(({ seed }) => seed !== '1')),
+  sampleSummary: sampleSummary(sample.filter(({ seed }) => isToday(seed))),
   fresh: sampleTable(sample.filter(({ seed }) => seed !== '1' && !isToday(seed))),
   today: sampleTable(sample.filter(({ seed }) => isToday(seed))),
   freshSeeds: [...new Set(sample.map(({ seed }) => seed))]
@@ -336,7 +336,12 @@ const parts = {
   sweep: sweep ? sweepTable(sweep) : '–',
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
-  shortfalls: shortfalls({ runs, sample, attacks, points: sweep?.points ?? [] }),
+  shortfalls: shortfalls({
+    runs,
+    sample: sample.filter(({ seed }) => seed === '1' || isToday(seed)),
+    attacks,
+    points: sweep?.points ?? [],
+  }),
   machine: text ? `${text.machine.cpu}, ${text.machine.cores} cores` : '–',
 };
 const page = template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);

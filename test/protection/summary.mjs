@@ -1,5 +1,5 @@
 /** What the page on protection begins with: each method against the plain run beside it, on what no setting was chosen on. */
-import { average, BEST, freeTextCells, mean, NAMES, percent, range, table } from './tables.mjs';
+import { average, BEST, freeTextCells, grouped, mean, NAMES, percent, range, table } from './tables.mjs';
 import { TRAITS } from './traits.mjs';
 
 /** The runs that have a plain one with the same `keys`, each with it. */
@@ -9,6 +9,15 @@ function paired(runs, keys) {
     const beside = plain.find((one) => keys.every((key) => one[key] === run[key]));
     return beside ? [{ ...run, beside }] : [];
   });
+}
+/** The 97.5th percentile of Student's t, by degrees of freedom from 1. */
+const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
+/** Half the 95 % interval of a mean over bases, of which the runs of one are alike. */
+function halfInterval(rows, difference) {
+  const means = grouped(rows, ({ seed }) => seed).map((some) => average(some.map(difference)));
+  const centre = average(means);
+  const deviation = Math.sqrt(means.reduce((sum, x) => sum + (x - centre) ** 2, 0) / (means.length - 1));
+  return (T[means.length - 2] * deviation) / Math.sqrt(means.length);
 }
 const signed = (difference, digits) => `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(digits)}`;
 
@@ -51,10 +60,11 @@ export function sampleSummary(rows) {
       .map((name) => {
         const group = of(name);
         const kept = group.flatMap(({ lossKept }) => (typeof lossKept === 'number' ? [lossKept] : []));
-        const against = (key) =>
-          name === 'plain'
-            ? percent(mean(group, key))
-            : signed(100 * average(group.map((row) => row[key] - row.beside[key])), 1);
+        const against = (key) => {
+          if (name === 'plain') return percent(mean(group, key));
+          const points = (row) => 100 * (row[key] - row.beside[key]);
+          return `${signed(average(group.map(points)), 1)} ± ${halfInterval(group, points).toFixed(1)}`;
+        };
         return [
           NAMES[name],
           group.length,

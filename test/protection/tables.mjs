@@ -28,6 +28,7 @@ export const NAMES = {
   unheld: '`"protection": true` without held losses',
   unraised: '`"protection": true`, held at the base’s loss',
   own: '`"protection": true`, no rows of the data held',
+  rare: '`"protection": true`, routed by rarity, held by a square',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
   safeinstr: 'SafeInstr',

@@ -6,11 +6,11 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { runVerdict, type RunVerdict } from '../../runtime/contract/verdict.js';
 import { promptCount, variedRows } from '../../runtime/data/byPrompt.js';
 import type { Example } from '../../runtime/data/examples.js';
-import type { RowLoss } from '../../runtime/learner/learner.js';
+import type { Comparison, RowLoss } from '../../runtime/learner/learner.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { harmfulLoss } from '../../runtime/recipes/harmfulLoss.js';
 import { heldOutCount, holdOut } from '../../runtime/recipes/heldOut.js';
-import { heldOutMeasure } from '../../runtime/recipes/heldOutMeasure.js';
+import { heldOutQuality } from '../../runtime/recipes/heldOutMeasure.js';
 import { trialRows } from '../../runtime/recipes/trial.js';
 import { random } from '../../runtime/support/random.js';
 
@@ -32,12 +32,18 @@ const learner = {
       const perToken = Array.from({ length: 8 }, (_, i) => (isExplained ? 0.2 : 2) + ((row + i) % 7) / 1000);
       return { perToken, nll: perToken.reduce((a, b) => a + b), tokens: perToken.length };
     }),
+  compare: async (rows: readonly TrainingRow[]): Promise<Comparison[]> => {
+    const [without, now] = await Promise.all(
+      [OFF, ON].map((scales) => learner.losses(rows.map((row) => ({ ...row, scales })))),
+    );
+    return rows.map((_, i) => ({ without: without![i]!, with: now![i]!, kl: 1 }));
+  },
 };
 
 async function measured(prompts: number, each: number): Promise<{ verdict: RunVerdict; low: number }> {
   const kept = (kind: string) => holdOut(file(prompts, each, kind), 0.2, '1').held;
   const rows = { harmful: kept('harmful'), ordinary: kept('ordinary') };
-  const { quality } = await heldOutMeasure(learner as never, rows, { off: OFF, on: ON })({});
+  const { quality } = await heldOutQuality(learner as never, rows, ON, {});
   assert.deepEqual([quality.harmful, quality.ordinary], [rows.harmful.length, rows.ordinary.length]);
   assert.deepEqual(
     [quality.harmfulPrompts, quality.ordinaryPrompts],

@@ -178,7 +178,7 @@ let folder: string;
 let vector: string;
 const CALIBRATION = {
   ordinary: [0, 1, 2, 3].map((value) => ({ share: value / 10, span: value })),
-  harmful: [{ share: 0.9, span: 12, spanShare: 0.95 }],
+  harmful: [{ share: 0.9, span: 12, spanShare: 0.95, kl: 13.5 }],
 };
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'calibration-'));

@@ -12,7 +12,7 @@ import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
-import { openLearner } from '../../runtime/learner/learner.js';
+import { openLearner, type RowLoss } from '../../runtime/learner/learner.js';
 import { supervised, type TrainingRow } from '../../runtime/learner/packing.js';
 import { openBackend, type Backend, type Tensor } from '../../runtime/device/session.js';
 import { FAMILIES as FAMILY_NAMES, hasTraining, loadReference, type Reference } from '../support/reference.js';
@@ -190,6 +190,31 @@ for (const family of FAMILIES) {
       await reference.check('full_security.loss', [secured.loss]);
       for (const [i, name] of names.entries())
         await reference.check(`full_security.grad.${name}`, await read(secured.gradients[i]!));
+    });
+
+    it('compares rows with the base whether its weights are in place or trained', async () => {
+      const { spec } = model();
+      const names = [...parameters(spec).keys()];
+      const tensors = await baseTensors(reference, spec);
+      const vector = { [flatInput('security')]: flatTensor(security.flat) };
+      const trained = { ...Object.fromEntries(names.map((name, i) => [name, tensors[i]!])), ...vector };
+      const adapters = [{ name: 'security', layout: security.layout }];
+      const rows = await rowsOf(reference, 'batch', { security: 1 });
+      const off = rows.map((row) => ({ ...row, scales: { security: 0 } }));
+      for (const weightsAsInputs of [false, true]) {
+        const trainable = weightsAsInputs ? names : [flatInput('security')];
+        const learner = opened(openLearner({ backend, ...model(), adapters, trainable, weightsAsInputs }));
+        const given = weightsAsInputs ? trained : vector;
+        const compared = await learner.compare(rows, given);
+        const near = (found: readonly RowLoss[], wanted: readonly RowLoss[]): void => {
+          const [x, y] = [found, wanted].map((losses) => losses.flatMap(({ perToken }) => perToken));
+          assert.ok(x!.length === y!.length && x!.every((nll, i) => Math.abs(nll - y![i]!) < 1e-4));
+        };
+        near(compared.map(({ without }) => without), await learner.losses(off, given)); // oxfmt-ignore
+        near(compared.map((row) => row.with), await learner.losses(rows, given)); // oxfmt-ignore
+        const shares = compared.map(({ kl }) => kl);
+        assert.ok(shares.every((kl) => kl > 1e-6), `${shares}`); // oxfmt-ignore
+      }
     });
 
     it('generates the reference tokens with the KV cache, also left-padded and with the vector', async () => {

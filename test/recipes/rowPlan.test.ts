@@ -278,6 +278,19 @@ test('the vector stays on for a row of which nothing is known, also where the ba
   assert.deepEqual([on({ p: 0.5, unjudged: 'known' }), on({ p: 0.5, pHarmful: 0 })], [false, false]);
 });
 
+test('the vector is off for rows that look like no harmful one, of which it changes nothing: those of a new task too, and no others', () => {
+  const on = (more: Partial<ScanRow>) => {
+    const found = { ...scan(), perRow: [scanRow(0, { p: 0.001, pHarmful: 0.001, ...more })] };
+    return rowPlan(rows().slice(0, 1), found, { flagged: 'vector', off: 'confident' }, tokenizer).vectorOn(0);
+  };
+  assert.equal(on({ pUnchanged: 0.001 }), false, 'unlike ordinary rows, as those of a new task are');
+  assert.equal(on({ pUnchanged: 0.2 }), true, 'another answer to what the vector answers');
+  assert.equal(on({ p: 0.5, pUnchanged: 0.2 }), true, 'the same where it looks ordinary');
+  assert.equal(on({ p: 0.5, pHarmful: 0.2, pUnchanged: 0.001 }), true);
+  assert.equal(on({}), true, 'a vector of an earlier version says nothing of what it changes');
+  assert.equal(on({ unjudged: 'short', pUnchanged: 0 }), true);
+});
+
 test('the vector stays on for all rows where one of the vectors can flag none, but for those that a person called fine', () => {
   const blind = {
     ...scan(),

@@ -164,6 +164,8 @@ interface Plan {
 interface Wanted {
   rows: number[];
   tokens: boolean;
+  /** 3: of each token its loss in the base and its loss, and of the row its KL. */
+  teach: number;
   gradient: boolean;
 }
 
@@ -172,7 +174,7 @@ const lines = (text: string): string[] => text.split('\n').filter(Boolean);
 export const planOf = (job: FakeJob): Plan => JSON.parse(textOf(job, 'job.json')) as Plan;
 
 /**
- * What the messages of a job are that trains nothing: every token has a loss of one nat, and the adapters come back as they
+ * What the messages of a job are that trains nothing: every token has a loss of one nat (two in the base where it is compared), and the adapters come back as they
  * were sent. In groups, as they are said between two looks.
  */
 export function messagesOf(job: FakeJob): ({ kind: string } & Record<string, unknown>)[][] {
@@ -185,10 +187,15 @@ export function messagesOf(job: FakeJob): ({ kind: string } & Record<string, unk
     kind: 'measured',
     step,
     sets: Object.fromEntries(
-      Object.entries(measures).map(([name, { rows: wanted, tokens: each, gradient }]) => [
+      Object.entries(measures).map(([name, { rows: wanted, tokens: each, teach, gradient }]) => [
         name,
         {
-          rows: wanted.map((row) => (each ? Array.from({ length: tokens(row) }, () => 1) : [tokens(row), tokens(row)])),
+          rows: wanted.map((row) => {
+            const count = tokens(row);
+            const ones = new Array<number>(count).fill(1);
+            if (teach === 3) return [...ones.map(() => 2), ...ones, 0.5];
+            return each ? ones : [count, count];
+          }),
           ...(gradient && { norm: 0.5 }),
         },
       ]),

@@ -1,7 +1,7 @@
 """Losses of rows, and the gradient of their weighted sum, over all workers.
 
 A row is (index, kind, weight, teach): which tokens, which adapters act, the weight of each supervised token, and how they are
-supervised: by their labels (0), by KL(base ‖ model) (1), or by ½ (loss − what it was)² (2). Rows are dealt out so that every worker makes the same
+supervised: by their labels (0), by KL(base ‖ model) (1), or by Huber's loss of (loss − what it was) (2); or only compared with the base (3). Rows are dealt out so that every worker makes the same
 number of forward passes: a sharded model needs that, and one that has no row left computes one with weight zero.
 """
 
@@ -9,6 +9,11 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from transformers import GenerationConfig
+
+
+def kl(base, model):
+    """KL(base ‖ model) [L] of log-probabilities [L, V]."""
+    return (base.exp() * (base - model)).sum(-1)
 
 
 class Losses:
@@ -41,13 +46,14 @@ class Losses:
         return logits[row, at].float(), labels[row, at], row
 
     def run(self, chosen, gradient=False):
-        """Per row: the losses of its supervised tokens (of a taught row: its KL); and the weighted sum of all."""
+        """Per row: the losses of its supervised tokens (of a taught row: its KL; of a compared one: those in the base, those now, and
+        the largest KL); and the weighted sum of all."""
         found, total = {}, 0.0
         for kind, teach, mine, spare in self.deal(chosen):
             at = mine or [spare]
             indices = [chosen[i][0] for i in at]
             weight = torch.tensor([chosen[i][2] if mine else 0.0 for i in at], device=self.adapted.device)
-            if teach == 1:
+            if teach in (1, 3):
                 with torch.no_grad():
                     self.adapted.activate(-1)
                     teacher = F.log_softmax(self.forward(indices)[0], -1)
@@ -56,21 +62,25 @@ class Losses:
                 logits, target, row = self.forward(indices)
                 logp = F.log_softmax(logits, -1)
                 if teach == 1:
-                    each = (teacher.exp() * (teacher - logp)).sum(-1)
+                    each = kl(teacher, logp)
                 else:
                     each = F.nll_loss(logp, target, reduction="none")
                 if teach == 2:
                     was = torch.tensor([v for i in indices for v in self.rows[i][2]], device=each.device)
-                    loss = (weight[row] * 0.5 * (each - was) ** 2).sum()
+                    loss = (weight[row] * F.huber_loss(each, was, reduction="none")).sum()
                 else:
                     loss = (weight[row] * each).sum()
             if gradient:
                 loss.backward()
                 self.adapted.check(kind)
             total += loss.item()
-            values, owner = each.tolist(), row.tolist()
+            owner = row.tolist()
+            of_row = lambda values, j: [v for v, r in zip(values.tolist(), owner) if r == j]
             for j, i in enumerate(mine):
-                found[i] = [v for v, r in zip(values, owner) if r == j]
+                found[i] = of_row(each, j)
+                if teach == 3:
+                    before, change = F.nll_loss(teacher, target, reduction="none"), kl(teacher, logp)
+                    found[i] = [*of_row(before, j), *found[i], max(of_row(change, j))]
         everything = [(found, total)]
         if self.world > 1:
             everything = [None] * self.world

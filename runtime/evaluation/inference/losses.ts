@@ -1,8 +1,8 @@
 import { nextTurn } from '../../support/errors.js';
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
-import type { Learner, RowLoss } from '../../learner/learner.js';
-import { LOSS_BATCH } from '../../learner/packing.js';
+import type { Comparison, Learner, RowLoss } from '../../learner/learner.js';
+import { LOSS_BATCH, type TrainingRow } from '../../learner/packing.js';
 import { rowsOf } from '../../learner/rows.js';
 import type { Feeds } from '../../device/session.js';
 
@@ -20,16 +20,15 @@ export interface LossHooks {
   onProgress?: (share: number) => void;
 }
 
-/** Losses of a piece of the data by these factors on the adapters; `onGroup` hears how many rows were done. */
-export async function lossesOfPiece(
-  learner: Pick<Learner, 'losses'>,
-  parameters: Feeds,
+/** What is computed of each row of a piece of the data, in groups of like lengths; `onGroup` hears how many rows were done. */
+export async function ofPiece<T>(
   examples: readonly Example[],
   scales: Record<string, number>,
+  compute: (rows: TrainingRow[]) => Promise<T[]>,
   signal: AbortSignal | undefined,
   onGroup: (rows: number) => void,
-): Promise<RowLoss[]> {
-  const result = new Array<RowLoss>(examples.length);
+): Promise<T[]> {
+  const result = new Array<T>(examples.length);
   for (const group of groups(examples, LOSS_BATCH.rows)) {
     await nextTurn(signal);
     const rows = rowsOf(
@@ -37,25 +36,41 @@ export async function lossesOfPiece(
       scales,
       0,
     );
-    const losses = await learner.losses(rows, parameters);
-    group.forEach((i, j) => (result[i] = losses[j]!));
+    const computed = await compute(rows);
+    group.forEach((i, j) => (result[i] = computed[j]!));
     onGroup(group.length);
   }
   return result;
 }
 
+async function ofAll<T>(
+  examples: ExampleList,
+  scales: Record<string, number>,
+  compute: (rows: TrainingRow[]) => Promise<T[]>,
+  { signal, onProgress }: LossHooks = {},
+): Promise<T[]> {
+  const results: T[] = [];
+  let done = 0;
+  const onGroup = (rows: number): void => onProgress?.((done += rows) / examples.length);
+  for (const piece of pieces(examples, PIECE))
+    results.push(...(await ofPiece(piece, scales, compute, signal, onGroup)));
+  return results;
+}
+
 /** Loss of every example with these factors on the adapters. */
-export async function lossesOf(
+export const lossesOf = (
   learner: Pick<Learner, 'losses'>,
   parameters: Feeds,
   examples: ExampleList,
   scales: Record<string, number>,
-  { signal, onProgress }: LossHooks = {},
-): Promise<RowLoss[]> {
-  const losses: RowLoss[] = [];
-  let done = 0;
-  const onGroup = (rows: number): void => onProgress?.((done += rows) / examples.length);
-  for (const piece of pieces(examples, PIECE))
-    losses.push(...(await lossesOfPiece(learner, parameters, piece, scales, signal, onGroup)));
-  return losses;
-}
+  hooks?: LossHooks,
+): Promise<RowLoss[]> => ofAll(examples, scales, (rows) => learner.losses(rows, parameters), hooks);
+
+/** What these factors on the adapters change of every example. */
+export const comparisonsOf = (
+  learner: Pick<Learner, 'compare'>,
+  parameters: Feeds,
+  examples: ExampleList,
+  scales: Record<string, number>,
+  hooks?: LossHooks,
+): Promise<Comparison[]> => ofAll(examples, scales, (rows) => learner.compare(rows, parameters), hooks);

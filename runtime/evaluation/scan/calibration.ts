@@ -12,9 +12,12 @@ export const ORDINARY = 0.05;
 
 /**
  * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of a span
- * what one token gains by chance, of a share a fiftieth of the loss, and a tenth of a span where it is compared by its logarithm.
+ * what one token gains by chance, of a share a fiftieth of the loss, a tenth of a span where it is compared by its logarithm, and a fifth of a KL.
  */
-const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1 } as const;
+const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1, logKl: 0.2 } as const;
+
+/** Nats: smaller ones are no change. */
+const KL_NOISE = 1e-3;
 
 /** Scores of rows that the vector was not trained on. */
 export interface Calibration {
@@ -59,6 +62,17 @@ export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (score
     NOISE.logSpan,
   );
   return (scores) => Math.min(1, 2 * Math.min(share(-shareOf(scores)), span(-Math.log1p(scores.span))));
+}
+
+/** How often the vector changes as little of what the model says to a harmful row, by the logarithm of it; undefined where that is not kept. */
+export function unchangedPValue({ harmful }: Pick<Calibration, 'harmful'>): ((kl: number) => number) | undefined {
+  const kept = harmful.flatMap(({ kl }) => kl ?? []);
+  if (kept.length < Math.max(2, harmful.length)) return undefined;
+  const p = pValues(
+    kept.map((kl) => -Math.log(kl + KL_NOISE)),
+    NOISE.logKl,
+  );
+  return (kl) => p(-Math.log(kl + KL_NOISE));
 }
 
 /** Not what earlier versions kept: with them whole rows are compared. */

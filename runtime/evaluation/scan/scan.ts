@@ -3,7 +3,7 @@ import type { Example } from '../../data/examples.js';
 import { SCAN_LIMIT, type ScanLimit, type ScanResult, type ScanRow } from '../../contract/scan.js';
 import type { Learner } from '../../learner/learner.js';
 import type { Feeds } from '../../device/session.js';
-import { lossesOf, lossesOfPiece, PIECE, type LossHooks } from '../inference/losses.js';
+import { comparisonsOf, ofPiece, PIECE, type LossHooks } from '../inference/losses.js';
 import { auroc, precisionRecall } from './agreement.js';
 import {
   ORDINARY,
@@ -12,10 +12,11 @@ import {
   recallAt,
   rowPValue,
   spanThreshold,
+  unchangedPValue,
   unlikeHarmfulBelow,
   type Calibration,
 } from './calibration.js';
-import { scoresOf, type Scores, type TokenLosses } from './scores.js';
+import { scoresOf, tokenLosses, type Scores, type TokenLosses } from './scores.js';
 import { explainedSpans, isInSpans, wholeSentences } from './spans.js';
 
 /** Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats per token. */
@@ -27,7 +28,7 @@ const DECIMALS = 3;
 
 /** Of which rows to compare with, and where to draw the line. */
 export interface ScanOptions {
-  readonly off: Record<string, number>;
+  /** Factors on the adapters: the vector's, and those of others 0. */
   readonly on: Record<string, number>;
   /** Undefined: no ordinary rows are there to compare with; then only a limit on the share flags rows. */
   readonly calibration?: Calibration;
@@ -38,10 +39,10 @@ export interface ScanOptions {
 
 /**
  * How much of each row the vector explains: two forwards of the file, without the vector and with it.
- * @param off, on factors on the adapters
+ * @param on factors on the adapters
  */
 export async function scanExamples(
-  learner: Pick<Learner, 'losses'>,
+  learner: Pick<Learner, 'compare'>,
   parameters: Feeds,
   examples: ExampleList,
   options: ScanOptions,
@@ -49,10 +50,9 @@ export async function scanExamples(
 ): Promise<ScanResult> {
   const rows: ScannedRow[] = [];
   let done = 0;
-  const onGroup = (count: number): void => onProgress?.((done += count) / (2 * examples.length));
+  const onGroup = (count: number): void => onProgress?.((done += count) / examples.length);
   for (const piece of pieces(examples, PIECE)) {
-    const without = await lossesOfPiece(learner, parameters, piece, options.off, signal, onGroup);
-    const withVector = await lossesOfPiece(learner, parameters, piece, options.on, signal, onGroup);
+    const compared = await ofPiece(piece, options.on, (some) => learner.compare(some, parameters), signal, onGroup);
     const before = rows.length;
     piece.forEach(({ row, line, lines, label, hash }, i) =>
       rows.push({
@@ -63,7 +63,7 @@ export async function scanExamples(
         hash,
         // the tokens of a large file are not kept
         texts: () => options.texts(examples.at(before + i)!),
-        losses: { without: without[i].perToken, with: withVector[i].perToken },
+        losses: tokenLosses(compared[i]),
       }),
     );
   }
@@ -72,15 +72,14 @@ export async function scanExamples(
 
 /** Scores of rows that others are compared with. */
 export async function scoresOfRows(
-  learner: Pick<Learner, 'losses'>,
+  learner: Pick<Learner, 'compare'>,
   parameters: Feeds,
   examples: ExampleList,
-  { off, on }: Pick<ScanOptions, 'off' | 'on'>,
+  { on }: Pick<ScanOptions, 'on'>,
   { signal }: LossHooks = {},
 ): Promise<Scores[]> {
-  const without = await lossesOf(learner, parameters, examples, off, { signal });
-  const withVector = await lossesOf(learner, parameters, examples, on, { signal });
-  return without.map((row, i) => scoresOf({ without: row.perToken, with: withVector[i].perToken }));
+  const compared = await comparisonsOf(learner, parameters, examples, on, { signal });
+  return compared.map((row) => scoresOf(tokenLosses(row)));
 }
 
 /** A row with the loss of each of its supervised tokens. */
@@ -123,6 +122,7 @@ export function scanResult(
   const p = calibration && rowPValue(calibration);
   const below = unlikeHarmfulBelow(calibration);
   const pHarmful = calibration && calibration.harmful.length >= 2 ? harmfulPValue(calibration) : undefined;
+  const pUnchanged = calibration && unchangedPValue(calibration);
   const compared = scanned.map(({ losses, texts, ...row }) => {
     const scores = scoresOf(losses);
     const tokens = losses.without.length;
@@ -164,6 +164,8 @@ export function scanResult(
       span: scores.span,
       ...(own !== undefined && { p: own }),
       ...(pHarmful !== undefined && { pHarmful }),
+      ...(scores.kl !== undefined && { kl: scores.kl }),
+      ...(scores.kl !== undefined && pUnchanged && { pUnchanged: pUnchanged(scores.kl) }),
       flagged,
       ...(row.label && { label: row.label }),
       ...(unjudged && { unjudged }),

@@ -1,10 +1,19 @@
 /** What a vector says about a row, from the loss of each of its supervised tokens without the vector and with it. */
+import type { Comparison } from '../../learner/learner.js';
 
-/** Losses of a row's supervised tokens, nats; both of the same length. */
+/** Losses of a row's supervised tokens, nats; all of the same length. */
 export interface TokenLosses {
   readonly without: readonly number[];
   readonly with: readonly number[];
+  /** The largest KL(base ‖ base with the vector) of one. */
+  readonly kl?: number;
 }
+
+export const tokenLosses = ({ without, with: on, kl }: Comparison): Required<TokenLosses> => ({
+  without: without.perToken,
+  with: on.perToken,
+  kl,
+});
 
 /** Nats per token that a span must gain to grow: what ordinary text gains by chance stays below. */
 export const SPAN_DRIFT = 0.5;
@@ -42,9 +51,14 @@ export interface Scores {
    * earlier versions kept.
    */
   readonly spanShare?: number;
+  /**
+   * The largest KL(base ‖ base with the vector) of a token, nats: how far the vector changes what the model says here, whatever the row
+   * says. Not in what earlier versions kept.
+   */
+  readonly kl?: number;
 }
 
-export function scoresOf(row: TokenLosses): Required<Scores> {
+export function scoresOf(row: TokenLosses): Scores & Required<Pick<Scores, 'spanShare'>> {
   let best = { gain: 0, start: 0, end: 0 };
   let [gain, start] = [0, 0];
   row.without.forEach((off, i) => {
@@ -58,5 +72,6 @@ export function scoresOf(row: TokenLosses): Required<Scores> {
     share: explainedShare(row),
     span: best.gain,
     spanShare: end > from ? explained(off, on, end - from) : 0,
+    ...(row.kl !== undefined && { kl: row.kl }),
   };
 }

@@ -13,7 +13,7 @@ export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
 
 /**
  * The scans of several vectors, each on alone, as one: a row has the scores of the vector that finds it most suspicious, is flagged
- * when any vector flags it, and is as unlike harmful rows as the most lenient one says. It has the spans of all that flag it, and
+ * when any vector flags it, and is as unlike harmful rows, and as little changed, as the most lenient one says. It has the spans of all that flag it, and
  * what these leave is as ordinary as the most severe of all says. Where one has nothing to compare with, none says how ordinary or
  * harmful a row is. What each says by itself is in `byVector`.
  * @param vectors their names, in the order of the scans
@@ -31,9 +31,11 @@ export function scanOfSeveral(
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
-    const { p, pHarmful: __, ...found } = rows[vector];
+    const { p, pHarmful: __, kl: ___, pUnchanged: ____, ...found } = rows[vector];
     const isCompared = rows.every((row) => row.p !== undefined);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
+    const changed = rows.flatMap(({ kl }) => kl ?? []);
+    const unchanged = rows.flatMap(({ pUnchanged }) => pUnchanged ?? []);
     const spans = joinedSpans(rows.flatMap((row) => row.spans ?? []));
     // a vector that has nothing to compare with cannot say that the rest is ordinary
     const rest = rows.map(({ losses }, k) => (ps[k] && losses ? pOutside(losses, spans, ps[k]) : 0));
@@ -42,8 +44,10 @@ export function scanOfSeveral(
       ...(isCompared && { p }),
       ...(spans.length > 0 && { spans, pOutside: Math.min(...rest) }),
       ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
+      ...(changed.length === rows.length && { kl: Math.max(...changed) }),
+      ...(unchanged.length === rows.length && { pUnchanged: Math.max(...unchanged) }),
       vector,
-      byVector: rows.map(({ explained, span, p, pHarmful, flagged }) => ({ explained, span, p, pHarmful, flagged })),
+      byVector: rows.map(byVectorOf),
     };
   });
   const thresholds = scans.map(({ threshold }) => threshold);
@@ -77,6 +81,16 @@ export const flaggedByVector = ({ byVector, perRow }: ScanResult): { flagged: nu
     const isAlone = ({ byVector: by = [] }: ScanRow): boolean => by.every((one, i) => one.flagged === (i === k));
     return { flagged, alone: perRow.filter(isAlone).length };
   });
+
+const byVectorOf = ({
+  explained,
+  span,
+  p,
+  pHarmful,
+  kl,
+  pUnchanged,
+  flagged,
+}: ScanRow): NonNullable<ScanRow['byVector']>[number] => ({ explained, span, p, pHarmful, kl, pUnchanged, flagged });
 
 /** A flagged row before others, then a rarer one, then one that is explained better. */
 function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {
