@@ -8,7 +8,7 @@ import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { bring, HUB_TOKEN, hubToken } from './hub.js';
 import { slug } from './recipeFiles.js';
-import { rootFor } from './root.js';
+import { requireRoots, rootFor } from './root.js';
 import { wizard } from './wizard.js';
 
 const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:\/[\w./-]+\.gguf)?$/;
@@ -22,6 +22,7 @@ export async function downloadModel(
   { revision, ...given }: CommandArguments['downloadModel'],
 ): Promise<Model> {
   services.assertTrusted();
+  requireRoots();
   const models = given.folder ?? join(await rootFor(), 'models');
   const repository = given.repository ?? (await askRepository());
   const name = slug(basename(repository.replace(/\.gguf$/i, '')));

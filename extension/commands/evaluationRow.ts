@@ -1,4 +1,4 @@
-import { appendFile, mkdir } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { isObject } from '../../runtime/contract/isObject.js';
@@ -19,6 +19,7 @@ import type { Services } from '../services/services.js';
 import { freeFile, slug } from './recipeFiles.js';
 import { requireRoots, rootFor } from './root.js';
 import { wizard, type Choice } from './wizard.js';
+import { makeFolder } from '../../runtime/support/makeFolder.js';
 
 /** Sets that people write by hand; larger ones are made by programs. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -122,7 +123,7 @@ async function append(file: string, make: (first: Row | undefined) => Row): Prom
 /** What stands there may be no UTF-8; a link to it, and who may read it, stay as they are. */
 async function appendTo(file: string, text: string): Promise<void> {
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await makeFolder(dirname(file));
     await appendFile(file, text);
   } catch (error) {
     throw unwritable(file, error);

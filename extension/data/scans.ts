@@ -304,6 +304,8 @@ export class Scans implements Disposable {
     const { version: _, lines, explained, ps, parts, keys, blocks, hashes, ...scan } = kept;
     const data = fromStatePath(root, scan.data);
     if (!(await exists(data))) return void this.away.add(data);
+    // One that is kept in another folder, as by an earlier version, stands back.
+    if (this.scans.has(data) && root !== (folderOf(data, this.roots()) ?? this.roots()[0])) return;
     const [shares, chances, said, texts] = [explained.split(' '), ps.split(' '), parts.split('\n'), keys.split(' ')];
     await nextTurn();
     const names = hashes.split(' ');

@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod';
 import { whileLocked } from '../../runtime/support/lockFile.js';
 import { replaceFile as replaceWith, type ReplaceOptions } from '../../runtime/support/replaceFile.js';
+import { makeFolder } from '../../runtime/support/makeFolder.js';
 import { exists, readJson } from './checkedFile.js';
 import { fileReason, inputError, type HostError } from './errors.js';
 import { editorPath } from './paths.js';
@@ -68,7 +68,7 @@ export async function writeState(root: string, state: WorkspaceState): Promise<v
 export async function changeState(root: string, change: (state: WorkspaceState) => void): Promise<WorkspaceState> {
   const file = stateFile(root);
   // What is locked has a file beside it.
-  await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => Promise.reject(unwritable(file, error)));
+  await makeFolder(dirname(file)).catch((error: unknown) => Promise.reject(unwritable(file, error)));
   return changeFile(file, async () => {
     const state = await readState(root);
     change(state);

@@ -44,9 +44,10 @@ const makers = ({ uses, output }: RecipeFacts): string[] =>
     .flatMap((path) => (RESULTS.includes(basename(path)) ? [path, dirname(path)] : [path]))
     .filter((folder) => folder !== output);
 
-/** A run that was cut off or stopped late may have made its result, too. */
+/** A run that was cut off or stopped late may have made its result, too; a vector is whole at the end of its run. */
 const hasMade = (run: Run): boolean =>
-  !isRunning(run) && (run.progress.state === 'finished' || run.result !== undefined);
+  !isRunning(run) &&
+  (run.progress.state === 'finished' || (run.result !== undefined && run.manifest?.role !== 'security'));
 
 /** One that ended early replaces nothing yet, whatever it has made; one that was given up before it wrote anything never will. */
 const isReplacing = (next: Run): boolean =>

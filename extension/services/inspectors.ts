@@ -35,11 +35,14 @@ export function dataInspectors(known: Known): Pick<Services, 'inspector' | 'toke
   };
 }
 
-/** Columns that a person chose, and that the file no longer has, say nothing of those that it has now: it is asked about anew. */
+/**
+ * Columns that a person chose, and that the file no longer has, say nothing of those that it has now: it is asked about anew. One that
+ * is empty, or half written, has no columns yet.
+ */
 async function forgetGone({ engine, mappings, recipes }: Known, file: string): Promise<void> {
   const chosen = mappings.get(file);
   if (!chosen || readBy(recipes, file)) return;
   const found = await engine.request('previewData', { path: file }).catch(() => undefined);
-  if (found && !Object.values(chosen).every((name) => found.columns.includes(name)))
-    await mappings.set(file, undefined);
+  if (!found || found.columns.length === 0) return;
+  if (!Object.values(chosen).every((name) => found.columns.includes(name))) await mappings.set(file, undefined);
 }

@@ -315,6 +315,8 @@ export function adapterOf(
 ): { path: string; name: string; role: 'task' | 'security'; precision?: Precision } | undefined {
   const { role, precision } = run.manifest ?? {};
   if (!role || isRunning(run) || !run.result || basename(run.result) !== 'adapter') return undefined;
+  // A vector without the end of its run has nothing to compare rows with, or to hold.
+  if (role === 'security' && run.manifest?.outcome !== 'finished') return undefined;
   return { path: run.result, name: run.name, role, precision };
 }
 

@@ -10,8 +10,11 @@ export interface Scratch {
   close(): void;
 }
 
-/** What the place beside the data answers where it is not ours to write: the data may be read all the same. */
-const READ_ONLY = new Set(['EROFS', 'EACCES', 'EPERM']);
+/**
+ * What the place beside the data answers where it is not ours to write: the data may be read all the same. Of a folder whose own folder is
+ * missing, too, Node says that it is not there where the file system is read-only.
+ */
+const READ_ONLY = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOENT']);
 
 /** @param folder where there is room for them; where nothing may be written there, they are among the temporary files of the system */
 export function openScratch(folder: string): Scratch {

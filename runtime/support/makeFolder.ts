@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ifThere } from './ifThere.js';
 
@@ -6,7 +6,7 @@ import { ifThere } from './ifThere.js';
  * Makes a folder, and those above it that are missing. Node's recursive `mkdir` says of a file system that is read-only that
  * there is no such folder, and below /proc it never ends.
  * @returns the first that was made, if any
- * @throws the error of the system, with the folder that could not be made
+ * @throws the error of the system, with the folder that could not be made; ENOLINK of a link that leads nowhere
  */
 export async function makeFolder(folder: string): Promise<string | undefined> {
   const whole = resolve(folder);
@@ -20,7 +20,8 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
       first ??= one;
     } catch (error) {
       // another process may have made it meanwhile
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await isFolder(one))) throw error;
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await isFolder(one))) continue;
+      throw (await isBroken(one)) ? Object.assign(error as Error, { code: 'ENOLINK' }) : error;
     }
   }
   return first;
@@ -28,3 +29,5 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
 
 const found = (path: string) => ifThere(stat(path), ['ENOENT', 'ENOTDIR']);
 const isFolder = async (path: string): Promise<boolean> => (await found(path))?.isDirectory() === true;
+const isBroken = async (path: string): Promise<boolean> =>
+  !(await found(path)) && (await ifThere(lstat(path), ['ENOENT', 'ENOTDIR']))?.isSymbolicLink() === true;

@@ -214,7 +214,7 @@ describe('bad input', () => {
       kind: 'failed',
       message: 'the disk is full.',
       place: '/a/b',
-      remedy: 'Free some space and resume the run; what was saved so far is kept.',
+      remedy: 'Free some space and run it again.',
     });
     const output = workspace.file('adapters/full-disk');
     const recipe = await workspace.recipe('plain.json', { ...small, steps: 4, evaluateEvery: 2 });

@@ -49,15 +49,20 @@ test('columns that a file has no more are forgotten, and it is read by its own n
   assert.match(JSON.stringify(await counted(said)), /there is no column .*Kunde/);
 });
 
-test('columns that are there stay chosen, whatever else is wrong with the file', async (t) => {
-  const { services, at } = await workspace(t, { 'chosen.csv': OWN.replace('buy 3 lamps .', '') });
-  const request = async (name: string, { path }: { path: string }): Promise<unknown> =>
-    name === 'inspectData' ? Promise.reject(new Error('no')) : previewData({ path });
-  const none = { list: () => [] };
-  const { inspector } = dataInspectors({ ...services, engine: { request }, models: none, store: none } as never);
-  await services.mappings.set(at('chosen.csv'), COLUMNS);
-  const changed = new Promise((done) => inspector.onDidChange(done));
-  inspector.get(at('chosen.csv'));
-  await changed;
-  assert.deepEqual(services.mappings.get(at('chosen.csv')), COLUMNS);
-});
+for (const [what, text] of Object.entries({
+  'a row that is not right': OWN.replace('buy 3 lamps .', ''),
+  'no rows': 'Kunde,Wir\n',
+  nothing: '',
+}))
+  test(`columns that are there, or may come, stay chosen: of a file with ${what}`, async (t) => {
+    const { services, at } = await workspace(t, { 'chosen.csv': text });
+    const request = async (name: string, { path }: { path: string }): Promise<unknown> =>
+      name === 'inspectData' ? Promise.reject(new Error('no')) : previewData({ path });
+    const none = { list: () => [] };
+    const { inspector } = dataInspectors({ ...services, engine: { request }, models: none, store: none } as never);
+    await services.mappings.set(at('chosen.csv'), COLUMNS);
+    const changed = new Promise((done) => inspector.onDidChange(done));
+    inspector.get(at('chosen.csv'));
+    await changed;
+    assert.deepEqual(services.mappings.get(at('chosen.csv')), COLUMNS);
+  });

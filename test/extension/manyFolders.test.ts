@@ -118,6 +118,12 @@ test('a scan is kept where its file lies; that of an earlier version is found, a
   await scans.drop(data);
   assert.deepEqual(isKept(), [false, false]);
 
+  // What another folder keeps of it stands back behind its own, whichever is read first.
+  const inA = await write(join(a, 'train.jsonl'), 'a\nb\n');
+  await new Scans(() => [b]).add(inA, 'v', 'kept by another folder', result);
+  await new Scans(() => [a]).add(inA, 'v', 'its own', result);
+  assert.equal((await loaded()).get(inA)!.vectorName, 'its own');
+
   await scans.add(await write(join(dirname(a), 'elsewhere.jsonl'), 'a\n'), 'v', 'v', { ...result, rows: 1 });
   assert.equal(existsSync(scanFile(a, join(dirname(a), 'elsewhere.jsonl'))), true);
 });

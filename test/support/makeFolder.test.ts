@@ -21,7 +21,8 @@ test('what is in the way is named', async () => {
   await symlink(join(dir, 'away'), join(dir, 'link'));
   await assert.rejects(makeFolder(join(dir, 'file')), { code: 'EEXIST', path: join(dir, 'file') });
   await assert.rejects(makeFolder(join(dir, 'file/a/b')), { code: 'ENOTDIR', path: join(dir, 'file/a') });
-  await assert.rejects(makeFolder(join(dir, 'link')), { code: 'EEXIST', path: join(dir, 'link') });
+  await assert.rejects(makeFolder(join(dir, 'link')), { code: 'ENOLINK', path: join(dir, 'link') });
+  await assert.rejects(makeFolder(join(dir, 'link/a')), { code: 'ENOLINK', path: join(dir, 'link') });
 });
 
 test('several make the same folder at once', async () => {

@@ -37,7 +37,9 @@ describe('a page that compares runs', { skip: missing }, () => {
     assert.doesNotMatch(await label(page), /run 1:/);
     assert.equal(await chosen(axis), 'supervised tokens');
     assert.equal(await page.page.locator('.curves output').textContent(), '0.98');
-    assert.equal(await page.page.locator('.curves vscode-checkbox').getAttribute('aria-checked'), 'true');
+    // the element says so in a turn of its own
+    const box = page.page.locator('.curves vscode-checkbox');
+    await until(async () => (await box.getAttribute('aria-checked')) === 'true', 'the box of the curves');
     assert.equal(await page.page.locator('vscode-button[aria-label="Whole range"]').isVisible(), true);
     assert.equal(await chosen(reference), row);
     assert.equal((await texts(page, '.compared tbody tr:last-child .delta')).length, 0);
