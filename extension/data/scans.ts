@@ -15,17 +15,11 @@ import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
 import { isWorse, looksOf, type Looks, type Mark } from './rowMarks.js';
-import {
-  COLUMN_FIELDS,
-  columnsText,
-  saidFormat,
-  type Columns,
-  type ReadAs,
-  type RowFormat,
-} from '../../runtime/contract/mapping.js';
-import { DATA_FORMATS, type DataFormat } from '../../runtime/contract/recipeWords.js';
+import { columnsText, saidFormat, type Columns, type ReadAs, type RowFormat } from '../../runtime/contract/mapping.js';
+import type { DataFormat } from '../../runtime/contract/recipeWords.js';
 import { blockOf, blockText, readRows } from './rows.js';
-import { SCAN_TABLE, scanTable } from './scanTable.js';
+import { KEPT, MAX_BYTES, OLD } from './keptScan.js';
+import { scanTable } from './scanTable.js';
 import type { TriageTable } from '../../webview/protocol/triage.js';
 
 /** What a scan found in a data file, and of which text of the file that is true. */
@@ -87,57 +81,6 @@ function isReadOtherwise(read: ReadAs, scan: Scan): boolean {
   // What nobody said: that of the first row, of a scan of an earlier version not known.
   return now === undefined ? saidFormat(scan) !== undefined : before !== undefined && now !== before;
 }
-
-/** Of some hundred thousand rows. */
-const MAX_BYTES = 256 * 1024 * 1024;
-
-/** As columns, each with a space between two values: a table of sixty thousand rows is read in some milliseconds. */
-const KEPT = z.object({
-  version: z.literal(5),
-  data: z.string(),
-  model: z.string().optional(),
-  vector: z.string(),
-  vectorName: z.string(),
-  columns: z.partialRecord(z.enum(COLUMN_FIELDS), z.string()).optional(),
-  format: z.enum(DATA_FORMATS).optional(),
-  size: z.number(),
-  mtimeMs: z.number(),
-  sha256: z.string(),
-  lineCount: z.number(),
-  flagged: z.number(),
-  rows: z.number(),
-  threshold: z.number().nullable(),
-  calibration: z
-    .object({
-      ordinary: z.number(),
-      ordinaryPrompts: z.number().optional(),
-      harmful: z.number(),
-      recall: z.number().nullable(),
-    })
-    .nullable(),
-  auroc: z.number().nullable(),
-  precision: z.number().nullable(),
-  recall: z.number().nullable(),
-  blind: z.number(),
-  short: z.number(),
-  unusual: z.number().optional(),
-  skipped: z.number().optional(),
-  rowFormat: z.enum(DATA_FORMATS).exclude(['auto']).optional(),
-  lines: z.string(),
-  explained: z.string(),
-  /** NaN where a row has none. */
-  ps: z.string(),
-  /** A line for each mark. */
-  parts: z.string(),
-  keys: z.string(),
-  /** Of rows of several lines `LINES:KEY`, of others nothing. */
-  blocks: z.string(),
-  hashes: z.string(),
-  table: SCAN_TABLE,
-  cut: z.array(z.tuple([z.number(), z.string()])),
-});
-/** Scans of earlier versions, which say less of their rows, are not shown: the file can be scanned anew. */
-const OLD = z.object({ version: z.union([z.literal(2), z.literal(3), z.literal(4)]) });
 
 /** What is known of a scan beside what it found. */
 interface Added extends ReadAs {

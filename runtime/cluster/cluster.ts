@@ -16,7 +16,8 @@ import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
 import { isOfTheWay, Unending } from './faults.js';
 import { followJob, isEnded, PATIENCE, whileAway, type FollowOptions, type Patience } from './follow.js';
-import { messageReader, type JobMessage, type JobNote } from './messages.js';
+import { messageReader, type JobMessage } from './messages.js';
+import { noteText } from './noteText.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
 
 export interface Cluster {
@@ -377,29 +378,3 @@ const foreign = (id: string, place: string): HumanError =>
     remedy: 'Start the run over: it takes a new name.',
     kind: 'failed',
   });
-
-const startedText = (workers: number): string =>
-  workers === 1 ? 'one worker has started' : `${workers} workers have started`;
-
-/** What a job says of itself, for people. */
-function noteText(
-  { note, step, workers, wanted = {}, there = {}, free = {} }: JobNote,
-  target: ClusterTarget,
-): string | undefined {
-  const list = (resources: Record<string, number>): string =>
-    Object.keys(wanted)
-      .map((name) => `${resources[name] ?? 0} ${name}`)
-      .join(', ');
-  switch (note) {
-    case 'waiting':
-      return Object.entries(wanted).some(([name, count]) => count > (there[name] ?? 0))
-        ? `waiting for workers: ${list(wanted)} wanted, the cluster has ${list(there)}. It begins when nodes are added; or stop it, and lower on.workers or on.gpu`
-        : `waiting for workers: ${list(wanted)} wanted, ${list(free)} free of ${list(there)}`;
-    case 'restarted':
-      return `a worker was lost, or the job began anew: it goes on from step ${step}`;
-    case 'started':
-      return startedText(workers ?? target.workers);
-    default:
-      return undefined;
-  }
-}

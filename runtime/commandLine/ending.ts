@@ -12,16 +12,8 @@ import { EXIT } from '../contract/errors.js';
 import type { DoneEvent, Measurement } from '../contract/events.js';
 import { measurementTable, sweepTable, type Terminal } from './terminal.js';
 
-/** @returns of a sweep that a point of failed: 1 */
-export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {
-  const code = await reportDone(done, out);
-  const isSweep = done.outcome === 'finished' && (await readManifest(done.output))?.kind === 'sweep';
-  const points = isSweep ? (await readTable(done.output))?.points : undefined;
-  return points?.some(({ error }) => error) ? EXIT.failed : code;
-}
-
-/** The same of a sweep that has been judged: which of its points failed before does not count. */
-export async function reportDone(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {
+/** @param isJudged its answers were judged anew: that points of a sweep failed before does not count */
+export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>, isJudged = false): Promise<number> {
   const manifest = await readManifest(done.output);
   // What stands there is of another run, which is as it was.
   if (done.outcome === 'stopped' && manifest?.done?.seconds !== done.seconds) {
@@ -37,7 +29,7 @@ export async function reportDone(done: DoneEvent, out: Pick<Terminal, 'log'>): P
   }
   const code = await reportRun(done.output, done.measurements, out);
   out.log(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
-  return code;
+  return !isJudged && sweep?.points.some(({ error }) => error) ? EXIT.failed : code;
 }
 
 const stoppedRun = ({ output, step }: DoneEvent): string =>

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import type { SampleEvent } from '../contract/answers.js';
-import { reportDone, reportEnd, reportRun } from './ending.js';
+import { reportEnd, reportRun } from './ending.js';
 import { EXIT } from '../contract/errors.js';
 import { usageText } from '../contract/judgeText.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
@@ -97,9 +97,10 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   if (done.agreements.length > 0) out.log(agreementTable(done.agreements));
   if (done.points) {
     const seconds = (performance.now() - began) / 1000;
-    return reportDone(
+    return reportEnd(
       { kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] },
       out,
+      true,
     );
   }
   return reportRun(resolve(run), done.measurements, out);

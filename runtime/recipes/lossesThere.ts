@@ -10,27 +10,36 @@ import { comparedRows, peftFiles, type SentAdapter } from './trainThere.js';
 
 type Scales = TrainingRow['scales'];
 
-/** A learner that knows the losses of some rows with some factors on the adapters, and nothing else. */
-export interface KnownLosses extends Pick<Learner, 'losses'> {
-  add(examples: Iterable<TrainingRow['example']>, scales: Scales, losses: readonly RowLoss[]): void;
+/** What the cluster has said of some rows with some factors on the adapters. */
+interface Known<T> {
+  add(examples: Iterable<TrainingRow['example']>, scales: Scales, found: readonly T[]): void;
+  of(rows: readonly TrainingRow[]): Promise<T[]>;
 }
 
-export function knownLosses(): KnownLosses {
-  const known = new Map<string, RowLoss>();
+function knownRows<T>(): Known<T> {
+  const known = new Map<string, T>();
   return {
-    add(examples, scales, losses) {
+    add(examples, scales, found) {
       let at = 0;
-      for (const example of examples) known.set(key(example, scales), losses[at++]);
+      for (const example of examples) known.set(key(example, scales), found[at++]);
     },
-    losses: (rows) =>
+    of: (rows) =>
       Promise.resolve(
         rows.map(({ example, scales }) => {
           const found = known.get(key(example, scales));
-          if (!found) throw new Error('the cluster was not asked for the loss of this row');
+          if (!found) throw new Error('the cluster was not asked for this row');
           return found;
         }),
       ),
   };
+}
+
+/** A learner that knows the losses of some rows, and nothing else. */
+export interface KnownLosses extends Pick<Learner, 'losses'>, Pick<Known<RowLoss>, 'add'> {}
+
+export function knownLosses(): KnownLosses {
+  const { add, of } = knownRows<RowLoss>();
+  return { add, losses: of };
 }
 
 /** Factors that are zero count as absent. */
@@ -52,7 +61,7 @@ export async function clusterComparisons(
   states: readonly Scales[],
 ): Promise<Pick<Learner, 'compare'>> {
   const plan = new Plan();
-  const known = new Map<string, Comparison>();
+  const known = knownRows<Comparison>();
   const measures: Record<string, Measure> = {};
   lists.forEach((examples, i) =>
     states.forEach((scales, j) => (measures[`${i} ${j}`] = { examples, scales, tokens: true, compared: true })),
@@ -71,22 +80,10 @@ export async function clusterComparisons(
         if (message.kind !== 'measured') return;
         for (const [name, set] of Object.entries(message.sets)) {
           const measure = measures[name];
-          if (!measure) continue;
-          const found = comparedRows(set);
-          let at = 0;
-          for (const example of measure.examples) known.set(key(example, measure.scales), found[at++]);
+          if (measure) known.add(measure.examples, measure.scales, comparedRows(set));
         }
       },
     },
   );
-  return {
-    compare: (rows) =>
-      Promise.resolve(
-        rows.map(({ example, scales }) => {
-          const found = known.get(key(example, scales));
-          if (!found) throw new Error('the cluster was not asked for this row');
-          return found;
-        }),
-      ),
-  };
+  return { compare: known.of };
 }

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { reportDone, reportEnd } from '../../runtime/commandLine/ending.js';
+import { reportEnd } from '../../runtime/commandLine/ending.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { DoneEvent } from '../../runtime/contract/events.js';
 import { writeKeptRun } from '../support/keptRun.js';
@@ -54,5 +54,9 @@ test('a sweep of which a point failed has failed; a lost protection at a point i
   assert.equal(await endWith({ ...point, verdict: 'held' }, { ...point, verdict: 'lost' }), EXIT.done);
   const error = { kind: 'failed', message: 'the disk is full.' };
   assert.equal(await endWith({ ...point, verdict: 'held' }, { ...point, verdict: 'failed', error }), EXIT.failed);
-  assert.equal(await reportDone(done, { log: () => undefined }), EXIT.done, 'judged anew, it has not failed again');
+  assert.equal(
+    await reportEnd(done, { log: () => undefined }, true),
+    EXIT.done,
+    'judged anew, it has not failed again',
+  );
 });

@@ -8,13 +8,11 @@ import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { secretKey, type SecretName } from '../../runtime/contract/secrets.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { errorData } from '../../extension/host/errors.js';
-import { unmade } from '../../extension/runs/awaited.js';
 import { canResume, canRunAgain } from '../../extension/runs/run.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { runDescription, runIcon } from '../../extension/views/labels.js';
-import { adapterOf } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { recipe, runFolder, step, temporary, write } from './support.js';
 
@@ -253,24 +251,6 @@ test('a run does not begin before what it uses is made: it says by which run, an
   await runFolder(root, 'x', { manifest: { recipe: file } });
   await next();
   assert.deepEqual([begun, names(), held.length], [['c', 'x', 'b'], ['d'], 1]);
-});
-
-test('a vector whose run was stopped at its very end is no vector yet; another adapter is there', async (t) => {
-  const { root, store } = await queue(t);
-  const made = async (name: string, role: 'security' | 'task') => {
-    const folder = await runFolder(root, name, { manifest: { outcome: 'stopped', role } });
-    await write(join(folder, 'adapter/adapter_model.safetensors'), '');
-    await store.read(folder);
-    const facts = { uses: [folder], output: join(root, 'other') };
-    return [unmade(facts as never, (at) => store.get(at))?.name, adapterOf(store.get(folder)!)?.role];
-  };
-  assert.deepEqual(
-    [await made('x', 'security'), await made('y', 'task')],
-    [
-      ['x', undefined],
-      [undefined, 'task'],
-    ],
-  );
 });
 
 test('a sweep waits for what one of its points alone uses', async (t) => {
