@@ -1,5 +1,5 @@
 import type { Builder, Value } from '../onnx/graph.js';
-import { Exp, LogSoftmax, Mul, ReduceSum, Sub } from '../onnx/ops.js';
+import { LogSoftmax, Mul, Probabilities, ReduceSum, Sub } from '../onnx/ops.js';
 
 /**
  * KL(teacher ‖ model) of supervised positions: Σᵥ p (log p − log q), p the teacher's distribution.
@@ -15,4 +15,4 @@ export function distillation(g: Builder, logits: Value, teacher: Value, weights:
 
 /** KL(teacher ‖ model) [M] in nats, of log-probabilities [M, V]. */
 export const divergence = (g: Builder, model: Value, teacher: Value): Value =>
-  ReduceSum(g, Mul(g, Exp(g, teacher), Sub(g, teacher, model)), [1], false);
+  ReduceSum(g, Mul(g, Probabilities(g, teacher), Sub(g, teacher, model)), [1], false);

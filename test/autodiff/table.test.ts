@@ -10,6 +10,7 @@ const OPERATOR: Readonly<Record<string, string>> = {
   ScatterElementsAdd: 'ScatterElements',
   Full: 'Expand',
   SliceAt: 'Slice',
+  Probabilities: 'Softmax',
 };
 /** Functions of ops.ts that add no node. */
 const HELPERS = new Set(['dtypeNumber']);

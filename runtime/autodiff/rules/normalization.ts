@@ -1,4 +1,4 @@
-import { Exp, Mul, Neg, ReduceSum, ScatterElementsAdd, Sub } from '../../onnx/ops.js';
+import { Mul, Neg, Probabilities, ReduceSum, ScatterElementsAdd, Sub } from '../../onnx/ops.js';
 import { axisOf } from '../../onnx/shapes.js';
 import { scattered, type Rules } from './rule.js';
 
@@ -14,9 +14,9 @@ export const normalization = {
   LogSoftmax: (g, { outputs: [y], attributes }, [dY]) => {
     const axis = axisOf(attributes.axis, y.shape.length);
     const sparse = scattered(g, dY);
-    if (sparse?.axis !== axis) return [Sub(g, dY, Mul(g, Exp(g, y), ReduceSum(g, dY, [axis])))];
+    if (sparse?.axis !== axis) return [Sub(g, dY, Mul(g, Probabilities(g, y), ReduceSum(g, dY, [axis])))];
     const { indices, updates } = sparse;
-    const base = Mul(g, Exp(g, y), Neg(g, ReduceSum(g, updates, [axis])));
+    const base = Mul(g, Probabilities(g, y), Neg(g, ReduceSum(g, updates, [axis])));
     return [ScatterElementsAdd(g, base, indices, updates, axis)];
   },
 } satisfies Rules;
