@@ -4,7 +4,7 @@ import { formatDuration } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import type { SweepFile } from '../contract/sweep.js';
-import { readTable } from '../calls/sweepRuns.js';
+import { readTable } from '../calls/sweepTable.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readManifest } from '../runs/output.js';
 import { readRun } from '../evaluation/report/runReport.js';
