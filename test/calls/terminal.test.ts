@@ -92,6 +92,19 @@ describe('the terminal', () => {
     }
   });
 
+  it('is as wide as what it writes to, or as is usual', () => {
+    const before = [process.stdout, process.stderr].map(({ columns }) => columns);
+    try {
+      Object.assign(process.stdout, { columns: 70 });
+      Object.assign(process.stderr, { columns: 80 });
+      assert.deepEqual([terminal(false).width, terminal(true).width], [70, 80]);
+      Object.assign(process.stdout, { columns: undefined });
+      assert.equal(terminal(false).width, 100);
+    } finally {
+      [process.stdout, process.stderr].forEach((stream, i) => Object.assign(stream, { columns: before[i] }));
+    }
+  });
+
   it('tells of each point of a sweep in a line', () => {
     const values = { 'optimizer.learningRate': 0.02, seed: 1 };
     const harm = { state: 'protected', name: 'forbidden', measure: 'harm' as const, value: 0.5, count: 20, judge: 'j' };

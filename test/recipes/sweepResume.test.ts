@@ -141,7 +141,7 @@ describe('a sweep that is resumed', () => {
 
   const said = async (done: DoneEvent): Promise<[number, string]> => {
     const lines: string[] = [];
-    const code = await reportEnd(done, { log: (text) => void lines.push(text) });
+    const code = await reportEnd(done, { width: 200, log: (text) => void lines.push(text) });
     return [code, lines.join('\n')];
   };
 
