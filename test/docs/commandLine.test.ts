@@ -136,6 +136,7 @@ const PRINTED: Record<string, string[]> = {
       },
       ...{ auroc: true, precision: true, recall: true },
     }),
+    'extrapolatedBelow',
     ...keys<CleanResult>({ path: true, kept: true, cut: true, left: true, unscanned: true, changes: true }),
   ],
   score: keys<ScoreRow>({ row: true, nll: true, tokens: true }),
