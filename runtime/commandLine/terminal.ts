@@ -108,7 +108,7 @@ export function terminal(json: boolean): Terminal {
         break;
       case 'step':
         progress(
-          `step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${formatDuration(e.secondsLeft)} left`,
+          `step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${formatDuration(e.secondsLeft)} left to train`,
           e.step / e.steps,
         );
         break;
