@@ -164,6 +164,7 @@ const PRINTED: Record<string, string[]> = {
     }),
     ...keys<Omit<Estimate, 'memory'>>({
       ...{ peakBytes: true, limitBytes: true, fits: true, remedy: true, recompute: true, steps: true },
+      extrapolated: true,
       ...{ stepSeconds: true, seconds: true, usefulTokens: true, measured: true, points: true, harmPrompts: true },
       gpu: true,
     }),
