@@ -114,31 +114,6 @@ describe('the estimate of a training', () => {
     assert.match(unprotected, / GB$/, 'without protection there is no verdict on it');
   });
 
-  it('says about how many steps of data that it has read in part, where they follow from its rows', async () => {
-    const file = join(history, 'many.jsonl');
-    const rows = Array.from(
-      { length: 2100 },
-      (_, i) => `{"prompt": "Sort order ${i} .", "completion": "Yes ${i} ."}\n`,
-    );
-    await writeFile(file, rows.join(''));
-    const of = async (change: object): Promise<[boolean | undefined, string | undefined]> => {
-      const found = await estimate('plain', { data: { file }, evaluate: [], ...change });
-      return [found.extrapolated, estimateDetails(found)[2]];
-    };
-    const epochs = { epochs: 1, steps: undefined };
-    const [isPart, said] = await of(epochs);
-    assert.equal(isPart, true);
-    assert.match(said!, /^about 13\d steps of \S+ to \S+ s, /);
-    for (const change of [
-      { epochs: undefined, steps: 20 },
-      { ...epochs, data: { file, limit: 1900 } },
-    ]) {
-      const [known, exact] = await of(change);
-      assert.equal(known, undefined);
-      assert.match(exact!, /^\d+ steps of /);
-    }
-  });
-
   it('grows with rows, tokens, vectors and the method as the run does', async () => {
     const small = await estimate('plain', { batch: { rows: 2, maxTokens: 128 } });
     const large = await estimate('plain', { batch: { rows: 16, maxTokens: 128 } });
