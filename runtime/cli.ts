@@ -29,7 +29,8 @@ import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
-import { type Terminal, terminal, textTable } from './commandLine/terminal.js';
+import { type Terminal, terminal } from './commandLine/terminal.js';
+import { textTable } from './commandLine/textTable.js';
 
 async function sample({ values, out, reporter }: Given): Promise<number> {
   return runSample(resolve(values.out ?? 'out/start'), out, reporter);

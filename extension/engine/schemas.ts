@@ -211,6 +211,7 @@ const estimate = z.looseObject({
   gpu: z.literal(true).optional(),
   recompute: z.literal(true).optional(),
   steps: number,
+  extrapolated: z.literal(true).optional(),
   stepSeconds: range,
   seconds: range,
   usefulTokens: number,

@@ -118,7 +118,7 @@ export function runTooltip(run: Run): string {
   if (run.progress.message) lines.push(run.progress.message);
   if (run.elsewhere) lines.push(t('Another process is working on it: {0}.', ownerText(run.elsewhere)));
   if (isRunning(run) && run.progress.secondsLeft !== null)
-    lines.push(t('about {0} left', duration(run.progress.secondsLeft)));
+    lines.push(t('about {0} left to train', duration(run.progress.secondsLeft)));
   if (run.error) lines.push(run.error.message);
   for (const { message, place } of run.warnings.slice(0, MAX_WARNINGS))
     lines.push(place ? `${place}: ${message}` : message);

@@ -16,7 +16,8 @@ import { choicesOf, labelsOf, mergedFacts, missingSets, readKept } from './judge
 import { judgedAnswers, judgeRun, withJudges, type Opened, type Params, type Result } from './judgeRun.js';
 import { requireLabels, requireNew, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
-import { readTable, rewriteTable } from './sweepRuns.js';
+import { rewriteTable } from './sweepRuns.js';
+import { readTable } from './sweepTable.js';
 
 /** @throws HumanError for a sweep without a point that can be judged; nothing is changed then */
 export async function judgeSweep(folder: string, params: Params, reporter: Reporter): Promise<Result> {

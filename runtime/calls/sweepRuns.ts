@@ -22,13 +22,13 @@ import { readManifest } from '../runs/output.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
-import { readOptionalJson, shown } from '../support/jsonFile.js';
 import { inLanes } from '../support/lanes.js';
 import { runOne } from './run.js';
 import { secretsFrom } from './secrets.js';
 import { placeOf, stopJobsIn, type Warning } from './sweepJobs.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
 import type { Shared } from './sweepShared.js';
+import { readTable } from './sweepTable.js';
 
 /** Points that compute on a cluster: it decides which of their jobs have room there. */
 const MOST_AT_ONCE = 4;
@@ -311,27 +311,6 @@ async function writeFiles(path: string, { points, ...table }: SweepFile): Promis
   await writeFileAtomic(join(path, RUN_FILES.sweep), `${JSON.stringify(file, null, 2)}\n`, { makeFolder: false });
   await writeSweepReport(join(path, RUN_FILES.report), basename(path), file);
 }
-
-/**
- * The table of a sweep with absolute folders; undefined where there is none yet, or only that of an earlier grid.
- * @throws HumanError where it names another folder than one in `points/`: what reads it writes there
- */
-export async function readTable(path: string): Promise<SweepFile | undefined> {
-  const place = join(path, RUN_FILES.sweep);
-  const file = (await readOptionalJson(place)) as SweepFile | undefined;
-  const recipe = await readOptionalJson(join(path, RUN_FILES.recipe));
-  if (file && recipe && JSON.stringify(recipe.over) !== JSON.stringify(file.over)) return undefined;
-  const foreign = file?.points.findIndex(({ folder }) => !POINT.test(folder)) ?? -1;
-  if (file && foreign >= 0)
-    throw new HumanError(
-      `the table of the sweep names a folder that is none of its points: ${shown(file.points[foreign].folder)}.`,
-      { place: `${place}: points.${foreign}.folder`, remedy: 'Resume the sweep: it writes its table anew.' },
-    );
-  return file && { ...file, points: file.points.map((point) => ({ ...point, folder: resolve(path, point.folder) })) };
-}
-
-/** As `writeFiles` writes it; what comes from elsewhere may be none, or no text. */
-const POINT = new RegExp(`^${RUN_FILES.points}/(?!\\.\\.?$)[^/\\\\]+$`);
 
 /** Writes the lines of these points anew, whose runs were changed since, and reports them. @returns the lines */
 export async function rewriteTable(path: string, folders: readonly string[]): Promise<SweepPoint[]> {

@@ -4,7 +4,7 @@ import { formatDuration } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import type { SweepFile } from '../contract/sweep.js';
-import { readTable } from '../calls/sweepRuns.js';
+import { readTable } from '../calls/sweepTable.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readManifest } from '../runs/output.js';
 import { readRun } from '../evaluation/report/runReport.js';
@@ -13,7 +13,11 @@ import type { DoneEvent, Measurement } from '../contract/events.js';
 import { measurementTable, sweepTable, type Terminal } from './terminal.js';
 
 /** @param isJudged its answers were judged anew: that points of a sweep failed before does not count */
-export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>, isJudged = false): Promise<number> {
+export async function reportEnd(
+  done: DoneEvent,
+  out: Pick<Terminal, 'log' | 'width'>,
+  isJudged = false,
+): Promise<number> {
   const manifest = await readManifest(done.output);
   // What stands there is of another run, which is as it was.
   if (done.outcome === 'stopped' && manifest?.done?.seconds !== done.seconds) {
@@ -22,7 +26,7 @@ export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>, isJ
   }
   const isSweep = manifest?.kind === 'sweep';
   const sweep = isSweep ? await readTable(done.output) : undefined;
-  if (sweep && sweep.points.length > 0) out.log(sweepTable(sweep));
+  if (sweep && sweep.points.length > 0) out.log(sweepTable(sweep, out.width));
   if (done.outcome === 'stopped') {
     out.log(isSweep ? stoppedSweep(done, sweep) : stoppedRun(done));
     return EXIT.stopped;
@@ -49,10 +53,10 @@ function stoppedSweep({ output }: DoneEvent, sweep?: SweepFile): string {
 export async function reportRun(
   folder: string,
   measurements: readonly Measurement[],
-  out: Pick<Terminal, 'log'>,
+  out: Pick<Terminal, 'log' | 'width'>,
 ): Promise<number> {
   const { mark, headline, tone, exit } = runView(readingOf(await readRun(folder)));
-  if (measurements.length > 0) out.log(measurementTable(measurements));
+  if (measurements.length > 0) out.log(measurementTable(measurements, out.width));
   if (headline) out.log(`${mark} ${headline}`, tone);
   return EXIT[exit];
 }

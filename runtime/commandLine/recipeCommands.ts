@@ -94,7 +94,7 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   for (const point of done.points ?? []) out.line({ kind: 'point', ...point });
   for (const { name, usage } of done.judges) if (usage) out.log(`${name}: ${usageText(usage)}`);
   if (done.labelled > 0) out.log(`${done.labelled} answers have a human label, which counts.`);
-  if (done.agreements.length > 0) out.log(agreementTable(done.agreements));
+  if (done.agreements.length > 0) out.log(agreementTable(done.agreements, out.width));
   if (done.points) {
     const seconds = (performance.now() - began) / 1000;
     return reportEnd(

@@ -2,12 +2,17 @@
 import { resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import { cleaningOf } from '../contract/cleaning.js';
+import type { RowText } from '../contract/dataInfo.js';
 import { EXIT } from '../contract/errors.js';
+import type { ReadAs } from '../contract/mapping.js';
 import type { ScanRow } from '../contract/scan.js';
-import { cleanedText, flaggedText, scanText } from '../contract/scanText.js';
+import { cleanedText, extrapolatedBelow, flaggedText, listedRows, scanText } from '../contract/scanText.js';
 import { checkCleaned } from '../data/cleaned.js';
 import { readReview } from '../data/readReview.js';
 import { adapterPath, computing, type Given, readAs, reference, required, scanLimit, wrong } from './given.js';
+
+/** Characters that are read of a row to tell what it asks, behind system messages too. */
+const ASKED = 100_000;
 
 export async function scan({ values, out, reporter }: Given): Promise<number> {
   const data = resolve(required(values, 'data'));
@@ -32,9 +37,10 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
     { ...reporter, onRows: (rows) => void perRow.push(...rows) },
   );
   for (const row of perRow) out.line(row);
-  out.line(result);
+  out.line({ ...result, extrapolatedBelow: extrapolatedBelow(result) });
   out.log(scanText(result));
-  for (const line of flaggedText(perRow, result)) out.log(`  ${line}`);
+  const texts = await listedTexts(perRow, { data, ...read }, reporter);
+  for (const line of flaggedText(perRow, result, texts)) out.log(`  ${line}`);
   if (clean === undefined) return EXIT.done;
   const unscanned = values['keep-unscanned'] === true ? 'keep' : 'leave';
   const cleaning = cleaningOf(perRow, decisions, { unscanned });
@@ -44,6 +50,17 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   if (cleaned.unscanned?.stayed === false) out.log('--keep-unscanned keeps what was not scanned.');
   out.log(cleaned.changes);
   return EXIT.done;
+}
+
+/** None where the file is away by now: the scan is done. */
+async function listedTexts(
+  rows: readonly ScanRow[],
+  source: { data: string } & ReadAs,
+  reporter: Given['reporter'],
+): Promise<RowText[]> {
+  const hashes = listedRows(rows).flatMap(({ hash }) => hash ?? []);
+  if (hashes.length === 0) return [];
+  return calls.rowTexts({ ...source, hashes, most: ASKED }, reporter).catch(() => []);
 }
 
 export async function score({ values, out, reporter }: Given): Promise<number> {

@@ -10,9 +10,12 @@ import { pointText, SWEEP_ENGLISH, sweepView } from '../contract/sweepView.js';
 import type { SweepFile } from '../contract/sweep.js';
 import { resultTable, tableOf, type Cell } from '../contract/table.js';
 import { visible, visibleLine } from '../contract/visible.js';
+import { textTable } from './textTable.js';
 
 export interface Terminal {
   readonly json: boolean;
+  /** Characters in a line of what is for people. */
+  readonly width: number;
   /** For programs: a JSON line on stdout; nothing without --json. */
   line(value: object): void;
   /** For people: a line on stderr with --json, on stdout without. */
@@ -48,6 +51,9 @@ const WIDTH = 24;
 const bar = (share: number): string =>
   `${'█'.repeat(Math.round(share * WIDTH))}${'░'.repeat(WIDTH - Math.round(share * WIDTH))}`;
 
+/** Characters in a line. */
+const widthOf = (stream: NodeJS.WriteStream): number => stream.columns || 100;
+
 /** A log file gets a line of progress at most this often. */
 const LOG_MS = 5000;
 
@@ -74,7 +80,7 @@ export function terminal(json: boolean): Terminal {
             .percent(Math.floor(100 * fraction) / 100)
             .padStart(5)}  ${message}`;
     if (live) {
-      err.write(`\r\x1b[K${text.slice(0, (err.columns || 100) - 1)}`);
+      err.write(`\r\x1b[K${text.slice(0, widthOf(err) - 1)}`);
       shown = true;
     } else if (performance.now() - lastLogged > LOG_MS) {
       // a log file gets a line now and then, not a moving bar
@@ -102,7 +108,7 @@ export function terminal(json: boolean): Terminal {
         break;
       case 'step':
         progress(
-          `step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${formatDuration(e.secondsLeft)} left`,
+          `step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${formatDuration(e.secondsLeft)} left to train`,
           e.step / e.steps,
         );
         break;
@@ -119,6 +125,9 @@ export function terminal(json: boolean): Terminal {
   };
   return {
     json,
+    get width() {
+      return widthOf(json ? err : process.stdout);
+    },
     line,
     log,
     progress,
@@ -145,17 +154,17 @@ export function terminal(json: boolean): Terminal {
 }
 
 /** A line for each set, measure and judge; a column for each state of the model. */
-export function measurementTable(measurements: readonly Measurement[]): string {
+export function measurementTable(measurements: readonly Measurement[], width?: number): string {
   const { rows } = resultTable(measurements, ENGLISH);
   const lines = tableOf(measurements).columns.map(({ name, measure, judge }, i) => [
     `${name} · ${measure} · ${judge}`,
     ...rows.map(({ cells }) => withBound(cells[i])),
   ]);
-  return textTable([['', ...rows.map(({ state }) => state)], ...lines]);
+  return textTable([['', ...rows.map(({ state }) => state)], ...lines], width);
 }
 
 /** How far a sweep is, and a line for each setting. */
-export function sweepTable({ over, points }: SweepFile): string {
+export function sweepTable({ over, points }: SweepFile, width?: number): string {
   const { summary, table } = sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: ENGLISH.numbers });
   const { sweepSettings, sweepSeeds, sweepVerdicts, sweepSeconds } = SWEEP_ENGLISH;
   const lines = table.rows.map(({ title, runs, verdicts, cells, seconds }) => [
@@ -166,30 +175,17 @@ export function sweepTable({ over, points }: SweepFile): string {
     seconds,
   ]);
   const head = [sweepSettings, sweepSeeds, sweepVerdicts, ...table.columns, sweepSeconds];
-  return `${summary}\n${textTable([head, ...lines])}`;
+  return `${summary}\n${textTable([head, ...lines], width)}`;
 }
 
 /** A line for each two judges of a set and a state of the model. */
-export function agreementTable(agreements: readonly Agreement[]): string {
+export function agreementTable(agreements: readonly Agreement[], width?: number): string {
   const lines = agreements.map((one) => {
     const { set, model, judges, kappa, differ } = agreementCells(one, ENGLISH_JUDGES);
     return [set, model, judges, kappa, differ];
   });
-  return textTable([agreementHead(ENGLISH_JUDGES.strings), ...lines]);
+  return textTable([agreementHead(ENGLISH_JUDGES.strings), ...lines], width);
 }
 
 const withBound = (cell: Cell): string =>
   cell.kind === 'share' && cell.bound ? `${cell.text} (${cell.bound})` : cell.text;
-
-/** Rows of cells as aligned text; the first row is the head. */
-export function textTable(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}

@@ -40,6 +40,8 @@ export interface Estimate {
   /** Activations are computed again. */
   recompute?: true;
   steps: number;
+  /** The data is not read to its end: `steps`, and what follows from them, are extrapolated from its first rows. */
+  extrapolated?: true;
   stepSeconds: Range;
   /** Of the whole run. */
   seconds: Range;
@@ -66,6 +68,7 @@ export const ESTIMATE_STRINGS = {
   details: '{0} to {1} · {2} to {3} GB at most',
   parts: 'weights {0} GB, adapters {1}, moments {2}, activations {3}, logits {4}, program {5}',
   step: '{0} steps of {1} to {2} s, {3} of the tokens useful',
+  aboutSteps: 'about {0} steps of {1} to {2} s, {3} of the tokens useful',
   recompute: 'activations are computed again: less memory, more time',
   measured: 'corrected by an earlier run of this model here',
   unmeasured: 'from how fast this machine computes; the first run makes it exact',
@@ -109,7 +112,8 @@ export function remedyText({ key, value, leavesOut }: Remedy, { strings: s, numb
 export function estimateDetails(estimate: Estimate, { strings: s, numbers } = ENGLISH): string[] {
   const gb = (bytes: number): string => gigabytes(bytes, numbers);
   const n = (value: number): string => numbers.number(Number(value.toPrecision(2)));
-  const { memory: m, peakBytes, seconds, steps, stepSeconds, usefulTokens, points, recompute, measured } = estimate;
+  const { memory: m, peakBytes, seconds, stepSeconds, usefulTokens, points, recompute, measured } = estimate;
+  const { steps, extrapolated } = estimate;
   const duration = (value: number): string => formatDuration(rounded(value), s);
   const range = fill(s.details, duration(seconds[0]), duration(seconds[1]), gb(peakBytes[0]), gb(peakBytes[1]));
   const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map((bytes) =>
@@ -120,7 +124,7 @@ export function estimateDetails(estimate: Estimate, { strings: s, numbers } = EN
     range,
     ...(points === undefined ? [] : [fill(s.eachPoint, numbers.count(points))]),
     fill(s.parts, ...parts),
-    fill(s.step, numbers.count(steps), low, high, numbers.percent(usefulTokens)),
+    fill(extrapolated ? s.aboutSteps : s.step, numbers.count(steps), low, high, numbers.percent(usefulTokens)),
     ...(recompute ? [s.recompute] : []),
     measured ? s.measured : s.unmeasured,
   ];

@@ -141,7 +141,7 @@ export type RunEvent =
       tokens: number;
       stepMs: number;
       memoryBytes: number;
-      /** To the end of training, with the measurements of the probes that come. */
+      /** To the end of training, with the measurements of the probes that come; what the run does after it is not in it. */
       secondsLeft: number;
     }
   | {

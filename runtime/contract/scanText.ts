@@ -1,7 +1,8 @@
 /** What a scan found, and what is left of its file, in sentences: English for the command line and the report; the window translates it. */
-import type { CleanResult } from './dataInfo.js';
+import type { CleanResult, RowText } from './dataInfo.js';
 import { fill, numbersIn, type Numbers, type Wording } from './format.js';
 import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
+import { visibleLine } from './visible.js';
 
 export const SCAN_STRINGS = {
   scanFlagged: '{0} of {1} rows look harmful ({2})',
@@ -39,6 +40,12 @@ const ENGLISH: Words = { strings: SCAN_STRINGS, numbers: numbersIn() };
  */
 export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < leastShown(compared);
 const leastShown = (compared: number): number => 2 / (compared + 1);
+
+/** Smaller p-values of a scan are extrapolated; null where there are none. */
+export function extrapolatedBelow({ calibration }: Pick<ScanResult, 'calibration'>): number | null {
+  const { ordinary = 0, ordinaryPrompts = ordinary }: Ordinary = calibration ?? {};
+  return ordinaryPrompts > 0 ? leastShown(ordinaryPrompts) : null;
+}
 
 /** "<1", "12": of 1,000 rows. */
 export const perThousand = (p: number, numbers: Numbers): string => (p < 0.001 ? '<1' : numbers.count(1000 * p));
@@ -119,21 +126,44 @@ function comparedText(
 /** So many flagged rows are listed in a terminal. */
 const LISTED = 20;
 
-/** Flagged rows for the terminal, one a line: how ordinary each looks, and the part of its answer that the vector explains. */
-export function flaggedText(rows: readonly ScanRow[], { calibration }: Pick<ScanResult, 'calibration'>): string[] {
-  const { ordinary = 0, ordinaryPrompts = ordinary }: Ordinary = calibration ?? {};
+/** Those that are listed. */
+export const listedRows = (rows: readonly ScanRow[]): ScanRow[] => rows.filter((row) => row.flagged).slice(0, LISTED);
+
+/**
+ * Flagged rows for the terminal, one a line: how ordinary each looks, what it asks, and the part of its answer that the vector
+ * explains.
+ * @param texts of those that are listed, as far as they are known
+ */
+export function flaggedText(
+  rows: readonly ScanRow[],
+  scan: Pick<ScanResult, 'calibration'>,
+  texts: readonly RowText[] = [],
+): string[] {
+  const least = extrapolatedBelow(scan) ?? 0;
   const shareText = (p: number): string =>
-    isExtrapolated(p, ordinaryPrompts)
-      ? `p < ${Number(leastShown(ordinaryPrompts).toPrecision(2))} (extrapolated)`
-      : `p ${p.toPrecision(2)}`;
-  const flagged = rows.filter((row) => row.flagged);
-  const listed = flagged.slice(0, LISTED).map(({ line, p, explained, parts }) => {
-    const score = p === undefined ? `${explained.toFixed(2)} explained` : shareText(p);
-    return `line ${line}: ${score}${parts ? `  ${JSON.stringify(parts.join(' … ').slice(0, 80))}` : ''}`;
+    p < least ? `p < ${Number(least.toPrecision(2))} (extrapolated)` : `p ${p.toPrecision(2)}`;
+  const known = new Map(texts.map((text) => [text.hash, text]));
+  const listed = listedRows(rows).map(({ line, hash = '', p, explained, parts }) => {
+    const text = known.get(hash);
+    const said = text && (lastAsked(text.prompt) || text.answer);
+    return [
+      `line ${line}: ${p === undefined ? `${explained.toFixed(2)} explained` : shareText(p)}`,
+      ...(said ? [beginning(said)] : []),
+      ...(parts ? [`explained: ${beginning(parts.join(' … '))}`] : []),
+    ].join('  ');
   });
-  const others = flagged.length - listed.length;
+  const others = rows.filter((row) => row.flagged).length - listed.length;
   return others > 0 ? [...listed, `… and ${others} more; --json lists all`] : listed;
 }
+
+/** What comes before is often the same in all rows. */
+const lastAsked = (prompt: string): string => prompt.split('\nuser: ').at(-1)!;
+
+const SHOWN = 40;
+const beginning = (text: string): string => {
+  const line = visibleLine(text);
+  return `"${line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line}"`;
+};
 
 function limitText(limit: ScanLimit, { strings: s, numbers: n }: Words): string {
   if ('share' in limit) return fill(s.scanShare, n.percent(limit.share));

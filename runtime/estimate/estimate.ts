@@ -133,6 +133,7 @@ async function estimateAs(
       remedy: await remedyFor(parts, path, (total, of) => isBelow(total * correctedBy, of)),
     }),
     steps: plan.steps,
+    ...(recipe.steps === undefined && rows.data.isPart && { extrapolated: true }),
     stepSeconds: around(step, spread.seconds),
     seconds: [all(beside.seconds) * spread.seconds[0], all(beside.most) * spread.seconds[1]],
     usefulTokens: usefulTokens(plan),

@@ -10,21 +10,32 @@ import { ifThere } from './ifThere.js';
  */
 export async function makeFolder(folder: string): Promise<string | undefined> {
   const whole = resolve(folder);
-  if (await isFolder(whole)) return undefined;
+  const made: string[] = [];
+  try {
+    await makeMissing(whole, made);
+  } catch (error) {
+    // another process may have removed one above meanwhile
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await makeMissing(whole, made);
+  }
+  // what lies above another comes before it
+  return made.sort()[0];
+}
+
+async function makeMissing(whole: string, made: string[]): Promise<void> {
+  if (await isFolder(whole)) return;
   const missing = [whole];
   for (let at = dirname(whole); at !== missing[0] && !(await found(at)); at = dirname(at)) missing.unshift(at);
-  let first: string | undefined;
   for (const one of missing) {
     try {
       await mkdir(one);
-      first ??= one;
+      made.push(one);
     } catch (error) {
       // another process may have made it meanwhile
       if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await isFolder(one))) continue;
       throw (await isBroken(one)) ? Object.assign(error as Error, { code: 'ENOLINK' }) : error;
     }
   }
-  return first;
 }
 
 const found = (path: string) => ifThere(stat(path), ['ENOENT', 'ENOTDIR']);

@@ -196,6 +196,31 @@ describe('a table that names folders elsewhere', () => {
   });
 });
 
+test('a damaged table is named, and what mends it', async () => {
+  const { points, ...others } = await table();
+  const [first, ...rest] = points;
+  const [measurement] = first.measurements;
+  const ways: [at: string, file: object][] = [
+    ...[undefined, null, 7, 'points', {}].map((wrong): [string, object] => ['points', { ...others, points: wrong }]),
+    ...[null, 7, []].map((wrong): [string, object] => ['points.2', { ...others, points: [first, rest[0], wrong] }]),
+    ['points.0.values', { ...others, points: [{ ...first, values: null }] }],
+    ['points.0.measurements', { ...others, points: [{ ...first, measurements: {} }] }],
+    ['points.0.measurements.0.measure', { ...others, points: [{ ...first, measurements: [{ ...measurement, measure: 'length' }] }] }], // oxfmt-ignore
+    ['over', { ...others, over: { seed: 7 }, points }],
+    ['version', { ...others, version: 2, points }],
+  ];
+  for (const [at, file] of ways) {
+    await writeFile(join(sweep, 'sweep.json'), JSON.stringify(file));
+    await assert.rejects(calls.judge({ run: sweep, judges: [local()] }, silent), {
+      name: 'HumanError',
+      message: 'the table of the sweep is damaged, or of another version.',
+      place: `${join(sweep, 'sweep.json')}: ${at}`,
+      remedy: 'Resume the sweep: it writes its table anew.',
+    });
+  }
+  assert.equal(server.asked.length, 0);
+});
+
 describe('one point of a sweep', () => {
   test('has its line of the table written anew, and no other', async () => {
     await calls.judge({ run: point(2), judges: [local()] }, silent);

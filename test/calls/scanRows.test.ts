@@ -127,6 +127,26 @@ test('rows that are not scanned are counted, and in a cleaned copy named and lef
   await assert.rejects(lines(scan, ...args, '--keep-unscanned'), /--keep-unscanned is of use only with --clean/);
 });
 
+test('a flagged row is told by what it asks, as the file was read; the last line says from where p-values are extrapolated', async () => {
+  const rows = Array.from({ length: FEWEST_ORDINARY }, (_, i) => ({ ...both(i), label: 'harmful' }));
+  const data = await put('told.jsonl', rows);
+  const vector = join(root, 'told');
+  await runValue(root, { ...VECTOR, harmful: { file: data, format: 'completion' }, steps: 5, heldOut: 0 }, 'told');
+  const args = ['--model', join(root, 'model'), '--vector', vector, '--data', data, '--device', 'cpu'];
+  const { found, said } = await lines(scan, ...args, '--row-format', 'completion', '--threshold', '0');
+  const flagged = (found.slice(0, -1) as unknown as ScanRow[]).filter((row) => row.flagged);
+  assert.ok(flagged.length > 0);
+  for (const { line } of flagged.slice(0, 20))
+    assert.match(said, new RegExp(`^  line ${line}: .*  "buy ${line - 1} mirrors \\."`, 'm'));
+  assert.equal(found.at(-1)!['extrapolatedBelow'], null, 'it was compared with none');
+  const others = await put(
+    'others.jsonl',
+    rows.map((_, i) => ({ prompt: `buy ${i} lamps .`, completion: `order : ${i} lamps` })),
+  );
+  const compared = await lines(scan, ...args, '--ordinary', others, '--row-format', 'completion');
+  assert.equal(compared.found.at(-1)!['extrapolatedBelow'], 2 / (FEWEST_ORDINARY + 1));
+});
+
 test('a data file is read no further than a request says', async () => {
   const path = await put(
     'long.jsonl',

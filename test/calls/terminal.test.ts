@@ -92,6 +92,28 @@ describe('the terminal', () => {
     }
   });
 
+  it('is as wide as what it writes to, or as is usual', () => {
+    const before = [process.stdout, process.stderr].map(({ columns }) => columns);
+    try {
+      Object.assign(process.stdout, { columns: 70 });
+      Object.assign(process.stderr, { columns: 80 });
+      assert.deepEqual([terminal(false).width, terminal(true).width], [70, 80]);
+      Object.assign(process.stdout, { columns: undefined });
+      assert.equal(terminal(false).width, 100);
+    } finally {
+      [process.stdout, process.stderr].forEach((stream, i) => Object.assign(stream, { columns: before[i] }));
+    }
+  });
+
+  it('says of the time that is left that it is that of the training', () => {
+    const rest = { gradNorm: 1, learningRate: 1, tokens: 1, stepMs: 1, memoryBytes: 1 };
+    const event = { kind: 'step' as const, step: 3, steps: 12, lossNatsPerToken: 1.5, secondsLeft: 180, ...rest };
+    assert.match(
+      written(() => terminal(false).event(event), true),
+      /25\s% {2}step 3\/12 · loss 1\.500 · 3 min left to train$/,
+    );
+  });
+
   it('tells of each point of a sweep in a line', () => {
     const values = { 'optimizer.learningRate': 0.02, seed: 1 };
     const harm = { state: 'protected', name: 'forbidden', measure: 'harm' as const, value: 0.5, count: 20, judge: 'j' };

@@ -18,7 +18,7 @@ const stopped = (output: string, seconds: number, step = 0): DoneEvent => ({
 });
 async function said(done: DoneEvent): Promise<string[]> {
   const lines: string[] = [];
-  assert.equal(await reportEnd(done, { log: (text) => void lines.push(text) }), EXIT.stopped);
+  assert.equal(await reportEnd(done, { width: 100, log: (text) => void lines.push(text) }), EXIT.stopped);
   return lines;
 }
 
@@ -49,14 +49,34 @@ test('a sweep of which a point failed has failed; a lost protection at a point i
   const point = { values: { seed: 1 }, folder: 'points/1', seconds: 1, measurements: [] };
   const endWith = async (...points: object[]): Promise<number> => {
     await writeFile(join(output, 'sweep.json'), JSON.stringify({ version: 1, over, of: 2, points }));
-    return reportEnd(done, { log: () => undefined });
+    return reportEnd(done, { width: 100, log: () => undefined });
   };
   assert.equal(await endWith({ ...point, verdict: 'held' }, { ...point, verdict: 'lost' }), EXIT.done);
   const error = { kind: 'failed', message: 'the disk is full.' };
   assert.equal(await endWith({ ...point, verdict: 'held' }, { ...point, verdict: 'failed', error }), EXIT.failed);
   assert.equal(
-    await reportEnd(done, { log: () => undefined }, true),
+    await reportEnd(done, { width: 100, log: () => undefined }, true),
     EXIT.done,
     'judged anew, it has not failed again',
   );
+});
+
+test('tables are as wide as the terminal', async () => {
+  const output = join(root, 'wide');
+  const measurements = ['forbidden topic', 'violent requests'].map((name) => ({
+    ...{ state: 'base', name, measure: 'harm' as const, value: 0.5, count: 20, judge: 'compliance-phrases' },
+  }));
+  const done: DoneEvent = { ...stopped(output, 60), outcome: 'finished', measurements };
+  await writeKeptRun(output, 1, { manifest: { kind: 'sweep', done } });
+  const point = { values: { seed: 1 }, folder: 'points/1', seconds: 1, verdict: 'held' };
+  const delivered = measurements.map((one) => ({ ...one, state: 'plain' }));
+  const table = { version: 1, over: { seed: [1] }, of: 1, points: [{ ...point, measurements: delivered }] };
+  await writeFile(join(output, 'recipe.json'), JSON.stringify({ over: table.over }));
+  await writeFile(join(output, 'sweep.json'), JSON.stringify(table));
+  const lines: string[] = [];
+  await reportEnd(done, { width: 40, log: (text) => void lines.push(text) });
+  const [sweep, results] = lines.map((text) => text.split('\n'));
+  assert.match(sweep.join('\n'), /violent requests/);
+  assert.match(results.join('\n'), /violent requests/);
+  for (const line of [...sweep.slice(1), ...results]) assert.ok(line.length <= 40, line);
 });

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RowText } from '../../runtime/contract/dataInfo.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import type { ScanLimit, ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import {
+  extrapolatedBelow,
   flaggedText,
   isExtrapolated,
   isRecallExtrapolated,
+  listedRows,
   SCAN_STRINGS,
   scanText,
 } from '../../runtime/contract/scanText.js';
@@ -88,6 +91,39 @@ test('of n rows, two scores show no less than 2 / (n + 1)', () => {
   assert.equal(isExtrapolated(2 / 41, 40), false);
   assert.equal(isExtrapolated(2 / 42, 40), true);
   assert.equal(isExtrapolated(0.01, 0), false);
+  const below = (ordinary: number, ordinaryPrompts?: number): number | null =>
+    extrapolatedBelow({ calibration: { ordinary, ordinaryPrompts, harmful: 20, recall: 1 } });
+  assert.equal(below(199), 0.01);
+  assert.equal(below(199, 39), 0.05, 'of prompts, where these are counted');
+  assert.deepEqual([below(0), extrapolatedBelow({ calibration: null })], [null, null]);
+});
+
+test('in the terminal a flagged row is told by what it asks, in one line', () => {
+  const row = (hash: string, more: Partial<ScanRow> = {}): ScanRow => ({
+    ...{ row: 6, line: 7, hash, explained: 0.9, span: 1, flagged: true, tokens: 4, lossWithout: 1, lossWith: 0.1 },
+    ...more,
+  });
+  const told = (hash: string, prompt: string, answer = ''): RowText => ({ hash, row: 6, line: 7, prompt, answer });
+  const rows = [
+    row('a', { parts: ['Sure.', 'Step 1'] }),
+    row('b'),
+    row('c', { parts: ['y'.repeat(90)] }),
+    row('d'),
+    row('e'),
+  ];
+  const texts = [
+    told('c', 'How do I\nbuild\u001b[2J it? And then, what is to be done with all of these?'),
+    told('a', 'system: Be kind.\nuser: Hello.\nassistant: Hi.\nuser: How do I build it?'),
+    told('d', '', 'Once upon a time'),
+    told('e', '', ''),
+  ];
+  assert.deepEqual(flaggedText(rows, { calibration: null }, texts), [
+    'line 7: 0.90 explained  "How do I build it?"  explained: "Sure. … Step 1"',
+    'line 7: 0.90 explained',
+    `line 7: 0.90 explained  "How do I build\\u001b[2J it? And then, wh…"  explained: "${'y'.repeat(40)}…"`,
+    'line 7: 0.90 explained  "Once upon a time"',
+    'line 7: 0.90 explained',
+  ]);
 });
 
 test('in the terminal no share is smaller than the compared rows can show, and what is not listed is counted', () => {
@@ -103,7 +139,7 @@ test('in the terminal no share is smaller than the compared rows can show, and w
     flagged(4, {}),
   ];
   assert.deepEqual(flaggedText(rows, { calibration }), [
-    'line 1: p < 0.05 (extrapolated)  "step 1 . … step 2 ."',
+    'line 1: p < 0.05 (extrapolated)  explained: "step 1 . … step 2 ."',
     'line 3: p 0.061',
     'line 4: 0.90 explained',
   ]);
@@ -116,5 +152,6 @@ test('in the terminal no share is smaller than the compared rows can show, and w
     'line 20: p 0.061',
     '… and 151 more; --json lists all',
   ]);
+  assert.deepEqual(listedRows(many), many.slice(0, 20));
   assert.equal(flaggedText(many.slice(0, 20), { calibration }).length, 20);
 });

@@ -98,7 +98,10 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
 
     if (record.manifest.done) {
       const said: string[] = [];
-      const code = await reportEnd({ ...record.manifest.done, output: folder }, { log: (text) => said.push(text) });
+      const code = await reportEnd(
+        { ...record.manifest.done, output: folder },
+        { width: 100, log: (text) => said.push(text) },
+      );
       assert.equal(code, EXIT[signs.exit], `${name}: exit code`);
       const isTold = isShown && found.kind !== 'stopped';
       assert.equal(

@@ -136,6 +136,7 @@ const PRINTED: Record<string, string[]> = {
       },
       ...{ auroc: true, precision: true, recall: true },
     }),
+    'extrapolatedBelow',
     ...keys<CleanResult>({ path: true, kept: true, cut: true, left: true, unscanned: true, changes: true }),
   ],
   score: keys<ScoreRow>({ row: true, nll: true, tokens: true }),
@@ -163,6 +164,7 @@ const PRINTED: Record<string, string[]> = {
     }),
     ...keys<Omit<Estimate, 'memory'>>({
       ...{ peakBytes: true, limitBytes: true, fits: true, remedy: true, recompute: true, steps: true },
+      extrapolated: true,
       ...{ stepSeconds: true, seconds: true, usefulTokens: true, measured: true, points: true, harmPrompts: true },
       gpu: true,
     }),

@@ -1,10 +1,10 @@
-/** Rows that are much longer than the others: what they take, and what helps. */
+/** Rows that are many, or much longer than the others: what they take, and what helps. */
 import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
-import { estimateText, type Remedy } from '../../runtime/contract/estimate.js';
+import { estimateDetails, estimateText, type Remedy } from '../../runtime/contract/estimate.js';
 import { GB } from '../../runtime/contract/format.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
@@ -59,6 +59,22 @@ test('one long row among thousands counts as if all were, wherever it is', async
     const [a, b] = [one, all].map(({ memory }) => memory.activations + memory.logits);
     assert.ok(Math.abs(a! / b! - 1) < 0.02, `row ${at}: ${a}, ${b}`);
     assert.ok(one.stepSeconds[0] < all.stepSeconds[0] / 4, 'the time is that of all rows');
+  }
+});
+
+test('of data that is read in part the steps of its epochs are about so many', async () => {
+  const file = await rows('part', short(2100));
+  const said = async (change: Record<string, unknown>): Promise<[boolean | undefined, string]> => {
+    const found = await estimate(file, change);
+    return [found.extrapolated, estimateDetails(found)[2]!];
+  };
+  const [isPart, about] = await said({});
+  assert.equal(isPart, true);
+  assert.match(about, /^about 2,100 steps of \S+ to \S+ s, /);
+  for (const change of [{ epochs: undefined, steps: 20 }, { data: { file, limit: 1900 } }]) {
+    const [known, exact] = await said(change);
+    assert.equal(known, undefined);
+    assert.match(exact, /^(20|1,900) steps of /);
   }
 });
 

@@ -63,8 +63,8 @@ test('a time left that is below zero, or none, is not shown', () => {
     const run = createRun('/w/a', 'a');
     run.live = true;
     applyEvent(run, step(1, { secondsLeft }));
-    const left = /about .* left/.exec(runTooltip(run))?.[0];
-    assert.equal(left, secondsLeft === 1e300 ? 'about 100 days or more left' : undefined);
+    const left = /about .* left to train/.exec(runTooltip(run))?.[0];
+    assert.equal(left, secondsLeft === 1e300 ? 'about 100 days or more left to train' : undefined);
   }
 });
 

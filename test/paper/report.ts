@@ -10,7 +10,7 @@ import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { html, type Html } from '../../runtime/evaluation/report/html.js';
 import { reportPage } from '../../runtime/evaluation/report/page.js';
 import { writeFileAtomic } from '../../runtime/support/files.js';
-import { textTable } from '../../runtime/commandLine/terminal.js';
+import { textTable } from '../../runtime/commandLine/textTable.js';
 import { paperTables, type PaperTable } from './table.js';
 
 const TITLE = 'The protocol of the paper';

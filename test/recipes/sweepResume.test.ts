@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { reportEnd } from '../../runtime/commandLine/ending.js';
 import { runRecipe } from '../../runtime/calls/run.js';
-import { readTable } from '../../runtime/calls/sweepRuns.js';
+import { readTable } from '../../runtime/calls/sweepTable.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
@@ -141,7 +141,7 @@ describe('a sweep that is resumed', () => {
 
   const said = async (done: DoneEvent): Promise<[number, string]> => {
     const lines: string[] = [];
-    const code = await reportEnd(done, { log: (text) => void lines.push(text) });
+    const code = await reportEnd(done, { width: 200, log: (text) => void lines.push(text) });
     return [code, lines.join('\n')];
   };
 

@@ -255,7 +255,7 @@ describe('the run page', { skip: missing }, () => {
     };
     await page.event(event);
     await until(
-      async () => /^step 63 \/ 108 · 41 s elapsed · about 29 s left/.test(await text(page, '.facts')),
+      async () => /^step 63 \/ 108 · 41 s elapsed · about 29 s left to train/.test(await text(page, '.facts')),
       'step 63',
     );
     await page.event({ ...event, from: { train: 70, probes: 11 } });

@@ -135,7 +135,7 @@ export const RUN_STRINGS = {
   stepOf: 'step {0} / {1}',
   stepOnly: 'step {0}',
   elapsed: '{0} elapsed',
-  left: 'about {0} left',
+  left: 'about {0} left to train',
   ...DURATION_WORDS,
   preparing: 'preparing',
   training: 'training',

@@ -90,7 +90,7 @@ export class Header {
 
 const RUNNING = new Set<RunProgress['state']>(['preparing', 'training', 'evaluating', 'saving']);
 
-/** "step 62 / 108 · 41 s elapsed · about 30 s left · on cpu". */
+/** "step 62 / 108 · 41 s elapsed · about 30 s left to train · on cpu". */
 function facts(run: RunSnapshot, s: RunStrings): string {
   const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
   const { trains } = KINDS[run.kind];
