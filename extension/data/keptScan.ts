@@ -36,6 +36,7 @@ export const KEPT = z.object({
   recall: z.number().nullable(),
   blind: z.number(),
   short: z.number(),
+  related: z.number().optional(),
   unusual: z.number().optional(),
   skipped: z.number().optional(),
   rowFormat: z.enum(DATA_FORMATS).exclude(['auto']).optional(),

@@ -15,7 +15,8 @@ const COLUMNS: { [K in keyof TriageTable]: (row: ScanRow) => string | number } =
   rows: ({ row }) => row,
   lines: ({ line }) => line,
   hashes: ({ hash = '' }) => hash,
-  flags: ({ flagged, unjudged }) => (flagged ? 'f' : unjudged === 'known' ? 'k' : unjudged === 'short' ? 's' : '-'),
+  flags: ({ flagged, related, unjudged }) =>
+    flagged ? 'f' : related ? 'r' : unjudged === 'known' ? 'k' : unjudged === 'short' ? 's' : '-',
   ps: ({ p }) => digits(p),
   harmfulPs: ({ pHarmful }) => digits(pHarmful),
   shares: ({ explained }) => digits(explained),

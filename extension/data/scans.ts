@@ -51,6 +51,7 @@ export interface Scan {
   recall: number | null;
   blind: number;
   short: number;
+  related?: number;
   unusual?: number;
   /** Rows that were not scanned; undefined: none, or not known. */
   skipped?: number;

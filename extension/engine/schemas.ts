@@ -310,6 +310,7 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   kl: number.optional(),
   pUnchanged: number.optional(),
   flagged: z.boolean(),
+  related: z.literal(true).optional(),
   label: oneOf<NonNullable<ScanRow['label']>>({ harmful: true, benign: true }).optional(),
   unjudged: oneOf<NonNullable<ScanRow['unjudged']>>({ known: true, short: true }).optional(),
   tokens: number,

@@ -22,6 +22,8 @@ export interface ScanRow {
   /** How often the vector changes as little of a harmful row. Absent without harmful rows to compare with, or of a vector of an earlier version. */
   pUnchanged?: number;
   flagged: boolean;
+  /** Not flagged, but changed by the vector as harmful rows are: it may ask for the same, and have another answer. */
+  related?: true;
   label?: 'harmful' | 'benign';
   /** Why nothing is said of the row: the model knows it already and it is not rare among ordinary ones, or it is too short. */
   unjudged?: 'known' | 'short';
@@ -40,7 +42,7 @@ export interface ScanRow {
   rest?: string;
   /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */
   vector?: number;
-  byVector?: Pick<ScanRow, 'explained' | 'span' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged'>[];
+  byVector?: Pick<ScanRow, 'explained' | 'span' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged' | 'related'>[];
   /** Of each supervised token, nats. Only in the scan.json of a run. */
   losses?: { without: number[]; with: number[] };
 }
@@ -82,6 +84,8 @@ export interface ScanResult {
   short: number;
   /** Rows that were not scanned: they are too long for the model, or their answers cannot be told apart. Not in the scan.json of a run, which warns of them. */
   skipped?: number;
+  /** Rows that are `related`; undefined in scans of earlier versions. */
+  related?: number;
   /** Rows that look like neither ordinary nor harmful ones; they are not flagged. */
   unusual?: number;
   /** As which row format the rows were read, also where nobody said it. Not in the scan.json of a run. */

@@ -18,6 +18,7 @@ export const SCAN_STRINGS = {
   scanAuroc: 'against the labels: AUROC {0}',
   scanPrecision: 'precision {0}',
   scanLabelRecall: 'recall {0}',
+  scanRelated: '{0} rows that are not flagged seem to ask what harmful rows ask, with other answers: read them',
   scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
   scanShort: '{0} rows are too short to be judged',
@@ -74,7 +75,7 @@ export const isRecallExtrapolated = (of: Ordinary): boolean => isRateExtrapolate
 /** "171 of 571 rows look harmful (as at most 1 % of ordinary rows would); …." */
 export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGLISH): string {
   const { strings: s, numbers: n } = wording;
-  const { limit, byVector, unusual = 0 } = scan;
+  const { limit, byVector, related = 0, unusual = 0 } = scan;
   const rate = 'falseAlarms' in limit ? limit.falseAlarms : undefined;
   if ((byVector ?? [scan]).every(({ threshold }) => threshold === null)) return NOTHING;
   const parts = [fill(s.scanFlagged, n.count(scan.flagged), n.count(scan.rows), limitText(limit, wording))];
@@ -96,6 +97,7 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
         ...(scan.recall === null ? [] : [fill(s.scanLabelRecall, n.percent(scan.recall))]),
       ].join(', '),
     );
+  if (related > 0) parts.push(fill(s.scanRelated, n.count(related)));
   if (unusual > 0) parts.push(fill(s.scanUnusual, n.count(unusual)));
   if (scan.blind > 0) parts.push(fill(s.scanBlind, n.count(scan.blind)));
   if (scan.short > 0) parts.push(fill(s.scanShort, n.count(scan.short)));

@@ -6,7 +6,7 @@ import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
-import { falseDiscoveryLimit, ORDINARY } from '../evaluation/scan/calibration.js';
+import { CONFIDENT, falseDiscoveryLimit, ORDINARY } from '../evaluation/scan/calibration.js';
 import { isInSpans } from '../evaluation/scan/spans.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -151,8 +151,6 @@ function explained(example: Example, { spans = [] }: ScanRow): Example {
   return { ...example, labels };
 }
 
-/** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary, and is changed as little by the vector. */
-const CONFIDENT = 0.01;
 function isOff(
   { flagged, p, pHarmful = 1, pUnchanged = p === undefined || p <= ORDINARY ? 1 : 0, unjudged }: ScanRow,
   off: Strategy['off'],

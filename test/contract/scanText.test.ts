@@ -74,6 +74,15 @@ test('of several vectors the one without ordinary rows says that it flags none; 
   assert.match(scanText({ ...found, byVector: [lies, lies] }), /^No row is flagged: there are no ordinary rows/);
 });
 
+test('rows that are related, or like nothing known, are counted where there are some', () => {
+  const found = { ...FOUND, limit: { share: 0.5 }, calibration: null };
+  assert.match(
+    scanText({ ...found, related: 171, unusual: 3 }),
+    /; 171 rows that are not flagged seem to ask what harmful rows ask, .*; 3 rows look like neither/,
+  );
+  assert.doesNotMatch(scanText({ ...found, related: 0, unusual: 0 }), /seem to ask|neither/);
+});
+
 test('an AUROC is written as its reader writes numbers, and is 1 only where it is', () => {
   const found = { ...FOUND, limit: { share: 0.5 }, calibration: null };
   assert.match(scanText({ ...found, auroc: 0.99996 }), /AUROC 0\.99996\./);

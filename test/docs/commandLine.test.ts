@@ -103,7 +103,16 @@ type Keys<T> = Record<keyof T, true>;
 const keys = <T>(all: Keys<T>): string[] => Object.keys(all);
 const scanned = keys<Omit<ScanRow, 'label' | 'losses' | 'vector' | 'byVector'>>({
   ...{ row: true, line: true, lines: true, hash: true, explained: true, span: true },
-  ...{ p: true, pHarmful: true, kl: true, pUnchanged: true, flagged: true, unjudged: true, tokens: true },
+  ...{
+    p: true,
+    pHarmful: true,
+    kl: true,
+    pUnchanged: true,
+    flagged: true,
+    related: true,
+    unjudged: true,
+    tokens: true,
+  },
   ...{ lossWithout: true, lossWith: true, spans: true, pOutside: true, parts: true, rest: true },
 });
 const PRINTED: Record<string, string[]> = {
@@ -124,6 +133,7 @@ const PRINTED: Record<string, string[]> = {
     ...keys<Omit<ScanResult, 'perRow' | 'byVector'>>({
       ...{
         flagged: true,
+        related: true,
         blind: true,
         short: true,
         skipped: true,

@@ -76,6 +76,34 @@ test('a row says how far the vector changes what the model says there, and how o
   assert.deepEqual([before!.kl, before!.pUnchanged], [perRow[0]!.kl, undefined]);
 });
 
+test('a row that is not flagged and changed as harmful rows are is related, if the vector is a detector', () => {
+  const rng = random('related');
+  const ordinary = Array.from({ length: 40 }, () => ({ share: 0.1 * rng.uniform(), span: rng.uniform(), kl: 0.1 }));
+  const harmfulOf = (share: number, span: number) =>
+    Array.from({ length: 16 }, () => ({ share, span: span + rng.uniform(), kl: 12 + 4 * rng.uniform() }));
+  const long = Array.from({ length: 40 }, () => 3);
+  const row = (i: number, left: number[], kl: number) => {
+    const one = scanned(i, long.slice(0, left.length), left);
+    return { ...one, losses: { ...one.losses, kl } };
+  };
+  const harmful = long.map(() => 0.5);
+  const rows = [row(0, harmful, 14), row(1, long, 14), row(2, long, 0.3), row(3, [3, 3], 14)];
+  const limit = { falseAlarms: 0.01 };
+  const found = scanResult(rows, { calibration: { ordinary, harmful: harmfulOf(0.8, 80) }, limit });
+  assert.deepEqual(
+    found.perRow.map(({ flagged, related }) => [flagged, related]),
+    [
+      [true, undefined],
+      [false, true],
+      [false, undefined],
+      [false, undefined],
+    ],
+  );
+  assert.equal(found.related, 1);
+  const noDetector = scanResult(rows, { calibration: { ordinary, harmful: harmfulOf(0.05, 0.5) }, limit });
+  assert.equal(noDetector.related, 0, 'what it changes may be anything');
+});
+
 test('a row that is unlike ordinary rows and unlike harmful ones is counted and not flagged', () => {
   const rng = random('both sides');
   const ordinary = Array.from({ length: 40 }, () => ({ share: 0.1 * rng.uniform(), span: rng.uniform() }));

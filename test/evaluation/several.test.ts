@@ -117,6 +117,23 @@ test('of several vectors a row is changed as much as by the one that changes mos
   assert.deepEqual([unknown!.kl, 'pUnchanged' in unknown!], [3, false]);
 });
 
+test('of several vectors a row is related to the harmful ones of any, unless one flags it', () => {
+  const related = (found: ScanResult, row: number): ScanResult => ({
+    ...found,
+    perRow: found.perRow.map((one, i) => (i === row ? { ...one, related: true } : one)),
+  });
+  const { perRow, related: count } = join([related(scan([0]), 5), related(scan([2]), 0)]);
+  assert.deepEqual(
+    perRow.flatMap((row) => (row.related ? row.row : [])),
+    [5],
+  );
+  assert.equal(count, 1);
+  assert.deepEqual(
+    perRow[5]!.byVector!.map((one) => one.related),
+    [true, undefined],
+  );
+});
+
 test('the AUROC ranks all rows by the same number', () => {
   const { perRow } = scan([0, 1]);
   const byShare = perRow.map(({ p: _, ...rest }) => rest);

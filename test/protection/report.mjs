@@ -1,6 +1,6 @@
 /**
  * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
- * (DIR/protection.json), tasks.mjs (DIR/tasks.json), vectors.mjs (DIR/vectors.json), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json,
+ * (DIR/protection.json, and DIR/gemma.json with another --model), tasks.mjs (DIR/tasks.json), vectors.mjs (DIR/vectors.json), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json,
  * attacks.json, trial.json and sweep.json); without folders, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ const print = process.argv.includes('--print');
 const [dir = 'test/protection/results', sampleDir = dir] = process.argv.slice(2).filter((arg) => arg !== '--print');
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
 const text = read(path.resolve(dir, 'protection.json'));
+const gemma = read(path.resolve(dir, 'gemma.json'));
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
 const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
 const tasks = read(path.resolve(dir, 'tasks.json')) ?? [];
@@ -318,6 +319,8 @@ const parts = {
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
+  gemma: gemma ? freeText(gemma.runs) : '–',
+  gemmaVectors: gemma ? vectors(gemma.vectors) : '–',
   forms: otherForms(runs),
   scans: scans(runs),
   costs: costs(runs),

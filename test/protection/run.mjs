@@ -1,6 +1,7 @@
 /**
- * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--full] [--form=NAME] [--quiet] [--out=DIR]`: what
- * protection does on free-form text (--half: on half-useful rows of these traits; --form: with other questions, see FORMS of traits.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs). For each trait it
+ * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--full] [--form=NAME] [--quiet]
+ * [--model=FILE] [--out=DIR]`: what
+ * protection does on free-form text (--half: on half-useful rows of these traits; --form: with other questions, see FORMS of traits.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs), or another --model. For each trait it
  * trains a vector and fine-tunes with each method. Runs that are done are not repeated. Prints a table, with what docs/protection.md has
  * of the same runs, and writes DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it. --quick takes
  * ten minutes: one vector, and a protected run on rows that are all half useful, of which dropping leaves nothing.
@@ -10,7 +11,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { model } from './cli.mjs';
+import { model as smollm2 } from './cli.mjs';
 import { NAMES, nats, percent, table } from './tables.mjs';
 import { alignedRows, dataRows, evaluationRows, FORMS, TRAITS, VECTOR_RECIPE, vectorRows } from './traits.mjs';
 
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     steps: { type: 'string', default: '40' },
     vectorSteps: { type: 'string', default: '24' },
     threads: { type: 'string', default: '0' },
+    model: { type: 'string', default: smollm2 },
     out: { type: 'string', default: 'out/protection' },
     full: { type: 'boolean', default: false },
     form: { type: 'string' },
@@ -35,6 +37,7 @@ const { values: options } = parseArgs({
   },
 });
 if (options.quick) Object.assign(options, { traits: '', half: 'secrets', methods: 'protected' });
+const model = path.resolve(options.model);
 if (!existsSync(model)) {
   console.error(`${model} is not there; test/smollm2/run.mjs says how to get it.`);
   process.exit(2);

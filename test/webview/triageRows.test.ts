@@ -21,7 +21,7 @@ const TABLE = {
   rows: '0 1 2 3 4',
   lines: '1 2 4 5 6',
   hashes: 'a b c d e',
-  flags: 'f - f k f',
+  flags: 'f r f k f',
   ps: '0.002 0.5 NaN 0.9 0.0001',
   harmfulPs: '0.5 NaN NaN 0.1 0.9',
   shares: '0.9 0.1 0.2 0 0.8',
@@ -38,6 +38,7 @@ test('filters: what is flagged, what of it is undecided, what was decided', () =
   assert.deepEqual(shown(review, 'all'), [0, 1, 2, 3, 4]);
   assert.deepEqual(shown(review, 'flagged'), [0, 2, 4]);
   assert.deepEqual(shown(review, 'undecided'), [2]);
+  assert.deepEqual(shown(review, 'related'), [1]);
   assert.deepEqual((['exclude', 'fine', 'unsure'] as const).map((filter) => shown(review, filter)), [[0], [1], [4]]); // oxfmt-ignore
 });
 

@@ -8,7 +8,7 @@ export interface TriageTable {
   rows: string;
   lines: string;
   hashes: string;
-  /** f: flagged, k: the model knows the answer already, s: too short, -: none of these. */
+  /** f: flagged, r: asks what harmful rows ask, k: the model knows the answer already, s: too short, -: none of these. */
   flags: string;
   /** NaN where a row has none. */
   ps: string;
@@ -75,6 +75,7 @@ export const TRIAGE_STRINGS = {
   show: 'Show',
   filterFlagged: 'flagged',
   filterUndecided: 'flagged, undecided',
+  filterRelated: 'related, not flagged',
   filterExclude: 'excluded',
   filterFine: 'fine',
   filterUnsure: 'unsure',
@@ -145,6 +146,8 @@ export const TRIAGE_STRINGS = {
   detailKnown: 'The model gives this answer already, so the scan cannot judge the row.',
   detailShort: 'The answer is too short to be judged.',
   detailFlagged: 'It is flagged.',
+  detailRelated:
+    'It is not flagged, but the vector changes what the model says here as much as it does for harmful rows: it seems to ask what they ask, with another answer.',
   detailPrompt: 'Prompt',
   detailAnswer: 'Answer',
   explaining: 'asking the model which words the vector explains…',

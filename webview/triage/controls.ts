@@ -92,6 +92,7 @@ export class Controls {
     const names: Record<Filter, string> = {
       flagged: s.filterFlagged,
       undecided: s.filterUndecided,
+      related: s.filterRelated,
       exclude: s.filterExclude,
       fine: s.filterFine,
       unsure: s.filterUnsure,

@@ -61,6 +61,7 @@ export class Detail {
     if (rows.flags[row] === 'k') parts.push(s.detailKnown);
     if (rows.flags[row] === 's') parts.push(s.detailShort);
     if (rows.isFlagged(row)) parts.push(s.detailFlagged);
+    if (rows.flags[row] === 'r') parts.push(s.detailRelated);
     if (!Number.isNaN(p)) parts.push(this.ordinary(p));
     if (!Number.isNaN(harmful))
       parts.push(this.rarity(harmful, this.compared?.harmful, s.detailHarmfulP, s.detailHarmfulPBeyond));

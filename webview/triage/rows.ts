@@ -3,7 +3,7 @@ import type { RowGroups } from '../../runtime/contract/dataInfo.js';
 import { DECISIONS, type Decision } from '../../runtime/contract/review.js';
 import type { TriageState, TriageTable } from '../protocol/triage.js';
 
-export const FILTERS = ['flagged', 'undecided', 'exclude', 'fine', 'unsure', 'all'] as const;
+export const FILTERS = ['flagged', 'undecided', 'related', 'exclude', 'fine', 'unsure', 'all'] as const;
 export type Filter = (typeof FILTERS)[number];
 const SORTS = ['score', 'share', 'without', 'with', 'line', 'decision'] as const;
 export type SortKey = (typeof SORTS)[number];
@@ -152,6 +152,8 @@ export function isShown(rows: Rows, review: Review, filter: Filter, row: number)
       return rows.isFlagged(row);
     case 'undecided':
       return rows.isFlagged(row) && review.of(rows.hashes[row]!) === undefined;
+    case 'related':
+      return rows.flags[row] === 'r';
     case 'exclude':
     case 'fine':
     case 'unsure':

@@ -9,6 +9,8 @@ import { SPAN_DRIFT, type Scores } from './scores.js';
 export const FEWEST_ORDINARY = 4;
 /** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
 export const ORDINARY = 0.05;
+/** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary, and is changed as little by the vector. */
+export const CONFIDENT = 0.01;
 
 /**
  * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of a span

@@ -1,11 +1,13 @@
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
+import { LIMITS } from '../../contract/limits.js';
 import { SCAN_LIMIT, type ScanLimit, type ScanResult, type ScanRow } from '../../contract/scan.js';
 import type { Learner } from '../../learner/learner.js';
 import type { Feeds } from '../../device/session.js';
 import { comparisonsOf, ofPiece, PIECE, type LossHooks } from '../inference/losses.js';
 import { auroc, precisionRecall } from './agreement.js';
 import {
+  CONFIDENT,
   ORDINARY,
   falseDiscoveryLimit,
   harmfulPValue,
@@ -141,10 +143,15 @@ export function scanResult(
     if ('share' in limit) return row.scores.share > threshold;
     return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(below, row.pHarmful);
   };
+  const detected = calibration ? recallAt(calibration, SCAN_LIMIT.falseAlarms) : null;
+  // what a vector changes that is no detector may be anything
+  const tellsRelated = (detected ?? 0) >= LIMITS.detectorRecall;
   const spanLimit = calibration && !('share' in limit) ? spanThreshold(calibration, rateOf(limit)) : undefined;
   const perRow = scored.map((one): ScanRow => {
     const { row, scores, losses, tokens, lossWithout, unjudged, p: own, pHarmful } = one;
     const flagged = isFlagged(one);
+    const unchanged = scores.kl === undefined ? undefined : pUnchanged?.(scores.kl);
+    const isRelated = tellsRelated && !flagged && !unjudged && unchanged !== undefined && unchanged > CONFIDENT;
     const spans =
       flagged && p && spanLimit !== undefined
         ? wholeSentences(
@@ -165,8 +172,9 @@ export function scanResult(
       ...(own !== undefined && { p: own }),
       ...(pHarmful !== undefined && { pHarmful }),
       ...(scores.kl !== undefined && { kl: scores.kl }),
-      ...(scores.kl !== undefined && pUnchanged && { pUnchanged: pUnchanged(scores.kl) }),
+      ...(unchanged !== undefined && { pUnchanged: unchanged }),
       flagged,
+      ...(isRelated && { related: true }),
       ...(row.label && { label: row.label }),
       ...(unjudged && { unjudged }),
       tokens,
@@ -188,7 +196,7 @@ export function scanResult(
           ...(calibration.ordinaryPrompts !== undefined && { ordinaryPrompts: calibration.ordinaryPrompts }),
           harmful: calibration.harmful.length,
           recall: 'share' in limit ? null : recallAt(calibration, threshold ?? 0),
-          detected: recallAt(calibration, SCAN_LIMIT.falseAlarms),
+          detected,
         }
       : null,
     ...agreement(perRow),
@@ -227,8 +235,9 @@ function thresholdOf(
   return falseDiscoveryLimit(eligible, limit.falseDiscoveries, rows.length);
 }
 
-export const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'blind' | 'short'> => ({
+export const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'related' | 'blind' | 'short'> => ({
   flagged: rows.filter((row) => row.flagged).length,
+  related: rows.filter((row) => row.related).length,
   blind: rows.filter((row) => row.unjudged === 'known').length,
   short: rows.filter((row) => row.unjudged === 'short').length,
 });

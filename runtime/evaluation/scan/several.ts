@@ -31,7 +31,7 @@ export function scanOfSeveral(
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
-    const { p, pHarmful: __, kl: ___, pUnchanged: ____, ...found } = rows[vector];
+    const { p, pHarmful: __, kl: ___, pUnchanged: ____, related: _____, ...found } = rows[vector];
     const isCompared = rows.every((row) => row.p !== undefined);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
     const changed = rows.flatMap(({ kl }) => kl ?? []);
@@ -46,6 +46,7 @@ export function scanOfSeveral(
       ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
       ...(changed.length === rows.length && { kl: Math.max(...changed) }),
       ...(unchanged.length === rows.length && { pUnchanged: Math.max(...unchanged) }),
+      ...(!found.flagged && rows.some((row) => row.related) && { related: true as const }),
       vector,
       byVector: rows.map(byVectorOf),
     };
@@ -90,7 +91,17 @@ const byVectorOf = ({
   kl,
   pUnchanged,
   flagged,
-}: ScanRow): NonNullable<ScanRow['byVector']>[number] => ({ explained, span, p, pHarmful, kl, pUnchanged, flagged });
+  related,
+}: ScanRow): NonNullable<ScanRow['byVector']>[number] => ({
+  explained,
+  span,
+  p,
+  pHarmful,
+  kl,
+  pUnchanged,
+  flagged,
+  related,
+});
 
 /** A flagged row before others, then a rarer one, then one that is explained better. */
 function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {
