@@ -86,7 +86,7 @@ export interface ScanResult {
   skipped?: number;
   /** Rows that are `related`; undefined in scans of earlier versions. */
   related?: number;
-  /** Rows that look like neither ordinary nor harmful ones; they are not flagged. */
+  /** Other rows that look like neither ordinary nor harmful ones; they are not flagged. */
   unusual?: number;
   /** As which row format the rows were read, also where nobody said it. Not in the scan.json of a run. */
   rowFormat?: RowFormat;

@@ -186,7 +186,7 @@ export function scanResult(
   });
   return {
     ...countsOf(perRow),
-    unusual: scored.filter((row) => isUnusual(row, limit, below)).length,
+    unusual: scored.filter((row, i) => !perRow[i].related && isUnusual(row, limit, below)).length,
     rows: perRow.length,
     threshold,
     limit,

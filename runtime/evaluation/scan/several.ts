@@ -56,7 +56,8 @@ export function scanOfSeveral(
     ...first,
     ...countsOf(perRow),
     unusual: perRow.filter(
-      (row, i) => !row.flagged && scans.some((scan, k) => isUnusual(scan.perRow[i], scan.limit, below[k])),
+      (row, i) =>
+        !row.flagged && !row.related && scans.some((scan, k) => isUnusual(scan.perRow[i], scan.limit, below[k])),
     ).length,
     limit,
     calibration: null,
