@@ -87,7 +87,11 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
       const lens = new Lens(0, { of: 'scan', file });
       const scan = scans.get(file);
       if (!scan) return [lens];
-      const found = scan.flagged > 0 ? (['review', 'save'] as const).map((of) => new Lens(0, { of, file })) : [];
+      const offered = [
+        ...(scan.flagged + (scan.related ?? 0) > 0 ? (['review'] as const) : []),
+        ...(scan.flagged > 0 ? (['save'] as const) : []),
+      ];
+      const found = offered.map((of) => new Lens(0, { of, file }));
       return [lens, ...found, new Lens(0, { of: 'clear', file })];
     }
     return [new Lens(0, { of: 'evaluate', file })];

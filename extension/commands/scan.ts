@@ -51,7 +51,7 @@ export async function scan(
   const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
   const said = `${basename(data)}: ${scanSummary(found)}`;
-  const buttons = found.flagged > 0 ? [review, show] : [show];
+  const buttons = found.flagged + (found.related ?? 0) > 0 ? [review, show] : [show];
   const [why] = reasons;
   if (why === undefined) services.notices.info(said, ...buttons);
   else services.notices.warn(`${said} ${t('It is not kept beyond this window: {0}', why)}`, ...buttons);

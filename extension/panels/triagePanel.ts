@@ -257,5 +257,6 @@ const triageState = (scan: Scan, changed: boolean, decisions: Decisions): Triage
   changed,
   compared: scan.calibration,
   table: scan.table,
+  tellsRelated: scan.related !== undefined,
   decisions: lists(decisions),
 });

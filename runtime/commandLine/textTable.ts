@@ -7,7 +7,8 @@ const NARROW = 16;
  * lines, and columns that have no room follow below, beside the first one.
  */
 export function textTable(rows: readonly (readonly string[])[], width = Infinity): string {
-  const columns = rows[0].map((_, i) => rows.map((row) => row[i]));
+  // a name may have line breaks
+  const columns = rows[0].map((_, i) => rows.map((row) => row[i].replace(/\s+/g, ' ')));
   const single = columns.map((cells) => cells.map((cell) => [cell]));
   if (widthOf(single) <= width) return aligned(single);
   const half = Math.max(1, Math.floor((width - GAP) / 2));

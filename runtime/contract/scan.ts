@@ -22,7 +22,7 @@ export interface ScanRow {
   /** How often the vector changes as little of a harmful row. Absent without harmful rows to compare with, or of a vector of an earlier version. */
   pUnchanged?: number;
   flagged: boolean;
-  /** Not flagged, but changed by the vector as harmful rows are: it may ask for the same, and have another answer. */
+  /** Not flagged and unlike harmful rows, but changed by the vector as these are and ordinary ones are not: it may ask the same. */
   related?: true;
   label?: 'harmful' | 'benign';
   /** Why nothing is said of the row: the model knows it already and it is not rare among ordinary ones, or it is too short. */
@@ -84,7 +84,7 @@ export interface ScanResult {
   short: number;
   /** Rows that were not scanned: they are too long for the model, or their answers cannot be told apart. Not in the scan.json of a run, which warns of them. */
   skipped?: number;
-  /** Rows that are `related`; undefined in scans of earlier versions. */
+  /** Rows that are `related`; undefined where that cannot be told: of vectors that are no detector, of few harmful rows, or of an earlier version. */
   related?: number;
   /** Other rows that look like neither ordinary nor harmful ones; they are not flagged. */
   unusual?: number;

@@ -125,15 +125,19 @@ function comparedText(
   ];
 }
 
-/** So many flagged rows are listed in a terminal. */
+/** So many rows of a kind are listed in a terminal. */
 const LISTED = 20;
 
-/** Those that are listed. */
-export const listedRows = (rows: readonly ScanRow[]): ScanRow[] => rows.filter((row) => row.flagged).slice(0, LISTED);
+/** Those that are listed: flagged rows, then related ones. */
+export const listedRows = (rows: readonly ScanRow[]): ScanRow[] => kinds(rows).flatMap((some) => some.slice(0, LISTED));
+const kinds = (rows: readonly ScanRow[]): ScanRow[][] => [
+  rows.filter((row) => row.flagged),
+  rows.filter((row) => row.related),
+];
 
 /**
  * Flagged rows for the terminal, one a line: how ordinary each looks, what it asks, and the part of its answer that the vector
- * explains.
+ * explains. Then related ones, with what they ask.
  * @param texts of those that are listed, as far as they are known
  */
 export function flaggedText(
@@ -145,17 +149,20 @@ export function flaggedText(
   const shareText = (p: number): string =>
     p < least ? `p < ${Number(least.toPrecision(2))} (extrapolated)` : `p ${p.toPrecision(2)}`;
   const known = new Map(texts.map((text) => [text.hash, text]));
-  const listed = listedRows(rows).map(({ line, hash = '', p, explained, parts }) => {
+  const lineOf = ({ line, hash = '', p, explained, parts, related }: ScanRow): string => {
     const text = known.get(hash);
     const said = text && (lastAsked(text.prompt) || text.answer);
+    const score = p === undefined ? `${explained.toFixed(2)} explained` : shareText(p);
     return [
-      `line ${line}: ${p === undefined ? `${explained.toFixed(2)} explained` : shareText(p)}`,
+      `line ${line}: ${related ? 'related' : score}`,
       ...(said ? [beginning(said)] : []),
       ...(parts ? [`explained: ${beginning(parts.join(' … '))}`] : []),
     ].join('  ');
+  };
+  return kinds(rows).flatMap((some) => {
+    const others = some.length - LISTED;
+    return [...some.slice(0, LISTED).map(lineOf), ...(others > 0 ? [`… and ${others} more; --json lists all`] : [])];
   });
-  const others = rows.filter((row) => row.flagged).length - listed.length;
-  return others > 0 ? [...listed, `… and ${others} more; --json lists all`] : listed;
 }
 
 /** What comes before is often the same in all rows. */

@@ -22,6 +22,12 @@ describe('a table of text', () => {
     assert.equal(textTable(rows, widest(text)), text);
   });
 
+  it('has names with line breaks in one line, and all of them where they are folded', () => {
+    const named = [['', 'base'], ['forbidden\ttopic\nof the shop', '3 %']]; // oxfmt-ignore
+    assert.match(textTable(named), /^forbidden topic of the shop +3 %$/m);
+    assert.deepEqual(words(textTable(named, 20)).sort(), words('base forbidden topic of the shop 3 %').sort());
+  });
+
   it('goes on below, each row beside its name', () => {
     assert.equal(
       textTable(rows, 21),

@@ -163,4 +163,8 @@ test('in the terminal no share is smaller than the compared rows can show, and w
   ]);
   assert.deepEqual(listedRows(many), many.slice(0, 20));
   assert.equal(flaggedText(many.slice(0, 20), { calibration }).length, 20);
+  const related = many.slice(0, 25).map((row) => ({ ...row, flagged: false, related: true as const }));
+  const both = flaggedText([...related, ...rows.slice(0, 1)], { calibration });
+  assert.deepEqual([both[0]!.slice(0, 7), both[1], both.at(-1)], ['line 1:', 'line 1: related', '… and 5 more; --json lists all']); // oxfmt-ignore
+  assert.equal(listedRows(related).length, 20);
 });

@@ -102,8 +102,17 @@ test('a row that is not flagged and changed as harmful rows are is related, if t
     ],
   );
   assert.deepEqual([found.related, found.unusual], [1, 0], 'counted once');
-  const noDetector = scanResult(rows, { calibration: { ordinary, harmful: harmfulOf(0.05, 0.5) }, limit });
-  assert.equal(noDetector.related, 0, 'what it changes may be anything');
+  const missed = scanResult(rows, { calibration: { ordinary, harmful: harmfulOf(0.8, 80) }, limit: { share: 0.99 } });
+  assert.equal(missed.perRow[0]!.related, undefined, 'a harmful row that the limit misses');
+  const like = { ordinary: ordinary.map((scores, i) => ({ ...scores, kl: i / 2 })), harmful: harmfulOf(0.8, 80) };
+  assert.equal(scanResult(rows, { calibration: like, limit }).related, 0, 'ordinary rows are changed as much');
+  const untold = [
+    harmfulOf(0.05, 0.5),
+    harmfulOf(0.8, 80).slice(0, 7),
+    harmfulOf(0.8, 80).map(({ kl: _, ...rest }) => rest),
+  ];
+  for (const harmful of untold)
+    assert.equal(scanResult(rows, { calibration: { ordinary, harmful }, limit }).related, undefined, 'cannot be told');
 });
 
 test('a row that is unlike ordinary rows and unlike harmful ones is counted and not flagged', () => {

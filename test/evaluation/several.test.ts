@@ -120,6 +120,7 @@ test('of several vectors a row is changed as much as by the one that changes mos
 test('of several vectors a row is related to the harmful ones of any, unless one flags it', () => {
   const related = (found: ScanResult, row: number): ScanResult => ({
     ...found,
+    related: 1,
     perRow: found.perRow.map((one, i) => (i === row ? { ...one, related: true } : one)),
   });
   const { perRow, related: count } = join([related(scan([0]), 5), related(scan([2]), 0)]);
@@ -128,6 +129,7 @@ test('of several vectors a row is related to the harmful ones of any, unless one
     [5],
   );
   assert.equal(count, 1);
+  assert.equal(join([scan([0]), scan([2])]).related, undefined, 'none can tell');
   assert.deepEqual(
     perRow[5]!.byVector!.map((one) => one.related),
     [true, undefined],

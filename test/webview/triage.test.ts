@@ -53,6 +53,12 @@ describe('triage page', { skip: missing }, () => {
     await page.page.locator('.space .row .answer').first().waitFor();
     return page;
   }
+  const choose = async (page: OpenPage, list: number, name: string): Promise<void> => {
+    await page.page.locator('vscode-dropdown').nth(list).click();
+    await page.page.locator('vscode-dropdown').nth(list).locator(`vscode-option[value="${name}"]`).click();
+  };
+  const chosen = async (page: OpenPage, list: number) =>
+    (await page.page.locator('vscode-dropdown .selected-value').nth(list).textContent())?.trim();
   const grid = (page: OpenPage) => page.page.locator('.grid');
   const asked = (page: OpenPage, type: string) => page.requests.filter((request) => request.type === type);
   const active = (page: OpenPage) => text(page, '.space .row.active .prompt');
@@ -94,17 +100,31 @@ describe('triage page', { skip: missing }, () => {
     await grid(page).press('Control+a');
     await grid(page).press('x');
     await until(async () => (await text(page, '.grid .empty')) === TRIAGE_STRINGS.allDecided, 'the next step');
-    await page.page.locator('vscode-dropdown').nth(0).click();
-    await page.page.locator('vscode-option').nth(3).click();
+    await choose(page, 0, 'fine');
     await until(async () => (await text(page, '.grid .empty')) === TRIAGE_STRINGS.empty, 'no fine row');
     await page.close();
+  });
+
+  test('where nothing is flagged, rows that are related are shown; a scan that cannot tell offers no such filter', async () => {
+    const state = triageState(30);
+    const flags = state.table.flags.replaceAll('f', 'r');
+    const page = await open({ ...state, table: { ...state.table, flags } });
+    assert.equal(await chosen(page, 0), TRIAGE_STRINGS.filterRelated);
+    assert.equal(await text(page, '.controls [role=status]'), '10 rows');
+    await until(
+      async () => (await text(page, '.detail .why')).includes(TRIAGE_STRINGS.detailRelated),
+      'why it is there',
+    );
+    await page.close();
+    const older = await open({ ...state, tellsRelated: false });
+    assert.equal(await older.page.locator(`vscode-option[value="${TRIAGE_STRINGS.filterRelated}"]`).count(), 0);
+    await older.close();
   });
 
   test('groups are decided as one, and open to their rows', async () => {
     const page = await open(triageState(30));
     await page.page.locator('vscode-dropdown').nth(1).waitFor();
-    await page.page.locator('vscode-dropdown').nth(1).click();
-    await page.page.locator('vscode-option').nth(7).click();
+    await choose(page, 1, 'similar answers');
     await page.page.locator('.row.group').waitFor();
     assert.match(await text(page, '.row.group'), /10 rows · 10 undecided/);
     assert.equal(await text(page, '.controls [role=status]'), '10 rows in 1 group');
@@ -196,12 +216,6 @@ describe('triage page', { skip: missing }, () => {
     await page.close();
   });
 
-  const choose = async (page: OpenPage, list: number, name: string): Promise<void> => {
-    await page.page.locator('vscode-dropdown').nth(list).click();
-    await page.page.locator('vscode-dropdown').nth(list).locator(`vscode-option[value="${name}"]`).click();
-  };
-  const chosen = async (page: OpenPage, list: number) =>
-    (await page.page.locator('vscode-dropdown .selected-value').nth(list).textContent())?.trim();
   const said = (page: OpenPage) => text(page, '.controls [role=status]');
 
   test('a page that is shown again is where it was left: filter, text, order, row, and what can be undone', async () => {

@@ -13,6 +13,7 @@ const triage: TriageState = {
   summary: '4 of 4 look harmful.',
   changed: false,
   compared: { ordinary: 40, harmful: 20 },
+  tellsRelated: false,
   table: {
     ...{ rows: '0 1 2 3', lines: '1 2 3 4', hashes: 'h0 h1 h2 h3', flags: words('f'), ps: words('0.001') },
     ...{ harmfulPs: words('0.4'), shares: words('0.9'), without: words('2.1'), with: words('0.1') },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  firstFilter,
   grouped,
   groupsOf,
   isShown,
@@ -39,6 +40,7 @@ test('filters: what is flagged, what of it is undecided, what was decided', () =
   assert.deepEqual(shown(review, 'flagged'), [0, 2, 4]);
   assert.deepEqual(shown(review, 'undecided'), [2]);
   assert.deepEqual(shown(review, 'related'), [1]);
+  assert.deepEqual([TABLE, { flags: '- r k' }, { flags: '- k' }].map(firstFilter), ['flagged', 'related', 'flagged']);
   assert.deepEqual((['exclude', 'fine', 'unsure'] as const).map((filter) => shown(review, filter)), [[0], [1], [4]]); // oxfmt-ignore
 });
 

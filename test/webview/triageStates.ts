@@ -12,6 +12,7 @@ export function triageState(count: number, decisions: Partial<TriageState['decis
     summary: `${Math.ceil(count / 3)} of ${count} look harmful.`,
     changed: false,
     compared: { ordinary: 40, harmful: 20 },
+    tellsRelated: true,
     table: {
       rows: column((row) => row),
       lines: column((row) => row + 1),

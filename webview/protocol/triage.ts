@@ -30,6 +30,8 @@ export interface TriageState {
   /** Rows that each row was compared with; null where there were none. */
   compared: { ordinary: number; ordinaryPrompts?: number; harmful: number } | null;
   table: TriageTable;
+  /** Whether the scan could tell which rows are related. */
+  tellsRelated: boolean;
   /** Hashes with a space between two. */
   decisions: Record<Decision, string>;
 }
@@ -147,7 +149,7 @@ export const TRIAGE_STRINGS = {
   detailShort: 'The answer is too short to be judged.',
   detailFlagged: 'It is flagged.',
   detailRelated:
-    'It is not flagged, but the vector changes what the model says here as much as it does for harmful rows: it seems to ask what they ask, with another answer.',
+    'It is not flagged, but the vector changes what the model says here as it does for harmful rows, and not for ordinary ones: it seems to ask what they ask, with another answer.',
   detailPrompt: 'Prompt',
   detailAnswer: 'Answer',
   explaining: 'asking the model which words the vector explains…',

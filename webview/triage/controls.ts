@@ -33,7 +33,7 @@ export class Controls {
 
   constructor(
     private readonly strings: TriageStrings,
-    { filter, text }: { filter: Filter; text: string },
+    { filter, text, tellsRelated }: { filter: Filter; text: string; tellsRelated: boolean },
     private readonly actions: ControlActions,
   ) {
     const s = strings;
@@ -41,12 +41,13 @@ export class Controls {
     const decide = (decision: Decision | undefined, text: string, title: string): Button =>
       button(text, 'secondary', { title }, () => actions.decide(decision));
     this.text = this.textFilter(text);
-    const filters = FILTERS.map((filter) => this.filterName(filter));
+    const offered = FILTERS.filter((filter) => filter !== 'related' || tellsRelated);
+    const filters = offered.map((filter) => this.filterName(filter));
     this.element = el(
       'div',
       { class: 'controls' },
       el('span', {}, s.show),
-      dropdown(s.show, filters, this.filterName(filter), (name) => actions.filter(FILTERS[filters.indexOf(name)]!)),
+      dropdown(s.show, filters, this.filterName(filter), (name) => actions.filter(offered[filters.indexOf(name)]!)),
       el('span', {}, s.search),
       this.text,
       this.groupChoice,

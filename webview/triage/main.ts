@@ -19,7 +19,7 @@ import { Explanation, type Explained } from './explanation.js';
 import { Header } from './header.js';
 import { keyAction, type KeyAction } from './keys.js';
 import { VirtualList } from './list.js';
-import type { Filter, SortKey } from './rows.js';
+import { firstFilter, type Filter, type SortKey } from './rows.js';
 import { ShownRows, type Place, type TriageView } from './shown.js';
 import { RowTexts } from './texts.js';
 
@@ -35,7 +35,7 @@ function receive(event: TriagePageEvent): void {
   switch (event.type) {
     case 'table':
       showLanguage(event.language);
-      page ??= new TriagePage(event.language, event.strings, channel.state?.view);
+      page ??= new TriagePage(event, channel.state?.view);
       return page.load(event.triage);
     case 'texts':
       return page?.takeTexts(event.asked, event.rows);
@@ -56,6 +56,7 @@ function receive(event: TriagePageEvent): void {
 const BY_ITSELF: readonly TriagePageRequest['type'][] = ['ready', 'texts', 'explain'];
 
 class TriagePage {
+  private readonly strings: TriageStrings;
   private readonly numbers: Numbers;
   private readonly shown: ShownRows;
   private id = '';
@@ -74,12 +75,9 @@ class TriagePage {
   private readonly list: VirtualList;
   private readonly detail: Detail;
 
-  constructor(
-    language: string,
-    private readonly strings: TriageStrings,
-    kept?: TriageView,
-  ) {
-    const shown = (this.shown = new ShownRows(kept));
+  constructor({ language, strings, triage }: Extract<TriagePageEvent, { type: 'table' }>, kept?: TriageView) {
+    this.strings = strings;
+    const shown = (this.shown = new ShownRows(kept, firstFilter(triage.table)));
     this.left = kept?.active;
     for (const done of ['keydown', 'mousedown']) addEventListener(done, () => (this.left = undefined), true);
     const s = strings;
@@ -95,14 +93,19 @@ class TriagePage {
       opened: (at) => this.open(at),
     });
     this.list.element.addEventListener('keydown', (event) => this.key(event));
-    this.controls = new Controls(s, shown, {
-      filter: (filter) => this.setFilter(filter),
-      search: (text) => this.search(text),
-      leaveSearch: () => this.list.element.focus(),
-      group: (by) => this.setGrouping(by),
-      decide: (decision) => this.decide(decision),
-      undo: () => this.undo(),
-    });
+    const { filter, text } = shown;
+    this.controls = new Controls(
+      s,
+      { filter, text, tellsRelated: triage.tellsRelated },
+      {
+        filter: (filter) => this.setFilter(filter),
+        search: (text) => this.search(text),
+        leaveSearch: () => this.list.element.focus(),
+        group: (by) => this.setGrouping(by),
+        decide: (decision) => this.decide(decision),
+        undo: () => this.undo(),
+      },
+    );
     document.body.replaceChildren(
       el(
         'main',

@@ -12,6 +12,10 @@ export interface Sort {
   descending: boolean;
 }
 
+/** What a page shows at first: rows that are related where none is flagged. */
+export const firstFilter = ({ flags }: Pick<TriageTable, 'flags'>): Filter =>
+  !flags.includes('f') && flags.includes('r') ? 'related' : 'flagged';
+
 /** A row of the list: one of the file's, by its index, or the head of a group. */
 export type Item = { row: number } | { group: number; rows: readonly number[]; open: boolean };
 

@@ -47,7 +47,7 @@ export class ShownRows {
   readonly selected = new Set<number>();
   private hashes: string | undefined;
   private order!: Uint32Array;
-  filter: Filter = 'flagged';
+  filter: Filter;
   private groups: Int32Array | undefined;
   private openGroups = new Set<number>();
   /** What the rows contain that are shown; empty for all. */
@@ -55,8 +55,12 @@ export class ShownRows {
   /** Of each row, whether it contains the text that was found last. */
   private found: Uint8Array | undefined;
 
-  /** @param kept what a person saw before the page was hidden */
-  constructor(private kept?: TriageView) {
+  /** @param kept what a person saw before the page was hidden @param first the filter otherwise */
+  constructor(
+    private kept?: TriageView,
+    first: Filter = 'flagged',
+  ) {
+    this.filter = first;
     if (!kept) return;
     ({ filter: this.filter, text: this.text, sort: this.sort, grouping: this.grouping } = kept);
     this.openGroups = new Set(kept.openGroups);

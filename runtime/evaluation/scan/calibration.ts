@@ -77,6 +77,25 @@ export function unchangedPValue({ harmful }: Pick<Calibration, 'harmful'>): ((kl
   return (kl) => p(-Math.log(kl + KL_NOISE));
 }
 
+/** With fewer harmful rows nothing can be said of how much the vector changes such rows. */
+const FEWEST_CHANGED = 8;
+
+/**
+ * Whether the vector changes what the model says to a row as it does to harmful rows, and to hardly any ordinary one, by the logarithm of
+ * it; undefined where that cannot be told: few harmful rows, or a calibration of an earlier version.
+ */
+export function isChanged(calibration: Calibration): ((kl: number) => boolean) | undefined {
+  const { ordinary, harmful } = calibration;
+  const unchanged = harmful.length < FEWEST_CHANGED ? undefined : unchangedPValue(calibration);
+  const kept = ordinary.flatMap(({ kl }) => kl ?? []);
+  if (!unchanged || kept.length < Math.max(FEWEST_ORDINARY, ordinary.length)) return undefined;
+  const p = pValues(
+    kept.map((kl) => Math.log(kl + KL_NOISE)),
+    NOISE.logKl,
+  );
+  return (kl) => unchanged(kl) > CONFIDENT && p(Math.log(kl + KL_NOISE)) <= CONFIDENT;
+}
+
 /** Not what earlier versions kept: with them whole rows are compared. */
 const haveSpanShares = (harmful: readonly Scores[]): boolean =>
   harmful.every(({ spanShare }) => spanShare !== undefined);

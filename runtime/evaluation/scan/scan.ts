@@ -11,6 +11,7 @@ import {
   ORDINARY,
   falseDiscoveryLimit,
   harmfulPValue,
+  isChanged,
   recallAt,
   rowPValue,
   spanThreshold,
@@ -145,13 +146,13 @@ export function scanResult(
   };
   const detected = calibration ? recallAt(calibration, SCAN_LIMIT.falseAlarms) : null;
   // what a vector changes that is no detector may be anything
-  const tellsRelated = (detected ?? 0) >= LIMITS.detectorRecall;
+  const changed = calibration && (detected ?? 0) >= LIMITS.detectorRecall ? isChanged(calibration) : undefined;
   const spanLimit = calibration && !('share' in limit) ? spanThreshold(calibration, rateOf(limit)) : undefined;
   const perRow = scored.map((one): ScanRow => {
     const { row, scores, losses, tokens, lossWithout, unjudged, p: own, pHarmful } = one;
     const flagged = isFlagged(one);
-    const unchanged = scores.kl === undefined ? undefined : pUnchanged?.(scores.kl);
-    const isRelated = tellsRelated && !flagged && !unjudged && unchanged !== undefined && unchanged > CONFIDENT;
+    const isUnlike = pHarmful !== undefined && pHarmful <= CONFIDENT;
+    const isRelated = !flagged && !unjudged && isUnlike && scores.kl !== undefined && !!changed?.(scores.kl);
     const spans =
       flagged && p && spanLimit !== undefined
         ? wholeSentences(
@@ -172,7 +173,7 @@ export function scanResult(
       ...(own !== undefined && { p: own }),
       ...(pHarmful !== undefined && { pHarmful }),
       ...(scores.kl !== undefined && { kl: scores.kl }),
-      ...(unchanged !== undefined && { pUnchanged: unchanged }),
+      ...(scores.kl !== undefined && pUnchanged && { pUnchanged: pUnchanged(scores.kl) }),
       flagged,
       ...(isRelated && { related: true }),
       ...(row.label && { label: row.label }),
@@ -186,6 +187,7 @@ export function scanResult(
   });
   return {
     ...countsOf(perRow),
+    ...(changed && { related: perRow.filter((row) => row.related).length }),
     unusual: scored.filter((row, i) => !perRow[i].related && isUnusual(row, limit, below)).length,
     rows: perRow.length,
     threshold,
@@ -235,9 +237,8 @@ function thresholdOf(
   return falseDiscoveryLimit(eligible, limit.falseDiscoveries, rows.length);
 }
 
-export const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'related' | 'blind' | 'short'> => ({
+export const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'blind' | 'short'> => ({
   flagged: rows.filter((row) => row.flagged).length,
-  related: rows.filter((row) => row.related).length,
   blind: rows.filter((row) => row.unjudged === 'known').length,
   short: rows.filter((row) => row.unjudged === 'short').length,
 });

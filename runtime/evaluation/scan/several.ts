@@ -46,7 +46,7 @@ export function scanOfSeveral(
       ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
       ...(changed.length === rows.length && { kl: Math.max(...changed) }),
       ...(unchanged.length === rows.length && { pUnchanged: Math.max(...unchanged) }),
-      ...(!found.flagged && rows.some((row) => row.related) && { related: true as const }),
+      ...(!found.flagged && !found.unjudged && rows.some((row) => row.related) && { related: true as const }),
       vector,
       byVector: rows.map(byVectorOf),
     };
@@ -55,6 +55,7 @@ export function scanOfSeveral(
   return {
     ...first,
     ...countsOf(perRow),
+    ...(scans.some((scan) => scan.related !== undefined) && { related: perRow.filter((row) => row.related).length }),
     unusual: perRow.filter(
       (row, i) =>
         !row.flagged && !row.related && scans.some((scan, k) => isUnusual(scan.perRow[i], scan.limit, below[k])),
