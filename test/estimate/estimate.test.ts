@@ -329,6 +329,16 @@ describe('the estimate of a training', () => {
     }
   });
 
+  it('weights in blocks count as weights where they are unpacked, not as adapters', async () => {
+    const model = await wide(join(history, 'unpacked'));
+    const recipe = { model, batch: { rows: 1, maxTokens: 64 }, evaluate: [], probes: {}, recompute: true };
+    const floats = await estimate('plain', recipe);
+    const blocks = await estimate('plain', { ...recipe, precision: 'int8' });
+    assert.ok(blocks.memory.adapters <= floats.memory.adapters);
+    const matrix = 4 * 2048 * 8192;
+    assert.ok(blocks.memory.weights > floats.memory.weights / 4 + matrix / 2, 'one is there in float32');
+  });
+
   it('a run that was measured corrects the next estimate of the same model, and no other', async () => {
     const first = await estimate('plain', { seed: 2 });
     assert.equal(first.measured, false);
