@@ -12,6 +12,7 @@ import { watchWeights } from '../models/weights/intact.js';
 import { userCache } from '../models/cache/userCache.js';
 import { openFrozen } from '../models/openFrozen.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { PLAIN_TURNS } from '../models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { DeviceChoice, Precision } from '../contract/recipeWords.js';
@@ -88,7 +89,7 @@ export function templateWarning({
     ? 'take another GGUF file that has it, or the Hugging Face folder'
     : 'put its own chat_template into tokenizer_config.json';
   return {
-    message: 'the model has no chat template; conversations use a plain one ("User: …", "Assistant: …").',
+    message: `the model has no chat template; conversations use a plain one (${PLAIN_TURNS}).`,
     place: model.path,
     remedy: `If it was trained with one, ${own}.`,
   };
