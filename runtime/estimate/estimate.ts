@@ -60,10 +60,13 @@ export interface Expected extends Estimate {
   readonly model: string;
   /**
    * Of a step, and at the peak, before a correction: what is measured is compared with this. What a GPU has is not measured.
-   * `uncounted`: of `bytes`, those of mapped weights that the watch on the memory does not count.
+   * `uncounted`: of `bytes`, those of mapped weights and of the program's own files, which the watch on the memory does not count.
    */
   readonly raw: { readonly stepSeconds: number; readonly bytes?: number; readonly uncounted: number };
 }
+
+/** Of what the program takes, its own files and those of onnxruntime, which are mapped. */
+const PROGRAM_FILES = 80e6;
 
 /** How far from the middle the true value may be, as factors. */
 const UNMEASURED: Record<'seconds' | 'bytes', Range> = { seconds: [0.7, 1.7], bytes: [0.88, 1.15] };
@@ -118,7 +121,7 @@ async function estimateAs(
   const raw = {
     stepSeconds: stepSeconds(parts, plan, speed),
     ...(device === 'cpu' && { bytes: sum(memory) }),
-    uncounted: uncounted(model),
+    uncounted: uncounted(model) + (mapped ? 0 : PROGRAM_FILES),
   };
   const correctedBy = (device === 'cpu' && measured?.bytes) || 1;
   const bytes = sum(memory) * correctedBy;

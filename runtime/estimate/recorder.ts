@@ -26,7 +26,8 @@ export function recorder({ machine, model, raw }: Expected, folder?: string, pea
       if (stepMs.length < FEWEST) return;
       const seconds = median(stepMs.slice(1)) / 1000 / raw.stepSeconds;
       const used = isFirst && peak();
-      const bytes = used && raw.bytes ? (used + raw.uncounted) / raw.bytes : undefined;
+      // What lies between two looks of the watch is not seen: that it was less than expected is not known.
+      const bytes = used && raw.bytes ? Math.max(1, (used + raw.uncounted) / raw.bytes) : undefined;
       await remember({ machine, model, seconds, ...(bytes !== undefined && { bytes }) }, folder);
     },
   };
