@@ -237,7 +237,7 @@ function registerSurfaces(services: Services, own: Own): void {
   own(registerCommands(services));
 }
 
-/** One that has ended and had a vector. */
+/** One that has ended and had a vector, by itself or in a sweep. */
 const isProtectedRun = ({ manifest }: Run): boolean =>
   manifest?.kind === 'finetune' && manifest.outcome === 'finished' && manifest.vectors.length > 0;
 
@@ -266,7 +266,7 @@ function followRuns(services: Services, training: TrainingView, own: Own): void 
   const stepsChanged = own(
     debounce(() => {
       void vscode.commands.executeCommand('setContext', CONTEXTS.hasVector, hasVector(services));
-      void vscode.commands.executeCommand('setContext', CONTEXTS.hasProtectedRun, store.list().some(isProtectedRun));
+      void vscode.commands.executeCommand('setContext', CONTEXTS.hasProtectedRun, store.all().some(isProtectedRun));
     }, 200),
   );
   own(store.onDidChange(({ kind }) => kind !== 'append' && (adaptersChanged(), stepsChanged())));

@@ -139,7 +139,8 @@ async function main(argv: readonly string[]): Promise<number> {
     onToken: () => undefined,
     onRows: () => undefined,
     onProgress: out.progress,
-    onLog: (_, message) => out.log(message),
+    // What is on stdout may be JSON without --json, too.
+    onLog: (level, message) => (level === 'info' ? out.log(message) : out.warn(message)),
   };
   try {
     const { values, positionals } = parse(argv);

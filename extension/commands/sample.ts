@@ -7,7 +7,7 @@ import { editorPath, firstFree, folderOf } from '../host/paths.js';
 import type { Services } from '../services/services.js';
 import { workspaceRoots } from './root.js';
 import { t } from '../host/text.js';
-import { readState, stateFile, unwritable, writeState } from '../host/state.js';
+import { readState, STATE_FOLDER, unwritable, writeState } from '../host/state.js';
 
 const MODEL = 'tiny-assistant';
 
@@ -76,5 +76,5 @@ async function chooseFolder(): Promise<string> {
 /** Editors' own folders do not count; a folder that does not exist is empty. */
 async function isEmpty(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);
-  return names.every((name) => name.startsWith('.') && join(folder, name) !== stateFile(folder));
+  return names.every((name) => name.startsWith('.') && name !== STATE_FOLDER);
 }

@@ -30,10 +30,10 @@ export interface AdapterEntry {
 export const STATE_FOLDER = '.security-vectors';
 export const stateFile = (root: string): string => join(root, STATE_FOLDER, 'workspace.json');
 
-/** Whether a file lies in a workspace that has a state. */
+/** Whether a file lies in a workspace that has been worked with: its first folder has the state, each its own scans. */
 export async function hasState(file: string): Promise<boolean> {
   const folder = dirname(file);
-  return folder !== file && ((await exists(stateFile(folder))) || hasState(folder));
+  return folder !== file && ((await exists(join(folder, STATE_FOLDER))) || hasState(folder));
 }
 
 /** Absolute → as it is written in the state. */

@@ -1,6 +1,6 @@
 /** What the engine can do, by name: the same calls for the child process and for the command line. */
 import { basename, dirname } from 'node:path';
-import { loadData, scratchFolder, type Context } from '../context/context.js';
+import { loadData, scratchFolder, type Context, type LoadedData } from '../context/context.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf } from '../recipes/calibration.js';
 import { partsOf, supervisedTexts } from '../recipes/cut.js';
@@ -23,14 +23,14 @@ import { exportModel, mapped, openSource, type ExportOptions } from '../export/e
 import { HumanError } from '../support/errors.js';
 import { clearCache, listCache, userCache } from '../models/cache/userCache.js';
 import { downloadModel } from '../models/hub/hub.js';
-import type { ReadAs } from '../contract/mapping.js';
+import type { ReadAs, RowFormat } from '../contract/mapping.js';
 import type { RequestName, Requests } from '../contract/protocol.js';
 import { type ScanRow, SCAN_LIMIT } from '../contract/scan.js';
 import { generate } from './chat.js';
 import { explainAnswer, explained, openScanner } from './explain.js';
 import { judgeAgain } from './judge.js';
 import { kept } from './kept.js';
-import { local, opened } from './opened.js';
+import { local, opened, warnOfTemplate } from './opened.js';
 import { warnsOf, type Reporter } from './reporter.js';
 import { planPublish, publish } from '../publish/publish.js';
 import { readRecipe } from '../recipes/readRecipe.js';
@@ -38,6 +38,8 @@ import { runOne } from './run.js';
 import { fileStamp } from '../support/fileStamp.js';
 import { runSweep } from './sweep.js';
 
+/** Row formats that a chat template writes, whichever the model has. */
+const CONVERSATIONS: ReadonlySet<string> = new Set<RowFormat>(['messages', 'sharegpt']);
 /** Rows of a scan that are sent together. */
 const ROWS_AT_ONCE = 250;
 
@@ -187,12 +189,20 @@ const exporting = (reporter: Reporter): ExportOptions => ({
   warn: warnsOf(reporter),
 });
 
-const loadRows = (context: Context, file: string, options: Parameters<typeof loadData>[2], reporter: Reporter) =>
-  loadData(context, file, options, {
+async function loadRows(
+  context: Context,
+  file: string,
+  options: Parameters<typeof loadData>[2],
+  reporter: Reporter,
+): Promise<LoadedData> {
+  const loaded = await loadData(context, file, options, {
     warn: warnsOf(reporter),
     progress: reporter.onProgress,
     signal: reporter.signal,
   });
+  if (CONVERSATIONS.has(loaded.format)) warnOfTemplate(context, reporter);
+  return loaded;
+}
 
 /** The file that was read last stays open while somebody goes from row to row. */
 const keptRows = kept<{ index: RowIndex; scratch: Scratch }>(({ scratch }) => {

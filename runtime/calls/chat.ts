@@ -12,7 +12,7 @@ import { HumanError } from '../support/errors.js';
 import { shown } from '../support/jsonFile.js';
 import { adapterStamp } from './explain.js';
 import { kept } from './kept.js';
-import { local, opened } from './opened.js';
+import { local, opened, warnOfTemplate } from './opened.js';
 import { warnsOf, type Reporter } from './reporter.js';
 
 /** Weights are mapped and shared by what is open. On a GPU each has its own. */
@@ -49,7 +49,11 @@ export async function generate(
   const params = { ...given, adapters: await local(adapters, reporter) };
   params.adapters.forEach(requireScale);
   const model = JSON.stringify([params.model, params.device, params.precision, await modelStamp(params.model)]);
-  const context = (): Promise<Context> => opened(params.model, params.model, reporter, params);
+  const context = async (): Promise<Context> => {
+    const context = await opened(params.model, params.model, reporter, params);
+    if (params.messages) warnOfTemplate(context, reporter);
+    return context;
+  };
   return keptContext(model, context, async (context) => {
     device = context.backend.device;
     const active = await Promise.all(

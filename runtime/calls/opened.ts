@@ -1,10 +1,10 @@
 /** What calls open, wherever it is named. */
 import { dirname } from 'node:path';
 import { hubAdapters } from '../adapters/hubAdapters.js';
-import { openContext, scratchFolder, type Context } from '../context/context.js';
+import { openContext, scratchFolder, templateWarning, type Context } from '../context/context.js';
 import type { ModelReference } from '../contract/modelInfo.js';
 import type { Computing } from '../contract/recipeWords.js';
-import type { Reporter } from './reporter.js';
+import { warnsOf, type Reporter } from './reporter.js';
 
 /** Adapters that are named by the Hub, as folders. */
 export async function local(
@@ -30,4 +30,10 @@ export function opened(
     scratch: scratchFolder(dirname(beside)),
     onMessage: (text) => reporter.onProgress(text),
   });
+}
+
+/** Of a model to which conversations are written. */
+export function warnOfTemplate(context: Context, reporter: Reporter): void {
+  const warning = templateWarning(context);
+  if (warning) warnsOf(reporter)(warning.message, warning.place, warning.remedy);
 }

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { endJobs, openCluster, stopJobs, type Cluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
-import { openContext, scratchFolder, type Context } from '../context/context.js';
+import { openContext, scratchFolder, templateWarning, type Context } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
@@ -342,19 +342,14 @@ async function stepsMade(path: string): Promise<number> {
   return last?.kind === 'step' ? last.step : 0;
 }
 
-async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<Recipe>['emit']): Promise<void> {
+async function warnOfContext(context: Context, emit: Job<Recipe>['emit']): Promise<void> {
+  const { backend } = context;
   if (backend.reason) {
     const message = `${backend.device}: ${backend.reason}`;
     await emit({ kind: 'state', state: 'preparing', message, device: backend.device });
   }
-  if (tokenizer.chatTemplate?.plain) {
-    await emit({
-      kind: 'warning',
-      message: 'the model has no chat template; conversations use a plain one.',
-      place: model.folder,
-      remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
-    });
-  }
+  const warning = templateWarning(context);
+  if (warning) await emit({ kind: 'warning', ...warning });
 }
 
 /** The same recipe may mean another adapter tomorrow. */

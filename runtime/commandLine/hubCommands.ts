@@ -49,12 +49,12 @@ export async function publish(given: Given): Promise<number> {
     prompts: values['with-prompts'],
   };
   const plan = await calls.planPublish(params, reporter);
-  out.log(`To ${plan.repository}, ${plan.isPublic ? 'PUBLIC: everybody can read it' : 'private'}:`);
-  for (const { path, size, sha256 } of plan.files) out.log(`  ${path}  ${size} bytes  ${sha256}`);
+  out.note(`To ${plan.repository}, ${plan.isPublic ? 'PUBLIC: everybody can read it' : 'private'}:`);
+  for (const { path, size, sha256 } of plan.files) out.note(`  ${path}  ${size} bytes  ${sha256}`);
   for (const path of plan.removed)
-    out.log(`  ${path}  is removed there: it is of an earlier upload and would be mixed up with these`);
+    out.note(`  ${path}  is removed there: it is of an earlier upload and would be mixed up with these`);
   if (plan.what === 'vector')
-    out.log('! This is a security vector: a model with it attached answers requests that it should refuse.');
+    out.warn('this is a security vector: a model with it attached answers requests that it should refuse.');
   if (values.yes !== true && !(await agreed('Publish this?', reporter.signal))) throw new Cancelled();
   out.result(await calls.publish({ ...params, planned: plan.sha256 }, reporter));
   return EXIT.done;

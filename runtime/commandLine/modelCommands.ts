@@ -129,7 +129,7 @@ export async function combine({ values, out, reporter }: Given): Promise<number>
   const target = resolve(required(values, 'out'));
   const params = { ...reference(values), out: target, off: adapter('off'), onto: adapter('onto'), rank };
   const result = await calls.combine(params, reporter);
-  out.log(
+  out.note(
     result.error === undefined
       ? `exact, of rank ${result.rank}`
       : `of rank ${result.rank} instead of ${result.exactRank}: ${numbersIn().percent(result.error)} of the update is lost`,

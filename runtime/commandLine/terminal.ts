@@ -22,6 +22,8 @@ export interface Terminal {
   log(text: string, tone?: Tone): void;
   /** The result as text on stdout, without --json. */
   print(text: string): void;
+  /** For people, where stdout has JSON in any case: a line on stderr. */
+  note(text: string): void;
   /** A JSON line for both. */
   result(value: object): void;
   error(text: string): void;
@@ -91,6 +93,10 @@ export function terminal(json: boolean): Terminal {
   const line = (value: object): void => {
     if (json) process.stdout.write(`${visible(JSON.stringify(value))}\n`);
   };
+  const note = (text: string): void => {
+    endProgress();
+    err.write(`${visible(text)}\n`);
+  };
   const warn = (text: string): void => {
     endProgress();
     err.write(`${coloured(err, `! ${visibleLine(text)}`, 'warning')}\n`);
@@ -136,6 +142,7 @@ export function terminal(json: boolean): Terminal {
       told(e);
     },
     told,
+    note,
     warn,
     endProgress,
     print: (text) => {

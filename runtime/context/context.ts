@@ -12,6 +12,7 @@ import { watchWeights } from '../models/weights/intact.js';
 import { userCache } from '../models/cache/userCache.js';
 import { openFrozen } from '../models/openFrozen.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { PLAIN_TURNS } from '../models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { DeviceChoice, Precision } from '../contract/recipeWords.js';
@@ -57,7 +58,7 @@ export async function openContext(path: string, options: ContextOptions): Promis
   const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : absentTokenizer(model, spec.vocabSize);
   if (tokenizer.ownVocabSize > spec.vocabSize) {
     throw new HumanError(`the tokenizer has ${tokenizer.ownVocabSize} tokens, the model only ${spec.vocabSize}.`, {
-      place: model.folder,
+      place: model.path,
       remedy: "Use the model's own tokenizer.",
     });
   }
@@ -75,6 +76,22 @@ export async function openContext(path: string, options: ContextOptions): Promis
     hashes: () => (hashes ??= hashesOf(model)),
     scratch: openScratch(options.scratch),
     intact: await watchWeights(model),
+  };
+}
+
+/** What to say of a model whose conversations are written by a plain template; undefined where it has its own. */
+export function templateWarning({
+  tokenizer,
+  model,
+}: Pick<Context, 'tokenizer' | 'model'>): { message: string; place: string; remedy: string } | undefined {
+  if (!tokenizer.chatTemplate?.plain) return undefined;
+  const own = model.gguf
+    ? 'take another GGUF file that has it, or the Hugging Face folder'
+    : 'put its own chat_template into tokenizer_config.json';
+  return {
+    message: `the model has no chat template; conversations use a plain one (${PLAIN_TURNS}).`,
+    place: model.path,
+    remedy: `If it was trained with one, ${own}.`,
   };
 }
 

@@ -58,9 +58,15 @@ export interface EstimateOptions {
 export interface Expected extends Estimate {
   readonly machine: string;
   readonly model: string;
-  /** Of a step, and at the peak, before a correction: what is measured is compared with this. What a GPU has is not measured. */
-  readonly raw: { readonly stepSeconds: number; readonly bytes?: number };
+  /**
+   * Of a step, and at the peak, before a correction: what is measured is compared with this. What a GPU has is not measured.
+   * `uncounted`: of `bytes`, those of mapped weights and of the program's own files, which the watch on the memory does not count.
+   */
+  readonly raw: { readonly stepSeconds: number; readonly bytes?: number; readonly uncounted: number };
 }
+
+/** Of what the program takes, its own files and those of onnxruntime, which are mapped. */
+const PROGRAM_FILES = 80e6;
 
 /** How far from the middle the true value may be, as factors. */
 const UNMEASURED: Record<'seconds' | 'bytes', Range> = { seconds: [0.7, 1.7], bytes: [0.88, 1.15] };
@@ -110,7 +116,13 @@ async function estimateAs(
   const plan = planOf(parts);
   const memory = memoryOf(parts, plan);
   const { device } = backend;
-  const raw = { stepSeconds: stepSeconds(parts, plan, speed), ...(device === 'cpu' && { bytes: sum(memory) }) };
+  const mapped = options.mapped ?? countsMapped();
+  const uncounted = ({ bytes: weights }: PlannedModel): number => (mapped || method === 'full' ? 0 : weights);
+  const raw = {
+    stepSeconds: stepSeconds(parts, plan, speed),
+    ...(device === 'cpu' && { bytes: sum(memory) }),
+    uncounted: uncounted(model) + (mapped ? 0 : PROGRAM_FILES),
+  };
   const correctedBy = (device === 'cpu' && measured?.bytes) || 1;
   const bytes = sum(memory) * correctedBy;
   const step = raw.stepSeconds * (measured?.seconds ?? 1);
@@ -118,9 +130,7 @@ async function estimateAs(
   const all = (seconds: number): number => plan.steps * step + (measured?.seconds ?? 1) * seconds;
   const spread = measured ? MEASURED : UNMEASURED;
   const limitBytes = memoryLimit();
-  const mapped = options.mapped ?? countsMapped();
-  const isBelow = (total: number, { bytes: weights }: PlannedModel): boolean =>
-    total - (mapped || method === 'full' ? 0 : weights) <= limitBytes;
+  const isBelow = (total: number, of: PlannedModel): boolean => total - uncounted(of) <= limitBytes;
   const isEnough = isBelow(bytes * spread.bytes[0], model);
   const fits = device === 'cpu' ? isEnough : isBelow(hostBytes(memory, device), model);
   const expected: Expected = {

@@ -6,6 +6,7 @@ import { gradientGraph, lossGraph, type ObjectiveOptions } from '../learner/obje
 import { parameters } from '../models/decoder/spec.js';
 import { memoryPeak, workOf, type Dims, type MemoryPeak, type Work } from '../onnx/cost.js';
 import type { Graph, Value } from '../onnx/graph.js';
+import type { Op } from '../onnx/operators.js';
 
 /** A graph of which memory and work are asked for different batches. */
 export interface PlannedGraph {
@@ -50,7 +51,7 @@ export function trainingGraphs({ method, trained, ...options }: GraphsOptions): 
     const work = workOf(graph);
     const planned = {
       nodes: nodesOf(graph),
-      memory: (dims: Dims) => memoryPeak(graph, dims, (value) => partOf(value, vocabulary)),
+      memory: (dims: Dims) => memoryPeak(graph, dims, (value, { op }) => partOf(value, op, vocabulary)),
       work,
     };
     made.set(key, planned);
@@ -67,8 +68,11 @@ export function trainingGraphs({ method, trained, ...options }: GraphsOptions): 
 const nodesOf = ({ nodes }: Graph): number =>
   nodes.reduce((all, node) => all + 1 + (node.op === 'Scan' ? nodesOf(node.attributes.body) : 0), 0);
 
-/** Values of fixed size are pieces of parameters, or their gradients; of the others those as wide as the vocabulary are logits. */
-function partOf({ shape }: Value, vocabulary: number): 'parameters' | 'logits' | 'activations' {
-  if (shape.every((dim) => typeof dim === 'number')) return 'parameters';
+/**
+ * Values of fixed size are weights that were in blocks, or pieces of parameters, or their gradients; of the others those as wide as
+ * the vocabulary are logits.
+ */
+function partOf({ shape }: Value, op: Op, vocabulary: number): 'weights' | 'parameters' | 'logits' | 'activations' {
+  if (shape.every((dim) => typeof dim === 'number')) return op === 'DequantizeLinear' ? 'weights' : 'parameters';
   return shape.at(-1) === vocabulary ? 'logits' : 'activations';
 }

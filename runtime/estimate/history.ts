@@ -46,8 +46,8 @@ async function change(folder: string, how: (history: History) => History): Promi
     .catch(() => undefined);
 }
 
-/** Goes up when speeds are measured otherwise: those of before, and what runs took beside them, do not count any more. */
-const MEASURING = 2;
+/** Goes up when speeds or the memory of runs are measured otherwise: those of before do not count any more. */
+const MEASURING = 4;
 
 /** What an estimate depends on besides the model: another device, number of threads or processor is another machine. */
 export const machineKey = ({ device, threads }: Pick<Backend, 'device' | 'threads'>): string =>

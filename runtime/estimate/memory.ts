@@ -57,10 +57,10 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   const candidates = [...largest(trained), ...largest(longest.map(planned))].map(peakOf);
   if (losses) candidates.push(peakOf({ graph: graphs.loss(losses), dims: losses.dims }));
   const peak = highest(candidates);
-  const { parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
+  const { weights: unpacked = 0, parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
   const nodes = new Set([...batches, ...longest].map((batch) => graphs.gradient(batch)));
   return {
-    weights: full ? 4 * own : model.bytes,
+    weights: (full ? 4 * own : model.bytes) + unpacked,
     // What is trained; of a full training, which has it above, the gradients, which are kept from step to step.
     adapters: 4 * own * (full && adds ? 2 : 1) + 4 * frozen + pieces,
     moments: (moments === '8bit' ? 2 : 8) * own,
@@ -91,10 +91,10 @@ export function answeringMemory(options: AnsweringOptions): MemoryParts {
     return { bytes: bytes + more, parts: { ...parts, activations: (parts.activations ?? 0) + more } };
   });
   if (losses) candidates.push(peakOf({ graph: graphs.loss(losses), dims: losses.dims }));
-  const { parameters: pieces = 0, logits = 0, activations = 0 } = highest(candidates).parts;
+  const { weights: unpacked = 0, parameters: pieces = 0, logits = 0, activations = 0 } = highest(candidates).parts;
   const opened = [...(answers.length > 0 ? [graphs.answer()] : []), ...(losses ? [graphs.loss(losses)] : [])];
   return {
-    weights: model.bytes,
+    weights: model.bytes + unpacked,
     adapters: 4 * adapters.reduce((all, size) => all + size, 0) + pieces,
     moments: 0,
     activations,

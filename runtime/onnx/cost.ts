@@ -65,9 +65,13 @@ export interface MemoryPeak {
  * Memory of a run in the order of the nodes, without an arena, as onnxruntime's plan of allocations has it: values are freed
  * after their last reader, aliases and operations in place share memory, and freed memory is kept where a later value of the
  * same shape will take it. Outputs count, inputs and initializers do not.
- * @param partOf names the part that a value belongs to
+ * @param partOf names the part that a value belongs to which a node makes
  */
-export function memoryPeak(graph: Graph, dims: Dims, partOf: (value: Value) => string = () => 'all'): MemoryPeak {
+export function memoryPeak(
+  graph: Graph,
+  dims: Dims,
+  partOf: (value: Value, node: Node) => string = () => 'all',
+): MemoryPeak {
   const { begins, ends } = allocations(graph, dims, partOf);
   const parts: Record<string, number> = {};
   let bytes = 0;
@@ -97,7 +101,7 @@ function added(a: MemoryPeak['parts'], b: MemoryPeak['parts']): MemoryPeak['part
 function allocations(
   graph: Graph,
   dims: Dims,
-  partOf: (value: Value) => string,
+  partOf: (value: Value, node: Node) => string,
 ): { begins: Block[][]; ends: Block[][] } {
   const reads = new Map<string, number>();
   for (const { inputs } of graph.nodes) for (const x of inputs) reads.set(x.name, (reads.get(x.name) ?? 0) + 1);
@@ -126,7 +130,7 @@ function allocations(
       let block = shared(node, y) ?? (uses === Infinity ? undefined : free.get(key)?.pop());
       if (block) block.uses += uses;
       else {
-        block = { bytes: bytesOf(y, dims), key, uses, part: partOf(y) };
+        block = { bytes: bytesOf(y, dims), key, uses, part: partOf(y, node) };
         begins[at].push(block);
       }
       blocks.set(y.name, block);

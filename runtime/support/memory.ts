@@ -44,7 +44,7 @@ export const countsMapped = (): boolean => {
 
 /** A separate thread, because computing blocks the main one. */
 const WATCH = `
-  const { workerData: { bytes, over, message, everyMs, graceMs, parent, mapped } } = require('node:worker_threads');
+  const { workerData: { bytes, over, highest, message, everyMs, graceMs, parent, mapped } } = require('node:worker_threads');
   const { readFileSync, writeSync } = require('node:fs');
   const used = () =>
     mapped ? process.memoryUsage.rss() : 1024 * Number(${ANONYMOUS}.exec(readFileSync('${STATUS}', 'latin1'))[1]);
@@ -56,6 +56,7 @@ const WATCH = `
       process.kill(process.pid, 'SIGKILL');
     }
     const now = used();
+    highest[0] = Math.max(highest[0], now);
     if (now <= bytes) return void ((since = undefined), Atomics.store(over, 0, 0));
     Atomics.store(over, 0, 1);
     since ??= Date.now();
@@ -65,6 +66,7 @@ const WATCH = `
   }, everyMs);`;
 
 const over = new Int32Array(new SharedArrayBuffer(4));
+const highest = new Float64Array(new SharedArrayBuffer(8));
 let sentence = '';
 
 /**
@@ -78,6 +80,7 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
     workerData: {
       bytes,
       over,
+      highest,
       message: `${sentence} ${remedy}`,
       everyMs: EVERY_MS,
       graceMs: GRACE_MS,
@@ -86,6 +89,12 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
     },
   }).unref();
 }
+
+/**
+ * The most bytes that the process has used since they are watched, 0 where they are not. The system's own number has weights once for
+ * each session that maps them.
+ */
+export const peakMemory = (): number => highest[0];
 
 export const BELOW_LIMIT = `${LESS_MEMORY} SECURITY_VECTORS_MEMORY_GB sets another limit.`;
 

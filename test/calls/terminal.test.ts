@@ -51,6 +51,7 @@ describe('the terminal', () => {
             const t = terminal(json);
             t.log(attack);
             t.print(attack);
+            t.note(attack);
             t.error(attack);
             t.progress(attack, 0.5);
             t.event({ kind: 'warning', message: attack, place: attack, remedy: attack });

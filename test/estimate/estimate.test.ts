@@ -329,10 +329,22 @@ describe('the estimate of a training', () => {
     }
   });
 
+  it('weights in blocks count as weights where they are unpacked, not as adapters', async () => {
+    const model = await wide(join(history, 'unpacked'));
+    const recipe = { model, batch: { rows: 1, maxTokens: 64 }, evaluate: [], probes: {}, recompute: true };
+    const floats = await estimate('plain', recipe);
+    const blocks = await estimate('plain', { ...recipe, precision: 'int8' });
+    assert.ok(blocks.memory.adapters <= floats.memory.adapters);
+    const matrix = 4 * 2048 * 8192;
+    assert.ok(blocks.memory.weights > floats.memory.weights / 4 + matrix / 2, 'one is there in float32');
+  });
+
   it('a run that was measured corrects the next estimate of the same model, and no other', async () => {
     const first = await estimate('plain', { seed: 2 });
     assert.equal(first.measured, false);
-    const heard = recorder(first, history);
+    const { bytes = NaN, uncounted } = first.raw;
+    // Two sessions map the weights: they are in memory once.
+    const heard = recorder(first, history, () => 1.5 * bytes - uncounted);
     const stepMs = 1000 * 3 * first.raw.stepSeconds;
     const rest = { lossNatsPerToken: 1, gradNorm: 1, learningRate: 1, tokens: 1, memoryBytes: 1, secondsLeft: 1 };
     for (let step = 1; step <= 5; step++) heard.hear({ kind: 'step', step, steps: 5, stepMs, ...rest });
@@ -341,6 +353,7 @@ describe('the estimate of a training', () => {
     assert.equal(next.measured, true);
     const middle = Math.sqrt(next.stepSeconds[0] * next.stepSeconds[1]);
     assert.ok(Math.abs(middle / (3 * first.raw.stepSeconds) - 1) < 0.1, `${middle} s`);
+    assert.ok(Math.abs(Math.sqrt(next.peakBytes[0] * next.peakBytes[1]) / bytes - 1.5) < 0.05, `${bytes} bytes`);
     assert.ok(next.stepSeconds[1] / next.stepSeconds[0] < first.stepSeconds[1] / first.stepSeconds[0]);
     assert.equal((await estimate('plain', { method: 'full', adapter: {} })).measured, false);
   });

@@ -1,12 +1,14 @@
 /** Paths are compared as text, so the same place is written in the same way, also on Windows. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
 import { join, posix, win32 } from 'node:path';
 import { test } from 'node:test';
 import { editorPath, isWithin } from '../../extension/host/paths.js';
 import { withEditorPaths } from '../../extension/runs/folder.js';
 import { pathsFrom } from '../../extension/runs/recipe.js';
-import { fake, Uri, workspace } from './fake/vscode.js';
+import { writeState } from '../../extension/host/state.js';
+import { fake, Uri, window, workspace } from './fake/vscode.js';
 import { manifest, temporary } from './support.js';
 
 const { openSample } = await import('../../extension/commands/sample.js');
@@ -81,4 +83,22 @@ test('the sample is opened as a workspace, unless it was copied into the one tha
   const beside = join(root, 'w-sample');
   await openSample(services as never, { folder: beside });
   assert.deepEqual([calls, fake.opened.splice(0), models.list().length], [[], [beside], 3]);
+});
+
+test('where the window works with models of elsewhere its folder is not empty: a place for the sample is asked for', async (t) => {
+  const root = await temporary(t);
+  const before = { fs: workspace.fs, workspaceFolders: workspace.workspaceFolders };
+  t.after(() => Object.assign(workspace, before));
+  const [open, chosen] = [join(root, 'w'), join(root, 'chosen')];
+  Object.assign(workspace, { fs: { copy: async () => undefined }, workspaceFolders: [{ uri: Uri.file(open) }] });
+  const services = {
+    extension: Uri.file(join(import.meta.dirname, '../..')),
+    ...{ files: { scan: async () => undefined }, models: { refresh: async () => undefined } },
+  };
+  Object.assign(window, { showOpenDialog: async () => [Uri.file(chosen)] });
+  await mkdir(join(open, '.git'), { recursive: true });
+  assert.equal(await openSample(services as never, {}), open, 'no file of a person is there');
+  await writeState(open, { version: 1, models: [{ path: '/models/a', name: 'a', adapters: [] }] });
+  assert.equal(await openSample(services as never, {}), chosen);
+  fake.opened.splice(0);
 });

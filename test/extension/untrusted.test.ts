@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VIEWS } from '../../extension/host/contributions.js';
-import { fake, FakePanel, Uri, workspace, type TreeProvider } from './fake/vscode.js';
+import { fake, FakePanel, workspace, type TreeProvider } from './fake/vscode.js';
 import { runFolder, temporary, until, write } from './support.js';
 
-const { activate } = await import('../../extension/extension.js');
+const { start } = await import('./started.js');
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample');
 
@@ -48,21 +48,7 @@ test('started in a workspace that is not trusted, it shows what is there, and no
     const { pattern = String(glob) } = glob as { pattern?: string };
     return files.filter((file) => (/manifest/.test(pattern) ? /manifest\.json$/ : /\.jsonl?$/).test(file));
   };
-  Object.assign(workspace, { isTrusted: false, workspaceFolders: [{ uri: Uri.file(project), name: 'project' }] });
-
-  const kept = new Map<string, unknown>();
-  const memento = {
-    get: (key: string, without?: unknown) => kept.get(key) ?? without,
-    update: async (key: string, value: unknown) => void kept.set(key, value),
-  };
-  const subscriptions: { dispose(): unknown }[] = [];
-  t.after(() => subscriptions.forEach((part) => part.dispose()));
-  const secrets = { get: async () => undefined, onDidChange: () => ({ dispose: () => undefined }) };
-  const context = {
-    ...{ subscriptions, secrets, workspaceState: memento, globalState: memento },
-    ...{ extensionUri: Uri.file(root), extension: { id: 'security-vectors' } },
-  };
-  await activate(context as never);
+  await start(t, project, false);
   const page = new FakePanel('training');
   const onDidChangeVisibility = page.onDidChangeViewState;
   fake.viewProvider!.resolveWebviewView(Object.assign(page, { onDidChangeVisibility }));

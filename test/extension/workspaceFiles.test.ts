@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { writeState } from '../../extension/host/state.js';
+import { scanFile } from '../../extension/data/scans.js';
 import { Problems } from '../../extension/data/problems.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { fake, Uri } from './fake/vscode.js';
@@ -70,6 +71,14 @@ test('what other programs call recipes is none of ours; a recipe that is broken 
   assert.equal(await told('<<<<<<< HEAD'), true);
   assert.equal(await told('x'.repeat(2e6)), true);
   assert.equal(await told({ title: 'Pasta' }), false);
+});
+
+test('a folder of the workspace that keeps scans, but no models, has been worked with, too', async (t) => {
+  const root = await temporary(t);
+  const broken = await write(join(root, 'recipes/r.json'), '<<<<<<< HEAD');
+  await new RecipeIndex().read(broken);
+  await write(scanFile(root, join(root, 'train.jsonl')), '{}');
+  await assert.rejects(new RecipeIndex().read(broken), HostError);
 });
 
 test('recipes and lists that are called nearly as a file of a model are found after a reload, too', async (t) => {

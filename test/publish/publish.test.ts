@@ -384,8 +384,9 @@ test('the command line lists what leaves, and asks for --yes where nobody can an
   const env = { ...process.env, HF_ENDPOINT: hub.url, HF_TOKEN: TOKEN };
   const silent = await cli(['publish', task, '--to', NAME], { env });
   assert.equal(silent.code, 2);
-  assert.match(silent.stdout, /To someone\/made, private:\n {2}README\.md/);
+  assert.match(silent.stderr, /To someone\/made, private:\n {2}README\.md/);
   assert.match(silent.stderr, /add --yes/);
+  assert.equal(silent.stdout, '');
   assert.equal(there(), undefined);
   hub.repositories[NAME] = { files: { 'calibration.json': Buffer.from('{}') }, private: true };
   const ran = await cli(['publish', task, '--to', NAME, '--yes', '--json'], { env });

@@ -1,6 +1,7 @@
 /** `tokenizer.*` metadata of a GGUF file out of tokenizer.json and tokenizer_config.json: the reverse of tokenizer.ts. */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { PLAIN_TURNS } from '../text/chatTemplate.js';
 import { TYPE } from './tokenizer.js';
 import { HumanError } from '../../support/errors.js';
 import { loadTokenizer } from '../text/tokenizer.js';
@@ -116,7 +117,7 @@ const SPACE_NOTES = {
   always: `${KNOWN} before other spaces too, this tokenizer does not.`,
 };
 
-const NO_TEMPLATE = 'The model has no chat template, so that the file has none: other programs take one of their own.';
+const NO_TEMPLATE = `The model has no chat template, so that the file has none: other programs take one of their own. Here conversations are written as ${PLAIN_TURNS}, also while training.`;
 
 /** transformers 5 goes by tokenizer.json, as is done here; others go by tokenizer_config.json. */
 function firstToken({ bosId, prefixIds }: Tokenizer, config: JsonObject | undefined): string[] {

@@ -40,6 +40,9 @@ const PLAIN_TEMPLATE = [
   "{{ '\\n' }}{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}",
 ].join('');
 
+/** What it looks like, for people. */
+export const PLAIN_TURNS = '"User: …", "Assistant: …"';
+
 /** Larger templates are rejected; the largest known ones have about 30 kB. */
 const MAX_TEMPLATE = 2 ** 20;
 const TIME_MS = 800;
