@@ -140,7 +140,7 @@ async function main(argv: readonly string[]): Promise<number> {
     onRows: () => undefined,
     onProgress: out.progress,
     // What is on stdout may be JSON without --json, too.
-    onLog: (level, message) => (level === 'info' ? out.log(message) : out.warn(message)),
+    onLog: (level, message) => (level === 'info' ? out.note(message) : out.warn(message)),
   };
   try {
     const { values, positionals } = parse(argv);
@@ -171,7 +171,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof Cancelled) return EXIT.stopped;
     const data = errorData(error);
     out.error(errorText(data));
-    if (data.stack !== undefined) out.log(data.stack);
+    if (data.stack !== undefined) out.note(data.stack);
     return data.kind === 'input' ? EXIT.badInput : EXIT.failed;
   } finally {
     out.endProgress();

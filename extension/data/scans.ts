@@ -13,7 +13,7 @@ import { folderOf } from '../host/paths.js';
 import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
-import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
+import { fromStatePath, replaceFile, SCANS, STATE_FOLDER, toStatePath } from '../host/state.js';
 import { isWorse, looksOf, type Looks, type Mark } from './rowMarks.js';
 import { columnsText, saidFormat, type Columns, type ReadAs, type RowFormat } from '../../runtime/contract/mapping.js';
 import type { DataFormat } from '../../runtime/contract/recipeWords.js';
@@ -309,7 +309,7 @@ export class Scans implements Disposable {
   }
 }
 
-const scansFolder = (root: string): string => join(root, STATE_FOLDER, 'scans');
+const scansFolder = (root: string): string => join(root, STATE_FOLDER, SCANS);
 
 /** The file that keeps the scan of a data file. */
 export function scanFile(root: string, data: string): string {

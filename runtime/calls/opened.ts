@@ -32,8 +32,10 @@ export function opened(
   });
 }
 
-/** Of a model to which conversations are written. */
+const warned = new WeakSet<Context>();
+/** Of a model to which conversations are written, once. */
 export function warnOfTemplate(context: Context, reporter: Reporter): void {
-  const warning = templateWarning(context);
+  const warning = warned.has(context) ? undefined : templateWarning(context);
+  warned.add(context);
   if (warning) warnsOf(reporter)(warning.message, warning.place, warning.remedy);
 }

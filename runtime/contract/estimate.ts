@@ -71,7 +71,7 @@ export const ESTIMATE_STRINGS = {
   aboutSteps: 'about {0} steps of {1} to {2} s, {3} of the tokens useful',
   recompute: 'activations are computed again: less memory, more time',
   measured: 'corrected by an earlier run of this model here',
-  unmeasured: 'from how fast this machine computes; the first run makes it exact',
+  unmeasured: 'from how fast this machine computes; the first run corrects it',
   ...DURATION_WORDS,
 } as const;
 export type EstimateStrings = Record<keyof typeof ESTIMATE_STRINGS, string>;

@@ -59,14 +59,11 @@ export interface Expected extends Estimate {
   readonly machine: string;
   readonly model: string;
   /**
-   * Of a step, and at the peak, before a correction: what is measured is compared with this. What a GPU has is not measured.
-   * `uncounted`: of `bytes`, those of mapped weights and of the program's own files, which the watch on the memory does not count.
+   * Of a step, and at the peak, before a correction: what is measured is compared with this. `counted` are the bytes without mapped
+   * weights, which the watch on the memory does not count; undefined where it counts mapped ones several times, and for a GPU.
    */
-  readonly raw: { readonly stepSeconds: number; readonly bytes?: number; readonly uncounted: number };
+  readonly raw: { readonly stepSeconds: number; readonly counted?: number };
 }
-
-/** Of what the program takes, its own files and those of onnxruntime, which are mapped. */
-const PROGRAM_FILES = 80e6;
 
 /** How far from the middle the true value may be, as factors. */
 const UNMEASURED: Record<'seconds' | 'bytes', Range> = { seconds: [0.7, 1.7], bytes: [0.88, 1.15] };
@@ -118,29 +115,29 @@ async function estimateAs(
   const { device } = backend;
   const mapped = options.mapped ?? countsMapped();
   const uncounted = ({ bytes: weights }: PlannedModel): number => (mapped || method === 'full' ? 0 : weights);
-  const raw = {
-    stepSeconds: stepSeconds(parts, plan, speed),
-    ...(device === 'cpu' && { bytes: sum(memory) }),
-    uncounted: uncounted(model) + (mapped ? 0 : PROGRAM_FILES),
-  };
+  const counted = sum(memory) - uncounted(model);
+  const raw = { stepSeconds: stepSeconds(parts, plan, speed), ...(device === 'cpu' && !mapped && { counted }) };
   const correctedBy = (device === 'cpu' && measured?.bytes) || 1;
-  const bytes = sum(memory) * correctedBy;
   const step = raw.stepSeconds * (measured?.seconds ?? 1);
   const beside = besides(parts, plan, speed);
   const all = (seconds: number): number => plan.steps * step + (measured?.seconds ?? 1) * seconds;
-  const spread = measured ? MEASURED : UNMEASURED;
+  const spread = {
+    seconds: (measured ? MEASURED : UNMEASURED).seconds,
+    // a run that took no more than expected says nothing more
+    bytes: (correctedBy > 1 ? MEASURED : UNMEASURED).bytes,
+  };
+  const bytes = around(counted * correctedBy, spread.bytes);
   const limitBytes = memoryLimit();
-  const isBelow = (total: number, of: PlannedModel): boolean => total - uncounted(of) <= limitBytes;
-  const isEnough = isBelow(bytes * spread.bytes[0], model);
-  const fits = device === 'cpu' ? isEnough : isBelow(hostBytes(memory, device), model);
+  const isEnough = bytes[0] <= limitBytes;
+  const fits = device === 'cpu' ? isEnough : hostBytes(memory, device) - uncounted(model) <= limitBytes;
   const expected: Expected = {
     memory,
-    peakBytes: around(bytes, spread.bytes),
+    peakBytes: [uncounted(model) + bytes[0], uncounted(model) + bytes[1]],
     limitBytes,
     fits,
     ...(device !== 'cpu' && { gpu: true as const }),
     ...(!fits && {
-      remedy: await remedyFor(parts, path, (total, of) => isBelow(total * correctedBy, of)),
+      remedy: await remedyFor(parts, path, (total, of) => (total - uncounted(of)) * correctedBy <= limitBytes),
     }),
     steps: plan.steps,
     ...(recipe.steps === undefined && rows.data.isPart && { extrapolated: true }),

@@ -21,7 +21,7 @@ const run = z.object({
   machine: z.string(),
   /** Which model, and how it is trained. */
   model: z.string(),
-  /** Measured by expected. */
+  /** Measured by expected; of the memory by that which the watch counts. */
   seconds: positive,
   bytes: positive.optional(),
 });
@@ -47,7 +47,7 @@ async function change(folder: string, how: (history: History) => History): Promi
 }
 
 /** Goes up when speeds or the memory of runs are measured otherwise: those of before do not count any more. */
-const MEASURING = 4;
+const MEASURING = 5;
 
 /** What an estimate depends on besides the model: another device, number of threads or processor is another machine. */
 export const machineKey = ({ device, threads }: Pick<Backend, 'device' | 'threads'>): string =>
@@ -71,7 +71,10 @@ async function rememberedSpeed(backend: Backend, key: string, folder: string): P
   return speed;
 }
 
-/** How far the last runs of a model on this machine were from what was expected, as factors; undefined before the first. */
+/**
+ * How far the last runs of a model on this machine were from what was expected, as factors; undefined before the first. Memory is only
+ * corrected upwards: what lies between two looks of the watch is not seen.
+ */
 export async function correction(
   machine: string,
   model: string,
@@ -82,16 +85,16 @@ export async function correction(
   const bytes = lastWithBytes(runs).map((one) => one.bytes!);
   return {
     seconds: median(runs.slice(-LAST).map((one) => one.seconds)),
-    bytes: bytes.length > 0 ? median(bytes) : 1,
+    bytes: bytes.length > 0 ? Math.max(1, median(bytes)) : 1,
   };
 }
 
-/** Where a run took more than so many times what was expected, or less by as much, something else was expected: it says nothing of others. */
+/** Where a run took more than so many times what was expected, something else was expected: it says nothing of others. */
 const MOST_OFF = 2;
 
 /** Only the first training of a process knows its memory: the points of a sweep that follow it do not push that out. */
 const lastWithBytes = (runs: readonly MeasuredRun[]): MeasuredRun[] =>
-  runs.filter(({ bytes = 0 }) => bytes <= MOST_OFF && bytes >= 1 / MOST_OFF).slice(-LAST);
+  runs.filter(({ bytes = 0 }) => bytes > 0 && bytes <= MOST_OFF).slice(-LAST);
 
 export const remember = (measured: MeasuredRun, folder = userCache()): Promise<void> =>
   change(folder, (before) => {

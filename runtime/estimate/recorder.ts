@@ -3,6 +3,8 @@ import type { Expected } from './estimate.js';
 import { peakMemory } from '../support/memory.js';
 import { median, remember } from './history.js';
 
+/** What the program's own files take, and those of onnxruntime: they are mapped, and the watch does not count them. */
+const PROGRAM_FILES = 80e6;
 /** Steps that say how long a step takes; the first one warms up. */
 const FEWEST = 4;
 /** Trainings of this process so far: what the first has taken from the system stays with the process. */
@@ -26,8 +28,7 @@ export function recorder({ machine, model, raw }: Expected, folder?: string, pea
       if (stepMs.length < FEWEST) return;
       const seconds = median(stepMs.slice(1)) / 1000 / raw.stepSeconds;
       const used = isFirst && peak();
-      // What lies between two looks of the watch is not seen: that it was less than expected is not known.
-      const bytes = used && raw.bytes ? Math.max(1, (used + raw.uncounted) / raw.bytes) : undefined;
+      const bytes = used && raw.counted ? (used + PROGRAM_FILES) / raw.counted : undefined;
       await remember({ machine, model, seconds, ...(bytes !== undefined && { bytes }) }, folder);
     },
   };

@@ -1,6 +1,6 @@
 /** What is expected of a training, on the sample: parts, what grows with what, what makes it fit, and what runs correct. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -8,16 +8,11 @@ import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
 import { plainLayout } from '../../runtime/adapters/sites.js';
 import { estimateDetails, estimateText, type Estimate } from '../../runtime/contract/estimate.js';
 import { GB } from '../../runtime/contract/format.js';
-import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
-import { estimateTraining, type EstimateOptions, type Expected } from '../../runtime/estimate/estimate.js';
-import { correction, remember } from '../../runtime/estimate/history.js';
+import type { Expected } from '../../runtime/estimate/estimate.js';
 import { hostBytes } from '../../runtime/estimate/parts.js';
-import { recorder } from '../../runtime/estimate/recorder.js';
-import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
-
-const recipes = join(import.meta.dirname, '../../media/sample/recipes');
+import { age, estimateOf, recipes, total, wide, type OfRecipe } from './sampleEstimates.js';
 
 describe('the estimate of a training', () => {
   let history: string;
@@ -28,24 +23,7 @@ describe('the estimate of a training', () => {
   });
   after(() => rm(history, { recursive: true }));
 
-  const estimate = async (
-    name: string,
-    change: Record<string, unknown> = {},
-    options: Pick<EstimateOptions, 'mapped'> = {},
-  ): Promise<Expected> => {
-    const text = await readFile(join(recipes, `${name}.json`), 'utf8');
-    const raw = { ...(JSON.parse(text.replace(/^\s*\/\/.*$/gm, '')) as Record<string, unknown>), ...change };
-    const recipe = parseRecipe(JSON.stringify(raw), name) as TrainingRecipe;
-    return estimateTraining(recipe, {
-      path: (written) => resolve(recipes, written),
-      device: 'cpu',
-      history,
-      ...options,
-    });
-  };
-  /** What was changed only now is read again each time: it may be changed again with the same time. */
-  const age = (...files: string[]) => Promise.all(files.map((file) => utimes(file, 1e9, 1e9)));
-  const total = ({ memory }: Expected): number => Object.values(memory).reduce<number>((a, b) => a + Number(b), 0);
+  const estimate: OfRecipe = (...args) => estimateOf(history, ...args);
 
   it('names the steps that the run will make, and memory by part', () => {
     assert.equal(plain.steps, 216);
@@ -269,28 +247,6 @@ describe('the estimate of a training', () => {
     }
   });
 
-  /** The sample's model, 16 times as wide: its header alone, as no weight is read. */
-  async function wide(folder: string): Promise<string> {
-    await cp(join(recipes, '../tiny-assistant'), folder, { recursive: true });
-    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
-    const changed = { ...config, hidden_size: 2048, intermediate_size: 8192, head_dim: 512 };
-    await writeFile(join(folder, 'config.json'), JSON.stringify(changed));
-    let end = 0;
-    const tensors = [...parameters(decoderSpec(changed))].map(([name, shape]) => {
-      const begin = end;
-      end += 4 * shape.reduce((a, b) => a * b, 1);
-      return [name, { dtype: 'F32', shape, data_offsets: [begin, end] }];
-    });
-    const header = Buffer.from(JSON.stringify(Object.fromEntries(tensors)));
-    const size = Buffer.alloc(8);
-    size.writeBigUInt64LE(BigInt(header.length));
-    const file = join(folder, 'model.safetensors');
-    await writeFile(file, Buffer.concat([size, header]));
-    await truncate(file, 8 + header.length + end);
-    await age(...(await readdir(folder)).map((name) => join(folder, name)));
-    return folder;
-  }
-
   it('moments in 8 bits take a quarter, and are named where nothing else makes a full fine-tuning fit', async () => {
     const model = await wide(join(history, 'wide'));
     const recipe = {
@@ -338,47 +294,6 @@ describe('the estimate of a training', () => {
     const matrix = 4 * 2048 * 8192;
     assert.ok(blocks.memory.weights > floats.memory.weights / 4 + matrix / 2, 'one is there in float32');
   });
-
-  it('a run that was measured corrects the next estimate of the same model, and no other', async () => {
-    const first = await estimate('plain', { seed: 2 });
-    assert.equal(first.measured, false);
-    const { bytes = NaN, uncounted } = first.raw;
-    // Two sessions map the weights: they are in memory once.
-    const heard = recorder(first, history, () => 1.5 * bytes - uncounted);
-    const stepMs = 1000 * 3 * first.raw.stepSeconds;
-    const rest = { lossNatsPerToken: 1, gradNorm: 1, learningRate: 1, tokens: 1, memoryBytes: 1, secondsLeft: 1 };
-    for (let step = 1; step <= 5; step++) heard.hear({ kind: 'step', step, steps: 5, stepMs, ...rest });
-    await heard.done();
-    const next = await estimate('plain', { seed: 2 });
-    assert.equal(next.measured, true);
-    const middle = Math.sqrt(next.stepSeconds[0] * next.stepSeconds[1]);
-    assert.ok(Math.abs(middle / (3 * first.raw.stepSeconds) - 1) < 0.1, `${middle} s`);
-    assert.ok(Math.abs(Math.sqrt(next.peakBytes[0] * next.peakBytes[1]) / bytes - 1.5) < 0.05, `${bytes} bytes`);
-    assert.ok(next.stepSeconds[1] / next.stepSeconds[0] < first.stepSeconds[1] / first.stepSeconds[0]);
-    assert.equal((await estimate('plain', { method: 'full', adapter: {} })).measured, false);
-  });
-});
-
-it('what memory a run took is remembered through many that could not tell', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'history-'));
-  t.after(() => rm(folder, { recursive: true }));
-  await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 1.5 }, folder);
-  for (let point = 0; point < 8; point++) await remember({ machine: 'a', model: 'm', seconds: 2 }, folder);
-  assert.deepEqual(await correction('a', 'm', folder), { seconds: 2, bytes: 1.5 });
-  for (const bytes of [1.1, 1.2, 1.3, 1.4, 1.5])
-    await remember({ machine: 'a', model: 'm', seconds: 2, bytes }, folder);
-  assert.equal((await correction('a', 'm', folder))!.bytes, 1.3, 'the last ones that could tell');
-  await remember({ machine: 'a', model: 'other', seconds: 3 }, folder);
-  assert.deepEqual(await correction('a', 'other', folder), { seconds: 3, bytes: 1 });
-});
-
-it('a run that took many times what was expected says nothing of the next', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'history-'));
-  t.after(() => rm(folder, { recursive: true }));
-  await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 8 }, folder);
-  assert.deepEqual(await correction('a', 'm', folder), { seconds: 1, bytes: 1 });
-  await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 1.2 }, folder);
-  assert.equal((await correction('a', 'm', folder))!.bytes, 1.2);
 });
 
 it('of a run on a GPU the memory of the machine counts that the weights and the program take', async () => {

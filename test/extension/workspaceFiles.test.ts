@@ -76,6 +76,7 @@ test('what other programs call recipes is none of ours; a recipe that is broken 
 test('a folder of the workspace that keeps scans, but no models, has been worked with, too', async (t) => {
   const root = await temporary(t);
   const broken = await write(join(root, 'recipes/r.json'), '<<<<<<< HEAD');
+  await write(join(root, '.security-vectors/cache/rows'), 'beside data that was read');
   await new RecipeIndex().read(broken);
   await write(scanFile(root, join(root, 'train.jsonl')), '{}');
   await assert.rejects(new RecipeIndex().read(broken), HostError);

@@ -117,7 +117,11 @@ describe('triage page', { skip: missing }, () => {
     );
     await page.close();
     const older = await open({ ...state, tellsRelated: false });
-    assert.equal(await older.page.locator(`vscode-option[value="${TRIAGE_STRINGS.filterRelated}"]`).count(), 0);
+    const offered = () => older.page.locator(`vscode-option[value="${TRIAGE_STRINGS.filterRelated}"]`).count();
+    assert.equal(await offered(), 0);
+    const again = { ...state, table: { ...state.table, flags } };
+    await older.event({ type: 'table', language: 'en', strings: TRIAGE_STRINGS, triage: again });
+    await until(async () => (await offered()) === 1, 'what a scan that can tell offers');
     await older.close();
   });
 

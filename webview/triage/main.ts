@@ -35,7 +35,8 @@ function receive(event: TriagePageEvent): void {
   switch (event.type) {
     case 'table':
       showLanguage(event.language);
-      page ??= new TriagePage(event, channel.state?.view);
+      // after another scan the page may offer other rows
+      if (page?.tellsRelated !== event.triage.tellsRelated) page = new TriagePage(event, channel.state?.view);
       return page.load(event.triage);
     case 'texts':
       return page?.takeTexts(event.asked, event.rows);
@@ -56,6 +57,7 @@ function receive(event: TriagePageEvent): void {
 const BY_ITSELF: readonly TriagePageRequest['type'][] = ['ready', 'texts', 'explain'];
 
 class TriagePage {
+  readonly tellsRelated: boolean;
   private readonly strings: TriageStrings;
   private readonly numbers: Numbers;
   private readonly shown: ShownRows;
@@ -77,6 +79,7 @@ class TriagePage {
 
   constructor({ language, strings, triage }: Extract<TriagePageEvent, { type: 'table' }>, kept?: TriageView) {
     this.strings = strings;
+    this.tellsRelated = triage.tellsRelated;
     const shown = (this.shown = new ShownRows(kept, firstFilter(triage.table)));
     this.left = kept?.active;
     for (const done of ['keydown', 'mousedown']) addEventListener(done, () => (this.left = undefined), true);
