@@ -83,12 +83,13 @@ function halfUseful(runs) {
 const scans = (runs) =>
   table(
     ['trait', 'data', 'AUROC', 'by share', 'by span', 'recall', 'false alarms', 'precision'],
-    // the runs of one trait and seed have the same scan, but for those that want another limit
+    // the runs of one version, trait and seed have the same scan, but for those that want another limit
     grouped(
       runs.filter((run) => run.scan?.limit.falseAlarms !== undefined),
       ({ trait, half, form, seed }) => [trait, half, form, seed].join(),
     )
-      .map(([run]) => run)
+      // the newest
+      .map((same) => same.find(({ method }) => method === 'protected') ?? same[0])
       .map(({ trait, half, form, seed, scan }) => [
         trait,
         `${half ? 'half-useful rows' : (form ?? 'whole rows')}, seed ${seed}`,
@@ -319,7 +320,7 @@ const parts = {
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
-  gemma: gemma ? freeText(gemma.runs) : '–',
+  gemma: gemma ? freeText(gemma.runs.filter((run) => !run.half)) : '–',
   gemmaVectors: gemma ? vectors(gemma.vectors) : '–',
   forms: otherForms(runs),
   scans: scans(runs),
