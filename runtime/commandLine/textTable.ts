@@ -8,7 +8,7 @@ const NARROW = 16;
  */
 export function textTable(rows: readonly (readonly string[])[], width = Infinity): string {
   // a name may have line breaks
-  const columns = rows[0].map((_, i) => rows.map((row) => row[i].replace(/\s+/g, ' ')));
+  const columns = rows[0].map((_, i) => rows.map((row) => row[i].replace(/[\t\r\n]+/g, ' ')));
   const single = columns.map((cells) => cells.map((cell) => [cell]));
   if (widthOf(single) <= width) return aligned(single);
   const half = Math.max(1, Math.floor((width - GAP) / 2));
