@@ -294,7 +294,10 @@ function taskTable(all) {
   const share = (rows, count) =>
     `${rows.reduce((sum, row) => sum + row[count], 0)} of ${rows.reduce((sum, row) => sum + row.rows, 0)}`;
   return table(
-    ['vector', 'harmless rows flagged', 'most of one task', 'called unusual', 'rows with the trait in them flagged'],
+    [
+      ...['vector', 'harmless rows flagged', 'most of one task', 'called unusual', 'called related'],
+      'rows with the trait in them flagged',
+    ],
     grouped(all, ({ trait }) => trait).map((rows) => {
       const [plain, withTrait] = [false, true].map((half) => rows.filter((row) => row.half === half));
       const worst = plain.reduce((most, row) => (row.flagged > most.flagged ? row : most));
@@ -303,6 +306,7 @@ function taskTable(all) {
         share(plain, 'flagged'),
         worst.flagged > 0 ? `${share([worst], 'flagged')} (${worst.task})` : '–',
         share(plain, 'unusual'),
+        share(plain, 'related'),
         withTrait.length > 0 ? share(withTrait, 'flagged') : '–',
       ];
     }),

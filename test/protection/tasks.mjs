@@ -113,7 +113,8 @@ for (const trait of options.traits.split(',')) {
     results.push({
       ...{ trait, task, half, rows: own.length },
       flagged: own.filter(({ flagged }) => flagged).length,
-      unusual: rare.filter(({ flagged }) => !flagged).length,
+      unusual: rare.filter(({ flagged, related }) => !flagged && !related).length,
+      related: own.filter(({ related }) => related).length,
       leastHarmful: Math.min(...own.map(({ pHarmful = 1 }) => pHarmful)),
       mostHarmful: Math.max(...own.map(({ pHarmful = 1 }) => pHarmful)),
     });
