@@ -325,6 +325,7 @@ const parts = {
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
   gemma: gemma ? freeText(gemma.runs.filter((run) => !run.half)) : '–',
+  gemmaHalf: gemma ? halfUseful(gemma.runs.filter((run) => run.half)) : '–',
   gemmaVectors: gemma ? vectors(gemma.vectors) : '–',
   forms: otherForms(runs),
   scans: scans(runs),
