@@ -6,6 +6,7 @@ import { KIND_IN_TEXT } from '../../runtime/contract/recipeFacts.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
+import { hasToReview } from '../data/scans.js';
 import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.js';
@@ -88,7 +89,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
       const scan = scans.get(file);
       if (!scan) return [lens];
       const offered = [
-        ...(scan.flagged + (scan.related ?? 0) > 0 ? (['review'] as const) : []),
+        ...(hasToReview(scan) ? (['review'] as const) : []),
         ...(scan.flagged > 0 ? (['save'] as const) : []),
       ];
       const found = offered.map((of) => new Lens(0, { of, file }));

@@ -7,7 +7,7 @@ import { errorData, inputError } from '../host/errors.js';
 import { errorText } from '../../runtime/contract/errors.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import { openData } from '../data/openData.js';
-import { scanSummary, type Scan } from '../data/scans.js';
+import { hasToReview, scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
 import { withProgress } from '../host/messages.js';
@@ -51,7 +51,7 @@ export async function scan(
   const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
   const said = `${basename(data)}: ${scanSummary(found)}`;
-  const buttons = found.flagged + (found.related ?? 0) > 0 ? [review, show] : [show];
+  const buttons = hasToReview(found) ? [review, show] : [show];
   const [why] = reasons;
   if (why === undefined) services.notices.info(said, ...buttons);
   else services.notices.warn(`${said} ${t('It is not kept beyond this window: {0}', why)}`, ...buttons);

@@ -13,7 +13,7 @@ import { folderOf } from '../host/paths.js';
 import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
-import { fromStatePath, replaceFile, SCANS, STATE_FOLDER, toStatePath } from '../host/state.js';
+import { fromStatePath, replaceFile, scansFolder, toStatePath } from '../host/state.js';
 import { isWorse, looksOf, type Looks, type Mark } from './rowMarks.js';
 import { columnsText, saidFormat, type Columns, type ReadAs, type RowFormat } from '../../runtime/contract/mapping.js';
 import type { DataFormat } from '../../runtime/contract/recipeWords.js';
@@ -62,6 +62,9 @@ export interface Scan {
   /** Flagged rows of which a useful rest is left: their answers. */
   cut: [row: number, answer: string][];
 }
+
+/** Whether there are rows to look at: flagged ones, or related ones. */
+export const hasToReview = ({ flagged, related = 0 }: Scan): boolean => flagged + related > 0;
 
 /** What has become of the file since it was scanned. */
 export interface Since {
@@ -308,8 +311,6 @@ export class Scans implements Disposable {
     );
   }
 }
-
-const scansFolder = (root: string): string => join(root, STATE_FOLDER, SCANS);
 
 /** The file that keeps the scan of a data file. */
 export function scanFile(root: string, data: string): string {

@@ -28,17 +28,16 @@ export interface AdapterEntry {
 }
 
 export const STATE_FOLDER = '.security-vectors';
-/** Kept scans, of each folder of a workspace. */
-export const SCANS = 'scans';
 export const stateFile = (root: string): string => join(root, STATE_FOLDER, 'workspace.json');
+/** Of kept scans: each folder of a workspace has its own. */
+export const scansFolder = (root: string): string => join(root, STATE_FOLDER, 'scans');
 
 /** Whether a file lies in a workspace that has been worked with: its first folder has the state, each its own scans. */
 export async function hasState(file: string): Promise<boolean> {
   const folder = dirname(file);
   if (folder === file) return false;
   // not that of data alone, beside which the engine has a cache
-  for (const own of ['workspace.json', SCANS]) if (await exists(join(folder, STATE_FOLDER, own))) return true;
-  return hasState(folder);
+  return (await exists(stateFile(folder))) || (await exists(scansFolder(folder))) || hasState(folder);
 }
 
 /** Absolute → as it is written in the state. */

@@ -20,6 +20,7 @@ const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1, logKl: 0.2 } as con
 
 /** Nats: smaller ones are no change. */
 const KL_NOISE = 1e-3;
+const logKl = (kl: number): number => Math.log(kl + KL_NOISE);
 
 /** Scores of rows that the vector was not trained on. */
 export interface Calibration {
@@ -71,10 +72,10 @@ export function unchangedPValue({ harmful }: Pick<Calibration, 'harmful'>): ((kl
   const kept = harmful.flatMap(({ kl }) => kl ?? []);
   if (kept.length < Math.max(2, harmful.length)) return undefined;
   const p = pValues(
-    kept.map((kl) => -Math.log(kl + KL_NOISE)),
+    kept.map((kl) => -logKl(kl)),
     NOISE.logKl,
   );
-  return (kl) => p(-Math.log(kl + KL_NOISE));
+  return (kl) => p(-logKl(kl));
 }
 
 /** With fewer harmful rows nothing can be said of how much the vector changes such rows. */
@@ -89,11 +90,8 @@ export function isChanged(calibration: Calibration): ((kl: number) => boolean) |
   const unchanged = harmful.length < FEWEST_CHANGED ? undefined : unchangedPValue(calibration);
   const kept = ordinary.flatMap(({ kl }) => kl ?? []);
   if (!unchanged || kept.length < Math.max(FEWEST_ORDINARY, ordinary.length)) return undefined;
-  const p = pValues(
-    kept.map((kl) => Math.log(kl + KL_NOISE)),
-    NOISE.logKl,
-  );
-  return (kl) => unchanged(kl) > CONFIDENT && p(Math.log(kl + KL_NOISE)) <= CONFIDENT;
+  const p = pValues(kept.map(logKl), NOISE.logKl);
+  return (kl) => unchanged(kl) > CONFIDENT && p(logKl(kl)) <= CONFIDENT;
 }
 
 /** Not what earlier versions kept: with them whole rows are compared. */

@@ -186,8 +186,7 @@ export function scanResult(
     };
   });
   return {
-    ...countsOf(perRow),
-    ...(changed && { related: perRow.filter((row) => row.related).length }),
+    ...countsOf(perRow, changed !== undefined),
     unusual: scored.filter((row, i) => !perRow[i].related && isUnusual(row, limit, below)).length,
     rows: perRow.length,
     threshold,
@@ -237,8 +236,13 @@ function thresholdOf(
   return falseDiscoveryLimit(eligible, limit.falseDiscoveries, rows.length);
 }
 
-export const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'blind' | 'short'> => ({
+/** @param tellsRelated whether any vector can tell which rows are related */
+export const countsOf = (
+  rows: readonly ScanRow[],
+  tellsRelated: boolean,
+): Pick<ScanResult, 'flagged' | 'related' | 'blind' | 'short'> => ({
   flagged: rows.filter((row) => row.flagged).length,
+  ...(tellsRelated && { related: rows.filter((row) => row.related).length }),
   blind: rows.filter((row) => row.unjudged === 'known').length,
   short: rows.filter((row) => row.unjudged === 'short').length,
 });

@@ -48,14 +48,16 @@ export function scanOfSeveral(
       ...(unchanged.length === rows.length && { pUnchanged: Math.max(...unchanged) }),
       ...(!found.flagged && !found.unjudged && rows.some((row) => row.related) && { related: true as const }),
       vector,
-      byVector: rows.map(byVectorOf),
+      byVector: rows.map(ofOne),
     };
   });
   const thresholds = scans.map(({ threshold }) => threshold);
   return {
     ...first,
-    ...countsOf(perRow),
-    ...(scans.some((scan) => scan.related !== undefined) && { related: perRow.filter((row) => row.related).length }),
+    ...countsOf(
+      perRow,
+      scans.some((scan) => scan.related !== undefined),
+    ),
     unusual: perRow.filter(
       (row, i) =>
         !row.flagged && !row.related && scans.some((scan, k) => isUnusual(scan.perRow[i], scan.limit, below[k])),
@@ -85,25 +87,10 @@ export const flaggedByVector = ({ byVector, perRow }: ScanResult): { flagged: nu
     return { flagged, alone: perRow.filter(isAlone).length };
   });
 
-const byVectorOf = ({
-  explained,
-  span,
-  p,
-  pHarmful,
-  kl,
-  pUnchanged,
-  flagged,
-  related,
-}: ScanRow): NonNullable<ScanRow['byVector']>[number] => ({
-  explained,
-  span,
-  p,
-  pHarmful,
-  kl,
-  pUnchanged,
-  flagged,
-  related,
-});
+/** What of a row one vector says alone. */
+const OF_ONE = ['explained', 'span', 'p', 'pHarmful', 'kl', 'pUnchanged', 'flagged', 'related'] as const;
+type OfOne = Pick<ScanRow, (typeof OF_ONE)[number]>;
+const ofOne = (row: ScanRow): OfOne => Object.fromEntries(OF_ONE.map((key) => [key, row[key]])) as unknown as OfOne;
 
 /** A flagged row before others, then a rarer one, then one that is explained better. */
 function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {
