@@ -8,10 +8,13 @@ export type SegmentOf = (node: Node) => string | undefined;
 const WIDENS: ReadonlySet<Op> = new Set<Op>(['Cast', 'DequantizeLinear']);
 const SHAPES: ReadonlySet<Op> = new Set<Op>(['Add', 'Reshape', 'Transpose']);
 
+/** What only moves values. */
+const MOVES: ReadonlySet<Op> = new Set<Op>(['Reshape', 'Transpose']);
+
 /**
  * What the rule of a node reads of the forward pass. A stored weight that is cast or dequantised is so again, so that nobody
- * keeps it in memory in between. In a segment the same holds for everything: only what enters it is kept, and what Scans give, whose gradient does not
- * need to run them twice.
+ * keeps it in memory in between; so are results brought into shape that a Scan keeps for its own gradient. In a segment the same
+ * holds for everything: only what enters it is kept, and what Scans give, whose gradient does not need to run them twice.
  * @returns the node with values that are there in the backward pass
  */
 export function rereader(g: Builder, graph: Graph, segmentOf: SegmentOf = () => undefined): (node: Node) => Node {
@@ -38,6 +41,15 @@ export function rereader(g: Builder, graph: Graph, segmentOf: SegmentOf = () => 
     return is;
   };
   const isDequantised = (value: Value): boolean => isWidened(value) && g.producer(value)!.op !== 'Cast';
+  /** Whether a value is a result of a Scan that is kept for its gradient, brought into shape. */
+  const isMoved = (value: Value): boolean => {
+    const node = g.producer(value);
+    return node !== undefined && MOVES.has(node.op) && (isKept(node.inputs[0]) || isMoved(node.inputs[0]));
+  };
+  const isKept = (value: Value): boolean => {
+    const node = g.producer(value);
+    return node?.op === 'Scan' && node.attributes.gradient !== undefined;
+  };
   const widenedAgain = (value: Value): Value => {
     const node = isWidened(value) ? g.producer(value) : undefined;
     return node ? g.repeat({ ...node, inputs: node.inputs.map(widenedAgain) } as Node, value) : value;
@@ -48,7 +60,8 @@ export function rereader(g: Builder, graph: Graph, segmentOf: SegmentOf = () => 
     const node = g.producer(value);
     if (!node) return value;
     if (isWidened(value)) return widenedAgain(value);
-    if (segment === undefined || node.op === 'Scan' || segmentOf(node) !== segment) return value;
+    const isAgain = segment !== undefined && node.op !== 'Scan' && segmentOf(node) === segment;
+    if (!isAgain && !isMoved(value)) return value;
     const known = again.get(value.name);
     if (known) return known;
     const inputs = node.inputs.map((x) => reread(x, segment));

@@ -8,6 +8,7 @@ import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
 import type { HumanError } from '../support/errors.js';
 import { madeOnce } from '../support/fileStamp.js';
+import { FRONT } from '../models/decoder/causalBlocks.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
 import { longestRow } from './longestRow.js';
@@ -156,9 +157,9 @@ export function dimsOf(
   const { blocks: N = 1, chunks: { labels: X, held: Y } = { labels: 1, held: 1 } } = cut;
   const Q = Math.ceil(longest / N);
   const T = N * Q;
-  // A block meets the keys before it: half of them, in the mean.
-  const J = (T + Q) / 2;
-  const dims = { B, T, N, Q, J, X, Y, L: Math.ceil(labels / X), M: Math.ceil(held / Y) };
+  // Before a block are half of the keys, in the mean.
+  const I = (T - Q) / 2;
+  const dims = { B, T, N, Q, I, J: I + Q, W: T + FRONT, X, Y, L: Math.ceil(labels / X), M: Math.ceil(held / Y) };
   return { dims, distill: held > 0, pieces: piecesOf(cut) };
 }
 

@@ -25,7 +25,7 @@ const FEWEST_QUERIES = 32;
 
 /** Logits of 64 MiB stay whole, others go in chunks of at most as many; their softmax and gradient take as much again. */
 export const PIECE_LIMITS: PieceLimits = {
-  queries: 256,
+  queries: 128,
   scores: SCORES,
   whole: 2 ** 24,
   positions: 128,
@@ -42,7 +42,7 @@ export const limitsOf = (spec: DecoderSpec, trainsHead: boolean): PieceLimits =>
 });
 
 /** Rows up to this many blocks of queries long are not cut: the whole is faster, and small. */
-const WHOLE_BLOCKS = 2;
+const WHOLE_BLOCKS = 4;
 
 /** In how many pieces a batch is computed; what has no number is small enough as it is. */
 export interface Cut {

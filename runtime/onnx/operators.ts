@@ -6,6 +6,15 @@ export interface Float {
 }
 export type Attribute = number | Float | string | readonly number[] | Graph;
 
+/**
+ * The body of a Scan's gradient, where it is not derived from the body. It takes the body's slices, the stacked results, their gradients,
+ * and the body's whole values. It gives the gradients of the inputs that `of` names by their place in the body: of whole values, which are
+ * summed, and then of slices.
+ */
+export interface ScanGradient extends Graph {
+  readonly of: readonly number[];
+}
+
 interface Unary {
   inputs: readonly [x: Value];
 }
@@ -128,11 +137,16 @@ export interface Operators {
    * Runs a graph once for each slice of some values along their first axis. Inputs: what its `sums` are added to, `slices`
    * values that are cut, and values that each run sees whole. The body's inputs are a slice of each and the whole ones; its
    * outputs are a term of each sum, then what is stacked along a new first axis. The file has ONNX's Scan: a sum is a state, and
-   * the body reads whole values from the graph around it.
+   * the body reads whole values from the graph around it. A `gradient` is for the rule of the node alone, and in no file.
    */
   Scan: {
     inputs: readonly Value[];
-    attributes: { readonly body: Graph; readonly sums: number; readonly slices: number };
+    attributes: {
+      readonly body: Graph;
+      readonly sums: number;
+      readonly slices: number;
+      readonly gradient?: ScanGradient;
+    };
     outputs: readonly Value[];
   };
 }

@@ -1,6 +1,6 @@
 /** Bodies that run once for each slice of some values. */
 import type { Builder, FloatType, Graph, Node, NodeOf, Value } from './graph.js';
-import type { Attribute } from './operators.js';
+import type { Attribute, ScanGradient } from './operators.js';
 import { Full, Identity } from './ops.js';
 import { mapValues } from './rewrite.js';
 import { shapeText, type Dim } from './shapes.js';
@@ -21,9 +21,21 @@ export interface ScanInputs {
   readonly whole: readonly Value[];
 }
 
+/** What a body sees of the values around it. */
+export interface ScanArguments {
+  readonly slices: readonly Value[];
+  readonly whole: readonly Value[];
+}
+
+/** Builds gradients of slices and of whole values, in their order and of their shape; undefined: zero. */
+export type BuildGradient = (
+  b: Builder,
+  given: ScanArguments & { readonly results: readonly Value[]; readonly dResults: readonly Value[] },
+) => { readonly slices: readonly (Value | undefined)[]; readonly whole: readonly (Value | undefined)[] };
+
 /**
  * Runs a body once for each slice of some values along their first axis: what it computes for one slice is not kept for the next.
- * The gradient of the node runs the body again, and its backward pass behind it.
+ * The gradient of the node runs the body again, and its backward pass behind it; or what `gradient` builds, for a Scan without sums.
  * @param build the body's nodes, from a slice of each and the whole values
  * @returns sums over the runs, and results [n, …]
  */
@@ -31,6 +43,7 @@ export function Scan(
   g: Builder,
   { slices, whole }: Pick<ScanInputs, 'slices' | 'whole'>,
   build: (b: Builder, slices: readonly Value[], whole: readonly Value[]) => Partial<Scanned>,
+  gradient?: BuildGradient,
 ): Scanned {
   const b = g.body('body');
   const { sums = [], stacked = [] } = build(
@@ -38,8 +51,35 @@ export function Scan(
     slices.map((x) => b.argument(x, x.shape.slice(1))),
     whole.map((x) => b.argument(x, x.shape)),
   );
+  if (gradient && sums.length > 0) throw new Error('Scan: a gradient of its own is for stacked results');
   for (const y of [...sums, ...stacked]) addResult(b, y);
-  return scanNode(g, { from: sums.map((y) => zeros(g, y)), slices, whole }, b.graph());
+  const body = b.graph();
+  return scanNode(
+    g,
+    { from: sums.map((y) => zeros(g, y)), slices, whole },
+    body,
+    gradient && gradientOf(g, body, slices.length, gradient),
+  );
+}
+
+/** @param slices how many of the body's inputs are slices */
+function gradientOf(g: Builder, body: Graph, slices: number, build: BuildGradient): ScanGradient {
+  const b = g.body(`${body.name}'`);
+  const argument = (x: Value): Value => b.argument(x, x.shape);
+  const cut = body.inputs.slice(0, slices).map(argument);
+  const results = body.outputs.map(argument);
+  const dResults = body.outputs.map(argument);
+  const given = { slices: cut, results, dResults, whole: body.inputs.slice(slices).map(argument) };
+  const found = build(b, given);
+  const of: number[] = [];
+  const add = (dX: Value | undefined, i: number): void => {
+    if (!dX) return;
+    addResult(b, dX);
+    of.push(i);
+  };
+  found.whole.forEach((dX, i) => add(dX, slices + i));
+  found.slices.forEach(add);
+  return { ...b.graph(), of };
 }
 
 /** Zeros of the type and shape of a value. */
@@ -51,7 +91,12 @@ export function addResult(b: Builder, y: Value): void {
 }
 
 /** The node of a body that is made. */
-export function scanNode(g: Builder, { from, slices, whole }: ScanInputs, body: Graph): Scanned {
+export function scanNode(
+  g: Builder,
+  { from, slices, whole }: ScanInputs,
+  body: Graph,
+  gradient?: ScanGradient,
+): Scanned {
   const n = slices[0]?.shape[0];
   const odd = slices.find((x) => x.shape[0] !== n);
   if (n === undefined || odd)
@@ -61,6 +106,7 @@ export function scanNode(g: Builder, { from, slices, whole }: ScanInputs, body: 
     body,
     sums: from.length,
     slices: slices.length,
+    ...(gradient && { gradient }),
   });
   return { sums: y.slice(0, from.length), stacked: y.slice(from.length) };
 }
@@ -76,13 +122,17 @@ export function scanInputs({ inputs, attributes: { sums, slices } }: NodeOf<'Sca
   };
 }
 
-/** A Scan without results that nothing needs, and without what only they need. The first slice stays: it says how often the body runs. */
+/**
+ * A Scan without results that nothing needs, and without what only they need. The first slice stays: it says how often the body runs. One with a
+ * gradient of its own stays as it is, for that.
+ */
 export function pruneScan(
   node: NodeOf<'Scan'>,
   needed: ReadonlySet<string>,
   prune: (body: Graph) => Graph,
 ): NodeOf<'Scan'> {
-  const { body, sums, slices } = node.attributes;
+  const { body, sums, slices, gradient } = node.attributes;
+  if (gradient) return node;
   const kept = node.outputs.map((y) => needed.has(y.name));
   const pruned = prune({ ...body, outputs: body.outputs.filter((_, i) => kept[i]) });
   const read = new Set([...pruned.nodes.flatMap(({ inputs }) => inputs), ...pruned.outputs].map(({ name }) => name));

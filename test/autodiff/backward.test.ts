@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { backward } from '../../runtime/autodiff/backward.js';
 import { Builder, type Graph, type Node, type Value } from '../../runtime/onnx/graph.js';
 import * as ops from '../../runtime/onnx/ops.js';
+import { Scan } from '../../runtime/onnx/scan.js';
 import { printGraph } from '../support/printGraph.js';
 import { golden } from '../support/golden.js';
 import { runOnce, type Sizes } from '../support/run.js';
@@ -197,6 +198,22 @@ test('an unpacked weight is unpacked anew behind, and not otherwise kept', async
   const [a, b] = [await runOnce(graph, feeds, { N: 2 }), await runOnce(expected.graph, feeds, { N: 2 })];
   assert.deepEqual(a, b);
   assert.ok(d.every(({ name }) => a[name]!.some((v) => Math.abs(v) > 1e-3)));
+});
+
+test('results that a Scan keeps for its own gradient are moved anew behind, and kept once', () => {
+  const g = new Builder('moved');
+  const [x, w] = [g.input('x', 'float32', ['N', 2, 3]), g.input('w', 'float32', [2])];
+  const [y] = Scan(
+    g,
+    { slices: [x], whole: [] },
+    (b, [x]) => ({ stacked: [ops.Exp(b, x!)] }),
+    (b, { results: [y], dResults: [dY] }) => ({ slices: [ops.Mul(b, y!, dY!)], whole: [] }),
+  ).stacked;
+  const rows = ops.Reshape(g, ops.Transpose(g, y!, [0, 2, 1]), ['3*N', 2]);
+  const loss = g.outputAs('loss', ops.ReduceSum(g, ops.Mul(g, rows, w), [0, 1]));
+  const { graph } = backward(g.graph(), loss, [x, w]);
+  const readers = graph.nodes.filter((node) => node.inputs.some((value) => value.name === rows.name));
+  assert.equal(readers.length, 1, 'the product, and not its gradient');
 });
 
 test('the backward graph as text', () => {

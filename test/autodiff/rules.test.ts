@@ -253,6 +253,22 @@ const CHECKS: Record<keyof typeof RULES, Checks> = {
         return ops.Add(g, ops.Mul(g, ops.Add(g, ops.Mul(g, once!, once!), again!), y!), none!);
       },
     },
+    // a gradient of its own, of x and of one of two whole values
+    {
+      inputs: { x: ['L', 3], w: [3] },
+      fixed: { c: { dtype: 'float64', shape: [3], values: [2, -1, 3] } },
+      sizes,
+      build: (g, { x, w, c }) =>
+        Scan(
+          g,
+          { slices: [x!], whole: [c!, w!] },
+          (b, [x], [c, w]) => ({ stacked: [ops.Exp(b, ops.Mul(b, ops.Mul(b, x!, w!), c!))] }),
+          (b, { slices: [x], whole: [c, w], results: [y], dResults: [dY] }) => {
+            const d = ops.Mul(b, ops.Mul(b, y!, dY!), c!);
+            return { slices: [ops.Mul(b, d, w!)], whole: [undefined, ops.Mul(b, d, x!)] };
+          },
+        ).stacked[0]!,
+    },
     // each run takes another part of what it sees whole
     {
       inputs: { x: ['L', 3], w: [6, 3] },

@@ -24,7 +24,7 @@ const row = (length: number): TrainingRow => ({
 const rows = [row(5), row(9)];
 const LIMITS = {
   whole: { queries: 1000, scores: Infinity, whole: 0, positions: Infinity, logits: 1e9 },
-  cut: { queries: 3, scores: Infinity, whole: 0, positions: Infinity, logits: 400 },
+  cut: { queries: 2, scores: Infinity, whole: 0, positions: Infinity, logits: 400 },
 };
 
 let cpu: Backend;

@@ -14,7 +14,7 @@ import { random } from '../../runtime/support/random.js';
 import { loadReference } from '../support/reference.js';
 
 const WHOLE = { queries: 1000, scores: Infinity, whole: 0, positions: Infinity, logits: 1e9 };
-const PIECES = { queries: 3, scores: Infinity, whole: 0, positions: Infinity, logits: 400 };
+const PIECES = { queries: 2, scores: Infinity, whole: 0, positions: Infinity, logits: 400 };
 
 /** Values that are made before the loss and read behind it. */
 function kept(graph: Graph): string[] {

@@ -46,8 +46,8 @@ async function rowsOf(r: Reference, scales: Record<string, number>): Promise<Tra
 }
 
 const WHOLE = { queries: 1000, scores: Infinity, whole: 0, positions: Infinity, logits: 1e9 };
-/** Blocks of at most three queries, chunks of two or three positions. */
-const PIECES = { queries: 3, scores: Infinity, whole: 0, positions: Infinity, logits: 400 };
+/** Blocks of at most two queries, chunks of two or three positions. */
+const PIECES = { queries: 2, scores: Infinity, whole: 0, positions: Infinity, logits: 400 };
 
 const vector = (flat: Float32Array): Tensor => float32(flat, [flat.length]);
 

@@ -1,5 +1,6 @@
-import { Builder, type Value } from '../../onnx/graph.js';
+import { Builder, type NodeOf, type Value } from '../../onnx/graph.js';
 import { addResult, scanInputs, scanNode, zeros } from '../../onnx/scan.js';
+import type { ScanGradient } from '../../onnx/operators.js';
 import type { Rules } from './rule.js';
 
 export const scans = {
@@ -8,7 +9,8 @@ export const scans = {
    * of a run is kept between the two passes. Gradients of slices are stacked, those of whole values are sums.
    */
   Scan: (g, node, dY, needsGrad, differentiate) => {
-    const { body, sums } = node.attributes;
+    const { body, sums, gradient } = node.attributes;
+    if (gradient) return ownGradient(g, node, gradient, dY);
     const { from, slices, whole } = scanInputs(node);
     const b = new Builder(`${body.name}'`, { from: { ...body, outputs: [] }, float: g.float });
     // dY of a sum is the same for each run, that of stacked results is cut like them
@@ -57,3 +59,19 @@ export const scans = {
     ];
   },
 } satisfies Rules;
+
+/** The gradient that the Scan came with. Results that nothing needs are dropped later. */
+function ownGradient(
+  g: Builder,
+  node: NodeOf<'Scan'>,
+  { of, ...body }: ScanGradient,
+  dY: readonly (Value | undefined)[],
+): (Value | null)[] {
+  const { slices, whole } = scanInputs(node);
+  const dResults = node.outputs.map((y, i) => dY[i] ?? zeros(g, y));
+  const summed = of.filter((i) => i >= slices.length).map((i) => whole[i - slices.length]);
+  const inputs = { from: summed.map((x) => zeros(g, x)), slices: [...slices, ...node.outputs, ...dResults], whole };
+  const { sums, stacked } = scanNode(g, inputs, body);
+  const found = [...sums, ...stacked];
+  return node.inputs.map((_, i) => found[of.indexOf(i)] ?? null);
+}

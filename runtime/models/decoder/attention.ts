@@ -17,7 +17,7 @@ import {
 } from '../../onnx/ops.js';
 import { product, type Dim } from '../../onnx/shapes.js';
 import { attend, type KeyValue } from './attend.js';
-import { attendInBlocks, type QueryBlocks } from './attentionBlocks.js';
+import { attendInBlocks, queryBlocks, type QueryBlocks } from './attentionBlocks.js';
 import { headNorm, norm, type Weight } from './norms.js';
 import { rotate, ropeTables, type RopeTable } from './rope.js';
 import { causalMask, groupedBias, type ScorePlaces } from './scoreBias.js';
@@ -65,7 +65,7 @@ export function attentionInputs(
 
   return {
     shape: [positions.shape[0], T],
-    blocks: index && { index, attentionMask, positions },
+    blocks: index && queryBlocks(g, index, attentionMask, positions),
     table(rope, factor, headDim) {
       let table = tables.get(headDim);
       if (!table) tables.set(headDim, (table = ropeTables(g, positions, headDim, last)));

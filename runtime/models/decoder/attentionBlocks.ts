@@ -3,6 +3,7 @@ import { Add, Gather, Max, Reshape, SliceAt, Sub, Transpose, Unsqueeze } from '.
 import { Scan } from '../../onnx/scan.js';
 import { product } from '../../onnx/shapes.js';
 import { attend, type KeyValue } from './attend.js';
+import { attendCausally, causalInputs, isCausalOnly, type CausalInputs } from './causalBlocks.js';
 import { causalMask, groupedBias } from './scoreBias.js';
 import type { AttentionSpec } from './spec.js';
 
@@ -14,6 +15,18 @@ export interface QueryBlocks {
   readonly attentionMask: Value;
   /** [B, T] */
   readonly positions: Value;
+  /** Made once, when a layer needs it. */
+  readonly causal: () => CausalInputs;
+}
+
+export function queryBlocks(g: Builder, index: Value, attentionMask: Value, positions: Value): QueryBlocks {
+  let causal: CausalInputs | undefined;
+  return {
+    index,
+    attentionMask,
+    positions,
+    causal: () => (causal ??= g.named('mask', () => causalInputs(g, index, attentionMask))),
+  };
 }
 
 /**
@@ -26,16 +39,34 @@ export function attendInBlocks(
   g: Builder,
   spec: AttentionSpec,
   query: Value,
+  present: KeyValue,
+  blocks: QueryBlocks,
+): Value {
+  const { heads: H, headDim: D } = spec;
+  const [B, , T] = query.shape;
+  const [N, Q] = blocks.index.shape;
+  const cut = Transpose(g, Reshape(g, query, [B, H, N, product([Q, D])]), [2, 0, 1, 3]); // [N, B, H, Q·D]
+  const contexts = isCausalOnly(spec)
+    ? attendCausally(g, spec, cut, present, blocks.causal())
+    : attendWithBias(g, spec, cut, present, blocks);
+  const byToken = Transpose(g, Reshape(g, contexts, [N, B, H, Q, D]), [1, 0, 3, 2, 4]);
+  return Reshape(g, byToken, [product([B, T]), H * D]);
+}
+
+/** Contexts [N, B, K, G*Q, D] of queries [N, B, H, Q·D]: what hides keys, and ALiBi, is added to all scores of a block. */
+function attendWithBias(
+  g: Builder,
+  spec: AttentionSpec,
+  queries: Value,
   { key, value }: KeyValue,
   { index, attentionMask, positions }: QueryBlocks,
 ): Value {
   const { heads: H, kvHeads: K, headDim: D, window, alibi } = spec;
-  const [B, , T] = query.shape;
-  const [N, Q] = index.shape;
+  const [B, , T] = key.shape;
+  const Q = index.shape[1];
   const group = H / K;
-  const cut = Transpose(g, Reshape(g, query, [B, H, N, product([Q, D])]), [2, 0, 1, 3]); // [N, B, H, Q·D]
   const whole = [Reshape(g, index, [T]), attentionMask, positions, key, value];
-  const { stacked } = Scan(g, { slices: [index, cut], whole }, (b, [at, q], [keyIndex, mask, token, k, v]) => {
+  const { stacked } = Scan(g, { slices: [index, queries], whole }, (b, [at, q], [keyIndex, mask, token, k, v]) => {
     const first = Gather(b, at, b.ints([0])); // [1]
     const end = Add(b, first, b.dim(Q));
     const start = window === undefined ? b.ints([0]) : Max(b, Sub(b, first, b.ints([window - 1])), b.ints([0]));
@@ -49,8 +80,7 @@ export function attendInBlocks(
     };
     const bias = groupedBias(b, places, causalMask(b, places, window), group, alibi);
     const grouped = Reshape(b, q, [B, K, product([group, Q]), D]);
-    const context = Reshape(b, attend(b, spec, grouped, { key: seen(k, 2), value: seen(v, 2) }, bias), [B, H, Q, D]);
-    return { stacked: [Reshape(b, Transpose(b, context, [0, 2, 1, 3]), [B, Q, H * D])] };
+    return { stacked: [attend(b, spec, grouped, { key: seen(k, 2), value: seen(v, 2) }, bias)] };
   });
-  return Reshape(g, Transpose(g, stacked[0], [1, 0, 2, 3]), [product([B, T]), H * D]);
+  return stacked[0];
 }

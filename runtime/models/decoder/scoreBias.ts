@@ -5,7 +5,7 @@ import { alibiBias } from './alibi.js';
 import type { AlibiSpec } from './spec.js';
 
 /** What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN. */
-const HIDDEN = -1e9;
+export const HIDDEN = -1e9;
 
 /** Where scores [B, H, T, S] are: made when they are needed. */
 export interface ScorePlaces {

@@ -1,0 +1,166 @@
+import type { Builder, Value } from '../../onnx/graph.js';
+import {
+  Add,
+  Cast,
+  Concat,
+  Expand,
+  Full,
+  Gather,
+  LessOrEqual,
+  Log,
+  MatMul,
+  Mul,
+  Neg,
+  Pad,
+  Range,
+  ReduceMax,
+  ReduceSum,
+  Reshape,
+  Slice,
+  SliceAt,
+  Softmax,
+  Sub,
+  Transpose,
+  Unsqueeze,
+  Where,
+} from '../../onnx/ops.js';
+import { Scan } from '../../onnx/scan.js';
+import { product } from '../../onnx/shapes.js';
+import type { KeyValue } from './attend.js';
+import { HIDDEN } from './scoreBias.js';
+import type { AttentionSpec } from './spec.js';
+
+/** Whether nothing but the order of tokens and the mask changes a score, so that keys before a block need nothing added. */
+export const isCausalOnly = ({ window, alibi, softcap }: AttentionSpec): boolean =>
+  window === undefined && alibi === undefined && softcap === undefined;
+
+/** Places before the keys, of which the first is used: rows of 64 bytes more begin where those of the products do. */
+export const FRONT = 16;
+
+/** What the layers of a batch share. */
+export interface CausalInputs {
+  /** Index of each position [N, Q]: 0, 1, 2, …. */
+  readonly index: Value;
+  /** Two more features of each key [B, 1, 2, W]: 1 at the place before the keys, and HIDDEN at a place that is no token's. */
+  readonly keys: Value;
+  /** One more feature of each value [1, 1, 1, W]: 1, but before the keys 0. */
+  readonly values: Value;
+  /** Added to the scores of a block's queries with its own keys: [Q, Q]. */
+  readonly triangle: Value;
+}
+
+/** @param index [N, Q]; @param attentionMask [B, T], 1 = a token */
+export function causalInputs(g: Builder, index: Value, attentionMask: Value): CausalInputs {
+  const [B, T] = attentionMask.shape;
+  const token = Unsqueeze(g, Cast(g, attentionMask, 'bool'), [1, 2]);
+  const hidden = Where(g, token, g.scalar(0), g.scalar(HIDDEN)); // [B, 1, 1, T]
+  const front = Array.from({ length: FRONT }, (_, i) => (i === 0 ? [1, 0] : [0, HIDDEN]));
+  const row = (of: 0 | 1): Value => {
+    const numbers = front.map((pair) => pair[of]);
+    const data = g.float === 'float64' ? new Float64Array(numbers) : new Float32Array(numbers);
+    return Expand(g, g.constant(g.float, [1, 1, 1, FRONT], data), [B, 1, 1, FRONT]);
+  };
+  const place = Range(g, index.shape[1]);
+  return {
+    index,
+    keys: Concat(g, [Concat(g, [row(0), Full(g, [B, 1, 1, T])], 3, 'W'), Concat(g, [row(1), hidden], 3, 'W')], 2),
+    values: behindFront(g, Full(g, [1, 1, 1, T], 1)),
+    triangle: Where(g, LessOrEqual(g, place, Unsqueeze(g, place, [1])), g.scalar(0), g.scalar(HIDDEN)),
+  };
+}
+
+/** Zeros at the places before the keys: [..., T] → [..., W]. */
+const behindFront = (g: Builder, x: Value): Value =>
+  Pad(g, x, g.ints([0, 0, 0, FRONT, 0, 0, 0, 0]), [...x.shape.slice(0, -1), 'W']);
+
+const transposed = (g: Builder, x: Value): Value => Transpose(g, x, [0, 1, 3, 2]);
+
+/** Keys or values [B, K, D, W], or shares or scores, before a block, and a block's own. */
+interface Parts {
+  readonly before: Value;
+  readonly own: Value;
+}
+
+/**
+ * Contexts of blocks of queries, where only the order of tokens and the mask hide keys. Nothing is passed over all scores but the products and
+ * one softmax: the scores of a block's own keys, which need a triangle added, have a softmax apart, and in that of the keys
+ * before them they are one more key, whose score is the logarithm of their sum. The mask is a feature of the keys.
+ *
+ * The gradient is FlashAttention-2's (Dao, arXiv 2307.08691): Σ shares · their gradients, over a row, is Σ context · its gradient.
+ * It is taken off in the product that gives gradients of shares, as one more feature of the values.
+ * @param queries [N, B, H, Q·D] with the factors on scores; @param keyValue keys and values [B, K, T, D]
+ * @returns contexts [N, B, K, G*Q, D]
+ */
+export function attendCausally(
+  g: Builder,
+  { heads: H, kvHeads: K, headDim: D }: AttentionSpec,
+  queries: Value,
+  { key, value }: KeyValue,
+  { index, keys, values, triangle }: CausalInputs,
+): Value {
+  const [B] = key.shape;
+  const Q = index.shape[1];
+  const rows = product([H / K, Q]);
+  const featured = (x: Value, more: Value): Value =>
+    Concat(g, [behindFront(g, transposed(g, x)), Expand(g, more, [B, K, more.shape[2], 'W'])], 2);
+  const bias = Reshape(g, Expand(g, triangle, [1, H / K, Q, Q]), [1, 1, rows, Q]);
+
+  const partsOf = (b: Builder, at: Value, x: Value): Parts => {
+    const start = Add(b, Gather(b, at, b.ints([0])), b.ints([FRONT]));
+    return {
+      before: SliceAt(b, x, 3, b.ints([0]), start, 'I'),
+      own: SliceAt(b, x, 3, start, Add(b, start, b.dim(Q)), Q),
+    };
+  };
+  /** Shares of the values, and the queries [B, K, G*Q, D + 2] whose products with keys before are the scores. */
+  const share = (b: Builder, q: Value, keys: Parts, bias: Value): Parts & { readonly query: Value } => {
+    const one = Full(b, [B, K, rows, 1], 1);
+    const withTotal = (total: Value): Value => Concat(b, [Reshape(b, q, [B, K, rows, D]), total, one], 3);
+    const scores = Add(b, MatMul(b, withTotal(one), keys.own), bias); // own keys have no total
+    const own = Softmax(b, scores);
+    const query = withTotal(Sub(b, ReduceMax(b, scores, [-1]), Log(b, ReduceMax(b, own, [-1]))));
+    const before = Softmax(b, MatMul(b, query, keys.before));
+    const ofOwn = SliceAt(b, before, 3, b.ints([0]), b.ints([1]), 1);
+    return { query, before, own: Mul(b, own, ofOwn) };
+  };
+
+  const { stacked } = Scan(
+    g,
+    { slices: [index, queries], whole: [featured(key, keys), featured(value, values), bias] },
+    (b, [at, q], [keys, values, bias]) => {
+      const shares = share(b, q, partsOf(b, at, keys), bias);
+      const { before, own } = partsOf(b, at, values);
+      const context = Add(
+        b,
+        MatMul(b, shares.before, transposed(b, before)),
+        MatMul(b, shares.own, transposed(b, own)),
+      );
+      return { stacked: [Slice(b, context, 3, 0, D)] };
+    },
+    (b, { slices: [at, q], whole: [keys, values, bias], results: [y], dResults: [dY] }) => {
+      const keyParts = partsOf(b, at, keys);
+      const valueParts = partsOf(b, at, values);
+      const shares = share(b, q, keyParts, bias);
+      const dContext = Concat(b, [dY, Neg(b, ReduceSum(b, Mul(b, y, dY), [-1]))], 3);
+      const dScores = (part: keyof Parts): Value => Mul(b, shares[part], MatMul(b, dContext, valueParts[part]));
+      const d: Parts = { before: dScores('before'), own: dScores('own') };
+      const dQuery = Add(
+        b,
+        MatMul(b, d.before, transposed(b, keyParts.before)),
+        MatMul(b, d.own, transposed(b, keyParts.own)),
+      );
+      /** aᵀ · both parts, at their places in the whole. */
+      const products = (a: Value, { before, own }: Parts, whole: Value): Value => {
+        const t = transposed(b, a);
+        const both = Concat(b, [MatMul(b, t, before), MatMul(b, t, own)], 3, 'J');
+        const behind = Sub(b, b.dim('W'), b.dim('J'));
+        return Pad(b, both, Concat(b, [b.ints(new Array<number>(7).fill(0)), behind], 0), whole.shape);
+      };
+      return {
+        slices: [undefined, Reshape(b, Slice(b, dQuery, 3, 0, D), q.shape)],
+        whole: [products(shares.query, d, keys), products(dContext, shares, values), undefined],
+      };
+    },
+  );
+  return stacked[0];
+}
