@@ -1,7 +1,7 @@
 import type { Graph, Node, NodeOf } from '../onnx/graph.js';
 import { scanInputs } from '../onnx/scan.js';
 
-/** A Scan, and the one that is its gradient: it runs the forward body again. */
+/** A Scan, and the one that is its derived gradient: it runs the forward body again. */
 export interface ScanPair {
   readonly forward: NodeOf<'Scan'>;
   readonly backward: NodeOf<'Scan'>;

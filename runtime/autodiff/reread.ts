@@ -4,12 +4,11 @@ import type { Op } from '../onnx/operators.js';
 /** The part of the graph that a node is in, whose values are computed again in the backward pass; undefined: they are kept. */
 export type SegmentOf = (node: Node) => string | undefined;
 
-/** What makes floats of a stored weight, and what may follow the second before it is used. */
-const WIDENS: ReadonlySet<Op> = new Set<Op>(['Cast', 'DequantizeLinear']);
-const SHAPES: ReadonlySet<Op> = new Set<Op>(['Add', 'Reshape', 'Transpose']);
-
 /** What only moves values. */
 const MOVES: ReadonlySet<Op> = new Set<Op>(['Reshape', 'Transpose']);
+/** What makes floats of a stored weight, and what may follow the second before it is used. */
+const WIDENS: ReadonlySet<Op> = new Set<Op>(['Cast', 'DequantizeLinear']);
+const SHAPES: ReadonlySet<Op> = new Set<Op>([...MOVES, 'Add']);
 
 /**
  * What the rule of a node reads of the forward pass. A stored weight that is cast or dequantised is so again, so that nobody

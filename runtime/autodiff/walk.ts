@@ -47,7 +47,8 @@ export function differentiate(
       });
       const dX = rule(g, reread(node), dY, needsGrad, differentiate);
       const last = g.nodes.at(-1);
-      if (node.op === 'Scan' && last?.op === 'Scan') scans.push({ forward: node, backward: last });
+      if (node.op === 'Scan' && !node.attributes.gradient && last?.op === 'Scan')
+        scans.push({ forward: node, backward: last });
       node.inputs.forEach((x, i) => {
         const d = dX[i];
         if (needsGrad[i] && d) contribute(x, unbroadcast(g, node, d, x));

@@ -6,7 +6,7 @@ import { inOrder, type LOSS_BATCH } from '../learner/packing.js';
 import type { Dims, MemoryPeak } from '../onnx/cost.js';
 import type { PlannedGraph, TrainingGraphs } from './graphs.js';
 import type { PlannedModel } from './model.js';
-import type { BatchSizes, MicroBatch, RowSize } from './rows.js';
+import { atLastBlock, type BatchSizes, type MicroBatch, type RowSize } from './rows.js';
 
 /** Bytes of the program with onnxruntime, and of what it makes of each node of a graph. */
 const PROGRAM = 190e6;
@@ -146,8 +146,7 @@ function largest<R extends PlannedRun>(runs: readonly R[]): R[] {
   return sorted.slice(0, 2).map(({ run }) => run);
 }
 
-/** The last block of queries meets all keys. */
-const peakOf = ({ graph, dims }: PlannedRun): MemoryPeak => graph.memory({ ...dims, J: dims.T });
+const peakOf = ({ graph, dims }: PlannedRun): MemoryPeak => graph.memory(atLastBlock(dims));
 const highest = (peaks: readonly MemoryPeak[]): MemoryPeak => peaks.reduce((a, b) => (b.bytes > a.bytes ? b : a));
 
 /** Sizes of the longest rows as a batch that is measured. */

@@ -147,6 +147,13 @@ export interface Cutting {
   readonly limits: PieceLimits;
 }
 
+/** What a block of Q queries meets with so many keys before it. */
+const keysOf = (before: number, Q: number): { I: number; J: number } => ({ I: FRONT + before, J: before + Q });
+
+/** The same dims with the keys of the last block, which meets all. */
+export const atLastBlock = (dims: Dims): Dims =>
+  dims.Q === undefined ? dims : { ...dims, ...keysOf(dims.T - dims.Q, dims.Q) };
+
 /** The dims of a batch, as learner/packing.ts packs it. @param cutting undefined where the device cannot cut it */
 export function dimsOf(
   sizes: BatchSizes,
@@ -157,9 +164,9 @@ export function dimsOf(
   const { blocks: N = 1, chunks: { labels: X, held: Y } = { labels: 1, held: 1 } } = cut;
   const Q = Math.ceil(longest / N);
   const T = N * Q;
-  // Before a block are half of the keys, in the mean.
-  const I = (T - Q) / 2;
-  const dims = { B, T, N, Q, I, J: I + Q, W: T + FRONT, X, Y, L: Math.ceil(labels / X), M: Math.ceil(held / Y) };
+  // Before a block are half of the other keys, in the mean.
+  const keys = keysOf((T - Q) / 2, Q);
+  const dims = { B, T, N, Q, W: FRONT + T, ...keys, X, Y, L: Math.ceil(labels / X), M: Math.ceil(held / Y) };
   return { dims, distill: held > 0, pieces: piecesOf(cut) };
 }
 

@@ -3,7 +3,7 @@ import type { Builder, FloatType, Graph, Node, NodeOf, Value } from './graph.js'
 import type { Attribute, ScanGradient } from './operators.js';
 import { Full, Identity } from './ops.js';
 import { mapValues } from './rewrite.js';
-import { shapeText, type Dim } from './shapes.js';
+import { sameShape, shapeText, type Dim } from './shapes.js';
 
 /** What a body gives: terms of sums, and results that are stacked along a new first axis. */
 export interface Scanned {
@@ -71,15 +71,20 @@ function gradientOf(g: Builder, body: Graph, slices: number, build: BuildGradien
   const dResults = body.outputs.map(argument);
   const given = { slices: cut, results, dResults, whole: body.inputs.slice(slices).map(argument) };
   const found = build(b, given);
-  const of: number[] = [];
+  if (found.slices.length !== slices || found.whole.length !== body.inputs.length - slices)
+    throw new Error('Scan: its gradient leaves out an input; undefined states that a gradient is zero');
+  const wrt: number[] = [];
   const add = (dX: Value | undefined, i: number): void => {
     if (!dX) return;
+    const x = body.inputs[i];
+    if (dX.dtype !== x.dtype || !sameShape(dX.shape, x.shape))
+      throw new Error(`Scan: its gradient gives ${shapeText(dX.shape)} for ${x.name} ${shapeText(x.shape)}`);
     addResult(b, dX);
-    of.push(i);
+    wrt.push(i);
   };
   found.whole.forEach((dX, i) => add(dX, slices + i));
   found.slices.forEach(add);
-  return { ...b.graph(), of };
+  return { ...b.graph(), wrt };
 }
 
 /** Zeros of the type and shape of a value. */

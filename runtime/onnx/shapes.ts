@@ -5,7 +5,7 @@
  *     L supervised positions  M positions with a teacher   V vocabulary                   C hidden size
  *     H query heads           K key/value heads            G = H / K                      D head size
  *     N blocks of queries     Q positions of a block       J keys that a block meets
- *     I keys before a block   W keys with places before them
+ *     I places before a block W places of keys: T, and some before them
  *     X chunks of L           Y chunks of M
  *     F MLP size              R LoRA rank
  *

@@ -216,6 +216,20 @@ test('results that a Scan keeps for its own gradient are moved anew behind, and 
   assert.equal(readers.length, 1, 'the product, and not its gradient');
 });
 
+test('the own gradient of a Scan must name every input and have its shape', () => {
+  const g = new Builder('wrong');
+  const [x, w] = [g.input('x', 'float32', ['N', 2]), g.input('w', 'float32', [2])];
+  const scan = (whole: Value[], slices: Value[]) => () =>
+    Scan(
+      g,
+      { slices: [x], whole: [w] },
+      (b, [x], [w]) => ({ stacked: [ops.Mul(b, x!, w!)] }),
+      () => ({ slices, whole }),
+    );
+  assert.throws(scan([], [w]), /leaves out an input; undefined states that a gradient is zero/);
+  assert.throws(scan([x], [w]), /gives \[N, 2\] for w \[2\]/);
+});
+
 test('the backward graph as text', () => {
   const { g, wrt, loss } = adapted('float16');
   golden('autodiff/adapted.txt', printGraph(backward(g.graph(), loss, wrt).graph));

@@ -4,8 +4,13 @@ import { cp, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { rowSizes, type RowSizes } from '../../runtime/estimate/rows.js';
+import { atLastBlock, dimsOf, rowSizes, type RowSizes } from '../../runtime/estimate/rows.js';
+import { limitsOf } from '../../runtime/learner/cut.js';
+import { lossGraph } from '../../runtime/learner/objective.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { memoryPeak } from '../../runtime/onnx/cost.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
+import { loadReference } from '../support/reference.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
@@ -45,6 +50,19 @@ test('the rows of a file are read once, until it changes or is read otherwise', 
   assert.notEqual(await read(), first, 'of the same size, and dated back');
   await writeFile(file, row('buy 2 lamps .'));
   assert.notEqual(await read(), await read(), 'it may be changing now');
+});
+
+test('memory is that of the last block of queries, whose scores are with all keys', async () => {
+  const model = await loadReference('llama');
+  const spec = decoderSpec(model.config);
+  const sizes = { rows: 1, longest: 4096, labels: 8, held: 0 };
+  const { dims, pieces } = dimsOf(sizes, { vocabSize: spec.vocabSize, limits: limitsOf(spec, false) });
+  const last = atLastBlock(dims);
+  assert.equal(last.J, 4096);
+  const graph = lossGraph({ spec, model, adapters: [], pieces });
+  const more = memoryPeak(graph, last).bytes - memoryPeak(graph, dims).bytes;
+  const scores = 4 * spec.layers[0]!.attention.heads * dims.Q! * ((4096 - dims.Q!) / 2);
+  assert.ok(more >= scores, `${more}, scores of the other half of the keys ${scores}`);
 });
 
 test('of a large file only the longest rows and the first ones are cut into tokens', async () => {

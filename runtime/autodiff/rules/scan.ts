@@ -64,14 +64,14 @@ export const scans = {
 function ownGradient(
   g: Builder,
   node: NodeOf<'Scan'>,
-  { of, ...body }: ScanGradient,
+  { wrt, ...body }: ScanGradient,
   dY: readonly (Value | undefined)[],
 ): (Value | null)[] {
   const { slices, whole } = scanInputs(node);
   const dResults = node.outputs.map((y, i) => dY[i] ?? zeros(g, y));
-  const summed = of.filter((i) => i >= slices.length).map((i) => whole[i - slices.length]);
+  const summed = wrt.filter((i) => i >= slices.length).map((i) => whole[i - slices.length]);
   const inputs = { from: summed.map((x) => zeros(g, x)), slices: [...slices, ...node.outputs, ...dResults], whole };
   const { sums, stacked } = scanNode(g, inputs, body);
   const found = [...sums, ...stacked];
-  return node.inputs.map((_, i) => found[of.indexOf(i)] ?? null);
+  return node.inputs.map((_, i) => found[wrt.indexOf(i)] ?? null);
 }

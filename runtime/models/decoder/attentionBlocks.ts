@@ -47,7 +47,7 @@ export function attendInBlocks(
   const [N, Q] = blocks.index.shape;
   const cut = Transpose(g, Reshape(g, query, [B, H, N, product([Q, D])]), [2, 0, 1, 3]); // [N, B, H, Q·D]
   const contexts = isCausalOnly(spec)
-    ? attendCausally(g, spec, cut, present, blocks.causal())
+    ? attendCausally(g, spec, cut, present, blocks.index, blocks.causal())
     : attendWithBias(g, spec, cut, present, blocks);
   const byToken = Transpose(g, Reshape(g, contexts, [N, B, H, Q, D]), [1, 0, 3, 2, 4]);
   return Reshape(g, byToken, [product([B, T]), H * D]);
