@@ -11,7 +11,7 @@ import { CURVES, exponent } from './curves.mjs';
 const folder = import.meta.dirname;
 
 /** The page of a report. @param tried Markdown of what was tried without success */
-export function page({ machine, results, profile, curves }, tried) {
+export function page({ machine, results, elsewhere: rates = {}, profile, curves }, tried) {
   const named = new Map(results.map((result) => [result.name, result]));
   const trainings = results.filter(({ gemmShare }) => gemmShare !== undefined);
   const memories = trainings.flatMap(({ name }) => named.get(memoryName(name)) ?? []);
@@ -23,7 +23,7 @@ Made by \`npm run bench -- --json test/bench/results.json\` and \`node test/benc
 same weights, one at a time, best of several; half of the tokens are supervised. A ratio above 1: we are ahead.
 
 ${machineText(machine)}
-${elsewhere(results, curves ?? [])}
+${elsewhere(results, curves ?? [], rates)}
 ## Training
 
 ${table(
@@ -79,14 +79,15 @@ const code = (text) => `\`${text}\``;
 /** With a star where it is from another machine. */
 const starred = ({ name, machine }) => `${code(name)}${machine ? ' *' : ''}`;
 /** Which names have a star, and which benchmarks have no result. */
-function elsewhere(results, curves) {
+function elsewhere(results, curves, rates) {
   const machines = new Set([...results, ...curves].flatMap(({ machine }) => machine ?? []));
+  const described = (cpu) => (rates[cpu] ? `${cpu}; matrix products alone: ${productRates(rates[cpu])}` : cpu);
   const whose = [results, curves].flatMap((some, i) =>
     some.some(({ machine }) => machine) ? [['what has a \\*', 'the curves'][i]] : [],
   );
   const missing = Object.keys(benchmarks).filter((name) => !results.some((result) => result.name === name));
   return [
-    machines.size > 0 && `On another machine (${[...machines].join(', ')}): ${whose.join(', ')}.\n`,
+    machines.size > 0 && `On another machine (${[...machines].map(described).join(', ')}): ${whose.join(', ')}.\n`,
     missing.length > 0 && `Not in this report: ${missing.map(code).join(', ')}.\n`,
   ]
     .filter(Boolean)
@@ -114,8 +115,12 @@ const table = (head, rows) =>
     .map((cells) => `| ${cells.join(' | ')} |`.replaceAll('|  |', '| |'))
     .join('\n');
 
-function machineText({ cpu, cores, threads, memoryBytes, os, node, onnxruntime, peers, gemm, load }) {
+function productRates({ onnxruntime, torch } = {}) {
   const rate = (n) => (n === null || n === undefined ? 'not measured' : `${Math.round(n)} GFLOP/s`);
+  return `onnxruntime ${rate(onnxruntime)}, torch ${rate(torch)}`;
+}
+
+function machineText({ cpu, cores, threads, memoryBytes, os, node, onnxruntime, peers, gemm, load }) {
   const versions = Object.entries({ 'Node.js': node, onnxruntime, ...peers }).map(
     ([name, version]) => `${name} ${version}`,
   );
@@ -126,7 +131,7 @@ function machineText({ cpu, cores, threads, memoryBytes, os, node, onnxruntime, 
       ['Memory', `${(memoryBytes / GB).toFixed(0)} GB`],
       ['System', os],
       ['Versions', versions.join(', ')],
-      ['Matrix products alone, cold', `onnxruntime ${rate(gemm?.onnxruntime)}, torch ${rate(gemm?.torch)}`],
+      ['Matrix products alone, cold', productRates(gemm)],
       ['Load before, at most', String(load)],
     ],
   );

@@ -107,9 +107,11 @@ const load = os.loadavg()[0];
 if (load > os.availableParallelism() / 2)
   console.error(`The machine is busy (load ${load.toFixed(1)}): times will be worse than they are.`);
 
-/** In a word, or its last line. */
+/** In a word, or its last line. A process that the system kills has taken too much. */
 const failure = (message) =>
-  /allocate memory|out of memory/i.test(message) ? 'out of memory' : message.trim().split('\n').at(-1).trim();
+  /allocate memory|out of memory|ended with SIGKILL/i.test(message)
+    ? 'out of memory'
+    : message.trim().split('\n').at(-1).trim();
 
 /** Lines that both sides print, alternately; a side that fails has none, and says why. */
 async function measure(name, benchmark, args, own) {
@@ -201,6 +203,8 @@ const { version: onnxruntime } = JSON.parse(
 const file = path.resolve(options.json);
 const before = options.merge && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 const cpu = os.cpus()[0]?.model ?? 'unknown';
+/** In the order of the benchmarks, whenever they were run. */
+const placeOf = ({ name }) => Object.keys(benchmarks).indexOf(name.replace(/^memory-/, ''));
 /** What joins the report of another machine is marked with this one. */
 const isElsewhere = before !== undefined && before.machine.cpu !== cpu;
 const marked = (some) => (isElsewhere ? some.map((one) => ({ ...one, machine: cpu })) : some);
@@ -220,12 +224,14 @@ const here = {
 };
 const machine = isElsewhere ? before.machine : here;
 const others = (before?.results ?? []).filter(({ name }) => name !== ESTIMATE && !results.some((r) => r.name === name));
-const all = [...others, ...marked(results)];
+const all = [...others, ...marked(results)].sort((a, b) => placeOf(a) - placeOf(b));
 if (all.some(({ error }) => error !== undefined)) all.push(estimateOf(ESTIMATE, all));
 mkdirSync(path.dirname(file), { recursive: true });
 const report = {
   machine,
   results: all,
+  /** Matrix products alone on other machines, by their processor. */
+  elsewhere: { ...before?.elsewhere, ...(isElsewhere && rates && { [cpu]: rates }) },
   profile: (!isElsewhere && profiled) || before?.profile,
   curves: curves ? marked(curves) : before?.curves,
 };

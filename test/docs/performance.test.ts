@@ -93,7 +93,12 @@ test('the page has every result of the report, and the machine', () => {
       ...{ cpu: 'a processor', cores: 2, threads: 2, memoryBytes: 24e9, load: 0.1, os: 'Linux', node: 'v20' },
       ...{ onnxruntime: '1.30.0', peers: { torch: '2.15.0' }, gemm: { onnxruntime: 301, torch: 322 } },
     },
-    results: [...all, of(start.name, start.unit), of(ESTIMATE, 'relative error', { ours: 0.023 })],
+    elsewhere: { 'another processor': { onnxruntime: 250, torch: 260 } },
+    results: [
+      ...all,
+      of(start.name, start.unit, { machine: 'another processor' }),
+      of(ESTIMATE, 'relative error', { ours: 0.023 }),
+    ],
     profile: [{ op: 'Gemm', ms: 900, calls: 480 }],
     curves: CURVES.map(({ name, at }) => ({
       name,
@@ -102,7 +107,17 @@ test('the page has every result of the report, and the machine', () => {
   };
   const text = page(report, readFileSync(join(folder, 'tried.md'), 'utf8'));
   for (const { name } of report.results) if (name !== ESTIMATE) assert.ok(text.includes(`\`${name}\``), name);
-  for (const part of ['a processor', '301 GFLOP/s', '322 GFLOP/s', '81 %', '1.76 GB', '1.23 s', '`Gemm`', '2 %'])
+  for (const part of [
+    'a processor',
+    '301 GFLOP/s',
+    '322 GFLOP/s',
+    '81 %',
+    '1.76 GB',
+    '1.23 s',
+    '`Gemm`',
+    '2 %',
+    'another processor; matrix products alone: onnxruntime 250',
+  ])
     assert.ok(text.includes(part), part);
   for (const { title } of CURVES) assert.ok(text.includes(`| ${title} |`), title);
   // in proportion, and with the square
