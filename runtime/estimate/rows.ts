@@ -85,6 +85,7 @@ async function readSizes(
   const sizes: RowSize[] = [];
   const [asked, questioned] = [new Set<string>(), new Set<string>()];
   let read = { bytes: 0, total: 1 };
+  let isPart = false;
   /** Rows that have the form of one; some of them may not fit. */
   let formed = 0;
   const skipped = collectSkipped();
@@ -95,12 +96,17 @@ async function readSizes(
     contextLength: maxTokens,
     answers: 'optional' as const,
     onProgress: (bytes: number, total: number): void => {
-      read = { bytes, total };
+      // what is read on only tells whether there are more rows
+      if (sizes.length < READ) read = { bytes, total };
       onProgress?.(bytes, total);
     },
   };
   for await (const [parsed, row] of streamExamples(file, tokenizer, options, found)) {
     signal?.throwIfAborted();
+    if (sizes.length === READ) {
+      isPart = true;
+      break;
+    }
     if (!('reason' in parsed)) formed++;
     if ('reason' in row) skipped.add(row);
     else {
@@ -108,12 +114,11 @@ async function readSizes(
       questioned.add(questionOf(row));
       sizes.push(sizeOf(row));
     }
-    if (sizes.length === READ) break;
   }
   if (sizes.length === 0) return { sizes, rows: 0, fault: nothingUsable(file, skipped, found) };
   const [asking, questions] = [asked, questioned].map(({ size }) => size / Math.max(1, sizes.length));
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
-  if (sizes.length < READ) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };
+  if (!isPart) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };
   let all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
   if (isAsked) {
     const whole = await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress });
