@@ -4,7 +4,7 @@ import { LIMITS } from './limits.js';
 import { isFiniteNumber, isLeftOpen, promptsOf } from './measures.js';
 import type { Measurement } from './events.js';
 import type { Tone } from './signs.js';
-import { canonical, valuesText, withoutSeed, type SweepPoint, type SweepValues } from './sweep.js';
+import { canonical, withoutSeed, type SweepPoint, type SweepValues } from './sweep.js';
 
 /** One figure of the delivered models of a group. Shares are in [0, 1]. */
 export interface SweepFigure {
@@ -30,7 +30,6 @@ export interface SweepFigure {
 /** Points that differ in their seed alone. */
 export interface SweepGroup {
   values: SweepValues;
-  title: string;
   points: SweepPoint[];
   /** Verdict → how many. */
   verdicts: Record<string, number>;
@@ -51,7 +50,7 @@ export function groupsOf(points: readonly SweepPoint[], seeds = 1): SweepGroup[]
     const verdicts: Record<string, number> = {};
     for (const { verdict } of own) verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
     const figures = figuresOf(own);
-    return { values, title: valuesText(values), points: own, verdicts, figures, tone: toneOf(own, figures, seeds) };
+    return { values, points: own, verdicts, figures, tone: toneOf(own, figures, seeds) };
   });
 }
 

@@ -124,7 +124,7 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
     heatHelp: fill(s.sweepHeatHelp, n.count(100 * LIMITS.harmRise)),
     heat: main ? heatMaps(over, find, main, words) : [],
     curves: curvesOf(over, groups, find, words),
-    table: tableOf(groups, words),
+    table: tableOf(over, groups, words),
   };
 }
 
@@ -273,13 +273,21 @@ export function pointText(point: SweepPoint, { strings: s, numbers }: Words): { 
   return { text, tone };
 }
 
-function tableOf(groups: readonly SweepGroup[], { strings: s, numbers: n }: Words): SweepView['table'] {
+/** What tells a setting from the others; where there is only one, what it is, and of seeds alone, these. */
+function settingText(over: Over, values: SweepValues): string {
+  const axes = axesOf(over);
+  const told = Object.entries(values).filter(([key]) => axes.length === 0 || axes.includes(key));
+  const { [SEED]: seeds = [] } = over;
+  return valuesText(Object.fromEntries(told)) || `${SEED} ${valuesOf(seeds).join(', ')}`;
+}
+
+function tableOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbers: n }: Words): SweepView['table'] {
   const columns = [...new Map(groups.flatMap(({ figures }) => figures).map((one) => [keyOf(one), one])).values()];
   const several = new Set(columns.map(({ judge }) => judge)).size > 1;
   return {
     columns: columns.map((one) => [titleOf(one, s), ...(several ? [one.judge] : [])].join(' · ')),
     rows: groups.map((group) => ({
-      title: group.title,
+      title: settingText(over, group.values),
       runs: group.points.length,
       verdicts: Object.entries(group.verdicts)
         .map(([verdict, count]) => {

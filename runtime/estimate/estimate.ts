@@ -8,7 +8,6 @@ import type { DeviceChoice } from '../contract/recipeWords.js';
 import { deviceFor } from '../device/blocks.js';
 import { openBackend } from '../device/session.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
-import { limitsOf } from '../learner/cut.js';
 import { LOSS_BATCH } from '../learner/packing.js';
 import { weightsCount } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
@@ -40,7 +39,7 @@ import {
   type RowsOfRecipe,
 } from './parts.js';
 import { remedyFor } from './remedy.js';
-import { dimsOf, meanSize, rowSizes, type RowSize, type RowSizes, type StepPlan } from './rows.js';
+import { cuttingOf, dimsOf, meanSize, rowSizes, type RowSize, type RowSizes, type StepPlan } from './rows.js';
 import type { Speed } from './speed.js';
 
 export interface EstimateOptions {
@@ -107,8 +106,7 @@ async function estimateAs(
   const speed = await machineSpeed(backend, options.history);
   const measured = await correction(machine, name, options.history);
   signal?.throwIfAborted();
-  const { vocabSize } = model.spec;
-  const cutting = backend.scans ? { vocabSize, limits: limitsOf(model.spec, method === 'full') } : undefined;
+  const cutting = backend.scans ? cuttingOf(model.spec, method === 'full') : undefined;
   const parts = { recipe, model, rows, adapters, method, graphs, cutting, device: backend.device } as const;
   const plan = planOf(parts);
   const memory = memoryOf(parts, plan);

@@ -1,6 +1,6 @@
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import type { MemoryParts } from '../contract/estimate.js';
-import { embeddingSize, weightsCount } from '../models/decoder/spec.js';
+import { embeddingSize, weightsCount, windowsOf } from '../models/decoder/spec.js';
 import { chunkOf, joining, longestOf, positionBytes, roomFor, runLimits } from '../evaluation/inference/limits.js';
 import { inOrder, type LOSS_BATCH } from '../learner/packing.js';
 import type { Dims, MemoryPeak } from '../onnx/cost.js';
@@ -54,8 +54,8 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   const frozen = others.reduce((all, size) => all + size, 0);
   const planned = (batch: MicroBatch): PlannedRun => ({ graph: graphs.gradient(batch), dims: batch.dims });
   const trained = [...batches, ...probes].map(planned);
-  const candidates = [...largest(trained), ...largest(longest.map(planned))].map(peakOf);
-  if (losses) candidates.push(peakOf({ graph: graphs.loss(losses), dims: losses.dims }));
+  const candidates = [...largest(trained), ...largest(longest.map(planned))].map(peakOf(model));
+  if (losses) candidates.push(peakOf(model)({ graph: graphs.loss(losses), dims: losses.dims }));
   const peak = highest(candidates);
   const { weights: unpacked = 0, parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
   const nodes = new Set([...batches, ...longest].map((batch) => graphs.gradient(batch)));
@@ -85,12 +85,12 @@ export function answeringMemory(options: AnsweringOptions): MemoryParts {
   const reading = answers.filter(({ dims }) => dims.T > 1);
   const longest = [...answers].sort((a, b) => b.past + b.present - a.past - a.present).slice(0, 1);
   const candidates = [...largest(reading), ...longest].map(({ past, present, ...run }): MemoryPeak => {
-    const { bytes, parts } = peakOf(run);
+    const { bytes, parts } = peakOf(model)(run);
     // At its end there is the new cache twice: onnxruntime's, and the copy of it that is returned.
     const more = past + Math.max(0, 2 * present - bytes);
     return { bytes: bytes + more, parts: { ...parts, activations: (parts.activations ?? 0) + more } };
   });
-  if (losses) candidates.push(peakOf({ graph: graphs.loss(losses), dims: losses.dims }));
+  if (losses) candidates.push(peakOf(model)({ graph: graphs.loss(losses), dims: losses.dims }));
   const { weights: unpacked = 0, parameters: pieces = 0, logits = 0, activations = 0 } = highest(candidates).parts;
   const opened = [...(answers.length > 0 ? [graphs.answer()] : []), ...(losses ? [graphs.loss(losses)] : [])];
   return {
@@ -146,7 +146,10 @@ function largest<R extends PlannedRun>(runs: readonly R[]): R[] {
   return sorted.slice(0, 2).map(({ run }) => run);
 }
 
-const peakOf = ({ graph, dims }: PlannedRun): MemoryPeak => graph.memory(atLastBlock(dims));
+const peakOf =
+  ({ spec }: PlannedModel) =>
+  ({ graph, dims }: PlannedRun): MemoryPeak =>
+    graph.memory(atLastBlock(dims, windowsOf(spec)));
 const highest = (peaks: readonly MemoryPeak[]): MemoryPeak => peaks.reduce((a, b) => (b.bytes > a.bytes ? b : a));
 
 /** Sizes of the longest rows as a batch that is measured. */

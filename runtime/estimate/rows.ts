@@ -2,13 +2,15 @@ import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
 import { askedBy, questionOf } from '../data/askedBy.js';
 import { nothingUsable, streamExamples, type Example } from '../data/examples.js';
 import { collectSkipped, type Found } from '../data/parsedRows.js';
-import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
+import { cutOfSizes, limitsOf, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
 import type { HumanError } from '../support/errors.js';
 import { madeOnce } from '../support/fileStamp.js';
+import { keysDim } from '../models/decoder/attentionBlocks.js';
 import { FRONT } from '../models/decoder/causalBlocks.js';
+import { windowsOf, type DecoderSpec } from '../models/decoder/spec.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
 import { longestRow } from './longestRow.js';
@@ -85,6 +87,7 @@ async function readSizes(
   const sizes: RowSize[] = [];
   const [asked, questioned] = [new Set<string>(), new Set<string>()];
   let read = { bytes: 0, total: 1 };
+  let isPart = false;
   /** Rows that have the form of one; some of them may not fit. */
   let formed = 0;
   const skipped = collectSkipped();
@@ -95,12 +98,17 @@ async function readSizes(
     contextLength: maxTokens,
     answers: 'optional' as const,
     onProgress: (bytes: number, total: number): void => {
-      read = { bytes, total };
+      // what is read on only tells whether there are more rows
+      if (sizes.length < READ) read = { bytes, total };
       onProgress?.(bytes, total);
     },
   };
   for await (const [parsed, row] of streamExamples(file, tokenizer, options, found)) {
     signal?.throwIfAborted();
+    if (sizes.length === READ) {
+      isPart = true;
+      break;
+    }
     if (!('reason' in parsed)) formed++;
     if ('reason' in row) skipped.add(row);
     else {
@@ -108,12 +116,11 @@ async function readSizes(
       questioned.add(questionOf(row));
       sizes.push(sizeOf(row));
     }
-    if (sizes.length === READ) break;
   }
   if (sizes.length === 0) return { sizes, rows: 0, fault: nothingUsable(file, skipped, found) };
   const [asking, questions] = [asked, questioned].map(({ size }) => size / Math.max(1, sizes.length));
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
-  if (sizes.length < READ) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };
+  if (!isPart) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };
   let all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
   if (isAsked) {
     const whole = await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress });
@@ -141,18 +148,31 @@ export interface BatchSizes {
   readonly held: number;
 }
 
-/** How batches are cut: logits of each position, and when. */
+/** How batches are cut: logits of each position, and when; and the windows of the layers. */
 export interface Cutting {
   readonly vocabSize: number;
   readonly limits: PieceLimits;
+  readonly windows: readonly number[];
 }
 
-/** What a block of Q queries meets with so many keys before it. */
-const keysOf = (before: number, Q: number): { I: number; J: number } => ({ I: FRONT + before, J: before + Q });
+/** @param trainsHead whether the head is trained */
+export const cuttingOf = (spec: DecoderSpec, trainsHead: boolean): Cutting => ({
+  vocabSize: spec.vocabSize,
+  limits: limitsOf(spec, trainsHead),
+  windows: windowsOf(spec),
+});
 
-/** The same dims with the keys of the last block, which meets all. */
-export const atLastBlock = (dims: Dims): Dims =>
-  dims.Q === undefined ? dims : { ...dims, ...keysOf(dims.T - dims.Q, dims.Q) };
+/** What blocks of Q queries meet, in the mean. @param before keys before each of them */
+function keysOf(before: readonly number[], Q: number, windows: readonly number[]): Dims {
+  const mean = (window = Infinity): number =>
+    before.reduce((sum, keys) => sum + Math.min(keys, window - 1), 0) / before.length;
+  const through = windows.map((window) => [keysDim(window), mean(window) + Q]);
+  return { I: FRONT + mean(), [keysDim()]: mean() + Q, ...Object.fromEntries(through) };
+}
+
+/** The same dims with the keys of the last block, which meets most. */
+export const atLastBlock = (dims: Dims, windows: readonly number[]): Dims =>
+  dims.Q === undefined ? dims : { ...dims, ...keysOf([dims.T - dims.Q], dims.Q, windows) };
 
 /** The dims of a batch, as learner/packing.ts packs it. @param cutting undefined where the device cannot cut it */
 export function dimsOf(
@@ -164,8 +184,8 @@ export function dimsOf(
   const { blocks: N = 1, chunks: { labels: X, held: Y } = { labels: 1, held: 1 } } = cut;
   const Q = Math.ceil(longest / N);
   const T = N * Q;
-  // Before a block are half of the other keys, in the mean.
-  const keys = keysOf((T - Q) / 2, Q);
+  const before = Array.from({ length: N }, (_, block) => block * Q);
+  const keys = keysOf(before, Q, cutting?.windows ?? []);
   const dims = { B, T, N, Q, W: FRONT + T, ...keys, X, Y, L: Math.ceil(labels / X), M: Math.ceil(held / Y) };
   return { dims, distill: held > 0, pieces: piecesOf(cut) };
 }

@@ -6,6 +6,7 @@
  *     H query heads           K key/value heads            G = H / K                      D head size
  *     N blocks of queries     Q positions of a block       J keys that a block meets
  *     I places before a block W places of keys: T, and some before them
+ *     J512 the keys that a block meets through a window of 512
  *     X chunks of L           Y chunks of M
  *     F MLP size              R LoRA rank
  *

@@ -17,13 +17,12 @@ import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { random } from '../../runtime/support/random.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
-import { limitsOf } from '../../runtime/learner/cut.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { openBackend, type Tensor } from '../../runtime/device/session.js';
 import { trainingGraphs } from '../../runtime/estimate/graphs.js';
 import { trainingMemory } from '../../runtime/estimate/memory.js';
 import { plannedModel } from '../../runtime/estimate/model.js';
-import { dimsOf } from '../../runtime/estimate/rows.js';
+import { cuttingOf, dimsOf } from '../../runtime/estimate/rows.js';
 import { coldProductRate } from '../../runtime/estimate/speed.js';
 import { memoryLimit } from '../../runtime/support/memory.js';
 
@@ -148,11 +147,10 @@ async function expected(): Promise<{ bytes: number; flops: number; limitBytes: n
     trained: 'task',
     recompute: values.recompute,
   });
-  const limits = limitsOf(spec, method === 'full');
   const supervised = Math.floor(tokens! / 2);
   const batch = dimsOf(
     { rows: rows!, longest: tokens!, labels: rows! * supervised, held: 0 },
-    { vocabSize: spec.vocabSize, limits },
+    cuttingOf(spec, method === 'full'),
   );
   const parts = trainingMemory({
     model: planned,

@@ -188,6 +188,21 @@ it('where much is good a cell says what it is at least', () => {
   assert.equal(of('harm'), 'at most 60\u00a0%');
 });
 
+it('a setting is told by what differs between settings; where there is one, by what it is', () => {
+  const titles = (over: Over): string[] => {
+    const points = pointsOf(over).map((values) => ({ ...point(1, 1, 0), values }));
+    return sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).table.rows.map(
+      ({ title }) => title,
+    );
+  };
+  const ways: Over = { way: { plain: { protection: false }, ours: { protection: true } } };
+  assert.deepEqual(titles({ 'adapter.rank': [8], ...ways, rate: [1, 2], seed: [1, 2] }), [
+    ...['way plain, rate 1', 'way plain, rate 2', 'way ours, rate 1', 'way ours, rate 2'],
+  ]);
+  assert.deepEqual(titles({ 'adapter.rank': [8], seed: [1, 2] }), ['rank 8']);
+  assert.deepEqual(titles({ seed: [1, 2, 3] }), ['seed 1, 2, 3']);
+});
+
 it('a grid of 360 points is drawn at once, all of it', () => {
   const { over, points } = wideSweep();
   const time = processorTime();

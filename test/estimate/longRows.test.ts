@@ -71,10 +71,12 @@ test('of data that is read in part the steps of its epochs are about so many', a
   const [isPart, about] = await said({});
   assert.equal(isPart, true);
   assert.match(about, /^about 2,100 steps of \S+ to \S+ s, /);
-  for (const change of [{ epochs: undefined, steps: 20 }, { data: { file, limit: 1900 } }]) {
-    const [known, exact] = await said(change);
-    assert.equal(known, undefined);
-    assert.match(exact, /^(20|1,900) steps of /);
+  const whole = await rows('whole', short(2000));
+  const known = [{ data: { file: whole } }, { data: { file, limit: 2000 } }, { data: { file, limit: 1900 } }];
+  for (const change of [{ epochs: undefined, steps: 20 }, ...known]) {
+    const [isPart, exact] = await said(change);
+    assert.equal(isPart, undefined);
+    assert.match(exact, /^(20|2,000|1,900) steps of /);
   }
 });
 

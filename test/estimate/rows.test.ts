@@ -4,11 +4,11 @@ import { cp, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { atLastBlock, dimsOf, rowSizes, type RowSizes } from '../../runtime/estimate/rows.js';
-import { limitsOf } from '../../runtime/learner/cut.js';
+import { atLastBlock, cuttingOf, dimsOf, rowSizes, type RowSizes } from '../../runtime/estimate/rows.js';
 import { lossGraph } from '../../runtime/learner/objective.js';
+import { layersOf, windowsOf, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
-import { memoryPeak } from '../../runtime/onnx/cost.js';
+import { memoryPeak, workOf, type Dims } from '../../runtime/onnx/cost.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { loadReference } from '../support/reference.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
@@ -56,13 +56,37 @@ test('memory is that of the last block of queries, whose scores are with all key
   const model = await loadReference('llama');
   const spec = decoderSpec(model.config);
   const sizes = { rows: 1, longest: 4096, labels: 8, held: 0 };
-  const { dims, pieces } = dimsOf(sizes, { vocabSize: spec.vocabSize, limits: limitsOf(spec, false) });
-  const last = atLastBlock(dims);
+  const { dims, pieces } = dimsOf(sizes, cuttingOf(spec, false));
+  const last = atLastBlock(dims, []);
   assert.equal(last.J, 4096);
   const graph = lossGraph({ spec, model, adapters: [], pieces });
   const more = memoryPeak(graph, last).bytes - memoryPeak(graph, dims).bytes;
   const scores = 4 * spec.layers[0]!.attention.heads * dims.Q! * ((4096 - dims.Q!) / 2);
   assert.ok(more >= scores, `${more}, scores of the other half of the keys ${scores}`);
+});
+
+test('through a window a block of queries meets no more keys than that, which takes less memory and time', async () => {
+  const model = await loadReference('llama');
+  const spec = decoderSpec(model.config);
+  const window = 16;
+  const layers = layersOf(spec.layers.length, (i) => {
+    const layer = spec.layers[i]!;
+    return { ...layer, attention: { ...layer.attention, window } };
+  });
+  const costs = (spec: DecoderSpec): { dims: Dims; flops: number; bytes: number } => {
+    const { dims, pieces } = dimsOf({ rows: 1, longest: 4096, labels: 8, held: 0 }, cuttingOf(spec, false));
+    const graph = lossGraph({ spec, model, adapters: [], pieces });
+    const last = atLastBlock(dims, windowsOf(spec));
+    return { dims, flops: workOf(graph)(dims).flops, bytes: memoryPeak(graph, last).bytes };
+  };
+  const [all, through] = [costs(spec), costs({ ...spec, layers })];
+  const [N, Q, J] = ['N', 'Q', 'J'].map((name) => all.dims[name]!) as [number, number, number];
+  const keys = Array.from({ length: N }, (_, i) => (i + 1) * Q - Math.max(0, i * Q - (window - 1)));
+  const mean = keys.reduce((sum, count) => sum + count, 0) / N;
+  const { heads: H, headDim: D } = spec.layers[0].attention;
+  const products = layers.length * 2 * 2 * H * D * N * Q * (J - mean);
+  assert.ok(all.flops - through.flops >= products, `${all.flops}, ${through.flops}`);
+  assert.ok(all.bytes - through.bytes >= 4 * H * Q * (4096 - Math.max(...keys)), `${all.bytes}, ${through.bytes}`);
 });
 
 test('of a large file only the longest rows and the first ones are cut into tokens', async () => {

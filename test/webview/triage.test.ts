@@ -122,6 +122,13 @@ describe('triage page', { skip: missing }, () => {
     const again = { ...state, table: { ...state.table, flags } };
     await older.event({ type: 'table', language: 'en', strings: TRIAGE_STRINGS, triage: again });
     await until(async () => (await offered()) === 1, 'what a scan that can tell offers');
+    await choose(older, 0, TRIAGE_STRINGS.filterRelated);
+    assert.equal(await text(older, '.controls [role=status]'), '10 rows');
+    const blind = { ...state, tellsRelated: false };
+    await older.event({ type: 'table', language: 'en', strings: TRIAGE_STRINGS, triage: blind });
+    await until(async () => (await offered()) === 0, 'what a scan that cannot tell offers');
+    assert.equal(await chosen(older, 0), TRIAGE_STRINGS.filterFlagged);
+    assert.equal(await text(older, '.controls [role=status]'), '10 rows');
     await older.close();
   });
 

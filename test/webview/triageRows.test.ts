@@ -40,7 +40,17 @@ test('filters: what is flagged, what of it is undecided, what was decided', () =
   assert.deepEqual(shown(review, 'flagged'), [0, 2, 4]);
   assert.deepEqual(shown(review, 'undecided'), [2]);
   assert.deepEqual(shown(review, 'related'), [1]);
-  assert.deepEqual([TABLE, { flags: '- r k' }, { flags: '- k' }].map(firstFilter), ['flagged', 'related', 'flagged']);
+  const first = (flags: string, kept?: Filter, tellsRelated = true): Filter =>
+    firstFilter({ tellsRelated, table: { ...TABLE, flags } }, kept);
+  assert.deepEqual([TABLE.flags, '- r k', '- k'].map((flags) => first(flags)), ['flagged', 'related', 'flagged']); // oxfmt-ignore
+  assert.deepEqual(
+    (['related', 'fine'] as const).map((kept) => first(TABLE.flags, kept)),
+    ['related', 'fine'],
+  );
+  assert.deepEqual(
+    (['related', 'fine'] as const).map((kept) => first('f - k', kept, false)),
+    ['flagged', 'fine'],
+  );
   assert.deepEqual((['exclude', 'fine', 'unsure'] as const).map((filter) => shown(review, filter)), [[0], [1], [4]]); // oxfmt-ignore
 });
 

@@ -5,7 +5,7 @@ import { el, setText } from '../dom.js';
 import type { TriageStrings } from '../protocol/triage.js';
 import { button, dropdown, searchField, type Button } from '../ui.js';
 import { SIGNS } from './cells.js';
-import { FILTERS, type Filter } from './rows.js';
+import type { Filter } from './rows.js';
 
 /** A text is searched for when nothing was typed for so long. */
 const REST_MS = 200;
@@ -33,7 +33,7 @@ export class Controls {
 
   constructor(
     private readonly strings: TriageStrings,
-    { filter, text, tellsRelated }: { filter: Filter; text: string; tellsRelated: boolean },
+    { filter, text, offered }: { filter: Filter; text: string; offered: readonly Filter[] },
     private readonly actions: ControlActions,
   ) {
     const s = strings;
@@ -41,7 +41,6 @@ export class Controls {
     const decide = (decision: Decision | undefined, text: string, title: string): Button =>
       button(text, 'secondary', { title }, () => actions.decide(decision));
     this.text = this.textFilter(text);
-    const offered = FILTERS.filter((filter) => filter !== 'related' || tellsRelated);
     const filters = offered.map((filter) => this.filterName(filter));
     this.element = el(
       'div',

@@ -19,7 +19,7 @@ import { Explanation, type Explained } from './explanation.js';
 import { Header } from './header.js';
 import { keyAction, type KeyAction } from './keys.js';
 import { VirtualList } from './list.js';
-import { firstFilter, type Filter, type SortKey } from './rows.js';
+import { filtersOf, firstFilter, type Filter, type SortKey } from './rows.js';
 import { ShownRows, type Place, type TriageView } from './shown.js';
 import { RowTexts } from './texts.js';
 
@@ -36,7 +36,10 @@ function receive(event: TriagePageEvent): void {
     case 'table':
       showLanguage(event.language);
       // after another scan the page may offer other rows
-      if (page?.tellsRelated !== event.triage.tellsRelated) page = new TriagePage(event, channel.state?.view);
+      if (page?.tellsRelated !== event.triage.tellsRelated) {
+        page?.keep();
+        page = new TriagePage(event, channel.state?.view);
+      }
       return page.load(event.triage);
     case 'texts':
       return page?.takeTexts(event.asked, event.rows);
@@ -80,7 +83,7 @@ class TriagePage {
   constructor({ language, strings, triage }: Extract<TriagePageEvent, { type: 'table' }>, kept?: TriageView) {
     this.strings = strings;
     this.tellsRelated = triage.tellsRelated;
-    const shown = (this.shown = new ShownRows(kept, firstFilter(triage.table)));
+    const shown = (this.shown = new ShownRows(kept, firstFilter(triage, kept?.filter)));
     this.left = kept?.active;
     for (const done of ['keydown', 'mousedown']) addEventListener(done, () => (this.left = undefined), true);
     const s = strings;
@@ -99,7 +102,7 @@ class TriagePage {
     const { filter, text } = shown;
     this.controls = new Controls(
       s,
-      { filter, text, tellsRelated: triage.tellsRelated },
+      { filter, text, offered: filtersOf(triage) },
       {
         filter: (filter) => this.setFilter(filter),
         search: (text) => this.search(text),

@@ -3,7 +3,7 @@ import type { RowGroups } from '../../runtime/contract/dataInfo.js';
 import { DECISIONS, type Decision } from '../../runtime/contract/review.js';
 import type { TriageState, TriageTable } from '../protocol/triage.js';
 
-export const FILTERS = ['flagged', 'undecided', 'related', 'exclude', 'fine', 'unsure', 'all'] as const;
+const FILTERS = ['flagged', 'undecided', 'related', 'exclude', 'fine', 'unsure', 'all'] as const;
 export type Filter = (typeof FILTERS)[number];
 const SORTS = ['score', 'share', 'without', 'with', 'line', 'decision'] as const;
 export type SortKey = (typeof SORTS)[number];
@@ -12,9 +12,16 @@ export interface Sort {
   descending: boolean;
 }
 
-/** What a page shows at first: rows that are related where none is flagged. */
-export const firstFilter = ({ flags }: Pick<TriageTable, 'flags'>): Filter =>
-  !flags.includes('f') && flags.includes('r') ? 'related' : 'flagged';
+/** Those that a page has: only some scans can tell which rows are related. */
+export const filtersOf = ({ tellsRelated }: Pick<TriageState, 'tellsRelated'>): readonly Filter[] =>
+  FILTERS.filter((filter) => filter !== 'related' || tellsRelated);
+
+/** What a page shows at first: what it showed before, where it still can; rows that are related where none is flagged. */
+export function firstFilter(triage: Pick<TriageState, 'tellsRelated' | 'table'>, kept?: Filter): Filter {
+  if (kept && filtersOf(triage).includes(kept)) return kept;
+  const { flags } = triage.table;
+  return !flags.includes('f') && flags.includes('r') ? 'related' : 'flagged';
+}
 
 /** A row of the list: one of the file's, by its index, or the head of a group. */
 export type Item = { row: number } | { group: number; rows: readonly number[]; open: boolean };

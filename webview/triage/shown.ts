@@ -47,7 +47,6 @@ export class ShownRows {
   readonly selected = new Set<number>();
   private hashes: string | undefined;
   private order!: Uint32Array;
-  filter: Filter;
   private groups: Int32Array | undefined;
   private openGroups = new Set<number>();
   /** What the rows contain that are shown; empty for all. */
@@ -55,14 +54,13 @@ export class ShownRows {
   /** Of each row, whether it contains the text that was found last. */
   private found: Uint8Array | undefined;
 
-  /** @param kept what a person saw before the page was hidden @param first the filter otherwise */
+  /** @param kept what a person saw before the page was hidden @param filter the first one */
   constructor(
     private kept?: TriageView,
-    first: Filter = 'flagged',
+    public filter: Filter = 'flagged',
   ) {
-    this.filter = first;
     if (!kept) return;
-    ({ filter: this.filter, text: this.text, sort: this.sort, grouping: this.grouping } = kept);
+    ({ text: this.text, sort: this.sort, grouping: this.grouping } = kept);
     this.openGroups = new Set(kept.openGroups);
   }
 

@@ -53,6 +53,9 @@ export function attendInBlocks(
   return Reshape(g, byToken, [product([B, T]), H * D]);
 }
 
+/** The dim of the keys that a block meets: with a window, at most window − 1 before its own. */
+export const keysDim = (window?: number): string => `J${window ?? ''}`;
+
 /** Contexts [N, B, K, G*Q, D] of queries [N, B, H, Q·D]: what hides keys, and ALiBi, is added to all scores of a block. */
 function attendWithBias(
   g: Builder,
@@ -70,7 +73,7 @@ function attendWithBias(
     const first = Gather(b, at, b.ints([0])); // [1]
     const end = Add(b, first, b.dim(Q));
     const start = window === undefined ? b.ints([0]) : Max(b, Sub(b, first, b.ints([window - 1])), b.ints([0]));
-    const seen = (x: Value, axis: number): Value => SliceAt(b, x, axis, start, end, 'J');
+    const seen = (x: Value, axis: number): Value => SliceAt(b, x, axis, start, end, keysDim(window));
     const keys = seen(keyIndex, 0);
     const places = {
       key: () => keys,

@@ -183,6 +183,11 @@ export interface DecoderSpec {
 /** E */
 export const embeddingSize = ({ embedding, hidden }: DecoderSpec): number => embedding.projectIn?.in ?? hidden;
 
+/** Of its layers that have one, each once. */
+export const windowsOf = ({ layers }: DecoderSpec): number[] => [
+  ...new Set(layers.flatMap(({ attention }) => attention.window ?? [])),
+];
+
 /** The linear layers but the head in the order of computation: the places for adapters. */
 export function linearLayers(spec: DecoderSpec): LinearSpec[] {
   const inBlocks = spec.layers.flatMap(({ attention, mlp }) => {
