@@ -174,7 +174,7 @@ describe('a sweep that is resumed', () => {
     assert.match(text, /Stopped; 1 of 3 points is done, and kept in .*said\. Continue with --resume\.$/);
     const [, table] = await said((await run(recipe, { resume: true })).done);
     assert.match(table, /^3 of 3 points are done\..*\nsettings +runs +verdicts +forbidden · harm .* time\n/);
-    assert.match(table, /\n +3 +3 \w+ +\S+.*\n/, 'the three seeds are one setting');
+    assert.match(table, /\nseed 1, 2, 3 +3 +3 \w+ +\S+.*\n/, 'the three seeds are one setting');
   });
 
   it('ends where a file of its points is changed meanwhile, and goes on when that is put back', async () => {
