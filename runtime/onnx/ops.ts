@@ -196,6 +196,11 @@ export function Transpose(g: Builder, x: Value, perm: readonly number[]): Value 
     { perm },
   );
 }
+/** The last two axes swapped. */
+export function MatrixTranspose(g: Builder, x: Value): Value {
+  const axes = x.shape.map((_, i) => i);
+  return Transpose(g, x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
+}
 /** Reshape to dims that are known by name; no −1. */
 export function Reshape(g: Builder, x: Value, shape: Shape): Value {
   if (product(x.shape) !== product(shape)) fail('Reshape', `${text(x)} to ${shapeText(shape)}`);

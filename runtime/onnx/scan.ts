@@ -22,15 +22,12 @@ export interface ScanInputs {
 }
 
 /** What a body sees of the values around it. */
-export interface ScanArguments {
-  readonly slices: readonly Value[];
-  readonly whole: readonly Value[];
-}
+type Seen = Pick<ScanInputs, 'slices' | 'whole'>;
 
 /** Builds gradients of slices and of whole values, in their order and of their shape; undefined: zero. */
 export type BuildGradient = (
   b: Builder,
-  given: ScanArguments & { readonly results: readonly Value[]; readonly dResults: readonly Value[] },
+  given: Seen & { readonly results: readonly Value[]; readonly dResults: readonly Value[] },
 ) => { readonly slices: readonly (Value | undefined)[]; readonly whole: readonly (Value | undefined)[] };
 
 /**
@@ -41,7 +38,7 @@ export type BuildGradient = (
  */
 export function Scan(
   g: Builder,
-  { slices, whole }: Pick<ScanInputs, 'slices' | 'whole'>,
+  { slices, whole }: Seen,
   build: (b: Builder, slices: readonly Value[], whole: readonly Value[]) => Partial<Scanned>,
   gradient?: BuildGradient,
 ): Scanned {

@@ -11,6 +11,7 @@ const OPERATOR: Readonly<Record<string, string>> = {
   Full: 'Expand',
   SliceAt: 'Slice',
   Probabilities: 'Softmax',
+  MatrixTranspose: 'Transpose',
 };
 /** Functions of ops.ts that add no node. */
 const HELPERS = new Set(['dtypeNumber']);

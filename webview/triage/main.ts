@@ -80,13 +80,12 @@ class TriagePage {
   private readonly list: VirtualList;
   private readonly detail: Detail;
 
-  constructor({ language, strings, triage }: Extract<TriagePageEvent, { type: 'table' }>, kept?: TriageView) {
-    this.strings = strings;
+  constructor({ language, strings: s, triage }: Extract<TriagePageEvent, { type: 'table' }>, kept?: TriageView) {
+    this.strings = s;
     this.tellsRelated = triage.tellsRelated;
     const shown = (this.shown = new ShownRows(kept, firstFilter(triage, kept?.filter)));
     this.left = kept?.active;
     for (const done of ['keydown', 'mousedown']) addEventListener(done, () => (this.left = undefined), true);
-    const s = strings;
     this.numbers = numbersIn(language);
     this.header = new Header(s, this.numbers, (request) => void this.send(request));
     this.detail = new Detail(s, this.numbers);
@@ -99,10 +98,9 @@ class TriagePage {
       opened: (at) => this.open(at),
     });
     this.list.element.addEventListener('keydown', (event) => this.key(event));
-    const { filter, text } = shown;
     this.controls = new Controls(
       s,
-      { filter, text, offered: filtersOf(triage) },
+      { filter: shown.filter, text: shown.text, offered: filtersOf(triage) },
       {
         filter: (filter) => this.setFilter(filter),
         search: (text) => this.search(text),
@@ -398,6 +396,4 @@ class TriagePage {
 }
 
 window.addEventListener('pagehide', () => page?.keep());
-channel.request({ type: 'ready' }).catch((error: unknown) => {
-  showFailure(error);
-});
+channel.request({ type: 'ready' }).catch(showFailure);

@@ -1,18 +1,12 @@
 import type { Builder, Value } from '../../onnx/graph.js';
-import { Gemm, MatMul, Reshape, Transpose } from '../../onnx/ops.js';
+import { Gemm, MatMul, MatrixTranspose, Reshape } from '../../onnx/ops.js';
 import { product } from '../../onnx/shapes.js';
 import type { Rules } from './rule.js';
-
-/** The last two axes swapped. */
-function transposed(g: Builder, x: Value): Value {
-  const axes = x.shape.map((_, i) => i);
-  return Transpose(g, x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
-}
 
 /** Aᵀ·Y. Where A is long and Y narrow (shares of attention, a head's context) as (Yᵀ·A)ᵀ: A is not written a second time. */
 function transposedProduct(g: Builder, a: Value, y: Value): Value {
   const isNarrow = typeof y.shape.at(-1) === 'number' && typeof a.shape.at(-1) !== 'number';
-  return isNarrow ? transposed(g, MatMul(g, transposed(g, y), a)) : MatMul(g, transposed(g, a), y);
+  return isNarrow ? MatrixTranspose(g, MatMul(g, MatrixTranspose(g, y), a)) : MatMul(g, MatrixTranspose(g, a), y);
 }
 
 /** All axes but the last as one. */
@@ -47,6 +41,9 @@ export const linalg = {
         needsGrad[1] ? Gemm(g, rows(g, a), dRows, { transA: true }) : null,
       ];
     }
-    return [needsGrad[0] ? MatMul(g, dY, transposed(g, b)) : null, needsGrad[1] ? transposedProduct(g, a, dY) : null];
+    return [
+      needsGrad[0] ? MatMul(g, dY, MatrixTranspose(g, b)) : null,
+      needsGrad[1] ? transposedProduct(g, a, dY) : null,
+    ];
   },
 } satisfies Rules;

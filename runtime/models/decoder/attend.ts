@@ -1,5 +1,5 @@
 import type { Builder, Value } from '../../onnx/graph.js';
-import { Add, MatMul, Mul, Softmax, Tanh, Transpose } from '../../onnx/ops.js';
+import { Add, MatMul, MatrixTranspose, Mul, Softmax, Tanh } from '../../onnx/ops.js';
 import type { AttentionSpec } from './spec.js';
 
 /** Keys and values of a layer [B, K, S, D], after RoPE. */
@@ -14,7 +14,7 @@ export interface KeyValue {
  * @param bias added to scores, [B, K or 1, G*T, S]
  */
 export function attend(g: Builder, spec: AttentionSpec, query: Value, { key, value }: KeyValue, bias: Value): Value {
-  const products = MatMul(g, query, Transpose(g, key, [0, 1, 3, 2])); // [B, K, G*T, S]
+  const products = MatMul(g, query, MatrixTranspose(g, key)); // [B, K, G*T, S]
   const scores = spec.softcap === undefined ? products : Mul(g, Tanh(g, products), g.scalar(spec.softcap));
   return MatMul(g, Softmax(g, Add(g, scores, bias)), value);
 }

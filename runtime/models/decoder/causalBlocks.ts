@@ -9,6 +9,7 @@ import {
   LessOrEqual,
   Log,
   MatMul,
+  MatrixTranspose,
   Mul,
   Neg,
   Pad,
@@ -20,14 +21,12 @@ import {
   SliceAt,
   Softmax,
   Sub,
-  Transpose,
   Unsqueeze,
-  Where,
 } from '../../onnx/ops.js';
 import { Scan } from '../../onnx/scan.js';
 import { product } from '../../onnx/shapes.js';
 import type { KeyValue } from './attend.js';
-import { HIDDEN } from './scoreBias.js';
+import { HIDDEN, hiddenUnless } from './scoreBias.js';
 import type { AttentionSpec } from './spec.js';
 
 /** Whether nothing but the order of tokens and the mask changes a score, so that keys before a block need nothing added. */
@@ -51,7 +50,7 @@ export interface CausalInputs {
 export function causalInputs(g: Builder, index: Value, attentionMask: Value): CausalInputs {
   const [B, T] = attentionMask.shape;
   const token = Unsqueeze(g, Cast(g, attentionMask, 'bool'), [1, 2]);
-  const hidden = Where(g, token, g.scalar(0), g.scalar(HIDDEN)); // [B, 1, 1, T]
+  const hidden = hiddenUnless(g, token); // [B, 1, 1, T]
   const behindPlace = (first: number, others: number, x: Value): Value => {
     const places = [Full(g, [B, 1, 1, 1], first), Full(g, [B, 1, 1, FRONT - 1], others)];
     return Concat(g, [...places, x], 3, 'W');
@@ -60,15 +59,13 @@ export function causalInputs(g: Builder, index: Value, attentionMask: Value): Ca
   return {
     keys: Concat(g, [behindPlace(1, 0, Full(g, [B, 1, 1, T])), behindPlace(0, HIDDEN, hidden)], 2),
     values: behindFront(g, Full(g, [1, 1, 1, T], 1)),
-    triangle: Where(g, LessOrEqual(g, place, Unsqueeze(g, place, [1])), g.scalar(0), g.scalar(HIDDEN)),
+    triangle: hiddenUnless(g, LessOrEqual(g, place, Unsqueeze(g, place, [1]))),
   };
 }
 
 /** Zeros at the places before the keys: [..., T] → [..., W]. */
 const behindFront = (g: Builder, x: Value): Value =>
   Pad(g, x, g.ints([0, 0, 0, FRONT, 0, 0, 0, 0]), [...x.shape.slice(0, -1), 'W']);
-
-const transposed = (g: Builder, x: Value): Value => Transpose(g, x, [0, 1, 3, 2]);
 
 /** Keys or values [B, K, D, W], or shares or scores, before a block, and a block's own. */
 interface Parts {
@@ -99,7 +96,7 @@ export function attendCausally(
   const Q = index.shape[1];
   const rows = product([H / K, Q]);
   const featured = (x: Value, more: Value): Value =>
-    Concat(g, [behindFront(g, transposed(g, x)), Expand(g, more, [B, K, more.shape[2], 'W'])], 2);
+    Concat(g, [behindFront(g, MatrixTranspose(g, x)), Expand(g, more, [B, K, more.shape[2], 'W'])], 2);
   const bias = Reshape(g, Expand(g, triangle, [1, H / K, Q, Q]), [1, 1, rows, Q]);
 
   const partsOf = (b: Builder, at: Value, x: Value): Parts => {
@@ -129,8 +126,8 @@ export function attendCausally(
       const { before, own } = partsOf(b, at, values);
       const context = Add(
         b,
-        MatMul(b, shares.before, transposed(b, before)),
-        MatMul(b, shares.own, transposed(b, own)),
+        MatMul(b, shares.before, MatrixTranspose(b, before)),
+        MatMul(b, shares.own, MatrixTranspose(b, own)),
       );
       return { stacked: [Slice(b, context, 3, 0, D)] };
     },
@@ -143,12 +140,12 @@ export function attendCausally(
       const d: Parts = { before: dScores('before'), own: dScores('own') };
       const dQuery = Add(
         b,
-        MatMul(b, d.before, transposed(b, keyParts.before)),
-        MatMul(b, d.own, transposed(b, keyParts.own)),
+        MatMul(b, d.before, MatrixTranspose(b, keyParts.before)),
+        MatMul(b, d.own, MatrixTranspose(b, keyParts.own)),
       );
       /** aᵀ · both parts, at their places in the whole. */
       const products = (a: Value, { before, own }: Parts, whole: Value): Value => {
-        const t = transposed(b, a);
+        const t = MatrixTranspose(b, a);
         const both = Concat(b, [MatMul(b, t, before), MatMul(b, t, own)], 3, 'J');
         const behind = Sub(b, b.dim('W'), b.dim('J'));
         return Pad(b, both, Concat(b, [b.ints(new Array<number>(7).fill(0)), behind], 0), whole.shape);

@@ -7,6 +7,9 @@ import type { AlibiSpec } from './spec.js';
 /** What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN. */
 export const HIDDEN = -1e9;
 
+/** 0 where a score may be seen, HIDDEN elsewhere. */
+export const hiddenUnless = (g: Builder, seen: Value): Value => Where(g, seen, g.scalar(0), g.scalar(HIDDEN));
+
 /** Where scores [B, H, T, S] are: made when they are needed. */
 export interface ScorePlaces {
   /** Indices of keys [S]. */
@@ -25,7 +28,7 @@ export function causalMask(g: Builder, at: ScorePlaces, window: number | undefin
   let seen = LessOrEqual(g, k, q);
   if (window !== undefined) seen = And(g, seen, Greater(g, k, Sub(g, q, g.ints([window]))));
   const token = Unsqueeze(g, Cast(g, at.attentionMask, 'bool'), [1, 2]); // [B, 1, 1, S]
-  return Where(g, And(g, seen, token), g.scalar(0), g.scalar(HIDDEN));
+  return hiddenUnless(g, And(g, seen, token));
 }
 
 /**
