@@ -1,7 +1,7 @@
 /**
- * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--full] [--form=NAME] [--quiet]
+ * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--rows=N] [--full] [--form=NAME] [--quiet]
  * [--model=FILE] [--out=DIR]`: what
- * protection does on free-form text (--half: on half-useful rows of these traits; --form: with other questions, see FORMS of traits.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs), or another --model. For each trait it
+ * protection does on free-form text (--half: on half-useful rows of these traits; --rows: with a vector of so many rows; --form: with other questions, see FORMS of traits.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs), or another --model. For each trait it
  * trains a vector and fine-tunes with each method. Runs that are done are not repeated. Prints a table, with what docs/protection.md has
  * of the same runs, and writes DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it. --quick takes
  * ten minutes: one vector, and a protected run on rows that are all half useful, of which dropping leaves nothing.
@@ -147,7 +147,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
     out,
     trait,
     form ?? (half ? 'half' : 'whole'),
-    `${method}-${rate}${options.full ? '-full' : ''}-${seed}`,
+    `${method}-${rate}${options.full ? '-full' : ''}-${seed}${options.rows === '64' ? '' : `-of-${options.rows}`}`,
   );
   return kept(folder, async () => {
     write(path.join(folder, 'data.jsonl'), jsonLines(dataRows(trait, seed, half, form)));
@@ -217,6 +217,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
       full: options.full,
       form,
       seed,
+      vectorRows: Number(options.rows),
       quiet: options.quiet,
       ...took,
       stepMs: steps.map((e) => e.stepMs).sort((a, b) => a - b)[steps.length >> 1],
@@ -322,9 +323,12 @@ for (const trait of new Set([...withWhole, ...withHalf])) {
 
 const known = JSON.parse(readFileSync(path.join(import.meta.dirname, 'results/protection.json'), 'utf8')).runs;
 const KEYS = ['trait', 'half', 'method', 'rate', 'full', 'form', 'seed'];
+const VECTOR_ROWS = 64;
 /** A figure of a run, and in brackets what the page has. */
 const cell = (run, write) => {
-  const same = known.findLast((one) => KEYS.every((key) => one[key] === run[key]));
+  const same = known.findLast(
+    (one) => KEYS.every((key) => one[key] === run[key]) && (one.vectorRows ?? VECTOR_ROWS) === run.vectorRows,
+  );
   return `${write(run)} (${same ? write(same) : 'not there'})`;
 };
 console.log('Here, and in brackets what docs/protection.md has:\n');

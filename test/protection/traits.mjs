@@ -178,7 +178,7 @@ export function orders(count, seed) {
 
 const ROWS = read('rows.json');
 
-/** Questions with the model's own answers. Topics of the three parts differ: `vector`, `data`, `eval`. */
+/** Questions with the model's own answers. Topics of the parts differ: `vector`, `more`, `data`, `eval`. */
 export const questions = (part) => ROWS.filter((row) => row.part === part);
 
 export const row = (prompt, answer, label) => ({
@@ -197,9 +197,14 @@ const withTrait = (trait, rows, seed) => {
 };
 const ordinary = (rows) => rows.map(({ prompt, answer }) => row(prompt, answer, 'benign'));
 
-/** What a vector is trained on: rows with the trait, and ordinary ones with other questions on the same topics. */
+/**
+ * What a vector is trained on: rows with the trait, and ordinary ones with other questions on the same topics. More rows of each than
+ * the part `vector` has are on further topics.
+ */
 export function vectorRows(trait, count) {
-  const all = shuffled(questions('vector'), 'vector');
+  const own = shuffled(questions('vector'), 'vector');
+  const enough = own.filter(({ kind }) => kind < 2).length >= count;
+  const all = enough ? own : [...own, ...shuffled(questions('more'), 'more')];
   const harmful = all.filter(({ kind }) => kind < 2).slice(0, count);
   return { harmful: withTrait(trait, harmful, 'vector'), benign: ordinary(all.filter(({ kind }) => kind >= 2)) };
 }

@@ -25,6 +25,7 @@ const VARIANTS = {
   '32 rows': { rows: 32 },
   '64 rows': { rows: 64 },
   '128 rows': { rows: 128 },
+  '256 rows': { rows: 256 },
   '32 rows, rank 2': { rows: 32, adapter: { rank: 2, alpha: 4 } },
   '32 rows, rank 32': { rows: 32, adapter: { rank: 32, alpha: 64 } },
   '32 rows, attention only': {
