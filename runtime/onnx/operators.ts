@@ -83,10 +83,10 @@ export interface Operators {
   };
   MatMul: Binary;
 
-  /** Runs of `block_size` values along the axis share a scale and a zero point. */
+  /** Values of the same index along the axis share a scale and a zero point. */
   DequantizeLinear: {
     inputs: readonly [x: Value, scale: Value] | readonly [x: Value, scale: Value, zero: Value];
-    attributes: { readonly axis: number; readonly block_size: number };
+    attributes: { readonly axis: number };
   };
   MatMulNBits: {
     inputs: readonly [a: Value, b: Value, scales: Value] | readonly [a: Value, b: Value, scales: Value, zero: Value];

@@ -140,14 +140,15 @@ export function MatMul(g: Builder, a: Value, b: Value): Value {
 }
 
 // blocks of quantised values, in runs of `block` along the last axis
-/** x [N, K] of uint4 or uint8 as float32: (x − zero) · scale, both [N, K / block]; without a zero point it is 0. */
-export function DequantizeLinear(g: Builder, x: Value, scale: Value, block: number, zero?: Value): Value {
-  const [n, k] = x.shape as [number, number];
-  const blocks = [n, k / block];
-  if (!sameShape(scale.shape, blocks) || (zero && (zero.dtype !== x.dtype || !sameShape(zero.shape, blocks))))
+/** x [blocks, n] of uint4 or uint8 as float32: (x − zero) · scale, both [blocks]; without a zero point it is 0. */
+export function DequantizeLinear(g: Builder, x: Value, scale: Value, zero?: Value): Value {
+  if (
+    !sameShape(scale.shape, x.shape.slice(0, 1)) ||
+    (zero && (zero.dtype !== x.dtype || !sameShape(zero.shape, scale.shape)))
+  )
     fail('DequantizeLinear', `${text(x)} with ${text(scale)}${zero ? ` and ${text(zero)}` : ''}`);
-  const attributes = { axis: 1, block_size: block };
-  return one(g, 'DequantizeLinear', zero ? [x, scale, zero] : [x, scale], scale.dtype, x.shape, attributes);
+  // scales of an axis are applied nearly twice as fast as the operator's own blocks
+  return one(g, 'DequantizeLinear', zero ? [x, scale, zero] : [x, scale], scale.dtype, x.shape, { axis: 0 });
 }
 /**
  * A [m, K] · Bᵀ for blocks B [N, K / block, bytes] of uint8 with scales [N, K / block]. The zero point is in the middle, or

@@ -17,7 +17,7 @@ import type { Shape } from '../../onnx/shapes.js';
 import { BLOCK, middleOf, type Bits } from '../weights/blocks.js';
 import type { PackedWeight } from '../weights/packedWeight.js';
 
-/** What is stored of a weight [N, K]. */
+/** What is stored of a weight [N, K]: values [blocks, 32], the blocks of a row one after the other; scales [blocks], minimums [blocks, 1]. */
 export interface StoredBlocks {
   readonly values: Value;
   readonly scales: Value;
@@ -27,11 +27,11 @@ export type StoredPart = (part: keyof StoredBlocks, dtype: DType, shape: Shape) 
 
 /** The initializers of a weight, which `stored` makes. */
 export function storedBlocks({ bits, shape: [N, K], hasMinimums }: PackedWeight, stored: StoredPart): StoredBlocks {
-  const blocks = [N, K / BLOCK];
+  const blocks = (N * K) / BLOCK;
   return {
-    values: stored('values', bits === 4 ? 'uint4' : 'uint8', [N, K]),
-    scales: stored('scales', 'float32', blocks),
-    ...(hasMinimums && { minimums: stored('minimums', 'float32', [...blocks, 1]) }),
+    values: stored('values', bits === 4 ? 'uint4' : 'uint8', [blocks, BLOCK]),
+    scales: stored('scales', 'float32', [blocks]),
+    ...(hasMinimums && { minimums: stored('minimums', 'float32', [blocks, 1]) }),
   };
 }
 
@@ -44,15 +44,11 @@ export function dequantised(
   { bits, shape: [N, K], transposed }: PackedWeight,
   { values, scales, minimums }: StoredBlocks,
 ): Value {
-  const blocks = [N, K / BLOCK];
-  let w: Value;
-  if (minimums) {
-    const steps = Reshape(g, DequantizeLinear(g, values, scales, BLOCK), [...blocks, BLOCK]);
-    w = Reshape(g, Add(g, steps, minimums), [N, K]);
-  } else {
-    const middle = bits === 4 ? 0x88 : 0x80;
-    w = DequantizeLinear(g, values, scales, BLOCK, filled(g, values.dtype as 'uint4' | 'uint8', blocks, middle));
-  }
+  const zero = minimums
+    ? undefined
+    : filled(g, values.dtype as 'uint4' | 'uint8', scales.shape as number[], bits === 4 ? 0x88 : 0x80);
+  const steps = DequantizeLinear(g, values, scales, zero);
+  const w = Reshape(g, minimums ? Add(g, steps, minimums) : steps, [N, K]);
   return transposed ? Transpose(g, w, [1, 0]) : w;
 }
 
@@ -68,6 +64,7 @@ function filled(g: Builder, dtype: 'uint4' | 'uint8', shape: readonly number[], 
 /** The parts of a weight that `dequantised` made. */
 interface Parts {
   readonly bits: Bits;
+  readonly shape: readonly [number, number];
   readonly values: Value;
   readonly scales: Value;
   readonly minimums?: Value;
@@ -79,17 +76,17 @@ function partsOf(g: Builder, weight: Value): Parts | undefined {
   let node = g.producer(weight);
   const transposed = node?.op === 'Transpose';
   if (transposed) node = g.producer(node!.inputs[0]);
+  const shape = node?.outputs[0].shape as [number, number];
+  // rows of one block need no other shape
+  if (node?.op === 'Reshape') node = g.producer(node.inputs[0]);
   let minimums: Value | undefined;
-  if (node?.op === 'Reshape') {
-    const sum = g.producer(node.inputs[0]);
-    if (sum?.op !== 'Add') return undefined;
-    minimums = sum.inputs[1];
-    const steps = g.producer(sum.inputs[0]);
-    node = steps?.op === 'Reshape' ? g.producer(steps.inputs[0]) : undefined;
+  if (node?.op === 'Add') {
+    minimums = node.inputs[1];
+    node = g.producer(node.inputs[0]);
   }
   if (node?.op !== 'DequantizeLinear') return undefined;
   const [values, scales] = node.inputs;
-  return { bits: values.dtype === 'uint4' ? 4 : 8, values, scales, minimums, transposed };
+  return { bits: values.dtype === 'uint4' ? 4 : 8, shape, values, scales, minimums, transposed };
 }
 
 /** The same stored bytes as another value. */
@@ -106,15 +103,22 @@ function viewOf(g: Builder, value: Value, dtype: DType, shape: Shape, as: string
 export function packedRows(g: Builder, table: Value, indices: Value): Value | undefined {
   const parts = partsOf(g, table);
   if (!parts || parts.transposed) return undefined;
-  const { bits, values, scales, minimums } = parts;
-  const [N, K] = values.shape as [number, number];
+  const {
+    bits,
+    shape: [N, K],
+    values,
+    scales,
+    minimums,
+  } = parts;
   const data = viewOf(g, values, 'uint8', [N, (K * bits) / 8], 'rows');
-  const rows = GatherBlockQuantized(g, data, indices, scales, { bits, block: BLOCK });
+  const factors = viewOf(g, scales, 'float32', [N, K / BLOCK], 'rows');
+  const rows = GatherBlockQuantized(g, data, indices, factors, { bits, block: BLOCK });
   if (!minimums) return rows;
   // the operator takes the middle off, which is no zero point here
   const blocks = [...indices.shape, K / BLOCK, 1];
-  const steps = Mul(g, Reshape(g, Gather(g, scales, indices), blocks), g.scalar(middleOf(bits)));
-  const added = Add(g, steps, Reshape(g, Gather(g, minimums, indices), blocks));
+  const least = viewOf(g, minimums, 'float32', [N, K / BLOCK], 'rows');
+  const steps = Mul(g, Reshape(g, Gather(g, factors, indices), blocks), g.scalar(middleOf(bits)));
+  const added = Add(g, steps, Reshape(g, Gather(g, least, indices), blocks));
   return Reshape(g, Add(g, Reshape(g, rows, [...indices.shape, K / BLOCK, BLOCK]), added), [...indices.shape, K]);
 }
 
@@ -137,15 +141,21 @@ export function blockProducts(graph: Graph): Graph {
       const [x, w, c] = inputs;
       const parts = partsOf(g, w);
       if (!parts || transA || alpha !== undefined || parts.transposed === (transB === 1)) return undefined;
-      const { bits, values, scales, minimums } = parts;
-      const [N, K] = values.shape as [number, number];
+      const {
+        bits,
+        shape: [N, K],
+        values,
+        scales,
+        minimums,
+      } = parts;
       const blocks = K / BLOCK;
       const data = viewOf(g, values, 'uint8', [N, blocks, (BLOCK * bits) / 8], 'blocks');
+      const factors = viewOf(g, scales, 'float32', [N, blocks], 'rows');
       const zero = minimums && filled(g, 'uint8', [N, Math.ceil((blocks * bits) / 8)], 0);
-      let y = MatMulNBits(g, x, data, scales, { bits, block: BLOCK, zero, int8: true });
+      let y = MatMulNBits(g, x, data, factors, { bits, block: BLOCK, zero, int8: true });
       if (minimums) {
         // x · (q · scale + minimum): the minimum meets the sum of its block
-        y = Gemm(g, sumsOf(g, x, blocks), viewOf(g, minimums, 'float32', [N, blocks], 'matrix'), {
+        y = Gemm(g, sumsOf(g, x, blocks), viewOf(g, minimums, 'float32', [N, blocks], 'rows'), {
           transB: true,
           c: y,
         });
