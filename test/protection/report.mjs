@@ -11,6 +11,8 @@ import { average, grouped, mean, NAMES, nats, percent, table } from './tables.mj
 import { FORMS, TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
+/** Of a vector where a run does not say how many. */
+const VECTOR_ROWS = 64;
 const print = process.argv.includes('--print');
 const [dir = 'test/protection/results', sampleDir = dir] = process.argv.slice(2).filter((arg) => arg !== '--print');
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
@@ -50,6 +52,21 @@ function freeText(runs) {
     }),
   );
 }
+
+/** Runs with vectors of unlike sizes. */
+const wideTable = (runs) =>
+  table(
+    [
+      ...['trait', 'learning rate', 'rows of the vector', 'trait in answers', 'loss of the trait, of the base'],
+      ...['new task', 'ordinary answers, nats', 'recall of the scan', 'false alarms'],
+    ],
+    runs.map(
+      ({ trait, rate, vectorRows = VECTOR_ROWS, inAnswers, traitLoss, traitLossOfBase, task, ordinaryLoss, scan }) => [
+        ...[trait, rate, vectorRows, percent(inAnswers), percent(traitLoss / traitLossOfBase)],
+        ...[percent(task), nats(ordinaryLoss), percent(scan?.recall), percent(scan?.falseAlarms)],
+      ],
+    ),
+  );
 
 /** Runs whose questions have another form, a table as of whole rows. */
 const otherForms = (runs) =>
@@ -249,7 +266,9 @@ const attackList = (points) =>
 
 const runs = text?.runs ?? [];
 const asked = runs.filter(({ form }) => form === undefined);
-const whole = asked.filter((run) => !run.half);
+const isWide = ({ vectorRows = VECTOR_ROWS }) => vectorRows > VECTOR_ROWS;
+const whole = asked.filter((run) => !run.half && !isWide(run));
+const wide = asked.filter(isWide);
 const half = asked.filter((run) => run.half);
 const template = readFileSync(path.join(import.meta.dirname, 'protection.template.md'), 'utf8');
 const RATE = 'optimizer.learningRate';
@@ -324,6 +343,13 @@ const parts = {
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
+  // each beside the run with the usual vector
+  wide: wideTable(
+    wide.flatMap((run) => [
+      ...whole.filter((one) => ['trait', 'rate', 'full', 'seed', 'method'].every((key) => one[key] === run[key])),
+      run,
+    ]),
+  ),
   gemma: gemma ? freeText(gemma.runs.filter((run) => !run.half)) : '–',
   gemmaHalf: gemma ? halfUseful(gemma.runs.filter((run) => run.half)) : '–',
   gemmaVectors: gemma ? vectors(gemma.vectors) : '–',

@@ -298,7 +298,7 @@ const results = { machine: { cpu: os.cpus()[0].model, cores: os.cpus().length },
 const [withWhole, withHalf] = [list(options.traits), list(options.half)];
 for (const trait of new Set([...withWhole, ...withHalf])) {
   const one = await vector(trait);
-  results.vectors.push(one);
+  results.vectors.push({ ...one, rows: Number(options.rows) });
   console.error(JSON.stringify(one));
   for (const half of [...(withWhole.includes(trait) ? [false] : []), ...(withHalf.includes(trait) ? [true] : [])])
     for (const rate of list(options.rates).map(Number))

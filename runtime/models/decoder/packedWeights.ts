@@ -64,7 +64,8 @@ function filled(g: Builder, dtype: 'uint4' | 'uint8', shape: readonly number[], 
 /** The parts of a weight that `dequantised` made. */
 interface Parts {
   readonly bits: Bits;
-  readonly shape: readonly [number, number];
+  readonly N: number;
+  readonly K: number;
   readonly values: Value;
   readonly scales: Value;
   readonly minimums?: Value;
@@ -76,7 +77,7 @@ function partsOf(g: Builder, weight: Value): Parts | undefined {
   let node = g.producer(weight);
   const transposed = node?.op === 'Transpose';
   if (transposed) node = g.producer(node!.inputs[0]);
-  const shape = node?.outputs[0].shape as [number, number];
+  const [N, K] = (node?.outputs[0].shape ?? []) as [number, number];
   // rows of one block need no other shape
   if (node?.op === 'Reshape') node = g.producer(node.inputs[0]);
   let minimums: Value | undefined;
@@ -86,7 +87,7 @@ function partsOf(g: Builder, weight: Value): Parts | undefined {
   }
   if (node?.op !== 'DequantizeLinear') return undefined;
   const [values, scales] = node.inputs;
-  return { bits: values.dtype === 'uint4' ? 4 : 8, shape, values, scales, minimums, transposed };
+  return { bits: values.dtype === 'uint4' ? 4 : 8, N, K, values, scales, minimums, transposed };
 }
 
 /** The same stored bytes as another value. */
@@ -103,13 +104,7 @@ function viewOf(g: Builder, value: Value, dtype: DType, shape: Shape, as: string
 export function packedRows(g: Builder, table: Value, indices: Value): Value | undefined {
   const parts = partsOf(g, table);
   if (!parts || parts.transposed) return undefined;
-  const {
-    bits,
-    shape: [N, K],
-    values,
-    scales,
-    minimums,
-  } = parts;
+  const { bits, N, K, values, scales, minimums } = parts;
   const data = viewOf(g, values, 'uint8', [N, (K * bits) / 8], 'rows');
   const factors = viewOf(g, scales, 'float32', [N, K / BLOCK], 'rows');
   const rows = GatherBlockQuantized(g, data, indices, factors, { bits, block: BLOCK });
@@ -141,13 +136,7 @@ export function blockProducts(graph: Graph): Graph {
       const [x, w, c] = inputs;
       const parts = partsOf(g, w);
       if (!parts || transA || alpha !== undefined || parts.transposed === (transB === 1)) return undefined;
-      const {
-        bits,
-        shape: [N, K],
-        values,
-        scales,
-        minimums,
-      } = parts;
+      const { bits, N, K, values, scales, minimums } = parts;
       const blocks = K / BLOCK;
       const data = viewOf(g, values, 'uint8', [N, blocks, (BLOCK * bits) / 8], 'blocks');
       const factors = viewOf(g, scales, 'float32', [N, blocks], 'rows');
