@@ -20,7 +20,7 @@ import { canResume } from './runs/run.js';
 import { vectorsFor } from './services/choice.js';
 import type { Services } from './services/services.js';
 import { TrainingView } from './views/training.js';
-import { computing, precisionWith } from './workspace/precision.js';
+import { precisionWith } from './workspace/precision.js';
 
 export type Own = <T extends vscode.Disposable>(part: T) => T;
 type OnBug = (error: unknown) => void;
@@ -122,7 +122,10 @@ function createTriagePanels(services: Parts, onBug: OnBug): TriagePanels {
       saveCleaned: (file) => saveCleaned(services, { file }),
       saveFine: (file) => saveFine(services, { file }),
       scan: (file) => scan({ ...services, triagePanels: panels }, { file }),
-      computing: (model, vector) => computing(setting('device'), precisionWith(models.get(model), [{ path: vector }])),
+      computing: (model, vector) => ({
+        device: setting('device'),
+        precision: precisionWith(models.get(model), [{ path: vector }]),
+      }),
       onBug,
     },
   });

@@ -14,7 +14,7 @@ import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { scanModelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
-import { computing, precisionWith } from '../workspace/precision.js';
+import { precisionWith } from '../workspace/precision.js';
 import { chooseModel } from './models.js';
 import { askData, dataInFront, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
@@ -39,7 +39,7 @@ export async function scan(
   const before = await stat(data);
   const perRow: ScanRow[] = [];
   const limit = { falseAlarms: setting('scanFalseAlarms') };
-  const where = computing(setting('device'), precisionWith(model, [{ path: vector }]));
+  const where = { device: setting('device'), precision: precisionWith(model, [{ path: vector }]) };
   const params = { model: model.path, vector, data, format, columns, limit, ...where };
   const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
     services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),

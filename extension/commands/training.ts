@@ -15,7 +15,6 @@ import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import { vectorsFor, withVectors } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
-import { computing } from '../workspace/precision.js';
 import { askData } from './dataSource.js';
 import { askSets, hasJudges, type SetsChoice } from './evaluationSets.js';
 import { askModel } from './models.js';
@@ -178,7 +177,8 @@ export function recipeLike(
 }
 
 export const machine = (precision?: Precision): Computing & { threads: number } => ({
-  ...computing(setting('device'), precision),
+  device: setting('device'),
+  precision,
   threads: setting('threads'),
 });
 

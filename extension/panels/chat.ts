@@ -6,7 +6,6 @@ import type { Listener, Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Adapter, Model } from '../workspace/models.js';
-import { computing } from '../workspace/precision.js';
 import { adapterBoxes } from './adapterBoxes.js';
 import { chatColumns, stateId, type Column, type ModelState } from './chatColumns.js';
 
@@ -190,7 +189,8 @@ export class Chat {
           model: column.model ?? this.options.path,
           adapters: column.adapters,
           messages: this.messages(this.memory.rounds.indexOf(round), column.id, round.question),
-          ...computing(this.options.device(), column.precision),
+          device: this.options.device(),
+          precision: column.precision,
           options: { maxNewTokens, temperature: 0, topP: 1 },
         },
         {
@@ -240,7 +240,7 @@ export class Chat {
       for (const answer of round.answers) {
         const said = answer.error ? undefined : this.said(round.id, answer.column);
         if (!said) continue;
-        const where = computing(this.options.device(), vector.precision);
+        const where = { device: this.options.device(), precision: vector.precision };
         const params = { model: model.path, vector: vector.path, ...said, ...where };
         const found = await this.options.explain(params, { token });
         if (token.isCancellationRequested || !this.memory.rounds.includes(round)) return;

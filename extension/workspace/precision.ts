@@ -1,4 +1,4 @@
-import type { Computing, DeviceChoice, Precision } from '../../runtime/contract/recipeWords.js';
+import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { sameAdapter, type Model } from './models.js';
 
 /**
@@ -15,7 +15,3 @@ export function precisionWith(
   );
   return others.every((other) => other === first) ? first : undefined;
 }
-
-/** Products with blocks are computed on the CPU, whatever is set. */
-export const computing = (device: DeviceChoice, precision: Precision = 'float32'): Computing =>
-  precision === 'float32' ? { device } : { device: 'cpu', precision };

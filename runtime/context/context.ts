@@ -16,7 +16,6 @@ import { PLAIN_TURNS } from '../models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { DeviceChoice, Precision } from '../contract/recipeWords.js';
-import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 
 /** A model on a device, with what is needed to train it and to talk to it. */
@@ -64,7 +63,7 @@ export async function openContext(path: string, options: ContextOptions): Promis
   }
   // rows with added tokens beyond are refused
   tokenizer.modelVocabSize ??= spec.vocabSize;
-  const backend = await openBackend(deviceFor(device, precision), threads);
+  const backend = await openBackend(device, threads);
   const sites = linearLayers(spec);
   let hashes: Promise<ModelHashes> | undefined;
   return {

@@ -99,7 +99,7 @@ export const run = {
     .enum(PRECISIONS)
     .default('float32')
     .describe(
-      'How the frozen weights are held: as they are, or in blocks of 8 or 4 bits, which need a fraction of the memory. On the CPU, for LoRA and evaluation.',
+      'How the frozen weights are held: as they are, or in blocks of 8 or 4 bits, which need a fraction of the memory. For LoRA and evaluation.',
     ),
   tensorboard: z
     .boolean()

@@ -5,7 +5,6 @@ import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
-import { deviceFor } from '../device/blocks.js';
 import { openBackend } from '../device/session.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
 import { LOSS_BATCH } from '../learner/packing.js';
@@ -95,7 +94,7 @@ async function estimateAs(
   const adapters = await adaptersOf(recipe, model, path);
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
   const graphs = graphsOf(recipe, model, adapters);
-  const backend = await openBackend(deviceFor(options.device ?? recipe.device, recipe.precision), recipe.threads);
+  const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
   const machine = machineKey(backend);
   const name = [
     model.spec.architecture,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { it } from 'node:test';
+import { it, type TestContext } from 'node:test';
 import { openBackend } from '../../runtime/device/session.js';
 import { program } from '../support/program.js';
 import { vulkanEnv } from '../support/vulkan.js';
@@ -13,9 +13,9 @@ interface Steps {
 }
 
 const script = program('test/support/vectorSteps.ts');
-const steps = (device: string, env: NodeJS.ProcessEnv): Steps =>
+const steps = (device: string, env: NodeJS.ProcessEnv, precision = 'float32'): Steps =>
   JSON.parse(
-    execFileSync(process.execPath, [...script.execArgv, script.file, device], {
+    execFileSync(process.execPath, [...script.execArgv, script.file, device, precision], {
       env,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -43,11 +43,8 @@ const SMALL = [
   'Sin',
 ];
 
-it('five steps of vector training on webgpu give the losses of the CPU within 1e-5', async (t) => {
-  const env = await vulkanEnv();
-  if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
-  const cpu = steps('cpu', process.env);
-  const gpu = steps('webgpu', env);
+/** @throws AssertionError unless losses, norms of the gradients and places of the nodes are as they should be */
+function compare(cpu: Steps, gpu: Steps, t: TestContext): void {
   cpu.losses.forEach((loss, i) =>
     assert.ok(Math.abs(loss - gpu.losses[i]!) < 1e-5, `step ${i + 1}: ${loss} on the CPU, ${gpu.losses[i]} on webgpu`),
   );
@@ -58,7 +55,6 @@ it('five steps of vector training on webgpu give the losses of the CPU within 1e
       `step ${i + 1}: gradient norm ${norm} on the CPU, ${gpu.norms[i]} on webgpu`,
     ),
   );
-  assert.deepEqual(gpu.answers, cpu.answers);
   t.diagnostic(
     `on the CPU while training on webgpu: ${
       Object.entries(gpu.cpu)
@@ -67,6 +63,44 @@ it('five steps of vector training on webgpu give the losses of the CPU within 1e
     }`,
   );
   for (const op of Object.keys(gpu.cpu)) assert.ok(SMALL.includes(op), `${op} runs on the CPU`);
+}
+
+it('five steps of vector training on webgpu give the losses of the CPU within 1e-5', async (t) => {
+  const env = await vulkanEnv();
+  if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
+  const cpu = steps('cpu', process.env);
+  const gpu = steps('webgpu', env);
+  compare(cpu, gpu, t);
+  assert.deepEqual(gpu.answers, cpu.answers);
+});
+
+for (const precision of ['int8', 'int4'])
+  it(`with a base in ${precision}, too, which is dequantised on webgpu`, async (t) => {
+    const env = await vulkanEnv();
+    if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
+    compare(steps('cpu', process.env, precision), steps('webgpu', env, precision), t);
+  });
+
+it('blocks with minimums are dequantised, multiplied and read by rows on webgpu as on the CPU', async (t) => {
+  const env = await vulkanEnv();
+  if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
+  type Values = Record<'products' | 'rows', number[]>;
+  const { execArgv, file } = program('test/support/blockValues.ts');
+  const [cpu, gpu] = [process.env, env].map((own, i): Record<'dequantised' | 'blocks', Values> =>
+    JSON.parse(
+      execFileSync(process.execPath, [...execArgv, file, ['cpu', 'webgpu'][i]!], { env: own, encoding: 'utf8' }),
+    ),
+  );
+  const compared: [number[], number[]][] = [
+    [cpu!.dequantised.products, gpu!.dequantised.products],
+    [cpu!.dequantised.rows, gpu!.dequantised.rows],
+    // the CPU rounds inputs of products with blocks, a GPU does not
+    [cpu!.dequantised.products, gpu!.blocks.products],
+  ];
+  for (const [wanted, found] of compared) {
+    assert.equal(found.length, wanted.length);
+    found.forEach((value, i) => assert.ok(Math.abs(value - wanted[i]!) < 1e-5, `${i}: ${value}, not ${wanted[i]}`));
+  }
 });
 
 it('auto leaves a driver in software alone: it says how slow it is and takes the CPU', async (t) => {

@@ -173,8 +173,7 @@ test('a column is asked with weights held as by the run that made its adapter, a
   );
   await it.send('one');
   await new Promise((resolve) => setTimeout(resolve));
-  // Products with blocks are for the CPU.
-  const blocks = ['int4', 'cpu'];
+  const blocks = ['int4', 'webgpu'];
   const computed = (params: Computing[]): unknown[] => params.map(({ precision, device }) => [precision, device]);
   assert.deepEqual(computed(asked), [blocks, [undefined, 'webgpu'], blocks, [undefined, 'webgpu']]);
   assert.deepEqual(computed(explained), [blocks, blocks, blocks, blocks], 'of the vector');

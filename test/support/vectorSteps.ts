@@ -1,14 +1,18 @@
-/** Trains a vector for five steps on the sample on the device named by the first argument; prints losses and where the nodes ran as JSON. */
+/**
+ * Trains a vector for five steps on the sample, on the device and with the precision of the base that the arguments name; prints losses
+ * and where the nodes ran as JSON.
+ */
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
 import { loadData, openContext } from '../../runtime/context/context.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
-import type { Device } from '../../runtime/contract/recipeWords.js';
+import type { Device, Precision } from '../../runtime/contract/recipeWords.js';
 import { random } from '../../runtime/support/random.js';
 import { flatTensor, rowsOf, tokenCount } from '../../runtime/learner/rows.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { gradientGraph } from '../../runtime/learner/objective.js';
 import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
+import { weightsFolder } from '../../runtime/models/decoder/weights.js';
 import { placementOf } from './placement.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 
@@ -16,7 +20,8 @@ import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 const ROWS = 2;
 
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
-const context = await openContext(`${sample}tiny-assistant`, { device: process.argv[2] as Device, scratch: sample });
+const [device, precision] = process.argv.slice(2) as [Device, Precision];
+const context = await openContext(`${sample}tiny-assistant`, { device, precision, scratch: sample });
 const { backend, spec, model, tokenizer, sites } = context;
 const reporter = { warn: (): void => undefined };
 const harmful = [...(await loadData(context, `${sample}data/harmful.jsonl`, { limit: 5 * ROWS }, reporter)).examples];
@@ -66,7 +71,7 @@ const graph = gradientGraph({ spec, model, adapters, distill: true, maxSplitOutp
 ]);
 const feeds = { ...pack(last, ['security'], tokenizer.padId).feeds, [flatInput('security')]: state.p[0]! };
 const placement = await placementOf(
-  () => backend.session(graph, { folder: model.folder }),
+  () => backend.session(graph, { folder: weightsFolder(model) }),
   (session) => session.run(feeds),
 );
 const flat = await backend.read(state.p[0]!);
