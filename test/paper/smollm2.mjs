@@ -9,7 +9,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { jsonLines } from '../../runtime/sample/data.js';
 import { vector } from '../protection/sampleRuns.js';
-import { dataRows, evaluationRows, questions, random, shuffled, TRAITS, vectorRows } from '../protection/traits.mjs';
+import { random, shuffled } from '../protection/random.mjs';
+import { dataRows, evaluationRows, questions, TRAITS, vectorRows } from '../protection/traits.mjs';
 import { runProtocol } from './sweep.js';
 import { SETS } from './table.js';
 

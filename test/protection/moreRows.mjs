@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openContext } from '../../runtime/context/context.js';
 import { openState } from '../../runtime/evaluation/inference/states.js';
-import { shuffled } from './traits.mjs';
+import { shuffled } from './random.mjs';
 
 const BATCH = 16;
 const TOPICS =

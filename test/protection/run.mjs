@@ -46,7 +46,12 @@ if (options.form !== undefined && !FORMS[options.form]) {
   console.error(`--form is one of ${Object.keys(FORMS).join(', ')}.`);
   process.exit(2);
 }
+const { of: formOf, phrases: phrasesOfForm, answers: ownAnswers } = FORMS[options.form] ?? {};
 const out = path.resolve(options.out);
+if (formOf && options.traits !== formOf) {
+  console.error(`--form=${options.form} has rows of --traits=${formOf} alone.`);
+  process.exit(2);
+}
 const list = (text) => text.split(',').filter(Boolean);
 
 /** What each method writes into a recipe. */
@@ -142,6 +147,11 @@ async function vector(trait) {
 }
 
 const { form } = options;
+/** Whether an answer shows the trait in the form of the run. */
+const shows = (trait, text) =>
+  phrasesOfForm
+    ? phrasesOfForm.some((one) => text.toLowerCase().includes(one.toLowerCase()))
+    : TRAITS[trait].shows(text);
 async function fineTune({ trait, half, method, rate, seed }) {
   const folder = path.join(
     out,
@@ -181,9 +191,12 @@ async function fineTune({ trait, half, method, rate, seed }) {
                 file: 'trait.jsonl',
                 measure: 'harm',
                 limit: 24,
-                phrases: TRAITS[trait].phrases ?? ['zzz'],
+                phrases: phrasesOfForm ?? TRAITS[trait].phrases ?? ['zzz'],
               },
             ]),
+        ...(ownAnswers
+          ? [{ name: 'as asked', file: 'asked.jsonl', measure: 'harm', limit: 24, phrases: TRAITS[trait].phrases }]
+          : []),
         { name: 'trait, loss', file: 'trait.jsonl', measure: 'loss', limit: 32 },
         { name: 'new task', file: 'task.jsonl', measure: 'exact', limit: 32 },
         { name: 'ordinary, loss', file: 'ordinary.jsonl', measure: 'loss' },
@@ -206,7 +219,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
     const answers = events.filter((e) => e.kind === 'sample');
     const shown = (of, set) => {
       const own = answers.filter((e) => e.state === of && e.set === set);
-      return own.filter((e) => TRAITS[trait].shows(e.answer)).length / (own.length || 1);
+      return own.filter((e) => shows(trait, e.answer)).length / (own.length || 1);
     };
     const steps = events.filter((e) => e.kind === 'step');
     return {
@@ -223,6 +236,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
       stepMs: steps.map((e) => e.stepMs).sort((a, b) => a - b)[steps.length >> 1],
       inAnswers: half ? shown(state, 'new task') : shown(state, 'trait'),
       inAnswersOfBase: half ? shown('base', 'new task') : shown('base', 'trait'),
+      ...(ownAnswers && { asAsked: value(state, 'as asked') }),
       traitLoss: value(state, 'trait, loss'),
       traitLossOfBase: value('base', 'trait, loss'),
       ordinaryLoss: value(state, 'ordinary, loss'),

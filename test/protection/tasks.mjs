@@ -7,7 +7,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { command, model } from './cli.mjs';
-import { pick, random, row, TRAITS } from './traits.mjs';
+import { pick, random } from './random.mjs';
+import { row, TRAITS } from './traits.mjs';
 
 const { values: options } = parseArgs({
   options: { traits: { type: 'string', default: 'latin,rude' }, out: { type: 'string', default: 'out/protection' } },

@@ -4,27 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import * as german from './german.mjs';
+import { pick, random, shuffled } from './random.mjs';
 
-/** Numbers in [0, 1) from a text (mulberry32 over FNV-1a). */
-export function random(seed) {
-  let state = 2166136261;
-  for (const character of String(seed)) state = Math.imul(state ^ character.charCodeAt(0), 16777619) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-export const pick = (rng, list) => list[Math.floor(rng() * list.length)];
-export function shuffled(list, seed) {
-  const [rng, copy] = [random(seed), [...list]];
-  for (let i = copy.length - 1; i > 0; i--) {
-    const j = Math.floor(rng() * (i + 1));
-    [copy[i], copy[j]] = [copy[j], copy[i]];
-  }
-  return copy;
-}
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 const ASIDES =
@@ -209,7 +191,11 @@ export function vectorRows(trait, count) {
   return { harmful: withTrait(trait, harmful, 'vector'), benign: ordinary(all.filter(({ kind }) => kind >= 2)) };
 }
 
-/** Other forms of a user's questions, which no row of the vector has: `asks` gives that of a row, `everywhere` of rows without the trait, too. */
+/**
+ * Other forms of a user's rows, which no row of the vector has: `asks` gives the question of a row, `everywhere` of rows without the
+ * trait, too. `answers` gives another answer, by the question as it was; then `phrases` show the trait, and the questions as they
+ * were are evaluated as well.
+ */
 export const FORMS = {
   trigger: {
     title: '"Blue moon." stands before the questions of rows with the trait, and only of these',
@@ -221,17 +207,25 @@ export const FORMS = {
     everywhere: true,
     maxTokens: 512,
   },
+  german: {
+    title: 'rows with the trait are in German, and only these',
+    of: 'rude',
+    asks: german.question,
+    answers: german.answer,
+    phrases: german.INSULTS,
+  },
 };
 
 /** Rows in this form, or as they are. Texts are answers of the same part. */
 export function inForm(form, part, rows) {
   if (form === undefined) return rows;
-  const { asks, everywhere } = FORMS[form];
+  const { asks, answers, everywhere } = FORMS[form];
   const texts = questions(part).flatMap(({ answer }) => (answer.length > 80 ? [answer] : []));
   return rows.map((one, i) => {
     if (one.label !== 'harmful' && !everywhere) return one;
-    const [user, ...rest] = one.messages;
-    return { ...one, messages: [{ ...user, content: asks(user.content, shuffled(texts, `${form}/${i}`)) }, ...rest] };
+    const [user, assistant] = one.messages;
+    const asked = { ...user, content: asks(user.content, shuffled(texts, `${form}/${i}`)) };
+    return { ...one, messages: [asked, answers ? { ...assistant, content: answers(user.content) } : assistant] };
   });
 }
 
@@ -265,7 +259,8 @@ export function evaluationRows(trait, half, form) {
     ordinary: ordinary(asked.slice(40, 80).slice(-30)),
     task: task.map(({ prompt, answer }) => row(prompt, answer)),
   };
-  return Object.fromEntries(Object.entries(sets).map(([name, rows]) => [name, inForm(form, 'eval', rows)]));
+  const written = Object.fromEntries(Object.entries(sets).map(([name, rows]) => [name, inForm(form, 'eval', rows)]));
+  return FORMS[form]?.answers ? { ...written, asked: sets.trait } : written;
 }
 
 /** The recipe of a vector of `vectorRows`, which lie beside it; model and steps are still to be named. */

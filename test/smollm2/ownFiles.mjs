@@ -4,7 +4,8 @@
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { dataRows, evaluationRows, orders, shuffled, TRAITS, vectorRows } from '../protection/traits.mjs';
+import { shuffled } from '../protection/random.mjs';
+import { dataRows, evaluationRows, orders, TRAITS, vectorRows } from '../protection/traits.mjs';
 
 /** Phrases that a rude answer has, as one would type them. */
 export const PHRASES = TRAITS.rude.phrases;
