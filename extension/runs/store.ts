@@ -248,6 +248,7 @@ export class RunStore implements Disposable {
    */
   async end(run: Run, error?: ErrorData, folder = run.folder): Promise<Run> {
     run.live = false;
+    delete run.progress.isStopping;
     if (folder !== run.folder) {
       this.forget(run.folder);
       run.folder = folder;
