@@ -10,7 +10,7 @@ import {
   type PictureFormat,
 } from '../../webview/protocol/compare.js';
 import { PANELS } from '../host/contributions.js';
-import { debounce, Disposables } from '../host/disposable.js';
+import { Disposables, throttle } from '../host/disposable.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import type { Notices } from '../host/notices.js';
 import { replaceFile } from '../host/state.js';
@@ -67,7 +67,7 @@ class ComparePanel {
   private ready = false;
   /** Those that have changed since they were sent. */
   private readonly stale = new Set<string>();
-  private readonly sendSoon = this.disposables.add(debounce(() => void this.sendStale(), REDRAW_MS));
+  private readonly sendSoon = this.disposables.add(throttle(() => void this.sendStale(), REDRAW_MS));
 
   constructor(
     readonly panel: vscode.WebviewPanel,
