@@ -109,7 +109,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
   const restarts = new RestartLimit();
-  const notices = createNotices(log, () => restarts.reset());
+  const notices = createNotices(log, () => {
+    restarts.reset();
+    for (const counts of [inspector, tokens]) counts.countFailed();
+  });
   const onBug = logBug(log);
 
   const entry = vscode.Uri.joinPath(context.extensionUri, 'dist', 'engine.js').fsPath;
