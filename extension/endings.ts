@@ -10,18 +10,18 @@ import { t } from './host/text.js';
 export interface Pages {
   isVisible(folder: string): boolean;
   show(folder: string, more?: { answers?: boolean }): unknown;
-  /** Of a sweep: runs it, and replaces finished points. */
+  /** Of a sweep: runs it, and replaces finished points. Of another run: asks what becomes of the one that stands there, and runs it. */
   replace(run: Run): unknown;
 }
 
 /**
- * Says how a run ended, when its page cannot be seen; the page itself shows everything else. A sweep that would replace finished points
- * has run nothing, and asks.
+ * Says how a run ended, when its page cannot be seen; the page itself shows everything else. One that would replace a result, or a sweep
+ * finished points, has run nothing, and asks.
  */
 export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
-  if (isSweep(run) && run.refused)
-    return notices.warn(t('{0}: {1}', runTitle(run), run.refused.message), {
-      title: t('Replace them'),
+  if (run.refused)
+    return notices.warn(t('{0} was not run: {1}', runTitle(run), run.refused.message), {
+      title: isSweep(run) ? t('Replace them') : t('Run again'),
       run: () => pages.replace(run),
     });
   if (pages.isVisible(run.folder)) return;

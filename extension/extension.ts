@@ -27,7 +27,7 @@ import { ReportPanels } from './panels/reportPanel.js';
 import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
-import { canResume, type Run } from './runs/run.js';
+import { canResume, isSweep, type Run } from './runs/run.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services/services.js';
@@ -249,7 +249,10 @@ function followRuns(services: Services, training: TrainingView, own: Own): void 
   const { runner, runPanels, notices, store, models } = services;
   const pages = {
     isVisible: (folder: string) => training.isVisible(folder) || runPanels.isVisible(folder),
-    replace: (run: Run) => replacePoints(services, run).catch(notices.error),
+    replace: (run: Run) =>
+      isSweep(run)
+        ? replacePoints(services, run)
+        : vscode.commands.executeCommand(COMMANDS.runAgain, { run: run.folder }),
     show: (folder: string) => runPanels.show(folder),
     goOn: (run: Run) =>
       vscode.commands.executeCommand(COMMANDS[canResume(run) ? 'resume' : 'runAgain'], { run: run.folder }),

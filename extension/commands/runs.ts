@@ -223,10 +223,10 @@ export async function follow({ runPanels }: Pick<Services, 'runPanels'>, { run, 
   return endOf(await ended);
 }
 
-const endOf = ({ folder, progress, error, measurements }: Run): Ended => ({
+const endOf = ({ folder, progress, error, refused, measurements }: Run): Ended => ({
   folder,
   state: progress.state,
-  error: error?.message,
+  error: (error ?? refused)?.message,
   measurements,
 });
 

@@ -313,6 +313,22 @@ test('a sweep that would replace finished points asks, wherever one looks', () =
   assert.deepEqual([(told[0] as string[])[1], told[1]], ['Replace them', 'replaces: x']);
 });
 
+test('a run that was not begun, as another stands in its folder, is told of without the words of the command line', () => {
+  const told: unknown[] = [];
+  const note = (message: unknown, ...buttons: Button[]): void => {
+    told.push(message, ...buttons.map(({ title }) => title));
+    buttons[0]?.run();
+  };
+  const refused = { kind: 'input', code: 'exists', message: 'the output folder holds it.', remedy: '--force' } as const;
+  const pages = {
+    isVisible: () => true,
+    show: () => undefined,
+    replace: ({ name }: Run) => told.push(`again: ${name}`),
+  };
+  notifyEnd({ ...run(), refused }, pages, { info: note, warn: note, error: note });
+  assert.deepEqual(told, ['colours, plain was not run: the output folder holds it.', 'Run again', 'again: colours']);
+});
+
 test('the end of a run is announced only while its page is hidden', () => {
   const told: string[] = [];
   const note = (kind: string) => (message: unknown) =>
