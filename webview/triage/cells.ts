@@ -6,6 +6,7 @@ import { perThousand } from '../../runtime/contract/scanText.js';
 import { el } from '../dom.js';
 import type { TriageStrings } from '../protocol/triage.js';
 import type { Rows, Sort, SortKey } from './rows.js';
+import type { Counted } from './shown.js';
 
 export const SIGNS: Record<Decision, string> = { exclude: '✗', fine: '✓', unsure: '?' };
 
@@ -21,12 +22,10 @@ export const decisionNames = (s: TriageStrings): Record<Decision, string> => ({
 export const rowsText = (count: number, s: TriageStrings, n: Numbers): string =>
   count === 1 ? s.rowOne : fill(s.rowsMany, n.count(count));
 
-/** How many rows are shown, and how many of them in how many groups. */
-export function shownText(
-  { rows, grouped, groups }: { rows: number; grouped: number; groups: number },
-  s: TriageStrings,
-  n: Numbers,
-): string {
+export const shownText = (shown: Counted, s: TriageStrings, n: Numbers): string =>
+  [inGroupsText(shown, s, n), ...(shown.selected > 0 ? [fill(s.selected, n.count(shown.selected))] : [])].join(' · ');
+
+function inGroupsText({ rows, grouped, groups }: Counted, s: TriageStrings, n: Numbers): string {
   if (groups === 0) return rowsText(rows, s, n);
   const within = groups === 1 ? s.groupOne : fill(s.groupsMany, n.count(groups));
   const alone = rows - grouped;
