@@ -105,6 +105,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   for (const look of looks) look.catch(notices.error);
 }
 
+const pathOf = ({ uri }: vscode.WorkspaceFolder): string => uri.fsPath;
+
 /** What holds the state, and what asks the engine. */
 function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
@@ -146,6 +148,11 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const scans = own(new Scans(workspaceRoots, problems, (data) => readBy(recipes, data)));
   const reviews = own(new Reviews(problems));
   own(scans.onDidChange((data) => void reviews.look(data)));
+  own(
+    vscode.workspace.onDidChangeWorkspaceFolders(({ added, removed }) =>
+      scans.foldersChanged(added.map(pathOf), removed.map(pathOf)).catch(notices.error),
+    ),
+  );
   const models = own(
     new WorkspaceModels(
       {
