@@ -1,5 +1,6 @@
+import { basename, dirname, join } from 'node:path';
 import { errorText } from '../runtime/contract/errors.js';
-import { HostError } from './host/errors.js';
+import { HostError, parsePlace } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
 import { goOnText, waitsFor } from './runs/awaited.js';
@@ -36,6 +37,7 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
       return notices.error(
         new HostError({
           ...error,
+          place: error.place && placeIn(run.recipe?.file, error.place),
           message: t('{0} failed: {1}', title, errorText({ ...error, place: undefined, remedy: undefined })),
         }),
       );
@@ -45,6 +47,11 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
     default:
       return say([t('{0} has finished.', title), headline].filter(Boolean).join(' '));
   }
+}
+
+/** The engine names a recipe without its folder, and another folder may have one of that name. */
+function placeIn(recipe: string | undefined, place: string): string {
+  return recipe !== undefined && parsePlace(place)?.file === basename(recipe) ? join(dirname(recipe), place) : place;
 }
 
 /** Its page, if it has one, shows what its folder holds: that it will not run is said in any case. */
