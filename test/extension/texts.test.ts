@@ -375,6 +375,10 @@ test('where a run failed in its recipe, that is what is opened, and no other of 
     notifyEnd(failed, pages, notices);
   }
   assert.deepEqual(places, [
-    ...['/w/b/colours.json:7', '/w/b/colours.json adapter.rank', 'base.json:7', '/w/a/colours.json:7', 'step 12'],
+    '/w/b/colours.json:7',
+    '/w/b/colours.json adapter.rank',
+    'base.json:7',
+    '/w/a/colours.json:7',
+    'step 12',
   ]);
 });
