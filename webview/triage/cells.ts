@@ -43,7 +43,7 @@ export function tableHead(
   const sortable = (key: SortKey, text: string, name: string, title?: string): HTMLElement => {
     const head = el(
       'div',
-      { class: name, role: 'columnheader', title },
+      { class: name, role: 'columnheader', title: title === undefined ? text : `${text}: ${title}` },
       el('button', { type: 'button', click: () => onSort(key) }, text),
     );
     heads.set(key, head);
@@ -105,7 +105,10 @@ export function oneRow(
   row: number,
   { decision, text, selected }: { decision?: Decision; text: RowText | null | undefined; selected: boolean },
 ): HTMLElement {
-  const cell = (name: string, content: string): HTMLElement => el('div', { class: name, role: 'gridcell' }, content);
+  const cell = (name: string, content: string, title?: string): HTMLElement =>
+    el('div', { class: name, role: 'gridcell', title }, content);
+  // Columns of a narrow page may cut them.
+  const whole = (name: string, content: string): HTMLElement => cell(name, content, content || undefined);
   const p = rows.ps[row]!;
   return el(
     'div',
@@ -116,8 +119,8 @@ export function oneRow(
       role: 'row',
       'aria-selected': String(selected),
     },
-    cell('decision', decision ? `${SIGNS[decision]} ${decisionNames(s)[decision]}` : ''),
-    cell('score', Number.isNaN(p) ? '–' : fill(s.perThousand, perThousand(p, n))),
+    whole('decision', decision ? `${SIGNS[decision]} ${decisionNames(s)[decision]}` : ''),
+    whole('score', Number.isNaN(p) ? '–' : fill(s.perThousand, perThousand(p, n))),
     cell('share', n.percent(rows.shares[row]!)),
     cell('prompt', text === null ? s.notThere : (text?.prompt ?? '')),
     cell('answer', text?.answer ?? ''),
