@@ -1,5 +1,6 @@
+import { basename, dirname, join } from 'node:path';
 import { errorText } from '../runtime/contract/errors.js';
-import { HostError } from './host/errors.js';
+import { HostError, parsePlace } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
 import { goOnText, waitsFor } from './runs/awaited.js';
@@ -10,18 +11,18 @@ import { t } from './host/text.js';
 export interface Pages {
   isVisible(folder: string): boolean;
   show(folder: string, more?: { answers?: boolean }): unknown;
-  /** Of a sweep: runs it, and replaces finished points. */
+  /** Of a sweep: runs it, and replaces finished points. Of another run: asks what becomes of the one that stands there, and runs it. */
   replace(run: Run): unknown;
 }
 
 /**
- * Says how a run ended, when its page cannot be seen; the page itself shows everything else. A sweep that would replace finished points
- * has run nothing, and asks.
+ * Says how a run ended, when its page cannot be seen; the page itself shows everything else. One that would replace a result, or a sweep
+ * finished points, has run nothing, and asks.
  */
 export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
-  if (isSweep(run) && run.refused)
-    return notices.warn(t('{0}: {1}', runTitle(run), run.refused.message), {
-      title: t('Replace them'),
+  if (run.refused)
+    return notices.warn(t('{0} was not run: {1}', runTitle(run), run.refused.message), {
+      title: isSweep(run) ? t('Replace them') : t('Run again'),
       run: () => pages.replace(run),
     });
   if (pages.isVisible(run.folder)) return;
@@ -36,6 +37,7 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
       return notices.error(
         new HostError({
           ...error,
+          place: error.place && placeIn(run.recipe?.file, error.place),
           message: t('{0} failed: {1}', title, errorText({ ...error, place: undefined, remedy: undefined })),
         }),
       );
@@ -45,6 +47,11 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
     default:
       return say([t('{0} has finished.', title), headline].filter(Boolean).join(' '));
   }
+}
+
+/** The engine names a recipe without its folder, and another folder may have one of that name. */
+function placeIn(recipe: string | undefined, place: string): string {
+  return recipe !== undefined && parsePlace(place)?.file === basename(recipe) ? join(dirname(recipe), place) : place;
 }
 
 /** Its page, if it has one, shows what its folder holds: that it will not run is said in any case. */

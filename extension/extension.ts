@@ -27,7 +27,7 @@ import { ReportPanels } from './panels/reportPanel.js';
 import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
-import { canResume, type Run } from './runs/run.js';
+import { canResume, isSweep, type Run } from './runs/run.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services/services.js';
@@ -105,11 +105,16 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   for (const look of looks) look.catch(notices.error);
 }
 
+const pathOf = ({ uri }: vscode.WorkspaceFolder): string => uri.fsPath;
+
 /** What holds the state, and what asks the engine. */
 function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
   const restarts = new RestartLimit();
-  const notices = createNotices(log, () => restarts.reset());
+  const notices = createNotices(log, () => {
+    restarts.reset();
+    for (const counts of [inspector, tokens]) counts.countFailed();
+  });
   const onBug = logBug(log);
 
   const entry = vscode.Uri.joinPath(context.extensionUri, 'dist', 'engine.js').fsPath;
@@ -143,6 +148,11 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const scans = own(new Scans(workspaceRoots, problems, (data) => readBy(recipes, data)));
   const reviews = own(new Reviews(problems));
   own(scans.onDidChange((data) => void reviews.look(data)));
+  own(
+    vscode.workspace.onDidChangeWorkspaceFolders(({ added, removed }) =>
+      scans.foldersChanged(added.map(pathOf), removed.map(pathOf)).catch(notices.error),
+    ),
+  );
   const models = own(
     new WorkspaceModels(
       {
@@ -246,7 +256,10 @@ function followRuns(services: Services, training: TrainingView, own: Own): void 
   const { runner, runPanels, notices, store, models } = services;
   const pages = {
     isVisible: (folder: string) => training.isVisible(folder) || runPanels.isVisible(folder),
-    replace: (run: Run) => replacePoints(services, run).catch(notices.error),
+    replace: (run: Run) =>
+      isSweep(run)
+        ? replacePoints(services, run)
+        : vscode.commands.executeCommand(COMMANDS.runAgain, { run: run.folder }),
     show: (folder: string) => runPanels.show(folder),
     goOn: (run: Run) =>
       vscode.commands.executeCommand(COMMANDS[canResume(run) ? 'resume' : 'runAgain'], { run: run.folder }),

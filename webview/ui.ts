@@ -7,7 +7,7 @@ import {
   vsCodeOption,
   vsCodeTextArea,
 } from '@vscode/webview-ui-toolkit';
-import { el } from './dom.js';
+import { el, setText } from './dom.js';
 
 provideVSCodeDesignSystem().register(
   vsCodeButton(),
@@ -28,6 +28,12 @@ export interface Button extends HTMLElement {
 export function button(face: string | SVGElement, look: ButtonLook, options: Labelled, press: () => void): Button {
   const { label = typeof face === 'string' ? face : undefined, title } = options;
   return el('vscode-button', { appearance: look, 'aria-label': label, title, click: press }, face) as Button;
+}
+
+/** A button keeps its place and the focus, and does something else. */
+export function relabel(of: Button, face: string): void {
+  setText(of, face);
+  of.setAttribute('aria-label', face);
 }
 
 export interface CheckBox {

@@ -7,7 +7,7 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
 import { hasToReview } from '../data/scans.js';
-import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
+import { Disposables, Emitter, throttle, type Disposable } from '../host/disposable.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.js';
 import { resultsFor } from '../runs/results.js';
@@ -50,15 +50,11 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
     >,
   ) {
     const { estimates, store, models, files, scans, reviews } = services;
-    const changed = this.disposables.add(debounce(() => this.changes.fire(), 300));
+    const changed = this.disposables.add(throttle(() => this.changes.fire(), 300));
+    // A step of a run changes no lens but the one that counts steps.
+    const stepped = this.disposables.add(throttle(() => this.changes.fire(), 1000));
     const add = this.disposables.add.bind(this.disposables);
-    add(
-      store.onDidChange(({ kind, answers }) => {
-        // A step of a run changes no lens but the one that counts steps, and that one follows the status bar.
-        if (kind === 'append' && answers === 0) return;
-        changed();
-      }),
-    );
+    add(store.onDidChange(({ kind, answers }) => (kind === 'append' && answers === 0 ? stepped() : changed())));
     add(models.onDidChange(changed));
     add(estimates.onDidChange(changed));
     add(files.onDidChange(changed));

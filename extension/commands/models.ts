@@ -93,6 +93,7 @@ export async function addAdapter(
   services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets'>,
   given: CommandArguments['addAdapter'],
 ): Promise<void> {
+  services.assertTrusted();
   const model = await chooseModel(services, given.model, t('Add an adapter'));
   const named = given.adapter ?? (await askAdapter());
   const adapter = isHubName(named) ? await downloadAdapter(services, named, model.path) : named;
@@ -151,10 +152,11 @@ export async function removeModel(
 
 /** Attaches or detaches an adapter. Attaching a security vector asks first: it makes the model do harm. */
 export async function setAttached(
-  services: Pick<Services, 'models'>,
+  services: Pick<Services, 'assertTrusted' | 'models'>,
   given: CommandArguments['attach'],
   attached: boolean,
 ): Promise<void> {
+  if (attached) services.assertTrusted();
   const title = attached ? t('Attach an adapter') : t('Detach an adapter');
   const model = await chooseModel(services, given.model, title);
   const adapter = await chooseAdapter(model, given.adapter, title, !attached);

@@ -91,7 +91,8 @@ const HANDLERS = {
   pauseQueue: (services) => pauseQueue(services, true),
   continueQueue: (services) => pauseQueue(services, false),
   showLog: ({ log }) => log.show(),
-  refresh: async ({ files, models }) => {
+  refresh: async ({ files, inspector, models, tokens }) => {
+    for (const counts of [inspector, tokens]) counts.countFailed();
     await files.scan();
     await models.refresh();
   },

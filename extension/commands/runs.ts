@@ -219,18 +219,14 @@ export const openFolder = (folder: string): Thenable<unknown> =>
 
 /** Shows the page of a run, and answers when it has ended. */
 export async function follow({ runPanels }: Pick<Services, 'runPanels'>, { run, ended }: Started): Promise<Ended> {
-  const begun = run.folder;
-  await runPanels.show(begun);
-  const result = await ended;
-  // A run that replaced another has taken its place.
-  if (result.folder !== begun) await runPanels.show(result.folder);
-  return endOf(result);
+  await runPanels.show(run.folder);
+  return endOf(await ended);
 }
 
-const endOf = ({ folder, progress, error, measurements }: Run): Ended => ({
+const endOf = ({ folder, progress, error, refused, measurements }: Run): Ended => ({
   folder,
   state: progress.state,
-  error: error?.message,
+  error: (error ?? refused)?.message,
   measurements,
 });
 

@@ -96,8 +96,16 @@ export function ignoredOutputs(gitignore: string): string[] {
 /** Does the text of a JSON file begin as a list of objects? */
 export const isListOfObjects = (start: string): boolean => /^\uFEFF?\s*\[\s*\{/.test(start);
 
-/** `unmapped`: the rows have no known format, and nobody has said which columns are what. */
-export type Counted = { info: DataInfo } | { problem: string } | { unmapped: string } | { tooLarge: number };
+/**
+ * `unmapped`: the rows have no known format, and nobody has said which columns are what. `failed`: the engine ended, or is not
+ * started; that says nothing of the file.
+ */
+export type Counted =
+  | { info: DataInfo }
+  | { problem: string }
+  | { unmapped: string }
+  | { failed: string }
+  | { tooLarge: number };
 
 /** What the engine has found in data files; asked once per version of a file, one file at a time. */
 export class DataInspector implements Disposable {
@@ -131,6 +139,11 @@ export class DataInspector implements Disposable {
     this.changes.fire(file);
   }
 
+  /** Counts those once more that the engine did not come to count: a person tries again. */
+  countFailed(): void {
+    for (const [file, { counted }] of this.known) if ('failed' in counted) this.ask(file, true);
+  }
+
   /** The file may have changed. */
   changed(file: string): void {
     if (this.known.has(file) || this.waiting.has(file)) this.ask(file, true);
@@ -158,7 +171,8 @@ export class DataInspector implements Disposable {
         const { size, ino, mtimeMs, ctimeMs } = found;
         // One that was copied with its time may be as old as the one before.
         const version = [size, ino, mtimeMs, ctimeMs].join();
-        if (before?.version === version && before.variant === variant) return;
+        const isKnown = before?.version === version && before.variant === variant;
+        if (isKnown && !('failed' in before.counted)) return;
         // Who opens a pipe waits for someone to write into it.
         const counted = found.isFile() ? await this.count(file, size) : { problem: t('this is not a file.') };
         this.known.set(file, { version, variant, counted });
@@ -181,7 +195,8 @@ export class DataInspector implements Disposable {
       const { place, ...data } = errorData(error);
       // The view names the file already.
       const said = errorText(place === file ? data : { ...data, place });
-      return data.code === 'columns' ? { unmapped: said } : { problem: said };
+      if (data.code === 'columns') return { unmapped: said };
+      return data.kind === 'input' ? { problem: said } : { failed: said };
     }
   }
 }

@@ -9,7 +9,7 @@ import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scan
 import { exists, readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
-import { folderOf } from '../host/paths.js';
+import { folderOf, isWithin } from '../host/paths.js';
 import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
@@ -141,7 +141,17 @@ export class Scans implements Disposable {
 
   /** Reads the kept scans; those of files that are gone are left out. */
   load(): Promise<void> {
-    return (this.loaded = this.readAll());
+    return (this.loaded = this.readAll(this.roots()));
+  }
+
+  /** The workspace has other folders: each brings the scans of its own files, or takes them along. */
+  foldersChanged(added: readonly string[], removed: readonly string[]): Promise<void> {
+    return (this.loaded = this.loaded.then(() => {
+      const isLeft = (data: string): boolean => removed.some((folder) => isWithin(data, folder));
+      for (const data of this.list().filter(isLeft)) this.forget(data);
+      for (const data of [...this.away].filter(isLeft)) this.away.delete(data);
+      return this.readAll(added);
+    }));
   }
 
   /** The kept scans have been read. */
@@ -228,8 +238,8 @@ export class Scans implements Disposable {
     this.stateChanges.dispose();
   }
 
-  private async readAll(): Promise<void> {
-    for (const root of this.roots()) {
+  private async readAll(roots: readonly string[]): Promise<void> {
+    for (const root of roots) {
       const folder = scansFolder(root);
       const names = await readdir(folder).catch(() => []);
       for (const name of names.filter((each) => each.endsWith('.json')))

@@ -67,3 +67,15 @@ export function debounce(run: () => void, ms: number): { (): void; dispose(): vo
   };
   return Object.assign(call, { dispose: () => clearTimeout(timer) });
 }
+
+/** Calls `run` once, `ms` after the first of a burst of calls: a stream of them does not put it off. */
+export function throttle(run: () => void, ms: number): { (): void; dispose(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const call = (): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      run();
+    }, ms);
+  };
+  return Object.assign(call, { dispose: () => clearTimeout(timer) });
+}

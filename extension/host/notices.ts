@@ -2,7 +2,7 @@ import { isAbsolute, sep } from 'node:path';
 import * as vscode from 'vscode';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import { COMMANDS } from './contributions.js';
-import { Cancelled, errorData, parsePlace } from './errors.js';
+import { Cancelled, errorData, inputError, parsePlace } from './errors.js';
 import { showMessage, unlinked } from './messages.js';
 import { t } from './text.js';
 
@@ -21,18 +21,24 @@ export interface Button extends vscode.MessageItem {
 export function createNotices(log: vscode.LogOutputChannel, tryAgain: () => void): Notices {
   const show = async (...message: Parameters<typeof showMessage<Button>>): Promise<void> => {
     const chosen = await showMessage(...message);
-    await chosen?.run();
+    try {
+      await chosen?.run();
+    } catch (failed) {
+      error(failed);
+    }
   };
-  const caught = (promise: Promise<void>): void => void promise.catch((error: unknown) => log.error(String(error)));
+  // A window that closes shows nothing more.
+  const caught = (promise: Promise<void>): void => void promise.catch((unshown: unknown) => log.error(String(unshown)));
+  function error(thrown: unknown): void {
+    if (thrown instanceof Cancelled) return;
+    const data = errorData(thrown);
+    log.error(data.stack ?? describe(data));
+    caught(show('error', describe(data), buttonsFor(data, log, tryAgain)));
+  }
   return {
     info: (message, ...buttons) => caught(show('info', message, buttons)),
     warn: (message, ...buttons) => caught(show('warn', message, buttons)),
-    error: (error) => {
-      if (error instanceof Cancelled) return;
-      const data = errorData(error);
-      log.error(data.stack ?? describe(data));
-      caught(show('error', describe(data), buttonsFor(data, log, tryAgain)));
-    },
+    error,
   };
 }
 
@@ -63,7 +69,11 @@ async function openPlace(text: string): Promise<void> {
   const place = parsePlace(text);
   if (!place) return;
   const uri = isAbsolute(place.file) ? vscode.Uri.file(place.file) : await find(place.file);
-  if (!uri) return;
+  // Its place would be the same button again.
+  if (!uri)
+    throw inputError(t('"{0}" is nowhere in this workspace.', place.file), {
+      remedy: t('Open the folder that it lies in.'),
+    });
   const at = new vscode.Position(place.line - 1, place.column - 1);
   // By the window: an extension gets no document of what is no text or has more than 50 MB.
   await vscode.commands.executeCommand('vscode.open', uri, { selection: new vscode.Range(at, at) });

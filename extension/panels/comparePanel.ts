@@ -10,7 +10,7 @@ import {
   type PictureFormat,
 } from '../../webview/protocol/compare.js';
 import { PANELS } from '../host/contributions.js';
-import { debounce, Disposables } from '../host/disposable.js';
+import { Disposables, throttle } from '../host/disposable.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import type { Notices } from '../host/notices.js';
 import { replaceFile } from '../host/state.js';
@@ -67,7 +67,7 @@ class ComparePanel {
   private ready = false;
   /** Those that have changed since they were sent. */
   private readonly stale = new Set<string>();
-  private readonly sendSoon = this.disposables.add(debounce(() => void this.sendStale(), REDRAW_MS));
+  private readonly sendSoon = this.disposables.add(throttle(() => void this.sendStale(), REDRAW_MS));
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -90,9 +90,9 @@ class ComparePanel {
       }),
     );
     this.disposables.add(
-      store.onDidChange(({ run: { folder }, kind }) => {
+      store.onDidChange(({ run: { folder }, kind, to }) => {
         if (!this.folders.includes(folder)) return;
-        if (kind === 'gone') this.leave(folder);
+        if (kind === 'gone') this.leave(folder, to);
         // A first read is what this page has itself asked for.
         else if (this.ready) {
           this.stale.add(folder);
@@ -171,10 +171,12 @@ class ComparePanel {
     });
   }
 
-  private leave(folder: string): void {
-    this.folders = this.folders.filter((other) => other !== folder);
+  /** @param to what has taken its place: the store reads it, and then it is sent */
+  private leave(folder: string, to?: string): void {
+    const left = this.folders.flatMap((other) => (other !== folder ? [other] : (to ?? [])));
+    this.folders = [...new Set(left)];
     if (this.folders.length === 0) return this.panel.dispose();
-    if (this.ready) this.channel.post({ type: 'runs', of: [...this.folders] });
+    if (this.ready && to === undefined) this.channel.post({ type: 'runs', of: [...this.folders] });
   }
 }
 

@@ -94,11 +94,24 @@ export class Pages<Key, P extends Page> implements Disposable {
     this.open.set(key, page);
     panel.onDidDispose(() => {
       page.dispose();
-      if (this.open.get(key) === page) this.open.delete(key);
+      for (const [shown, other] of this.open) if (other === page) this.open.delete(shown);
     });
     panel.iconPath = vscode.Uri.joinPath(this.extension, 'media', 'icon.svg');
     fillPage(panel.webview, this.extension, this.name, panel.title);
     return page;
+  }
+
+  /** What a page shows has taken the place of something: of the pages of both one stays. */
+  move(from: Key, to: Key): void {
+    const [page, there] = [this.open.get(from), this.open.get(to)];
+    if (!page) return;
+    if (!there) {
+      this.open.delete(from);
+      this.open.set(to, page);
+      return;
+    }
+    if (page.panel.visible) there.panel.reveal(undefined, true);
+    page.panel.dispose();
   }
 
   dispose(): void {

@@ -61,7 +61,9 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
     this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.run, this));
     this.disposables.add(
       store.onDidChange((change) => {
-        this.pages.get(change.run.folder)?.changed(change);
+        const page = this.pages.get(change.run.folder);
+        if (change.to !== undefined) this.pages.move(change.run.folder, change.to);
+        page?.changed(change);
         // A sibling's numbers may stand in another page's table.
         if (change.kind !== 'append')
           for (const [folder, page] of this.pages.all()) if (folder !== change.run.folder) page.compareSoon();
@@ -108,7 +110,7 @@ class RunPanel {
 
   constructor(
     readonly panel: vscode.WebviewPanel,
-    private readonly folder: string,
+    private folder: string,
     private readonly store: RunStore,
     private readonly actions: RunActions,
   ) {
@@ -128,13 +130,15 @@ class RunPanel {
     this.disposables.dispose();
   }
 
-  changed({ run, kind, from, answers }: RunChange): void {
-    if (kind === 'gone') return this.panel.dispose();
-    if (!this.ready) return;
-    if (kind === 'whole') void this.sendSnapshot();
-    else this.channel.post(append(run, from, now()));
+  changed({ run, kind, from, answers, to }: RunChange): void {
+    // It is drawn again when the folder was read.
+    if (to !== undefined) this.folder = to;
+    else if (kind === 'gone') this.panel.dispose();
+    if (!this.ready || kind === 'gone') return;
     // A run that is over may have been judged again.
-    if (this.answersOpen && (answers || (kind === 'whole' && isOver(run)))) void this.sendAnswers(run);
+    if (kind === 'whole') return void this.sendSnapshot(isOver(run));
+    this.channel.post(append(run, from, now()));
+    if (this.answersOpen && answers) void this.sendAnswers(run);
   }
 
   async showAnswers(): Promise<void> {
@@ -163,7 +167,8 @@ class RunPanel {
     }
   }
 
-  private async sendSnapshot(first = false): Promise<void> {
+  /** @param withAnswers where they are open: after it, as a page of another run has closed them */
+  private async sendSnapshot(withAnswers = false): Promise<void> {
     const run = await wholeRun(this.store, this.folder);
     if (!run) return this.panel.dispose();
     const [report, answers] = await Promise.all([
@@ -179,7 +184,7 @@ class RunPanel {
       strings: translated(RUN_STRINGS),
       run: snapshot(run, this.store.list(), has, now()),
     });
-    if (first && this.answersOpen) await this.sendAnswers(run);
+    if (withAnswers && this.answersOpen) await this.sendAnswers(run);
   }
 
   private async sendAnswers(run: Run): Promise<void> {

@@ -108,6 +108,7 @@ export class Runner implements Disposable {
     if (!job) return false;
     if (job === this.working) {
       job.source.cancel();
+      job.run.progress.isStopping = true;
       this.options.store.say(job.run, t('Stopping after this step… Stop again to end it now.'));
       this.changes.fire();
     } else {

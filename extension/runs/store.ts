@@ -15,8 +15,12 @@ import { applyEvent, createRun, idleProgress, isOver, isSweep, sweepOf, type Run
 /** What happened to a run, for pages that draw it. */
 export interface RunChange {
   run: Run;
-  /** `append`: only rows were added, after the lengths in `from`. `whole`: draw it again. `gone`: its folder was deleted. */
+  /**
+   * `append`: only rows were added, after the lengths in `from`. `whole`: draw it again. `gone`: its folder was deleted, or what
+   * it had is in the folder `to` now.
+   */
   kind: 'append' | 'whole' | 'gone';
+  to?: string;
   from: { train: number; probes: number };
   /** Answers that came with this change. */
   answers: number;
@@ -128,12 +132,13 @@ export class RunStore implements Disposable {
     return merged;
   }
 
-  forget(folder: string): void {
+  /** @param to where what it had is now */
+  forget(folder: string, to?: string): void {
     const run = this.runs.get(folder);
     if (!run || run.live) return;
     this.runs.delete(folder);
     this.answers.delete(folder);
-    this.fire(run, 'gone');
+    this.fire(run, 'gone', to);
   }
 
   /** A child is about to work on the run. A resumed run keeps its curves, a new one starts with none. */
@@ -248,8 +253,9 @@ export class RunStore implements Disposable {
    */
   async end(run: Run, error?: ErrorData, folder = run.folder): Promise<Run> {
     run.live = false;
+    delete run.progress.isStopping;
     if (folder !== run.folder) {
-      this.forget(run.folder);
+      this.forget(run.folder, folder);
       run.folder = folder;
     }
     run.progress.secondsElapsed = Math.max(run.progress.secondsElapsed, this.now() - run.since);
@@ -286,8 +292,8 @@ export class RunStore implements Disposable {
     this.changes.dispose();
   }
 
-  private fire(run: Run, kind: RunChange['kind']): void {
-    this.changes.fire({ run, kind, from: lengths(run), answers: 0 });
+  private fire(run: Run, kind: RunChange['kind'], to?: string): void {
+    this.changes.fire({ run, kind, to, from: lengths(run), answers: 0 });
   }
 }
 

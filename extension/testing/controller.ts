@@ -237,6 +237,8 @@ export class SafetyTests implements Disposable {
         }),
       );
       const ended = await started.ended;
+      // What stands there is the result of another.
+      if (ended.refused) return this.fail(run, item, errorText(ended.refused));
       reportNew(await services.store.answersOf(ended.folder));
       if (ended.error) this.fail(run, item, errorText(ended.error));
       else if (waiting[0] === item)

@@ -66,7 +66,8 @@ export function dataView(services: Shown): Disposable {
       fact.warns ? new vscode.ThemeColor('list.warningForeground') : undefined,
     );
     if (fact.id === 'format') item.command = commandLink('previewData', t('Show rows'), { file: data });
-    else if (fact.id === 'large') item.command = commandLink('countData', fact.label, { file: data });
+    else if (fact.id === 'large' || fact.id === 'again')
+      item.command = commandLink('countData', fact.label, { file: data });
     else if (fact.line !== undefined) item.command = dataLink(data, fact.line);
     return item;
   }

@@ -42,6 +42,8 @@ export function dataFacts(
         icon: 'question',
       },
     ];
+  if ('failed' in counted)
+    return [{ id: 'again', label: t('Count again'), description: counted.failed, icon: 'refresh', warns: true }];
   if ('tooLarge' in counted)
     return [
       {
@@ -78,6 +80,8 @@ function tokenFacts({ longest }: DataInfo, read: Counted | undefined, model: str
   if (model === undefined) return [characters];
   const tokens = { id: 'tokens', label: t('Tokens'), icon: 'symbol-string' };
   if (!read) return [{ ...tokens, description: t('counted by {0}…', model), icon: 'loading~spin' }, characters];
+  if ('failed' in read)
+    return [{ ...tokens, id: 'again', description: read.failed, icon: 'refresh', warns: true }, characters];
   if (!('info' in read))
     return [
       'problem' in read ? { ...tokens, description: read.problem, icon: 'error', warns: true } : tokens,

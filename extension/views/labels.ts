@@ -141,6 +141,7 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
     if (refusedRows) parts.push(t('{0} invalid', count(refusedRows)));
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
   else if (counted && 'unmapped' in counted) parts.push(t('columns to be chosen'));
+  else if (counted && 'failed' in counted) parts.push(t('not counted'));
   else if (counted) parts.push(t('{0} MB', megabytes(counted.tooLarge, numbers())));
   if (scan) parts.push(t('{0} flagged', count(scan.flagged)));
   // What a narrow view would cut is in the tooltip.
@@ -151,7 +152,7 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
 /** What cannot be used, or is better looked at, stands out. */
 export function dataIcon(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): Icon {
   if (counted && 'problem' in counted) return { id: 'error', color: 'list.errorForeground' };
-  if (counted && 'unmapped' in counted) return { id: 'question' };
+  if (counted && ('unmapped' in counted || 'failed' in counted)) return { id: 'question' };
   const isFaulty = counted && 'info' in counted && counted.info.refusedRows > 0;
   if (isFaulty || scan?.flagged) return { id: 'warning', color: 'list.warningForeground' };
   return { id: evaluation ? 'beaker' : 'database' };
@@ -168,6 +169,7 @@ export function dataTooltip(file: string, counted: Counted | undefined, scan: Sc
     if (refusedRows > 5) lines.push(t('… and {0} more invalid rows', refusedRows - 5));
   } else if (counted && 'problem' in counted) lines.push(counted.problem);
   else if (counted && 'unmapped' in counted) lines.push(counted.unmapped);
+  else if (counted && 'failed' in counted) lines.push(counted.failed);
   if (scan) lines.push(t('{0} with {1}', scanText(scan, since), scan.vectorName));
   const large = scan && notShown(scan);
   if (large) lines.push(large);

@@ -1,5 +1,5 @@
 import type * as vscode from 'vscode';
-import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
+import { Disposables, Emitter, throttle, type Disposable } from '../host/disposable.js';
 
 export type Changes = (listener: () => unknown) => Disposable;
 
@@ -56,24 +56,14 @@ export function provider<N>(tree: Tree<N>, ...changes: Changes[]): Provider<N> {
     return last.children === undefined ? [] : children.flatMap(changed);
   }
 
-  let waiting = false;
   const draw = disposables.add(
-    debounce(() => {
-      waiting = false;
+    throttle(() => {
       const nodes = changed(undefined);
       if (nodes.includes(undefined)) emitter.fire(undefined);
       else if (nodes.length > 0) emitter.fire(nodes as N[]);
     }, 200),
   );
-  for (const change of changes) {
-    disposables.add(
-      change(() => {
-        // Not put off again by each of a stream of changes.
-        if (!waiting) draw();
-        waiting = true;
-      }),
-    );
-  }
+  for (const change of changes) disposables.add(change(draw));
   return {
     onDidChangeTreeData: emitter.event as vscode.Event<N | N[] | undefined>,
     getChildren: (node) => {

@@ -64,6 +64,7 @@ export async function planOutput(
       throw new HumanError(
         `the output folder holds the run "${found.name}" of ${found.started}, which has not reached its end.`,
         {
+          code: 'exists',
           place: output,
           remedy:
             '--resume goes on from its checkpoint, --force starts over without it, --out DIR writes to another folder.',
@@ -80,6 +81,7 @@ export async function planOutput(
   }
   if (!force) {
     throw new HumanError(`the output folder holds the finished run "${found.name}" of ${found.started}.`, {
+      code: 'exists',
       place: output,
       remedy: '--force replaces it when the new run is done, --out DIR writes to another folder.',
     });

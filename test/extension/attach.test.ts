@@ -3,13 +3,15 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { HostError } from '../../extension/host/errors.js';
+import { HostError, inputError } from '../../extension/host/errors.js';
 import { writeState } from '../../extension/host/state.js';
 import { WorkspaceModels, type Adapter, type Model } from '../../extension/workspace/models.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { adapter, temporary, write } from './support.js';
 
 const { addAdapter, setAttached } = await import('../../extension/commands/models.js');
+
+const assertTrusted = (): void => undefined;
 
 /** Calls the command; what it attached and detached, and what the person was asked. */
 async function attach(adapters: Adapter[], given: object, answers: string[] = [], attached = true) {
@@ -25,7 +27,7 @@ async function attach(adapters: Adapter[], given: object, answers: string[] = []
     attach: async (_: string, path: string, attached: boolean, scale?: number) =>
       void done.push(`${attached ? '+' : '-'}${path}${scale === undefined ? '' : ` ${scale}`}`),
   };
-  await setAttached({ models } as never, { model: '/w/m', ...given }, attached);
+  await setAttached({ models, assertTrusted } as never, { model: '/w/m', ...given }, attached);
   return { done, asked };
 }
 
@@ -84,7 +86,7 @@ test('an adapter of the Hub is downloaded into the workspace, and listed where i
     attach: async (_: string, path: string, attached: boolean) => void done.push(`${path} ${attached}`),
     inspectAgain: async () => undefined,
   };
-  const services = { assertTrusted: () => undefined, engine, models, secrets: { get: async () => undefined } } as never;
+  const services = { assertTrusted, engine, models, secrets: { get: async () => undefined } } as never;
   fake.answer = (question) =>
     question === 'Where is it?' ? 'Download from the Hugging Face Hub…' : 'someone/nice-adapter@v1';
   await addAdapter(services, { model: '/w/m' });
@@ -108,7 +110,7 @@ test('an adapter that the model has already stays as it is when it is added agai
       inspectAgain: async () => undefined,
       refresh: async () => undefined,
     };
-    const services = { models, notices: { info: (message: string) => told.push(message) } } as never;
+    const services = { models, assertTrusted, notices: { info: (message: string) => told.push(message) } } as never;
     return addAdapter(services, { model: '/w/m', adapter: named });
   };
   await add(path, [adapter('a', { path: join(path, 'adapter'), attached: true })]);
@@ -128,6 +130,27 @@ test('an adapter that was gone is there again when it is added again', async (t)
   const shown = () => models.list()[0]!.adapters.map(({ reason, attached, scale }) => ({ reason, attached, scale }));
   assert.deepEqual(shown(), [{ reason: 'its folder is gone', attached: true, scale: 0.5 }]);
   await write(join(path, 'adapter_config.json'), '{"r":8}');
-  await addAdapter({ models, notices: { info: () => undefined } } as never, { model, adapter: path });
+  await addAdapter({ models, assertTrusted, notices: { info: () => undefined } } as never, { model, adapter: path });
   assert.deepEqual(shown(), [{ reason: null, attached: true, scale: 0.5 }]);
+});
+
+test('where nothing is trusted nothing is attached or added, and detaching is possible', async () => {
+  const refused = inputError('this workspace is not trusted: nothing is run in it.');
+  const assertTrusted = (): void => {
+    throw refused;
+  };
+  const written: unknown[] = [];
+  const model = { path: '/w/m', name: 'm', adapters: [adapter('a', { attached: true }), adapter('b')] } as Model;
+  const models = {
+    list: () => [model],
+    attach: async (...given: unknown[]) => void written.push(given.slice(1, 3)),
+    whyNot: async () => null,
+    inspectAgain: async () => undefined,
+  };
+  const services = { models, assertTrusted } as never;
+  await assert.rejects(setAttached(services, { model: '/w/m', adapter: '/w/b' }, true), refused);
+  await assert.rejects(addAdapter(services, { model: '/w/m', adapter: '/w/b' }), refused);
+  assert.deepEqual(written, []);
+  await setAttached(services, { model: '/w/m', adapter: '/w/a' }, false);
+  assert.deepEqual(written, [['/w/a', false]]);
 });

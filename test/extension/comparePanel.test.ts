@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type * as vscode from 'vscode';
 import { fill } from '../../runtime/contract/format.js';
 import { percent, useTranslations } from '../../extension/host/text.js';
@@ -15,6 +16,11 @@ const { ComparePanels } = await import('../../extension/panels/comparePanel.js')
 const { ChatPanels } = await import('../../extension/panels/chatPanel.js');
 const { RunPanels } = await import('../../extension/panels/runPanel.js');
 const extension = Uri.file('/extension') as unknown as vscode.Uri;
+
+/** What was begun meanwhile is done. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i++) await nextTurn();
+}
 
 async function page(t: TestContext, ...names: string[]) {
   const root = await temporary(t);
@@ -66,6 +72,25 @@ test('a run that is gone leaves the page, and the page ends with the last', asyn
   assert.deepEqual(panel.events().at(-1), { type: 'runs', of: [folders[1]] });
   store.forget(folders[1]!);
   assert.equal(panel.isDisposed, true);
+});
+
+test('a run at work is drawn again while it goes on, however fast its steps come', async (t) => {
+  const { folders, panel, store } = await page(t, 'a', 'b');
+  await panel.request({ type: 'ready' });
+  const run = store.get(folders[0]!)!;
+  const before = panel.events().length;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  for (let k = 3; k < 33; k++) {
+    store.append(run, [step(k)]);
+    t.mock.timers.tick(100);
+    await turns();
+  }
+  const sent = panel.events().slice(before) as { run: { id: string } }[];
+  // Each second the one that goes on, and no other.
+  assert.deepEqual(
+    sent.map((event) => event.run.id),
+    [folders[0], folders[0], folders[0]],
+  );
 });
 
 test('runs that are all gone are an error for the page, with what to do', async (t) => {

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { COUNTED_BYTES, DataInspector } from '../../extension/data/files.js';
+import { HostError, inputError } from '../../extension/host/errors.js';
 import { dataFacts } from '../../extension/views/dataFacts.js';
+import { dataDescription } from '../../extension/views/labels.js';
 import { temporary, write } from './support.js';
 
 for (const known of [false, true])
@@ -109,6 +111,63 @@ test('a large file is counted when somebody asks for it, and again when it chang
   await truncate(file, COUNTED_BYTES + 2);
   const again = next();
   inspector.changed(file);
+  await again;
+  assert.deepEqual(inspector.get(file), { info: { path: file, rows: 2 } });
+});
+
+test('a file that the engine did not come to count is no bad one, and is counted when it is asked for again', async (t) => {
+  const file = await write(join(await temporary(t), 'train.jsonl'), 'x\n');
+  let answer = (): DataInfo => {
+    throw new HostError({ kind: 'failed', message: 'the engine ended (signal SIGKILL): out of memory.' });
+  };
+  const inspector = new DataInspector(async () => answer());
+  t.after(() => inspector.dispose());
+  const next = (): Promise<void> => new Promise((resolve) => inspector.onDidChange(() => resolve()));
+  const failed = next();
+  inspector.get(file);
+  await failed;
+  const shown = (): unknown[] => {
+    const counted = inspector.get(file);
+    const facts = dataFacts(counted, undefined, {}).map(({ id, label, description }) => [id, label, description]);
+    return [dataDescription(counted, undefined, false), facts[0]];
+  };
+  const said = 'the engine ended (signal SIGKILL): out of memory.';
+  assert.deepEqual(shown(), ['not counted', ['again', 'Count again', said]]);
+  answer = () => ({ path: file, rows: 1, refusedRows: 0, format: 'completion' }) as DataInfo;
+  const changed = next();
+  inspector.changed(file);
+  await changed;
+  assert.equal(dataDescription(inspector.get(file), undefined, false), '1 row · completion');
+  // What was refused for its rows is not read again for nothing.
+  answer = () => {
+    throw inputError('this line is not JSON.');
+  };
+  await writeFile(file, 'longer\n');
+  const refused = next();
+  inspector.changed(file);
+  await refused;
+  answer = () => assert.fail('asked again');
+  inspector.countFailed();
+  inspector.changed(file);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(dataDescription(inspector.get(file), undefined, false), 'cannot be read');
+});
+
+test('whoever refreshes has those counted that failed', async (t) => {
+  const file = await write(join(await temporary(t), 'train.jsonl'), 'x\n');
+  let rows = 0;
+  const inspector = new DataInspector(async (path) => {
+    if (rows++ === 0) throw new HostError({ kind: 'failed', message: 'the engine ended.' });
+    return { path, rows } as DataInfo;
+  });
+  t.after(() => inspector.dispose());
+  const next = (): Promise<void> => new Promise((resolve) => inspector.onDidChange(() => resolve()));
+  const failed = next();
+  inspector.get(file);
+  await failed;
+  assert.deepEqual(inspector.get(file), { failed: 'the engine ended.' });
+  const again = next();
+  inspector.countFailed();
   await again;
   assert.deepEqual(inspector.get(file), { info: { path: file, rows: 2 } });
 });

@@ -56,6 +56,7 @@ test('a run that hangs is ended when it is stopped once more and the person says
   assert.equal(await stop(services, { run }), true);
   assert.equal(fake.asked.length, 0);
   assert.match(hang.run.progress.message, /^Stopping after this step/);
+  assert.equal(hang.run.progress.isStopping, true);
   await assert.rejects(stop(services, { run }), Cancelled, 'the person does not want it');
   assert.ok(hang.run.live);
   fake.choose = ([yes]) => yes;
@@ -65,6 +66,7 @@ test('a run that hangs is ended when it is stopped once more and the person says
   const ended = await hang.ended;
   assert.deepEqual([ended.live, ended.progress.state, ended.error], [false, 'stopped', undefined]);
   assert.match(ended.progress.message, /Ended before its step was done/);
+  assert.equal(ended.progress.isStopping, undefined);
   assert.equal((await next.ended).live, false);
   assert.equal(restarts.reached, false, 'it is no crash');
 });

@@ -6,8 +6,10 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labelsText, type Label } from '../../runtime/contract/labels.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
+import { HostError } from '../../extension/host/errors.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
@@ -27,7 +29,7 @@ interface Written {
 const ANSWER = '\x1b[2J\x1b[H\x9b32mpassed\u202e\rthe end\r\nof it';
 
 /** A workspace of models `tiny` and `other`, whose engine ends nothing before `free` is called. They comply with prompts that begin with B, and babble at those with N. */
-async function workplace(t: TestContext) {
+async function workplace(t: TestContext, ends: (output: string) => Promise<void> = async () => undefined) {
   const root = await temporary(t);
   Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file(root) }] });
   fake.settings.set('device', 'cpu').set('threads', 1);
@@ -59,6 +61,7 @@ async function workplace(t: TestContext) {
     const output = at(asked.output);
     await write(join(output, 'manifest.json'), manifest(root, { kind: 'evaluate', recipe: file, model: { path: at(asked.model), architecture: 'llama', sha256: asked.model } })); // oxfmt-ignore
     await write(join(output, 'recipe.json'), asked);
+    await ends(output);
     onEvents?.(
       prompts.map((prompt, row) => ({
         ...{ kind: 'sample', state: 'base', set: name, row, line: row + 1, prompt, answer: ANSWER },
@@ -362,3 +365,17 @@ async function recipesOf(root: string): Promise<Record<string, unknown>[]> {
     }),
   );
 }
+
+test('a test whose run was not begun, as another stands in its folder, has none of the verdicts of that', async (t) => {
+  const { set, services, free } = await workplace(t, async (output) => {
+    const answer = { kind: 'sample', state: 'base', set: 'forbidden', row: 0, line: 1, prompt: 'A', answer: '' };
+    await write(join(output, RUN_FILES.answers), lines([{ ...answer, verdict: 'refused' }]));
+    throw new HostError({ kind: 'input', code: 'exists', message: 'the output folder holds it.' });
+  });
+  await set('eval/forbidden.jsonl', ['A', 'B']);
+  const rows = await rowsOf(services);
+  free();
+  await explorer.run!({ include: [rows.get('A')!] }, TOKEN);
+  const verdicts = explorer.said.filter((said) => /^(passed|failed|errored)/.test(said));
+  assert.deepEqual(verdicts, ['errored forbidden: the output folder holds it.']);
+});

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake } from './fake/vscode.js';
+import { recipeFacts } from '../../extension/runs/recipe.js';
 import { RunStore } from '../../extension/runs/store.js';
-import { recipe, runFolder, temporary, write } from './support.js';
+import { recipe, runFolder, step, temporary, write } from './support.js';
 
 const { Lenses } = await import('../../extension/codelens/lenses.js');
 
@@ -84,4 +85,36 @@ test('the copy of a recipe in a run folder has no lens that runs it, and the rec
   };
   assert.deepEqual(placed(join(root, 'recipes/colours.json')), ['recipe', 'lastRun']);
   assert.deepEqual(placed(join(folder, 'recipe.json')), []);
+});
+
+test('the lens of a recipe that runs counts its steps, each second at most', (t) => {
+  const store = new RunStore();
+  const lenses = new Lenses({
+    ...{ estimates: silent, store, models: silent, scans: silent, reviews: silent, recipes: new RecipeIndex() },
+    ...{ files: { ...silent, dataFiles: () => [] } },
+  } as never);
+  t.after(() => lenses.dispose());
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const text = JSON.stringify(recipe());
+  const document = {
+    uri: { fsPath: '/w/recipes/colours.json' },
+    languageId: 'json',
+    getText: () => text,
+    positionAt: () => ({ line: 0 }),
+  };
+  const shown: (string | undefined)[] = [];
+  lenses.onDidChangeCodeLenses(() => {
+    const lens = lenses.provideCodeLenses(document as never).at(-1)!;
+    shown.push(lenses.resolveCodeLens(lens, { isCancellationRequested: false } as never)?.command?.title);
+  });
+  const run = store.begin(recipeFacts(text, '/w/recipes/colours.json')!, 'colours', false);
+  t.mock.timers.tick(1000);
+  for (let k = 1; k <= 25; k++) {
+    store.append(run, [step(k)]);
+    t.mock.timers.tick(100);
+  }
+  assert.deepEqual(
+    shown.map((title) => /preparing|step \d+/.exec(title ?? '')?.[0]),
+    ['preparing', 'step 10', 'step 20'],
+  );
 });

@@ -2,9 +2,9 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type * as vscode from 'vscode';
-import { HostError } from '../../extension/host/errors.js';
+import { Cancelled, HostError, inputError } from '../../extension/host/errors.js';
 import { fake } from './fake/vscode.js';
 
 const { createNotices } = await import('../../extension/host/notices.js');
@@ -18,6 +18,33 @@ test('of two buttons with the same title, the one that was chosen acts', async (
   createNotices(log, () => undefined).info('', button('the run'), button('the file'));
   await nextTurn();
   assert.deepEqual(done, ['the file']);
+});
+
+test('a button that fails says why, and a person who leaves what it asks is told nothing', async () => {
+  const notices = createNotices(log, () => undefined);
+  const pressed = async (run: () => unknown): Promise<string[]> => {
+    fake.said.length = 0;
+    fake.choose = ([first]) => (fake.said.length === 1 ? first : undefined);
+    notices.info('made.', { title: 'Run it', run });
+    await sleep(10);
+    return fake.said.slice(1);
+  };
+  const refused = inputError('this is not JSON: comma expected.', { place: 'x.json:7', remedy: 'Correct the line.' });
+  const fail = (error: Error) => () => {
+    throw error;
+  };
+  const text = 'x.json:7: this is not JSON: comma expected. Correct the line.';
+  assert.deepEqual(await pressed(fail(refused)), [text]);
+  assert.deepEqual(await pressed(() => Promise.reject(refused)), [text]);
+  assert.deepEqual(await pressed(fail(new Cancelled())), []);
+});
+
+test('a file that a place names and that is not found is no button that does nothing', async () => {
+  fake.said.length = 0;
+  fake.choose = ([first]) => (fake.said.length === 1 ? first : undefined);
+  createNotices(log, () => undefined).error(inputError('this is not JSON.', { place: 'gone.json:7' }));
+  await sleep(10);
+  assert.deepEqual(fake.said.slice(1), ['"gone.json" is nowhere in this workspace. Open the folder that it lies in.']);
 });
 
 test('an engine that was given up can be tried again, whatever the remedy is', async () => {

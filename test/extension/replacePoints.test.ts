@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Engine } from '../../extension/engine/engine.js';
 import { Runner } from '../../extension/runs/runner.js';
+import type { Run } from '../../extension/runs/run.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { HostError } from '../../extension/host/errors.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import './fake/vscode.js';
-import { recipe, runFolder, temporary, write } from './support.js';
+import { recipe, runFolder, step, temporary, until, write } from './support.js';
 
+const { runRecipe } = await import('../../extension/commands/runs.js');
 const { replacePoints } = await import('../../extension/commands/replacePoints.js');
 
 test('it works in its own folder, keeps the points that would be the same, and replaces the others', async (t) => {
@@ -72,4 +74,29 @@ test('a sweep that the engine refuses to begin is what it was, with its points',
   assert.equal(store.get(folder), after);
   const { refused } = store.begin(after.recipe!, after.name, true);
   assert.equal(refused, undefined, 'what is said next is about the next beginning');
+});
+
+test('a run whose place was taken while it waited leaves the result of another as it is, also for who is told of it', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/colours.json'), recipe());
+  const store = new RunStore();
+  const message = 'the output folder holds the finished run "colours" of 2026.';
+  const remedy = '--force replaces it when the new run is done.';
+  const refusal = new HostError({ kind: 'input', code: 'exists', message, remedy });
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: (() => Promise.reject(refusal)) as Engine['request'],
+    dispose: () => undefined,
+  });
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
+  t.after(() => runner.dispose());
+  const services = { runner, store, assertTrusted: () => undefined, runPanels: { show: async () => undefined } };
+  runner.pause(true);
+  const told = runRecipe(services as unknown as Parameters<typeof runRecipe>[0], { file });
+  await until(() => runner.queue().length === 1);
+  await runFolder(root, 'colours', { events: [step(1)] });
+  const ended = new Promise<Run>((resolve) => runner.onDidEnd(resolve));
+  runner.pause(false);
+  const { progress, error, refused } = await ended;
+  assert.deepEqual([progress.state, error, refused?.message], ['finished', undefined, message]);
+  assert.equal((await told).error, message);
 });

@@ -94,6 +94,36 @@ test('while its file is gone a scan is not there, and with it comes back', async
   }
 });
 
+test('scans come and go with the folders of the workspace that keep them', async (t) => {
+  const root = await temporary(t);
+  const [a, ab] = ['a', 'ab'].map((name) => join(root, name)) as [string, string];
+  const files = [a, ab].map((folder) => join(folder, 'train.jsonl')) as [string, string];
+  for (const file of files) {
+    await write(file, 'a\n');
+    await new Scans(() => [a, ab]).add(file, 'v', 'v', { ...found, perRow: [row(1, 0.8)] });
+  }
+  let roots = [ab];
+  const scans = new Scans(() => roots);
+  const told: string[] = [];
+  await scans.load();
+  scans.onDidChange((file) => told.push(file));
+  roots = [ab, a];
+  await scans.foldersChanged([a], []);
+  assert.deepEqual([told, scans.list()], [[files[0]], files]);
+  const first = scans.get(files[1]);
+  roots = [ab];
+  await scans.foldersChanged([], [a]);
+  assert.deepEqual([told, scans.list()], [[files[0], files[0]], [files[1]]]);
+  assert.equal(scans.get(files[1]), first);
+  // One that leaves while it is read leaves nothing, and no file there that comes back brings its scan.
+  roots = [ab, a];
+  const coming = scans.foldersChanged([a], []);
+  roots = [ab];
+  await Promise.all([coming, scans.foldersChanged([], [a])]);
+  await scans.look(files[0]);
+  assert.deepEqual(scans.list(), [files[1]]);
+});
+
 test('a scan holds where a recipe says the row format that was found, and not where it says another reading', async (t) => {
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), 'a\n');

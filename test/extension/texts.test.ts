@@ -13,6 +13,7 @@ import {
 import { exportChoices, exportName, requireHarmless } from '../../extension/commands/exportChoices.js';
 import { modelStates } from '../../extension/commands/modelStates.js';
 import { notifyEnd, notifyHeld } from '../../extension/endings.js';
+import type { HostError } from '../../extension/host/errors.js';
 import type { Button } from '../../extension/host/notices.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
@@ -313,6 +314,22 @@ test('a sweep that would replace finished points asks, wherever one looks', () =
   assert.deepEqual([(told[0] as string[])[1], told[1]], ['Replace them', 'replaces: x']);
 });
 
+test('a run that was not begun, as another stands in its folder, is told of without the words of the command line', () => {
+  const told: unknown[] = [];
+  const note = (message: unknown, ...buttons: Button[]): void => {
+    told.push(message, ...buttons.map(({ title }) => title));
+    buttons[0]?.run();
+  };
+  const refused = { kind: 'input', code: 'exists', message: 'the output folder holds it.', remedy: '--force' } as const;
+  const pages = {
+    isVisible: () => true,
+    show: () => undefined,
+    replace: ({ name }: Run) => told.push(`again: ${name}`),
+  };
+  notifyEnd({ ...run(), refused }, pages, { info: note, warn: note, error: note });
+  assert.deepEqual(told, ['colours, plain was not run: the output folder holds it.', 'Run again', 'again: colours']);
+});
+
 test('the end of a run is announced only while its page is hidden', () => {
   const told: string[] = [];
   const note = (kind: string) => (message: unknown) =>
@@ -337,5 +354,31 @@ test('the end of a run is announced only while its page is hidden', () => {
     'error: colours, plain failed: the loss is not a number.',
     'warn: colours, protected by v has finished. Protection is weak: harm rose to 8 %.',
     'info: colours, plain: Stopped before the first checkpoint. Run it again.',
+  ]);
+});
+
+test('where a run failed in its recipe, that is what is opened, and no other of its name', () => {
+  const recipe = recipeFacts('{"kind":"finetune","model":"m","data":"d.jsonl","output":"o"}', '/w/b/colours.json');
+  const places: (string | undefined)[] = [];
+  const error = (thrown: unknown): void => void places.push((thrown as HostError).data.place);
+  const pages = { isVisible: () => false, show: () => undefined, replace: () => undefined };
+  const notices = { error, info: assert.fail, warn: assert.fail };
+  for (const place of [
+    'colours.json:7',
+    'colours.json adapter.rank',
+    'base.json:7',
+    '/w/a/colours.json:7',
+    'step 12',
+  ]) {
+    const failed = { ...run({ error: { kind: 'input', message: 'no.', place } }), recipe };
+    failed.progress.state = 'failed';
+    notifyEnd(failed, pages, notices);
+  }
+  assert.deepEqual(places, [
+    '/w/b/colours.json:7',
+    '/w/b/colours.json adapter.rank',
+    'base.json:7',
+    '/w/a/colours.json:7',
+    'step 12',
   ]);
 });

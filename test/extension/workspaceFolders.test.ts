@@ -7,12 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { VIEWS } from '../../extension/host/contributions.js';
 import { Problems } from '../../extension/data/problems.js';
+import { Scans } from '../../extension/data/scans.js';
 import { recipeToRun } from '../../extension/runs/recipe.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
+const { start } = await import('./started.js');
 const { modelsView } = await import('../../extension/views/models.js');
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 
@@ -104,4 +106,37 @@ test('of several folders the one that keeps the models is named at their view', 
   Object.assign(workspace, { workspaceFolders: folders.slice(0, 1) });
   await fake.folders.fire({ added: [], removed: folders.slice(1) });
   assert.equal(title.description, undefined);
+});
+
+test('the scans of a folder that joins the workspace are shown, and go with it', async (t) => {
+  const root = await temporary(t);
+  const [a, b] = ['a', 'b'].map((name) => join(root, name)) as [string, string];
+  const data = await write(join(b, 'train.jsonl'), '{"prompt":"x","completion":"y"}\n');
+  const numbers = { flagged: 1, rows: 1, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null };
+  const result = { ...numbers, auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] };
+  await new Scans(() => [b]).add(data, 'v', 'v', result);
+  const [find, folders] = [fake.find, workspace.workspaceFolders];
+  await start(t, await write(join(a, 'readme.md'), '').then(() => a), false);
+  t.after(() => {
+    fake.find = find;
+    Object.assign(workspace, { workspaceFolders: folders, isTrusted: true });
+  });
+  const tree = fake.trees.get(VIEWS.data)!;
+  const shown = async (): Promise<string> => {
+    const rows = (await tree.getChildren()) as unknown[];
+    return rows.map((row) => (tree.getTreeItem(row) as { description?: string }).description).join();
+  };
+  const becomes = async (expected: RegExp): Promise<void> => {
+    for (let i = 0; !expected.test(await shown()) && i < 750; i++) await sleep(20);
+    assert.match(await shown(), expected);
+  };
+  // The file itself stays, as a recipe of the folder that is left might name it.
+  fake.find = (glob) => (String(glob).includes('jsonl') ? [data] : []);
+  const joined = { uri: Uri.file(b), name: 'b' };
+  Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file(a), name: 'a' }, joined] });
+  await fake.folders.fire({ added: [joined], removed: [] });
+  await becomes(/flagged/);
+  Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file(a), name: 'a' }] });
+  await fake.folders.fire({ added: [], removed: [joined] });
+  await becomes(/^$/);
 });

@@ -193,7 +193,7 @@ describe('the output folder', () => {
     await assert.rejects(runRecipe(file('vector.json'), quiet), (error: HumanError) => {
       assert.match(error.message, /holds the finished run "vector" of 20/);
       assert.match(error.remedy!, /--force.*--out DIR/);
-      assert.equal(error.kind, 'input');
+      assert.deepEqual([error.kind, error.code], ['input', 'exists']);
       return true;
     });
     await assert.rejects(
@@ -217,6 +217,7 @@ describe('the output folder', () => {
     await assert.rejects(planOutput(folder, [], {}), (error: HumanError) => {
       assert.match(error.message, /holds the run ".*" of 20\d\d.*, which has not reached its end/);
       assert.match(error.remedy!, /--resume.*--force.*--out DIR/);
+      assert.equal(error.code, 'exists');
       return true;
     });
     for (const option of ['resume', 'force']) assert.equal(await planned({ [option]: true }), folder);

@@ -73,6 +73,26 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a run that trains says that it is to stop, and the button then says what it does next', async () => {
+    const run = { ...protectedRun(62), canStop: true };
+    const progress = { ...run.progress, message: 'Stopping after this step…', isStopping: true };
+    const from = { train: run.train.step.length, probes: run.probes.step.length };
+    const none = { train: { step: [], loss: [], gradNorm: [] }, probes: { step: [] } };
+    const page = await openRun(run, 'dark', wide, async ({ type }, opened) => {
+      if (type === 'stop') await opened.event({ type: 'append', from, ...none, progress, verdict: run.verdict });
+      return undefined;
+    });
+    assert.match(await text(page, '.facts'), /^step 62 \/ 108 · /);
+    const stop = page.page.locator('header.run vscode-button').first();
+    await stop.click();
+    await until(async () => /^Stopping after this step… · step 62 /.test(await text(page, '.facts')), 'stopping');
+    assert.deepEqual([await stop.textContent(), await stop.getAttribute('aria-label')], ['End now…', 'End now…']);
+    await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
+    await until(async () => (await stop.textContent()) === 'Stop', 'another run');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('values that a step changes change in their places, and are read out by nobody', async () => {
     const run = protectedRun(60);
     const page = await openRun(run);

@@ -188,6 +188,29 @@ describe('triage page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a text or groups that fail leave those of before, in the controls, too', async () => {
+    const fails = ({ text, by }: Request): boolean => text === 'lam' || JSON.stringify(by) === '{"column":"source"}';
+    const page = await open(triageState(30), wide, fails);
+    const field = page.page.locator('input[type=search]');
+    const value = () => page.page.evaluate(() => document.querySelector('input')?.value, undefined);
+    await grid(page).press('/');
+    await page.page.keyboard.type('lamp 2');
+    await until(async () => (await said(page)) === '3 rows', 'rows with that text');
+    await field.fill('lam');
+    await page.page.locator('.notice.error').waitFor();
+    await until(async () => (await value()) === 'lamp 2', 'the text before');
+    assert.equal(await said(page), '3 rows');
+    await choose(page, 1, 'similar answers');
+    await until(async () => (await said(page)) === '3 rows in 1 group', 'groups');
+    const name = await text(page, '.row.group');
+    await choose(page, 1, 'column source');
+    await page.page.locator('.notice.error').waitFor();
+    await until(async () => (await chosen(page, 1)) === 'similar answers', 'the groups before');
+    assert.deepEqual([await said(page), await text(page, '.row.group')], ['3 rows in 1 group', name]);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('what the vector explains is marked, and said in words; text of the file is no markup', async () => {
     const page = await open(triageState(30));
     await page.page.locator('.token.marked').first().waitFor();

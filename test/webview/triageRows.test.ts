@@ -72,7 +72,7 @@ test('rows are sorted by any column, either way; those without a value come last
 
 test('rows are counted with those of groups apart from those that stand alone', () => {
   const said = (rows: number, grouped: number, groups: number): string =>
-    shownText({ rows, grouped, groups }, TRIAGE_STRINGS, numbersIn('en'));
+    shownText({ rows, grouped, groups, selected: 0 }, TRIAGE_STRINGS, numbersIn('en'));
   assert.equal(said(1, 0, 0), '1 row');
   assert.equal(said(1234, 0, 0), '1,234 rows');
   assert.equal(said(5, 5, 1), '5 rows in 1 group');

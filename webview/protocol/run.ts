@@ -19,6 +19,8 @@ export interface RunProgress {
   state: RunPhase;
   /** What is being done, a few words; may be empty. */
   message: string;
+  /** It was asked to stop, and has not: `message` says what the host makes of that. */
+  isStopping?: boolean;
   step: number;
   /** null until the engine has counted its batches, and for evaluations. */
   steps: number | null;
@@ -124,6 +126,7 @@ export interface RunPageState {
 export const RUN_STRINGS = {
   expected: 'expected: {0}',
   stop: 'Stop',
+  endNow: 'End now…',
   resume: 'Resume',
   runAgain: 'Run again',
   openRecipe: 'Open recipe',

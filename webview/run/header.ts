@@ -4,7 +4,7 @@ import type { RunView } from '../../runtime/contract/runView.js';
 import { el, setText } from '../dom.js';
 import type { RunProgress, RunSnapshot, RunStrings } from '../protocol/run.js';
 import { fill, formatDuration } from '../../runtime/contract/format.js';
-import { button, type Button } from '../ui.js';
+import { button, relabel, type Button } from '../ui.js';
 
 /** What its buttons ask for. */
 export interface HeaderRequest {
@@ -57,6 +57,7 @@ export class Header {
     setText(this.facts, facts(run, s));
     this.facts.title = run.expected?.details ?? '';
     this.show(this.stop, run.canStop);
+    relabel(this.stop, progress.isStopping ? s.endNow : s.stop);
     this.show(this.resume, run.canResume);
     this.show(this.openRecipe, run.canRunAgain);
     this.show(this.runAgain, run.canRunAgain);
@@ -92,13 +93,21 @@ const RUNNING = new Set<RunProgress['state']>(['preparing', 'training', 'evaluat
 
 /** "step 62 / 108 · 41 s elapsed · about 30 s left to train · on cpu". */
 function facts(run: RunSnapshot, s: RunStrings): string {
-  const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
+  const { state, message, isStopping, step, steps, secondsElapsed, secondsLeft } = run.progress;
   const { trains } = KINDS[run.kind];
   const expected = RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '';
   const early = run.reachedGoal && steps !== null && step < steps;
   if (run.waits) return joined(message, expected);
   return joined(
-    state === 'training' ? '' : message ? `${s[state]}: ${message}` : early ? s.finishedEarly : s[state],
+    state === 'training'
+      ? isStopping
+        ? message
+        : ''
+      : message
+        ? `${s[state]}: ${message}`
+        : early
+          ? s.finishedEarly
+          : s[state],
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
     secondsElapsed === 0 ? '' : fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',

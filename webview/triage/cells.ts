@@ -6,6 +6,7 @@ import { perThousand } from '../../runtime/contract/scanText.js';
 import { el } from '../dom.js';
 import type { TriageStrings } from '../protocol/triage.js';
 import type { Rows, Sort, SortKey } from './rows.js';
+import type { Counted } from './shown.js';
 
 export const SIGNS: Record<Decision, string> = { exclude: '✗', fine: '✓', unsure: '?' };
 
@@ -21,12 +22,10 @@ export const decisionNames = (s: TriageStrings): Record<Decision, string> => ({
 export const rowsText = (count: number, s: TriageStrings, n: Numbers): string =>
   count === 1 ? s.rowOne : fill(s.rowsMany, n.count(count));
 
-/** How many rows are shown, and how many of them in how many groups. */
-export function shownText(
-  { rows, grouped, groups }: { rows: number; grouped: number; groups: number },
-  s: TriageStrings,
-  n: Numbers,
-): string {
+export const shownText = (shown: Counted, s: TriageStrings, n: Numbers): string =>
+  [inGroupsText(shown, s, n), ...(shown.selected > 0 ? [fill(s.selected, n.count(shown.selected))] : [])].join(' · ');
+
+function inGroupsText({ rows, grouped, groups }: Counted, s: TriageStrings, n: Numbers): string {
   if (groups === 0) return rowsText(rows, s, n);
   const within = groups === 1 ? s.groupOne : fill(s.groupsMany, n.count(groups));
   const alone = rows - grouped;
@@ -44,7 +43,7 @@ export function tableHead(
   const sortable = (key: SortKey, text: string, name: string, title?: string): HTMLElement => {
     const head = el(
       'div',
-      { class: name, role: 'columnheader', title },
+      { class: name, role: 'columnheader', title: title === undefined ? text : `${text}: ${title}` },
       el('button', { type: 'button', click: () => onSort(key) }, text),
     );
     heads.set(key, head);
@@ -106,7 +105,10 @@ export function oneRow(
   row: number,
   { decision, text, selected }: { decision?: Decision; text: RowText | null | undefined; selected: boolean },
 ): HTMLElement {
-  const cell = (name: string, content: string): HTMLElement => el('div', { class: name, role: 'gridcell' }, content);
+  const cell = (name: string, content: string, title?: string): HTMLElement =>
+    el('div', { class: name, role: 'gridcell', title }, content);
+  // Columns of a narrow page may cut them.
+  const whole = (name: string, content: string): HTMLElement => cell(name, content, content || undefined);
   const p = rows.ps[row]!;
   return el(
     'div',
@@ -117,8 +119,8 @@ export function oneRow(
       role: 'row',
       'aria-selected': String(selected),
     },
-    cell('decision', decision ? `${SIGNS[decision]} ${decisionNames(s)[decision]}` : ''),
-    cell('score', Number.isNaN(p) ? '–' : fill(s.perThousand, perThousand(p, n))),
+    whole('decision', decision ? `${SIGNS[decision]} ${decisionNames(s)[decision]}` : ''),
+    whole('score', Number.isNaN(p) ? '–' : fill(s.perThousand, perThousand(p, n))),
     cell('share', n.percent(rows.shares[row]!)),
     cell('prompt', text === null ? s.notThere : (text?.prompt ?? '')),
     cell('answer', text?.answer ?? ''),

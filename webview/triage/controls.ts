@@ -27,6 +27,9 @@ export interface ControlActions {
 export class Controls {
   readonly element: HTMLElement;
   private readonly text: HTMLInputElement;
+  /** The text that was searched for last. */
+  private searched = '';
+  private groupColumns: readonly string[] = [];
   private readonly groupChoice = el('span', { class: 'controls' });
   private readonly count = el('span', { class: 'muted', role: 'status' });
   private readonly undoButton: Button;
@@ -62,12 +65,12 @@ export class Controls {
   private textFilter(shown: string): HTMLInputElement {
     const { strings: s, actions } = this;
     let timer: number | undefined;
-    let searched = shown;
+    this.searched = shown;
     const search = (): void => {
       clearTimeout(timer);
-      if (field.value === searched) return;
-      searched = field.value;
-      actions.search(searched);
+      if (field.value === this.searched) return;
+      this.searched = field.value;
+      actions.search(this.searched);
     };
     const field = searchField({ label: s.search, title: s.searchHint }, () => {
       clearTimeout(timer);
@@ -81,6 +84,12 @@ export class Controls {
       actions.leaveSearch();
     });
     return field;
+  }
+
+  /** The rows are those of this text: it is put back, unless another is being typed. */
+  showText(text: string): void {
+    if (this.text.value === this.searched) this.text.value = text;
+    this.searched = text;
   }
 
   focusText(): void {
@@ -104,6 +113,7 @@ export class Controls {
   /** Offers groups by what texts resemble, and by these columns; `shown` is chosen. */
   offerGroups(columnNames: readonly string[], shown: RowGrouping | null): void {
     const { strings: s } = this;
+    this.groupColumns = columnNames;
     const columns = columnNames.map((name): [string, RowGrouping] => [fill(s.groupColumn, name), { column: name }]);
     const choices = new Map<string, RowGrouping | null>([
       [s.groupNone, null],
@@ -116,7 +126,13 @@ export class Controls {
     const choice = dropdown(s.group, names, names.find(isShown) ?? s.groupNone, (name) =>
       this.actions.group(choices.get(name) ?? null),
     );
+    const hadFocus = this.groupChoice.contains(document.activeElement);
     this.groupChoice.replaceChildren(el('span', {}, s.group), choice);
+    if (hadFocus) choice.focus();
+  }
+
+  showGrouping(shown: RowGrouping | null): void {
+    this.offerGroups(this.groupColumns, shown);
   }
 
   /** How many rows are shown, or what is waited for. */

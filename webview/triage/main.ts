@@ -69,7 +69,6 @@ class TriagePage {
   private left: Place | undefined;
   private readonly texts = new RowTexts((hashes) => this.send({ type: 'texts', hashes }));
   private readonly explanation = new Explanation((hash) => void this.send({ type: 'explain', hash }));
-
   private keeping: number | undefined;
 
   private readonly said = el('p', { class: 'for-readers', role: 'status' });
@@ -188,24 +187,30 @@ class TriagePage {
 
   private search(text: string): void {
     this.shown.setText(text);
-    if (text === '') this.update(0);
-    else this.find(text);
+    return text === '' ? this.update(0) : this.find(text);
   }
 
   private find(text: string): void {
     this.controls.say(this.strings.searching);
-    void this.send({ type: 'search', text }).then((done) => done || this.update());
+    void this.send({ type: 'search', text }).then((done) => {
+      if (done || text !== this.shown.text) return;
+      this.controls.showText(this.shown.searchFailed());
+      this.update();
+    });
   }
 
   private setGrouping(by: RowGrouping | null): void {
     this.shown.setGrouping(by);
-    if (by) this.readGroups(by);
-    else this.update(0);
+    return by ? this.readGroups(by) : this.update(0);
   }
 
   private readGroups(by: RowGrouping): void {
     this.controls.say(this.strings.grouping);
-    void this.send({ type: 'group', by });
+    void this.send({ type: 'group', by }).then((done) => {
+      if (done || by !== this.shown.grouping) return;
+      this.controls.showGrouping(this.shown.groupingFailed());
+      this.update();
+    });
   }
 
   private setSort(key: SortKey): void {
@@ -216,13 +221,8 @@ class TriagePage {
   /** Which rows are shown, anew. `first`: others than before. */
   private update(active: number | 'first' = this.list.active): void {
     const { strings: s, numbers: n, shown } = this;
-    const counted = shown.arrange();
+    this.controls.say(shownText(shown.arrange(), s, n));
     const at = active !== 'first' ? active : this.left ? shown.placeOf(this.left) : 0;
-    const parts = [
-      shownText(counted, s, n),
-      ...(shown.selected.size > 0 ? [fill(s.selected, n.count(shown.selected.size))] : []),
-    ];
-    this.controls.say(parts.join(' · '));
     this.header.showProgress(shown.flaggedDecisions());
     this.controls.allowUndo(shown.review.canUndo);
     markSorted(this.heads, shown.sort);
@@ -352,7 +352,7 @@ class TriagePage {
 
   private drawItem(at: number): HTMLElement {
     const { shown, strings: s, numbers: n } = this;
-    const { rows, review, grouping: by } = shown;
+    const { rows, review, groupedBy: by } = shown;
     const item = shown.items[at]!;
     const hash = shown.hashOf(item);
     if (!('group' in item)) {

@@ -36,12 +36,22 @@ export interface TriageView {
   active?: Place;
 }
 
+/** How many rows are shown, how many of them in how many groups, and how many are selected. */
+export interface Counted {
+  rows: number;
+  grouped: number;
+  groups: number;
+  selected: number;
+}
+
 export class ShownRows {
   rows!: Rows;
   review!: Review;
   sort: Sort = { key: 'score', descending: false };
   /** What is grouped by, or will be when the groups have come. */
   grouping: RowGrouping | null = null;
+  /** What those groups are by that are there. */
+  groupedBy: RowGrouping | null = null;
   groupValues: string[] = [];
   items: Item[] = [];
   readonly selected = new Set<number>();
@@ -53,6 +63,8 @@ export class ShownRows {
   text = '';
   /** Of each row, whether it contains the text that was found last. */
   private found: Uint8Array | undefined;
+  /** That text; empty for none. */
+  private foundText = '';
 
   /** @param kept what a person saw before the page was hidden @param filter the first one */
   constructor(
@@ -91,12 +103,12 @@ export class ShownRows {
     this.hashes = table.hashes;
     if (isOther) {
       this.rows = new Rows(table);
-      this.found = undefined;
+      this.leaveFound();
       this.review = new Review(decisions);
       if (this.kept) this.review.restore(this.kept.steps, new Set(this.rows.hashes));
       else this.grouping = null;
       this.kept = undefined;
-      this.groups = undefined;
+      this.leaveGroups();
       this.selected.clear();
     } else this.review.load(decisions);
     this.order = sortRows(this.rows, this.review, this.sort);
@@ -116,11 +128,22 @@ export class ShownRows {
   /** The rows that contain it come later, by `setFound`: until then those of before are shown. */
   setText(text: string): void {
     this.text = text;
-    if (text === '') this.found = undefined;
+    if (text === '') this.leaveFound();
     this.selected.clear();
   }
 
+  /** They do not come: the text is that of the rows that are shown. */
+  searchFailed(): string {
+    return (this.text = this.foundText);
+  }
+
+  private leaveFound(): void {
+    this.found = undefined;
+    this.foundText = '';
+  }
+
   setFound(hashes: string): void {
+    this.foundText = this.text;
     const found = new Set(hashes.split(' '));
     const { hashes: all } = this.rows;
     // not by `Uint8Array.from`, which takes several times as long
@@ -139,10 +162,21 @@ export class ShownRows {
     this.grouping = by;
     this.openGroups.clear();
     this.selected.clear();
-    if (!by) this.groups = undefined;
+    if (!by) this.leaveGroups();
+  }
+
+  /** They do not come: rows are grouped as those that are shown. */
+  groupingFailed(): RowGrouping | null {
+    return (this.grouping = this.groupedBy);
+  }
+
+  private leaveGroups(): void {
+    this.groups = undefined;
+    this.groupedBy = null;
   }
 
   setGroups(groups: RowGroups): void {
+    this.groupedBy = this.grouping;
     this.groups = groupsOf(this.rows, groups);
     this.groupValues = groups.values;
   }
@@ -152,8 +186,8 @@ export class ShownRows {
     else this.openGroups.delete(group);
   }
 
-  /** Makes the items anew; gives how many rows are shown, and how many of them in how many groups. */
-  arrange(): { rows: number; grouped: number; groups: number } {
+  /** Makes the items anew. */
+  arrange(): Counted {
     const shown: number[] = [];
     const { rows, review, filter, found } = this;
     for (const row of this.order) if (isShown(rows, review, filter, row) && (!found || found[row])) shown.push(row);
@@ -168,6 +202,7 @@ export class ShownRows {
       rows: shown.length,
       grouped: groups.reduce((sum, { rows: own }) => sum + own.length, 0),
       groups: groups.length,
+      selected: this.selected.size,
     };
   }
 
