@@ -2,15 +2,18 @@
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { reachCluster, wayTo } from '../cluster/cluster.js';
 import { isOfTheWay } from '../cluster/faults.js';
+import { withoutSlash } from '../contract/address.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
-import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
+import { valuesText, type SweepFile, type SweepPoint, type SweepValues } from '../contract/sweep.js';
 import { nextPoint } from '../contract/sweepOrder.js';
 import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
+import { warningKind, type PointWarning } from '../contract/sweepWarnings.js';
 import { estimateTraining } from '../estimate/estimate.js';
 import { ChangedInputs } from '../recipes/dependencies.js';
 import { evaluationsOf } from '../recipes/evaluations.js';
@@ -44,6 +47,8 @@ interface Surroundings {
   readonly emit: (event: RunEvent) => Promise<void>;
 }
 interface Together extends Surroundings {
+  /** Says what a point was warned of, where none before it was. */
+  readonly warn: (warnings: readonly PointWarning[] | undefined, values: SweepValues) => Promise<void>;
   /** What was wrong on the way to a cluster, where other points compute elsewhere. Undefined: the sweep has but one place, and ends with it. */
   readonly lost?: Map<string, HumanError>;
 }
@@ -55,6 +60,19 @@ function saidOnce(emit: Surroundings['emit']): Shared['onAway'] {
     const isNews = isBack ? away.delete(warning.place) : !away.has(warning.place);
     if (!isBack) away.add(warning.place);
     if (isNews) await emit(warning);
+  };
+}
+
+/** Says of all points once what they are warned of, and at which that was first. */
+function warnedOnce(emit: Surroundings['emit']): Together['warn'] {
+  const said = new Set<string>();
+  return async (warnings = [], values) => {
+    for (const warning of warnings) {
+      const kind = warningKind(warning);
+      if (said.has(kind)) continue;
+      said.add(kind);
+      await emit({ kind: 'warning', ...warning, place: placeOf(values, warning) });
+    }
   };
 }
 
@@ -75,9 +93,10 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
       evaluations: evaluationsOf(open.map(({ recipe }) => recipe)),
       onAway: saidOnce(among.emit),
     },
+    warn: warnedOnce(among.emit),
     ...(new Set(open.map(placeOfWork)).size > 1 && { lost: new Map() }),
   };
-  const { sweep, folder, options, emit } = at;
+  const { sweep, folder, options, emit, warn } = at;
   const { over } = sweep.recipe;
   const results: (SweepPoint | undefined)[] = points.map(() => undefined);
   const atOnce = points.some(({ recipe }) => recipe.on) ? MOST_AT_ONCE : 1;
@@ -87,6 +106,8 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
     (reports = reports.then(async () => {
       results[i] = point;
       await writeTable(folder, over, results);
+      // Before it was resumed it may have been warned of more.
+      await warn(point.warnings, point.values);
       await emit({ kind: 'point', ...point });
     }));
   for (const [i, point] of points.entries())
@@ -94,7 +115,10 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   const resumed = results.flatMap((result) => result ?? []);
   // Once, with all of them: a table of some would be what a kill leaves. Of none it is that of no earlier sweep.
   await writeTable(folder, over, results);
-  for (const point of resumed) await emit({ kind: 'point', resumed: true, ...point });
+  for (const point of resumed) {
+    await warn(point.warnings, point.values);
+    await emit({ kind: 'point', resumed: true, ...point });
+  }
   const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
     const timed = points.map(({ recipe }, i) => {
@@ -200,15 +224,23 @@ async function runPoint(
   among: Together,
   hear: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
-  const { sweep, base, shared, options, emit, lost } = among;
+  const { sweep, base, shared, options, emit, warn, lost } = among;
   const { recipe, folder, at, values, depends } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
   /** What is said of a point that was stopped: who stops the sweep looks at that. */
   const last: Warning[] = [];
+  /** What it was warned of is said as it comes: a point may take hours. */
+  const said: Promise<void>[] = [];
   const onEvent = (event: RunEvent): void => {
     if (event.kind === 'warning' && options.signal.aborted) last.push(event);
+    else if (event.kind === 'warning') {
+      const one = warn(pointWarnings([event], recipe), values);
+      // That it failed is found below.
+      one.catch(() => undefined);
+      said.push(one);
+    }
     hear(event);
   };
   const run = async (resume: boolean): Promise<DoneEvent> => {
@@ -243,6 +275,7 @@ async function runPoint(
   try {
     const isResumed = at !== undefined && hasCheckpoint(join(at, RUN_FILES.checkpoint));
     const done = await (isResumed ? run(true).catch(startOver) : run(false));
+    await Promise.all(said);
     return done.outcome === 'finished' ? await resultOf(point) : await stopped();
   } catch (thrown) {
     if (thrown instanceof Cancelled) return stopped();
@@ -280,6 +313,7 @@ async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): P
   const { measurements = [], seconds = 0, watch } = run.manifest.done ?? {};
   const last = run.events.findLast((event) => event.kind === 'step');
   const share = watch && last && last.step / last.steps;
+  const warnings = run.recipe.kind === 'finetune' ? pointWarnings(run.events, run.recipe) : [];
   return {
     values,
     folder,
@@ -288,8 +322,17 @@ async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): P
     measurements,
     seconds,
     ...(share !== undefined && { share }),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
+
+/** Not that its cluster was away: of all points this is said once. */
+const pointWarnings = (events: readonly RunEvent[], { on }: Pick<FinetuneRecipe, 'on'>): PointWarning[] =>
+  events.flatMap((event) => {
+    if (event.kind !== 'warning' || (on && event.place === withoutSlash(on.ray))) return [];
+    const { kind: _, code: __, ...warning } = event;
+    return warning;
+  });
 
 async function writeTable(
   folder: RunFolder,

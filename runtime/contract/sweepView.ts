@@ -128,8 +128,8 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   };
 }
 
-const titleOf = ({ name, measure }: Pick<SweepFigure, 'name' | 'measure'>, s: SweepStrings): string =>
-  `${name} · ${s[MEASURES[measure].label]}`;
+const titleOf = ({ name, measure, warned }: SweepFigure, s: SweepStrings): string =>
+  `${name} · ${s[MEASURES[measure].label]}${warned ? ` ${MARKS.warning}` : ''}`;
 
 /** Axes with more than one value, seeds left out: of numbers first, which lie across. */
 function axesOf(over: Over): string[] {
