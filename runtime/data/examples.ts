@@ -80,6 +80,8 @@ export interface Examples {
   twice?: Twice & { rows: number; line: number };
   /** Rows whose label says that their answer is a bad one: how many, the first. */
   markedBad?: { rows: number; line: number };
+  /** Rows whose label is none that is read: how many, the first, and the first different labels. */
+  unreadLabels?: { rows: number; line: number; labels: Set<string> };
   /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
   reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
@@ -111,6 +113,8 @@ const MOST_SLOW = 3;
 const TIME_MS_PER_CHARACTER = 0.1;
 const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
+/** One more than is shown. */
+const LABELS_KEPT = 4;
 
 /**
  * The rows of a file as examples, in order and in bounded memory: beyond `tokensInMemory` rows are rebuilt from the
@@ -130,6 +134,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const twiceIn = writtenTwice(tokenizer);
   let twice: Examples['twice'];
   let markedBad: Examples['markedBad'];
+  let unreadLabels: Examples['unreadLabels'];
   const decisionOf = ({ hash = '' }: Pick<SkippedRow, 'hash'>): Decision | undefined => options.decisions?.get(hash);
   const reading = {
     ...options,
@@ -152,6 +157,11 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
       const held = twiceIn(parsed.content, result.ids);
       if (held) (twice ??= { rows: 0, line: source.line, ...held }).rows++;
       if (parsed.markedBad) (markedBad ??= { rows: 0, line: source.line }).rows++;
+      if (parsed.unreadLabel !== undefined) {
+        unreadLabels ??= { rows: 0, line: source.line, labels: new Set() };
+        unreadLabels.rows++;
+        if (unreadLabels.labels.size < LABELS_KEPT) unreadLabels.labels.add(parsed.unreadLabel);
+      }
     }
   }
   const examples = store.list();
@@ -164,6 +174,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     skipped: skipped.listed,
     ...(twice && { twice }),
     ...(markedBad && { markedBad }),
+    ...(unreadLabels && { unreadLabels }),
     reviewed,
     sha256: await sha256File(file),
   };
