@@ -159,6 +159,10 @@ export function runVerdict(run: RunFacts): RunVerdict {
 export const isDetector = ({ auroc, recall = 1 }: Pick<DetectorQuality, 'auroc' | 'recall'>): boolean =>
   auroc >= LIMITS.detectorAuroc && recall >= LIMITS.detectorRecall;
 
+/** Whether it was measured that it does not: for a vector that protects, it is to find them first. */
+export const isBlind = ({ auroc, recall }: VectorQuality): boolean =>
+  auroc !== undefined && !isDetector({ auroc, recall });
+
 /** Whether enough rows were held out to tell; an earlier version kept no interval. */
 const isSurely = ({ aurocInterval: [low] = [1, 1] }: DetectorQuality): boolean => low >= LIMITS.detectorSurely;
 
