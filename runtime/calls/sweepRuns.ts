@@ -2,18 +2,15 @@
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { reachCluster, wayTo } from '../cluster/cluster.js';
 import { isOfTheWay } from '../cluster/faults.js';
-import { withoutSlash } from '../contract/address.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
-import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
-import { valuesText, type SweepFile, type SweepPoint, type SweepValues } from '../contract/sweep.js';
+import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
 import { nextPoint } from '../contract/sweepOrder.js';
 import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
-import { warningKind, type PointWarning } from '../contract/sweepWarnings.js';
 import { estimateTraining } from '../estimate/estimate.js';
 import { ChangedInputs } from '../recipes/dependencies.js';
 import { evaluationsOf } from '../recipes/evaluations.js';
@@ -28,6 +25,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { inLanes } from '../support/lanes.js';
 import { runOne } from './run.js';
 import { secretsFrom } from './secrets.js';
+import { pointWarnings, warnedOnce, type WarnOnce } from './pointWarnings.js';
 import { placeOf, stopJobsIn, type Warning } from './sweepJobs.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
 import type { Shared } from './sweepShared.js';
@@ -48,7 +46,7 @@ interface Surroundings {
 }
 interface Together extends Surroundings {
   /** Says what a point was warned of, where none before it was. */
-  readonly warn: (warnings: readonly PointWarning[] | undefined, values: SweepValues) => Promise<void>;
+  readonly warn: WarnOnce;
   /** What was wrong on the way to a cluster, where other points compute elsewhere. Undefined: the sweep has but one place, and ends with it. */
   readonly lost?: Map<string, HumanError>;
 }
@@ -60,19 +58,6 @@ function saidOnce(emit: Surroundings['emit']): Shared['onAway'] {
     const isNews = isBack ? away.delete(warning.place) : !away.has(warning.place);
     if (!isBack) away.add(warning.place);
     if (isNews) await emit(warning);
-  };
-}
-
-/** Says of all points once what they are warned of, and at which that was first. */
-function warnedOnce(emit: Surroundings['emit']): Together['warn'] {
-  const said = new Set<string>();
-  return async (warnings = [], values) => {
-    for (const warning of warnings) {
-      const kind = warningKind(warning);
-      if (said.has(kind)) continue;
-      said.add(kind);
-      await emit({ kind: 'warning', ...warning, place: placeOf(values, warning) });
-    }
   };
 }
 
@@ -325,14 +310,6 @@ async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): P
     ...(warnings.length > 0 && { warnings }),
   };
 }
-
-/** Not that its cluster was away: of all points this is said once. */
-const pointWarnings = (events: readonly RunEvent[], { on }: Pick<FinetuneRecipe, 'on'>): PointWarning[] =>
-  events.flatMap((event) => {
-    if (event.kind !== 'warning' || (on && event.place === withoutSlash(on.ray))) return [];
-    const { kind: _, code: __, ...warning } = event;
-    return warning;
-  });
 
 async function writeTable(
   folder: RunFolder,
