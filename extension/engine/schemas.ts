@@ -281,6 +281,9 @@ const EVENTS = {
     measurements: z.array(measurement),
     seconds: number,
     share: number.optional(),
+    warnings: z
+      .array(z.looseObject({ message: text, place: text.optional(), remedy: text.optional(), set: text.optional() }))
+      .optional(),
     error: error.optional(),
   } satisfies Shape<EventOf<'point'>>),
   warning: z.looseObject({
@@ -288,6 +291,7 @@ const EVENTS = {
     message: text,
     place: text.optional(),
     remedy: text.optional(),
+    set: text.optional(),
     code: z.literal('secret').optional(),
   } satisfies Shape<EventOf<'warning'>>),
   done,

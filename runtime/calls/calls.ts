@@ -2,7 +2,7 @@
 import { basename, dirname } from 'node:path';
 import { loadData, scratchFolder, type Context, type LoadedData } from '../context/context.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
-import { calibrationOf } from '../recipes/calibration.js';
+import { calibrationOf, requireOther } from '../recipes/calibration.js';
 import { partsOf, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState } from '../evaluation/inference/states.js';
 import { suggestTraining } from './defaults.js';
@@ -57,6 +57,7 @@ export const calls: Calls = {
   judge: judgeAgain,
 
   async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, ...computing }, reporter) {
+    if (ordinary !== undefined) await requireOther(ordinary, data);
     const [{ path: vector }] = await local([{ path: named, scale: 1 }], reporter);
     const { context, learner, parameters, scales, close } = await openScanner(
       { model, vector, data, ...computing },

@@ -25,6 +25,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { inLanes } from '../support/lanes.js';
 import { runOne } from './run.js';
 import { secretsFrom } from './secrets.js';
+import { pointWarnings, warnedOnce, type WarnOnce } from './pointWarnings.js';
 import { placeOf, stopJobsIn, type Warning } from './sweepJobs.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
 import type { Shared } from './sweepShared.js';
@@ -44,6 +45,8 @@ interface Surroundings {
   readonly emit: (event: RunEvent) => Promise<void>;
 }
 interface Together extends Surroundings {
+  /** Says what a point was warned of, where none before it was. */
+  readonly warn: WarnOnce;
   /** What was wrong on the way to a cluster, where other points compute elsewhere. Undefined: the sweep has but one place, and ends with it. */
   readonly lost?: Map<string, HumanError>;
 }
@@ -75,9 +78,10 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
       evaluations: evaluationsOf(open.map(({ recipe }) => recipe)),
       onAway: saidOnce(among.emit),
     },
+    warn: warnedOnce(among.emit),
     ...(new Set(open.map(placeOfWork)).size > 1 && { lost: new Map() }),
   };
-  const { sweep, folder, options, emit } = at;
+  const { sweep, folder, options, emit, warn } = at;
   const { over } = sweep.recipe;
   const results: (SweepPoint | undefined)[] = points.map(() => undefined);
   const atOnce = points.some(({ recipe }) => recipe.on) ? MOST_AT_ONCE : 1;
@@ -87,6 +91,8 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
     (reports = reports.then(async () => {
       results[i] = point;
       await writeTable(folder, over, results);
+      // Before it was resumed it may have been warned of more.
+      await warn(point.warnings, point.values);
       await emit({ kind: 'point', ...point });
     }));
   for (const [i, point] of points.entries())
@@ -94,7 +100,10 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   const resumed = results.flatMap((result) => result ?? []);
   // Once, with all of them: a table of some would be what a kill leaves. Of none it is that of no earlier sweep.
   await writeTable(folder, over, results);
-  for (const point of resumed) await emit({ kind: 'point', resumed: true, ...point });
+  for (const point of resumed) {
+    await warn(point.warnings, point.values);
+    await emit({ kind: 'point', resumed: true, ...point });
+  }
   const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
     const timed = points.map(({ recipe }, i) => {
@@ -200,15 +209,23 @@ async function runPoint(
   among: Together,
   hear: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
-  const { sweep, base, shared, options, emit, lost } = among;
+  const { sweep, base, shared, options, emit, warn, lost } = among;
   const { recipe, folder, at, values, depends } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
   /** What is said of a point that was stopped: who stops the sweep looks at that. */
   const last: Warning[] = [];
+  /** What it was warned of is said as it comes: a point may take hours. */
+  const said: Promise<void>[] = [];
   const onEvent = (event: RunEvent): void => {
     if (event.kind === 'warning' && options.signal.aborted) last.push(event);
+    else if (event.kind === 'warning') {
+      const one = warn(pointWarnings([event], recipe), values);
+      // That it failed is found below.
+      one.catch(() => undefined);
+      said.push(one);
+    }
     hear(event);
   };
   const run = async (resume: boolean): Promise<DoneEvent> => {
@@ -243,6 +260,7 @@ async function runPoint(
   try {
     const isResumed = at !== undefined && hasCheckpoint(join(at, RUN_FILES.checkpoint));
     const done = await (isResumed ? run(true).catch(startOver) : run(false));
+    await Promise.all(said);
     return done.outcome === 'finished' ? await resultOf(point) : await stopped();
   } catch (thrown) {
     if (thrown instanceof Cancelled) return stopped();
@@ -280,6 +298,7 @@ async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): P
   const { measurements = [], seconds = 0, watch } = run.manifest.done ?? {};
   const last = run.events.findLast((event) => event.kind === 'step');
   const share = watch && last && last.step / last.steps;
+  const warnings = run.recipe.kind === 'finetune' ? pointWarnings(run.events, run.recipe) : [];
   return {
     values,
     folder,
@@ -288,6 +307,7 @@ async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): P
     measurements,
     seconds,
     ...(share !== undefined && { share }),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 

@@ -23,6 +23,7 @@ const point = z.object({
   verdict: z.string(),
   measurements: z.array(measurement),
   seconds: z.number(),
+  warnings: z.array(z.object({ message: z.string(), place: z.string().optional() })).optional(),
 });
 const schema = z.object({
   version: z.literal(1),

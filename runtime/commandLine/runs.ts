@@ -1,6 +1,9 @@
 /** The runs below a folder, as their folders tell. */
 import { lstat, readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
+import { readTable } from '../calls/sweepTable.js';
+import { numbersIn } from '../contract/format.js';
+import { SWEEP_ENGLISH, sweepView } from '../contract/sweepView.js';
 import { readingOf, runView } from '../contract/runView.js';
 import { factsOf, measurementsOf } from '../contract/facts.js';
 import { RUN_FILES } from '../contract/runFiles.js';
@@ -43,7 +46,17 @@ export async function listRuns(folder: string, onProblem: OnProblem): Promise<Ru
       onProblem(path, error);
     }
   }
-  return runs.sort((a, b) => a.started.localeCompare(b.started) || a.path.localeCompare(b.path));
+  return runs
+    .map((run) => begun(run, runs))
+    .sort((a, b) => a.started.localeCompare(b.started) || a.path.localeCompare(b.path));
+}
+
+/** The manifest of a sweep tells of its last session: one that was resumed began with its first point, or before. */
+function begun(run: RunSummary, runs: readonly RunSummary[]): RunSummary {
+  if (run.kind !== 'sweep') return run;
+  const points = join(run.path, RUN_FILES.points) + sep;
+  const own = runs.filter(({ path }) => path.startsWith(points)).map(({ started }) => started);
+  return { ...run, started: [run.started, ...own].toSorted()[0] };
 }
 
 async function summary(path: string, shown: string): Promise<RunSummary> {
@@ -63,9 +76,15 @@ async function summary(path: string, shown: string): Promise<RunSummary> {
     seconds: manifest.done?.seconds,
     model: manifest.model.path,
     verdict: reading.verdict.kind,
-    headline: [mark, headline].filter(Boolean).join(' '),
+    headline: [mark, headline, manifest.kind === 'sweep' && (await sweepSummary(path))].filter(Boolean).join(' '),
     measurements: measurementsOf(run),
   };
+}
+
+/** How far a sweep is, and where its protection holds; '' without a table that can be read. */
+async function sweepSummary(path: string): Promise<string> {
+  const table = await readTable(path).catch(() => undefined);
+  return table ? sweepView(table.over, table.points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).summary : '';
 }
 
 /** Folders with a manifest of this program; what lies in a run belongs to it, but for the points of a sweep. Links are not followed. */

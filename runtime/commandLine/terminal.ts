@@ -8,6 +8,7 @@ import type { Tone } from '../contract/signs.js';
 import { ENGLISH } from '../contract/runView.js';
 import { pointText, SWEEP_ENGLISH, sweepView } from '../contract/sweepView.js';
 import type { SweepFile } from '../contract/sweep.js';
+import { warningLines } from '../contract/sweepWarnings.js';
 import { resultTable, tableOf, type Cell } from '../contract/table.js';
 import { visible, visibleLine } from '../contract/visible.js';
 import { textTable } from './textTable.js';
@@ -182,7 +183,8 @@ export function sweepTable({ over, points }: SweepFile, width?: number): string 
     seconds,
   ]);
   const head = [sweepSettings, sweepSeeds, sweepVerdicts, ...table.columns, sweepSeconds];
-  return `${summary}\n${textTable([head, ...lines], width)}`;
+  const warnings = warningLines(points).map((line) => `\n! ${line}`);
+  return `${summary}\n${textTable([head, ...lines], width)}${warnings.join('')}`;
 }
 
 /** A line for each two judges of a set and a state of the model. */

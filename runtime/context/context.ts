@@ -145,10 +145,8 @@ export async function loadData(
   let percent = 0;
   const { exclude, ...reading } = options;
   const review = exclude === 'reviewed' ? await readReview(file) : undefined;
-  const { examples, format, skipped, skippedRows, twice, markedBad, sha256, reviewed } = await loadExamples(
-    file,
-    tokenizer,
-    {
+  const { examples, format, skipped, skippedRows, twice, markedBad, unreadLabels, sha256, reviewed } =
+    await loadExamples(file, tokenizer, {
       ...reading,
       decisions: review?.decisions,
       maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
@@ -161,8 +159,7 @@ export async function loadData(
         if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
         percent = now;
       },
-    },
-  );
+    });
   if (skippedRows > 0) {
     const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
@@ -189,6 +186,15 @@ export async function loadData(
       `${file}:${markedBad.line}`,
       'Leave them out if their answers should not be learned.',
     );
+  if (unreadLabels) {
+    const labels = [...unreadLabels.labels];
+    const named = [...labels.slice(0, 3), ...(labels.length > 3 ? ['…'] : [])].join(', ');
+    warn(
+      `${unreadLabels.rows} of ${examples.length} rows have a label that is neither "harmful" nor "benign" (${named}): it is not read.`,
+      `${file}:${unreadLabels.line}`,
+      'Write these labels as "harmful" and "benign".',
+    );
+  }
   const { known, ...marked } = reviewed;
   if (review && known === 0 && [...review.decisions.values()].some((decision) => decision !== 'unsure'))
     warn(

@@ -10,6 +10,8 @@ export interface DataInfo {
   format: Exclude<DataFormat, 'auto'>;
   rows: number;
   labels: { harmful: number; benign: number };
+  /** Rows with a `label` that is meant to be one of these, and is not read. */
+  unreadLabels?: FoundRows;
   /** How many rows cannot be used. */
   refusedRows: number;
   /** The first 10,000 of them, with their place. */

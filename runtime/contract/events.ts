@@ -181,6 +181,8 @@ export type RunEvent =
       /** file:line, recipe key or tensor */
       place?: string;
       remedy?: string;
+      /** The evaluation set whose figures it is about: they are not what they seem. */
+      set?: string;
       /** As of an error: the cluster of a point, or of a job that may go on, refuses a secret, or there is none. */
       code?: 'secret';
     }

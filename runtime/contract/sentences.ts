@@ -18,6 +18,7 @@ import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js'
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
   isProven,
+  isBlind,
   trialOf,
   type Finding,
   type Pull,
@@ -119,13 +120,16 @@ function trialText(quality: VectorQuality, { strings: s, numbers: n }: VerdictWo
   const { trial = 0, trialInterval: [low, high] = [0, 0], trialTrained = 0, trialMeasured = 0 } = quality;
   const told = trialOf(quality);
   if (!told) return s.notTried;
-  return fill(
-    { protects: s.trialHeld, leaks: s.trialLost, untold: s.trialUnclear }[told],
-    n.count(trialTrained),
-    n.count(trialMeasured),
-    n.percent(trial),
-    n.bound(low, 'low'),
-    n.bound(high, 'high'),
+  return sentences(
+    fill(
+      { protects: s.trialHeld, leaks: s.trialLost, untold: s.trialUnclear }[told],
+      n.count(trialTrained),
+      n.count(trialMeasured),
+      n.percent(trial),
+      n.bound(low, 'low'),
+      n.bound(high, 'high'),
+    ),
+    told === 'leaks' && !isBlind(quality) && s.trialRemedy,
   );
 }
 

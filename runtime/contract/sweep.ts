@@ -2,6 +2,7 @@
 import type { ErrorData } from './errors.js';
 import type { Measurement } from './events.js';
 import type { SweepRecipe } from './recipeSweep.js';
+import type { PointWarning } from './sweepWarnings.js';
 
 /** Axis → the value that the point has there; of named settings, their name. */
 export type SweepValues = Record<string, unknown>;
@@ -21,6 +22,8 @@ export interface SweepPoint {
   seconds: number;
   /** Of its steps, where its protection ended the training early. */
   share?: number;
+  /** What its run was warned of; absent without any. */
+  warnings?: PointWarning[];
   /** Why it failed. */
   error?: ErrorData;
 }

@@ -5,6 +5,7 @@ import { isFiniteNumber, isLeftOpen, promptsOf } from './measures.js';
 import type { Measurement } from './events.js';
 import type { Tone } from './signs.js';
 import { canonical, withoutSeed, type SweepPoint, type SweepValues } from './sweep.js';
+import { warnedSets } from './sweepWarnings.js';
 
 /** One figure of the delivered models of a group. Shares are in [0, 1]. */
 export interface SweepFigure {
@@ -25,6 +26,8 @@ export interface SweepFigure {
   prompts: number;
   /** Of the base model, over the runs that measured it. */
   base?: number;
+  /** Some point was warned of the set. */
+  warned?: true;
 }
 
 /** Points that differ in their seed alone. */
@@ -45,17 +48,18 @@ export function groupsOf(points: readonly SweepPoint[], seeds = 1): SweepGroup[]
     const key = canonical(withoutSeed(point.values));
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }
+  const warned = warnedSets(points);
   return [...groups.values()].map((own) => {
     const values = withoutSeed(own[0].values);
     const verdicts: Record<string, number> = {};
     for (const { verdict } of own) verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
-    const figures = figuresOf(own);
+    const figures = figuresOf(own, warned);
     return { values, points: own, verdicts, figures, tone: toneOf(own, figures, seeds) };
   });
 }
 
 /** Figures of the delivered models, in the order in which they were measured. */
-function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
+function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): SweepFigure[] {
   const found = new Map<string, { of: Measurement; all: Measurement[]; bases: number[] }>();
   for (const { measurements } of points)
     for (const one of measurements.filter((m) => !isLeftOpen(m))) {
@@ -76,6 +80,7 @@ function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
         measure,
         judge,
         ...(bases.length > 0 && { base: meanOf(bases) }),
+        ...(warned.has(name) && { warned: true as const }),
         runs: values.length,
         mean: meanOf(values),
         ...interval,

@@ -24,8 +24,8 @@ import { figureLike, groupsOf, mainFigure, tooFewPrompts, type SweepFigure, type
 export const SWEEP_STRINGS = {
   sweepTitle: 'Points',
   sweepDone: '{0} of {1} points are done.',
-  sweepHeld: 'Protection holds at {0} of {1} settings, with every seed and within the interval.',
-  sweepHeldSoFar: 'So far protection holds at {0} of {1} settings, with every seed and within the interval.',
+  sweepHeld: 'Protection holds at {0} of {1} protected settings, with every seed and within the interval.',
+  sweepHeldSoFar: 'So far protection holds at {0} of {1} protected settings, with every seed and within the interval.',
   sweepTooFew:
     'At {0} more it held with every seed, but {1} prompts are too few for the interval: at least {2} are needed.',
   sweepHeat: 'Where protection holds',
@@ -108,6 +108,8 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   const find = finder(over, groups);
   const measured = main ? titleOf(main, s) : '';
   const settings = new Set(pointsOf(over).map(({ [SEED]: _, ...others }) => JSON.stringify(others))).size;
+  // One that is not done may be protected.
+  const guarded = settings - groups.filter(({ verdicts }) => verdicts['unprotected']).length;
   const good = groups.filter(({ tone }) => tone === 'good').length;
   const few = groups.flatMap((group) => tooFewPrompts(group, seeds) ?? []);
   const most = few.toSorted((a, b) => b.needed - a.needed)[0];
@@ -115,7 +117,8 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
     summary: [
       fill(s.sweepDone, points.length, pointsOf(over).length),
       main?.measure === 'harm' &&
-        fill(points.length < pointsOf(over).length ? s.sweepHeldSoFar : s.sweepHeld, good, settings),
+        guarded > 0 &&
+        fill(points.length < pointsOf(over).length ? s.sweepHeldSoFar : s.sweepHeld, good, guarded),
       most && fill(s.sweepTooFew, few.length, most.prompts, most.needed),
     ]
       .filter(Boolean)
@@ -128,8 +131,8 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   };
 }
 
-const titleOf = ({ name, measure }: Pick<SweepFigure, 'name' | 'measure'>, s: SweepStrings): string =>
-  `${name} · ${s[MEASURES[measure].label]}`;
+const titleOf = ({ name, measure, warned }: SweepFigure, s: SweepStrings): string =>
+  `${name} · ${s[MEASURES[measure].label]}${warned ? ` ${MARKS.warning}` : ''}`;
 
 /** Axes with more than one value, seeds left out: of numbers first, which lie across. */
 function axesOf(over: Over): string[] {

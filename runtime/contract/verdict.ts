@@ -156,8 +156,12 @@ export function runVerdict(run: RunFacts): RunVerdict {
 }
 
 /** Whether a vector finds unseen harmful rows, as far as it was measured. */
-export const isDetector = ({ auroc, recall = 1 }: Pick<DetectorQuality, 'auroc' | 'recall'>): boolean =>
+const isDetector = ({ auroc, recall = 1 }: Pick<DetectorQuality, 'auroc' | 'recall'>): boolean =>
   auroc >= LIMITS.detectorAuroc && recall >= LIMITS.detectorRecall;
+
+/** Whether it was measured that it does not: for a vector that protects, it is to find them first. */
+export const isBlind = ({ auroc, recall }: VectorQuality): boolean =>
+  auroc !== undefined && !isDetector({ auroc, recall });
 
 /** Whether enough rows were held out to tell; an earlier version kept no interval. */
 const isSurely = ({ aurocInterval: [low] = [1, 1] }: DetectorQuality): boolean => low >= LIMITS.detectorSurely;

@@ -57,7 +57,8 @@ export const VERDICT_SENTENCES = {
   trialHeld:
     'In a trial (a short fine-tuning with the vector on {0} of these rows), {1} others kept {2} of their loss in the base (95 % interval: {3} to {4}). How well it protects is measured after each fine-tuning.',
   trialLost:
-    'In a trial (a short fine-tuning with the vector on {0} of these rows), {1} others kept only {2} of their loss in the base (95 % interval: {3} to {4}): on its own, as in the paper, the vector does not protect. Train it for longer, or use "protection": true, which adds to it.',
+    'In a trial (a short fine-tuning with the vector on {0} of these rows), {1} others kept only {2} of their loss in the base (95 % interval: {3} to {4}): on its own, as in the paper, the vector does not protect.',
+  trialRemedy: 'Train it for longer, or use "protection": true, which adds to it.',
   trialUnclear:
     'In a trial (a short fine-tuning with the vector on {0} of these rows), {1} others kept {2} of their loss in the base (95 % interval: {3} to {4}): these are too few rows to tell whether it protects on its own, as in the paper. How well it protects is measured after each fine-tuning.',
   notTried:

@@ -62,7 +62,7 @@ export interface ExampleOptions extends ParseOptions {
   answersUpTo?: number;
   /** Time that a row may take, ms, besides that for its characters. */
   rowMs?: number;
-  /** Throw at the first broken row; rows that only do not fit the model are still just listed. */
+  /** Throw for the first broken row, with the number of others; rows that only do not fit the model are still just listed. */
   strict?: boolean;
   /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
   answers?: 'required' | 'optional';
@@ -80,6 +80,8 @@ export interface Examples {
   twice?: Twice & { rows: number; line: number };
   /** Rows whose label says that their answer is a bad one: how many, the first. */
   markedBad?: { rows: number; line: number };
+  /** Rows whose label is none that is read: how many, the first, and the first different labels. */
+  unreadLabels?: { rows: number; line: number; labels: Set<string> };
   /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
   reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
@@ -111,12 +113,16 @@ const MOST_SLOW = 3;
 const TIME_MS_PER_CHARACTER = 0.1;
 const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
+/** Rows behind the first wrong one that are looked at: who mends that one has those to mend, too. */
+const READ_ON = 1000;
+/** One more than is shown. */
+const LABELS_KEPT = 4;
 
 /**
  * The rows of a file as examples, in order and in bounded memory: beyond `tokensInMemory` rows are rebuilt from the
  * scratch file when they are read. Rows that cannot be used are counted and listed with line and reason.
  * @throws HumanError for an empty file, one without a usable row (place: file and line of the first problem), and with
- * `strict` for the first row that is wrong.
+ * `strict` for the first row that is wrong, with the number of others among the next thousand.
  */
 export async function loadExamples(file: string, tokenizer: Tokenizer, options: LoadOptions): Promise<Examples> {
   const store = exampleStore(
@@ -130,6 +136,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const twiceIn = writtenTwice(tokenizer);
   let twice: Examples['twice'];
   let markedBad: Examples['markedBad'];
+  let unreadLabels: Examples['unreadLabels'];
   const decisionOf = ({ hash = '' }: Pick<SkippedRow, 'hash'>): Decision | undefined => options.decisions?.get(hash);
   const reading = {
     ...options,
@@ -141,9 +148,16 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
       return decision === 'exclude';
     },
   };
-  for await (const [source, result] of streamExamples(file, tokenizer, reading, found)) {
-    if ('reason' in result) skipped.add(result);
-    else {
+  let wrong: { first: SkippedRow; rows: number; readOn: number } | undefined;
+  for await (const [source, result] of streamExamples(file, tokenizer, { ...reading, strict: false }, found)) {
+    if (wrong && wrong.readOn++ === READ_ON) break;
+    if ('reason' in result) {
+      skipped.add(result);
+      if (!options.strict || !result.broken) continue;
+      (wrong ??= { first: result, rows: 0, readOn: 0 }).rows++;
+      // Others would take as long, or have no columns that are known either.
+      if (result.reason === TOO_SLOW || result.unmapped) break;
+    } else if (!wrong) {
       // Rows of another file go on behind the last one that can be used: numbers of others are theirs.
       if (decisionOf(source) === 'fine') reviewed.fine.add(source.row);
       const parsed = source as ParsedRow;
@@ -152,8 +166,14 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
       const held = twiceIn(parsed.content, result.ids);
       if (held) (twice ??= { rows: 0, line: source.line, ...held }).rows++;
       if (parsed.markedBad) (markedBad ??= { rows: 0, line: source.line }).rows++;
+      if (parsed.unreadLabel !== undefined) {
+        unreadLabels ??= { rows: 0, line: source.line, labels: new Set() };
+        unreadLabels.rows++;
+        if (unreadLabels.labels.size < LABELS_KEPT) unreadLabels.labels.add(parsed.unreadLabel);
+      }
     }
   }
+  if (wrong) throw wrongRow(file, wrong.first, { others: wrong.rows - 1, isAll: wrong.readOn <= READ_ON });
   const examples = store.list();
   if (examples.length === 0)
     throw reviewed.excluded > 0 ? nothingLeft(file, reviewed.excluded) : nothingUsable(file, skipped, found);
@@ -164,6 +184,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     skipped: skipped.listed,
     ...(twice && { twice }),
     ...(markedBad && { markedBad }),
+    ...(unreadLabels && { unreadLabels }),
     reviewed,
     sha256: await sha256File(file),
   };
@@ -280,10 +301,15 @@ export function sizeOf(content: RowContent): number {
   return content.kind === 'text' ? content.text.length : content.ids.length;
 }
 
-function wrongRow(file: string, { line, reason, unmapped }: SkippedRow): HumanError {
+function wrongRow(
+  file: string,
+  { line, reason, unmapped }: SkippedRow,
+  { others, isAll } = { others: 0, isAll: true },
+): HumanError {
+  const more = ` and ${isAll ? '' : 'at least '}${others} more: "inspect FILE" lists them`;
   return new HumanError(`${reason}.`, {
     place: `${file}:${line}`,
-    remedy: unmapped ? SAY_COLUMNS : 'Correct or remove this row.',
+    remedy: unmapped ? SAY_COLUMNS : `Correct or remove this row${others > 0 ? more : ''}.`,
   });
 }
 

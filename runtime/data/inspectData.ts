@@ -32,6 +32,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
   const longest = { line: 0, characters: -1 };
   const same = repeated();
   const unanswered = none();
+  const unreadLabels = none();
   const tokens = { total: 0, longest: { line: 0, tokens: -1 }, tooLong: none(), limit: maxTokens };
   let rows = 0;
   for await (const [item, result] of sources(file, options, found)) {
@@ -39,7 +40,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
       skipped.add(item);
       continue;
     }
-    const { line, label, content } = item;
+    const { line, label, unreadLabel, content } = item;
     if (result && 'reason' in result && result.broken) {
       skipped.add(result);
       continue;
@@ -52,6 +53,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     }
     rows++;
     if (label) labels[label]++;
+    if (unreadLabel !== undefined) add(unreadLabels, line);
     const characters = sizeOf(content);
     if (characters > longest.characters) Object.assign(longest, { line, characters });
     if (!isAnswered(content)) add(unanswered, line);
@@ -63,6 +65,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     format: found.format,
     rows: rows + skipped.count(),
     labels,
+    ...(unreadLabels.count > 0 && { unreadLabels }),
     refusedRows: skipped.count(),
     refused: skipped.listed.map(({ line, reason }) => ({ line, reason })),
     longest,

@@ -13,6 +13,7 @@ import {
   labelOf,
   readContent,
   unknownFields,
+  unreadLabel,
   type RowContent,
   type RowFormat,
 } from './schemas.js';
@@ -27,6 +28,7 @@ export interface ParsedRow {
   /** Of a pair of preferences without an answer: columns that may be meant. */
   meant?: Columns;
   markedBad?: true;
+  unreadLabel?: string;
 }
 
 export interface SkippedRow {
@@ -94,7 +96,14 @@ export async function* parsedRows(
       const place = { row, line, ...(lines && { lines }) };
       const content = readContent(value, found.format);
       const meant = !isAnswered(content) && isPreference(names) ? suggestColumns(raw.value) : undefined;
-      const told = { ...(meant && { meant }), ...(isMarkedBad(value) && { markedBad: true as const }) };
+      const isMapped = columns?.label !== undefined;
+      const unread = unreadLabel(value, isMapped);
+      const told = {
+        ...(meant && { meant }),
+        ...(unread !== undefined && { unreadLabel: unread }),
+        // Of a mapped column it is said that it tells harmful from benign rows.
+        ...(!isMapped && isMarkedBad(value) && { markedBad: true as const }),
+      };
       yield { ...place, label: labelOf(value), ...hash, content, ...told };
     } catch (error) {
       if (!(error instanceof InvalidRow)) throw error;

@@ -174,6 +174,17 @@ export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
   return row.label === 'harmful' || row.label === 'benign' ? row.label : undefined;
 }
 
+/** Values that are meant as one of the labels. Other files have a column of that name, too. */
+const MEANT = /^"?\s*(harmful|benign|[01])\s*"?$/i;
+
+/** The row's `label`, as it is shown, where it is meant to say what the row is and is not read. @param isMapped a column was named as `label` */
+export function unreadLabel(row: JsonObject, isMapped: boolean): string | undefined {
+  const { label } = row;
+  if (!isThere(label) || label === '' || labelOf(row)) return undefined;
+  const text = shown(label, 40);
+  return isMapped || MEANT.test(text) ? text : undefined;
+}
+
 /** Whether the row's `label` says that its answer is a bad one, as TRL's rows of unpaired preferences do. */
 export const isMarkedBad = ({ label }: JsonObject): boolean =>
   label === false || (typeof label === 'string' && label.toLowerCase() === 'false');

@@ -1,4 +1,4 @@
-import { batchPlan, plannedSteps, type Batch } from '../recipes/steps.js';
+import { batchPlan, plannedSteps, stepsIn, type Batch } from '../recipes/steps.js';
 import { askedBy, questionOf } from '../data/askedBy.js';
 import { nothingUsable, streamExamples, type Example } from '../data/examples.js';
 import { collectSkipped, type Found } from '../data/parsedRows.js';
@@ -239,7 +239,10 @@ export function stepPlan(
   const sampled = Array.from({ length: Math.min(STEPS, perEpoch) }, (_, i) =>
     batchesIn(batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch))), i),
   );
-  const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (data.rows / list.length)));
+  // Of the rows that are trained on, which are not those that were read, as the run counts them.
+  const read = data.sizes.reduce((sum, size) => sum + size.tokens, 0);
+  const amount = { rows: data.rows, tokens: (read * data.rows) / list.length };
+  const steps = recipe.steps ?? stepsIn(recipe.epochs!, amount, recipe.batch);
   return { steps, sampled, longest: batchesIn([longestFirst(withLongest(data), recipe.batch)], 0, held.longest) };
 }
 

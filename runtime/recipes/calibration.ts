@@ -10,7 +10,7 @@ import { matching, type ExampleList } from '../data/exampleList.js';
 import { FEWEST_ORDINARY, type Calibration } from '../evaluation/scan/calibration.js';
 import type { Scores } from '../evaluation/scan/scores.js';
 import { HumanError } from '../support/errors.js';
-import { sha256File } from '../support/files.js';
+import { isSameFile, sha256File } from '../support/files.js';
 import { beside, readCalibration } from './calibrationFile.js';
 import { readTrained } from './trainedFile.js';
 
@@ -80,8 +80,18 @@ export async function calibrationOf(
   };
 }
 
+/** @throws HumanError where the rows of a file would be compared with themselves: none of them would look harmful */
+export async function requireOther(ordinary: string, scanned: string, key?: string): Promise<void> {
+  if (await isSameFile(ordinary, scanned))
+    throw new HumanError('the ordinary rows are the file that is scanned: each row would be compared with itself.', {
+      place: key ?? ordinary,
+      remedy: 'Name another file of ordinary rows, or none.',
+    });
+}
+
 /**
- * Rows that a vector was trained on look more ordinary than others do; those that it has held out are in its calibration already.
+ * Rows that a vector was trained on look more ordinary than others do; those that it has held out are in its calibration already, and
+ * those that are labelled as harmful are not ordinary.
  * @param heldOut what these ask (questionsOf)
  */
 async function unseenRows(
@@ -90,7 +100,13 @@ async function unseenRows(
   heldOut: ReadonlySet<string>,
   warn: Warn,
 ): Promise<ExampleList> {
-  let left = ordinary;
+  let left = matching(ordinary, ({ label }) => label !== 'harmful');
+  if (left.length < ordinary.length)
+    warn(
+      `${ordinary.length - left.length} of the ${ordinary.length} ordinary rows have the label "harmful": they are not compared with.`,
+      'ordinary',
+      'Name ordinary rows, or correct their labels.',
+    );
   for (const { path } of vectors) {
     const trained = await readTrained(path);
     if (!trained) continue;

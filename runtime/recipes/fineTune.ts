@@ -20,6 +20,7 @@ import { planner } from '../cluster/plan.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { absorb, keepAbsorbed, type Absorbed } from './absorb.js';
 import { gradientHook, openMethod } from './baseline.js';
+import { requireOther } from './calibration.js';
 import { anchoring } from './anchors.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { fineTuneHere, type PlannedTraining } from './fineTuneHere.js';
@@ -95,6 +96,8 @@ async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Input
   const vectors = await readVectors(job);
   const rows = await ownRows(job, vectors);
   const strategy = strategyOf(recipe);
+  if (strategy.ordinary)
+    await requireOther(job.path(strategy.ordinary.file), job.path(recipe.data.file), 'protection.ordinary');
   const own = rows.flatMap(({ trained: some }) => some);
   const trainedOn = await Promise.all(vectors.map((vector, k) => trainedBy(vector, rows[k].trained)));
   const { probes, judged } = await harmfulRows(job, rows, trainedOn);

@@ -122,6 +122,7 @@ export async function unseen(
         ? `${seenOf}: the other ${rest} are asked.`
         : `${seenOf}: their answers say nothing about other prompts.`,
       place: 'evaluate',
+      ...(!leftOut && { set: set.name }),
       remedy: 'Evaluate on prompts that the vector, the method and the data do not train on.',
     });
   }
@@ -146,6 +147,7 @@ export async function warnOfPrompts(
         kind: 'warning',
         message,
         place: 'evaluate',
+        set: set.name,
         remedy: `${remedy}: what was learned by heart says nothing about other prompts.`,
       });
     const all = `of the ${examples.length} prompts of "${set.name}"`;

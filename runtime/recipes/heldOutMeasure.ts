@@ -1,6 +1,6 @@
 import { numbersIn } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
-import { isDetector, trialOf } from '../contract/verdict.js';
+import { isBlind, trialOf } from '../contract/verdict.js';
 import type { Probes, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
@@ -118,22 +118,23 @@ function measuredOf(harmful: Scored, ordinary: Scored): Measured {
 }
 
 /** Warns of what a vector cannot be relied on for. */
-export async function reportQuality({ emit }: Job<VectorRecipe>, quality: VectorQuality): Promise<void> {
+export async function reportQuality({ emit }: Pick<Job<VectorRecipe>, 'emit'>, quality: VectorQuality): Promise<void> {
   const { number, percent, bound } = numbersIn();
-  if (quality.auroc === undefined)
+  const { auroc } = quality;
+  if (auroc === undefined)
     await emit({
       kind: 'warning',
       message: `nothing can be said of what the vector finds: ${quality.harmful} harmful and ${quality.ordinary} ordinary rows were held out of its training.`,
       place: 'heldOut',
       remedy: 'Give more rows of both kinds ("harmful", "benign"), with different prompts, and keep heldOut above 0.',
     });
-  else if (!isDetector({ ...quality, auroc: quality.auroc }))
+  else if (isBlind(quality))
     await emit({
       kind: 'warning',
-      message: `the vector does not find unseen harmful rows well (AUROC ${number(quality.auroc)}; at ${percent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows of ${quality.ordinaryPrompts ?? quality.ordinary} prompts,` : ''} it finds ${percent(quality.recall ?? 0)}).`,
+      message: `the vector does not find unseen harmful rows well (AUROC ${number(auroc)}; at ${percent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows of ${quality.ordinaryPrompts ?? quality.ordinary} prompts,` : ''} it finds ${percent(quality.recall ?? 0)}).`,
       place: 'vector',
       remedy:
-        quality.auroc < LIMITS.detectorAuroc
+        auroc < LIMITS.detectorAuroc
           ? 'Give more and more varied harmful rows, or fewer steps.'
           : 'Give more ordinary rows ("benign"), so that more are compared with, or train it longer.',
     });
@@ -143,6 +144,9 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
       kind: 'warning',
       message: `the vector does not protect on its own: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${trialMeasured} further ones have ${percent(trial)} of their loss in the base (95 % interval: ${bound(low, 'low')} to ${bound(high, 'high')}).`,
       place: 'vector',
-      remedy: 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
+      // First it is to find harmful rows, and that may take fewer steps.
+      remedy: isBlind(quality)
+        ? undefined
+        : 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
     });
 }

@@ -2,6 +2,7 @@ import type { LoadedData } from '../context/context.js';
 import { numbersIn } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
@@ -181,6 +182,7 @@ export async function reportHeldOut(
     kind: 'warning',
     message: `${numbersIn().percent(share)} of the rows look harmful, so about as many of the ${heldOut} held-out ones do: there a model that has learned the harm scores better than one that has not.`,
     place: 'heldOut',
+    set: HELD_OUT_SET,
     remedy:
       'Review the rows and leave the harmful ones out ("exclude": "reviewed"), in runs to compare with, too, or name a set of right answers in "evaluate".',
   });

@@ -22,6 +22,7 @@ import { lossWithVector, vectorHere, type PlannedVector } from './vectorHere.js'
 import { vectorThere } from './vectorThere.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
+import { warnOfKinds } from './bothKinds.js';
 import { writeCalibration } from './calibrationFile.js';
 import { holdOut, holdOutOfBoth, type Split } from './heldOut.js';
 import { heldOutMeasure, heldOutQuality, reportQuality } from './heldOutMeasure.js';
@@ -201,6 +202,7 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
   const benign = recipe.benign && (await load(recipe.benign, 'benign'));
   const data = [harmful, ...(benign ? [benign] : [])];
   await folder.manifest({ data: data.map(dataFacts) });
+  await warnOfKinds(job, { harmful, benign });
   if (!benign || recipe.objective.benignWeight === 0) {
     await job.emit({
       kind: 'warning',

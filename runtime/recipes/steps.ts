@@ -17,7 +17,7 @@ export function plannedSteps(
   rows: ExampleList<unknown>,
 ): number {
   if (recipe.steps !== undefined) return recipe.steps;
-  const steps = Math.max(1, Math.round(recipe.epochs! * stepsPerEpoch(rows, recipe.batch)));
+  const steps = stepsIn(recipe.epochs!, amountOf(rows, recipe.batch), recipe.batch);
   if (steps > MAX_STEPS)
     throw new HumanError(
       `${recipe.epochs} epochs of ${rows.length} rows are ${steps} steps; a run has at most ${MAX_STEPS}.`,
@@ -29,10 +29,25 @@ export function plannedSteps(
   return steps;
 }
 
-function stepsPerEpoch(list: ExampleList<unknown>, { rows, tokens, accumulate }: Batch): number {
-  if (tokens === undefined) return Math.ceil(Math.ceil(list.length / rows) / accumulate);
-  const all = lengthsOf(list).reduce((sum, length) => sum + length, 0);
-  return Math.min(list.length, Math.ceil(all / (tokens * accumulate)));
+/** How much is trained on in an epoch; the tokens count where batches are a budget of them. */
+interface Amount {
+  readonly rows: number;
+  readonly tokens: number;
+}
+
+const amountOf = (list: ExampleList<unknown>, { tokens }: Batch): Amount => ({
+  rows: list.length,
+  tokens: tokens === undefined ? 0 : lengthsOf(list).reduce((sum, length) => sum + length, 0),
+});
+
+/** Optimizer steps of some epochs. */
+export const stepsIn = (epochs: number, amount: Amount, batch: Batch): number =>
+  Math.max(1, Math.round(epochs * stepsPerEpoch(amount, batch)));
+
+function stepsPerEpoch(amount: Amount, { rows, tokens, accumulate }: Batch): number {
+  return tokens === undefined
+    ? Math.ceil(Math.ceil(amount.rows / rows) / accumulate)
+    : Math.min(amount.rows, Math.ceil(amount.tokens / (tokens * accumulate)));
 }
 
 /** Rows of a large file are cut into tokens each time they are read. */
@@ -51,7 +66,7 @@ function lengthsOf(list: ExampleList<unknown>): Int32Array {
  */
 export function batchPlan<E = Example>(examples: ExampleList<E>, options: BatchOptions): (step: number) => E[][] {
   const { rows, tokens, accumulate, seed } = options;
-  const perEpoch = stepsPerEpoch(examples, options);
+  const perEpoch = stepsPerEpoch(amountOf(examples, options), options);
   let epoch = -1;
   let order: number[] = [];
   /** Where each step of the epoch begins in its order; the last entry is the end. */

@@ -1,6 +1,6 @@
 /** A scan reads a file as it is told to, and counts the rows that it leaves out, as a cleaned copy does. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -75,10 +75,12 @@ test('further ordinary rows are read as the rows that are scanned, where they ar
   const many = (row: (i: number) => object): object[] => Array.from({ length: FEWEST_ORDINARY }, (_, i) => row(i));
   const own = (i: number) => ({ question: `buy ${i} mirrors .`, answer: `order : ${i} mirrors` });
   const named = (i: number) => ({ prompt: `buy ${i} lamps .`, completion: `order : ${i} lamps` });
-  const [ownRows, namedRows, bothRows] = await Promise.all([
+  const [ownRows, others, namedRows, bothRows, bothOthers] = await Promise.all([
     put('own.jsonl', many(own)),
+    put('others.jsonl', many(own)),
     put('named.jsonl', many(named)),
     put('bothRows.jsonl', many(both)),
+    put('bothOthers.jsonl', many(both)),
   ]);
   const vector = ['--model', join(root, 'model'), '--device', 'cpu', '--vector', join(root, 'vector')];
   const compared = async (data: string, ordinary: string, ...read: string[]) => {
@@ -86,10 +88,27 @@ test('further ordinary rows are read as the rows that are scanned, where they ar
     return (found.at(-1) as unknown as ScanResult).calibration?.ordinaryPrompts;
   };
   const columns = ['--columns', 'prompt=question,completion=answer'];
-  assert.equal(await compared(ownRows, ownRows, ...columns), FEWEST_ORDINARY);
+  assert.equal(await compared(ownRows, others, ...columns), FEWEST_ORDINARY);
   assert.equal(await compared(ownRows, namedRows, ...columns), FEWEST_ORDINARY);
-  assert.equal(await compared(bothRows, bothRows, '--row-format', 'completion'), FEWEST_ORDINARY);
+  assert.equal(await compared(bothRows, bothOthers, '--row-format', 'completion'), FEWEST_ORDINARY);
   assert.equal(await compared(bothRows, namedRows, '--row-format', 'messages'), FEWEST_ORDINARY);
+});
+
+test('a file is not compared with itself, by whatever name', async () => {
+  const rows = Array.from({ length: FEWEST_ORDINARY }, (_, i) => ({ prompt: `buy ${i} lamps .`, completion: 'order' }));
+  const data = await put('itself.jsonl', rows);
+  const link = join(root, 'link.jsonl');
+  await symlink(data, link);
+  const itself = { message: /^the ordinary rows are the file that is scanned/ };
+  const args = ['--model', join(root, 'model'), '--device', 'cpu', '--vector', join(root, 'vector'), '--data', data];
+  for (const ordinary of [data, link]) await assert.rejects(lines(scan, ...args, '--ordinary', ordinary), itself);
+  const recipe = {
+    ...{ kind: 'finetune', model: 'model', vectors: [{ adapter: 'vector' }], steps: 1, output: 'itself' },
+    ...{ data: { file: 'itself.jsonl' }, protection: { ordinary: { file: 'link.jsonl' } } },
+  };
+  const file = join(root, 'itself.json');
+  await writeFile(file, JSON.stringify(recipe));
+  await assert.rejects(calls.run({ recipe: file }, silent), { ...itself, place: 'protection.ordinary' });
 });
 
 test('rows that are not scanned are counted, and in a cleaned copy named and left out, unless they are to stay', async () => {

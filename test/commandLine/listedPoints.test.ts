@@ -32,6 +32,27 @@ test('the points of a sweep are runs of their own, and what else lies in a run i
   );
 });
 
+test('a sweep that was resumed is listed before its points, and says how many are done', async (t) => {
+  const root = await temporary(t);
+  const over = { seed: [1, 2] };
+  const started = (minute: number) => ({ started: `2026-01-01T10:0${minute}:00.000Z` });
+  const sweep = await runFolder(root, 'sweep', {
+    manifest: { kind: 'sweep', role: undefined, ...started(5) },
+    recipe: { kind: 'sweep', over },
+  });
+  await runFolder(root, 'sweep/points/seed-1', { manifest: started(1) });
+  await runFolder(root, 'between', { manifest: started(3) });
+  await runFolder(root, 'sweep-2', { manifest: started(0) });
+  const point = { values: { seed: 1 }, folder: 'points/seed-1', verdict: 'held', measurements: [], seconds: 1 };
+  await write(join(sweep, 'sweep.json'), { version: 1, over, of: 2, points: [point] });
+  const found = await listRuns(root, (_, error) => assert.ifError(error));
+  assert.deepEqual(
+    found.map(({ path, started: at }) => [path, at.slice(15, 16)]),
+    [['sweep-2', '0'], ['sweep', '1'], ['sweep/points/seed-1', '1'], ['between', '3']].map(([name, at]) => [`adapters/${name}`, at]),
+  ); // oxfmt-ignore
+  assert.equal(found[1]!.headline, '1 of 2 points are done.');
+});
+
 test('a run with a damaged manifest is named; what has another program is passed by', async (t) => {
   const root = await temporary(t);
   await runFolder(root, 'a', {});

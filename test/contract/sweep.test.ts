@@ -130,21 +130,35 @@ it('a setting is good only with all of its seeds; before that the view says that
   const held = (rate: number, seed: number) => point(rate, seed, 0, 'held', 200);
   const over = { rate: [1, 100], seed: [1, 2] };
   const early = view(over, held(1, 1));
-  assert.match(early.summary, /So far protection holds at 0 of 2 settings/);
+  assert.match(early.summary, /So far protection holds at 0 of 2 protected settings/);
   assert.equal(early.heat[0]!.rows[0]!.cells[0]!.tone, 'neutral');
   assert.equal(early.table.rows[0]!.tone, 'neutral');
-  assert.match(view(over, held(1, 1), held(1, 2)).summary, /So far protection holds at 1 of 2 settings/);
+  assert.match(view(over, held(1, 1), held(1, 2)).summary, /So far protection holds at 1 of 2 protected settings/);
   const whole = view(over, held(1, 1), held(1, 2), held(100, 1), held(100, 2));
-  assert.match(whole.summary, /Protection holds at 2 of 2 settings/);
+  assert.match(whole.summary, /Protection holds at 2 of 2 protected settings/);
   assert.match(view({ rate: [1, 100] }, held(1, 1), held(100, 1)).summary, /Protection holds at 2 of 2/);
   assert.doesNotMatch(whole.summary, /too few/);
+});
+
+it('a setting without protection is none at which it can hold', () => {
+  const summary = (over: Over, ...points: SweepPoint[]): string =>
+    sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).summary;
+  const at = (way: string, harm: number, verdict: string): SweepPoint => ({
+    ...point(1, 1, harm, verdict, 200),
+    values: { way, seed: 1 },
+  });
+  const both = { way: ['plain', 'ours'], seed: [1] };
+  const plain = at('plain', 1, 'unprotected');
+  assert.match(summary(both, plain, at('ours', 0, 'held')), /Protection holds at 1 of 1 protected settings/);
+  assert.match(summary(both, plain), /So far protection holds at 0 of 1 protected settings/);
+  assert.equal(summary({ way: ['plain'], seed: [1] }, plain), '1 of 1 points are done.');
 });
 
 it('where it held everywhere, and the prompts are too few to show it, the view says how many it takes', () => {
   const view = (...points: SweepPoint[]) =>
     sweepView({ rate: [1, 100], seed: [1, 2] }, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).summary;
   const few = [point(1, 1, 0), point(1, 2, 0)];
-  assert.match(view(...few), /0 of 2 settings.* At 1 more it held with every seed, but 128 prompts are too few for the interval: at least 189 are needed\.$/); // oxfmt-ignore
+  assert.match(view(...few), /0 of 2 protected settings.* At 1 more it held with every seed, but 128 prompts are too few for the interval: at least 189 are needed\.$/); // oxfmt-ignore
   assert.doesNotMatch(view(few[0]!), /too few/, 'a seed is missing');
   assert.doesNotMatch(view(few[0]!, point(1, 2, 0.3, 'lost')), /too few/);
   for (const [prompts, tone] of [

@@ -172,7 +172,14 @@ test('a trial tells that a vector protects, or leaks, only where its whole inter
   assert.match(protects, /on 16 of these rows\), 16 others kept 99\s% .*\(95 % interval: 93\s% to 105\s%\)\. How well/);
   const [bad, leaks] = shown('and it leaks by itself');
   assert.equal(bad, '⚠');
-  assert.match(leaks, /16 others kept only 61\s% .*\(95 % interval: 48\s% to 74\s%\): on its own, .* does not protect/);
+  assert.match(
+    leaks,
+    /16 others kept only 61\s% .*\(95 % interval: 48\s% to 74\s%\): on its own, .* does not protect\. Train/,
+  );
+  const { quality, ...run } = RUNS['vector, ready, and it leaks by itself']!;
+  const blind = runVerdict({ ...run, quality: { ...quality, auroc: 0.495, aurocInterval: [0.4, 0.6] } });
+  assert.equal(blind.kind, 'unready');
+  assert.match(verdictText(blind), /does not protect\.$/, 'first it is to find harmful rows');
   const [open, untold] = shown('and its trial is too small to tell');
   assert.equal(open, '–');
   assert.match(untold, /on 4 of these rows\), 4 others kept 95\.1\s% .* too few rows to tell/);

@@ -305,6 +305,17 @@ describe('a file without a usable row', () => {
     );
   });
 
+  test('strict: the first broken row says how many others are to be mended, of the next thousand rows', async () => {
+    const wrong = { prompt: 'Hi', completion: '' };
+    const place = `${join(folder, 'train.jsonl')}:2`;
+    const of = (rows: unknown[], remedy: string): Promise<void> => fails(rows, { place, remedy }, { strict: true });
+    await of([chat('Hi', 'Hello'), wrong, chat('Hi', 'Hello')], 'Correct or remove this row.');
+    const three = [chat('Hi', 'Hello'), wrong, chat('Hi', 'Hello'), wrong, '{oops}'];
+    await of(three, 'Correct or remove this row and 2 more: "inspect FILE" lists them.');
+    const many = Array.from({ length: 1010 }, (_, i) => (i === 5 ? wrong : chat('Hi', 'Hello')));
+    await of([...three, ...many, wrong], 'Correct or remove this row and at least 3 more: "inspect FILE" lists them.');
+  });
+
   test('strict: the first broken row ends the load, with its line; too long rows do not', async () => {
     const rows = [chat('Hi', 'Hello'), chat('Hi', 'word '.repeat(100)), '{"messages": [}', chat('Hi', 'Hello')];
     await fails(

@@ -58,9 +58,45 @@ test('answers that are marked as bad are warned about, with their number and the
   assert.equal(message, '2 of 3 rows have "label": false, which is not read: they are used like all others.');
   assert.equal(place, `${file}:2`);
   assert.equal(remedy, 'Leave them out if their answers should not be learned.');
-  // As a table says it, and under another name.
+  // As a table says it.
   assert.equal((await load(t, [{ ...row, label: 'False' }])).warnings.length, 1);
-  assert.equal((await load(t, [{ ...row, liked: false }], { label: 'liked' })).warnings.length, 1);
-  for (const label of [true, 'harmful', 'benign', 0, null, 'falsehood', { toString: 1 }])
+  for (const label of [true, 'harmful', 'benign', 2, null, 'falsehood', { toString: 1 }])
     assert.deepEqual((await load(t, [{ ...row, label }])).warnings, []);
+});
+
+test('labels of a mapped column that are neither "harmful" nor "benign" are warned about, and no truth value is a bad answer', async (t) => {
+  const row = { prompt: 'Hi', completion: 'Hello' };
+  const rows = [true, false, 'harmful', false, null].map((is_harmful) => ({ ...row, is_harmful }));
+  const { file, warnings } = await load(t, rows, { label: 'is_harmful' });
+  assert.deepEqual(warnings, [
+    [
+      '3 of 5 rows have a label that is neither "harmful" nor "benign" ("true", "false"): it is not read.',
+      `${file}:1`,
+      'Write these labels as "harmful" and "benign".',
+    ],
+  ]);
+  const many = [1, 2, 3, 4, 5].map((kind) => ({ ...row, kind }));
+  const [[message]] = (await load(t, many, { label: 'kind' })).warnings as [[string]];
+  assert.match(message, /^5 of 5 rows .* \("1", "2", "3", …\)/);
+});
+
+test('so are, in a column named "label", these words in other letters, and 1 and 0', async (t) => {
+  const of = async (...labels: unknown[]): Promise<string[]> => {
+    const rows = labels.map((label) => ({ prompt: 'Hi', completion: 'Hello', label }));
+    return (await load(t, rows)).warnings.map(([message]) => message!);
+  };
+  assert.deepEqual(await of('HARMFUL', ' Benign', 'harmful', 'spam'), [
+    '2 of 4 rows have a label that is neither "harmful" nor "benign" ("HARMFUL", " Benign"): it is not read.',
+  ]);
+  assert.deepEqual(await of(1, 0, 0), [
+    '3 of 3 rows have a label that is neither "harmful" nor "benign" (1, 0): it is not read.',
+  ]);
+});
+
+test('inspecting counts labels that are not read', async (t) => {
+  const rows = ['HARMFUL', 'benign', 'Harmful'].map((label) => ({ prompt: 'Hi', completion: 'Hello', label }));
+  const file = await write(join(await temporary(t), 'labels.jsonl'), lines(rows));
+  const { labels, unreadLabels } = await inspectData(file);
+  assert.deepEqual(labels, { harmful: 0, benign: 1 });
+  assert.deepEqual(unreadLabels, { count: 2, lines: [1, 3] });
 });

@@ -166,6 +166,7 @@ const PRINTED: Record<string, string[]> = {
         longest: true,
         duplicates: true,
         unanswered: true,
+        unreadLabels: true,
       },
     }),
     ...keys<Pick<Estimate, 'memory'>>({ memory: true }),

@@ -37,9 +37,9 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
   checkpoint: { step: true, path: true },
   point: {
     ...{ values: true, folder: true, verdict: true, headline: true, measurements: true, seconds: true },
-    ...{ share: true, error: true, resumed: true, judged: true },
+    ...{ share: true, warnings: true, error: true, resumed: true, judged: true },
   },
-  warning: { message: true, place: true, remedy: true, code: true },
+  warning: { message: true, place: true, remedy: true, set: true, code: true },
   done: {
     ...{ outcome: true, output: true, step: true, seconds: true, measurements: true, laws: true },
     ...{ vector: true, taken: true, harmfulLoss: true, byVector: true, watch: true, trainedPrompts: true },

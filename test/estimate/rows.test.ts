@@ -4,7 +4,7 @@ import { cp, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { atLastBlock, cuttingOf, dimsOf, rowSizes, type RowSizes } from '../../runtime/estimate/rows.js';
+import { atLastBlock, cuttingOf, dimsOf, rowSizes, stepPlan, type RowSizes } from '../../runtime/estimate/rows.js';
 import { lossGraph } from '../../runtime/learner/objective.js';
 import { layersOf, windowsOf, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
@@ -12,6 +12,7 @@ import { memoryPeak, workOf, type Dims } from '../../runtime/onnx/cost.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { loadReference } from '../support/reference.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
+import { plannedSteps, type Batch } from '../../runtime/recipes/steps.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
 const LONG_AGO = new Date('2020-01-01');
@@ -33,6 +34,22 @@ async function write(file: string, text: string): Promise<string> {
   return file;
 }
 const row = (prompt: string): string => `${JSON.stringify({ prompt, completion: 'order : 2 lamps' })}\n`;
+
+test('steps are counted as the run counts them, of the rows that are not held out', () => {
+  const size = { tokens: 20, supervised: 10, prompt: 10 };
+  const data: RowSizes = { sizes: Array.from({ length: 571 }, () => size), rows: 514 };
+  const trained = Array.from({ length: 514 }, () => ({ ids: new Array<number>(size.tokens) }));
+  const none = { rows: 0, size, perBatch: false };
+  for (const batch of [
+    { rows: 16, accumulate: 1 },
+    { rows: 16, accumulate: 3 },
+    { rows: undefined, tokens: 300, accumulate: 2 },
+  ] as Batch[])
+    for (const epochs of [6, 0.5]) {
+      const { steps } = stepPlan({ epochs, batch, seed: 1 }, data, none, undefined);
+      assert.equal(steps, plannedSteps({ epochs, batch }, trained), JSON.stringify({ batch, epochs }));
+    }
+});
 
 test('the rows of a file are read once, until it changes or is read otherwise', async () => {
   const { tokenizer, maxTokens } = await openTokenizer(model);

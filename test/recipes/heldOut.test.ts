@@ -371,3 +371,19 @@ test('ordinary rows that the vector was trained on are not compared with, and th
   assert.equal(warnings.length, 2);
   assert.match(warnings[0]!, /^3 of the 7 ordinary rows have prompts that "seen" was trained on/);
 });
+
+test('rows that are labelled as harmful are no ordinary rows', async () => {
+  const warnings: string[] = [];
+  const ordinary = [0, 1, 2, 3, 4, 5].map((i) => ({
+    ...example(i, `p ${i}`),
+    ...(i % 3 === 0 ? { label: 'harmful' as const } : i % 3 === 1 ? { label: 'benign' as const } : {}),
+  }));
+  const found = await calibrationOf([{ path: vector, scale: 2 }], {
+    ordinary,
+    score: async (rows) => Array.from(rows, () => ({ share: 0, span: 0 })),
+    warn: (message) => warnings.push(message),
+    precision,
+  });
+  assert.equal(found?.ordinary.length, 4);
+  assert.deepEqual(warnings, ['2 of the 6 ordinary rows have the label "harmful": they are not compared with.']);
+});

@@ -3,6 +3,7 @@ import { numbersIn } from '../../contract/format.js';
 import type { SweepFile } from '../../contract/sweep.js';
 import { CURVE, CURVE_LINES, type Curve } from '../../contract/sweepCurve.js';
 import { SWEEP_ENGLISH as s, sweepView, verdictWord, type HeatMap, type SweepView } from '../../contract/sweepView.js';
+import { warningLines } from '../../contract/sweepWarnings.js';
 import { writeFileAtomic } from '../../support/files.js';
 import { html, type Html } from './html.js';
 import { reportPage } from './page.js';
@@ -25,7 +26,15 @@ ${Array.from({ length: CURVE_LINES }, (_, i) => `.line-${i} { stroke: var(${LINE
 /** A pure function of its input. All text of files and people is escaped. */
 export function renderSweep(name: string, { over, points }: SweepFile): string {
   const view = sweepView(over, points, { strings: s, numbers: numbersIn() });
+  const warnings = warningLines(points);
   const content = html`<p>${view.summary}</p>
+    ${
+      warnings.length > 0 &&
+      html`<h2>Warnings</h2>
+        <ul>
+          ${warnings.map((line) => html`<li>${line}</li>`)}
+        </ul>`
+    }
     ${
       view.heat.length > 0 &&
       html`<h2>${s.sweepHeat}</h2>

@@ -1,0 +1,60 @@
+/** Rows of a vector that are not what their file is named as, and what is advised for a vector that is not good. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { runRecipe } from '../../runtime/calls/run.js';
+import type { RunEvent, VectorQuality } from '../../runtime/contract/events.js';
+import { reportQuality } from '../../runtime/recipes/heldOutMeasure.js';
+import { VECTOR, writeWorkspace } from '../kills/workspace.js';
+
+type Warning = Extract<RunEvent, { kind: 'warning' }>;
+
+/** Warnings of a vector that is trained on these files for a step. */
+async function warningsOf(t: TestContext, harmful: string, benign: string): Promise<Warning[]> {
+  const root = await mkdtemp(join(tmpdir(), 'kinds-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  await writeWorkspace(root);
+  const recipe = { ...VECTOR, harmful: { file: harmful }, benign: { file: benign }, heldOut: 0, steps: 1 };
+  await writeFile(join(root, 'recipe.json'), JSON.stringify(recipe));
+  const warnings: Warning[] = [];
+  const onEvent = (event: RunEvent): void => void (event.kind === 'warning' && warnings.push(event));
+  await runRecipe(join(root, 'recipe.json'), { signal: new AbortController().signal, onEvent });
+  return warnings;
+}
+
+test('rows that are in both files, and labels of the other kind, are warned of', async (t) => {
+  const warnings = await warningsOf(t, 'train.jsonl', 'train.jsonl');
+  const about = warnings.filter(({ message }) => / rows of "/.test(message));
+  assert.deepEqual(
+    about.map(({ message, place }) => [message.replace(/(\d+) of the 10/, 'N of the 10'), place]),
+    [
+      ['N of the 10 rows of "benign" are rows of "harmful", too: the vector is to learn them and to leave them as they are.', 'benign'], // oxfmt-ignore
+      ['N of the 10 rows of "harmful" have the label "benign".', 'harmful'],
+      ['N of the 10 rows of "benign" have the label "harmful".', 'benign'],
+    ],
+  );
+  const [both, benign, harmful] = about.map(({ message }) => parseInt(message, 10));
+  assert.equal(both, 10);
+  assert.equal(benign! + harmful!, 10);
+});
+
+test('files of different rows, each of its kind, are not', async (t) => {
+  const warnings = await warningsOf(t, 'harmful.jsonl', 'benign.jsonl');
+  assert.deepEqual(warnings.filter(({ message }) => / rows of "/.test(message)), []); // oxfmt-ignore
+});
+
+test('a vector that finds nothing is not to be trained for fewer steps and for longer', async () => {
+  const remedies = async (auroc: number, recall: number): Promise<(string | undefined)[]> => {
+    const found: Warning[] = [];
+    const quality: VectorQuality = { harmful: 40, ordinary: 40, auroc, recall, trial: 0.6, trialInterval: [0.5, 0.7] };
+    const emit = async (event: RunEvent): Promise<void> => void (event.kind === 'warning' && found.push(event));
+    await reportQuality({ emit }, quality);
+    return found.map(({ remedy }) => remedy);
+  };
+  assert.deepEqual(await remedies(0.495, 0.01), ['Give more and more varied harmful rows, or fewer steps.', undefined]);
+  const [longer, ...others] = await remedies(0.99, 0.9);
+  assert.match(longer!, /^Train it for longer, /);
+  assert.deepEqual(others, []);
+});
