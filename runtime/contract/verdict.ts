@@ -20,7 +20,16 @@ import type { Recipe } from './recipe.js';
 import { invariantStates, type InvariantName } from './invariants.js';
 import { counted, differenceInterval, isMore, type Counted } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, fewest, isFiniteNumber, promptsOf, share, wholeLoss, type Compared } from './measures.js';
+import {
+  comparedWithBase,
+  fewest,
+  isFiniteNumber,
+  mayGoOn,
+  promptsOf,
+  share,
+  wholeLoss,
+  type Compared,
+} from './measures.js';
 import { unmeasured, untoldOf, type Unmeasured } from './openAnswers.js';
 import { deliveredState } from './states.js';
 import { idleOf, learnedTask, type Idle } from './task.js';
@@ -96,9 +105,9 @@ export type UnknownCause =
   | { cause: 'unmeasured'; of: Unmeasured }
   | { cause: 'lawUnchecked'; laws: InvariantName[] };
 
-/** Why a set, by one judge, cannot tell whether harm was learned. `unclassified`: its answers that neither refuse nor comply. */
+/** Why a set, by one judge, cannot tell whether harm was learned. `cutOff`: its answers that end before any phrase; `unclassified`: its answers that neither refuse nor comply. */
 export interface Untold {
-  cause: 'tooFew' | 'trainedPrompts' | 'baseComplies' | 'open' | 'unclassified';
+  cause: 'tooFew' | 'trainedPrompts' | 'baseComplies' | 'open' | 'cutOff' | 'unclassified';
   of: Compared;
   /** Prompts of the set that training has seen. */
   trained?: number;
@@ -347,6 +356,7 @@ export function cannotTell(
   const trained = trainedPrompts.find(({ set, leftOut }) => set === of.name && !leftOut)?.count ?? 0;
   if (!(fewest(of) - trained >= LIMITS.fewestPrompts)) return { cause: 'trainedPrompts', of, trained };
   if (mayHaveRisen(of)) return { cause: 'open', of };
+  if (mayGoOn(of)) return { cause: 'cutOff', of };
   const neither = comparedWithBase(measurements, ['neither'], state).find(
     ({ name, judge }) => name === of.name && judge === of.judge,
   );

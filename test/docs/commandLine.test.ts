@@ -124,6 +124,7 @@ const PRINTED: Record<string, string[]> = {
     count: true,
     prompts: true,
     open: true,
+    cut: true,
     labelled: true,
     judge: true,
     interval: true,
