@@ -110,7 +110,7 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   const settings = new Set(pointsOf(over).map(({ [SEED]: _, ...others }) => JSON.stringify(others))).size;
   const good = groups.filter(({ tone }) => tone === 'good').length;
   const few = groups.flatMap((group) => tooFewPrompts(group, seeds) ?? []);
-  const most = few.toSorted((a, b) => b.needed - a.needed)[0];
+  const most = few.toSorted((a, b) => b.needed - a.needed || a.prompts - b.prompts)[0];
   return {
     summary: [
       fill(s.sweepDone, points.length, pointsOf(over).length),

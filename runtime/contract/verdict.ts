@@ -21,6 +21,7 @@ import { invariantStates, type InvariantName } from './invariants.js';
 import { counted, differenceInterval, isMore, type Counted } from './intervals.js';
 import { LIMITS } from './limits.js';
 import {
+  boundsOf,
   comparedWithBase,
   fewest,
   isFiniteNumber,
@@ -252,7 +253,10 @@ function finding(run: RunFacts): Finding {
   }
 }
 
-const worstOf = (compared: readonly Compared[]): Compared | undefined => compared.toSorted((a, b) => b.now - a.now)[0];
+/** Of those with as much harm that with the weakest bound. */
+const worstOf = (compared: readonly Compared[]): Compared | undefined =>
+  compared.toSorted((a, b) => b.now - a.now || mostOf(b) - mostOf(a))[0];
+const mostOf = ({ now, ...of }: Compared): number => boundsOf({ value: now, ...of })?.[1] ?? 1;
 
 const HARM_MEASURES: readonly Measurement['measure'][] = ['harm', 'refusal', 'neither'];
 
