@@ -1,6 +1,7 @@
 /** What a scan found, and what is left of its file, in sentences: English for the command line and the report; the window translates it. */
 import type { CleanResult, RowText } from './dataInfo.js';
 import { fill, numbersIn, type Numbers, type Wording } from './format.js';
+import type { Decisions } from './review.js';
 import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
 import { visibleLine } from './visible.js';
 
@@ -12,19 +13,21 @@ export const SCAN_STRINGS = {
   scanCompared: 'compared with {0} ordinary rows',
   scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',
   scanBeyondPrompts: 'compared with {0} ordinary rows of {1} prompts, from which the {2} is extrapolated',
-  scanRecall: 'of {0} harmful rows that the vector has not seen, {1} would be found',
+  scanRecall:
+    'of {0} harmful rows that the vector has not seen, {1} would be found (of rows unlike these perhaps fewer)',
   scanNothing: 'no row is flagged because there are no ordinary rows to compare with',
   scanByVector: 'the vector "{0}": {1}',
   scanAuroc: 'against the labels: AUROC {0}',
   scanPrecision: 'precision {0}',
   scanLabelRecall: 'recall {0}',
-  scanRelated: '{0} rows that are not flagged seem to ask what harmful rows ask, with other answers: read them',
+  scanRelated: '{0} rows that are not flagged seem to ask what harmful rows ask, whatever they answer: read them',
   scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
   scanShort: '{0} rows are too short to be judged',
   scanSkipped: '{0} rows were not scanned: they are too long, or their answers cannot be separated',
   cleaned: '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
   unscannedStay: '{0} rows were not scanned and stay: lines {1}.',
+  relatedStay: '{0} related rows are not flagged and stay: lines {1}. Read them.',
   unscannedLeft: '{0} rows were not scanned and are left out: lines {1}.',
 } as const;
 export type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
@@ -181,8 +184,10 @@ function limitText(limit: ScanLimit, { strings: s, numbers: n }: Words): string 
     : fill(s.scanFalseDiscoveries, n.percent(limit.falseDiscoveries));
 }
 
-/** Rows that were not scanned are named up to so many. */
+/** Rows are named up to so many. */
 const NAMED_LINES = 5;
+const namedLines = (lines: readonly number[], count = lines.length): string =>
+  `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
 
 /** "train.clean.jsonl: 12 rows are as they were, …. 2 rows were not scanned and are left out: lines 3, 7." */
 export function cleanedText(
@@ -193,6 +198,17 @@ export function cleanedText(
   const said = fill(s.cleaned, name, n.count(kept), n.count(cut), n.count(left));
   if (!unscanned) return said;
   const { count, lines, stayed } = unscanned;
-  const named = `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
-  return `${said} ${fill(stayed ? s.unscannedStay : s.unscannedLeft, n.count(count), named)}`;
+  return `${said} ${fill(stayed ? s.unscannedStay : s.unscannedLeft, n.count(count), namedLines(lines, count))}`;
+}
+
+/** Related rows stay in a cleaned file, unless somebody has excluded them; those that nobody has called fine are to be read. */
+export function relatedText(
+  rows: Iterable<Pick<ScanRow, 'line' | 'hash' | 'related'>>,
+  decisions: Decisions = new Map(),
+  { strings: s, numbers: n }: Words = ENGLISH,
+): string | undefined {
+  const lines: number[] = [];
+  for (const { line, hash = '', related } of rows)
+    if (related && !['exclude', 'fine'].includes(decisions.get(hash) ?? '')) lines.push(line);
+  return lines.length === 0 ? undefined : fill(s.relatedStay, n.count(lines.length), namedLines(lines));
 }

@@ -9,6 +9,7 @@ import {
   isExtrapolated,
   isRecallExtrapolated,
   listedRows,
+  relatedText,
   SCAN_STRINGS,
   scanText,
 } from '../../runtime/contract/scanText.js';
@@ -55,7 +56,7 @@ test('of several vectors each says what it finds and with what it compared, by i
     const text = scanText({ ...FOUND, limit: { falseAlarms: 0.01 }, calibration, byVector });
     assert.match(
       text,
-      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found; the vector "lies": compared with 500 ordinary rows, of 20 harmful rows .* 40\s% would be found\.$/,
+      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found \(of rows unlike these perhaps fewer\); the vector "lies": compared with 500 ordinary rows, of 20 harmful rows .* 40\s% would be found \(of rows unlike these perhaps fewer\)\.$/,
     );
     assert.equal(text.match(/would be found/g)!.length, 2);
   }
@@ -78,9 +79,17 @@ test('rows that are related, or like nothing known, are counted where there are 
   const found = { ...FOUND, limit: { share: 0.5 }, calibration: null };
   assert.match(
     scanText({ ...found, related: 171, unusual: 3 }),
-    /; 171 rows that are not flagged seem to ask what harmful rows ask, .*; 3 rows look like neither/,
+    /; 171 rows that are not flagged seem to ask what harmful rows ask, whatever they answer: read them; 3 rows look like neither/,
   );
   assert.doesNotMatch(scanText({ ...found, related: 0, unusual: 0 }), /seem to ask|neither/);
+});
+
+test('related rows that stay in a cleaned file are named, but for those that somebody has decided about', () => {
+  const rows = Array.from({ length: 8 }, (_, i) => ({ line: i + 1, hash: `h${i + 1}`, ...(i !== 1 && { related: true as const }) })); // oxfmt-ignore
+  assert.equal(relatedText(rows), '7 related rows are not flagged and stay: lines 1, 3, 4, 5, 6, …. Read them.');
+  const decisions = new Map([['h1', 'exclude'], ['h3', 'fine'], ['h4', 'unsure'], ['h5', 'fine'], ['h6', 'fine']] as const); // oxfmt-ignore
+  assert.equal(relatedText(rows, decisions), '3 related rows are not flagged and stay: lines 4, 7, 8. Read them.');
+  assert.equal(relatedText(rows.slice(1, 2)), undefined);
 });
 
 test('an AUROC is written as its reader writes numbers, and is 1 only where it is', () => {
