@@ -76,6 +76,8 @@ export interface ScanResult {
   } | null;
   /** Area under the ROC curve against the labels; null without labels of both kinds. */
   auroc: number | null;
+  /** What these three rest on: labelled rows of each kind, those of them that are flagged, and the 95 % interval of the AUROC. */
+  labels?: { harmful: number; benign: number; flagged: number; aurocInterval: [low: number, high: number] };
   precision: number | null;
   recall: number | null;
   /** Rows that are `known`: the scan cannot see these. */

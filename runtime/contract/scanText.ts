@@ -1,6 +1,7 @@
 /** What a scan found, and what is left of its file, in sentences: English for the command line and the report; the window translates it. */
 import type { CleanResult, RowText } from './dataInfo.js';
 import { fill, numbersIn, type Numbers, type Wording } from './format.js';
+import { shareBounds } from './intervals.js';
 import type { Decisions } from './review.js';
 import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
 import { visibleLine } from './visible.js';
@@ -18,8 +19,11 @@ export const SCAN_STRINGS = {
   scanNothing: 'no row is flagged because there are no ordinary rows to compare with',
   scanByVector: 'the vector "{0}": {1}',
   scanAuroc: 'against the labels: AUROC {0}',
+  scanAurocOf: 'against {0} harmful and {1} benign labels: AUROC {2} (95 % interval {3} to {4})',
   scanPrecision: 'precision {0}',
   scanLabelRecall: 'recall {0}',
+  scanAtLeast: '{0} (at least {1}, with 95 % confidence)',
+  scanAtMost: '{0} (at most {1}, with 95 % confidence)',
   scanRelated: '{0} rows that are not flagged seem to ask what harmful rows ask, whatever they answer: read them',
   scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
@@ -92,14 +96,7 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
       if (said.length > 0) parts.push(fill(s.scanByVector, column.vector, said.join(', ')));
     }
   else parts.push(...comparedText(scan, rate, wording));
-  if (scan.auroc !== null)
-    parts.push(
-      [
-        fill(s.scanAuroc, n.number(scan.auroc)),
-        ...(scan.precision === null ? [] : [fill(s.scanPrecision, n.percent(scan.precision))]),
-        ...(scan.recall === null ? [] : [fill(s.scanLabelRecall, n.percent(scan.recall))]),
-      ].join(', '),
-    );
+  if (scan.auroc !== null) parts.push(agreementText(scan, scan.auroc, wording));
   if (related > 0) parts.push(fill(s.scanRelated, n.count(related)));
   if (unusual > 0) parts.push(fill(s.scanUnusual, n.count(unusual)));
   if (scan.blind > 0) parts.push(fill(s.scanBlind, n.count(scan.blind)));
@@ -126,6 +123,29 @@ function comparedText(
       : fill(s.scanCompared, n.count(ordinary)),
     ...(recall === null ? [] : [fill(s.scanRecall, n.count(harmful), n.percent(recall))]),
   ];
+}
+
+/** How well it agrees with the labels; an earlier version did not count these. */
+function agreementText(
+  { labels, precision, recall }: Pick<ScanResult, 'labels' | 'precision' | 'recall'>,
+  auroc: number,
+  { strings: s, numbers: n }: Words,
+): string {
+  const share = (words: string, value: number | null, count = 0): string[] => {
+    if (value === null) return [];
+    const text = fill(words, n.percent(value));
+    const [low, high] = shareBounds(value, count) ?? [];
+    if (low === undefined || high === undefined) return [text];
+    return [low > 0 ? fill(s.scanAtLeast, text, n.bound(low, 'low')) : fill(s.scanAtMost, text, n.bound(high, 'high'))];
+  };
+  const ends = labels?.aurocInterval.map((end, i) => n.end(end, i === 0 ? 'low' : 'high')) ?? [];
+  return [
+    labels
+      ? fill(s.scanAurocOf, n.count(labels.harmful), n.count(labels.benign), n.number(auroc), ...ends)
+      : fill(s.scanAuroc, n.number(auroc)),
+    ...share(s.scanPrecision, precision, labels?.flagged),
+    ...share(s.scanLabelRecall, recall, labels?.harmful),
+  ].join(', ');
 }
 
 /** So many rows of a kind are listed in a terminal. */

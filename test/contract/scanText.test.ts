@@ -84,6 +84,25 @@ test('rows that are related, or like nothing known, are counted where there are 
   assert.doesNotMatch(scanText({ ...found, related: 0, unusual: 0 }), /seem to ask|neither/);
 });
 
+test('agreement with labels says on how many it rests, and how sure it is', () => {
+  const found = { ...FOUND, limit: { share: 0.5 }, calibration: null, auroc: 1, precision: 1, recall: 1 };
+  const said = (labels: ScanResult['labels']): string => scanText({ ...found, labels }).replaceAll('\u00a0', ' ');
+  const interval: [number, number] = [0.055, 1];
+  assert.match(
+    said({ harmful: 1, benign: 1, flagged: 1, aurocInterval: interval }),
+    /against 1 harmful and 1 benign labels: AUROC 1 \(95 % interval 0\.055 to 1\), precision 100 % \(at least 5 %, with 95 % confidence\), recall 100 % \(at least 5 %, with 95 % confidence\)\.$/,
+  );
+  assert.match(
+    scanText({ ...found, precision: null, recall: 0, labels: { harmful: 40, benign: 2, flagged: 0, aurocInterval: interval } }), // oxfmt-ignore
+    /AUROC 1 \([^)]*\), recall 0\s% \(at most 7\.3\s%, with 95\s% confidence\)\.$/,
+  );
+  assert.match(
+    scanText(found),
+    /against the labels: AUROC 1, precision 100\s%, recall 100\s%\.$/,
+    'an earlier version',
+  );
+});
+
 test('related rows that stay in a cleaned file are named, but for those that somebody has decided about', () => {
   const rows = Array.from({ length: 8 }, (_, i) => ({ line: i + 1, hash: `h${i + 1}`, ...(i !== 1 && { related: true as const }) })); // oxfmt-ignore
   assert.equal(relatedText(rows), '7 related rows are not flagged and stay: lines 1, 3, 4, 5, 6, …. Read them.');

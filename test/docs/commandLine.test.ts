@@ -145,7 +145,7 @@ const PRINTED: Record<string, string[]> = {
         limit: true,
         calibration: true,
       },
-      ...{ auroc: true, precision: true, recall: true },
+      ...{ auroc: true, labels: true, precision: true, recall: true },
     }),
     'extrapolatedBelow',
     ...keys<CleanResult>({ path: true, kept: true, cut: true, left: true, unscanned: true, changes: true }),
