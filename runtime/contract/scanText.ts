@@ -12,8 +12,12 @@ export const SCAN_STRINGS = {
   scanFalseAlarms: 'as at most {0} of ordinary rows would',
   scanFalseDiscoveries: 'of them at most {0} ordinary',
   scanCompared: 'compared with {0} ordinary rows',
+  scanComparedPrompts: 'compared with {0} ordinary rows of {1} prompts',
   scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',
   scanBeyondPrompts: 'compared with {0} ordinary rows of {1} prompts, from which the {2} is extrapolated',
+  scanRarer: 'compared with {0} ordinary rows, from which the p-values of flagged rows, up to {1}, are extrapolated',
+  scanRarerPrompts:
+    'compared with {0} ordinary rows of {1} prompts, from which the p-values of flagged rows, up to {2}, are extrapolated',
   scanRecall:
     'of {0} harmful rows that the vector has not seen, {1} would be found (of rows unlike these perhaps fewer)',
   scanNothing: 'no row is flagged because there are no ordinary rows to compare with',
@@ -83,19 +87,17 @@ export const isRecallExtrapolated = (of: Ordinary): boolean => isRateExtrapolate
 export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGLISH): string {
   const { strings: s, numbers: n } = wording;
   const { limit, byVector, related = 0, unusual = 0 } = scan;
-  const rate = 'falseAlarms' in limit ? limit.falseAlarms : undefined;
   if ((byVector ?? [scan]).every(({ threshold }) => threshold === null)) return NOTHING;
   const parts = [fill(s.scanFlagged, n.count(scan.flagged), n.count(scan.rows), limitText(limit, wording))];
   if (byVector)
     for (const column of byVector) {
       // Each has its part of the limit.
-      const said =
-        column.threshold === null
-          ? [s.scanNothing]
-          : comparedText(column, rate === undefined ? undefined : column.threshold, wording);
+      const { threshold } = column;
+      const part = 'falseAlarms' in limit && threshold !== null ? { falseAlarms: threshold } : limit;
+      const said = threshold === null ? [s.scanNothing] : comparedText(column, part, wording);
       if (said.length > 0) parts.push(fill(s.scanByVector, column.vector, said.join(', ')));
     }
-  else parts.push(...comparedText(scan, rate, wording));
+  else parts.push(...comparedText(scan, limit, wording));
   if (scan.auroc !== null) parts.push(agreementText(scan, scan.auroc, wording));
   if (related > 0) parts.push(fill(s.scanRelated, n.count(related)));
   if (unusual > 0) parts.push(fill(s.scanUnusual, n.count(unusual)));
@@ -105,22 +107,23 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   return `${parts.join('; ')}.`;
 }
 
-/**
- * With what a vector compared, and what it finds of harmful rows.
- * @param rate of false alarms, where that is the limit
- */
+/** With what a vector compared, and what it finds of harmful rows. */
 function comparedText(
-  { calibration }: Pick<ScanColumn, 'calibration'>,
-  rate: number | null | undefined,
+  { calibration, threshold, flagged }: Pick<ScanColumn, 'calibration' | 'threshold' | 'flagged'>,
+  limit: ScanLimit,
   { strings: s, numbers: n }: Words,
 ): string[] {
   if (!calibration) return [];
-  const { ordinary, harmful, recall } = calibration;
-  const beyond = { rows: s.scanBeyond, prompts: s.scanBeyondPrompts };
+  const { harmful, recall } = calibration;
+  const compared = (rows: string, prompts: string, ...more: string[]): string =>
+    fromOrdinary(calibration, { rows, prompts }, n, ...more);
+  const isBeyond = (rate: number): boolean => isRateExtrapolated(rate, calibration);
   return [
-    typeof rate === 'number' && isRateExtrapolated(rate, calibration)
-      ? fromOrdinary(calibration, beyond, n, n.percent(rate))
-      : fill(s.scanCompared, n.count(ordinary)),
+    'falseAlarms' in limit && isBeyond(limit.falseAlarms)
+      ? compared(s.scanBeyond, s.scanBeyondPrompts, n.percent(limit.falseAlarms))
+      : 'falseDiscoveries' in limit && flagged > 0 && isBeyond(threshold ?? 1)
+        ? compared(s.scanRarer, s.scanRarerPrompts, n.number(threshold ?? 1))
+        : compared(s.scanCompared, s.scanComparedPrompts),
     ...(recall === null ? [] : [fill(s.scanRecall, n.count(harmful), n.percent(recall))]),
   ];
 }

@@ -28,7 +28,7 @@ test('a share of false alarms that the compared rows are too few to show is said
   );
   assert.match(scan(40, { falseAlarms: 0.1 }), /compared with 40 ordinary rows; of 20 harmful rows .* 100\s% would be/);
   assert.match(scan(400, { falseAlarms: 0.01 }), /compared with 400 ordinary rows; of 20/);
-  assert.match(scan(40, { falseDiscoveries: 0.01 }), /compared with 40 ordinary rows; of 20/);
+  assert.match(scan(400, { falseDiscoveries: 0.01 }), /compared with 400 ordinary rows; of 20/);
 });
 
 test('ordinary rows of the same prompt show no smaller rate than one of them', () => {
@@ -43,6 +43,28 @@ test('ordinary rows of the same prompt show no smaller rate than one of them', (
     });
   assert.match(said(10), /compared with 250 ordinary rows of 10 prompts, from which the 1\s% is extrapolated; of 20/);
   assert.match(said(250), /compared with 250 ordinary rows; of 20/);
+  assert.match(said(199), /compared with 250 ordinary rows of 199 prompts; of 20/);
+});
+
+test('with a limit on false discoveries it says, too, that flagged rows are rarer than the compared ones can show', () => {
+  const said = (threshold: number, more: Partial<ScanResult> = {}, ordinaryPrompts = 39): string =>
+    scanText({
+      ...{ ...FOUND, limit: { falseDiscoveries: 0.05 }, threshold },
+      ...{ calibration: { ordinary: 40, ordinaryPrompts, harmful: 20, recall: 1 }, ...more },
+    });
+  assert.match(
+    said(1.7e-18),
+    /compared with 40 ordinary rows of 39 prompts, from which the p-values of flagged rows, up to 1\.7E-18, are extrapolated; of 20/,
+  );
+  assert.match(said(1.7e-18, {}, 40), /40 ordinary rows, from which the p-values of flagged rows, up to 1\.7E-18, are/);
+  assert.match(said(0.06), /compared with 40 ordinary rows of 39 prompts; of 20/);
+  assert.match(said(0, { flagged: 0 }), /compared with 40 ordinary rows of 39 prompts; of 20/);
+  const part = { vector: 'topic', flagged: 3, threshold: 1e-9, auroc: null, precision: null, recall: null };
+  const calibration = { ordinary: 40, ordinaryPrompts: 39, harmful: 20, recall: 1 };
+  assert.match(
+    said(1e-9, { calibration: null, byVector: [{ ...part, calibration }] }),
+    /the vector "topic": compared with 40 ordinary rows of 39 prompts, from which the p-values of flagged rows, up to 1E-9, are/,
+  );
 });
 
 test('of several vectors each says what it finds and with what it compared, by its part of the limit', () => {
