@@ -177,7 +177,7 @@ export function flaggedText(
   const known = new Map(texts.map((text) => [text.hash, text]));
   const lineOf = ({ line, hash = '', p, explained, parts, related }: ScanRow): string => {
     const text = known.get(hash);
-    const said = text && (lastAsked(text.prompt) || text.answer);
+    const said = text && (asked(text.prompt, parts?.[0]) || text.answer);
     const score = p === undefined ? `${explained.toFixed(2)} explained` : shareText(p);
     return [
       `line ${line}: ${related ? 'related' : score}`,
@@ -191,8 +191,12 @@ export function flaggedText(
   });
 }
 
-/** What comes before is often the same in all rows. */
-const lastAsked = (prompt: string): string => prompt.split('\nuser: ').at(-1)!;
+/** Of a conversation what the answer with this part in it was asked, else what was asked last: what comes before is often the same in all rows. */
+function asked(prompt: string, part: string | undefined): string {
+  const turns = `\n${prompt}`.split('\nuser: ').map((turn) => turn.split('\nassistant: '));
+  const [question] = turns.find(([, ...answers]) => part && answers.some((one) => one.includes(part))) ?? turns.at(-1)!;
+  return question.replace(/^\n/, '');
+}
 
 const SHOWN = 40;
 const beginning = (text: string): string => {
