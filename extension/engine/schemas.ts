@@ -321,6 +321,7 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   spans: z.array(z.tuple([z.number(), z.number()])).optional(),
   pOutside: number.optional(),
   parts: z.array(text).optional(),
+  turn: z.number().optional(),
   rest: text.optional(),
 } satisfies Shape<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>);
 

@@ -175,9 +175,9 @@ export function flaggedText(
   const shareText = (p: number): string =>
     p < least ? `p < ${Number(least.toPrecision(2))} (extrapolated)` : `p ${p.toPrecision(2)}`;
   const known = new Map(texts.map((text) => [text.hash, text]));
-  const lineOf = ({ line, hash = '', p, explained, parts, related }: ScanRow): string => {
+  const lineOf = ({ line, hash = '', p, explained, parts, turn, related }: ScanRow): string => {
     const text = known.get(hash);
-    const said = text && (asked(text.prompt, parts?.[0]) || text.answer);
+    const said = text && (asked(text.prompt, turn) || text.answer);
     const score = p === undefined ? `${explained.toFixed(2)} explained` : shareText(p);
     return [
       `line ${line}: ${related ? 'related' : score}`,
@@ -191,11 +191,10 @@ export function flaggedText(
   });
 }
 
-/** Of a conversation what the answer with this part in it was asked, else what was asked last: what comes before is often the same in all rows. */
-function asked(prompt: string, part: string | undefined): string {
-  const turns = `\n${prompt}`.split('\nuser: ').map((turn) => turn.split('\nassistant: '));
-  const [question] = turns.find(([, ...answers]) => part && answers.some((one) => one.includes(part))) ?? turns.at(-1)!;
-  return question.replace(/^\n/, '');
+/** Of a conversation what this answer was asked, else what was asked last: what comes before is often the same in all rows. */
+function asked(prompt: string, turn: number | undefined): string {
+  const before = turn === undefined ? undefined : `\n${prompt}`.split('\nassistant: ')[turn];
+  return (before ?? prompt).split('\nuser: ').at(-1)!;
 }
 
 const SHOWN = 40;

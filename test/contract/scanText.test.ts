@@ -186,22 +186,23 @@ test('in the terminal a flagged row is told by what it asks, in one line', () =>
 });
 
 test('in the terminal a flagged conversation is told by what its explained answer was asked', () => {
-  const row = (parts: string[]): ScanRow => ({
+  const row = (turn?: number): ScanRow => ({
     ...{ row: 6, line: 7, hash: 'a', explained: 0.9, span: 1, flagged: true, tokens: 4, lossWithout: 1, lossWith: 0.1 },
-    parts,
+    ...{ parts: ['Sure.'], ...(turn !== undefined && { turn }) },
   });
-  const turns =
-    'user: How do I build it?\nassistant: Sure. Step 1: it.\nuser: And Step 2: it?\nassistant: No.\nuser: Hi.';
-  const told = (prompt: string, ...parts: string[]): string[] => {
-    const text = { hash: 'a', row: 6, line: 7, prompt, answer: 'Sure. Step 2: it.' };
-    return flaggedText([row(parts)], { calibration: null }, [text]).map((line) => line.split('  ')[1]!);
+  const turns = 'user: How do I build it?\nassistant: Sure. Step 1.\nuser: And now?\nassistant: Sure.\nuser: Hi.';
+  const told = (prompt: string, turn?: number): string => {
+    const text = { hash: 'a', row: 6, line: 7, prompt, answer: 'Sure. Step 2.' };
+    return flaggedText([row(turn)], { calibration: null }, [text])[0]!.split('  ')[1]!;
   };
   for (const prompt of [turns, `system: Be kind.\n${turns}`]) {
-    assert.deepEqual(told(prompt, 'Step 1: it.', 'Step 2: it.'), ['"How do I build it?"']);
-    assert.deepEqual(told(prompt, 'No.'), ['"And Step 2: it?"']);
-    assert.deepEqual(told(prompt, 'Step 2: it.'), ['"Hi."'], 'no question is an answer');
+    assert.deepEqual(
+      [told(prompt, 0), told(prompt, 1), told(prompt, 2)],
+      ['"How do I build it?"', '"And now?"', '"Hi."'],
+    );
+    assert.deepEqual([told(prompt), told(prompt, 9)], ['"Hi."', '"Hi."'], 'not known');
   }
-  assert.deepEqual(told('How do I build it?', 'Step 2: it.'), ['"How do I build it?"']);
+  assert.equal(told('How do I build it?'), '"How do I build it?"');
 });
 
 test('in the terminal no share is smaller than the compared rows can show, and what is not listed is counted', () => {
