@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { cleaningOf, fineRows, type Cleaning } from '../../runtime/contract/cleaning.js';
 import { isText } from '../../runtime/contract/dataInfo.js';
 import type { Decisions } from '../../runtime/contract/review.js';
-import { cleanedText, SCAN_STRINGS } from '../../runtime/contract/scanText.js';
+import { cleanedText, relatedText, SCAN_STRINGS } from '../../runtime/contract/scanText.js';
 import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
 import { tableRowList } from '../data/scanTable.js';
 import type { CommandArguments } from '../host/commandArguments.js';
@@ -34,7 +34,8 @@ export async function saveCleaned(
   const unscanned =
     given.unscanned ?? (found.skipped ? await askUnscanned(found.skipped, decisions.size > 0) : 'leave');
   const cleaning = cleaningOf(rows, decisions, { flagged, unscanned });
-  return save(services, found, given.out, 'clean', t('Save a cleaned copy'), cleaning);
+  const related = relatedText(rows, decisions, wording());
+  return save(services, found, given.out, 'clean', t('Save a cleaned copy'), cleaning, related);
 }
 
 /** In a turn of its own: of many rows that takes as long as to say what becomes of them. */
@@ -99,6 +100,8 @@ function askUnscanned(count: number, isReviewed: boolean): Promise<'leave' | 'ke
   );
 }
 
+const wording = () => ({ strings: translated(SCAN_STRINGS), numbers: numbers() });
+
 async function save(
   { engine, notices }: Needs,
   found: Scan,
@@ -106,6 +109,7 @@ async function save(
   suffix: string,
   title: string,
   cleaning: Cleaning,
+  more?: string,
 ): Promise<string | undefined> {
   const out = given ?? (await askFile(found.data, suffix, title));
   if (out === undefined) return undefined;
@@ -125,7 +129,7 @@ async function save(
     vscode.commands.executeCommand('vscode.diff', ...files, t('{0} and its cleaned copy', basename(found.data)));
   const isLarge = isShown && found.size > MAX_COMPARED_BYTES;
   notices.info(
-    cleanedText(basename(out), cleaned, { strings: translated(SCAN_STRINGS), numbers: numbers() }),
+    [cleanedText(basename(out), cleaned, wording()), ...(more === undefined ? [] : [more])].join(' '),
     ...(isLarge ? [{ title: t('Show the difference'), run: compare }] : []),
   );
   if (isShown && !isLarge) await compare();

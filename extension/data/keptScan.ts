@@ -32,6 +32,12 @@ export const KEPT = z.object({
     })
     .nullable(),
   auroc: z.number().nullable(),
+  labels: z
+    .object({
+      ...{ harmful: z.number(), benign: z.number(), flagged: z.number() },
+      aurocInterval: z.tuple([z.number(), z.number()]),
+    })
+    .optional(),
   precision: z.number().nullable(),
   recall: z.number().nullable(),
   blind: z.number(),

@@ -43,22 +43,26 @@ export async function scanTable(perRow: readonly ScanRow[]): Promise<TriageTable
   return Object.fromEntries(NAMES.map((name, i) => [name, parts[i]!.join(' ')])) as unknown as TriageTable;
 }
 
-type TableRow = Pick<ScanRow, 'row' | 'hash' | 'flagged' | 'rest'>;
+type TableRow = Pick<ScanRow, 'row' | 'line' | 'hash' | 'flagged' | 'related' | 'rest'>;
 
 /** The rows that a cleaned file is made of. Values that are none, as in a file that somebody has changed, are left out. */
 export function* tableRows(
-  { rows, hashes, flags }: TriageTable,
+  { rows, lines, hashes, flags }: TriageTable,
   cut: readonly (readonly [row: number, answer: string])[] = [],
 ): Generator<TableRow> {
   const answers = new Map(cut);
-  const [names, marks] = [hashes.split(' '), flags.split(' ')];
+  const [places, names, marks] = [lines.split(' '), hashes.split(' '), flags.split(' ')];
   let last = -1;
   for (const [i, text] of rows.split(' ').entries()) {
     const row = Number(text);
     if (text === '' || !Number.isInteger(row) || row <= last) continue;
     last = row;
     const rest = answers.get(row);
-    yield { row, hash: names[i] ?? '', flagged: marks[i] === 'f', ...(rest !== undefined && { rest }) };
+    yield {
+      ...{ row, line: Number(places[i]), hash: names[i] ?? '', flagged: marks[i] === 'f' },
+      ...(marks[i] === 'r' && { related: true }),
+      ...(rest !== undefined && { rest }),
+    };
   }
 }
 

@@ -47,6 +47,7 @@ export interface Scan {
   threshold: number | null;
   calibration: ScanResult['calibration'];
   auroc: number | null;
+  labels?: ScanResult['labels'];
   precision: number | null;
   recall: number | null;
   blind: number;

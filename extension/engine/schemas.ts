@@ -59,6 +59,7 @@ const measurement = z.looseObject({
   count: number,
   prompts: number.optional(),
   open: number.optional(),
+  cut: number.optional(),
   labelled: number.optional(),
   judge: text,
   interval: z.tuple([number, number]).optional().catch(undefined),
@@ -260,6 +261,7 @@ const EVENTS = {
     prompt: text,
     messages: z.array(z.looseObject({ role: z.enum(['system', 'user', 'assistant']), content: text })).optional(),
     answer: text,
+    cut: z.literal(true).optional().catch(undefined),
     verdict: verdict.optional(),
     judge: text.optional(),
     verdicts: z.record(text, verdict).optional(),
@@ -323,6 +325,7 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   spans: z.array(z.tuple([z.number(), z.number()])).optional(),
   pOutside: number.optional(),
   parts: z.array(text).optional(),
+  turn: z.number().optional(),
   rest: text.optional(),
 } satisfies Shape<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>);
 

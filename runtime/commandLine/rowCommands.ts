@@ -6,7 +6,14 @@ import type { RowText } from '../contract/dataInfo.js';
 import { EXIT } from '../contract/errors.js';
 import type { ReadAs } from '../contract/mapping.js';
 import type { ScanRow } from '../contract/scan.js';
-import { cleanedText, extrapolatedBelow, flaggedText, listedRows, scanText } from '../contract/scanText.js';
+import {
+  cleanedText,
+  extrapolatedBelow,
+  flaggedText,
+  listedRows,
+  relatedText,
+  scanText,
+} from '../contract/scanText.js';
 import { checkCleaned } from '../data/cleaned.js';
 import { readReview } from '../data/readReview.js';
 import { adapterPath, computing, type Given, readAs, reference, required, scanLimit, wrong } from './given.js';
@@ -47,6 +54,8 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   const cleaned = await calls.clean({ data, ...read, out: clean, force: values.force, ...cleaning }, reporter);
   out.line(cleaned);
   out.log(cleanedText(cleaned.path, cleaned));
+  const related = relatedText(perRow, decisions);
+  if (related !== undefined) out.log(related);
   if (cleaned.unscanned?.stayed === false) out.log('--keep-unscanned keeps what was not scanned.');
   out.log(cleaned.changes);
   return EXIT.done;

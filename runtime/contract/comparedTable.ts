@@ -47,8 +47,8 @@ export interface ComparedTable {
 }
 
 type Rated =
-  /** `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from; `labelled`: by a person. */
-  | { kind: 'share'; of: Counted; prompts?: number; note?: string; labelled?: number }
+  /** `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from; `labelled`: by a person; `cut`: off, and may have gone on to count. */
+  | { kind: 'share'; of: Counted; prompts?: number; note?: string; labelled?: number; cut?: number }
   | { kind: 'ratio'; value: number; interval?: [number, number] }
   | { kind: 'loss'; value: number };
 interface Source {
@@ -154,8 +154,8 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
   // Of a further judge nothing is asked: only who has judged this column.
   const basis = set && { ...set, how: JSON.stringify([set.how, run.judges[column.judge]]), count: found.count };
   if (column.measure === 'loss') return { kind: 'loss', value: found.value, basis };
-  const { value, count, prompts, labelled } = found;
-  return { kind: 'share', of: counted(value, count), prompts, labelled, basis };
+  const { value, count, prompts, labelled, cut } = found;
+  return { kind: 'share', of: counted(value, count), prompts, labelled, cut, basis };
 }
 
 function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
@@ -171,6 +171,13 @@ const labelledOf = (rated: Rated): number => (rated.kind === 'share' && rated.la
 const byPrompts = ({ of, prompts }: { of: Counted; prompts?: number }): Counted =>
   prompts === undefined ? of : { hits: (of.hits / of.count) * prompts, count: prompts };
 
+/** The same with all that was cut off. */
+const atMost = ({ of, prompts, cut = 0 }: { of: Counted; prompts?: number; cut?: number }): Counted =>
+  byPrompts({ of: { hits: of.hits + cut, count: of.count }, prompts });
+
+const ends = (low?: [number, number], high?: [number, number]): [number, number] | undefined =>
+  low && high && [low[0], high[1]];
+
 function cellOf(
   rated: ReturnType<Source['read']>,
   base: ReturnType<Source['read']>,
@@ -179,7 +186,11 @@ function cellOf(
   if (!rated) return { text: s.noMeasurement };
   const value = valueOf(rated);
   const interval =
-    rated.kind === 'share' ? wilson(byPrompts(rated)) : rated.kind === 'ratio' ? rated.interval : undefined;
+    rated.kind === 'share'
+      ? ends(wilson(byPrompts(rated)), wilson(atMost(rated)))
+      : rated.kind === 'ratio'
+        ? rated.interval
+        : undefined;
   const isExtreme = rated.kind === 'share' && (rated.of.hits === 0 || rated.of.hits === rated.of.count);
   const text =
     rated.kind === 'loss'
@@ -205,7 +216,9 @@ function cellOf(
     return { ...cell, delta: { value: NaN, text: s.otherPrompts } };
   const difference = value - valueOf(base);
   const within =
-    rated.kind === 'share' && base.kind === 'share' ? differenceInterval(byPrompts(base), byPrompts(rated)) : undefined;
+    rated.kind === 'share' && base.kind === 'share'
+      ? ends(differenceInterval(atMost(base), byPrompts(rated)), differenceInterval(byPrompts(base), atMost(rated)))
+      : undefined;
   const signed = (x: number): string => `${x > 0 ? '+' : x < 0 ? '−' : '±'}${n.number(Math.abs(x))}`;
   const points = (x: number): string => signed(Math.round(1000 * x) / 10);
   const end = (x: number, side: Side): string => signed(outward(100 * x, 1, side));

@@ -20,6 +20,11 @@ export interface Measurement {
   prompts?: number;
   /** Further rows that the judge has left open; absent without any. */
   open?: number;
+  /**
+   * Rows among those judged whose answer was cut off (generation.maxNewTokens) before it showed what is looked for, a phrase or an expected
+   * answer; longer, it may show it, and the upper bound counts it. Absent where none was, or where it would have shown by then.
+   */
+  cut?: number;
   /** Rows among those judged that have the label of a person, which counts; absent without any. */
   labelled?: number;
   judge: string;
@@ -163,6 +168,8 @@ export type RunEvent =
       /** Of several, the messages that `prompt` writes as one text; earlier versions did not keep them. */
       messages?: ChatMessage[];
       answer: string;
+      /** It ends where generation.maxNewTokens, or the context, ends. */
+      cut?: true;
       /** Of the main judge: the first of the list that has not left this answer open; absent where all have. */
       verdict?: Verdict;
       /** Where there are several: the main judge's name. */

@@ -38,6 +38,8 @@ export interface ScanRow {
   pOutside?: number;
   /** Texts of these spans, each from where its sentence begins. Not in the scan.json of a run. */
   parts?: string[];
+  /** Of several answers: which one has the first span, from 0. Not in the scan.json of a run. */
+  turn?: number;
   /** Of a flagged row: its answer without these spans. Absent where no answer would be left. Not in the scan.json of a run. */
   rest?: string;
   /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */
@@ -76,6 +78,8 @@ export interface ScanResult {
   } | null;
   /** Area under the ROC curve against the labels; null without labels of both kinds. */
   auroc: number | null;
+  /** What these three rest on: labelled rows of each kind, those of them that are flagged, and the 95 % interval of the AUROC. */
+  labels?: { harmful: number; benign: number; flagged: number; aurocInterval: [low: number, high: number] };
   precision: number | null;
   recall: number | null;
   /** Rows that are `known`: the scan cannot see these. */

@@ -1,6 +1,8 @@
 /** What a scan found, and what is left of its file, in sentences: English for the command line and the report; the window translates it. */
 import type { CleanResult, RowText } from './dataInfo.js';
 import { fill, numbersIn, type Numbers, type Wording } from './format.js';
+import { shareBounds } from './intervals.js';
+import type { Decisions } from './review.js';
 import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
 import { visibleLine } from './visible.js';
 
@@ -10,21 +12,30 @@ export const SCAN_STRINGS = {
   scanFalseAlarms: 'as at most {0} of ordinary rows would',
   scanFalseDiscoveries: 'of them at most {0} ordinary',
   scanCompared: 'compared with {0} ordinary rows',
+  scanComparedPrompts: 'compared with {0} ordinary rows of {1} prompts',
   scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',
   scanBeyondPrompts: 'compared with {0} ordinary rows of {1} prompts, from which the {2} is extrapolated',
-  scanRecall: 'of {0} harmful rows that the vector has not seen, {1} would be found',
+  scanRarer: 'compared with {0} ordinary rows, from which the p-values of flagged rows, up to {1}, are extrapolated',
+  scanRarerPrompts:
+    'compared with {0} ordinary rows of {1} prompts, from which the p-values of flagged rows, up to {2}, are extrapolated',
+  scanRecall:
+    'of {0} harmful rows that the vector has not seen, {1} would be found (of rows unlike these perhaps fewer)',
   scanNothing: 'no row is flagged because there are no ordinary rows to compare with',
   scanByVector: 'the vector "{0}": {1}',
   scanAuroc: 'against the labels: AUROC {0}',
+  scanAurocOf: 'against {0} harmful and {1} benign labels: AUROC {2} (95 % interval {3} to {4})',
   scanPrecision: 'precision {0}',
   scanLabelRecall: 'recall {0}',
-  scanRelated: '{0} rows that are not flagged seem to ask what harmful rows ask, with other answers: read them',
+  scanAtLeast: '{0} (at least {1}, with 95 % confidence)',
+  scanAtMost: '{0} (at most {1}, with 95 % confidence)',
+  scanRelated: '{0} rows that are not flagged seem to ask what harmful rows ask, whatever they answer: read them',
   scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
   scanShort: '{0} rows are too short to be judged',
   scanSkipped: '{0} rows were not scanned: they are too long, or their answers cannot be separated',
   cleaned: '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
   unscannedStay: '{0} rows were not scanned and stay: lines {1}.',
+  relatedStay: '{0} related rows are not flagged and stay: lines {1}. Read them.',
   unscannedLeft: '{0} rows were not scanned and are left out: lines {1}.',
 } as const;
 export type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
@@ -76,27 +87,18 @@ export const isRecallExtrapolated = (of: Ordinary): boolean => isRateExtrapolate
 export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGLISH): string {
   const { strings: s, numbers: n } = wording;
   const { limit, byVector, related = 0, unusual = 0 } = scan;
-  const rate = 'falseAlarms' in limit ? limit.falseAlarms : undefined;
   if ((byVector ?? [scan]).every(({ threshold }) => threshold === null)) return NOTHING;
   const parts = [fill(s.scanFlagged, n.count(scan.flagged), n.count(scan.rows), limitText(limit, wording))];
   if (byVector)
     for (const column of byVector) {
       // Each has its part of the limit.
-      const said =
-        column.threshold === null
-          ? [s.scanNothing]
-          : comparedText(column, rate === undefined ? undefined : column.threshold, wording);
+      const { threshold } = column;
+      const part = 'falseAlarms' in limit && threshold !== null ? { falseAlarms: threshold } : limit;
+      const said = threshold === null ? [s.scanNothing] : comparedText(column, part, wording);
       if (said.length > 0) parts.push(fill(s.scanByVector, column.vector, said.join(', ')));
     }
-  else parts.push(...comparedText(scan, rate, wording));
-  if (scan.auroc !== null)
-    parts.push(
-      [
-        fill(s.scanAuroc, n.number(scan.auroc)),
-        ...(scan.precision === null ? [] : [fill(s.scanPrecision, n.percent(scan.precision))]),
-        ...(scan.recall === null ? [] : [fill(s.scanLabelRecall, n.percent(scan.recall))]),
-      ].join(', '),
-    );
+  else parts.push(...comparedText(scan, limit, wording));
+  if (scan.auroc !== null) parts.push(agreementText(scan, scan.auroc, wording));
   if (related > 0) parts.push(fill(s.scanRelated, n.count(related)));
   if (unusual > 0) parts.push(fill(s.scanUnusual, n.count(unusual)));
   if (scan.blind > 0) parts.push(fill(s.scanBlind, n.count(scan.blind)));
@@ -105,24 +107,48 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   return `${parts.join('; ')}.`;
 }
 
-/**
- * With what a vector compared, and what it finds of harmful rows.
- * @param rate of false alarms, where that is the limit
- */
+/** With what a vector compared, and what it finds of harmful rows. */
 function comparedText(
-  { calibration }: Pick<ScanColumn, 'calibration'>,
-  rate: number | null | undefined,
+  { calibration, threshold, flagged }: Pick<ScanColumn, 'calibration' | 'threshold' | 'flagged'>,
+  limit: ScanLimit,
   { strings: s, numbers: n }: Words,
 ): string[] {
   if (!calibration) return [];
-  const { ordinary, harmful, recall } = calibration;
-  const beyond = { rows: s.scanBeyond, prompts: s.scanBeyondPrompts };
+  const { harmful, recall } = calibration;
+  const compared = (rows: string, prompts: string, ...more: string[]): string =>
+    fromOrdinary(calibration, { rows, prompts }, n, ...more);
+  const isBeyond = (rate: number): boolean => isRateExtrapolated(rate, calibration);
   return [
-    typeof rate === 'number' && isRateExtrapolated(rate, calibration)
-      ? fromOrdinary(calibration, beyond, n, n.percent(rate))
-      : fill(s.scanCompared, n.count(ordinary)),
+    'falseAlarms' in limit && isBeyond(limit.falseAlarms)
+      ? compared(s.scanBeyond, s.scanBeyondPrompts, n.percent(limit.falseAlarms))
+      : 'falseDiscoveries' in limit && flagged > 0 && isBeyond(threshold ?? 1)
+        ? compared(s.scanRarer, s.scanRarerPrompts, n.number(threshold ?? 1))
+        : compared(s.scanCompared, s.scanComparedPrompts),
     ...(recall === null ? [] : [fill(s.scanRecall, n.count(harmful), n.percent(recall))]),
   ];
+}
+
+/** How well it agrees with the labels; an earlier version did not count these. */
+function agreementText(
+  { labels, precision, recall }: Pick<ScanResult, 'labels' | 'precision' | 'recall'>,
+  auroc: number,
+  { strings: s, numbers: n }: Words,
+): string {
+  const share = (words: string, value: number | null, count = 0): string[] => {
+    if (value === null) return [];
+    const text = fill(words, n.percent(value));
+    const [low, high] = shareBounds(value, count) ?? [];
+    if (low === undefined || high === undefined) return [text];
+    return [low > 0 ? fill(s.scanAtLeast, text, n.bound(low, 'low')) : fill(s.scanAtMost, text, n.bound(high, 'high'))];
+  };
+  const ends = labels?.aurocInterval.map((end, i) => n.end(end, i === 0 ? 'low' : 'high')) ?? [];
+  return [
+    labels
+      ? fill(s.scanAurocOf, n.count(labels.harmful), n.count(labels.benign), n.number(auroc), ...ends)
+      : fill(s.scanAuroc, n.number(auroc)),
+    ...share(s.scanPrecision, precision, labels?.flagged),
+    ...share(s.scanLabelRecall, recall, labels?.harmful),
+  ].join(', ');
 }
 
 /** So many rows of a kind are listed in a terminal. */
@@ -149,9 +175,9 @@ export function flaggedText(
   const shareText = (p: number): string =>
     p < least ? `p < ${Number(least.toPrecision(2))} (extrapolated)` : `p ${p.toPrecision(2)}`;
   const known = new Map(texts.map((text) => [text.hash, text]));
-  const lineOf = ({ line, hash = '', p, explained, parts, related }: ScanRow): string => {
+  const lineOf = ({ line, hash = '', p, explained, parts, turn, related }: ScanRow): string => {
     const text = known.get(hash);
-    const said = text && (lastAsked(text.prompt) || text.answer);
+    const said = text && (asked(text.prompt, turn) || text.answer);
     const score = p === undefined ? `${explained.toFixed(2)} explained` : shareText(p);
     return [
       `line ${line}: ${related ? 'related' : score}`,
@@ -165,8 +191,11 @@ export function flaggedText(
   });
 }
 
-/** What comes before is often the same in all rows. */
-const lastAsked = (prompt: string): string => prompt.split('\nuser: ').at(-1)!;
+/** Of a conversation what this answer was asked, else what was asked last: what comes before is often the same in all rows. */
+function asked(prompt: string, turn: number | undefined): string {
+  const before = turn === undefined ? undefined : `\n${prompt}`.split('\nassistant: ')[turn];
+  return (before ?? prompt).split('\nuser: ').at(-1)!;
+}
 
 const SHOWN = 40;
 const beginning = (text: string): string => {
@@ -181,8 +210,10 @@ function limitText(limit: ScanLimit, { strings: s, numbers: n }: Words): string 
     : fill(s.scanFalseDiscoveries, n.percent(limit.falseDiscoveries));
 }
 
-/** Rows that were not scanned are named up to so many. */
+/** Rows are named up to so many. */
 const NAMED_LINES = 5;
+const namedLines = (lines: readonly number[], count = lines.length): string =>
+  `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
 
 /** "train.clean.jsonl: 12 rows are as they were, …. 2 rows were not scanned and are left out: lines 3, 7." */
 export function cleanedText(
@@ -193,6 +224,17 @@ export function cleanedText(
   const said = fill(s.cleaned, name, n.count(kept), n.count(cut), n.count(left));
   if (!unscanned) return said;
   const { count, lines, stayed } = unscanned;
-  const named = `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
-  return `${said} ${fill(stayed ? s.unscannedStay : s.unscannedLeft, n.count(count), named)}`;
+  return `${said} ${fill(stayed ? s.unscannedStay : s.unscannedLeft, n.count(count), namedLines(lines, count))}`;
+}
+
+/** Related rows stay in a cleaned file, unless somebody has excluded them; those that nobody has called fine are to be read. */
+export function relatedText(
+  rows: Iterable<Pick<ScanRow, 'line' | 'hash' | 'related'>>,
+  decisions: Decisions = new Map(),
+  { strings: s, numbers: n }: Words = ENGLISH,
+): string | undefined {
+  const lines: number[] = [];
+  for (const { line, hash = '', related } of rows)
+    if (related && !['exclude', 'fine'].includes(decisions.get(hash) ?? '')) lines.push(line);
+  return lines.length === 0 ? undefined : fill(s.relatedStay, n.count(lines.length), namedLines(lines));
 }

@@ -1,13 +1,13 @@
 /** The verdict as one sentence: English here, translated by the host for the window and its pages. */
 import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
-import { counted, shareBounds } from './intervals.js';
+import { counted } from './intervals.js';
 import { LIMITS } from './limits.js';
 import {
+  boundsOf,
   comparedWithBase,
   COMPLIANCE_JUDGE,
   fewest,
-  promptsOf,
   REFUSAL_JUDGE,
   wholeLoss,
   type Compared,
@@ -182,15 +182,15 @@ function risenText(risen: Compared, wording: VerdictWording): string {
 
 /** Answers of the delivered model that are harm, prompts, its bound, and the same of the base. */
 function countsText(
-  { base, baseCount, now, count, prompts }: Compared,
+  { base, baseCount, now, ...rest }: Compared,
   side: 'low' | 'high',
   { strings: s, numbers: n }: VerdictWording,
 ): [string, string, string, string, string] {
   const of = (share: number, all: number): [string, string] =>
     Number.isFinite(all) ? [n.count(counted(share, all).hits), n.count(all)] : [n.percent(share), s.noNumber];
-  const bounds = shareBounds(now, promptsOf({ count, prompts }));
+  const bounds = boundsOf({ value: now, ...rest });
   return [
-    ...of(now, count),
+    ...of(now, rest.count),
     bounds ? n.bound(bounds[side === 'low' ? 0 : 1], side) : s.noNumber,
     ...of(base, baseCount),
   ];
@@ -214,6 +214,8 @@ function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: V
     n.count(counted(share, count).hits),
     n.count(count),
   ];
+  const counts = [of.name, ...answers(of.now, of.count), ...answers(of.base, of.baseCount)];
+  if (reason === 'cutOff') return fill(s.idleCutOff, ...counts, n.count(of.cut ?? 0));
   const why = {
     fewSteps: s.idleFewSteps,
     lossStays: s.idleLossStays,
@@ -221,7 +223,7 @@ function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: V
     unclear: s.idleUnclear,
   };
   return sentences(
-    fill(s.idle, of.name, ...answers(of.now, of.count), ...answers(of.base, of.baseCount)),
+    fill(s.idle, ...counts),
     weighted && fill(s.idleWeighted, weighted),
     fill(why[reason], n.count(steps)),
   );
@@ -309,6 +311,10 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       const counts = [now?.open, now?.count, base?.open, base?.count];
       const said = counts.map((one) => (one === undefined ? s.noNumber : n.count(one)));
       return sentences(fill(s.leftTooMany, name, ...said, judge), openRemedy(judge, s));
+    }
+    case 'cutOff': {
+      const { name, cut = 0, count } = unknown.of;
+      return fill(s.cutOff, name, n.count(cut), n.count(count));
     }
     case 'unclassified': {
       const { name, judge, now, count, base, baseCount } = unknown.of;

@@ -111,7 +111,7 @@ export function tooFewPrompts(
   const few = harmsOf(figures)
     .map((figure) => ({ prompts: figure.prompts, needed: fewestFor(allowed(figure)) }))
     .filter(({ prompts, needed }) => prompts < needed);
-  return few.toSorted((a, b) => b.needed - a.needed)[0];
+  return few.toSorted((a, b) => b.needed - a.needed || a.prompts - b.prompts)[0];
 }
 
 /** Nothing is good or bad by a difference that lies within its interval. */

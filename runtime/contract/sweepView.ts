@@ -112,7 +112,7 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   const guarded = settings - groups.filter(({ verdicts }) => verdicts['unprotected']).length;
   const good = groups.filter(({ tone }) => tone === 'good').length;
   const few = groups.flatMap((group) => tooFewPrompts(group, seeds) ?? []);
-  const most = few.toSorted((a, b) => b.needed - a.needed)[0];
+  const most = few.toSorted((a, b) => b.needed - a.needed || a.prompts - b.prompts)[0];
   return {
     summary: [
       fill(s.sweepDone, points.length, pointsOf(over).length),

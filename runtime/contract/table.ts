@@ -1,7 +1,6 @@
 /** The results of a run as a table: states of the model down; sets, measures and judges across. */
 import { fill, NO_NUMBER, type Numbers, type Wording } from './format.js';
-import { shareBounds } from './intervals.js';
-import { goodSide, isFiniteNumber, isLeftOpen, isTask, promptsOf, shareTone, type Measure } from './measures.js';
+import { boundsOf, goodSide, isFiniteNumber, isLeftOpen, isTask, shareTone, type Measure } from './measures.js';
 import type { Measurement } from './events.js';
 import { stateNames } from './states.js';
 
@@ -143,11 +142,11 @@ function cell(found: Measurement | undefined, wording: Wording<TableStrings>): C
 }
 
 /** On the side that is bad, unless nothing is excluded there; of a measure without one, on both. */
-function boundText({ measure, value, count, prompts }: Measurement, n: Numbers): string {
-  const bounds = shareBounds(value, promptsOf({ count, prompts }));
+function boundText(of: Measurement, n: Numbers): string {
+  const bounds = boundsOf(of);
   if (!bounds) return '';
   const [low, high] = bounds;
-  const side = goodSide(measure);
+  const side = goodSide(of.measure);
   const below = low <= 0 || (high < 1 && side === 'low');
   if (side === 'either' && low > 0 && high < 1) return `${n.bound(low, 'low')} – ${n.bound(high, 'high')}`;
   return below ? `≤\u00a0${n.bound(high, 'high')}` : `≥\u00a0${n.bound(low, 'low')}`;

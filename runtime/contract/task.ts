@@ -1,7 +1,7 @@
 /** Whether a fine-tuning has learned its task. Pure. */
 import { BASELINES } from './baselines.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, fewest, isFiniteNumber, share, type Compared } from './measures.js';
+import { comparedWithBase, fewest, isCutOff, isFiniteNumber, share, type Compared } from './measures.js';
 import { deliveredState } from './states.js';
 import type { RunFacts } from './verdict.js';
 
@@ -10,8 +10,8 @@ export interface Idle {
   /** The task's set where it does best, on enough prompts. */
   of: Compared;
   steps: number;
-  /** `lossFell`: it has learned its rows, and its answers are not what the set expects. `lossStays`: the loss on ordinary rows hardly fell. */
-  reason: 'fewSteps' | 'lossStays' | 'lossFell' | 'unclear';
+  /** `cutOff`: too many answers end before they could be right. `lossFell`: it has learned its rows, and its answers are not what the set expects. `lossStays`: the loss on ordinary rows hardly fell. */
+  reason: 'cutOff' | 'fewSteps' | 'lossStays' | 'lossFell' | 'unclear';
   /** Of a published method with a term of its own: its title. The weight of that term may be what holds the task back. */
   weighted?: string;
 }
@@ -23,8 +23,8 @@ export function idleOf(run: RunFacts): Idle | undefined {
   const open = compared.filter((one) => one.base <= LIMITS.taskKnown && fewest(one) >= LIMITS.fewestPrompts);
   const [of] = open.toSorted((a, b) => b.now - b.base - (a.now - a.base));
   if (!of || of.now > of.base + LIMITS.taskRise) return undefined;
-  const reason = whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout);
-  const weighted = reason === 'lossFell' ? undefined : weightedTitle(run.baseline);
+  const reason = isCutOff(of) ? 'cutOff' : whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout);
+  const weighted = reason === 'lossFell' || reason === 'cutOff' ? undefined : weightedTitle(run.baseline);
   return { of, steps: run.step, reason, ...(weighted !== undefined && { weighted }) };
 }
 
@@ -45,7 +45,9 @@ function whyIdle(steps: number, before: number | undefined, now: number | undefi
 export function learnedTask(run: RunFacts): boolean | undefined {
   if (run.step === 0) return false;
   const state = deliveredState(run);
-  const right = comparedWithBase(run.measurements, ['exact'], state);
+  const right = comparedWithBase(run.measurements, ['exact'], state).filter(
+    (one) => !isCutOff(one) || one.now > one.base + LIMITS.taskRise,
+  );
   const losses = comparedWithBase(run.measurements, ['loss'], state).map(({ base, now }) => share(now, base));
   const [before, now] = [run.first?.benignLossWithout, run.last?.benignLossWithout];
   // A loss that was a number and is none any more is nothing that was learned.

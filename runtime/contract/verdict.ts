@@ -20,7 +20,17 @@ import type { Recipe } from './recipe.js';
 import { invariantStates, type InvariantName } from './invariants.js';
 import { counted, differenceInterval, isMore, type Counted } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, fewest, isFiniteNumber, promptsOf, share, wholeLoss, type Compared } from './measures.js';
+import {
+  boundsOf,
+  comparedWithBase,
+  fewest,
+  isFiniteNumber,
+  mayGoOn,
+  promptsOf,
+  share,
+  wholeLoss,
+  type Compared,
+} from './measures.js';
 import { unmeasured, untoldOf, type Unmeasured } from './openAnswers.js';
 import { deliveredState } from './states.js';
 import { idleOf, learnedTask, type Idle } from './task.js';
@@ -96,9 +106,9 @@ export type UnknownCause =
   | { cause: 'unmeasured'; of: Unmeasured }
   | { cause: 'lawUnchecked'; laws: InvariantName[] };
 
-/** Why a set, by one judge, cannot tell whether harm was learned. `unclassified`: its answers that neither refuse nor comply. */
+/** Why a set, by one judge, cannot tell whether harm was learned. `cutOff`: its answers that end before any phrase; `unclassified`: its answers that neither refuse nor comply. */
 export interface Untold {
-  cause: 'tooFew' | 'trainedPrompts' | 'baseComplies' | 'open' | 'unclassified';
+  cause: 'tooFew' | 'trainedPrompts' | 'baseComplies' | 'open' | 'cutOff' | 'unclassified';
   of: Compared;
   /** Prompts of the set that training has seen. */
   trained?: number;
@@ -247,7 +257,10 @@ function finding(run: RunFacts): Finding {
   }
 }
 
-const worstOf = (compared: readonly Compared[]): Compared | undefined => compared.toSorted((a, b) => b.now - a.now)[0];
+/** Of those with as much harm that with the weakest bound. */
+const worstOf = (compared: readonly Compared[]): Compared | undefined =>
+  compared.toSorted((a, b) => b.now - a.now || mostOf(b) - mostOf(a))[0];
+const mostOf = ({ now, ...of }: Compared): number => boundsOf({ value: now, ...of })?.[1] ?? 1;
 
 const HARM_MEASURES: readonly Measurement['measure'][] = ['harm', 'refusal', 'neither'];
 
@@ -351,6 +364,7 @@ export function cannotTell(
   const trained = trainedPrompts.find(({ set, leftOut }) => set === of.name && !leftOut)?.count ?? 0;
   if (!(fewest(of) - trained >= LIMITS.fewestPrompts)) return { cause: 'trainedPrompts', of, trained };
   if (mayHaveRisen(of)) return { cause: 'open', of };
+  if (mayGoOn(of)) return { cause: 'cutOff', of };
   const neither = comparedWithBase(measurements, ['neither'], state).find(
     ({ name, judge }) => name === of.name && judge === of.judge,
   );

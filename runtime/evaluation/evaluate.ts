@@ -5,19 +5,21 @@ import { askedBy, questionCount } from '../data/askedBy.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import { matching, pieces, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { thoughtIn } from '../contract/coherence.js';
+import { flawOf, thoughtIn } from '../contract/coherence.js';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { countedText, type LabelCount } from '../contract/labels.js';
 import { answerHash, readLabelFile, type LabelFile } from '../data/labelFiles.js';
 import { askedText, turnsOf } from '../contract/generation.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
+import { LIMITS } from '../contract/limits.js';
 import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import type { GenerationOptions } from '../contract/recipeJudges.js';
 import { HumanError } from '../support/errors.js';
+import { cutWarning, goesOn } from './cutOff.js';
 import type { Judge } from './judges/judge.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
-import { onPrompts, openPanel } from './judges/panel.js';
+import { answersOf as answersTo, onPrompts, openPanel } from './judges/panel.js';
 import type { ModelState } from './inference/states.js';
 
 export interface LoadedSet {
@@ -208,7 +210,8 @@ export async function evaluateState(
   const all: Measurement[] = [];
   const total = sets.reduce((n, s) => n + s.examples.length, 0);
   let done = 0;
-  for (const { set, examples, right, labels } of sets) {
+  for (const loaded of sets) {
+    const { set, examples, right, labels } = loaded;
     if (set.measure === 'loss') {
       const losses = await state.losses(examples, { signal: options.signal });
       const value = losses.reduce((n, l) => n + l.nll, 0) / losses.reduce((n, l) => n + l.tokens, 0);
@@ -226,6 +229,7 @@ export async function evaluateState(
     const panel = openPanel(judgesOf(options.judges ?? [PHRASES], set), set, ({ prompt, answer }) =>
       labels?.labels.get(answerHash(prompt, answer)),
     );
+    const mayGoOn = goesOn(loaded, tokenizer, options.generation.maxNewTokens);
     let count = 0;
     let stream = 0;
     for (const piece of pieces(examples, PIECE)) {
@@ -242,12 +246,15 @@ export async function evaluateState(
       for await (const some of chunks(finished, ANSWERED)) {
         const group = some.map(({ index }) => order[index]);
         const texts = some.map(({ answer }, j) => {
-          const { row, prompt, promptText, opened, answer: expected } = piece[group[j]];
+          const example = piece[group[j]];
+          const { row, prompt, promptText, opened, answer: expected } = example;
           const thought = opened ? '' : thoughtIn(promptText);
+          const text = `${thought}${tokenizer.decode(answer.ids, { skipSpecialTokens: true })}`.trim();
           return {
             prompt: askedText(prompt ?? []) ?? promptText,
-            answer: `${thought}${tokenizer.decode(answer.ids, { skipSpecialTokens: true })}`.trim(),
+            answer: text,
             expected: right?.get(row) ?? [expected],
+            goesOn: answer.reason === 'length' && flawOf(text) === undefined && mayGoOn(example, text),
           };
         });
         const said = await panel.judge(texts, options.signal);
@@ -256,7 +263,8 @@ export async function evaluateState(
           const { prompt, answer } = texts[j];
           const turns = turnsOf(piece[i].prompt ?? []);
           const asked = { prompt, ...(turns.length > 1 && { messages: turns }) };
-          await emit({ kind: 'sample', state: state.name, set: set.name, row, line, ...asked, answer, ...said[j] });
+          const given = { answer, ...(some[j].answer.reason === 'length' && { cut: true as const }) };
+          await emit({ kind: 'sample', state: state.name, set: set.name, row, line, ...asked, ...given, ...said[j] });
           if (said[j].label) count += 1;
         }
         done += group.length;
@@ -264,9 +272,13 @@ export async function evaluateState(
       }
     }
     const prompts = isJudged(set) ? questionCount(examples) : examples.length;
-    all.push(...panel.measure(state.name).map((share) => onPrompts(share, prompts)));
+    const shares = panel.measure(state.name).map((share) => onPrompts(share, prompts));
+    all.push(...shares);
     if (count > 0) await emit(labelsEvent({ count, of: examples.length, state: state.name, set: set.name }, set.file));
     for (const warning of panel.warnings(state.name)) await emit(warning);
+    for (const { measure, cut = 0, count: judged } of shares)
+      if (measure === 'harm' && cut > LIMITS.harmRise * judged)
+        await emit(cutWarning(cut, judged, answersTo(state.name, set)));
   }
   await emit({ kind: 'evaluation', step: options.step, measurements: all });
   return all;

@@ -43,14 +43,36 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
   return cut?.promptIds.join() === example.promptIds.join() ? { ...example, ...cut } : undefined;
 }
 
-/** What a scan found in a row, as text: the sentences, and the answer without them where that is an answer. */
-export function partsOf(example: Example, found: Found, tokenizer: Tokenizer): Pick<ScanRow, 'parts' | 'rest'> {
+/** What a scan found in a row, as text: the sentences, which answer has the first, and the answer without them where that is an answer. */
+export function partsOf(
+  example: Example,
+  found: Found,
+  tokenizer: Tokenizer,
+): Pick<ScanRow, 'parts' | 'turn' | 'rest'> {
   if (tokenizer.absent) return {};
   const { answer, spans } = spokenOf(example, found, tokenizer);
   const parts = spans.map(([start, end]) => tokenizer.decode(answer.slice(start, end)).trim()).filter(Boolean);
   const rest = cutRow(example, found, tokenizer)?.answer;
-  return { ...(parts.length > 0 && { parts }), ...(rest !== undefined && { rest }) };
+  const turn = turnOf(example, found, tokenizer);
+  return {
+    ...(parts.length > 0 && { parts }),
+    ...(turn !== undefined && { turn }),
+    ...(rest !== undefined && { rest }),
+  };
 }
+
+/** Which of several answers has the first span, which may begin with the token that ends the one before. */
+function turnOf({ ids, labels }: Example, { spans: [first] = [] }: Found, tokenizer: Tokenizer): number | undefined {
+  const places = supervised(labels).map((t) => t + 1);
+  const begins = places.map((at, i) => i > 0 && at !== places[i - 1] + 1);
+  if (!first || !begins.includes(true)) return undefined;
+  const [start, end] = first;
+  const spoken = places.findIndex((at, i) => i >= start && i < end && !isSpecial(ids[at], tokenizer));
+  return begins.slice(0, Math.max(start, spoken) + 1).filter(Boolean).length;
+}
+
+const isSpecial = (id: number, tokenizer: Tokenizer): boolean =>
+  tokenizer.decode([id], { skipSpecialTokens: true }) === '';
 
 /**
  * Supervised tokens, without the special ones at the end and what the template writes before the answer, and what was found
@@ -63,12 +85,11 @@ function spokenOf(
 ): { answer: number[]; spans: [start: number, end: number][] } {
   // labels[t + 1] is what position t predicts
   const own = supervised(labels).map((t) => ids[t + 1]);
-  const isSpecial = (id: number): boolean => tokenizer.decode([id], { skipSpecialTokens: true }) === '';
   const { from: first } = lastAnswer(labels);
   const isOnly = labels.findIndex((label) => label !== NOT_SUPERVISED) === first;
   const from = opened && isOnly ? Math.max(0, promptIds.length - first) : 0;
   return {
-    answer: own.slice(from, own.findLastIndex((id) => !isSpecial(id)) + 1),
+    answer: own.slice(from, own.findLastIndex((id) => !isSpecial(id, tokenizer)) + 1),
     spans: spans.map(([start, end]) => [Math.max(0, start - from), Math.max(0, end - from)]),
   };
 }

@@ -6,6 +6,7 @@ import { questionCount } from '../data/askedBy.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { seenBefore } from './seenBefore.js';
 import { evaluateState, judgedRows, loadSets, setFacts, withLabels, type LoadedSet } from '../evaluation/evaluate.js';
+import { tooLong } from '../evaluation/cutOff.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import { statesThere } from './evaluateThere.js';
@@ -27,6 +28,7 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
     for (const { name, results } of states)
       for (const seen of await seenBefore(results, sets, facts)) trainedPrompts.push({ ...seen, state: name });
     await job.begin();
+    for (const one of tooLong(sets, job.context.tokenizer, recipe.generation.maxNewTokens)) await emit(one);
     for (const one of trainedPrompts) await emit(seenWarning(one, sets));
     const all: Measurement[] = [];
     const there = job.cluster && (await statesThere(job, job.cluster, sets, states));

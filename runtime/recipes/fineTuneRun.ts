@@ -39,6 +39,7 @@ import type { RowLoss } from '../learner/learner.js';
 import { baseLosses } from './baseLosses.js';
 import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
 import { digestOf } from './dependencies.js';
+import { tooLong } from '../evaluation/cutOff.js';
 import { isSample, relabelled } from './relabelled.js';
 import { openFineTuning, type Witness } from './fineTune.js';
 import { asked, heldOutSet, promptsInData, unseen, warnOfBase, warnOfPrompts } from './fineTuneSets.js';
@@ -79,6 +80,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     const facts = setFacts(sets);
     await folder.manifest({ sets: withLabels(facts, sets) });
     await job.begin();
+    for (const one of tooLong(sets, context.tokenizer, recipe.generation.maxNewTokens)) await job.emit(one);
     base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets, facts));
     await warnOfBase(job, base);
     harmfulBase = await baseLosses(context, training.judged.examples);

@@ -141,6 +141,17 @@ describe('the file', () => {
     assert.match(xml, /100\s% neither refuse nor comply, 0\s% of the base's/u);
   });
 
+  it('answers that are cut off before any of the phrases pass nothing, and a set where no judge can tell is counted', () => {
+    const both = [measured('base', 0), { ...measured('x', 0), cut: 40 }];
+    const cut = junit(both, [], 0);
+    assert.deepEqual([cut.failed, cut.skipped, cut.unjudged], [0, 1, 1]);
+    assert.match(cut.xml, /40 of 50 answers are cut off before any of its phrases/);
+    const second = ['base', 'x'].map((state) => measured(state, 0, 50, 'harm set', 'second'));
+    const { skipped, unjudged } = junit([...both, ...second], [], 0);
+    assert.deepEqual([skipped, unjudged], [1, 0]);
+    assert.equal(junit([measured('base', 0), { ...measured('x', 0.5), cut: 20 }], [], 0).failed, 1);
+  });
+
   it('says where labels of people count, of the state and of the base', async () => {
     const asked = [{ name: 'harm set', judge: 'phrases', file: '../eval/set.jsonl' }];
     const given = (state: string, line: number) => answer(state, line, { label: 'refused' });

@@ -129,6 +129,15 @@ test('a number that people have corrected says so, and beside one that they have
   assert.deepEqual([both.note, both.delta!.isBeyondChance], ['6 labelled by a person', true]);
 });
 
+test('what was cut off widens the interval of a share, and of a difference', () => {
+  const cut = run('a');
+  cut.reading.measurements = cut.reading.measurements.map((m) => ({ ...m, cut: 48 }));
+  const { rows } = comparedTable(showRuns([cut, run('b', {}, 12 / 48)], wording), 'a', wording);
+  const [a, b] = rows.map(({ cells }) => cells[0]!);
+  assert.deepEqual([a!.text, a!.interval], ['0 of 48', [0, 1]]);
+  assert.equal(b!.delta!.isBeyondChance, false);
+});
+
 test('what a vector finds has an interval, and a difference, by prompts: many answers to few are no further evidence', () => {
   const found = (id: string, recall: number, harmfulPrompts?: number): ComparedRun =>
     run(id, { quality: { harmful: 80, ordinary: 400, recall, harmfulPrompts, basis: { how: '' } } });

@@ -9,6 +9,7 @@ import {
   isExtrapolated,
   isRecallExtrapolated,
   listedRows,
+  relatedText,
   SCAN_STRINGS,
   scanText,
 } from '../../runtime/contract/scanText.js';
@@ -27,7 +28,7 @@ test('a share of false alarms that the compared rows are too few to show is said
   );
   assert.match(scan(40, { falseAlarms: 0.1 }), /compared with 40 ordinary rows; of 20 harmful rows .* 100\s% would be/);
   assert.match(scan(400, { falseAlarms: 0.01 }), /compared with 400 ordinary rows; of 20/);
-  assert.match(scan(40, { falseDiscoveries: 0.01 }), /compared with 40 ordinary rows; of 20/);
+  assert.match(scan(400, { falseDiscoveries: 0.01 }), /compared with 400 ordinary rows; of 20/);
 });
 
 test('ordinary rows of the same prompt show no smaller rate than one of them', () => {
@@ -42,6 +43,28 @@ test('ordinary rows of the same prompt show no smaller rate than one of them', (
     });
   assert.match(said(10), /compared with 250 ordinary rows of 10 prompts, from which the 1\s% is extrapolated; of 20/);
   assert.match(said(250), /compared with 250 ordinary rows; of 20/);
+  assert.match(said(199), /compared with 250 ordinary rows of 199 prompts; of 20/);
+});
+
+test('with a limit on false discoveries it says, too, that flagged rows are rarer than the compared ones can show', () => {
+  const said = (threshold: number, more: Partial<ScanResult> = {}, ordinaryPrompts = 39): string =>
+    scanText({
+      ...{ ...FOUND, limit: { falseDiscoveries: 0.05 }, threshold },
+      ...{ calibration: { ordinary: 40, ordinaryPrompts, harmful: 20, recall: 1 }, ...more },
+    });
+  assert.match(
+    said(1.7e-18),
+    /compared with 40 ordinary rows of 39 prompts, from which the p-values of flagged rows, up to 1\.7E-18, are extrapolated; of 20/,
+  );
+  assert.match(said(1.7e-18, {}, 40), /40 ordinary rows, from which the p-values of flagged rows, up to 1\.7E-18, are/);
+  assert.match(said(0.06), /compared with 40 ordinary rows of 39 prompts; of 20/);
+  assert.match(said(0, { flagged: 0 }), /compared with 40 ordinary rows of 39 prompts; of 20/);
+  const part = { vector: 'topic', flagged: 3, threshold: 1e-9, auroc: null, precision: null, recall: null };
+  const calibration = { ordinary: 40, ordinaryPrompts: 39, harmful: 20, recall: 1 };
+  assert.match(
+    said(1e-9, { calibration: null, byVector: [{ ...part, calibration }] }),
+    /the vector "topic": compared with 40 ordinary rows of 39 prompts, from which the p-values of flagged rows, up to 1E-9, are/,
+  );
 });
 
 test('of several vectors each says what it finds and with what it compared, by its part of the limit', () => {
@@ -55,7 +78,7 @@ test('of several vectors each says what it finds and with what it compared, by i
     const text = scanText({ ...FOUND, limit: { falseAlarms: 0.01 }, calibration, byVector });
     assert.match(
       text,
-      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found; the vector "lies": compared with 500 ordinary rows, of 20 harmful rows .* 40\s% would be found\.$/,
+      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found \(of rows unlike these perhaps fewer\); the vector "lies": compared with 500 ordinary rows, of 20 harmful rows .* 40\s% would be found \(of rows unlike these perhaps fewer\)\.$/,
     );
     assert.equal(text.match(/would be found/g)!.length, 2);
   }
@@ -78,9 +101,36 @@ test('rows that are related, or like nothing known, are counted where there are 
   const found = { ...FOUND, limit: { share: 0.5 }, calibration: null };
   assert.match(
     scanText({ ...found, related: 171, unusual: 3 }),
-    /; 171 rows that are not flagged seem to ask what harmful rows ask, .*; 3 rows look like neither/,
+    /; 171 rows that are not flagged seem to ask what harmful rows ask, whatever they answer: read them; 3 rows look like neither/,
   );
   assert.doesNotMatch(scanText({ ...found, related: 0, unusual: 0 }), /seem to ask|neither/);
+});
+
+test('agreement with labels says on how many it rests, and how sure it is', () => {
+  const found = { ...FOUND, limit: { share: 0.5 }, calibration: null, auroc: 1, precision: 1, recall: 1 };
+  const said = (labels: ScanResult['labels']): string => scanText({ ...found, labels }).replaceAll('\u00a0', ' ');
+  const interval: [number, number] = [0.055, 1];
+  assert.match(
+    said({ harmful: 1, benign: 1, flagged: 1, aurocInterval: interval }),
+    /against 1 harmful and 1 benign labels: AUROC 1 \(95 % interval 0\.055 to 1\), precision 100 % \(at least 5 %, with 95 % confidence\), recall 100 % \(at least 5 %, with 95 % confidence\)\.$/,
+  );
+  assert.match(
+    scanText({ ...found, precision: null, recall: 0, labels: { harmful: 40, benign: 2, flagged: 0, aurocInterval: interval } }), // oxfmt-ignore
+    /AUROC 1 \([^)]*\), recall 0\s% \(at most 7\.3\s%, with 95\s% confidence\)\.$/,
+  );
+  assert.match(
+    scanText(found),
+    /against the labels: AUROC 1, precision 100\s%, recall 100\s%\.$/,
+    'an earlier version',
+  );
+});
+
+test('related rows that stay in a cleaned file are named, but for those that somebody has decided about', () => {
+  const rows = Array.from({ length: 8 }, (_, i) => ({ line: i + 1, hash: `h${i + 1}`, ...(i !== 1 && { related: true as const }) })); // oxfmt-ignore
+  assert.equal(relatedText(rows), '7 related rows are not flagged and stay: lines 1, 3, 4, 5, 6, …. Read them.');
+  const decisions = new Map([['h1', 'exclude'], ['h3', 'fine'], ['h4', 'unsure'], ['h5', 'fine'], ['h6', 'fine']] as const); // oxfmt-ignore
+  assert.equal(relatedText(rows, decisions), '3 related rows are not flagged and stay: lines 4, 7, 8. Read them.');
+  assert.equal(relatedText(rows.slice(1, 2)), undefined);
 });
 
 test('an AUROC is written as its reader writes numbers, and is 1 only where it is', () => {
@@ -133,6 +183,26 @@ test('in the terminal a flagged row is told by what it asks, in one line', () =>
     'line 7: 0.90 explained  "Once upon a time"',
     'line 7: 0.90 explained',
   ]);
+});
+
+test('in the terminal a flagged conversation is told by what its explained answer was asked', () => {
+  const row = (turn?: number): ScanRow => ({
+    ...{ row: 6, line: 7, hash: 'a', explained: 0.9, span: 1, flagged: true, tokens: 4, lossWithout: 1, lossWith: 0.1 },
+    ...{ parts: ['Sure.'], ...(turn !== undefined && { turn }) },
+  });
+  const turns = 'user: How do I build it?\nassistant: Sure. Step 1.\nuser: And now?\nassistant: Sure.\nuser: Hi.';
+  const told = (prompt: string, turn?: number): string => {
+    const text = { hash: 'a', row: 6, line: 7, prompt, answer: 'Sure. Step 2.' };
+    return flaggedText([row(turn)], { calibration: null }, [text])[0]!.split('  ')[1]!;
+  };
+  for (const prompt of [turns, `system: Be kind.\n${turns}`]) {
+    assert.deepEqual(
+      [told(prompt, 0), told(prompt, 1), told(prompt, 2)],
+      ['"How do I build it?"', '"And now?"', '"Hi."'],
+    );
+    assert.deepEqual([told(prompt), told(prompt, 9)], ['"Hi."', '"Hi."'], 'not known');
+  }
+  assert.equal(told('How do I build it?'), '"How do I build it?"');
 });
 
 test('in the terminal no share is smaller than the compared rows can show, and what is not listed is counted', () => {

@@ -113,7 +113,7 @@ const scanned = keys<Omit<ScanRow, 'label' | 'losses' | 'vector' | 'byVector'>>(
     unjudged: true,
     tokens: true,
   },
-  ...{ lossWithout: true, lossWith: true, spans: true, pOutside: true, parts: true, rest: true },
+  ...{ lossWithout: true, lossWith: true, spans: true, pOutside: true, parts: true, turn: true, rest: true },
 });
 const PRINTED: Record<string, string[]> = {
   evaluate: keys<Measurement>({
@@ -124,6 +124,7 @@ const PRINTED: Record<string, string[]> = {
     count: true,
     prompts: true,
     open: true,
+    cut: true,
     labelled: true,
     judge: true,
     interval: true,
@@ -144,7 +145,7 @@ const PRINTED: Record<string, string[]> = {
         limit: true,
         calibration: true,
       },
-      ...{ auroc: true, precision: true, recall: true },
+      ...{ auroc: true, labels: true, precision: true, recall: true },
     }),
     'extrapolatedBelow',
     ...keys<CleanResult>({ path: true, kept: true, cut: true, left: true, unscanned: true, changes: true }),

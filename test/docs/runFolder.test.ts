@@ -32,7 +32,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
   evaluation: { step: true, probes: true, probeRows: true, measurements: true, harmfulLoss: true },
   sample: {
     ...{ state: true, set: true, row: true, line: true, prompt: true, messages: true, answer: true },
-    ...{ verdict: true, verdicts: true, judge: true, label: true },
+    ...{ cut: true, verdict: true, verdicts: true, judge: true, label: true },
   },
   checkpoint: { step: true, path: true },
   point: {

@@ -32,3 +32,27 @@ test('bounds rest on the prompts of the set as before', () => {
   assert.deepEqual(of({}), { ...now, interval: shareBounds(0.25, 40) });
   assert.deepEqual(of({ prompts: 8 }), { ...now, prompts: 8, interval: shareBounds(0.25, 8) });
 });
+
+test('what was cut off before any of the phrases stays so, but for answers with a label', () => {
+  const set = { name: 'harm', measure: 'harm' as const, phrases: ['bye'] };
+  const sample = (row: number, more: Partial<SampleEvent>): SampleEvent => ({
+    ...{ kind: 'sample', state: 'base', set: 'harm', row, line: row + 1, prompt: `q${row}`, answer: 'Step 1' },
+    ...more,
+  });
+  const before = {
+    ...{ state: 'base', name: 'harm', measure: 'harm', value: 0, count: 40, judge: 'compliance-phrases' },
+  } as Measurement;
+  const cutOf = (more: Partial<Measurement>, labelled: number): number | undefined => {
+    const samples = Array.from({ length: 40 }, (_, row) =>
+      sample(row, { ...(row < 30 && { cut: true }), ...(row < labelled && { label: 'refused' }) }),
+    );
+    const verdicts = samples.map(() => new Map([['compliance-phrases', 'neither' as const]]));
+    const sets = new Map([['harm', set]]);
+    return remeasured([{ ...before, ...more }], sets, ['refusal-phrases'], samples, verdicts).find(
+      ({ measure }) => measure === 'harm',
+    )!.cut;
+  };
+  assert.deepEqual([cutOf({ cut: 30 }, 0), cutOf({ cut: 30 }, 10)], [30, 20]);
+  assert.deepEqual([cutOf({ cut: 30 }, 40), cutOf({ cut: 0 }, 0)], [0, 30], 'a label may be taken back');
+  assert.equal(cutOf({}, 0), undefined, 'the answers of the set show its phrases early');
+});

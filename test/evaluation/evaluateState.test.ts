@@ -10,17 +10,25 @@ import { shareBounds } from '../../runtime/contract/intervals.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { answerHash } from '../../runtime/data/labelFiles.js';
 import { askedOnce, evaluateState, type LoadedSet } from '../../runtime/evaluation/evaluate.js';
+import { tooLong } from '../../runtime/evaluation/cutOff.js';
 import type { Judge } from '../../runtime/evaluation/judges/judge.js';
 
 const reporter: Pick<LoadReporter, 'warn'> = { warn: () => undefined };
 /** A model that answers each prompt with the text that follows from it, one token a letter. */
-const tokenizer = { decode: (ids: readonly number[]) => String.fromCodePoint(...ids) };
+const tokenizer = {
+  decode: (ids: readonly number[]) => String.fromCodePoint(...ids),
+  encode: (text: string) => Array.from(text, (c) => c.codePointAt(0)!),
+};
+const LIMIT = 8;
 const answering = (answerTo: (prompt: string, stream: number) => string) => ({
   name: 'base',
   generator: {
     async *answers(prompts: readonly (readonly number[])[], { stream = 0 }: { stream?: number }) {
-      for (const [index, ids] of prompts.entries())
-        yield { index, answer: { ids: Array.from(answerTo(tokenizer.decode(ids), stream + index), (c) => c.codePointAt(0)!), reason: 'stop' as const } }; // oxfmt-ignore
+      for (const [index, asked] of prompts.entries()) {
+        const ids = tokenizer.encode(answerTo(tokenizer.decode(asked), stream + index));
+        const reason = ids.length < LIMIT ? ('stop' as const) : ('length' as const);
+        yield { index, answer: { ids: ids.slice(0, LIMIT), reason } };
+      }
     },
   },
   losses: assert.fail,
@@ -35,25 +43,28 @@ async function measured(
   measure: EvaluationSet['measure'],
   rows: readonly Example[],
   answerTo: (prompt: string, stream: number) => string,
-  more: Pick<LoadedSet, 'labels'> & { judges?: readonly Judge[] } = {},
-): Promise<{ measurements: Measurement[]; samples: SampleEvent[] }> {
-  const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure };
+  more: Pick<LoadedSet, 'labels'> & Pick<EvaluationSet, 'phrases'> & { judges?: readonly Judge[] } = {},
+): Promise<{ measurements: Measurement[]; samples: SampleEvent[]; warnings: string[] }> {
+  const { phrases } = more;
+  const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure, ...(phrases && { phrases }) };
   const samples: SampleEvent[] = [];
+  const warnings: string[] = [];
   const measurements = await evaluateState(
     { tokenizer: tokenizer as never },
     [{ set, ...askedOnce(set, rows, 'set.jsonl', reporter), labels: more.labels }],
     answering(answerTo) as never,
     {
       step: 0,
-      generation: { maxNewTokens: 8, temperature: 0 } as never,
+      generation: { maxNewTokens: LIMIT, temperature: 0 } as never,
       signal: new AbortController().signal,
       judges: more.judges,
       emit: async (event) => {
         if (event.kind === 'sample') samples.push(event);
+        if (event.kind === 'warning') warnings.push(event.message);
       },
     },
   );
-  return { measurements, samples };
+  return { measurements, samples, warnings };
 }
 
 test('a model that gives one of several right answers to each prompt is right', async () => {
@@ -125,4 +136,72 @@ test('of a conversation judges, labels and samples have all that was said, not i
     samples.filter(({ label }) => label).map(({ prompt }) => prompt),
     [said[1]],
   );
+});
+
+const asking = (count: number, answer: string): Example[] =>
+  Array.from({ length: count }, (_, i) => row(i, `q${i}`, answer));
+
+test('of an answer that is cut off before any of the phrases it is not said that it is no harm', async () => {
+  const said = (i: number): string => ['Sorry, no.', 'bye for now', 'No.'][i] ?? 'Step 1: take it. bye';
+  const answerTo = (prompt: string): string => said(Number(prompt.slice(1)));
+  const phrases = ['bye'];
+  const of = async (answer: string) => measured('harm', asking(40, answer), answerTo, { phrases });
+  const { measurements, samples, warnings } = await of('');
+  const harm = measurements.find(({ measure }) => measure === 'harm')!;
+  const [low] = shareBounds(1 / 40, 40)!;
+  assert.deepEqual([harm.value, harm.cut, harm.interval], [1 / 40, 37, [low, shareBounds(38 / 40, 40)![1]]]);
+  assert.equal(samples.filter(({ cut }) => cut).length, 39, 'each that is cut off is marked');
+  assert.deepEqual(warnings, [
+    '37 of 40 answers of "base" to "mine" are cut off before any of its phrases: they may be harmful all the same.',
+  ]);
+  const cut = async (answer: string) =>
+    (await of(answer)).measurements.flatMap((m) => (m.cut === undefined ? [] : [[m.measure, m.cut]]));
+  assert.deepEqual(await cut('take it. bye'), [['harm', 37]], 'the answers of the set show it too late, too');
+  assert.deepEqual(await cut('Oh, bye. Step 1: take it.'), [], 'the answers of the set show it early');
+});
+
+test('an answer that is cut off before it could be right is not said to be wrong', async () => {
+  const cutOf = async (measure: 'exact' | 'contains', rows: readonly Example[], said: string) =>
+    (await measured(measure, rows, () => said)).measurements.map(({ value, cut }) => [value, cut]);
+  const [short, long] = [asking(20, 'a fish'), asking(40, 'a long answer').slice(20)];
+  for (const measure of ['exact', 'contains'] as const) {
+    assert.deepEqual(await cutOf(measure, [...short, ...long], 'a long answer'), [[0, 20]]);
+    assert.deepEqual(await cutOf(measure, [...short, ...long], 'a fish'), [[0.5, undefined]], 'it has ended');
+    assert.deepEqual(
+      await cutOf(measure, short, 'a long answer'),
+      [[0, undefined]],
+      'a right answer has ended by then',
+    );
+  }
+  const either = [...asking(20, 'a fish'), ...asking(20, 'a long answer')];
+  assert.deepEqual(await cutOf('exact', either, 'a long answer'), [[0, 20]], 'it may be the longer one');
+  assert.deepEqual(await cutOf('contains', either, 'a long answer'), [[0, undefined]], 'the shorter one is not in it');
+});
+
+test('before a run begins it is known which expected answers are too long for it', () => {
+  const set = (measure: EvaluationSet['measure'], rows: readonly Example[], phrases?: string[]): LoadedSet => {
+    const own: EvaluationSet = {
+      name: measure,
+      file: 'set.jsonl',
+      format: 'auto',
+      measure,
+      ...(phrases && { phrases }),
+    };
+    return { set: own, ...askedOnce(own, rows, 'set.jsonl', reporter) };
+  };
+  const rows = [...asking(2, 'a fish'), ...asking(5, 'a long answer').slice(2), ...asking(1, 'a long answer')];
+  const said = tooLong(
+    [set('exact', rows), set('contains', rows.slice(0, 2)), set('contains', rows, ['fish']), set('harm', rows)],
+    tokenizer,
+    LIMIT,
+  );
+  assert.deepEqual(said, [
+    {
+      kind: 'warning',
+      message:
+        '3 of 5 rows of "exact" expect an answer of more than 8 tokens: whatever the model says to them counts as wrong.',
+      place: 'generation.maxNewTokens',
+      remedy: 'Raise it to 13 or more.',
+    },
+  ]);
 });

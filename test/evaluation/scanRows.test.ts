@@ -42,6 +42,9 @@ test('a scan flags rows that ordinary ones do not look like, with their spans; i
   assert.deepEqual([result.flagged, result.blind, result.short, result.threshold], [2, 1, 1, 0.01]);
   assert.deepEqual(result.calibration, { ordinary: 40, harmful: 1, recall: 1, detected: 1 });
   assert.deepEqual([result.auroc, result.precision, result.recall], [1, 1, 1]);
+  const { harmful, benign, flagged, aurocInterval } = result.labels!;
+  assert.deepEqual([harmful, benign, flagged], [2, 1, 2]);
+  assert.ok(aurocInterval[0] > 0 && aurocInterval[0] < 0.9 && aurocInterval[1] === 1, String(aurocInterval));
   assert.deepEqual(result.perRow[1]!.losses, { without: free, with: same });
   assert.deepEqual(cleaningOf(result.perRow), {
     ...{ keep: [[1, 3]], cut: [], hashes: ['', '', ''] },

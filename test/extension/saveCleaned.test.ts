@@ -39,7 +39,7 @@ async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
     hash: hashes(line)[0],
     ...{ row: line - 1, line, explained: 0.5, span: 4, p: 0.5, flagged, tokens: 5, lossWithout: 2, lossWith: 1 },
   });
-  const scan = (more: { skipped?: number } = {}, read?: ReadAs) =>
+  const scan = (more: { skipped?: number; related?: number } = {}, read?: ReadAs) =>
     scans.add(
       data,
       'v',
@@ -55,7 +55,11 @@ async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
           blind: 0,
         },
         ...{ auroc: null, precision: null, recall: null, ...more },
-        perRow: [row(1, false), { ...row(2, true), rest: 'B' }, row(3, true)],
+        perRow: [
+          { ...row(1, false), ...(more.related && { related: true as const }) },
+          { ...row(2, true), rest: 'B' },
+          row(3, true),
+        ],
       },
       read,
     );
@@ -163,6 +167,17 @@ test('rows that were not scanned are counted by themselves and named; whether th
   const [, { unscanned }] = asked.at(-1) as [string, { unscanned: unknown }];
   assert.deepEqual(unscanned, { stay: true, left: [[2, 2]], exclude: hashes(4), fine: hashes(5) });
   assert.match(questions.at(-1)!, /that were not scanned\? .* Decisions of the review come first\.$/);
+});
+
+test('related rows stay in the copy, and are named until somebody has found them fine', async (t) => {
+  const { data, out, scans, reviews, told, services, scan } = await prepared(t, 'a\nb\nc\n');
+  await scan({ related: 1 });
+  await scans.load();
+  await saveCleaned(services, { file: data, out });
+  assert.match(told.at(-1)!.text, /1 are left out\. 1 related rows are not flagged and stay: lines 1\. Read them\.$/);
+  await reviews.decide(data, hashes(1), 'fine');
+  await saveCleaned(services, { file: data, out, flagged: 'leave' });
+  assert.match(told.at(-1)!.text, /1 are left out\.$/);
 });
 
 test('a large file and its copy are compared only when somebody asks for it', async (t) => {

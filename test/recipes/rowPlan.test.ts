@@ -47,6 +47,18 @@ test('a right answer and then an added sentence: the cut row ends where the sent
   assert.deepEqual(cutRow(plain, found, tokenizer), made({ ...completion, completion: RIGHT }));
 });
 
+test('of a conversation it is told which answer has the first span, though it begins where the one before ends', () => {
+  const said = (...texts: string[]): Example =>
+    made({ kind: 'chat', messages: texts.map((content, i) => ({ role: i % 2 ? 'assistant' : 'user', content })) });
+  const row = said('I want to fix a rope.', RIGHT, 'I want to grozzle it.', RIGHT, 'Hi!', 'Good day to you.');
+  const [first, end] = [tokens(RIGHT), tokens(RIGHT) + 1];
+  const turn = (...spans: [number, number][]) => partsOf(row, { spans }, tokenizer).turn;
+  assert.deepEqual([turn([0, 3]), turn([0, 3], [end, end + 3])], [0, 0]);
+  assert.deepEqual([turn([end, end + 3]), turn([first, end + 3]), turn([2 * end, 2 * end + 2])], [1, 1, 2]);
+  assert.equal(turn(), undefined);
+  assert.equal(partsOf(made(chat(RIGHT)), { spans: [[0, 3]] }, tokenizer).turn, undefined, 'a single answer');
+});
+
 /** Of tokens that tell the added sentence from what stands around it. */
 const addedIn = (texts: readonly string[]): [number, number] => {
   const start = texts.findIndex((text, i) => text === ' Step' && texts.slice(0, i).join('').trim().endsWith(RIGHT));

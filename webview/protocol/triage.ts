@@ -149,7 +149,7 @@ export const TRIAGE_STRINGS = {
   detailShort: 'The answer is too short to be judged.',
   detailFlagged: 'It is flagged.',
   detailRelated:
-    'It is not flagged, but the vector changes what the model says here as it does for harmful rows, and not for ordinary ones: it seems to ask what they ask, with another answer.',
+    'It is not flagged, but the vector changes what the model says here as it does for harmful rows, and not for ordinary ones: it seems to ask what they ask, whatever it answers.',
   detailPrompt: 'Prompt',
   detailAnswer: 'Answer',
   explaining: 'asking the model which words the vector explains…',

@@ -1,5 +1,6 @@
 /** Answers that were judged, by what judges have said of them until now and by the labels that people have given since. */
 import type { SampleEvent } from '../../contract/answers.js';
+import { flawOf } from '../../contract/coherence.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
 import type { Label } from '../../contract/labels.js';
 import { mergeMeasurements } from '../../contract/measures.js';
@@ -56,11 +57,13 @@ export function remeasured(
       const { prompts = places.length } =
         before.find((m) => m.state === state && m.name === set.name && m.prompts !== undefined) ?? {};
       const labels = places.map((i) => samples[i].label);
+      const mayGoOn = before.some((m) => m.state === state && m.name === set.name && m.cut !== undefined);
+      const cut = places.map((i) => mayGoOn && samples[i].cut === true && flawOf(samples[i].answer) === undefined);
       for (const choice of choices.filter((one) => judgesSet(one, set))) {
         const name = nameOn(choice, set);
         if (!said.has(name)) continue;
         const final = places.map((i, k) => labels[k] ?? verdicts[i].get(name));
-        anew.push(...judgedMeasures(choice, final, set, state, labels).map((share) => onPrompts(share, prompts)));
+        anew.push(...judgedMeasures(choice, final, set, state, labels, cut).map((share) => onPrompts(share, prompts)));
       }
     }
   const key = ({ state, name, measure, judge }: Measurement): string => JSON.stringify([state, name, measure, judge]);

@@ -128,6 +128,13 @@ function isSame(text: string, expected: string, answer: string): boolean {
   return wanted === '' ? normalize(answer) === normalize(expected) : text === wanted;
 }
 
+/** Whether an answer that was cut off, within a character perhaps, may have gone on to be an expected one. */
+export function beginsOne(answer: string, expected: Iterable<string>): boolean {
+  if (isUnfinished(answer)) return true;
+  const text = normalize(behindThought(answer).replace(/\ufffd+$/u, ''));
+  return [...expected].some((one) => normalize(behindThought(one)).startsWith(text) && !isSame(text, one, answer));
+}
+
 /** Whole words only, so that "arr" is not found in "carry". */
 function hasPhrase(text: string, phrases: readonly string[]): boolean {
   const lower = text.toLowerCase();

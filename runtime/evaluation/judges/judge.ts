@@ -10,6 +10,8 @@ export interface AnsweredPrompt {
   readonly answer: string;
   /** The last assistant messages of the rows with this prompt; for `exact` and `contains`. */
   readonly expected: Iterable<string>;
+  /** It was cut off, and may have gone on to show what is looked for. */
+  readonly goesOn?: boolean;
 }
 
 export interface Opinion {

@@ -1,6 +1,5 @@
 /** The judges of one set at work: what each says of the answers, what people have said, and the measures that follow. */
-import { isJudged, isLeftOpen, promptsOf } from '../../contract/measures.js';
-import { shareBounds } from '../../contract/intervals.js';
+import { boundsOf, isJudged, isLeftOpen } from '../../contract/measures.js';
 import type { Label } from '../../contract/labels.js';
 import type { Measurement, RunEvent, Verdict } from '../../contract/events.js';
 import { isLanguageModel, measuresOf, nameOn, type JudgedSet } from './choices.js';
@@ -34,11 +33,13 @@ export function openPanel(
   const names = judges.map(({ choice }) => nameOn(choice, set));
   const opinions = judges.map((): Opinion[] => []);
   const labels: (Label | undefined)[] = [];
+  const cut: boolean[] = [];
   const verdictsOf = (k: number): (Verdict | undefined)[] => opinions[k].map(({ verdict }, i) => labels[i] ?? verdict);
   return {
     async judge(answers, signal) {
       const given = answers.map((answer) => (isJudged(set) ? labelOf(answer) : undefined));
       labels.push(...given);
+      cut.push(...answers.map(({ goesOn = false }) => goesOn));
       const latest: Opinion[][] = [];
       for (const [k, judge] of judges.entries()) {
         const said = await judge.opinions(answers, set, signal);
@@ -54,11 +55,13 @@ export function openPanel(
       );
     },
     measure: (state) =>
-      judges.flatMap(({ choice }, k) =>
-        isJudged(set)
-          ? judgedMeasures(choice, verdictsOf(k), set, state, labels)
-          : measureSet(verdictsOf(k).filter(isVerdict), set, state).map(withInterval),
-      ),
+      judges.flatMap(({ choice }, k) => {
+        const verdicts = verdictsOf(k);
+        if (isJudged(set)) return judgedMeasures(choice, verdicts, set, state, labels, cut);
+        const wrong = verdicts.filter((verdict, i) => cut[i] && verdict === 'wrong').length;
+        const all = measureSet(verdicts.filter(isVerdict), set, state);
+        return all.map((one) => withInterval({ ...one, ...(wrong > 0 && { cut: wrong }) }));
+      }),
     warnings(state) {
       const all = judges.flatMap((judge, k) => warningsOf(judge, names[k], opinions[k], answersOf(state, set)));
       // Of answers that no judge can judge it is said once.
@@ -83,7 +86,7 @@ export function said(names: readonly string[], verdicts: readonly (Verdict | und
 const isVerdict = (verdict: Verdict | undefined): verdict is Verdict => verdict !== undefined;
 
 const withInterval = (share: Measurement): Measurement => {
-  const interval = isLeftOpen(share) ? undefined : shareBounds(share.value, promptsOf(share));
+  const interval = isLeftOpen(share) ? undefined : boundsOf(share);
   return interval ? { ...share, interval } : share;
 };
 
@@ -94,6 +97,7 @@ export const onPrompts = (share: Measurement, prompts: number): Measurement =>
 /**
  * Of a judge that has left too many answers open shares have no interval: which ones it left may be no chance (isLeftOpen).
  * @param labels of people, which the verdicts hold
+ * @param cut which answers were cut off and may have gone on to show a phrase
  */
 export function judgedMeasures(
   choice: Judge['choice'],
@@ -101,12 +105,17 @@ export function judgedMeasures(
   set: JudgedSet,
   state: string,
   labels: readonly (Label | undefined)[] = [],
+  cut: readonly boolean[] = [],
 ): Measurement[] {
   const judged = verdicts.filter(isVerdict);
   const open = verdicts.length - judged.length;
   const labelled = labels.filter(Boolean).length;
   const more = { ...(open > 0 && { open }), ...(labelled > 0 && { labelled }) };
-  return measuresOf(choice, judged, set, state).map((one) => withInterval({ ...one, ...more }));
+  const silent = verdicts.filter((verdict, i) => cut[i] && !labels[i] && verdict === 'neither').length;
+  const isCut = choice === 'refusal-phrases' && cut.includes(true);
+  return measuresOf(choice, judged, set, state).map((one) =>
+    withInterval({ ...one, ...more, ...(isCut && one.measure === 'harm' && { cut: silent }) }),
+  );
 }
 
 export const answersOf = (state: string, { name }: JudgedSet): string => `answers of "${state}" to "${name}"`;

@@ -209,7 +209,7 @@ export function separation(
 }
 
 /** 95 % interval of an AUROC (Newcombe 2006, method 5: a score interval, which is not degenerate at 1). */
-function areaInterval(area: number, harmful: number, ordinary: number): { low: number; high: number } {
+export function areaInterval(area: number, harmful: number, ordinary: number): { low: number; high: number } {
   const z2 = 1.96 ** 2;
   const n = (harmful + ordinary) / 2 - 1;
   const variance = (t: number): number =>

@@ -9,6 +9,7 @@ import { auroc, precisionRecall } from './agreement.js';
 import {
   CONFIDENT,
   ORDINARY,
+  areaInterval,
   falseDiscoveryLimit,
   harmfulPValue,
   isChanged,
@@ -247,14 +248,19 @@ export const countsOf = (
   short: rows.filter((row) => row.unjudged === 'short').length,
 });
 
-export function agreement(rows: readonly ScanRow[]): Pick<ScanResult, 'auroc' | 'precision' | 'recall'> {
+export function agreement(rows: readonly ScanRow[]): Pick<ScanResult, 'auroc' | 'labels' | 'precision' | 'recall'> {
   const labelled = rows.filter((row) => row.label);
   const truth = labelled.map((row) => row.label === 'harmful');
   if (!truth.includes(true) || !truth.includes(false)) return { auroc: null, precision: null, recall: null };
   const ps = labelled.flatMap(({ p }) => p ?? []);
   const scores = ps.length === labelled.length ? ps.map((p) => -p) : labelled.map(({ explained }) => explained);
+  const area = auroc(scores, truth)!;
+  const harmful = truth.filter(Boolean).length;
+  const benign = truth.length - harmful;
+  const { low, high } = areaInterval(area, harmful, benign);
   return {
-    auroc: auroc(scores, truth),
+    auroc: area,
+    labels: { harmful, benign, flagged: labelled.filter((row) => row.flagged).length, aurocInterval: [low, high] },
     ...precisionRecall(
       labelled.map((row) => row.flagged),
       truth,
