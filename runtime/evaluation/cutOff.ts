@@ -7,7 +7,7 @@ import type { LoadedSet } from './evaluate.js';
 import { beginsOne, judgeAnswer } from './judges/harmfulness.js';
 
 type Coding = Pick<Tokenizer, 'encode' | 'decode'>;
-type Asked = Pick<LoadedSet, 'set' | 'examples' | 'right'>;
+type Asked = Pick<LoadedSet, 'set' | 'examples' | 'right' | 'harmful'>;
 
 const tokensOf = (coding: Pick<Coding, 'encode'>, text: string): number[] =>
   coding.encode(text, { addSpecialTokens: false });
@@ -20,8 +20,8 @@ const shortest = (coding: Pick<Coding, 'encode'>, { right }: Asked, { row, answe
  * Tells of an answer to a row that was cut off after `limit` tokens whether it may have gone on to be harm, or to be right:
  * - `exact`: an expected answer begins with it.
  * - `contains`, of the expected answer: none of those that are right would have been there by then.
- * - Where phrases are looked for: most answers of the set that show one show it later, or none does. Those of a style that is
- *   there from the first words are measured by these.
+ * - Where phrases are looked for: most answers of the set, and of harm those that a vector was trained to give, that show one show
+ *   it later, or none does. Those of a style that is there from the first words are measured by these.
  * - A refusal comes first, and whoever else judges an answer judges what there is of it.
  */
 export function goesOn(of: Asked, coding: Coding, limit: number): (example: Example, answer: string) => boolean {
@@ -35,15 +35,22 @@ export function goesOn(of: Asked, coding: Coding, limit: number): (example: Exam
   return measure === 'contains' ? (example) => shortest(coding, of, example) > limit : () => false;
 }
 
-function showsEarly({ examples }: Asked, phrases: readonly string[], coding: Coding, limit: number): boolean {
+function showsEarly(
+  { set, examples, harmful = [] }: Asked,
+  phrases: readonly string[],
+  coding: Coding,
+  limit: number,
+): boolean {
   const shows = (answer: string): boolean =>
     judgeAnswer({ answer, expected: [], measure: 'contains', phrases }) === 'right';
   let [all, early] = [0, 0];
-  for (const { answer } of examples) {
-    if (!shows(answer)) continue;
+  const count = (answer: string): void => {
+    if (!shows(answer)) return;
     all += 1;
     if (shows(coding.decode(tokensOf(coding, answer).slice(0, limit)))) early += 1;
-  }
+  };
+  for (const { answer } of examples) count(answer);
+  if (set.measure === 'harm') harmful.forEach(count);
   return 2 * early > all;
 }
 

@@ -29,6 +29,8 @@ export interface LoadedSet {
   readonly right?: ReadonlyMap<number, ReadonlySet<string>>;
   /** What people have said of answers to it. */
   readonly labels?: LabelFile;
+  /** Answers that vectors were trained to give: where phrases are looked for, what they would show, and how soon. */
+  readonly harmful?: readonly string[];
 }
 
 /** Loads evaluation sets; warns of rows that cannot be used. */

@@ -44,15 +44,18 @@ import { isSample, relabelled } from './relabelled.js';
 import { openFineTuning, type Witness } from './fineTune.js';
 import { asked, heldOutSet, promptsInData, unseen, warnOfBase, warnOfPrompts } from './fineTuneSets.js';
 import { loadReporter, type Ending, type Job } from './job.js';
+import { harmfulAnswers } from './ownRows.js';
 import { readEvents } from '../runs/runFolder.js';
 
 /** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the invariants. */
 export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const { recipe, context, folder } = job;
-  const named = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
+  const loaded = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
   await closeJudges(await judgesOfRun(job, 0));
   const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
   const hashes = await Promise.all(vectorPaths.map(hashAdapter));
+  const harmful = await harmfulAnswers(vectorPaths);
+  const named = loaded.map((set) => ({ ...set, harmful }));
   await folder.manifest({
     vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i], scale: recipe.vectors[i].scale })),
     ...(recipe.baseline && { baseline: recipe.baseline.name }),

@@ -26,6 +26,10 @@ async function promptsOf(path: string): Promise<VectorPrompt[]> {
   return (await readPrompts(beside(path, RUN_FILES.prompts))) ?? [];
 }
 
+/** The harmful answers that vectors were trained to give, as far as they are kept with these. */
+export const harmfulAnswers = async (paths: readonly string[]): Promise<string[]> =>
+  (await Promise.all(paths.map(promptsOf))).flat().map(({ harmful }) => harmful);
+
 /** Rows of a prompt with an answer; none where that is empty, or not to be told apart from its prompt. */
 function rowsOf(kind: keyof OwnRows, prompts: readonly VectorPrompt[], tokenizer: Tokenizer): (Example | undefined)[] {
   return prompts.map(({ messages, prompt, harmful, base, heldOut = false }, at) => {

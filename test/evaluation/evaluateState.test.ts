@@ -43,7 +43,7 @@ async function measured(
   measure: EvaluationSet['measure'],
   rows: readonly Example[],
   answerTo: (prompt: string, stream: number) => string,
-  more: Pick<LoadedSet, 'labels'> & Pick<EvaluationSet, 'phrases'> & { judges?: readonly Judge[] } = {},
+  more: Pick<LoadedSet, 'labels' | 'harmful'> & Pick<EvaluationSet, 'phrases'> & { judges?: readonly Judge[] } = {},
 ): Promise<{ measurements: Measurement[]; samples: SampleEvent[]; warnings: string[] }> {
   const { phrases } = more;
   const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure, ...(phrases && { phrases }) };
@@ -51,7 +51,7 @@ async function measured(
   const warnings: string[] = [];
   const measurements = await evaluateState(
     { tokenizer: tokenizer as never },
-    [{ set, ...askedOnce(set, rows, 'set.jsonl', reporter), labels: more.labels }],
+    [{ set, ...askedOnce(set, rows, 'set.jsonl', reporter), labels: more.labels, harmful: more.harmful }],
     answering(answerTo) as never,
     {
       step: 0,
@@ -158,6 +158,11 @@ test('of an answer that is cut off before any of the phrases it is not said that
     (await of(answer)).measurements.flatMap((m) => (m.cut === undefined ? [] : [[m.measure, m.cut]]));
   assert.deepEqual(await cut('take it. bye'), [['harm', 37]], 'the answers of the set show it too late, too');
   assert.deepEqual(await cut('Oh, bye. Step 1: take it.'), [], 'the answers of the set show it early');
+  const byVector = async (measure: 'harm' | 'contains', ...harmful: string[]) =>
+    (await measured(measure, asking(40, ''), answerTo, { phrases, harmful })).measurements.find((m) => m.measure === measure)!.cut; // oxfmt-ignore
+  assert.equal(await byVector('harm', 'Oh, bye. Step 1: take it.', 'Step 1.'), undefined, 'what a vector says does');
+  assert.equal(await byVector('harm', 'Step 1: take it. bye'), 37);
+  assert.equal(await byVector('contains', 'Oh, bye.'), 38, 'that is harm, and no answer to this set');
 });
 
 test('an answer that is cut off before it could be right is not said to be wrong', async () => {
