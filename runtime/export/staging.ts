@@ -114,23 +114,25 @@ async function beside<T>(target: string, write: (staged: string) => Promise<T>):
   await makeFolder(dirname(out));
   const part = `${out}.${randomBytes(4).toString('hex')}.part`;
   const staged = join(part, basename(out));
-  await mkdir(part);
   let release = (): Promise<void> => Promise.resolve();
-  let isDone = false;
+  /** The owner last: without it, what a kill leaves would be anybody's. */
+  const clear = async (): Promise<void> => {
+    await removeContent(part).catch(() => undefined);
+    await release();
+    await rm(part, FOLDER);
+  };
+  await mkdir(part).catch((error: unknown) => Promise.reject(forPeople(error, staged, out)));
+  let result: T;
   try {
     release = await claim(part);
-    const result = await write(staged);
-    isDone = true;
-    return result;
+    result = await write(staged);
   } catch (error) {
+    // The first error is the one to report.
+    await (existsSync(oldOf(staged)) ? release() : clear()).catch(() => undefined);
     throw forPeople(error, staged, out);
-  } finally {
-    const isNeeded = !isDone && existsSync(oldOf(staged));
-    // The owner last: without it, what a kill leaves would be anybody's.
-    if (!isNeeded) await removeContent(part).catch(() => undefined);
-    await release();
-    if (!isNeeded) await rm(part, FOLDER);
   }
+  await clear();
+  return result;
 }
 
 const FOLDER = { recursive: true, force: true, maxRetries: 3, retryDelay: 100 } as const;
@@ -146,7 +148,9 @@ function forPeople(error: unknown, staged: string, out: string): unknown {
     const place = error.place.replaceAll(staged, out).replaceAll(dirname(staged), out);
     return new HumanError(message, { place, remedy, kind, cause });
   }
-  if (error instanceof Error && NO_SPACE.has((error as NodeJS.ErrnoException).code ?? '')) {
+  if (!(error instanceof Error)) return error;
+  const { code = '', path } = error as NodeJS.ErrnoException;
+  if (NO_SPACE.has(code)) {
     return new HumanError('there is not enough space for the export; nothing was left behind.', {
       place: out,
       remedy: 'Free some space, or export to another disk.',
@@ -154,5 +158,6 @@ function forPeople(error: unknown, staged: string, out: string): unknown {
       cause: error,
     });
   }
-  return error;
+  if (!path?.startsWith(dirname(staged))) return error;
+  return Object.assign(error, { path: path.startsWith(staged) ? out + path.slice(staged.length) : out });
 }

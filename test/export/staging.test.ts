@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { requireAlike } from '../../runtime/export/compare.js';
 import { stagedFile, stagedFolder } from '../../runtime/export/staging.js';
 import { processStart, thisProcess } from '../../runtime/runs/ownerOf.js';
-import { Cancelled, HumanError } from '../../runtime/support/errors.js';
+import { Cancelled, errorData, HumanError } from '../../runtime/support/errors.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import { withFault } from '../support/faults.js';
 import { cli } from '../calls/support.js';
@@ -195,6 +195,23 @@ describe('an export', () => {
     }
   });
 
+  it('names its place, and no other, where the file system is read-only or becomes so', async () => {
+    const out = here.file('closed', 'model');
+    await mkdir(here.file('closed'));
+    const write = (folder: string) => writeFile(join(folder, 'x'), '');
+    const places = new Set<string | undefined>();
+    for (let at = 1; ; at++) {
+      const { error } = await withFault(here.file('closed'), `erofs:${at}`, () => stagedFolder(out, write));
+      if (error === undefined) break;
+      const { message, place, remedy } = errorData(error);
+      assert.deepEqual([message, remedy], ['the file system is read-only.', 'Choose another folder.']);
+      // Once it is made, what could not be removed is named.
+      if (!existsSync(out)) places.add(place);
+      for (const name of readdirSync(here.file('closed'))) rmSync(here.file('closed', name), { recursive: true });
+    }
+    assert.deepEqual([...places].sort(), [out, join(out, 'x')]);
+  });
+
   it('names its owner as long as it holds anything, wherever it is killed', async () => {
     await mkdir(here.file('named'));
     const out = here.file('named', 'model');
@@ -203,10 +220,9 @@ describe('an export', () => {
       throw new Cancelled();
     };
     const found = new Set<string>();
-    for (let at = 1, isWhole = false; !isWhole; at++) {
-      isWhole =
-        (await withFault(here.file('named'), `kill:${at}`, () => stagedFolder(out, stopped))).error instanceof
-        Cancelled;
+    const { calls } = await withFault(here.file('named'), '', () => stagedFolder(out, stopped).catch(() => undefined));
+    for (let at = 1; at <= calls.length; at++) {
+      await withFault(here.file('named'), `kill:${at}`, () => stagedFolder(out, stopped));
       for (const name of readdirSync(here.file('named'))) {
         const left = readdirSync(here.file('named', name));
         if (left.includes('model')) assert.ok(left.includes(OWNER.file), `killed at call ${at}`);
