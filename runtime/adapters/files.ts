@@ -7,6 +7,7 @@ import { HumanError } from '../support/errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../support/files.js';
 import { isObject } from '../contract/isObject.js';
 import { readJsonObject } from '../support/jsonFile.js';
+import { requireCommitted } from '../models/hub/commit.js';
 import { bytesOf, readAllFloat32, readSafetensors, writeSafetensors } from '../models/weights/safetensors.js';
 import type { TensorInfo } from '../models/weights/safetensors.js';
 import { withTimeLimit } from '../support/timeLimit.js';
@@ -91,6 +92,7 @@ export async function adapterFolder(path: string): Promise<string> {
  */
 export async function readAdapter(path: string): Promise<AdapterFile> {
   const folder = await adapterFolder(path);
+  requireCommitted(folder);
   const files = new Set(await readdir(folder));
   if (!files.has(CONFIG_FILE) && files.has(RUN_FILES.manifest)) throw await runWithoutAdapter(folder, files);
   if (!files.has(CONFIG_FILE)) {

@@ -11,6 +11,7 @@ import type { Judge } from '../evaluation/judges/judge.js';
 import { answersOf, warningsOf } from '../evaluation/judges/panel.js';
 import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
+import { removeParts } from '../support/replaceFile.js';
 import { askJudges, type Heard } from './askJudges.js';
 import { verdictsOf } from '../evaluation/judges/anew.js';
 import {
@@ -49,6 +50,7 @@ export async function judgeRun(
 ): Promise<Result & { samples: SampleEvent[] }> {
   const release = await claim(folder);
   try {
+    await removeParts(folder);
     const kept = await readKept(folder);
     const more = params.judges ?? [];
     const choices = choicesOf(kept, more);

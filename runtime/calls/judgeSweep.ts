@@ -12,6 +12,7 @@ import { readManifest } from '../runs/output.js';
 import { requireNoLinks } from '../runs/links.js';
 import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
+import { removeParts } from '../support/replaceFile.js';
 import { choicesOf, labelsOf, mergedFacts, missingSets, readKept } from './judgedRun.js';
 import { judgedAnswers, judgeRun, withJudges, type Opened, type Params, type Result } from './judgeRun.js';
 import { requireLabels, requireNew, writeLabelled } from './labelled.js';
@@ -32,6 +33,7 @@ export async function judgeSweep(folder: string, params: Params, reporter: Repor
   const release = await claim(folder);
   const begun: string[] = [];
   try {
+    await removeParts(folder);
     const { points, answers, isLabelled } = await judgeable(folder, params, reporter);
     if (out !== undefined) requireLabels(out, isLabelled);
     const samples: SampleEvent[] = [];

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { publicSet } from '../contract/publicSets.js';
 import type { DatasetInfo, DatasetResult } from '../contract/dataInfo.js';
 import type { Requests } from '../contract/protocol.js';
-import { putBack, stagedFolder } from '../export/staging.js';
+import { stagedFolder, tidy } from '../export/staging.js';
 import { describeRepository } from '../models/hub/describe.js';
 import type { HubFile } from '../models/hub/files.js';
 import { downloadModel, type DownloadParams, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
@@ -70,7 +70,7 @@ export async function downloadDataset(
   const limit = params.limit ?? (set ? ROWS : null);
   const asked = { repository, revision, commit, licence, gated, split: requestedFile ?? split ?? null, limit };
 
-  await putBack(out);
+  await tidy(out);
   const before = await readProvenance(out);
   if (before && !force && (await isSame(out, before, asked))) return { path: out, ...before };
   if (force) await requireOwn(out, before);

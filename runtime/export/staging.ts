@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { OWNER } from '../contract/owner.js';
 import { claim, removeAbandoned } from '../runs/owner.js';
 import { folderClock, ownerOf } from '../runs/ownerOf.js';
 import { HumanError } from '../support/errors.js';
@@ -22,7 +23,7 @@ export async function stagedFolder<T>(
   write: (folder: string) => Promise<T>,
   { replaces = false } = {},
 ): Promise<T> {
-  await putBack(out);
+  await tidy(out);
   if (!replaces) await requireFreeFolder(out);
   return beside(out, async (folder) => {
     await mkdir(folder);
@@ -55,9 +56,14 @@ const lyingIn = (old: string, place: string, cause: unknown): HumanError =>
     cause,
   });
 
-/** Puts back what a process was about to replace at `target` that ended before the new folder was in its place. */
-export async function putBack(target: string): Promise<void> {
+/** What processes that were killed before `target` was whole were about to replace is put back; the rest they left is removed. */
+export async function tidy(target: string): Promise<void> {
   const out = resolve(target);
+  await putBack(out);
+  await removeAbandoned(dirname(out), (name) => isPartOf(basename(out), name));
+}
+
+async function putBack(out: string): Promise<void> {
   const names = await readdir(dirname(out)).catch(() => []);
   for (const name of names.filter((one) => isPartOf(basename(out), one))) {
     const part = join(dirname(out), name);
@@ -71,6 +77,7 @@ export async function putBack(target: string): Promise<void> {
 
 /** The same for one file; `write` gets its path in a folder beside it, which may also take what is needed meanwhile. */
 export async function stagedFile<T>(out: string, write: (file: string) => Promise<T>): Promise<T> {
+  await tidy(out);
   await requireFreeFile(out);
   return beside(out, async (file) => {
     const result = await write(file);
@@ -105,24 +112,33 @@ const taken = (message: string, place: string, remedy: string): HumanError =>
 async function beside<T>(target: string, write: (staged: string) => Promise<T>): Promise<T> {
   const out = resolve(target);
   await makeFolder(dirname(out));
-  await removeAbandoned(dirname(out), (name) => isPartOf(basename(out), name));
   const part = `${out}.${randomBytes(4).toString('hex')}.part`;
   const staged = join(part, basename(out));
-  await mkdir(part);
   let release = (): Promise<void> => Promise.resolve();
-  let isDone = false;
+  /** The owner last: without it, what a kill leaves would be anybody's. */
+  const clear = async (): Promise<void> => {
+    await removeContent(part).catch(() => undefined);
+    await release();
+    await rm(part, FOLDER);
+  };
+  await mkdir(part).catch((error: unknown) => Promise.reject(forPeople(error, staged, out)));
+  let result: T;
   try {
     release = await claim(part);
-    const result = await write(staged);
-    isDone = true;
-    return result;
+    result = await write(staged);
   } catch (error) {
+    // The first error is the one to report.
+    await (existsSync(oldOf(staged)) ? release() : clear()).catch(() => undefined);
     throw forPeople(error, staged, out);
-  } finally {
-    await release();
-    if (isDone || !existsSync(oldOf(staged)))
-      await rm(part, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
   }
+  await clear();
+  return result;
+}
+
+const FOLDER = { recursive: true, force: true, maxRetries: 3, retryDelay: 100 } as const;
+
+async function removeContent(part: string): Promise<void> {
+  for (const name of await readdir(part)) if (!name.startsWith(OWNER.file)) await rm(join(part, name), FOLDER);
 }
 
 /** Errors name the places that the user knows; a full disk is reported as what became of the export. */
@@ -132,7 +148,9 @@ function forPeople(error: unknown, staged: string, out: string): unknown {
     const place = error.place.replaceAll(staged, out).replaceAll(dirname(staged), out);
     return new HumanError(message, { place, remedy, kind, cause });
   }
-  if (error instanceof Error && NO_SPACE.has((error as NodeJS.ErrnoException).code ?? '')) {
+  if (!(error instanceof Error)) return error;
+  const { code = '', path } = error as NodeJS.ErrnoException;
+  if (NO_SPACE.has(code)) {
     return new HumanError('there is not enough space for the export; nothing was left behind.', {
       place: out,
       remedy: 'Free some space, or export to another disk.',
@@ -140,5 +158,6 @@ function forPeople(error: unknown, staged: string, out: string): unknown {
       cause: error,
     });
   }
-  return error;
+  if (!path?.startsWith(dirname(staged))) return error;
+  return Object.assign(error, { path: path.startsWith(staged) ? out + path.slice(staged.length) : out });
 }

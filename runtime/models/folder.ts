@@ -4,6 +4,7 @@ import { HumanError } from '../support/errors.js';
 import type { Precision } from '../contract/recipeWords.js';
 import { isObject } from '../contract/isObject.js';
 import { readJsonObject, shown } from '../support/jsonFile.js';
+import { requireCommitted } from './hub/commit.js';
 import { takePacked } from './weights/packedWeight.js';
 import { readSafetensors } from './weights/safetensors.js';
 import type { TensorInfo } from './weights/safetensors.js';
@@ -49,6 +50,7 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
 
 /** @param elsewhere tensors of the model that its own files do not hold */
 async function openFolder(folder: string, elsewhere: readonly TensorInfo[] = []): Promise<Omit<ModelFolder, 'path'>> {
+  requireCommitted(folder);
   const files = new Set(await readdir(folder));
   if (!files.has('config.json')) throw await noConfig(folder, files);
   const config = await readJsonObject(join(folder, 'config.json'));

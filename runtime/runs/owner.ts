@@ -91,7 +91,7 @@ export async function claim(folder: string): Promise<Claim> {
  * anybody's: it stays. One whose owner cannot be asked, such as a process of another machine, stays for a day.
  */
 export async function removeAbandoned(folder: string, isMeant: (name: string) => boolean): Promise<void> {
-  for (const name of (await readdir(folder)).filter(isMeant)) {
+  for (const name of (await readdir(folder).catch(() => [])).filter(isMeant)) {
     const path = join(folder, name);
     try {
       if (await isAbandoned(path)) await rm(path, { recursive: true });
@@ -103,15 +103,17 @@ export async function removeAbandoned(folder: string, isMeant: (name: string) =>
 
 /**
  * Containers of one machine may have the same name and each its own processes, and after a restart nobody can be asked: an owner
- * that lives touches the file, too, and one that cannot be asked and has not for a day is dead wherever it was.
+ * that lives touches the file, too, and one that cannot be asked and has not for a day is dead wherever it was. Owners of earlier
+ * versions do not say which processes theirs is one of: they must be silent, too.
  */
 async function isAbandoned(folder: string): Promise<boolean> {
   const file = join(folder, OWNER.file);
   const owner = parseOwner(await readFile(file, 'utf8'));
   if (!owner) return false;
+  const answer = await asked(owner);
+  if (answer === false && owner.system !== undefined) return true;
   const silentMs = (await folderClock(folder)) - (await stat(file)).mtimeMs;
   if (silentMs <= OWNER.silentMs) return false;
-  const answer = await asked(owner);
   return answer === undefined ? silentMs > ABANDONED_MS : !answer;
 }
 

@@ -69,7 +69,7 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
     'the file is larger than the disk or its limit allows.',
     'Free some space or raise the limit (ulimit -f); what was saved so far is kept.',
   ],
-  EROFS: ['the file system is read-only.', 'Choose another output folder.'],
+  EROFS: ['the file system is read-only.', 'Choose another folder.'],
   ELOOP: ['the links form a loop.', 'Check where the links on this path lead.'],
   ENOLINK: [
     'what this link leads to is not there.',

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isHeld, whileHeld } from '../contract/heldFiles.js';
 import { makeFolder } from './makeFolder.js';
 
@@ -30,6 +30,7 @@ export async function replaceFile(
   const temporary = partOf(file);
   const old = await lstat(file).catch(() => undefined);
   const mode = old?.isFile() ? old.mode & 0o777 : undefined;
+  let now = 0;
   try {
     const handle = await open(temporary, 'wx', mode);
     try {
@@ -37,16 +38,18 @@ export async function replaceFile(
       if (mode !== undefined) await handle.chmod(mode).catch(() => undefined);
       await write(handle);
       await handle.sync();
+      now = (await handle.stat()).mtimeMs;
     } finally {
       await handle.close();
     }
     await move(temporary, file);
   } catch (error) {
-    // The first error is the one to report; `removeParts` removes a leftover.
+    // The first error is the one to report; who writes the file later removes a leftover.
     await rm(temporary, { force: true }).catch(() => undefined);
     throw withPath(error, named, temporary);
   }
   await syncFolder(dirname(file));
+  await removeAbandoned(file, now);
 }
 
 /**
@@ -110,6 +113,20 @@ export async function removeParts(...folders: string[]): Promise<void> {
         await rm(join(folder, entry.name), { force: true }).catch((error: unknown) => {
           if (!isHeld(error)) throw error;
         });
+  }
+}
+
+/** What is about to take the place of a file is written to all the time; a folder of such a name is an export's. */
+const ABANDONED_MS = 24 * 3600 * 1000;
+
+/** Removes what killed processes left that were about to replace this file. @param now by the clock of its file system */
+async function removeAbandoned(file: string, now: number): Promise<void> {
+  const names = await readdir(dirname(file)).catch(() => []);
+  for (const name of names.filter((one) => isPartOf(basename(file), one))) {
+    const part = join(dirname(file), name);
+    const found = await lstat(part).catch(() => undefined);
+    // One that cannot be removed is in nobody's way.
+    if (found?.isFile() && now - found.mtimeMs > ABANDONED_MS) await rm(part, { force: true }).catch(() => undefined);
   }
 }
 

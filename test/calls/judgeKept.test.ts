@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
@@ -79,6 +79,16 @@ test('stopped, all replies are kept, and the others are asked about next', async
   assert.deepEqual(
     measurements.filter(({ judge, measure }) => judge === 'paid' && measure === 'harm').map(({ value, count }) => [value, count]), // oxfmt-ignore
     [[1, ROWS], [1, ROWS]], // oxfmt-ignore
+  );
+});
+
+test('what a killed process left of the files that it was about to replace is removed', async () => {
+  for (const name of ['answers.jsonl', 'manifest.json', 'report.html'])
+    await writeFile(join(run, `${name}.00000001.part`), 'half');
+  await calls.judge({ run }, silent);
+  assert.deepEqual(
+    (await readdir(run)).filter((name) => name.includes('.part')),
+    [],
   );
 });
 

@@ -1,5 +1,6 @@
 /** A further judge of a sweep judges all of its points, and the table follows; so it does when one point is judged. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,6 +101,16 @@ describe('the folder of a sweep', () => {
 
     await calls.judge({ run: sweep, judges: [local()] }, silent);
     assert.equal(server.asked.length, 3 * ROWS, 'all of it is known');
+  });
+
+  test('has what a killed process left of its own files, and of those of its points, removed', async () => {
+    const left = [sweep, point(1)].map((folder) => join(folder, 'report.html.00000001.part'));
+    for (const file of left) await writeFile(file, 'half');
+    await calls.judge({ run: sweep }, silent);
+    assert.deepEqual(
+      left.filter((file) => existsSync(file)),
+      [],
+    );
   });
 
   test('stopped, keeps what was judged, in the table, too', async () => {

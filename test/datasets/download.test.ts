@@ -4,10 +4,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
+import { OWNER } from '../../runtime/contract/owner.js';
 import { PUBLIC_SETS } from '../../runtime/contract/publicSets.js';
 import type { DatasetResult } from '../../runtime/contract/dataInfo.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { describeDataset, downloadDataset, type DatasetParams } from '../../runtime/datasets/download.js';
+import { thisProcess } from '../../runtime/runs/ownerOf.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { cli } from '../calls/support.js';
 import { refused, TOKEN, useHub } from '../support/hubDownloads.js';
@@ -207,6 +209,17 @@ test('any other set is brought as it is: the split that is named, or a file', as
   await refused(download({ repository: 'some/set' }), /several splits/, /splits test, extra\/a/);
   hub.repositories['datasets/some/set'] = { files: { 'a.txt': Buffer.from('x') } };
   await refused(download({ repository: 'some/set' }), /no \.parquet, \.jsonl/, /another data set/);
+});
+
+test('what a killed download left beside the folder goes, also where the folder is whole by now', async () => {
+  const out = newFolder();
+  const first = await download({ repository: BEAVERTAILS, out }, [], 'left');
+  const part = `${out}.00000001.part`;
+  await mkdir(part);
+  const dead = { ...(await thisProcess()), started: 'earlier', since: '2026-01-01T00:00:00.000Z' };
+  await writeFile(join(part, OWNER.file), JSON.stringify(dead));
+  assert.deepEqual(await download({ repository: BEAVERTAILS, out }, [], 'left'), first);
+  assert.ok(!existsSync(part));
 });
 
 test('a set says before it is downloaded which splits it has, and which is brought', async () => {

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { requireAlike } from '../../runtime/export/compare.js';
 import { stagedFile, stagedFolder } from '../../runtime/export/staging.js';
-import { processStart } from '../../runtime/runs/ownerOf.js';
-import { Cancelled, HumanError } from '../../runtime/support/errors.js';
+import { processStart, thisProcess } from '../../runtime/runs/ownerOf.js';
+import { Cancelled, errorData, HumanError } from '../../runtime/support/errors.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import { withFault } from '../support/faults.js';
 import { cli } from '../calls/support.js';
@@ -164,11 +164,73 @@ describe('an export', () => {
     const slept = 'again.0000000b.part';
     parts[slept] = { started: living };
     await add(slept, 25 * 3600);
+    // that has written until a moment ago: of this table of processes, where it certainly is no longer, and of another
+    const [gone, elsewhere] = ['again.0000000c.part', 'again.0000000d.part'];
+    const own = await thisProcess();
+    parts[gone] = { ...own, started: dead };
+    parts[elsewhere] = { ...own, started: dead, system: 'of a container' };
+    for (const name of [gone, elsewhere]) await add(name, 0);
     await stagedFolder(out, (folder) => writeFile(join(folder, 'x'), ''));
-    const kept = Object.keys(parts).filter((name) => name !== 'again.00000001.part' && name !== silent);
+    const removed = new Set(['again.00000001.part', silent, gone]);
+    const kept = Object.keys(parts).filter((name) => !removed.has(name));
     assert.deepEqual((await here.left()).sort(), kept.sort());
     assert.deepEqual(readdirSync(out), ['x']);
     for (const name of await here.left()) rmSync(here.file(name), { recursive: true });
+  });
+
+  it('removes that also where the place is taken by now', async () => {
+    const dead = { ...(await thisProcess()), started: 'earlier', since: '2026-01-01T00:00:00.000Z' };
+    const stages: [name: string, stage: (out: string) => Promise<unknown>][] = [
+      ['taken', (out) => stagedFolder(out, (folder) => writeFile(join(folder, 'x'), ''))],
+      ['taken.gguf', (out) => stagedFile(out, (file) => writeFile(file, ''))],
+    ];
+    for (const [name, stage] of stages) {
+      await stage(here.file(name));
+      const part = here.file(`${name}.00000001.part`);
+      await mkdir(part);
+      await writeFile(join(part, name), 'half');
+      await writeFile(join(part, OWNER.file), JSON.stringify(dead));
+      await assert.rejects(stage(here.file(name)), /nothing is overwritten/);
+      assert.equal(existsSync(part), false, name);
+    }
+  });
+
+  it('names its place, and no other, where the file system is read-only or becomes so', async () => {
+    const out = here.file('closed', 'model');
+    await mkdir(here.file('closed'));
+    const write = (folder: string) => writeFile(join(folder, 'x'), '');
+    const places = new Set<string | undefined>();
+    for (let at = 1; ; at++) {
+      const { error } = await withFault(here.file('closed'), `erofs:${at}`, () => stagedFolder(out, write));
+      if (error === undefined) break;
+      const { message, place, remedy } = errorData(error);
+      assert.deepEqual([message, remedy], ['the file system is read-only.', 'Choose another folder.']);
+      // Once it is made, what could not be removed is named.
+      if (!existsSync(out)) places.add(place);
+      for (const name of readdirSync(here.file('closed'))) rmSync(here.file('closed', name), { recursive: true });
+    }
+    assert.deepEqual([...places].sort(), [out, join(out, 'x')]);
+  });
+
+  it('names its owner as long as it holds anything, wherever it is killed', async () => {
+    await mkdir(here.file('named'));
+    const out = here.file('named', 'model');
+    const stopped = async (folder: string): Promise<never> => {
+      await writeFile(join(folder, 'half'), 'half');
+      throw new Cancelled();
+    };
+    const found = new Set<string>();
+    const { calls } = await withFault(here.file('named'), '', () => stagedFolder(out, stopped).catch(() => undefined));
+    for (let at = 1; at <= calls.length; at++) {
+      await withFault(here.file('named'), `kill:${at}`, () => stagedFolder(out, stopped));
+      for (const name of readdirSync(here.file('named'))) {
+        const left = readdirSync(here.file('named', name));
+        if (left.includes('model')) assert.ok(left.includes(OWNER.file), `killed at call ${at}`);
+        found.add(left.sort().join());
+        rmSync(here.file('named', name), { recursive: true });
+      }
+    }
+    assert.ok(found.has('model,owner.json'), [...found].join('; '));
   });
 
   it('what is replaced is there or comes back, wherever the one that replaces it was killed', async () => {

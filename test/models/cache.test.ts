@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import {
   copyFile,
   cp,
@@ -17,7 +17,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { clearCache, listCache, useEntry, userCache } from '../../runtime/models/cache/userCache.js';
 import { openModel } from '../../runtime/models/folder.js';
@@ -26,6 +26,7 @@ import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import type { CacheInfo } from '../../runtime/contract/modelInfo.js';
 import { cli, ROOT } from '../calls/support.js';
+import { watch } from '../support/faults.js';
 import { program } from '../support/program.js';
 
 const GGUF = join(ROOT, 'test/fixtures/gguf/families/llama.gguf');
@@ -89,6 +90,44 @@ test('a half-written folder is never used, and removed when it is old', async ()
   await utimes(half, 1, 1);
   await clearCache(cache);
   assert.ok(!existsSync(half));
+});
+
+test('half a folder says what it is made of and by whom, is counted, and goes at once where that process is dead', async (t) => {
+  const cache = join(dir, 'killed');
+  const before = join(dir, 'before');
+  const onCall = ({ name, file }: { name: string; file: string }): void => {
+    if (name === 'rename' && /gguf-[^/\\.]*$/.test(file)) cpSync(cache, before, { recursive: true });
+  };
+  const end = watch({ root: cache, onCall });
+  t.after(end);
+  await openModel(GGUF, { cache });
+  end();
+  const [half] = (await listCache(before)).entries;
+  assert.deepEqual([half?.file, half?.inUse], [GGUF, true]);
+  assert.match(half!.folder, /\.part$/);
+  assert.ok(half!.bytes > 1000);
+
+  const [entry] = await entriesOf(cache);
+  const mark = (await readdir(join(cache, entry!))).find((name) => name.startsWith('use-'))!;
+  const killed = async (part: string, started?: string): Promise<string> => {
+    const folder = join(cache, `${entry}.${part}.part`);
+    await cp(join(cache, entry!), folder, { recursive: true });
+    await writeFile(join(folder, mark), JSON.stringify({ ...(await thisProcess()), ...(started && { started }) }));
+    return folder;
+  };
+  const [dead, living] = [await killed('00000001', 'earlier'), await killed('00000002')];
+  await rm(join(cache, entry!, mark));
+  const { entries, bytes } = await listCache(cache);
+  assert.deepEqual(entries.map(({ folder, inUse }) => [folder, inUse]).sort(), [[join(cache, entry!), false], [dead, false], [living, true]]); // oxfmt-ignore
+  assert.ok(bytes > 2.9 * half!.bytes);
+  assert.deepEqual((await clearCache(cache)).removed.map(({ folder }) => folder).sort(), [join(cache, entry!), dead]);
+  assert.deepEqual(await readdir(cache), [basename(living)]);
+
+  // before the next one is made: it may need the space
+  await cp(living, dead, { recursive: true });
+  await writeFile(join(dead, mark), JSON.stringify({ ...(await thisProcess()), started: 'earlier' }));
+  await openModel(GGUF, { cache });
+  assert.deepEqual((await entriesOf(cache)).sort(), [entry, basename(living)]);
 });
 
 test('a mark that names an id which another process has by now does not count', async () => {

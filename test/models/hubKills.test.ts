@@ -4,11 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cp, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { readAdapter } from '../../runtime/adapters/files.js';
+import { openModel } from '../../runtime/models/folder.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { withFault } from '../support/faults.js';
+import { REFERENCES } from '../support/reference.js';
 import { treeOf } from '../support/tree.js';
 import { NAME, useHub } from '../support/hubDownloads.js';
 
@@ -114,3 +117,32 @@ for (const [name, { before, edit = false, files }] of Object.entries(scenarios))
       }
   });
 }
+
+test('a model, killed while its files come into place, is opened whole or not at all', async () => {
+  const folder = tests.newFolder();
+  const download = () => tests.download({ folder });
+  const { calls } = await withFault(folder, '', download);
+  let cut = 0;
+  for (const at of calls.flatMap((call, i) => (call === 'rename' ? [i + 2] : []))) {
+    rmSync(folder, { recursive: true });
+    await withFault(folder, `kill:${at}`, download);
+    const opened = await openModel(folder, { cache: '' }).catch((error: unknown) => {
+      assert(error instanceof HumanError, String(error));
+      if (/download .* was cut off/.test(error.message)) cut++;
+    });
+    if (opened) assert.deepEqual([opened.hasTokenizer, opened.generationConfig !== undefined], [true, true], `${at}`);
+    bury(folder);
+    await download();
+    await openModel(folder, { cache: '' });
+  }
+  assert(cut > 3, String(cut));
+});
+
+test('an adapter in which a download was cut off is not taken for whole', async () => {
+  const folder = tests.newFolder();
+  await cp(join(REFERENCES, 'llama/adapters/task'), folder, { recursive: true });
+  await readAdapter(folder);
+  await mkdir(join(folder, '.download'));
+  await writeFile(join(folder, '.download/commit.json'), '{"moves":[]}');
+  await assert.rejects(readAdapter(folder), /download .* was cut off/);
+});

@@ -11,6 +11,7 @@ import {
   rm,
   stat,
   symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -58,6 +59,20 @@ test('a link is replaced, and a file elsewhere not written, where nobody has ask
   assert.equal(await readFile(join(elsewhere, 'a.json'), 'utf8'), 'theirs');
   const made = await lstat(join(here, 'a.json'));
   assert.deepEqual([made.isFile(), made.mode & 0o777], [true, 0o666 & ~process.umask()]);
+});
+
+test('what killed processes left beside a file goes when it is replaced a day later, and nothing else', async (t) => {
+  const { here } = await folders(t);
+  const name = 'clean.jsonl';
+  const [old, own, other] = ['00000001', '00000002', '00000003'].map((part) => `${name}.${part}.part`);
+  const kept = [own!, other!, `${name}.part`, `${name}.00000004.part.gz`, `other-${name}.00000005.part`];
+  await mkdir(join(here, other!));
+  for (const one of [old!, ...kept]) {
+    if (one !== other) await writeFile(join(here, one), 'half');
+    if (one !== own) await utimes(join(here, one), 1, 1);
+  }
+  await writeFileAtomic(join(here, name), 'new');
+  assert.deepEqual((await readdir(here)).sort(), [name, ...kept].sort());
 });
 
 const EMPTY_LABELS = '{"version":1,"complied":[],"refused":[],"neither":[]}';

@@ -1,17 +1,17 @@
 /**
  * One place per user for what is made of models: folders converted from GGUF files, by the hash of their content, and weights in
- * blocks. A folder
- * appears by being renamed as a whole and disappears the same way, so that no process sees half of one.
+ * blocks. A folder appears by being renamed as a whole and disappears the same way, so that no process sees half of one.
  */
-import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import type { CacheEntry, CacheInfo } from '../../contract/modelInfo.js';
 import { HumanError } from '../../support/errors.js';
 import { asked, thisProcess, type NamedProcess } from '../../runs/ownerOf.js';
-import { move } from '../../support/replaceFile.js';
+import { writeFileAtomic } from '../../support/files.js';
+import type { JsonObject } from '../../support/jsonFile.js';
+import { move, partOf } from '../../support/replaceFile.js';
 
 /** Where the system keeps what can be made again; SECURITY_VECTORS_CACHE is another folder. */
 export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
@@ -33,6 +33,10 @@ export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string
 }
 
 const ENTRY = /^(gguf|packed)-[0-9a-f]{32}-\d+(-whole)?(-int[48])?$/;
+/** An entry that is not yet, or no longer, in its place. */
+const HALF = /^(gguf|packed)-.*\.part$/;
+/** What an entry was made from. */
+export const SOURCE = 'source.json';
 const USE = /^use-.+\.json$/;
 /** Of a process that cannot be asked, as on another machine, the mark counts for this long. */
 const FOREIGN_MS = 24 * 3600 * 1000;
@@ -63,6 +67,29 @@ export async function useEntry(folder: string): Promise<boolean> {
   return true;
 }
 
+/**
+ * Makes an entry: `write` fills a folder beside it, which says from its beginning what it is made of, and by whom. On an error
+ * nothing is left.
+ */
+export async function makeEntry(
+  folder: string,
+  source: JsonObject,
+  write: (beside: string) => Promise<void>,
+): Promise<void> {
+  const beside = partOf(folder);
+  try {
+    await mkdir(beside);
+    await useEntry(beside);
+    await writeFileAtomic(join(beside, SOURCE), `${JSON.stringify(source, undefined, 2)}\n`);
+    await write(beside);
+    await move(beside, folder);
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    // Another process may have made the same in the meantime.
+    if (!(await stat(folder).catch(() => undefined))) throw error;
+  }
+}
+
 async function isUsed(folder: string): Promise<boolean> {
   for (const name of await names(folder)) {
     if (!USE.test(name)) continue;
@@ -78,21 +105,29 @@ async function isUsed(folder: string): Promise<boolean> {
   return false;
 }
 
+/** Whether a process is, or may be, making half an entry: one without a mark was just begun, or is of an earlier version. */
+async function isMade(folder: string): Promise<boolean> {
+  if ((await names(folder)).some((name) => USE.test(name))) return isUsed(folder);
+  const found = await stat(folder).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs < ABANDONED_MS;
+}
+
 const names = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
 
-/** What is in the cache, the latest used first. */
+/** What is in the cache, half entries too, the latest used first. */
 export async function listCache(cache = userCache()): Promise<CacheInfo> {
   const entries: CacheEntry[] = [];
   for (const name of await names(cache)) {
-    if (!ENTRY.test(name)) continue;
+    if (!ENTRY.test(name) && !HALF.test(name)) continue;
     const folder = join(cache, name);
     const found = await stat(folder).catch(() => undefined);
     if (!found) continue;
-    const source = JSON.parse(await readFile(join(folder, 'source.json'), 'utf8').catch(() => '{}')) as {
+    const source = JSON.parse(await readFile(join(folder, SOURCE), 'utf8').catch(() => '{}')) as {
       file?: string;
     };
     const used = found.mtime.toISOString();
-    entries.push({ folder, file: source.file ?? '', bytes: await size(folder), used, inUse: await isUsed(folder) });
+    const inUse = await (HALF.test(name) ? isMade(folder) : isUsed(folder));
+    entries.push({ folder, file: source.file ?? folder, bytes: await size(folder), used, inUse });
   }
   entries.sort((a, b) => b.used.localeCompare(a.used));
   return { path: cache, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0), entries };
@@ -103,16 +138,16 @@ export async function clearCache(cache = userCache()): Promise<{ removed: CacheE
   const removed: CacheEntry[] = [];
   for (const entry of (await listCache(cache)).entries) {
     if (entry.inUse) continue;
-    const away = `${entry.folder}.${randomBytes(4).toString('hex')}.part`;
-    await move(entry.folder, away);
+    const isHalf = HALF.test(basename(entry.folder));
+    const away = isHalf ? entry.folder : partOf(entry.folder);
+    if (!isHalf) await move(entry.folder, away);
     // A process may have begun to use it in the meantime; from now on nobody finds it.
-    if (await isUsed(away)) await move(away, entry.folder);
+    if (!isHalf && (await isUsed(away))) await move(away, entry.folder);
     else {
       await rm(away, { recursive: true, force: true });
       removed.push(entry);
     }
   }
-  await removeAbandoned(cache);
   if (removed.length > 0)
     for (const name of await names(cache))
       if (/^known-[0-9a-f]+\.json$/.test(name)) await rm(join(cache, name), { force: true });
@@ -121,12 +156,8 @@ export async function clearCache(cache = userCache()): Promise<{ removed: CacheE
 
 /** Folders that a killed process left half done. */
 export async function removeAbandoned(cache: string): Promise<void> {
-  for (const name of await names(cache)) {
-    if (!/^(gguf|packed)-.*\.part$/.test(name)) continue;
-    const found = await stat(join(cache, name)).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > ABANDONED_MS)
-      await rm(join(cache, name), { recursive: true, force: true });
-  }
+  for (const name of (await names(cache)).filter((one) => HALF.test(one)))
+    if (!(await isMade(join(cache, name)))) await rm(join(cache, name), { recursive: true, force: true });
 }
 
 async function size(folder: string): Promise<number> {

@@ -2,13 +2,11 @@
  * A GGUF file as a Hugging Face folder in a cache: made once, found again by the file's SHA-256. Tensors whose bytes are the
  * same in both are not copied: `mapped.json` says where the GGUF file has them.
  */
-import { randomBytes } from 'node:crypto';
-import { realpath, rm, stat, statfs } from 'node:fs/promises';
+import { realpath, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HumanError } from '../../support/errors.js';
-import { removeAbandoned, useEntry } from '../cache/userCache.js';
+import { makeEntry, removeAbandoned, SOURCE, useEntry } from '../cache/userCache.js';
 import { onOneDrive, sha256, sha256File, writeFileAtomic } from '../../support/files.js';
-import { move } from '../../support/replaceFile.js';
 import { decoderSpec } from '../families/config.js';
 import { ARCHITECTURES, architectureOf } from './architectures/table.js';
 import { SIZE_NAMES } from './architectures/shared/layout.js';
@@ -111,10 +109,6 @@ async function freeBytes(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-}
-
 /** Keys of config.json whose numbers are floats. */
 const FLOATS = new Set([
   'rms_norm_eps',
@@ -159,7 +153,6 @@ interface Plan {
 type Mapped = Omit<TensorInfo, 'file' | 'shape'> & { shape: readonly number[]; part: number };
 
 const MAPPED = 'mapped.json';
-const SOURCE = 'source.json';
 
 /** SHA-256 of the GGUF file that a folder was converted from. */
 export const convertedFrom = async (folder: string): Promise<string> =>
@@ -172,12 +165,10 @@ export async function mappedTensors(folder: string, file: string): Promise<Tenso
   return tensors.map(({ part, shape, ...tensor }) => ({ ...tensor, shape: [...shape], file: parts[part] }));
 }
 
-/** Writes a temporary folder and renames it: the folder is there as a whole or not at all. */
-async function build(folder: string, { parts, config, tensors, tokenizer }: Plan, source: JsonObject): Promise<void> {
-  const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
-  const json = (name: string, value: JsonObject, indent?: number): Promise<void> =>
-    writeFileAtomic(join(beside, name), `${JSON.stringify(value, undefined, indent)}\n`);
-  try {
+const build = (folder: string, { parts, config, tensors, tokenizer }: Plan, source: JsonObject): Promise<void> =>
+  makeEntry(folder, source, async (beside) => {
+    const json = (name: string, value: JsonObject, indent?: number): Promise<void> =>
+      writeFileAtomic(join(beside, name), `${JSON.stringify(value, undefined, indent)}\n`);
     const copied = tensors.filter(({ stored }) => !stored);
     await writeSafetensors(join(beside, 'model.safetensors'), copied, { format: 'pt' });
     const mapped = tensors.flatMap(({ stored, name, dtype, shape, bytes }): Mapped[] =>
@@ -187,15 +178,8 @@ async function build(folder: string, { parts, config, tensors, tokenizer }: Plan
     if (tokenizer)
       for (const [name, content] of Object.entries(tokenizerFiles(tokenizer)))
         await json(name, content, name === 'tokenizer.json' ? undefined : 2);
-    await json(SOURCE, source, 2);
     await writeFileAtomic(join(beside, 'config.json'), `${formatJson(config, FLOATS)}\n`);
-    await move(beside, folder);
-  } catch (error) {
-    await rm(beside, { recursive: true, force: true });
-    // Another process may have converted the same file in the meantime.
-    if (!(await isFolder(folder))) throw error;
-  }
-}
+  });
 
 /** Files of a model folder, by name. */
 export const tokenizerFiles = (converted: ConvertedTokenizer): Record<string, JsonObject> => ({

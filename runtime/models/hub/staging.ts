@@ -18,12 +18,10 @@ import { readOptionalJson } from '../../support/jsonFile.js';
 import { makeFolder } from '../../support/makeFolder.js';
 import { claim } from '../../runs/owner.js';
 import { ownerOf } from '../../runs/ownerOf.js';
+import { COMMIT, STAGING } from './commit.js';
 import { isHubFile } from './files.js';
 import type { HubFile } from './files.js';
 import { MANIFEST } from './manifest.js';
-
-const STAGING = '.download';
-const COMMIT = 'commit.json';
 
 /** Names that this program gives in there; anything else is not its own and stops the download. */
 function isOwn(name: string): boolean {

@@ -1,15 +1,13 @@
 /** The weights of a model folder as they can be mapped, in blocks or as they are, made once and kept in the user's cache. */
-import { randomBytes } from 'node:crypto';
-import { realpath, rm, stat, statfs } from 'node:fs/promises';
+import { realpath, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { fileStamp } from '../../support/fileStamp.js';
-import { onOneDrive, sha256, writeFileAtomic } from '../../support/files.js';
-import { move } from '../../support/replaceFile.js';
+import { onOneDrive, sha256 } from '../../support/files.js';
 import { makeFolder } from '../../support/makeFolder.js';
-import { removeAbandoned, useEntry } from '../cache/userCache.js';
+import { makeEntry, removeAbandoned, useEntry } from '../cache/userCache.js';
 import { embeddingSize, linearLayers, parameters, type DecoderSpec } from '../decoder/spec.js';
 import { findTensor, isAligned } from '../decoder/weights.js';
 import { requireFinite } from '../weights/finite.js';
@@ -149,16 +147,9 @@ async function inCache(
     onMessage?.(
       `${what.doing} the weights of ${basename(model.path)}${what.as}, ${megabytes(bytes)} MB; this is done once.`,
     );
-    const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
-    try {
-      await writeSafetensors(join(beside, FILE), tensors, { format: 'pt' });
-      await writeFileAtomic(join(beside, 'source.json'), `${JSON.stringify({ file: model.path })}\n`);
-      await move(beside, folder);
-    } catch (error) {
-      await rm(beside, { recursive: true, force: true });
-      // Another process may have written the same in the meantime.
-      if (!(await stat(folder).catch(() => undefined))) throw error;
-    }
+    await makeEntry(folder, { file: model.path }, (beside) =>
+      writeSafetensors(join(beside, FILE), tensors, { format: 'pt' }),
+    );
   }
   // Without links in it: what lies outside the folder is found from it.
   return (await readSafetensors(await realpath(join(folder, FILE)))).tensors;
