@@ -45,6 +45,7 @@ import type { Ending, Job } from '../recipes/job.js';
 import {
   changedMeanwhile,
   finishReplacement,
+  lostBy,
   plainOutput,
   planOutput,
   requireAsPlanned,
@@ -119,6 +120,8 @@ async function planned({ recipe, path: local, file }: Given, options: RunOptions
   const estimate = await expectedOf(recipe, path, options);
   const expected = options.resume ? undefined : estimate;
   if (expected && !expected.fits) throw doesNotFit(expected, file);
+  const lost = options.resume ? undefined : lostBy(plan);
+  if (lost) progress(`starting over without ${await shownLoss(lost, plan.folder)}`);
   return { began, started, progress, hub, path, plan, estimate, expected };
 }
 
@@ -336,6 +339,9 @@ function doesNotFit(expected: Expected, file: string): HumanError {
       : 'Use a smaller model, or a machine with more memory. SECURITY_VECTORS_MEMORY_GB sets another limit.',
   });
 }
+
+const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<string> =>
+  `the run "${name}" of ${started}, its checkpoint and its ${await stepsMade(folder)} steps`;
 
 async function stepsMade(path: string): Promise<number> {
   const last = (await readEvents(path)).findLast((event) => event.kind === 'step');
