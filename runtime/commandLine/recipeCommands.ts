@@ -85,9 +85,9 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
       { ...reporter, onEvent: out.told },
     )
     .catch((error: unknown) => {
-      if (error instanceof Cancelled)
-        out.log('Stopped; what was judged is kept. The same command asks about the rest alone.');
-      throw error;
+      throw error instanceof Cancelled
+        ? new Cancelled('Stopped; what was judged is kept. The same command asks about the rest alone.')
+        : error;
     });
   for (const m of done.measurements) out.line(m);
   for (const one of done.agreements) out.line(one);
