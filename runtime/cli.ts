@@ -2,6 +2,7 @@
 /** Command-line entry: the engine's calls, for people and, with --json, for programs. */
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { isatty } from 'node:tty';
 import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
 import { allowSecrets } from './calls/secrets.js';
@@ -121,6 +122,19 @@ function stopUnheard(stop: () => void, out: Terminal): void {
     });
 }
 
+/** The end of the terminal. Node aborts where it cannot reset one that is closed: the signal ends it before that. */
+function onHangUp(end: () => void): void {
+  const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
+  process.on('SIGHUP', () => {
+    end();
+    if (!hasTerminal) return;
+    process.once('exit', () => {
+      process.removeAllListeners('SIGHUP');
+      process.kill(process.pid, 'SIGHUP');
+    });
+  });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
   const out = terminal(json);
@@ -132,8 +146,7 @@ async function main(argv: readonly string[]): Promise<number> {
   });
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', end);
-  // of the terminal
-  process.on('SIGHUP', end);
+  onHangUp(end);
   let unheard = false;
   stopUnheard(() => {
     unheard = true;
