@@ -163,3 +163,9 @@ export async function appendEvents(path: string, events: readonly RunEvent[]): P
 /** Loss of each step that a run has made. */
 export const stepLosses = async (path: string): Promise<number[]> =>
   (await readEvents(path)).flatMap((e) => (e.kind === 'step' ? [e.lossNatsPerToken] : []));
+
+/** The last step that a run has made; 0 before the first. */
+export async function stepsMade(path: string): Promise<number> {
+  const last = (await readEvents(path)).findLast((event) => event.kind === 'step');
+  return last?.kind === 'step' ? last.step : 0;
+}
