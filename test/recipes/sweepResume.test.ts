@@ -9,6 +9,7 @@ import { runRecipe } from '../../runtime/calls/run.js';
 import { readTable } from '../../runtime/calls/sweepTable.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { openCheckpoint } from '../../runtime/runs/checkpoint.js';
 import { RECIPES } from '../kills/workspace.js';
@@ -115,6 +116,42 @@ describe('a sweep that is resumed', () => {
       ],
     );
     await at.write('base', RECIPES['lora, absorbs flagged rows']!);
+  });
+
+  it('goes on with the point that --force was making again, and keeps the others', async () => {
+    const recipe = await at.sweep('forced', { seed: [1, 2] });
+    const [first, second] = (await run(recipe)).points;
+    const again = await at.write('point', { ...RECIPES['lora, absorbs flagged rows'], seed: 1 });
+    const cut = await runRecipe(again, {
+      ...{ output: first!.folder, force: true, values: { seed: 1 } },
+      ...stopAfter(4),
+    });
+    assert.equal(cut.output, join(first!.folder, 'next'));
+    const { started } = JSON.parse(await readFile(join(cut.output, 'manifest.json'), 'utf8')) as Manifest;
+    const made = await readFile(join(cut.output, 'events.jsonl'), 'utf8');
+    const resumed = async (): Promise<(readonly [string, true | undefined])[]> =>
+      (await run(recipe, { resume: true })).points
+        .map(({ folder, resumed }) => [folder, resumed] as const)
+        .sort(([one], [other]) => one.localeCompare(other));
+    assert.deepEqual(await resumed(), [
+      [first!.folder, undefined],
+      [second!.folder, true],
+    ]);
+    assert.ok(!existsSync(cut.output));
+    const ended = await readFile(join(first!.folder, 'events.jsonl'), 'utf8');
+    assert.ok(ended.startsWith(made.slice(0, made.lastIndexOf('"kind":"step"'))), 'its steps are not made again');
+
+    // killed before its first checkpoint: there is nothing to go on from, and it is made again
+    await runRecipe(again, {
+      ...{ output: first!.folder, force: true, values: { seed: 1 } },
+      ...stopAfter(1),
+    });
+    await rm(join(cut.output, 'checkpoint'), { recursive: true });
+    assert.deepEqual((await resumed())[0], [first!.folder, undefined]);
+    assert.ok(!existsSync(cut.output));
+    const standing = JSON.parse(await readFile(join(first!.folder, 'manifest.json'), 'utf8')) as Manifest;
+    assert.notEqual(standing.started, started);
+    assert.deepEqual((await resumed())[0], [first!.folder, true]);
   });
 
   it('replaces finished points whose result would be another one only where that is agreed to', async () => {
