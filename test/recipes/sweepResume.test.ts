@@ -13,6 +13,7 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { openCheckpoint } from '../../runtime/runs/checkpoint.js';
 import { RECIPES } from '../kills/workspace.js';
+import { watch } from '../support/faults.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
 
 let at: Sweeps;
@@ -237,6 +238,23 @@ describe('a sweep that is resumed', () => {
     }
     const { points } = await run(recipe, { resume: true });
     assert.deepEqual(points.map(({ verdict, resumed = false }) => [verdict === 'failed', resumed]), [[false, true], [false, true], [false, false]]); // oxfmt-ignore
+  });
+
+  it('is what a full disk leaves: run again without it, a sweep is refused', async () => {
+    const recipe = await at.sweep('full', { seed: [1, 2] });
+    const remedy = 'Free some space and resume the sweep: train RECIPE --resume.';
+    for (const root of ['sweeps/full', 'sweeps/full/points']) {
+      let end = (): void => undefined;
+      const fill = ({ kind, ...event }: RunEvent): boolean => {
+        if (kind === 'state' && 'message' in event && /^point 1 of 2/.test(event.message))
+          end = watch({ root: join(at.root, root), fault: 'enospc:1' });
+        return false;
+      };
+      await assert.rejects(run(recipe, { force: true, stopAt: fill }), { message: /the disk is full/, remedy });
+      end();
+    }
+    const { points } = await run(recipe, { resume: true });
+    assert.deepEqual(points.map(({ verdict }) => verdict === 'failed'), [false, false]); // oxfmt-ignore
   });
 
   it('starts a point over that cannot go on from its checkpoint, and says so once', async () => {
