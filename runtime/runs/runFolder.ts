@@ -96,8 +96,13 @@ export function openRunFolder(
       }
       if (checkpoint) {
         log = await openEventLog(path, checkpoint.facts.logs);
-        const warnings = (await readEvents(path)).filter(({ kind }) => kind === 'warning');
+        const events = await readEvents(path);
+        const warnings = events.filter(({ kind }) => kind === 'warning');
         known = new Set(warnings.map((warning) => JSON.stringify(warning)));
+        // The logs were marked for it before it was told.
+        const { step } = checkpoint.facts;
+        const isTold = events.some((event) => event.kind === 'checkpoint' && event.step === step);
+        if (step > 0 && !isTold) await append({ kind: 'checkpoint', step, path: file(RUN_FILES.checkpoint) });
       }
       // First: it marks the folder as a run's.
       await writeManifest();

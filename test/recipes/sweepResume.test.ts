@@ -12,6 +12,7 @@ import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { openCheckpoint } from '../../runtime/runs/checkpoint.js';
+import { readEvents } from '../../runtime/runs/runFolder.js';
 import { RECIPES } from '../kills/workspace.js';
 import { watch } from '../support/faults.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
@@ -320,4 +321,6 @@ it('a run that was stopped and resumed took the time of both', async () => {
   const took = (performance.now() - began) / 1000;
   const sum = facts.seconds! + took;
   assert.ok(second.seconds > 3 && Math.abs(second.seconds - sum) < 0.5 * took, `${second.seconds}, not ${sum}`);
+  const told = (await readEvents(second.output)).flatMap((event) => (event.kind === 'checkpoint' ? [event.step] : []));
+  assert.deepEqual(told, Array.from({ length: 20 }, (_, i) => 2 * i + 2), 'with the one that it was resumed from'); // oxfmt-ignore
 });
