@@ -344,7 +344,7 @@ function doesNotFit(expected: Expected, file: string): HumanError {
 }
 
 const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<string> =>
-  `the run "${name}" of ${started}, its checkpoint and its ${await stepsMade(folder)} steps`;
+  `the run "${name}" of ${started}, which had come to step ${await stepsMade(folder)}, and its checkpoint`;
 
 async function warnOfContext(context: Context, emit: Job<Recipe>['emit']): Promise<void> {
   const { backend } = context;

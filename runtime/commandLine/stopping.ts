@@ -19,7 +19,6 @@ interface Means {
 export function stopping({ stop, say, exit }: Means): Stopping {
   let asked = false;
   let isTraining = false;
-  let made = 0;
   /** The last step that a checkpoint has; undefined before training. */
   let saved: number | undefined;
 
@@ -36,14 +35,13 @@ export function stopping({ stop, say, exit }: Means): Stopping {
     if (saved === undefined) return 'Ended at once.';
     return saved > 0
       ? `Ended at once. What came after step ${saved} is lost; --resume goes on from there.`
-      : `Ended at once. Its ${made} steps are lost: there is no checkpoint yet.`;
+      : 'Ended at once. All steps are lost: there is no checkpoint yet.';
   };
   return {
     hear(event) {
       if (event.kind === 'step') {
         // A run that is resumed has a checkpoint of the step before its first one.
         saved ??= event.step - 1;
-        made = event.step;
         isTraining = event.step < event.steps;
       }
       if (event.kind === 'checkpoint') saved = event.step;

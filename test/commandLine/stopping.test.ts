@@ -27,7 +27,7 @@ test('the first Ctrl+C stops between two steps, the second at once, and both say
     [
       [step(1), step(2)],
       'Stopping after this step. Ctrl+C again ends at once, and loses all steps so far.',
-      'Ended at once. Its 2 steps are lost: there is no checkpoint yet.',
+      'Ended at once. All steps are lost: there is no checkpoint yet.',
     ],
     [
       [step(1), step(2), saved(2), step(3)],

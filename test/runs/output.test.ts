@@ -20,7 +20,6 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
-import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
@@ -223,36 +222,6 @@ describe('the output folder', () => {
     });
     for (const option of ['resume', 'force']) assert.equal(await planned({ [option]: true }), folder);
     await rm(folder, { recursive: true });
-  });
-
-  it('the unfinished replacement of a finished run is not started over without a word', async () => {
-    const output = file('kept-and-next');
-    await cp(file('kept/vector'), output, { recursive: true });
-    const next = join(output, 'next');
-    const manifest = JSON.parse(await readFile(join(output, 'manifest.json'), 'utf8')) as Manifest;
-    const started = '2026-01-01T00:00:00.000Z';
-    await mkdir(join(next, 'checkpoint'), { recursive: true });
-    await writeFile(
-      join(next, 'manifest.json'),
-      JSON.stringify({ ...manifest, outcome: 'running', started, done: undefined }),
-    );
-    await assert.rejects(planOutput(output, [], {}), /holds the finished run "vector" of 20[^,]*$/, 'nothing is lost');
-    await writeFile(join(next, 'checkpoint', CHECKPOINT_FILE), '');
-    await writeFile(join(next, 'events.jsonl'), '{"kind":"step","step":3}\n{"kind":"step","step":4}\n');
-    await assert.rejects(planOutput(output, [], {}), (error: HumanError) => {
-      assert.match(error.message, /the run "vector" of 2026-01-01.*, which has not reached its end, .* finished one/);
-      assert.match(error.remedy!, /--resume.*--force.*--out DIR/);
-      assert.equal(error.place, output);
-      return true;
-    });
-    const said: string[] = [];
-    const onEvent = (event: RunEvent): void => void (event.kind === 'state' && said.push(event.message));
-    await runRecipe(file('vector.json'), { ...quiet, output, force: true, onEvent });
-    assert.deepEqual(
-      said.filter((message) => message.includes(started)),
-      [`starting over without the run "vector" of ${started}, its checkpoint and its 4 steps`],
-    );
-    await rm(output, { recursive: true });
   });
 
   it('inputs that are wrong are found before anything is touched, also when a finished run is to be replaced', async () => {
