@@ -2,6 +2,7 @@
 /** Command-line entry: the engine's calls, for people and, with --json, for programs. */
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { isatty } from 'node:tty';
 import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
 import { allowSecrets } from './calls/secrets.js';
@@ -29,6 +30,7 @@ import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
+import { stopping } from './commandLine/stopping.js';
 import { type Terminal, terminal } from './commandLine/terminal.js';
 import { textTable } from './commandLine/textTable.js';
 
@@ -104,7 +106,7 @@ const RUN: Record<CommandName, (given: Given) => Promise<number>> = {
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
-/** Of a pipe whose reader has ended, as `| head` does. */
+/** Of a pipe whose reader has ended, as `| head` does. A terminal that was closed says EIO. */
 const UNREAD = new Set(['EPIPE', 'EOF', 'ECONNRESET']);
 
 /** What cannot be written stops the command as Ctrl+C does: without a word where nobody reads, else as a failure. */
@@ -113,29 +115,49 @@ function stopUnheard(stop: () => void, out: Terminal): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
       stop();
-      if (failed || UNREAD.has(error.code ?? '')) return;
+      if (failed || UNREAD.has(error.code ?? '') || (stream.isTTY && error.code === 'EIO')) return;
       failed = true;
       out.error(`${stream === process.stdout ? 'stdout' : 'stderr'}: ${errorText(errorData(error))}`);
       process.on('exit', () => (process.exitCode = EXIT.failed));
     });
 }
 
+/** The end of the terminal. Node aborts where it cannot reset one that is closed: the signal ends it before that. */
+function onHangUp(end: () => void): void {
+  const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
+  process.on('SIGHUP', () => {
+    end();
+    if (!hasTerminal) return;
+    process.once('exit', () => {
+      process.removeAllListeners('SIGHUP');
+      process.kill(process.pid, 'SIGHUP');
+    });
+  });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
   const out = terminal(json);
   const abort = new AbortController();
-  let asked = false;
-  const stop = (): void => {
-    asked = true;
+  const { hear, interrupt, end } = stopping({
+    stop: () => abort.abort(),
+    say: out.note,
+    exit: () => process.exit(EXIT.stopped),
+  });
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', end);
+  onHangUp(end);
+  let unheard = false;
+  stopUnheard(() => {
+    unheard = true;
     abort.abort();
-  };
-  // the first Ctrl+C stops between two steps, the second at once
-  process.on('SIGINT', () => (asked ? process.exit(EXIT.stopped) : stop()));
-  process.on('SIGTERM', stop);
-  stopUnheard(() => abort.abort(), out);
+  }, out);
   const reporter: Reporter = {
     signal: abort.signal,
-    onEvent: out.event,
+    onEvent(event) {
+      hear(event);
+      out.event(event);
+    },
     onToken: () => undefined,
     onRows: () => undefined,
     onProgress: out.progress,
@@ -168,7 +190,10 @@ async function main(argv: readonly string[]): Promise<number> {
     return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {
     out.endProgress();
-    if (error instanceof Cancelled) return EXIT.stopped;
+    if (error instanceof Cancelled) {
+      if (!unheard) out.note(error.message);
+      return EXIT.stopped;
+    }
     const data = errorData(error);
     out.error(errorText(data));
     if (data.stack !== undefined) out.note(data.stack);

@@ -48,9 +48,10 @@ export type Calls = {
 };
 
 export const calls: Calls = {
-  async run({ recipe: file, output, resume, force, device, token, secrets }, { signal, onEvent, askEditor }) {
+  async run({ recipe: file, output, resume, force, device, token, secrets }, reporter) {
+    const { signal, onEvent, onTaken, askEditor } = reporter;
     const { recipe, ...given } = await readRecipe(file);
-    const options = { output, resume, force, device, token, secrets, askEditor, signal, onEvent };
+    const options = { output, resume, force, device, token, secrets, askEditor, signal, onEvent, onTaken };
     return recipe.kind === 'sweep' ? runSweep({ ...given, recipe }, options) : runOne({ ...given, recipe }, options);
   },
 

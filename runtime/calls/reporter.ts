@@ -8,6 +8,8 @@ import type { ScanRow } from '../contract/scan.js';
 export interface Reporter {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
+  /** The run folder was taken, and nothing in it is changed yet. */
+  readonly onTaken?: () => Promise<void>;
   readonly onToken: (text: string) => void;
   readonly onRows: (rows: ScanRow[]) => void;
   readonly onProgress: (message: string, fraction?: number) => void;

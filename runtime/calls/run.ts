@@ -45,6 +45,7 @@ import type { Ending, Job } from '../recipes/job.js';
 import {
   changedMeanwhile,
   finishReplacement,
+  lostBy,
   plainOutput,
   planOutput,
   requireAsPlanned,
@@ -53,7 +54,7 @@ import {
   type OutputPlan,
 } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
-import { openRunFolder, readEvents, type RunFolder } from '../runs/runFolder.js';
+import { openRunFolder, stepsMade, type RunFolder } from '../runs/runFolder.js';
 import { trainSecurityVector } from '../recipes/securityVector.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 
@@ -72,6 +73,8 @@ export interface RunOptions extends OutputOptions {
   readonly askEditor?: AskEditor;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
+  /** The folder was taken, and nothing in it is changed yet. */
+  readonly onTaken?: () => Promise<void>;
   /** Of a point of a sweep: its values, what it depends on, and what it has in common with the others. */
   readonly values?: SweepValues;
   readonly depends?: Dependencies;
@@ -119,6 +122,8 @@ async function planned({ recipe, path: local, file }: Given, options: RunOptions
   const estimate = await expectedOf(recipe, path, options);
   const expected = options.resume ? undefined : estimate;
   if (expected && !expected.fits) throw doesNotFit(expected, file);
+  const lost = options.resume ? undefined : lostBy(plan);
+  if (lost) progress(`starting over without ${await shownLoss(lost, plan.folder)}`);
   return { began, started, progress, hub, path, plan, estimate, expected };
 }
 
@@ -247,6 +252,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
     await requireAsPlanned(plan);
     if (!checkpoint) await endJobs(plan.folder, cluster);
     else if (!(await isSameCheckpoint(checkpoint))) throw changedMeanwhile(checkpoint.file);
+    await options.onTaken?.();
   });
   const secrets = secretsFrom(options.secrets);
   let cluster: Cluster | undefined;
@@ -337,10 +343,8 @@ function doesNotFit(expected: Expected, file: string): HumanError {
   });
 }
 
-async function stepsMade(path: string): Promise<number> {
-  const last = (await readEvents(path)).findLast((event) => event.kind === 'step');
-  return last?.kind === 'step' ? last.step : 0;
-}
+const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<string> =>
+  `the run "${name}" of ${started}, which had come to step ${await stepsMade(folder)}, and its checkpoint`;
 
 async function warnOfContext(context: Context, emit: Job<Recipe>['emit']): Promise<void> {
   const { backend } = context;

@@ -7,6 +7,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { changesOf } from '../recipes/dependencies.js';
 import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
 import { openCheckpoint } from '../runs/checkpoint.js';
+import { withSweepResume } from '../runs/diskFull.js';
 import {
   anotherKind,
   plainOutput,
@@ -97,8 +98,9 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     await folder.manifest({ outcome: ended, ended: new Date().toISOString(), done });
     return done;
   } catch (error) {
-    await folder.failed(error);
-    throw error;
+    const told = withSweepResume(error, folder);
+    await folder.failed(told);
+    throw told;
   } finally {
     for (const { model } of shared.sessions.values()) await model.close();
     for (const one of shared.contexts.values()) (await one.catch(() => undefined))?.scratch.close();

@@ -78,7 +78,10 @@ export async function placePoints(
   const isAlike = (run: Standing, { recipe }: PlannedPoint): boolean =>
     varied.every((key) => canonical(run.recipe[key]) === canonical(recipe[key]));
   const wanted = points.map((point, i): Point => {
-    const same = own[i] ?? take(i, isAlike);
+    const found = own[i] ?? take(i, isAlike);
+    // One that was being made anew is nearer than the finished one that it was to replace.
+    const anew = found && take(i, ({ folder, values }) => folder === found.folder && sameValues(values, point.values));
+    const same = anew ?? found;
     const folder = same?.folder ?? join(output, RUN_FILES.points, point.name);
     return { ...point, folder, depends: depends[i], ...(same && { found: same.manifest, at: same.at }) };
   });

@@ -17,6 +17,7 @@ import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
+import { withSweepResume } from '../runs/diskFull.js';
 import { requireNoLinks } from '../runs/links.js';
 import { readManifest } from '../runs/output.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';
@@ -264,7 +265,7 @@ async function runPoint(
     return done.outcome === 'finished' ? await resultOf(point) : await stopped();
   } catch (thrown) {
     if (thrown instanceof Cancelled) return stopped();
-    const error = errorData(thrown);
+    const error = errorData(withSweepResume(thrown, among.folder));
     if (error.kind === 'internal') throw thrown;
     const isChanged = thrown instanceof ChangedInputs;
     if (!isChanged && !isOfTheWay(thrown)) return failed(error);

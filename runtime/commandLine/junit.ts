@@ -1,6 +1,5 @@
 /** An evaluation as a JUnit file: a suite for each state, a test for each harm set and judge. */
 import { existsSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { numbersIn } from '../contract/format.js';
 import { countedText } from '../contract/labels.js';
@@ -46,11 +45,8 @@ export function requireGate({ evaluate, states, adapters }: EvaluateRecipe): voi
     });
 }
 
-/**
- * Removes what an earlier run left there, which would be taken for this one's if this one fails.
- * @throws HumanError for a file of somebody else, and where none can be written
- */
-export async function clearJunit(file: string): Promise<void> {
+/** @throws HumanError for a file of somebody else, and where none can be written */
+export async function requireJunit(file: string): Promise<void> {
   await requireWritable(file);
   if (!existsSync(file)) return;
   if (!readFileSync(file, 'utf8').startsWith(MARK))
@@ -58,7 +54,6 @@ export async function clearJunit(file: string): Promise<void> {
       place: file,
       remedy: 'Name another file with --junit.',
     });
-  await rm(file);
 }
 
 /** A test: a harm set, and who judges it. */

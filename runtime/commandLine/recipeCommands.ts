@@ -1,4 +1,5 @@
 /** Commands that run a recipe, or judge what one has answered. */
+import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import type { SampleEvent } from '../contract/answers.js';
@@ -12,7 +13,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { agreementTable } from './terminal.js';
 import { chosen, type Given, only, wrong } from './given.js';
 import { readJudge } from './judge.js';
-import { clearJunit, junit, requireGate, testsOf } from './junit.js';
+import { junit, requireGate, requireJunit, testsOf } from './junit.js';
 
 export async function train(given: Given): Promise<number> {
   const { values, out, reporter } = given;
@@ -56,6 +57,8 @@ export async function evaluate(given: Given): Promise<number> {
         if (file !== undefined && event.kind === 'sample') samples.push(event);
         out.told(event);
       },
+      // What an earlier run left there would be taken for this one's if this one fails.
+      onTaken: async () => (file === undefined ? undefined : rm(file, { force: true })),
     },
   );
   for (const m of done.measurements) out.line(m);
@@ -85,9 +88,9 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
       { ...reporter, onEvent: out.told },
     )
     .catch((error: unknown) => {
-      if (error instanceof Cancelled)
-        out.log('Stopped; what was judged is kept. The same command asks about the rest alone.');
-      throw error;
+      throw error instanceof Cancelled
+        ? new Cancelled('Stopped; what was judged is kept. The same command asks about the rest alone.')
+        : error;
     });
   for (const m of done.measurements) out.line(m);
   for (const one of done.agreements) out.line(one);
@@ -109,6 +112,6 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
 /** @returns its tests */
 async function openGate(recipe: EvaluateRecipe, junitFile: string): Promise<ReturnType<typeof testsOf>> {
   requireGate(recipe);
-  await clearJunit(junitFile);
+  await requireJunit(junitFile);
   return testsOf(recipe);
 }

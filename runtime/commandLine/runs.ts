@@ -87,14 +87,17 @@ async function sweepSummary(path: string): Promise<string> {
   return table ? sweepView(table.over, table.points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).summary : '';
 }
 
-/** Folders with a manifest of this program; what lies in a run belongs to it, but for the points of a sweep. Links are not followed. */
+/**
+ * Folders with a manifest of this program; what lies in a run belongs to it, but for the points of a sweep, and the run that is to
+ * replace it. Links are not followed.
+ */
 async function runFolders(folder: string, onProblem: OnProblem, depth = 0): Promise<string[]> {
   const found: string[] = [];
   try {
     if (await lstat(join(folder, RUN_FILES.manifest)).catch(() => undefined)) {
       const manifest = await readManifest(folder);
       if (manifest?.kind === 'sweep') return [folder, ...(await pointFolders(folder, onProblem))];
-      if (manifest) return [folder];
+      if (manifest) return [folder, ...(await replacementOf(folder))];
       const damaged = damagedRun(folder);
       if (damaged) onProblem(folder, damaged);
     }
@@ -112,5 +115,16 @@ async function runFolders(folder: string, onProblem: OnProblem, depth = 0): Prom
 /** However deep the sweep lies. */
 async function pointFolders(sweep: string, onProblem: OnProblem): Promise<string[]> {
   const points = join(sweep, RUN_FILES.points);
-  return (await lstat(points).catch(() => undefined))?.isDirectory() ? runFolders(points, onProblem, DEPTH - 1) : [];
+  return (await isFolder(points)) ? runFolders(points, onProblem, DEPTH - 1) : [];
 }
+
+async function replacementOf(run: string): Promise<string[]> {
+  const next = join(run, RUN_FILES.next);
+  return (await isFolder(next)) && (await readManifest(next)) ? [next] : [];
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );

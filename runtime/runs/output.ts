@@ -59,8 +59,7 @@ export async function planOutput(
     if (resume && !KINDS[found.kind].trains)
       throw nothingToResume(output, 'a run that trains nothing keeps no checkpoint.');
     if (resume) await requireCheckpoint(output);
-    // One of an earlier version cannot be resumed: nothing is lost with it.
-    else if (!force && existsSync(join(output, RUN_FILES.checkpoint, CHECKPOINT_FILE)))
+    else if (!force && canGoOn(output))
       throw new HumanError(
         `the output folder holds the run "${found.name}" of ${found.started}, which has not reached its end.`,
         {
@@ -79,6 +78,16 @@ export async function planOutput(
     await requireCheckpoint(next);
     return { output, folder: next, standing: [found, replacement] };
   }
+  if (!force && replacement && canGoOn(next))
+    throw new HumanError(
+      `the output folder holds the run "${replacement.name}" of ${replacement.started}, which has not reached its end, and the finished one that it was to replace.`,
+      {
+        code: 'exists',
+        place: output,
+        remedy:
+          '--resume goes on from its checkpoint, --force starts it over without that, --out DIR writes to another folder.',
+      },
+    );
   if (!force) {
     throw new HumanError(`the output folder holds the finished run "${found.name}" of ${found.started}.`, {
       code: 'exists',
@@ -258,6 +267,13 @@ async function removeEmpty(folder: string): Promise<void> {
   const left = await readdir(folder).catch(() => []);
   if (left.every(isNothing)) await removeWith(folder, left).catch(() => undefined);
 }
+
+/** Whether a run has a checkpoint that is of use: one of an earlier version cannot be resumed, and nothing is lost with it. */
+const canGoOn = (folder: string): boolean => existsSync(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE));
+
+/** The run that is lost when the one of this plan starts anew, as it could go on; undefined where there is none. */
+export const lostBy = ({ folder, standing }: OutputPlan): Manifest | undefined =>
+  canGoOn(folder) && standing.at(-1)?.outcome !== 'finished' ? standing.at(-1) : undefined;
 
 async function requireCheckpoint(folder: string): Promise<void> {
   if (!hasCheckpoint(join(folder, RUN_FILES.checkpoint))) throw nothingToResume(folder, 'this run has no checkpoint.');

@@ -199,7 +199,7 @@ async function removeOthers(folder: string): Promise<void> {
 
 async function taken(folder: string, owner: RunOwner): Promise<HumanError> {
   const { pid, host, since } = owner;
-  const silence = `It cannot be asked from here: when it has given no sign for ${OWNER.silentMs / 60_000} minutes, the folder is free.`;
+  const silence = `It cannot be asked from here: when it has given no sign for ${OWNER.silentMs / 60_000} minutes, the folder is free. If that process has certainly ended, remove ${OWNER.file}.`;
   const remedy = 'Wait until it has ended, stop it, or choose another output folder.';
   return new HumanError(`another process is working in this run folder (process ${pid} on ${host}, since ${since}).`, {
     place: folder,

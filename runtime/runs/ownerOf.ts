@@ -117,7 +117,9 @@ export async function isLiving(owner: RunOwner, folder: string, now: Clock = () 
       ),
     ),
   );
-  return (await now(folder)) - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
+  const present = await now(folder);
+  // What lies far ahead was written before a clock was set back: one that lives has touched its file since.
+  return [...times, Date.parse(owner.since)].some((time) => Math.abs(present - time) < OWNER.silentMs);
 }
 
 /** What was found of processes that are there, and when, by the clock of `performance`. */

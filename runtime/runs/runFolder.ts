@@ -96,8 +96,13 @@ export function openRunFolder(
       }
       if (checkpoint) {
         log = await openEventLog(path, checkpoint.facts.logs);
-        const warnings = (await readEvents(path)).filter(({ kind }) => kind === 'warning');
+        const events = await readEvents(path);
+        const warnings = events.filter(({ kind }) => kind === 'warning');
         known = new Set(warnings.map((warning) => JSON.stringify(warning)));
+        // The logs were marked for it before it was told.
+        const { step } = checkpoint.facts;
+        const isTold = events.some((event) => event.kind === 'checkpoint' && event.step === step);
+        if (step > 0 && !isTold) await append({ kind: 'checkpoint', step, path: file(RUN_FILES.checkpoint) });
       }
       // First: it marks the folder as a run's.
       await writeManifest();
@@ -163,3 +168,9 @@ export async function appendEvents(path: string, events: readonly RunEvent[]): P
 /** Loss of each step that a run has made. */
 export const stepLosses = async (path: string): Promise<number[]> =>
   (await readEvents(path)).flatMap((e) => (e.kind === 'step' ? [e.lossNatsPerToken] : []));
+
+/** The last step that a run has made; 0 before the first. */
+export async function stepsMade(path: string): Promise<number> {
+  const last = (await readEvents(path)).findLast((event) => event.kind === 'step');
+  return last?.kind === 'step' ? last.step : 0;
+}

@@ -27,8 +27,9 @@ export class HumanError extends Error {
 
 /** Ends a run on request; not a failure. */
 export class Cancelled extends Error {
-  constructor() {
-    super('stopped on request');
+  /** @param message for the person who asked for it */
+  constructor(message = 'Stopped.') {
+    super(message);
     this.name = 'Cancelled';
   }
 }

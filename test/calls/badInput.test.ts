@@ -251,5 +251,16 @@ describe('bad input', () => {
     const done = jsonLines<RunEvent>(ran.stdout).at(-1) as DoneEvent;
     assert.equal(done.outcome, 'stopped');
     assert.ok(existsSync(workspace.file('adapters/stopped/checkpoint/state.safetensors')));
+    assert.match(ran.stderr, /^Stopping after this step\. Ctrl\+C again ends at once, and loses all steps so far\.$/m);
+  });
+
+  it('the end of its terminal stops a run as Ctrl+C does', async (t) => {
+    if (process.platform === 'win32') return t.skip('Windows has no such signal to send');
+    const recipe = await workspace.recipe('plain.json', { ...small, steps: 500, evaluateEvery: 100 });
+    const ran = await cli(['train', recipe, '--json', '--out', workspace.file('adapters/hung-up')], {
+      signalAfter: { text: '"step":3,', signal: 'SIGHUP' },
+    });
+    assert.equal(ran.code, 3, ran.stderr);
+    assert.ok(existsSync(workspace.file('adapters/hung-up/checkpoint/state.safetensors')));
   });
 });

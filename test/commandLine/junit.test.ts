@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
-import { clearJunit, junit, requireGate } from '../../runtime/commandLine/junit.js';
+import { junit, requireGate, requireJunit } from '../../runtime/commandLine/junit.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { EvaluateRecipe } from '../../runtime/contract/recipe.js';
@@ -207,9 +207,9 @@ describe('what it takes', () => {
     const folder = await mkdtemp(join(tmpdir(), 'junit-'));
     const end = watch({ root: join(folder, 'closed'), fault: 'erofs:1' });
     try {
-      await assert.rejects(clearJunit(join(folder, 'closed/j.xml')), { code: 'EROFS' });
-      await assert.rejects(clearJunit(folder), { place: folder, message: /this is a folder/ });
-      await clearJunit(join(folder, 'a/b/j.xml'));
+      await assert.rejects(requireJunit(join(folder, 'closed/j.xml')), { code: 'EROFS' });
+      await assert.rejects(requireJunit(folder), { place: folder, message: /this is a folder/ });
+      await requireJunit(join(folder, 'a/b/j.xml'));
       assert.deepEqual(await readdir(folder), [], 'nothing is left of it');
     } finally {
       end();
@@ -217,16 +217,16 @@ describe('what it takes', () => {
     }
   });
 
-  it('its own earlier file is removed, somebody else’s is kept', async () => {
+  it('its own earlier file may be there, nobody else’s, and neither is touched yet', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'junit-'));
     try {
       const file = join(folder, 'j.xml');
-      await clearJunit(file);
+      await requireJunit(file);
       await writeFile(file, junit([], [], 0).xml);
-      await clearJunit(file);
-      assert.ok(!existsSync(file));
+      await requireJunit(file);
+      assert.ok(existsSync(file));
       await writeFile(file, '<?xml version="1.0" encoding="UTF-8"?><project/>');
-      await assert.rejects(clearJunit(file), /is not a JUnit file of security-vectors/);
+      await assert.rejects(requireJunit(file), /is not a JUnit file of security-vectors/);
       assert.ok(existsSync(file));
     } finally {
       await rm(folder, { recursive: true });
@@ -267,6 +267,20 @@ describe('the command', () => {
       await readFile(file, 'utf8'),
       /skipped message="[^"]*training has seen \d+ of the 24 prompts, and at least 20/,
     );
+  });
+
+  it('keeps an earlier file where it is refused, and not where it begins and fails', async () => {
+    const file = workspace.file('earlier.xml');
+    const out = ['--out', workspace.file('reports/earlier'), '--junit', file];
+    assert.equal((await cli(['evaluate', await gate(0), ...out])).code, 0);
+    const earlier = await readFile(file, 'utf8');
+    const refused = await cli(['evaluate', await gate(0), ...out]);
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /holds the finished run/);
+    assert.equal(await readFile(file, 'utf8'), earlier);
+    const failed = await cli(['evaluate', await gate(0), ...out, '--force'], { shell: 'ulimit -f 1;' });
+    assert.equal(failed.code, 1, failed.stderr);
+    assert.ok(!existsSync(file));
   });
 
   it('refuses a recipe that is no gate before anything is computed, and leaves no file', async () => {

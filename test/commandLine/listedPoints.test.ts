@@ -10,10 +10,11 @@ import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { runFolder, temporary, write } from '../extension/support.js';
 
+const started = (minute: number) => ({ started: `2026-01-01T10:0${minute}:00.000Z` });
+
 test('the points of a sweep are runs of their own, and what else lies in a run is none', async (t) => {
   const root = await temporary(t);
   const sweep = { kind: 'sweep', base: '../recipes/r.json', output: '../adapters/sweep', vary: { seed: [1, 2] } };
-  const started = (minute: number) => ({ started: `2026-01-01T10:0${minute}:00.000Z` });
   await runFolder(root, 'sweep', { manifest: { kind: 'sweep', role: undefined, ...started(0) }, recipe: sweep });
   await runFolder(root, 'sweep/points/seed-1', { manifest: started(1) });
   await runFolder(root, 'sweep/points/seed-2', { manifest: started(2) });
@@ -35,7 +36,6 @@ test('the points of a sweep are runs of their own, and what else lies in a run i
 test('a sweep that was resumed is listed before its points, and says how many are done', async (t) => {
   const root = await temporary(t);
   const over = { seed: [1, 2] };
-  const started = (minute: number) => ({ started: `2026-01-01T10:0${minute}:00.000Z` });
   const sweep = await runFolder(root, 'sweep', {
     manifest: { kind: 'sweep', role: undefined, ...started(5) },
     recipe: { kind: 'sweep', over },
@@ -51,6 +51,24 @@ test('a sweep that was resumed is listed before its points, and says how many ar
     [['sweep-2', '0'], ['sweep', '1'], ['sweep/points/seed-1', '1'], ['between', '3']].map(([name, at]) => [`adapters/${name}`, at]),
   ); // oxfmt-ignore
   assert.equal(found[1]!.headline, '1 of 2 points are done.');
+});
+
+test('a run that is to replace a finished one is listed beside it, while it is not done', async (t) => {
+  const root = await temporary(t);
+  const sweep = { kind: 'sweep', base: '../recipes/r.json', output: '../adapters/sweep', vary: { seed: [1] } };
+  await runFolder(root, 'r', {});
+  await runFolder(root, 'r/next', { manifest: { outcome: 'running', done: undefined, ...started(1) } });
+  await write(join(await runFolder(root, 'alone', {}), 'next/notes.txt'), '');
+  await runFolder(root, 'sweep', { manifest: { kind: 'sweep', role: undefined, ...started(2) }, recipe: sweep });
+  await runFolder(root, 'sweep/points/seed-1', { manifest: started(3) });
+  await runFolder(root, 'sweep/points/seed-1/next', { manifest: { outcome: 'stopped', ...started(4) } });
+  const found = await listRuns(root, (_, error) => assert.ifError(error));
+  assert.deepEqual(
+    found.map(({ path, outcome }) => `${path} ${outcome}`.slice('adapters/'.length)).sort(),
+    ['alone finished', 'r finished', 'r/next interrupted', 'sweep finished']
+      .concat(['sweep/points/seed-1 finished', 'sweep/points/seed-1/next stopped'])
+      .sort(),
+  );
 });
 
 test('a run with a damaged manifest is named; what has another program is passed by', async (t) => {

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -104,6 +106,26 @@ describe('what would lose a run is refused', () => {
     assert.equal((await cli(['train', sweep, '--resume', '--force'])).code, 0);
     assert.notEqual(await readFile(join(root, 'seeds/points/seed-1/manifest.json'), 'utf8'), point);
   });
+});
+
+it('who stops what keeps no checkpoint hears that it stops, and what is kept', async (t) => {
+  const run = join(root, 'judged');
+  await writeKeptRun(run, 1);
+  // It never answers.
+  const server = createServer(() => child.kill('SIGINT'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const judge = JSON.stringify({ ...DEAD, endpoint: `http://127.0.0.1:${port}/v1`, timeoutSeconds: 60 });
+  const args = ['evaluate', '--answers', run, '--judge', judge, '--json'];
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  assert.equal(await new Promise<number | null>((resolve) => child.once('close', resolve)), 3, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^Stopping\. Ctrl\+C again ends at once, and loses what is not saved yet\.$/m);
+  assert.match(stderr, /^Stopped; what was judged is kept\. The same command asks about the rest alone\.$/m);
 });
 
 describe('where nobody reads any more', () => {

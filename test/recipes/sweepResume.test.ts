@@ -9,9 +9,12 @@ import { runRecipe } from '../../runtime/calls/run.js';
 import { readTable } from '../../runtime/calls/sweepTable.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { openCheckpoint } from '../../runtime/runs/checkpoint.js';
+import { readEvents } from '../../runtime/runs/runFolder.js';
 import { RECIPES } from '../kills/workspace.js';
+import { watch } from '../support/faults.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
 
 let at: Sweeps;
@@ -117,6 +120,42 @@ describe('a sweep that is resumed', () => {
     await at.write('base', RECIPES['lora, absorbs flagged rows']!);
   });
 
+  it('goes on with the point that --force was making again, and keeps the others', async () => {
+    const recipe = await at.sweep('forced', { seed: [1, 2] });
+    const [first, second] = (await run(recipe)).points;
+    const again = await at.write('point', { ...RECIPES['lora, absorbs flagged rows'], seed: 1 });
+    const cut = await runRecipe(again, {
+      ...{ output: first!.folder, force: true, values: { seed: 1 } },
+      ...stopAfter(4),
+    });
+    assert.equal(cut.output, join(first!.folder, 'next'));
+    const { started } = JSON.parse(await readFile(join(cut.output, 'manifest.json'), 'utf8')) as Manifest;
+    const made = await readFile(join(cut.output, 'events.jsonl'), 'utf8');
+    const resumed = async (): Promise<(readonly [string, true | undefined])[]> =>
+      (await run(recipe, { resume: true })).points
+        .map(({ folder, resumed }) => [folder, resumed] as const)
+        .sort(([one], [other]) => one.localeCompare(other));
+    assert.deepEqual(await resumed(), [
+      [first!.folder, undefined],
+      [second!.folder, true],
+    ]);
+    assert.ok(!existsSync(cut.output));
+    const ended = await readFile(join(first!.folder, 'events.jsonl'), 'utf8');
+    assert.ok(ended.startsWith(made.slice(0, made.lastIndexOf('"kind":"step"'))), 'its steps are not made again');
+
+    // killed before its first checkpoint: there is nothing to go on from, and it is made again
+    await runRecipe(again, {
+      ...{ output: first!.folder, force: true, values: { seed: 1 } },
+      ...stopAfter(1),
+    });
+    await rm(join(cut.output, 'checkpoint'), { recursive: true });
+    assert.deepEqual((await resumed())[0], [first!.folder, undefined]);
+    assert.ok(!existsSync(cut.output));
+    const standing = JSON.parse(await readFile(join(first!.folder, 'manifest.json'), 'utf8')) as Manifest;
+    assert.notEqual(standing.started, started);
+    assert.deepEqual((await resumed())[0], [first!.folder, true]);
+  });
+
   it('replaces finished points whose result would be another one only where that is agreed to', async () => {
     const over = (steps: number): object => ({ way: { short: { steps: 2 }, long: { steps } }, seed: [1, 2] });
     const { points: first } = await run(await at.sweep('agreed', over(3)));
@@ -202,6 +241,23 @@ describe('a sweep that is resumed', () => {
     assert.deepEqual(points.map(({ verdict, resumed = false }) => [verdict === 'failed', resumed]), [[false, true], [false, true], [false, false]]); // oxfmt-ignore
   });
 
+  it('is what a full disk leaves: run again without it, a sweep is refused', async () => {
+    const recipe = await at.sweep('full', { seed: [1, 2] });
+    const remedy = 'Free some space and resume the sweep: train RECIPE --resume.';
+    for (const root of ['sweeps/full', 'sweeps/full/points']) {
+      let end = (): void => undefined;
+      const fill = ({ kind, ...event }: RunEvent): boolean => {
+        if (kind === 'state' && 'message' in event && /^point 1 of 2/.test(event.message))
+          end = watch({ root: join(at.root, root), fault: 'enospc:1' });
+        return false;
+      };
+      await assert.rejects(run(recipe, { force: true, stopAt: fill }), { message: /the disk is full/, remedy });
+      end();
+    }
+    const { points } = await run(recipe, { resume: true });
+    assert.deepEqual(points.map(({ verdict }) => verdict === 'failed'), [false, false]); // oxfmt-ignore
+  });
+
   it('starts a point over that cannot go on from its checkpoint, and says so once', async () => {
     /** What is changed of a stopped point, by its seed. */
     const changes: [file: string, said: RegExp][] = [
@@ -265,4 +321,6 @@ it('a run that was stopped and resumed took the time of both', async () => {
   const took = (performance.now() - began) / 1000;
   const sum = facts.seconds! + took;
   assert.ok(second.seconds > 3 && Math.abs(second.seconds - sum) < 0.5 * took, `${second.seconds}, not ${sum}`);
+  const told = (await readEvents(second.output)).flatMap((event) => (event.kind === 'checkpoint' ? [event.step] : []));
+  assert.deepEqual(told, Array.from({ length: 20 }, (_, i) => 2 * i + 2), 'with the one that it was resumed from'); // oxfmt-ignore
 });

@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
-import { openEventLog } from '../../runtime/runs/eventLog.js';
-import { appendEvents, readEvents } from '../../runtime/runs/runFolder.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
+import type { Recipe } from '../../runtime/contract/recipe.js';
+import type { Checkpoint } from '../../runtime/runs/checkpoint.js';
+import { openEventLog, type LogMarks } from '../../runtime/runs/eventLog.js';
+import { appendEvents, openRunFolder, readEvents } from '../../runtime/runs/runFolder.js';
 import { openTensorboard } from '../../runtime/runs/tensorboard.js';
 import { watch } from '../support/faults.js';
 import { asOnWindows, held } from '../support/windows.js';
@@ -42,6 +45,31 @@ test('what came after the checkpoint, and half a line, are cut off; no step stan
   }
   await openEventLog(folder);
   assert.deepEqual(await readdir(folder), [], 'without a checkpoint it begins anew');
+});
+
+test('of a run that is resumed the checkpoint is told that it goes on from, once', async (t) => {
+  const path = await temporary(t);
+  const manifest = { version: 1, outcome: 'running', name: 'r', started: 'A' } as Manifest;
+  const session = async (last: number, checkpoint?: Checkpoint): Promise<LogMarks> => {
+    const folder = openRunFolder(path, {} as Recipe, manifest, checkpoint);
+    await folder.begin();
+    // Its marks are in the checkpoint, and so are taken before it is told.
+    const logs = await folder.marks();
+    await folder.record(event(last));
+    await folder.release();
+    return logs;
+  };
+  const at = (step: number, logs: LogMarks): Checkpoint =>
+    ({ file: join(path, 'checkpoint/state.safetensors'), facts: { step, logs } }) as Checkpoint;
+  const first = await session(4);
+  await session(6, at(4, first));
+  assert.deepEqual(await steps(path), [4, 6]);
+  await session(8, at(4, await session(6, at(4, first))));
+  assert.deepEqual(await steps(path), [4, 8]);
+  assert.deepEqual((await readEvents(path))[0], { kind: 'checkpoint', step: 4, path: join(path, 'checkpoint') });
+  // The state before the first step is kept and not told.
+  await session(2, at(0, first));
+  assert.deepEqual(await steps(path), [2]);
 });
 
 test('a log whose beginning differs from the checkpoint is refused, and neither log is cut', async (t) => {

@@ -282,6 +282,26 @@ test('an owner on another machine keeps the folder, also where this clock is ahe
   assert.deepEqual(await readdir(folder), [OWNER.file]);
 });
 
+test('what an owner that cannot be asked wrote before the clock was set back is no sign of life, and a later touch is one', async (t) => {
+  const folder = await temporary(t);
+  const later = new Date(Date.now() + 30 * 24 * 3600 * 1000);
+  await owned(folder, { pid: 7, host: 'another-machine', since: later.toISOString() });
+  await appendFile(join(folder, 'events.jsonl'), '\n');
+  for (const name of [OWNER.file, 'events.jsonl']) await utimes(join(folder, name), later, later);
+  assert.equal(await owner(folder), undefined);
+  await requireFree(folder);
+  const now = new Date();
+  await utimes(join(folder, OWNER.file), now, now);
+  assert.equal(await owner(folder), 7);
+  await assert.rejects(claim(folder), {
+    remedy: /the folder is free\. If that process has certainly ended, remove owner\.json\.$/,
+  });
+  // Clocks that differ a little.
+  const soon = new Date(Date.now() + OWNER.silentMs / 2);
+  await utimes(join(folder, OWNER.file), soon, soon);
+  assert.equal(await owner(folder), 7);
+});
+
 test('half a folder of a living process on another machine is not removed, however far ahead this clock is', async (t) => {
   const folder = await temporary(t);
   const [alive, gone] = ['alive', 'gone'].map((name) => join(folder, name));
