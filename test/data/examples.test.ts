@@ -48,11 +48,8 @@ const supervised = ({ ids, labels }: { ids: number[]; labels: number[] }, tokeni
   tokenizer.decode(ids.filter((_, t) => labels[t] !== NOT_SUPERVISED));
 const SYSTEM = '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n';
 const chat = (question: string, answer: string) => ({
-  messages: [
-    { role: 'user', content: question },
-    { role: 'assistant', content: answer },
-  ],
-});
+  messages: [{ role: 'user', content: question }, { role: 'assistant', content: answer }],
+}); // oxfmt-ignore
 
 describe('row formats are found and read', () => {
   const asked = `${SYSTEM}<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n`;
@@ -306,14 +303,14 @@ describe('a file without a usable row', () => {
   });
 
   test('strict: the first broken row says how many others are to be mended, of the next thousand rows', async () => {
-    const wrong = { prompt: 'Hi', completion: '' };
+    const [good, wrong] = [chat('Hi', 'Hello'), { prompt: 'Hi', completion: '' }];
     const place = `${join(folder, 'train.jsonl')}:2`;
-    const of = (rows: unknown[], remedy: string): Promise<void> => fails(rows, { place, remedy }, { strict: true });
-    await of([chat('Hi', 'Hello'), wrong, chat('Hi', 'Hello')], 'Correct or remove this row.');
-    const three = [chat('Hi', 'Hello'), wrong, chat('Hi', 'Hello'), wrong, '{oops}'];
+    const of = (rows: unknown[], remedy: string) => fails(rows, { place, remedy }, { strict: true });
+    await of([good, wrong, good], 'Correct or remove this row.');
+    const three = [good, wrong, good, wrong, '{oops}'];
     await of(three, 'Correct or remove this row and 2 more: "inspect FILE" lists them.');
-    const many = Array.from({ length: 1010 }, (_, i) => (i === 5 ? wrong : chat('Hi', 'Hello')));
-    await of([...three, ...many, wrong], 'Correct or remove this row and at least 3 more: "inspect FILE" lists them.');
+    const more = [...three, wrong, ...Array<unknown>(1010).fill(good), wrong];
+    await of(more, 'Correct or remove this row and at least 3 more: "inspect FILE" lists them.');
   });
 
   test('strict: the first broken row ends the load, with its line; too long rows do not', async () => {
