@@ -33,9 +33,10 @@ export function openHead(g: Builder, spec: DecoderSpec, weight: Weight, inPieces
       logits: (b, rows, given) =>
         b.named(head.name, () => {
           const rest = given.slice(0, stored.length);
-          const w = pieces.map((piece) => piece.read(b, rest.splice(0, piece.stored.length)));
+          // each is read where it is used: the next one takes its memory
+          const parts = pieces.map((piece) => () => piece.read(b, rest.splice(0, piece.stored.length)));
           const c = given.at(stored.length);
-          const product = joined(b, rows, w, c);
+          const product = joined(b, rows, parts, c);
           const scaled = head.scale === 1 ? product : Mul(b, product, b.scalar(head.scale));
           return head.softcap === undefined ? scaled : softcap(b, scaled, head.softcap);
         }),
@@ -44,9 +45,9 @@ export function openHead(g: Builder, spec: DecoderSpec, weight: Weight, inPieces
 }
 
 /** rows · wᵀ + c, w in parts of its rows. */
-function joined(b: Builder, rows: Value, w: readonly Value[], c: Value | undefined): Value {
-  if (w.length === 1) return Gemm(b, rows, w[0], { transB: true, c });
-  const products = w.map((part) => Gemm(b, rows, part, { transB: true }));
+function joined(b: Builder, rows: Value, parts: readonly (() => Value)[], c: Value | undefined): Value {
+  if (parts.length === 1) return Gemm(b, rows, parts[0](), { transB: true, c });
+  const products = parts.map((part) => Gemm(b, rows, part(), { transB: true }));
   const product = Concat(b, products, 1);
   return c ? Add(b, product, c) : product;
 }
