@@ -50,8 +50,10 @@ export async function scan(
   const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
   const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
-  const said = `${basename(data)}: ${scanSummary(found)}`;
-  const buttons = hasToReview(found) ? [review, show] : [show];
+  const reviewed = hasToReview(found);
+  // how well it agrees with labels stands on the page, too
+  const said = `${basename(data)}: ${scanSummary(reviewed ? { ...found, auroc: null } : found)}`;
+  const buttons = reviewed ? [review, show] : [show];
   const [why] = reasons;
   if (why === undefined) services.notices.info(said, ...buttons);
   else services.notices.warn(`${said} ${t('It is not kept beyond this window: {0}', why)}`, ...buttons);
