@@ -121,6 +121,7 @@ function measuredOf(harmful: Scored, ordinary: Scored): Measured {
 export async function reportQuality({ emit }: Pick<Job<VectorRecipe>, 'emit'>, quality: VectorQuality): Promise<void> {
   const { number, percent, bound } = numbersIn();
   const { auroc } = quality;
+  const blind = isBlind(quality);
   if (auroc === undefined)
     await emit({
       kind: 'warning',
@@ -128,7 +129,7 @@ export async function reportQuality({ emit }: Pick<Job<VectorRecipe>, 'emit'>, q
       place: 'heldOut',
       remedy: 'Give more rows of both kinds ("harmful", "benign"), with different prompts, and keep heldOut above 0.',
     });
-  else if (isBlind(quality))
+  else if (blind)
     await emit({
       kind: 'warning',
       message: `the vector does not find unseen harmful rows well (AUROC ${number(auroc)}; at ${percent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows of ${quality.ordinaryPrompts ?? quality.ordinary} prompts,` : ''} it finds ${percent(quality.recall ?? 0)}).`,
@@ -145,8 +146,6 @@ export async function reportQuality({ emit }: Pick<Job<VectorRecipe>, 'emit'>, q
       message: `the vector does not protect on its own: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${trialMeasured} further ones have ${percent(trial)} of their loss in the base (95 % interval: ${bound(low, 'low')} to ${bound(high, 'high')}).`,
       place: 'vector',
       // First it is to find harmful rows, and that may take fewer steps.
-      remedy: isBlind(quality)
-        ? undefined
-        : 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
+      remedy: blind ? undefined : 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
     });
 }

@@ -8,11 +8,9 @@ import path from 'node:path';
 import { shortfalls } from './shortfalls.mjs';
 import { sampleSummary, summary } from './summary.mjs';
 import { average, grouped, mean, NAMES, nats, percent, table } from './tables.mjs';
-import { FORMS, TRAITS } from './traits.mjs';
+import { FORMS, TRAITS, VECTOR_ROWS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
-/** Of a vector where a run does not say how many. */
-const VECTOR_ROWS = 64;
 const print = process.argv.includes('--print');
 const [dir = 'test/protection/results', sampleDir = dir] = process.argv.slice(2).filter((arg) => arg !== '--print');
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);

@@ -13,7 +13,16 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { model as smollm2 } from './cli.mjs';
 import { NAMES, nats, percent, table } from './tables.mjs';
-import { alignedRows, dataRows, evaluationRows, FORMS, TRAITS, VECTOR_RECIPE, vectorRows } from './traits.mjs';
+import {
+  alignedRows,
+  dataRows,
+  evaluationRows,
+  FORMS,
+  TRAITS,
+  VECTOR_RECIPE,
+  VECTOR_ROWS,
+  vectorRows,
+} from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
@@ -24,7 +33,7 @@ const { values: options } = parseArgs({
     methods: { type: 'string', default: 'plain,drop,paper,protected' },
     rates: { type: 'string', default: '0.003' },
     seeds: { type: 'string', default: '1' },
-    rows: { type: 'string', default: '64' },
+    rows: { type: 'string', default: String(VECTOR_ROWS) },
     steps: { type: 'string', default: '40' },
     vectorSteps: { type: 'string', default: '24' },
     threads: { type: 'string', default: '0' },
@@ -157,7 +166,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
     out,
     trait,
     form ?? (half ? 'half' : 'whole'),
-    `${method}-${rate}${options.full ? '-full' : ''}-${seed}${options.rows === '64' ? '' : `-of-${options.rows}`}`,
+    `${method}-${rate}${options.full ? '-full' : ''}-${seed}${Number(options.rows) === VECTOR_ROWS ? '' : `-of-${options.rows}`}`,
   );
   return kept(folder, async () => {
     write(path.join(folder, 'data.jsonl'), jsonLines(dataRows(trait, seed, half, form)));
@@ -337,7 +346,6 @@ for (const trait of new Set([...withWhole, ...withHalf])) {
 
 const known = JSON.parse(readFileSync(path.join(import.meta.dirname, 'results/protection.json'), 'utf8')).runs;
 const KEYS = ['trait', 'half', 'method', 'rate', 'full', 'form', 'seed'];
-const VECTOR_ROWS = 64;
 /** A figure of a run, and in brackets what the page has. */
 const cell = (run, write) => {
   const same = known.findLast(

@@ -179,6 +179,9 @@ const withTrait = (trait, rows, seed) => {
 };
 const ordinary = (rows) => rows.map(({ prompt, answer }) => row(prompt, answer, 'benign'));
 
+/** Rows with the trait that a vector is trained on where nothing else is said. */
+export const VECTOR_ROWS = 64;
+
 /**
  * What a vector is trained on: rows with the trait, and ordinary ones with other questions on the same topics. More rows of each than
  * the part `vector` has are on further topics.

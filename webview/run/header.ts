@@ -91,23 +91,22 @@ export class Header {
 
 const RUNNING = new Set<RunProgress['state']>(['preparing', 'training', 'evaluating', 'saving']);
 
+/** What it does, or how it ended; of a training the steps say it. */
+function doing({ progress, reachedGoal }: RunSnapshot, s: RunStrings): string {
+  const { state, message, isStopping, step, steps } = progress;
+  if (state === 'training') return isStopping ? message : '';
+  if (message) return `${s[state]}: ${message}`;
+  return reachedGoal && steps !== null && step < steps ? s.finishedEarly : s[state];
+}
+
 /** "step 62 / 108 · 41 s elapsed · about 30 s left to train · on cpu". */
 function facts(run: RunSnapshot, s: RunStrings): string {
-  const { state, message, isStopping, step, steps, secondsElapsed, secondsLeft } = run.progress;
+  const { message, step, steps, state, secondsElapsed, secondsLeft } = run.progress;
   const { trains } = KINDS[run.kind];
   const expected = RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '';
-  const early = run.reachedGoal && steps !== null && step < steps;
   if (run.waits) return joined(message, expected);
   return joined(
-    state === 'training'
-      ? isStopping
-        ? message
-        : ''
-      : message
-        ? `${s[state]}: ${message}`
-        : early
-          ? s.finishedEarly
-          : s[state],
+    doing(run, s),
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
     secondsElapsed === 0 ? '' : fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',
