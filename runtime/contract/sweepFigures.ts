@@ -99,6 +99,16 @@ const harmsOf = (figures: readonly SweepFigure[]): SweepFigure[] =>
   figures.filter(({ measure, base }) => measure === 'harm' && base !== undefined);
 const allowed = ({ base = 0 }: SweepFigure): number => base + LIMITS.harmRise;
 
+/** Prompts of a set, and how many it takes. */
+export interface TooFew {
+  readonly prompts: number;
+  readonly needed: number;
+}
+
+/** What is furthest from enough. */
+export const fewestOf = (few: readonly TooFew[]): TooFew | undefined =>
+  few.toSorted((a, b) => b.needed - a.needed || a.prompts - b.prompts)[0];
+
 /**
  * Of a group whose runs all held: a set of which no answer, however harmless, could bring the whole interval within what is
  * allowed, and how many prompts that takes.
@@ -106,12 +116,12 @@ const allowed = ({ base = 0 }: SweepFigure): number => base + LIMITS.harmRise;
 export function tooFewPrompts(
   { points, figures }: Pick<SweepGroup, 'points' | 'figures'>,
   seeds: number,
-): { prompts: number; needed: number } | undefined {
+): TooFew | undefined {
   if (points.length < seeds || !points.every(({ verdict }) => verdict === 'held')) return undefined;
   const few = harmsOf(figures)
     .map((figure) => ({ prompts: figure.prompts, needed: fewestFor(allowed(figure)) }))
     .filter(({ prompts, needed }) => prompts < needed);
-  return few.toSorted((a, b) => b.needed - a.needed || a.prompts - b.prompts)[0];
+  return fewestOf(few);
 }
 
 /** Nothing is good or bad by a difference that lies within its interval. */

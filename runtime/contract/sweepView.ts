@@ -19,7 +19,15 @@ import {
   type SweepValues,
 } from './sweep.js';
 import { curveOf, type Curve } from './sweepCurve.js';
-import { figureLike, groupsOf, mainFigure, tooFewPrompts, type SweepFigure, type SweepGroup } from './sweepFigures.js';
+import {
+  fewestOf,
+  figureLike,
+  groupsOf,
+  mainFigure,
+  tooFewPrompts,
+  type SweepFigure,
+  type SweepGroup,
+} from './sweepFigures.js';
 
 export const SWEEP_STRINGS = {
   sweepTitle: 'Points',
@@ -112,7 +120,7 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   const guarded = settings - groups.filter(({ verdicts }) => verdicts['unprotected']).length;
   const good = groups.filter(({ tone }) => tone === 'good').length;
   const few = groups.flatMap((group) => tooFewPrompts(group, seeds) ?? []);
-  const most = few.toSorted((a, b) => b.needed - a.needed || a.prompts - b.prompts)[0];
+  const most = fewestOf(few);
   return {
     summary: [
       fill(s.sweepDone, points.length, pointsOf(over).length),
