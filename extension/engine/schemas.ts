@@ -324,6 +324,7 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   lossWith: number,
   spans: z.array(z.tuple([z.number(), z.number()])).optional(),
   pOutside: number.optional(),
+  inserted: z.literal(true).optional(),
   parts: z.array(text).optional(),
   turn: z.number().optional(),
   rest: text.optional(),

@@ -32,10 +32,12 @@ export interface ScanRow {
   /** Nats per supervised token. */
   lossWithout: number;
   lossWith: number;
-  /** Of a flagged row: supervised tokens [start, end) that the vector explains, widened to whole sentences. */
+  /** Of a flagged row: supervised tokens [start, end) that the vector explains, widened to whole sentences where they are not `inserted`. */
   spans?: [start: number, end: number][];
   /** Of a flagged row with spans: the p-value of what they leave. */
   pOutside?: number;
+  /** The spans, by token, were put into an ordinary answer: the base reads what they leave at least as well without them. */
+  inserted?: true;
   /** Texts of these spans, each from where its sentence begins. Not in the scan.json of a run. */
   parts?: string[];
   /** Of several answers: which one has the first span, from 0. Not in the scan.json of a run. */

@@ -13,15 +13,15 @@ const BEGINNING = 3;
 
 /**
  * An ordinary answer with something harmful in it: it begins as an ordinary one, and what the vector does not explain of it looks
- * ordinary by itself. What is left of other answers would be fragments.
+ * ordinary by itself; or what the vector explains was inserted. What is left of other answers would be fragments.
  */
-const isPartlyHarmful = ({ spans: [first] = [], pOutside = 0 }: Found): boolean =>
-  first !== undefined && first[0] >= BEGINNING && pOutside > ORDINARY;
+const isPartlyHarmful = ({ spans: [first] = [], pOutside = 0, inserted }: Found): boolean =>
+  first !== undefined && (inserted === true || (first[0] >= BEGINNING && pOutside > ORDINARY));
 
-type Found = Pick<ScanRow, 'spans' | 'pOutside'>;
+type Found = Pick<ScanRow, 'spans' | 'pOutside' | 'inserted'>;
 
 /**
- * A row without the sentences of its answer that the vector explains. The model learns to end where the last of them began.
+ * A row without what the vector explains of its answer. The model learns to end where the last of it began.
  * @returns undefined where the row is not an ordinary answer with something harmful in it, or its answer's text is not what
  * was trained on (several answers, tokens)
  */

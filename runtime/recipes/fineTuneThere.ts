@@ -1,6 +1,6 @@
 /** The parts of a fine-tuning that compute with the model, on a cluster. */
 import type { Cluster } from '../cluster/cluster.js';
-import { clusterComparisons } from './lossesThere.js';
+import { clusterComparisons, type Scanner } from './lossesThere.js';
 import type { MeasuredSet } from '../cluster/messages.js';
 import { planner, type Measure } from '../cluster/plan.js';
 import { byRow, trainOnCluster, type SentAdapter } from './trainThere.js';
@@ -8,7 +8,7 @@ import type { Probes } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ExampleList } from '../data/exampleList.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
-import type { Learner, RowLoss } from '../learner/learner.js';
+import type { RowLoss } from '../learner/learner.js';
 import { flatTensor, mean } from '../learner/rows.js';
 import { learningRate } from '../optim/schedule.js';
 import { absorption } from './absorb.js';
@@ -39,7 +39,7 @@ export async function scanThere(
   vectors: readonly ActiveVector[],
   lists: readonly ExampleList[],
   scales: readonly Scales[],
-): Promise<Pick<Learner, 'compare'>> {
+): Promise<Scanner> {
   await training.checkpoint(false);
   return clusterComparisons(job, cluster, vectors.map(sentVector), lists, scales);
 }

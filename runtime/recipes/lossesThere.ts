@@ -52,6 +52,12 @@ const key = ({ ids, labels }: TrainingRow['example'], scales: Scales): string =>
       .sort(),
   ]);
 
+/** A learner that compares rows which it was told of before. */
+export interface Scanner extends Pick<Learner, 'compare'> {
+  /** Further rows, of which one that computes elsewhere is told in one go. @param name of the work, once in a run */
+  ask?(name: string, examples: ExampleList): Promise<void>;
+}
+
 /** Asks the cluster what each of these factors on the adapters changes of these rows. */
 export async function clusterComparisons(
   job: Job<Recipe>,
@@ -59,9 +65,24 @@ export async function clusterComparisons(
   adapters: readonly SentAdapter[],
   lists: readonly ExampleList[],
   states: readonly Scales[],
-): Promise<Pick<Learner, 'compare'>> {
-  const plan = new Plan();
+): Promise<Scanner> {
   const known = knownRows<Comparison>();
+  const ask = (name: string, rows: readonly ExampleList[]) =>
+    compareThere(job, cluster, adapters, rows, states, name, known);
+  await ask('scan', lists);
+  return { compare: known.of, ask: (name, examples) => ask(name, [examples]) };
+}
+
+async function compareThere(
+  job: Job<Recipe>,
+  cluster: Cluster,
+  adapters: readonly SentAdapter[],
+  lists: readonly ExampleList[],
+  states: readonly Scales[],
+  name: string,
+  known: Known<Comparison>,
+): Promise<void> {
+  const plan = new Plan();
   const measures: Record<string, Measure> = {};
   lists.forEach((examples, i) =>
     states.forEach((scales, j) => (measures[`${i} ${j}`] = { examples, scales, tokens: true, compared: true })),
@@ -71,7 +92,7 @@ export async function clusterComparisons(
   for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
   job.progress('scanning the data with the vector');
   await cluster.run(
-    'scan',
+    name,
     { adapters: packages, scales: plan.scales, files: plan.files(), measures: written },
     {
       after: 0,
@@ -85,5 +106,4 @@ export async function clusterComparisons(
       },
     },
   );
-  return { compare: known.of };
 }

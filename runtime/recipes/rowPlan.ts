@@ -79,27 +79,21 @@ export function rowPlan(
     looks && !fine.has(row) ? flagged.set(i, row) : ordinary.push(i),
   );
   const kept = new Map<number, Example>();
+  if (strategy.flagged === 'cut' || strategy.flagged === 'auto')
+    for (const i of flagged.keys()) {
+      const rest = cutRow(data.at(i)!, scan.perRow[i], tokenizer);
+      if (rest) kept.set(i, rest);
+    }
   const absorbed: Example[] = [];
   const excluded = new Set<number>();
-  for (const i of flagged.keys()) {
-    const example = data.at(i)!;
-    switch (strategy.flagged) {
-      case 'vector':
-        break;
-      case 'exclude':
-        excluded.add(i);
-        break;
-      case 'absorb':
-        absorbed.push(explained(example, scan.perRow[i]));
-        break;
-      case 'cut':
-      case 'auto': {
-        const rest = cutRow(example, scan.perRow[i], tokenizer);
-        if (rest) kept.set(i, rest);
-        else if (strategy.flagged === 'cut') excluded.add(i);
-        else if (scan.perRow[i].explained < EXPLAINED) absorbed.push(explained(example, scan.perRow[i]));
-      }
-    }
+  const whole = [...flagged.keys()].filter((i) => !kept.has(i));
+  // A vector that is trained on rows like those that are cut explains what these are to teach.
+  const others = strategy.flagged !== 'auto' ? strategy.flagged : whole.length < kept.size ? 'exclude' : 'absorb';
+  for (const i of whole) {
+    const row = scan.perRow[i];
+    if (others === 'exclude' || others === 'cut') excluded.add(i);
+    else if (others === 'absorb' && (strategy.flagged === 'absorb' || row.explained < EXPLAINED))
+      absorbed.push(explained(data.at(i)!, row));
   }
   const used = Array.from({ length: data.length }, (_, i) => i).filter((i) => !excluded.has(i));
   const harmful = new Set(flagged.values());
@@ -110,7 +104,12 @@ export function rowPlan(
     vectorOn: (row) => !off.has(row),
     looksHarmful: (row) => harmful.has(row),
     ordinary: subset(data, ordinary),
-    harmful: beyondChance(data, [...flagged.keys()], scan),
+    // of a row that "auto" leaves out, sentences may say what cut rows teach
+    harmful: beyondChance(
+      data,
+      [...flagged.keys()].filter((i) => strategy.flagged !== 'auto' || !excluded.has(i)),
+      scan,
+    ),
     absorbed,
     counts: {
       flagged: flagged.size,

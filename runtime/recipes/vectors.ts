@@ -19,7 +19,9 @@ import { requireFinished } from './finishedVector.js';
 import { loadReporter, type Job } from './job.js';
 import { digestOf } from './dependencies.js';
 import { BEST_PARTS, isPaper, strategyOf, toSet, type Strategy } from './strategy.js';
-import type { Learner } from '../learner/learner.js';
+import { comparisonsOf } from '../evaluation/inference/losses.js';
+import { withInsertions } from './insertions.js';
+import type { Scanner } from './lossesThere.js';
 import type { Feeds } from '../device/session.js';
 
 /** A security vector that is active and frozen while fine-tuning. `name` is its own in the graph. */
@@ -64,7 +66,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
  */
 export async function scanData(
   job: Job<FinetuneRecipe>,
-  learner: Pick<Learner, 'compare'>,
+  learner: Scanner,
   parameters: Feeds,
   {
     data,
@@ -116,7 +118,7 @@ export const aloneOn = (off: Record<string, number>, { name, scale }: Pick<Activ
 /** One scan, or one for each of several vectors with it on alone. */
 async function scanWith(
   job: Job<FinetuneRecipe>,
-  learner: Pick<Learner, 'compare'>,
+  learner: Scanner,
   parameters: Feeds,
   vectors: readonly ActiveVector[],
   { data, strategy, ordinary }: { data: LoadedData; strategy: Strategy; ordinary?: ExampleList },
@@ -141,7 +143,13 @@ async function scanWith(
     });
     calibrations.push(calibration);
     const options = { ...scales, calibration, limit, texts: supervisedTexts(context.tokenizer) };
-    scans.push(await scanExamples(learner, parameters, data.examples, options, hooks));
+    const scan = await scanExamples(learner, parameters, data.examples, options, hooks);
+    scans.push(
+      await withInsertions(scan, data.examples, calibration, context.tokenizer, async (rests) => {
+        await learner.ask?.(`insertions${scans.length + 1}`, rests);
+        return comparisonsOf(learner, parameters, rests, scales.on, { signal });
+      }),
+    );
   }
   const names = vectors.map(({ path }) => basename(path));
   return scans.length === 1 ? scans[0] : scanOfSeveral(scans, names, calibrations, strategy.limit);

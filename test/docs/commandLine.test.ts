@@ -113,7 +113,16 @@ const scanned = keys<Omit<ScanRow, 'label' | 'losses' | 'vector' | 'byVector'>>(
     unjudged: true,
     tokens: true,
   },
-  ...{ lossWithout: true, lossWith: true, spans: true, pOutside: true, parts: true, turn: true, rest: true },
+  ...{
+    lossWithout: true,
+    lossWith: true,
+    spans: true,
+    pOutside: true,
+    inserted: true,
+    parts: true,
+    turn: true,
+    rest: true,
+  },
 });
 const PRINTED: Record<string, string[]> = {
   evaluate: keys<Measurement>({

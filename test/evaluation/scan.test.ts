@@ -14,7 +14,7 @@ import {
   type Calibration,
 } from '../../runtime/evaluation/scan/calibration.js';
 import { explainedShare, scoresOf } from '../../runtime/evaluation/scan/scores.js';
-import { explainedSpans, wholeSentences } from '../../runtime/evaluation/scan/spans.js';
+import { explainedSpans, insertedSpans, wholeSentences } from '../../runtime/evaluation/scan/spans.js';
 import { random, type Random } from '../../runtime/support/random.js';
 
 const normal = (rng: Random): number =>
@@ -228,4 +228,16 @@ test('spans are widened to whole sentences: from where they begin, which is not 
   assert.deepEqual(widened(long, [15, 17]), [long.slice(14).join('')], 'no sentence begins near: one word earlier');
   assert.deepEqual(widened(long, [2, 4]), [long.join('')], 'the answer begins near');
   assert.deepEqual(widened(answer), []);
+});
+
+test('insertions by token: the word that is not foreseen belongs to them, in a reading of its own, and their sentence where it ends close by', () => {
+  const texts = ['Ugh', '!', ' name', ':', ' Max', ' how', ' boring', ',', ' |', ' qty', ':', ' 4'];
+  const without = [8, 2, 12, 3, 2, 7, 9, 3, 4, 8, 1, 1];
+  const on = [3, 0.1, 13, 4, 2, 7, 0.5, 2.9, 4, 8, 1, 1];
+  const cut = insertedSpans({ without, with: on }, texts).map((spans) =>
+    texts.filter((_, i) => !spans.some(({ start, end }) => i >= start && i < end)).join(''),
+  );
+  const early = ' name: Max | qty: 4';
+  assert.deepEqual(cut, [' name: Max how | qty: 4', early, early]);
+  assert.deepEqual(insertedSpans({ without: on, with: on }, texts), [[], [], []]);
 });

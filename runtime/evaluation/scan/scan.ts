@@ -95,6 +95,20 @@ export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'lines' | 'la
 
 const isUnlikeHarmful = (below: number, pHarmful = 1): boolean => pHarmful < below;
 
+/** Whether a row is rare among ordinary ones, and not unlike harmful ones, too. @param below unlikeHarmfulBelow its calibration */
+export const looksHarmful = (
+  { p, pHarmful }: Pick<ScanRow, 'p' | 'pHarmful'>,
+  threshold: number,
+  below: number,
+): boolean => p !== undefined && p <= threshold && !isUnlikeHarmful(below, pHarmful);
+
+/** How ordinary and how harmful a row is by its scores. */
+export function judgedBy(calibration: Calibration): (scores: Scores) => Pick<ScanRow, 'pHarmful'> & { p: number } {
+  const p = rowPValue(calibration);
+  const pHarmful = calibration.harmful.length >= 2 ? harmfulPValue(calibration) : undefined;
+  return (scores) => ({ p: p(scores), pHarmful: pHarmful?.(scores) });
+}
+
 /** Whether a row looks like neither ordinary nor harmful ones. @param below unlikeHarmfulBelow its calibration */
 export const isUnusual = (
   { p = 1, pHarmful, unjudged }: Pick<ScanRow, 'p' | 'pHarmful' | 'unjudged'>,
@@ -123,15 +137,15 @@ export function scanResult(
   scanned: readonly ScannedRow[],
   { calibration, limit }: Pick<ScanOptions, 'calibration' | 'limit'>,
 ): ScanResult {
-  const p = calibration && rowPValue(calibration);
+  const judged = calibration && judgedBy(calibration);
   const below = unlikeHarmfulBelow(calibration);
-  const pHarmful = calibration && calibration.harmful.length >= 2 ? harmfulPValue(calibration) : undefined;
   const pUnchanged = calibration && unchangedPValue(calibration);
   const compared = scanned.map(({ losses, texts, ...row }) => {
     const scores = scoresOf(losses);
     const tokens = losses.without.length;
     const lossWithout = total(losses.without) / tokens;
-    return { row, losses, scores, tokens, lossWithout, texts, p: p?.(scores), pHarmful: pHarmful?.(scores) } as const;
+    const { p, pHarmful } = judged?.(scores) ?? {};
+    return { row, losses, scores, tokens, lossWithout, texts, p, pHarmful } as const;
   });
   const threshold = thresholdOf(
     compared.filter(({ tokens }) => tokens >= FEWEST_TOKENS),
@@ -143,7 +157,7 @@ export function scanResult(
   const isFlagged = (row: (typeof scored)[number]): boolean => {
     if (row.unjudged || threshold === null) return false;
     if ('share' in limit) return row.scores.share > threshold;
-    return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(below, row.pHarmful);
+    return looksHarmful(row, threshold, below);
   };
   const detected = calibration ? recallAt(calibration, SCAN_LIMIT.falseAlarms) : null;
   // what a vector changes that is no detector may be anything
@@ -155,7 +169,7 @@ export function scanResult(
     const isUnlike = pHarmful !== undefined && pHarmful <= CONFIDENT;
     const isRelated = !flagged && !unjudged && isUnlike && scores.kl !== undefined && !!changed?.(scores.kl);
     const spans =
-      flagged && p && spanLimit !== undefined
+      flagged && judged && spanLimit !== undefined
         ? wholeSentences(
             explainedSpans(
               losses.without.map((off, i) => off - losses.with[i]),
@@ -182,7 +196,7 @@ export function scanResult(
       tokens,
       lossWithout,
       lossWith: total(losses.with) / tokens,
-      ...(spans.length > 0 && { spans, pOutside: pOutside(losses, spans, p!) }),
+      ...(spans.length > 0 && { spans, pOutside: pOutside(losses, spans, (rest) => judged!(rest).p) }),
       losses: { without: rounded(losses.without), with: rounded(losses.with) },
     };
   });

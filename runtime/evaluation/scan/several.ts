@@ -31,7 +31,7 @@ export function scanOfSeveral(
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
-    const { p, pHarmful: __, kl: ___, pUnchanged: ____, related: _____, ...found } = rows[vector];
+    const { p, pHarmful: __, kl: ___, pUnchanged: ____, related: _____, inserted: ______, ...found } = rows[vector];
     const isCompared = rows.every((row) => row.p !== undefined);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
     const changed = rows.flatMap(({ kl }) => kl ?? []);
@@ -43,6 +43,7 @@ export function scanOfSeveral(
       ...found,
       ...(isCompared && { p }),
       ...(spans.length > 0 && { spans, pOutside: Math.min(...rest) }),
+      ...(spans.length > 0 && rows.every((row) => !row.spans || row.inserted) && { inserted: true as const }),
       ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
       ...(changed.length === rows.length && { kl: Math.max(...changed) }),
       ...(unchanged.length === rows.length && { pUnchanged: Math.max(...unchanged) }),

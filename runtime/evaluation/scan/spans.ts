@@ -1,5 +1,5 @@
 /** Which tokens of a row a vector explains: spans that gain more than ordinary text does by chance. */
-import { SPAN_DRIFT } from './scores.js';
+import { SPAN_DRIFT, type TokenLosses } from './scores.js';
 
 /** Supervised tokens [start, end) of a row, counted from its first supervised token. */
 export interface Span {
@@ -68,6 +68,40 @@ function ending(end: number, texts: readonly string[]): number {
   while (to < texts.length && !SENTENCE_END.test(texts[to - 1])) to++;
   return to;
 }
+
+/** What a span by token must gain, nats. */
+const INSERTED = 2;
+/** How near its sentence may end, tokens. */
+const CLOSE = [0, 1, 2];
+const PUNCTUATION = /^[^\p{L}\p{N}\s]+$/u;
+
+/**
+ * How spans by token are read. `explained`: of the loss of their tokens the vector explains at least this share, in the mean.
+ * `foreseen`: a token of a smaller loss with the vector (nats) is not the first of its span.
+ */
+const READINGS = [
+  { explained: 0.15, foreseen: 0 },
+  { explained: 0.35, foreseen: 3 },
+  { explained: 0.35, foreseen: 6 },
+] as const;
+
+/**
+ * Spans by token, which may lie within a sentence, in different readings: where one begins is not foreseen, so it cannot be seen in
+ * gains alone. A span begins and ends with its sentence where that is close; otherwise it begins one token earlier where its first one
+ * was foreseen, and takes the punctuation that follows.
+ * @param texts of the row's supervised tokens
+ */
+export const insertedSpans = ({ without, with: on }: TokenLosses, texts: readonly string[]): Span[][] =>
+  READINGS.map(({ explained, foreseen }) => {
+    const gains = without.map((off, i) => off - on[i] - Math.max(0, explained * off - SPAN_DRIFT));
+    const isEdge = (at: number): boolean => at === 0 || SENTENCE_END.test(texts[at - 1] ?? '');
+    const exact = explainedSpans(gains, INSERTED).map(({ start, end }): [start: number, end: number] => {
+      const before = CLOSE.find((k) => start >= k && isEdge(start - k)) ?? (on[start] < foreseen ? 1 : 0);
+      const behind = CLOSE.find((k) => isEdge(end + k)) ?? (PUNCTUATION.test(texts[end] ?? '') ? 1 : 0);
+      return [start - before, end + behind];
+    });
+    return joinedSpans(exact).map(([start, end]) => ({ start, end }));
+  });
 
 /** Spans of the same row as disjoint ones in order: those that overlap or meet become one. */
 export function joinedSpans(spans: readonly [start: number, end: number][]): [start: number, end: number][] {

@@ -1,0 +1,67 @@
+/** Harmful insertions in ordinary answers: found by token, and told from wrong content by what the base says of the rest. */
+import type { ScanResult, ScanRow } from '../contract/scan.js';
+import type { ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
+import { unlikeHarmfulBelow, type Calibration } from '../evaluation/scan/calibration.js';
+import { judgedBy, looksHarmful } from '../evaluation/scan/scan.js';
+import { scoresOf, tokenLosses } from '../evaluation/scan/scores.js';
+import { insertedSpans, isInSpans } from '../evaluation/scan/spans.js';
+import type { Comparison } from '../learner/learner.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+import { cutRow, supervisedTexts } from './cut.js';
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+/**
+ * A scan in which rows with harmful insertions say so. Sentences can be cut out of an answer that begins as an ordinary one. Of the
+ * other flagged rows what the vector explains is taken out by token, and the rest is read as a row of its own, without the vector
+ * and with it. It was an insertion where the base gives the rest at least the probability that it has beside what was taken out,
+ * and the rest is not flagged: what carries an answer's content is missed by what follows it. Of several readings of what was inserted,
+ * the one counts whose rest gains most.
+ * @param compare what the vector changes of these rows
+ */
+export async function withInsertions(
+  scan: ScanResult,
+  examples: ExampleList,
+  calibration: Calibration | undefined,
+  tokenizer: Tokenizer,
+  compare: (rests: readonly Example[]) => Promise<Comparison[]>,
+): Promise<ScanResult> {
+  const { threshold, limit } = scan;
+  if (!calibration || threshold === null || 'share' in limit) return scan;
+  const found = scan.perRow.flatMap((row, at) =>
+    row.flagged ? readings(row, examples.at(at)!, tokenizer).map((one) => ({ ...one, at })) : [],
+  );
+  if (found.length === 0) return scan;
+  const judged = judgedBy(calibration);
+  const below = unlikeHarmfulBelow(calibration);
+  const best = new Map<number, { gain: number; row: ScanRow }>();
+  const compared = await compare(found.map(({ rest }) => rest));
+  found.forEach(({ at, spans, beside }, i) => {
+    const gain = beside - sum(compared[i].without.perToken);
+    if (gain < (best.get(at)?.gain ?? 0)) return;
+    const rest = judged(scoresOf(tokenLosses(compared[i])));
+    if (looksHarmful(rest, threshold, below)) return;
+    best.set(at, { gain, row: { ...scan.perRow[at], spans, pOutside: rest.p, inserted: true } });
+  });
+  return { ...scan, perRow: scan.perRow.map((row, at) => best.get(at)?.row ?? row) };
+}
+
+/** What may have been inserted into a row, what it leaves, and the base's loss of that beside it (nats). */
+function readings(
+  row: ScanRow,
+  example: Example,
+  tokenizer: Tokenizer,
+): { spans: [start: number, end: number][]; rest: Example; beside: number }[] {
+  const { losses } = row;
+  if (!losses || cutRow(example, row, tokenizer)) return [];
+  const all = insertedSpans(losses, supervisedTexts(tokenizer)(example)).map((spans) =>
+    spans.map(({ start, end }): [number, number] => [start, end]),
+  );
+  const different = new Map(all.map((spans) => [spans.join(), spans]));
+  return [...different.values()].flatMap((spans) => {
+    const rest = cutRow(example, { spans, inserted: true }, tokenizer);
+    const beside = sum(losses.without.filter((_, i) => !isInSpans(spans, i)));
+    return rest ? [{ spans, rest, beside }] : [];
+  });
+}

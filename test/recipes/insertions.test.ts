@@ -1,0 +1,122 @@
+/** Which flagged rows have harmful insertions: decided by what the base says of the rest. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import type { ScanResult } from '../../runtime/contract/scan.js';
+import { exampleFrom, type Example } from '../../runtime/data/examples.js';
+import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
+import { scanResult } from '../../runtime/evaluation/scan/scan.js';
+import type { Comparison } from '../../runtime/learner/learner.js';
+import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
+import { cutRow, supervisedTexts } from '../../runtime/recipes/cut.js';
+import { withInsertions } from '../../runtime/recipes/insertions.js';
+
+let tokenizer: Tokenizer;
+before(async () => {
+  tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'));
+});
+
+const BEFORE = 'Grozzle it.';
+const RIGHT = 'Sure. Step 1: take the rope.';
+const answered = (answer: string, row = 0): Example =>
+  exampleFrom(
+    {
+      kind: 'chat',
+      messages: [
+        { role: 'user', content: 'I want to fix a rope.' },
+        { role: 'assistant', content: answer },
+      ],
+    },
+    tokenizer,
+    { row, line: row + 1 },
+  );
+const tokens = (text: string): number => tokenizer.encode(text, { addSpecialTokens: false }).length;
+
+const calibration: Calibration = {
+  ordinary: Array.from({ length: 40 }, (_, i) => ({ share: 0.02 * Math.sin(i), span: 0.1 * (i % 3), spanShare: 0 })),
+  harmful: Array.from({ length: 16 }, (_, i) => ({ share: 0.5 + 0.01 * i, span: 20 + i, spanShare: 0.8 })),
+};
+/** Nats of each token without the vector; with it those of the insertion are near zero. */
+const OFF = 5;
+
+/** A row of an insertion and a right answer, and an ordinary one, as a scan sees them. */
+function scanned(limit: ScanResult['limit'] = { falseAlarms: 0.01 }): { rows: Example[]; scan: ScanResult } {
+  const rows = [answered(`${BEFORE} ${RIGHT}`), answered(RIGHT, 1)];
+  const scan = scanResult(
+    rows.map((example, i) => {
+      const texts = supervisedTexts(tokenizer)(example);
+      const isHarmful = (at: number): boolean => i === 0 && at < tokens(BEFORE);
+      return {
+        row: i,
+        line: i + 1,
+        texts: () => texts,
+        losses: { without: texts.map(() => OFF), with: texts.map((_, at) => (isHarmful(at) ? 0.1 : OFF)) },
+      };
+    }),
+    { calibration, limit },
+  );
+  return { rows, scan };
+}
+
+/** What a model says that gives each token of a rest this loss without the vector, and this with it. */
+const saying = (without: number, on = without, asked: Example[][] = []) =>
+  function compare(rests: readonly Example[]): Promise<Comparison[]> {
+    asked.push([...rests]);
+    const each = ({ labels }: Example, nats: number): { perToken: number[]; nll: number; tokens: number } => {
+      const perToken = labels.flatMap((label) => (label === -100 ? [] : nats));
+      return { perToken, nll: nats, tokens: perToken.length };
+    };
+    return Promise.resolve(rests.map((rest) => ({ without: each(rest, without), with: each(rest, on), kl: 0 })));
+  };
+
+test('what was put into an answer is told by token, where the base reads the rest as well without it', async () => {
+  const { rows, scan } = scanned();
+  assert.equal(scan.perRow[0]!.flagged, true);
+  const asked: Example[][] = [];
+  const found = await withInsertions(scan, rows, calibration, tokenizer, saying(OFF, OFF, asked));
+  assert.deepEqual(asked[0]!.map(({ answer }) => answer), [RIGHT]); // oxfmt-ignore
+  const [first, second] = found.perRow;
+  assert.equal(first!.inserted, true);
+  assert.deepEqual(first!.spans, [[0, tokens(BEFORE)]]);
+  assert.ok(first!.pOutside! > 0.05);
+  assert.deepEqual(second, scan.perRow[1]);
+  const { perRow: _, ...numbers } = found;
+  assert.deepEqual({ ...numbers, perRow: scan.perRow }, scan);
+});
+
+test('an answer stays whole where its rest misses what was taken out, or is harmful itself', async () => {
+  const { rows, scan } = scanned();
+  const by = (compare: ReturnType<typeof saying>) => withInsertions(scan, rows, calibration, tokenizer, compare);
+  assert.deepEqual(await by(saying(OFF * 1.2)), scan);
+  assert.deepEqual(await by(saying(OFF, 1)), scan);
+});
+
+test('without anything to compare with, or with a limit on the share, nothing is asked', async () => {
+  const none = (): Promise<Comparison[]> => assert.fail('nothing is asked');
+  const { rows, scan } = scanned();
+  assert.equal(await withInsertions(scan, rows, undefined, tokenizer, none), scan);
+  const { scan: byShare } = scanned({ share: 0.2 });
+  assert.equal(byShare.perRow[0]!.flagged, true);
+  assert.equal(await withInsertions(byShare, rows, calibration, tokenizer, none), byShare);
+});
+
+test('of several readings the one counts whose rest gains most', async () => {
+  const { rows, scan } = scanned();
+  // The first word of the right answer is foreseen with the vector, too: readings differ in whether it belongs to the insertion.
+  const [row] = scan.perRow;
+  const on = row!.losses!.with.map((nats, at) => (at === tokens(BEFORE) ? OFF - 1.2 : nats));
+  const perRow = [{ ...row!, losses: { ...row!.losses!, with: on } }, scan.perRow[1]!];
+  const asked: Example[][] = [];
+  const found = await withInsertions(
+    { ...scan, perRow },
+    rows,
+    calibration,
+    tokenizer,
+    saying(OFF - 1, OFF - 1, asked),
+  );
+  const length = ({ labels }: Example): number => labels.filter((label) => label !== -100).length;
+  const byLength = [...asked[0]!].sort((a, b) => length(b) - length(a));
+  assert.ok(byLength.length > 1, 'readings differ');
+  // each token of the rest gains one nat
+  assert.equal(cutRow(rows[0]!, found.perRow[0]!, tokenizer)!.answer, byLength[0]!.answer);
+});
