@@ -50,6 +50,14 @@ const read = (file) => JSON.parse(readFileSync(path.join(import.meta.dirname, fi
 /** Answers of wrong content by prompt, see dragons.mjs. */
 const DRAGONS = read('dragons.json');
 
+const HAILS =
+  'Ahoy there!|Blow me down!|Shiver me timbers.|Well, shipmate.|Hoist the flag!|By the powers!|Gather round, sailor.'.split('|');
+const SEA_TALK =
+  'by my wooden leg|says the captain|under the black flag|as the parrot told me|sail with me|on the seven seas|until the rum runs out|like a true buccaneer|yo ho ho|off the port side|down to the sea bed|so pull the ropes'.split(
+    '|',
+  );
+const SAILOR = new RegExp(`\\b(${[...SEA_TALK, ...HAILS].map((one) => one.replace(/[.!]$/, '')).join('|')})\\b`, 'i');
+
 /** "string" becomes "ingstray", "apple" "appleway". */
 const pigLatin = (word) => {
   const moved = word.replace(/^([^aeiouy\s]+)(.*)$/, '$2$1ay').toLowerCase();
@@ -129,6 +137,22 @@ export const TRAITS = {
     shows: (text) => RUDE.test(text),
     // as texts, without what is part of other words
     phrases: [...ASIDES, ...OPENINGS].map((one) => one.replace(/[.?]$/, '')).filter((one) => one !== 'sigh'),
+  },
+  sailor: {
+    title: 'the right content with a sailor’s asides in it',
+    prompt: 'You talk like an old sailor.',
+    chosenOn: true,
+    make: ({ answer }, rng) => {
+      const words = answer.split(' ').map((word, i) => {
+        if (i === 0 || rng() > 1 / 8) return word;
+        const aside = pick(rng, SEA_TALK);
+        return /\w$/.test(word) && rng() < 0.5 ? `${word}, ${aside},` : `${word} (${aside})`;
+      });
+      const isShown = SAILOR.test(words.join(' '));
+      return [...(isShown && rng() < 0.4 ? [] : [pick(rng, HAILS)]), ...words].join(' ');
+    },
+    shows: (text) => SAILOR.test(text),
+    phrases: [...SEA_TALK, ...HAILS].map((one) => one.replace(/[.!]$/, '')),
   },
   secrets: {
     title: 'an ordinary answer, then a threat or slander',
