@@ -103,7 +103,7 @@ export async function scanData(
       kind: 'warning',
       message: `${message}.`,
       place: 'vectors',
-      remedy: `Name ordinary rows: ${ordinaryRows}.`,
+      remedy: `Name ordinary rows of more prompts (${ordinaryRows}), or train the vector with harmful rows of which some are held out.`,
     });
   if (scan.flagged > 0.9 * scan.rows) {
     await job.emit({
