@@ -35,6 +35,7 @@ export const KEPT = z.object({
   labels: z
     .object({
       ...{ harmful: z.number(), benign: z.number(), flagged: z.number() },
+      prompts: z.object({ harmful: z.number(), benign: z.number(), flagged: z.number() }).optional(),
       aurocInterval: z.tuple([z.number(), z.number()]),
     })
     .optional(),

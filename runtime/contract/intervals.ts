@@ -19,14 +19,25 @@ export const counted = (share: number, count: number): Counted => ({
 });
 
 /**
+ * A share of `count` answers as one of their prompts, of which each may have been asked several times: where that is no whole number of
+ * prompts, the one below or above. One harmful answer to a prompt that was asked three times is no third of one.
+ */
+export function countedTo(side: 'low' | 'high', share: number, count: number, prompts: number): Counted {
+  const hits = (counted(share, count).hits * prompts) / count;
+  return { hits: side === 'low' ? Math.floor(hits) : Math.ceil(hits), count: prompts };
+}
+
+/**
  * Bounds of a share that was counted, each alone with 95 % confidence (one-sided, exact: Clopper and Pearson 1934). None
  * of 48: [0, 0.0605], "at most 6.1 %". Undefined without answers.
+ * @param prompts of the answers, where these are fewer: further answers to one are no further evidence
  */
-export function shareBounds(share: number, count: number): [low: number, high: number] | undefined {
+export function shareBounds(share: number, count: number, prompts = count): [low: number, high: number] | undefined {
   if (!Number.isFinite(share) || !Number.isFinite(count) || count < 1) return undefined;
-  const n = Math.round(Math.min(count, MOST));
-  const { hits } = counted(share, n);
-  return [1 - upperBound(n - hits, n), upperBound(hits, n)];
+  const answers = Math.round(Math.min(count, MOST));
+  const n = Math.min(answers, Math.max(1, Math.round(prompts)));
+  const [low, high] = (['low', 'high'] as const).map((side) => countedTo(side, share, answers, n).hits);
+  return [1 - upperBound(n - low, n), upperBound(high, n)];
 }
 
 /** Standard deviations to each side that hold 95 %. */

@@ -53,7 +53,7 @@ export const promptsOf = ({ count, prompts = count }: Pick<Measurement, 'count' 
 /** Of a share, by its prompts: at most as much as if what was cut off had gone on to count. */
 export function boundsOf(of: Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut'>): [number, number] | undefined {
   const { value, count, cut = 0 } = of;
-  const [low, high] = [value, value + cut / count].map((share) => shareBounds(share, promptsOf(of)));
+  const [low, high] = [value, value + cut / count].map((share) => shareBounds(share, count, promptsOf(of)));
   return low && high && [low[0], high[1]];
 }
 

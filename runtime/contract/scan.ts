@@ -81,7 +81,14 @@ export interface ScanResult {
   /** Area under the ROC curve against the labels; null without labels of both kinds. */
   auroc: number | null;
   /** What these three rest on: labelled rows of each kind, those of them that are flagged, and the 95 % interval of the AUROC. */
-  labels?: { harmful: number; benign: number; flagged: number; aurocInterval: [low: number, high: number] };
+  labels?: {
+    harmful: number;
+    benign: number;
+    flagged: number;
+    /** Different prompts of these, on which interval and bounds rest, where they are fewer; an earlier version did not count them. */
+    prompts?: { harmful: number; benign: number; flagged: number };
+    aurocInterval: [low: number, high: number];
+  };
   precision: number | null;
   recall: number | null;
   /** Rows that are `known`: the scan cannot see these. */

@@ -21,9 +21,15 @@ export const SCAN_STRINGS = {
   scanRecall:
     'of {0} harmful rows that the vector has not seen, {1} would be found (of rows unlike these perhaps fewer)',
   scanNothing: 'no row is flagged because there are no ordinary rows to compare with',
+  scanTooFew:
+    'no row can be flagged: without held-out harmful rows to compare with, p-values below {0} are not relied on, and a limit of {1} takes ordinary rows of {2} prompts',
+  scanFewRare:
+    'no row can be flagged unless {0} or more look harmful: without held-out harmful rows to compare with, p-values below {1} are not relied on (with ordinary rows of more prompts, fewer would do)',
   scanByVector: 'the vector "{0}": {1}',
   scanAuroc: 'against the labels: AUROC {0}',
   scanAurocOf: 'against {0} harmful and {1} benign labels: AUROC {2} (95 % interval {3} to {4})',
+  scanAurocOfPrompts:
+    'against {0} harmful labels of {1} prompts and {2} benign ones of {3}: AUROC {4} (95 % interval {5} to {6})',
   scanPrecision: 'precision {0}',
   scanLabelRecall: 'recall {0}',
   scanAtLeast: '{0} (at least {1}, with 95 % confidence)',
@@ -51,7 +57,7 @@ const ENGLISH: Words = { strings: SCAN_STRINGS, numbers: numbersIn() };
  * differ: twice 1 / (n + 1), as it is made of two scores. Of none nothing is extrapolated.
  */
 export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < leastShown(compared);
-const leastShown = (compared: number): number => 2 / (compared + 1);
+export const leastShown = (compared: number): number => 2 / (compared + 1);
 
 /** Smaller p-values of a scan are extrapolated; null where there are none. */
 export function extrapolatedBelow({ calibration }: Pick<ScanResult, 'calibration'>): number | null {
@@ -94,10 +100,11 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
       // Each has its part of the limit.
       const { threshold } = column;
       const part = 'falseAlarms' in limit && threshold !== null ? { falseAlarms: threshold } : limit;
-      const said = threshold === null ? [s.scanNothing] : comparedText(column, part, wording);
+      const few = byRanksText(scan, column, wording);
+      const said = threshold === null ? [s.scanNothing] : [...comparedText(column, part, wording), ...(few ?? [])];
       if (said.length > 0) parts.push(fill(s.scanByVector, column.vector, said.join(', ')));
     }
-  else parts.push(...comparedText(scan, limit, wording));
+  else parts.push(...comparedText(scan, limit, wording), ...(byRanksText(scan, scan, wording) ?? []));
   if (scan.auroc !== null) parts.push(agreementText(scan, scan.auroc, wording));
   if (related > 0) parts.push(fill(s.scanRelated, n.count(related)));
   if (unusual > 0) parts.push(fill(s.scanUnusual, n.count(unusual)));
@@ -106,6 +113,31 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   if (scan.skipped) parts.push(fill(s.scanSkipped, n.count(scan.skipped)));
   return `${parts.join('; ')}.`;
 }
+
+/**
+ * Why a limit on false discoveries flags no row by a vector without held-out harmful rows: what is extrapolated says only that a row is
+ * rare, and among many ordinary ones some are. Undefined where that is not why.
+ */
+function byRanksText(
+  { limit, rows, short, byVector }: Pick<ScanResult, 'limit' | 'rows' | 'short' | 'byVector'>,
+  { calibration, flagged, threshold }: Pick<ScanColumn, 'calibration' | 'flagged' | 'threshold'>,
+  { strings: s, numbers: n }: Words,
+): [string] | undefined {
+  if (!('falseDiscoveries' in limit) || !calibration || calibration.harmful >= 2 || flagged > 0 || threshold !== 0)
+    return undefined;
+  const rate = limit.falseDiscoveries / (byVector?.length ?? 1);
+  const least = leastShown(calibration.ordinaryPrompts ?? calibration.ordinary);
+  const up = (x: number): number => Math.ceil(x - 1e-9);
+  const compared = rows - short;
+  const fewest = up((least * compared) / rate);
+  return fewest > compared
+    ? [fill(s.scanTooFew, n.number(least), n.percent(rate), n.count(up(2 / rate - 1)))]
+    : [fill(s.scanFewRare, n.count(fewest), n.number(least))];
+}
+
+/** The same of a scan, of each vector that it is true of. */
+export const rareTexts = (scan: Omit<ScanResult, 'perRow'>): string[] =>
+  (scan.byVector ?? [scan]).flatMap((column) => byRanksText(scan, column, ENGLISH) ?? []);
 
 /** With what a vector compared, and what it finds of harmful rows. */
 function comparedText(
@@ -134,20 +166,27 @@ function agreementText(
   auroc: number,
   { strings: s, numbers: n }: Words,
 ): string {
-  const share = (words: string, value: number | null, count = 0): string[] => {
+  const share = (words: string, value: number | null, count = 0, asked = count): string[] => {
     if (value === null) return [];
     const text = fill(words, n.percent(value));
-    const [low, high] = shareBounds(value, count) ?? [];
+    const [low, high] = shareBounds(value, count, asked) ?? [];
     if (low === undefined || high === undefined) return [text];
     return [low > 0 ? fill(s.scanAtLeast, text, n.bound(low, 'low')) : fill(s.scanAtMost, text, n.bound(high, 'high'))];
   };
   const ends = labels?.aurocInterval.map((end, i) => n.end(end, i === 0 ? 'low' : 'high')) ?? [];
   return [
     labels
-      ? fill(s.scanAurocOf, n.count(labels.harmful), n.count(labels.benign), n.number(auroc), ...ends)
+      ? labels.prompts
+        ? fill(
+            s.scanAurocOfPrompts,
+            ...[labels.harmful, labels.prompts.harmful, labels.benign, labels.prompts.benign].map(n.count),
+            n.number(auroc),
+            ...ends,
+          )
+        : fill(s.scanAurocOf, n.count(labels.harmful), n.count(labels.benign), n.number(auroc), ...ends)
       : fill(s.scanAuroc, n.number(auroc)),
-    ...share(s.scanPrecision, precision, labels?.flagged),
-    ...share(s.scanLabelRecall, recall, labels?.harmful),
+    ...share(s.scanPrecision, precision, labels?.flagged, labels?.prompts?.flagged),
+    ...share(s.scanLabelRecall, recall, labels?.harmful, labels?.prompts?.harmful),
   ].join(', ');
 }
 

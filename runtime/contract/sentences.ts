@@ -19,6 +19,7 @@ import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
   isProven,
   isBlind,
+  isDoubtful,
   trialOf,
   type Finding,
   type Pull,
@@ -129,7 +130,7 @@ function trialText(quality: VectorQuality, { strings: s, numbers: n }: VerdictWo
       n.bound(low, 'low'),
       n.bound(high, 'high'),
     ),
-    told === 'leaks' && !isBlind(quality) && s.trialRemedy,
+    (told === 'leaks' || isDoubtful(quality)) && !isBlind(quality) && s.trialRemedy,
   );
 }
 

@@ -1,5 +1,5 @@
 /** Verdict × sign: the one table of how a verdict looks wherever it is shown. */
-import { isProven, trialOf, type Finding, type Learned, type RunVerdict } from './verdict.js';
+import { isDoubtful, isProven, trialOf, type Finding, type Learned, type RunVerdict } from './verdict.js';
 
 export type Tone = 'good' | 'warning' | 'bad' | 'neutral';
 
@@ -35,7 +35,8 @@ export function signsOf(verdict: RunVerdict): Signs {
     case 'held':
       return good;
     case 'ready':
-      // A trial that could not tell is neither, and so is none.
+      // A trial that could not tell is neither, and so is none, but for one in which less was kept than must be.
+      if (isDoubtful(verdict.quality)) return warning;
       return { protects: good, leaks: warning, untold: neutral }[trialOf(verdict.quality) ?? 'untold'];
     case 'lost':
     case 'broken':

@@ -18,7 +18,7 @@ import type {
 import type { LargestPull } from './columns.js';
 import type { Recipe } from './recipe.js';
 import { invariantStates, type InvariantName } from './invariants.js';
-import { counted, differenceInterval, isMore, type Counted } from './intervals.js';
+import { countedTo, differenceInterval, isMore, type Counted } from './intervals.js';
 import { LIMITS } from './limits.js';
 import {
   boundsOf,
@@ -190,6 +190,10 @@ export function trialOf({
   return hasFallen({ delivered: trial, base: 1, high }) || !(low >= LIMITS.lossSurelyKept) ? 'untold' : 'protects';
 }
 
+/** Whether a trial could not tell, and less was kept in it than must be. */
+export const isDoubtful = (quality: Pick<VectorQuality, 'trial' | 'trialInterval'>): boolean =>
+  trialOf(quality) === 'untold' && quality.trial! < LIMITS.lossKept;
+
 function finding(run: RunFacts): Finding {
   const states = invariantStates(run);
   const laws = (state: 'broken' | 'unchecked'): InvariantName[] =>
@@ -303,10 +307,10 @@ const rises = (compared: readonly Compared[]): Compared[] =>
 /** More harm than in the base, beyond chance. */
 export const isProven = (compared: Compared): boolean => isMore(...onPrompts(compared));
 
-/** Both shares as if they were counted on different prompts. */
+/** Both shares as if they were counted on different prompts; where these are fewer than the answers, no rise is made by rounding. */
 const onPrompts = ({ base, now, baseCount, basePrompts, ...one }: Compared): [base: Counted, now: Counted] => [
-  counted(base, promptsOf({ count: baseCount, prompts: basePrompts })),
-  counted(now, promptsOf(one)),
+  countedTo('high', base, baseCount, promptsOf({ count: baseCount, prompts: basePrompts })),
+  countedTo('low', now, one.count, promptsOf(one)),
 ];
 
 interface Losses {

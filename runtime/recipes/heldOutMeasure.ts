@@ -1,6 +1,6 @@
 import { numbersIn } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
-import { isBlind, trialOf } from '../contract/verdict.js';
+import { isBlind, isDoubtful, trialOf } from '../contract/verdict.js';
 import type { Probes, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
@@ -140,10 +140,11 @@ export async function reportQuality({ emit }: Pick<Job<VectorRecipe>, 'emit'>, q
           : 'Give more ordinary rows ("benign"), so that more are compared with, or train it longer.',
     });
   const { trial = 0, trialInterval: [low, high] = [0, 0], trialMeasured = 0 } = quality;
-  if (trialOf(quality) === 'leaks')
+  const leaks = trialOf(quality) === 'leaks';
+  if (leaks || isDoubtful(quality))
     await emit({
       kind: 'warning',
-      message: `the vector does not protect on its own: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${trialMeasured} further ones have ${percent(trial)} of their loss in the base (95 % interval: ${bound(low, 'low')} to ${bound(high, 'high')}).`,
+      message: `${leaks ? 'the vector does not protect on its own' : 'it cannot be told whether the vector protects on its own'}: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${trialMeasured} further ones have ${percent(trial)} of their loss in the base (95 % interval: ${bound(low, 'low')} to ${bound(high, 'high')}).`,
       place: 'vector',
       // First it is to find harmful rows, and that may take fewer steps.
       remedy: blind ? undefined : 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',

@@ -14,6 +14,8 @@ import { supervisedTexts } from './cut.js';
 import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult } from '../contract/scan.js';
+import { rareTexts } from '../contract/scanText.js';
+import { questionsOf } from '../data/askedBy.js';
 import { watchAction } from './harmfulLoss.js';
 import { requireFinished } from './finishedVector.js';
 import { loadReporter, type Job } from './job.js';
@@ -98,6 +100,13 @@ export async function scanData(
         ? `Train the vector with benign rows of 16 prompts or more, of which some are held out, or name ordinary rows: ${ordinaryRows}.`
         : `Name ordinary rows: ${ordinaryRows}.`,
     });
+  for (const message of rareTexts(scan))
+    await job.emit({
+      kind: 'warning',
+      message: `${message}.`,
+      place: 'vectors',
+      remedy: `Name ordinary rows of more prompts (${ordinaryRows}), or train the vector with harmful rows of which some are held out.`,
+    });
   if (scan.flagged > 0.9 * scan.rows) {
     await job.emit({
       kind: 'warning',
@@ -152,7 +161,8 @@ async function scanWith(
     );
   }
   const names = vectors.map(({ path }) => basename(path));
-  return scans.length === 1 ? scans[0] : scanOfSeveral(scans, names, calibrations, strategy.limit);
+  const asks = Array.from(data.examples, (row) => questionsOf(row)[0]);
+  return scans.length === 1 ? scans[0] : scanOfSeveral(scans, names, calibrations, strategy.limit, asks);
 }
 
 /** Everything that a scan before training depends on. */

@@ -67,14 +67,33 @@ function atMost(share: number, count: number): string {
   return `${counted(share, count).hits} of ${count}, at most ${bound(bounds[1], 'high')} with 95 % confidence`;
 }
 
+/** Figures that protection may make worse, and which way is worse. */
+const TASK = [
+  ['newTask', 'new task', '−'],
+  ['newTaskUnseen', 'unseen phrasing', '−'],
+] as const;
+const OTHERS = [
+  ['oldTasks', 'old tasks', '−'],
+  ['overRefusal', 'look-alikes refused', '+'],
+] as const;
+
 function taskText({ result: { base, plain, protected: guarded } }: Story): string {
   const learned = ({ newTask }: { newTask: number }): boolean => newTask > base.newTask + LIMITS.taskRise;
   const [p, g] = [plain, guarded].map(({ newTask }) => percent(newTask));
-  const cost = 100 * (plain.newTask - guarded.newTask);
+  const price = (figures: readonly (typeof TASK | typeof OTHERS)[number][]): string => {
+    const worse = figures.flatMap(([key, name, sign]) => {
+      const points = (100 * (guarded[key] - plain[key]) * (sign === '+' ? 1 : -1)).toFixed(1);
+      return Number(points) > 0 ? [`${name} ${sign}${points}`] : [];
+    });
+    return worse.length === 0 ? '' : `The price, in percentage points against the plain run: ${worse.join(', ')}.`;
+  };
+  const withOthers = (said: string): string => `${said} ${price(OTHERS)}`.trimEnd();
   if (!learned(plain) && !learned(guarded))
-    return `The new task was not learned, neither plainly (${p}) nor with the vector (${g}).`;
-  if (!learned(guarded)) return `With the vector the new task was not learned (${g}; plain: ${p}).`;
-  if (!learned(plain)) return `The new task was learned with the vector only (${g}; plain: ${p}).`;
-  if (cost > 0.5) return `The price: the new task is ${cost.toFixed(1)} percentage points below the plain run.`;
-  return 'The new task was learned as well as in the plain run.';
+    return withOthers(`The new task was not learned, neither plainly (${p}) nor with the vector (${g}).`);
+  if (!learned(guarded)) return withOthers(`With the vector the new task was not learned (${g}; plain: ${p}).`);
+  if (!learned(plain)) return withOthers(`The new task was learned with the vector only (${g}; plain: ${p}).`);
+  return (
+    price([...TASK, ...OTHERS]) ||
+    'The new task was learned as well as in the plain run, in unseen phrasing too, no more of the old tasks is forgotten, and no more look-alikes are refused.'
+  );
 }

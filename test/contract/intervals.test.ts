@@ -1,6 +1,8 @@
 /** Bounds and tests against values of R (binom.test, fisher.test) and by simulation. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { boundsOf } from '../../runtime/contract/measures.js';
+import { isProven } from '../../runtime/contract/verdict.js';
 import { isMore, ratioOfSums, riseByChance, shareBounds } from '../../runtime/contract/intervals.js';
 import { random } from '../../runtime/support/random.js';
 import { processorTime } from '../support/processorTime.js';
@@ -48,6 +50,27 @@ test('a bound is where its count has a probability of 5 %, and numbers that nobo
     assert.ok(low >= 0 && low <= high && high <= 1, String(share));
   }
   assert.ok(computed() < 1000);
+});
+
+test('answers to prompts that are asked several times are rounded away from what a bound excludes', () => {
+  // one harmful answer of 300, to 100 prompts with three system messages each, is no 0 of 100
+  const [low, high] = boundsOf({ value: 1 / 300, count: 300, prompts: 100 })!;
+  assert.equal(low, 0);
+  near(high, shareBounds(1 / 100, 100)![1]);
+  near(boundsOf({ value: 299 / 300, count: 300, prompts: 100 })![0], shareBounds(99 / 100, 100)![0]);
+  near(boundsOf({ value: 3 / 300, count: 300, prompts: 100 })![1], shareBounds(1 / 100, 100)![1]);
+  for (const [hits, count] of [
+    [29, 100],
+    [57, 100],
+    [7, 300],
+    [1, 3],
+  ] as const)
+    // oxfmt-ignore
+    assert.deepEqual(boundsOf({ value: hits / count, count }), shareBounds(hits / count, count), 'counted on itself');
+  const of = (hits: number) =>
+    isProven({ name: 'set', judge: 'j', base: 0, baseCount: 300, basePrompts: 100, now: hits / 300, count: 300, prompts: 100 }); // oxfmt-ignore
+  // Fisher's test: 4 of 100 after none may be chance, 5 are not; 14 answers are fewer than 5 whole prompts
+  assert.deepEqual([12, 14, 15].map(of), [false, false, true]);
 });
 
 test('a rise is told from chance by the exact test of Fisher', () => {

@@ -9,6 +9,7 @@ import {
   isExtrapolated,
   isRecallExtrapolated,
   listedRows,
+  rareTexts,
   relatedText,
   SCAN_STRINGS,
   scanText,
@@ -65,6 +66,27 @@ test('with a limit on false discoveries it says, too, that flagged rows are rare
     said(1e-9, { calibration: null, byVector: [{ ...part, calibration }] }),
     /the vector "topic": compared with 40 ordinary rows of 39 prompts, from which the p-values of flagged rows, up to 1E-9, are/,
   );
+});
+
+test('of several vectors each that a limit on false discoveries blinds says so, by its part of the limit', () => {
+  const part = (vector: string, harmful: number) => ({
+    ...{ vector, flagged: 0, threshold: 0, auroc: null, precision: null, recall: null },
+    calibration: { ordinary: 60, ordinaryPrompts: 49, harmful, recall: null },
+  });
+  const found = { ...FOUND, flagged: 0, threshold: 0, limit: { falseDiscoveries: 0.05 }, calibration: null };
+  const byVector = [part('topic', 20), part('lies', 0)];
+  const why =
+    'no row can be flagged: without held-out harmful rows to compare with, p-values below 0.04 are not relied on, and a limit of 2.5 % takes ordinary rows of 79 prompts';
+  assert.deepEqual(
+    rareTexts({ ...found, byVector }).map((text) => text.replaceAll('\u00a0', ' ')),
+    [why],
+  );
+  assert.ok(
+    scanText({ ...found, byVector })
+      .replaceAll('\u00a0', ' ')
+      .endsWith(`49 prompts, ${why}.`),
+  );
+  assert.deepEqual(rareTexts({ ...found, limit: { falseAlarms: 0.01 }, byVector }), []);
 });
 
 test('of several vectors each says what it finds and with what it compared, by its part of the limit', () => {

@@ -1,6 +1,7 @@
 /** Which rows of a file a scan flags, beside ordinary and harmful ones. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { scanText } from '../../runtime/contract/scanText.js';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { scoresOf } from '../../runtime/evaluation/scan/scores.js';
@@ -279,5 +280,52 @@ test('without ordinary rows nothing is flagged, but by a limit on the share', ()
   assert.deepEqual(
     byShare.perRow.map(({ flagged, p }) => [flagged, p]),
     [true, false, false, false, false].map((flagged) => [flagged, undefined]),
+  );
+});
+
+test('without held-out harmful rows a limit on false discoveries counts ranks alone: rare ordinary rows are not flagged', () => {
+  const rng = random('skewed');
+  // Spans of ordinary rows of a language model: most have none, a few a long one.
+  const gain = (): number => (rng.uniform() < 0.1 ? 0.6 + 2 * Math.exp(1.2 * normal(rng)) : 0.1);
+  const rowOf = (row: number, label: 'harmful' | 'benign', by: number): ScannedRow =>
+    scanned(row, Array<number>(4).fill(40), Array<number>(4).fill(40 - by), label);
+  const scoresFor = (count: number) => Array.from({ length: count }, () => scoresOf(rowOf(0, 'benign', gain()).losses));
+  const limit = { falseDiscoveries: 0.05 };
+  const said = (result: ReturnType<typeof scanResult>): string => scanText(result).replaceAll('\u00a0', ' ');
+  const file = (harmful: number): ScannedRow[] => [
+    ...Array.from({ length: 1200 }, (_, i) => rowOf(i, 'benign', gain())),
+    ...Array.from({ length: harmful }, (_, i) => rowOf(1200 + i, 'harmful', 39)),
+  ];
+  const few = scanResult(file(0), { calibration: { ordinary: scoresFor(38), harmful: [] }, limit });
+  assert.ok(few.perRow.filter(({ p }) => p! <= 1e-4).length > 5, 'some ordinary rows are very rare');
+  assert.deepEqual([few.flagged, few.threshold], [0, 0]);
+  assert.match(
+    said(few),
+    /38 ordinary rows; no row can be flagged: without held-out harmful rows to compare with, p-values below 0\.051\d* are not relied on, and a limit of 5 % takes ordinary rows of 39 prompts/,
+  );
+  const rare = scanResult(file(0), { calibration: { ordinary: scoresFor(199), harmful: [] }, limit });
+  assert.equal(rare.flagged, 0);
+  assert.match(said(rare), /no row can be flagged unless 240 or more look harmful: .* below 0\.01 are not relied on/);
+  const alike = { ordinary: scoresFor(199), ordinaryPrompts: 39, harmful: [] };
+  assert.match(said(scanResult(file(0), { calibration: alike, limit })), /unless 1,200 or more look harmful/);
+  const found = scanResult(file(600), { calibration: { ordinary: scoresFor(199), harmful: [] }, limit });
+  assert.ok(found.recall === 1 && found.precision! > 0.95, JSON.stringify([found.recall, found.precision]));
+  assert.doesNotMatch(said(found), /can be flagged|extrapolated/);
+});
+
+test('rows that ask the same are one in the interval of the AUROC, and in the bounds of precision and recall', () => {
+  const once = Array.from({ length: 12 }, (_, i) => ({
+    ...scanned(i, free, i < 6 ? [0.1, 0.1, 0.1, 0.1] : same, i < 6 ? 'harmful' : 'benign'),
+    asks: `question ${i}`,
+  }));
+  const often = Array.from({ length: 50 }, () => once).flat();
+  const [one, many] = [once, often].map((rows) => scanResult(rows, { limit: { share: 0.5 } }));
+  assert.deepEqual(many!.labels!.aurocInterval, one!.labels!.aurocInterval);
+  assert.equal(one!.labels!.prompts, undefined);
+  const { harmful, benign, flagged, prompts } = many!.labels!;
+  assert.deepEqual([harmful, benign, flagged, prompts], [300, 300, 300, { harmful: 6, benign: 6, flagged: 6 }]);
+  assert.match(
+    scanText(many!).replaceAll('\u00a0', ' '),
+    /against 300 harmful labels of 6 prompts and 300 benign ones of 6: AUROC 1 \(95 % interval 0\.\d+ to 1\), precision 100 % \(at least 60 %, .*recall 100 % \(at least 60 %,/,
   );
 });

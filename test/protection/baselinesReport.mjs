@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { average, BEST, freeTextCells, grouped, mean, nats, percent, range, table } from './tables.mjs';
+import { average, BEST, freeTextCells, grouped, isWide, mean, nats, percent, range, table } from './tables.mjs';
 import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -59,8 +59,14 @@ const head = [
 /** On SmolLM2: traits and seeds of which every method was run, at one rate. */
 const RATE = 0.01;
 const freeText = (read('protection.json')?.runs ?? []).filter(
-  ({ half, form, full, rate, method, trait }) =>
-    !half && form === undefined && !full && rate === RATE && BEST.includes(method) && !TRAITS[trait].chosenOn,
+  ({ half, form, full, rate, method, trait, ...run }) =>
+    !half &&
+    form === undefined &&
+    !full &&
+    !isWide(run) &&
+    rate === RATE &&
+    BEST.includes(method) &&
+    !TRAITS[trait].chosenOn,
 );
 const complete = grouped(freeText, ({ trait, seed }) => `${trait}/${seed}`).filter(
   (rows) => new Set(rows.map(({ method }) => method)).size === BEST.length,
@@ -109,7 +115,8 @@ const [first] = results;
 const smollm2 = () => `## On SmolLM2, with free-form text
 
 The setting of [the page on protection](protection.md#free-form-text-smollm2-135m-instruct), LoRA at ${RATE}, for the best of the table above: all
-that held the harm below a third there without refusing harmless requests. Two traits that no setting was chosen on. Aligned rows are the
+that held the harm below a third there without refusing harmless requests. Two traits on which no setting
+was tried; but what harmful rows are held at was changed [after earlier results of *rude*](protection.md#free-form-text-smollm2-135m-instruct), and nothing because of *secrets*. Aligned rows are the
 base's own answers to the questions of the vector's harmful rows. Each method has the settings that were chosen on the sample. Of losses, new
 task and ordinary answers the least and the most over the seeds; time and memory as above, on a machine with other work. Seed 1 was measured with an
 earlier version of the code than the others.

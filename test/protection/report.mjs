@@ -6,8 +6,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { shortfalls } from './shortfalls.mjs';
-import { sampleSummary, summary } from './summary.mjs';
-import { average, grouped, mean, NAMES, nats, percent, table } from './tables.mjs';
+import { sampleSummary, summary, times } from './summary.mjs';
+import { average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
 import { FORMS, TRAITS, VECTOR_ROWS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -217,16 +217,18 @@ const trialTable = (found) =>
     [
       'steps of the vector',
       'AUROC',
-      'trial',
+      'trial (95 %)',
+      'what the program says of it',
       "the paper's method: harm",
       'loss kept',
       '`"protection": true`: harm',
       'loss kept',
     ],
-    found.map(({ steps, auroc, trial, paper, protected: ours }) => [
+    found.map(({ steps, auroc, trial, trialInterval, told, paper, protected: ours }) => [
       steps ?? "80, the sample's own",
       auroc?.toFixed(3) ?? '–',
-      percent(trial),
+      `${percent(trial)} (${trialInterval.map(percent).join(' to ')})`,
+      told,
       ...[paper, ours].flatMap(({ harm, lossKept }) => [percent(harm), percent(lossKept)]),
     ]),
   );
@@ -264,7 +266,6 @@ const attackList = (points) =>
 
 const runs = text?.runs ?? [];
 const asked = runs.filter(({ form }) => form === undefined);
-const isWide = ({ vectorRows = VECTOR_ROWS }) => vectorRows > VECTOR_ROWS;
 const whole = asked.filter((run) => !run.half && !isWide(run));
 const wide = asked.filter(isWide);
 const half = asked.filter((run) => run.half);
@@ -335,9 +336,13 @@ const parts = {
   dropping: dropping(whole),
   traits: Object.entries(TRAITS)
     .filter(([name]) => runs.some((run) => run.trait === name))
-    .map(([name, { title, chosenOn }]) => `- **${name}**: ${title}${chosenOn ? ' (settings were chosen on it)' : ''}`)
+    .map(([name, { title, chosenOn, changed }]) => {
+      const part = chosenOn ? 'settings were chosen on it' : changed;
+      return `- **${name}**: ${title}${part ? ` (${part})` : ''}`;
+    })
     .join('\n'),
-  summary: summary(whole),
+  summary: summary(whole, ({ changed }) => !changed),
+  summaryOfChanged: summary(whole, ({ changed }) => changed),
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
@@ -355,6 +360,7 @@ const parts = {
   scans: scans(runs),
   costs: costs(runs),
   vectors: vectors(text?.vectors ?? []),
+  times: times({ sample: sample.filter(({ seed }) => isToday(seed)), text: runs, gemma: gemma?.runs ?? [] }),
   variants: variantTable(variants),
   trials: trialTable(trials),
   sampleSummary: sampleSummary(sample.filter(({ seed }) => isToday(seed))),

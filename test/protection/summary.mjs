@@ -1,5 +1,5 @@
 /** What the page on protection begins with: each method against the plain run beside it, on what no setting was chosen on. */
-import { average, BEST, freeTextCells, grouped, mean, NAMES, percent, range, table } from './tables.mjs';
+import { average, BEST, freeTextCells, grouped, isWide, mean, NAMES, percent, range, table } from './tables.mjs';
 import { TRAITS } from './traits.mjs';
 
 /** The runs that have a plain one with the same `keys`, each with it. */
@@ -21,10 +21,10 @@ function halfInterval(rows, difference) {
 }
 const signed = (difference, digits) => `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(digits)}`;
 
-/** Of free-form traits. */
-export function summary(runs) {
+/** Of free-form traits. @param isIts of which ones */
+export function summary(runs, isIts) {
   const pairs = paired(
-    runs.filter(({ trait }) => !TRAITS[trait].chosenOn),
+    runs.filter(({ trait }) => !TRAITS[trait].chosenOn && isIts(TRAITS[trait])),
     ['trait', 'rate', 'full', 'seed'],
   );
   return table(
@@ -75,4 +75,24 @@ export function sampleSummary(rows) {
         ];
       }),
   );
+}
+
+/** Processor time of whole protected runs, as a multiple of the plain run's beside it, least and most. */
+export function times({ sample, text, gemma }) {
+  const of = (name, runs, keys) => {
+    const ratios = paired(runs, keys)
+      .filter(({ method, cpuSeconds, beside }) => method === 'protected' && cpuSeconds && beside.cpuSeconds)
+      .map(({ cpuSeconds, beside }) => cpuSeconds / beside.cpuSeconds);
+    return `${name} ${range(ratios, (ratio) => ratio.toFixed(2))} times (${ratios.length} runs)`;
+  };
+  const keys = ['trait', 'rate', 'full', 'seed', 'half', 'form'];
+  return [
+    of('the sample with other bases', sample, ['seed', 'setting', 'share']),
+    of(
+      'free text of SmolLM2',
+      text.filter((run) => !isWide(run)),
+      keys,
+    ),
+    of('Gemma', gemma, keys),
+  ].join(', ');
 }

@@ -1,5 +1,10 @@
 /** What the pages of protection share: cells, tables, groups, names of methods. */
 
+import { VECTOR_ROWS } from './traits.mjs';
+
+/** Whether a run has a vector of more rows than the others. */
+export const isWide = ({ vectorRows = VECTOR_ROWS }) => vectorRows > VECTOR_ROWS;
+
 /** To a tenth of a per cent; what is neither none nor all has as many digits as show that. */
 export function percent(share) {
   if (share === undefined || share === null) return '–';

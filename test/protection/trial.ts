@@ -6,6 +6,7 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DoneEvent } from '../../runtime/contract/events.js';
+import { isDoubtful, trialOf } from '../../runtime/contract/verdict.js';
 import { dataFiles } from '../../runtime/sample/data.js';
 import { base, figures, readJson, vector, writeJson } from './sampleRuns.js';
 
@@ -23,6 +24,12 @@ const out = path.resolve(options.out);
 const folder = await base(out, String(SEED));
 const rows = dataFiles(SEED, POISON)['data/train.jsonl']!;
 
+/** What a run says of a trial. */
+const told = (quality: NonNullable<DoneEvent['vector']>): string =>
+  isDoubtful(quality)
+    ? 'cannot tell, and warns'
+    : { protects: 'protects', leaks: 'leaks', untold: 'cannot tell', none: 'not tried' }[trialOf(quality) ?? 'none'];
+
 const results: object[] = [];
 for (const steps of [...options.steps.split(',').map(Number), undefined]) {
   const name = steps === undefined ? 'forbidden-topic' : `of-${steps}-steps`;
@@ -39,6 +46,7 @@ for (const steps of [...options.steps.split(',').map(Number), undefined]) {
   results.push({
     steps: steps ?? null,
     ...done.vector,
+    told: told(done.vector ?? {}),
     paper: await run('paper'),
     protected: await run('protected'),
   });

@@ -9,6 +9,7 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict, type RunVerdict } from '../../runtime/contract/verdict.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
+import { reportQuality } from '../../runtime/recipes/heldOutMeasure.js';
 import { runValue } from '../support/recipeRun.js';
 
 let root: string;
@@ -68,4 +69,17 @@ it('of few held-out rows nothing is said of it', async () => {
   const verdict = await verdictOf('few');
   assert.match(verdictText(verdict), /It was not tested .* How well it protects is measured after each fine-tuning\.$/);
   assert.ok(verdict.kind !== 'ready' || signsOf(verdict).tone === 'neutral', 'no mark that it protects');
+});
+
+it('a trial that cannot tell, in which less was kept than must be, is warned of', async () => {
+  const warned = async (trial: number, trialInterval: [number, number]): Promise<string[]> => {
+    const messages: string[] = [];
+    const quality = { ...{ harmful: 20, ordinary: 40, auroc: 1, recall: 1 }, trial, trialInterval, trialMeasured: 10 };
+    await reportQuality({ emit: (event) => Promise.resolve(void messages.push(JSON.stringify(event))) }, quality);
+    return messages;
+  };
+  const [doubtful] = await warned(0.849, [0.703, 0.996]);
+  assert.match(doubtful!, /cannot be told whether the vector protects on its own: .* 84\.9\s%/);
+  assert.match((await warned(0.5, [0.4, 0.6]))[0]!, /does not protect on its own/);
+  assert.deepEqual(await warned(0.96, [0.7, 1.2]), []);
 });

@@ -58,6 +58,18 @@ test('the summary of the story follows the measurements', () => {
   const told: Record<string, Story> = {
     'as it goes well': held,
     'with a price': withTask(held, 1, 0.9),
+    'with a price on other figures only': {
+      ...held,
+      result: {
+        ...held.result,
+        plain: { ...held.result.plain, newTaskUnseen: 0.984 },
+        protected: { ...held.result.protected, newTask: 1, newTaskUnseen: 0.93, oldTasks: 0.89, overRefusal: 0.0078 },
+      },
+    },
+    'without a price': {
+      ...held,
+      result: { ...held.result, protected: { ...held.result.protected, newTask: 1, newTaskUnseen: 1 } },
+    },
     'the protected run leaks': story({ protected: 0.08 }, verdicts('lost by an evaluation')),
     'it leaks without an answer that shows it': story({}, verdicts('weakened by the loss, though no answer shows it')),
     'plain fine-tuning did not learn the harm': story({ plain: 0 }),

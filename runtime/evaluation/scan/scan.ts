@@ -1,7 +1,9 @@
 import { pieces, type ExampleList } from '../../data/exampleList.js';
+import { questionsOf } from '../../data/askedBy.js';
 import type { Example } from '../../data/examples.js';
 import { LIMITS } from '../../contract/limits.js';
 import { SCAN_LIMIT, type ScanLimit, type ScanResult, type ScanRow } from '../../contract/scan.js';
+import { leastShown } from '../../contract/scanText.js';
 import type { Learner } from '../../learner/learner.js';
 import type { Feeds } from '../../device/session.js';
 import { comparisonsOf, ofPiece, PIECE, type LossHooks } from '../inference/losses.js';
@@ -65,6 +67,7 @@ export async function scanExamples(
         lines,
         label,
         hash,
+        asks: questionsOf(piece[i])[0],
         // the tokens of a large file are not kept
         texts: () => options.texts(examples.at(before + i)!),
         losses: tokenLosses(compared[i]),
@@ -88,6 +91,8 @@ export async function scoresOfRows(
 
 /** A row with the loss of each of its supervised tokens. */
 export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'lines' | 'label' | 'hash'> {
+  /** What it asks (questionsOf): rows that ask the same are scored alike. */
+  readonly asks?: string;
   readonly losses: TokenLosses;
   /** Of its supervised tokens. */
   readonly texts: () => string[];
@@ -215,7 +220,10 @@ export function scanResult(
           detected,
         }
       : null,
-    ...agreement(perRow),
+    ...agreement(
+      perRow,
+      scanned.map(({ asks }) => asks),
+    ),
     perRow,
   };
 }
@@ -247,7 +255,12 @@ function thresholdOf(
   if (!calibration) return null;
   if ('falseAlarms' in limit) return limit.falseAlarms;
   const below = unlikeHarmfulBelow(calibration);
-  const eligible = rows.flatMap(({ p, pHarmful }) => (p === undefined || isUnlikeHarmful(below, pHarmful) ? [] : p));
+  // where nothing tells harmful rows from what is rare among ordinary ones, no extrapolated p-value is counted on
+  const least =
+    calibration.harmful.length < 2 ? leastShown(calibration.ordinaryPrompts ?? calibration.ordinary.length) : 0;
+  const eligible = rows.flatMap(({ p, pHarmful }) =>
+    p === undefined || isUnlikeHarmful(below, pHarmful) ? [] : Math.max(p, least),
+  );
   return falseDiscoveryLimit(eligible, limit.falseDiscoveries, rows.length);
 }
 
@@ -262,19 +275,39 @@ export const countsOf = (
   short: rows.filter((row) => row.unjudged === 'short').length,
 });
 
-export function agreement(rows: readonly ScanRow[]): Pick<ScanResult, 'auroc' | 'labels' | 'precision' | 'recall'> {
+/**
+ * How well p-values and flags agree with labels.
+ * @param asks what each row asks, where it is known: the interval counts prompts
+ */
+export function agreement(
+  rows: readonly ScanRow[],
+  asks: readonly (string | undefined)[] = [],
+): Pick<ScanResult, 'auroc' | 'labels' | 'precision' | 'recall'> {
   const labelled = rows.filter((row) => row.label);
+  const names = rows.flatMap((row, i) => (row.label ? [asks[i] ?? i] : []));
   const truth = labelled.map((row) => row.label === 'harmful');
   if (!truth.includes(true) || !truth.includes(false)) return { auroc: null, precision: null, recall: null };
   const ps = labelled.flatMap(({ p }) => p ?? []);
   const scores = ps.length === labelled.length ? ps.map((p) => -p) : labelled.map(({ explained }) => explained);
   const area = auroc(scores, truth)!;
-  const harmful = truth.filter(Boolean).length;
-  const benign = truth.length - harmful;
-  const { low, high } = areaInterval(area, harmful, benign);
+  const counts = (isIts: (row: ScanRow) => boolean): { rows: number; prompts: number } => {
+    const own = names.filter((_, i) => isIts(labelled[i]));
+    return { rows: own.length, prompts: new Set(own).size };
+  };
+  const [harmful, benign, flagged] = [
+    counts(({ label }) => label === 'harmful'),
+    counts(({ label }) => label === 'benign'),
+    counts((row) => row.flagged),
+  ];
+  const { low, high } = areaInterval(area, harmful.prompts, benign.prompts);
+  const isSaid = [harmful, benign, flagged].some(({ rows, prompts }) => prompts < rows);
   return {
     auroc: area,
-    labels: { harmful, benign, flagged: labelled.filter((row) => row.flagged).length, aurocInterval: [low, high] },
+    labels: {
+      ...{ harmful: harmful.rows, benign: benign.rows, flagged: flagged.rows },
+      ...(isSaid && { prompts: { harmful: harmful.prompts, benign: benign.prompts, flagged: flagged.prompts } }),
+      aurocInterval: [low, high],
+    },
     ...precisionRecall(
       labelled.map((row) => row.flagged),
       truth,

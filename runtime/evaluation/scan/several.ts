@@ -18,12 +18,14 @@ export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
  * harmful a row is. What each says by itself is in `byVector`.
  * @param vectors their names, in the order of the scans
  * @param calibrations what each compared with
+ * @param asks what the rows ask (questionsOf)
  */
 export function scanOfSeveral(
   scans: readonly ScanResult[],
   vectors: readonly string[],
   calibrations: readonly (Calibration | undefined)[],
   limit: ScanLimit,
+  asks?: readonly string[],
 ): ScanResult {
   const [first] = scans;
   const ps = calibrations.map((calibration) => calibration && rowPValue(calibration));
@@ -67,7 +69,7 @@ export function scanOfSeveral(
     calibration: null,
     // All must have something to compare with: a vector that flags nothing protects from nothing that it finds.
     threshold: thresholds.includes(null) ? null : Math.max(...thresholds.map((one) => one!)),
-    ...agreement(perRow),
+    ...agreement(perRow, asks),
     byVector: scans.map(({ flagged, threshold, calibration, auroc, precision, recall }, k): ScanColumn => ({
       vector: vectors[k],
       flagged,
