@@ -51,6 +51,8 @@ export interface Example {
   earlier?: Answered[];
   /** The last answer; '' for rows that only ask. */
   answer: string;
+  /** A row of text or tokens: no answer of it could be written again. */
+  asIs?: true;
 }
 
 export interface ExampleOptions extends ParseOptions {
