@@ -279,6 +279,7 @@ const EVENTS = {
     values: z.record(text, z.unknown()),
     folder: text,
     verdict: text,
+    plain: z.literal(true).optional(),
     headline: text,
     measurements: z.array(measurement),
     seconds: number,
