@@ -352,6 +352,7 @@ export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   recipe: text.optional(),
   outcome: oneOf<Manifest['outcome']>({ running: true, finished: true, stopped: true, failed: true }),
   started: text,
+  resumed: text.optional(),
   ended: text.optional(),
   device: device.optional(),
   precision: oneOf<Precision>({ float32: true, int8: true, int4: true }).optional(),
