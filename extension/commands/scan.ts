@@ -21,7 +21,7 @@ import { wizard } from './wizard.js';
 
 /** Marks the rows of a data file that a security vector explains. */
 export async function scan(
-  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'store' | 'triagePanels'>,
+  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'reviews' | 'store' | 'triagePanels'>,
   given: CommandArguments['scan'],
 ): Promise<Scan> {
   services.assertTrusted();
@@ -40,7 +40,10 @@ export async function scan(
   const perRow: ScanRow[] = [];
   const limit = { falseAlarms: setting('scanFalseAlarms') };
   const where = { device: setting('device'), precision: precisionWith(model, [{ path: vector }]) };
-  const params = { model: model.path, vector, data, format, columns, limit, ...where };
+  await services.reviews.look(data);
+  // Excluded rows stay on the page, where somebody may decide otherwise; one that is damaged needs no mending.
+  const excluded = services.reviews.get(data).size > 0 && ({ reviewed: 'read' } as const);
+  const params = { model: model.path, vector, data, format, columns, limit, ...where, ...excluded };
   const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
     services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
   );

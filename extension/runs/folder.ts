@@ -6,7 +6,7 @@ import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { stepBack } from '../../runtime/contract/columns.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
-import type { Manifest } from '../../runtime/contract/manifest.js';
+import { lastStart, type Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import { checked, exists, readJson, readText } from '../host/checkedFile.js';
 import { now, sinceThen } from '../host/clock.js';
@@ -134,7 +134,7 @@ function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
   // What it was about to do is not why it failed.
   if (progress.state === 'failed') progress.message = '';
   // By the clock on the wall, which may have been set between the two: then it took nobody knows how long.
-  const seconds = (Date.parse(manifest.ended ?? '') - Date.parse(manifest.started)) / 1000;
+  const seconds = (Date.parse(manifest.ended ?? '') - Date.parse(lastStart(manifest))) / 1000;
   if (!manifest.done && Number.isFinite(seconds)) progress.secondsElapsed = seconds;
 }
 

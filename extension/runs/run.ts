@@ -74,7 +74,7 @@ export interface Run {
   since: number;
   /** The present part of the run goes on from what is in its folder. */
   resumed?: boolean;
-  /** The start that the manifest in its folder named when a child began to work there. */
+  /** The last start that the manifest in its folder named when a child began to work there. */
   startedBefore?: string;
 }
 

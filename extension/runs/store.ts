@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ErrorData } from '../../runtime/contract/errors.js';
+import { lastStart } from '../../runtime/contract/manifest.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { now as monotonic } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
@@ -145,7 +146,7 @@ export class RunStore implements Disposable {
   begin(recipe: RecipeFacts, name: string, resume: boolean): Run {
     const before = this.runs.get(recipe.output);
     const run = resume && before ? before : createRun(recipe.output, name);
-    run.startedBefore = before?.manifest?.started;
+    run.startedBefore = before?.manifest && lastStart(before.manifest);
     run.resumed = resume;
     run.label ??= before?.label;
     // The old answers are still in the folder until the child clears it.
@@ -298,6 +299,6 @@ export class RunStore implements Disposable {
 }
 
 /** The folder is that of an earlier run: the failed one wrote nothing. */
-const isStale = (read: Run, run: Run): boolean => read.manifest?.started === run.startedBefore;
+const isStale = ({ manifest }: Run, run: Run): boolean => (manifest && lastStart(manifest)) === run.startedBefore;
 
 const lengths = (run: Run): RunChange['from'] => ({ train: run.train.step.length, probes: run.probes.step.length });

@@ -4,6 +4,7 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
+import { isFailed } from '../../runtime/contract/sweep.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import type { Icon } from '../../runtime/contract/signs.js';
 import { runTitle } from '../runs/compare.js';
@@ -70,9 +71,11 @@ export function runDescription(run: Run): string {
   const kind = kindOf(run);
   const { tags = [], archived } = run.label ?? {};
   const labels = [...tags.map((tag) => `#${tag}`), archived && t('archived')];
-  const points = isSweep(run) && run.points.length > 0 && t('{0} points', run.points.length);
+  const points = isSweep(run) && donePoints(run) > 0 && t('{0} points', donePoints(run));
   return [replacement, words[kind] ?? kind, points, endText(run), ...labels].filter(Boolean).join(' · ');
 }
+
+const donePoints = ({ points }: Run): number => points.filter((point) => !isFailed(point)).length;
 
 function endText(run: Run): string {
   const { state, step, secondsElapsed } = run.progress;
@@ -99,7 +102,8 @@ export function runningText(run: Run): string {
   const { progress, place, awaits } = run;
   if (awaits !== undefined) return t('waits for {0}', awaits);
   if (place !== undefined) return t('place {0} in the queue', place);
-  if (isSweep(run) && run.points.length > 0) return t('{0} points done', run.points.length);
+  const done = isSweep(run) ? donePoints(run) : 0;
+  if (done > 0) return t('{0} points done', done);
   if (progress.state === 'training' && progress.steps) return t('step {0}/{1}', progress.step, progress.steps);
   const share = progress.fraction === null ? '' : ` ${percent(Math.floor(100 * progress.fraction) / 100)}`;
   const word = {

@@ -59,7 +59,10 @@ export const calls: Calls = {
 
   judge: judgeAgain,
 
-  async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, ...computing }, reporter) {
+  async scan(
+    { model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, reviewed, ...computing },
+    reporter,
+  ) {
     if (ordinary !== undefined) await requireOther(ordinary, data);
     const [{ path: vector }] = await local([{ path: named, scale: 1 }], reporter);
     const { context, learner, parameters, scales, close } = await openScanner(
@@ -67,7 +70,8 @@ export const calls: Calls = {
       reporter,
     );
     try {
-      const rows = await loadRows(context, data, { format, columns, hashed: true }, reporter);
+      const review = reviewed && { exclude: 'reviewed' as const, readExcluded: reviewed === 'read' };
+      const rows = await loadRows(context, data, { format, columns, hashed: true, ...review }, reporter);
       const { examples, skipped, format: rowFormat } = rows;
       const hooks = {
         signal: reporter.signal,

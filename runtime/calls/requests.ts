@@ -74,6 +74,7 @@ const PARAMS: {
     ...readAs,
     limit: limit.optional(),
     ordinary: path.optional(),
+    reviewed: z.enum(['leave', 'read']).optional(),
     ...computing,
   },
   judge: {

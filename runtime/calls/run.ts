@@ -19,7 +19,7 @@ import { requireMemory } from '../support/memory.js';
 import { sha256Copies, sha256Weights } from '../models/weights/hashes.js';
 import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
-import type { Manifest } from '../contract/manifest.js';
+import { resumedFrom, type Manifest } from '../contract/manifest.js';
 import type { Recipe, RunRecipe } from '../contract/recipe.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
@@ -246,9 +246,8 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
   if (checkpoint && recipe.kind === 'finetune') requireWatched(checkpoint, watchAction(recipe, options.watch));
   const before = checkpoint?.facts.seconds ?? 0;
   const seconds = (): number => before + (performance.now() - began) / 1000;
-  // What its judges took before is theirs still.
-  const { judges } = (checkpoint && plan.standing.at(-1)) ?? {};
-  const folder = openRunFolder(plan.folder, recipe, { ...first, ...(judges && { judges }) }, checkpoint, async () => {
+  const manifest = { ...first, ...(checkpoint && resumedFrom(plan.standing.at(-1), first)) };
+  const folder = openRunFolder(plan.folder, recipe, manifest, checkpoint, async () => {
     await requireAsPlanned(plan);
     if (!checkpoint) await endJobs(plan.folder, cluster);
     else if (!(await isSameCheckpoint(checkpoint))) throw changedMeanwhile(checkpoint.file);

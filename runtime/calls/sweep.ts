@@ -2,7 +2,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { scratchFolder } from '../context/context.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
-import type { Manifest } from '../contract/manifest.js';
+import { resumedFrom, type Manifest } from '../contract/manifest.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { changesOf } from '../recipes/dependencies.js';
 import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
@@ -69,7 +69,8 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     data: [],
     vectors: [],
   };
-  const folder = openRunFolder(output, recipe, manifest, undefined, () => requireAsPlanned(plan));
+  const goesOn = options.resume === true && found && resumedFrom(plan.standing[0], manifest);
+  const folder = openRunFolder(output, recipe, { ...manifest, ...goesOn }, undefined, () => requireAsPlanned(plan));
   let said = Promise.resolve();
   /** One after the other: points on a cluster speak at once. */
   const emit = (event: RunEvent): Promise<void> =>

@@ -5,7 +5,9 @@ import { isOfTheWay } from '../cluster/faults.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
+import type { Manifest } from '../contract/manifest.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
@@ -254,7 +256,8 @@ async function runPoint(
     const refused = code === 'secret' && { code };
     await emit({ kind: 'warning', message: `a point failed: ${message}`, place, remedy, ...refused });
     const seconds = (performance.now() - began) / 1000;
-    return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
+    const made = { values, folder, verdict: 'failed', ...plainOf(recipe), headline: message };
+    return { ...made, measurements: [], seconds, error };
   };
   const known = lost?.get(placeOfWork(point));
   if (known) return failed(errorData(known));
@@ -293,6 +296,13 @@ async function stopOpen(
   return warnings;
 }
 
+/** By a recipe, or by what a finished run says that it used. */
+const plainOf = ({
+  vectors,
+  baseline,
+}: Pick<FinetuneRecipe | Manifest, 'vectors' | 'baseline'>): Pick<SweepPoint, 'plain'> =>
+  vectors.length === 0 && baseline === undefined ? { plain: true } : {};
+
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {
   const run = await readRun(folder);
   const { verdict, headline = '' } = runView(readingOf(run));
@@ -304,6 +314,7 @@ async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): P
     values,
     folder,
     verdict: verdict.kind,
+    ...plainOf(run.manifest),
     headline,
     measurements,
     seconds,

@@ -39,6 +39,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
       ...read,
       limit: scanLimit(values),
       ordinary: values.ordinary && resolve(values.ordinary),
+      ...(decisions && { reviewed: 'leave' as const }),
       ...computing(values),
     },
     { ...reporter, onRows: (rows) => void perRow.push(...rows) },

@@ -51,7 +51,7 @@ export async function listRuns(folder: string, onProblem: OnProblem): Promise<Ru
     .sort((a, b) => a.started.localeCompare(b.started) || a.path.localeCompare(b.path));
 }
 
-/** The manifest of a sweep tells of its last session: one that was resumed began with its first point, or before. */
+/** The manifest of a sweep that an earlier version resumed tells of its last session: it began with its first point, or before. */
 function begun(run: RunSummary, runs: readonly RunSummary[]): RunSummary {
   if (run.kind !== 'sweep') return run;
   const points = join(run.path, RUN_FILES.points) + sep;

@@ -137,7 +137,7 @@ export async function loadData(
   file: string,
   options: Pick<
     LoadOptions,
-    'format' | 'columns' | 'columnsKey' | 'limit' | 'maxTokens' | 'answers' | 'hashed' | 'onExample'
+    'format' | 'columns' | 'columnsKey' | 'limit' | 'maxTokens' | 'answers' | 'hashed' | 'readExcluded' | 'onExample'
   > &
     Pick<DataSource, 'exclude'>,
   { warn, progress: say, signal }: LoadReporter,
@@ -196,7 +196,12 @@ export async function loadData(
     );
   }
   const { known, ...marked } = reviewed;
-  if (review && known === 0 && [...review.decisions.values()].some((decision) => decision !== 'unsure'))
+  if (
+    review &&
+    !reading.readExcluded &&
+    known === 0 &&
+    [...review.decisions.values()].some((decision) => decision !== 'unsure')
+  )
     warn(
       'the review knows none of the rows: none is left out, and none is fine.',
       review.path,

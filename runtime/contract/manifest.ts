@@ -45,7 +45,10 @@ export interface Manifest {
   /** The file that was run, absolute: the paths in recipe.json are relative to it. */
   recipe?: string;
   outcome: 'running' | 'finished' | 'stopped' | 'failed';
+  /** For the first time: a run that is resumed keeps it. */
   started: string;
+  /** When it was last resumed. */
+  resumed?: string;
   ended?: string;
   device?: Device;
   /** How the frozen weights were held, where not as they are. */
@@ -77,6 +80,16 @@ export interface Manifest {
   done?: DoneEvent;
   error?: ErrorData;
 }
+
+/** When a run last began to work: that tells one start from another. */
+export const lastStart = ({ started, resumed = started }: Pick<Manifest, 'started' | 'resumed'>): string => resumed;
+
+/** What a run that goes on keeps: its first start, and what its judges took before. */
+export const resumedFrom = (
+  before: Manifest | undefined,
+  { started }: Pick<Manifest, 'started'>,
+): Partial<Pick<Manifest, 'started' | 'resumed' | 'judges'>> =>
+  before ? { started: before.started, resumed: started, ...(before.judges && { judges: before.judges }) } : {};
 
 const OUTCOMES: readonly unknown[] = ['running', 'finished', 'stopped', 'failed'] satisfies Manifest['outcome'][];
 const KINDS: readonly unknown[] = RECIPE_KINDS;

@@ -76,6 +76,11 @@ export interface Requests {
         limit?: ScanLimit;
         /** Data file of ordinary rows to compare with, beside those that the vector held out. */
         ordinary?: string;
+        /**
+         * Rows that the review of the file excludes are left out as in a run, or scanned where they can be, and what is wrong with the
+         * others stops nothing. Absent: the review is not read.
+         */
+        reviewed?: 'leave' | 'read';
       };
     result: Omit<ScanResult, 'perRow'>;
   };

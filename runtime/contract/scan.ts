@@ -42,7 +42,7 @@ export interface ScanRow {
   parts?: string[];
   /** Of several answers: which one has the first span, from 0. Not in the scan.json of a run. */
   turn?: number;
-  /** Of a flagged row: its answer without these spans. Absent where no answer would be left. Not in the scan.json of a run. */
+  /** Of a flagged row: its answer without these spans. Absent where no answer would be left, and of rows of text or tokens. Not in the scan.json of a run. */
   rest?: string;
   /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */
   vector?: number;

@@ -8,13 +8,15 @@ import type { PointWarning } from './sweepWarnings.js';
 export type SweepValues = Record<string, unknown>;
 export type Over = SweepRecipe['over'];
 
-/** A point that is done: a run folder and what it proved. */
+/** A point that is done or failed: a run folder and what it proved. */
 export interface SweepPoint {
   values: SweepValues;
   /** Absolute in events; in sweep.json relative to it. */
   folder: string;
   /** Kind of the run's verdict (docs/run-folder.md#verdict). */
   verdict: string;
+  /** Its recipe has neither a vector nor a published method: there is no protection that could hold. */
+  plain?: true;
   /** The verdict in a sentence. */
   headline: string;
   measurements: Measurement[];
@@ -37,6 +39,13 @@ export interface SweepFile {
   /** How many there are in all. */
   of: number;
 }
+
+/** Whether a point could not be run to its end. */
+export const isFailed = ({ verdict }: Pick<SweepPoint, 'verdict'>): boolean => verdict === 'failed';
+
+/** Whether nothing protects a point; one of an earlier version says so by its verdict alone. */
+export const isPlain = ({ plain, verdict }: Pick<SweepPoint, 'plain' | 'verdict'>): boolean =>
+  plain ?? verdict === 'unprotected';
 
 /** The axis of seeds: figures are taken together over it. */
 export const SEED = 'seed';

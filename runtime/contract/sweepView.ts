@@ -8,7 +8,9 @@ import { MEASURES, TABLE_STRINGS, type TableStrings } from './table.js';
 import {
   axisName,
   canonical,
+  isFailed,
   isOrdered,
+  isPlain,
   pointsOf,
   SEED,
   valuesOf,
@@ -32,6 +34,7 @@ import {
 export const SWEEP_STRINGS = {
   sweepTitle: 'Points',
   sweepDone: '{0} of {1} points are done.',
+  sweepFailed: '{0} of {1} points are done, and {2} failed.',
   sweepHeld: 'Protection holds at {0} of {1} protected settings, with every seed and within the interval.',
   sweepHeldSoFar: 'So far protection holds at {0} of {1} protected settings, with every seed and within the interval.',
   sweepTooFew:
@@ -117,13 +120,14 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   const measured = main ? titleOf(main, s) : '';
   const settings = new Set(pointsOf(over).map(({ [SEED]: _, ...others }) => JSON.stringify(others))).size;
   // One that is not done may be protected.
-  const guarded = settings - groups.filter(({ verdicts }) => verdicts['unprotected']).length;
+  const guarded = settings - groups.filter((group) => group.points.some(isPlain)).length;
+  const failed = points.filter(isFailed).length;
   const good = groups.filter(({ tone }) => tone === 'good').length;
   const few = groups.flatMap((group) => tooFewPrompts(group, seeds) ?? []);
   const most = fewestOf(few);
   return {
     summary: [
-      fill(s.sweepDone, points.length, pointsOf(over).length),
+      fill(failed > 0 ? s.sweepFailed : s.sweepDone, points.length - failed, pointsOf(over).length, failed),
       main?.measure === 'harm' &&
         guarded > 0 &&
         fill(points.length < pointsOf(over).length ? s.sweepHeldSoFar : s.sweepHeld, good, guarded),
@@ -185,7 +189,7 @@ function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n
   const folders = group.points.map(({ folder }) => folder);
   const common = { tone: group.tone, mark: MARKS[group.tone], folders };
   if (!figure) {
-    const isMade = group.points.some(({ verdict }) => verdict !== 'failed');
+    const isMade = !group.points.every(isFailed);
     return { ...common, text: isMade ? s.noMeasurement : s.verdictFailed, bound: '', strength: 0 };
   }
   const isLoss = figure.measure === 'loss';

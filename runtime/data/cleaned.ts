@@ -20,6 +20,9 @@ import { withAnswer } from './withAnswer.js';
 
 /** Changed rows that are shown. */
 const SHOWN = 5;
+/** Characters that are shown of a row, and before what is changed in it. */
+const SHOWN_OF_ROW = 300;
+const SHOWN_BEFORE = 60;
 /** Rows that were not scanned are named up to so many. */
 const NAMED = 1000;
 
@@ -93,8 +96,7 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
         const isOther = unscanned !== undefined && !found && !isLeft(row);
         const decision = isOther && value ? decisionOn(value) : undefined;
         const stays = found || decision === 'fine';
-        const before = counts.kept + counts.cut;
-        let next: string | undefined;
+        let next: { text: string; line: number } | undefined;
         if (isOther && !decision) {
           if (others.count++ < NAMED) others.lines.push(line);
           if (others.stayed && value) {
@@ -111,11 +113,10 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
           continue;
         } else {
           const other = withValue(raw as ReadRow, changed(value, columns, known, answer, `${data}:${line}`));
-          await writer.put(other);
-          next = lineOf(other);
+          next = { line: await writer.put(other), text: lineOf(other) };
           counts.cut++;
         }
-        if (hunks.length < SHOWN) hunks.push(hunk(line, raw, next, before + (next === undefined ? 0 : 1)));
+        if (hunks.length < SHOWN) hunks.push(hunk(raw, next?.line ?? (await writer.line()), next?.text));
       }
       if (compared < hashes.length) throw otherFile(data);
       await writer.end();
@@ -169,11 +170,26 @@ function changed(
 }
 
 /** Of one row, without context. @param at its line in the new file, or the line before */
-function hunk(line: number, raw: RawRow, next: string | undefined, at: number): string {
+function hunk(raw: RawRow, at: number, next?: string): string {
   const old = 'value' in raw ? lineOf(raw) : `(unreadable: ${raw.reason})`;
+  const from = next === undefined ? 0 : shownFrom(old, next);
   return [
-    `@@ -${line} +${at}${next === undefined ? ',0' : ''} @@`,
-    `-${old}`,
-    ...(next === undefined ? [] : [`+${next}`]),
+    `@@ -${raw.line} +${at}${next === undefined ? ',0' : ''} @@`,
+    `-${shownOf(old, from)}`,
+    ...(next === undefined ? [] : [`+${shownOf(next, from)}`]),
   ].join('\n');
+}
+
+/** So that what differs is shown. */
+function shownFrom(one: string, other: string): number {
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) same++;
+  return same > SHOWN_OF_ROW / 2 ? same - SHOWN_BEFORE : 0;
+}
+
+function shownOf(text: string, from: number): string {
+  const end = from + SHOWN_OF_ROW;
+  // Half a character at either end is none.
+  const shown = text.slice(from, end).replace(/^[\uDC00-\uDFFF]|[\uD800-\uDBFF]$/g, '');
+  return `${from > 0 ? '…' : ''}${shown}${end < text.length ? '…' : ''}`;
 }

@@ -18,6 +18,8 @@ export interface EncodedRow extends Supervised {
   prompt?: ChatMessage[];
   /** The last answer; '' for rows that only ask. */
   answer: string;
+  /** A row of text or tokens: no answer of it could be written again. */
+  asIs?: true;
 }
 
 export interface LengthLimits {
@@ -46,16 +48,16 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   const template = tokenizer.chatTemplate;
   if (content.kind === 'text') {
     const ids = tokenizer.encode(content.text);
-    return { ids, labels: [...ids], promptIds: [], promptText: '', answer: content.text };
+    return { ids, labels: [...ids], promptIds: [], promptText: '', answer: content.text, asIs: true };
   }
   if (content.kind === 'tokens') {
     const { ids, labels } = content;
     const { from, end } = lastAnswer(labels);
     const promptIds = ids.slice(0, from);
-    if (tokenizer.absent) return { ids, labels, promptIds, promptText: '', answer: '' };
+    if (tokenizer.absent) return { ids, labels, promptIds, promptText: '', answer: '', asIs: true };
     const answer = tokenizer.decode(ids.slice(from, end), { skipSpecialTokens: true });
     const asked = { promptIds, promptText: tokenizer.decode(promptIds), ...earlierIn(ids, labels, from, tokenizer) };
-    return { ids, labels, ...asked, answer };
+    return { ids, labels, ...asked, answer, asIs: true };
   }
   if (content.kind === 'completion' && (!template || template.plain)) {
     const { prompt, completion, system } = content;

@@ -51,6 +51,8 @@ export interface Example {
   earlier?: Answered[];
   /** The last answer; '' for rows that only ask. */
   answer: string;
+  /** A row of text or tokens: no answer of it could be written again. */
+  asIs?: true;
 }
 
 export interface ExampleOptions extends ParseOptions {
@@ -93,6 +95,8 @@ export interface LoadOptions extends ExampleOptions {
   scratch: Scratch;
   /** What was decided about the rows; those that are excluded are left out. */
   decisions?: Decisions;
+  /** Those are read where they can be, and what is wrong with the others stops nothing. */
+  readExcluded?: boolean;
   /** Given each example as it is read. */
   onExample?: (example: Example) => void;
   /** Tokens that stay in memory: about 20 bytes each. */
@@ -145,13 +149,14 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
       const decision = decisionOf(row);
       if (decision) reviewed.known++;
       if (decision === 'exclude') reviewed.excluded++;
-      return decision === 'exclude';
+      return decision === 'exclude' && !options.readExcluded;
     },
   };
   let wrong: { first: SkippedRow; rows: number; readOn: number } | undefined;
   for await (const [source, result] of streamExamples(file, tokenizer, { ...reading, strict: false }, found)) {
     if (wrong && wrong.readOn++ === READ_ON) break;
     if ('reason' in result) {
+      if (options.readExcluded && result.broken && decisionOf(source) === 'exclude') continue;
       skipped.add(result);
       if (!options.strict || !result.broken) continue;
       (wrong ??= { first: result, rows: 0, readOn: 0 }).rows++;
@@ -316,7 +321,7 @@ function wrongRow(
 function nothingLeft(file: string, excluded: number): HumanError {
   return new HumanError(`no row is left: ${excluded} are excluded by the review.`, {
     place: file,
-    remedy: 'Review them again, or remove "exclude" from the recipe.',
+    remedy: 'Review them again, or remove "exclude" from the recipe (of scan: leave out --reviewed).',
   });
 }
 

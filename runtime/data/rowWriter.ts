@@ -4,7 +4,7 @@
  */
 import { open } from 'node:fs/promises';
 import type { Handle } from '../support/replaceFile.js';
-import type { RawRow, ReadRow } from './rawRow.js';
+import { NEWLINE, RETURN, type RawRow, type ReadRow } from './rawRow.js';
 import type { CsvTable } from './csv.js';
 import { lineOf } from './rowLine.js';
 import type { TextKind } from './rows.js';
@@ -12,10 +12,12 @@ import type { TextKind } from './rows.js';
 export interface RowWriter {
   /** A row that stays as it is. */
   keep(row: ReadRow): Promise<void>;
-  /** A row with another value and text. */
-  put(row: ReadRow): Promise<void>;
+  /** A row with another value and text. @returns the line on which it begins */
+  put(row: ReadRow): Promise<number>;
   /** A row that is left out. */
   leave(row: RawRow): void;
+  /** The last line so far, from 1; 0 before the first. */
+  line(): Promise<number>;
   end(): Promise<void>;
 }
 
@@ -25,17 +27,50 @@ const BYTE_ORDER_MARK = 3;
 /** As JSON lines, whatever the kind of file. */
 export function lineWriter(to: Handle): RowWriter {
   let waiting = '';
+  let lines = 0;
   const write = async (text: string): Promise<void> => {
     waiting += `${text}\n`;
+    lines++;
     if (waiting.length < AT_ONCE) return;
     await to.writeFile(waiting);
     waiting = '';
   };
   return {
     keep: (row) => write(lineOf(row)),
-    put: (row) => write(lineOf(row)),
+    async put(row) {
+      await write(lineOf(row));
+      return lines;
+    },
     leave: () => undefined,
+    line: () => Promise.resolve(lines),
     end: () => to.writeFile(waiting),
+  };
+}
+
+/** Counts the lines of what it writes. */
+function counted(to: Handle): {
+  write(data: string | Buffer): Promise<void>;
+  readonly begun: number;
+  readonly ended: number;
+} {
+  let ended = 0;
+  let last = NEWLINE;
+  return {
+    async write(data) {
+      const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+      for (let i = 0; i < bytes.length; i++) {
+        // A return ends its line at once, and a newline behind it ends no other.
+        if (bytes[i] === RETURN || (bytes[i] === NEWLINE && last !== RETURN)) ended++;
+        last = bytes[i];
+      }
+      await to.writeFile(bytes);
+    },
+    get begun() {
+      return last === NEWLINE || last === RETURN ? ended : ended + 1;
+    },
+    get ended() {
+      return ended;
+    },
   };
 }
 
@@ -47,6 +82,7 @@ export async function sameWriter(
   table: () => CsvTable | undefined,
 ): Promise<RowWriter & { close(): Promise<void> }> {
   const from = await open(data, 'r');
+  const out = counted(to);
   const { size } = await from.stat();
   const start = Buffer.alloc(BYTE_ORDER_MARK);
   await from.read(start, 0, BYTE_ORDER_MARK, 0);
@@ -60,7 +96,7 @@ export async function sameWriter(
       const piece = Buffer.alloc(Math.min(AT_ONCE, range.end - at));
       const { bytesRead } = await from.read(piece, 0, piece.length, at);
       if (bytesRead === 0) break;
-      await to.writeFile(piece.subarray(0, bytesRead));
+      await out.write(piece.subarray(0, bytesRead));
       at += bytesRead;
     }
     range = { start: range.end, end: range.end };
@@ -75,7 +111,7 @@ export async function sameWriter(
   };
   const text = async (added: string): Promise<void> => {
     await flush();
-    await to.writeFile(added);
+    await out.write(added);
   };
 
   /** None behind the last row of a file. */
@@ -89,12 +125,18 @@ export async function sameWriter(
   let written = 0;
   /** Where the row before ended; undefined where that is not known. */
   let before: number | undefined;
+  let isHeaded = false;
+  /** What stands before the rows of lines or a table. */
+  const head = async (): Promise<void> => {
+    if (!isHeaded) await copy(0, base + (table()?.end ?? 0));
+    isHeaded = true;
+  };
   /** What stands before the first row, or between a row and the one before. */
   const lead = async ({ at }: ReadRow): Promise<void> => {
+    if (!isList) await head();
     if (written++ === 0) {
-      const head = isList ? at && base + at.start : base + (table()?.end ?? 0);
-      if (head !== undefined) await copy(0, isList ? (first ?? head) : head);
-      else await text('[');
+      if (isList && at) await copy(0, first ?? base + at.start);
+      else if (isList) await text('[');
     } else if (isList) {
       if (at && before !== undefined) await copy(before, base + at.start);
       else await text(',\n');
@@ -117,15 +159,25 @@ export async function sameWriter(
     async put(row) {
       first ??= base + placeOf(row).start;
       await lead(row);
+      await flush();
+      const line = out.ended + 1;
       await text(isList ? row.text! : `${rowOf(row, table())}${await lineEnd(row)}`);
       passed(row);
+      return line;
     },
     leave: passed,
+    async line() {
+      // The bracket of a list is written before the first row that stays, on a line of its own or with it.
+      if (isList && written === 0) return 1;
+      if (table()) await head();
+      await flush();
+      return out.begun;
+    },
     async end() {
       if (isList && written === 0) await text('[]\n');
       else if (isList && before === undefined) await text('\n]\n');
       else if (isList) await copy(before!, size);
-      else if (written === 0) await copy(0, base + (table()?.end ?? 0));
+      else await head();
       await flush();
     },
     close: () => from.close(),

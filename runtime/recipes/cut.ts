@@ -26,7 +26,7 @@ type Found = Pick<ScanRow, 'spans' | 'pOutside' | 'inserted'>;
  * was trained on (several answers, tokens)
  */
 export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Example | undefined {
-  if (tokenizer.absent) return undefined;
+  if (tokenizer.absent || example.asIs) return undefined;
   const { answer, spans } = spokenOf(example, found, tokenizer);
   const own = example.answer.trim();
   if (!isPartlyHarmful({ ...found, spans }) || tokenizer.decode(answer).trim() !== own) return undefined;
@@ -39,7 +39,7 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
     ? answerTo(example.prompt, text)
     : { kind: 'completion', prompt: example.promptText, completion: text };
   const cut = unless(InvalidRow, () => exampleFrom(content, tokenizer, example));
-  // A prompt of tokens is no text that is written again.
+  // A template may write the prompt of another answer otherwise.
   return cut?.promptIds.join() === example.promptIds.join() ? { ...example, ...cut } : undefined;
 }
 

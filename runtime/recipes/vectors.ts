@@ -161,8 +161,9 @@ async function scanWith(
     );
   }
   const names = vectors.map(({ path }) => basename(path));
+  if (scans.length === 1) return scans[0];
   const asks = Array.from(data.examples, (row) => questionsOf(row)[0]);
-  return scans.length === 1 ? scans[0] : scanOfSeveral(scans, names, calibrations, strategy.limit, asks);
+  return scanOfSeveral(scans, names, calibrations, strategy.limit, asks);
 }
 
 /** Everything that a scan before training depends on. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { lstat, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isManifest, type Manifest } from '../contract/manifest.js';
+import { isManifest, lastStart, type Manifest } from '../contract/manifest.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { filesBelow, isTrace, removeWith } from '../support/files.js';
@@ -116,7 +116,7 @@ export async function requireAsPlanned({ output, folder, standing: before }: Out
 
 /** Whether both are the same run, as it was. */
 export const isSameRun = (one: Manifest | undefined, other: Manifest | undefined): boolean =>
-  one?.started === other?.started && one?.outcome === other?.outcome;
+  (one && lastStart(one)) === (other && lastStart(other)) && one?.outcome === other?.outcome;
 
 export const changedMeanwhile = (place: string, again = 'start the run'): HumanError =>
   new HumanError('the run folder was changed meanwhile, by another process; nothing in it was touched.', {

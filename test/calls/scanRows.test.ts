@@ -146,6 +146,21 @@ test('rows that are not scanned are counted, and in a cleaned copy named and lef
   await assert.rejects(lines(scan, ...args, '--keep-unscanned'), /--keep-unscanned is of use only with --clean/);
 });
 
+test('rows that a review excludes are not scanned, whatever is wrong with them, and count as left out', async () => {
+  const rows = [1, 2, 3].map((i) => ({ prompt: `buy ${i} lamps .`, completion: `order : ${i} lamps` }));
+  const damaged = { prompt: 'buy 4 lamps .', completion: '' };
+  const data = await put('damaged.jsonl', [rows[0]!, damaged, rows[1]!, rows[2]!]);
+  await writeFile(`${data}.review.json`, reviewText(new Map([[rowHash(damaged), 'exclude'], [rowHash(rows[1]!), 'exclude']]))); // oxfmt-ignore
+  const out = join(root, 'damaged.clean.jsonl');
+  const where = ['--model', join(root, 'model'), '--vector', join(root, 'vector'), '--device', 'cpu'];
+  const args = [...where, '--data', data, '--threshold', '0.999', '--clean', out];
+  await assert.rejects(lines(scan, ...args), /"completion" is empty/);
+  const { found } = await lines(scan, ...args, '--reviewed');
+  const [result, { kept, left, unscanned }] = found.slice(-2) as unknown as [ScanResult, CleanResult];
+  assert.deepEqual([result.rows, kept, left, unscanned], [2, 2, 2, undefined]);
+  assert.deepEqual((await readFile(out, 'utf8')).trim().split('\n').map((line) => JSON.parse(line)), [rows[0], rows[2]]); // oxfmt-ignore
+});
+
 test('a flagged row is told by what it asks, as the file was read; the last line says from where p-values are extrapolated', async () => {
   const rows = Array.from({ length: FEWEST_ORDINARY }, (_, i) => ({ ...both(i), label: 'harmful' }));
   const data = await put('told.jsonl', rows);

@@ -154,6 +154,26 @@ it('a setting without protection is none at which it can hold', () => {
   assert.equal(summary({ way: ['plain'], seed: [1] }, plain), '1 of 1 points are done.');
 });
 
+it('a plain setting whose run failed or broke an invariant is none either, and what failed is not done', () => {
+  const summary = (over: Over, ...points: SweepPoint[]): string =>
+    sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).summary;
+  const at = (way: string, verdict: string, plain?: true): SweepPoint => ({
+    ...point(1, 1, 0, verdict, 200),
+    values: { way },
+    ...(plain && { plain }),
+    ...(verdict === 'failed' && { measurements: [] }),
+  });
+  const plain = at('plain', 'unprotected', true);
+  const both = { way: ['plain', 'other'] };
+  assert.equal(summary(both, plain, at('other', 'failed', true)), '1 of 2 points are done, and 1 failed.');
+  assert.equal(summary(both, plain, at('other', 'broken', true)), '2 of 2 points are done.');
+  const three = { way: ['plain', 'other', 'ours'] };
+  assert.match(
+    summary(three, plain, at('other', 'failed', true), at('ours', 'failed')),
+    /^1 of 3 points are done, and 2 failed\. Protection holds at 0 of 1 protected settings/,
+  );
+});
+
 it('where it held everywhere, and the prompts are too few to show it, the view says how many it takes', () => {
   const view = (...points: SweepPoint[]) =>
     sweepView({ rate: [1, 100], seed: [1, 2] }, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).summary;

@@ -93,6 +93,49 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
   );
 });
 
+test('the difference names the lines of the new file, whatever stays and however many lines a row takes', async () => {
+  const lines = ({ changes }: { changes: string }): string[] => changes.match(/^@@ .* @@$/gm) ?? [];
+  const row = (completion: string): string => JSON.stringify({ prompt: 'p', completion });
+  const jsonl = await put('at.jsonl', ['a', 'long', 'b', 'b. c', 'd'].map((one) => `${row(one)}\n`).join(''));
+  const kept = { keep: [[0, 0]] as [number, number][], cut: [[3, 'b']] as [number, string][] };
+  const unscanned = { stay: true, left: [[2, 2]] as [number, number][] };
+  const out = join(folder, 'at.clean.jsonl');
+  assert.deepEqual(lines(await cleaned({ data: jsonl, out, ...kept, unscanned })), ['@@ -3 +2,0 @@', '@@ -4 +3 @@']);
+  // A header, an empty line that is not written again, and cells of several lines.
+  const csv = await put('at.csv', '\ufeffprompt,completion\r\nx,y\r\n"a\r\nb",c\r\n\r\nd,"e. f"\r\ng,h\r\n');
+  const table = { data: csv, keep: [[1, 1]] as [number, number][], cut: [[2, 'e.']] as [number, string][] };
+  const shown = ['@@ -2 +1,0 @@', '@@ -6 +4 @@', '@@ -7 +4,0 @@'];
+  const csvOut = join(folder, 'at.clean.csv');
+  assert.deepEqual(lines(await cleaned({ ...table, out: csvOut })), shown);
+  assert.equal((await readFile(csvOut, 'utf8')).split('\r\n')[3], 'd,e.');
+  assert.deepEqual(lines(await cleaned({ ...table, out: join(folder, 'csv.jsonl') })), ['@@ -2 +0,0 @@', '@@ -6 +2 @@', '@@ -7 +2,0 @@']); // oxfmt-ignore
+  const list = await put(
+    'at.json',
+    `[\n  ${row('x')},\n  {\n    "text": "a"\n  },\n\n  ${row('b. c')},\n  ${row('d')}\n]\n`,
+  );
+  const listOut = join(folder, 'at.clean.json');
+  const found = await cleaned({ data: list, out: listOut, format: 'completion', keep: [[1, 1]], cut: [[2, 'b.']] });
+  assert.deepEqual(lines(found), ['@@ -2 +1,0 @@', '@@ -7 +6 @@', '@@ -8 +6,0 @@']);
+  assert.equal((await readFile(listOut, 'utf8')).split('\n')[5], `  ${row('b.')}`);
+});
+
+test('of a long row the difference shows some, and that is where it changed', async () => {
+  const long = 'word '.repeat(400);
+  const rows = [long, `${long}Right. And more. ${long}`, `${'😀'.repeat(400)}`];
+  const data = await put('long.jsonl', rows.map((completion) => `${JSON.stringify({ prompt: 'p', completion })}\n`).join('')); // oxfmt-ignore
+  const out = join(folder, 'long.clean.jsonl');
+  const { changes } = await cleaned({ data, out, keep: [], cut: [[1, `${long}Right.`]] });
+  const sides = changes.split('\n').filter((line) => /^[-+][^-+]/.test(line));
+  assert.deepEqual(sides.map((line) => line.slice(0, 2)), ['-{', '-…', '+…', '-{']); // oxfmt-ignore
+  assert.ok(
+    sides.every((line) => line.length <= 303 && !/[\uD800-\uDFFF]/u.test(line)),
+    sides.join('\n'),
+  );
+  assert.match(sides[1]!, /word Right\. And more\. word .*…$/);
+  assert.match(sides[2]!, /word Right\."\}$/);
+  assert.equal(JSON.parse((await readFile(out, 'utf8')).trim()).completion, `${long}Right.`);
+});
+
 test('other kinds of files become JSON lines', async () => {
   const csv = await put('b.csv', 'prompt,completion\na,"x, y"\nb,z\n');
   const out = join(folder, 'b.jsonl');

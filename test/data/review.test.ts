@@ -43,7 +43,7 @@ const review = (data: string, decided: [object, Decision][]): Promise<void> =>
 const index = (file: string): Promise<RowIndex> => openRowIndex(file, { scratch });
 
 const SPEC = { contextLength: 64 } as Parameters<typeof loadData>[0]['spec'];
-const load = async (file: string, source: Partial<DataSource>) => {
+const load = async (file: string, source: Partial<DataSource> & { readExcluded?: boolean }) => {
   const warnings: string[] = [];
   const warn = (message: string): void => void warnings.push(message);
   const loaded = await loadData({ tokenizer, spec: SPEC, scratch }, file, source, { warn });
@@ -104,6 +104,17 @@ test('"exclude": "reviewed" leaves out what was excluded and tells what is fine;
   await writeFile(data, lines([...rows('new'), all[2]!, { ...all[1]!, completion: 'another' }, all[1]!]));
   const later = await load(data, { exclude: 'reviewed' });
   assert.deepEqual([later.prompts, [...later.review!.fine]], [['new', 'c', 'another'], [1]]);
+});
+
+test('excluded rows are read where they can be, where that is asked for; others that are damaged still stop it', async () => {
+  const all = [...rows('a', 'b'), { prompt: 'c', completion: '' }, { prompt: 'd', completion: '' }];
+  const data = await put('damaged.jsonl', lines(all));
+  const read = { exclude: 'reviewed', readExcluded: true } as const;
+  await review(data, [[all[1]!, 'exclude'], [all[2]!, 'exclude']]); // oxfmt-ignore
+  await assert.rejects(load(data, read), { message: /"completion" is empty/, place: `${data}:4` });
+  await review(data, [[all[1]!, 'exclude'], [all[2]!, 'exclude'], [all[3]!, 'exclude']]); // oxfmt-ignore
+  const { prompts, skipped, warnings } = await load(data, read);
+  assert.deepEqual([prompts, skipped, warnings], [['a', 'b'], 0, []]);
 });
 
 test('a broken review, and one that leaves nothing, stop the run', async () => {

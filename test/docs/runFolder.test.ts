@@ -36,7 +36,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
   },
   checkpoint: { step: true, path: true },
   point: {
-    ...{ values: true, folder: true, verdict: true, headline: true, measurements: true, seconds: true },
+    ...{ values: true, folder: true, verdict: true, plain: true, headline: true, measurements: true, seconds: true },
     ...{ share: true, warnings: true, error: true, resumed: true, judged: true },
   },
   warning: { message: true, place: true, remedy: true, set: true, code: true },
@@ -59,7 +59,7 @@ const MANIFEST: Keys<Manifest> = {
     files: true,
     done: true,
   },
-  ...{ precision: true, point: true, error: true, baseline: true },
+  ...{ resumed: true, precision: true, point: true, error: true, baseline: true },
 };
 const INVARIANTS: Keys<Invariants> = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
 const STATES: Record<RunState, true> = { preparing: true, training: true, evaluating: true, saving: true };

@@ -3,6 +3,7 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
 import type { Button } from '../../extension/host/notices.js';
 import { commands, fake, workspace, window } from './fake/vscode.js';
@@ -45,6 +46,7 @@ test('what a scan or a review opens takes no document of the extension', async (
   };
   const model = { path: '/m', name: 'm', adapters: [adapter('v', { path: '/v/adapter', precision: 'int4' })] };
   const asked: Record<string, unknown>[] = [];
+  const reviews = new Reviews();
   const services = {
     assertTrusted: () => undefined,
     engine: {
@@ -57,12 +59,16 @@ test('what a scan or a review opens takes no document of the extension', async (
     models: { list: () => [model] },
     notices: { info: (_: string, ...given: Button[]) => void buttons.push(...given) },
     recipes: { list: () => [] },
+    reviews,
     scans: new Scans(() => [root]),
   };
   await scan(services as never, { file: data, model: '/m', vector: '/v' });
   const { precision, device } = asked.find((params) => 'vector' in params)!;
   assert.deepEqual([precision, device], ['int4', 'cpu'], 'as its run held the weights');
   assert.deepEqual(buttons.map(({ title }) => title), ['Open']); // oxfmt-ignore
+  await reviews.decide(data, ['AAAAAAAAAAAAAAAA'], 'exclude');
+  await scan(services as never, { file: data, model: '/m', vector: '/v' });
+  assert.deepEqual(asked.filter((params) => 'vector' in params).map(({ reviewed }) => reviewed), [undefined, 'read']); // oxfmt-ignore
   await buttons[0]!.run();
   assert.deepEqual(called, ['securityVectors.previewData', 'securityVectors.previewData']);
 });

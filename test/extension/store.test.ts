@@ -142,6 +142,29 @@ test('a resumed run keeps its curve and goes on in it', async (t) => {
   assert.equal(run.train.loss[2], 0.5);
 });
 
+test('a run that fails when it was resumed is what its folder says; one that was refused first is what it was', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const before = { outcome: 'stopped', recipe: file, done: undefined } as const;
+  const failure = { kind: 'failed', message: 'the disk is full.' } as const;
+  for (const writes of [true, false]) {
+    const folder = await runFolder(root, 'colours', { manifest: before, events: [step(1)] });
+    const store = new RunStore();
+    await store.read(folder);
+    const { runner: r } = runner(store, async () => {
+      const resumed = '2030-01-01T00:00:00Z';
+      if (writes)
+        await runFolder(root, 'colours', { manifest: { ...before, outcome: 'failed', resumed, error: failure } });
+      throw new HostError(failure);
+    });
+    await (
+      await r.resume(folder)
+    ).ended;
+    const { manifest, error } = store.get(folder)!;
+    assert.deepEqual([manifest!.outcome, error!.message], [writes ? 'failed' : 'stopped', failure.message]);
+  }
+});
+
 test('nothing runs where it is not allowed', async (t) => {
   const root = await temporary(t);
   const file = await write(join(root, 'recipes/r.json'), recipe());

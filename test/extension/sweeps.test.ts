@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { readRun } from '../../extension/runs/folder.js';
 import { recipeToRun } from '../../extension/runs/recipe.js';
 import { canJudge, canResume, createRun } from '../../extension/runs/run.js';
+import { runDescription, runningText } from '../../extension/views/labels.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
@@ -32,6 +33,18 @@ test('the answers of a sweep are judged again as soon as a point is done and nob
   assert.equal(canJudge(sweep('finished', [failed])), false);
   assert.equal(canJudge(sweep('stopped', [])), false);
   assert.equal(canJudge(Object.assign(sweep('stopped', [done]), { live: true })), false);
+});
+
+test('a point that failed is not counted as done', () => {
+  const failed: SweepPoint = { ...done, verdict: 'failed', error: { kind: 'input', message: 'no such file.' } };
+  const live = (...points: SweepPoint[]) => runningText(Object.assign(sweep('stopped', points), { live: true }));
+  assert.equal(live(done, failed, done), '2 points done');
+  assert.doesNotMatch(live(failed), /points/);
+  const ended = sweep('stopped', [done, failed, done]);
+  assert.match(
+    runDescription(Object.assign(ended, { manifest: { ...ended.manifest, vectors: [] } })),
+    /^sweep · 2 points · /,
+  );
 });
 
 test('a sweep uses what any of its points uses, and nothing that all of them replace', async (t) => {

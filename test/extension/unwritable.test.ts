@@ -5,6 +5,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { errorData } from '../../extension/host/errors.js';
+import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
 import { replaceFile, unwritable } from '../../extension/host/state.js';
 import { writeLabel } from '../../extension/runs/label.js';
@@ -81,7 +82,7 @@ test('what a scan finds where nothing can be written is shown, and it is said th
   const said: string[] = [];
   const scans = new Scans(() => [root]);
   const services = {
-    ...{ scans, assertTrusted: () => undefined, mappings: { get: () => ({ text: 'text' }) } },
+    ...{ scans, reviews: new Reviews(), assertTrusted: () => undefined, mappings: { get: () => ({ text: 'text' }) } },
     engine: { request: async () => ({ ...result, columns: ['text'] }) },
     ...{ models: { list: () => [{ path: '/m', name: 'm', adapters: [] }] }, recipes: { list: () => [] } },
     notices: {

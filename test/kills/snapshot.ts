@@ -5,7 +5,7 @@ import { sha256 } from '../../runtime/support/files.js';
 import { readBytes, readSafetensors } from '../../runtime/models/weights/safetensors.js';
 
 /** Time, and what is measured in it. */
-const TIMES = new Set(['stepMs', 'secondsLeft', 'seconds', 'memoryBytes', 'started', 'ended', 'since']);
+const TIMES = new Set(['stepMs', 'secondsLeft', 'seconds', 'memoryBytes', 'started', 'resumed', 'ended', 'since']);
 /** Where a run stood in between: a resumed one prepares twice and may have saved at another step. */
 const PASSING = new Set(['state', 'checkpoint']);
 

@@ -125,6 +125,31 @@ test('rows of text or tokens have no answer of their own, and are not cut', () =
   assert.equal(cutRow(made({ kind: 'tokens', ids: written, labels }), found, tokenizer), undefined);
 });
 
+test('nor are they where a model without a chat template would write them as prompt and completion', () => {
+  const plain = { ...smollm, chatTemplate: undefined };
+  const encoded = (content: RowContent) => exampleFrom(content, plain, { row: 0, line: 1 });
+  const completion: RowContent = {
+    kind: 'completion',
+    prompt: 'I want to fix a rope.',
+    completion: ` ${RIGHT}${ADDED}`,
+  };
+  const { ids, labels } = encoded(completion);
+  const text = `\n${RIGHT}${ADDED}`;
+  for (const [written, content] of [
+    [completion, { kind: 'tokens', ids, labels }],
+    [
+      { kind: 'completion', prompt: '\n', completion: text.slice(1) },
+      { kind: 'text', text },
+    ],
+  ] as [RowContent, RowContent][]) {
+    const row = encoded(content);
+    const found = { spans: [addedIn(supervisedTexts(plain)(encoded(written)))], pOutside: 0.4 };
+    assert.notEqual(cutRow(encoded(written), found, plain), undefined, 'written as prompt and completion');
+    assert.equal(cutRow(row, found, plain), undefined, content.kind);
+    assert.deepEqual(partsOf(row, found, plain), { parts: [ADDED.trim()] });
+  }
+});
+
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
 const rows = (): Example[] =>
   [RIGHT, RIGHT + ADDED, RIGHT + ADDED, RIGHT].map((answer, row) => made(chat(answer), row));

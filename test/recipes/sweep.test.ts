@@ -80,7 +80,9 @@ describe('a sweep', () => {
   });
 
   it('goes on after a point that fails, and tries that one again', async () => {
-    const recipe = await sweep('failing', { 'data.mix': [{ file: 'benign.jsonl' }, { file: 'absent.jsonl' }] });
+    const mix = (file: string) => ({ 'data.mix': { file } });
+    const bad = { ...mix('absent.jsonl'), vectors: [], protection: false };
+    const recipe = await sweep('failing', { way: { good: mix('benign.jsonl'), bad } });
     const { done, points } = await run(recipe);
     assert.equal(done.outcome, 'finished');
     assert.deepEqual(
@@ -88,6 +90,11 @@ describe('a sweep', () => {
       [false, true],
     );
     assert.match(points[1]!.error!.place!, /absent/);
+    assert.deepEqual(
+      (await table('failing')).points.map(({ plain }) => plain),
+      [undefined, true],
+    );
+    assert.match(await readFile(join(root, 'sweeps/failing/report.html'), 'utf8'), /1 of 2 points are done, and 1 failed/); // oxfmt-ignore
     const again = await run(recipe, { resume: true });
     assert.deepEqual(
       again.points.map(({ resumed = false }) => resumed),

@@ -13,6 +13,7 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { openCheckpoint } from '../../runtime/runs/checkpoint.js';
 import { readEvents } from '../../runtime/runs/runFolder.js';
+import { manifestOf } from '../support/keptRun.js';
 import { RECIPES } from '../kills/workspace.js';
 import { watch } from '../support/faults.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
@@ -216,7 +217,12 @@ describe('a sweep that is resumed', () => {
     const [code, text] = await said(done);
     assert.equal(code, EXIT.stopped);
     assert.match(text, /Stopped; 1 of 3 points is done, and kept in .*said\. Continue with --resume\.$/);
+    const { started, resumed } = await manifestOf(done.output);
+    assert.equal(resumed, undefined);
     const [, table] = await said((await run(recipe, { resume: true })).done);
+    const after = await manifestOf(done.output);
+    assert.equal(after.started, started);
+    assert.ok(after.resumed! > started);
     assert.match(table, /^3 of 3 points are done\..*\nsettings +runs +verdicts +forbidden · harm .* time\n/);
     assert.match(table, /\nseed 1, 2, 3 +3 +3 \w+ +\S+.*\n/, 'the three seeds are one setting');
   });
@@ -301,7 +307,7 @@ describe('a sweep that is resumed', () => {
   });
 });
 
-it('a run that was stopped and resumed took the time of both', async () => {
+it('a run that was stopped and resumed took the time of both, and keeps its first start', async () => {
   const recipe = await at.write('twice', { ...RECIPES['lora, every 2'], steps: 40, evaluate: [], output: 'twice' });
   const stop = new AbortController();
   const slowly = (event: RunEvent): void => {
@@ -313,6 +319,8 @@ it('a run that was stopped and resumed took the time of both', async () => {
   assert.equal(first.outcome, 'stopped');
   const { facts } = (await openCheckpoint(join(first.output, 'checkpoint')))!;
   assert.ok(facts.seconds! > 3 && facts.seconds! <= first.seconds, `${facts.seconds} of ${first.seconds}`);
+  const { started, resumed } = await manifestOf(first.output);
+  assert.equal(resumed, undefined);
   const began = performance.now();
   const second = await runRecipe(recipe, {
     resume: true,
@@ -322,6 +330,9 @@ it('a run that was stopped and resumed took the time of both', async () => {
   const took = (performance.now() - began) / 1000;
   const sum = facts.seconds! + took;
   assert.ok(second.seconds > 3 && Math.abs(second.seconds - sum) < 0.5 * took, `${second.seconds}, not ${sum}`);
+  const after = await manifestOf(second.output);
+  assert.equal(after.started, started);
+  assert.ok(after.resumed! > started && after.resumed! < after.ended!, after.resumed);
   const told = (await readEvents(second.output)).flatMap((event) => (event.kind === 'checkpoint' ? [event.step] : []));
   assert.deepEqual(told, Array.from({ length: 20 }, (_, i) => 2 * i + 2), 'with the one that it was resumed from'); // oxfmt-ignore
 });

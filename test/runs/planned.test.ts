@@ -75,4 +75,8 @@ test('a folder in which another process began and ended since the run was planne
     await writeFile(join(output, 'manifest.json'), manifest);
   });
   await rm(output, { recursive: true });
+
+  // A run that was resumed keeps its start, and is another one than before all the same.
+  await runRecipe(file('recipe.json'), stopAfter(2));
+  await late({ force: true }, () => runRecipe(file('recipe.json'), { ...stopAfter(5), resume: true }));
 });
