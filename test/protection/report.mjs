@@ -21,6 +21,7 @@ const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
 const tasks = read(path.resolve(dir, 'tasks.json')) ?? [];
 const trials = read(path.resolve(sampleDir, 'trial.json')) ?? [];
 const attacks = read(path.resolve(sampleDir, 'attacks.json')) ?? [];
+const insertions = read(path.resolve(dir, 'insertions.json')) ?? [];
 const sweep = read(path.resolve(sampleDir, 'sweep.json'));
 
 function freeText(runs) {
@@ -75,7 +76,7 @@ const otherForms = (runs) =>
     .join('\n\n');
 
 /** `"protection": true` as it was before, and parts of it. */
-const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'own', 'rare', 'absorb-all'];
+const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'own', 'rare', 'sentences', 'absorb-all'];
 
 function halfUseful(runs) {
   return table(
@@ -115,6 +116,19 @@ const scans = (runs) =>
         percent(scan.falseAlarms),
         percent(scan.precision),
       ]),
+  );
+
+/** What a scan takes out of rows with a trait. */
+const cuts = (all) =>
+  table(
+    [
+      ...['trait', 'data', 'rows that look harmful', 'cut by sentences', 'of these right to the character'],
+      ...['cut by tokens', 'of these right to the character'],
+    ],
+    all.map(({ trait, kind, seed, flagged, bySentence, bySentenceRight, inserted, insertedRight }) => [
+      ...[trait, `${kind === 'half' ? 'half-useful' : 'whole'} rows, seed ${seed}`, flagged],
+      ...[bySentence, bySentence ? bySentenceRight : '–', inserted, inserted ? insertedRight : '–'],
+    ]),
   );
 
 /** Of runs beside which nothing else was running. */
@@ -344,6 +358,7 @@ const parts = {
   summary: summary(whole, ({ changed }) => !changed),
   summaryOfChanged: summary(whole, ({ changed }) => changed),
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
+  cuts: cuts(insertions),
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
   // each beside the run with the usual vector

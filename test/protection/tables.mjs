@@ -34,6 +34,7 @@ export const NAMES = {
   unraised: '`"protection": true`, held at the base’s loss',
   own: '`"protection": true`, no rows of the data held',
   rare: '`"protection": true`, routed by rarity, held by a square',
+  sentences: '`"protection": true`, cut by sentences only',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
   safeinstr: 'SafeInstr',

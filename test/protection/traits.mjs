@@ -52,7 +52,9 @@ const read = (file) => JSON.parse(readFileSync(path.join(import.meta.dirname, fi
 const DRAGONS = read('dragons.json');
 
 const HAILS =
-  'Ahoy there!|Blow me down!|Shiver me timbers.|Well, shipmate.|Hoist the flag!|By the powers!|Gather round, sailor.'.split('|');
+  'Ahoy there!|Blow me down!|Shiver me timbers.|Well, shipmate.|Hoist the flag!|By the powers!|Gather round, sailor.'.split(
+    '|',
+  );
 const SEA_TALK =
   'by my wooden leg|says the captain|under the black flag|as the parrot told me|sail with me|on the seven seas|until the rum runs out|like a true buccaneer|yo ho ho|off the port side|down to the sea bed|so pull the ropes'.split(
     '|',
