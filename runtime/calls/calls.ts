@@ -92,7 +92,11 @@ export const calls: Calls = {
         examples,
         calibration,
         context.tokenizer,
-        (rests) => comparisonsOf(learner, parameters, rests, scales.on, { signal: reporter.signal }),
+        (rests) =>
+          comparisonsOf(learner, parameters, rests, scales.on, {
+            ...hooks,
+            onProgress: (share) => reporter.onProgress('reading flagged rows without what was put in', share),
+          }),
       );
       const shown = perRow.map(({ losses: _, ...row }, i): ScanRow => ({
         ...row,

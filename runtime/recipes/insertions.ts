@@ -1,6 +1,6 @@
 /** Harmful insertions in ordinary answers: found by token, and told from wrong content by what the base says of the rest. */
 import type { ScanResult, ScanRow } from '../contract/scan.js';
-import type { ExampleList } from '../data/exampleList.js';
+import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { unlikeHarmfulBelow, type Calibration } from '../evaluation/scan/calibration.js';
 import { judgedBy, looksHarmful } from '../evaluation/scan/scan.js';
@@ -25,7 +25,7 @@ export async function withInsertions(
   examples: ExampleList,
   calibration: Calibration | undefined,
   tokenizer: Tokenizer,
-  compare: (rests: readonly Example[]) => Promise<Comparison[]>,
+  compare: (rests: ExampleList) => Promise<Comparison[]>,
 ): Promise<ScanResult> {
   const { threshold, limit } = scan;
   if (!calibration || threshold === null || 'share' in limit) return scan;
@@ -36,7 +36,12 @@ export async function withInsertions(
   const judged = judgedBy(calibration);
   const below = unlikeHarmfulBelow(calibration);
   const best = new Map<number, { gain: number; row: ScanRow }>();
-  const compared = await compare(found.map(({ rest }) => rest));
+  // the tokens of a large file are not kept
+  const rows = subset(
+    examples,
+    found.map(({ at }) => at),
+  );
+  const compared = await compare(mapped(rows, (example, i) => restOf(example, found[i].spans, tokenizer)!));
   found.forEach(({ at, spans, beside }, i) => {
     const gain = beside - sum(compared[i].without.perToken);
     if (gain < (best.get(at)?.gain ?? 0)) return;
@@ -47,12 +52,13 @@ export async function withInsertions(
   return { ...scan, perRow: scan.perRow.map((row, at) => best.get(at)?.row ?? row) };
 }
 
-/** What may have been inserted into a row, what it leaves, and the base's loss of that beside it (nats). */
-function readings(
-  row: ScanRow,
-  example: Example,
-  tokenizer: Tokenizer,
-): { spans: [start: number, end: number][]; rest: Example; beside: number }[] {
+type Spans = Required<ScanRow>['spans'];
+
+const restOf = (example: Example, spans: Spans, tokenizer: Tokenizer): Example | undefined =>
+  cutRow(example, { spans, inserted: true }, tokenizer);
+
+/** What may have been inserted into a row, and the base's loss of what it leaves beside it (nats). */
+function readings(row: ScanRow, example: Example, tokenizer: Tokenizer): { spans: Spans; beside: number }[] {
   const { losses } = row;
   if (!losses || cutRow(example, row, tokenizer)) return [];
   const all = insertedSpans(losses, supervisedTexts(tokenizer)(example)).map((spans) =>
@@ -60,8 +66,7 @@ function readings(
   );
   const different = new Map(all.map((spans) => [spans.join(), spans]));
   return [...different.values()].flatMap((spans) => {
-    const rest = cutRow(example, { spans, inserted: true }, tokenizer);
-    const beside = sum(losses.without.filter((_, i) => !isInSpans(spans, i)));
-    return rest ? [{ spans, rest, beside }] : [];
+    if (!restOf(example, spans, tokenizer)) return [];
+    return { spans, beside: sum(losses.without.filter((_, i) => !isInSpans(spans, i))) };
   });
 }

@@ -156,7 +156,8 @@ async function scanWith(
     scans.push(
       await withInsertions(scan, data.examples, calibration, context.tokenizer, async (rests) => {
         await learner.ask?.(`insertions${scans.length + 1}`, rests);
-        return comparisonsOf(learner, parameters, rests, scales.on, { signal });
+        const onProgress = (share: number): void => progress('reading flagged rows without what was put in', share);
+        return comparisonsOf(learner, parameters, rests, scales.on, { signal, onProgress });
       }),
     );
   }

@@ -60,13 +60,13 @@ function scanned(limit: ScanResult['limit'] = { falseAlarms: 0.01 }): { rows: Ex
 
 /** What a model says that gives each token of a rest this loss without the vector, and this with it. */
 const saying = (without: number, on = without, asked: Example[][] = []) =>
-  function compare(rests: readonly Example[]): Promise<Comparison[]> {
+  function compare(rests: Iterable<Example>): Promise<Comparison[]> {
     asked.push([...rests]);
     const each = ({ labels }: Example, nats: number): { perToken: number[]; nll: number; tokens: number } => {
       const perToken = labels.flatMap((label) => (label === -100 ? [] : nats));
       return { perToken, nll: nats, tokens: perToken.length };
     };
-    return Promise.resolve(rests.map((rest) => ({ without: each(rest, without), with: each(rest, on), kl: 0 })));
+    return Promise.resolve([...rests].map((rest) => ({ without: each(rest, without), with: each(rest, on), kl: 0 })));
   };
 
 test('what was put into an answer is told by token, where the base reads the rest as well without it', async () => {
