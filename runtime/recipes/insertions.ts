@@ -61,9 +61,7 @@ const restOf = (example: Example, spans: Spans, tokenizer: Tokenizer): Example |
 function readings(row: ScanRow, example: Example, tokenizer: Tokenizer): { spans: Spans; beside: number }[] {
   const { losses } = row;
   if (!losses || cutRow(example, row, tokenizer)) return [];
-  const all = insertedSpans(losses, supervisedTexts(tokenizer)(example)).map((spans) =>
-    spans.map(({ start, end }): [number, number] => [start, end]),
-  );
+  const all = insertedSpans(losses, supervisedTexts(tokenizer)(example));
   const different = new Map(all.map((spans) => [spans.join(), spans]));
   return [...different.values()].flatMap((spans) => {
     if (!restOf(example, spans, tokenizer)) return [];

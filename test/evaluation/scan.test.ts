@@ -235,7 +235,7 @@ test('insertions by token: the word that is not foreseen belongs to them, in a r
   const without = [8, 2, 12, 3, 2, 7, 9, 3, 4, 8, 1, 1];
   const on = [3, 0.1, 13, 4, 2, 7, 0.5, 2.9, 4, 8, 1, 1];
   const cut = insertedSpans({ without, with: on }, texts).map((spans) =>
-    texts.filter((_, i) => !spans.some(({ start, end }) => i >= start && i < end)).join(''),
+    texts.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end)).join(''),
   );
   const early = ' name: Max | qty: 4';
   assert.deepEqual(cut, [' name: Max how | qty: 4', early, early]);

@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { cuts } from './cuts.mjs';
 import { shortfalls } from './shortfalls.mjs';
 import { sampleSummary, summary, times } from './summary.mjs';
 import { average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
@@ -116,19 +117,6 @@ const scans = (runs) =>
         percent(scan.falseAlarms),
         percent(scan.precision),
       ]),
-  );
-
-/** What a scan takes out of rows with a trait. */
-const cuts = (all) =>
-  table(
-    [
-      ...['trait', 'data', 'rows that look harmful', 'cut by sentences', 'of these right to the character'],
-      ...['cut by tokens', 'of these right to the character'],
-    ],
-    all.map(({ trait, kind, seed, flagged, bySentence, bySentenceRight, inserted, insertedRight }) => [
-      ...[trait, `${kind === 'half' ? 'half-useful' : 'whole'} rows, seed ${seed}`, flagged],
-      ...[bySentence, bySentence ? bySentenceRight : '–', inserted, inserted ? insertedRight : '–'],
-    ]),
   );
 
 /** Of runs beside which nothing else was running. */

@@ -8,7 +8,7 @@ import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { scanResult } from '../../runtime/evaluation/scan/scan.js';
 import type { Comparison } from '../../runtime/learner/learner.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { cutRow, supervisedTexts } from '../../runtime/recipes/cut.js';
+import { cutRow, partsOf, supervisedTexts } from '../../runtime/recipes/cut.js';
 import { withInsertions } from '../../runtime/recipes/insertions.js';
 
 let tokenizer: Tokenizer;
@@ -119,4 +119,13 @@ test('of several readings the one counts whose rest gains most', async () => {
   assert.ok(byLength.length > 1, 'readings differ');
   // each token of the rest gains one nat
   assert.equal(cutRow(rows[0]!, found.perRow[0]!, tokenizer)!.answer, byLength[0]!.answer);
+});
+
+test('an answer into which something was put is cut by token, also at its beginning', () => {
+  const row = answered(`${BEFORE} ${RIGHT}`);
+  const insertion: [number, number] = [0, tokens(BEFORE)];
+  assert.equal(cutRow(row, { spans: [insertion], pOutside: 0.9 }, tokenizer), undefined);
+  const found = { spans: [insertion], pOutside: 0.02, inserted: true as const };
+  assert.deepEqual(cutRow(row, found, tokenizer), answered(RIGHT));
+  assert.deepEqual(partsOf(row, found, tokenizer), { parts: [BEFORE], rest: RIGHT });
 });

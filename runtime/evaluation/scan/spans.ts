@@ -91,7 +91,10 @@ const READINGS = [
  * was foreseen, and takes the punctuation that follows.
  * @param texts of the row's supervised tokens
  */
-export const insertedSpans = ({ without, with: on }: TokenLosses, texts: readonly string[]): Span[][] =>
+export const insertedSpans = (
+  { without, with: on }: TokenLosses,
+  texts: readonly string[],
+): [start: number, end: number][][] =>
   READINGS.map(({ explained, foreseen }) => {
     const gains = without.map((off, i) => off - on[i] - Math.max(0, explained * off - SPAN_DRIFT));
     const isEdge = (at: number): boolean => at === 0 || SENTENCE_END.test(texts[at - 1] ?? '');
@@ -100,7 +103,7 @@ export const insertedSpans = ({ without, with: on }: TokenLosses, texts: readonl
       const behind = CLOSE.find((k) => isEdge(end + k)) ?? (PUNCTUATION.test(texts[end] ?? '') ? 1 : 0);
       return [start - before, end + behind];
     });
-    return joinedSpans(exact).map(([start, end]) => ({ start, end }));
+    return joinedSpans(exact);
   });
 
 /** Spans of the same row as disjoint ones in order: those that overlap or meet become one. */
