@@ -1,11 +1,10 @@
 /** What the engine can do, by name: the same calls for the child process and for the command line. */
 import { basename, dirname } from 'node:path';
 import { loadData, scratchFolder, type Context, type LoadedData } from '../context/context.js';
-import { comparisonsOf } from '../evaluation/inference/losses.js';
-import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
+import { scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf, requireOther } from '../recipes/calibration.js';
-import { partsOf, supervisedTexts } from '../recipes/cut.js';
-import { withInsertions } from '../recipes/insertions.js';
+import { partsOf } from '../recipes/cut.js';
+import { scanWithInsertions } from '../recipes/insertions.js';
 import { activeAdapters, openState } from '../evaluation/inference/states.js';
 import { suggestTraining } from './defaults.js';
 import { estimateRecipe } from './estimate.js';
@@ -86,17 +85,12 @@ export const calls: Calls = {
         score: (rows) => scoresOfRows(learner, parameters, rows, scales, hooks),
         warn: warnsOf(reporter),
       });
-      const options = { ...scales, calibration, limit, texts: supervisedTexts(context.tokenizer) };
-      const { perRow, ...result } = await withInsertions(
-        await scanExamples(learner, parameters, examples, options, hooks),
+      const { perRow, ...result } = await scanWithInsertions(
+        learner,
+        parameters,
         examples,
-        calibration,
-        context.tokenizer,
-        (rests) =>
-          comparisonsOf(learner, parameters, rests, scales.on, {
-            ...hooks,
-            onProgress: (share) => reporter.onProgress('reading flagged rows without what was put in', share),
-          }),
+        { ...scales, calibration, limit, tokenizer: context.tokenizer },
+        { ...hooks, progress: reporter.onProgress },
       );
       const shown = perRow.map(({ losses: _, ...row }, i): ScanRow => ({
         ...row,

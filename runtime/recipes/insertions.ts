@@ -3,12 +3,36 @@ import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { unlikeHarmfulBelow, type Calibration } from '../evaluation/scan/calibration.js';
-import { judgedBy, looksHarmful } from '../evaluation/scan/scan.js';
+import type { Feeds } from '../device/session.js';
+import { comparisonsOf, type LossHooks } from '../evaluation/inference/losses.js';
+import { judgedBy, looksHarmful, scanExamples, type ScanOptions } from '../evaluation/scan/scan.js';
 import { scoresOf, tokenLosses } from '../evaluation/scan/scores.js';
 import { insertedSpans, isInSpans } from '../evaluation/scan/spans.js';
 import type { Comparison } from '../learner/learner.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { cutRow, supervisedTexts } from './cut.js';
+import type { Scanner } from './lossesThere.js';
+
+/**
+ * The scan of some rows, with what was put into them.
+ * @param progress hears of a second reading, that of what insertions leave
+ * @param work names that reading where it is computed elsewhere
+ */
+export async function scanWithInsertions(
+  learner: Scanner,
+  parameters: Feeds,
+  examples: ExampleList,
+  { tokenizer, ...options }: Omit<ScanOptions, 'texts'> & { tokenizer: Tokenizer },
+  { progress, work = '', ...hooks }: LossHooks & { progress: (message: string, share: number) => void; work?: string },
+): Promise<ScanResult> {
+  const texts = supervisedTexts(tokenizer);
+  const scan = await scanExamples(learner, parameters, examples, { ...options, texts }, hooks);
+  return withInsertions(scan, examples, options.calibration, tokenizer, async (rests) => {
+    await learner.ask?.(work, rests);
+    const onProgress = (share: number): void => progress('reading flagged rows without what was put in', share);
+    return comparisonsOf(learner, parameters, rests, options.on, { ...hooks, onProgress });
+  });
+}
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 

@@ -7,10 +7,9 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import type { Calibration } from '../evaluation/scan/calibration.js';
 import { scanOfSeveral, limitOfEach } from '../evaluation/scan/several.js';
-import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
+import { scoresOfRows } from '../evaluation/scan/scan.js';
 import { readScan, writeScan } from '../evaluation/scan/scanFile.js';
 import { calibrationOf, heldOutCounts } from './calibration.js';
-import { supervisedTexts } from './cut.js';
 import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult } from '../contract/scan.js';
@@ -21,8 +20,7 @@ import { requireFinished } from './finishedVector.js';
 import { loadReporter, type Job } from './job.js';
 import { digestOf } from './dependencies.js';
 import { BEST_PARTS, isPaper, strategyOf, toSet, type Strategy } from './strategy.js';
-import { comparisonsOf } from '../evaluation/inference/losses.js';
-import { withInsertions } from './insertions.js';
+import { scanWithInsertions } from './insertions.js';
 import type { Scanner } from './lossesThere.js';
 import type { Feeds } from '../device/session.js';
 
@@ -151,15 +149,9 @@ async function scanWith(
       warn: loadReporter(job).warn,
     });
     calibrations.push(calibration);
-    const options = { ...scales, calibration, limit, texts: supervisedTexts(context.tokenizer) };
-    const scan = await scanExamples(learner, parameters, data.examples, options, hooks);
-    scans.push(
-      await withInsertions(scan, data.examples, calibration, context.tokenizer, async (rests) => {
-        await learner.ask?.(`insertions${scans.length + 1}`, rests);
-        const onProgress = (share: number): void => progress('reading flagged rows without what was put in', share);
-        return comparisonsOf(learner, parameters, rests, scales.on, { signal, onProgress });
-      }),
-    );
+    const options = { ...scales, calibration, limit, tokenizer: context.tokenizer };
+    const work = `insertions${scans.length + 1}`;
+    scans.push(await scanWithInsertions(learner, parameters, data.examples, options, { ...hooks, progress, work }));
   }
   const names = vectors.map(({ path }) => basename(path));
   if (scans.length === 1) return scans[0];
