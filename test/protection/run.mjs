@@ -68,6 +68,7 @@ export const METHODS = {
   plain: () => ({}),
   paper: (vector) => ({ vectors: [vector] }),
   drop: (vector) => ({ vectors: [{ ...vector, scale: 0 }], droppedBy: vector }),
+  clean: (vector) => ({ cleanedBy: vector }),
   protected: (vector) => ({ vectors: [vector], protection: true }),
   anchored: (vector) => ({ vectors: [vector], protection: { anchor: {} } }),
   // this, lisa and safegrad with the settings that baselines.ts chose on the sample
@@ -173,10 +174,15 @@ async function fineTune({ trait, half, method, rate, seed }) {
     const sets = evaluationRows(trait, half, form);
     for (const [name, rows] of Object.entries(sets)) write(path.join(folder, `${name}.jsonl`), jsonLines(rows));
     const at = { adapter: path.join(vectorFolder(trait), 'vector') };
-    const { droppedBy, ...protection } = METHODS[method](at, trait);
+    const { droppedBy, cleanedBy, ...protection } = METHODS[method](at, trait);
     if (protection.baseline) {
       write(path.join(folder, 'aligned.jsonl'), jsonLines(alignedRows(Number(options.rows))));
       write(path.join(folder, 'harmful.jsonl'), jsonLines(vectorRows(trait, Number(options.rows)).harmful));
+    }
+    if (cleanedBy) {
+      const cleaned = path.join(folder, 'cleaned.jsonl');
+      await scan(trait, folder, ['--clean', cleaned, '--force']);
+      write(path.join(folder, 'data.jsonl'), readFileSync(cleaned, 'utf8'));
     }
     if (droppedBy) {
       const { keep } = await scanned(trait, folder);
@@ -284,22 +290,13 @@ function scanOf(file) {
   };
 }
 
-/** The rows of a run's data that the scan does not flag: what "drop the rows" trains on. */
-async function scanned(trait, folder) {
-  const file = path.join(folder, 'data.jsonl');
+/** What the scan command says of each row of a run's data. */
+function scan(trait, folder, further = []) {
   const vector = path.join(vectorFolder(trait), 'vector');
-  const lines = await new Promise((resolve, reject) => {
-    const args = [
-      path.join(root, 'dist/cli.js'),
-      'scan',
-      '--model',
-      model,
-      '--vector',
-      vector,
-      '--data',
-      file,
-      '--json',
-    ];
+  const data = path.join(folder, 'data.jsonl');
+  return new Promise((resolve, reject) => {
+    const asked = ['scan', '--model', model, '--vector', vector, '--data', data, '--json', ...further];
+    const args = [path.join(root, 'dist/cli.js'), ...asked];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     let stdout = '';
     child.stdout.on('data', (text) => (stdout += text));
@@ -309,7 +306,12 @@ async function scanned(trait, folder) {
         : reject(new Error(`the scan ended with ${code}`)),
     );
   });
-  const rows = readFileSync(file, 'utf8')
+}
+
+/** The rows of a run's data that the scan does not flag: what "drop the rows" trains on. */
+async function scanned(trait, folder) {
+  const lines = await scan(trait, folder);
+  const rows = readFileSync(path.join(folder, 'data.jsonl'), 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));

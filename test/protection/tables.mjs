@@ -23,6 +23,7 @@ export const table = (head, rows) =>
 export const NAMES = {
   plain: 'plain',
   drop: 'flagged rows dropped, then plain',
+  clean: 'cleaned by `scan --clean`, then plain',
   anchor: 'the anchor only',
   'anchor-3': 'the anchor only, of weight 3',
   paper: "the paper's method (vector on for all rows)",
