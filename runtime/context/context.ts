@@ -11,6 +11,7 @@ import { hashesOf, type ModelHashes } from '../models/weights/hashes.js';
 import { watchWeights } from '../models/weights/intact.js';
 import { userCache } from '../models/cache/userCache.js';
 import { openFrozen } from '../models/openFrozen.js';
+import { copyAsFloat32 } from '../models/packed/float32Copy.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { PLAIN_TURNS } from '../models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
@@ -53,17 +54,19 @@ export const scratchFolder = (beside: string): string => join(beside, '.security
  */
 export async function openContext(path: string, options: ContextOptions): Promise<Context> {
   const { precision = 'float32', device = 'auto', threads = 0 } = options;
-  const { model, spec } = await openFrozen(path, { cache: userCache(), precision, onMessage: options.onMessage });
-  const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : absentTokenizer(model, spec.vocabSize);
+  const where = { cache: userCache(), onMessage: options.onMessage };
+  const { model: stored, spec } = await openFrozen(path, { ...where, precision });
+  const tokenizer = stored.hasTokenizer ? await loadTokenizer(stored.folder) : absentTokenizer(stored, spec.vocabSize);
   if (tokenizer.ownVocabSize > spec.vocabSize) {
     throw new HumanError(`the tokenizer has ${tokenizer.ownVocabSize} tokens, the model only ${spec.vocabSize}.`, {
-      place: model.path,
+      place: stored.path,
       remedy: "Use the model's own tokenizer.",
     });
   }
   // rows with added tokens beyond are refused
   tokenizer.modelVocabSize ??= spec.vocabSize;
   const backend = await openBackend(device, threads);
+  const model = backend.device === 'cpu' ? await copyAsFloat32(stored, spec, where) : stored;
   const sites = linearLayers(spec);
   let hashes: Promise<ModelHashes> | undefined;
   return {

@@ -89,12 +89,12 @@ async function estimateAs(
   options: EstimateOptions,
 ): Promise<{ expected: Expected; isEnough: boolean }> {
   const { path, signal } = options;
-  const model = await plannedModel(path(recipe.model), recipe.precision);
+  const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
+  const model = await plannedModel(path(recipe.model), recipe.precision, backend.device);
   const rows = await readSizes(recipe, options);
   const adapters = await adaptersOf(recipe, model, path);
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
   const graphs = graphsOf(recipe, model, adapters);
-  const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
   const machine = machineKey(backend);
   const name = [
     model.spec.architecture,

@@ -2,9 +2,10 @@ import type { DecoderSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
-import type { Precision } from '../contract/recipeWords.js';
+import type { Device, Precision } from '../contract/recipeWords.js';
 import { planConversion } from '../models/gguf/convert.js';
 import { packGgufTensors } from '../models/gguf/packTensors.js';
+import { asFloat32 } from '../models/packed/float32Copy.js';
 import { packings } from '../models/packed/packModel.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { packedTensor, takePacked } from '../models/weights/packedWeight.js';
@@ -19,8 +20,15 @@ export interface PlannedModel {
   readonly bytes: number;
 }
 
-/** @throws HumanError for what is missing, damaged or not supported */
-export async function plannedModel(path: string, precision: Precision = 'float32'): Promise<PlannedModel> {
+/**
+ * @param device on which it computes: a CPU maps a copy in float32 where there is memory for it
+ * @throws HumanError for what is missing, damaged or not supported
+ */
+export async function plannedModel(
+  path: string,
+  precision: Precision = 'float32',
+  device: Device = 'cpu',
+): Promise<PlannedModel> {
   const isGguf = path.toLowerCase().endsWith('.gguf');
   const { config, tensors } = isGguf ? await ofGguf(path, precision) : await openModel(path, { cache: '' });
   const spec = decoderSpec(config);
@@ -31,6 +39,8 @@ export async function plannedModel(path: string, precision: Precision = 'float32
       const [N, K] = packing.shape;
       tensors.delete(findTensor(tensors, name, packing.transposed ? [K, N] : [N, K]).name);
     }
+  const wide = precision === 'float32' && device === 'cpu' ? asFloat32({ tensors }, spec) : undefined;
+  for (const info of wide ?? []) tensors.set(info.name, info);
   // Where they are not aligned, the run maps copies that are.
   for (const [name, info] of tensors) tensors.set(name, { ...info, offset: 0 });
   const bytes = [...tensors.values()].reduce((sum, info) => sum + info.bytes, 0);

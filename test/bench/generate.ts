@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
+import { copyAsFloat32 } from '../../runtime/models/packed/float32Copy.js';
 import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
 
@@ -26,10 +27,12 @@ const { values } = parseArgs({
   },
 });
 const [rows, newTokens, promptTokens] = [Number(values.rows), Number(values.new), Number(values.prompt)];
+const CACHE = 'out/bench/cache';
 const WARM_UP_TOKENS = 8;
 
 const precision = values.precision as Precision;
-const { model, spec } = await openFrozen(values.model!, { cache: 'out/bench/cache', precision });
+const { model: stored, spec } = await openFrozen(values.model!, { cache: CACHE, precision });
+const model = await copyAsFloat32(stored, spec, { cache: CACHE });
 const backend = await openBackend('cpu', Number(values.threads));
 const generator = await openGenerator({ backend, spec, model, adapters: [], stopIds: [] });
 const rng = random(0);

@@ -12,6 +12,7 @@ import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
 import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
+import { copyAsFloat32 } from '../../runtime/models/packed/float32Copy.js';
 import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { random } from '../../runtime/support/random.js';
@@ -44,6 +45,7 @@ const { values } = parseArgs({
   },
 });
 const [rows, tokens, rank, steps] = [values.rows, values.tokens, values.rank, values.steps].map(Number);
+const CACHE = 'out/bench/cache';
 const LEARNING_RATE = 1e-3;
 
 if (values.expect) {
@@ -52,7 +54,8 @@ if (values.expect) {
 }
 const opened = performance.now();
 const precision = values.precision as Precision;
-const { model, spec } = await openFrozen(values.model!, { cache: 'out/bench/cache', precision });
+const { model: stored, spec } = await openFrozen(values.model!, { cache: CACHE, precision });
+const model = await copyAsFloat32(stored, spec, { cache: CACHE });
 const cpu = await openBackend('cpu', Number(values.threads));
 const { profile } = values;
 const backend: typeof cpu = { ...cpu, session: (graph, options) => cpu.session(graph, { ...options, profile }) };

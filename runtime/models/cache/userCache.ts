@@ -32,7 +32,7 @@ export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string
   return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(home, '.cache'), 'security-vectors');
 }
 
-const ENTRY = /^(gguf|packed)-[0-9a-f]{32}-\d+(-whole)?(-int[48])?$/;
+const ENTRY = /^(gguf|packed)-[0-9a-f]{32}-\d+(-whole|-float32)?(-int[48])?$/;
 /** An entry that is not yet, or no longer, in its place. */
 const HALF = /^(gguf|packed)-.*\.part$/;
 /** What an entry was made from. */

@@ -1,31 +1,16 @@
 /** The weights of a model folder as they can be mapped, in blocks or as they are, made once and kept in the user's cache. */
-import { realpath, statfs } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
-import { Cancelled, HumanError } from '../../support/errors.js';
-import { fileStamp } from '../../support/fileStamp.js';
-import { onOneDrive, sha256 } from '../../support/files.js';
-import { makeFolder } from '../../support/makeFolder.js';
-import { makeEntry, removeAbandoned, useEntry } from '../cache/userCache.js';
+import { HumanError } from '../../support/errors.js';
+import { onOneDrive } from '../../support/files.js';
 import { embeddingSize, linearLayers, parameters, type DecoderSpec } from '../decoder/spec.js';
 import { findTensor, isAligned } from '../decoder/weights.js';
 import { requireFinite } from '../weights/finite.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
-import {
-  readBytes,
-  readFloat32,
-  readSafetensors,
-  writeSafetensors,
-  type TensorInfo,
-  type TensorToWrite,
-} from '../weights/safetensors.js';
+import { readBytes, readFloat32, type TensorInfo, type TensorToWrite } from '../weights/safetensors.js';
 import { BLOCK, quantise, type Bits, type Blocks } from '../weights/blocks.js';
 import { packedTensor, takePacked } from '../weights/packedWeight.js';
+import { inCache, weightFiles, type CacheOptions } from './weightsInCache.js';
 
-/** Goes up when the same weights would give other blocks, so that old ones are not used. */
-const PACKING = 1;
-const FILE = 'model.safetensors';
 /** Values that are in memory in float32 while a weight is packed: 64 MB. */
 const PIECE = 2 ** 24;
 
@@ -62,15 +47,6 @@ export function packings(
   return all;
 }
 
-export interface PackOptions {
-  cache: string;
-  onMessage?: (text: string) => void;
-  /** Ends the writing between two tensors. */
-  signal?: AbortSignal;
-  /** The drive that holds a file, or will. */
-  driveOf?: (path: string) => Promise<string>;
-}
-
 /**
  * The weights of a model in blocks, by the parameters' names; packs them when the cache does not have them. Where the model lies
  * on another drive than the cache, or is not aligned, the others are copied into it, too: nothing is mapped from two drives at once.
@@ -80,7 +56,7 @@ export async function packModel(
   model: ModelFolder,
   spec: DecoderSpec,
   precision: Exclude<Precision, 'float32'>,
-  options: PackOptions,
+  options: CacheOptions,
 ): Promise<Required<Pick<ModelFolder, 'packed'>> & Pick<ModelFolder, 'beside'>> {
   const plan = [...packings(spec, precision, model.path)].map(([name, packing]) => {
     const [N, K] = packing.shape;
@@ -104,7 +80,7 @@ export async function packModel(
 export async function alignModel(
   model: ModelFolder,
   spec: DecoderSpec,
-  options: PackOptions,
+  options: CacheOptions,
 ): Promise<Pick<ModelFolder, 'beside'>> {
   if (areAligned(model)) return {};
   const what = { named: '-whole', doing: 'Copying', as: ', which cannot be mapped where they are' };
@@ -118,52 +94,6 @@ const copies = ({ tensors }: ModelFolder, spec: DecoderSpec, isCopied = (_: stri
     .filter(([name]) => isCopied(name))
     .map(([name, shape]) => findTensor(tensors, name, shape))
     .map((info): TensorToWrite => ({ ...info, data: () => readBytes(info) }));
-
-/** What the cache has of the weights of a model, by the names in its file; written when it does not have it. */
-async function inCache(
-  model: ModelFolder,
-  what: { readonly named: string; readonly doing: string; readonly as: string },
-  toWrite: () => readonly TensorToWrite[],
-  { cache, onMessage, signal }: PackOptions,
-): Promise<Map<string, TensorInfo>> {
-  // Hashing the weights takes a second a gigabyte.
-  const stamp = sha256(await fileStamp(weightFiles(model))).slice(0, 32);
-  const folder = join(cache, `packed-${stamp}-${PACKING}${what.named}`);
-  while (!(await useEntry(folder))) {
-    await makeFolder(cache);
-    await removeAbandoned(cache);
-    const tensors = toWrite().map((tensor) => ({ ...tensor, data: unlessStopped(tensor.data, signal) }));
-    const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
-    const { bavail, bsize } = await statfs(cache);
-    if (bavail * bsize < bytes * 1.02)
-      throw new HumanError(
-        `${what.doing.toLowerCase()} the weights needs ${megabytes(bytes)} MB; the disk has ${megabytes(bavail * bsize)} MB left.`,
-        {
-          place: cache,
-          remedy: 'Free some space.',
-          kind: 'failed',
-        },
-      );
-    onMessage?.(
-      `${what.doing} the weights of ${basename(model.path)}${what.as}, ${megabytes(bytes)} MB; this is done once.`,
-    );
-    await makeEntry(folder, { file: model.path }, (beside) =>
-      writeSafetensors(join(beside, FILE), tensors, { format: 'pt' }),
-    );
-  }
-  // Without links in it: what lies outside the folder is found from it.
-  return (await readSafetensors(await realpath(join(folder, FILE)))).tensors;
-}
-
-function unlessStopped<T>(data: () => T, signal?: AbortSignal): () => T {
-  return () => {
-    if (signal?.aborted) throw new Cancelled();
-    return data();
-  };
-}
-
-const weightFiles = ({ tensors }: ModelFolder): string[] =>
-  [...new Set([...tensors.values()].map(({ file }) => file))].sort();
 
 /**
  * A stored weight as blocks, in pieces of whole rows.

@@ -1,0 +1,70 @@
+/** Weights that are made of those of a model once and kept in the user's cache. */
+import { realpath, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { megabytes } from '../../contract/format.js';
+import { Cancelled, HumanError } from '../../support/errors.js';
+import { fileStamp } from '../../support/fileStamp.js';
+import { sha256 } from '../../support/files.js';
+import { makeFolder } from '../../support/makeFolder.js';
+import { makeEntry, removeAbandoned, useEntry } from '../cache/userCache.js';
+import type { ModelFolder } from '../weights/modelFolder.js';
+import { readSafetensors, writeSafetensors, type TensorInfo, type TensorToWrite } from '../weights/safetensors.js';
+
+/** Goes up when the same weights would give other blocks, so that old ones are not used. */
+const PACKING = 1;
+const FILE = 'model.safetensors';
+
+export interface CacheOptions {
+  cache: string;
+  onMessage?: (text: string) => void;
+  /** Ends the writing between two tensors. */
+  signal?: AbortSignal;
+  /** The drive that holds a file, or will. */
+  driveOf?: (path: string) => Promise<string>;
+}
+
+/** What the cache has of the weights of a model, by the names in its file; written when it does not have it. */
+export async function inCache(
+  model: ModelFolder,
+  what: { readonly named: string; readonly doing: string; readonly as: string },
+  toWrite: () => readonly TensorToWrite[],
+  { cache, onMessage, signal }: CacheOptions,
+): Promise<Map<string, TensorInfo>> {
+  // Hashing the weights takes a second a gigabyte.
+  const stamp = sha256(await fileStamp(weightFiles(model))).slice(0, 32);
+  const folder = join(cache, `packed-${stamp}-${PACKING}${what.named}`);
+  while (!(await useEntry(folder))) {
+    await makeFolder(cache);
+    await removeAbandoned(cache);
+    const tensors = toWrite().map((tensor) => ({ ...tensor, data: unlessStopped(tensor.data, signal) }));
+    const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const { bavail, bsize } = await statfs(cache);
+    if (bavail * bsize < bytes * 1.02)
+      throw new HumanError(
+        `${what.doing.toLowerCase()} the weights needs ${megabytes(bytes)} MB; the disk has ${megabytes(bavail * bsize)} MB left.`,
+        {
+          place: cache,
+          remedy: 'Free some space.',
+          kind: 'failed',
+        },
+      );
+    onMessage?.(
+      `${what.doing} the weights of ${basename(model.path)}${what.as}, ${megabytes(bytes)} MB; this is done once.`,
+    );
+    await makeEntry(folder, { file: model.path }, (beside) =>
+      writeSafetensors(join(beside, FILE), tensors, { format: 'pt' }),
+    );
+  }
+  // Without links in it: what lies outside the folder is found from it.
+  return (await readSafetensors(await realpath(join(folder, FILE)))).tensors;
+}
+
+function unlessStopped<T>(data: () => T, signal?: AbortSignal): () => T {
+  return () => {
+    if (signal?.aborted) throw new Cancelled();
+    return data();
+  };
+}
+
+export const weightFiles = ({ tensors }: ModelFolder): string[] =>
+  [...new Set([...tensors.values()].map(({ file }) => file))].sort();
