@@ -70,7 +70,7 @@ export interface TrainedPrompts {
   count: number;
   /** They were left out: what is measured of the set is that of its other prompts. */
   leftOut?: boolean;
-  /** Of a fine-tuning: the hash of the set with them, as in the manifest's `sets`; earlier versions wrote none. */
+  /** Of a fine-tuning: the hash of the set with them, as in the manifest's `sets`. */
   sha256?: string;
 }
 

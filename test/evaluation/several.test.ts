@@ -6,6 +6,7 @@ import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { agreement, scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { scanOfSeveral, limitOfEach } from '../../runtime/evaluation/scan/several.js';
 import { blindOf, blindText } from '../../runtime/recipes/vectors.js';
+import { scored } from '../support/scores.js';
 
 /** Ten tokens, each of 2 nats without the vector, and of `left` with it. */
 const row = (i: number, left: number, label: 'harmful' | 'benign'): ScannedRow => ({
@@ -14,12 +15,12 @@ const row = (i: number, left: number, label: 'harmful' | 'benign'): ScannedRow =
   texts: () => new Array<string>(10).fill('a '),
 });
 /** Rows 0 and 1 are of the first trait, 2 and 3 of the second, the others ordinary. */
-const ordinary = Array.from({ length: 400 }, (_, i) => ({ share: 0.02 + 0.0001 * (i % 20), span: 0.1 }));
+const ordinary = Array.from({ length: 400 }, (_, i) => scored(0.02 + 0.0001 * (i % 20), 0.1));
 const scan = (own: readonly number[]) => {
   const rows = Array.from({ length: 8 }, (_, i) =>
     row(i, own.includes(i) ? 0.1 : 1.9 + 0.01 * i, i < 4 ? 'harmful' : 'benign'),
   );
-  const harmful = Array.from({ length: 40 }, (_, i) => ({ share: 0.93 + 0.0005 * (i % 10), span: 14 }));
+  const harmful = Array.from({ length: 40 }, (_, i) => scored(0.93 + 0.0005 * (i % 10), 14));
   return scanResult(rows, { calibration: { ordinary, harmful }, limit: limitOfEach({ falseAlarms: 0.01 }, 2) });
 };
 const join = (
