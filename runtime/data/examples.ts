@@ -117,7 +117,7 @@ const MOST_SLOW = 3;
 const TIME_MS_PER_CHARACTER = 0.1;
 const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
-/** Rows behind the first wrong one that are looked at: who mends that one has those to mend, too. */
+/** After the first wrong row this many more are checked, so that all can be mended at once. */
 const READ_ON = 1000;
 /** One more than is shown. */
 const LABELS_KEPT = 4;

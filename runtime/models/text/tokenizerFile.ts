@@ -177,7 +177,7 @@ function partsOf(config: JsonObject): unknown[] {
 
 function stepCount(config: unknown, depth = 0): number {
   if (config === null) return 0;
-  if (!isObject(config)) throw new Error('a normalizer, pre-tokenizer, post-processor or decoderis not an object');
+  if (!isObject(config)) throw new Error('a normalizer, pre-tokenizer, post-processor or decoder is not an object');
   if (depth > MAX_DEPTH) throw new Error('they are nested too deeply');
   return config.type === 'Sequence'
     ? partsOf(config).reduce<number>((sum, part) => sum + stepCount(part, depth + 1), 0)
