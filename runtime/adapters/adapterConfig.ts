@@ -188,7 +188,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
     fanInFanOut: flag('fan_in_fan_out'),
     baseModelName: typeof base === 'string' ? base : undefined,
     revision: typeof revision === 'string' ? revision : undefined,
-    dropout: dropout,
+    dropout,
     ...loading(json),
   };
 }
