@@ -28,7 +28,10 @@ export class Runner implements Disposable {
   private waiting: Job[] = [];
   private held = false;
   private readonly changes = new Emitter<void>();
-  /** Fires when a run joins the queue, moves in it or leaves it, when the one at work is to stop, and when the queue is paused or goes on. */
+  /**
+   * Fires when a run joins the queue, moves in it or leaves it, when the one at work is to stop, and when the queue is
+   * paused or goes on.
+   */
   readonly onDidChangeQueue = this.changes.event;
   private readonly ends = new Emitter<Run>();
   /** Fires once for each run that was not started quietly, with how it ended. */

@@ -40,7 +40,10 @@ export interface Example {
   hash?: string;
   /** Messages before the last answer; only for conversations. */
   prompt?: ChatMessage[];
-  /** Tokens up to the last answer, with the generation prompt, or, where it is `opened`, with what stands there in the row. Empty for `text`. */
+  /**
+   * Tokens up to the last answer, with the generation prompt, or, where it is `opened`, with what stands there in the
+   * row. Empty for `text`.
+   */
   promptIds: number[];
   /** The same as text, always with the generation prompt. */
   promptText: string;

@@ -16,7 +16,8 @@ export const CONFIDENT = 0.01;
 
 /**
  * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of a span
- * what one token gains by chance, of a share a fiftieth of the loss, a tenth of a span where it is compared by its logarithm, and a fifth of a KL.
+ * what one token gains by chance, of a share a fiftieth of the loss, a tenth of a span where it is compared by its
+ * logarithm, and a fifth of a KL.
  */
 const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1, logKl: 0.2 } as const;
 
@@ -72,7 +73,10 @@ export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (score
   return (scores) => Math.min(1, 2 * Math.min(share(-scores.spanShare), span(-Math.log1p(scores.span))));
 }
 
-/** How often the vector changes as little of what the model says to a harmful row, by the logarithm of it; undefined where that is not kept. */
+/**
+ * How often the vector changes as little of what the model says to a harmful row, by the logarithm of it; undefined
+ * where that is not kept.
+ */
 export function unchangedPValue({ harmful }: Pick<Calibration, 'harmful'>): ((kl: number) => number) | undefined {
   const kept = harmful.flatMap(({ kl }) => kl ?? []);
   if (kept.length < Math.max(2, harmful.length)) return undefined;
