@@ -77,20 +77,21 @@ const isSpecial = (id: number, tokenizer: Tokenizer): boolean =>
   tokenizer.decode([id], { skipSpecialTokens: true }) === '';
 
 /**
- * Supervised tokens, without the special ones at the end and what the template writes before the answer, and what was found
- * in them.
+ * Supervised tokens, without the special ones at the end and the first `from`, which the template writes before the answer; and what
+ * was found in them.
  */
-function spokenOf(
+export function spokenOf(
   { ids, labels, opened, promptIds }: Example,
   { spans = [] }: Found,
   tokenizer: Tokenizer,
-): { answer: number[]; spans: [start: number, end: number][] } {
+): { answer: number[]; from: number; spans: [start: number, end: number][] } {
   // labels[t + 1] is what position t predicts
   const own = ownIds({ ids, labels });
   const { from: first } = lastAnswer(labels);
   const isOnly = labels.findIndex((label) => label !== NOT_SUPERVISED) === first;
   const from = opened && isOnly ? Math.max(0, promptIds.length - first) : 0;
   return {
+    from,
     answer: own.slice(from, own.findLastIndex((id) => !isSpecial(id, tokenizer)) + 1),
     spans: spans.map(([start, end]) => [Math.max(0, start - from), Math.max(0, end - from)]),
   };

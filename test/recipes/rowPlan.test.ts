@@ -58,7 +58,7 @@ const taught = ({ labels }: Example): string => tokenizer.decode(labels.filter((
 test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is explained of flagged rows to the vector', () => {
   for (const flagged of ['vector', 'absorb'] as const) {
     assert.deepEqual([...plan(flagged).rows], rows());
-    assert.deepEqual(plan(flagged).counts, { flagged: 2, cut: 0, excluded: 0, fine: 0 });
+    assert.deepEqual(plan(flagged).counts, { flagged: 2, cut: 0, masked: 0, excluded: 0, fine: 0 });
   }
   assert.deepEqual(plan('vector').absorbed, []);
   assert.deepEqual(
@@ -130,18 +130,18 @@ test('rows that chance alone would flag are not held, nor those that a review ca
 
 test('"exclude" leaves flagged rows out', () => {
   assert.deepEqual(answers('exclude'), [[0, RIGHT], [3, RIGHT]]); // oxfmt-ignore
-  assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, excluded: 2, fine: 0 });
+  assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, masked: 0, excluded: 2, fine: 0 });
 });
 
 test('"cut" keeps the right half of a row, and leaves out what is harmful as a whole', () => {
   assert.deepEqual(answers('cut'), [[0, RIGHT], [1, RIGHT], [3, RIGHT]]); // oxfmt-ignore
-  assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, excluded: 1, fine: 0 });
+  assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, masked: 0, excluded: 1, fine: 0 });
   assert.equal(plan('cut').rows.at(1)!.answer, RIGHT);
 });
 
 test('"auto" keeps the right half of a row; the vector is first trained on what is harmful as a whole, unless it knows it', () => {
   assert.deepEqual(answers('auto'), [[0, RIGHT], [1, RIGHT], [2, RIGHT + ADDED], [3, RIGHT]]); // oxfmt-ignore
-  assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, excluded: 0, fine: 0 });
+  assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, masked: 0, excluded: 0, fine: 0 });
   assert.equal(plan('auto').vectorOn(2), true);
   const absorbed = (explained: number): string[] => {
     const found = scan();
@@ -159,9 +159,51 @@ test('"auto" leaves out what cannot be cut where most can: a vector that is trai
   const perRow = [...found.perRow, { ...found.perRow[1]!, row: 4 }].map((row) => ({ ...row, losses }));
   const scanned = { ...found, rows: 5, perRow, calibration: finding(1) };
   const { absorbed, counts, harmful, ...planned } = rowPlan(data, scanned, { flagged: 'auto', off: 'none' }, tokenizer);
-  assert.deepEqual([counts, absorbed], [{ flagged: 3, cut: 2, excluded: 1, fine: 0 }, []]);
+  assert.deepEqual([counts, absorbed], [{ flagged: 3, cut: 2, masked: 0, excluded: 1, fine: 0 }, []]);
   assert.deepEqual([...planned.rows].map(({ row }) => row), [0, 1, 3, 4]); // oxfmt-ignore
   assert.deepEqual([...harmful].map(({ row }) => row), [1, 4]); // oxfmt-ignore
+});
+
+test('"auto" teaches the rest of answers that cannot be cut where others have insertions: what the vector explains stays, and is not learned', () => {
+  const found = scan();
+  const [from, to] = added();
+  const explaining = (isExplained: (at: number) => boolean) => {
+    const length = tokenTexts(tokenizer)(rows()[2]!).length;
+    const without = Array.from({ length }, () => 6);
+    return { without, with: without.map((nats, at) => (isExplained(at) ? 0.1 : nats)) };
+  };
+  const planned = (share: ScanRow['inserted'], losses: ScanRow['losses'], flaggedBy = 1) => {
+    const byVector = Array.from({ length: flaggedBy }, () => ({ explained: 1, span: 9, flagged: true }));
+    const perRow = found.perRow.map((row, i) => {
+      if (i === 1) return { ...row, inserted: share };
+      return i === 2 ? { ...row, losses, ...(flaggedBy > 1 && { byVector }) } : row;
+    });
+    return rowPlan(rows(), { ...found, perRow, calibration: finding(1) }, { flagged: 'auto', off: 'none' }, tokenizer);
+  };
+  const last = explaining((at) => at >= from && at < to);
+  const masked = planned(true, last);
+  assert.deepEqual([masked.counts, masked.absorbed], [{ flagged: 2, cut: 1, masked: 1, excluded: 0, fine: 0 }, []]);
+  const row = masked.rows.at(2)!;
+  assert.equal(taught(row), `${RIGHT}<|end|>`);
+  assert.deepEqual([row.ids, row.row], [rows()[2]!.ids, 2], 'the row stays as it is');
+  assert.equal(masked.vectorOn(2), true);
+  assert.deepEqual([...masked.harmful].map((held) => held.row), [1]); // oxfmt-ignore
+
+  assert.deepEqual(
+    planned(undefined, last).absorbed.length,
+    1,
+    'nothing was inserted anywhere: it is harmful as a whole',
+  );
+  assert.deepEqual(
+    planned(
+      true,
+      explaining(() => true),
+    ).counts.excluded,
+    1,
+    'nothing is left',
+  );
+  assert.deepEqual(planned(true, undefined).counts.excluded, 1);
+  assert.deepEqual(planned(true, last, 2).counts.excluded, 1, 'what the other vector explains is not known');
 });
 
 test('of several vectors none is trained on the rows that one would be: the run warns how many these are', async () => {
@@ -244,7 +286,7 @@ test('a flagged row that a review calls fine is an ordinary one: it stays, and t
     [...plan.rows].map(({ row }) => row),
     [0, 2, 3],
   );
-  assert.deepEqual(plan.counts, { flagged: 1, cut: 0, excluded: 1, fine: 1 });
+  assert.deepEqual(plan.counts, { flagged: 1, cut: 0, masked: 0, excluded: 1, fine: 1 });
   assert.deepEqual([0, 1, 2, 3].map(plan.looksHarmful), [false, true, false, false]);
   assert.deepEqual([0, 1, 2, 3].map(plan.vectorOn), [false, true, false, false]);
   assert.deepEqual(
