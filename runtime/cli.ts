@@ -18,6 +18,7 @@ import {
 } from './commandLine/commands.js';
 import { completion } from './commandLine/completion.js';
 import { diagnose, diagnosisText } from './commandLine/doctor.js';
+import { belowLimit } from './commandLine/ending.js';
 import { type Given, parse, refuseArguments, wrong } from './commandLine/given.js';
 import { download, publish } from './commandLine/hubCommands.js';
 import { combine, exportModel, generate, inspect } from './commandLine/modelCommands.js';
@@ -29,7 +30,7 @@ import { megabytes } from './contract/format.js';
 import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
 import { Cancelled, errorData } from './support/errors.js';
-import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
+import { memoryLimit, watchMemory } from './support/memory.js';
 import { stopping } from './commandLine/stopping.js';
 import { type Terminal, terminal } from './commandLine/terminal.js';
 import { textTable } from './commandLine/textTable.js';
@@ -185,7 +186,7 @@ async function main(argv: readonly string[]): Promise<number> {
     );
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
     refuseArguments(command, rest);
-    watchMemory(memoryLimit(), BELOW_LIMIT);
+    watchMemory(memoryLimit(), belowLimit(command));
     allowSecrets(values.secret ?? []);
     return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {
