@@ -46,7 +46,11 @@ describe('evaluate --json', () => {
     await writeKeptRun(run, 60);
     const { stdout, stderr } = await cli(['evaluate', '--answers', run, '--judge', JSON.stringify(DEAD), '--json']);
     measurements(stdout);
-    assert.match(stderr, /^! .*dead has left 60 of 60 answers of "base" to "topic" open: /m);
+    assert.match(stderr, /^! --judge \{.*\}: dead has left 60 of 60 answers of "base" to "topic" open: /m);
+    const file = join(root, 'dead.json');
+    await writeFile(file, JSON.stringify(DEAD));
+    const again = await cli(['evaluate', '--answers', run, '--judge', file]);
+    assert.ok(again.stderr.includes(`! ${file}: dead has left 60 of 60`), again.stderr);
   });
 
   it('and while it evaluates', async () => {
