@@ -50,7 +50,12 @@ async function runs({ positionals, out }: Given): Promise<number> {
   if (found.length === 0) out.log(`There are no runs in ${resolve(folder)}.`);
   else if (!out.json)
     out.print(
-      found.map((run) => `${run.path}  ${run.kind}, ${run.outcome}, ${run.started}\n  ${run.headline}`).join('\n'),
+      found
+        .flatMap(({ path, kind, outcome, started, headline }) => [
+          `${path}  ${kind}, ${outcome}, ${started}`,
+          ...(headline ? [`  ${headline}`] : []),
+        ])
+        .join('\n'),
     );
   return EXIT.done;
 }

@@ -20,7 +20,7 @@ export async function inspectModel(path: string): Promise<ModelInfo> {
   try {
     spec = decoderSpec(config);
     if (tensors) for (const [name, shape] of parameters(spec)) findTensor(tensors, name, shape);
-    if (!hasTokenizer) reason = 'the folder has no tokenizer.json';
+    if (!hasTokenizer) reason = 'the folder has no tokenizer.json: only rows of tokens and --ids work';
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;
     reason = error.message;

@@ -59,7 +59,7 @@ export async function reportRun(
 ): Promise<number> {
   const { mark, headline, tone, exit } = runView(readingOf(await readRun(folder)));
   if (measurements.length > 0) out.log(measurementTable(measurements, out.width));
-  if (headline) out.log(`${mark} ${headline}`, tone);
+  if (headline) out.log([mark, headline].filter(Boolean).join(' '), tone);
   return EXIT[exit];
 }
 
