@@ -9,9 +9,8 @@ import { allowSecrets } from './calls/secrets.js';
 import {
   commandHelp,
   type CommandName,
-  commands,
-  COMMON,
   isCommand,
+  optionsOf,
   type Shell,
   SHELLS,
   usage,
@@ -186,9 +185,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${commandHelp(command)}\n`);
       return EXIT.done;
     }
-    const extra = Object.keys(values).find(
-      (name) => !([...commands[command].options, ...COMMON] as string[]).includes(name),
-    );
+    const extra = Object.keys(values).find((name) => !(optionsOf(command) as string[]).includes(name));
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
     refuseArguments(command, rest);
     watchMemory(memoryLimit(), belowLimit(command));
