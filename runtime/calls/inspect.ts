@@ -70,7 +70,7 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
 export async function inspectAdapter(model: string, adapter: string): Promise<Requests['inspectAdapter']['result']> {
   const { config, tensors } = await describeModel(model);
   const file = await readAdapter(adapter);
-  const found = fits(file, linearLayers(decoderSpec(config)));
+  const found = fits(file, linearLayers(decoderSpec(config, model)));
   const facts = { role: file.role, rank: file.config.rank };
   const { sha256: base, name } = file.provenance.baseModel ?? {};
   // a GGUF file is hashed when it has been converted, which is not done to look at it

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Measurement } from '../../runtime/contract/events.js';
-import { CLI, cli, jsonLines, type Ran } from '../calls/support.js';
+import { CLI, cli, jsonLines, type Ran, ROOT } from '../calls/support.js';
 import { PLAIN, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { manifestOf, writeKeptRun } from '../support/keptRun.js';
 
@@ -65,6 +65,15 @@ describe('evaluate --json', () => {
 });
 
 describe('what would lose a run is refused', () => {
+  it('a data file is no recipe', async () => {
+    const data = join(ROOT, 'media/sample/data/train.jsonl');
+    for (const command of ['train', 'evaluate'])
+      refused(
+        await cli([command, data]),
+        /train\.jsonl:1: this is a data file; a recipe was expected\. Give a recipe, which names it as "data" or "harmful"\.$/m,
+      );
+  });
+
   it('evaluate trains nothing, also by --force', async () => {
     const vector = await write('vector', VECTOR);
     refused(await cli(['evaluate', vector, '--json']), /vector\.json: this is a vector recipe\. Run it by train\./);
