@@ -14,7 +14,13 @@ import {
   type Calibration,
 } from '../../runtime/evaluation/scan/calibration.js';
 import { explainedShare, scoresOf } from '../../runtime/evaluation/scan/scores.js';
-import { explainedSpans, insertedSpans, wholeSentences } from '../../runtime/evaluation/scan/spans.js';
+import type { TokenText } from '../../runtime/evaluation/scan/spans.js';
+import {
+  explainedSentences,
+  explainedSpans,
+  insertedSpans,
+  wholeSentences,
+} from '../../runtime/evaluation/scan/spans.js';
 import { random, type Random } from '../../runtime/support/random.js';
 
 const normal = (rng: Random): number =>
@@ -200,7 +206,7 @@ test('spans are widened to whole sentences: from where they begin, which is not 
   const widened = (texts: string[], ...spans: [number, number][]) =>
     wholeSentences(
       spans.map(([start, end]) => ({ start, end })),
-      texts,
+      texts.map((text) => ({ text })),
     ).map(({ start, end }) => texts.slice(start, end).join(''));
   const answer = ['Order', ':', ' 3', ' lamps', '.', ' And', ' that', "'s", ' it', ',', ' I', ' am', ' sure', '.'];
   assert.deepEqual(widened(answer, [7, 12]), [" And that's it, I am sure."]);
@@ -234,10 +240,52 @@ test('insertions by token: the word that is not foreseen belongs to them, in a r
   const texts = ['Ugh', '!', ' name', ':', ' Max', ' how', ' boring', ',', ' |', ' qty', ':', ' 4'];
   const without = [8, 2, 12, 3, 2, 7, 9, 3, 4, 8, 1, 1];
   const on = [3, 0.1, 13, 4, 2, 7, 0.5, 2.9, 4, 8, 1, 1];
-  const cut = insertedSpans({ without, with: on }, texts).map((spans) =>
+  const tokens = texts.map((text) => ({ text }));
+  const cut = insertedSpans({ without, with: on }, tokens).map((spans) =>
     texts.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end)).join(''),
   );
   const early = ' name: Max | qty: 4';
   assert.deepEqual(cut, [' name: Max how | qty: 4', early, early]);
-  assert.deepEqual(insertedSpans({ without: on, with: on }, texts), [[], [], []]);
+  assert.deepEqual(insertedSpans({ without: on, with: on }, tokens), [[], [], []]);
+});
+
+test('insertions by token: words and characters are taken as a whole', () => {
+  const [off, on] = [[9, 9, 9], [8.9, 0.1, 0.1]]; // oxfmt-ignore
+  const around = [2, 2, 2, 2];
+  const first = (...tokens: TokenText[]) => {
+    const [without, explained] = [off, on].map((own) => [...around, ...own, ...around]);
+    const before = around.map(() => ({ text: ' a' }));
+    return insertedSpans({ without: without!, with: explained! }, [...before, ...tokens])[0];
+  };
+  const texts = (...all: string[]): TokenText[] => all.map((text) => ({ text }));
+  assert.deepEqual(first(...texts(' G', 'roz', 'zl', 'e', ' 3', ' lamps', ' b')), [[4, 8]]);
+  assert.deepEqual(first(...texts(' G', ' roz', 'zle', ' e', ' 3', ' lamps', ' b')), [[5, 7]]);
+  assert.deepEqual(first(...texts('我', '是', '一', '个', '好', '人', '吗')), [[5, 7]], 'no space is between words');
+  const open = { text: '', open: true };
+  assert.deepEqual(first(open, { text: '我' }, open, { text: '是' }, { text: '一' }, open, { text: '个' }), [[4, 8]]);
+});
+
+test('sentences that are explained are of whole characters, end where other scripts end theirs, and stay in one answer', () => {
+  const open = { text: '', open: true };
+  const gains = (count: number, ...high: number[]) =>
+    Array.from({ length: count }, (_, i) => (high.includes(i) ? 5 : 0));
+  const chinese = [
+    { text: '好' },
+    { text: '。' },
+    open,
+    { text: '滚' },
+    { text: '开' },
+    { text: '。' },
+    { text: '茶' },
+  ];
+  assert.deepEqual(explainedSentences(gains(7, 4), 2, chinese), [[2, 6]]);
+  const far = [...Array.from({ length: 20 }, () => ({ text: '我' })), open, { text: '滚' }, { text: '开' }];
+  assert.deepEqual(explainedSentences(gains(23, 22), 2, far), [[20, 23]]);
+  assert.deepEqual(explainedSentences(gains(23, 21), 2, far), [[20, 23]], 'one token earlier is within a character');
+
+  const turns = [' Buy', ' it', '.', '<end>', 'The', ' capital', ' is', ' Tokyo', '.', '<end>'];
+  const tokens = turns.map((text, i) => ({ text, begins: i === 0 || i === 4 }));
+  assert.deepEqual(explainedSentences(gains(10, 0, 1, 2, 3, 4), 2, tokens), [[0, 4], [4, 9]]); // oxfmt-ignore
+  assert.deepEqual(explainedSentences(gains(10, 0, 1, 2, 3), 2, tokens), [[0, 4]]);
+  assert.deepEqual(explainedSentences(gains(10, 6), 2, tokens), [[4, 9]]);
 });

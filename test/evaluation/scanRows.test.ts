@@ -13,7 +13,7 @@ const normal = (rng: Random): number =>
 const NEW = 2;
 /** A row whose tokens each have these losses. */
 const scanned = (row: number, off: number[], on: number[], label?: 'harmful' | 'benign'): ScannedRow => ({
-  ...{ row, line: row + 1, losses: { without: off, with: on }, texts: () => off.map(() => ' w.') },
+  ...{ row, line: row + 1, losses: { without: off, with: on }, texts: () => off.map(() => ({ text: ' w.' })) },
   ...(label && { label }),
 });
 const known = [0.01, 0.02, 0.01, 0.01];
@@ -64,7 +64,7 @@ test('a row says how far the vector changes what the model says there, and how o
     Array.from({ length: count }, () => scoresOf(compared(least, most)));
   const calibration = { ordinary: many(40, 0.01, 0.5), harmful: many(16, 12, 16) };
   const rows = [compared(0.3, 0.4), compared(14, 14), compared(1, 1), compared(9.5, 9.5)].map((losses, i) => ({
-    ...{ row: i, line: i + 1, losses, texts: () => free.map(() => ' w.') },
+    ...{ row: i, line: i + 1, losses, texts: () => free.map(() => ({ text: ' w.' })) },
   }));
   const { perRow } = scanResult(rows, { calibration, limit: { falseAlarms: 0.01 } });
   assert.deepEqual(
