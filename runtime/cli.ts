@@ -9,15 +9,15 @@ import { allowSecrets } from './calls/secrets.js';
 import {
   commandHelp,
   type CommandName,
-  commands,
-  COMMON,
   isCommand,
+  optionsOf,
   type Shell,
   SHELLS,
   usage,
 } from './commandLine/commands.js';
 import { completion } from './commandLine/completion.js';
 import { diagnose, diagnosisText } from './commandLine/doctor.js';
+import { belowLimit } from './commandLine/ending.js';
 import { type Given, parse, refuseArguments, wrong } from './commandLine/given.js';
 import { download, publish } from './commandLine/hubCommands.js';
 import { combine, exportModel, generate, inspect } from './commandLine/modelCommands.js';
@@ -29,7 +29,7 @@ import { megabytes } from './contract/format.js';
 import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
 import { Cancelled, errorData } from './support/errors.js';
-import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
+import { memoryLimit, watchMemory } from './support/memory.js';
 import { stopping } from './commandLine/stopping.js';
 import { type Terminal, terminal } from './commandLine/terminal.js';
 import { textTable } from './commandLine/textTable.js';
@@ -49,7 +49,12 @@ async function runs({ positionals, out }: Given): Promise<number> {
   if (found.length === 0) out.log(`There are no runs in ${resolve(folder)}.`);
   else if (!out.json)
     out.print(
-      found.map((run) => `${run.path}  ${run.kind}, ${run.outcome}, ${run.started}\n  ${run.headline}`).join('\n'),
+      found
+        .flatMap(({ path, kind, outcome, started, headline }) => [
+          `${path}  ${kind}, ${outcome}, ${started}`,
+          ...(headline ? [`  ${headline}`] : []),
+        ])
+        .join('\n'),
     );
   return EXIT.done;
 }
@@ -180,12 +185,10 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${commandHelp(command)}\n`);
       return EXIT.done;
     }
-    const extra = Object.keys(values).find(
-      (name) => !([...commands[command].options, ...COMMON] as string[]).includes(name),
-    );
+    const extra = Object.keys(values).find((name) => !(optionsOf(command) as string[]).includes(name));
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
     refuseArguments(command, rest);
-    watchMemory(memoryLimit(), BELOW_LIMIT);
+    watchMemory(memoryLimit(), belowLimit(command));
     allowSecrets(values.secret ?? []);
     return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {

@@ -150,11 +150,12 @@ function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec 
       : tokenizer.encode(prompt ?? ''));
   if (given.length === 0) throw new HumanError('the prompt is empty.', { place: 'prompt', remedy: 'Enter a prompt.' });
   if (given.length >= spec.contextLength) {
+    const isLong = (messages ?? []).some(({ role }) => role === 'assistant');
     throw new HumanError(
-      `the conversation has ${given.length} tokens; the model's context holds ${spec.contextLength}.`,
+      `the ${isLong ? 'conversation' : 'prompt'} has ${given.length} tokens; the model's context holds ${spec.contextLength}.`,
       {
-        place: 'prompt',
-        remedy: 'Start a new conversation.',
+        place: ids ? 'ids' : 'prompt',
+        remedy: isLong ? 'Start a new conversation.' : 'Shorten it.',
       },
     );
   }

@@ -20,7 +20,7 @@ export async function inspectModel(path: string): Promise<ModelInfo> {
   try {
     spec = decoderSpec(config);
     if (tensors) for (const [name, shape] of parameters(spec)) findTensor(tensors, name, shape);
-    if (!hasTokenizer) reason = 'the folder has no tokenizer.json';
+    if (!hasTokenizer) reason = 'the folder has no tokenizer.json: only rows of tokens and --ids work';
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;
     reason = error.message;
@@ -70,7 +70,7 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
 export async function inspectAdapter(model: string, adapter: string): Promise<Requests['inspectAdapter']['result']> {
   const { config, tensors } = await describeModel(model);
   const file = await readAdapter(adapter);
-  const found = fits(file, linearLayers(decoderSpec(config)));
+  const found = fits(file, linearLayers(decoderSpec(config, model)));
   const facts = { role: file.role, rank: file.config.rank };
   const { sha256: base, name } = file.provenance.baseModel ?? {};
   // a GGUF file is hashed when it has been converted, which is not done to look at it

@@ -9,11 +9,14 @@ export interface Option {
   choices?: readonly string[];
   multiple?: boolean;
   short?: string;
-  help: string;
+  /** Where the commands do something else by it: what each does. */
+  help: string | Readonly<Record<string, string>>;
 }
 
-const text = (value: string, help: string) => ({ type: 'string', value, help }) as const;
-const flag = (help: string) => ({ type: 'boolean', help }) as const;
+const text = <const H extends Option['help']>(value: string, help: H) => ({ type: 'string', value, help }) as const;
+const flag = <const H extends Option['help']>(help: H) => ({ type: 'boolean', help }) as const;
+
+const RUN_FOLDER = 'run folder, instead of "output" of the recipe';
 
 export const OPTIONS = {
   model: text('DIR', 'Hugging Face folder or .gguf file'),
@@ -28,9 +31,22 @@ export const OPTIONS = {
     ...text('F', 'format of the rows of the file; default auto: that of its first row'),
     choices: DATA_FORMATS,
   },
-  out: text('DIR', 'where to write; of a recipe: run folder, instead of its "output"'),
+  out: text('DIR', {
+    train: RUN_FOLDER,
+    evaluate: RUN_FOLDER,
+    export: 'where to write: a folder that is new or empty, or of GGUF a file',
+    combine: 'folder of the new adapter, which is new or empty',
+    download: 'folder of the model or the data set; one that was cut off goes on there',
+    sample: 'folder of report, result and workspace, which is new, empty or of an earlier sample; default out/start',
+  }),
   resume: flag('continue an interrupted run from its checkpoint, or a sweep with the points that are done'),
-  force: flag('replace a finished run once the new one is done, downloaded files that were changed, or a cleaned file'),
+  force: flag({
+    train:
+      'replace a finished run once the new one is done, start one with a checkpoint over, or run all points of a sweep again (with --resume only those that have changed)',
+    evaluate: 'replace a finished run once the new one is done',
+    scan: 'with --clean: replace OUT',
+    download: 'replace downloaded files that were changed, another model, or an earlier data set',
+  }),
   secret: {
     ...text('NAME=ADDRESS', 'allow the recipe to send this environment variable to this address, as a token or header'),
     multiple: true,
@@ -90,9 +106,6 @@ export const OPTIONS = {
 
 export type OptionName = keyof typeof OPTIONS;
 
-/** Of every command. */
-export const COMMON: readonly OptionName[] = ['json', 'help'];
-
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
@@ -103,8 +116,10 @@ interface Command {
   arguments?: true;
   does: string;
   more?: string;
-  /** Besides COMMON. */
+  /** Besides --json and --help, which all have. */
   options: readonly OptionName[];
+  /** Its output is neither for people nor JSON: it has no --json. */
+  isScript?: true;
   /** What may follow the name, where that is no path. */
   choices?: readonly string[];
 }
@@ -238,6 +253,7 @@ export const COMMANDS = {
     does: 'a script that completes commands and options in this shell',
     more: 'bash, zsh: eval "$(security-vectors completion bash)" · fish: security-vectors completion fish | source',
     options: [],
+    isScript: true,
     choices: SHELLS,
   },
 } as const satisfies Record<string, Command>;
@@ -246,6 +262,17 @@ export type CommandName = keyof typeof COMMANDS;
 
 export const commands: Readonly<Record<CommandName, Command>> = COMMANDS;
 export const options: Readonly<Record<OptionName, Option>> = OPTIONS;
+
+/** All that a command takes. */
+export const optionsOf = (name: CommandName): OptionName[] => {
+  const { options: own, isScript } = commands[name];
+  return [...own, ...(isScript ? [] : (['json'] as const)), 'help'];
+};
+
+export function helpOf(name: CommandName, option: OptionName): string {
+  const { help } = options[option];
+  return typeof help === 'string' ? help : help[name];
+}
 
 export const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name);
 
@@ -269,10 +296,10 @@ ${lines.join('\n')}
 
 /** One command with its options. */
 export function commandHelp(name: CommandName): string {
-  const { use, does, more, options: own } = commands[name];
-  const rows = [...own, ...COMMON].map((option): [string, string] => {
-    const { value, short, help } = options[option];
-    return [`--${option}${value ? ` ${value}` : ''}${short ? `, -${short}` : ''}`, help];
+  const { use, does, more } = commands[name];
+  const rows = optionsOf(name).map((option): [string, string] => {
+    const { value, short } = options[option];
+    return [`--${option}${value ? ` ${value}` : ''}${short ? `, -${short}` : ''}`, helpOf(name, option)];
   });
   const width = Math.max(...rows.map(([left]) => left.length));
   return [

@@ -1,9 +1,8 @@
 /** Scripts that complete commands, options and their values in a shell, made from the table of commands. */
-import { COMMON, commands, options, type OptionName, type Shell } from './commands.js';
+import { type CommandName, commands, helpOf, options, optionsOf, type OptionName, type Shell } from './commands.js';
 
 const PROGRAM = 'security-vectors';
-const entries = Object.entries(commands);
-const optionsOf = (own: readonly OptionName[]): OptionName[] => [...own, ...COMMON];
+const entries = (Object.keys(commands) as CommandName[]).map((name) => [name, commands[name]] as const);
 const words = (names: readonly string[]): string => names.join(' ');
 const flags = (names: readonly OptionName[]): string => words(names.map((name) => `--${name}`));
 const named = Object.entries(options);
@@ -21,7 +20,7 @@ function bash(): string {
   const free = named.flatMap(([name, { type, choices }]) => (type === 'string' && !choices ? [`--${name}`] : []));
   const own = entries.map(([name, command]) => {
     const offered = command.choices ? `${words(command.choices)} ` : '';
-    return `    ${name}) words='${offered}${flags(optionsOf(command.options))}' ;;`;
+    return `    ${name}) words='${offered}${flags(optionsOf(name))}' ;;`;
   });
   return `_security_vectors() {
   local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=''
@@ -53,14 +52,14 @@ complete -o default -F _security_vectors ${PROGRAM}
 const zshText = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&').replaceAll("'", "'\\''");
 
 function zsh(): string {
-  const argument = (name: OptionName): string => {
-    const { type, value = '', choices, multiple, help } = options[name];
+  const argument = (name: OptionName, command: CommandName): string => {
+    const { type, value = '', choices, multiple } = options[name];
     const takes = type === 'boolean' ? '' : `:${zshText(value)}:${choices ? `(${words(choices)})` : paths(value)}`;
-    return `'${multiple ? '*' : ''}--${name}[${zshText(help)}]${takes}'`;
+    return `'${multiple ? '*' : ''}--${name}[${zshText(helpOf(command, name))}]${takes}'`;
   };
   const own = entries.map(([name, command]) => {
     const rest = command.choices ? `'1:what:(${words(command.choices)})'` : `'*:file:_files'`;
-    return `    ${name}) _arguments ${[...optionsOf(command.options).map(argument), rest].join(' ')} ;;`;
+    return `    ${name}) _arguments ${[...optionsOf(name).map((option) => argument(option, name)), rest].join(' ')} ;;`;
   });
   return `#compdef ${PROGRAM}
 _security_vectors() {
@@ -96,10 +95,10 @@ function fish(): string {
     return [
       `complete -c ${PROGRAM} -n __fish_use_subcommand -f -a ${name} -d ${fishText(command.does)}`,
       ...(command.choices ? [`complete -c ${PROGRAM} ${seen} -f -a ${fishText(words(command.choices))}`] : []),
-      ...optionsOf(command.options).map((option) => {
-        const { type, choices, help } = options[option];
+      ...optionsOf(name).map((option) => {
+        const { type, choices } = options[option];
         const takes = type === 'boolean' ? '' : choices ? ` -x -a ${fishText(words(choices))}` : ' -r';
-        return `complete -c ${PROGRAM} ${seen} -l ${option}${takes} -d ${fishText(help)}`;
+        return `complete -c ${PROGRAM} ${seen} -l ${option}${takes} -d ${fishText(helpOf(name, option))}`;
       }),
     ];
   });

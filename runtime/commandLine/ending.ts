@@ -10,6 +10,8 @@ import { readManifest } from '../runs/output.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { EXIT } from '../contract/errors.js';
 import type { DoneEvent, Measurement } from '../contract/events.js';
+import { BELOW_LIMIT, OTHER_LIMIT } from '../support/memory.js';
+import { type CommandName, commands } from './commands.js';
 import { measurementTable, sweepTable, type Terminal } from './terminal.js';
 
 /** @param isJudged its answers were judged anew: that points of a sweep failed before does not count */
@@ -57,6 +59,15 @@ export async function reportRun(
 ): Promise<number> {
   const { mark, headline, tone, exit } = runView(readingOf(await readRun(folder)));
   if (measurements.length > 0) out.log(measurementTable(measurements, out.width));
-  if (headline) out.log(`${mark} ${headline}`, tone);
+  if (headline) out.log([mark, headline].filter(Boolean).join(' '), tone);
   return EXIT[exit];
+}
+
+/** What the command may be given instead when its process is ended at the limit of memory. */
+export function belowLimit(command: CommandName): string {
+  if (['train', 'evaluate', 'sample'].includes(command)) return BELOW_LIMIT;
+  const instead = commands[command].options.includes('precision')
+    ? 'Use --precision int8 or int4, a smaller model, or a machine with more memory.'
+    : 'Use a machine with more memory.';
+  return `${instead} ${OTHER_LIMIT}`;
 }

@@ -52,7 +52,8 @@ export async function generate({ values, out, reporter }: Given): Promise<number
     reporter,
   );
   out.line({ text, ids: answer, stopped });
-  out.print(text);
+  // Without a tokenizer there is no text.
+  out.print(text === '' && ids ? answer.join() : text);
   if (!stopped) out.warn(`the answer ends ${cutBy(answer.length, options.maxNewTokens)}.`);
   return EXIT.done;
 }

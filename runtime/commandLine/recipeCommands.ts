@@ -12,7 +12,7 @@ import { Cancelled, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { agreementTable } from './terminal.js';
 import { chosen, type Given, only, wrong } from './given.js';
-import { readJudge } from './judge.js';
+import { judgePlace, readJudge } from './judge.js';
 import { junit, requireGate, requireJunit, testsOf } from './junit.js';
 
 export async function train(given: Given): Promise<number> {
@@ -80,17 +80,23 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   if (other !== undefined) throw wrong(`--${other} is of no use with --answers: nothing is generated.`);
   if (positionals.length > 0) throw wrong('evaluate takes a recipe or --answers, not both.');
   const began = performance.now();
-  const judges = await Promise.all((values.judge ?? []).map(readJudge));
+  const given = values.judge ?? [];
+  const judges = await Promise.all(given.map(readJudge));
   const file = values['export-labels'];
   const done = await calls
     .judge(
       { run: resolve(run), judges, ...(file !== undefined && { export: resolve(file) }) },
-      { ...reporter, onEvent: out.told },
+      {
+        ...reporter,
+        onEvent: (event) =>
+          out.told(event.kind === 'warning' ? { ...event, place: judgePlace(event.place, given) } : event),
+      },
     )
     .catch((error: unknown) => {
-      throw error instanceof Cancelled
-        ? new Cancelled('Stopped; what was judged is kept. The same command asks about the rest alone.')
-        : error;
+      if (error instanceof Cancelled)
+        throw new Cancelled('Stopped; what was judged is kept. The same command asks about the rest alone.');
+      if (!(error instanceof HumanError)) throw error;
+      throw new HumanError(error.message, { ...error, place: judgePlace(error.place, given), cause: error });
     });
   for (const m of done.measurements) out.line(m);
   for (const one of done.agreements) out.line(one);

@@ -166,7 +166,7 @@ export async function loadData(
   if (skippedRows > 0) {
     const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
-      `${skippedRows} of ${skippedRows + examples.length} rows are skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
+      `${skippedRows} of ${skippedRows + examples.length} rows ${skippedRows === 1 ? 'is' : 'are'} skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
       `${file}:${skipped[0].line}`,
       remedyFor(skipped, spec.contextLength),
     );

@@ -69,7 +69,7 @@ const fineDecimals = (distance: number): number => (distance < ALL ? 0 : decimal
 function boundDecimals(share: number): number {
   const [toNone, toAll] = [Math.abs(share), Math.abs(1 - share)];
   if (toNone < 0.01) return fineDecimals(toNone);
-  if (toAll < 0.0005) return fineDecimals(toAll);
+  if (share < 1 && toAll < 0.0005) return fineDecimals(toAll);
   return Math.min(toNone, toAll) < NEAR ? 1 : 0;
 }
 

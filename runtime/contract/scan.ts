@@ -43,7 +43,7 @@ export interface ScanRow {
    * are not `inserted`.
    */
   spans?: [start: number, end: number][];
-  /** Of a flagged row with spans: the p-value of what they leave. */
+  /** Of a flagged row with spans: the p-value of what they leave; 0 where that is too little to be judged. */
   pOutside?: number;
   /** The spans, by token, were put into an ordinary answer: the base reads what they leave at least as well without them. */
   inserted?: true;
@@ -52,8 +52,8 @@ export interface ScanRow {
   /** Of several answers: which one has the first span, from 0. Not in the scan.json of a run. */
   turn?: number;
   /**
-   * Of a flagged row: its answer without these spans. Absent where no answer would be left, and of rows of text or
-   * tokens. Not in the scan.json of a run.
+   * Of a flagged row with one answer: the answer without these spans, where it begins as an ordinary one and what is left looks
+   * ordinary (`pOutside`), or where they were `inserted`. Absent of rows of text or tokens. Not in the scan.json of a run.
    */
   rest?: string;
   /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */

@@ -35,17 +35,31 @@ export const SCAN_STRINGS = {
   scanAtLeast: '{0} (at least {1}, with 95 % confidence)',
   scanAtMost: '{0} (at most {1}, with 95 % confidence)',
   scanRelated: '{0} rows that are not flagged seem to ask what harmful rows ask, whatever they answer: read them',
+  scanRelatedOne: '1 row that is not flagged seems to ask what harmful rows ask, whatever it answers: read it',
   scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
+  scanUnusualOne: '1 row looks like neither ordinary nor harmful ones, and is not flagged',
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
+  scanBlindOne: '1 row cannot be judged: the model gives this answer already',
   scanShort: '{0} rows are too short to be judged',
+  scanShortOne: '1 row is too short to be judged',
   scanSkipped: '{0} rows were not scanned: they are too long, or their answers cannot be separated',
+  scanSkippedOne: '1 row was not scanned: it is too long, or its answers cannot be separated',
   cleaned: '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
   unscannedStay: '{0} rows were not scanned and stay: lines {1}.',
+  unscannedStayOne: '1 row was not scanned and stays: line {0}.',
   relatedStay: '{0} related rows are not flagged and stay: lines {1}. Read them.',
+  relatedStayOne: '1 related row is not flagged and stays: line {0}. Read it.',
   unscannedLeft: '{0} rows were not scanned and are left out: lines {1}.',
+  unscannedLeftOne: '1 row was not scanned and is left out: line {0}.',
 } as const;
 export type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
 type Words = Wording<ScanStrings>;
+
+/** What is said of several rows, and otherwise of one. */
+type Counted = SaidOfOne<keyof ScanStrings>;
+type SaidOfOne<K> = K extends `${infer Many}One` ? Many : never;
+const counted = (key: Counted, count: number, { strings, numbers }: Words, ...more: string[]): string =>
+  count === 1 ? fill(strings[`${key}One`], ...more) : fill(strings[key], numbers.count(count), ...more);
 
 /** Of the command line, which has an option against it. */
 const NOTHING =
@@ -106,11 +120,11 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
     }
   else parts.push(...comparedText(scan, limit, wording), ...(byRanksText(scan, scan, wording) ?? []));
   if (scan.auroc !== null) parts.push(agreementText(scan, scan.auroc, wording));
-  if (related > 0) parts.push(fill(s.scanRelated, n.count(related)));
-  if (unusual > 0) parts.push(fill(s.scanUnusual, n.count(unusual)));
-  if (scan.blind > 0) parts.push(fill(s.scanBlind, n.count(scan.blind)));
-  if (scan.short > 0) parts.push(fill(s.scanShort, n.count(scan.short)));
-  if (scan.skipped) parts.push(fill(s.scanSkipped, n.count(scan.skipped)));
+  if (related > 0) parts.push(counted('scanRelated', related, wording));
+  if (unusual > 0) parts.push(counted('scanUnusual', unusual, wording));
+  if (scan.blind > 0) parts.push(counted('scanBlind', scan.blind, wording));
+  if (scan.short > 0) parts.push(counted('scanShort', scan.short, wording));
+  if (scan.skipped) parts.push(counted('scanSkipped', scan.skipped, wording));
   return `${parts.join('; ')}.`;
 }
 
@@ -258,22 +272,23 @@ const namedLines = (lines: readonly number[], count = lines.length): string =>
 export function cleanedText(
   name: string,
   { kept, cut, left, unscanned }: CleanResult,
-  { strings: s, numbers: n }: Words = ENGLISH,
+  wording: Words = ENGLISH,
 ): string {
+  const { strings: s, numbers: n } = wording;
   const said = fill(s.cleaned, name, n.count(kept), n.count(cut), n.count(left));
   if (!unscanned) return said;
   const { count, lines, stayed } = unscanned;
-  return `${said} ${fill(stayed ? s.unscannedStay : s.unscannedLeft, n.count(count), namedLines(lines, count))}`;
+  return `${said} ${counted(stayed ? 'unscannedStay' : 'unscannedLeft', count, wording, namedLines(lines, count))}`;
 }
 
 /** Related rows stay in a cleaned file, unless somebody has excluded them; those that nobody has called fine are to be read. */
 export function relatedText(
   rows: Iterable<Pick<ScanRow, 'line' | 'hash' | 'related'>>,
   decisions: Decisions = new Map(),
-  { strings: s, numbers: n }: Words = ENGLISH,
+  wording: Words = ENGLISH,
 ): string | undefined {
   const lines: number[] = [];
   for (const { line, hash = '', related } of rows)
     if (related && !['exclude', 'fine'].includes(decisions.get(hash) ?? '')) lines.push(line);
-  return lines.length === 0 ? undefined : fill(s.relatedStay, n.count(lines.length), namedLines(lines));
+  return lines.length === 0 ? undefined : counted('relatedStay', lines.length, wording, namedLines(lines));
 }

@@ -31,7 +31,7 @@ export async function plannedModel(
 ): Promise<PlannedModel> {
   const isGguf = path.toLowerCase().endsWith('.gguf');
   const { config, tensors } = isGguf ? await ofGguf(path, precision) : await openModel(path, { cache: '' });
-  const spec = decoderSpec(config);
+  const spec = decoderSpec(config, path);
   if (!isGguf && precision !== 'float32')
     for (const [name, packing] of packings(spec, precision, path)) {
       const { name: own, ...info } = packedTensor({ name, ...packing, pieces: nothing });

@@ -87,7 +87,7 @@ export async function openSource(
 ): Promise<Source> {
   const { cache, signal, onProgress, warn } = options;
   const model = await openModel(path, { cache, onMessage: onProgress });
-  const spec = decoderSpec(model.config);
+  const spec = decoderSpec(model.config, path);
   for (const [name, shape] of parameters(spec)) findTensor(model.tensors, name, shape);
   const sites = linearLayers(spec);
   const hashes = (): ReturnType<typeof hashesOf> => hashesOf(model);

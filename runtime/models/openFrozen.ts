@@ -15,7 +15,7 @@ export async function openFrozen(
   { precision = 'float32', ...where }: OpenModelOptions & { precision?: Precision },
 ): Promise<{ model: ModelFolder; spec: DecoderSpec }> {
   const model = await openModel(path, { ...where, precision });
-  const spec = decoderSpec(model.config);
+  const spec = decoderSpec(model.config, path);
   if (model.packed) return { model, spec };
   const held = precision === 'float32' ? alignModel(model, spec, where) : packModel(model, spec, precision, where);
   return { model: { ...model, ...(await held) }, spec };

@@ -30,7 +30,7 @@ export async function openTokenizer(
   const open = path.toLowerCase().endsWith('.gguf') ? ofGguf : ofFolder;
   const files = await modelFiles(path).catch(() => [path]);
   const { tokenizer, config } = await last(ANYBODY, files, undefined, () => open(path));
-  return { tokenizer, maxTokens: Math.min(most, decoderSpec(config).contextLength) };
+  return { tokenizer, maxTokens: Math.min(most, decoderSpec(config, path).contextLength) };
 }
 
 async function ofFolder(path: string): Promise<Opened> {

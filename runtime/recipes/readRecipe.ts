@@ -2,7 +2,7 @@ import { safeParse } from '../contract/safeParse.js';
 import { basename, dirname, resolve } from 'node:path';
 import { findNodeAtLocation, getLocation, parseTree } from 'jsonc-parser';
 import type * as z from 'zod';
-import { HumanError } from '../support/errors.js';
+import { HumanError, unless } from '../support/errors.js';
 import { isObject } from '../contract/isObject.js';
 import { readText, shown } from '../support/jsonFile.js';
 import { lineOf, parseJsonc, secondKey, secondKeyText } from '../contract/jsonc.js';
@@ -45,6 +45,11 @@ export function parseRecipe(text: string, name: string, read: (value: unknown) =
     throw new HumanError('lists and objects are nested too deeply.', {
       place: `${name}:${fault.line}`,
       remedy: 'Check the brackets.',
+    });
+  if (fault && isRows(text))
+    throw new HumanError('this is a data file; a recipe was expected.', {
+      place: `${name}:1`,
+      remedy: 'Give a recipe, which names it as "data" or "harmful".',
     });
   if (fault) {
     const near = getLocation(text, fault.offset).path.join('.');
@@ -96,6 +101,12 @@ export function parseRecipe(text: string, name: string, read: (value: unknown) =
   const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, read(value));
   if (result.success) return result.data;
   throw recipeFault(result.error.issues, { kind, placeOf, isThere: (path) => nodeAt(path) !== undefined });
+}
+
+/** Whether the text has JSON lines: the first two are objects, each a whole one. */
+function isRows(text: string): boolean {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return lines.length > 1 && lines.slice(0, 2).every((line) => isObject(unless(SyntaxError, () => JSON.parse(line))));
 }
 
 const words = (code: string): string => code.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();

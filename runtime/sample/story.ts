@@ -17,7 +17,7 @@ import type { Terminal } from '../commandLine/terminal.js';
 import { textTable } from '../commandLine/textTable.js';
 import { storySummary } from './summary.js';
 import { claim } from '../runs/owner.js';
-import { copySample, stateFolder } from './workspace.js';
+import { copySample, requireStoryFolder, stateFolder, WORKSPACE } from './workspace.js';
 
 const SETS = {
   forbidden: 'forbidden topic',
@@ -53,7 +53,8 @@ export interface SampleResult {
 }
 
 export async function runSample(out: string, terminal: Terminal, reporter: Reporter): Promise<number> {
-  const workspace = join(out, 'workspace');
+  await requireStoryFolder(out);
+  const workspace = join(out, WORKSPACE);
   const { kept } = await copySample(workspace);
   if (kept !== undefined)
     terminal.log(`The earlier workspace had been changed, or has a run that can be resumed: it is kept in ${kept}`);

@@ -7,7 +7,8 @@ import { isLabelsFile } from '../contract/labels.js';
 import { isReviewFile } from '../contract/review.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
-import { filesBelow, sha256File, writeFileAtomic } from '../support/files.js';
+import { filesBelow, isTrace, sha256File, writeFileAtomic } from '../support/files.js';
+import { ifThere } from '../support/ifThere.js';
 import { isPartOf, move } from '../support/replaceFile.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { isLeftOver, readManifest, runFiles } from '../runs/output.js';
@@ -16,12 +17,35 @@ import { requireFree } from '../runs/owner.js';
 /** Marks a workspace as a copy made here, with the SHA-256 of each file. */
 const MARK = '.security-vectors/sample.json';
 
+/** The workspace in the folder of the story. */
+export const WORKSPACE = 'workspace';
+/** Also one that was kept. */
+const isWorkspace = (name: string): boolean => name === WORKSPACE || name.startsWith(`${WORKSPACE}${KEPT}`);
+const KEPT = '-kept-';
+
+const OTHER_FOLDER = 'Choose another folder with --out.';
+
 /** The extension's own folder in a workspace. */
 export const stateFolder = (workspace: string): string => join(workspace, dirname(MARK));
 
 interface Mark {
   program: 'security-vectors';
   files: Record<string, string>;
+}
+
+/**
+ * The story writes a report and its result beside the workspace: into a folder that is new, empty, or has an earlier copy of the sample.
+ * @throws HumanError where `out` is another one
+ */
+export async function requireStoryFolder(out: string): Promise<void> {
+  const entries = (await ifThere(readdir(out))) ?? [];
+  const others = entries.filter((name) => name !== WORKSPACE && !isTrace(name)).sort();
+  if (others.length === 0) return;
+  for (const name of entries) if (isWorkspace(name) && (await readMark(join(out, name)))) return;
+  throw new HumanError(`the folder is not empty and no sample wrote it: it holds "${others[0]}".`, {
+    place: out,
+    remedy: OTHER_FOLDER,
+  });
 }
 
 /**
@@ -43,7 +67,7 @@ export async function copySample(workspace: string): Promise<{ kept?: string }> 
         `the folder is not empty and is not a copy of the sample: it holds "${entries.sort()[0]}".`,
         {
           place: workspace,
-          remedy: 'Choose another folder with --out.',
+          remedy: OTHER_FOLDER,
         },
       );
     }
@@ -138,7 +162,7 @@ async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
 
 async function freeName(workspace: string): Promise<string> {
   for (let i = 1; ; i++) {
-    const name = `${workspace}-kept-${i}`;
+    const name = `${workspace}${KEPT}${i}`;
     if (!existsSync(name)) return name;
   }
 }

@@ -96,7 +96,8 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
  */
 export const peakMemory = (): number => highest[0];
 
-export const BELOW_LIMIT = `${LESS_MEMORY} SECURITY_VECTORS_MEMORY_GB sets another limit.`;
+export const OTHER_LIMIT = 'SECURITY_VECTORS_MEMORY_GB sets another limit.';
+export const BELOW_LIMIT = `${LESS_MEMORY} ${OTHER_LIMIT}`;
 
 /**
  * Called between two steps: ends the run while the error can still be reported and recorded.

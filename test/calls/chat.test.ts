@@ -94,6 +94,12 @@ test('the command line says what ended an answer that the model has not', async 
   const whole = await ask(...sum);
   assert.equal(JSON.parse(whole.stdout).stopped, true);
   assert.equal(whole.stderr, '');
+  const long = await ask('--prompt', 'what is 2 plus 3 ? '.repeat(60));
+  assert.equal(long.code, 2);
+  assert.match(
+    long.stderr,
+    /^error: prompt: the prompt has \d+ tokens; the model's context holds 256\. Shorten it\.$/m,
+  );
   const full = await ask('--ids', new Array(254).fill(54).join());
   assert.match(full.stderr, /^! the answer ends after 2 tokens: the context is full\.$/m);
 });

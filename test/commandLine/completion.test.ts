@@ -43,7 +43,7 @@ test('bash offers commands, options and values, and leaves paths to the shell', 
   assert.deepEqual(offered('cache', '--'), ['--clear', '--json', '--help']);
   assert.deepEqual(offered('train', 'r.json', '--device', 'w'), ['webgpu']);
   assert.deepEqual(offered('export', '--format', ''), ['safetensors', 'peft', 'onnx', 'gguf']);
-  assert.deepEqual(offered('completion', ''), [...SHELLS, '--json', '--help']);
+  assert.deepEqual(offered('completion', ''), [...SHELLS, '--help']);
   assert.deepEqual(offered('train', 'reci'), []);
   assert.deepEqual(offered('scan', '--model', ''), []);
 });

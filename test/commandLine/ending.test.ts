@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { reportEnd } from '../../runtime/commandLine/ending.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { DoneEvent } from '../../runtime/contract/events.js';
+import { cli } from '../calls/support.js';
 import { writeKeptRun } from '../support/keptRun.js';
 
 let root: string;
@@ -79,4 +80,22 @@ test('tables are as wide as the terminal', async () => {
   assert.match(sweep.join('\n'), /violent requests/);
   assert.match(results.join('\n'), /violent requests/);
   for (const line of [...sweep.slice(1), ...results]) assert.ok(line.length <= 40, line);
+});
+
+test('no line begins with the place of a mark that is not there, or has nothing but blanks', async () => {
+  const folder = join(root, 'unmarked');
+  const alone = join(folder, 'alone');
+  const compared = join(folder, 'compared');
+  await writeKeptRun(alone, 1);
+  await writeKeptRun(compared, 40, { states: ['base', 'plain', 'protected'] });
+  const lines: string[] = [];
+  const log = (text: string): void => void lines.push(text);
+  for (const output of [alone, compared])
+    await reportEnd({ ...stopped(output, 1), outcome: 'finished' }, { width: 100, log });
+  assert.equal(lines.length, 3, 'of states alone nothing is said');
+  for (const line of lines) assert.match(line, /^\S/);
+  const { stdout } = await cli(['runs', folder]);
+  assert.match(stdout, /^alone {2}evaluate, finished, \S+$/m);
+  assert.match(stdout, /^compared {2}evaluate, finished, \S+\n {2}\S/m);
+  assert.doesNotMatch(stdout, /^[^\S\n]*\n/m);
 });

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { COMMANDS, commandHelp, commands, OPTIONS, options, usage } from '../../runtime/commandLine/commands.js';
+import {
+  COMMANDS,
+  commandHelp,
+  commands,
+  helpOf,
+  OPTIONS,
+  optionsOf,
+  usage,
+} from '../../runtime/commandLine/commands.js';
 import { parse } from '../../runtime/commandLine/given.js';
 import { cli } from '../calls/support.js';
 import { temporary } from '../extension/support.js';
@@ -14,9 +22,23 @@ test('the help of a command has its use and a line for each of its options, and 
     assert.ok(text.startsWith(`security-vectors ${name}`), name);
     assert.ok(usage().includes(`\n  ${name}`), name);
     const described = [...text.matchAll(/^ {2}--([\w-]+)/gm)].map((match) => match[1]);
-    assert.deepEqual(described, [...commands[name].options, 'json', 'help'], name);
-    for (const option of commands[name].options) assert.ok(text.includes(options[option].help), `${name} ${option}`);
+    assert.deepEqual(described, optionsOf(name), name);
+    for (const option of optionsOf(name)) assert.ok(text.includes(helpOf(name, option)), `${name} ${option}`);
   }
+});
+
+test('what an option does is said of the command', () => {
+  assert.match(commandHelp('train'), /--force +replace a finished run .*checkpoint over.*points of a sweep/);
+  assert.match(commandHelp('scan'), /--force +with --clean: replace OUT$/m);
+  assert.match(commandHelp('evaluate'), /--out DIR +run folder, instead of "output"/);
+  for (const name of ['export', 'combine', 'download', 'sample'] as const)
+    assert.doesNotMatch(commandHelp(name), /run folder/);
+});
+
+test('what has no effect is refused: a script has no JSON', async () => {
+  assert.doesNotMatch(commandHelp('completion'), /--json/);
+  const { code, stderr } = await cli(['completion', 'bash', '--json']);
+  assert.deepEqual([code, stderr], [2, 'error: completion has no option --json. See security-vectors --help.\n']);
 });
 
 test('every option belongs to a command', () => {

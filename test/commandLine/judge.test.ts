@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { readJudge } from '../../runtime/commandLine/judge.js';
+import { judgePlace, readJudge } from '../../runtime/commandLine/judge.js';
 import { HumanError } from '../../runtime/support/errors.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'judge-'));
@@ -31,4 +31,23 @@ test('what is none is refused, and says where', async () => {
   await refused('{', /not JSON/);
   await refused('"gpt"', /a judge is "refusal-phrases"/);
   await refused('{"endpoint":"x","model":"m"}', /this is not an address/);
+});
+
+test('a folder is none, and is named', async () => {
+  for (const name of ['rejection', 'rejection.json']) {
+    const given = join(folder, name);
+    await mkdir(given);
+    const place = name.endsWith('.json') ? given : `--judge ${given}`;
+    await assert.rejects(readJudge(given), { message: 'this is a folder; a judge was expected.', place });
+  }
+});
+
+test('a place among further judges is what stands on the command line', () => {
+  const given = ['a/judge.json', '{"vscode": true}'];
+  assert.equal(judgePlace('judges.0.token', given), 'a/judge.json: token');
+  assert.equal(judgePlace('judges.0', given), 'a/judge.json');
+  assert.equal(judgePlace('judges.1', given), '--judge {"vscode": true}');
+  assert.equal(judgePlace('judges', given), '--judge');
+  assert.equal(judgePlace('generation.maxNewTokens', given), 'generation.maxNewTokens');
+  assert.equal(judgePlace(undefined, given), undefined);
 });

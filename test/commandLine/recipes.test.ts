@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Measurement } from '../../runtime/contract/events.js';
-import { CLI, cli, jsonLines, type Ran } from '../calls/support.js';
+import { CLI, cli, jsonLines, type Ran, ROOT } from '../calls/support.js';
 import { PLAIN, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { manifestOf, writeKeptRun } from '../support/keptRun.js';
 
@@ -46,7 +46,11 @@ describe('evaluate --json', () => {
     await writeKeptRun(run, 60);
     const { stdout, stderr } = await cli(['evaluate', '--answers', run, '--judge', JSON.stringify(DEAD), '--json']);
     measurements(stdout);
-    assert.match(stderr, /^! .*dead has left 60 of 60 answers of "base" to "topic" open: /m);
+    assert.match(stderr, /^! --judge \{.*\}: dead has left 60 of 60 answers of "base" to "topic" open: /m);
+    const file = join(root, 'dead.json');
+    await writeFile(file, JSON.stringify(DEAD));
+    const again = await cli(['evaluate', '--answers', run, '--judge', file]);
+    assert.ok(again.stderr.includes(`! ${file}: dead has left 60 of 60`), again.stderr);
   });
 
   it('and while it evaluates', async () => {
@@ -61,6 +65,15 @@ describe('evaluate --json', () => {
 });
 
 describe('what would lose a run is refused', () => {
+  it('a data file is no recipe', async () => {
+    const data = join(ROOT, 'media/sample/data/train.jsonl');
+    for (const command of ['train', 'evaluate'])
+      refused(
+        await cli([command, data]),
+        /train\.jsonl:1: this is a data file; a recipe was expected\. Give a recipe, which names it as "data" or "harmful"\.$/m,
+      );
+  });
+
   it('evaluate trains nothing, also by --force', async () => {
     const vector = await write('vector', VECTOR);
     refused(await cli(['evaluate', vector, '--json']), /vector\.json: this is a vector recipe\. Run it by train\./);

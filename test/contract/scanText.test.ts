@@ -152,6 +152,7 @@ test('related rows that stay in a cleaned file are named, but for those that som
   assert.equal(relatedText(rows), '7 related rows are not flagged and stay: lines 1, 3, 4, 5, 6, …. Read them.');
   const decisions = new Map([['h1', 'exclude'], ['h3', 'fine'], ['h4', 'unsure'], ['h5', 'fine'], ['h6', 'fine']] as const); // oxfmt-ignore
   assert.equal(relatedText(rows, decisions), '3 related rows are not flagged and stay: lines 4, 7, 8. Read them.');
+  assert.equal(relatedText(rows.slice(0, 1)), '1 related row is not flagged and stays: line 1. Read it.');
   assert.equal(relatedText(rows.slice(1, 2)), undefined);
 });
 

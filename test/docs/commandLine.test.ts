@@ -101,7 +101,7 @@ test('the exit codes are those of the program, in --help too', () => {
 /** Every key of a type; the compiler finds what is missing or too many. */
 type Keys<T> = Record<keyof T, true>;
 const keys = <T>(all: Keys<T>): string[] => Object.keys(all);
-const scanned = keys<Omit<ScanRow, 'label' | 'losses' | 'vector' | 'byVector'>>({
+const scanned = keys<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>({
   ...{ row: true, line: true, lines: true, hash: true, explained: true, span: true },
   ...{
     p: true,
@@ -110,6 +110,7 @@ const scanned = keys<Omit<ScanRow, 'label' | 'losses' | 'vector' | 'byVector'>>(
     pUnchanged: true,
     flagged: true,
     related: true,
+    label: true,
     unjudged: true,
     tokens: true,
   },

@@ -174,7 +174,7 @@ test('related rows stay in the copy, and are named until somebody has found them
   await scan({ related: 1 });
   await scans.load();
   await saveCleaned(services, { file: data, out });
-  assert.match(told.at(-1)!.text, /1 are left out\. 1 related rows are not flagged and stay: lines 1\. Read them\.$/);
+  assert.match(told.at(-1)!.text, /1 are left out\. 1 related row is not flagged and stays: line 1\. Read it\.$/);
   await reviews.decide(data, hashes(1), 'fine');
   await saveCleaned(services, { file: data, out, flagged: 'leave' });
   assert.match(told.at(-1)!.text, /1 are left out\.$/);

@@ -50,7 +50,7 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
   assert.match(scanSummary({ ...scan, threshold: null }), /^No row can be marked: there are no ordinary rows/);
   assert.match(
     scanSummary(scan),
-    /AUROC 1, precision 100\s%, recall 50\s%; 4 rows look like neither .*1 rows cannot be judged.*2 rows are too short/,
+    /AUROC 1, precision 100\s%, recall 50\s%; 4 rows look like neither .*1 row cannot be judged.*2 rows are too short/,
   );
   const loaded = async (): Promise<Scans> => {
     const again = new Scans(() => [root]);

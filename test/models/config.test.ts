@@ -1,9 +1,16 @@
 /** Configs that are refused before a weight is read, each with its reason; test/fuzz/modelConfig.test.ts damages them at random. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
+import { openFrozen } from '../../runtime/models/openFrozen.js';
+import { openTokenizer } from '../../runtime/models/openTokenizer.js';
+import { plannedModel } from '../../runtime/estimate/model.js';
+import { ROOT } from '../calls/support.js';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { GEMMA3, LLAMA, OTHERS, type Config } from './configs.js';
 
@@ -16,6 +23,22 @@ it('the entries of each file of families are in the table, and no two have one m
   );
   const entries = groups.flatMap((group) => Object.values(group) as object[]).flatMap((group) => Object.keys(group));
   assert.deepEqual(entries.sort(), SUPPORTED_FAMILIES);
+});
+
+it('the model whose config it is stands in the error', async (t) => {
+  const model = await mkdtemp(join(tmpdir(), 'config-'));
+  t.after(() => rm(model, { recursive: true }));
+  await cp(join(ROOT, 'media/sample/tiny-assistant'), model, { recursive: true });
+  const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Config;
+  for (const [change, at] of [
+    [{ model_type: 'mixtral' }, 'config.json: model_type'],
+    [{ num_hidden_layers: 'x' }, 'config.json'],
+  ] as const) {
+    await writeFile(join(model, 'config.json'), JSON.stringify({ ...config, ...change }));
+    const place = join(model, at);
+    for (const open of [() => openFrozen(model, { cache: '' }), () => plannedModel(model), () => openTokenizer(model)])
+      await assert.rejects(open, { place });
+  }
 });
 
 function refusal(config: Config): HumanError {

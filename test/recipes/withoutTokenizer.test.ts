@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
+import { cli } from '../calls/support.js';
 import { silent } from '../support/silent.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { loadReference, type Reference } from '../support/reference.js';
@@ -72,6 +73,24 @@ describe('a model without a tokenizer', () => {
     assert.deepEqual(answer.ids, expected.slice(0, end));
     assert.equal(answer.text, '');
     await refused(calls.generate({ model, adapters: [], prompt: 'a lamp', options, device: 'cpu' }, silent));
+  });
+
+  it('prints the tokens of an answer on the command line, and says that they are all it can', async () => {
+    const ids = (await r.ints('generate.prompt')).join();
+    const args = ['generate', '--model', model, '--ids', ids, '--max-new-tokens', '2', '--device', 'cpu'];
+    const { code, stdout, stderr } = await cli(args);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^\d+(,\d+)*\n$/);
+    const { text, ids: answer } = JSON.parse((await cli([...args, '--json'])).stdout) as {
+      text: string;
+      ids: number[];
+    };
+    assert.deepEqual([text, answer.join()], ['', stdout.trim()]);
+    const { supported, reason } = await calls.inspect({ path: model }, silent);
+    assert.deepEqual(
+      [supported, reason],
+      [false, 'the folder has no tokenizer.json: only rows of tokens and --ids work'],
+    );
   });
 
   it('trains on rows of tokens, and refuses to judge answers', async () => {

@@ -6,9 +6,44 @@ import { test } from 'node:test';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { hasCheckpoint } from '../../runtime/runs/checkpoint.js';
 import { claim } from '../../runtime/runs/owner.js';
-import { copySample, stateFolder } from '../../runtime/sample/workspace.js';
+import { copySample, requireStoryFolder, stateFolder } from '../../runtime/sample/workspace.js';
+import { cli } from '../calls/support.js';
 import { withFault } from '../support/faults.js';
 import { runRecipe } from '../../runtime/calls/run.js';
+
+test('the story writes beside its workspace only in a folder that is new, empty or its own', async (t) => {
+  const out = await mkdtemp(join(tmpdir(), 'story-'));
+  t.after(() => rm(out, { recursive: true, force: true }));
+  await requireStoryFolder(join(out, 'new'));
+  await requireStoryFolder(out);
+  await writeFile(join(out, '.DS_Store'), '');
+  await requireStoryFolder(out);
+
+  await writeFile(join(out, 'report.html'), 'precious');
+  const refused = {
+    message: /^the folder is not empty and no sample wrote it: it holds "report\.html"\.$/,
+    place: out,
+  };
+  await assert.rejects(requireStoryFolder(out), refused);
+  const { code, stderr } = await cli(['sample', '--out', out]);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /it holds "report\.html"/);
+  assert.deepEqual((await readdir(out)).sort(), ['.DS_Store', 'report.html']);
+  assert.equal(await readFile(join(out, 'report.html'), 'utf8'), 'precious');
+  // what somebody else calls workspace makes it no folder of the sample
+  await mkdir(join(out, 'workspace'));
+  await assert.rejects(requireStoryFolder(out), refused);
+  await assert.rejects(requireStoryFolder(join(out, 'report.html')), { code: 'ENOTDIR' });
+
+  // beside the copy of an earlier story, or one that it has kept, report.html is its own
+  await copySample(join(out, 'workspace'));
+  await requireStoryFolder(out);
+  await writeFile(join(out, 'workspace/data/mine.jsonl'), '{}');
+  const { kept } = await copySample(join(out, 'workspace'));
+  assert.ok(kept);
+  await rm(join(out, 'workspace'), { recursive: true });
+  await requireStoryFolder(out);
+});
 
 test('the story takes nothing that is not its own: a changed copy is kept, a foreign folder refused', async (t) => {
   const out = await mkdtemp(join(tmpdir(), 'story-'));

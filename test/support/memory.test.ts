@@ -1,9 +1,11 @@
 /** A limit of memory that cannot be read as one is refused, not left out. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { memoryLimit } from '../../runtime/support/memory.js';
+import { belowLimit } from '../../runtime/commandLine/ending.js';
 import { HumanError } from '../../runtime/support/errors.js';
-import { cli, ENGINE } from '../calls/support.js';
+import { cli, ENGINE, ROOT } from '../calls/support.js';
 import { Engine, RestartLimit } from '../../extension/engine/engine.js';
 
 const NAME = 'SECURITY_VECTORS_MEMORY_GB';
@@ -44,4 +46,23 @@ test('the command line and the engine say what was given and what is wanted', as
   } finally {
     engine.dispose();
   }
+});
+
+test('at the limit each command is advised what it can do', async () => {
+  for (const command of ['train', 'evaluate', 'sample'] as const) assert.match(belowLimit(command), /^Set "recompute"/);
+  for (const command of ['scan', 'score', 'generate'] as const)
+    assert.match(
+      belowLimit(command),
+      /^Use --precision int8 or int4, a smaller model, or .*_MEMORY_GB sets another limit\.$/,
+    );
+  for (const command of ['inspect', 'export', 'combine', 'download'] as const)
+    assert.match(
+      belowLimit(command),
+      /^Use a machine with more memory\. SECURITY_VECTORS_MEMORY_GB sets another limit\.$/,
+    );
+  const env = { ...process.env, [NAME]: '0.02' };
+  const model = join(ROOT, 'media/sample/tiny-assistant');
+  const { code, stderr } = await cli(['generate', '--model', model, '--prompt', 'hi'], { env });
+  assert.notEqual(code, 0);
+  assert.match(stderr, /^the process uses more than 0\.02 GB of memory, its limit\. Use --precision/m);
 });

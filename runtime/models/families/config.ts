@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { HumanError } from '../../support/errors.js';
 import { shown } from '../../support/jsonFile.js';
 import { ConfigReader } from './shared/configReader.js';
@@ -11,11 +12,24 @@ const SUPPORTED = `Supported are ${SUPPORTED_FAMILIES.join(', ')}.`;
 const CAUSAL = /(ForCausalLM|LMHeadModel)$|^(Gemma3|Mistral3)ForConditionalGeneration$/;
 
 /**
- * What the model of a config.json computes. It takes transformers 5 configs (`rope_parameters`, `dtype`) and transformers 4 ones
- * (`rope_theta`, `rope_scaling`, `torch_dtype`). No weight is read.
- * @throws HumanError naming the family or the key, its value and what is supported.
+ * What the model of a config.json computes.
+ * @param model its path, for errors
+ * @throws HumanError naming the model, the family or the key, its value and what is supported.
  */
-export function decoderSpec(config: Record<string, unknown>): DecoderSpec {
+export function decoderSpec(config: Record<string, unknown>, model?: string): DecoderSpec {
+  try {
+    return specOf(config);
+  } catch (error) {
+    if (model === undefined || !(error instanceof HumanError)) throw error;
+    throw new HumanError(error.message, { ...error, place: join(model, error.place ?? ''), cause: error });
+  }
+}
+
+/**
+ * It takes transformers 5 configs (`rope_parameters`, `dtype`) and transformers 4 ones
+ * (`rope_theta`, `rope_scaling`, `torch_dtype`). No weight is read.
+ */
+function specOf(config: Record<string, unknown>): DecoderSpec {
   const c = new ConfigReader(config);
   const modelType = c.raw('model_type');
   const family = typeof modelType === 'string' ? familyOf(modelType) : undefined;

@@ -231,10 +231,7 @@ export default async function models({ step, page, shot, command, pick, answer, 
     await run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: 60_000 });
     assert.match(await run.locator('header.run .facts').textContent(), /step 2/);
     const warnings = await run.locator('.notice.warning').textContent();
-    assert.match(
-      warnings,
-      /1 of 10 rows are skipped \(line 10: the row has \d+ tokens, more than "maxTokens" \(64\)\)/,
-    );
+    assert.match(warnings, /1 of 10 rows is skipped \(line 10: the row has \d+ tokens, more than "maxTokens" \(64\)\)/);
     assert.match(warnings, /completion\.csv:10/);
     await row('Runs', 'said').filter({ hasText: 'plain' }).waitFor();
     await row('Models', /^said/).filter({ hasText: 'task' }).waitFor();
