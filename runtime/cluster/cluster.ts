@@ -23,11 +23,12 @@ import { packed, placed, removePackage, requirements, type JobPlan } from './pac
 export interface Cluster {
   readonly target: ClusterTarget;
   readonly address: string;
-  /** Sends a job, or finds it, and hears it to its end. @param after number of the last message that is known */
+  /** Sends a job, or finds it, and hears it to its end. */
   run(
     name: string,
     plan: JobPlan,
     hooks: {
+      /** Number of the last message that is known. */
       after: number;
       step: () => number;
       onMessage: (message: JobMessage, seq: number) => Promise<void>;

@@ -45,7 +45,6 @@ export interface ScanOptions {
 
 /**
  * How much of each row the vector explains: two forwards of the file, without the vector and with it.
- * @param on factors on the adapters
  */
 export async function scanExamples(
   learner: Pick<Learner, 'compare'>,
