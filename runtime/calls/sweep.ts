@@ -44,10 +44,11 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
   const found = plan.standing[0]?.kind === 'sweep';
   await requireFree(output);
   const base = path(recipe.base);
+  const ofBase = (written: string): string => resolve(dirname(base), written);
   const shared = openShared();
   const first = points[0].recipe;
   onEvent({ kind: 'state', state: 'preparing', message: 'opening the model' });
-  const context = await shared.context(resolve(dirname(base), first.model), {
+  const context = await shared.context(ofBase(first.model), {
     device: options.device ?? first.device,
     threads: first.threads,
     precision: first.precision,
@@ -62,7 +63,7 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     started: new Date().toISOString(),
     device: context.backend.device,
     model: {
-      path: resolve(dirname(base), first.model),
+      path: ofBase(first.model),
       architecture: context.spec.architecture,
       sha256: (await context.hashes())[0],
     },
@@ -84,8 +85,8 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     const placed = await placePoints(points, { output, base, shared, options, isKept });
     if (!options.force) await requireKept(placed, output);
     await folder.begin();
-    await stopLeftOut(placed.left, { base, options, emit });
-    const ended = await runPoints(placed.points, { sweep, base, folder, shared, options, emit });
+    await stopLeftOut(placed.left, { path: ofBase, options, emit });
+    const ended = await runPoints(placed.points, { sweep, base, path: ofBase, folder, shared, options, emit });
     const done: DoneEvent = {
       kind: 'done',
       outcome: ended,

@@ -1,5 +1,4 @@
 /** Jobs of a sweep's points on their clusters that nobody hears any more. */
-import { dirname, resolve } from 'node:path';
 import { leftJobs, stopLeft, type StoppedJobs } from '../cluster/cluster.js';
 import { PATIENCE } from '../cluster/follow.js';
 import type { RunEvent } from '../contract/events.js';
@@ -14,8 +13,8 @@ import type { Options, Standing } from './sweepPlaces.js';
 export type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
 interface Among {
-  /** The recipe whose folder paths are relative to. */
-  readonly base: string;
+  /** Absolute path of a path written in the recipe that points vary. */
+  readonly path: (written: string) => string;
   readonly options: Options;
   /** Ways to clusters that are not tried again, and why. */
   readonly unreached?: Map<string, unknown>;
@@ -29,13 +28,12 @@ export const placeOf = (values: SweepValues, { place }: { place?: string }): str
 export async function stopJobsIn(
   folder: string,
   target: ClusterTarget,
-  { base, options, unreached }: Among,
+  { path, options, unreached }: Among,
 ): Promise<StoppedJobs> {
   const { signal, patience, onEvent } = options;
   try {
     if ((await leftJobs(folder)).length === 0) return { stopped: [] };
     await requireFree(folder);
-    const path = (written: string): string => resolve(dirname(base), written);
     const emit = (event: RunEvent): Promise<void> => Promise.resolve(onEvent(event));
     const secrets = secretsFrom(options.secrets);
     return await stopLeft({ target, path, folder, secrets, signal, emit, patience }, unreached);
