@@ -1,7 +1,7 @@
 /** Jobs of a sweep's points on their clusters that nobody hears any more. */
 import { leftJobs, stopLeft, type StoppedJobs } from '../cluster/cluster.js';
 import { PATIENCE } from '../cluster/follow.js';
-import type { RunEvent } from '../contract/events.js';
+import type { RunEvent, WarningEvent } from '../contract/events.js';
 import { on, type ClusterTarget } from '../contract/recipeCluster.js';
 import { safeParse } from '../contract/safeParse.js';
 import { valuesText, type SweepValues } from '../contract/sweep.js';
@@ -9,8 +9,6 @@ import { requireFree } from '../runs/owner.js';
 import { errorData } from '../support/errors.js';
 import { secretsFrom } from './secrets.js';
 import type { Options, Standing } from './sweepPlaces.js';
-
-export type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
 interface Among {
   /** Absolute path of a path written in the recipe that points vary. */
@@ -61,7 +59,7 @@ export async function stopLeftOut(
   }
 }
 
-function warningOf(thrown: unknown): Warning {
+function warningOf(thrown: unknown): WarningEvent {
   const { message, place, remedy, kind } = errorData(thrown);
   if (kind === 'internal') throw thrown;
   return { kind: 'warning', message, place, remedy };

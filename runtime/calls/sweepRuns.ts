@@ -3,7 +3,7 @@ import { basename, join, relative } from 'node:path';
 import { reachCluster, wayTo } from '../cluster/cluster.js';
 import { isOfTheWay } from '../cluster/faults.js';
 import type { ErrorData } from '../contract/errors.js';
-import type { DoneEvent, RunEvent } from '../contract/events.js';
+import type { DoneEvent, RunEvent, WarningEvent } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -26,7 +26,7 @@ import { inLanes } from '../support/lanes.js';
 import { runOne } from './run.js';
 import { secretsFrom } from './secrets.js';
 import { pointWarnings, warnedOnce, type WarnOnce } from './pointWarnings.js';
-import { placeOf, stopJobsIn, type Warning } from './sweepJobs.js';
+import { placeOf, stopJobsIn } from './sweepJobs.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
 import { expectedSeconds, progressOf, sweepProgress } from './sweepProgress.js';
 import type { Shared } from './sweepShared.js';
@@ -205,7 +205,7 @@ async function runPoint(
   const began = performance.now();
   const watch = sweep.recipe.stop && 'stop';
   /** What is said of a point that was stopped: who stops the sweep looks at that. */
-  const last: Warning[] = [];
+  const last: WarningEvent[] = [];
   /** What it was warned of is said as it comes: a point may take hours. */
   const said: Promise<void>[] = [];
   const onEvent = (event: RunEvent): void => {
@@ -273,9 +273,9 @@ async function runPoint(
 async function stopOpen(
   { recipe: { on }, folder, at = folder }: Point,
   among: Parameters<typeof stopJobsIn>[2],
-): Promise<Warning[]> {
+): Promise<WarningEvent[]> {
   if (!on) return [];
-  const warnings: Warning[] = [];
+  const warnings: WarningEvent[] = [];
   for (const place of new Set([at, join(folder, RUN_FILES.next)])) {
     const { left } = await stopJobsIn(place, on, among);
     if (left) warnings.push(left);
