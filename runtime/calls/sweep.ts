@@ -10,6 +10,7 @@ import { openCheckpoint } from '../runs/checkpoint.js';
 import { withSweepResume } from '../runs/diskFull.js';
 import {
   anotherKind,
+  holdsAlready,
   plainOutput,
   planOutput,
   readManifest,
@@ -143,10 +144,10 @@ async function requireSweep(output: string, { file, path, recipe }: Sweep, optio
   await requireApart(output, inputs);
   await requireNoLinks(output);
   if (!options.resume && !options.force)
-    throw new HumanError(`the output folder holds the sweep "${found.name}" of ${found.started}.`, {
-      place: output,
-      remedy: '--resume keeps the points that would be the same and runs the others, --force runs all of them again.',
-      code: 'exists',
-    });
+    throw holdsAlready(
+      output,
+      `the sweep "${found.name}" of ${found.started}`,
+      '--resume keeps the points that would be the same and runs the others, --force runs all of them again.',
+    );
   return { output, folder: output, standing: [found, found] };
 }
