@@ -234,19 +234,17 @@ function finding(run: RunFacts): Finding {
       return { ...common, kind: 'ready', quality };
     }
     case 'finetune':
-      return fineTuneFinding(run, common, { state, compared, left, unchecked });
+      return fineTuneFinding(run, common, compared, left, unchecked);
   }
 }
 
-/** What the finding of a fine-tuning follows from. */
-interface Grounds {
-  state: string;
-  compared: readonly Compared[];
-  left: readonly Unmeasured[];
-  unchecked: InvariantName[];
-}
-
-function fineTuneFinding(run: RunFacts, common: Common, { state, compared, left, unchecked }: Grounds): Finding {
+function fineTuneFinding(
+  run: RunFacts,
+  common: Common,
+  compared: readonly Compared[],
+  left: readonly Unmeasured[],
+  unchecked: InvariantName[],
+): Finding {
   const { pull, loss, harm, byVector } = common;
   const learned = harmLearned({ over: run.phase === 'finished', pull, loss }, compared);
   if (run.vectors === 0 && run.baseline === undefined)
@@ -270,7 +268,8 @@ function fineTuneFinding(run: RunFacts, common: Common, { state, compared, left,
   if (open) return open;
   const unknown = unsure(run, compared);
   if (unknown) return { ...common, kind: 'unknown', ...unknown };
-  return { ...common, kind: 'held', harm: worstOf(compared.filter((one) => !cannotTell(run, state, one))) ?? harm };
+  const told = compared.filter((one) => !cannotTell(run, deliveredState(run), one));
+  return { ...common, kind: 'held', harm: worstOf(told) ?? harm };
 }
 
 /** Of those with as much harm that with the weakest bound. */
