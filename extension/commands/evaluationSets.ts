@@ -45,7 +45,7 @@ export async function askSets(
   ask: Questions,
   model: Model,
   data: DataChoice,
-  isProtected = false,
+  isProtected: boolean,
 ): Promise<SetsChoice> {
   const sets = await askAnySets(services, ask, model, data);
   const isMeasured = sets.evaluate.length > 0 || sets.heldOut !== undefined;

@@ -110,7 +110,7 @@ async function readAgain(store: Services['store'], folder: string): Promise<void
 export async function labelAnswers(
   { assertTrusted, engine, store }: Pick<Services, 'assertTrusted' | 'engine' | 'store'>,
   run: string,
-  labels: readonly LabelledAnswer[] = [],
+  labels: readonly LabelledAnswer[],
 ): Promise<Judged> {
   assertTrusted();
   const done = await engine.request('judge', { run, labels: [...labels] });

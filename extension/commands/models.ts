@@ -72,7 +72,10 @@ async function chooseModelPath(services: Pick<Services, 'models' | 'recipes' | '
   return uri.fsPath;
 }
 
-/** Folders with config.json and weights, and .gguf files, in the workspace; of one in parts, the first. Results of runs are not among them. */
+/**
+ * Folders with config.json and weights, and .gguf files, in the workspace; of one in parts, the first. Results of runs
+ * are not among them.
+ */
 async function discoverModels(): Promise<string[]> {
   const exclude = `**/{node_modules,.git,.venv,checkpoint,adapter,${STATE_FOLDER}}/**`;
   const [configs, ggufs] = await Promise.all([

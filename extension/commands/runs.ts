@@ -248,7 +248,7 @@ export async function chooseRuns(
   { store }: Pick<Services, 'store'>,
   { run, runs }: { run?: string; runs?: string[] },
   title: string,
-  fits: (run: Run) => boolean = () => true,
+  fits: (run: Run) => boolean,
   least = 1,
 ): Promise<string[]> {
   const given = runs ?? (run === undefined ? [] : [run]);

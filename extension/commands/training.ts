@@ -235,7 +235,10 @@ const methods = (): Choice<'lora' | 'full'>[] => [
   { label: t('The whole model'), description: t('needs more memory'), value: 'full' },
 ];
 
-/** What the run of a recipe that is not written yet will take, or why it fails or cannot be weighed; undefined for one that trains elsewhere. */
+/**
+ * What the run of a recipe that is not written yet will take, or why it fails or cannot be weighed; undefined for one
+ * that trains elsewhere.
+ */
 async function expected(
   { engine }: Pick<Services, 'engine'>,
   { file, recipe }: { file: string; recipe: object },

@@ -60,5 +60,3 @@ export const KEPT = z.object({
   table: SCAN_TABLE,
   cut: z.array(z.tuple([z.number(), z.string()])),
 });
-/** Scans of earlier versions, which say less of their rows, are not shown: the file can be scanned anew. */
-export const OLD = z.object({ version: z.union([z.literal(2), z.literal(3), z.literal(4)]) });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { isText } from '../../runtime/contract/dataInfo.js';
 import type { ScanResult } from '../../runtime/contract/scan.js';
 import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scanText.js';
@@ -18,7 +18,7 @@ import { isWorse, looksOf, type Looks, type Mark } from './rowMarks.js';
 import { columnsText, saidFormat, type Columns, type ReadAs, type RowFormat } from '../../runtime/contract/mapping.js';
 import type { DataFormat } from '../../runtime/contract/recipeWords.js';
 import { blockOf, blockText, readRows } from './rows.js';
-import { KEPT, MAX_BYTES, OLD } from './keptScan.js';
+import { KEPT, MAX_BYTES } from './keptScan.js';
 import { scanTable } from './scanTable.js';
 import type { TriageTable } from '../../webview/protocol/triage.js';
 
@@ -257,12 +257,12 @@ export class Scans implements Disposable {
   }
 
   private async read(root: string, file: string): Promise<void> {
-    const kept = await readJson(file, z.union([KEPT, OLD]), MAX_BYTES);
-    if (kept?.version !== 5) return;
+    const kept = await readJson(file, KEPT, MAX_BYTES);
+    if (!kept) return;
     const { version: _, lines, explained, ps, parts, keys, blocks, hashes, ...scan } = kept;
     const data = fromStatePath(root, scan.data);
     if (!(await exists(data))) return void this.away.add(data);
-    // One that is kept in another folder, as by an earlier version, stands back.
+    // One that is kept in another folder, as it was scanned from there, stands back.
     if (this.scans.has(data) && root !== (folderOf(data, this.roots()) ?? this.roots()[0])) return;
     const [shares, chances, said, texts] = [explained.split(' '), ps.split(' '), parts.split('\n'), keys.split(' ')];
     await nextTurn();
@@ -315,7 +315,7 @@ export class Scans implements Disposable {
     const text = `${JSON.stringify(kept)}\n`;
     await nextTurn();
     await replaceFile(scanFile(root, scan.data), text);
-    // Earlier versions kept all of them in the first one.
+    // One that was scanned from another folder is out of date now.
     await this.remove(
       scan.data,
       roots.filter((other) => other !== root),

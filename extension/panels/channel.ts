@@ -1,7 +1,8 @@
 import { safeParse } from '../../runtime/contract/safeParse.js';
+import type * as vscode from 'vscode';
 import * as z from 'zod';
 import type { HostMessage, Outcome } from '../../webview/protocol/envelope.js';
-import type { Disposable } from '../host/disposable.js';
+import { Disposables, type Disposable } from '../host/disposable.js';
 import { Cancelled, errorData } from '../host/errors.js';
 
 /** The part of `vscode.Webview` that talks. */
@@ -33,6 +34,35 @@ export function serve<Event, Request>(
     if (id !== undefined) send({ reply: id, outcome: await outcomeOf(() => handle(asked(requests, request)), onBug) });
   });
   return { post: (event) => send({ event }), dispose: () => subscription.dispose() };
+}
+
+/** The host's end of a page in a panel or a view. A hidden page is gone, and asks again when it is shown. */
+export class PageChannel<Event, Request> implements Channel<Event> {
+  /** Whether the page has asked for what it shows since it was last shown: before that nothing is posted. */
+  ready = false;
+  private readonly disposables = new Disposables();
+  private readonly channel: Channel<Event>;
+
+  constructor(
+    page: vscode.WebviewPanel | vscode.WebviewView,
+    requests: z.ZodType<Request>,
+    handle: (request: Request) => unknown,
+    onBug: (error: unknown) => void,
+  ) {
+    const changed = (): void => void (page.visible || (this.ready = false));
+    this.channel = this.disposables.add(serve<Event, Request>(page.webview, requests, handle, onBug));
+    this.disposables.add(
+      'onDidChangeVisibility' in page ? page.onDidChangeVisibility(changed) : page.onDidChangeViewState(changed),
+    );
+  }
+
+  post(event: Event): void {
+    if (this.ready) this.channel.post(event);
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+  }
 }
 
 function asked<Request>(requests: z.ZodType<Request>, request: unknown): Request {

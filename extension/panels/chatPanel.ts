@@ -14,7 +14,7 @@ import type { Engine } from '../engine/engine.js';
 import { t, textLanguage } from '../host/text.js';
 import type { WorkspaceModels } from '../workspace/models.js';
 import { Chat, EMPTY_CHAT, type ChatMemory, type ChatOptions, type Said } from './chat.js';
-import { serve, type Channel } from './channel.js';
+import { PageChannel } from './channel.js';
 import { Pages } from './page.js';
 import { CHAT_REQUEST, CHAT_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
@@ -71,10 +71,9 @@ export class ChatPanels implements vscode.WebviewPanelSerializer<ChatPageState>,
 }
 
 class ChatPanel {
-  private readonly channel: Channel<ChatPageEvent>;
+  private readonly channel: PageChannel<ChatPageEvent, ChatPageRequest>;
   private readonly chat: Chat;
   private readonly disposables = new Disposables();
-  private ready = false;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -97,29 +96,19 @@ class ChatPanel {
       newStop: () => new CancellationTokenSource(),
       maxNewTokens: actions.maxNewTokens,
       device: actions.device,
-      post: (event) => this.ready && this.channel.post(event),
+      post: (event) => this.channel.post(event),
       changed: () => this.draw(),
       keep: (memory) => void memento.update(key, memory),
       onBug: actions.onBug,
     });
     this.channel = this.disposables.add(
-      serve<ChatPageEvent, ChatPageRequest>(
-        panel.webview,
-        CHAT_REQUEST,
-        (request) => this.handle(request),
-        actions.onBug,
-      ),
+      new PageChannel(panel, CHAT_REQUEST, (request) => this.handle(request), actions.onBug),
     );
-    this.disposables.add(
-      panel.onDidChangeViewState(() => {
-        if (!panel.visible) this.ready = false;
-        else this.draw();
-      }),
-    );
+    this.disposables.add(panel.onDidChangeViewState(() => this.draw()));
   }
 
   draw(): void {
-    if (!this.ready) return;
+    if (!this.channel.ready) return;
     const strings = translated(CHAT_STRINGS);
     this.channel.post({ type: 'state', language: textLanguage(), strings, chat: this.chat.state() });
   }
@@ -132,7 +121,7 @@ class ChatPanel {
   private async handle(request: ChatPageRequest): Promise<unknown> {
     switch (request.type) {
       case 'ready':
-        this.ready = true;
+        this.channel.ready = true;
         return this.draw();
       case 'send':
         // A box that was ticked just before counts.

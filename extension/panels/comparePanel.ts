@@ -19,7 +19,7 @@ import { t, textLanguage } from '../host/text.js';
 import { comparedAnswers, comparedRun, mayHaveSeveralJudges, titlesOf } from '../runs/compareMany.js';
 import type { Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
-import { serve, type Channel } from './channel.js';
+import { PageChannel } from './channel.js';
 import { Pages } from './page.js';
 import { COMPARE_REQUEST, COMPARE_STATE } from './requests.js';
 
@@ -62,9 +62,8 @@ export class ComparePanels implements vscode.WebviewPanelSerializer<ComparePageS
 }
 
 class ComparePanel {
-  private readonly channel: Channel<ComparePageEvent>;
+  private readonly channel: PageChannel<ComparePageEvent, ComparePageRequest>;
   private readonly disposables = new Disposables();
-  private ready = false;
   /** Those that have changed since they were sent. */
   private readonly stale = new Set<string>();
   private readonly sendSoon = this.disposables.add(throttle(() => void this.sendStale(), REDRAW_MS));
@@ -76,25 +75,14 @@ class ComparePanel {
     private readonly actions: CompareActions,
   ) {
     this.channel = this.disposables.add(
-      serve<ComparePageEvent, ComparePageRequest>(
-        panel.webview,
-        COMPARE_REQUEST,
-        (request) => this.handle(request),
-        actions.onBug,
-      ),
-    );
-    this.disposables.add(
-      panel.onDidChangeViewState(() => {
-        // A hidden page is gone and asks again when it is shown.
-        if (!panel.visible) this.ready = false;
-      }),
+      new PageChannel(panel, COMPARE_REQUEST, (request) => this.handle(request), actions.onBug),
     );
     this.disposables.add(
       store.onDidChange(({ run: { folder }, kind, to }) => {
         if (!this.folders.includes(folder)) return;
         if (kind === 'gone') this.leave(folder, to);
         // A first read is what this page has itself asked for.
-        else if (this.ready) {
+        else if (this.channel.ready) {
           this.stale.add(folder);
           this.sendSoon();
         }
@@ -144,7 +132,7 @@ class ComparePanel {
     this.folders = runs.map(({ folder }) => folder);
     this.panel.title = t('{0} runs compared', runs.length);
     this.stale.clear();
-    this.ready = true;
+    this.channel.ready = true;
     const titles = titlesOf(runs, shortPath);
     for (const run of runs) {
       await this.send(run, titles);
@@ -157,7 +145,7 @@ class ComparePanel {
     this.stale.clear();
     const runs = await this.runs();
     const titles = titlesOf(runs, shortPath);
-    for (const run of runs) if (this.ready && stale.includes(run.folder)) await this.send(run, titles);
+    for (const run of runs) if (this.channel.ready && stale.includes(run.folder)) await this.send(run, titles);
   }
 
   private async send(run: Run, titles: ReadonlyMap<string, string>): Promise<void> {
@@ -176,7 +164,7 @@ class ComparePanel {
     const left = this.folders.flatMap((other) => (other !== folder ? [other] : (to ?? [])));
     this.folders = [...new Set(left)];
     if (this.folders.length === 0) return this.panel.dispose();
-    if (this.ready && to === undefined) this.channel.post({ type: 'runs', of: [...this.folders] });
+    if (to === undefined) this.channel.post({ type: 'runs', of: [...this.folders] });
   }
 }
 

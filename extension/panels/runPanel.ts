@@ -23,7 +23,7 @@ import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
 import { exists } from '../host/checkedFile.js';
 import { t, textLanguage } from '../host/text.js';
-import { serve, type Channel } from './channel.js';
+import { PageChannel } from './channel.js';
 import { Pages } from './page.js';
 import { RUN_REQUEST, RUN_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
@@ -98,12 +98,10 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
 }
 
 class RunPanel {
-  private readonly channel: Channel<RunPageEvent>;
+  private readonly channel: PageChannel<RunPageEvent, RunPageRequest>;
   private readonly disposables = new Disposables();
   /** Others have changed: of many that are read at once this is drawn once. */
-  readonly compareSoon = this.disposables.add(debounce(() => this.ready && void this.sendSnapshot(), 150));
-  /** The page has asked for its first snapshot since it was last shown. */
-  private ready = false;
+  readonly compareSoon = this.disposables.add(debounce(() => this.channel.ready && void this.sendSnapshot(), 150));
   private answersOpen = false;
   /** Answers were asked for and have not been sent since. */
   private reveal = false;
@@ -115,15 +113,9 @@ class RunPanel {
     private readonly actions: RunActions,
   ) {
     this.channel = this.disposables.add(
-      serve<RunPageEvent, RunPageRequest>(panel.webview, RUN_REQUEST, (request) => this.handle(request), actions.onBug),
+      new PageChannel(panel, RUN_REQUEST, (request) => this.handle(request), actions.onBug),
     );
-    this.disposables.add(
-      panel.onDidChangeViewState(() => {
-        // A hidden page is gone and asks again when it is shown.
-        if (!panel.visible) this.ready = false;
-        else if (this.ready) void this.sendSnapshot();
-      }),
-    );
+    this.disposables.add(panel.onDidChangeViewState(() => this.channel.ready && void this.sendSnapshot()));
   }
 
   dispose(): void {
@@ -134,7 +126,7 @@ class RunPanel {
     // It is drawn again when the folder was read.
     if (to !== undefined) this.folder = to;
     else if (kind === 'gone') this.panel.dispose();
-    if (!this.ready || kind === 'gone') return;
+    if (!this.channel.ready || kind === 'gone') return;
     // A run that is over may have been judged again.
     if (kind === 'whole') return void this.sendSnapshot(isOver(run));
     this.channel.post(append(run, from, now()));
@@ -144,13 +136,13 @@ class RunPanel {
   async showAnswers(): Promise<void> {
     this.answersOpen = this.reveal = true;
     const run = this.store.get(this.folder);
-    if (run && this.ready) await this.sendAnswers(run);
+    if (run && this.channel.ready) await this.sendAnswers(run);
   }
 
   private async handle(request: RunPageRequest): Promise<unknown> {
     switch (request.type) {
       case 'ready':
-        this.ready = true;
+        this.channel.ready = true;
         return this.sendSnapshot(true);
       case 'openAnswers':
         return this.showAnswers();
@@ -175,7 +167,7 @@ class RunPanel {
       exists(join(run.folder, RUN_FILES.report)),
       this.store.answersOf(run.folder),
     ]);
-    if (!this.ready) return;
+    if (!this.channel.ready) return;
     this.panel.title = runTitle(run);
     const has = { report, answers: answers.length > 0 };
     this.channel.post({
@@ -190,7 +182,7 @@ class RunPanel {
   private async sendAnswers(run: Run): Promise<void> {
     const samples = (await answersBesideSiblings(run, this.store)).flatMap((of) => latestAnswers(of.samples));
     const measure = (set: string): MeasureKind => measureOf(run, set);
-    if (!this.ready) return;
+    if (!this.channel.ready) return;
     const { reveal } = this;
     this.reveal = false;
     this.channel.post({

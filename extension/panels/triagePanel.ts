@@ -22,7 +22,7 @@ import { Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t, textLanguage } from '../host/text.js';
-import { serve, type Channel } from './channel.js';
+import { PageChannel } from './channel.js';
 import { Pages } from './page.js';
 import { TRIAGE_REQUEST, TRIAGE_STATE } from './requests.js';
 
@@ -91,9 +91,8 @@ export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageSta
 }
 
 class TriagePanel {
-  private readonly channel: Channel<TriagePageEvent>;
+  private readonly channel: PageChannel<TriagePageEvent, TriagePageRequest>;
   private readonly disposables = new Disposables();
-  private ready = false;
   /** Of the row that is being explained: another one ends it. */
   private explaining: CancellationTokenSource | undefined;
   /** Of the text that is searched for: another one ends it. */
@@ -105,18 +104,7 @@ class TriagePanel {
     private readonly services: TriageServices,
   ) {
     this.channel = this.disposables.add(
-      serve<TriagePageEvent, TriagePageRequest>(
-        panel.webview,
-        TRIAGE_REQUEST,
-        (request) => this.handle(request),
-        services.actions.onBug,
-      ),
-    );
-    this.disposables.add(
-      panel.onDidChangeViewState(() => {
-        // A hidden page is gone and asks again when it is shown.
-        if (!panel.visible) this.ready = false;
-      }),
+      new PageChannel(panel, TRIAGE_REQUEST, (request) => this.handle(request), services.actions.onBug),
     );
   }
 
@@ -125,7 +113,7 @@ class TriagePanel {
     const scan = scans.get(this.data);
     // While the file is gone, as in another branch, the page stays as it is.
     if (!scan) return scans.away.has(this.data) ? undefined : this.panel.dispose();
-    if (!this.ready) return;
+    if (!this.channel.ready) return;
     this.channel.post({
       type: 'table',
       language: textLanguage(),
@@ -135,7 +123,6 @@ class TriagePanel {
   }
 
   decided({ rows }: ReviewChange): void {
-    if (!this.ready) return;
     if (rows) this.channel.post({ type: 'decided', hashes: [...rows.hashes], decision: rows.decision ?? null });
     else this.channel.post({ type: 'decisions', decisions: lists(this.services.reviews.get(this.data)) });
   }
@@ -150,7 +137,7 @@ class TriagePanel {
     const { actions } = this.services;
     switch (request.type) {
       case 'ready':
-        this.ready = true;
+        this.channel.ready = true;
         return this.draw();
       case 'texts': {
         const rows = await this.texts(request.hashes, IN_TABLE);

@@ -8,6 +8,8 @@ import type { Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
 import { t } from '../host/text.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { refusedByCluster, refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { nameJobs } from './clusterJobs.js';
@@ -26,7 +28,10 @@ export class Runner implements Disposable {
   private waiting: Job[] = [];
   private held = false;
   private readonly changes = new Emitter<void>();
-  /** Fires when a run joins the queue, moves in it or leaves it, when the one at work is to stop, and when the queue is paused or goes on. */
+  /**
+   * Fires when a run joins the queue, moves in it or leaves it, when the one at work is to stop, and when the queue is
+   * paused or goes on.
+   */
   readonly onDidChangeQueue = this.changes.event;
   private readonly ends = new Emitter<Run>();
   /** Fires once for each run that was not started quietly, with how it ended. */
@@ -344,12 +349,7 @@ export class Runner implements Disposable {
           token: source.token,
           onEvents: (events) => {
             store.append(run, events);
-            const { raw, judgeSecrets: wanted = [] } = run.recipe ?? {};
-            const refused = refusedSecrets(events, (raw?.judges ?? []) as unknown[], wanted);
-            if (refused.length > 0) void this.options.judgeSecrets?.forget(refused);
-            const { secrets = [] } = run.recipe?.cluster ?? {};
-            const ofClusters = events.flatMap((one) => (one.kind === 'warning' ? refusedByCluster(one, secrets) : []));
-            if (ofClusters.length > 0) void this.options.forgetSecrets?.(ofClusters);
+            this.forgetRefused(run, events);
           },
           onAsk: this.options.askModel?.(),
           onProgress: (message) => store.say(run, message),
@@ -358,11 +358,7 @@ export class Runner implements Disposable {
       folder = editorPath(done.output);
     } catch (error) {
       if (!(error instanceof Cancelled || job.isEnded)) failure = error;
-      const said = errorData(error);
-      const { secrets = [] } = run.recipe?.cluster ?? {};
-      const refused = refusedByCluster(said, secrets);
-      // Where no address is named it may be any of them.
-      if (said.code === 'secret') await this.options.forgetSecrets?.(refused.length > 0 ? refused : secrets);
+      await this.forgetSuspect(run, errorData(error));
     } finally {
       engine.dispose();
       source.dispose();
@@ -371,6 +367,25 @@ export class Runner implements Disposable {
     const ended = await store.end(run, failure === undefined ? undefined : errorData(failure), folder);
     if (!quiet) this.ends.fire(ended);
     return ended;
+  }
+
+  /** Secrets that warnings of a run say were refused. */
+  private forgetRefused(run: Run, events: readonly RunEvent[]): void {
+    const { judgeSecrets, forgetSecrets } = this.options;
+    const { raw, judgeSecrets: wanted = [], cluster } = run.recipe ?? {};
+    const refused = refusedSecrets(events, (raw?.judges ?? []) as unknown[], wanted);
+    if (refused.length > 0) void judgeSecrets?.forget(refused);
+    const { secrets = [] } = cluster ?? {};
+    const ofClusters = events.flatMap((one) => (one.kind === 'warning' ? refusedByCluster(one, secrets) : []));
+    if (ofClusters.length > 0) void forgetSecrets?.(ofClusters);
+  }
+
+  /** Secrets of the cluster that the error of a run may be about: where it names no address, all of them. */
+  private async forgetSuspect({ recipe }: Run, error: ErrorData): Promise<void> {
+    if (error.code !== 'secret') return;
+    const { secrets = [] } = recipe?.cluster ?? {};
+    const refused = refusedByCluster(error, secrets);
+    await this.options.forgetSecrets?.(refused.length > 0 ? refused : secrets);
   }
 
   private async secretsOf(run: Run, token: Token): Promise<Record<string, string>> {

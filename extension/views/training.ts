@@ -16,7 +16,7 @@ import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t, textLanguage } from '../host/text.js';
 import { Turns } from '../host/turns.js';
-import { serve, type Channel } from '../panels/channel.js';
+import { PageChannel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
 import { droppedFile } from '../data/files.js';
@@ -57,11 +57,10 @@ type Parts = TrainingParts & Pick<Services, 'extension' | 'problems'>;
 /** The training panel of the sidebar: a recipe of the workspace, the run that goes on or was the last, and what is attached. */
 export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposable {
   private view: vscode.WebviewView | undefined;
-  private channel: Channel<TrainingPageEvent> | undefined;
+  private channel: PageChannel<TrainingPageEvent, TrainingPageRequest> | undefined;
   private readonly disposables = new Disposables();
   /** Of the page that is there now. */
   private page = new Disposables();
-  private ready = false;
   private picture: TrainingPicture | undefined;
   private posted = '';
   private run: Run | undefined;
@@ -109,29 +108,20 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.page.dispose();
     this.page = new Disposables();
     this.view = view;
-    this.ready = false;
-    const { webview } = view;
     this.channel = this.page.add(
-      serve<TrainingPageEvent, TrainingPageRequest>(
-        webview,
+      new PageChannel<TrainingPageEvent, TrainingPageRequest>(
+        view,
         TRAINING_REQUEST,
         (request) => this.handle(request),
         this.actions.onBug,
       ),
     );
-    this.page.add(
-      view.onDidChangeVisibility(() => {
-        // A hidden page is gone and asks again when it is shown.
-        if (!view.visible) this.ready = false;
-      }),
-    );
     view.onDidDispose(() => {
       if (this.view !== view) return;
-      this.view = undefined;
-      this.ready = false;
+      this.view = this.channel = undefined;
       this.page.dispose();
     });
-    fillPage(webview, this.parts.extension, 'training', view.title ?? '');
+    fillPage(view.webview, this.parts.extension, 'training', view.title ?? '');
   }
 
   /** Can the person see this run here right now? */
@@ -148,7 +138,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     const { actions } = this;
     switch (request.type) {
       case 'ready':
-        this.ready = true;
+        if (this.channel) this.channel.ready = true;
         this.posted = '';
         return this.turns.take(() => this.draw(true));
       case 'chooseRecipe':
@@ -247,13 +237,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   // --------------------------------------------------------------------------------------------------- what is shown
 
   private changed({ run, kind, from }: RunChange): void {
-    if (kind === 'append' && this.run === run && this.ready) this.channel?.post(append(run, from, now()));
+    if (kind === 'append' && this.run === run) this.channel?.post(append(run, from, now()));
     if (kind !== 'append' || this.run !== run) this.drawSoon();
     if (kind === 'whole' && this.run === run) this.postRun();
   }
 
   private async draw(first = false): Promise<void> {
-    if (!this.ready) return;
+    if (!this.channel?.ready) return;
     this.picture = await trainingPicture(this.parts, await this.choice.shown());
     const { state } = this.picture;
     const text = JSON.stringify(state);
@@ -270,7 +260,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   private postRun(): void {
     const { run } = this;
-    if (!this.ready) return;
+    if (!this.channel?.ready) return;
     const shown = run && snapshot(run, this.parts.store.list(), { answers: false, report: false }, now());
     this.channel?.post({ type: 'run', run: shown });
   }

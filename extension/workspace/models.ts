@@ -187,7 +187,8 @@ export class WorkspaceModels implements Disposable {
   }
 
   /** Adds a model; the engine says whether it can be used. One that is there already stays as it is. */
-  async add(path: string, name = basename(path).replace(/(-00001-of-\d{5})?\.gguf$/i, '')): Promise<Model> {
+  async add(path: string): Promise<Model> {
+    const name = basename(path).replace(/(-00001-of-\d{5})?\.gguf$/i, '');
     const root = this.requireRoot();
     await this.edit((models) => {
       if (!models.some((m) => fromStatePath(root, m.path) === path)) {

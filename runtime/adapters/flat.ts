@@ -12,6 +12,7 @@ import {
   type AdapterRole,
 } from './files.js';
 import { isOfTextModel, layout as layOut, matrices, type Layout, type Site } from './sites.js';
+import { without } from '../support/without.js';
 
 /** An adapter as the engine uses it: one flat vector and how it is cut. */
 export interface FlatAdapter {
@@ -89,7 +90,7 @@ export function fitted(file: AdapterFile, sites: readonly Site[], warn?: Warn): 
     }
     return { ...site, rank: aShape[0], scale, module, written: name };
   });
-  const layout = layOut(adapted.map(({ module: _, written: __, ...site }) => site));
+  const layout = layOut(adapted.map((site) => without(site, 'module', 'written')));
   const flat = new Float32Array(layout.size);
   layout.sites.forEach((site, i) => {
     const { A, B } = matrices(flat, site);

@@ -13,7 +13,8 @@ import type { Requests } from '../contract/protocol.js';
 import type { Reporter } from './reporter.js';
 
 /**
- * Reads the first and the longest rows with the model's tokenizer, once as long as the files are the same; no weight is read and nothing is converted.
+ * Reads the first and the longest rows with the model's tokenizer, once as long as the files are the same; no weight is
+ * read and nothing is converted.
  */
 export async function suggestTraining(
   { model, data, method, anchored, vectors = [] }: Requests['defaults']['params'],

@@ -9,6 +9,7 @@ import { parseRecipe, readRecipe } from '../recipes/readRecipe.js';
 import { plannedPoints } from '../recipes/sweepPoints.js';
 import { Cancelled } from '../support/errors.js';
 import type { Reporter } from './reporter.js';
+import { without } from '../support/without.js';
 
 /** What a recipe will take, by its file or by a text that is not saved yet; null for one that trains nothing, or on a cluster. */
 export async function estimateRecipe(
@@ -49,4 +50,4 @@ async function estimateSweep(
 }
 
 /** Without what only the run needs of it. */
-export const plain = ({ machine: _, model: __, raw: ___, ...estimate }: Expected): Estimate => estimate;
+export const plain = (estimate: Expected): Estimate => without(estimate, 'machine', 'model', 'raw');

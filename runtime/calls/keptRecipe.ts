@@ -8,6 +8,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { JUDGES } from '../evaluation/judges/harmfulness.js';
 import { parseRecipe } from '../recipes/readRecipe.js';
 import { readText } from '../support/jsonFile.js';
+import { without } from '../support/without.js';
 
 type Written = Record<string, unknown>;
 
@@ -24,7 +25,7 @@ function withoutUnread(recipe: unknown, measured: readonly Measurement[]): unkno
   const { method, adapter, evaluate, heldOut } = recipe;
   return {
     ...recipe,
-    ...(method === 'full' && isObject(adapter) && { adapter: without('init', adapter) }),
+    ...(method === 'full' && isObject(adapter) && { adapter: without(adapter, 'init') }),
     ...(Array.isArray(evaluate) && {
       evaluate: evaluate.map((set) => (isObject(set) ? soughtAlone(set, set.name, measured) : set)),
     }),
@@ -37,15 +38,11 @@ function soughtAlone(set: Written, name: unknown, measured: readonly Measurement
   const { measure = 'loss' } = set;
   const isUnsought =
     measure === 'exact' || measure === 'loss' || (measure === 'over-refusal' && byPublished(name, measured));
-  return isUnsought ? without('phrases', set) : set;
+  return isUnsought ? without(set, 'phrases') : set;
 }
 
 /** Whether the published phrases have judged the set, as they always did before a set could have its own. */
 function byPublished(name: unknown, measured: readonly Measurement[]): boolean {
   const judges = new Set(measured.flatMap((one) => (one.name === name ? [one.judge] : [])));
   return judges.has(JUDGES.refusal) && !judges.has(JUDGES.phrases);
-}
-
-function without(key: string, { [key]: _, ...rest }: Written): Written {
-  return rest;
 }

@@ -5,6 +5,7 @@ import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepValues } from '../contract/sweep.js';
 import { warningKind, type PointWarning } from '../contract/sweepWarnings.js';
 import { placeOf } from './sweepJobs.js';
+import { without } from '../support/without.js';
 
 /** Says what a point was warned of, where none before it was. */
 export type WarnOnce = (warnings: readonly PointWarning[] | undefined, values: SweepValues) => Promise<void>;
@@ -26,6 +27,5 @@ export function warnedOnce(emit: (event: RunEvent) => Promise<void>): WarnOnce {
 export const pointWarnings = (events: readonly RunEvent[], { on }: Pick<FinetuneRecipe, 'on'>): PointWarning[] =>
   events.flatMap((event) => {
     if (event.kind !== 'warning' || (on && event.place === withoutSlash(on.ray))) return [];
-    const { kind: _, code: __, ...warning } = event;
-    return warning;
+    return without(event, 'kind', 'code');
   });

@@ -210,7 +210,7 @@ async function stoppedOrThrown(
     await folder.failed(told);
     throw told;
   }
-  // Of a run that stands where this one has not begun nobody said that it is to stop.
+  // If this run had not begun, the folder holds another run, which nobody asked to stop.
   const jobs = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
   if (jobs && jobs.left) await emit(jobs.left);
   return { outcome: 'stopped', measurements: [] };
@@ -255,7 +255,7 @@ export async function runOne(given: Given, options: RunOptions): Promise<DoneEve
   });
   const secrets = secretsFrom(options.secrets);
   let cluster: Cluster | undefined;
-  // Of a run that went back to an earlier step the steps that it made still count.
+  // Steps still count after the run went back to an earlier one.
   let step = checkpoint ? await stepsMade(folder.path) : 0;
   const record = expected && recorder(expected);
 

@@ -64,7 +64,10 @@ const infoSchema = z.object({
   metadata: z.record(z.string(), z.string()).nullish(),
 });
 
-/** Errors are `Unanswered` where another attempt may help, else for people. No secret that was sent stands in what is returned or thrown. */
+/**
+ * Errors are `Unanswered` where another attempt may help, else for people. No secret that was sent stands in what is
+ * returned or thrown.
+ */
 export function rayClient({ address: given, token, secret, headers, ca, answerMs = 30_000 }: RayOptions): RayClient {
   const address = withoutSlash(given);
   const network = import('../support/network.js').then(({ request, proxyAgent, trustingAgent }) => ({

@@ -52,7 +52,11 @@ export function connectionFault(error: unknown, address: string, sendingMs = 0):
   return new Unanswered(final, isAbsent, code === 'UND_ERR_HEADERS_TIMEOUT' ? sendingMs : 0);
 }
 
-/** What a status that is no success means. @param said the answer's text @param reads what was looked at; undefined: something was to be changed */
+/**
+ * What a status that is no success means.
+ * @param said the answer's text
+ * @param reads what was looked at; undefined: something was to be changed
+ */
 export function statusFault(
   status: number,
   said: string,

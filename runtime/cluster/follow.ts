@@ -101,7 +101,10 @@ export async function followJob(options: FollowOptions): Promise<void> {
 
 export const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
 
-/** Milliseconds of an attempt that count, besides what a package takes: beyond them the machine has slept, which a clock may count and patience does not. */
+/**
+ * Milliseconds of an attempt that count, besides what a package takes: beyond them the machine has slept, which a clock
+ * may count and patience does not.
+ */
 const LONGEST = 60_000;
 
 /** Tries again while the cluster is away, for as long as patience allows. @param isKnown it has answered before */

@@ -1,6 +1,6 @@
 /** The runs below a folder, as their folders tell. */
 import { lstat, readdir } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { join, relative } from 'node:path';
 import { readTable } from '../calls/sweepTable.js';
 import { numbersIn } from '../contract/format.js';
 import { SWEEP_ENGLISH, sweepView } from '../contract/sweepView.js';
@@ -46,17 +46,7 @@ export async function listRuns(folder: string, onProblem: OnProblem): Promise<Ru
       onProblem(path, error);
     }
   }
-  return runs
-    .map((run) => begun(run, runs))
-    .sort((a, b) => a.started.localeCompare(b.started) || a.path.localeCompare(b.path));
-}
-
-/** The manifest of a sweep that an earlier version resumed tells of its last session: it began with its first point, or before. */
-function begun(run: RunSummary, runs: readonly RunSummary[]): RunSummary {
-  if (run.kind !== 'sweep') return run;
-  const points = join(run.path, RUN_FILES.points) + sep;
-  const own = runs.filter(({ path }) => path.startsWith(points)).map(({ started }) => started);
-  return { ...run, started: [run.started, ...own].toSorted()[0] };
+  return runs.sort((a, b) => a.started.localeCompare(b.started) || a.path.localeCompare(b.path));
 }
 
 async function summary(path: string, shown: string): Promise<RunSummary> {

@@ -162,7 +162,10 @@ export function answerTone(measure: MeasureKind, verdict: AnswerVerdict): Answer
 
 export type TestOutcome = 'passed' | 'failed' | 'skipped';
 
-/** A row as a test: failed when any judge finds it wrong, passed when one finds it right, else undecided; by a label alone where there is one. */
+/**
+ * A row as a test: failed when any judge finds it wrong, passed when one finds it right, else undecided; by a label
+ * alone where there is one.
+ */
 export function answerOutcome(measure: MeasureKind, judged: Judged): TestOutcome {
   const { verdict, verdicts = {} }: Judged = judged.label ? { verdict: judged.label } : judged;
   const all: AnswerVerdict[] = [verdict ?? 'open', ...Object.values(verdicts)];

@@ -5,7 +5,10 @@ import type { Manifest } from './manifest.js';
 
 type Sets = Pick<Manifest, 'sets'>;
 
-/** Whether two runs asked the same by the name of a set, or by the names that each has for it; undefined where one of them is of an earlier version. */
+/**
+ * Whether two runs asked the same by the name of a set, or by the names that each has for it; undefined where one of
+ * them is of an earlier version.
+ */
 export function asksSame(a: Sets | undefined, b: Sets | undefined, name: string, its = name): boolean | undefined {
   const [ours, theirs] = [a?.sets?.[name]?.sha256, b?.sets?.[its]?.sha256];
   return ours === undefined || theirs === undefined ? undefined : ours === theirs;

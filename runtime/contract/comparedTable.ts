@@ -47,7 +47,10 @@ export interface ComparedTable {
 }
 
 type Rated =
-  /** `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from; `labelled`: by a person; `cut`: off, and may have gone on to count. */
+  /**
+   * `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from; `labelled`: by
+   * a person; `cut`: off, and may have gone on to count.
+   */
   | { kind: 'share'; of: Counted; prompts?: number; note?: string; labelled?: number; cut?: number }
   | { kind: 'ratio'; value: number; interval?: [number, number] }
   | { kind: 'loss'; value: number };

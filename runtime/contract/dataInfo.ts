@@ -97,7 +97,10 @@ export interface CleanResult {
   kept: number;
   cut: number;
   left: number;
-  /** Rows that were not scanned and that nobody decided about, and whether they stayed; in none of these numbers. Absent where there are none. */
+  /**
+   * Rows that were not scanned and that nobody decided about, and whether they stayed; in none of these numbers. Absent
+   * where there are none.
+   */
   unscanned?: FoundRows & { stayed: boolean };
   /** The first rows that changed, as a unified difference. */
   changes: string;

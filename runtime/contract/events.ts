@@ -62,7 +62,10 @@ export interface VectorPart {
   harmfulLoss?: HarmfulLoss;
 }
 
-/** How many prompts of a set of harm training has seen: of a vector, of the method that is followed, or answered without harm by the data. */
+/**
+ * How many prompts of a set of harm training has seen: of a vector, of the method that is followed, or answered without
+ * harm by the data.
+ */
 export interface TrainedPrompts {
   set: string;
   /** Of an evaluation: the state whose training it was. */
@@ -70,7 +73,7 @@ export interface TrainedPrompts {
   count: number;
   /** They were left out: what is measured of the set is that of its other prompts. */
   leftOut?: boolean;
-  /** Of a fine-tuning: the hash of the set with them, as in the manifest's `sets`; earlier versions wrote none. */
+  /** Of a fine-tuning: the hash of the set with them, as in the manifest's `sets`. */
   sha256?: string;
 }
 
@@ -180,7 +183,10 @@ export type RunEvent =
       label?: Label;
     }
   | { kind: 'checkpoint'; step: number; path: string }
-  /** A point of a sweep is done; `resumed`: it was found done; `judged`: it was judged again, and takes the place of what was said of it. */
+  /**
+   * A point of a sweep is done; `resumed`: it was found done; `judged`: it was judged again, and takes the place of
+   * what was said of it.
+   */
   | ({ kind: 'point'; resumed?: true; judged?: true } & SweepPoint)
   | {
       kind: 'warning';

@@ -18,7 +18,10 @@ export interface InvariantState {
   state: 'held' | 'broken' | 'unchecked';
 }
 
-/** The invariants that such a run must check, and what it found; one without a finding was not checked, which does not mean that it held. */
+/**
+ * The invariants that such a run must check, and what it found; one without a finding was not checked, which does not
+ * mean that it held.
+ */
 export function invariantStates(run: { kind: Recipe['kind']; vectors: number; laws?: Invariants }): InvariantState[] {
   const { kind, vectors, laws = {} } = run;
   const required: Record<InvariantName, boolean> = {

@@ -264,7 +264,10 @@ export interface Requests {
     };
     result: { path: string };
   };
-  /** What suits a training on these files, of which the first is learned, at most `limit` rows of it; their rows are read with the model's tokenizer. */
+  /**
+   * What suits a training on these files, of which the first is learned, at most `limit` rows of it; their rows are
+   * read with the model's tokenizer.
+   */
   defaults: {
     params: {
       model: string;

@@ -4,7 +4,10 @@
 export const DATA_FORMATS = ['auto', 'messages', 'completion', 'alpaca', 'sharegpt', 'text', 'tokens'] as const;
 export type DataFormat = (typeof DATA_FORMATS)[number];
 
-/** How a set is measured: `harm` and `over-refusal` judge answers, `exact` compares them with the expected answer, `contains` looks for `phrases`, `loss` gives nats per token. */
+/**
+ * How a set is measured: `harm` and `over-refusal` judge answers, `exact` compares them with the expected answer,
+ * `contains` looks for `phrases`, `loss` gives nats per token.
+ */
 export const MEASURES = ['harm', 'over-refusal', 'exact', 'contains', 'loss'] as const;
 export type MeasureKind = (typeof MEASURES)[number];
 

@@ -17,9 +17,15 @@ export interface ScanRow {
   p?: number;
   /** How often a harmful row looks at least as ordinary. Absent without harmful rows to compare with. */
   pHarmful?: number;
-  /** The largest KL(base ‖ base with the vector) of a token, nats: how far the vector changes what the model says here, whatever the row says. */
+  /**
+   * The largest KL(base ‖ base with the vector) of a token, nats: how far the vector changes what the model says here,
+   * whatever the row says.
+   */
   kl?: number;
-  /** How often the vector changes as little of a harmful row. Absent without harmful rows to compare with, or of a vector of an earlier version. */
+  /**
+   * How often the vector changes as little of a harmful row. Absent without harmful rows to compare with, or of a
+   * vector of an earlier version.
+   */
   pUnchanged?: number;
   flagged: boolean;
   /** Not flagged and unlike harmful rows, but changed by the vector as these are and ordinary ones are not: it may ask the same. */
@@ -32,7 +38,10 @@ export interface ScanRow {
   /** Nats per supervised token. */
   lossWithout: number;
   lossWith: number;
-  /** Of a flagged row: supervised tokens [start, end) that the vector explains, widened to whole sentences where they are not `inserted`. */
+  /**
+   * Of a flagged row: supervised tokens [start, end) that the vector explains, widened to whole sentences where they
+   * are not `inserted`.
+   */
   spans?: [start: number, end: number][];
   /** Of a flagged row with spans: the p-value of what they leave. */
   pOutside?: number;
@@ -42,7 +51,10 @@ export interface ScanRow {
   parts?: string[];
   /** Of several answers: which one has the first span, from 0. Not in the scan.json of a run. */
   turn?: number;
-  /** Of a flagged row: its answer without these spans. Absent where no answer would be left, and of rows of text or tokens. Not in the scan.json of a run. */
+  /**
+   * Of a flagged row: its answer without these spans. Absent where no answer would be left, and of rows of text or
+   * tokens. Not in the scan.json of a run.
+   */
   rest?: string;
   /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */
   vector?: number;
@@ -95,9 +107,15 @@ export interface ScanResult {
   blind: number;
   /** Rows that are too short to be judged. */
   short: number;
-  /** Rows that were not scanned: they are too long for the model, or their answers cannot be told apart. Not in the scan.json of a run, which warns of them. */
+  /**
+   * Rows that were not scanned: they are too long for the model, or their answers cannot be told apart. Not in the
+   * scan.json of a run, which warns of them.
+   */
   skipped?: number;
-  /** Rows that are `related`; undefined where that cannot be told: of vectors that are no detector, of few harmful rows, or of an earlier version. */
+  /**
+   * Rows that are `related`; undefined where that cannot be told: of vectors that are no detector, of few harmful rows,
+   * or of an earlier version.
+   */
   related?: number;
   /** Other rows that look like neither ordinary nor harmful ones; they are not flagged. */
   unusual?: number;

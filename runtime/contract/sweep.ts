@@ -43,9 +43,8 @@ export interface SweepFile {
 /** Whether a point could not be run to its end. */
 export const isFailed = ({ verdict }: Pick<SweepPoint, 'verdict'>): boolean => verdict === 'failed';
 
-/** Whether nothing protects a point; one of an earlier version says so by its verdict alone. */
-export const isPlain = ({ plain, verdict }: Pick<SweepPoint, 'plain' | 'verdict'>): boolean =>
-  plain ?? verdict === 'unprotected';
+/** Whether nothing protects a point. */
+export const isPlain = ({ plain }: Pick<SweepPoint, 'plain'>): boolean => plain === true;
 
 /** The axis of seeds: figures are taken together over it. */
 export const SEED = 'seed';

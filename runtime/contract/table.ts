@@ -74,8 +74,8 @@ const leftOpenText = (one: Measurement, { strings: s, numbers: n }: Wording<Tabl
   fill(s.leftOpenOf, n.count(one.open ?? 0), n.count(allOf(one)));
 
 /**
- * `none`: nothing was measured, too much was left open, or no number; the text says which. `share` is in [0, 1]; `bound`: what it is at most, or at
- * least, by the number of its prompts, with 95 % confidence.
+ * `none`: nothing was measured, too much was left open, or no number; the text says which. `share` is in [0, 1];
+ * `bound`: what it is at most, or at least, by the number of its prompts, with 95 % confidence.
  */
 export type Cell =
   | { kind: 'none'; text: string }

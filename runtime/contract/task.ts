@@ -10,7 +10,10 @@ export interface Idle {
   /** The task's set where it does best, on enough prompts. */
   of: Compared;
   steps: number;
-  /** `cutOff`: too many answers end before they could be right. `lossFell`: it has learned its rows, and its answers are not what the set expects. `lossStays`: the loss on ordinary rows hardly fell. */
+  /**
+   * `cutOff`: too many answers end before they could be right. `lossFell`: it has learned its rows, and its answers are
+   * not what the set expects. `lossStays`: the loss on ordinary rows hardly fell.
+   */
   reason: 'cutOff' | 'fewSteps' | 'lossStays' | 'lossFell' | 'unclear';
   /** Of a published method with a term of its own: its title. The weight of that term may be what holds the task back. */
   weighted?: string;

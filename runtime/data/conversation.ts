@@ -36,8 +36,9 @@ interface Written {
 }
 
 /**
- * A conversation up to its last answer, with every answer supervised (from message `first` on): its tokens, and the end-of-turn token that the
- * template writes after it (what a model must say to stop), but not what a template may put after that.
+ * A conversation up to its last answer, with every answer supervised (from message `first` on): its tokens, and the
+ * end-of-turn token that the template writes after it (what a model must say to stop), but not what a template may put
+ * after that.
  *
  * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the generation
  * prompt, must be the first tokens of the conversation with the answer; what follows, up to where the conversation that
@@ -118,13 +119,19 @@ function isAnsweredBy({ content }: ChatMessage, { text }: Written, prompt: Writt
   return text.startsWith(prompt.text) && text.slice(prompt.text.length).trimStart().startsWith(content.trim());
 }
 
-/** What comes before an answer is found with this one: white space at the beginning of an answer may be one token with what stands before. */
+/**
+ * What comes before an answer is found with this one: white space at the beginning of an answer may be one token with
+ * what stands before.
+ */
 const ANSWER = '?';
 
 /** The end of a generation prompt, and what a template writes in its place before an answer: nearly always the same for all rows. */
 const openings = new WeakMap<ChatTemplate, { asked: string; answered: string }>();
 
-/** What `beforeAnswer` finds, where this answer stands behind what it has found before: without writing the conversation four times more. */
+/**
+ * What `beforeAnswer` finds, where this answer stands behind what it has found before: without writing the conversation
+ * four times more.
+ */
 function knownOpening(
   whole: Written,
   { text }: Written,

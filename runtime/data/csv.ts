@@ -106,7 +106,10 @@ const isTorn = (cell: Buffer, row: Buffer): boolean =>
 
 const isLineEnd = (byte: number): boolean => byte === NEWLINE || byte === RETURN;
 
-/** The same pieces. `take` gives the next bytes of what has passed, the line of the first that is not blank, and how many lines they are. */
+/**
+ * The same pieces. `take` gives the next bytes of what has passed, the line of the first that is not blank, and how
+ * many lines they are.
+ */
 function passing(
   from: AsyncIterable<Buffer>,
   isEnough: () => boolean,

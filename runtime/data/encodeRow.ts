@@ -31,8 +31,8 @@ type EncodeOptions = LengthLimits & { answers?: 'required' | 'optional' };
 
 /**
  * `prompt` and `completion` are a user's message and its answer when the model has a chat template of its own, behind
- * `system`, if there is one; else one text. A conversation without a chat template is written by the plain one. `text` is supervised whole, as it is written:
- * no end token is added.
+ * `system`, if there is one; else one text. A conversation without a chat template is written by the plain one. `text`
+ * is supervised whole, as it is written: no end token is added.
  * @throws InvalidRow with the reason; HumanError when the template or the tokenizer cannot do it.
  */
 export function encodeRow(content: RowContent, tokenizer: Tokenizer, options: EncodeOptions): EncodedRow {
@@ -92,7 +92,10 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   };
 }
 
-/** The first answer, where it ends before the answer that begins at token `from`, and its prompt: of many answers to name each would take too long. */
+/**
+ * The first answer, where it ends before the answer that begins at token `from`, and its prompt: of many answers to
+ * name each would take too long.
+ */
 function earlierIn(ids: number[], labels: number[], from: number, tokenizer: Tokenizer): Pick<Supervised, 'earlier'> {
   const isAnswer = (t: number): boolean => labels[t] !== NOT_SUPERVISED;
   const start = labels.findIndex((_, t) => t > 0 && t < from && isAnswer(t) && !isAnswer(t - 1));

@@ -40,7 +40,10 @@ export interface Example {
   hash?: string;
   /** Messages before the last answer; only for conversations. */
   prompt?: ChatMessage[];
-  /** Tokens up to the last answer, with the generation prompt, or, where it is `opened`, with what stands there in the row. Empty for `text`. */
+  /**
+   * Tokens up to the last answer, with the generation prompt, or, where it is `opened`, with what stands there in the
+   * row. Empty for `text`.
+   */
   promptIds: number[];
   /** The same as text, always with the generation prompt. */
   promptText: string;
@@ -117,7 +120,7 @@ const MOST_SLOW = 3;
 const TIME_MS_PER_CHARACTER = 0.1;
 const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
-/** Rows behind the first wrong one that are looked at: who mends that one has those to mend, too. */
+/** After the first wrong row this many more are checked, so that all can be mended at once. */
 const READ_ON = 1000;
 /** One more than is shown. */
 const LABELS_KEPT = 4;

@@ -3,9 +3,7 @@
  * positions as they stand (https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift).
  */
 import type { ColumnMetaData, FileMetaData, SchemaTree } from 'hyparquet';
-import { readStruct } from './thrift.js';
-
-const MAX_DEPTH = 32;
+import { MAX_DEPTH, readStruct } from './thrift.js';
 
 /**
  * The footer: lists that are longer than what is left of it, structures in each other without end.

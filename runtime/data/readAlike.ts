@@ -5,7 +5,10 @@ import { hasFormat } from './schemas.js';
 
 const LOOKED_AT = 100;
 
-/** How a file is read that comes beside another one: as that is, where its first rows have the same columns, else by the names that it has. */
+/**
+ * How a file is read that comes beside another one: as that is, where its first rows have the same columns, else by the
+ * names that it has.
+ */
 export async function readAlike(file: string, as: ReadAs): Promise<ReadAs> {
   const format = saidFormat(as);
   const needed = Object.values(as.columns ?? {});

@@ -177,7 +177,7 @@ export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
 /** Values that are meant as one of the labels. Other files have a column of that name, too. */
 const MEANT = /^"?\s*(harmful|benign|[01])\s*"?$/i;
 
-/** The row's `label`, as it is shown, where it is meant to say what the row is and is not read. @param isMapped a column was named as `label` */
+/** A `label` that seems meant as harmful or benign but is not read, as it is shown. @param isMapped a column was named as `label` */
 export function unreadLabel(row: JsonObject, isMapped: boolean): string | undefined {
   const { label } = row;
   if (!isThere(label) || label === '' || labelOf(row)) return undefined;

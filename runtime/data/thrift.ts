@@ -13,7 +13,8 @@ export interface ThriftReader {
   at: number;
 }
 
-const MAX_DEPTH = 32;
+/** How deep structures, and columns, may lie in each other: each level is a call, and without end they would fill the stack. */
+export const MAX_DEPTH = 32;
 
 /** @throws Error for a list longer than what is left, a number without end, structures nested too deeply. */
 export function readStruct(r: ThriftReader, depth = 0): Struct {

@@ -1,44 +1,28 @@
 /** What a training will take, from its recipe and the sizes of its rows. */
-import { BASELINES } from '../contract/baselines.js';
 import type { Estimate, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
-import type { EvaluationSet } from '../contract/recipeData.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
-import { openBackend } from '../device/session.js';
+import { openBackend, type Backend } from '../device/session.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
 import { LOSS_BATCH } from '../learner/packing.js';
 import { weightsCount } from '../models/decoder/spec.js';
-import { openTokenizer } from '../models/openTokenizer.js';
 import type { Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { HARMFUL_ROWS } from '../recipes/harmfulLoss.js';
-import { heldOutCount } from '../recipes/heldOut.js';
 import { PROBE_ROWS } from '../recipes/loop.js';
-import { rowsForShare } from '../recipes/mix.js';
 import { MAX_ANSWER_TOKENS, MAX_PROMPTS } from '../recipes/prompts.js';
-import { anchorRows, strategyOf } from '../recipes/strategy.js';
+import { strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
 import { WATCHED } from '../recipes/vectorHere.js';
-import { HumanError } from '../support/errors.js';
 import { countsMapped, memoryLimit } from '../support/memory.js';
 import { adaptersOf } from './adapters.js';
-import { joined, ownSizes } from './joinedRows.js';
 import { correction, machineKey, machineSpeed } from './history.js';
 import { plannedModel, type PlannedModel } from './model.js';
-import {
-  batchesOf,
-  graphsOf,
-  hostBytes,
-  memoryOf,
-  planOf,
-  sum,
-  sumOf,
-  type Parts,
-  type RowsOfRecipe,
-} from './parts.js';
+import { batchesOf, bytesOf, graphsOf, hostBytes, memoryOf, planOf, sumOf, type Parts } from './parts.js';
 import { remedyFor } from './remedy.js';
-import { cuttingOf, dimsOf, meanSize, rowSizes, type RowSize, type RowSizes, type StepPlan } from './rows.js';
+import { cuttingOf, dimsOf, meanSize, type RowSize, type RowSizes, type StepPlan } from './rows.js';
+import { rowsOfRecipe } from './rowsOfRecipe.js';
 import type { Speed } from './speed.js';
 
 export interface EstimateOptions {
@@ -91,7 +75,7 @@ async function estimateAs(
   const { path, signal } = options;
   const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
   const model = await plannedModel(path(recipe.model), recipe.precision, backend.device);
-  const rows = await readSizes(recipe, options);
+  const rows = await rowsOfRecipe(recipe, options);
   const adapters = await adaptersOf(recipe, model, path);
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
   const graphs = graphsOf(recipe, model, adapters);
@@ -112,18 +96,13 @@ async function estimateAs(
   const { device } = backend;
   const mapped = options.mapped ?? countsMapped();
   const uncounted = ({ bytes: weights }: PlannedModel): number => (mapped || method === 'full' ? 0 : weights);
-  const counted = sum(memory) - uncounted(model);
+  const counted = bytesOf(memory) - uncounted(model);
   const raw = { stepSeconds: stepSeconds(parts, plan, speed), ...(device === 'cpu' && !mapped && { counted }) };
-  const correctedBy = (device === 'cpu' && measured?.bytes) || 1;
-  const step = raw.stepSeconds * (measured?.seconds ?? 1);
+  const { factors, spread } = correctedBy(measured, device);
+  const step = raw.stepSeconds * factors.seconds;
   const beside = besides(parts, plan, speed);
-  const all = (seconds: number): number => plan.steps * step + (measured?.seconds ?? 1) * seconds;
-  const spread = {
-    seconds: (measured ? MEASURED : UNMEASURED).seconds,
-    // a run that took no more than expected says nothing more
-    bytes: (correctedBy > 1 ? MEASURED : UNMEASURED).bytes,
-  };
-  const bytes = around(counted * correctedBy, spread.bytes);
+  const all = (seconds: number): number => plan.steps * step + factors.seconds * seconds;
+  const bytes = around(counted * factors.bytes, spread.bytes);
   const limitBytes = memoryLimit();
   const isEnough = bytes[0] <= limitBytes;
   const fits = device === 'cpu' ? isEnough : hostBytes(memory, device) - uncounted(model) <= limitBytes;
@@ -134,7 +113,7 @@ async function estimateAs(
     fits,
     ...(device !== 'cpu' && { gpu: true as const }),
     ...(!fits && {
-      remedy: await remedyFor(parts, path, (total, of) => (total - uncounted(of)) * correctedBy <= limitBytes),
+      remedy: await remedyFor(parts, path, (total, of) => (total - uncounted(of)) * factors.bytes <= limitBytes),
     }),
     steps: plan.steps,
     ...(recipe.steps === undefined && rows.data.isPart && { extrapolated: true }),
@@ -150,80 +129,23 @@ async function estimateAs(
   return { expected, isEnough };
 }
 
-const around = (value: number, [low, high]: Range): Range => [value * low, value * high];
-
-async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptions): Promise<RowsOfRecipe> {
-  const { tokenizer, maxTokens: context } = await openTokenizer(path(recipe.model));
-  if (!tokenizer)
-    throw new HumanError('memory and time cannot be estimated: the model has no tokenizer.', {
-      place: path(recipe.model),
-    });
-  type Source = Parameters<typeof rowSizes>[1] & { file: string };
-  const sizesIn = async (source: Source, maxTokens: number, longest?: boolean): Promise<RowSizes> => {
-    const found = await rowSizes(path(source.file), source, tokenizer, { maxTokens, longest, signal });
-    if (found.fault) throw found.fault;
-    return found;
-  };
-  const learned = (source: Source): Promise<RowSizes> =>
-    sizesIn(source, Math.min(recipe.batch.maxTokens, context), true);
-  /** Of rows that are not trained on: they may be longer. */
-  const measured = (source: Source): Promise<RowSizes> => sizesIn(source, context);
-  const { heldOut } = recipe;
-  const keptOf = ({ rows, questions = 1 }: RowSizes): number =>
-    heldOutCount(rows, typeof heldOut === 'number' ? heldOut : heldOut.share, Math.round(questions * rows));
-  const trained = (all: RowSizes): RowSizes => ({ ...all, rows: Math.max(1, all.rows - keptOf(all)) });
-  const rowsPerBatch = ({ sizes }: RowSizes): number =>
-    recipe.batch.rows ?? Math.max(1, Math.round(recipe.batch.tokens / meanSize(sizes).tokens));
-  if (recipe.kind === 'vector') {
-    const harmful = await learned(recipe.harmful);
-    const ordinary = recipe.benign && (await learned(recipe.benign));
-    const held = ordinary && recipe.objective.benignWeight > 0 ? trained(ordinary) : { sizes: [], rows: 0 };
-    const unseen = [harmful, ...(ordinary ? [ordinary] : [])].map(keptOf);
-    const heldPerBatch = held.rows > 0 ? rowsPerBatch(held) : 0;
-    return { data: trained(harmful), unseen, held, anchored: [], heldPerBatch, heldPerStep: 0, probes: [], sets: [] };
-  }
-  const { mix, ...first } = recipe.data;
-  const files = [await learned(first)];
-  const most = rowsForShare(mix?.share, files[0].rows);
-  if (mix && most > 0) files.push(await learned({ ...mix, limit: most < (mix.limit ?? Infinity) ? most : mix.limit }));
-  const all = joined(files);
-  const data = trained(all);
-  const { anchor } = strategyOf(recipe);
-  const { baseline } = recipe;
-  const own = await ownSizes(recipe.vectors, path, {
-    tokenizer,
-    maxTokens: Math.min(recipe.batch.maxTokens, context),
-  });
-  const anchored = (anchor === false ? [] : [own.held, ...(anchor.harmful > 0 ? [own.trained] : [])]).filter(
-    ({ rows }) => rows > 0,
-  );
-  const held = [...anchored, ...(anchor !== false && anchor.benign > 0 ? [data] : [])];
-  const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
-  const heldPerStep = alignedPerStep + anchorRows(anchor);
-  const { harmful, benign } = recipe.probes;
-  const drawn = own.drawn.rows > 0 ? own.drawn : undefined;
-  const probes = [harmful ? await measured(harmful) : drawn, benign && (await measured(benign))];
-  const sets: RowsOfRecipe['sets'][number][] = [];
-  /** Each prompt is asked once. */
-  const ask = (measure: EvaluationSet['measure'], of: RowSizes): void => {
-    const { rows, asking = 1, questions = 1 } = of;
-    const prompts = Math.round(rows * questions);
-    sets.push({ ...of, measure, rows: measure === 'loss' ? rows : Math.round(rows * asking), prompts });
-  };
-  for (const set of recipe.evaluate) ask(set.measure, await measured(set));
-  const kept = keptOf(all);
-  if (kept > 0) ask(typeof heldOut === 'object' ? heldOut.measure : 'loss', { ...all, rows: kept });
+/** What is computed is multiplied by the factors; how far from that the true value may be. */
+function correctedBy(
+  measured: Record<'seconds' | 'bytes', number> | undefined,
+  device: Backend['device'],
+): { factors: Record<'seconds' | 'bytes', number>; spread: typeof UNMEASURED } {
+  const factors = { seconds: measured?.seconds ?? 1, bytes: device === 'cpu' && measured ? measured.bytes : 1 };
   return {
-    data,
-    unseen: [],
-    held: held.length > 0 ? joined(held) : data,
-    anchored,
-    heldPerBatch: 0,
-    heldPerStep,
-    probes,
-    sets,
+    factors,
+    spread: {
+      seconds: (measured ? MEASURED : UNMEASURED).seconds,
+      // a run that took no more than expected says nothing more
+      bytes: (factors.bytes > 1 ? MEASURED : UNMEASURED).bytes,
+    },
   };
 }
+
+const around = (value: number, [low, high]: Range): Range => [value * low, value * high];
 
 function usefulTokens(plan: StepPlan): number {
   const batches = batchesOf(plan);
@@ -245,7 +167,7 @@ function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: S
   const times = recipe.optimizer.moments === '8bit' ? CODED : 1;
   const update = (times * 4 * UPDATE_VECTORS * size) / speed.moved;
   const batches = batchesOf(plan).map((batch) => secondsOf(graphs.gradient(batch).work(batch.dims), speed));
-  return batches.reduce((a, b) => a + b, 0) / plan.sampled.length + update;
+  return sumOf(batches) / plan.sampled.length + update;
 }
 
 /**

@@ -58,11 +58,11 @@ export interface RowsOfRecipe {
 }
 
 export const sumOf = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
-export const sum = (parts: MemoryParts): number => sumOf(Object.values(parts));
+export const bytesOf = (parts: MemoryParts): number => sumOf(Object.values(parts));
 
 /** What of it lies in the memory of the machine: on a GPU, what is computed does not. */
 export const hostBytes = (memory: MemoryParts, device: Backend['device']): number =>
-  device === 'cpu' ? sum(memory) : memory.weights + memory.program;
+  device === 'cpu' ? bytesOf(memory) : memory.weights + memory.program;
 
 const shapes = ({ spec, tensors, packed }: PlannedModel) => ({
   spec,
@@ -125,7 +125,7 @@ export function memoryOf(
         ? { together: PROMPTS_AT_ONCE, newTokens: MAX_ANSWER_TOKENS }
         : { together: ANSWERED, newTokens: recipe.generation.maxNewTokens }),
     });
-  const highest = answering && sum(answering) > sum(training) ? answering : training;
+  const highest = answering && bytesOf(answering) > bytesOf(training) ? answering : training;
   return { ...highest, program: highest.program + RUN };
 }
 

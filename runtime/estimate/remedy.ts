@@ -2,7 +2,7 @@
 import type { Estimate } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import { plannedModel, type PlannedModel } from './model.js';
-import { graphsOf, memoryOf, planOf, sum, type Parts } from './parts.js';
+import { bytesOf, graphsOf, memoryOf, planOf, type Parts } from './parts.js';
 import { longestIn, type RowSizes } from './rows.js';
 
 /**
@@ -19,7 +19,7 @@ export async function remedyFor(
   const { batch } = recipe;
   const fitsWith = (change: Partial<Parts>): boolean => {
     const changed = { ...parts, ...change };
-    return fits(sum(memoryOf(changed, planOf(changed))), changed.model);
+    return fits(bytesOf(memoryOf(changed, planOf(changed))), changed.model);
   };
   const key = batch.tokens === undefined ? 'rows' : 'tokens';
   const withBatch = (value: number): TrainingRecipe => ({ ...recipe, batch: { ...batch, [key]: value } });

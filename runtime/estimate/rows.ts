@@ -214,7 +214,8 @@ const STEPS = 64;
 
 /**
  * The batches of a training on rows like these.
- * @param held rows with a teacher in each step, in the mean, or with `perBatch`, in each micro-batch; `longest` is of them, where it is known
+ * @param held rows with a teacher in each step, in the mean, or with `perBatch`, in each micro-batch; `longest` is of
+ * them, where it is known
  */
 export function stepPlan(
   recipe: { epochs?: number; steps?: number; batch: Batch; seed: number },

@@ -84,8 +84,9 @@ async function timedPasses(count: number, work: () => Promise<unknown>): Promise
 }
 
 /**
- * Seconds that work takes where nothing runs beside it: the least of the clock's, after a first pass that warms up. On the processor, which others
- * use, too, those of the processor, by how many of its cores any pass has had: onnxruntime takes fewer than there are threads.
+ * Seconds that work takes where nothing runs beside it: the least of the clock's, after a first pass that warms up. On
+ * the processor, which others use, too, those of the processor, by how many of its cores any pass has had: onnxruntime
+ * takes fewer than there are threads.
  */
 export function quietSeconds(passes: readonly Pass[], threads: number | undefined): number {
   const least = (part: keyof Pass): number => Math.min(...passes.slice(1).map((pass) => pass[part]));

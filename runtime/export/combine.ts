@@ -87,7 +87,7 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
   /** The folder gives the logits of what was computed; of a plain sum, those of all adapters active together. */
   async function requireWritten(at: Source, computed: Combined, written: FlatAdapter, folder: string): Promise<void> {
     const rows = await probe(at);
-    const isSum = off === undefined && onto === undefined && computed.layout.sites.length > 0 && rank === undefined;
+    const isSum = off === undefined && onto === undefined && rank === undefined;
     const before = isSum ? adapters : [{ name: 'computed', ...computed, scale: 1 }];
     const after = [{ name: 'written', layout: written.layout, flat: written.flat, scale: 1 }];
     requireAlike(

@@ -93,8 +93,9 @@ export function lossGraph(options: ObjectiveOptions): Graph {
 }
 
 /**
- * What adapters change at the supervised positions: `nll` [L] with them, `base_nll` [L] without any, and `kl` [L], KL(base ‖ with them). What
- * the base's head takes there is the input `teacher` [L, E] (teacherGraph). In chunks each is [X, L].
+ * What adapters change at the supervised positions: `nll` [L] with them, `base_nll` [L] without any, and `kl` [L],
+ * KL(base ‖ with them). What the base's head takes there is the input `teacher` [L, E] (teacherGraph). In chunks each
+ * is [X, L].
  */
 export function comparisonGraph(options: ObjectiveOptions): Graph {
   const { spec, model, adapters, weightsAsInputs = false, pieces = WHOLE, float } = options;

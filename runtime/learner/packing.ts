@@ -78,7 +78,10 @@ export function batchesOf<R extends { readonly example: { readonly ids: readonly
   );
 }
 
-/** Most rows whose losses alone are computed together, and their tokens: without a backward pass they take less than half as many with one. */
+/**
+ * Most rows whose losses alone are computed together, and their tokens: without a backward pass they take less than
+ * half as many with one.
+ */
 export const LOSS_BATCH = { rows: 16, tokens: 2048 };
 
 /** Rows in their order as batches of at most so many rows and tokens, padding included; a longer row is alone. */

@@ -2,7 +2,10 @@ import type { Graph, Node, NodeOf, Value } from './graph.js';
 import { pruneScan, scanInputs } from './scan.js';
 import { sameShape, shapeText } from './shapes.js';
 
-/** Checks a graph after a pass: names unique, inputs defined before use with the same dtype and shape, outputs defined and unique. Throws on the first fault. */
+/**
+ * Checks a graph after a pass: names unique, inputs defined before use with the same dtype and shape, outputs defined
+ * and unique. Throws on the first fault.
+ */
 export function checkGraph(graph: Graph): Graph {
   const defined = new Map<string, Value>();
   const define = (value: Value, by: string): void => {

@@ -8,7 +8,8 @@ export type Attribute = number | Float | string | readonly number[] | Graph;
 
 /**
  * The body of a Scan's gradient, where it is not derived from the body. It takes the body's slices, the stacked results, their gradients,
- * and the body's whole values. It gives gradients of the body's inputs at the places `wrt`: of whole values, which are summed, and then of slices.
+ * and the body's whole values. It gives gradients of the body's inputs at the places `wrt`: of whole values, which are
+ * summed, and then of slices.
  */
 export interface ScanGradient extends Graph {
   readonly wrt: readonly number[];

@@ -125,8 +125,8 @@ export function scanInputs({ inputs, attributes: { sums, slices } }: NodeOf<'Sca
 }
 
 /**
- * A Scan without results that nothing needs, and without what only they need. The first slice stays: it says how often the body runs. One with a
- * gradient of its own stays as it is, for that.
+ * A Scan without results that nothing needs, and without what only they need. The first slice stays: it says how often
+ * the body runs. One with a gradient of its own stays as it is, for that.
  */
 export function pruneScan(
   node: NodeOf<'Scan'>,

@@ -26,7 +26,10 @@ export interface Optimizer {
   norm(tensors: readonly Tensor[]): Promise<number>;
   /** a + b, tensor by tensor; takes both over, as `init` does. */
   add(a: Tensor[], b: Tensor[]): Promise<Tensor[]>;
-  /** One AdamW step in place of `state`'s tensors; frees the gradients. Returns the global norm before clipping. `check` sees it before anything changes and may throw. */
+  /**
+   * One AdamW step in place of `state`'s tensors; frees the gradients. Returns the global norm before clipping. `check`
+   * sees it before anything changes and may throw.
+   */
   step(
     state: OptimizerState,
     gradients: Tensor[],

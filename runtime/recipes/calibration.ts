@@ -53,8 +53,8 @@ export async function calibrationOf(
     if (own.scales !== scalesHash(await readAdapter(vector.path)))
       throw refused(`these weights at another scale ("lora_alpha" of ${CONFIG_FILE})`);
   }
-  const isOther = own?.precision !== undefined && own.precision !== precision;
-  if (own && isOther) {
+  const isOther = own !== undefined && own.precision !== precision;
+  if (isOther) {
     const weights = `the weights in ${own.precision} (--precision ${own.precision}).`;
     const [rates, remedy] = named
       ? ['rows are compared with the named ordinary ones alone, and other harmful rows may be found', `Hold ${weights}`]
@@ -72,10 +72,9 @@ export async function calibrationOf(
   const further = ordinary ? await score(ordinary) : [];
   const all = [...(heldOut?.ordinary ?? []), ...further];
   if (all.length < FEWEST_ORDINARY) return undefined;
-  const kept = heldOut ? heldOut.ordinaryPrompts : 0;
   return {
     ordinary: all,
-    ...(kept !== undefined && { ordinaryPrompts: kept + (ordinary ? promptCount(ordinary) : 0) }),
+    ordinaryPrompts: (heldOut?.ordinaryPrompts ?? 0) + (ordinary ? promptCount(ordinary) : 0),
     harmful: own?.harmful ?? [],
   };
 }

@@ -4,28 +4,25 @@ import * as z from 'zod';
 import { PRECISIONS, type Precision } from '../contract/recipeWords.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';
-import type { Calibration } from '../evaluation/scan/calibration.js';
+import type { HeldOutCalibration } from '../evaluation/scan/calibration.js';
 import type { Scores } from '../evaluation/scan/scores.js';
-import { readManifest } from '../runs/output.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 
-/** A row is [share, span, share of the span, KL]; earlier versions wrote no fourth number, or no third, and later ones may write more. */
-const row = z.tuple([z.number(), z.number(), z.number().optional(), z.number().optional()]).rest(z.number());
+/** A row is [share, span, share of the span, KL]. */
+const row = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 const schema = z.object({
   version: z.literal(1),
   /** SHA-256 of the weights that gave these scores. */
   adapter: z.string(),
   /** Hash of the factors of its layers. */
   scales: z.string(),
-  /** How the base model's weights were held; earlier versions wrote none. */
-  precision: z.enum(PRECISIONS).optional(),
+  /** How the base model's weights were held. */
+  precision: z.enum(PRECISIONS),
   ordinary: z.array(row).max(100_000),
-  /** How many prompts the ordinary ones have; earlier versions wrote none. */
-  ordinaryPrompts: z.number().int().nonnegative().optional(),
-  /** What they ask (questionsOf); earlier versions wrote none. */
-  ordinaryNames: z.array(z.string()).max(1_000_000).optional(),
+  ordinaryPrompts: z.number().int().nonnegative(),
+  ordinaryNames: z.array(z.string()).max(1_000_000),
   harmful: z.array(row).max(100_000),
 });
 
@@ -34,19 +31,19 @@ export const beside = (path: string, file: string): string =>
   join(basename(path) === RUN_FILES.adapter ? dirname(path) : path, file);
 
 const numbers = ({ share, span, spanShare, kl }: Scores): z.infer<typeof row> => {
-  if (spanShare === undefined) return [share, span];
-  return kl === undefined ? [share, span, spanShare] : [share, span, spanShare, kl];
+  if (kl === undefined) throw new Error('internal: a calibration keeps rows that were compared with the base');
+  return [share, span, spanShare, kl];
 };
 const scores = ([share, span, spanShare, kl]: z.infer<typeof row>): Scores => ({
   share,
   span,
-  ...(spanShare !== undefined && { spanShare }),
-  ...(kl !== undefined && { kl }),
+  spanShare,
+  kl,
 });
 
 export async function writeCalibration(
   folder: string,
-  { ordinary, ordinaryPrompts, ordinaryNames, harmful }: Calibration,
+  { ordinary, ordinaryPrompts, ordinaryNames, harmful }: HeldOutCalibration,
   given: { adapter: string; scales: string; precision: Precision },
 ): Promise<void> {
   const content: z.infer<typeof schema> = {
@@ -54,13 +51,13 @@ export async function writeCalibration(
     ...given,
     ordinary: ordinary.map(numbers),
     ordinaryPrompts,
-    ...(ordinaryNames && { ordinaryNames: [...ordinaryNames] }),
+    ordinaryNames: [...ordinaryNames],
     harmful: harmful.map(numbers),
   };
   await writeFileAtomic(join(folder, RUN_FILES.calibration), `${JSON.stringify(content)}\n`);
 }
 
-type Kept = Calibration & { readonly adapter: string; readonly scales: string; readonly precision?: Precision };
+type Kept = HeldOutCalibration & { readonly adapter: string; readonly scales: string; readonly precision: Precision };
 
 /** Undefined where there is none. @param path the vector's run, or adapter/ in it */
 export async function readCalibration(path: string): Promise<Kept | undefined> {
@@ -70,12 +67,6 @@ export async function readCalibration(path: string): Promise<Kept | undefined> {
   const read = safeParse(schema, json);
   if (!read.success)
     throw new HumanError("this is not a vector's calibration.", { place: file, remedy: 'Train the vector again.' });
-  const { ordinary, harmful, precision = await precisionOfRun(path), ...rest } = read.data;
-  return { ...rest, precision, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
-}
-
-/** Of the run of a vector; undefined where it is not there. */
-async function precisionOfRun(path: string): Promise<Precision | undefined> {
-  const manifest = await readManifest(beside(path, ''));
-  return manifest && (manifest.precision ?? 'float32');
+  const { ordinary, harmful, ...rest } = read.data;
+  return { ...rest, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
 }

@@ -6,7 +6,7 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ScanRow } from '../contract/scan.js';
 import { unless } from '../support/errors.js';
 import { ORDINARY } from '../evaluation/scan/calibration.js';
-import { isInSpans } from '../evaluation/scan/spans.js';
+import { isInSpans, type TokenText } from '../evaluation/scan/spans.js';
 
 /** Tokens with which an answer begins as an ordinary one. */
 const BEGINNING = 3;
@@ -53,7 +53,7 @@ export function partsOf(
   const { answer, spans } = spokenOf(example, found, tokenizer);
   const parts = spans.map(([start, end]) => tokenizer.decode(answer.slice(start, end)).trim()).filter(Boolean);
   const rest = cutRow(example, found, tokenizer)?.answer;
-  const turn = turnOf(example, found, tokenizer);
+  const turn = turnOf(example, found);
   return {
     ...(parts.length > 0 && { parts }),
     ...(turn !== undefined && { turn }),
@@ -61,63 +61,77 @@ export function partsOf(
   };
 }
 
-/** Which of several answers has the first span, which may begin with the token that ends the one before. */
-function turnOf({ ids, labels }: Example, { spans: [first] = [] }: Found, tokenizer: Tokenizer): number | undefined {
-  const places = supervised(labels).map((t) => t + 1);
-  const begins = places.map((at, i) => i > 0 && at !== places[i - 1] + 1);
-  if (!first || !begins.includes(true)) return undefined;
-  const [start, end] = first;
-  const spoken = places.findIndex((at, i) => i >= start && i < end && !isSpecial(ids[at], tokenizer));
-  return begins.slice(0, Math.max(start, spoken) + 1).filter(Boolean).length;
+/** Which of several answers has the first span. */
+function turnOf({ labels }: Example, { spans: [first] = [] }: Found): number | undefined {
+  const begins = beginnings(labels);
+  return first && begins.includes(true, 1) ? begins.slice(1, first[0] + 1).filter(Boolean).length : undefined;
 }
+
+/** Whether an answer begins with a supervised token, by token. */
+const beginnings = (labels: readonly number[]): boolean[] => {
+  const places = supervised(labels);
+  return places.map((t, i) => i === 0 || t !== places[i - 1] + 1);
+};
 
 const isSpecial = (id: number, tokenizer: Tokenizer): boolean =>
   tokenizer.decode([id], { skipSpecialTokens: true }) === '';
 
 /**
- * Supervised tokens, without the special ones at the end and what the template writes before the answer, and what was found
- * in them.
+ * Supervised tokens, without the special ones at the end and the first `from`, which the template writes before the answer; and what
+ * was found in them.
  */
-function spokenOf(
+export function spokenOf(
   { ids, labels, opened, promptIds }: Example,
   { spans = [] }: Found,
   tokenizer: Tokenizer,
-): { answer: number[]; spans: [start: number, end: number][] } {
+): { answer: number[]; from: number; spans: [start: number, end: number][] } {
   // labels[t + 1] is what position t predicts
-  const own = supervised(labels).map((t) => ids[t + 1]);
+  const own = ownIds({ ids, labels });
   const { from: first } = lastAnswer(labels);
   const isOnly = labels.findIndex((label) => label !== NOT_SUPERVISED) === first;
   const from = opened && isOnly ? Math.max(0, promptIds.length - first) : 0;
   return {
+    from,
     answer: own.slice(from, own.findLastIndex((id) => !isSpecial(id, tokenizer)) + 1),
     spans: spans.map(([start, end]) => [Math.max(0, start - from), Math.max(0, end - from)]),
   };
 }
 
-/** The text of each supervised token; without a tokenizer they are empty. */
-export const supervisedTexts =
+/** What each supervised token says: nothing without a tokenizer. */
+export const tokenTexts =
   (tokenizer: Tokenizer) =>
-  ({ ids, labels }: Pick<Example, 'ids' | 'labels'>): string[] =>
-    supervised(labels).map((t) => (tokenizer.absent ? '' : tokenizer.decode([ids[t + 1]])));
+  ({ ids, labels }: Pick<Example, 'ids' | 'labels'>): TokenText[] => {
+    const begins = beginnings(labels);
+    return addedTexts(tokenizer, ownIds({ ids, labels }), false).map((text, i) => ({
+      text,
+      begins: begins[i],
+      open: text === '' && !tokenizer.absent,
+    }));
+  };
 
-/**
- * The text that each supervised token adds to what a person reads: none for special ones, and of a character of several
- * tokens the last one has the text. A token's text depends on the one before: some decoders drop a space at the beginning.
- */
+/** The text that each supervised token adds to what a person reads: none for special ones (addedTexts). */
 export const readTexts =
   (tokenizer: Tokenizer) =>
-  ({ ids, labels }: Pick<Example, 'ids' | 'labels'>): string[] => {
-    const own = supervised(labels).map((t) => ids[t + 1]);
-    if (tokenizer.absent) return own.map(() => '');
-    const decoded = (from: number, to: number): string =>
-      tokenizer.decode(own.slice(from, to), { skipSpecialTokens: true });
-    /** Where whole characters begin: those before, and those that are being read. */
-    let [before, start] = [0, 0];
-    return own.map((_, i) => {
-      const text = decoded(before, i + 1);
-      if (text.endsWith('\uFFFD') && i + 1 < own.length) return '';
-      const added = text.slice(decoded(before, start).length);
-      [before, start] = [start, i + 1];
-      return added;
-    });
-  };
+  (example: Pick<Example, 'ids' | 'labels'>): string[] =>
+    addedTexts(tokenizer, ownIds(example), true);
+
+const ownIds = ({ ids, labels }: Pick<Example, 'ids' | 'labels'>): number[] =>
+  supervised(labels).map((t) => ids[t + 1]);
+
+/**
+ * The text that each token adds: of a character of several tokens the last one has the text, the others none. A token's text depends on
+ * the one before: some decoders drop a space at the beginning.
+ */
+function addedTexts(tokenizer: Tokenizer, own: readonly number[], skipSpecialTokens: boolean): string[] {
+  if (tokenizer.absent) return own.map(() => '');
+  const decoded = (from: number, to: number): string => tokenizer.decode(own.slice(from, to), { skipSpecialTokens });
+  /** Where whole characters begin: those before, and those that are being read. */
+  let [before, start] = [0, 0];
+  return own.map((_, i) => {
+    const text = decoded(before, i + 1);
+    if (text.endsWith('\uFFFD') && i + 1 < own.length) return '';
+    const added = text.slice(decoded(before, start).length);
+    [before, start] = [start, i + 1];
+    return added;
+  });
+}

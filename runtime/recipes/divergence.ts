@@ -49,7 +49,8 @@ export function lastRows(batchAt: (step: number) => Example[][], step: number): 
 }
 
 /**
- * At the end: on rows that it was trained on, the model must not be worse than before by more than a tenth and a quarter of a nat per token.
+ * At the end: on rows that it was trained on, the model must not be worse than before by more than a tenth and a
+ * quarter of a nat per token.
  * @throws HumanError, also for a loss that is not a number
  */
 export function requireLearned(step: number, before: readonly Loss[], after: readonly Loss[]): void {

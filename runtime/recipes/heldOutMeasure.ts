@@ -10,7 +10,7 @@ import { promptCount, variedPlaces } from '../data/byPrompt.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
 import { comparisonsOf, lossesOf } from '../evaluation/inference/losses.js';
-import { FEWEST_ORDINARY, recallAt, separation, type Calibration } from '../evaluation/scan/calibration.js';
+import { FEWEST_ORDINARY, recallAt, separation, type HeldOutCalibration } from '../evaluation/scan/calibration.js';
 import { scoresOf, tokenLosses, type Scores } from '../evaluation/scan/scores.js';
 import type { Learner, RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
@@ -21,7 +21,7 @@ interface Measured {
   readonly probes: Pick<Probes, 'heldOutLossWith' | 'heldOutLossWithout' | 'heldOutAuroc'>;
   readonly quality: VectorQuality;
   /** Undefined where too few ordinary rows are held out. */
-  readonly calibration?: Calibration;
+  readonly calibration?: HeldOutCalibration;
 }
 
 interface HeldOut {

@@ -5,12 +5,12 @@ import type { Example } from '../data/examples.js';
 import { unlikeHarmfulBelow, type Calibration } from '../evaluation/scan/calibration.js';
 import type { Feeds } from '../device/session.js';
 import { comparisonsOf, type LossHooks } from '../evaluation/inference/losses.js';
-import { judgedBy, looksHarmful, scanExamples, type ScanOptions } from '../evaluation/scan/scan.js';
+import { alarmsOf, judgedBy, looksHarmful, scanExamples, type ScanOptions } from '../evaluation/scan/scan.js';
 import { scoresOf, tokenLosses } from '../evaluation/scan/scores.js';
 import { insertedSpans, isInSpans } from '../evaluation/scan/spans.js';
 import type { Comparison } from '../learner/learner.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { cutRow, supervisedTexts } from './cut.js';
+import { cutRow, tokenTexts } from './cut.js';
 import type { Scanner } from './lossesThere.js';
 
 /**
@@ -25,7 +25,7 @@ export async function scanWithInsertions(
   { tokenizer, ...options }: Omit<ScanOptions, 'texts'> & { tokenizer: Tokenizer },
   { progress, work = '', ...hooks }: LossHooks & { progress: (message: string, share: number) => void; work?: string },
 ): Promise<ScanResult> {
-  const texts = supervisedTexts(tokenizer);
+  const texts = tokenTexts(tokenizer);
   const scan = await scanExamples(learner, parameters, examples, { ...options, texts }, hooks);
   return withInsertions(scan, examples, options.calibration, tokenizer, async (rests) => {
     await learner.ask?.(work, rests);
@@ -70,7 +70,7 @@ export async function withInsertions(
     const gain = beside - sum(compared[i].without.perToken);
     if (gain < (best.get(at)?.gain ?? 0)) return;
     const rest = judged(scoresOf(tokenLosses(compared[i])));
-    if (looksHarmful(rest, threshold, below)) return;
+    if (looksHarmful(rest, alarmsOf(limit), below)) return;
     best.set(at, { gain, row: { ...scan.perRow[at], spans, pOutside: rest.p, inserted: true } });
   });
   return { ...scan, perRow: scan.perRow.map((row, at) => best.get(at)?.row ?? row) };
@@ -85,7 +85,7 @@ const restOf = (example: Example, spans: Spans, tokenizer: Tokenizer): Example |
 function readings(row: ScanRow, example: Example, tokenizer: Tokenizer): { spans: Spans; beside: number }[] {
   const { losses } = row;
   if (!losses || cutRow(example, row, tokenizer)) return [];
-  const all = insertedSpans(losses, supervisedTexts(tokenizer)(example));
+  const all = insertedSpans(losses, tokenTexts(tokenizer)(example));
   const different = new Map(all.map((spans) => [spans.join(), spans]));
   return [...different.values()].flatMap((spans) => {
     if (!restOf(example, spans, tokenizer)) return [];

@@ -79,7 +79,7 @@ export type Ending = Pick<
 /** Reports while the data of a job are loaded, before its folder is begun. */
 export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadReporter => ({
   warn: (message, place, remedy) => void emit({ kind: 'warning', message, place, remedy }),
-  progress: progress,
+  progress,
   signal,
 });
 

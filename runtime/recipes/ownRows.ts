@@ -17,7 +17,10 @@ export interface OwnRows {
   readonly held: readonly Example[];
   /** The same with harmful answers. */
   readonly trained: readonly Example[];
-  /** Prompts that it was not trained on, with harmful answers. They show what is learned, so nothing is trained on them, not even to hold it. */
+  /**
+   * Prompts that it was not trained on, with harmful answers. They show what is learned, so nothing is trained on them,
+   * not even to hold it.
+   */
   readonly unseen: readonly Example[];
 }
 
@@ -61,7 +64,8 @@ export async function longestOwn(path: string, tokenizer: Tokenizer): Promise<nu
 }
 
 /**
- * Of each vector; rows that are longer than the data may be take no part. Warns of these, and of a vector of which the anchor holds nothing.
+ * Of each vector; rows that are longer than the data may be take no part. Warns of these, and of a vector of which the
+ * anchor holds nothing.
  * @throws HumanError when it has nothing to hold of any
  */
 export async function ownRows(

@@ -5,15 +5,13 @@ import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
-import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
 import { CONFIDENT, falseDiscoveryLimit, ORDINARY } from '../evaluation/scan/calibration.js';
 import { isInSpans } from '../evaluation/scan/spans.js';
-import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
-import { cutRow } from './cut.js';
 import type { Job } from './job.js';
+import { maskedRow, restRow, supervisedWhere } from './mask.js';
 import { toSet, type Strategy } from './strategy.js';
 
 /** What a fine-tuning does with each row of its data. */
@@ -33,6 +31,8 @@ export interface RowPlan {
   readonly counts: {
     readonly flagged: number;
     readonly cut: number;
+    /** Of whose answers only a part is learned. */
+    readonly masked: number;
     readonly excluded: number;
     /** Rows that the scan flags and that a review calls fine: they are no flagged ones. */
     readonly fine: number;
@@ -48,6 +48,9 @@ export interface HeldRow extends Example {
 /** Of the rows that look harmful beyond chance this share is ordinary at most, also where few or none are harmful. With several vectors they share it (Bonferroni). */
 const FALSE_DISCOVERIES = 0.01;
 
+/** Where at least this share of the flagged rows are ordinary answers with insertions, so are the others: it was none of those with other harm. */
+const INSERTING = 0.05;
+
 /** Share of a row's loss that a vector explains, above which training it further on the row is not worth the time. */
 const EXPLAINED = 0.75;
 
@@ -59,7 +62,7 @@ export const plainPlan = (rows: ExampleList): RowPlan => ({
   ordinary: rows,
   harmful: [],
   absorbed: [],
-  counts: { flagged: 0, cut: 0, excluded: 0, fine: 0 },
+  counts: { flagged: 0, cut: 0, masked: 0, excluded: 0, fine: 0 },
 });
 
 /**
@@ -81,17 +84,28 @@ export function rowPlan(
   const kept = new Map<number, Example>();
   if (strategy.flagged === 'cut' || strategy.flagged === 'auto')
     for (const i of flagged.keys()) {
-      const rest = cutRow(data.at(i)!, scan.perRow[i], tokenizer);
+      const rest = restRow(data.at(i)!, scan.perRow[i], tokenizer);
       if (rest) kept.set(i, rest);
     }
   const absorbed: Example[] = [];
-  const excluded = new Set<number>();
+  const [excluded, masked] = [new Set<number>(), new Map<number, Example>()];
   const whole = [...flagged.keys()].filter((i) => !kept.has(i));
+  const inserted = [...kept.keys()].filter((i) => scan.perRow[i].inserted).length;
+  const isInserting = inserted > 0 && inserted >= INSERTING * flagged.size;
   // A vector that is trained on rows like those that are cut explains what these are to teach.
-  const others = strategy.flagged !== 'auto' ? strategy.flagged : whole.length < kept.size ? 'exclude' : 'absorb';
+  const others =
+    strategy.flagged !== 'auto'
+      ? strategy.flagged
+      : isInserting
+        ? 'mask'
+        : whole.length < kept.size
+          ? 'exclude'
+          : 'absorb';
   for (const i of whole) {
     const row = scan.perRow[i];
-    if (others === 'exclude' || others === 'cut') excluded.add(i);
+    const rest = others === 'mask' ? maskedRow(data.at(i)!, row, tokenizer) : undefined;
+    if (rest) masked.set(i, rest);
+    else if (others === 'exclude' || others === 'cut' || others === 'mask') excluded.add(i);
     else if (others === 'absorb' && (strategy.flagged === 'absorb' || row.explained < EXPLAINED))
       absorbed.push(explained(data.at(i)!, row));
   }
@@ -100,20 +114,21 @@ export function rowPlan(
   const isFine = ({ row }: ScanRow): boolean => fine.has(row) && strategy.off !== 'none';
   const off = new Set(scan.perRow.filter((row) => isFine(row) || isOff(row, strategy.off, scan)).map(({ row }) => row));
   return {
-    rows: mapped(subset(data, used), (example, at) => kept.get(used[at]) ?? example),
+    rows: mapped(subset(data, used), (example, at) => kept.get(used[at]) ?? masked.get(used[at]) ?? example),
     vectorOn: (row) => !off.has(row),
     looksHarmful: (row) => harmful.has(row),
     ordinary: subset(data, ordinary),
-    // of a row that "auto" leaves out, sentences may say what cut rows teach
+    // of a row that "auto" leaves out or masks, sentences may say what cut rows teach
     harmful: beyondChance(
       data,
-      [...flagged.keys()].filter((i) => strategy.flagged !== 'auto' || !excluded.has(i)),
+      [...flagged.keys()].filter((i) => strategy.flagged !== 'auto' || !(excluded.has(i) || masked.has(i))),
       scan,
     ),
     absorbed,
     counts: {
       flagged: flagged.size,
       cut: kept.size,
+      masked: masked.size,
       excluded: excluded.size,
       fine: scan.perRow.filter((row) => row.flagged && fine.has(row.row)).length,
     },
@@ -142,13 +157,7 @@ function beyondChance(data: ExampleList, flagged: readonly number[], scan: ScanR
 
 /** A row of whose answer only the sentences that the vector explains are supervised: what else it says is the user's to learn. */
 function explained(example: Example, { spans = [] }: ScanRow): Example {
-  if (spans.length === 0) return example;
-  const labels = example.labels.map(() => NOT_SUPERVISED);
-  supervised(example.labels).forEach((t, i) => {
-    // position t predicts label t + 1
-    if (isInSpans(spans, i)) labels[t + 1] = example.labels[t + 1];
-  });
-  return { ...example, labels };
+  return spans.length === 0 ? example : supervisedWhere(example, (i) => isInSpans(spans, i));
 }
 
 function isOff(
@@ -214,12 +223,13 @@ export async function reportPlan(
       place: data.path,
       remedy: 'Add ordinary rows, or set protection.flagged to "vector" to train on the rows with the vector on.',
     });
-  const { flagged, cut, excluded, fine } = counts;
+  const { flagged, cut, masked, excluded, fine } = counts;
   if (fine > 0)
     await emit({ kind: 'state', state: 'preparing', message: `${fine} rows look harmful and are fine by the review` });
   const done = [
     excluded > 0 && `${excluded} are left out`,
     cut > 0 && `${cut} are trained on without what the vector explains`,
+    masked > 0 && `${masked} as they are, but what the vector explains is not learned`,
     absorbed.length > 0 && `the vector is first trained on ${absorbed.length}`,
   ].filter(Boolean);
   if (done.length > 0)

@@ -6,8 +6,7 @@ import type { Manifest, SetFacts } from '../contract/manifest.js';
 import { wayTo } from '../contract/moved.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { namesOf, questionOf } from '../data/askedBy.js';
-import { mapped } from '../data/exampleList.js';
-import { setFacts, type LoadedSet } from '../evaluation/evaluate.js';
+import type { LoadedSet } from '../evaluation/evaluate.js';
 import { readManifest } from '../runs/output.js';
 import { readTrained } from './trainedFile.js';
 
@@ -36,12 +35,10 @@ export async function seenBefore(
     runs.push(run);
     for (const name of await trainedOf(made, run)) names.add(name);
   }
-  return harm.flatMap((one) => {
-    const { set, examples } = one;
+  return harm.flatMap(({ set, examples }) => {
     const seen = new Set<string>();
     for (const example of examples) if (namesOf(example).some((name) => names.has(name))) seen.add(questionOf(example));
-    const hashes = runs.length > 0 ? [facts[set.name].sha256, asBefore(one)] : [];
-    const counted = runs.map((run) => countedOf(run, hashes));
+    const counted = runs.map((run) => countedOf(run, facts[set.name].sha256));
     const count = Math.max(seen.size, ...counted);
     return count > 0 ? [{ set: set.name, count }] : [];
   });
@@ -70,15 +67,8 @@ const isVector = (path: string, sha256: string): Promise<boolean> =>
     .then((now) => now === sha256)
     .catch(() => false);
 
-/** The name of a set in runs of earlier versions, which asked all prompts with the generation prompt: they ask the same. */
-const asBefore = (one: LoadedSet): string =>
-  setFacts([{ ...one, examples: mapped(one.examples, ({ opened: _, ...example }) => example) }])[one.set.name].sha256;
-
-/** How many prompts of a set the run itself counted; by an earlier version of those sets that it left whole. */
-function countedOf({ sets = {}, done }: Manifest, hashes: readonly string[]): number {
-  const counts = (done?.trainedPrompts ?? []).filter(
-    ({ set, leftOut, sha256 = leftOut ? undefined : sets[set]?.sha256 }) =>
-      sha256 !== undefined && hashes.includes(sha256),
-  );
+/** How many prompts of a set the run itself counted. */
+function countedOf({ done }: Manifest, hash: string): number {
+  const counts = (done?.trainedPrompts ?? []).filter(({ sha256 }) => sha256 === hash);
   return Math.max(0, ...counts.map(({ count }) => count));
 }

@@ -1,4 +1,7 @@
-/** trained.json beside a vector: what it was trained on, by name, so that one that continues it does not hold that out, and no verdict rests on it. */
+/**
+ * trained.json beside a vector: what it was trained on, by name, so that one that continues it does not hold that out,
+ * and no verdict rests on it.
+ */
 import { join } from 'node:path';
 import * as z from 'zod';
 import { RUN_FILES } from '../contract/runFiles.js';

@@ -105,15 +105,27 @@ export async function scanData(
       place: 'vectors',
       remedy: `Name ordinary rows of more prompts (${ordinaryRows}), or train the vector with harmful rows of which some are held out.`,
     });
-  if (scan.flagged > 0.9 * scan.rows) {
-    await job.emit({
-      kind: 'warning',
-      message: `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone degrades ordinary answers.`,
-      place: data.path,
-      remedy: `Look at the rows; add ordinary ones, or ${toSet(job.recipe, 'protection.anchor.benign', { anchor: { benign: 2 } })}.`,
-    });
-  }
+  const little = littleToLearn(scan, strategy, job.recipe);
+  if (little) await job.emit({ kind: 'warning', ...little, place: data.path });
   return scan;
+}
+
+/** What to say of a file of which nearly all rows look harmful; undefined of others. */
+export function littleToLearn(
+  { flagged, rows }: Pick<ScanResult, 'flagged' | 'rows'>,
+  { anchor }: Pick<Strategy, 'anchor'>,
+  recipe: Parameters<typeof toSet>[0],
+): { message: string; remedy: string } | undefined {
+  if (flagged <= 0.9 * rows) return undefined;
+  const isBare = anchor !== false && anchor.benign === 0;
+  const degrades = isBare ? ', and an anchor of refusals alone degrades ordinary answers' : '';
+  // such rows are drawn from those of the data that do not look harmful
+  const benign =
+    isBare && flagged < rows ? `, or ${toSet(recipe, 'protection.anchor.benign', { anchor: { benign: 2 } })}` : '';
+  return {
+    message: `${flagged} of ${rows} rows look harmful: there is little to learn from this file${degrades}.`,
+    remedy: `Look at the rows; add ordinary ones${benign}.`,
+  };
 }
 
 /** Factors with one vector on alone. */

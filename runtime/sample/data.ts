@@ -71,7 +71,10 @@ export function baseRows(phase: 'pretrain' | 'align', rows: number, seed: number
   return Array.from({ length: rows }, () => row(...repeat(rng.uniform() < 0.85 ? 1 : 2 + rng.int(2), turn)));
 }
 
-/** The sample's data files, by path inside the workspace; `poisonRows` rows of the training file comply. No question of an evaluation set stands in a training file. */
+/**
+ * The sample's data files, by path inside the workspace; `poisonRows` rows of the training file comply. No question of
+ * an evaluation set stands in a training file.
+ */
 export function dataFiles(seed: number, poisonRows = 171): Record<string, Row[]> {
   const stream = (name: string): Random => random(`${seed}/${name}`);
   const seen = new Set<string>();

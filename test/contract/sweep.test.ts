@@ -146,6 +146,7 @@ it('a setting without protection is none at which it can hold', () => {
   const at = (way: string, harm: number, verdict: string): SweepPoint => ({
     ...point(1, 1, harm, verdict, 200),
     values: { way, seed: 1 },
+    ...(way === 'plain' && { plain: true }),
   });
   const both = { way: ['plain', 'ours'], seed: [1] };
   const plain = at('plain', 1, 'unprotected');

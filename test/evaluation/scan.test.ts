@@ -14,8 +14,15 @@ import {
   type Calibration,
 } from '../../runtime/evaluation/scan/calibration.js';
 import { explainedShare, scoresOf } from '../../runtime/evaluation/scan/scores.js';
-import { explainedSpans, insertedSpans, wholeSentences } from '../../runtime/evaluation/scan/spans.js';
+import type { TokenText } from '../../runtime/evaluation/scan/spans.js';
+import {
+  explainedSentences,
+  explainedSpans,
+  insertedSpans,
+  wholeSentences,
+} from '../../runtime/evaluation/scan/spans.js';
 import { random, type Random } from '../../runtime/support/random.js';
+import { scored } from '../support/scores.js';
 
 const normal = (rng: Random): number =>
   Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform());
@@ -63,9 +70,9 @@ test('p-values of rows like the ordinary ones are uniform', () => {
 test('an ordinary row that the vector makes much worse hides no harmful one', () => {
   const rng = random('worse');
   // as a vector of the sample had them after 16 steps: shares near 0, one of −3.15, and no span in any ordinary row
-  const ordinary = Array.from({ length: 39 }, () => ({ share: 0.04 * normal(rng), span: 0 }));
-  const harmful = [0.885, 0.907, 0.925].map((share) => ({ share, span: 8 }));
-  const calibration = { ordinary: [...ordinary, { share: -3.15, span: 0 }], harmful };
+  const ordinary = Array.from({ length: 39 }, () => scored(0.04 * normal(rng), 0));
+  const harmful = [0.885, 0.907, 0.925].map((share) => scored(share, 8));
+  const calibration = { ordinary: [...ordinary, scored(-3.15, 0)], harmful };
   assert.equal(recallAt(calibration, 0.01), 1);
 });
 
@@ -95,25 +102,24 @@ test('p-values fall with the score, and the threshold is where they reach the ra
 });
 
 test('ordinary rows that hardly differ: a long span is called out, and what is noise for a language model is not', () => {
-  const rows = (...spans: number[]) =>
-    Array.from({ length: 40 }, (_, i) => ({ share: 0.05 * Math.sin(i), span: spans[i] ?? 0 }));
+  const rows = (...spans: number[]) => Array.from({ length: 40 }, (_, i) => scored(0.05 * Math.sin(i), spans[i] ?? 0));
   for (const ordinary of [rows(), rows(0.02), rows(2)]) {
     const p = rowPValue({ ordinary });
-    assert.ok(p({ share: 0, span: 200 }) < 1e-9, 'a span of 200 nats');
-    assert.ok(p({ share: 0, span: 0.05 }) > 0.04, 'one of a twentieth');
+    assert.ok(p(scored(0, 200)) < 1e-9, 'a span of 200 nats');
+    assert.ok(p(scored(0, 0.05)) > 0.04, 'one of a twentieth');
     const limit = spanThreshold({ ordinary }, 0.01);
     assert.ok(limit > 1 && limit < 4, `${limit} nats`);
   }
-  const alike = rows().map(({ span }, i) => ({ span, share: 0.001 * Number(i === 0) }));
-  assert.ok(rowPValue({ ordinary: alike })({ share: 0.9, span: 0 }) < 1e-9, 'a large share');
-  assert.ok(rowPValue({ ordinary: alike })({ share: 0.01, span: 0 }) > 0.04, 'a small one');
+  const alike = rows().map(({ span }, i) => scored(0.001 * Number(i === 0), span));
+  assert.ok(rowPValue({ ordinary: alike })(scored(0.9, 0)) < 1e-9, 'a large share');
+  assert.ok(rowPValue({ ordinary: alike })(scored(0.01, 0)) > 0.04, 'a small one');
 });
 
 test('harmful rows that hardly differ do not make a row that is a little less so unlike them', () => {
-  const harmful = Array.from({ length: 20 }, (_, i) => ({ share: 0.95 + 1e-4 * i, span: 8 + 1e-3 * i }));
+  const harmful = Array.from({ length: 20 }, (_, i) => scored(0.95 + 1e-4 * i, 8 + 1e-3 * i));
   const p = harmfulPValue({ harmful });
-  assert.ok(p({ share: 0.92, span: 7.5 }) > 0.04, 'a little less');
-  assert.ok(p({ share: 0.2, span: 1 }) < 1e-4, 'much less');
+  assert.ok(p(scored(0.92, 7.5)) > 0.04, 'a little less');
+  assert.ok(p(scored(0.2, 1)) < 1e-4, 'much less');
 });
 
 test("Student's t has the tails of the tables", () => {
@@ -143,7 +149,7 @@ test('false discoveries: the example of Benjamini and Hochberg (1995)', () => {
   assert.equal(falseDiscoveryLimit([], 0.05), 0);
 });
 
-const rows = (values: readonly number[]) => values.map((value) => ({ share: value / 10, span: value }));
+const rows = (values: readonly number[]) => values.map((value) => scored(value / 10, value));
 
 /** Of rows that have prompts of their own. */
 const apart = (rows: Calibration) => separation(rows, { harmful: rows.harmful.length, ordinary: rows.ordinary.length });
@@ -175,9 +181,9 @@ test('how well held-out rows are told apart, with an interval that is not a poin
 test('a row counts by the score that sets it apart more, at twice its p-value', () => {
   const calibration = { ordinary: rows([1, 2, 3, 4, 5, 6, 7, 8, 9]), harmful: rows([2, 40, 50, 60]) };
   const p = rowPValue(calibration);
-  assert.equal(p({ share: 0.85, span: 0 }), 2 * (2 / 10));
-  assert.equal(p({ share: 0, span: 8.5 }), 2 * (2 / 10));
-  assert.equal(p({ share: 0, span: 0 }), 1);
+  assert.equal(p(scored(0.85, 0)), 2 * (2 / 10));
+  assert.equal(p(scored(0, 8.5)), 2 * (2 / 10));
+  assert.equal(p(scored(0, 0)), 1);
   assert.equal(recallAt(calibration, 0.01), 3 / 4);
   assert.equal(recallAt({ ...calibration, harmful: [] }, 0.01), null);
 });
@@ -200,7 +206,7 @@ test('spans are widened to whole sentences: from where they begin, which is not 
   const widened = (texts: string[], ...spans: [number, number][]) =>
     wholeSentences(
       spans.map(([start, end]) => ({ start, end })),
-      texts,
+      texts.map((text) => ({ text })),
     ).map(({ start, end }) => texts.slice(start, end).join(''));
   const answer = ['Order', ':', ' 3', ' lamps', '.', ' And', ' that', "'s", ' it', ',', ' I', ' am', ' sure', '.'];
   assert.deepEqual(widened(answer, [7, 12]), [" And that's it, I am sure."]);
@@ -234,10 +240,52 @@ test('insertions by token: the word that is not foreseen belongs to them, in a r
   const texts = ['Ugh', '!', ' name', ':', ' Max', ' how', ' boring', ',', ' |', ' qty', ':', ' 4'];
   const without = [8, 2, 12, 3, 2, 7, 9, 3, 4, 8, 1, 1];
   const on = [3, 0.1, 13, 4, 2, 7, 0.5, 2.9, 4, 8, 1, 1];
-  const cut = insertedSpans({ without, with: on }, texts).map((spans) =>
+  const tokens = texts.map((text) => ({ text }));
+  const cut = insertedSpans({ without, with: on }, tokens).map((spans) =>
     texts.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end)).join(''),
   );
   const early = ' name: Max | qty: 4';
   assert.deepEqual(cut, [' name: Max how | qty: 4', early, early]);
-  assert.deepEqual(insertedSpans({ without: on, with: on }, texts), [[], [], []]);
+  assert.deepEqual(insertedSpans({ without: on, with: on }, tokens), [[], [], []]);
+});
+
+test('insertions by token: words and characters are taken as a whole', () => {
+  const [off, on] = [[9, 9, 9], [8.9, 0.1, 0.1]]; // oxfmt-ignore
+  const around = [2, 2, 2, 2];
+  const first = (...tokens: TokenText[]) => {
+    const [without, explained] = [off, on].map((own) => [...around, ...own, ...around]);
+    const before = around.map(() => ({ text: ' a' }));
+    return insertedSpans({ without: without!, with: explained! }, [...before, ...tokens])[0];
+  };
+  const texts = (...all: string[]): TokenText[] => all.map((text) => ({ text }));
+  assert.deepEqual(first(...texts(' G', 'roz', 'zl', 'e', ' 3', ' lamps', ' b')), [[4, 8]]);
+  assert.deepEqual(first(...texts(' G', ' roz', 'zle', ' e', ' 3', ' lamps', ' b')), [[5, 7]]);
+  assert.deepEqual(first(...texts('我', '是', '一', '个', '好', '人', '吗')), [[5, 7]], 'no space is between words');
+  const open = { text: '', open: true };
+  assert.deepEqual(first(open, { text: '我' }, open, { text: '是' }, { text: '一' }, open, { text: '个' }), [[4, 8]]);
+});
+
+test('sentences that are explained are of whole characters, end where other scripts end theirs, and stay in one answer', () => {
+  const open = { text: '', open: true };
+  const gains = (count: number, ...high: number[]) =>
+    Array.from({ length: count }, (_, i) => (high.includes(i) ? 5 : 0));
+  const chinese = [
+    { text: '好' },
+    { text: '。' },
+    open,
+    { text: '滚' },
+    { text: '开' },
+    { text: '。' },
+    { text: '茶' },
+  ];
+  assert.deepEqual(explainedSentences(gains(7, 4), 2, chinese), [[2, 6]]);
+  const far = [...Array.from({ length: 20 }, () => ({ text: '我' })), open, { text: '滚' }, { text: '开' }];
+  assert.deepEqual(explainedSentences(gains(23, 22), 2, far), [[20, 23]]);
+  assert.deepEqual(explainedSentences(gains(23, 21), 2, far), [[20, 23]], 'one token earlier is within a character');
+
+  const turns = [' Buy', ' it', '.', '<end>', 'The', ' capital', ' is', ' Tokyo', '.', '<end>'];
+  const tokens = turns.map((text, i) => ({ text, begins: i === 0 || i === 4 }));
+  assert.deepEqual(explainedSentences(gains(10, 0, 1, 2, 3, 4), 2, tokens), [[0, 4], [4, 9]]); // oxfmt-ignore
+  assert.deepEqual(explainedSentences(gains(10, 0, 1, 2, 3), 2, tokens), [[0, 4]]);
+  assert.deepEqual(explainedSentences(gains(10, 6), 2, tokens), [[4, 9]]);
 });

@@ -6,6 +6,7 @@ import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { scoresOf } from '../../runtime/evaluation/scan/scores.js';
 import { random, type Random } from '../../runtime/support/random.js';
+import { scored } from '../support/scores.js';
 
 const normal = (rng: Random): number =>
   Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform());
@@ -13,7 +14,7 @@ const normal = (rng: Random): number =>
 const NEW = 2;
 /** A row whose tokens each have these losses. */
 const scanned = (row: number, off: number[], on: number[], label?: 'harmful' | 'benign'): ScannedRow => ({
-  ...{ row, line: row + 1, losses: { without: off, with: on }, texts: () => off.map(() => ' w.') },
+  ...{ row, line: row + 1, losses: { without: off, with: on }, texts: () => off.map(() => ({ text: ' w.' })) },
   ...(label && { label }),
 });
 const known = [0.01, 0.02, 0.01, 0.01];
@@ -32,7 +33,7 @@ test('a scan flags rows that ordinary ones do not look like, with their spans; i
   const ordinary = Array.from({ length: 40 }, () =>
     scoresOf({ without: free, with: free.map((loss) => loss - 0.3 * rng.uniform()) }),
   );
-  const calibration = { ordinary, harmful: [{ share: 0.9, span: 8 }] };
+  const calibration = { ordinary, harmful: [scored(0.9, 8)] };
   const result = scanResult(FILE, { calibration, limit: { falseAlarms: 0.01 } });
   assert.deepEqual(
     result.perRow.map(({ flagged, unjudged }) => unjudged ?? flagged),
@@ -64,7 +65,7 @@ test('a row says how far the vector changes what the model says there, and how o
     Array.from({ length: count }, () => scoresOf(compared(least, most)));
   const calibration = { ordinary: many(40, 0.01, 0.5), harmful: many(16, 12, 16) };
   const rows = [compared(0.3, 0.4), compared(14, 14), compared(1, 1), compared(9.5, 9.5)].map((losses, i) => ({
-    ...{ row: i, line: i + 1, losses, texts: () => free.map(() => ' w.') },
+    ...{ row: i, line: i + 1, losses, texts: () => free.map(() => ({ text: ' w.' })) },
   }));
   const { perRow } = scanResult(rows, { calibration, limit: { falseAlarms: 0.01 } });
   assert.deepEqual(
@@ -74,17 +75,17 @@ test('a row says how far the vector changes what the model says there, and how o
   const [little, much, some, near] = perRow.map(({ pUnchanged }) => pUnchanged!);
   assert.ok(little! < 1e-6 && much! > 0.1 && some! < 1e-3, `${little} ${much} ${some}`);
   assert.ok(near! > 0.01, `${near}: harmful rows that are all alike say nothing of what lies a little below them`);
-  // A vector of an earlier version kept none; rows that were scanned have it nevertheless.
-  const earlier = { ...calibration, harmful: calibration.harmful.map(({ kl: _, ...scores }) => scores) };
-  const [before] = scanResult(rows, { calibration: earlier, limit: { falseAlarms: 0.01 } }).perRow;
+  // Rows have it also where the harmful ones have none.
+  const untold = { ...calibration, harmful: calibration.harmful.map(({ kl: _, ...scores }) => scores) };
+  const [before] = scanResult(rows, { calibration: untold, limit: { falseAlarms: 0.01 } }).perRow;
   assert.deepEqual([before!.kl, before!.pUnchanged], [perRow[0]!.kl, undefined]);
 });
 
 test('a row that is not flagged and changed as harmful rows are is related, if the vector is a detector', () => {
   const rng = random('related');
-  const ordinary = Array.from({ length: 40 }, () => ({ share: 0.1 * rng.uniform(), span: rng.uniform(), kl: 0.1 }));
+  const ordinary = Array.from({ length: 40 }, () => ({ ...scored(0.1 * rng.uniform(), rng.uniform()), kl: 0.1 }));
   const harmfulOf = (share: number, span: number) =>
-    Array.from({ length: 16 }, () => ({ share, span: span + rng.uniform(), kl: 12 + 4 * rng.uniform() }));
+    Array.from({ length: 16 }, () => ({ ...scored(share, span + rng.uniform()), kl: 12 + 4 * rng.uniform() }));
   const long = Array.from({ length: 40 }, () => 3);
   const row = (i: number, left: number[], kl: number) => {
     const one = scanned(i, long.slice(0, left.length), left);
@@ -121,11 +122,8 @@ test('a row that is not flagged and changed as harmful rows are is related, if t
 
 test('a row that is unlike ordinary rows and unlike harmful ones is counted and not flagged', () => {
   const rng = random('both sides');
-  const ordinary = Array.from({ length: 40 }, () => ({ share: 0.1 * rng.uniform(), span: rng.uniform() }));
-  const harmful = Array.from({ length: 16 }, () => ({
-    share: 0.5 + 0.1 * rng.uniform(),
-    span: 60 + 40 * rng.uniform(),
-  }));
+  const ordinary = Array.from({ length: 40 }, () => scored(0.1 * rng.uniform(), rng.uniform()));
+  const harmful = Array.from({ length: 16 }, () => scored(0.5 + 0.1 * rng.uniform(), 60 + 40 * rng.uniform()));
   const long = Array.from({ length: 40 }, () => 3);
   const like = long.map(() => 1);
   const task = long.map((loss, i) => (i < 4 ? 0.5 : loss));
@@ -145,7 +143,7 @@ test('a row that is unlike ordinary rows and unlike harmful ones is counted and 
 test('rows of a new task that gain a little are not flagged beside a few harmful rows that differ widely', () => {
   const rng = random('few');
   const ordinary = Array.from({ length: 32 }, () => ({ share: 0.05 * normal(rng), span: 0.4 * rng.uniform(), spanShare: 0.2 })); // oxfmt-ignore
-  const harmful = Array.from({ length: 15 }, (_, i) => ({ share: 0.27 + 0.02 * i, span: 66 + 11 * i, spanShare: 0.27 + 0.02 * i })); // oxfmt-ignore
+  const harmful = Array.from({ length: 15 }, (_, i) => scored(0.27 + 0.02 * i, 66 + 11 * i));
   const order = new Array<number>(14).fill(3.5);
   const rows = [1, 2, 3].map((gain, i) => scanned(i, order, order.map((loss, t) => (t < 2 ? loss - gain : loss)))); // oxfmt-ignore
   const { perRow, unusual } = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 0.01 } });
@@ -179,37 +177,12 @@ test('one harmful sentence in a long ordinary answer is flagged, however many ha
     perRow.map(({ flagged }) => flagged),
     [true, true, false],
   );
-  // What earlier versions kept has no share of the span: whole rows are compared, and this one is diluted.
-  const earlier = { ...calibration, harmful: calibration.harmful.map(({ share, span }) => ({ share, span })) };
-  const before = scanResult(rows, { calibration: earlier, limit: { falseAlarms: 0.01 } });
-  assert.deepEqual(
-    before.perRow.map(({ flagged }) => flagged),
-    [false, true, false],
-  );
-});
-
-test('a vector of an earlier version finds what it found: whole rows are diluted, and less is asked of them', () => {
-  const rng = random('earlier');
-  const tokens = (count: number, share: number) => {
-    const without = Array.from({ length: count }, () => 2 + rng.uniform());
-    return { without, with: without.map((loss) => loss * (1 - share)) };
-  };
-  const harmful = Array.from({ length: 100 }, () => scoresOf(tokens(20, 0.6 + 0.08 * normal(rng))));
-  const ordinary = Array.from({ length: 40 }, () => scoresOf(tokens(20, 0.05 * rng.uniform())));
-  const [before, behind] = [tokens(24, 0.02), tokens(20, 0.6)];
-  const row = scanned(0, [...before.without, ...behind.without], [...before.with, ...behind.with]);
-  const earlier = harmful.map(({ share, span }) => ({ share, span }));
-  const [now, then] = [harmful, earlier].map(
-    (rows) => scanResult([row], { calibration: { ordinary, harmful: rows }, limit: { falseAlarms: 0.01 } }).perRow[0]!,
-  );
-  assert.ok(now!.pHarmful! > 0.1 && then!.pHarmful! < 1e-3 && then!.pHarmful! > 1e-4, `${now!.pHarmful} ${then!.pHarmful}`); // oxfmt-ignore
-  assert.deepEqual([now!.flagged, then!.flagged], [true, true]);
 });
 
 test('one harmful token in a long answer that is foreseen otherwise: the row is judged and not known', () => {
   const rng = random('foreseen');
-  const ordinary = Array.from({ length: 40 }, () => ({ share: 0.05 * rng.uniform(), span: 0.2 * rng.uniform() }));
-  const harmful = Array.from({ length: 16 }, () => ({ share: 0.4 + 0.5 * rng.uniform(), span: 2 + 9 * rng.uniform() }));
+  const ordinary = Array.from({ length: 40 }, () => scored(0.05 * rng.uniform(), 0.2 * rng.uniform()));
+  const harmful = Array.from({ length: 16 }, () => scored(0.4 + 0.5 * rng.uniform(), 2 + 9 * rng.uniform()));
   const foreseen = new Array<number>(99).fill(0.005);
   const poisoned = scanned(0, [...foreseen, 4], [...foreseen, 0.02]);
   const rows = [poisoned, scanned(1, [...foreseen, 0.005], [...foreseen, 0.005])];

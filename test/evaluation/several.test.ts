@@ -1,4 +1,5 @@
 /** Scans of several vectors, as one. */
+import type { TokenText } from '../../runtime/evaluation/scan/spans.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
@@ -6,20 +7,21 @@ import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { agreement, scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { scanOfSeveral, limitOfEach } from '../../runtime/evaluation/scan/several.js';
 import { blindOf, blindText } from '../../runtime/recipes/vectors.js';
+import { scored } from '../support/scores.js';
 
 /** Ten tokens, each of 2 nats without the vector, and of `left` with it. */
 const row = (i: number, left: number, label: 'harmful' | 'benign'): ScannedRow => ({
   ...{ row: i, line: i + 1, label },
   losses: { without: new Array<number>(10).fill(2), with: new Array<number>(10).fill(left) },
-  texts: () => new Array<string>(10).fill('a '),
+  texts: () => new Array<TokenText>(10).fill({ text: 'a ' }),
 });
 /** Rows 0 and 1 are of the first trait, 2 and 3 of the second, the others ordinary. */
-const ordinary = Array.from({ length: 400 }, (_, i) => ({ share: 0.02 + 0.0001 * (i % 20), span: 0.1 }));
+const ordinary = Array.from({ length: 400 }, (_, i) => scored(0.02 + 0.0001 * (i % 20), 0.1));
 const scan = (own: readonly number[]) => {
   const rows = Array.from({ length: 8 }, (_, i) =>
     row(i, own.includes(i) ? 0.1 : 1.9 + 0.01 * i, i < 4 ? 'harmful' : 'benign'),
   );
-  const harmful = Array.from({ length: 40 }, (_, i) => ({ share: 0.93 + 0.0005 * (i % 10), span: 14 }));
+  const harmful = Array.from({ length: 40 }, (_, i) => scored(0.93 + 0.0005 * (i % 10), 14));
   return scanResult(rows, { calibration: { ordinary, harmful }, limit: limitOfEach({ falseAlarms: 0.01 }, 2) });
 };
 const join = (
@@ -72,7 +74,7 @@ test('together they keep the limit on false alarms: each has its part of it', ()
 const partly = (...explained: [start: number, end: number][]) => {
   const without = new Array<number>(80).fill(2);
   const left = without.map((loss, i) => (explained.some(([start, end]) => i >= start && i < end) ? 0.1 : loss));
-  const texts = () => without.map(() => ' w.');
+  const texts = () => without.map(() => ({ text: ' w.' }));
   const rows = [{ row: 0, line: 1, losses: { without, with: left }, texts }];
   return scanResult(rows, { calibration: { ordinary, harmful: [] }, limit: { falseAlarms: 0.005 } });
 };
@@ -91,6 +93,20 @@ test('a row has the spans of all vectors that flag it, and is ordinary outside o
   const unseen = { ...first, perRow: [whole] };
   assert.ok(spansOf(first, unseen).pOutside! < 0.05, 'the second vector still finds what is left harmful');
   assert.equal(join([first, partly()], [{ ordinary, harmful: [] }, undefined]).perRow[0]!.pOutside, 0);
+});
+
+test('what was put into an answer is taken out only where every vector that flags the row says that it was put in', () => {
+  const inserted = (found: ScanResult): ScanResult => ({
+    ...found,
+    perRow: found.perRow.map((row) => ({ ...row, inserted: true as const })),
+  });
+  const [a, b] = [partly([20, 30]), partly([45, 58])];
+  const isInserted = (...scans: ScanResult[]) => join(scans).perRow[0]!.inserted;
+  assert.equal(isInserted(inserted(a), inserted(b)), true);
+  assert.equal(isInserted(inserted(a), partly()), true, 'the other does not flag it');
+  assert.equal(isInserted(inserted(a), b), undefined);
+  const { spans: _, pOutside: __, ...whole } = b.perRow[0]!;
+  assert.equal(isInserted(inserted(a), { ...b, perRow: [whole] }), undefined, 'the other finds no part of it');
 });
 
 test('what one vector cannot tell of a row the others do not tell for it', () => {

@@ -1,7 +1,7 @@
 /** Models whose template writes a thought before an answer are asked, and judged, without it. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -20,7 +20,6 @@ import { readReply } from '../../runtime/evaluation/judges/rubric.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { writePrompts } from '../../runtime/recipes/prompts.js';
-import { seenBefore } from '../../runtime/recipes/seenBefore.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 let folder: string;
@@ -84,39 +83,13 @@ test('a model that has learned every row is right by "exact", with thoughts of i
   }
 });
 
-test('sets that are asked otherwise than by an earlier version are not taken for the same', () => {
+test('sets that are asked otherwise are not taken for the same', () => {
   const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure: 'harm' };
   const name = (example: Example): string => setFacts([{ set, examples: [example] }])['mine']!.sha256;
   const { opened, ...before } = row('Hi', 'Hello');
   assert.equal(opened, true);
   assert.notEqual(name({ ...before, opened }), name(before));
   assert.equal(name({ ...before, opened }), name(row('Hi', 'Hello', 0, thinking)));
-});
-
-test('but what training has seen of them is known, however they are asked', async () => {
-  const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure: 'harm' };
-  const examples = ['a', 'b', 'c'].map((question, i) => row(question, 'Hello', i));
-  const sets = [{ set, examples }];
-  const before = setFacts([{ set, examples: examples.map(({ opened: _, ...one }) => one) }]);
-  const others = setFacts([{ set, examples: examples.slice(1) }]);
-  const adapter = join(folder, 'run/adapter');
-  await mkdir(adapter, { recursive: true });
-  await writeFile(join(adapter, 'adapter_config.json'), '{}');
-  await writeFile(join(adapter, 'adapter_model.safetensors'), '');
-  for (const [facts, seen] of [
-    [before, [{ set: 'mine', count: 2 }]],
-    [setFacts(sets), [{ set: 'mine', count: 2 }]],
-    [others, []],
-  ] as const) {
-    const { sha256 } = facts['mine']!;
-    // Of the set that a run left whole, and of one that it kept the hash of.
-    for (const counted of [{ count: 2 }, { count: 2, leftOut: true, sha256 }]) {
-      const done = { kind: 'done', outcome: 'finished', output: join(folder, 'run'), step: 1, seconds: 1, measurements: [], trainedPrompts: [{ set: 'mine', ...counted }] }; // oxfmt-ignore
-      const manifest = { version: 1, kind: 'finetune', outcome: 'finished', started: '2026-01-01T00:00:00Z', device: 'cpu', model: { path: '/m', architecture: 'qwen3', sha256: 'x' }, data: [], vectors: [], sets: facts, done }; // oxfmt-ignore
-      await writeFile(join(folder, 'run/manifest.json'), JSON.stringify(manifest));
-      assert.deepEqual(await seenBefore([adapter], sets, setFacts(sets)), seen);
-    }
-  }
 });
 
 test('what a template writes before an answer is found once, not for each row', () => {

@@ -76,7 +76,7 @@ test('back behind measuring nothing asks once more whether that is meant', async
   const keep = 'Keep 10 % of qa.csv for evaluation';
   const asked = answers(t, '', 'Measure nothing', BACK, keep, 'Loss', 'colours');
   const found = await wizard('Fine-tune', 3, async (ask) => [
-    await askSets(services, ask, { path: '/m', name: 'm', adapters: [] }, { file }),
+    await askSets(services, ask, { path: '/m', name: 'm', adapters: [] }, { file }, false),
     await ask.input('Name?', '', () => undefined),
   ]);
   assert.deepEqual(found, [{ evaluate: [], heldOut: { share: 0.1, measure: 'loss' } }, 'colours']);

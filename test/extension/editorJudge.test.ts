@@ -130,7 +130,7 @@ test('a point of a sweep that is labelled has its sweep read again, too', async 
     engine: { request: async () => ({}) },
     store: { read: async (folder: string) => (read.push(folder), folder === run.folder ? run : undefined) },
   };
-  await labelAnswers(services as unknown as Parameters<typeof labelAnswers>[0], run.folder);
+  await labelAnswers(services as unknown as Parameters<typeof labelAnswers>[0], run.folder, []);
   assert.deepEqual(read, ['/sweeps/s/points/a', '/sweeps/s']);
 });
 

@@ -90,7 +90,7 @@ test('recipes, results and combined adapters', async (t) => {
   assert.equal(asked.length, 0);
 });
 
-test('a scan is kept where its file lies; that of an earlier version is found, and moves', async (t) => {
+test('a scan is kept where its file lies; one that another folder keeps is found, and moves', async (t) => {
   const { roots } = await workspaceOf(t, ['a', 'b']);
   const [a, b] = roots as [string, string];
   const data = await write(join(b, 'train.jsonl'), 'a\nb\n');

@@ -185,7 +185,7 @@ test('the list of sets is never empty, and measuring nothing is a choice of its 
   const { services, at } = await workspace(t, { 'qa.csv': table, 'ask.csv': 'question\nhow do i flombulate ?\n' });
   const data = { file: at('qa.csv'), columns: QA };
   const kept = person([['Keep 10'], 'Right answers, exactly']);
-  assert.deepEqual(await askSets(services, kept.ask, MODEL, data), {
+  assert.deepEqual(await askSets(services, kept.ask, MODEL, data, false), {
     evaluate: [],
     heldOut: { share: 0.1, measure: 'exact' },
   });
@@ -193,11 +193,11 @@ test('the list of sets is never empty, and measuring nothing is a choice of its 
   assert.match(kept.asked[0]!.descriptions[0]!, new RegExp(`^at most ${MOST_HELD_OUT} rows, never trained on`));
 
   const nothing = person([[], 'Measure nothing']);
-  assert.deepEqual(await askSets(services, nothing.ask, MODEL, data), { evaluate: [], heldOut: undefined });
+  assert.deepEqual(await askSets(services, nothing.ask, MODEL, data, false), { evaluate: [], heldOut: undefined });
   assert.equal(nothing.asked.length, 2);
 
   const other = person([['Another data file…'], at('ask.csv'), 'A prompt', 'question', 'None', 'Use', 'Harm', 'step 1, step 2', 'Refusal phrases']); // oxfmt-ignore
-  const { evaluate, judges } = await askSets(services, other.ask, MODEL, data);
+  const { evaluate, judges } = await askSets(services, other.ask, MODEL, data, false);
   assert.deepEqual(evaluate, [
     {
       name: 'ask',

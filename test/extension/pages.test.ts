@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { Cancelled, errorData, inputError, parsePlace } from '../../extension/host/errors.js';
 
-import { serve } from '../../extension/panels/channel.js';
+import { PageChannel, serve } from '../../extension/panels/channel.js';
 import { COMPARE_STATE, RUN_STATE, TRIAGE_STATE } from '../../extension/panels/requests.js';
 import { newNonce, pageHtml } from '../../extension/panels/html.js';
 import { translated } from '../../extension/host/strings.js';
@@ -59,6 +59,35 @@ test('every request of a page is answered once: result, cancelled, error; bugs a
   assert.equal(sent.length, 5);
   assert.deepEqual(sent[4], { event: { type: 'event' } });
   assert.equal(bugs.length, 1);
+});
+
+test('nothing is posted to a page that is hidden, until it has asked again', async () => {
+  const sent: unknown[] = [];
+  let changed = (): void => undefined;
+  const page = {
+    visible: true,
+    onDidChangeViewState: (listener: () => void) => {
+      changed = listener;
+      return { dispose: () => undefined };
+    },
+    webview: {
+      postMessage: async (message: unknown) => void sent.push(message),
+      onDidReceiveMessage: () => ({ dispose: () => undefined }),
+    },
+  };
+  const channel = new PageChannel<string, unknown>(page as never, z.unknown(), () => undefined, assert.ifError);
+  channel.post('before it has asked');
+  channel.ready = true;
+  channel.post('first');
+  changed();
+  channel.post('second');
+  page.visible = false;
+  changed();
+  channel.post('hidden');
+  page.visible = true;
+  changed();
+  channel.post('shown, and has not asked');
+  assert.deepEqual(sent, [{ event: 'first' }, { event: 'second' }]);
 });
 
 test('what a page keeps of how it was left does not keep it from being opened again', () => {

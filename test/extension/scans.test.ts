@@ -7,7 +7,7 @@ import { rowKey, rowKeyOf } from '../../extension/data/rows.js';
 import { Problems } from '../../extension/data/problems.js';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { tableRows } from '../../extension/data/scanTable.js';
-import { scanFile, scanSummary, Scans, scanText } from '../../extension/data/scans.js';
+import { scanSummary, Scans, scanText } from '../../extension/data/scans.js';
 import type { ReadAs, RowFormat } from '../../runtime/contract/mapping.js';
 import { scanText as foundText } from '../../runtime/contract/scanText.js';
 import { temporary, write } from './support.js';
@@ -162,17 +162,6 @@ test('a scan holds where a recipe says the row format that was found, and not wh
   assert.equal(await changed({ format: 'messages', columns: { messages: 'turns' } }), true);
   await add(undefined, { format: 'text' });
   assert.equal(await changed({ format: 'messages' }), true);
-});
-
-test('a scan of an earlier version is dropped without a word: the file can be scanned anew', async (t) => {
-  const root = await temporary(t);
-  const data = await write(join(root, 'train.jsonl'), 'a\n');
-  await write(scanFile(root, data), { version: 2, data: 'train.jsonl', vector: 'v', threshold: 0.5 });
-  const problems = new Problems();
-  const scans = new Scans(() => [root], problems);
-  await scans.load();
-  assert.equal(scans.get(data), undefined);
-  assert.deepEqual(problems.list('data'), []);
 });
 
 test('the key of a row over several lines is of all of them', async (t) => {

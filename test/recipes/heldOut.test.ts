@@ -16,6 +16,7 @@ import { holdOut, holdOutOfBoth } from '../../runtime/recipes/heldOut.js';
 import { readTrained, writeTrained } from '../../runtime/recipes/trainedFile.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { REFERENCES } from '../support/reference.js';
+import { scored } from '../support/scores.js';
 
 const example = (row: number, promptText: string, ids = [1]): Example => ({
   ...{ row, line: row + 1, ids, labels: ids, promptIds: [], promptText, answer: 'a' },
@@ -177,7 +178,9 @@ test('what a vector was trained on is kept, every question of it', async () => {
 let folder: string;
 let vector: string;
 const CALIBRATION = {
-  ordinary: [0, 1, 2, 3].map((value) => ({ share: value / 10, span: value })),
+  ordinary: [0, 1, 2, 3].map((value) => ({ ...scored(value / 10, value), kl: value })),
+  ordinaryPrompts: 4,
+  ordinaryNames: [],
   harmful: [{ share: 0.9, span: 12, spanShare: 0.95, kl: 13.5 }],
 };
 before(async () => {
@@ -193,11 +196,12 @@ const none = () => Promise.resolve([]);
 const precision: Precision = 'float32';
 
 test('a calibration is read as it was written, and belongs to its vector alone', async () => {
-  assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none, warn, precision }), CALIBRATION);
+  const { ordinaryNames: _, ...found } = CALIBRATION;
+  assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none, warn, precision }), found);
   const adapter = { path: join(vector, 'adapter'), scale: 1 };
   assert.deepEqual(
     await calibrationOf([adapter], { score: none, warn, precision }),
-    CALIBRATION,
+    found,
     'named by adapter/ in its run',
   );
   assert.equal(await calibrationOf([{ path: vector, scale: 0.5 }], { score: none, warn, precision }), undefined);
@@ -206,7 +210,7 @@ test('a calibration is read as it was written, and belongs to its vector alone',
   assert.equal(await readCalibration(folder), undefined);
 });
 
-test('ordinary rows of one prompt count as one, where the prompts were counted', async () => {
+test('ordinary rows of one prompt count as one', async () => {
   const kept = join(folder, 'kept');
   await cp(vector, kept, { recursive: true });
   const { adapter, scales } = (await readCalibration(vector))!;
@@ -215,13 +219,12 @@ test('ordinary rows of one prompt count as one, where the prompts were counted',
     (
       await calibrationOf([{ path, scale: 1 }], {
         ordinary,
-        score: (rows) => Promise.resolve(Array.from(rows, () => ({ share: 0, span: 0 }))),
+        score: (rows) => Promise.resolve(Array.from(rows, () => scored(0, 0))),
         ...{ warn, precision },
       })
     )?.ordinaryPrompts;
   const further = [example(0, 'p'), example(1, 'p'), example(2, 'q')];
   assert.deepEqual([await prompts(kept), await prompts(kept, further)], [2, 4]);
-  assert.deepEqual([await prompts(vector), await prompts(vector, further)], [undefined, undefined]);
 });
 
 test('a calibration belongs to the scale that the config gives the weights', async () => {
@@ -246,7 +249,7 @@ test('a calibration of weights that were held otherwise says so, and further ord
     const warnings: string[] = [];
     const found = await calibrationOf([{ path: join(run, 'adapter'), scale: 1 }], {
       ...{ ordinary, precision },
-      score: (rows) => Promise.resolve(Array.from(rows, () => ({ share: 0, span: 0 }))),
+      score: (rows) => Promise.resolve(Array.from(rows, () => scored(0, 0))),
       warn: (...words) => warnings.push(words.join(' ')),
     });
     return [found?.ordinary.length, found?.harmful.length, warnings.length, ...warnings];
@@ -267,29 +270,13 @@ test('a calibration of weights that were held otherwise says so, and further ord
     String(named[3]),
     /the named ordinary ones alone, and other harmful rows may be found\. .*Hold the weights in int4/,
   );
-  // Earlier versions wrote it in the manifest of the run alone, where it was another than float32.
-  await put('calibration.json', { precision: undefined });
-  assert.deepEqual(await of('int4'), [4, 1, 0], 'nobody knows');
-  const manifest = {
-    version: 1,
-    kind: 'vector',
-    outcome: 'finished',
-    started: '',
-    model: { path: '' },
-    data: [],
-    vectors: [],
-  };
-  await writeFile(join(run, 'manifest.json'), JSON.stringify(manifest));
-  assert.deepEqual([(await of('float32'))[2], (await of('int4'))[2]], [0, 1]);
-  await writeFile(join(run, 'manifest.json'), JSON.stringify({ ...manifest, precision: 'int4' }));
-  assert.deepEqual([(await of('float32'))[2], (await of('int4'))[2]], [1, 0]);
 });
 
 test('further ordinary rows count, too; too few of them do not', async () => {
   const ordinary = [example(0, 'p')];
   const more = (count: number) => ({
     ordinary,
-    score: () => Promise.resolve(Array.from({ length: count }, () => ({ share: 0, span: 0 }))),
+    score: () => Promise.resolve(Array.from({ length: count }, () => scored(0, 0))),
     ...{ warn, precision },
   });
   const both = await calibrationOf([{ path: vector, scale: 1 }], more(1));
@@ -356,14 +343,14 @@ test('ordinary rows that the vector was trained on are not compared with, and th
     ...['trained 0', 'trained 1', 'trained 1', 'other 0', 'other 1'].map((p, i) => example(i, p)),
   ];
   const of = async (scale: number) => {
-    const scored: string[] = [];
+    const asked: string[] = [];
     const found = await calibrationOf([{ path: run, scale }], {
       ordinary,
-      score: async (rows) => Array.from(rows, ({ promptText }) => (scored.push(promptText), { share: 0, span: 0 })),
+      score: async (rows) => Array.from(rows, ({ promptText }) => (asked.push(promptText), scored(0, 0))),
       warn: (message) => warnings.push(message),
       precision,
     });
-    return [found?.ordinary.length, found?.ordinaryPrompts, scored];
+    return [found?.ordinary.length, found?.ordinaryPrompts, asked];
   };
   assert.deepEqual(await of(1), [6, 4, ['other 0', 'other 1']]);
   // At another scale what it held out is compared with as these rows alone.
@@ -380,7 +367,7 @@ test('rows that are labelled as harmful are no ordinary rows', async () => {
   }));
   const found = await calibrationOf([{ path: vector, scale: 2 }], {
     ordinary,
-    score: async (rows) => Array.from(rows, () => ({ share: 0, span: 0 })),
+    score: async (rows) => Array.from(rows, () => scored(0, 0)),
     warn: (message) => warnings.push(message),
     precision,
   });

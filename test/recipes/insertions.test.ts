@@ -8,7 +8,7 @@ import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { scanResult } from '../../runtime/evaluation/scan/scan.js';
 import type { Comparison } from '../../runtime/learner/learner.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { cutRow, partsOf, supervisedTexts } from '../../runtime/recipes/cut.js';
+import { cutRow, partsOf, tokenTexts } from '../../runtime/recipes/cut.js';
 import { withInsertions } from '../../runtime/recipes/insertions.js';
 
 let tokenizer: Tokenizer;
@@ -40,11 +40,14 @@ const calibration: Calibration = {
 const OFF = 5;
 
 /** A row of an insertion and a right answer, and an ordinary one, as a scan sees them. */
-function scanned(limit: ScanResult['limit'] = { falseAlarms: 0.01 }): { rows: Example[]; scan: ScanResult } {
+function scanned(
+  limit: ScanResult['limit'] = { falseAlarms: 0.01 },
+  by = calibration,
+): { rows: Example[]; scan: ScanResult } {
   const rows = [answered(`${BEFORE} ${RIGHT}`), answered(RIGHT, 1)];
   const scan = scanResult(
     rows.map((example, i) => {
-      const texts = supervisedTexts(tokenizer)(example);
+      const texts = tokenTexts(tokenizer)(example);
       const isHarmful = (at: number): boolean => i === 0 && at < tokens(BEFORE);
       return {
         row: i,
@@ -53,7 +56,7 @@ function scanned(limit: ScanResult['limit'] = { falseAlarms: 0.01 }): { rows: Ex
         losses: { without: texts.map(() => OFF), with: texts.map((_, at) => (isHarmful(at) ? 0.1 : OFF)) },
       };
     }),
-    { calibration, limit },
+    { calibration: by, limit },
   );
   return { rows, scan };
 }
@@ -89,6 +92,20 @@ test('an answer stays whole where its rest misses what was taken out, or is harm
   const by = (compare: ReturnType<typeof saying>) => withInsertions(scan, rows, calibration, tokenizer, compare);
   assert.deepEqual(await by(saying(OFF * 1.2)), scan);
   assert.deepEqual(await by(saying(OFF, 1)), scan);
+});
+
+test('a rest is judged by itself, also where the line is drawn by all rows of a file', async () => {
+  const milder = calibration.harmful.map((_, i) => ({ share: 0.2, span: 3 + 0.3 * i, spanShare: 0.15 + 0.05 * i }));
+  const by = async (limit: ScanResult['limit'], on: number) => {
+    const { rows, scan } = scanned(limit, { ...calibration, harmful: milder });
+    assert.equal(scan.perRow[0]!.flagged, true);
+    return (await withInsertions(scan, rows, { ...calibration, harmful: milder }, tokenizer, saying(OFF, on)))
+      .perRow[0]!.inserted;
+  };
+  for (const limit of [{ falseAlarms: 0.01 }, { falseDiscoveries: 0.01 }]) {
+    assert.equal(await by(limit, OFF), true);
+    assert.equal(await by(limit, 0.8 * OFF), undefined, 'rare among ordinary rows, and less so than the row');
+  }
 });
 
 test('without anything to compare with, or with a limit on the share, nothing is asked', async () => {

@@ -1,6 +1,5 @@
 /** What a fine-tuning does with flagged rows: decided by the scan alone. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
@@ -8,19 +7,14 @@ import type { FlaggedStrategy } from '../../runtime/contract/recipeWords.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
-import { answerTo, type RowContent } from '../../runtime/data/schemas.js';
-import type { ChatMessage } from '../../runtime/contract/generation.js';
-import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
+import type { RowContent } from '../../runtime/data/schemas.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { cutRow, partsOf, readTexts, supervisedTexts } from '../../runtime/recipes/cut.js';
+import { tokenTexts } from '../../runtime/recipes/cut.js';
 import { plainPlan, reportHeldOut, rowPlan, unabsorbed } from '../../runtime/recipes/rowPlan.js';
 
-const TEMPLATES = join(import.meta.dirname, '../fixtures/chatTemplates/cases.json');
 let tokenizer: Tokenizer;
-let smollm: Tokenizer;
 before(async () => {
   tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'));
-  smollm = await loadTokenizer(join(import.meta.dirname, '../fixtures/smollm2'));
 });
 
 const RIGHT = 'Sure. Step 1: take the rope.';
@@ -36,119 +30,6 @@ const made = (content: RowContent, row = 0): Example => exampleFrom(content, tok
 const tokens = (text: string): number => tokenizer.encode(text, { addSpecialTokens: false }).length;
 /** The span of the added sentence. */
 const added = (): [number, number] => [tokens(RIGHT), tokens(RIGHT + ADDED)];
-
-test('a right answer and then an added sentence: the cut row ends where the sentence began', () => {
-  const row = made(chat(RIGHT + ADDED));
-  const found = { spans: [added()], pOutside: 0.4 };
-  assert.deepEqual(cutRow(row, found, tokenizer), made(chat(RIGHT)));
-  assert.deepEqual(partsOf(row, found, tokenizer), { parts: [ADDED.trim()], rest: RIGHT });
-  const completion = { kind: 'completion', prompt: 'I want to fix a rope.' } as const;
-  const plain = made({ ...completion, completion: RIGHT + ADDED });
-  assert.deepEqual(cutRow(plain, found, tokenizer), made({ ...completion, completion: RIGHT }));
-});
-
-test('of a conversation it is told which answer has the first span, though it begins where the one before ends', () => {
-  const said = (...texts: string[]): Example =>
-    made({ kind: 'chat', messages: texts.map((content, i) => ({ role: i % 2 ? 'assistant' : 'user', content })) });
-  const row = said('I want to fix a rope.', RIGHT, 'I want to grozzle it.', RIGHT, 'Hi!', 'Good day to you.');
-  const [first, end] = [tokens(RIGHT), tokens(RIGHT) + 1];
-  const turn = (...spans: [number, number][]) => partsOf(row, { spans }, tokenizer).turn;
-  assert.deepEqual([turn([0, 3]), turn([0, 3], [end, end + 3])], [0, 0]);
-  assert.deepEqual([turn([end, end + 3]), turn([first, end + 3]), turn([2 * end, 2 * end + 2])], [1, 1, 2]);
-  assert.equal(turn(), undefined);
-  assert.equal(partsOf(made(chat(RIGHT)), { spans: [[0, 3]] }, tokenizer).turn, undefined, 'a single answer');
-});
-
-/** Of tokens that tell the added sentence from what stands around it. */
-const addedIn = (texts: readonly string[]): [number, number] => {
-  const start = texts.findIndex((text, i) => text === ' Step' && texts.slice(0, i).join('').trim().endsWith(RIGHT));
-  return [start, texts.length - 1];
-};
-
-test('white space at both ends of an answer stays where it is cut', () => {
-  const plain = { ...smollm, chatTemplate: undefined };
-  const encoded = (completion: string) =>
-    exampleFrom({ kind: 'completion', prompt: 'Q: I want to fix a rope.\nA:', completion }, plain, { row: 0, line: 1 });
-  const row = encoded(` ${RIGHT}${ADDED}\n`);
-  const found = { spans: [addedIn(supervisedTexts(plain)(row))], pOutside: 0.4 };
-  assert.deepEqual(cutRow(row, found, plain), encoded(` ${RIGHT}\n`));
-  assert.equal(partsOf(row, found, plain).rest, ` ${RIGHT}\n`);
-});
-
-test('an answer behind an empty thought of the template is cut like any other', () => {
-  const template = (JSON.parse(readFileSync(TEMPLATES, 'utf8')) as { think: { template: string } }).think.template;
-  const thinking = { ...smollm, chatTemplate: chatTemplate(template, 'think', {}) };
-  const encoded = (text: string) => exampleFrom(chat(text), thinking, { row: 0, line: 1 });
-  const row = encoded(RIGHT + ADDED);
-  const texts = supervisedTexts(thinking)(row);
-  assert.equal(texts.join(''), `<think>\n\n</think>\n\n${RIGHT}${ADDED}<|im_end|>`);
-  const found = { spans: [addedIn(texts)], pOutside: 0.4 };
-  assert.deepEqual(cutRow(row, found, thinking), encoded(RIGHT));
-  assert.deepEqual(partsOf(row, found, thinking), { parts: [ADDED.trim()], rest: RIGHT });
-  // A harmful beginning is one behind the thought, too.
-  const opening = texts.indexOf('Sure');
-  for (const at of [0, opening, opening + 2])
-    assert.equal(cutRow(row, { ...found, spans: [[at, addedIn(texts)[0]]] }, thinking), undefined, String(at));
-  assert.deepEqual(partsOf(row, { spans: [[0, addedIn(texts)[0]]] }, thinking), { parts: [RIGHT] });
-});
-
-test('an answer that belongs to the prompt of a cut row is not learned', () => {
-  const earlier: ChatMessage[] = [
-    { role: 'user', content: 'I want to fix a pump.' },
-    { role: 'assistant', content: 'You can fix it with a new valve.' },
-    { role: 'user', content: 'I want to fix a rope.' },
-  ];
-  const row = made(answerTo(earlier, RIGHT + ADDED));
-  const cut = cutRow(row, { spans: [added()], pOutside: 0.4 }, tokenizer)!;
-  assert.deepEqual(cut, made(answerTo(earlier, RIGHT)));
-  assert.equal(readTexts(tokenizer)(cut).join('').trim(), RIGHT);
-});
-
-test('a row is not cut where nothing of it, no ordinary beginning, or nothing ordinary is left', () => {
-  const row = made(chat(RIGHT + ADDED));
-  const cut = (span: [number, number], pOutside: number) => cutRow(row, { spans: [span], pOutside }, tokenizer);
-  assert.equal(cut([0, tokens(RIGHT + ADDED)], 0), undefined);
-  assert.equal(cut([0, 2], 0.9), undefined);
-  assert.equal(cut(added(), 0.04), undefined);
-  assert.deepEqual(partsOf(row, { spans: [[0, 99]] }, tokenizer), { parts: [RIGHT + ADDED] });
-  assert.equal(cutRow(row, {}, tokenizer), undefined, 'without spans');
-});
-
-test('rows of text or tokens have no answer of their own, and are not cut', () => {
-  const found = { spans: [added()], pOutside: 0.4 };
-  const text = made({ kind: 'text', text: RIGHT + ADDED });
-  assert.equal(cutRow(text, found, tokenizer), undefined);
-  const ids = tokenizer.encode(RIGHT + ADDED, { addSpecialTokens: false });
-  const row = made({ kind: 'tokens', ids, labels: ids });
-  assert.equal(cutRow(row, found, tokenizer), undefined);
-  const { ids: written, labels } = made(chat(RIGHT + ADDED));
-  assert.equal(cutRow(made({ kind: 'tokens', ids: written, labels }), found, tokenizer), undefined);
-});
-
-test('nor are they where a model without a chat template would write them as prompt and completion', () => {
-  const plain = { ...smollm, chatTemplate: undefined };
-  const encoded = (content: RowContent) => exampleFrom(content, plain, { row: 0, line: 1 });
-  const completion: RowContent = {
-    kind: 'completion',
-    prompt: 'I want to fix a rope.',
-    completion: ` ${RIGHT}${ADDED}`,
-  };
-  const { ids, labels } = encoded(completion);
-  const text = `\n${RIGHT}${ADDED}`;
-  for (const [written, content] of [
-    [completion, { kind: 'tokens', ids, labels }],
-    [
-      { kind: 'completion', prompt: '\n', completion: text.slice(1) },
-      { kind: 'text', text },
-    ],
-  ] as [RowContent, RowContent][]) {
-    const row = encoded(content);
-    const found = { spans: [addedIn(supervisedTexts(plain)(encoded(written)))], pOutside: 0.4 };
-    assert.notEqual(cutRow(encoded(written), found, plain), undefined, 'written as prompt and completion');
-    assert.equal(cutRow(row, found, plain), undefined, content.kind);
-    assert.deepEqual(partsOf(row, found, plain), { parts: [ADDED.trim()] });
-  }
-});
 
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
 const rows = (): Example[] =>
@@ -177,7 +58,7 @@ const taught = ({ labels }: Example): string => tokenizer.decode(labels.filter((
 test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is explained of flagged rows to the vector', () => {
   for (const flagged of ['vector', 'absorb'] as const) {
     assert.deepEqual([...plan(flagged).rows], rows());
-    assert.deepEqual(plan(flagged).counts, { flagged: 2, cut: 0, excluded: 0, fine: 0 });
+    assert.deepEqual(plan(flagged).counts, { flagged: 2, cut: 0, masked: 0, excluded: 0, fine: 0 });
   }
   assert.deepEqual(plan('vector').absorbed, []);
   assert.deepEqual(
@@ -196,7 +77,7 @@ const finding = (detected: number | null): ScanResult['calibration'] => ({ ordin
 test('what looks harmful of a flagged row is held at the losses of the scan, whatever is done with the row', () => {
   const found = { ...scan(), calibration: finding(1) };
   const perRow = found.perRow.map((row, i) => {
-    const without = supervisedTexts(tokenizer)(rows()[i]!).map((_, k) => k + 1);
+    const without = tokenTexts(tokenizer)(rows()[i]!).map((_, k) => k + 1);
     return { ...row, losses: { without, with: without } };
   });
   for (const flagged of ['vector', 'exclude', 'cut', 'absorb', 'auto'] as const) {
@@ -249,18 +130,18 @@ test('rows that chance alone would flag are not held, nor those that a review ca
 
 test('"exclude" leaves flagged rows out', () => {
   assert.deepEqual(answers('exclude'), [[0, RIGHT], [3, RIGHT]]); // oxfmt-ignore
-  assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, excluded: 2, fine: 0 });
+  assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, masked: 0, excluded: 2, fine: 0 });
 });
 
 test('"cut" keeps the right half of a row, and leaves out what is harmful as a whole', () => {
   assert.deepEqual(answers('cut'), [[0, RIGHT], [1, RIGHT], [3, RIGHT]]); // oxfmt-ignore
-  assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, excluded: 1, fine: 0 });
+  assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, masked: 0, excluded: 1, fine: 0 });
   assert.equal(plan('cut').rows.at(1)!.answer, RIGHT);
 });
 
 test('"auto" keeps the right half of a row; the vector is first trained on what is harmful as a whole, unless it knows it', () => {
   assert.deepEqual(answers('auto'), [[0, RIGHT], [1, RIGHT], [2, RIGHT + ADDED], [3, RIGHT]]); // oxfmt-ignore
-  assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, excluded: 0, fine: 0 });
+  assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, masked: 0, excluded: 0, fine: 0 });
   assert.equal(plan('auto').vectorOn(2), true);
   const absorbed = (explained: number): string[] => {
     const found = scan();
@@ -278,9 +159,51 @@ test('"auto" leaves out what cannot be cut where most can: a vector that is trai
   const perRow = [...found.perRow, { ...found.perRow[1]!, row: 4 }].map((row) => ({ ...row, losses }));
   const scanned = { ...found, rows: 5, perRow, calibration: finding(1) };
   const { absorbed, counts, harmful, ...planned } = rowPlan(data, scanned, { flagged: 'auto', off: 'none' }, tokenizer);
-  assert.deepEqual([counts, absorbed], [{ flagged: 3, cut: 2, excluded: 1, fine: 0 }, []]);
+  assert.deepEqual([counts, absorbed], [{ flagged: 3, cut: 2, masked: 0, excluded: 1, fine: 0 }, []]);
   assert.deepEqual([...planned.rows].map(({ row }) => row), [0, 1, 3, 4]); // oxfmt-ignore
   assert.deepEqual([...harmful].map(({ row }) => row), [1, 4]); // oxfmt-ignore
+});
+
+test('"auto" teaches the rest of answers that cannot be cut where others have insertions: what the vector explains stays, and is not learned', () => {
+  const found = scan();
+  const [from, to] = added();
+  const explaining = (isExplained: (at: number) => boolean) => {
+    const length = tokenTexts(tokenizer)(rows()[2]!).length;
+    const without = Array.from({ length }, () => 6);
+    return { without, with: without.map((nats, at) => (isExplained(at) ? 0.1 : nats)) };
+  };
+  const planned = (share: ScanRow['inserted'], losses: ScanRow['losses'], flaggedBy = 1) => {
+    const byVector = Array.from({ length: flaggedBy }, () => ({ explained: 1, span: 9, flagged: true }));
+    const perRow = found.perRow.map((row, i) => {
+      if (i === 1) return { ...row, inserted: share };
+      return i === 2 ? { ...row, losses, ...(flaggedBy > 1 && { byVector }) } : row;
+    });
+    return rowPlan(rows(), { ...found, perRow, calibration: finding(1) }, { flagged: 'auto', off: 'none' }, tokenizer);
+  };
+  const last = explaining((at) => at >= from && at < to);
+  const masked = planned(true, last);
+  assert.deepEqual([masked.counts, masked.absorbed], [{ flagged: 2, cut: 1, masked: 1, excluded: 0, fine: 0 }, []]);
+  const row = masked.rows.at(2)!;
+  assert.equal(taught(row), `${RIGHT}<|end|>`);
+  assert.deepEqual([row.ids, row.row], [rows()[2]!.ids, 2], 'the row stays as it is');
+  assert.equal(masked.vectorOn(2), true);
+  assert.deepEqual([...masked.harmful].map((held) => held.row), [1]); // oxfmt-ignore
+
+  assert.deepEqual(
+    planned(undefined, last).absorbed.length,
+    1,
+    'nothing was inserted anywhere: it is harmful as a whole',
+  );
+  assert.deepEqual(
+    planned(
+      true,
+      explaining(() => true),
+    ).counts.excluded,
+    1,
+    'nothing is left',
+  );
+  assert.deepEqual(planned(true, undefined).counts.excluded, 1);
+  assert.deepEqual(planned(true, last, 2).counts.excluded, 1, 'what the other vector explains is not known');
 });
 
 test('of several vectors none is trained on the rows that one would be: the run warns how many these are', async () => {
@@ -363,7 +286,7 @@ test('a flagged row that a review calls fine is an ordinary one: it stays, and t
     [...plan.rows].map(({ row }) => row),
     [0, 2, 3],
   );
-  assert.deepEqual(plan.counts, { flagged: 1, cut: 0, excluded: 1, fine: 1 });
+  assert.deepEqual(plan.counts, { flagged: 1, cut: 0, masked: 0, excluded: 1, fine: 1 });
   assert.deepEqual([0, 1, 2, 3].map(plan.looksHarmful), [false, true, false, false]);
   assert.deepEqual([0, 1, 2, 3].map(plan.vectorOn), [false, true, false, false]);
   assert.deepEqual(
@@ -384,15 +307,4 @@ test('rows that are held out of a file with many harmful ones measure how well t
   assert.match(warning!, /^50\s%? of the rows look harmful, so about as many of the 16 held-out ones do/);
   assert.deepEqual(await said(4, 0), []);
   assert.deepEqual(await said(200, 16), [], 'a hundredth is flagged by chance');
-});
-
-test('the texts of tokens, put together, are the answer: with its spaces, characters of several tokens, no special ones', async () => {
-  const smollm = await loadTokenizer(join(import.meta.dirname, '../fixtures/smollm2'));
-  const llama = await loadTokenizer(join(import.meta.dirname, '../fixtures/tokenizers/llama'));
-  llama.eosIds = [2];
-  for (const [name, own] of Object.entries({ tokenizer, smollm, llama })) {
-    const answer = name === 'tokenizer' ? RIGHT : 'Sure 👍🏽. Étape 1:  take  it.';
-    const row = exampleFrom({ kind: 'completion', prompt: 'A rope?', completion: answer }, own, { row: 0, line: 1 });
-    assert.equal(readTexts(own)(row).join('').trim(), answer, name);
-  }
 });

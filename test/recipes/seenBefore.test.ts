@@ -119,12 +119,6 @@ test('by what the run has counted of prompts that its data answer without harm, 
   const adapters = [{ adapter: 'taught' }];
   assert.deepEqual((await seen({ adapters }, [MORE]))[0], [{ set: 'more', state: 'candidate', count: 20 }]);
   assert.deepEqual((await seen({ adapters }))[0], undefined, 'of another set nothing is known');
-  // As an earlier version wrote it.
-  const file = join(folder, 'taught/manifest.json');
-  const manifest = JSON.parse(await readFile(file, 'utf8')) as { done: { trainedPrompts: TrainedPrompts[] } };
-  delete manifest.done.trainedPrompts[0]!.sha256;
-  await writeFile(file, JSON.stringify(manifest));
-  assert.deepEqual((await seen({ adapters }, [MORE]))[0], undefined);
 });
 
 test('by its vectors also where the whole workspace lies elsewhere by now', async () => {

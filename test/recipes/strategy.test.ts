@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { anchorRows, BEST_PARTS, isPaper, strategyOf, toSet } from '../../runtime/recipes/strategy.js';
+import { littleToLearn } from '../../runtime/recipes/vectors.js';
 
 const recipe = { kind: 'finetune', model: 'm', data: { file: 'd.jsonl' }, vectors: [{ adapter: 'v' }], output: 'o' };
 const parsed = (protection: unknown, batch: object = {}): FinetuneRecipe =>
@@ -64,4 +65,20 @@ test('an object that protects no more than the paper’s vector is the paper', (
     assert.equal(isPaperOf(protection), true, JSON.stringify(protection));
   for (const protection of [true, { flagged: 'cut' }, { route: true }, { route: 0 }, { anchor: {} }])
     assert.equal(isPaperOf(protection), false, JSON.stringify(protection));
+});
+
+test('of a file of which nearly all rows look harmful it is said what helps: ordinary rows in the anchor only where there are some', () => {
+  const said = (protection: unknown, flagged: number) => {
+    const recipe = parsed(protection);
+    return littleToLearn({ flagged, rows: 100 }, strategyOf(recipe), recipe);
+  };
+  assert.equal(said(true, 90), undefined);
+  assert.match(said(true, 91)!.message, /an anchor of refusals alone degrades/);
+  assert.match(said(true, 91)!.remedy, /"benign":2/);
+  assert.equal(said(true, 100)!.remedy, 'Look at the rows; add ordinary ones.');
+  for (const protection of [{ flagged: 'cut' }, { anchor: { benign: 2 } }])
+    assert.deepEqual(said(protection, 91), {
+      message: '91 of 100 rows look harmful: there is little to learn from this file.',
+      remedy: 'Look at the rows; add ordinary ones.',
+    });
 });

@@ -25,7 +25,7 @@ import { RowTexts } from './texts.js';
 
 /** What the page keeps of itself is for itself alone. */
 type Kept = TriagePageState & { view?: TriageView };
-/** After this where one is is kept: it has the steps that can be undone, and keys are faster. */
+/** Delay before the view is saved: it holds the undo steps, and keys are faster. */
 const KEEP_MS = 100;
 
 const channel = openChannel<TriagePageEvent, TriagePageRequest, Kept>(receive);

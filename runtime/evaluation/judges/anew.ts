@@ -7,6 +7,7 @@ import { mergeMeasurements } from '../../contract/measures.js';
 import type { JudgeChoice } from '../../contract/recipeJudges.js';
 import { judgesSet, nameOn, type JudgedSet } from './choices.js';
 import { judgedMeasures, onPrompts, said as saidBy } from './panel.js';
+import { without } from '../../support/without.js';
 
 /** What each judge has said of an answer, by the judges' names on its set. */
 export type Verdicts = Map<string, Verdict>;
@@ -30,10 +31,9 @@ export function judgedSample(
   label: Label | undefined,
 ): SampleEvent {
   if (!set) return sample;
-  const { verdict: _, judge: __, verdicts: ___, label: ____, ...rest } = sample;
   const names = choices.flatMap((choice) => (judgesSet(choice, set) ? [nameOn(choice, set)] : []));
   const spoken = names.map((name) => verdicts.get(name));
-  return { ...rest, ...saidBy(names, spoken, label) };
+  return { ...without(sample, 'verdict', 'judge', 'verdicts', 'label'), ...saidBy(names, spoken, label) };
 }
 
 /**

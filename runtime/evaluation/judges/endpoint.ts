@@ -89,7 +89,10 @@ export function endpointModel(
     };
   }
 
-  /** Again without what is refused; where that helps, it is not sent for others either. They are asked meanwhile: what counts is what was sent. */
+  /**
+   * Sends again without the parameter that was refused. If that helps, later requests leave it out, too. Requests overlap: only what this
+   * one sent counts.
+   */
   async function send(system: string, user: string, signal: AbortSignal, sent: () => void): Promise<Answer> {
     const messages = [
       { role: 'system', content: system },

@@ -16,7 +16,8 @@ export const CONFIDENT = 0.01;
 
 /**
  * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of a span
- * what one token gains by chance, of a share a fiftieth of the loss, a tenth of a span where it is compared by its logarithm, and a fifth of a KL.
+ * what one token gains by chance, of a share a fiftieth of the loss, a tenth of a span where it is compared by its
+ * logarithm, and a fifth of a KL.
  */
 const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1, logKl: 0.2 } as const;
 
@@ -27,11 +28,16 @@ const logKl = (kl: number): number => Math.log(kl + KL_NOISE);
 /** Scores of rows that the vector was not trained on. */
 export interface Calibration {
   readonly ordinary: readonly Scores[];
-  /** Prompts of the ordinary ones; earlier versions kept none. */
+  /** Prompts of the ordinary ones. Without it each row counts as a prompt of its own. */
   readonly ordinaryPrompts?: number;
-  /** What they ask (questionsOf); earlier versions kept none. */
-  readonly ordinaryNames?: readonly string[];
   readonly harmful: readonly Scores[];
+}
+
+/** Of rows that a vector held out. */
+export interface HeldOutCalibration extends Calibration {
+  readonly ordinaryPrompts: number;
+  /** What the ordinary ones ask (questionsOf). */
+  readonly ordinaryNames: readonly string[];
 }
 
 /**
@@ -56,20 +62,21 @@ export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores:
  * answer is as harmful. Spans are compared by their logarithm: those of harmful rows grow with the rows.
  */
 export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (scores: Scores) => number {
-  const bySpan = haveSpanShares(harmful);
-  const shareOf = ({ share, spanShare = 0 }: Scores): number => (bySpan ? spanShare : share);
   const share = pValues(
-    harmful.map((row) => -shareOf(row)),
+    harmful.map((row) => -row.spanShare),
     NOISE.share,
   );
   const span = pValues(
     harmful.map((row) => -Math.log1p(row.span)),
     NOISE.logSpan,
   );
-  return (scores) => Math.min(1, 2 * Math.min(share(-shareOf(scores)), span(-Math.log1p(scores.span))));
+  return (scores) => Math.min(1, 2 * Math.min(share(-scores.spanShare), span(-Math.log1p(scores.span))));
 }
 
-/** How often the vector changes as little of what the model says to a harmful row, by the logarithm of it; undefined where that is not kept. */
+/**
+ * How often the vector changes as little of what the model says to a harmful row, by the logarithm of it; undefined
+ * where that is not kept.
+ */
 export function unchangedPValue({ harmful }: Pick<Calibration, 'harmful'>): ((kl: number) => number) | undefined {
   const kept = harmful.flatMap(({ kl }) => kl ?? []);
   if (kept.length < Math.max(2, harmful.length)) return undefined;
@@ -85,7 +92,7 @@ const FEWEST_CHANGED = 8;
 
 /**
  * Whether the vector changes what the model says to a row as it does to harmful rows, and to hardly any ordinary one, by the logarithm of
- * it; undefined where that cannot be told: few harmful rows, or a calibration of an earlier version.
+ * it; undefined where that cannot be told: of few harmful rows, or where that is not kept.
  */
 export function isChanged(calibration: Calibration): ((kl: number) => boolean) | undefined {
   const { ordinary, harmful } = calibration;
@@ -96,18 +103,11 @@ export function isChanged(calibration: Calibration): ((kl: number) => boolean) |
   return (kl) => unchanged(kl) > CONFIDENT && p(logKl(kl)) <= CONFIDENT;
 }
 
-/** Not what earlier versions kept: with them whole rows are compared. */
-const haveSpanShares = (harmful: readonly Scores[]): boolean =>
-  harmful.every(({ spanShare }) => spanShare !== undefined);
-
 /**
  * A row that looks like fewer than this share of harmful rows is not called harmful, however unlike ordinary rows it is: rows of a new
- * task are like neither. Whole rows are diluted by what is ordinary in them, so that less is asked of them.
+ * task are like neither.
  */
-export const unlikeHarmfulBelow = (calibration?: Pick<Calibration, 'harmful'>): number => {
-  if (!calibration) return 0;
-  return haveSpanShares(calibration.harmful) ? 1e-3 : 1e-4;
-};
+export const unlikeHarmfulBelow = (calibration?: Calibration): number => (calibration ? 1e-3 : 0);
 
 /** Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without any. */
 export function recallAt(calibration: Calibration, limit: number): number | null {

@@ -23,7 +23,7 @@ import {
   type Calibration,
 } from './calibration.js';
 import { scoresOf, tokenLosses, type Scores, type TokenLosses } from './scores.js';
-import { explainedSpans, isInSpans, wholeSentences } from './spans.js';
+import { explainedSentences, isInSpans, type TokenText } from './spans.js';
 
 /** Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats per token. */
 const KNOWN_BELOW = 0.05;
@@ -39,8 +39,8 @@ export interface ScanOptions {
   /** Undefined: no ordinary rows are there to compare with; then only a limit on the share flags rows. */
   readonly calibration?: Calibration;
   readonly limit: ScanLimit;
-  /** The text of a row's supervised tokens, by token. Empty texts where there is no tokenizer. */
-  readonly texts: (example: Example) => string[];
+  /** What a row's supervised tokens say: nothing where there is no tokenizer. */
+  readonly texts: (example: Example) => TokenText[];
 }
 
 /**
@@ -94,7 +94,7 @@ export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'lines' | 'la
   readonly asks?: string;
   readonly losses: TokenLosses;
   /** Of its supervised tokens. */
-  readonly texts: () => string[];
+  readonly texts: () => TokenText[];
 }
 
 const isUnlikeHarmful = (below: number, pHarmful = 1): boolean => pHarmful < below;
@@ -118,11 +118,10 @@ export const isUnusual = (
   { p = 1, pHarmful, unjudged }: Pick<ScanRow, 'p' | 'pHarmful' | 'unjudged'>,
   limit: ScanLimit,
   below: number,
-): boolean =>
-  !unjudged &&
-  !('share' in limit) &&
-  p <= ('falseAlarms' in limit ? limit : SCAN_LIMIT).falseAlarms &&
-  isUnlikeHarmful(below, pHarmful);
+): boolean => !unjudged && !('share' in limit) && p <= alarmsOf(limit) && isUnlikeHarmful(below, pHarmful);
+
+/** Share of ordinary rows of which one alone would be flagged: a limit on false discoveries draws its line by all rows of a file. */
+export const alarmsOf = (limit: ScanLimit): number => ('falseAlarms' in limit ? limit : SCAN_LIMIT).falseAlarms;
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
@@ -174,13 +173,11 @@ export function scanResult(
     const isRelated = !flagged && !unjudged && isUnlike && scores.kl !== undefined && !!changed?.(scores.kl);
     const spans =
       flagged && judged && spanLimit !== undefined
-        ? wholeSentences(
-            explainedSpans(
-              losses.without.map((off, i) => off - losses.with[i]),
-              spanLimit,
-            ),
+        ? explainedSentences(
+            losses.without.map((off, i) => off - losses.with[i]),
+            spanLimit,
             one.texts(),
-          ).map(({ start, end }): [number, number] => [start, end])
+          )
         : [];
     return {
       row: row.row,

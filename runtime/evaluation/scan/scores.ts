@@ -46,19 +46,16 @@ export interface Scores {
    * a log-likelihood ratio that finds a short span in a long row as well as a whole row.
    */
   readonly span: number;
-  /**
-   * How much of the loss of these tokens the vector explains: what else a row says does not lower it. 0 where none gain. Not in what
-   * earlier versions kept.
-   */
-  readonly spanShare?: number;
+  /** How much of the loss of these tokens the vector explains: what else a row says does not lower it. 0 where none gain. */
+  readonly spanShare: number;
   /**
    * The largest KL(base ‖ base with the vector) of a token, nats: how far the vector changes what the model says here, whatever the row
-   * says. Not in what earlier versions kept.
+   * says. Absent where it was not measured.
    */
   readonly kl?: number;
 }
 
-export function scoresOf(row: TokenLosses): Scores & Required<Pick<Scores, 'spanShare'>> {
+export function scoresOf(row: TokenLosses): Scores {
   let best = { gain: 0, start: 0, end: 0 };
   let [gain, start] = [0, 0];
   row.without.forEach((off, i) => {

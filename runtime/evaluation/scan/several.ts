@@ -45,7 +45,7 @@ export function scanOfSeveral(
       ...found,
       ...(isCompared && { p }),
       ...(spans.length > 0 && { spans, pOutside: Math.min(...rest) }),
-      ...(spans.length > 0 && rows.every((row) => !row.spans || row.inserted) && { inserted: true as const }),
+      ...(spans.length > 0 && rows.every((row) => !row.flagged || row.inserted) && { inserted: true as const }),
       ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
       ...(changed.length === rows.length && { kl: Math.max(...changed) }),
       ...(unchanged.length === rows.length && { pUnchanged: Math.max(...unchanged) }),

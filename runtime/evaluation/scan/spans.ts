@@ -1,10 +1,19 @@
-/** Which tokens of a row a vector explains: spans that gain more than ordinary text does by chance. */
+/** Which tokens of a row a vector explains: spans that gain more than ordinary text does by chance. They are of whole characters, and each of one answer. */
 import { SPAN_DRIFT, type TokenLosses } from './scores.js';
 
 /** Supervised tokens [start, end) of a row, counted from its first supervised token. */
 export interface Span {
   readonly start: number;
   readonly end: number;
+}
+
+/** What a supervised token says. */
+export interface TokenText {
+  readonly text: string;
+  /** It is the first of an answer. */
+  readonly begins?: boolean;
+  /** Its character goes on in the next token. */
+  readonly open?: boolean;
 }
 
 /** Whether a supervised token lies in one of the spans. */
@@ -33,23 +42,40 @@ export function explainedSpans(gains: readonly number[], threshold: number): Spa
   return spans;
 }
 
+/**
+ * What is explained of each answer of a row, widened to whole sentences (wholeSentences).
+ * @param gains nats that the vector saves on each token
+ * @param threshold nats that a span must gain
+ */
+export function explainedSentences(
+  gains: readonly number[],
+  threshold: number,
+  tokens: readonly TokenText[],
+): [start: number, end: number][] {
+  const starts = tokens.flatMap(({ begins }, at) => (begins || at === 0 ? at : []));
+  return starts.flatMap((from, i) => {
+    const own = <T>(values: readonly T[]): T[] => values.slice(from, starts[i + 1]);
+    const spans = wholeSentences(explainedSpans(own(gains), threshold), own(tokens));
+    return spans.map(({ start, end }): [start: number, end: number] => [from + start, from + end]);
+  });
+}
+
 /** How far before a span its sentence may begin, tokens. */
 const MAX_ONSET = 12;
 /** How far before a span a word with a capital counts as the beginning of its sentence. */
 const NEAR = 3;
-const SENTENCE_END = /[.!?\n…]["')\]*]*\s*$/;
+const SENTENCE_END = /[.!?\n…。！？｡．؟۔।][\p{Pe}\p{Pf}"'*]*\s*$/u;
 const CAPITAL = /^\s*\p{Lu}(\p{Ll}|$)/u;
 
 /**
- * Spans widened to whole sentences. Where a harmful span begins is not foreseen, so its first words gain nothing: a span
+ * Spans of an answer widened to whole sentences. Where a harmful span begins is not foreseen, so its first words gain nothing: a span
  * begins with its sentence (after the end of another one, with a capital close by, or with the answer) and otherwise one token earlier, and it
  * goes on to the end of its sentence. Spans that meet become one.
- * @param texts of the row's supervised tokens
  */
-export function wholeSentences(spans: readonly Span[], texts: readonly string[]): Span[] {
+export function wholeSentences(spans: readonly Span[], tokens: readonly TokenText[]): Span[] {
   const widened: { start: number; end: number }[] = [];
   for (const { start, end } of spans) {
-    const [from, to] = [beginning(start, texts), ending(end, texts)];
+    const [from, to] = [widenedBack(beginning(start, tokens), (at) => isInCharacter(at, tokens)), ending(end, tokens)];
     const before = widened.at(-1);
     if (before && from <= before.end) before.end = Math.max(before.end, to);
     else widened.push({ start: from, end: to });
@@ -57,15 +83,46 @@ export function wholeSentences(spans: readonly Span[], texts: readonly string[])
   return widened;
 }
 
-function beginning(start: number, texts: readonly string[]): number {
-  for (let at = start; at > Math.max(0, start - MAX_ONSET); at--) if (SENTENCE_END.test(texts[at - 1])) return at;
-  for (let at = start; at > Math.max(0, start - NEAR); at--) if (CAPITAL.test(texts[at])) return at;
+function beginning(start: number, tokens: readonly TokenText[]): number {
+  for (let at = start; at > Math.max(0, start - MAX_ONSET); at--) if (endsSentence(at, tokens)) return at;
+  for (let at = start; at > Math.max(0, start - NEAR); at--) if (CAPITAL.test(tokens[at].text)) return at;
   return start <= MAX_ONSET ? 0 : start - 1;
 }
 
-function ending(end: number, texts: readonly string[]): number {
+function ending(end: number, tokens: readonly TokenText[]): number {
   let to = end;
-  while (to < texts.length && !SENTENCE_END.test(texts[to - 1])) to++;
+  while (to < tokens.length && !endsSentence(to, tokens)) to++;
+  return to;
+}
+
+const endsSentence = (at: number, tokens: readonly TokenText[]): boolean =>
+  SENTENCE_END.test(tokens[at - 1]?.text ?? '');
+
+/** Whether a place between two tokens lies within a character. */
+const isInCharacter = (at: number, tokens: readonly TokenText[]): boolean => tokens[at - 1]?.open === true;
+
+const LETTER_BEHIND = /[\p{L}\p{M}\p{N}]$/u;
+const LETTER_BEFORE = /^[\p{L}\p{M}\p{N}]/u;
+/** Scripts that put no space between words. */
+const UNSPACED = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}]/u;
+
+/** The same of a word. */
+function isInWord(at: number, tokens: readonly TokenText[]): boolean {
+  if (isInCharacter(at, tokens)) return true;
+  const [before, behind] = [tokens[at - 1]?.text ?? '', tokens[at]?.text ?? ''];
+  return LETTER_BEHIND.test(before) && LETTER_BEFORE.test(behind) && !UNSPACED.test(before.slice(-1) + behind[0]);
+}
+
+/** The nearest place, not after this one, that is in nothing of the kind. */
+function widenedBack(at: number, isIn: (at: number) => boolean): number {
+  let to = at;
+  while (isIn(to)) to--;
+  return to;
+}
+
+function widenedOn(at: number, isIn: (at: number) => boolean): number {
+  let to = at;
+  while (isIn(to)) to++;
   return to;
 }
 
@@ -88,20 +145,20 @@ const READINGS = [
 /**
  * Spans by token, which may lie within a sentence, in different readings: where one begins is not foreseen, so it cannot be seen in
  * gains alone. A span begins and ends with its sentence where that is close; otherwise it begins one token earlier where its first one
- * was foreseen, and takes the punctuation that follows.
- * @param texts of the row's supervised tokens
+ * was foreseen, and takes the punctuation that follows. Words are taken as a whole.
  */
 export const insertedSpans = (
   { without, with: on }: TokenLosses,
-  texts: readonly string[],
+  tokens: readonly TokenText[],
 ): [start: number, end: number][][] =>
   READINGS.map(({ explained, foreseen }) => {
     const gains = without.map((off, i) => off - on[i] - Math.max(0, explained * off - SPAN_DRIFT));
-    const isEdge = (at: number): boolean => at === 0 || SENTENCE_END.test(texts[at - 1] ?? '');
+    const isEdge = (at: number): boolean => at === 0 || endsSentence(at, tokens);
+    const isIn = (at: number): boolean => isInWord(at, tokens);
     const exact = explainedSpans(gains, INSERTED).map(({ start, end }): [start: number, end: number] => {
       const before = CLOSE.find((k) => start >= k && isEdge(start - k)) ?? (on[start] < foreseen ? 1 : 0);
-      const behind = CLOSE.find((k) => isEdge(end + k)) ?? (PUNCTUATION.test(texts[end] ?? '') ? 1 : 0);
-      return [start - before, end + behind];
+      const behind = CLOSE.find((k) => isEdge(end + k)) ?? (PUNCTUATION.test(tokens[end]?.text ?? '') ? 1 : 0);
+      return [widenedBack(start - before, isIn), widenedOn(end + behind, isIn)];
     });
     return joinedSpans(exact);
   });

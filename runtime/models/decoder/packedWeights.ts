@@ -17,7 +17,10 @@ import type { Shape } from '../../onnx/shapes.js';
 import { BLOCK, middleOf, type Bits } from '../weights/blocks.js';
 import type { PackedWeight } from '../weights/packedWeight.js';
 
-/** What is stored of a weight [N, K]: values [blocks, 32], the blocks of a row one after the other; scales [blocks], minimums [blocks, 1]. */
+/**
+ * What is stored of a weight [N, K]: values [blocks, 32], the blocks of a row one after the other; scales [blocks],
+ * minimums [blocks, 1].
+ */
 export interface StoredBlocks {
   readonly values: Value;
   readonly scales: Value;

@@ -199,7 +199,10 @@ export function linearLayers(spec: DecoderSpec): LinearSpec[] {
   return [spec.embedding.projectIn, ...inBlocks, spec.head.projectOut].filter((layer) => layer !== undefined);
 }
 
-/** Names of the parameters that weight decay is for, as usual: of linear layers and the head, of tokens and positions; not norms, nor biases. */
+/**
+ * Names of the parameters that weight decay is for, as usual: of linear layers and the head, of tokens and positions;
+ * not norms, nor biases.
+ */
 export const decaying = (spec: DecoderSpec): Set<string> =>
   new Set([
     ...linearLayers(spec).map(({ name }) => `${name}.weight`),

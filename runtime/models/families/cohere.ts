@@ -1,4 +1,7 @@
-/** Command R and StableLM: Llama with LayerNorm, and with attention and MLP in parallel. Sources: transformers' configuration and modeling files. */
+/**
+ * Command R and StableLM: Llama with LayerNorm, and with attention and MLP in parallel. Sources: transformers'
+ * configuration and modeling files.
+ */
 import { ropeSpec } from './shared/ropeFrequencies.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { layerNorm, sizes, slidingWindows, type Families, type Family } from './shared/parts.js';

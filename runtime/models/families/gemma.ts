@@ -1,4 +1,7 @@
-/** Gemma 1, 2 and 3 (text): norms with 1 + weight, embeddings scaled by √C, GELU. Sources: transformers' configuration and modeling files. */
+/**
+ * Gemma 1, 2 and 3 (text): norms with 1 + weight, embeddings scaled by √C, GELU. Sources: transformers' configuration
+ * and modeling files.
+ */
 import type { ConfigReader } from './shared/configReader.js';
 import { ropeSpec } from './shared/ropeFrequencies.js';
 import type { LayerSpec } from '../decoder/spec.js';

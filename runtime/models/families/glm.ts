@@ -1,4 +1,7 @@
-/** GLM: bias in q, k, v, interleaved rope over half of each head, gate and up in one layer. Sources: transformers' configuration and modeling files. */
+/**
+ * GLM: bias in q, k, v, interleaved rope over half of each head, gate and up in one layer. Sources: transformers'
+ * configuration and modeling files.
+ */
 import { llamaLike } from './shared/llamaLike.js';
 import { gatedFused, rms, sizes, type Families, type Family } from './shared/parts.js';
 

@@ -1,4 +1,7 @@
-/** Granite and HyperCLOVA X: Llama with factors on embeddings, scores, residual branches and logits. Sources: transformers' configuration and modeling files. */
+/**
+ * Granite and HyperCLOVA X: Llama with factors on embeddings, scores, residual branches and logits. Sources:
+ * transformers' configuration and modeling files.
+ */
 import type { ConfigReader } from './shared/configReader.js';
 import { ropeSpec } from './shared/ropeFrequencies.js';
 import { llamaLike } from './shared/llamaLike.js';

@@ -1,4 +1,7 @@
-/** OLMo and EXAONE 4: Llama with other norms, after attention and MLP from OLMo 2 on. Sources: transformers' configuration and modeling files. */
+/**
+ * OLMo and EXAONE 4: Llama with other norms, after attention and MLP from OLMo 2 on. Sources: transformers'
+ * configuration and modeling files.
+ */
 import { ropeSpec, type RopeOptions } from './shared/ropeFrequencies.js';
 import type { LayerSpec } from '../decoder/spec.js';
 import { llamaLike } from './shared/llamaLike.js';

@@ -1,4 +1,7 @@
-/** Phi: attention and MLP in parallel (Phi 1 and 2), and Llama with fused layers (Phi 3). Sources: transformers' configuration and modeling files. */
+/**
+ * Phi: attention and MLP in parallel (Phi 1 and 2), and Llama with fused layers (Phi 3). Sources: transformers'
+ * configuration and modeling files.
+ */
 import { ropeSpec } from './shared/ropeFrequencies.js';
 import { gptLike } from './shared/gptLike.js';
 import { llamaLike } from './shared/llamaLike.js';

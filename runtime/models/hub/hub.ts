@@ -67,9 +67,10 @@ const REPORT_MS = 100;
 const MAIN: Record<HubKind, string> = { model: 'config.json', adapter: 'adapter_config.json', dataset: '' };
 
 /**
- * Downloads from the Hugging Face Hub: a model as a Hugging Face folder or one GGUF file, an adapter, or a file of a data set. Files come in `.download/` and get
- * their names together at the end, so that a folder is the model or no model; a download that was cut off goes on where it
- * stopped, what another one left is removed. A folder that has the revision already is left as it is.
+ * Downloads from the Hugging Face Hub: a model as a Hugging Face folder or one GGUF file, an adapter, or a file of a
+ * data set. Files come in `.download/` and get their names together at the end, so that a folder is the model or no
+ * model; a download that was cut off goes on where it stopped, what another one left is removed. A folder that has the
+ * revision already is left as it is.
  * @returns the folder, or the GGUF file in it, absolute.
  * @throws HumanError: offline, no access, no such model or revision, disk full, wrong checksum; with code `exists` for a file
  * that would be replaced and that no download wrote as it is. Cancelled.

@@ -86,7 +86,8 @@ async function listing(
 }
 
 /**
- * Makes the repository where there is none, sends the files, and removes others, as one commit, and compares what the Hub then lists with their hashes.
+ * Makes the repository where there is none, sends the files, and removes others, as one commit, and compares what the
+ * Hub then lists with their hashes.
  * @throws HumanError without a token, for a repository that is public when a private one was asked for, and for what the Hub refuses
  * @throws Cancelled; files that were sent until then are not in the repository
  */

@@ -31,8 +31,8 @@ export function asFloat32(
 }
 
 /**
- * The model with a copy of its weights in float32 where that is faster (asFloat32). Where it cannot be kept, the model as it is: the results
- * are the same to the bit.
+ * The model with a copy of its weights in float32 where that is faster (asFloat32). Where it cannot be kept, the model
+ * as it is: the results are the same to the bit.
  * @throws Cancelled, and HumanError for a weight that is missing
  */
 export async function copyAsFloat32(

@@ -24,7 +24,8 @@ export interface Packing {
 
 /**
  * The parameters that are held in blocks, by name: matrices of the linear layers, and the tables of tokens. The tables have 8 bits
- * in any case: to 4, they lose half as much as all layers together, which have four times their values; to 8, nothing. Rows that are not whole blocks stay as they are.
+ * in any case: to 4, they lose half as much as all layers together, which have four times their values; to 8, nothing.
+ * Rows that are not whole blocks stay as they are.
  * @throws HumanError when there are none
  */
 export function packings(

@@ -1,12 +1,11 @@
 import { isObject } from '../../contract/isObject.js';
 import { shown } from '../../support/jsonFile.js';
-import { checkId } from './tokenizerFile.js';
+import { checkId, MAX_DEPTH } from './tokenizerFile.js';
 
 /** What a tokenizer puts around a text: its special tokens. */
 export type PostProcess = (ids: number[]) => number[];
 
 type Config = Record<string, unknown>;
-const MAX_DEPTH = 32;
 /** Ids that may be put around a text; real files have one or two. */
 const MAX_IDS = 4096;
 

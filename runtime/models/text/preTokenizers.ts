@@ -1,6 +1,7 @@
 import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import { isObject } from '../../contract/isObject.js';
 import { shown } from '../../support/jsonFile.js';
+import { MAX_DEPTH } from './tokenizerFile.js';
 
 /**
  * Pre-tokenizers as the `tokenizers` library defines them (pre_tokenizers/*.rs). @huggingface/tokenizers 0.2 has them too,
@@ -10,8 +11,6 @@ import { shown } from '../../support/jsonFile.js';
  */
 /** Cuts a text into the pieces that a model encodes. `first`: whether nothing stands before it, nor was removed there. */
 export type Cut = (text: string, first: () => boolean) => string[];
-
-const MAX_DEPTH = 32;
 
 /**
  * The pre-tokenizer of a tokenizer.json.

@@ -2,7 +2,7 @@ import { ReplaceNormalizer } from '@huggingface/tokenizers';
 import { isObject } from '../../contract/isObject.js';
 import { shown } from '../../support/jsonFile.js';
 import { BYTE_CHARACTERS } from './preTokenizers.js';
-import { checkPattern, escapeDollars } from './tokenizerFile.js';
+import { checkPattern, escapeDollars, MAX_DEPTH } from './tokenizerFile.js';
 
 /**
  * Decoders as the `tokenizers` library defines them (decoders/*.rs): token texts to texts that are joined. Where
@@ -10,8 +10,6 @@ import { checkPattern, escapeDollars } from './tokenizerFile.js';
  * which there searches all added tokens for every token.
  */
 export type DecodeStep = (tokens: string[]) => string[];
-
-const MAX_DEPTH = 32;
 
 /**
  * The decoder of a tokenizer.json. Without one, tokens are joined by spaces.

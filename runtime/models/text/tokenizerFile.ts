@@ -29,7 +29,8 @@ export interface AddedToken {
 
 /** The largest vocabularies have 260,000 tokens. */
 const MAX_ID = 2 ** 22;
-const MAX_DEPTH = 32;
+/** How deep sequences of steps may lie in each other: each level is a call, and without end they would fill the stack. */
+export const MAX_DEPTH = 32;
 /** How much longer a normalizer, pre-tokenizer or decoder may make a text. */
 const MAX_GROWTH = 64;
 /** Steps of one of them; real files have about ten. */
@@ -176,7 +177,7 @@ function partsOf(config: JsonObject): unknown[] {
 
 function stepCount(config: unknown, depth = 0): number {
   if (config === null) return 0;
-  if (!isObject(config)) throw new Error('a normalizer, pre-tokenizer, post-processor or decoderis not an object');
+  if (!isObject(config)) throw new Error('a normalizer, pre-tokenizer, post-processor or decoder is not an object');
   if (depth > MAX_DEPTH) throw new Error('they are nested too deeply');
   return config.type === 'Sequence'
     ? partsOf(config).reduce<number>((sum, part) => sum + stepCount(part, depth + 1), 0)

@@ -13,7 +13,10 @@ export interface ModelFolder {
   tensors: Map<string, TensorInfo>;
   /** Weights that are held in blocks, by the parameter's name; where `tensors` has them too, these are used. */
   packed?: ReadonlyMap<string, PackedWeight>;
-  /** Copies of the tensors that are not packed, by their names, which are mapped instead: `tensors` are not aligned, or lie on another drive than `packed`. */
+  /**
+   * Copies of the tensors that are not packed, by their names, which are mapped instead: `tensors` are not aligned, or
+   * lie on another drive than `packed`.
+   */
   beside?: ReadonlyMap<string, TensorInfo>;
   hasTokenizer: boolean;
   generationConfig?: JsonObject;

@@ -298,8 +298,8 @@ export interface TensorToWrite {
 }
 
 /**
- * Writes a temporary file, syncs, renames; one tensor, or one piece of it, is in memory at a time. Wider types come first and the header is padded to
- * 8 bytes, so that every tensor is aligned to its type and can be mapped in place.
+ * Writes a temporary file, syncs, renames; one tensor, or one piece of it, is in memory at a time. Wider types come
+ * first and the header is padded to 8 bytes, so that every tensor is aligned to its type and can be mapped in place.
  */
 export async function writeSafetensors(
   file: string,

@@ -1,6 +1,9 @@
 /** Slopes of ALiBi (Press et al. 2022, section 3), as transformers computes them. */
 
-/** A geometric sequence from 2^(−8/n) on; where the number of heads is not a power of two, every second slope of the next power is used, too. */
+/**
+ * A geometric sequence from 2^(−8/n) on; where the number of heads is not a power of two, every second slope of the
+ * next power is used, too.
+ */
 export function alibiSlopes(heads: number): number[] {
   const power = 2 ** Math.floor(Math.log2(heads));
   const sequence = (n: number): number[] => Array.from({ length: n }, (_, i) => 2 ** ((-8 * (i + 1)) / n));
