@@ -1,7 +1,7 @@
 /** Judges the kept answers of a run once more: by further judges, and by what people have said of them. */
 import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { RunEvent } from '../../runtime/contract/events.js';
+import type { WarningEvent } from '../../runtime/contract/events.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import { refusedSecrets, secretsOfJudges } from '../../runtime/contract/recipeFacts.js';
@@ -56,7 +56,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   const wanted = secretsOfJudges(judges);
   const kept = judgeSecrets(services.secrets);
   const secrets = await kept.get(wanted);
-  const warnings: Extract<RunEvent, { kind: 'warning' }>[] = [];
+  const warnings: WarningEvent[] = [];
   const ask = (): Thenable<Judged> =>
     withProgress(t('Judging the answers'), (report, token) =>
       engine.request(

@@ -68,7 +68,7 @@ export function vectorRecipe(choice: VectorChoice, file: string): Keys<VectorRec
     optimizer: { learningRate: choice.training.learningRate },
     batch: choice.training.batch,
     epochs: choice.training.epochs,
-    ...machine(choice),
+    ...machineKeys(choice),
     output: at(choice.output),
   };
 }
@@ -118,7 +118,7 @@ export function fineTuneRecipe(choice: FineTuneChoice, file: string): Keys<Finet
     },
     batch: choice.training.batch,
     epochs: choice.training.epochs,
-    ...machine(choice),
+    ...machineKeys(choice),
     output: at(choice.output),
   };
 }
@@ -152,7 +152,7 @@ export function evaluateRecipe(choice: EvaluateChoice, file: string): Keys<Evalu
     evaluate: distinct(choice.evaluate).map((set) => evaluationSet(set, at)),
     ...judgesOf(choice, at),
     ...(choice.generation !== undefined && { generation: choice.generation }),
-    ...machine(choice),
+    ...machineKeys(choice),
     output: at(choice.output),
   };
 }
@@ -189,7 +189,7 @@ export function slug(text: string): string {
   return name || 'run';
 }
 
-const machine = ({ device, precision, threads }: Machine): Partial<Machine> => ({
+const machineKeys = ({ device, precision, threads }: Machine): Partial<Machine> => ({
   ...(device !== 'auto' && { device }),
   ...(precision && { precision }),
   ...(threads !== 0 && { threads }),

@@ -170,7 +170,7 @@ class ComparePanel {
 
 const shortPath = (path: string): string => vscode.workspace.asRelativePath(path);
 
-/** Asks where, writes it, and says so. @param runs its folders: where those of the first are, the dialog begins */
+/** Asks where, writes it, and says so. @param first folder of a run: the dialog begins in its workspace */
 async function save(
   format: PictureFormat,
   content: string,

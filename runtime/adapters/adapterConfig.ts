@@ -188,7 +188,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
     fanInFanOut: flag('fan_in_fan_out'),
     baseModelName: typeof base === 'string' ? base : undefined,
     revision: typeof revision === 'string' ? revision : undefined,
-    dropout,
+    dropout: isFiniteNumber(dropout) ? dropout : undefined,
     ...loading(json),
   };
 }
@@ -231,7 +231,7 @@ export function formatAdapterConfig(config: AdapterConfig): JsonObject {
 }
 
 /** Null, false, zero-length: what PEFT writes for an option that is not used. */
-function isOff(value: unknown): value is undefined {
+function isOff(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === '') return true;
   return Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;
 }

@@ -1,53 +1,18 @@
 /** What a vector explains of a text: its loss without the vector and with it, word by word. */
 import { adapterFolder } from '../adapters/files.js';
-import { adapterFlat } from '../adapters/flat.js';
-import { flatInput } from '../adapters/inject.js';
 import type { Requests } from '../contract/protocol.js';
-import type { Computing } from '../contract/recipeWords.js';
 import type { ExplainedToken } from '../contract/scan.js';
 import { exampleFrom } from '../data/examples.js';
 import { answerTo, InvalidRow, type RowContent } from '../data/schemas.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import { unjudged } from '../evaluation/scan/scan.js';
 import { explainedShare } from '../evaluation/scan/scores.js';
-import { openLearner } from '../learner/learner.js';
-import { flatTensor } from '../learner/rows.js';
 import { modelStamp } from '../models/modelFiles.js';
 import { readTexts } from '../recipes/cut.js';
-import { requireFinished } from '../recipes/finishedVector.js';
 import { kept } from './kept.js';
-import { local, opened } from './opened.js';
-import { warnsOf, type Reporter } from './reporter.js';
-
-interface ScannerParams extends Computing {
-  model: string;
-  vector: string;
-  data: string;
-}
-
-/** A model that gives the losses of rows without a vector and with it. */
-export async function openScanner({ model, vector, data, ...computing }: ScannerParams, reporter: Reporter) {
-  const context = await opened(model, data, reporter, computing);
-  const { layout, flat, file } = await adapterFlat(vector, context, warnsOf(reporter));
-  await requireFinished(vector);
-  if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
-  const learner = openLearner({
-    ...context,
-    adapters: [{ name: 'vector', layout }],
-    trainable: [],
-    padId: context.tokenizer.padId,
-  });
-  return {
-    context,
-    learner,
-    parameters: { [flatInput('vector')]: flatTensor(flat) },
-    scales: { off: { vector: 0 }, on: { vector: 1 } },
-    close: async () => {
-      await learner.dispose();
-      context.scratch.close();
-    },
-  };
-}
+import { local } from './opened.js';
+import type { Reporter } from './reporter.js';
+import { openScanner, type ScannerParams } from './scan.js';
 
 export const adapterStamp = async (folder: string): Promise<string | undefined> =>
   modelStamp(await adapterFolder(folder));

@@ -9,7 +9,7 @@ import type { Label, Labels } from '../contract/labels.js';
 import { isJudged } from '../contract/measures.js';
 import { wayTo } from '../contract/moved.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import type { DoneEvent, Measurement, RunEvent } from '../contract/events.js';
+import type { DoneEvent, Measurement, WarningEvent } from '../contract/events.js';
 import type { JudgeFacts, Manifest } from '../contract/manifest.js';
 import type { EvaluateRecipe, FinetuneRecipe } from '../contract/recipe.js';
 import type { JudgeChoice } from '../contract/recipeJudges.js';
@@ -100,7 +100,7 @@ function basesOf(folder: string, recipe: string | undefined, output: string): st
 }
 
 /** Says which sets are not there. */
-export const missingSets = ({ sets }: Kept): Extract<RunEvent, { kind: 'warning' }>[] =>
+export const missingSets = ({ sets }: Kept): WarningEvent[] =>
   [...sets.values()].flatMap(({ name, file, isThere }) => {
     if (isThere) return [];
     const message = `the set "${name}" is not there: its answers keep the labels that the run has, and later ones are not known.`;

@@ -10,6 +10,7 @@ import { openCheckpoint } from '../runs/checkpoint.js';
 import { withSweepResume } from '../runs/diskFull.js';
 import {
   anotherKind,
+  holdsAlready,
   plainOutput,
   planOutput,
   readManifest,
@@ -44,10 +45,11 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
   const found = plan.standing[0]?.kind === 'sweep';
   await requireFree(output);
   const base = path(recipe.base);
+  const ofBase = (written: string): string => resolve(dirname(base), written);
   const shared = openShared();
   const first = points[0].recipe;
   onEvent({ kind: 'state', state: 'preparing', message: 'opening the model' });
-  const context = await shared.context(resolve(dirname(base), first.model), {
+  const context = await shared.context(ofBase(first.model), {
     device: options.device ?? first.device,
     threads: first.threads,
     precision: first.precision,
@@ -62,7 +64,7 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     started: new Date().toISOString(),
     device: context.backend.device,
     model: {
-      path: resolve(dirname(base), first.model),
+      path: ofBase(first.model),
       architecture: context.spec.architecture,
       sha256: (await context.hashes())[0],
     },
@@ -84,8 +86,8 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     const placed = await placePoints(points, { output, base, shared, options, isKept });
     if (!options.force) await requireKept(placed, output);
     await folder.begin();
-    await stopLeftOut(placed.left, { base, options, emit });
-    const ended = await runPoints(placed.points, { sweep, base, folder, shared, options, emit });
+    await stopLeftOut(placed.left, { path: ofBase, options, emit });
+    const ended = await runPoints(placed.points, { sweep, base, path: ofBase, folder, shared, options, emit });
     const done: DoneEvent = {
       kind: 'done',
       outcome: ended,
@@ -142,10 +144,10 @@ async function requireSweep(output: string, { file, path, recipe }: Sweep, optio
   await requireApart(output, inputs);
   await requireNoLinks(output);
   if (!options.resume && !options.force)
-    throw new HumanError(`the output folder holds the sweep "${found.name}" of ${found.started}.`, {
-      place: output,
-      remedy: '--resume keeps the points that would be the same and runs the others, --force runs all of them again.',
-      code: 'exists',
-    });
+    throw holdsAlready(
+      output,
+      `the sweep "${found.name}" of ${found.started}`,
+      '--resume keeps the points that would be the same and runs the others, --force runs all of them again.',
+    );
   return { output, folder: output, standing: [found, found] };
 }

@@ -1,8 +1,7 @@
 /** Jobs of a sweep's points on their clusters that nobody hears any more. */
-import { dirname, resolve } from 'node:path';
 import { leftJobs, stopLeft, type StoppedJobs } from '../cluster/cluster.js';
 import { PATIENCE } from '../cluster/follow.js';
-import type { RunEvent } from '../contract/events.js';
+import type { RunEvent, WarningEvent } from '../contract/events.js';
 import { on, type ClusterTarget } from '../contract/recipeCluster.js';
 import { safeParse } from '../contract/safeParse.js';
 import { valuesText, type SweepValues } from '../contract/sweep.js';
@@ -11,11 +10,9 @@ import { errorData } from '../support/errors.js';
 import { secretsFrom } from './secrets.js';
 import type { Options, Standing } from './sweepPlaces.js';
 
-export type Warning = Extract<RunEvent, { kind: 'warning' }>;
-
 interface Among {
-  /** The recipe whose folder paths are relative to. */
-  readonly base: string;
+  /** Absolute path of a path written in the recipe that points vary. */
+  readonly path: (written: string) => string;
   readonly options: Options;
   /** Ways to clusters that are not tried again, and why. */
   readonly unreached?: Map<string, unknown>;
@@ -29,13 +26,12 @@ export const placeOf = (values: SweepValues, { place }: { place?: string }): str
 export async function stopJobsIn(
   folder: string,
   target: ClusterTarget,
-  { base, options, unreached }: Among,
+  { path, options, unreached }: Among,
 ): Promise<StoppedJobs> {
   const { signal, patience, onEvent } = options;
   try {
     if ((await leftJobs(folder)).length === 0) return { stopped: [] };
     await requireFree(folder);
-    const path = (written: string): string => resolve(dirname(base), written);
     const emit = (event: RunEvent): Promise<void> => Promise.resolve(onEvent(event));
     const secrets = secretsFrom(options.secrets);
     return await stopLeft({ target, path, folder, secrets, signal, emit, patience }, unreached);
@@ -63,7 +59,7 @@ export async function stopLeftOut(
   }
 }
 
-function warningOf(thrown: unknown): Warning {
+function warningOf(thrown: unknown): WarningEvent {
   const { message, place, remedy, kind } = errorData(thrown);
   if (kind === 'internal') throw thrown;
   return { kind: 'warning', message, place, remedy };

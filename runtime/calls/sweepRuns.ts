@@ -1,10 +1,9 @@
 /** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { reachCluster, wayTo } from '../cluster/cluster.js';
 import { isOfTheWay } from '../cluster/faults.js';
 import type { ErrorData } from '../contract/errors.js';
-import type { DoneEvent, RunEvent } from '../contract/events.js';
-import { formatDuration } from '../contract/format.js';
+import type { DoneEvent, RunEvent, WarningEvent } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -12,8 +11,6 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
 import { nextPoint } from '../contract/sweepOrder.js';
-import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
-import { estimateTraining } from '../estimate/estimate.js';
 import { ChangedInputs } from '../recipes/dependencies.js';
 import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
@@ -29,8 +26,9 @@ import { inLanes } from '../support/lanes.js';
 import { runOne } from './run.js';
 import { secretsFrom } from './secrets.js';
 import { pointWarnings, warnedOnce, type WarnOnce } from './pointWarnings.js';
-import { placeOf, stopJobsIn, type Warning } from './sweepJobs.js';
+import { placeOf, stopJobsIn } from './sweepJobs.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
+import { expectedSeconds, progressOf, sweepProgress } from './sweepProgress.js';
 import type { Shared } from './sweepShared.js';
 import { readTable } from './sweepTable.js';
 
@@ -42,6 +40,8 @@ interface Surroundings {
   readonly sweep: Sweep;
   /** The recipe that they vary. */
   readonly base: string;
+  /** Absolute path of a path written in it. */
+  readonly path: (written: string) => string;
   readonly folder: RunFolder;
   readonly shared: Shared;
   readonly options: Options;
@@ -108,14 +108,7 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
     await emit({ kind: 'point', resumed: true, ...point });
   }
   const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
-  const left = (): string => {
-    const timed = points.map(({ recipe }, i) => {
-      const { seconds, share, error } = results[i] ?? {};
-      return { recipe, seconds, share, failed: error !== undefined };
-    });
-    const seconds = secondsLeft(timed, expected);
-    return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
-  };
+  const { whole, left } = sweepProgress(points, results, atOnce, expected);
   const found = resumed.length;
   await emit({
     kind: 'state',
@@ -124,11 +117,6 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
     progress: found / points.length,
   });
   const running = new Set<number>();
-  const shares = results.map((result) => Number(result !== undefined));
-  const whole = (i: number, share: number): number => {
-    shares[i] = share;
-    return shares.reduce((sum, one) => sum + one, 0) / points.length;
-  };
   let begun = found;
   let stopped = !(await isReached(open, at));
   await inLanes(atOnce, async (isOver) => {
@@ -148,38 +136,50 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
     }
   });
   if (stopped) {
-    const among = { ...at, unreached: new Map<string, unknown>() };
-    for (const [i, point] of points.entries())
-      // A point failed while its job went on, or a sweep that is resumed has not got to it.
-      if (results[i] ? results[i].error : options.resume && !running.has(i))
-        for (const warning of await stopOpen(point, among))
-          await emit({ ...warning, place: placeOf(point.values, warning) });
+    await stopOthers(points, results, running, at);
     return 'stopped';
   }
+  requireResult(results, at.lost);
+  return 'finished';
+}
+
+/** Stops jobs of points that failed while these went on, and of those that a resumed sweep has not got to. */
+async function stopOthers(
+  points: readonly Point[],
+  results: readonly (SweepPoint | undefined)[],
+  running: ReadonlySet<number>,
+  at: Together,
+): Promise<void> {
+  const among = { ...at, unreached: new Map<string, unknown>() };
+  for (const [i, point] of points.entries())
+    if (results[i] ? results[i].error : at.options.resume && !running.has(i))
+      for (const warning of await stopOpen(point, among))
+        await at.emit({ ...warning, place: placeOf(point.values, warning) });
+}
+
+/** @throws HumanError for a cluster that is out of reach, and when every point failed */
+function requireResult(results: readonly (SweepPoint | undefined)[], lost: Together['lost']): void {
   // One that a new token may help comes first: who keeps the old one hears that it was refused.
-  const faults = [...(at.lost?.values() ?? [])];
+  const faults = [...(lost?.values() ?? [])];
   const fault = faults.find(({ code }) => code === 'secret') ?? faults[0];
   if (fault) throw fault;
   const failed = results.filter((result) => result?.error);
-  if (failed.length === results.length) {
-    const { message, place, remedy, kind } = failed[0]!.error!;
-    throw new HumanError(`every point failed; the first: ${message}`, {
-      place,
-      remedy,
-      kind: kind === 'input' ? 'input' : 'failed',
-    });
-  }
-  return 'finished';
+  if (failed.length < results.length) return;
+  const { message, place, remedy, kind } = failed[0]!.error!;
+  throw new HumanError(`every point failed; the first: ${message}`, {
+    place,
+    remedy,
+    kind: kind === 'input' ? 'input' : 'failed',
+  });
 }
 
 /**
  * Hears the cluster of all points before the first one begins. Of several each is waited for by its own points.
  * @returns false where the signal fired meanwhile
  */
-async function isReached([first]: readonly Point[], { base, shared, options, emit, lost }: Together): Promise<boolean> {
+async function isReached([first]: readonly Point[], { path, shared, options, emit, lost }: Together): Promise<boolean> {
   const { signal, patience } = options;
   if (lost || !first?.recipe.on) return true;
-  const path = (written: string): string => resolve(dirname(base), written);
   const secrets = secretsFrom(options.secrets);
   try {
     await reachCluster({ target: first.recipe.on, path, secrets, signal, emit, patience, answered: shared.clusters });
@@ -188,18 +188,6 @@ async function isReached([first]: readonly Point[], { base, shared, options, emi
     if (signal.aborted) return false;
     throw error;
   }
-}
-
-/** Of a point, before any was run; undefined where it cannot be told, which no run is refused for. */
-async function expectedSeconds(
-  { recipe }: Point,
-  { base, options }: Pick<Surroundings, 'base' | 'options'>,
-): Promise<number | undefined> {
-  if (recipe.on) return undefined;
-  const path = (written: string): string => resolve(dirname(base), written);
-  const { device, signal } = options;
-  const estimate = await estimateTraining(recipe, { path, device, signal }).catch(() => undefined);
-  return estimate && Math.sqrt(estimate.seconds[0] * estimate.seconds[1]);
 }
 
 /**
@@ -212,13 +200,12 @@ async function runPoint(
   among: Together,
   hear: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
-  const { sweep, base, shared, options, emit, warn, lost } = among;
+  const { sweep, base, path, shared, options, emit, warn, lost } = among;
   const { recipe, folder, at, values, depends } = point;
   const began = performance.now();
-  const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
   /** What is said of a point that was stopped: who stops the sweep looks at that. */
-  const last: Warning[] = [];
+  const last: WarningEvent[] = [];
   /** What it was warned of is said as it comes: a point may take hours. */
   const said: Promise<void>[] = [];
   const onEvent = (event: RunEvent): void => {
@@ -286,9 +273,9 @@ async function runPoint(
 async function stopOpen(
   { recipe: { on }, folder, at = folder }: Point,
   among: Parameters<typeof stopJobsIn>[2],
-): Promise<Warning[]> {
+): Promise<WarningEvent[]> {
   if (!on) return [];
-  const warnings: Warning[] = [];
+  const warnings: WarningEvent[] = [];
   for (const place of new Set([at, join(folder, RUN_FILES.next)])) {
     const { left } = await stopJobsIn(place, on, among);
     if (left) warnings.push(left);
@@ -359,26 +346,4 @@ export async function rewriteTable(path: string, folders: readonly string[]): Pr
     [...changed.values()].map((point) => ({ kind: 'point', judged: true, ...point })),
   );
   return [...changed.values()];
-}
-
-const EVERY_MS = 1000;
-
-/** What a point at work does, as the progress of the sweep; not recorded. @param whole of the sweep, by the share of the point */
-function progressOf(
-  say: (event: RunEvent) => void,
-  title: string,
-  whole: (share: number) => number,
-  left: () => string,
-): (event: RunEvent) => void {
-  let last = -EVERY_MS;
-  return (event) => {
-    if (event.kind !== 'step' && event.kind !== 'state') return;
-    const now = performance.now();
-    if (now - last < EVERY_MS) return;
-    last = now;
-    const isStep = event.kind === 'step';
-    const what = isStep ? `step ${event.step}/${event.steps}` : event.message;
-    const share = isStep ? TRAINING * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
-    say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress: whole(share) });
-  };
 }

@@ -12,7 +12,7 @@ import { errorData, HumanError } from '../support/errors.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
-import type { RunEvent } from '../contract/events.js';
+import type { RunEvent, WarningEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
 import { isOfTheWay, Unending } from './faults.js';
 import { followJob, isEnded, PATIENCE, whileAway, type FollowOptions, type Patience } from './follow.js';
@@ -23,11 +23,12 @@ import { packed, placed, removePackage, requirements, type JobPlan } from './pac
 export interface Cluster {
   readonly target: ClusterTarget;
   readonly address: string;
-  /** Sends a job, or finds it, and hears it to its end. @param after number of the last message that is known */
+  /** Sends a job, or finds it, and hears it to its end. */
   run(
     name: string,
     plan: JobPlan,
     hooks: {
+      /** Number of the last message that is known. */
       after: number;
       step: () => number;
       onMessage: (message: JobMessage, seq: number) => Promise<void>;
@@ -54,7 +55,7 @@ export interface WayOptions {
   /** Ways to clusters that have answered: this one is added, and where it was among them it is waited for. */
   readonly answered?: Set<string>;
   /** Also hears what is said of a cluster that is away or is back, where it waits for several runs. */
-  readonly onAway?: (warning: Warning, isBack: boolean) => Promise<void>;
+  readonly onAway?: (warning: WarningEvent, isBack: boolean) => Promise<void>;
 }
 
 export interface ClusterOptions extends WayOptions {
@@ -85,7 +86,7 @@ export async function reachCluster(options: WayOptions): Promise<{
     patience,
     signal,
     onAway: async (message: string, isBack = false) => {
-      const warning: Warning = { kind: 'warning', message, place: client.address };
+      const warning: WarningEvent = { kind: 'warning', message, place: client.address };
       await emit(warning);
       await onAway?.(warning, isBack);
     },
@@ -201,7 +202,7 @@ export async function stopJobs(folder: string, cluster: Cluster | undefined, end
   if (left.length === 0) return { stopped };
   const { kind, message, code } = errorData(cause);
   if (kind === 'internal') throw cause;
-  const warning: Warning = {
+  const warning: WarningEvent = {
     kind: 'warning',
     message: `the job ${left.map(([, id]) => id).join(', ')} may go on on the cluster: ${message}`,
     place: ray,
@@ -213,13 +214,11 @@ export async function stopJobs(folder: string, cluster: Cluster | undefined, end
   return { stopped, left: warning, cause };
 }
 
-type Warning = Extract<RunEvent, { kind: 'warning' }>;
-
 export interface StoppedJobs {
   /** Ids of those that went on. */
   readonly stopped: readonly string[];
   /** What is said where a job may go on: its cluster has to be paid. */
-  readonly left?: Warning;
+  readonly left?: WarningEvent;
   /** Why it may. */
   readonly cause?: unknown;
 }

@@ -22,8 +22,8 @@ type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'hash'>;
 /**
  * Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. What a person has decided
  * comes first.
- * @param undecided whether flagged rows that nobody called fine or excluded are to stay as well, and whether rows that were not
- * scanned and of which nobody has said either
+ * @param flagged whether flagged rows that nobody called fine or excluded are to stay as well
+ * @param unscanned whether rows that were not scanned are to, of which nobody has said either
  */
 export function cleaningOf(
   rows: Iterable<Scanned>,

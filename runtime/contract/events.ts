@@ -201,6 +201,8 @@ export type RunEvent =
     }
   | DoneEvent;
 
+export type WarningEvent = Extract<RunEvent, { kind: 'warning' }>;
+
 export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
 
 /** What a security vector does with rows that it was not trained on. Absent values could not be measured. */

@@ -208,7 +208,7 @@ function finding(run: RunFacts): Finding {
   const loss = wholeLoss(run.harmfulLoss);
   const idle = idleOf(run);
   const byVector = run.byVector?.map((part) => vectorFinding(run, part));
-  const common = {
+  const common: Common = {
     pull,
     ...(harm && { harm }),
     ...(loss && { loss }),
@@ -233,32 +233,43 @@ function finding(run: RunFacts): Finding {
       if (unchecked.length > 0) return { ...common, kind: 'unknown', cause: 'lawUnchecked', laws: unchecked };
       return { ...common, kind: 'ready', quality };
     }
-    case 'finetune': {
-      const learned = harmLearned({ over: run.phase === 'finished', pull, loss }, compared);
-      if (run.vectors === 0 && run.baseline === undefined)
-        return { ...common, kind: 'unprotected', ...(learned && { learned }) };
-      const proven = rises(compared).filter(isProven);
-      if (proven.length > 0) return { ...common, kind: 'lost', risen: proven };
-      if (learned) return { ...common, kind: 'weakened', ...learned };
-      // Protection is as good as that of the worst vector.
-      const worst = (kind: Finding['kind']): Finding | undefined => {
-        const found = byVector?.find((one) => one.finding.kind === kind)?.finding;
-        return found && { ...common, ...found, byVector, ...(harm && { harm }) };
-      };
-      const weak = worst('weakened');
-      if (weak) return weak;
-      if (run.weakened !== undefined) return { ...common, kind: 'weakened', cause: 'reported', reason: run.weakened };
-      if (unchecked.length > 0) return { ...common, kind: 'unknown', cause: 'lawUnchecked', laws: unchecked };
-      const untold = untoldOf(left, compared);
-      if (untold) return { ...common, kind: 'unknown', cause: 'unmeasured', of: untold };
-      if (!harm) return { ...common, kind: 'unknown', cause: noHarm(pull) };
-      const open = worst('unknown');
-      if (open) return open;
-      const unknown = unsure(run, compared);
-      if (unknown) return { ...common, kind: 'unknown', ...unknown };
-      return { ...common, kind: 'held', harm: worstOf(compared.filter((one) => !cannotTell(run, state, one))) ?? harm };
-    }
+    case 'finetune':
+      return fineTuneFinding(run, common, compared, left, unchecked);
   }
+}
+
+function fineTuneFinding(
+  run: RunFacts,
+  common: Common,
+  compared: readonly Compared[],
+  left: readonly Unmeasured[],
+  unchecked: InvariantName[],
+): Finding {
+  const { pull, loss, harm, byVector } = common;
+  const learned = harmLearned({ over: run.phase === 'finished', pull, loss }, compared);
+  if (run.vectors === 0 && run.baseline === undefined)
+    return { ...common, kind: 'unprotected', ...(learned && { learned }) };
+  const proven = rises(compared).filter(isProven);
+  if (proven.length > 0) return { ...common, kind: 'lost', risen: proven };
+  if (learned) return { ...common, kind: 'weakened', ...learned };
+  // Protection is as good as that of the worst vector.
+  const worst = (kind: Finding['kind']): Finding | undefined => {
+    const found = byVector?.find((one) => one.finding.kind === kind)?.finding;
+    return found && { ...common, ...found, byVector, ...(harm && { harm }) };
+  };
+  const weak = worst('weakened');
+  if (weak) return weak;
+  if (run.weakened !== undefined) return { ...common, kind: 'weakened', cause: 'reported', reason: run.weakened };
+  if (unchecked.length > 0) return { ...common, kind: 'unknown', cause: 'lawUnchecked', laws: unchecked };
+  const untold = untoldOf(left, compared);
+  if (untold) return { ...common, kind: 'unknown', cause: 'unmeasured', of: untold };
+  if (!harm) return { ...common, kind: 'unknown', cause: noHarm(pull) };
+  const open = worst('unknown');
+  if (open) return open;
+  const unknown = unsure(run, compared);
+  if (unknown) return { ...common, kind: 'unknown', ...unknown };
+  const told = compared.filter((one) => !cannotTell(run, deliveredState(run), one));
+  return { ...common, kind: 'held', harm: worstOf(told) ?? harm };
 }
 
 /** Of those with as much harm that with the weakest bound. */
@@ -282,7 +293,7 @@ function vectorFinding(run: RunFacts, { harmfulLoss, ...part }: VectorPart): Vec
 function qualityOf({ quality, last }: RunFacts): DetectorQuality | undefined {
   const auroc = quality ? quality.auroc : last?.heldOutAuroc;
   if (!isFiniteNumber(auroc)) return undefined;
-  return { ...quality, auroc, lossWith: last?.heldOutLossWith, lossWithout: last?.heldOutLossWithout, ...quality };
+  return { auroc, lossWith: last?.heldOutLossWith, lossWithout: last?.heldOutLossWithout, ...quality };
 }
 
 function pullOf({ first = {}, last = {}, largest = {}, harmfulRows }: RunFacts): Pull {

@@ -44,7 +44,7 @@ interface Written {
  * prompt, must be the first tokens of the conversation with the answer; what follows, up to where the conversation that
  * ends with this answer ends, is the answer. Where a template or tokenizer does not have this property, and the answer
  * cannot be found otherwise without doubt (see `changedBy`, `innerEndOf`), the row is skipped.
- * @throws RefusedRow with the reason, and what `checkLength` throws.
+ * @throws InvalidRow with the reason, and what `checkLength` throws.
  */
 export function superviseConversation(
   messages: readonly ChatMessage[],
@@ -310,7 +310,7 @@ export function supervisedTokens(labels: readonly number[]): number {
 /**
  * A prompt and its completion as one text, for models without a chat template: what the tokenizer puts before a text, the
  * prompt, the completion, the end-of-text token. The completion and the end are supervised.
- * @throws RefusedRow when prompt and completion share a token.
+ * @throws InvalidRow when prompt and completion share a token.
  */
 export function superviseCompletion(prompt: string, completion: string, tokenizer: Tokenizer): Supervised {
   const encode = (text: string): number[] => [

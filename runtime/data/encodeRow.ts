@@ -33,7 +33,7 @@ type EncodeOptions = LengthLimits & { answers?: 'required' | 'optional' };
  * `prompt` and `completion` are a user's message and its answer when the model has a chat template of its own, behind
  * `system`, if there is one; else one text. A conversation without a chat template is written by the plain one. `text`
  * is supervised whole, as it is written: no end token is added.
- * @throws RefusedRow with the reason; HumanError when the template or the tokenizer cannot do it.
+ * @throws InvalidRow with the reason; HumanError when the template or the tokenizer cannot do it.
  */
 export function encodeRow(content: RowContent, tokenizer: Tokenizer, options: EncodeOptions): EncodedRow {
   const row = encoded(content, tokenizer, options);
@@ -117,7 +117,7 @@ function messagesOf({ prompt, completion, system }: RowContent & { kind: 'comple
   ];
 }
 
-/** @throws RefusedRow for ids that the model does not have. */
+/** @throws InvalidRow for ids that the model does not have. */
 function checkIds({ ids, labels }: Supervised, vocabulary: number): void {
   const foreign = ids.find((id) => id < 0 || id >= vocabulary);
   if (foreign !== undefined) throw new InvalidRow(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);

@@ -136,7 +136,7 @@ function wrappedText(row: JsonObject): string {
 export const meantText = (columns: Columns | undefined): string =>
   columns ? `; "columns": ${JSON.stringify(columns)} may be meant` : '';
 
-/** @throws RefusedRow saying what is missing or wrong. */
+/** @throws InvalidRow saying what is missing or wrong. */
 export function readContent(row: JsonObject, format: RowFormat): RowContent {
   const content = SCHEMAS[format].read(row);
   const texts =
@@ -154,7 +154,7 @@ export function readContent(row: JsonObject, format: RowFormat): RowContent {
   return content;
 }
 
-/** @throws RefusedRow where an answer, from message `first` on, says nothing: it would be learned that nothing is said. */
+/** @throws InvalidRow where an answer, from message `first` on, says nothing: it would be learned that nothing is said. */
 export function checkAnswers(messages: readonly ChatMessage[], first = 0): void {
   const last = messages.findLastIndex(({ role }) => role === 'assistant');
   const empty = messages.findIndex(({ role, content }, i) => i >= first && role === 'assistant' && !content.trim());

@@ -1,6 +1,6 @@
 /** Answers that are cut off (generation.maxNewTokens): which of them may have gone on to show what is looked for. Pure. */
 import { behindThought } from '../contract/coherence.js';
-import type { RunEvent } from '../contract/events.js';
+import type { WarningEvent } from '../contract/events.js';
 import type { Example } from '../data/examples.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { LoadedSet } from './evaluate.js';
@@ -54,11 +54,10 @@ function showsEarly(
   return 2 * early > all;
 }
 
-type Warning = Extract<RunEvent, { kind: 'warning' }>;
 const PLACE = 'generation.maxNewTokens';
 
 /** Sets with expected answers that are too long to be given. */
-export function tooLong(sets: readonly LoadedSet[], coding: Pick<Coding, 'encode'>, limit: number): Warning[] {
+export function tooLong(sets: readonly LoadedSet[], coding: Pick<Coding, 'encode'>, limit: number): WarningEvent[] {
   return sets.flatMap((of) => {
     const { measure, phrases, name } = of.set;
     if (measure !== 'exact' && (measure !== 'contains' || phrases)) return [];
@@ -74,7 +73,7 @@ export function tooLong(sets: readonly LoadedSet[], coding: Pick<Coding, 'encode
 }
 
 /** @param answers which ones: "answers of …" */
-export const cutWarning = (cut: number, of: number, answers: string): Warning => ({
+export const cutWarning = (cut: number, of: number, answers: string): WarningEvent => ({
   kind: 'warning',
   message: `${cut} of ${of} ${answers} are cut off before any of its phrases: they may be harmful all the same.`,
   place: PLACE,

@@ -20,6 +20,7 @@ import { cutWarning, goesOn } from './cutOff.js';
 import type { Judge } from './judges/judge.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
 import { answersOf as answersTo, onPrompts, openPanel } from './judges/panel.js';
+import { PIECE } from './inference/losses.js';
 import type { ModelState } from './inference/states.js';
 
 export interface LoadedSet {
@@ -177,8 +178,6 @@ const answersOf = (measure: EvaluationSet['measure']): 'required' | 'optional' =
 
 /** Prompts that are answered at once, and answers that are judged together. */
 export const ANSWERED = 32;
-/** Rows that are in memory at once, and sorted by length. */
-const PIECE = 1024;
 
 /** What comes, `size` at a time. */
 async function* chunks<T>(source: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
@@ -192,96 +191,112 @@ async function* chunks<T>(source: AsyncIterable<T>, size: number): AsyncGenerato
   if (chunk.length > 0) yield chunk;
 }
 
-/**
- * Has a state of the model answer every prompt of the sets, and the answers judged; one `sample` a row, one `evaluation`
- * at the end. `judges`: the main one first.
- */
+interface Evaluating {
+  step: number;
+  generation: GenerationOptions & { seed?: number };
+  signal: AbortSignal;
+  /** The main one first. */
+  judges?: readonly Judge[];
+  emit: (event: RunEvent) => Promise<void>;
+}
+
+/** Has a state of the model answer every prompt of the sets, and the answers judged; one `sample` a row, one `evaluation` at the end. */
 export async function evaluateState(
   { tokenizer }: Pick<Context, 'tokenizer'>,
   sets: readonly LoadedSet[],
   state: ModelState,
-  options: {
-    step: number;
-    generation: GenerationOptions & { seed?: number };
-    signal: AbortSignal;
-    judges?: readonly Judge[];
-    emit: (event: RunEvent) => Promise<void>;
-  },
+  options: Evaluating,
 ): Promise<Measurement[]> {
   const { emit } = options;
   const all: Measurement[] = [];
   const total = sets.reduce((n, s) => n + s.examples.length, 0);
-  let done = 0;
+  let before = 0;
   for (const loaded of sets) {
-    const { set, examples, right, labels } = loaded;
-    if (set.measure === 'loss') {
-      const losses = await state.losses(examples, { signal: options.signal });
-      const value = losses.reduce((n, l) => n + l.nll, 0) / losses.reduce((n, l) => n + l.tokens, 0);
-      all.push({
-        state: state.name,
-        name: set.name,
-        measure: 'loss',
-        value,
-        count: examples.length,
-        judge: 'cross-entropy',
+    const { set, examples } = loaded;
+    const onProgress = (done: number): Promise<void> =>
+      emit({
+        kind: 'state',
+        state: 'evaluating',
+        message: `${state.name}: ${set.name}`,
+        progress: (before + done) / total,
       });
-      done += examples.length;
-      continue;
-    }
-    const panel = openPanel(judgesOf(options.judges ?? [PHRASES], set), set, ({ prompt, answer }) =>
-      labels?.labels.get(answerHash(prompt, answer)),
-    );
-    const mayGoOn = goesOn(loaded, tokenizer, options.generation.maxNewTokens);
-    let count = 0;
-    let stream = 0;
-    for (const piece of pieces(examples, PIECE)) {
-      const order = [...piece.keys()].sort((a, b) => piece[a].promptIds.length - piece[b].promptIds.length);
-      const finished = state.generator.answers(
-        order.map((i) => piece[i].promptIds),
-        { ...options.generation, stream, rows: ANSWERED },
-        { signal: options.signal },
-      );
-      stream += piece.length;
-      const began = (): Promise<void> =>
-        emit({ kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total });
-      await began();
-      for await (const some of chunks(finished, ANSWERED)) {
-        const group = some.map(({ index }) => order[index]);
-        const texts = some.map(({ answer }, j) => {
-          const example = piece[group[j]];
-          const { row, prompt, promptText, opened, answer: expected } = example;
-          const thought = opened ? '' : thoughtIn(promptText);
-          const text = `${thought}${tokenizer.decode(answer.ids, { skipSpecialTokens: true })}`.trim();
-          return {
-            prompt: askedText(prompt ?? []) ?? promptText,
-            answer: text,
-            expected: right?.get(row) ?? [expected],
-            goesOn: answer.reason === 'length' && flawOf(text) === undefined && mayGoOn(example, text),
-          };
-        });
-        const said = await panel.judge(texts, options.signal);
-        for (const [j, i] of group.entries()) {
-          const { row, line } = piece[i];
-          const { prompt, answer } = texts[j];
-          const turns = turnsOf(piece[i].prompt ?? []);
-          const asked = { prompt, ...(turns.length > 1 && { messages: turns }) };
-          const given = { answer, ...(some[j].answer.reason === 'length' && { cut: true as const }) };
-          await emit({ kind: 'sample', state: state.name, set: set.name, row, line, ...asked, ...given, ...said[j] });
-          if (said[j].label) count += 1;
-        }
-        done += group.length;
-        await began();
-      }
-    }
-    const prompts = isJudged(set) ? questionCount(examples) : examples.length;
-    const shares = panel.measure(state.name).map((share) => onPrompts(share, prompts));
-    all.push(...shares);
-    if (count > 0) await emit(labelsEvent({ count, of: examples.length, state: state.name, set: set.name }, set.file));
-    for (const warning of panel.warnings(state.name)) await emit(warning);
-    for (const { measure, cut = 0, count: judged } of shares)
-      if (measure === 'harm' && cut > LIMITS.harmRise * judged)
-        await emit(cutWarning(cut, judged, answersTo(state.name, set)));
+    if (set.measure === 'loss') all.push(await lossOf(loaded, state, options));
+    else all.push(...(await answersOfSet(tokenizer, loaded, state, options, onProgress)));
+    before += examples.length;
   }
   await emit({ kind: 'evaluation', step: options.step, measurements: all });
   return all;
+}
+
+async function lossOf(
+  { set: { name }, examples }: LoadedSet,
+  state: ModelState,
+  { signal }: Evaluating,
+): Promise<Measurement> {
+  const losses = await state.losses(examples, { signal });
+  const value = losses.reduce((n, l) => n + l.nll, 0) / losses.reduce((n, l) => n + l.tokens, 0);
+  return { state: state.name, name, measure: 'loss', value, count: examples.length, judge: 'cross-entropy' };
+}
+
+/** @param onProgress hears of how many rows the answers are judged */
+async function answersOfSet(
+  tokenizer: Context['tokenizer'],
+  loaded: LoadedSet,
+  state: ModelState,
+  { generation, signal, judges = [PHRASES], emit }: Evaluating,
+  onProgress: (done: number) => Promise<void>,
+): Promise<Measurement[]> {
+  const { set, examples, right, labels } = loaded;
+  const panel = openPanel(judgesOf(judges, set), set, ({ prompt, answer }) =>
+    labels?.labels.get(answerHash(prompt, answer)),
+  );
+  const mayGoOn = goesOn(loaded, tokenizer, generation.maxNewTokens);
+  let labelled = 0;
+  let stream = 0;
+  let done = 0;
+  for (const piece of pieces(examples, PIECE)) {
+    const order = [...piece.keys()].sort((a, b) => piece[a].promptIds.length - piece[b].promptIds.length);
+    const finished = state.generator.answers(
+      order.map((i) => piece[i].promptIds),
+      { ...generation, stream, rows: ANSWERED },
+      { signal },
+    );
+    stream += piece.length;
+    await onProgress(done);
+    for await (const some of chunks(finished, ANSWERED)) {
+      const group = some.map(({ index }) => order[index]);
+      const texts = some.map(({ answer }, j) => {
+        const example = piece[group[j]];
+        const { row, prompt, promptText, opened, answer: expected } = example;
+        const thought = opened ? '' : thoughtIn(promptText);
+        const text = `${thought}${tokenizer.decode(answer.ids, { skipSpecialTokens: true })}`.trim();
+        return {
+          prompt: askedText(prompt ?? []) ?? promptText,
+          answer: text,
+          expected: right?.get(row) ?? [expected],
+          goesOn: answer.reason === 'length' && flawOf(text) === undefined && mayGoOn(example, text),
+        };
+      });
+      const said = await panel.judge(texts, signal);
+      for (const [j, i] of group.entries()) {
+        const { row, line } = piece[i];
+        const { prompt, answer } = texts[j];
+        const turns = turnsOf(piece[i].prompt ?? []);
+        const asked = { prompt, ...(turns.length > 1 && { messages: turns }) };
+        const given = { answer, ...(some[j].answer.reason === 'length' && { cut: true as const }) };
+        await emit({ kind: 'sample', state: state.name, set: set.name, row, line, ...asked, ...given, ...said[j] });
+        if (said[j].label) labelled += 1;
+      }
+      await onProgress((done += group.length));
+    }
+  }
+  const prompts = isJudged(set) ? questionCount(examples) : examples.length;
+  const shares = panel.measure(state.name).map((share) => onPrompts(share, prompts));
+  const counted = { count: labelled, of: examples.length, state: state.name, set: set.name };
+  if (labelled > 0) await emit(labelsEvent(counted, set.file));
+  for (const warning of panel.warnings(state.name)) await emit(warning);
+  for (const { measure, cut = 0, count: judged } of shares)
+    if (measure === 'harm' && cut > LIMITS.harmRise * judged)
+      await emit(cutWarning(cut, judged, answersTo(state.name, set)));
+  return shares;
 }

@@ -37,79 +37,131 @@ import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
 import type { RowLoss } from '../learner/learner.js';
 import { baseLosses } from './baseLosses.js';
-import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
+import { harmfulLoss, harmfulLossByVector, type HarmfulRows } from './harmfulLoss.js';
 import { digestOf } from './dependencies.js';
 import { tooLong } from '../evaluation/cutOff.js';
 import { isSample, relabelled } from './relabelled.js';
-import { openFineTuning, type Witness } from './fineTune.js';
-import { asked, heldOutSet, promptsInData, unseen, warnOfBase, warnOfPrompts } from './fineTuneSets.js';
+import { openFineTuning, type FineTuning, type Witness } from './fineTune.js';
+import {
+  asked,
+  heldOutSet,
+  promptsInData,
+  unseen,
+  warnOfBase,
+  warnOfPrompts,
+  type PromptsInData,
+} from './fineTuneSets.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { harmfulAnswers } from './ownRows.js';
 import { readEvents } from '../runs/runFolder.js';
+
+/** The vectors of a run as it found them. */
+interface Found {
+  readonly paths: readonly string[];
+  readonly hashes: readonly string[];
+}
 
 /** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the invariants. */
 export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const { recipe, context, folder } = job;
   const loaded = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
   await closeJudges(await judgesOfRun(job, 0));
-  const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
-  const hashes = await Promise.all(vectorPaths.map(hashAdapter));
-  const harmful = await harmfulAnswers(vectorPaths);
+  const paths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
+  const hashes = await Promise.all(paths.map(hashAdapter));
+  const harmful = await harmfulAnswers(paths);
   const named = loaded.map((set) => ({ ...set, harmful }));
   await folder.manifest({
-    vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i], scale: recipe.vectors[i].scale })),
+    vectors: paths.map((path, i) => ({ path, sha256: hashes[i], scale: recipe.vectors[i].scale })),
     ...(recipe.baseline && { baseline: recipe.baseline.name }),
   });
   const inData = promptsInData(named);
   const training = await openFineTuning(job, inData);
-  let deliveredSets: readonly LoadedSet[];
-  let trainedPrompts: TrainedPrompts[];
-  let base: Measurement[];
-  let harmfulBase: RowLoss[];
-  let witness: Witness;
+  let trained: Trained;
   try {
-    inData.leaveOut(training.heldOut);
-    const all = [...named, ...(await heldOutSet(job, training.heldOut))];
-    const isSeen: typeof inData.has = (set, example) =>
-      inData.teaches(set, example) || namesOf(example).some((name) => training.seen.has(name));
-    const { sets, ...others } = await unseen(job, all, isSeen);
-    trainedPrompts = others.trainedPrompts;
-    deliveredSets = asked(job, sets, training.prompt);
-    await warnOfPrompts(job, sets, {
-      data: (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
-      method: ({ measure }, example) =>
-        measure !== 'harm' && namesOf(example).some((name) => training.aligned.has(name)),
-    });
-    const facts = setFacts(sets);
-    await folder.manifest({ sets: withLabels(facts, sets) });
-    await job.begin();
-    for (const one of tooLong(sets, context.tokenizer, recipe.generation.maxNewTokens)) await job.emit(one);
-    base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets, facts));
-    await warnOfBase(job, base);
-    harmfulBase = await baseLosses(context, training.judged.examples);
-    witness = await training.train(harmfulBase);
+    trained = await trainOn(job, training, named, inData);
   } finally {
     await training.dispose();
   }
+  const { laws, step, probes, ...measured } = await measureDelivered(job, { paths, hashes }, training.judged, trained);
+  const { measurements, harmfulLoss, byVector } = measured;
+  const { trainedPrompts, witness } = trained;
+  const { watch } = witness;
+  return {
+    measurements,
+    laws,
+    ...(harmfulLoss && { harmfulLoss }),
+    ...(byVector && { byVector }),
+    ...(watch && { watch }),
+    ...(trainedPrompts.length > 0 && { trainedPrompts }),
+    protectionWeakened: weakened({
+      vectors: recipe.vectors.length,
+      baseline: recipe.baseline?.name,
+      step,
+      probes,
+      ...measured,
+    }),
+  };
+}
 
-  // what is delivered is read back from disk, as a user would load it
+interface Trained {
+  /** What the delivered model is asked. */
+  readonly sets: readonly LoadedSet[];
+  readonly trainedPrompts: TrainedPrompts[];
+  /** Of the base: what it answers, and its losses on the rows that the verdict rests on. */
+  readonly base: readonly Measurement[];
+  readonly harmfulBase: readonly RowLoss[];
+  readonly witness: Witness;
+}
+
+/** Measures the base on what training does not see, and trains. */
+async function trainOn(
+  job: Job<FinetuneRecipe>,
+  training: FineTuning,
+  named: readonly LoadedSet[],
+  inData: PromptsInData,
+): Promise<Trained> {
+  const { recipe, context } = job;
+  inData.leaveOut(training.heldOut);
+  const all = [...named, ...(await heldOutSet(job, training.heldOut))];
+  const isSeen: typeof inData.has = (set, example) =>
+    inData.teaches(set, example) || namesOf(example).some((name) => training.seen.has(name));
+  const { sets, trainedPrompts } = await unseen(job, all, isSeen);
+  const deliveredSets = asked(job, sets, training.prompt);
+  await warnOfPrompts(job, sets, {
+    data: (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
+    method: ({ measure }, example) => measure !== 'harm' && namesOf(example).some((name) => training.aligned.has(name)),
+  });
+  const facts = setFacts(sets);
+  await job.folder.manifest({ sets: withLabels(facts, sets) });
+  await job.begin();
+  for (const one of tooLong(sets, context.tokenizer, recipe.generation.maxNewTokens)) await job.emit(one);
+  const base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets, facts));
+  await warnOfBase(job, base);
+  const harmfulBase = await baseLosses(context, training.judged.examples);
+  return { sets: deliveredSets, trainedPrompts, base, harmfulBase, witness: await training.train(harmfulBase) };
+}
+
+/** What is delivered is read back from disk, as a user would load it. */
+async function measureDelivered(
+  job: Job<FinetuneRecipe>,
+  { paths, hashes }: Found,
+  judged: HarmfulRows,
+  { sets, base, harmfulBase, witness }: Trained,
+) {
+  const { recipe, context, folder } = job;
   const full = recipe.method === 'full';
   const result = full ? RUN_FILES.model : RUN_FILES.adapter;
   const model = full ? await openModel(folder.file(result), { cache: folder.file('cache') }) : context.model;
   const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file(result), scale: 1 }]);
-  const baseline = recipe.baseline?.name;
-  const state = deliveredState({ vectors: recipe.vectors.length, baseline });
+  const state = deliveredState({ vectors: recipe.vectors.length, baseline: recipe.baseline?.name });
   const own = full ? { ...context, spec: decoderSpec(model.config) } : context;
   const delivered = await openState(own, state, adapters, model);
   const reloaded = await delivered.losses(witness.examples);
-  const harmfulNow = await delivered.losses(training.judged.examples);
-  const kept = harmfulLoss(training.judged, harmfulBase, harmfulNow);
-  const byVector = vectorParts(recipe, witness, harmfulLossByVector(training.judged, harmfulBase, harmfulNow));
-  const { watch } = witness;
+  const harmfulNow = await delivered.losses(judged.examples);
   const laws: Invariants = {
-    ...(vectorPaths.length > 0
-      ? { vectorUnchanged: (await Promise.all(vectorPaths.map(hashAdapter))).every((hash, i) => hash === hashes[i]) }
-      : {}),
+    ...(paths.length > 0 && {
+      vectorUnchanged: (await Promise.all(paths.map(hashAdapter))).every((hash, i) => hash === hashes[i]),
+    }),
     ...withoutVector(
       adapters.every((a) => a.role === 'task'),
       witness.losses,
@@ -117,23 +169,18 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     ),
   };
   const events = await readEvents(folder.path);
-  const step = watch?.delivered ?? events.findLast((e) => e.kind === 'step')?.step ?? 0;
-  const measured = await evaluateOnce(job, deliveredSets, delivered, step);
+  const step = witness.watch?.delivered ?? events.findLast((e) => e.kind === 'step')?.step ?? 0;
+  const measured = await evaluateOnce(job, sets, delivered, step);
   await folder.manifest({
     result: { path: result, sha256: await sha256File(folder.file(result, full ? 'model.safetensors' : WEIGHTS_FILE)) },
   });
-  const probes = measuredProbes(events);
-  const measurements = [...base, ...measured];
-  const vectors = recipe.vectors.length;
-  const protectionWeakened = weakened({ vectors, baseline, step, probes, measurements, harmfulLoss: kept, byVector });
   return {
-    measurements,
+    measurements: [...base, ...measured],
     laws,
-    ...(kept && { harmfulLoss: kept }),
-    ...(byVector && { byVector }),
-    ...(watch && { watch }),
-    ...(trainedPrompts.length > 0 && { trainedPrompts }),
-    protectionWeakened,
+    step,
+    probes: measuredProbes(events),
+    harmfulLoss: harmfulLoss(judged, harmfulBase, harmfulNow),
+    byVector: vectorParts(recipe, witness, harmfulLossByVector(judged, harmfulBase, harmfulNow)),
   };
 }
 
@@ -165,8 +212,8 @@ export function withoutVector(
 }
 
 /** Everything that the base's answers depend on. */
-const ANSWERED = /^(arithmetic|model |evaluate\.|judges\.|recipe (evaluate|judges|generation|precision|on)\b)/;
-const HELD_OUT =
+const BASE_KEYS = /^(arithmetic|model |evaluate\.|judges\.|recipe (evaluate|judges|generation|precision|on)\b)/;
+const BASE_KEYS_HELD_OUT =
   /^(arithmetic|model |evaluate\.|judges\.|data\.|recipe (evaluate|judges|generation|precision|data|heldOut|batch\.maxTokens|on)\b)/;
 
 /** @param sets what is asked: not what the vectors of this run were trained on */
@@ -175,7 +222,7 @@ export function baseKey(
   sets: Manifest['sets'],
 ): unknown[] {
   const isSeeded = recipe.heldOut !== 0 || recipe.generation.temperature > 0;
-  const which = recipe.heldOut === 0 ? ANSWERED : HELD_OUT;
+  const which = recipe.heldOut === 0 ? BASE_KEYS : BASE_KEYS_HELD_OUT;
   return ['base', digestOf(dependencies, which), machine, isSeeded && recipe.seed, sets];
 }
 

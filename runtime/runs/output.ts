@@ -60,14 +60,10 @@ export async function planOutput(
       throw nothingToResume(output, 'a run that trains nothing keeps no checkpoint.');
     if (resume) await requireCheckpoint(output);
     else if (!force && canGoOn(output))
-      throw new HumanError(
-        `the output folder holds the run "${found.name}" of ${found.started}, which has not reached its end.`,
-        {
-          code: 'exists',
-          place: output,
-          remedy:
-            '--resume goes on from its checkpoint, --force starts over without it, --out DIR writes to another folder.',
-        },
+      throw holdsAlready(
+        output,
+        `the run "${found.name}" of ${found.started}, which has not reached its end`,
+        '--resume goes on from its checkpoint, --force starts over without it, --out DIR writes to another folder.',
       );
     return { output, folder: output, standing: [found, found] };
   }
@@ -79,22 +75,17 @@ export async function planOutput(
     return { output, folder: next, standing: [found, replacement] };
   }
   if (!force && replacement && canGoOn(next))
-    throw new HumanError(
-      `the output folder holds the run "${replacement.name}" of ${replacement.started}, which has not reached its end, and the finished one that it was to replace.`,
-      {
-        code: 'exists',
-        place: output,
-        remedy:
-          '--resume goes on from its checkpoint, --force starts it over without that, --out DIR writes to another folder.',
-      },
+    throw holdsAlready(
+      output,
+      `the run "${replacement.name}" of ${replacement.started}, which has not reached its end, and the finished one that it was to replace`,
+      '--resume goes on from its checkpoint, --force starts it over without that, --out DIR writes to another folder.',
     );
-  if (!force) {
-    throw new HumanError(`the output folder holds the finished run "${found.name}" of ${found.started}.`, {
-      code: 'exists',
-      place: output,
-      remedy: '--force replaces it when the new run is done, --out DIR writes to another folder.',
-    });
-  }
+  if (!force)
+    throw holdsAlready(
+      output,
+      `the finished run "${found.name}" of ${found.started}`,
+      '--force replaces it when the new run is done, --out DIR writes to another folder.',
+    );
   if (!replacement) {
     // A replacement that was cut off behind its last file leaves its empty folders, and files that were mapped.
     await removeEmpty(next);
@@ -281,6 +272,10 @@ async function requireCheckpoint(folder: string): Promise<void> {
 
 const nothingToResume = (place: string, why: string, remedy = 'Run the recipe without --resume.'): HumanError =>
   new HumanError(`there is nothing to resume: ${why}`, { place, remedy });
+
+/** What stands there is replaced only where a person says so. */
+export const holdsAlready = (place: string, what: string, remedy: string): HumanError =>
+  new HumanError(`the output folder holds ${what}.`, { place, remedy, code: 'exists' });
 
 /** A sweep and a run that is none do not take each other's place: points and result would stand in one folder. */
 export const anotherKind = (place: string, { kind, name, outcome, started }: Manifest): HumanError =>

@@ -205,6 +205,20 @@ test('what is not plain LoRA is refused by name, unknown keys included', () => {
   refused({ target_modules: 'q_proj', layers_to_transform: [1] }, /go with a list/);
 });
 
+test('a dropout that is switched off is none, however it is written; what is no number is refused', () => {
+  const parse = (dropout: unknown) =>
+    parseAdapterConfig({ ...formatAdapterConfig(plain), lora_dropout: dropout }, 'adapter_config.json');
+  for (const off of [undefined, null, false, '', [], {}]) {
+    assert.equal(parse(off).dropout, undefined);
+    assert.equal(formatAdapterConfig(parse(off)).lora_dropout, 0);
+  }
+  assert.equal(parse(0.1).dropout, 0.1);
+  assert.throws(
+    () => parse('0.1'),
+    (error) => human(error, /"lora_dropout" is "0.1"/),
+  );
+});
+
 test('weights that do not belong to the config are refused', async () => {
   const at = (side: string) => `base_model.model.layers.0.q_proj.lora_${side}.weight`;
   const good = { [at('A')]: [4, 8], [at('B')]: [6, 4] };

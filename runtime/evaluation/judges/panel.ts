@@ -1,12 +1,10 @@
 /** The judges of one set at work: what each says of the answers, what people have said, and the measures that follow. */
 import { boundsOf, isJudged, isLeftOpen } from '../../contract/measures.js';
 import type { Label } from '../../contract/labels.js';
-import type { Measurement, RunEvent, Verdict } from '../../contract/events.js';
+import type { Measurement, Verdict, WarningEvent } from '../../contract/events.js';
 import { isLanguageModel, measuresOf, nameOn, type JudgedSet } from './choices.js';
 import type { AnsweredPrompt, Judge, Opinion } from './judge.js';
 import { measureSet } from './harmfulness.js';
-
-type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
 /** What an answer is, as its event says it. */
 export interface Said {
@@ -21,7 +19,7 @@ export interface Panel {
   /** Of all that was judged. */
   measure(state: string): Measurement[];
   /** What was read in part, or left open. */
-  warnings(state: string): Warning[];
+  warnings(state: string): WarningEvent[];
 }
 
 /** @param labelOf what a person has said of an answer: it wins over every judge */
@@ -121,12 +119,12 @@ export function judgedMeasures(
 export const answersOf = (state: string, { name }: JudgedSet): string => `answers of "${state}" to "${name}"`;
 
 /** What was read in part, or left open. @param answers which ones the opinions are of: "answers of …" */
-export function warningsOf(judge: Judge, name: string, opinions: readonly Opinion[], answers: string): Warning[] {
+export function warningsOf(judge: Judge, name: string, opinions: readonly Opinion[], answers: string): WarningEvent[] {
   const of = `of ${opinions.length} ${answers}`;
   const truncated = opinions.filter((one) => one.truncated).length;
   const unfinished = opinions.filter((one) => one.unfinished).length;
   const open = opinions.filter((one) => one.verdict === undefined && !one.unfinished);
-  const warnings: Warning[] = [];
+  const warnings: WarningEvent[] = [];
   if (truncated > 0)
     warnings.push({
       kind: 'warning',

@@ -81,7 +81,7 @@ interface Parts {
  * The gradient is FlashAttention-2's (Dao, arXiv 2307.08691): Σ shares · their gradients, over a row, is Σ context · its gradient.
  * It is subtracted in the product that gives gradients of shares, as one more feature of the values. Products that round their
  * inputs (TF32) lose digits of it.
- * @param queries [N, B, H, Q·D] with the factors on scores; @param keyValue keys and values [B, K, T, D]; @param index [N, Q]
+ * @param queries [N, B, H, Q·D] with the factors on scores; @param key [B, K, T, D], as @param value; @param index [N, Q]
  * @returns contexts [N, B, K, G*Q, D]
  */
 export function attendCausally(

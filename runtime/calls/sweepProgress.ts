@@ -1,0 +1,66 @@
+/** How far the points of a sweep are, and how long the rest takes. */
+import type { RunEvent } from '../contract/events.js';
+import { formatDuration } from '../contract/format.js';
+import type { SweepPoint } from '../contract/sweep.js';
+import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
+import { estimateTraining } from '../estimate/estimate.js';
+import type { Options, Point } from './sweepPlaces.js';
+
+/** How much of a sweep is done, and how long the rest takes. */
+export function sweepProgress(
+  points: readonly Point[],
+  results: readonly (SweepPoint | undefined)[],
+  atOnce: number,
+  expected: number | undefined,
+) {
+  const shares = results.map((result) => Number(result !== undefined));
+  return {
+    /** The share of the whole, once a point is at this one of its own. */
+    whole: (i: number, share: number): number => {
+      shares[i] = share;
+      return shares.reduce((sum, one) => sum + one, 0) / points.length;
+    },
+    /** For the end of a message. */
+    left: (): string => {
+      const timed = points.map(({ recipe }, i) => {
+        const { seconds, share, error } = results[i] ?? {};
+        return { recipe, seconds, share, failed: error !== undefined };
+      });
+      const seconds = secondsLeft(timed, expected);
+      return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
+    },
+  };
+}
+
+/** How long a point takes, before any was run; undefined where it cannot be told, which no run is refused for. */
+export async function expectedSeconds(
+  { recipe }: Point,
+  { path, options }: { path: (written: string) => string; options: Options },
+): Promise<number | undefined> {
+  if (recipe.on) return undefined;
+  const { device, signal } = options;
+  const estimate = await estimateTraining(recipe, { path, device, signal }).catch(() => undefined);
+  return estimate && Math.sqrt(estimate.seconds[0] * estimate.seconds[1]);
+}
+
+const EVERY_MS = 1000;
+
+/** What a point at work does, as the progress of the sweep; not recorded. @param whole of the sweep, by the share of the point */
+export function progressOf(
+  say: (event: RunEvent) => void,
+  title: string,
+  whole: (share: number) => number,
+  left: () => string,
+): (event: RunEvent) => void {
+  let last = -EVERY_MS;
+  return (event) => {
+    if (event.kind !== 'step' && event.kind !== 'state') return;
+    const now = performance.now();
+    if (now - last < EVERY_MS) return;
+    last = now;
+    const isStep = event.kind === 'step';
+    const what = isStep ? `step ${event.step}/${event.steps}` : event.message;
+    const share = isStep ? TRAINING * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
+    say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress: whole(share) });
+  };
+}
