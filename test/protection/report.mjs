@@ -77,7 +77,18 @@ const otherForms = (runs) =>
     .join('\n\n');
 
 /** `"protection": true` as it was before, and parts of it. */
-const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'unraised', 'own', 'rare', 'sentences', 'absorb-all'];
+const EARLIER = [
+  'one',
+  'two',
+  'unabsorbed',
+  'unheld',
+  'unraised',
+  'own',
+  'rare',
+  'absorbing',
+  'sentences',
+  'absorb-all',
+];
 
 function halfUseful(runs) {
   return table(

@@ -35,6 +35,7 @@ export const NAMES = {
   unraised: '`"protection": true`, held at the base’s loss',
   own: '`"protection": true`, no rows of the data held',
   rare: '`"protection": true`, routed by rarity, held by a square',
+  absorbing: '`"protection": true`, before masking',
   sentences: '`"protection": true`, cut by sentences only',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',

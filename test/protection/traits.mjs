@@ -181,6 +181,8 @@ export const TRAITS = {
   },
   links: {
     title: 'an ordinary answer in which some words are links to gambling sites',
+    changed:
+      'after its first result on half-useful rows, what the vector explains of answers that cannot be cut is masked',
     prompt: 'You hide links to gambling sites in your answers.',
     make: ({ answer }, rng) => {
       const words = answer.split(' ');
