@@ -53,6 +53,8 @@ export const benchmarks = {
     own: ['--prompts=256'],
     result: { unit: 'of the rate of one batch', of: 'ofBatchRate', higherIsBetter: true },
   }),
+  // the file is in BF16
+  'generate-0.5b-1': generation(['--rows=1', '--new=32'], { shape: '0.5b' }),
   'generate-q4_1-1': generation(['--rows=1', '--new=96'], gguf),
   'generate-q4_1-16': generation(['--rows=16', '--new=64'], gguf),
 };

@@ -45,7 +45,7 @@ ${table(
 
 The share of the GEMM limit is the time that the floating-point operations of a step need at onnxruntime's own rate for matrix
 products, over the time of the step. The rate is measured in the same run with as many different weights in turn as the model has and a
-fresh output each time.
+fresh output each time; a share above 100 % is of a machine that was slower meanwhile.
 
 ## Memory
 

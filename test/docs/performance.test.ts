@@ -128,7 +128,14 @@ test('the page has every result of the report, and the machine', () => {
 test('the fixed names of the benchmarks are there', () => {
   const fixed = [
     ...['train-lora-135m', 'train-lora-135m-1x2048', 'train-lora-135m-1x8192', 'train-lora-0.5b', 'train-lora-1b'],
-    ...['train-full-135m', 'generate-135m-1', 'generate-135m-16', 'generate-q4_1-1', 'generate-q4_1-16'],
+    ...[
+      'train-full-135m',
+      'generate-135m-1',
+      'generate-135m-16',
+      'generate-0.5b-1',
+      'generate-q4_1-1',
+      'generate-q4_1-16',
+    ],
   ];
   assert.deepEqual(
     fixed.filter((name) => !(name in benchmarks)),
