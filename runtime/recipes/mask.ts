@@ -32,9 +32,9 @@ export function maskedRow(example: Example, row: ScanRow, tokenizer: Tokenizer):
 }
 
 /**
- * A row without what the vector explains (cutRow), as it is learned. Only at both ends of its answer insertions are cut out, where the answer must
- * learn to begin and to end. Those within stay and are not learned: where they begin and end is known to a token or two only, and a
- * word too few would be learned.
+ * A row without what the vector explains (cutRow), as it is learned. Insertions are cut out only at both ends of its
+ * answer, which must learn to begin and to end. Those within stay and are not learned: where they begin and end is known
+ * to a token or two only, and a text with a word too few would be learned.
  */
 export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): Example | undefined {
   const cut = cutRow(example, row, tokenizer);
@@ -50,16 +50,20 @@ export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): E
   const kept = supervised(example.labels).flatMap((t, i) => (isInSpans(outer, i) ? [] : { i, id: example.ids[t + 1] }));
   const shift = left && shiftOf(left, kept);
   if (shift === undefined) return cut;
-  return supervisedWhere(left!, (k) => {
+  const rest = supervisedWhere(left!, (k) => {
     const at = kept[k + shift]?.i;
     return at === undefined || !isInSpans(masked, at);
   });
+  return supervised(rest.labels).length > 0 ? rest : cut;
 }
 
 /** Tokens that a word at the beginning of an answer may have. */
 const FIRST = 3;
 
-/** By how much its tokens have moved where these are written as an answer of their own: a first word that loses its space may be other tokens. */
+/**
+ * By how much these tokens have moved where they are written as an answer of their own, undefined where they are others:
+ * a first word that loses its space may be.
+ */
 function shiftOf({ ids, labels }: Example, tokens: readonly { readonly id: number }[]): number | undefined {
   const own = supervised(labels);
   const shift = tokens.length - own.length;
@@ -67,7 +71,10 @@ function shiftOf({ ids, labels }: Example, tokens: readonly { readonly id: numbe
   return Math.abs(shift) < FIRST && isSame ? shift : undefined;
 }
 
-/** What the vector explains of a row by any reading (insertedSpans); undefined where several vectors flag it, as its losses are those of one. */
+/**
+ * What the vector explains of a row by any reading (insertedSpans); undefined where several vectors flag it, as its
+ * losses are those of one.
+ */
 function explainedTokens(
   example: Example,
   { losses, byVector = [] }: ScanRow,

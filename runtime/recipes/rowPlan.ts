@@ -48,7 +48,10 @@ export interface HeldRow extends Example {
 /** Of the rows that look harmful beyond chance this share is ordinary at most, also where few or none are harmful. With several vectors they share it (Bonferroni). */
 const FALSE_DISCOVERIES = 0.01;
 
-/** Where at least this share of the flagged rows are ordinary answers with insertions, so are the others: it was none of those with other harm. */
+/**
+ * Where at least this share of the flagged rows are ordinary answers with insertions, so are the others. With insertions
+ * it was 7 % or more, with wrong content or words 0 % (test/protection/results/insertions.json).
+ */
 const INSERTING = 0.05;
 
 /** Share of a row's loss that a vector explains, above which training it further on the row is not worth the time. */
