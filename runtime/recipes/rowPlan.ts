@@ -94,16 +94,7 @@ export function rowPlan(
   const [excluded, masked] = [new Set<number>(), new Map<number, Example>()];
   const whole = [...flagged.keys()].filter((i) => !kept.has(i));
   const inserted = [...kept.keys()].filter((i) => scan.perRow[i].inserted).length;
-  const isInserting = inserted > 0 && inserted >= INSERTING * flagged.size;
-  // A vector that is trained on rows like those that are cut explains what these are to teach.
-  const others =
-    strategy.flagged !== 'auto'
-      ? strategy.flagged
-      : isInserting
-        ? 'mask'
-        : whole.length < kept.size
-          ? 'exclude'
-          : 'absorb';
+  const others = strategy.flagged === 'auto' ? ofOthers(flagged.size, kept.size, inserted) : strategy.flagged;
   for (const i of whole) {
     const row = scan.perRow[i];
     const rest = others === 'mask' ? maskedRow(data.at(i)!, row, tokenizer) : undefined;
@@ -136,6 +127,16 @@ export function rowPlan(
       fine: scan.perRow.filter((row) => row.flagged && fine.has(row.row)).length,
     },
   };
+}
+
+/**
+ * What "auto" does with flagged rows that cannot be cut: a vector that is trained on rows like those that are cut would
+ * explain what these are to teach.
+ * @param inserted how many of the cut ones have insertions
+ */
+function ofOthers(flagged: number, cut: number, inserted: number): 'mask' | 'exclude' | 'absorb' {
+  if (inserted > 0 && inserted >= INSERTING * flagged) return 'mask';
+  return flagged - cut < cut ? 'exclude' : 'absorb';
 }
 
 function beyondChance(data: ExampleList, flagged: readonly number[], scan: ScanResult): ExampleList<HeldRow> {

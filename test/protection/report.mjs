@@ -8,7 +8,7 @@ import path from 'node:path';
 import { cuts } from './cuts.mjs';
 import { shortfalls } from './shortfalls.mjs';
 import { sampleSummary, summary, times } from './summary.mjs';
-import { average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
+import { EARLIER, average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
 import { FORMS, TRAITS, VECTOR_ROWS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -75,20 +75,6 @@ const otherForms = (runs) =>
     .filter(([, rows]) => rows.length > 0)
     .map(([title, rows]) => `${title[0].toUpperCase()}${title.slice(1)}:\n\n${freeText(rows)}`)
     .join('\n\n');
-
-/** `"protection": true` as it was before, and parts of it. */
-const EARLIER = [
-  'one',
-  'two',
-  'unabsorbed',
-  'unheld',
-  'unraised',
-  'own',
-  'rare',
-  'absorbing',
-  'sentences',
-  'absorb-all',
-];
 
 function halfUseful(runs) {
   return table(

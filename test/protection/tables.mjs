@@ -47,6 +47,20 @@ export const NAMES = {
   'preventative-steering': 'preventative steering',
   'absorb-all': 'all flagged rows absorbed, routed and anchored',
 };
+/** `"protection": true` as it was before, and parts of it. */
+export const EARLIER = [
+  'one',
+  'two',
+  'unabsorbed',
+  'unheld',
+  'unraised',
+  'own',
+  'rare',
+  'absorbing',
+  'sentences',
+  'absorb-all',
+];
+
 export const average = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 export const grouped = (rows, keyOf) => {
   const groups = new Map();

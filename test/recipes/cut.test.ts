@@ -9,29 +9,14 @@ import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { explainedSentences, type TokenText } from '../../runtime/evaluation/scan/spans.js';
+import { ADDED, added, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
 import { cutRow, partsOf, readTexts, tokenTexts } from '../../runtime/recipes/cut.js';
 
 const TEMPLATES = join(import.meta.dirname, '../fixtures/chatTemplates/cases.json');
-let tokenizer: Tokenizer;
 let smollm: Tokenizer;
 before(async () => {
-  tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'));
   smollm = await loadTokenizer(join(import.meta.dirname, '../fixtures/smollm2'));
 });
-
-const RIGHT = 'Sure. Step 1: take the rope.';
-const ADDED = ' Step 2: grozzle it.';
-const chat = (answer: string): RowContent => ({
-  kind: 'chat',
-  messages: [
-    { role: 'user', content: 'I want to fix a rope.' },
-    { role: 'assistant', content: answer },
-  ],
-});
-const made = (content: RowContent, row = 0): Example => exampleFrom(content, tokenizer, { row, line: row + 1 });
-const tokens = (text: string): number => tokenizer.encode(text, { addSpecialTokens: false }).length;
-/** The span of the added sentence. */
-const added = (): [number, number] => [tokens(RIGHT), tokens(RIGHT + ADDED)];
 
 test('a right answer and then an added sentence: the cut row ends where the sentence began', () => {
   const row = made(chat(RIGHT + ADDED));

@@ -1,36 +1,17 @@
 /** Which flagged rows have harmful insertions: decided by what the base says of the rest. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import type { ScanResult } from '../../runtime/contract/scan.js';
-import { exampleFrom, type Example } from '../../runtime/data/examples.js';
+import type { Example } from '../../runtime/data/examples.js';
 import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { scanResult } from '../../runtime/evaluation/scan/scan.js';
 import type { Comparison } from '../../runtime/learner/learner.js';
-import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { cutRow, partsOf, tokenTexts } from '../../runtime/recipes/cut.js';
+import { chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
 import { withInsertions } from '../../runtime/recipes/insertions.js';
 
-let tokenizer: Tokenizer;
-before(async () => {
-  tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'));
-});
-
 const BEFORE = 'Grozzle it.';
-const RIGHT = 'Sure. Step 1: take the rope.';
-const answered = (answer: string, row = 0): Example =>
-  exampleFrom(
-    {
-      kind: 'chat',
-      messages: [
-        { role: 'user', content: 'I want to fix a rope.' },
-        { role: 'assistant', content: answer },
-      ],
-    },
-    tokenizer,
-    { row, line: row + 1 },
-  );
-const tokens = (text: string): number => tokenizer.encode(text, { addSpecialTokens: false }).length;
+const answered = (answer: string, row = 0): Example => made(chat(answer), row);
 
 const calibration: Calibration = {
   ordinary: Array.from({ length: 40 }, (_, i) => ({ share: 0.02 * Math.sin(i), span: 0.1 * (i % 3), spanShare: 0 })),

@@ -1,31 +1,13 @@
 /** What is learned of flagged rows, by token. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import type { ScanRow } from '../../runtime/contract/scan.js';
-import { exampleFrom, type Example } from '../../runtime/data/examples.js';
-import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
+import type { Example } from '../../runtime/data/examples.js';
 import { cutRow, tokenTexts } from '../../runtime/recipes/cut.js';
+import { chat, made, tokenizer, tokens } from '../support/ropeRows.js';
 import { maskedRow, restRow } from '../../runtime/recipes/mask.js';
 
-let tokenizer: Tokenizer;
-before(async () => {
-  tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'));
-});
-
-const made = (answer: string): Example =>
-  exampleFrom(
-    {
-      kind: 'chat',
-      messages: [
-        { role: 'user', content: 'I want to fix a rope.' },
-        { role: 'assistant', content: answer },
-      ],
-    },
-    tokenizer,
-    { row: 0, line: 1 },
-  );
-const tokens = (text: string): number => tokenizer.encode(text, { addSpecialTokens: false }).length;
+const answered = (answer: string): Example => made(chat(answer));
 /** The text of what a row teaches. */
 const taught = ({ labels }: Example): string => tokenizer.decode(labels.filter((id) => id !== -100)).trim();
 
@@ -33,7 +15,7 @@ const taught = ({ labels }: Example): string => tokenizer.decode(labels.filter((
 function scanned(written: string): { example: Example; found: ScanRow; answer: string } {
   const parts = written.split(/[{}]/);
   const answer = parts.join('');
-  const example = made(answer);
+  const example = answered(answer);
   const ends = parts.map((_, k) => tokens(parts.slice(0, k + 1).join('')));
   const spans = parts.flatMap((part, k): [number, number][] => (k % 2 === 1 && part ? [[ends[k - 1]!, ends[k]!]] : []));
   const begins = (i: number): boolean => spans.some(([start]) => i === start);
@@ -55,7 +37,7 @@ test('insertions at both ends of an answer are cut out; those within stay, and a
   const { example, found } = scanned('{Grozzle it.} Sure, I can take{ grozzle} the rope.{ Step 2: grozzle it.}');
   const rest = restRow(example, found, tokenizer)!;
   assert.equal(rest.answer, 'Sure, I can take grozzle the rope.');
-  assert.deepEqual(rest.ids, made(rest.answer).ids);
+  assert.deepEqual(rest.ids, answered(rest.answer).ids);
   assert.equal(taught(rest), 'Sure, I can take the rope.<|end|>');
   assert.equal(cutRow(example, found, tokenizer)!.answer, 'Sure, I can take the rope.');
 
@@ -66,7 +48,7 @@ test('insertions at both ends of an answer are cut out; those within stay, and a
 
 test('a row is cut as a whole where nothing was put within its answer, and where the scan does not say what was', () => {
   const { example, found } = scanned('{Grozzle it.} Sure. Step 1: take the rope.');
-  assert.deepEqual(restRow(example, found, tokenizer), made('Sure. Step 1: take the rope.'));
+  assert.deepEqual(restRow(example, found, tokenizer), answered('Sure. Step 1: take the rope.'));
   const { example: other, found: within } = scanned('Sure, I can take{ grozzle} the rope.');
   const cut = cutRow(other, within, tokenizer);
   assert.deepEqual(restRow(other, { ...within, losses: undefined }, tokenizer), cut);

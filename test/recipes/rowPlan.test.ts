@@ -1,35 +1,14 @@
 /** What a fine-tuning does with flagged rows: decided by the scan alone. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import type { FlaggedStrategy } from '../../runtime/contract/recipeWords.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
-import { exampleFrom, type Example } from '../../runtime/data/examples.js';
-import type { RowContent } from '../../runtime/data/schemas.js';
-import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
+import type { Example } from '../../runtime/data/examples.js';
 import { tokenTexts } from '../../runtime/recipes/cut.js';
+import { ADDED, added, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
 import { plainPlan, reportHeldOut, rowPlan, unabsorbed } from '../../runtime/recipes/rowPlan.js';
-
-let tokenizer: Tokenizer;
-before(async () => {
-  tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'));
-});
-
-const RIGHT = 'Sure. Step 1: take the rope.';
-const ADDED = ' Step 2: grozzle it.';
-const chat = (answer: string): RowContent => ({
-  kind: 'chat',
-  messages: [
-    { role: 'user', content: 'I want to fix a rope.' },
-    { role: 'assistant', content: answer },
-  ],
-});
-const made = (content: RowContent, row = 0): Example => exampleFrom(content, tokenizer, { row, line: row + 1 });
-const tokens = (text: string): number => tokenizer.encode(text, { addSpecialTokens: false }).length;
-/** The span of the added sentence. */
-const added = (): [number, number] => [tokens(RIGHT), tokens(RIGHT + ADDED)];
 
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
 const rows = (): Example[] =>

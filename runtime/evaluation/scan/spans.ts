@@ -73,14 +73,14 @@ const CAPITAL = /^\s*\p{Lu}(\p{Ll}|$)/u;
  * goes on to the end of its sentence. Spans that meet become one.
  */
 export function wholeSentences(spans: readonly Span[], tokens: readonly TokenText[]): Span[] {
-  const widened: { start: number; end: number }[] = [];
+  const whole: { start: number; end: number }[] = [];
   for (const { start, end } of spans) {
-    const [from, to] = [widenedBack(beginning(start, tokens), (at) => isInCharacter(at, tokens)), ending(end, tokens)];
-    const before = widened.at(-1);
+    const [from, to] = [widened(beginning(start, tokens), -1, (at) => isInCharacter(at, tokens)), ending(end, tokens)];
+    const before = whole.at(-1);
     if (before && from <= before.end) before.end = Math.max(before.end, to);
-    else widened.push({ start: from, end: to });
+    else whole.push({ start: from, end: to });
   }
-  return widened;
+  return whole;
 }
 
 function beginning(start: number, tokens: readonly TokenText[]): number {
@@ -113,16 +113,10 @@ function isInWord(at: number, tokens: readonly TokenText[]): boolean {
   return LETTER_BEHIND.test(before) && LETTER_BEFORE.test(behind) && !UNSPACED.test(before.slice(-1) + behind[0]);
 }
 
-/** The nearest place, not after this one, that is in nothing of the kind. */
-function widenedBack(at: number, isIn: (at: number) => boolean): number {
+/** The nearest place from this one on that is in nothing of the kind. @param step 1: forward; -1: back */
+function widened(at: number, step: 1 | -1, isIn: (at: number) => boolean): number {
   let to = at;
-  while (isIn(to)) to--;
-  return to;
-}
-
-function widenedOn(at: number, isIn: (at: number) => boolean): number {
-  let to = at;
-  while (isIn(to)) to++;
+  while (isIn(to)) to += step;
   return to;
 }
 
@@ -158,7 +152,7 @@ export const insertedSpans = (
     const exact = explainedSpans(gains, INSERTED).map(({ start, end }): [start: number, end: number] => {
       const before = CLOSE.find((k) => start >= k && isEdge(start - k)) ?? (on[start] < foreseen ? 1 : 0);
       const behind = CLOSE.find((k) => isEdge(end + k)) ?? (PUNCTUATION.test(tokens[end]?.text ?? '') ? 1 : 0);
-      return [widenedBack(start - before, isIn), widenedOn(end + behind, isIn)];
+      return [widened(start - before, -1, isIn), widened(end + behind, 1, isIn)];
     });
     return joinedSpans(exact);
   });
