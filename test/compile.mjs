@@ -15,7 +15,7 @@ const tests = [...unitTests, ...longTests];
 /** Programs that tests start (support/program.ts), and the process of a classifier, which lies beside what starts it. */
 const programs = [
   ...['test/models/opener.ts', 'test/runs/contender.ts'],
-  ...['test/support/blockValues.ts', 'test/support/vectorSteps.ts'],
+  ...['blockValues', 'familySteps', 'vectorSteps'].map((name) => `test/support/${name}.ts`),
 ];
 const classifier = { in: 'runtime/evaluation/judges/apartChild.ts', out: 'chunks/classifier' };
 const STARTS = /(judges.apart|support.program)\.ts$/;

@@ -3,6 +3,7 @@ import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { ScaledAdapter } from '../adapters/merge.js';
 import { openGenerator, type Generator } from '../evaluation/inference/generate.js';
 import { requireScale } from '../evaluation/inference/states.js';
+import { DEVICES } from '../device/devices.js';
 import type { Context } from '../context/context.js';
 import type { GenerateParams } from '../contract/generation.js';
 import type { Requests } from '../contract/protocol.js';
@@ -15,16 +16,15 @@ import { kept } from './kept.js';
 import { local, opened, warnOfTemplate } from './opened.js';
 import { warnsOf, type Reporter } from './reporter.js';
 
-/** Weights are mapped and shared by what is open. On a GPU each has its own. */
-const OPEN = { cpu: 4, gpu: 1 };
-const mostOpen = (): number => OPEN[device === 'cpu' ? 'cpu' : 'gpu'];
+/** Models that are open at once: on a CPU they are mapped, on a GPU they take its memory. */
+const mostModels = (): number => (device === 'cpu' ? 4 : 1);
 const READ_ADAPTERS = 8;
 /** The answer is on its way before something else is opened. */
 const AHEAD_MS = 100;
 let device: Device = 'cpu';
 
-const keptContext = kept<Context>((context) => context.scratch.close(), mostOpen);
-const keptGenerator = kept<Generator>((generator) => generator.dispose(), mostOpen);
+const keptContext = kept<Context>((context) => context.scratch.close(), mostModels);
+const keptGenerator = kept<Generator>((generator) => generator.dispose(), mostGenerators);
 const keptAdapter = kept<FlatAdapter>(
   () => undefined,
   () => READ_ADAPTERS,
@@ -38,6 +38,13 @@ interface GeneratorKey {
 
 /** For tests: what is open. */
 export const openGenerators = (): GeneratorKey[] => keptGenerator.keys().map((key) => JSON.parse(key) as GeneratorKey);
+
+/** Those of one model share its weights, or on a GPU that does not keep them each has its own. */
+function mostGenerators(): number {
+  if (device === 'cpu') return 4;
+  const open = openGenerators();
+  return DEVICES[device].keeps ? open.filter(({ model }) => model === open.at(-1)!.model).length : 1;
+}
 
 const isOpen = (model: string, attachable: boolean): boolean =>
   openGenerators().some((open) => open.model === model && open.attachable === attachable);
@@ -131,10 +138,12 @@ function withGenerator<R>(
 
 /**
  * Opens what takes adapters while the answer is read, so that attaching one need not wait for it. Where each session has the
- * weights again, on a GPU and with weights in blocks, it waits until it is asked for.
+ * weights again, on some GPUs and with weights in blocks, it waits until it is asked for.
  */
 function openAhead(context: Context, model: string): void {
-  if (context.backend.device !== 'cpu' || context.model.packed || isOpen(model, true)) return;
+  const { device } = context.backend;
+  const isShared = (device === 'cpu' || DEVICES[device].keeps) && !context.model.packed;
+  if (!isShared || isOpen(model, true)) return;
   const open = (): Promise<unknown> => withGenerator(context, { model, attachable: true }, () => undefined);
   // what goes wrong is said to the one who asks for it
   setTimeout(() => void open().catch(() => undefined), AHEAD_MS).unref();

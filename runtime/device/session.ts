@@ -4,8 +4,12 @@ import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
 import { lowerLogSoftmax } from '../onnx/lower.js';
 import { serialize } from '../onnx/serialize.js';
+import type { Dim } from '../onnx/shapes.js';
+import { scanCounts, unrollScans } from '../onnx/unroll.js';
+import { weightsAsInputs } from '../onnx/weightInputs.js';
 import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipeWords.js';
 import { DEVICES } from './devices.js';
+import { deviceWeights, type DeviceWeights } from './deviceWeights.js';
 
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
 export type Tensor = ort.Tensor;
@@ -53,7 +57,7 @@ export interface Backend {
   readonly reason?: string;
   /** Most outputs of one Split: a shader binds few buffers. */
   readonly maxSplitOutputs: number;
-  /** Whether a graph may have a Scan. */
+  /** Whether it runs Scans; otherwise a session is loaded for each count of what is computed in pieces. */
   readonly scans: boolean;
   session(graph: Graph, options?: SessionOptions): Promise<Session>;
   /** The values of a float32 tensor, wherever it is. */
@@ -191,7 +195,7 @@ async function trial(device: Device): Promise<Trial> {
 
 function backend(device: Device, threads: number, reason?: string): Backend {
   const { maxSplitOutputs, scans, keeps, logSoftmax, exactAngles } = DEVICES[device];
-  const identities = new Map<number, Promise<ort.InferenceSession>>();
+  const copies = new Map<string, Promise<ort.InferenceSession>>();
   const options = (
     { folder, keep, profile, prepack = false }: SessionOptions,
     exact: readonly string[],
@@ -215,6 +219,59 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       },
     },
   });
+  /** The tensor in the memory of the CPU, or of the device. */
+  const copied = async (tensor: Tensor, keep: readonly string[] = []): Promise<Tensor> => {
+    const rank = tensor.dims.length;
+    const key = [tensor.type, rank, ...keep].join();
+    const open = (): Promise<ort.InferenceSession> =>
+      ort.InferenceSession.create(serialize(identityGraph(tensor.type as DType, rank)), options({ keep }, []));
+    const session = copies.get(key) ?? open();
+    copies.set(key, session);
+    return (await (await session).run({ x: tensor })).y;
+  };
+  /** All backends of a device share its weights. */
+  const weightsOn = (): DeviceWeights<Tensor> => {
+    const known =
+      weightsOfDevices.get(device) ??
+      deviceWeights(
+        async (values, shape) => {
+          const onCpu =
+            values instanceof Float32Array ? float32(values, shape) : new ort.Tensor('uint8', values, shape);
+          try {
+            return await copied(onCpu, ['y']);
+          } finally {
+            discard([onCpu]);
+          }
+        },
+        (tensor) => tensor.dispose(),
+      );
+    weightsOfDevices.set(device, known);
+    return known;
+  };
+  const load = async (graph: Graph, given: SessionOptions): Promise<Loaded> => {
+    const lowered = logSoftmax ? graph : lowerLogSoftmax(graph);
+    const { graph: read, weights } = keeps ? weightsAsInputs(lowered) : { graph: lowered, weights: [] };
+    const held = await weightsOn().hold(weights, given.folder ?? '');
+    try {
+      const session = await ort.InferenceSession.create(
+        serialize(read),
+        options(given, exactAngles ? [] : exactNodes(read)),
+      );
+      return {
+        session,
+        weights: held.feeds,
+        dispose: async () => {
+          if (given.profile !== undefined) session.endProfiling();
+          await session.release();
+          await held.release();
+        },
+      };
+    } catch (error) {
+      await held.release();
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`the graph ${graph.name} does not load on ${device}: ${why}`, { cause: error });
+    }
+  };
   return {
     device,
     threads,
@@ -223,40 +280,36 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     scans,
     async session(graph, given = {}) {
       const names = graph.outputs.map((v) => v.name);
-      let session: ort.InferenceSession;
-      try {
-        session = await ort.InferenceSession.create(
-          serialize(logSoftmax ? graph : lowerLogSoftmax(graph)),
-          options(given, exactAngles ? [] : exactNodes(graph)),
-        );
-      } catch (error) {
-        throw new Error(
-          `the graph ${graph.name} does not load on ${device}: ${error instanceof Error ? error.message : String(error)}`,
-          { cause: error },
-        );
-      }
+      const loaded = new Map<string, Promise<Loaded>>();
+      const counts = scans ? [] : scanCounts(graph);
+      /** What runs the graph with bodies of Scans that run so often. */
+      const loadedFor = (times: ReadonlyMap<Dim, number>): Promise<Loaded> => {
+        const key = JSON.stringify([...times.values()]);
+        const found =
+          loaded.get(key) ?? load(times.size > 0 ? unrollScans(graph, (dim) => times.get(dim)!) : graph, given);
+        loaded.set(key, found);
+        found.catch(() => loaded.delete(key));
+        return found;
+      };
+      if (counts.length === 0) await loadedFor(new Map());
       return {
         async run(feeds, fetch = names, into = {}) {
-          if (device !== 'cpu') return session.run(feeds, fetch);
+          const times = new Map(counts.map(({ dim, input, axis }) => [dim, feeds[input].dims[axis]]));
+          const { session, weights } = await loadedFor(times);
+          if (device !== 'cpu') return session.run({ ...weights, ...feeds }, fetch);
           const found = await session.run(feeds, { ...Object.fromEntries(fetch.map((name) => [name, null])), ...into });
           discard(Object.keys(into).map((name) => found[name]));
           return { ...found, ...into };
         },
         dispose: async () => {
-          if (given.profile !== undefined) session.endProfiling();
-          await session.release();
+          for (const one of loaded.values()) await (await one).dispose();
         },
       };
     },
     async read(tensor) {
       if (tensor.location === 'cpu') return tensor.data as Float32Array;
       // getData() on a tensor of the device ends the process: download through a session whose output is on the CPU.
-      const rank = tensor.dims.length;
-      let identity = identities.get(rank);
-      if (!identity)
-        identities.set(rank, (identity = ort.InferenceSession.create(serialize(identityGraph(rank)), options({}, []))));
-      const session = await identity;
-      return (await session.run({ x: tensor })).y.data as Float32Array;
+      return (await copied(tensor)).data as Float32Array;
     },
     release(tensor) {
       if (tensor && tensor.location !== 'cpu') tensor.dispose();
@@ -269,12 +322,21 @@ function backend(device: Device, threads: number, reason?: string): Backend {
   };
 }
 
+/** A graph that onnxruntime has loaded, and the weights that it is fed with besides. */
+interface Loaded {
+  readonly session: ort.InferenceSession;
+  readonly weights: Feeds;
+  dispose(): Promise<void>;
+}
+
+const weightsOfDevices = new Map<Device, DeviceWeights<Tensor>>();
+
 const { port1: nowhere } = new MessageChannel();
 nowhere.close();
 
 /**
- * Frees the memory of tensors that onnxruntime has made, such as its copy of what it wrote over a given one. A port that is closed
- * frees what it is sent; else it waits for the garbage collector.
+ * Frees the memory of tensors that nobody reads any more, such as onnxruntime's copy of what it wrote over a given one. A port that is
+ * closed frees what it is sent; else it waits for the garbage collector.
  */
 const discard = (made: readonly Tensor[]): void =>
   nowhere.postMessage(
@@ -286,9 +348,9 @@ const discard = (made: readonly Tensor[]): void =>
 const exactNodes = (graph: Graph): string[] =>
   graph.nodes.filter(({ op }) => op === 'Sin' || op === 'Cos').map(({ outputs }) => outputs[0].name);
 
-function identityGraph(rank: number): Graph {
+function identityGraph(dtype: DType, rank: number): Graph {
   const dims = Array.from({ length: rank }, (_, i) => `N${i}`);
-  const x = { name: 'x', dtype: 'float32' as DType, shape: dims };
+  const x = { name: 'x', dtype, shape: dims };
   const y = { ...x, name: 'y' };
   return {
     name: 'read',

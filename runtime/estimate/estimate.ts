@@ -3,6 +3,7 @@ import type { Estimate, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
+import { DEVICES } from '../device/devices.js';
 import { openBackend, type Backend } from '../device/session.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
 import { LOSS_BATCH } from '../learner/packing.js';
@@ -89,7 +90,7 @@ async function estimateAs(
   const speed = await machineSpeed(backend, options.history);
   const measured = await correction(machine, name, options.history);
   signal?.throwIfAborted();
-  const cutting = backend.scans ? cuttingOf(model.spec, method === 'full') : undefined;
+  const cutting = cuttingOf(model.spec, method === 'full', backend.scans);
   const parts = { recipe, model, rows, adapters, method, graphs, cutting, device: backend.device } as const;
   const plan = planOf(parts);
   const memory = memoryOf(parts, plan);
@@ -105,7 +106,9 @@ async function estimateAs(
   const bytes = around(counted * factors.bytes, spread.bytes);
   const limitBytes = memoryLimit();
   const isEnough = bytes[0] <= limitBytes;
-  const fits = device === 'cpu' ? isEnough : hostBytes(memory, device) - uncounted(model) <= limitBytes;
+  const isOnHost = !DEVICES[device].keeps;
+  const fits =
+    device === 'cpu' ? isEnough : hostBytes(memory, device, model) - (isOnHost ? uncounted(model) : 0) <= limitBytes;
   const expected: Expected = {
     memory,
     peakBytes: [uncounted(model) + bytes[0], uncounted(model) + bytes[1]],

@@ -3,6 +3,7 @@ import { findTensor } from '../models/decoder/weights.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
 import type { Device, Precision } from '../contract/recipeWords.js';
+import { DEVICES } from '../device/devices.js';
 import { planConversion } from '../models/gguf/convert.js';
 import { packGgufTensors } from '../models/gguf/packTensors.js';
 import { asFloat32 } from '../models/packed/float32Copy.js';
@@ -21,7 +22,7 @@ export interface PlannedModel {
 }
 
 /**
- * @param device on which it computes: a CPU maps a copy in float32 where there is memory for it
+ * @param device on which it computes: a CPU maps a copy in float32 where there is memory for it, and one that keeps weights has float32 alone
  * @throws HumanError for what is missing, damaged or not supported
  */
 export async function plannedModel(
@@ -39,7 +40,11 @@ export async function plannedModel(
       const [N, K] = packing.shape;
       tensors.delete(findTensor(tensors, name, packing.transposed ? [K, N] : [N, K]).name);
     }
-  const wide = precision === 'float32' && device === 'cpu' ? asFloat32({ tensors }, spec) : undefined;
+  const { keeps } = DEVICES[device];
+  const wide =
+    precision === 'float32' && (keeps || device === 'cpu')
+      ? asFloat32({ tensors }, spec, keeps ? Infinity : undefined)
+      : undefined;
   for (const info of wide ?? []) tensors.set(info.name, info);
   // Where they are not aligned, the run maps copies that are.
   for (const [name, info] of tensors) tensors.set(name, { ...info, offset: 0 });

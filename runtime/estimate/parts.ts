@@ -3,6 +3,7 @@ import { baselineFacts } from '../contract/baselines.js';
 import type { MemoryParts } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
+import { DEVICES } from '../device/devices.js';
 import type { Backend } from '../device/session.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
 import { LOSS_BATCH } from '../learner/packing.js';
@@ -35,8 +36,7 @@ export interface Parts {
   readonly adapters: readonly NamedLayout[];
   readonly method: 'lora' | 'full';
   readonly graphs: TrainingGraphs;
-  /** Undefined where the device computes no batch in pieces. */
-  readonly cutting: Cutting | undefined;
+  readonly cutting: Cutting;
   readonly device: Backend['device'];
 }
 
@@ -60,9 +60,19 @@ export interface RowsOfRecipe {
 export const sumOf = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
 export const bytesOf = (parts: MemoryParts): number => sumOf(Object.values(parts));
 
-/** What of it lies in the memory of the machine: on a GPU, what is computed does not. */
-export const hostBytes = (memory: MemoryParts, device: Backend['device']): number =>
-  device === 'cpu' ? bytesOf(memory) : memory.weights + memory.program;
+/**
+ * What of it lies in the memory of the machine: on a GPU, what is computed does not; and of weights that the device keeps, one at a time is
+ * there while they are uploaded.
+ */
+export function hostBytes(
+  memory: MemoryParts,
+  device: Backend['device'],
+  { tensors }: Pick<PlannedModel, 'tensors'>,
+): number {
+  if (device === 'cpu') return bytesOf(memory);
+  const largest = (): number => Math.max(...[...tensors.values()].map(({ bytes }) => bytes));
+  return memory.program + (DEVICES[device].keeps ? largest() : memory.weights);
+}
 
 const shapes = ({ spec, tensors, packed }: PlannedModel) => ({
   spec,

@@ -155,10 +155,10 @@ export interface Cutting {
   readonly windows: readonly number[];
 }
 
-/** @param trainsHead whether the head is trained */
-export const cuttingOf = (spec: DecoderSpec, trainsHead: boolean): Cutting => ({
+/** @param trainsHead whether the head is trained; @param scans whether the device runs Scans */
+export const cuttingOf = (spec: DecoderSpec, trainsHead: boolean, scans: boolean): Cutting => ({
   vocabSize: spec.vocabSize,
-  limits: limitsOf(spec, trainsHead),
+  limits: limitsOf(spec, trainsHead, scans),
   windows: windowsOf(spec),
 });
 
@@ -174,18 +174,15 @@ function keysOf(before: readonly number[], Q: number, windows: readonly number[]
 export const atLastBlock = (dims: Dims, windows: readonly number[]): Dims =>
   dims.Q === undefined ? dims : { ...dims, ...keysOf([dims.T - dims.Q], dims.Q, windows) };
 
-/** The dims of a batch, as learner/packing.ts packs it. @param cutting undefined where the device cannot cut it */
-export function dimsOf(
-  sizes: BatchSizes,
-  cutting: Cutting | undefined,
-): Pick<MicroBatch, 'dims' | 'distill' | 'pieces'> {
+/** The dims of a batch, as learner/packing.ts packs it. */
+export function dimsOf(sizes: BatchSizes, cutting: Cutting): Pick<MicroBatch, 'dims' | 'distill' | 'pieces'> {
   const { rows: B, longest, labels, held } = sizes;
-  const cut = cutting ? cutOfSizes(sizes, cutting.vocabSize, cutting.limits) : {};
+  const cut = cutOfSizes(sizes, cutting.vocabSize, cutting.limits);
   const { blocks: N = 1, chunks: { labels: X, held: Y } = { labels: 1, held: 1 } } = cut;
   const Q = Math.ceil(longest / N);
   const T = N * Q;
   const before = Array.from({ length: N }, (_, block) => block * Q);
-  const keys = keysOf(before, Q, cutting?.windows ?? []);
+  const keys = keysOf(before, Q, cutting.windows);
   const dims = { B, T, N, Q, W: FRONT + T, ...keys, X, Y, L: Math.ceil(labels / X), M: Math.ceil(held / Y) };
   return { dims, distill: held > 0, pieces: piecesOf(cut) };
 }
@@ -221,7 +218,7 @@ export function stepPlan(
   recipe: { epochs?: number; steps?: number; batch: Batch; seed: number },
   data: RowSizes,
   held: { readonly rows: number; readonly size: RowSize; readonly longest?: RowSize; readonly perBatch: boolean },
-  cutting: Cutting | undefined,
+  cutting: Cutting,
 ): StepPlan {
   const list = data.sizes.map((size) => planned(size, false));
   /** Of a half each other step has one. */
@@ -267,13 +264,13 @@ function longestFirst(sizes: readonly RowSize[], { rows, tokens }: Batch): reado
 }
 
 /** Rows that are measured while training, in its micro-batches. */
-export const probeBatches = (sizes: readonly RowSize[], batch: BatchSize, cutting: Cutting | undefined): MicroBatch[] =>
+export const probeBatches = (sizes: readonly RowSize[], batch: BatchSize, cutting: Cutting): MicroBatch[] =>
   batchesOf(
     sizes.map((size) => planned(size, false)),
     batch,
   ).map((rows) => microBatch(rows, cutting));
 
-function microBatch(batch: readonly PlannedRow[], cutting: Cutting | undefined): MicroBatch {
+function microBatch(batch: readonly PlannedRow[], cutting: Cutting): MicroBatch {
   const count = (held: boolean): number =>
     batch.reduce((sum, { size, teacher }) => sum + (teacher === held ? size.supervised : 0), 0);
   const longest = Math.max(...batch.map(({ size }) => size.tokens));

@@ -13,6 +13,8 @@ export interface PieceLimits {
   readonly positions: number;
   /** Logits of such a chunk, at most. */
   readonly logits: number;
+  /** Numbers of pieces are powers of two: a device without Scans loads a graph for each number. */
+  readonly doubled?: boolean;
 }
 
 /**
@@ -31,18 +33,28 @@ export const PIECE_LIMITS: PieceLimits = {
   positions: 128,
   logits: 2 ** 24,
 };
+/** A device without Scans computes few and large pieces: its graph has the nodes of each. */
+const LARGE_PIECES = 4;
+
 /**
- * Limits for a model whose head is trained or not. Chunks of a trained head add up its gradient, of as many numbers as its weight,
- * again and again: as many logits stay whole.
+ * Limits for a model whose head is trained or not, and a device with or without Scans. Chunks of a trained head add up its gradient, of as
+ * many numbers as its weight, again and again: as many logits stay whole.
  */
-export const limitsOf = (spec: DecoderSpec, trainsHead: boolean): PieceLimits => ({
-  ...PIECE_LIMITS,
-  scores: Math.floor(SCORES / Math.max(...spec.layers.map(({ attention }) => attention.heads))),
-  ...(trainsHead && { whole: Math.max(PIECE_LIMITS.whole, spec.vocabSize * embeddingSize(spec)) }),
-});
+export function limitsOf(spec: DecoderSpec, trainsHead: boolean, scans: boolean): PieceLimits {
+  const { queries, positions, logits, whole } = PIECE_LIMITS;
+  const times = scans ? 1 : LARGE_PIECES;
+  return {
+    queries: times * queries,
+    scores: Math.floor((times * SCORES) / Math.max(...spec.layers.map(({ attention }) => attention.heads))),
+    whole: trainsHead ? Math.max(whole, spec.vocabSize * embeddingSize(spec)) : whole,
+    positions: times * positions,
+    logits: times * logits,
+    ...(!scans && { doubled: true }),
+  };
+}
 
 /** Rows up to this many blocks of queries long are not cut: the whole is faster, and small. */
-const WHOLE_BLOCKS = 4;
+const WHOLE_BLOCKS = { scans: 4, doubled: 2 };
 
 /** In how many pieces a batch is computed; what has no number is small enough as it is. */
 export interface Cut {
@@ -74,9 +86,12 @@ export function cutOf(rows: readonly TrainingRow[], vocabSize: number, limits?: 
 export function cutOfSizes(
   { rows, longest, labels, held }: { rows: number; longest: number; labels: number; held: number },
   vocabSize: number,
-  { queries, scores, whole, positions, logits }: PieceLimits = PIECE_LIMITS,
+  { queries, scores, whole, positions, logits, doubled }: PieceLimits = PIECE_LIMITS,
 ): Cut {
-  const pieces = (n: number, size: number): number => Math.max(1, Math.ceil(n / size));
+  const pieces = (n: number, size: number): number => {
+    const fewest = Math.max(1, Math.ceil(n / size));
+    return doubled ? 2 ** Math.ceil(Math.log2(fewest)) : fewest;
+  };
   /** `tables`: how many logits a position has. */
   const chunksOf = (n: number, tables: number): number =>
     tables * n * vocabSize <= whole ? 1 : Math.max(pieces(n, positions), pieces(tables * n * vocabSize, logits));
@@ -84,7 +99,7 @@ export function cutOfSizes(
   const chunks = { labels: chunksOf(labels, 1), held: chunksOf(held, 2) };
   const together = Math.min(queries, Math.max(FEWEST_QUERIES, Math.floor(scores / (rows * longest))));
   return {
-    ...(longest > WHOLE_BLOCKS * queries && { blocks: pieces(longest, together) }),
+    ...(longest > WHOLE_BLOCKS[doubled ? 'doubled' : 'scans'] * queries && { blocks: pieces(longest, together) }),
     ...((chunks.labels > 1 || chunks.held > 1) && { chunks }),
   };
 }

@@ -46,7 +46,7 @@ export interface Learner {
   losses(rows: readonly TrainingRow[], parameters: Feeds): Promise<RowLoss[]>;
   /** Each row in the frozen base (weights in place, all adapters off), and with its factors on the adapters: two forwards. */
   compare(rows: readonly TrainingRow[], parameters: Feeds): Promise<Comparison[]>;
-  /** Frees what `compare` has opened: on a GPU the weights twice. */
+  /** Frees what `compare` has opened: weights in blocks of 4 bits twice, on a GPU. */
   endComparison(): Promise<void>;
   /**
    * Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row loss.
@@ -76,7 +76,7 @@ const COMPARING = ['teacher', 'comparison'];
 /** Opens a learner; sessions are made when first needed. */
 export function openLearner(options: LearnerOptions): Learner {
   const { backend, spec, model, adapters, trainable } = options;
-  const limits = options.limits ?? limitsOf(spec, options.weightsAsInputs ?? false);
+  const limits = options.limits ?? limitsOf(spec, options.weightsAsInputs ?? false, backend.scans);
   const names = adapters.map((a) => a.name);
   const sessions = new Map<string, Promise<Session>>();
   const open = (name: string, pieces: Pieces, make: () => Promise<Session>): Promise<Session> => {
@@ -85,9 +85,9 @@ export function openLearner(options: LearnerOptions): Learner {
     if (!session) sessions.set(key, (session = make()));
     return session;
   };
-  /** The batch as feeds, cut where the device can do it. */
+  /** The batch as feeds. */
   const packed = (rows: readonly TrainingRow[], adapterNames: readonly string[]): Packed & { pieces: Pieces } => {
-    const cut = backend.scans ? cutOf(rows, spec.vocabSize, limits) : {};
+    const cut = cutOf(rows, spec.vocabSize, limits);
     return { ...pack(rows, adapterNames, options.padId, cut), pieces: piecesOf(cut) };
   };
   const graphOptions = {
@@ -136,9 +136,7 @@ export function openLearner(options: LearnerOptions): Learner {
     },
     async compare(rows, parameters) {
       const compared: Comparison[] = [];
-      // Logits are there twice, and of no device in chunks that does not cut.
-      const most = backend.scans ? LOSS_BATCH : { ...LOSS_BATCH, tokens: LOSS_BATCH.tokens / 2 };
-      for (const batch of inOrder(rows, ({ example }) => example.ids.length, most)) {
+      for (const batch of inOrder(rows, ({ example }) => example.ids.length, LOSS_BATCH)) {
         const { feeds, rowOf, pieces } = packed(batch, names);
         const { hidden } = await (await teacherSession(pieces)).run(feeds);
         const session = await open('comparison', pieces, () =>

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { atLastBlock, cuttingOf, dimsOf, rowSizes, stepPlan, type RowSizes } from '../../runtime/estimate/rows.js';
+import { PIECE_LIMITS } from '../../runtime/learner/cut.js';
 import { lossGraph } from '../../runtime/learner/objective.js';
 import { layersOf, windowsOf, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
@@ -40,13 +41,14 @@ test('steps are counted as the run counts them, of the rows that are not held ou
   const data: RowSizes = { sizes: Array.from({ length: 571 }, () => size), rows: 514 };
   const trained = Array.from({ length: 514 }, () => ({ ids: new Array<number>(size.tokens) }));
   const none = { rows: 0, size, perBatch: false };
+  const cutting = { vocabSize: 1000, limits: PIECE_LIMITS, windows: [] };
   for (const batch of [
     { rows: 16, accumulate: 1 },
     { rows: 16, accumulate: 3 },
     { rows: undefined, tokens: 300, accumulate: 2 },
   ] as Batch[])
     for (const epochs of [6, 0.5]) {
-      const { steps } = stepPlan({ epochs, batch, seed: 1 }, data, none, undefined);
+      const { steps } = stepPlan({ epochs, batch, seed: 1 }, data, none, cutting);
       assert.equal(steps, plannedSteps({ epochs, batch }, trained), JSON.stringify({ batch, epochs }));
     }
 });
@@ -73,7 +75,7 @@ test('memory is that of the last block of queries, whose scores are with all key
   const model = await loadReference('llama');
   const spec = decoderSpec(model.config);
   const sizes = { rows: 1, longest: 4096, labels: 8, held: 0 };
-  const { dims, pieces } = dimsOf(sizes, cuttingOf(spec, false));
+  const { dims, pieces } = dimsOf(sizes, cuttingOf(spec, false, true));
   const last = atLastBlock(dims, []);
   assert.equal(last.J, 4096);
   const graph = lossGraph({ spec, model, adapters: [], pieces });
@@ -91,7 +93,7 @@ test('through a window a block of queries meets no more keys than that, which ta
     return { ...layer, attention: { ...layer.attention, window } };
   });
   const costs = (spec: DecoderSpec): { dims: Dims; flops: number; bytes: number } => {
-    const { dims, pieces } = dimsOf({ rows: 1, longest: 4096, labels: 8, held: 0 }, cuttingOf(spec, false));
+    const { dims, pieces } = dimsOf({ rows: 1, longest: 4096, labels: 8, held: 0 }, cuttingOf(spec, false, true));
     const graph = lossGraph({ spec, model, adapters: [], pieces });
     const last = atLastBlock(dims, windowsOf(spec));
     return { dims, flops: workOf(graph)(dims).flops, bytes: memoryPeak(graph, last).bytes };

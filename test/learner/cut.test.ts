@@ -12,6 +12,7 @@ import { decoderSpec } from '../../runtime/models/families/config.js';
 import type { Graph } from '../../runtime/onnx/graph.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { random } from '../../runtime/support/random.js';
+import { unrolling } from '../support/unrolling.js';
 import { loadReference } from '../support/reference.js';
 import { noting } from '../support/runTokens.js';
 
@@ -49,6 +50,33 @@ test('the longer its rows, the fewer queries a block has: scores of one block st
   assert.equal(queries(8, 8192), 32, 'not fewer: products would be slow');
 });
 
+test('a device without Scans gets few and large pieces, whose numbers are powers of two', () => {
+  const spec = decoderSpec({
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    vocab_size: 100_000,
+    max_position_embeddings: 512,
+    hidden_size: 128,
+    num_hidden_layers: 1,
+    num_attention_heads: 4,
+    intermediate_size: 8,
+  });
+  const limits = limitsOf(spec, false, false);
+  assert.deepEqual(cutOf([row(100)], 100_000, limits), {});
+  assert.deepEqual(cutOf([row(1024)], 1000, limits), {});
+  assert.deepEqual(cutOf([row(1025)], 1000, limits), { blocks: 4 }, 'three would do');
+  assert.deepEqual(cutOf([row(2100)], 1000, limits), { blocks: 8 });
+  const chunks = { labels: 4, held: 1 };
+  assert.deepEqual(
+    cutOf(
+      Array.from({ length: 17 }, () => row(100)),
+      100_000,
+      limits,
+    ),
+    { chunks },
+  );
+});
+
 test('as many logits as a trained head has weights stay whole', () => {
   const spec = decoderSpec({
     architectures: ['LlamaForCausalLM'],
@@ -60,7 +88,7 @@ test('as many logits as a trained head has weights stay whole', () => {
     num_attention_heads: 4,
     intermediate_size: 8,
   });
-  const [frozen, trained] = [limitsOf(spec, false), limitsOf(spec, true)];
+  const [frozen, trained] = [limitsOf(spec, false, true), limitsOf(spec, true, true)];
   assert.deepEqual({ ...frozen, scores: 4 * frozen.scores }, PIECE_LIMITS, 'scores are counted over 4 heads');
   assert.deepEqual(cutOf([row(100)], 200_000, frozen), { chunks: { labels: 2, held: 1 } });
   assert.deepEqual(cutOf([row(100)], 200_000, trained), {});
@@ -152,12 +180,13 @@ for (const [method, family] of [
       [row(9), row(11)],
     ];
     const results = [];
-    for (const [attention, head] of [
+    for (const [attention, head, device = cpu] of [
       [false, false],
       [true, true],
       [true, false],
       [false, true],
-    ]) {
+      [true, true, unrolling(cpu)],
+    ] as const) {
       const limits = {
         queries: attention ? 2 : 1000,
         scores: Infinity,
@@ -165,7 +194,7 @@ for (const [method, family] of [
         positions: Infinity,
         logits: head ? 500 : 1e9,
       };
-      const { backend, graphs } = recording(cpu);
+      const { backend, graphs } = recording(device);
       const learner = openLearner({
         backend,
         spec,

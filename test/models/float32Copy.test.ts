@@ -1,6 +1,6 @@
 /** Weights of 16 bits that are mapped as a copy in float32. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
@@ -15,13 +15,11 @@ import { listCache } from '../../runtime/models/cache/userCache.js';
 import { linearLayers, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { asFloat32, copyAsFloat32 } from '../../runtime/models/packed/float32Copy.js';
-import { f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
 import type { ModelFolder } from '../../runtime/models/weights/modelFolder.js';
-import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { random } from '../../runtime/support/random.js';
+import { sampleIn16Bits } from '../support/in16Bits.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
-const HALVES = { BF16: f32ToBf16, F16: f32ToF16 };
 
 let dir: string;
 let cpu: Backend;
@@ -31,23 +29,7 @@ before(async () => {
 });
 after(() => rm(dir, { recursive: true, force: true }));
 
-/** The sample with its matrices in 16 bits. */
-async function half(dtype: keyof typeof HALVES): Promise<string> {
-  const folder = await mkdtemp(join(dir, `${dtype}-`));
-  await cp(SAMPLE, folder, { recursive: true });
-  const file = join(folder, 'model.safetensors');
-  const tensors = [...(await readSafetensors(file)).tensors.values()];
-  const values = new Map(await Promise.all(tensors.map(async (info) => [info.name, await readFloat32(info)] as const)));
-  await writeSafetensors(
-    file,
-    tensors.map(({ name, shape }) => {
-      const isMatrix = shape.length === 2;
-      const data = isMatrix ? HALVES[dtype](values.get(name)!) : values.get(name)!;
-      return { name, dtype: isMatrix ? dtype : 'F32', shape, bytes: data.byteLength, data: () => bytesOf(data) };
-    }),
-  );
-  return folder;
-}
+const half = (dtype: 'BF16' | 'F16'): Promise<string> => sampleIn16Bits(dir, dtype);
 
 /** Losses, gradients of an adapter and answers of a model. */
 async function resultsOf(spec: DecoderSpec, model: ModelFolder) {
@@ -91,7 +73,12 @@ for (const dtype of ['BF16', 'F16'] as const)
     assert.equal(entry!.file, folder);
     const mapped = [...copied.beside!.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     assert.equal((await plannedModel(folder)).bytes, mapped);
-    assert.ok((await plannedModel(folder, 'float32', 'webgpu')).bytes < mapped);
+    assert.equal(
+      (await plannedModel(folder, 'float32', 'webgpu')).bytes,
+      mapped,
+      'on the device they are in float32, too',
+    );
+    assert.ok((await plannedModel(folder, 'float32', 'cuda')).bytes < mapped);
   });
 
 it('a model in float32, one in blocks and one too large for the memory are mapped as they are', async () => {

@@ -1,6 +1,6 @@
 /**
- * Trains a vector for five steps on the sample, on the device and with the precision of the base that the arguments name; prints losses
- * and where the nodes ran as JSON.
+ * Trains a vector for five steps on the sample, on the device, with the precision of the base and on a copy of the model if the arguments
+ * name one; prints losses, those of the last step again in pieces, and where the nodes ran as JSON.
  */
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
@@ -20,22 +20,16 @@ import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 const ROWS = 2;
 
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
-const [device, precision] = process.argv.slice(2) as [Device, Precision];
-const context = await openContext(`${sample}tiny-assistant`, { device, precision, scratch: sample });
+const [device, precision, copy] = process.argv.slice(2) as [Device, Precision, string?];
+const context = await openContext(copy ?? `${sample}tiny-assistant`, { device, precision, scratch: sample });
 const { backend, spec, model, tokenizer, sites } = context;
 const reporter = { warn: (): void => undefined };
 const harmful = [...(await loadData(context, `${sample}data/harmful.jsonl`, { limit: 5 * ROWS }, reporter)).examples];
 const benign = [...(await loadData(context, `${sample}data/benign.jsonl`, { limit: 5 * ROWS }, reporter)).examples];
 const layout = layOut(sites.map((s) => ({ ...s, rank: 8, scale: 2 })));
 const adapters = [{ name: 'security', layout }];
-const learner = openLearner({
-  backend,
-  spec,
-  model,
-  adapters,
-  trainable: [flatInput('security')],
-  padId: tokenizer.padId,
-});
+const trained = { backend, spec, model, adapters, trainable: [flatInput('security')], padId: tokenizer.padId };
+const learner = openLearner(trained);
 const options = {
   learningRate: 1e-3,
   betas: [0.9, 0.999] as [number, number],
@@ -66,6 +60,17 @@ for (let step = 0; step < 5; step++) {
   losses.push(loss);
   norms.push((await optimizer.step(state, gradients, options.learningRate)).norm);
 }
+const limits = { queries: 12, scores: Infinity, whole: 0, positions: 8, logits: Infinity, doubled: true };
+const cutting = openLearner({ ...trained, limits });
+const parameters = { [flatInput('security')]: state.p[0]! };
+const cut = await cutting.gradients(last, parameters);
+const squares = (await backend.read(cut.gradients[0]!)).reduce((sum, d) => sum + d * d, 0);
+const pieces = {
+  loss: cut.loss,
+  norm: Math.sqrt(squares),
+  nll: (await cutting.losses(last, parameters)).map(({ nll }) => nll),
+};
+await cutting.dispose();
 const graph = gradientGraph({ spec, model, adapters, distill: true, maxSplitOutputs: backend.maxSplitOutputs }, [
   flatInput('security'),
 ]);
@@ -90,4 +95,4 @@ const answers = [
   ...(await generator.generate(prompts, greedy)),
   ...(await generator.generate(prompts, { ...greedy, adapters: [] })),
 ];
-console.log(JSON.stringify({ losses, norms, answers: answers.map(({ ids }) => ids), ...placement }));
+console.log(JSON.stringify({ losses, norms, pieces, answers: answers.map(({ ids }) => ids), ...placement }));
