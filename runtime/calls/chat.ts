@@ -145,8 +145,11 @@ function openAhead(context: Context, model: string): void {
   const isShared = (device === 'cpu' || DEVICES[device].keeps) && !context.model.packed;
   if (!isShared || isOpen(model, true)) return;
   const open = (): Promise<unknown> => withGenerator(context, { model, attachable: true }, () => undefined);
-  // what goes wrong is said to the one who asks for it
-  setTimeout(() => void open().catch(() => undefined), AHEAD_MS).unref();
+  const openStill = (): void => {
+    // another model may have taken its place; what goes wrong is said to the one who asks for it
+    if (isOpen(model, false)) void open().catch(() => undefined);
+  };
+  setTimeout(openStill, AHEAD_MS).unref();
 }
 
 function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec }: Context): number[] {
