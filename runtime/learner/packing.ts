@@ -136,7 +136,7 @@ export interface Packed {
  * `kl_weights` [M] and `teacher` [M, E] for KL.
  *
  * A batch in blocks has `query_blocks` [N, Q] too, and T is padded to N·Q; in chunks the others are [X, L], [Y, M] and [Y, M, E],
- * with positions of weight 0 behind the last.
+ * with positions of weight 0 behind the last. A batch without a label has one of weight 0.
  */
 export function pack(rows: readonly TrainingRow[], adapters: readonly string[], padId = 0, cut: Cut = {}): Packed {
   const B = rows.length;
@@ -203,9 +203,9 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
   return { feeds, rowOf: ce.rowOf, held };
 }
 
-/** A list of numbers as [chunks, n], with zeros behind its end, or as it is. */
+/** A list of numbers as [chunks, n], with zeros behind its end, or as it is; never empty, which WebGPU refuses. */
 function chunked(length: number, chunks?: number): { dims: number[]; count: number; fill: (x: number[]) => number[] } {
-  const n = Math.ceil(length / (chunks ?? 1));
+  const n = Math.max(1, Math.ceil(length / (chunks ?? 1)));
   const count = n * (chunks ?? 1);
   const dims = chunks === undefined ? [n] : [chunks, n];
   return { dims, count, fill: (x) => [...x, ...new Array<number>(count - length).fill(0)] };

@@ -65,6 +65,11 @@ const cutting = openLearner({ ...trained, limits });
 const parameters = { [flatInput('security')]: state.p[0]! };
 const cut = await cutting.gradients(last, parameters);
 const squares = (await backend.read(cut.gradients[0]!)).reduce((sum, d) => sum + d * d, 0);
+// of a batch of ordinary rows alone no token has a label
+const held = await learner.gradients(
+  last.filter(({ teacher }) => teacher),
+  parameters,
+);
 const pieces = {
   loss: cut.loss,
   norm: Math.sqrt(squares),
@@ -95,4 +100,12 @@ const answers = [
   ...(await generator.generate(prompts, greedy)),
   ...(await generator.generate(prompts, { ...greedy, adapters: [] })),
 ];
-console.log(JSON.stringify({ losses, norms, pieces, answers: answers.map(({ ids }) => ids), ...placement }));
+console.log(
+  JSON.stringify({
+    losses: [...losses, held.loss],
+    norms,
+    pieces,
+    answers: answers.map(({ ids }) => ids),
+    ...placement,
+  }),
+);
