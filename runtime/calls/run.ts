@@ -26,7 +26,7 @@ import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
-import { withResume } from '../runs/diskFull.js';
+import { withResume } from '../runs/resuming.js';
 import {
   dependenciesOf,
   digestOf,
@@ -39,6 +39,7 @@ import {
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
+import { withoutGpu } from './withoutGpu.js';
 import { secretsFrom } from './secrets.js';
 import type { Shared } from './sweepShared.js';
 import type { Ending, Job } from '../recipes/job.js';
@@ -234,7 +235,10 @@ async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Prom
  * @returns the last event; `stopped` when the signal fired, with everything up to the last step kept
  * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
  */
-export async function runOne(given: Given, options: RunOptions): Promise<DoneEvent> {
+export const runOne = (given: Given, options: RunOptions): Promise<DoneEvent> =>
+  withoutGpu(options.device ?? given.recipe.device, options, (changed) => runOn(given, changed));
+
+async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
   const { recipe } = given;
   const { resume = false, signal, onEvent } = options;
   const plans = await planned(given, options);

@@ -7,7 +7,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { changesOf } from '../recipes/dependencies.js';
 import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
 import { openCheckpoint } from '../runs/checkpoint.js';
-import { withSweepResume } from '../runs/diskFull.js';
+import { withSweepResume } from '../runs/resuming.js';
 import {
   anotherKind,
   holdsAlready,

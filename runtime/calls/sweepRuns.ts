@@ -16,7 +16,7 @@ import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
-import { withSweepResume } from '../runs/diskFull.js';
+import { withSweepResume } from '../runs/resuming.js';
 import { requireNoLinks } from '../runs/links.js';
 import { readManifest } from '../runs/output.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';

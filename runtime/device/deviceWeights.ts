@@ -1,6 +1,5 @@
 /** Weights on a device: once, for all sessions that read them. */
 import { join } from 'node:path';
-import { HumanError } from '../support/errors.js';
 import { fileStamp } from '../support/fileStamp.js';
 import { readBytes, readFloat32 } from '../models/weights/safetensors.js';
 import type { WeightInput } from '../onnx/weightInputs.js';
@@ -36,15 +35,7 @@ export function deviceWeights<T>(
     const dtype = STORED[stored as keyof typeof STORED];
     const info = { ...place, file: join(folder, place.file), name, dtype, shape: [...sizes] };
     const values = await (dtype === 'U8' ? readBytes(info) : readFloat32(info));
-    return upload(values, sizes).catch((error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new HumanError(`the weight cannot be put on the device: ${why}`, {
-        place: name,
-        remedy: 'If its memory is full, use "precision": "int8" or "int4", or "device": "cpu".',
-        kind: 'failed',
-        cause: error,
-      });
-    });
+    return upload(values, sizes);
   };
 
   return {

@@ -9,6 +9,7 @@ import { scanCounts, unrollScans } from '../onnx/unroll.js';
 import { weightsAsInputs } from '../onnx/weightInputs.js';
 import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipeWords.js';
 import { DEVICES } from './devices.js';
+import { failureOf } from './failures.js';
 import { deviceWeights, type DeviceWeights } from './deviceWeights.js';
 
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
@@ -219,6 +220,10 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       },
     },
   });
+  const onGpu = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw failureOf(device, error) ?? error;
+    });
   /** The tensor in the memory of the CPU, or of the device. */
   const copied = async (tensor: Tensor, keep: readonly string[] = []): Promise<Tensor> => {
     const rank = tensor.dims.length;
@@ -227,7 +232,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       ort.InferenceSession.create(serialize(identityGraph(tensor.type as DType, rank)), options({ keep }, []));
     const session = copies.get(key) ?? open();
     copies.set(key, session);
-    return (await (await session).run({ x: tensor })).y;
+    return (await onGpu((await session).run({ x: tensor }))).y;
   };
   /** All backends of a device share its weights. */
   const weightsOn = (): DeviceWeights<Tensor> => {
@@ -268,6 +273,8 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       };
     } catch (error) {
       await held.release();
+      const failure = failureOf(device, error);
+      if (failure) throw failure;
       const why = error instanceof Error ? error.message : String(error);
       throw new Error(`the graph ${graph.name} does not load on ${device}: ${why}`, { cause: error });
     }
@@ -296,7 +303,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
         async run(feeds, fetch = names, into = {}) {
           const times = new Map(counts.map(({ dim, input, axis }) => [dim, feeds[input].dims[axis]]));
           const { session, weights } = await loadedFor(times);
-          if (device !== 'cpu') return session.run({ ...weights, ...feeds }, fetch);
+          if (device !== 'cpu') return onGpu(session.run({ ...weights, ...feeds }, fetch));
           const found = await session.run(feeds, { ...Object.fromEntries(fetch.map((name) => [name, null])), ...into });
           discard(Object.keys(into).map((name) => found[name]));
           return { ...found, ...into };

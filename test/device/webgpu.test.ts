@@ -184,6 +184,25 @@ it('blocks with minimums are dequantised, multiplied and read by rows on webgpu 
   }
 });
 
+it('a batch that is too large for the GPU is called so, in plain words', async (t) => {
+  const env = await vulkanEnv();
+  if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
+  const here = (file: string): string => JSON.stringify(new URL(`../../runtime/${file}`, import.meta.url).href);
+  // 40,000 × 40,000 numbers are 6.4 GB: more than a buffer may have
+  const code = `const { float32, openBackend } = await import(${here('device/session.ts')});
+    const { Builder } = await import(${here('onnx/graph.ts')});
+    const { MatMul } = await import(${here('onnx/ops.ts')});
+    const n = 40000;
+    const g = new Builder('large');
+    g.outputAs('y', MatMul(g, g.input('a', 'float32', [n, 1]), g.input('b', 'float32', [1, n])));
+    const session = await (await openBackend('webgpu')).session(g.graph(), { keep: ['y'] });
+    const feeds = { a: float32(new Float32Array(n), [n, 1]), b: float32(new Float32Array(n), [1, n]) };
+    await session.run(feeds).then(() => console.log('it has room'), (e) => console.log(e.name + ': ' + e.message));`;
+  const args = ['--import', 'tsx', '--input-type=module', '-e', code];
+  const { stdout } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+  assert.equal(stdout, 'HumanError: the GPU (WebGPU) has too little memory.\n');
+});
+
 it('auto leaves a driver in software alone: it says how slow it is and takes the CPU', async (t) => {
   const env = await vulkanEnv();
   if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');

@@ -1,11 +1,16 @@
 import { RUN_FILES } from '../contract/runFiles.js';
+import { DeviceFailure } from '../device/failures.js';
 import { errorData, HumanError, isDiskFull } from '../support/errors.js';
 import { hasCheckpoint } from './checkpoint.js';
 import type { RunFolder } from './runFolder.js';
 
-/** Says of a full disk that the run can be resumed, where it can. */
-export const withResume = (error: unknown, folder: RunFolder): unknown =>
-  folder.begun && hasCheckpoint(folder.file(RUN_FILES.checkpoint)) ? resuming(error, 'run') : error;
+/** Says of a full disk and of a GPU that failed that the run can be resumed, where it can. */
+export function withResume(error: unknown, folder: RunFolder): unknown {
+  if (!folder.begun || !hasCheckpoint(folder.file(RUN_FILES.checkpoint))) return error;
+  if (!(error instanceof DeviceFailure)) return resuming(error, 'run');
+  const remedy = 'Go on from the checkpoint on the CPU: train RECIPE --resume --device cpu.';
+  return new DeviceFailure(error.message, remedy, true, error);
+}
 
 /** The same of a sweep: one that has begun is only resumed. */
 export const withSweepResume = (error: unknown, folder: RunFolder): unknown =>
