@@ -6,7 +6,7 @@ import { readReview, type Review } from '../data/readReview.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { absentTokenizer } from '../models/text/absentTokenizer.js';
-import { linearLayers, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
+import { linearLayers, weightsCount, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { hashesOf, type ModelHashes } from '../models/weights/hashes.js';
 import { watchWeights } from '../models/weights/intact.js';
 import { userCache } from '../models/cache/userCache.js';
@@ -18,6 +18,7 @@ import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { DeviceChoice, Precision } from '../contract/recipeWords.js';
 import { openBackend, type Backend } from '../device/session.js';
+import { stepWork } from '../device/trial.js';
 
 /** A model on a device, with what is needed to train it and to talk to it. */
 export interface Context {
@@ -65,7 +66,7 @@ export async function openContext(path: string, options: ContextOptions): Promis
   }
   // rows with added tokens beyond are refused
   tokenizer.modelVocabSize ??= spec.vocabSize;
-  const backend = await openBackend(device, threads);
+  const backend = await openBackend(device, threads, stepWork(weightsCount(spec), spec.layers.length));
   const model = backend.device === 'cpu' ? await copyAsFloat32(stored, spec, where) : stored;
   const sites = linearLayers(spec);
   let hashes: Promise<ModelHashes> | undefined;

@@ -8,8 +8,10 @@ import type { Dim } from '../onnx/shapes.js';
 import { scanCounts, unrollScans } from '../onnx/unroll.js';
 import { weightsAsInputs } from '../onnx/weightInputs.js';
 import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipeWords.js';
+import { formatDuration } from '../contract/format.js';
 import { DEVICES } from './devices.js';
 import { failureOf } from './failures.js';
+import { secondsOf, speedOf, stepWork, type Speed } from './trial.js';
 import { deviceWeights, type DeviceWeights } from './deviceWeights.js';
 
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
@@ -106,16 +108,21 @@ export async function openFile(
   };
 }
 
+/** What `auto` goes by where no model is known. */
+const TYPICAL = stepWork(135e6, 30, 'a model of 135 million weights');
+/** How much faster than the CPU a GPU must be to be chosen: it has to compile its programs first. */
+const FASTER = 1.5;
+
 /**
- * Opens a device. `auto` tries those that are there, and takes a GPU that computes faster than the CPU: a driver in software
- * answers, too. The reason says which it is.
+ * Opens a device. `auto` tries those that are there, and takes a GPU if a step is expected to be faster there than on the CPU: a driver in
+ * software answers, too, and a small model spends its time between the operators. The reason says what was expected.
  * @throws HumanError when a device is asked for by name and there is none.
  */
-export async function openBackend(device: DeviceChoice, threads = 0): Promise<Backend> {
+export async function openBackend(device: DeviceChoice, threads = 0, work = TYPICAL): Promise<Backend> {
   if (device === 'cpu') return backend('cpu', threads);
   if (device !== 'auto') {
-    const found = await timed(device);
-    if ('seconds' in found) return backend(device, threads);
+    const found = await tried(device);
+    if (!('failure' in found)) return backend(device, threads);
     throw new HumanError(`${DEVICE_NAMES[device]} is not available: ${found.failure}.`, {
       place: 'device',
       remedy: DEVICES[device].remedy,
@@ -125,69 +132,51 @@ export async function openBackend(device: DeviceChoice, threads = 0): Promise<Ba
   let best: { device: Device; seconds: number } | undefined;
   for (const name of Object.keys(DEVICES) as Device[]) {
     if (name === 'cpu' || !DEVICES[name].auto) continue;
-    const found = await timed(name);
+    const found = await tried(name);
     if ('failure' in found) failures.push(found.failure);
-    else if (!best || found.seconds < best.seconds) best = { device: name, seconds: found.seconds };
+    else if (!best || secondsOf(work, found) < best.seconds) best = { device: name, seconds: secondsOf(work, found) };
   }
   if (!best) return backend('cpu', threads, `no GPU: ${failures[0]}`);
-  const cpu = await timed('cpu');
+  const cpu = await tried('cpu');
   if ('failure' in cpu) throw new Error(`the CPU computes nothing: ${cpu.failure}`);
-  const times = cpu.seconds / best.seconds;
-  const said = `a GPU answers through ${DEVICE_NAMES[best.device]}, which multiplies matrices ${formatFactor(times)} times as fast as the CPU`;
-  return backend(times > 1 ? best.device : 'cpu', threads, said);
+  const onCpu = secondsOf(work, cpu);
+  const said = `a GPU answers through ${DEVICE_NAMES[best.device]}: a training step of ${work.of} would take about ${secondsText(best.seconds)} there, ${secondsText(onCpu)} on the CPU`;
+  return backend(onCpu > FASTER * best.seconds ? best.device : 'cpu', threads, said);
 }
 
-const formatFactor = (times: number): string => String(Number(times.toPrecision(times < 10 ? 2 : 3)));
+const secondsText = (seconds: number): string =>
+  seconds < 10 ? `${Number(seconds.toPrecision(2))} s` : formatDuration(seconds);
 
-type Trial = { readonly seconds: number } | { readonly failure: string };
+type Trial = Speed | { readonly failure: string };
 
 /** A device does not change while a process lives. */
 const trials = new Map<Device, Promise<Trial>>();
-function timed(device: Device): Promise<Trial> {
+function tried(device: Device): Promise<Trial> {
   const known = trials.get(device) ?? trial(device);
   trials.set(device, known);
   return known;
 }
 
-/** Rows and columns of the matrices that a device is tried with: a step's are of this size. */
-const TRIED = [512, 1024, 1024] as const;
-const TRIES = 3;
-/** A device that takes so long is not tried again. */
-const SLOW = 1;
-
-/** Seconds of one product of matrices, the least of several after the first, or why there is none. */
+/** How fast a device is, or why there is none. */
 async function trial(device: Device): Promise<Trial> {
   const { missing, absent } = DEVICES[device];
   const why = missing();
   if (why !== undefined) return { failure: why };
-  const [rows, inner, columns] = TRIED;
-  const a = { name: 'a', dtype: 'float32', shape: [rows, inner] } as const;
-  const b = { name: 'b', dtype: 'float32', shape: [inner, columns] } as const;
-  const y = { name: 'y', dtype: 'float32', shape: [rows, columns] } as const;
-  const graph: Graph = {
-    name: 'trial',
-    inputs: [a, b],
-    outputs: [y],
-    initializers: [],
-    nodes: [{ op: 'MatMul', name: 'trial', inputs: [a, b], outputs: [y], attributes: {} }],
-  };
-  const ones = ({ shape: [m, n] }: { shape: readonly [number, number] }): Tensor =>
-    float32(new Float32Array(m * n).fill(1), [m, n]);
-  const feeds = { a: ones(a), b: ones(b) };
   try {
-    const session = await ort.InferenceSession.create(serialize(graph), {
-      executionProviders: [device],
-      logSeverityLevel: 4,
+    const on = backend(device, 0);
+    return await speedOf(async (graph, dims, tries) => {
+      const session = await on.session(graph);
+      const x = float32(new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1), dims);
+      const run = async (): Promise<number> => {
+        const began = performance.now();
+        await session.run({ x });
+        return (performance.now() - began) / 1000;
+      };
+      let least = await run(); // the first compiles
+      for (let i = 0; i < tries; i++) least = Math.min(least, await run());
+      await session.dispose();
+      return least;
     });
-    const run = async (): Promise<number> => {
-      const began = performance.now();
-      await session.run(feeds);
-      return (performance.now() - began) / 1000;
-    };
-    let least = await run(); // the first compiles
-    for (let i = 0; i < TRIES && (i === 0 || least < SLOW); i++) least = Math.min(least, await run());
-    await session.release();
-    return { seconds: least };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { failure: absent.pattern.test(message) ? absent.words : message.split('\n')[0] };
@@ -210,7 +199,8 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     enableCpuMemArena: false,
     ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
     ...(keep && keeps ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) } : {}),
-    logSeverityLevel: 3,
+    // what goes wrong is thrown
+    logSeverityLevel: 4,
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     extra: {
       session: {

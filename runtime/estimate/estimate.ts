@@ -5,6 +5,7 @@ import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { DEVICES } from '../device/devices.js';
 import { openBackend, type Backend } from '../device/session.js';
+import { stepWork } from '../device/trial.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
 import { LOSS_BATCH } from '../learner/packing.js';
 import { weightsCount } from '../models/decoder/spec.js';
@@ -74,7 +75,9 @@ async function estimateAs(
   options: EstimateOptions,
 ): Promise<{ expected: Expected; isEnough: boolean }> {
   const { path, signal } = options;
-  const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
+  const { spec } = await plannedModel(path(recipe.model), recipe.precision);
+  const work = stepWork(weightsCount(spec), spec.layers.length);
+  const backend = await openBackend(options.device ?? recipe.device, recipe.threads, work);
   const model = await plannedModel(path(recipe.model), recipe.precision, backend.device);
   const rows = await rowsOfRecipe(recipe, options);
   const adapters = await adaptersOf(recipe, model, path);
