@@ -30,11 +30,11 @@ function sizeOf(dim: Dim, dims: Dims): number {
   return size;
 }
 
-const bytesOf = ({ dtype, shape }: Value, dims: Dims): number =>
+export const bytesOf = ({ dtype, shape }: Value, dims: Dims): number =>
   shape.reduce<number>((bytes, dim) => bytes * sizeOf(dim, dims), ELEMENT_BYTES[dtype]);
 
 /** Operators whose output is their input's own memory. */
-const ALIAS: ReadonlySet<Op> = new Set<Op>(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze']);
+export const ALIAS: ReadonlySet<Op> = new Set<Op>(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze']);
 /** Operators that onnxruntime may let write over an input (of the same size) that nothing else reads, in the order it tries. */
 const IN_PLACE: Partial<Record<Op, readonly number[]>> = {
   ...Object.fromEntries((['Add', 'Sub', 'Mul', 'Div'] as const).map((op) => [op, [0, 1]])),

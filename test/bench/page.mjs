@@ -11,7 +11,7 @@ import { CURVES, exponent } from './curves.mjs';
 const folder = import.meta.dirname;
 
 /** The page of a report. @param tried Markdown of what was tried without success */
-export function page({ machine, results, elsewhere: rates = {}, profile, curves }, tried) {
+export function page({ machine, results, elsewhere: rates = {}, profile, curves, gpu }, tried) {
   const named = new Map(results.map((result) => [result.name, result]));
   const trainings = results.filter(({ gemmShare }) => gemmShare !== undefined);
   const memories = trainings.flatMap(({ name }) => named.get(memoryName(name)) ?? []);
@@ -67,7 +67,7 @@ ${table(
   ['', 'ours', 'peer', 'ratio'],
   others.map((r) => [starred(r), ...sides(r)]),
 )}
-${profile ? profileText(profile) : ''}${curves ? curvesText(curves) : ''}
+${profile ? profileText(profile) : ''}${curves ? curvesText(curves) : ''}${gpu ? gpuText(gpu) : ''}
 ## Tried without success
 
 ${tried.trim()}
@@ -177,6 +177,32 @@ ${table(
     ...shown.map(({ op, ms, calls }) => row(code(op), ms, calls)),
     ...(rest.length > 0 ? [row('others', total('ms'), total('calls'))] : []),
   ],
+)}
+`;
+}
+
+/** What the data sheets of some GPUs promise: operations in float32 and bytes of memory, a second. */
+const GPUS = [
+  { name: 'Apple M1 (8 cores)', flops: 2.6e12, bytes: 68e9 },
+  { name: 'RTX 3060', flops: 12.7e12, bytes: 360e9 },
+  { name: 'RTX 4090', flops: 82.6e12, bytes: 1008e9 },
+];
+function gpuText(steps) {
+  const least = ({ flops, moved }, card) => Math.max(flops / card.flops, moved / card.bytes);
+  return `
+## On a GPU
+
+Not measured: there was none. This is what a LoRA step on \`webgpu\` consists of, by its graph (\`node --import tsx test/bench/gpuWork.ts\`), and the
+time that it needs at least at what the data sheets of some GPUs promise, whichever is longer, operations or memory. Each kernel takes
+some microseconds more to start.
+
+${table(
+  ['shape', 'batch', 'weights', 'kernels', 'operations', 'bytes moved', ...GPUS.map(({ name }) => name)],
+  steps.map((step) => [
+    ...[code(step.shape), `${step.rows}×${step.tokens}`, value(step.weightBytes, 'bytes'), String(step.kernels)],
+    ...[`${number(step.flops / 1e12)} TFLOP`, value(step.moved, 'bytes')],
+    ...GPUS.map((card) => `${number(Number(least(step, card).toPrecision(2)))} s`),
+  ]),
 )}
 `;
 }

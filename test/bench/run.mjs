@@ -234,6 +234,7 @@ const report = {
   elsewhere: { ...before?.elsewhere, ...(isElsewhere && rates && { [cpu]: rates }) },
   profile: (!isElsewhere && profiled) || before?.profile,
   curves: curves ? marked(curves) : before?.curves,
+  gpu: before?.gpu,
 };
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 

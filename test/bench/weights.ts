@@ -6,65 +6,8 @@ import { decoderSpec } from '../../runtime/models/families/config.js';
 import { bytesOf, writeSafetensors, type TensorToWrite } from '../../runtime/models/weights/safetensors.js';
 import { parameters } from '../../runtime/models/decoder/spec.js';
 import { random } from '../../runtime/support/random.js';
+import { SHAPES } from './shapes.js';
 
-interface Shape {
-  /** Name of the type in the file, and in config.json. */
-  readonly dtype: 'F32' | 'BF16';
-  readonly config: Record<string, unknown>;
-}
-const llama = (sizes: Record<string, unknown>): Record<string, unknown> => ({
-  architectures: ['LlamaForCausalLM'],
-  model_type: 'llama',
-  hidden_act: 'silu',
-  rms_norm_eps: 1e-6,
-  rope_theta: 10000,
-  tie_word_embeddings: true,
-  ...sizes,
-});
-const qwen = (sizes: Record<string, unknown>): Record<string, unknown> => ({
-  ...llama({ max_position_embeddings: 32768, rope_theta: 1e6, ...sizes }),
-  architectures: ['Qwen2ForCausalLM'],
-  model_type: 'qwen2',
-});
-
-/** SmolLM2-135M, Qwen2-0.5B, Llama-3.2-1B, Qwen2.5-1.5B and Qwen2.5-7B. */
-const SHAPES: Record<string, Shape> = {
-  '135m': {
-    dtype: 'F32',
-    config: llama({
-      ...{ vocab_size: 49152, hidden_size: 576, num_hidden_layers: 30, intermediate_size: 1536 },
-      ...{ num_attention_heads: 9, num_key_value_heads: 3, max_position_embeddings: 8192 },
-    }),
-  },
-  '0.5b': {
-    dtype: 'BF16',
-    config: qwen({
-      ...{ vocab_size: 151936, hidden_size: 896, num_hidden_layers: 24, intermediate_size: 4864 },
-      ...{ num_attention_heads: 14, num_key_value_heads: 2 },
-    }),
-  },
-  '1b': {
-    dtype: 'BF16',
-    config: llama({
-      ...{ vocab_size: 128256, hidden_size: 2048, num_hidden_layers: 16, intermediate_size: 8192 },
-      ...{ num_attention_heads: 32, num_key_value_heads: 8, max_position_embeddings: 8192, rope_theta: 5e5 },
-    }),
-  },
-  '1.5b': {
-    dtype: 'BF16',
-    config: qwen({
-      ...{ vocab_size: 151936, hidden_size: 1536, num_hidden_layers: 28, intermediate_size: 8960 },
-      ...{ num_attention_heads: 12, num_key_value_heads: 2 },
-    }),
-  },
-  '7b': {
-    dtype: 'BF16',
-    config: qwen({
-      ...{ vocab_size: 152064, hidden_size: 3584, num_hidden_layers: 28, intermediate_size: 18944 },
-      ...{ num_attention_heads: 28, num_key_value_heads: 4, tie_word_embeddings: false },
-    }),
-  },
-};
 /** As transformers initialises: matrices N(0, 0.02²), norms 1, biases 0. */
 const DEVIATION = 0.02;
 /** Values made at once: 4 MiB of float32. */
