@@ -82,6 +82,8 @@ export interface RunOptions extends OutputOptions {
   readonly shared?: Shared;
   /** Ends a protected training where its protection is weak, whose recipe says nothing of it. */
   readonly watch?: 'stop';
+  /** Why it computes where it does, if that is not what the device itself says. */
+  readonly reason?: string;
 }
 
 /** Inputs that may be named by the Hub. */
@@ -289,7 +291,7 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
           onAway: options.shared?.onAway,
         });
       const job = jobOf(given, { ...plans, ...model }, options, { cluster, emit, folder, seconds, secrets });
-      await warnOfContext(context, emit);
+      await warnOfContext(context, emit, options.reason);
       await warnOfRevisions(hub, emit);
       if (checkpoint) await warnOfMachine(checkpoint, job);
       if (expected) await emit(expectation(expected));
@@ -349,10 +351,13 @@ function doesNotFit(expected: Expected, file: string): HumanError {
 const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<string> =>
   `the run "${name}" of ${started}, which had come to step ${await stepsMade(folder)}, and its checkpoint`;
 
-async function warnOfContext(context: Context, emit: Job<Recipe>['emit']): Promise<void> {
-  const { backend } = context;
-  if (backend.reason) {
-    const message = `${backend.device}: ${backend.reason}`;
+async function warnOfContext(
+  { backend, ...context }: Context,
+  emit: Job<Recipe>['emit'],
+  reason = backend.reason,
+): Promise<void> {
+  if (reason) {
+    const message = `${backend.device}: ${reason}`;
     await emit({ kind: 'state', state: 'preparing', message, device: backend.device });
   }
   const warning = templateWarning(context);

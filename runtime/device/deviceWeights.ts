@@ -43,12 +43,14 @@ export function deviceWeights<T>(
       const stamps = new Map<string, Promise<string>>();
       const keys: string[] = [];
       const release = async (): Promise<void> => {
-        for (const key of keys.splice(0)) {
+        const unused = keys.splice(0).flatMap((key) => {
           const one = held.get(key)!;
-          if (--one.uses > 0) continue;
+          if (--one.uses > 0) return [];
           held.delete(key);
-          await one.tensor.then(free, () => undefined);
-        }
+          return [one.tensor];
+        });
+        // one that never came is none to free
+        await Promise.all(unused.map(async (tensor) => tensor.then(free, () => undefined)));
       };
       const feeds: Record<string, T> = {};
       try {

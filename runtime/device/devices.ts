@@ -4,6 +4,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Device } from '../contract/recipeWords.js';
 
+/**
+ * How batches are computed in pieces: by Scans, by a graph that has the nodes of each piece (which is loaded for each number of pieces, and needs
+ * weights that sessions share), or not at all.
+ */
+export type Piecewise = 'scans' | 'unrolled' | 'whole';
+
 export interface DeviceEntry {
   /** Why it is not there, found without asking onnxruntime, which prints past us; undefined where it may be. */
   missing(): string | undefined;
@@ -15,8 +21,8 @@ export interface DeviceEntry {
   readonly auto: boolean;
   /** Most outputs of one Split: a shader binds few buffers. */
   readonly maxSplitOutputs: number;
-  /** Whether a graph may have a Scan, and LogSoftmax. */
-  readonly scans: boolean;
+  readonly pieces: Piecewise;
+  /** Whether a graph may have a LogSoftmax. */
   readonly logSoftmax: boolean;
   /** Whether sine and cosine are exact for large angles. */
   readonly exactAngles: boolean;
@@ -29,7 +35,7 @@ const NEVER = /(?!)/;
 const MAX_SPLIT_OUTPUTS = 7;
 
 /** What a device can that runs graphs as the CPU does. */
-const ALL = { maxSplitOutputs: Infinity, scans: true, logSoftmax: true, exactAngles: true, keeps: false } as const;
+const ALL = { maxSplitOutputs: Infinity, pieces: 'scans', logSoftmax: true, exactAngles: true, keeps: false } as const;
 
 export const DEVICES: Readonly<Record<Device, DeviceEntry>> = {
   cpu: {
@@ -48,7 +54,7 @@ export const DEVICES: Readonly<Record<Device, DeviceEntry>> = {
     remedy: 'Install a Vulkan, D3D12 or Metal driver, or use "device": "cpu".',
     auto: true,
     maxSplitOutputs: MAX_SPLIT_OUTPUTS,
-    scans: false,
+    pieces: 'unrolled',
     logSoftmax: false,
     // Vulkan and Direct3D promise them within 5e-4 and in [−π, π] only, and rotary positions are larger
     exactAngles: false,
@@ -79,7 +85,7 @@ export const DEVICES: Readonly<Record<Device, DeviceEntry>> = {
     remedy: 'Use "device": "auto".',
     auto: false,
     ...ALL,
-    scans: false,
+    pieces: 'whole',
   },
 };
 

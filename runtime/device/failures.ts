@@ -21,7 +21,8 @@ export class DeviceFailure extends HumanError {
 const NO_MEMORY =
   /Invalid Buffer|OUT_OF_(DEVICE_|HOST_)?MEMORY|out of memory|failed to allocate|storage buffers in shader|max(imum)? buffer size|8007000E/i;
 /** And that it is gone: its driver was restarted or updated, or it was switched off. */
-const GONE = /device (is |was )?lost|DEVICE_(LOST|REMOVED|HUNG|RESET)|887A000[567]|unspecified launch failure/i;
+const GONE =
+  /\b(is|was|device) lost\b|Instance reference no longer exists|Failed to download data from buffer|DEVICE_(LOST|REMOVED|HUNG|RESET)|887A000[567]|unspecified launch failure/i;
 
 /** What a device reports, for the person who runs it; undefined for what is no fault of a GPU. */
 export function failureOf(device: Device, error: unknown): DeviceFailure | undefined {
@@ -30,14 +31,14 @@ export function failureOf(device: Device, error: unknown): DeviceFailure | undef
   if (NO_MEMORY.test(message))
     return new DeviceFailure(
       `the GPU (${DEVICE_NAMES[device]}) has too little memory.`,
-      'Use fewer "batch.rows", a lower "batch.maxTokens", "recompute": true or "precision": "int8"; or "device": "cpu".',
+      'Use the CPU (device "cpu"), or less at once: fewer or shorter rows, "recompute": true, "precision": "int8".',
       false,
       error,
     );
   if (GONE.test(message))
     return new DeviceFailure(
-      `the GPU (${DEVICE_NAMES[device]}) does not answer any more.`,
-      'Start again; if it happens again, update its driver or use "device": "cpu".',
+      `the GPU (${DEVICE_NAMES[device]}) no longer responds.`,
+      'Start again; if it happens again, update its driver or use the CPU (device "cpu").',
       false,
       error,
     );

@@ -9,10 +9,10 @@ import { scanCounts, unrollScans } from '../onnx/unroll.js';
 import { weightsAsInputs } from '../onnx/weightInputs.js';
 import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipeWords.js';
 import { formatDuration } from '../contract/format.js';
-import { DEVICES } from './devices.js';
+import { DEVICES, type Piecewise } from './devices.js';
 import { failureOf } from './failures.js';
 import { secondsOf, speedOf, stepWork, type Speed } from './trial.js';
-import { deviceWeights, type DeviceWeights } from './deviceWeights.js';
+import { deviceWeights, type DeviceWeights, type HeldWeights } from './deviceWeights.js';
 
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
 export type Tensor = ort.Tensor;
@@ -60,8 +60,7 @@ export interface Backend {
   readonly reason?: string;
   /** Most outputs of one Split: a shader binds few buffers. */
   readonly maxSplitOutputs: number;
-  /** Whether it runs Scans; otherwise a session is loaded for each count of what is computed in pieces. */
-  readonly scans: boolean;
+  readonly pieces: Piecewise;
   session(graph: Graph, options?: SessionOptions): Promise<Session>;
   /** The values of a float32 tensor, wherever it is. */
   read(tensor: Tensor): Promise<Float32Array>;
@@ -184,7 +183,7 @@ async function trial(device: Device): Promise<Trial> {
 }
 
 function backend(device: Device, threads: number, reason?: string): Backend {
-  const { maxSplitOutputs, scans, keeps, logSoftmax, exactAngles } = DEVICES[device];
+  const { maxSplitOutputs, pieces, keeps, logSoftmax, exactAngles } = DEVICES[device];
   const copies = new Map<string, Promise<ort.InferenceSession>>();
   const options = (
     { folder, keep, profile, prepack = false }: SessionOptions,
@@ -222,7 +221,8 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       ort.InferenceSession.create(serialize(identityGraph(tensor.type as DType, rank)), options({ keep }, []));
     const session = copies.get(key) ?? open();
     copies.set(key, session);
-    return (await onGpu((await session).run({ x: tensor }))).y;
+    session.catch(() => copies.delete(key));
+    return onGpu(session.then(async (one) => (await one.run({ x: tensor })).y));
   };
   /** All backends of a device share its weights. */
   const weightsOn = (): DeviceWeights<Tensor> => {
@@ -246,7 +246,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
   const load = async (graph: Graph, given: SessionOptions): Promise<Loaded> => {
     const lowered = logSoftmax ? graph : lowerLogSoftmax(graph);
     const { graph: read, weights } = keeps ? weightsAsInputs(lowered) : { graph: lowered, weights: [] };
-    const held = await weightsOn().hold(weights, given.folder ?? '');
+    const held = keeps ? await weightsOn().hold(weights, given.folder ?? '') : NONE_HELD;
     try {
       const session = await ort.InferenceSession.create(
         serialize(read),
@@ -255,10 +255,14 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       return {
         session,
         weights: held.feeds,
+        hasOwn: read.initializers.some(({ data }) => data.kind === 'external'),
         dispose: async () => {
-          if (given.profile !== undefined) session.endProfiling();
-          await session.release();
-          await held.release();
+          try {
+            if (given.profile !== undefined) session.endProfiling();
+            await session.release();
+          } finally {
+            await held.release();
+          }
         },
       };
     } catch (error) {
@@ -274,19 +278,25 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     threads,
     reason,
     maxSplitOutputs,
-    scans,
+    pieces,
     async session(graph, given = {}) {
       const names = graph.outputs.map((v) => v.name);
       const loaded = new Map<string, Promise<Loaded>>();
-      const counts = scans ? [] : scanCounts(graph);
+      const counts = pieces === 'unrolled' ? scanCounts(graph) : [];
       /** What runs the graph with bodies of Scans that run so often. */
-      const loadedFor = (times: ReadonlyMap<Dim, number>): Promise<Loaded> => {
+      const loadedFor = async (times: ReadonlyMap<Dim, number>): Promise<Loaded> => {
         const key = JSON.stringify([...times.values()]);
-        const found =
-          loaded.get(key) ?? load(times.size > 0 ? unrollScans(graph, (dim) => times.get(dim)!) : graph, given);
-        loaded.set(key, found);
-        found.catch(() => loaded.delete(key));
-        return found;
+        const known = loaded.get(key);
+        if (known) return known;
+        for (const [old, one] of [...loaded].slice(0, 1 - MOST_OWN)) {
+          if (!(await one).hasOwn) break;
+          loaded.delete(old);
+          await (await one).dispose();
+        }
+        const made = load(times.size > 0 ? unrollScans(graph, (dim) => times.get(dim)!) : graph, given);
+        loaded.set(key, made);
+        made.catch(() => loaded.delete(key));
+        return made;
       };
       if (counts.length === 0) await loadedFor(new Map());
       return {
@@ -299,7 +309,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
           return { ...found, ...into };
         },
         dispose: async () => {
-          for (const one of loaded.values()) await (await one).dispose();
+          await Promise.all([...loaded.values()].map(async (one) => (await one).dispose()));
         },
       };
     },
@@ -323,8 +333,13 @@ function backend(device: Device, threads: number, reason?: string): Backend {
 interface Loaded {
   readonly session: ort.InferenceSession;
   readonly weights: Feeds;
+  /** Whether it has weights of its own beside those that are shared. */
+  readonly hasOwn: boolean;
   dispose(): Promise<void>;
 }
+/** So many graphs with weights of their own are loaded at once for one session, by the pieces that they compute. */
+const MOST_OWN = 2;
+const NONE_HELD: HeldWeights<Tensor> = { feeds: {}, release: async () => undefined };
 
 const weightsOfDevices = new Map<Device, DeviceWeights<Tensor>>();
 

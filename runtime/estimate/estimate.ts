@@ -93,7 +93,7 @@ async function estimateAs(
   const speed = await machineSpeed(backend, options.history);
   const measured = await correction(machine, name, options.history);
   signal?.throwIfAborted();
-  const cutting = cuttingOf(model.spec, method === 'full', backend.scans);
+  const cutting = cuttingOf(model.spec, method === 'full', backend.pieces);
   const parts = { recipe, model, rows, adapters, method, graphs, cutting, device: backend.device } as const;
   const plan = planOf(parts);
   const memory = memoryOf(parts, plan);
@@ -109,9 +109,8 @@ async function estimateAs(
   const bytes = around(counted * factors.bytes, spread.bytes);
   const limitBytes = memoryLimit();
   const isEnough = bytes[0] <= limitBytes;
-  const isOnHost = !DEVICES[device].keeps;
-  const fits =
-    device === 'cpu' ? isEnough : hostBytes(memory, device, model) - (isOnHost ? uncounted(model) : 0) <= limitBytes;
+  const isOnHost = !DEVICES[device].keeps || method === 'full';
+  const fits = device === 'cpu' ? isEnough : hostBytes(memory, parts) - (isOnHost ? uncounted(model) : 0) <= limitBytes;
   const expected: Expected = {
     memory,
     peakBytes: [uncounted(model) + bytes[0], uncounted(model) + bytes[1]],

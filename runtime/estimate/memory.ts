@@ -31,6 +31,8 @@ export interface MemoryOptions {
   readonly moments?: OptimizerOptions['moments'];
   /** Whether gradients of several micro-batches are added up. */
   readonly adds?: boolean;
+  /** Whether a graph has the nodes of each piece. */
+  readonly unrolled?: boolean;
   /** Tokens that have a teacher. */
   readonly taught?: number;
 }
@@ -46,6 +48,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     losses,
     probes = [],
     adds = false,
+    unrolled = false,
     taught = 0,
     moments,
   } = options;
@@ -58,7 +61,11 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   if (losses) candidates.push(peakOf(model)({ graph: graphs.loss(losses), dims: losses.dims }));
   const peak = highest(candidates);
   const { weights: unpacked = 0, parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
-  const nodes = new Set([...batches, ...longest].map((batch) => graphs.gradient(batch)));
+  const runs = [...batches, ...longest].map(planned);
+  /** Nodes of the graphs that are loaded, of an unrolled one those of all pieces. */
+  const nodes = new Map<PlannedGraph, number>();
+  for (const { graph, dims } of runs)
+    nodes.set(graph, Math.max(nodes.get(graph) ?? 0, unrolled ? graph.work(dims).nodes : graph.nodes));
   return {
     weights: (full ? 4 * own : model.bytes) + unpacked,
     // What is trained; of a full training, which has it above, the gradients, which are kept from step to step.
@@ -66,7 +73,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     moments: (moments === '8bit' ? 2 : 8) * own,
     activations: activations + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),
     logits,
-    program: PROGRAM + PROGRAM_PER_NODE * [...nodes].reduce((all, graph) => all + graph.nodes, 0),
+    program: PROGRAM + PROGRAM_PER_NODE * [...nodes.values()].reduce((all, count) => all + count, 0),
   };
 }
 

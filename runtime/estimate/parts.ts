@@ -62,16 +62,15 @@ export const bytesOf = (parts: MemoryParts): number => sumOf(Object.values(parts
 
 /**
  * What of it lies in the memory of the machine: on a GPU, what is computed does not; and of weights that the device keeps, one at a time is
- * there while they are uploaded.
+ * there while they are uploaded. All of a full training start there.
  */
 export function hostBytes(
   memory: MemoryParts,
-  device: Backend['device'],
-  { tensors }: Pick<PlannedModel, 'tensors'>,
+  { device, method, model }: Pick<Parts, 'device' | 'method' | 'model'>,
 ): number {
   if (device === 'cpu') return bytesOf(memory);
-  const largest = (): number => Math.max(...[...tensors.values()].map(({ bytes }) => bytes));
-  return memory.program + (DEVICES[device].keeps ? largest() : memory.weights);
+  const largest = (): number => Math.max(...[...model.tensors.values()].map(({ bytes }) => bytes));
+  return memory.program + (DEVICES[device].keeps && method === 'lora' ? largest() : memory.weights);
 }
 
 const shapes = ({ spec, tensors, packed }: PlannedModel) => ({
@@ -113,6 +112,7 @@ export function memoryOf(
     graphs,
     batches: batchesOf(plan),
     longest: plan.longest,
+    unrolled: cutting.limits.doubled === true,
     adds: [...plan.sampled, ...measured].some(({ length }) => length > 1),
     probes: measured.flat(),
     moments: recipe.optimizer.moments,

@@ -2,6 +2,7 @@ import { batchPlan, plannedSteps, stepsIn, type Batch } from '../recipes/steps.j
 import { askedBy, questionOf } from '../data/askedBy.js';
 import { nothingUsable, streamExamples, type Example } from '../data/examples.js';
 import { collectSkipped, type Found } from '../data/parsedRows.js';
+import type { Piecewise } from '../device/devices.js';
 import { cutOfSizes, limitsOf, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
@@ -155,10 +156,10 @@ export interface Cutting {
   readonly windows: readonly number[];
 }
 
-/** @param trainsHead whether the head is trained; @param scans whether the device runs Scans */
-export const cuttingOf = (spec: DecoderSpec, trainsHead: boolean, scans: boolean): Cutting => ({
+/** @param trainsHead whether the head is trained; @param pieces how the device computes them */
+export const cuttingOf = (spec: DecoderSpec, trainsHead: boolean, pieces: Piecewise): Cutting => ({
   vocabSize: spec.vocabSize,
-  limits: limitsOf(spec, trainsHead, scans),
+  limits: limitsOf(spec, trainsHead, pieces),
   windows: windowsOf(spec),
 });
 

@@ -1,3 +1,4 @@
+import type { Piecewise } from '../device/devices.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { supervised, type TrainingRow } from './packing.js';
 
@@ -33,24 +34,35 @@ export const PIECE_LIMITS: PieceLimits = {
   positions: 128,
   logits: 2 ** 24,
 };
-/** A device without Scans computes few and large pieces: its graph has the nodes of each. */
-const LARGE_PIECES = 4;
+/** How much larger pieces are where a graph has the nodes of each. */
+const LARGE = 4;
+const WHOLE: PieceLimits = {
+  queries: Infinity,
+  scores: Infinity,
+  whole: Infinity,
+  positions: Infinity,
+  logits: Infinity,
+};
 
 /**
- * Limits for a model whose head is trained or not, and a device with or without Scans. Chunks of a trained head add up its gradient, of as
+ * Limits for a model whose head is trained or not, and how the device computes pieces. Chunks of a trained head add up its gradient, of as
  * many numbers as its weight, again and again: as many logits stay whole.
  */
-export function limitsOf(spec: DecoderSpec, trainsHead: boolean, scans: boolean): PieceLimits {
-  const { queries, positions, logits, whole } = PIECE_LIMITS;
-  const times = scans ? 1 : LARGE_PIECES;
-  return {
-    queries: times * queries,
-    scores: Math.floor((times * SCORES) / Math.max(...spec.layers.map(({ attention }) => attention.heads))),
-    whole: trainsHead ? Math.max(whole, spec.vocabSize * embeddingSize(spec)) : whole,
-    positions: times * positions,
-    logits: times * logits,
-    ...(!scans && { doubled: true }),
-  };
+export function limitsOf(spec: DecoderSpec, trainsHead: boolean, pieces: Piecewise): PieceLimits {
+  if (pieces === 'whole') return WHOLE;
+  const { queries, positions, logits } = PIECE_LIMITS;
+  const whole = trainsHead ? Math.max(PIECE_LIMITS.whole, spec.vocabSize * embeddingSize(spec)) : PIECE_LIMITS.whole;
+  if (pieces === 'unrolled')
+    return {
+      queries: LARGE * queries,
+      scores: Infinity,
+      whole,
+      positions: LARGE * positions,
+      logits: LARGE * logits,
+      doubled: true,
+    };
+  const scores = Math.floor(SCORES / Math.max(...spec.layers.map(({ attention }) => attention.heads)));
+  return { ...PIECE_LIMITS, scores, whole };
 }
 
 /** Rows up to this many blocks of queries long are not cut: the whole is faster, and small. */

@@ -76,7 +76,7 @@ const COMPARING = ['teacher', 'comparison'];
 /** Opens a learner; sessions are made when first needed. */
 export function openLearner(options: LearnerOptions): Learner {
   const { backend, spec, model, adapters, trainable } = options;
-  const limits = options.limits ?? limitsOf(spec, options.weightsAsInputs ?? false, backend.scans);
+  const limits = options.limits ?? limitsOf(spec, options.weightsAsInputs ?? false, backend.pieces);
   const names = adapters.map((a) => a.name);
   const sessions = new Map<string, Promise<Session>>();
   const open = (name: string, pieces: Pieces, make: () => Promise<Session>): Promise<Session> => {
@@ -136,7 +136,9 @@ export function openLearner(options: LearnerOptions): Learner {
     },
     async compare(rows, parameters) {
       const compared: Comparison[] = [];
-      for (const batch of inOrder(rows, ({ example }) => example.ids.length, LOSS_BATCH)) {
+      // logits are there twice, and whole where the device computes no pieces
+      const most = backend.pieces === 'whole' ? { ...LOSS_BATCH, tokens: LOSS_BATCH.tokens / 2 } : LOSS_BATCH;
+      for (const batch of inOrder(rows, ({ example }) => example.ids.length, most)) {
         const { feeds, rowOf, pieces } = packed(batch, names);
         const { hidden } = await (await teacherSession(pieces)).run(feeds);
         const session = await open('comparison', pieces, () =>

@@ -8,7 +8,7 @@ import type { RunFolder } from './runFolder.js';
 export function withResume(error: unknown, folder: RunFolder): unknown {
   if (!folder.begun || !hasCheckpoint(folder.file(RUN_FILES.checkpoint))) return error;
   if (!(error instanceof DeviceFailure)) return resuming(error, 'run');
-  const remedy = 'Go on from the checkpoint on the CPU: train RECIPE --resume --device cpu.';
+  const remedy = 'Continue from the checkpoint on the CPU: train RECIPE --resume --device cpu.';
   return new DeviceFailure(error.message, remedy, true, error);
 }
 

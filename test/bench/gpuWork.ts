@@ -35,7 +35,7 @@ function workOfStep({ shape, rows, tokens }: (typeof STEPS)[number]) {
   );
   const layout = plainLayout(linearLayers(spec), { rank: 8, alpha: 16, sites: 'all-linear' });
   const sizes = { rows, longest: tokens, labels: (rows * tokens) / 2, held: 0 };
-  const { dims, pieces } = dimsOf(sizes, cuttingOf(spec, false, false));
+  const { dims, pieces } = dimsOf(sizes, cuttingOf(spec, false, 'unrolled'));
   const { maxSplitOutputs } = DEVICES.webgpu;
   const options = {
     spec,

@@ -153,7 +153,7 @@ async function expected(): Promise<{ bytes: number; flops: number; limitBytes: n
   const supervised = Math.floor(tokens! / 2);
   const batch = dimsOf(
     { rows: rows!, longest: tokens!, labels: rows! * supervised, held: 0 },
-    cuttingOf(spec, method === 'full', true),
+    cuttingOf(spec, method === 'full', 'scans'),
   );
   const parts = trainingMemory({
     model: planned,

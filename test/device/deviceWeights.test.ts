@@ -72,3 +72,17 @@ test('where the device is full what was uploaded for the same session is freed',
   await assert.rejects(device.hold([weight('a', 0, 2), weight('b', 2, 4)], folder), /no memory of the device is left/);
   assert.deepEqual(there, []);
 });
+
+test('what cannot be freed does not keep the others there', async () => {
+  const freed: string[] = [];
+  const faulty = deviceWeights<string>(
+    async ([first]) => String(first),
+    (put) => {
+      if (put === '1') throw new Error('the device is gone');
+      freed.push(put);
+    },
+  );
+  const { release } = await faulty.hold([weight('a', 0, 2), weight('b', 2, 4)], folder);
+  await assert.rejects(release(), /the device is gone/);
+  assert.deepEqual(freed, ['3']);
+});

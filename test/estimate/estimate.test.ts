@@ -9,6 +9,7 @@ import { plainLayout } from '../../runtime/adapters/sites.js';
 import { estimateDetails, estimateText, type Estimate } from '../../runtime/contract/estimate.js';
 import { GB } from '../../runtime/contract/format.js';
 import type { Expected } from '../../runtime/estimate/estimate.js';
+import type { PlannedModel } from '../../runtime/estimate/model.js';
 import { hostBytes } from '../../runtime/estimate/parts.js';
 import type { TensorInfo } from '../../runtime/models/weights/safetensors.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
@@ -300,9 +301,15 @@ describe('the estimate of a training', () => {
 it('of a run on a GPU the memory of the machine counts that the program takes, and weights that lie there', async () => {
   const memory = { weights: 4e9, adapters: 1e8, moments: 2e8, activations: 3e10, logits: 1e9, program: 3e8 };
   const tensors = new Map(Object.entries({ a: 5e8, b: 3.5e9 }).map(([name, bytes]) => [name, { bytes } as TensorInfo]));
-  assert.equal(hostBytes(memory, 'cpu', { tensors }), 3.56e10);
-  assert.equal(hostBytes(memory, 'cuda', { tensors }), 4.3e9);
-  assert.equal(hostBytes(memory, 'webgpu', { tensors }), 3.8e9, 'one is uploaded after the other');
+  const lora = { method: 'lora', model: { tensors } as unknown as PlannedModel } as const;
+  assert.equal(hostBytes(memory, { ...lora, device: 'cpu' }), 3.56e10);
+  assert.equal(hostBytes(memory, { ...lora, device: 'cuda' }), 4.3e9);
+  assert.equal(hostBytes(memory, { ...lora, device: 'webgpu' }), 3.8e9, 'one is uploaded after the other');
+  assert.equal(
+    hostBytes(memory, { ...lora, method: 'full', device: 'webgpu' }),
+    4.3e9,
+    'all that are trained start here',
+  );
   const estimate = { memory, peakBytes: [3e10, 4e10], seconds: [50, 70], fits: true, gpu: true } as unknown as Estimate;
   assert.equal(estimateText(estimate), 'about 1 min · 35 GB · how much memory the GPU has is not known');
 });

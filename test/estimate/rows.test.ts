@@ -75,7 +75,7 @@ test('memory is that of the last block of queries, whose scores are with all key
   const model = await loadReference('llama');
   const spec = decoderSpec(model.config);
   const sizes = { rows: 1, longest: 4096, labels: 8, held: 0 };
-  const { dims, pieces } = dimsOf(sizes, cuttingOf(spec, false, true));
+  const { dims, pieces } = dimsOf(sizes, cuttingOf(spec, false, 'scans'));
   const last = atLastBlock(dims, []);
   assert.equal(last.J, 4096);
   const graph = lossGraph({ spec, model, adapters: [], pieces });
@@ -93,7 +93,7 @@ test('through a window a block of queries meets no more keys than that, which ta
     return { ...layer, attention: { ...layer.attention, window } };
   });
   const costs = (spec: DecoderSpec): { dims: Dims; flops: number; bytes: number } => {
-    const { dims, pieces } = dimsOf({ rows: 1, longest: 4096, labels: 8, held: 0 }, cuttingOf(spec, false, true));
+    const { dims, pieces } = dimsOf({ rows: 1, longest: 4096, labels: 8, held: 0 }, cuttingOf(spec, false, 'scans'));
     const graph = lossGraph({ spec, model, adapters: [], pieces });
     const last = atLastBlock(dims, windowsOf(spec));
     return { dims, flops: workOf(graph)(dims).flops, bytes: memoryPeak(graph, last).bytes };

@@ -50,7 +50,7 @@ test('the longer its rows, the fewer queries a block has: scores of one block st
   assert.equal(queries(8, 8192), 32, 'not fewer: products would be slow');
 });
 
-test('a device without Scans gets few and large pieces, whose numbers are powers of two', () => {
+test('a device whose graphs have the nodes of each piece gets few and large ones, in powers of two; another none', () => {
   const spec = decoderSpec({
     architectures: ['LlamaForCausalLM'],
     model_type: 'llama',
@@ -61,11 +61,12 @@ test('a device without Scans gets few and large pieces, whose numbers are powers
     num_attention_heads: 4,
     intermediate_size: 8,
   });
-  const limits = limitsOf(spec, false, false);
+  const limits = limitsOf(spec, false, 'unrolled');
   assert.deepEqual(cutOf([row(100)], 100_000, limits), {});
   assert.deepEqual(cutOf([row(1024)], 1000, limits), {});
   assert.deepEqual(cutOf([row(1025)], 1000, limits), { blocks: 4 }, 'three would do');
   assert.deepEqual(cutOf([row(2100)], 1000, limits), { blocks: 8 });
+  assert.deepEqual(cutOf([row(8192)], 1000, limits), { blocks: 16 }, 'no more: a graph has the nodes of each');
   const chunks = { labels: 4, held: 1 };
   assert.deepEqual(
     cutOf(
@@ -75,6 +76,7 @@ test('a device without Scans gets few and large pieces, whose numbers are powers
     ),
     { chunks },
   );
+  assert.deepEqual(cutOf([row(8192)], 100_000, limitsOf(spec, false, 'whole')), {});
 });
 
 test('as many logits as a trained head has weights stay whole', () => {
@@ -88,7 +90,7 @@ test('as many logits as a trained head has weights stay whole', () => {
     num_attention_heads: 4,
     intermediate_size: 8,
   });
-  const [frozen, trained] = [limitsOf(spec, false, true), limitsOf(spec, true, true)];
+  const [frozen, trained] = [limitsOf(spec, false, 'scans'), limitsOf(spec, true, 'scans')];
   assert.deepEqual({ ...frozen, scores: 4 * frozen.scores }, PIECE_LIMITS, 'scores are counted over 4 heads');
   assert.deepEqual(cutOf([row(100)], 200_000, frozen), { chunks: { labels: 2, held: 1 } });
   assert.deepEqual(cutOf([row(100)], 200_000, trained), {});

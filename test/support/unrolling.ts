@@ -5,7 +5,7 @@ import { scanCounts, unrollScans } from '../../runtime/onnx/unroll.js';
 /** The device as if it had no Scans: the bodies of a graph are laid out for each batch. */
 export const unrolling = (device: Backend): Backend => ({
   ...device,
-  scans: false,
+  pieces: 'unrolled',
   async session(graph, options): Promise<Session> {
     const counts = scanCounts(graph);
     return {
