@@ -1,4 +1,4 @@
-import { Builder, type Graph, type NodeOf, type Value } from './graph.js';
+import { Builder, type Graph, type Node, type NodeOf, type Value } from './graph.js';
 import { Add, Concat, Gather, Unsqueeze } from './ops.js';
 import { mapValues, Renaming } from './rewrite.js';
 import { scanInputs } from './scan.js';
@@ -32,7 +32,26 @@ export function unrollScans(graph: Graph, times: (count: Dim) => number): Graph 
     const results = g.named(node.name, () => runs(g, node, times(countOf(node)), String(i)));
     results.forEach((y, j) => names.set(y, node.outputs[j].name, first));
   });
-  return names.apply(g.graph());
+  return withoutRepeats(names.apply(g.graph()));
+}
+
+/** The graph without integers that were computed before: all layers cut their keys at the same places. */
+function withoutRepeats(graph: Graph): Graph {
+  const kept = new Set(graph.outputs.map(({ name }) => name));
+  const known = new Map<string, Node>();
+  const same = new Map<string, Value>();
+  const nodes = graph.nodes.filter((node) => {
+    const { op, inputs, outputs, attributes } = node;
+    if (outputs.some(({ name, dtype }) => dtype !== 'int64' || kept.has(name))) return true;
+    // of a shape the dims are enough: a name means one size
+    const read = op === 'Shape' ? inputs[0].shape : inputs.map(({ name }) => same.get(name)?.name ?? name);
+    const key = JSON.stringify([op, attributes, read]);
+    const before = known.get(key);
+    if (before) outputs.forEach(({ name }, i) => same.set(name, before.outputs[i]));
+    else known.set(key, node);
+    return !before;
+  });
+  return mapValues({ ...graph, nodes }, (value) => same.get(value.name) ?? value);
 }
 
 /** The results of a Scan, from as many copies of its body's nodes. @param id part of the names of what is inside */
@@ -49,8 +68,9 @@ function runs(g: Builder, node: NodeOf<'Scan'>, times: number, id: string): Valu
   for (let run = 0; run < times; run++) {
     const given = [...slices.map((x) => Gather(g, x, g.int(run))), ...whole];
     const known = new Map([...constants, ...body.inputs.map(({ name }, i): [string, Value] => [name, given[i]])]);
-    // a dim of the body alone, such as the keys that a block meets, has another size in each run
-    const renamed = (name: string): string => (around.has(name) ? name : `${name}_${id}_${run}`);
+    // a dim of the body alone, such as the keys that a block meets, has another size in each run, and the same in all bodies that run
+    // so often; many names take onnxruntime long to load
+    const renamed = (name: string): string => (around.has(name) ? name : `${name}_${countOf(node)}${run}`);
     const dim = (one: Dim): Dim => product([numberOf(one), ...namesOf(one).map(renamed)]);
     const { nodes, outputs } = mapValues(
       body,

@@ -52,7 +52,7 @@ function workOfStep({ shape, rows, tokens }: (typeof STEPS)[number]) {
     graph.nodes
       .flatMap(({ outputs }) => outputs.flatMap((y) => y.shape))
       .flatMap((dim) => (typeof dim === 'string' ? dim.split('*') : []))
-      .map((name) => [name, (dims as Record<string, number>)[name.replace(/_\d+_\d+$/, '')]!]),
+      .map((name) => [name, (dims as Record<string, number>)[name.replace(/_[NXY]\d+$/, '')]!]),
   );
   const all = { ...dims, ...sizesOf };
   const kernels = graph.nodes.filter(({ op, outputs: [y] }) => !ALIAS.has(op) && op !== 'Shape' && y.dtype !== 'int64');
