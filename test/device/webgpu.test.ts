@@ -57,7 +57,8 @@ function compare(cpu: Steps, gpu: Steps, t: TestContext): void {
   cpu.losses.forEach((loss, i) =>
     assert.ok(Math.abs(loss - gpu.losses[i]!) < 1e-5, `step ${i + 1}: ${loss} on the CPU, ${gpu.losses[i]} on webgpu`),
   );
-  assert.ok(cpu.losses[4]! < 0.7 * cpu.losses[0]!, `the loss falls: ${cpu.losses.join(', ')}`);
+  const trained = cpu.losses.slice(0, cpu.norms.length);
+  assert.ok(trained.at(-1)! < (trained.length < 5 ? 1 : 0.7) * trained[0]!, `the loss falls: ${trained.join(', ')}`);
   cpu.norms.forEach((norm, i) =>
     assert.ok(
       Math.abs(norm / gpu.norms[i]! - 1) < 1e-3,

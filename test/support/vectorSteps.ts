@@ -1,5 +1,5 @@
 /**
- * Trains a vector for five steps on the sample, on the device, with the precision of the base and on a copy of the model if the arguments
+ * Trains a vector for a few steps on the sample, on the device, with the precision of the base and on a copy of the model if the arguments
  * name one; prints losses, those of the last step again in pieces, and where the nodes ran as JSON.
  */
 import { flatInput } from '../../runtime/adapters/inject.js';
@@ -18,6 +18,8 @@ import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 
 /** Of each kind, in a step. */
 const ROWS = 2;
+/** Weights in blocks are the only difference to float32: fewer steps show it. */
+const STEPS = { float32: 5, int8: 2, int4: 2 };
 
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
 const [device, precision, copy] = process.argv.slice(2) as [Device, Precision, string?];
@@ -44,7 +46,7 @@ const state = optimizer.init(['security'], [flatTensor(initialise(layout, random
 const losses: number[] = [];
 const norms: number[] = [];
 let last: TrainingRow[] = [];
-for (let step = 0; step < 5; step++) {
+for (let step = 0; step < STEPS[precision]; step++) {
   const [harm, held] = [harmful, benign].map((rows) => rows.slice(ROWS * step, ROWS * (step + 1)));
   const teachers = await learner.teach(held!);
   last = [
