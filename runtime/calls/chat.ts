@@ -39,11 +39,13 @@ interface GeneratorKey {
 /** For tests: what is open. */
 export const openGenerators = (): GeneratorKey[] => keptGenerator.keys().map((key) => JSON.parse(key) as GeneratorKey);
 
-/** Those of one model share its weights, or on a GPU that does not keep them each has its own. */
+/** Whether generators of one model share its weights: on a CPU they are mapped, and some GPUs keep them. */
+const sharesWeights = (on: Device): boolean => on === 'cpu' || DEVICES[on].keeps;
+
 function mostGenerators(): number {
   if (device === 'cpu') return 4;
   const open = openGenerators();
-  return DEVICES[device].keeps ? open.filter(({ model }) => model === open.at(-1)!.model).length : 1;
+  return sharesWeights(device) ? open.filter(({ model }) => model === open.at(-1)!.model).length : 1;
 }
 
 const isOpen = (model: string, attachable: boolean): boolean =>
@@ -141,9 +143,7 @@ function withGenerator<R>(
  * weights again, on some GPUs and with weights in blocks, it waits until it is asked for.
  */
 function openAhead(context: Context, model: string): void {
-  const { device } = context.backend;
-  const isShared = (device === 'cpu' || DEVICES[device].keeps) && !context.model.packed;
-  if (!isShared || isOpen(model, true)) return;
+  if (!sharesWeights(context.backend.device) || context.model.packed || isOpen(model, true)) return;
   const open = (): Promise<unknown> => withGenerator(context, { model, attachable: true }, () => undefined);
   const openStill = (): void => {
     // another model may have taken its place; what goes wrong is said to the one who asks for it

@@ -351,15 +351,9 @@ function doesNotFit(expected: Expected, file: string): HumanError {
 const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<string> =>
   `the run "${name}" of ${started}, which had come to step ${await stepsMade(folder)}, and its checkpoint`;
 
-async function warnOfContext(
-  { backend, ...context }: Context,
-  emit: Job<Recipe>['emit'],
-  reason = backend.reason,
-): Promise<void> {
-  if (reason) {
-    const message = `${backend.device}: ${reason}`;
-    await emit({ kind: 'state', state: 'preparing', message, device: backend.device });
-  }
+async function warnOfContext(context: Context, emit: Job<Recipe>['emit'], given?: string): Promise<void> {
+  const { device, reason = given } = context.backend;
+  if (reason) await emit({ kind: 'state', state: 'preparing', message: `${device}: ${reason}`, device });
   const warning = templateWarning(context);
   if (warning) await emit({ kind: 'warning', ...warning });
 }

@@ -267,10 +267,9 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       };
     } catch (error) {
       await held.release();
-      const failure = failureOf(device, error);
-      if (failure) throw failure;
       const why = error instanceof Error ? error.message : String(error);
-      throw new Error(`the graph ${graph.name} does not load on ${device}: ${why}`, { cause: error });
+      const message = `the graph ${graph.name} does not load on ${device}: ${why}`;
+      throw failureOf(device, error) ?? new Error(message, { cause: error });
     }
   };
   return {

@@ -75,10 +75,12 @@ async function estimateAs(
   options: EstimateOptions,
 ): Promise<{ expected: Expected; isEnough: boolean }> {
   const { path, signal } = options;
-  const { spec } = await plannedModel(path(recipe.model), recipe.precision);
+  const onCpu = await plannedModel(path(recipe.model), recipe.precision);
+  const { spec } = onCpu;
   const work = stepWork(weightsCount(spec), spec.layers.length);
   const backend = await openBackend(options.device ?? recipe.device, recipe.threads, work);
-  const model = await plannedModel(path(recipe.model), recipe.precision, backend.device);
+  const isCpu = backend.device === 'cpu';
+  const model = isCpu ? onCpu : await plannedModel(path(recipe.model), recipe.precision, backend.device);
   const rows = await rowsOfRecipe(recipe, options);
   const adapters = await adaptersOf(recipe, model, path);
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';

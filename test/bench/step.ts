@@ -26,6 +26,7 @@ import { plannedModel } from '../../runtime/estimate/model.js';
 import { cuttingOf, dimsOf } from '../../runtime/estimate/rows.js';
 import { coldProductRate } from '../../runtime/estimate/speed.js';
 import { memoryLimit } from '../../runtime/support/memory.js';
+import { plainAdamW } from '../support/plainAdamW.js';
 
 const { values } = parseArgs({
   options: {
@@ -75,13 +76,7 @@ const learner = openLearner({
   recompute: values.recompute,
 });
 const optimizer = openOptimizer(backend, {
-  learningRate: LEARNING_RATE,
-  betas: [0.9, 0.999],
-  epsilon: 1e-8,
-  weightDecay: 0,
-  clipNorm: 1,
-  schedule: 'constant',
-  warmupSteps: 0,
+  ...plainAdamW(LEARNING_RATE),
   moments: values.moments as 'float32' | '8bit',
 });
 const state = optimizer.init(names, full ? await baseTensors(model, spec) : [flatTensor(initialise(layout, rng))]);

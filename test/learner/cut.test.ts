@@ -7,7 +7,7 @@ import { cutOf, limitsOf, PIECE_LIMITS } from '../../runtime/learner/cut.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
-import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
+import { linearLayers, parameters, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import type { Graph } from '../../runtime/onnx/graph.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
@@ -22,6 +22,19 @@ const row = (length: number, teacher?: Float32Array): TrainingRow => {
   const labels = ids.map((id, t) => (t < 2 ? -100 : id));
   return { example: { ids, labels }, scales: { a: 1 }, weight: 0.1, ...(teacher && { teacher }) };
 };
+
+/** A model whose logits are most of its work. */
+const withVocabulary = (vocabulary: number): DecoderSpec =>
+  decoderSpec({
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    vocab_size: vocabulary,
+    max_position_embeddings: 512,
+    hidden_size: 128,
+    num_hidden_layers: 1,
+    num_attention_heads: 4,
+    intermediate_size: 8,
+  });
 
 test('small batches are computed whole, long rows and many logits in pieces', () => {
   const limits = PIECE_LIMITS;
@@ -51,16 +64,7 @@ test('the longer its rows, the fewer queries a block has: scores of one block st
 });
 
 test('a device whose graphs have the nodes of each piece gets few and large ones, in powers of two; another none', () => {
-  const spec = decoderSpec({
-    architectures: ['LlamaForCausalLM'],
-    model_type: 'llama',
-    vocab_size: 100_000,
-    max_position_embeddings: 512,
-    hidden_size: 128,
-    num_hidden_layers: 1,
-    num_attention_heads: 4,
-    intermediate_size: 8,
-  });
+  const spec = withVocabulary(100_000);
   const limits = limitsOf(spec, false, 'unrolled');
   assert.deepEqual(cutOf([row(100)], 100_000, limits), {});
   assert.deepEqual(cutOf([row(1024)], 1000, limits), {});
@@ -80,16 +84,7 @@ test('a device whose graphs have the nodes of each piece gets few and large ones
 });
 
 test('as many logits as a trained head has weights stay whole', () => {
-  const spec = decoderSpec({
-    architectures: ['LlamaForCausalLM'],
-    model_type: 'llama',
-    vocab_size: 200_000,
-    max_position_embeddings: 512,
-    hidden_size: 128,
-    num_hidden_layers: 1,
-    num_attention_heads: 4,
-    intermediate_size: 8,
-  });
+  const spec = withVocabulary(200_000);
   const [frozen, trained] = [limitsOf(spec, false, 'scans'), limitsOf(spec, true, 'scans')];
   assert.deepEqual({ ...frozen, scores: 4 * frozen.scores }, PIECE_LIMITS, 'scores are counted over 4 heads');
   assert.deepEqual(cutOf([row(100)], 200_000, frozen), { chunks: { labels: 2, held: 1 } });

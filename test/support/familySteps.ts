@@ -12,6 +12,7 @@ import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { random } from '../../runtime/support/random.js';
+import { plainAdamW } from './plainAdamW.js';
 import { FAMILIES, loadReference, type Reference } from './reference.js';
 
 /** At 1e-2, Adam makes of one rounding (1e-7 of the weights) 1e-3 nats after 20 steps of gpt_neo, on the CPU alone. */
@@ -39,15 +40,7 @@ async function lossesOn(backend: Backend, r: Reference, rows: readonly TrainingR
   const layout = layOut(linearLayers(spec).map((site) => ({ ...site, rank: 4, scale: 2 })));
   const name = flatInput('task');
   const learner = openLearner({ backend, spec, model: r, adapters: [{ name: 'task', layout }], trainable: [name] });
-  const optimizer = openOptimizer(backend, {
-    learningRate: RATE,
-    betas: [0.9, 0.999],
-    epsilon: 1e-8,
-    weightDecay: 0,
-    clipNorm: 1,
-    schedule: 'constant',
-    warmupSteps: 0,
-  });
+  const optimizer = openOptimizer(backend, plainAdamW(RATE));
   const rng = random('family');
   const flat = initialise(layout, rng).map((x) => x + 0.02 * rng.normal());
   const state = optimizer.init(['task'], [flatTensor(flat)]);

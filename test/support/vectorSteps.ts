@@ -13,6 +13,7 @@ import { openLearner } from '../../runtime/learner/learner.js';
 import { gradientGraph } from '../../runtime/learner/objective.js';
 import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
 import { weightsFolder } from '../../runtime/models/decoder/weights.js';
+import { plainAdamW } from './plainAdamW.js';
 import { placementOf } from './placement.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 
@@ -32,15 +33,7 @@ const layout = layOut(sites.map((s) => ({ ...s, rank: 8, scale: 2 })));
 const adapters = [{ name: 'security', layout }];
 const trained = { backend, spec, model, adapters, trainable: [flatInput('security')], padId: tokenizer.padId };
 const learner = openLearner(trained);
-const options = {
-  learningRate: 1e-3,
-  betas: [0.9, 0.999] as [number, number],
-  epsilon: 1e-8,
-  weightDecay: 0,
-  clipNorm: 1,
-  schedule: 'constant' as const,
-  warmupSteps: 0,
-};
+const options = plainAdamW(1e-3);
 const optimizer = openOptimizer(backend, options);
 const state = optimizer.init(['security'], [flatTensor(initialise(layout, random(1)))]);
 const losses: number[] = [];
