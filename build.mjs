@@ -75,8 +75,8 @@ const engine = { ...node, format: 'esm', external: ['onnxruntime-node'] };
 const readable = { minify: false, minifySyntax: production, keepNames: true, legalComments: 'inline' };
 
 /**
- * The names of `vscode`, once for all files: esbuild copies the hundreds of them for each file that imports it, and that takes
- * the extension host longer than anything else at its start.
+ * The names of `vscode`, once for all files: esbuild copies the hundreds of them for each file that imports it, and
+ * that takes the extension host longer than anything else at its start.
  */
 const sharedVscode = {
   name: 'shared vscode',
@@ -106,7 +106,8 @@ const bundles = [
     outfile: `${dist}/web.cjs`,
     external: ['vscode'],
   },
-  // What a program does not always need it imports when it does. Chunks lie beside the programs: `import.meta.url` leads to dist/.
+  // What a program does not always need it imports when it does. Chunks lie beside the programs: `import.meta.url`
+  // leads to dist/.
   {
     ...engine,
     ...readable,

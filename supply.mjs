@@ -37,8 +37,8 @@ export async function shippedPackages(metafiles) {
 }
 
 /**
- * A package's own licence file, and the text in media/licences/: for packages that have no such file, and for those that
- * contain the code of others.
+ * A package's own licence file, and the text in media/licences/: for packages that have no such file, and for those
+ * that contain the code of others.
  */
 async function licenceText(folder, name) {
   const file = (await readdir(path.join(root, folder))).find((each) => /^licen[cs]e/i.test(each));
@@ -54,8 +54,8 @@ export const notices = (packages) =>
     .join(`\n\n${'-'.repeat(80)}\n\n`) + '\n';
 
 /**
- * The packages as CycloneDX 1.6. It has neither date nor serial number, and its lists stand in the order of `packages` (the
- * library would sort by locale): the same packages give the same bytes.
+ * The packages as CycloneDX 1.6. It has neither date nor serial number, and its lists stand in the order of `packages`
+ * (the library would sort by locale): the same packages give the same bytes.
  */
 export function billOfMaterials({ name, version }, packages) {
   const product = new Component(ComponentType.Application, name, { bomRef: name, version });

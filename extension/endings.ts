@@ -11,13 +11,16 @@ import { t } from './host/text.js';
 export interface Pages {
   isVisible(folder: string): boolean;
   show(folder: string, more?: { answers?: boolean }): unknown;
-  /** Of a sweep: runs it, and replaces finished points. Of another run: asks what becomes of the one that stands there, and runs it. */
+  /**
+   * Of a sweep: runs it, and replaces finished points. Of another run: asks what becomes of the one that stands there,
+   * and runs it.
+   */
   replace(run: Run): unknown;
 }
 
 /**
- * Says how a run ended, when its page cannot be seen; the page itself shows everything else. One that would replace a result, or a sweep
- * finished points, has run nothing, and asks.
+ * Says how a run ended, when its page cannot be seen; the page itself shows everything else. One that would replace a
+ * result, or a sweep finished points, has run nothing, and asks.
  */
 export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
   if (run.refused)

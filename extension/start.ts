@@ -1,6 +1,9 @@
 import type * as vscode from 'vscode';
 
-/** Where the extension begins. What it is made of is loaded in parts: as one it would hold up the extension host for too long. */
+/**
+ * Where the extension begins. What it is made of is loaded in parts: as one it would hold up the extension host for too
+ * long.
+ */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   // This file was read and compiled in the turn that is on.
   await nextTurn();

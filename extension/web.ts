@@ -3,7 +3,10 @@ import { COMMANDS } from './host/contributions.js';
 
 const DESKTOP = 'https://code.visualstudio.com/download';
 
-/** The extension in a browser that no machine stands behind: every command says why it cannot be done here, and what to do. */
+/**
+ * The extension in a browser that no machine stands behind: every command says why it cannot be done here, and what to
+ * do.
+ */
 export function activate(context: vscode.ExtensionContext): void {
   for (const command of Object.values(COMMANDS))
     context.subscriptions.push(vscode.commands.registerCommand(command, say));

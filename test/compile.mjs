@@ -1,7 +1,7 @@
 /**
- * Compiles the unit tests into out/unit, where they start in half the time that a compiler at run time takes: each file of tests
- * with what it imports, which the files share. `import 'vscode'` is the fake, and `import.meta` is that of the source, but for
- * who starts a program that is compiled, too.
+ * Compiles the unit tests into out/unit, where they start in half the time that a compiler at run time takes: each file
+ * of tests with what it imports, which the files share. `import 'vscode'` is the fake, and `import.meta` is that of the
+ * source, but for who starts a program that is compiled, too.
  */
 import { build } from 'esbuild';
 import { readFile, rm } from 'node:fs/promises';
@@ -12,7 +12,9 @@ import { COMPILED, longTests, unitTests } from './unitTests.mjs';
 const root = path.resolve(import.meta.dirname, '..');
 const outdir = path.join(root, COMPILED);
 const tests = [...unitTests, ...longTests];
-/** Programs that tests start (support/program.ts), and the process of a classifier, which lies beside what starts it. */
+/**
+ * Programs that tests start (support/program.ts), and the process of a classifier, which lies beside what starts it.
+ */
 const programs = [
   ...['test/models/opener.ts', 'test/runs/contender.ts'],
   ...['blockValues', 'familySteps', 'vectorSteps'].map((name) => `test/support/${name}.ts`),

@@ -1,4 +1,7 @@
-/** The command line as npm installs it: into an empty folder, away from the repository. TGZ names the package; `npm test` makes it. */
+/**
+ * The command line as npm installs it: into an empty folder, away from the repository. TGZ names the package; `npm
+ * test` makes it.
+ */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';

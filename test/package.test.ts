@@ -1,4 +1,7 @@
-/** The packed extension: what is in it, and that it runs away from the repository. VSIX names the file; `npm test` makes it. */
+/**
+ * The packed extension: what is in it, and that it runs away from the repository. VSIX names the file; `npm test` makes
+ * it.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';

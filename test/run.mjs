@@ -2,7 +2,8 @@
  * `npm test`: everything, in sections. A section that fails does not hide the others. The last line is
  * `N passed, N failed`, and the exit code is 1 when anything failed.
  *
- *   node test/run.mjs [--only=SECTION,…]     sections: types, long, lint, format, unit, package, supply, vscode, oldest-ui, ui
+ *   node test/run.mjs [--only=SECTION,…] sections: types, long, lint, format, unit, package, supply, vscode, oldest-ui,
+ *   ui
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -31,9 +32,9 @@ const tsTest = (...files) => nodeTest(files, ['--import', 'tsx']);
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
  * have gone well. Those with `beside` run one after the other beside the windows of the newest VS Code, with a lower
- * priority: a window leaves the machine idle for a third of its time; of these, those with `early` run while hosts and peers
- * are installed. What they print follows when they have ended. The tests of a section are counted from the file TEST_RESULTS if
- * it writes one, else it counts as one test.
+ * priority: a window leaves the machine idle for a third of its time; of these, those with `early` run while hosts and
+ * peers are installed. What they print follows when they have ended. The tests of a section are counted from the file
+ * TEST_RESULTS if it writes one, else it counts as one test.
  */
 const sections = {
   build: { minutes: 2, args: ['build.mjs'], quiet: true },
@@ -153,7 +154,9 @@ function runSection(name) {
   });
 }
 
-/** The VS Code host of sections with `host`, and the programs that open our exports: installed while other sections run. */
+/**
+ * The VS Code host of sections with `host`, and the programs that open our exports: installed while other sections run.
+ */
 const installs = chosen.some((name) => sections[name].host)
   ? (hostSupported ? setup() : Promise.resolve()).then(() => (peersSupported ? setupPeers() : undefined))
   : Promise.resolve();

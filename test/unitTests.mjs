@@ -15,7 +15,9 @@ const all = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.test.ts'))
   .sort();
 
-/** Those that compute for a minute or so in processes of their own, as long in all as the windows beside which they run. */
+/**
+ * Those that compute for a minute or so in processes of their own, as long in all as the windows beside which they run.
+ */
 const LONG = /^test\/(kills|paper|fuzz|calls|sample\/story|export\/peers|device\/webgpu)/;
 export const longTests = all.filter((file) => LONG.test(file));
 export const unitTests = all.filter((file) => !LONG.test(file));

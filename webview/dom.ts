@@ -2,8 +2,8 @@ type Child = Node | string | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | undefined | ((event: Event) => void)>;
 
 /**
- * Makes an element. Strings become text nodes, never HTML, so file contents and model answers are safe here. `false` and
- * `undefined` attributes are left out, `true` is an empty one, functions are listeners for the event of that name.
+ * Makes an element. Strings become text nodes, never HTML, so file contents and model answers are safe here. `false`
+ * and `undefined` attributes are left out, `true` is an empty one, functions are listeners for the event of that name.
  */
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,

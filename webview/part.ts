@@ -1,8 +1,8 @@
 import { el } from './dom.js';
 
 /**
- * A part of a page that is made anew only where it shows something else. What the reader has opened or closed in it, and the
- * focus, are then carried over; of another thing nothing is.
+ * A part of a page that is made anew only where it shows something else. What the reader has opened or closed in it,
+ * and the focus, are then carried over; of another thing nothing is.
  */
 export class Part {
   readonly element = el('div');

@@ -90,7 +90,10 @@ export interface Select {
   show(choices: readonly { value: string; label: string }[], value: string, disabled: boolean): void;
 }
 
-/** A list whose labels are not its values. The browser's own: it may be longer than the page, which the component is not. */
+/**
+ * A list whose labels are not its values. The browser's own: it may be longer than the page, which the component is
+ * not.
+ */
 export function select(id: string, changed: (value: string) => void): Select {
   const element = el('select', { id, change: () => changed(element.value) });
   let shown = '';
@@ -108,7 +111,9 @@ export function select(id: string, changed: (value: string) => void): Select {
   };
 }
 
-/** A line of text to look for; `typed` is called on each change by the person. The browser's own: it shows its focus. */
+/**
+ * A line of text to look for; `typed` is called on each change by the person. The browser's own: it shows its focus.
+ */
 export const searchField = ({ label, title }: Labelled, typed: () => void): HTMLInputElement =>
   el('input', { type: 'search', 'aria-label': label, title, input: typed });
 

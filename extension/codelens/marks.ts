@@ -27,7 +27,9 @@ interface Marked {
   shown: boolean;
 }
 
-/** Rows that a scan has flagged: coloured in the editor and listed as problems; they follow their rows through edits. */
+/**
+ * Rows that a scan has flagged: coloured in the editor and listed as problems; they follow their rows through edits.
+ */
 export class Marks implements Disposable {
   private readonly disposables = new Disposables();
   private readonly problems = this.disposables.add(vscode.languages.createDiagnosticCollection('security-vectors'));
@@ -156,7 +158,10 @@ export class Marks implements Disposable {
     this.draw();
   }
 
-  /** Problems, and then what an editor shows, colours and words, each in a turn of its own: VS Code copies all that it is given. */
+  /**
+   * Problems, and then what an editor shows, colours and words, each in a turn of its own: VS Code copies all that it
+   * is given.
+   */
   private async show(file: string): Promise<void> {
     const scan = this.scans.get(file);
     const marked = this.open.get(file);

@@ -30,8 +30,8 @@ const COLORS: Record<AnswerTone, string> = {
 };
 
 /**
- * How the answers to the rows of an evaluation set were judged: a sign in the gutter for the last state of the model, and before
- * the row a sign for each. What they say is shown over the row. No line is added.
+ * How the answers to the rows of an evaluation set were judged: a sign in the gutter for the last state of the model,
+ * and before the row a sign for each. What they say is shown over the row. No line is added.
  */
 export class VerdictMarks implements vscode.HoverProvider, Disposable {
   private readonly disposables = new Disposables();

@@ -15,9 +15,9 @@ export function unmoved(rows: readonly RowVerdict[]): RowVerdict[] {
 }
 
 /**
- * Rows of a file that has changed, with the lines where they are now and in their order: JSON lines are known by their prompts. Of
- * a prompt that stands there more than once, or was asked more than once, nobody knows which is which, and of rows of other files
- * not where they begin: these have none.
+ * Rows of a file that has changed, with the lines where they are now and in their order: JSON lines are known by their
+ * prompts. Of a prompt that stands there more than once, or was asked more than once, nobody knows which is which, and
+ * of rows of other files not where they begin: these have none.
  * @param turn between some thousand lines; undefined when it is false: nobody waits for them any more
  */
 export async function moved(

@@ -10,7 +10,10 @@ import { t } from '../host/text.js';
 const TAKES: { [K in CommandName]: { schema: z.ZodType<CommandArguments[K]>; path?: string; many?: string } } =
   COMMAND_ARGUMENTS;
 
-/** Keys of the rows of views. The title of a view passes the row that has the focus, whether the command is about it or not. */
+/**
+ * Keys of the rows of views. The title of a view passes the row that has the focus, whether the command is about it or
+ * not.
+ */
 const ROW_KEYS = new Set(['model', 'adapter', 'data', 'run', 'problem']);
 
 /**

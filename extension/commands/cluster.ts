@@ -46,8 +46,9 @@ export const clusterSecrets = (
 const OPEN = 'cluster.runs';
 
 /**
- * Jobs go on while no window is open: a run that was cut off by that hears its job again, once for each window, if it was begun
- * by one of them. While another process works on it, it is waited for: that of the window before ends a little later than it.
+ * Jobs go on while no window is open: a run that was cut off by that hears its job again, once for each window, if it
+ * was begun by one of them. While another process works on it, it is waited for: that of the window before ends a
+ * little later than it.
  */
 export function findJobs(
   { store, runner }: Pick<Services, 'store' | 'runner'>,

@@ -38,7 +38,9 @@ interface Asked extends ReadAs {
 
 const BROWSE = '\0browse';
 
-/** Asks for a data file and, where its rows have no format that is known, for the columns that are prompt and answer. */
+/**
+ * Asks for a data file and, where its rows have no format that is known, for the columns that are prompt and answer.
+ */
 export async function askData(services: Known, ask: Questions, asked: Asked): Promise<DataChoice> {
   const { question, likely = /(?!)/, file: given, otherwise, answersOptional = false } = asked;
   const more = [...(asked.more ?? []), ...(otherwise ? [otherwise] : [])];
@@ -60,7 +62,10 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   return { file, ...(columns && { columns }) };
 }
 
-/** How the file is read, as far as that is known. Columns that it has no more do not count, whoever chose them: others are asked for. */
+/**
+ * How the file is read, as far as that is known. Columns that it has no more do not count, whoever chose them: others
+ * are asked for.
+ */
 async function knownReading(services: Known, file: string): Promise<ReadAs> {
   const reading = readAs(services, file);
   if (!reading.columns || readBy(services.recipes, file)) return reading;
@@ -106,8 +111,8 @@ function dataChoices(services: Known, likely: RegExp, sets: boolean, otherwise?:
 }
 
 /**
- * Which columns are what, where that must be said: the rows have no known format, or cannot be used by it. Undefined where
- * the file is read by the names it has.
+ * Which columns are what, where that must be said: the rows have no known format, or cannot be used by it. Undefined
+ * where the file is read by the names it has.
  */
 async function askColumns(
   { engine }: Pick<Services, 'engine'>,

@@ -14,7 +14,8 @@ import { wizard } from './wizard.js';
 const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:\/[\w./-]+\.gguf)?$/;
 
 /**
- * Downloads a model from the Hugging Face Hub into `models/NAME` and adds it; one that was cut off goes on where it stopped.
+ * Downloads a model from the Hugging Face Hub into `models/NAME` and adds it; one that was cut off goes on where it
+ * stopped.
  * @param given `repository`: `owner/name` or `owner/name/file.gguf`.
  */
 export async function downloadModel(

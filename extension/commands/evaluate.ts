@@ -20,8 +20,8 @@ import { machine, recipeLike } from './training.js';
 import { wizard, type Choice } from './wizard.js';
 
 /**
- * Judges the answers of base, plain, protected, and the model as it is attached now, side by side: on one evaluation set,
- * or on those that are chosen.
+ * Judges the answers of base, plain, protected, and the model as it is attached now, side by side: on one evaluation
+ * set, or on those that are chosen.
  */
 export async function evaluate(
   services: Known & Pick<Services, 'assertTrusted' | 'models' | 'runPanels' | 'runner' | 'store'>,
@@ -38,8 +38,8 @@ export async function evaluate(
   const root = await rootFor(sets[0]!.file, model.path);
   const plain = file === undefined && !made ? slug(model.name) : slug(basename(sets[0]!.file));
   const { name, output, replace } = await evaluationPlace(services, root, plain, { model: model.path, sets });
-  // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes. How a file is
-  // measured that was no set before is theirs.
+  // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes. How a
+  // file is measured that was no set before is theirs.
   const recipeFile = made
     ? await freeFile(join(root, 'recipes'), `evaluate-${name}`)
     : join(root, STATE_FOLDER, 'recipes', `evaluate-${name}.json`);

@@ -12,7 +12,9 @@ import type { DataChoice, EvaluationChoice, HeldOutChoice } from './recipeFiles.
 import type { Choice, Questions } from './wizard.js';
 import * as z from 'zod';
 
-/** What measures a fine-tuning: sets, rows kept of its own data, and who judges where that is not as in other recipes. */
+/**
+ * What measures a fine-tuning: sets, rows kept of its own data, and who judges where that is not as in other recipes.
+ */
 export interface SetsChoice {
   evaluate: EvaluationChoice[];
   heldOut?: HeldOutChoice;
@@ -37,8 +39,8 @@ export function evaluationChoices(services: Pick<Services, 'recipes'>, model: Mo
 }
 
 /**
- * Asks what measures the result of a training. The list is never empty, and measuring nothing is a choice of its own. Of a
- * protected one it is also asked what shows the harm, where nothing of it does.
+ * Asks what measures the result of a training. The list is never empty, and measuring nothing is a choice of its own.
+ * Of a protected one it is also asked what shows the harm, where nothing of it does.
  */
 export async function askSets(
   services: Known,

@@ -2,8 +2,8 @@ import type { ErrorData } from '../../runtime/contract/errors.js';
 import { HostError } from '../host/errors.js';
 
 /**
- * Writes into a folder. Where something would be replaced, the person decides: replace it, or keep both, in `folder-2` or the
- * next number that holds nothing else.
+ * Writes into a folder. Where something would be replaced, the person decides: replace it, or keep both, in `folder-2`
+ * or the next number that holds nothing else.
  * @param write fails with the code `exists` for what only `force` replaces.
  * @param ask throws when it is to be left alone.
  */

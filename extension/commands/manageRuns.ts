@@ -131,7 +131,10 @@ function wholeRuns(store: Services['store'], runs: readonly Run[]): Run[] {
   return runs.filter((run) => !points.includes(run) || alone.includes(run));
 }
 
-/** @throws HostError where a run works, or is to work, in the folder: as itself, as a replacement, or as a point of a sweep */
+/**
+ * @throws HostError where a run works, or is to work, in the folder: as itself, as a replacement, or as a point of a
+ * sweep
+ */
 async function requireIdle(store: Services['store'], folder: string): Promise<void> {
   const running = store.all().find((run) => isWithin(run.folder, folder) && isRunning(run));
   if (running)

@@ -7,8 +7,8 @@ import { precisionWith } from '../workspace/precision.js';
 import type { ModelStateChoice } from './recipeFiles.js';
 
 /**
- * Base; the newest result and, where it was fine-tuned both plainly and protected on the same data, the other one; and what is
- * attached now, if it is none of them.
+ * Base; the newest result and, where it was fine-tuned both plainly and protected on the same data, the other one; and
+ * what is attached now, if it is none of them.
  */
 export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoice[] {
   const states: ModelStateChoice[] = [{ name: 'base', adapters: [] }];

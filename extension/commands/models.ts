@@ -173,7 +173,10 @@ export async function setAttached(
   await services.models.attach(model.path, adapter.path, attached, scales.get(adapter.path));
 }
 
-/** Two task adapters add up: only one is meant, or each has its weight. @returns weights by path; those without one are detached */
+/**
+ * Two task adapters add up: only one is meant, or each has its weight.
+ * @returns weights by path; those without one are detached
+ */
 async function chooseTogether(adapter: Adapter, others: readonly Adapter[]): Promise<Map<string, number>> {
   const names = others.map(({ name }) => name).join(', ');
   const { name, path, scale } = adapter;

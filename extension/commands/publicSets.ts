@@ -98,7 +98,9 @@ function askBenign(ask: Questions, harmful: string): Promise<string> {
   ]);
 }
 
-/** Licence, gating and size are shown before anything is downloaded; who wants another split or revision says so there. */
+/**
+ * Licence, gating and size are shown before anything is downloaded; who wants another split or revision says so there.
+ */
 async function confirm(look: Look, ask: Questions, wanted: Part): Promise<Part> {
   let part = wanted;
   for (;;) {

@@ -53,8 +53,9 @@ const KEPT = z.object({
 });
 
 /**
- * Runs that wait outlive their window: the next one has the same queue, once its workspace is trusted. First in it is the one that
- * was made ready to begin. One that has begun is not in it: its folder says how it ended, and it is resumed.
+ * Runs that wait outlive their window: the next one has the same queue, once its workspace is trusted. First in it is
+ * the one that was made ready to begin. One that has begun is not in it: its folder says how it ended, and it is
+ * resumed.
  */
 export async function keepQueue(
   { runner, store, notices }: Parts & Pick<Services, 'notices'>,
@@ -90,7 +91,9 @@ export async function keepQueue(
   return disposables;
 }
 
-/** Whether a run has got to its folder since then: as a replacement it lies below that, and takes its place at the end. */
+/**
+ * Whether a run has got to its folder since then: as a replacement it lies below that, and takes its place at the end.
+ */
 async function hasBegun(store: Services['store'], { output, said }: AskedRun, since: string): Promise<boolean> {
   const target = output ?? said?.output ?? '';
   const folders = new Set([target, join(target, RUN_FILES.next), placeOf(target)]);

@@ -9,7 +9,10 @@ import { firstFree } from '../host/paths.js';
 import { replaceFile } from '../host/state.js';
 import { relativeTo } from '../runs/recipeEdit.js';
 
-/** Recipes that the commands write: a run's parameters are a file in the workspace, which the person may read and change. */
+/**
+ * Recipes that the commands write: a run's parameters are a file in the workspace, which the person may read and
+ * change.
+ */
 
 /** With the keys of the schema and no other; the engine checks the values. */
 type Keys<R> = { [K in keyof R]?: unknown };
@@ -31,7 +34,10 @@ export interface DataChoice extends ReadAs {
   file: string;
 }
 
-/** Examples of what must not be learned, and ordinary rows, where not all are taken; with more of them a vector takes longer. */
+/**
+ * Examples of what must not be learned, and ordinary rows, where not all are taken; with more of them a vector takes
+ * longer.
+ */
 export const HARMFUL_ROWS = 100;
 export const ORDINARY_ROWS = 200;
 /** Which rows a vector learns from: the first ones of the files, or all. */

@@ -14,8 +14,8 @@ export function requireRoots(): string[] {
 }
 
 /**
- * The folder of the workspace for recipes and results of these files: of several that of the first file that lies in one, else that
- * of the active editor, else the one that is chosen.
+ * The folder of the workspace for recipes and results of these files: of several that of the first file that lies in
+ * one, else that of the active editor, else the one that is chosen.
  */
 export async function rootFor(...files: readonly (string | undefined)[]): Promise<string> {
   const roots = requireRoots();

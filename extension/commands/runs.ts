@@ -73,7 +73,9 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
   return others.length === 0 ? ended : endOf(await others.at(-1)!.ended);
 }
 
-/** Starts a recipe. Where a run stands in its output folder that would be lost, the person decides what becomes of it. */
+/**
+ * Starts a recipe. Where a run stands in its output folder that would be lost, the person decides what becomes of it.
+ */
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
   const { output, kind } = await savedRecipe(file);
   // Points that would be the same are kept, and before others are replaced the person is asked (`notifyEnd`).
@@ -189,7 +191,9 @@ export async function showAnswers(services: Pick<Services, 'runPanels' | 'store'
   await services.runPanels.show(folder, { answers: true });
 }
 
-/** The report is one HTML file, which is shown as a page of the window. A folder that is not trusted may hold any page. */
+/**
+ * The report is one HTML file, which is shown as a page of the window. A folder that is not trusted may hold any page.
+ */
 export async function openReport(
   services: Pick<Services, 'assertTrusted' | 'reportPanels' | 'store'>,
   given: OneRun,
@@ -199,8 +203,8 @@ export async function openReport(
 }
 
 /**
- * The report that is in front, in the browser of this machine: to print it, or to keep it open. A browser opens no file of the
- * machine that a remote window is connected to.
+ * The report that is in front, in the browser of this machine: to print it, or to keep it open. A browser opens no file
+ * of the machine that a remote window is connected to.
  */
 export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPanels'>): Promise<void> {
   const folder = reportPanels.active();

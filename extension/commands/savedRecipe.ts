@@ -5,7 +5,10 @@ import { readText } from '../host/checkedFile.js';
 import { saveOpen } from '../host/documents.js';
 import { pathsFrom, recipeFacts, recipeToRun, type RecipeFacts } from '../runs/recipe.js';
 
-/** Saves a recipe that is to run and the files that it names, where they are edited: what is run is what the person sees. */
+/**
+ * Saves a recipe that is to run and the files that it names, where they are edited: what is run is what the person
+ * sees.
+ */
 export async function savedRecipe(file: string): Promise<RecipeFacts> {
   await saveOpen(file);
   await saveInputs(await recipeToRun(file));

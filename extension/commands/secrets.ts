@@ -5,7 +5,10 @@ import { unlinked } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { RunnerOptions } from '../runs/runnerOptions.js';
 
-/** What is kept under a key, else what the person gives, which is kept; undefined where they give nothing before the token fires. */
+/**
+ * What is kept under a key, else what the person gives, which is kept; undefined where they give nothing before the
+ * token fires.
+ */
 export async function secretOf(
   storage: vscode.SecretStorage,
   key: string,
@@ -38,7 +41,10 @@ async function secretsOf(
   return found;
 }
 
-/** Of judges behind an address. One that is not given is left out: the judge leaves its answers open, and the run goes on. */
+/**
+ * Of judges behind an address. One that is not given is left out: the judge leaves its answers open, and the run goes
+ * on.
+ */
 export const judgeSecrets = (storage: vscode.SecretStorage): NonNullable<RunnerOptions['judgeSecrets']> => ({
   get: (wanted) =>
     secretsOf(wanted, (one) =>

@@ -39,8 +39,8 @@ export class Questions {
   ) {}
 
   /**
-   * What `look` finds here when the script comes by for the first time: on the way back it finds the same, although the script
-   * may have changed it meanwhile. `about`: what is looked for, as other answers lead to something else.
+   * What `look` finds here when the script comes by for the first time: on the way back it finds the same, although the
+   * script may have changed it meanwhile. `about`: what is looked for, as other answers lead to something else.
    */
   atFirst<T>(about: string, look: () => T): T {
     const key = `${this.asked} ${about}`;
@@ -60,8 +60,8 @@ export class Questions {
   }
 
   /**
-   * `check` says what is wrong with a text. What `look` throws, once the text is given, is said in the box as well: the person types
-   * again, as they do where they cancel it.
+   * `check` says what is wrong with a text. What `look` throws, once the text is given, is said in the box as well: the
+   * person types again, as they do where they cancel it.
    */
   input(
     prompt: string,

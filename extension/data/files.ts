@@ -10,7 +10,10 @@ import { editorPath } from '../host/paths.js';
 import { STATE_FOLDER } from '../host/state.js';
 import { t } from '../host/text.js';
 
-/** Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of objects. */
+/**
+ * Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of
+ * objects.
+ */
 const ALWAYS = ['jsonl', 'ndjson', 'csv', 'tsv', 'parquet'] as const;
 const DATA_EXTENSIONS = [...ALWAYS, 'json'] as const;
 /** What is to be found in a dialog: packed files as well. */
@@ -26,7 +29,9 @@ export const DATA_GLOB = glob([...ALWAYS, ...PACKED]);
 export const TEXT_DATA_GLOB = glob(TEXTS);
 /** Further files are chosen by Browse. */
 export const MAX_SHOWN = 500;
-/** Folders of results: where `.gitignore` names them, no data is looked for in them. Data itself is often ignored, too. */
+/**
+ * Folders of results: where `.gitignore` names them, no data is looked for in them. Data itself is often ignored, too.
+ */
 const OUTPUTS = ['runs', 'out', 'output', 'outputs', 'dist', 'build', 'target', 'logs', 'results', 'cache', 'tmp'];
 /** Folders of other programs' results and copies of packages. */
 const NEVER = [
@@ -61,8 +66,8 @@ export interface Elsewhere {
 }
 
 /**
- * Is this a data file to show: any table and any JSON lines in the workspace, and .json that a recipe names, that lies in
- * `data/`, or of which it is known that it is a list of objects.
+ * Is this a data file to show: any table and any JSON lines in the workspace, and .json that a recipe names, that lies
+ * in `data/`, or of which it is known that it is a list of objects.
  */
 export function isDataFile(
   file: string,
@@ -97,8 +102,8 @@ export function ignoredOutputs(gitignore: string): string[] {
 export const isListOfObjects = (start: string): boolean => /^\uFEFF?\s*\[\s*\{/.test(start);
 
 /**
- * `unmapped`: the rows have no known format, and nobody has said which columns are what. `failed`: the engine ended, or is not
- * started; that says nothing of the file.
+ * `unmapped`: the rows have no known format, and nobody has said which columns are what. `failed`: the engine ended, or
+ * is not started; that says nothing of the file.
  */
 export type Counted =
   | { info: DataInfo }

@@ -7,7 +7,9 @@ import { Emitter, type Disposable } from '../host/disposable.js';
 const KEY = 'data.columns';
 const KEPT = z.record(z.string(), z.partialRecord(z.enum(COLUMN_FIELDS), z.string()));
 
-/** What a person has said of the columns of data files that no recipe names yet; a recipe that names one says it itself. */
+/**
+ * What a person has said of the columns of data files that no recipe names yet; a recipe that names one says it itself.
+ */
 export class Mappings implements Disposable {
   private readonly changes = new Emitter<string>();
   /** The file whose columns were chosen anew. */

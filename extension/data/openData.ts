@@ -5,8 +5,8 @@ import { commandLink } from '../host/commandLink.js';
 import { t } from '../host/text.js';
 
 /**
- * What opens a data file, at a line where there is one: what is no text is shown as rows. The window opens the others itself, as
- * an extension gets no document of more than 50 MB.
+ * What opens a data file, at a line where there is one: what is no text is shown as rows. The window opens the others
+ * itself, as an extension gets no document of more than 50 MB.
  */
 export function dataLink(file: string, line?: number): vscode.Command {
   if (!isText(file)) return commandLink('previewData', t('Show rows'), { file });

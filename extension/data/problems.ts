@@ -16,7 +16,10 @@ export class Problems implements Disposable {
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
 
-  /** Reads a file or a folder's file; what is wrong with it is noted under its name, and what was is forgotten. Never throws. */
+  /**
+   * Reads a file or a folder's file; what is wrong with it is noted under its name, and what was is forgotten. Never
+   * throws.
+   */
   async guard(file: string, view: ProblemView, read: () => Promise<unknown>): Promise<void> {
     try {
       await read();

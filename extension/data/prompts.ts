@@ -11,7 +11,10 @@ export const spaced = (text: string): string => text.replace(/\s+/g, ' ').trim()
 
 const ASSISTANTS: readonly unknown[] = ['assistant', 'gpt', 'chatgpt', 'bot', 'model'];
 
-/** What is asked, as the engine says it of an answer; '' where the line has nothing that is a text, undefined where it is no row. */
+/**
+ * What is asked, as the engine says it of an answer; '' where the line has nothing that is a text, undefined where it
+ * is no row.
+ */
 export function promptOf(line: string, reading: ReadAs = {}): string | undefined {
   let row: Record<string, unknown>;
   try {

@@ -17,7 +17,10 @@ import { numbers, t } from '../host/text.js';
 import { Turns } from '../host/turns.js';
 import { Problems } from './problems.js';
 
-/** Rows of a data file about which something was decided, or taken back. Without `rows`, any of them may have another decision. */
+/**
+ * Rows of a data file about which something was decided, or taken back. Without `rows`, any of them may have another
+ * decision.
+ */
 export interface ReviewChange {
   data: string;
   rows?: Change;
@@ -31,8 +34,9 @@ interface Change {
 const NONE: Decisions = new Map();
 
 /**
- * What people have decided about rows, each data file's in a file beside it. That file is the only truth: it is read before
- * each change, as somebody else may have written it, who waits meanwhile; a file that is no review is never written.
+ * What people have decided about rows, each data file's in a file beside it. That file is the only truth: it is read
+ * before each change, as somebody else may have written it, who waits meanwhile; a file that is no review is never
+ * written.
  */
 export class Reviews implements Disposable {
   private readonly known = new Map<string, Decisions>();
@@ -98,7 +102,8 @@ export class Reviews implements Disposable {
   }
 
   /**
-   * Decides about rows, or takes back what was decided. Ends when it is written; what is decided meanwhile is written together.
+   * Decides about rows, or takes back what was decided. Ends when it is written; what is decided meanwhile is written
+   * together.
    * @throws HostError when the file beside the data is no review: nothing is written then
    */
   async decide(data: string, hashes: readonly string[], decision: Decision | undefined): Promise<void> {

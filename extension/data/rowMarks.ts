@@ -71,13 +71,15 @@ const MAX_MOVES = 100;
 const NEAR = 64;
 
 /**
- * The marks of a text that is being edited. A row is marked because its text is one that was scanned, so undo restores a
- * mark and a moved or copied row has one; a marked row whose text has changed keeps its place and says so.
+ * The marks of a text that is being edited. A row is marked because its text is one that was scanned, so undo restores
+ * a mark and a moved or copied row has one; a marked row whose text has changed keeps its place and says so.
  */
 export class RowMarks {
   /** In the order of their lines, one a line. */
   private marks: RowMark[] = [];
-  /** By the text: how many of the scanned rows with it are not in the text, or fewer than none when they were copied. */
+  /**
+   * By the text: how many of the scanned rows with it are not in the text, or fewer than none when they were copied.
+   */
   private readonly found = new Map<string, { looks: Looks; missing: number }>();
   /** By the first line of scanned rows of several lines: how many they have. */
   private readonly blocks = new Map<string, Set<number>>();
@@ -118,8 +120,8 @@ export class RowMarks {
 
   /** Takes changes that have been made to the text; `work` then looks at the rows that they touched. */
   edit(changes: readonly Change[], text: Lines): void {
-    // Before anything is known, or so many that each would move all marks: the text is looked at anew, and rows that are
-    // not as they were are counted as gone.
+    // Before anything is known, or so many that each would move all marks: the text is looked at anew, and rows that
+    // are not as they were are counted as gone.
     const isBegun = this.taken === this.scanned.length;
     if (!isBegun || changes.filter((change) => deltaOf(change) !== 0).length > MAX_MOVES) {
       this.inPlace = false;
@@ -230,7 +232,9 @@ export class RowMarks {
     }
   }
 
-  /** Puts marks in the place of those of the lines `from` to `to`, and keeps count of the rows that are as they were. */
+  /**
+   * Puts marks in the place of those of the lines `from` to `to`, and keeps count of the rows that are as they were.
+   */
   private replace(from: number, to: number, rows: readonly RowMark[]): void {
     const [first, behind] = [this.indexOf(from), this.indexOf(to)];
     for (const { key, edited } of this.marks.slice(first, behind)) if (!edited) this.found.get(key)!.missing++;
@@ -255,7 +259,10 @@ export class RowMarks {
 /** How many lines the text has more after the change. */
 const deltaOf = ({ range, text }: Change): number => text.split('\n').length - 1 - (range.end.line - range.start.line);
 
-/** Where a row that a change touches goes on, undefined for one that is removed whole. `lastLine`: the last one of it now. */
+/**
+ * Where a row that a change touches goes on, undefined for one that is removed whole. `lastLine`: the last one of it
+ * now.
+ */
 function survivor(line: number, change: Change, lastLine: string): number | undefined {
   const { start, end } = change.range;
   const delta = deltaOf(change);

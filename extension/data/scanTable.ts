@@ -1,6 +1,6 @@
 /**
- * Every row of a scan as columns of text, with a space between two values: what a table of sixty thousand rows shows is some
- * long texts, which are kept, read and handed to a page as they are, and no million of objects.
+ * Every row of a scan as columns of text, with a space between two values: what a table of sixty thousand rows shows is
+ * some long texts, which are kept, read and handed to a page as they are, and no million of objects.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
@@ -45,7 +45,9 @@ export async function scanTable(perRow: readonly ScanRow[]): Promise<TriageTable
 
 type TableRow = Pick<ScanRow, 'row' | 'line' | 'hash' | 'flagged' | 'related' | 'rest'>;
 
-/** The rows that a cleaned file is made of. Values that are none, as in a file that somebody has changed, are left out. */
+/**
+ * The rows that a cleaned file is made of. Values that are none, as in a file that somebody has changed, are left out.
+ */
 export function* tableRows(
   { rows, lines, hashes, flags }: TriageTable,
   cut: readonly (readonly [row: number, answer: string])[] = [],

@@ -202,7 +202,9 @@ export class Scans implements Disposable {
     return scan;
   }
 
-  /** The file may have changed on disk: is it still the one that was scanned? While it is gone, nothing was found in it. */
+  /**
+   * The file may have changed on disk: is it still the one that was scanned? While it is gone, nothing was found in it.
+   */
   async look(data: string): Promise<void> {
     const scan = this.scans.get(data);
     if (!scan) return this.lookForReturned(data);
@@ -342,7 +344,9 @@ export function scanText({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>, sinc
 /** VS Code gives extensions no text of larger files. */
 export const MAX_EDITOR_BYTES = 50 * 1024 * 1024;
 
-/** What a scan says at its end: the count, how good it is where labels exist, where it is blind, and what is not shown. */
+/**
+ * What a scan says at its end: the count, how good it is where labels exist, where it is blind, and what is not shown.
+ */
 export function scanSummary(scan: Scan): string {
   if (scan.threshold === null)
     return t(

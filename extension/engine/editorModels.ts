@@ -18,7 +18,10 @@ const MOST_REASON = 200;
 const fault = (reason: string, over = true): { fault: string; over: boolean } => ({ fault: reason, over });
 type Chosen = { model: vscode.LanguageModelChat } | { fault: string; over: boolean };
 
-/** For one run, or a sweep: each of its judges is chosen, and agreed to, once; beyond what was agreed to the person is asked anew. */
+/**
+ * For one run, or a sweep: each of its judges is chosen, and agreed to, once; beyond what was agreed to the person is
+ * asked anew.
+ */
 export function editorModels(): AskModel {
   const known = new Map<string, { choosing: Promise<Chosen>; left: number }>();
   return async (asked, token) => {

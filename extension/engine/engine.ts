@@ -91,7 +91,10 @@ export class RestartLimit {
   }
 }
 
-/** An environment with these variables. Windows knows no case in their names: of two spellings the child would get the host's own. */
+/**
+ * An environment with these variables. Windows knows no case in their names: of two spellings the child would get the
+ * host's own.
+ */
 export function environmentWith(
   given: Readonly<Record<string, string>>,
   own: Readonly<NodeJS.ProcessEnv> = process.env,
@@ -119,7 +122,10 @@ interface Child {
   leaving: boolean;
 }
 
-/** One forked child that computes; started on the first request, let go when idle. A dead child fails its requests and nothing else. */
+/**
+ * One forked child that computes; started on the first request, let go when idle. A dead child fails its requests and
+ * nothing else.
+ */
 export class Engine implements Disposable {
   private child: Child | undefined;
   private listeners = new Map<number, Listener>();
@@ -133,7 +139,9 @@ export class Engine implements Disposable {
     return this.child?.process.pid;
   }
 
-  /** Ends with the result, `HostError` (the engine's error, or that it ended) or `Cancelled`; always with one of them. */
+  /**
+   * Ends with the result, `HostError` (the engine's error, or that it ended) or `Cancelled`; always with one of them.
+   */
   async request<K extends RequestName>(
     name: K,
     params: Requests[K]['params'],

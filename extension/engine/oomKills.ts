@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** How many processes the system has ended because its memory was used up, containers included; undefined where it does not tell. */
+/**
+ * How many processes the system has ended because its memory was used up, containers included; undefined where it does
+ * not tell.
+ */
 export function oomKills(file = '/proc/vmstat'): number | undefined {
   try {
     const [, count] = /^oom_kill (\d+)$/m.exec(readFileSync(file, 'utf8')) ?? [];

@@ -1,6 +1,7 @@
 /**
- * What the host needs of the files of a run folder, key by key; keys that it does not know are kept as they are. Every kind
- * of event, every key and every word that the contract names has to be here: one that is forgotten does not compile.
+ * What the host needs of the files of a run folder, key by key; keys that it does not know are kept as they are. Every
+ * kind of event, every key and every word that the contract names has to be here: one that is forgotten does not
+ * compile.
  */
 import * as z from 'zod';
 import { judgeSchema } from '../../runtime/contract/recipeJudges.js';

@@ -1,6 +1,6 @@
 /**
- * How the host reads files of the workspace, which anyone may have put there: regular files only, up to a size, and JSON
- * only up to a depth. What cannot be read is that file's error for people; a reader never waits for a pipe.
+ * How the host reads files of the workspace, which anyone may have put there: regular files only, up to a size, and
+ * JSON only up to a depth. What cannot be read is that file's error for people; a reader never waits for a pipe.
  */
 import { megabytes } from '../../runtime/contract/format.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
@@ -132,7 +132,10 @@ export async function readJson<T>(file: string, schema: z.ZodType<T>, most?: num
   return checked(value, schema, file);
 }
 
-/** Tables of numbers that the extension itself has written, too long for a parser in JavaScript. V8's own is no recursion. */
+/**
+ * Tables of numbers that the extension itself has written, too long for a parser in JavaScript. V8's own is no
+ * recursion.
+ */
 function parseLarge(text: string): Parsed {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 
 /**
- * Seconds of a clock that nobody sets: for how long something takes. The clock on the wall may jump by hours, and says only
- * when something was.
+ * Seconds of a clock that nobody sets: for how long something takes. The clock on the wall may jump by hours, and says
+ * only when something was.
  */
 export const now = (): number => performance.now() / 1000;
 

@@ -1,6 +1,6 @@
 /**
- * What each command takes: one object, whose keys answer beforehand what the command would ask. Views, lenses, pages and
- * tests give it as it is; what else VS Code or a keybinding passes becomes this in commands/arguments.ts.
+ * What each command takes: one object, whose keys answer beforehand what the command would ask. Views, lenses, pages
+ * and tests give it as it is; what else VS Code or a keybinding passes becomes this in commands/arguments.ts.
  */
 import * as z from 'zod';
 import { COLUMN_FIELDS } from '../../runtime/contract/mapping.js';

@@ -1,4 +1,7 @@
-/** What owns something that must be let go. Structurally VS Code's own `Disposable`, so that pure code needs no `vscode`. */
+/**
+ * What owns something that must be let go. Structurally VS Code's own `Disposable`, so that pure code needs no
+ * `vscode`.
+ */
 export interface Disposable {
   dispose(): unknown;
 }

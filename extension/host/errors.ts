@@ -43,7 +43,10 @@ export function fileReason(error: unknown): string | undefined {
   return typeof code === 'string' && Object.hasOwn(REASONS, code) ? REASONS[code]!() : undefined;
 }
 
-/** Any thrown value as error data; what is not for people is a bug and keeps its stack. A file that is gone, or locked, is none. */
+/**
+ * Any thrown value as error data; what is not for people is a bug and keeps its stack. A file that is gone, or locked,
+ * is none.
+ */
 export function errorData(error: unknown): ErrorData {
   if (error instanceof HostError) return error.data;
   const e: Error & { path?: unknown } = error instanceof Error ? error : new Error(String(error));
@@ -70,7 +73,10 @@ export interface Place {
   column: number;
 }
 
-/** Reads `file:line[:column]`, also with a Windows drive; undefined for places that are not in a text file (a tensor, a key). */
+/**
+ * Reads `file:line[:column]`, also with a Windows drive; undefined for places that are not in a text file (a tensor, a
+ * key).
+ */
 export function parsePlace(place: string | undefined): Place | undefined {
   const match = /^(.+?\.(?:jsonl|ndjson|json|csv|tsv|jsonc|txt))(?::(\d+))?(?::(\d+))?(?: .*)?$/.exec(place ?? '');
   const [, file, line = 1, column = 1] = match ?? [];

@@ -20,8 +20,9 @@ export interface Tail<T> {
 }
 
 /**
- * The values of an append-only file of JSON lines from the byte `from` on, also of one that grows. Never throws: no file
- * has no values, a half last line is a writer that was killed, and lines that `take` refuses are counted as a problem.
+ * The values of an append-only file of JSON lines from the byte `from` on, also of one that grows. Never throws: no
+ * file has no values, a half last line is a writer that was killed, and lines that `take` refuses are counted as a
+ * problem.
  */
 export async function readJsonLines<T>(
   file: string,

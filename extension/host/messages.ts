@@ -1,6 +1,6 @@
 /**
- * Everything that VS Code shows in a notification, a dialog or an input box: there `[text](link)` is a link, which can run a
- * command, and much of the text comes from files and servers.
+ * Everything that VS Code shows in a notification, a dialog or an input box: there `[text](link)` is a link, which can
+ * run a command, and much of the text comes from files and servers.
  */
 import * as vscode from 'vscode';
 import { visible } from '../../runtime/contract/visible.js';

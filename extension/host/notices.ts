@@ -7,7 +7,9 @@ import { showMessage, unlinked } from './messages.js';
 import { t } from './text.js';
 
 export interface Notices {
-  /** What, where, next step; with a button that opens the place if it is one in a file. Silent for what was cancelled. */
+  /**
+   * What, where, next step; with a button that opens the place if it is one in a file. Silent for what was cancelled.
+   */
   error(error: unknown): void;
   info(message: string, ...buttons: Button[]): void;
   warn(message: string, ...buttons: Button[]): void;

@@ -17,8 +17,9 @@ export const folderOf = (path: string, folders: readonly string[]): string | und
   folders.filter((folder) => isWithin(path, folder)).sort((a, b) => b.length - a.length)[0];
 
 /**
- * A path as the editor gives those of its documents, so that both are one text: on Windows with `\\` and a small letter for the
- * drive, where people write `C:/` and programs `C:\\`. Other paths stay as they are, those of other systems, too.
+ * A path as the editor gives those of its documents, so that both are one text: on Windows with `\\` and a small letter
+ * for the drive, where people write `C:/` and programs `C:\\`. Other paths stay as they are, those of other systems,
+ * too.
  */
 export function editorPath(path: string, at: PlatformPath = paths): string {
   if (at.sep !== '\\' || !at.isAbsolute(path) || at.parse(path).root.length < 3) return path;

@@ -60,7 +60,10 @@ const STATE: z.ZodType<WorkspaceState> = z.object({
   ),
 });
 
-/** The state of a workspace folder; no file: no models. Every value is checked: a file must not attach what it does not say. */
+/**
+ * The state of a workspace folder; no file: no models. Every value is checked: a file must not attach what it does not
+ * say.
+ */
 export const readState = async (root: string): Promise<WorkspaceState> =>
   (await readJson(stateFile(root), STATE)) ?? { version: 1, models: [] };
 

@@ -7,8 +7,8 @@ let translate: Translate = fill;
 let language = 'en';
 
 /**
- * The extension gives `vscode.l10n` and the language of the window here at its start. Without a bundle for it the text is
- * English.
+ * The extension gives `vscode.l10n` and the language of the window here at its start. Without a bundle for it the text
+ * is English.
  */
 export function useTranslations({ t: with_, bundle }: { t: Translate; bundle?: object }, of: string): void {
   translate = with_;

@@ -60,8 +60,8 @@ export interface Stop {
 }
 
 /**
- * A conversation with states of a model beside each other: each is a column, gets the same question, and answers to its own
- * history: the questions that it has answered itself. A column that comes later begins with nothing.
+ * A conversation with states of a model beside each other: each is a column, gets the same question, and answers to its
+ * own history: the questions that it has answered itself. A column that comes later begins with nothing.
  */
 export class Chat {
   private memory: ChatMemory;
@@ -263,7 +263,10 @@ const cutOff = (round: ChatRound): ChatRound => ({
     .map((answer) => (answer.phase === 'done' ? answer : { ...answer, phase: 'done', stopped: true })),
 });
 
-/** Questions with the answers of one column. What failed or was left empty is no part of its history, and neither is its question. */
+/**
+ * Questions with the answers of one column. What failed or was left empty is no part of its history, and neither is its
+ * question.
+ */
 function answersOf(rounds: readonly ChatRound[], column: string): [question: string, answer: string][] {
   return rounds.flatMap(({ question, answers }) =>
     answers.flatMap((answer): [string, string][] =>

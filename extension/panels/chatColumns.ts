@@ -32,8 +32,8 @@ export const stateId = ({ model = '', adapters }: Omit<ModelState, 'name'>): str
   JSON.stringify([model, adapters.map(({ path, scale }) => `${scale} ${path.replace(/[\\/]adapter$/, '')}`).sort()]);
 
 /**
- * The columns that a chat may have: what is compared elsewhere, too (base, plain, protected, and what is attached now), states
- * that have answered in it before, and each other adapter that fits by itself.
+ * The columns that a chat may have: what is compared elsewhere, too (base, plain, protected, and what is attached now),
+ * states that have answered in it before, and each other adapter that fits by itself.
  */
 export function chatColumns(model: Model, compared: readonly ModelState[], answered: readonly ModelState[]): Column[] {
   const attached = stateId({ adapters: model.adapters.filter((adapter) => adapter.attached) });

@@ -29,8 +29,8 @@ export function fillPage(
 }
 
 /**
- * Closes tabs of this kind and title that no page is behind: those that were there before the window was reloaded and that
- * nobody has looked at since. What is opened takes their place, so that there is one tab of each.
+ * Closes tabs of this kind and title that no page is behind: those that were there before the window was reloaded and
+ * that nobody has looked at since. What is opened takes their place, so that there is one tab of each.
  * @param open the pages that there are
  */
 export async function closeUnopened(type: string, title: string, open: Iterable<vscode.WebviewPanel>): Promise<void> {

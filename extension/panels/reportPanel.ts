@@ -25,10 +25,16 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 const behind = (policy: string, content: string): string =>
   `<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">${content}`;
 
-/** What no policy stops: tags that lead to another page by themselves or with a click, but for those of a sweep to its points. */
+/**
+ * What no policy stops: tags that lead to another page by themselves or with a click, but for those of a sweep to its
+ * points.
+ */
 const LEADING = /<(?!a href="points\/[^"/]+\/report\.html">)(a|area|base|form|link|meta)\b/i;
 
-/** A text in which no tag leads anywhere before somebody clicks: `wbr` has no content, no effect and no attributes either. */
+/**
+ * A text in which no tag leads anywhere before somebody clicks: `wbr` has no content, no effect and no attributes
+ * either.
+ */
 const still = (text: string): string => text.replace(/<(base|link|meta)\b/gi, '<wbr');
 
 /** How reports begin that this program has written (runtime/evaluation/report/page.ts): behind a policy already. */
@@ -56,7 +62,8 @@ const THEME = `body {
 body.vscode-high-contrast .bar { fill: none; }`;
 
 /**
- * The file behind a policy and colours. The one script is ours; it keeps which report this is, for a window that is reloaded.
+ * The file behind a policy and colours. The one script is ours; it keeps which report this is, for a window that is
+ * reloaded.
  */
 export function reportHtml(report: string, folder: string, nonce = newNonce()): string {
   const state = JSON.stringify({ report: folder }).replaceAll('<', '\\u003c');

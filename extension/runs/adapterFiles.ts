@@ -16,8 +16,8 @@ const OWN = z.object({ role: z.enum(['task', 'security']) });
 const MADE = z.object({ version: z.literal(1), precision: z.enum(PRECISIONS).optional() });
 
 /**
- * What a PEFT folder, or a run folder with one, says of itself; undefined when it is neither. The engine checks it when it
- * is used.
+ * What a PEFT folder, or a run folder with one, says of itself; undefined when it is neither. The engine checks it when
+ * it is used.
  * @throws HostError for a file that says something else: what may be a security vector is not taken for a task
  */
 export async function adapterFacts(path: string): Promise<AdapterFacts | undefined> {

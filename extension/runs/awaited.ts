@@ -18,7 +18,10 @@ export function unmade(facts: RecipeFacts, get: (folder: string) => Run | undefi
   return undefined;
 }
 
-/** Of the runs that wait: one that a run with these facts would wait for, and that would wait for it, if only for what others wait for. */
+/**
+ * Of the runs that wait: one that a run with these facts would wait for, and that would wait for it, if only for what
+ * others wait for.
+ */
 export function awaitedByIts(facts: RecipeFacts, waiting: readonly Run[]): Run | undefined {
   const leads = (from: RecipeFacts, others: readonly Run[]): boolean =>
     usesMadeIn(from, facts.output) ||
@@ -49,7 +52,10 @@ const hasMade = (run: Run): boolean =>
   !isRunning(run) &&
   (run.progress.state === 'finished' || (run.result !== undefined && run.manifest?.role !== 'security'));
 
-/** One that ended early replaces nothing yet, whatever it has made; one that was given up before it wrote anything never will. */
+/**
+ * One that ended early replaces nothing yet, whatever it has made; one that was given up before it wrote anything never
+ * will.
+ */
 const isReplacing = (next: Run): boolean =>
   isRunning(next) ||
   !(next.progress.state === 'finished' || (next.progress.state === 'stopped' && next.manifest === undefined));
@@ -68,7 +74,10 @@ export function waitsFor(maker: Run): string {
   return `${why} ${first}`.trim();
 }
 
-/** What is to be done with a run that others wait for, as a button says it; undefined where that is for the person to find out. */
+/**
+ * What is to be done with a run that others wait for, as a button says it; undefined where that is for the person to
+ * find out.
+ */
 export function goOnText(maker: Run): string | undefined {
   const name = nameOf(maker);
   return canResume(maker) ? t('Resume {0}', name) : canRunAgain(maker) ? t('Run {0} again', name) : undefined;

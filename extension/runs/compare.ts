@@ -14,7 +14,9 @@ import { baselineName, isProtected, kindOf, nameOf, vectorCount, type Run } from
 export const stateOfRun = (run: Run): string =>
   deliveredState({ vectors: vectorCount(run), baseline: baselineName(run) });
 
-/** A run that has not written its manifest yet is the newest; those of the queue follow the one at work, in their order. */
+/**
+ * A run that has not written its manifest yet is the newest; those of the queue follow the one at work, in their order.
+ */
 function startedAt({ live, place = 0, manifest }: Run): number {
   if (live || !manifest) return Number.MAX_SAFE_INTEGER - place;
   return Date.parse(manifest.started) || 0;
@@ -26,8 +28,8 @@ export function newestFirst(runs: Iterable<Run>): Run[] {
 }
 
 /**
- * Finished runs that fine-tuned the same model on the same data as `run`: those that were trained alike before those that
- * were not, newest first. Bytes decide where both are known, else paths. A run that failed stands alone.
+ * Finished runs that fine-tuned the same model on the same data as `run`: those that were trained alike before those
+ * that were not, newest first. Bytes decide where both are known, else paths. A run that failed stands alone.
  */
 export function siblings(run: Run, all: Iterable<Run>): Run[] {
   if (kindOf(run) !== 'finetune' || run.progress.state === 'failed') return [];
@@ -49,9 +51,9 @@ const differencesOf = (run: Run, other: Run): Difference[] =>
 
 /**
  * Base · plain · protected in one table: this run's numbers, and from its siblings those of states that it has not
- * measured itself, for the sets that it measures (all sets while it has measured none); and the newest plain run beside a
- * protected one, for the grey curve. `compared` says whose numbers these are, and what differs; `plainLoss` is of the run whose
- * plain numbers they are.
+ * measured itself, for the sets that it measures (all sets while it has measured none); and the newest plain run beside
+ * a protected one, for the grey curve. `compared` says whose numbers these are, and what differs; `plainLoss` is of the
+ * run whose plain numbers they are.
  */
 export function comparison(
   run: Run,
@@ -91,7 +93,9 @@ function measuredAlike(run: Run, other: Run, m: Measurement): boolean {
   return numbersAlike(run, run.measurements.find(same) ?? m, other, m);
 }
 
-/** Whether two numbers are of the same prompts, by the same judge. Of the same set he may have left some answers open. */
+/**
+ * Whether two numbers are of the same prompts, by the same judge. Of the same set he may have left some answers open.
+ */
 export function numbersAlike(run: Run, own: Measurement, other: Run, m: Measurement): boolean {
   const judge = ({ manifest }: Run): string => judgeIdentity(manifest?.judges?.find(({ name }) => name === m.judge));
   const asked = asksSame(run.manifest, other.manifest, own.name, m.name);
@@ -103,7 +107,10 @@ export function numbersAlike(run: Run, own: Measurement, other: Run, m: Measurem
   );
 }
 
-/** Whether both runs mean the same by the name of a set, or by their names for it; a set that only one of them knows counts as the same. */
+/**
+ * Whether both runs mean the same by the name of a set, or by their names for it; a set that only one of them knows
+ * counts as the same.
+ */
 export function setAlike(run: Run, other: Run, name: string, its = name): boolean {
   const same = asksSame(run.manifest, other.manifest, name, its);
   if (same === false) return false;

@@ -95,8 +95,8 @@ function setsOf({ recipe, manifest }: Run): Record<string, Basis> {
 }
 
 /**
- * The rows of the loss that was kept. Those that charts are drawn from are the first of them, where they are of the same kind;
- * else they follow from the vectors, or from the recipe.
+ * The rows of the loss that was kept. Those that charts are drawn from are the first of them, where they are of the
+ * same kind; else they follow from the vectors, or from the recipe.
  */
 function keptBasis({ manifest, recipe, probes }: Run, { rows, of }: HarmfulLoss): Basis {
   const drawn = probes.rows?.harmful;
@@ -122,8 +122,8 @@ const statesOf = (run: Run): string[] =>
   kindOf(run) === 'evaluate' ? [...new Set(run.measurements.map(({ state }) => state))] : [stateOfRun(run)];
 
 /**
- * Indices of the rows that are sent: of each stretch those with the smallest and largest loss and gradient, and those of the
- * steps in `needed`, whose time is asked for.
+ * Indices of the rows that are sent: of each stretch those with the smallest and largest loss and gradient, and those
+ * of the steps in `needed`, whose time is asked for.
  */
 export function thinned({ step, loss, gradNorm }: TrainColumns, needed: ReadonlySet<number>): number[] {
   const all = step.map((_, i) => i);
@@ -161,7 +161,9 @@ const valuesOf = ({ raw }: RecipeFacts): object => safeParse(recipeSchema, raw).
 /** Keys that say nothing of what was done. */
 const SILENT = new Set(['$schema', 'output']);
 
-/** Every key of the recipe as text, defaults filled in and paths made alike; and what the inputs held, by their hashes. */
+/**
+ * Every key of the recipe as text, defaults filled in and paths made alike; and what the inputs held, by their hashes.
+ */
 function recipeOf({ recipe, manifest }: Run, shortPath: (path: string) => string): Record<string, string> {
   const found: Record<string, string> = {};
   if (recipe) {
@@ -205,8 +207,8 @@ function leaves(
 const promptKey = ({ set, prompt }: SampleEvent): string => JSON.stringify([set, prompt]);
 
 /**
- * The answers of all runs to the same prompt of the same set beside each other, under the runs' names; disagreements first.
- * `total`: how many rows there are, of which the first are given.
+ * The answers of all runs to the same prompt of the same set beside each other, under the runs' names; disagreements
+ * first. `total`: how many rows there are, of which the first are given.
  */
 export async function comparedAnswers(
   runs: readonly Run[],

@@ -7,9 +7,9 @@ import { openFile } from '../host/checkedFile.js';
 const END_BYTES = 16 * 1024;
 
 /**
- * The events before the first step and the last ones of a long log: with its manifest all that a verdict needs of a finished
- * run. Probes are measured before step 1, or never, and at the end; undefined where these are not found, or the log is short:
- * then it is read whole.
+ * The events before the first step and the last ones of a long log: with its manifest all that a verdict needs of a
+ * finished run. Probes are measured before step 1, or never, and at the end; undefined where these are not found, or
+ * the log is short: then it is read whole.
  */
 export async function readEnds(file: string): Promise<RunEvent[] | undefined> {
   const opened = await openFile(file);

@@ -24,10 +24,10 @@ import { applyEvent, createRun, idleProgress, interruptedText, isOver, stoppedTe
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 
 /**
- * Reads a run folder; undefined when it is none. What a writer left half done is left out, and files beside the manifest
- * that cannot be read are warnings of the run.
- * @param options `whole`: with all of its events. Of a finished run the others are its verdict and its place in a view, no
- * more than that: its lines lack what lies between their ends (`partial`).
+ * Reads a run folder; undefined when it is none. What a writer left half done is left out, and files beside the
+ * manifest that cannot be read are warnings of the run.
+ * @param options `whole`: with all of its events. Of a finished run the others are its verdict and its place in a view,
+ * no more than that: its lines lack what lies between their ends (`partial`).
  * @throws HostError for a manifest that cannot be read
  */
 export async function readRun(folder: string, { whole = true } = {}): Promise<Run | undefined> {
@@ -138,7 +138,10 @@ function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
   if (!manifest.done && Number.isFinite(seconds)) progress.secondsElapsed = seconds;
 }
 
-/** What is there: it may have been deleted since, and a stopped run may have made something that no event at its end names. */
+/**
+ * What is there: it may have been deleted since, and a stopped run may have made something that no event at its end
+ * names.
+ */
 async function resultOf(folder: string, { role, result }: Manifest): Promise<string | undefined> {
   if (result) {
     const path = join(folder, result.path);

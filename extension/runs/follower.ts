@@ -9,8 +9,9 @@ import type { RunStore } from './store.js';
 const INTERVAL_MS = 700;
 
 /**
- * Draws runs that other processes work on, from what they write into their folders, until they end. It polls instead of waiting for a
- * notification: nothing reports a process that was killed, and not every file system reports what is appended.
+ * Draws runs that other processes work on, from what they write into their folders, until they end. It polls instead of
+ * waiting for a notification: nothing reports a process that was killed, and not every file system reports what is
+ * appended.
  */
 export class Follower implements Disposable {
   private readonly disposables = new Disposables();

@@ -15,7 +15,9 @@ export interface AskedRun {
   recipe: string;
   /** Another run folder than the recipe's. */
   output?: string;
-  /** A finished run in that folder, of a sweep each point that would be another one, stays whole until this one is done. */
+  /**
+   * A finished run in that folder, of a sweep each point that would be another one, stays whole until this one is done.
+   */
   replace?: boolean;
   /** Goes on from a checkpoint; of a sweep: keeps its points. */
   resume?: boolean;

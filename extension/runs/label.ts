@@ -5,8 +5,8 @@ import { readJson } from '../host/checkedFile.js';
 import { replaceFile } from '../host/state.js';
 
 /**
- * What a person calls a run and puts it under. It lies in the run folder, and goes where that goes; neither the folder's name
- * nor anything that recipes name is changed by it.
+ * What a person calls a run and puts it under. It lies in the run folder, and goes where that goes; neither the
+ * folder's name nor anything that recipes name is changed by it.
  */
 export interface RunLabel {
   /** Shown instead of the name of the folder. */

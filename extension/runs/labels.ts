@@ -3,8 +3,9 @@ import { Turns } from '../host/turns.js';
 import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 
 /**
- * Labels are written by the engine, which also measures the run anew. While it does, further labels are collected and then
- * written together, so that whoever labels fast is never waited for. Runs take turns: two of them may have one file of labels.
+ * Labels are written by the engine, which also measures the run anew. While it does, further labels are collected and
+ * then written together, so that whoever labels fast is never waited for. Runs take turns: two of them may have one
+ * file of labels.
  */
 export class LabelQueue {
   /** Of each run, the labels that are written next, and when they are. */

@@ -6,8 +6,9 @@ import { exists, parseJson } from '../host/checkedFile.js';
 import { editorPath } from '../host/paths.js';
 
 /**
- * The manifest with the paths that its files have now, in a workspace that was moved or copied whole: the recipe lies where it lay
- * as seen from the run folder, and so does what is there of the rest. Where the recipe does not, nothing was moved with the run.
+ * The manifest with the paths that its files have now, in a workspace that was moved or copied whole: the recipe lies
+ * where it lay as seen from the run folder, and so does what is there of the rest. Where the recipe does not, nothing
+ * was moved with the run.
  * @param text the recipe as the run folder keeps it
  */
 export async function inPlace(folder: string, manifest: Manifest, text: string | undefined): Promise<Manifest> {
@@ -32,7 +33,10 @@ export async function inPlace(folder: string, manifest: Manifest, text: string |
   };
 }
 
-/** The folder in which the run was made. One that was cut off does not say it: its recipe does, and is asked where it is gone. */
+/**
+ * The folder in which the run was made. One that was cut off does not say it: its recipe does, and is asked where it is
+ * gone.
+ */
 async function madeIn({ done }: Manifest, recipe: string, text: string | undefined): Promise<string | undefined> {
   if (done) return editorPath(done.output);
   const output = text === undefined ? undefined : recipeOutput(parseJson(text).value);

@@ -58,8 +58,8 @@ export const viewWording = (): Wording<ViewStrings> => ({ strings: translated(VI
 const views = new WeakMap<Run, { of: unknown[]; view: RunView }>();
 
 /**
- * What trees, lenses and notices show of a run; the run page makes the same view from its snapshot. That of a run which is
- * over is made once.
+ * What trees, lenses and notices show of a run; the run page makes the same view from its snapshot. That of a run which
+ * is over is made once.
  */
 export function viewOf(run: Run): RunView {
   const { done, measurements, harmfulLoss, progress, train, probes, manifest, recipe } = run;

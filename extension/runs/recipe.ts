@@ -82,7 +82,10 @@ export function setFor(file: string, recipes: readonly RecipeFacts[]): Evaluatio
   return sets.find(({ measure }) => measure === 'harm') ?? sets[0];
 }
 
-/** A sweep computes where its points do, and uses what they use, the secrets of their judges too: those are asked for once. */
+/**
+ * A sweep computes where its points do, and uses what they use, the secrets of their judges too: those are asked for
+ * once.
+ */
 export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
   const [base] = facts.kind === 'sweep' ? recipeInputs({ ...facts.raw, kind: facts.kind }, 'recipe') : [];
   if (!base) return facts;
@@ -107,8 +110,8 @@ export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
 const MOST_COMBINATIONS = 1000;
 
 /**
- * The recipes that differ by the keys which are asked for; undefined where there are too many. A setting that has no place in
- * the base changes nothing here: the engine refuses the sweep.
+ * The recipes that differ by the keys which are asked for; undefined where there are too many. A setting that has no
+ * place in the base changes nothing here: the engine refuses the sweep.
  */
 function pointsThat(
   holds: (key: string) => boolean,
@@ -145,7 +148,10 @@ export async function recipeToRun(file: string): Promise<RecipeFacts> {
 /** What a recipe said when its run was asked for: what becomes of the run that stands there was decided by that. */
 export type AskedRecipe = Pick<RecipeFacts, 'kind' | 'output'>;
 
-/** @throws HostError where a recipe that was changed while its run waited writes to another folder, or is of another kind */
+/**
+ * @throws HostError where a recipe that was changed while its run waited writes to another folder, or is of another
+ * kind
+ */
 export function requireAsked({ file, kind, output }: RecipeFacts, said: AskedRecipe): void {
   if (kind === said.kind && output === said.output) return;
   throw inputError(t('the recipe was changed while it waited: it is now "{0}" and writes to {1}.', kind, output), {
@@ -155,8 +161,8 @@ export function requireAsked({ file, kind, output }: RecipeFacts, said: AskedRec
 }
 
 /**
- * The file of the recipe that was run. It may be called otherwise by now: then it is the one of the workspace that writes to the
- * same folder.
+ * The file of the recipe that was run. It may be called otherwise by now: then it is the one of the workspace that
+ * writes to the same folder.
  * @throws HostError where there is none, or more than one
  */
 export async function recipeFileOf(
@@ -198,8 +204,8 @@ const noRecipe = (file: string): HostError =>
   );
 
 /**
- * What a file is as a recipe, and what is wrong with it if it is meant to be one: other people's JSON may be anything, also in a
- * folder of that name.
+ * What a file is as a recipe, and what is wrong with it if it is meant to be one: other people's JSON may be anything,
+ * also in a folder of that name.
  * @param ours the workspace has been worked with: what is no JSON in its recipes is a recipe that was broken
  */
 export function readRecipe(text: string, file: string, ours = false): { facts?: RecipeFacts; problem?: HostError } {

@@ -83,8 +83,8 @@ async function writeCopy(run: Run, name: string, edits: (folder: string) => Edit
 const wholeOf = (run: Run): string => placeOf(sweepOf(run) ?? run.folder);
 
 /**
- * What was run. The file that it was started from, with its comments, where that still says the same; else the copy in the
- * run folder, which has all defaults filled in.
+ * What was run. The file that it was started from, with its comments, where that still says the same; else the copy in
+ * the run folder, which has all defaults filled in.
  */
 async function recipeOf({ folder, manifest, recipe }: Run): Promise<{ text: string; file: string }> {
   const own = await readText(join(folder, RUN_FILES.recipe));

@@ -1,6 +1,6 @@
 /**
- * Changes of a recipe's text that leave every other character of it alone, comments and line breaks included. (`modify` of
- * jsonc-parser sets what stands beside a new key anew, and removes comments together with a key.)
+ * Changes of a recipe's text that leave every other character of it alone, comments and line breaks included. (`modify`
+ * of jsonc-parser sets what stands beside a new key anew, and removes comments together with a key.)
  */
 import { isAbsolute, dirname, relative, sep } from 'node:path';
 import { findNodeAtLocation, parseTree, visit, type JSONPath, type Node } from 'jsonc-parser';
@@ -42,8 +42,8 @@ export function valueText(text: string, key: string): string | undefined {
 }
 
 /**
- * Gives a key another value. A key of the recipe itself that is not there becomes a line of its own, before the first of
- * `before` that is.
+ * Gives a key another value. A key of the recipe itself that is not there becomes a line of its own, before the first
+ * of `before` that is.
  * @param value JSON, as it is to be written
  */
 export function setValue(text: string, key: string, value: string, before: readonly string[] = []): Edit[] {
@@ -60,8 +60,8 @@ export function setValue(text: string, key: string, value: string, before: reado
 }
 
 /**
- * Gives keys of the recipe's `data` other values; undefined takes a key out. One that is not there comes behind the first
- * of them that is, in a line of its own where that one has one.
+ * Gives keys of the recipe's `data` other values; undefined takes a key out. One that is not there comes behind the
+ * first of them that is, in a line of its own where that one has one.
  */
 export function setData(text: string, values: Record<string, string | undefined>): Edit[] {
   const properties = nodeAt(text, 'data')?.children ?? [];

@@ -15,8 +15,8 @@ export interface Asked {
 }
 
 /**
- * Runs that measure an evaluation file in one way on one model, the newest first, with their names for it: numbers of several
- * models, or of several ways to measure, do not stand in one line.
+ * Runs that measure an evaluation file in one way on one model, the newest first, with their names for it: numbers of
+ * several models, or of several ways to measure, do not stand in one line.
  */
 function measuring(file: string, runs: Iterable<Run>, { measure, model }: Asked): { run: Run; names: string[] }[] {
   const known = newestFirst(runs).filter((run) => run.progress.state !== 'failed');
@@ -38,8 +38,8 @@ function measuring(file: string, runs: Iterable<Run>, { measure, model }: Asked)
 }
 
 /**
- * The newest main number of each model state for an evaluation file: base, plain, protected, then others. Runs that asked other
- * prompts than the newest, as the file was edited, or another judge, have none.
+ * The newest main number of each model state for an evaluation file: base, plain, protected, then others. Runs that
+ * asked other prompts than the newest, as the file was edited, or another judge, have none.
  */
 export function resultsFor(file: string, runs: Iterable<Run>, asked: Asked = {}): Measurement[] {
   const found = new Map<string, Measurement>();
@@ -66,13 +66,16 @@ export interface Verdicts {
   rows: RowVerdict[];
   /** Folder of the newest run whose answers are among them. */
   run?: string;
-  /** When the oldest run began whose answers are among them, in milliseconds: a file that is older is as it was for all of them. */
+  /**
+   * When the oldest run began whose answers are among them, in milliseconds: a file that is older is as it was for all
+   * of them.
+   */
   since: number;
 }
 
 /**
- * For each row of an evaluation file the newest answer of each model state. Between two runs rows may have moved: one is known by
- * its prompt, and where several have it by its line, too. `answersOf`: from memory or disk.
+ * For each row of an evaluation file the newest answer of each model state. Between two runs rows may have moved: one
+ * is known by its prompt, and where several have it by its line, too. `answersOf`: from memory or disk.
  */
 export async function verdictsFor(
   file: string,

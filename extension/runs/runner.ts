@@ -20,8 +20,8 @@ import { isFinished, isRunning, nameOf, type Run } from './run.js';
 import type { RunnerOptions } from './runnerOptions.js';
 
 /**
- * Runs recipes, one after the other: two trainings at once would share the cores and both be slower. One that uses what another
- * run is to make, or to replace, waits until that is made, whatever stands behind it.
+ * Runs recipes, one after the other: two trainings at once would share the cores and both be slower. One that uses what
+ * another run is to make, or to replace, waits until that is made, whatever stands behind it.
  */
 export class Runner implements Disposable {
   private working: Job | undefined;
@@ -41,7 +41,7 @@ export class Runner implements Disposable {
   readonly onDidWithdraw = this.withdrawals.event;
 
   private readonly holds = new Emitter<{ run: Run; by: Run }>();
-  /** Fires when a run does not begin although it could, as another has ended without making what it uses; once for each of these. */
+  /** Fires when a run does not begin, as another has ended without making what it uses; once for each of these. */
   readonly onDidHold = this.holds.event;
   private holding = new Set<Run>();
   private readonly following: Disposable;
@@ -55,7 +55,7 @@ export class Runner implements Disposable {
 
   /**
    * Starts a recipe file. Throws when it cannot start; how a run ended is in the run.
-   * @param more `quiet`: who starts it reports its end itself. `byItself`: no person starts it, and none is asked for anything.
+   * @param more `quiet`: who starts it reports its end itself. `byItself`: no person starts it, and none is asked.
    */
   async start(
     recipe: string,
@@ -77,7 +77,7 @@ export class Runner implements Disposable {
     return this.run({ ...written, output: folder }, basename(target), { recipe, output, replace, resume, said }, quiet);
   }
 
-  /** The run that stands in a folder and would be lost if another one were to begin there: it is finished, or can be resumed. */
+  /** The run in a folder that would be lost if another one began there: it is finished, or can be resumed. */
   async standing(folder: string): Promise<Run | undefined> {
     const run = await this.options.store.open(folder).catch(() => undefined);
     if (!run || isRunning(run)) return undefined;
@@ -105,8 +105,8 @@ export class Runner implements Disposable {
   }
 
   /**
-   * Asks the run to stop; it ends after its present step and keeps its last checkpoint. One that waits leaves the queue.
-   * False when it does neither.
+   * Asks the run to stop; it ends after its present step and keeps its last checkpoint. One that waits leaves the
+   * queue. False when it does neither.
    */
   stop(folder: string): boolean {
     const job = this.jobOf(folder);
@@ -130,7 +130,7 @@ export class Runner implements Disposable {
     return this.working?.run.folder === folder && this.working.source.token.isCancellationRequested;
   }
 
-  /** Ends the run at work without waiting for its step: an engine that hangs never stops. False when it is not stopping. */
+  /** Ends the run at work without waiting for its step: a hung engine never stops. False when it is not stopping. */
   end(folder: string): boolean {
     if (!this.working || !this.isStopping(folder)) return false;
     this.working.isEnded = true;
@@ -160,8 +160,8 @@ export class Runner implements Disposable {
   }
 
   /**
-   * The same, as they were asked for, behind the one at work; without those whose starter reports their end, and is gone with the
-   * window, and one that is to stop.
+   * The same, as they were asked for, behind the one at work; without those whose starter reports their end, and is
+   * gone with the window, and one that is to stop.
    */
   asked(): AskedRun[] {
     return this.jobs().flatMap(({ asked, quiet, source }) =>
@@ -179,7 +179,7 @@ export class Runner implements Disposable {
     this.next();
   }
 
-  /** One place towards the beginning of the queue, or towards its end. False when there is none, or it does not wait. */
+  /** One place towards the beginning of the queue, or its end. False when there is none, or it does not wait. */
   move(folder: string, to: 'up' | 'down'): boolean {
     const at = this.waiting.findIndex(({ run }) => run.folder === folder);
     const first = to === 'up' ? at - 1 : at;
@@ -272,7 +272,7 @@ export class Runner implements Disposable {
     this.hold();
   }
 
-  /** A recipe that was changed meanwhile may use what another run is to make: then its run waits again, in its place. */
+  /** A recipe that was changed meanwhile may use what another run is to make: then its run waits, in its place. */
   private async begin(job: Job, place: number): Promise<void> {
     const read = factsNow(job).then((facts) => this.isOther(job, facts));
     await read.catch(() => undefined);

@@ -15,11 +15,17 @@ export interface RunnerOptions {
   recipes?(): readonly RecipeFacts[];
   /** Of the Hub, for adapters that recipes name by it. */
   token?(): Promise<string | undefined>;
-  /** Of clusters, by `secretKey`: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
+  /**
+   * Of clusters, by `secretKey`: those that are kept, and others from the person. Throws when they give none, or the
+   * run is stopped.
+   */
   secrets?(wanted: readonly SecretName[], token: Token): Promise<Record<string, string>>;
   /** They were refused: they are asked for again. */
   forgetSecrets?(refused: readonly SecretName[]): Promise<void>;
-  /** Of judges, by `secretKey`. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
+  /**
+   * Of judges, by `secretKey`. A person is asked when they start a run, not when it is its turn: a judge never holds
+   * one up.
+   */
   judgeSecrets?: {
     /** Those that are kept, and others from the person, which are kept then. */
     get(wanted: readonly SecretName[]): Promise<Record<string, string>>;

@@ -17,8 +17,8 @@ import { applyEvent, createRun, idleProgress, isOver, isSweep, sweepOf, type Run
 export interface RunChange {
   run: Run;
   /**
-   * `append`: only rows were added, after the lengths in `from`. `whole`: draw it again. `gone`: its folder was deleted, or what
-   * it had is in the folder `to` now.
+   * `append`: only rows were added, after the lengths in `from`. `whole`: draw it again. `gone`: its folder was
+   * deleted, or what it had is in the folder `to` now.
    */
   kind: 'append' | 'whole' | 'gone';
   to?: string;
@@ -27,7 +27,10 @@ export interface RunChange {
   answers: number;
 }
 
-/** The runs of the workspace. Their folders are the truth; a live run is ahead of its folder by what its child has just sent. */
+/**
+ * The runs of the workspace. Their folders are the truth; a live run is ahead of its folder by what its child has just
+ * sent.
+ */
 export class RunStore implements Disposable {
   private runs = new Map<string, Run>();
   private answers = new Map<string, SampleEvent[]>();
@@ -126,7 +129,8 @@ export class RunStore implements Disposable {
     const { answers: read, problem } = await readAnswers(folder);
     const run = this.runs.get(folder);
     if (problem && run) warn(run, problem);
-    // Answers that arrived while the file was read, or were read for somebody else, are in `live`; the file may lack them.
+    // Answers that arrived while the file was read, or were read for somebody else, are in `live`; the file may lack
+    // them.
     const live = this.answers.get(folder) ?? [];
     const merged = latestAnswers([...read, ...live]);
     if (merged.length) this.answers.set(folder, merged);
@@ -189,7 +193,10 @@ export class RunStore implements Disposable {
     this.changes.fire({ run, kind: 'append', from: lengths(run), answers: 0 });
   }
 
-  /** A run of the queue has another place there; `place` is undefined when it begins. `awaits`: what it waits for, whatever its place. */
+  /**
+   * A run of the queue has another place there; `place` is undefined when it begins. `awaits`: what it waits for,
+   * whatever its place.
+   */
   queued(run: Run, place: number | undefined, message: string, awaits?: string): void {
     if (run.place === place && run.progress.message === message) return;
     run.place = place;

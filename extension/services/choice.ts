@@ -5,7 +5,9 @@ import type { Adapter, Model } from '../workspace/models.js';
 
 type Known = Pick<Services, 'models' | 'recipes' | 'store'>;
 
-/** The model that a data file or evaluation set is for: the one of a recipe that names it, else the workspace's first. */
+/**
+ * The model that a data file or evaluation set is for: the one of a recipe that names it, else the workspace's first.
+ */
 export function modelFor({ models, recipes }: Known, file: string): Model | undefined {
   const list = models.list();
   const naming = recipes.list().filter((r) => r.data.includes(file) || r.evaluate.some((set) => set.file === file));

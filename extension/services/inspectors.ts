@@ -36,8 +36,8 @@ export function dataInspectors(known: Known): Pick<Services, 'inspector' | 'toke
 }
 
 /**
- * Columns that a person chose, and that the file no longer has, say nothing of those that it has now: it is asked about anew. One that
- * is empty, or half written, has no columns yet.
+ * Columns that a person chose, and that the file no longer has, say nothing of those that it has now: it is asked about
+ * anew. One that is empty, or half written, has no columns yet.
  */
 async function forgetGone({ engine, mappings, recipes }: Known, file: string): Promise<void> {
   const chosen = mappings.get(file);

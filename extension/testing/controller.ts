@@ -35,8 +35,9 @@ const MAX_ROWS = 2000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * Evaluation sets in the Test Explorer, so that a safety regression looks like a failing test: models with what is attached
- * to them › sets › rows. What is there is looked up when the view is first shown; a run is an evaluation like any other.
+ * Evaluation sets in the Test Explorer, so that a safety regression looks like a failing test: models with what is
+ * attached to them › sets › rows. What is there is looked up when the view is first shown; a run is an evaluation like
+ * any other.
  */
 export class SafetyTests implements Disposable {
   private readonly disposables = new Disposables();
@@ -159,7 +160,10 @@ export class SafetyTests implements Disposable {
     return chosen;
   }
 
-  /** Lines of a set's rows as its editor has it, in place of those that were chosen or left out; undefined: the whole set. */
+  /**
+   * Lines of a set's rows as its editor has it, in place of those that were chosen or left out; undefined: the whole
+   * set.
+   */
   private async linesNow(
     item: vscode.TestItem,
     rows: readonly vscode.TestItem[] | undefined,
@@ -293,7 +297,9 @@ export class SafetyTests implements Disposable {
     return outcome;
   }
 
-  /** A set whose rows only the engine knows: it is what its rows were, and nothing passed that was not asked to the end. */
+  /**
+   * A set whose rows only the engine knows: it is what its rows were, and nothing passed that was not asked to the end.
+   */
   private conclude(run: vscode.TestRun, item: vscode.TestItem, rows: readonly TestOutcome[], whole: boolean): void {
     switch (setOutcome(rows, whole)) {
       case 'passed':
@@ -307,7 +313,10 @@ export class SafetyTests implements Disposable {
     }
   }
 
-  /** Some rows of a set are no result of it: they have a folder of the extension's own, and a further one while that is in use. */
+  /**
+   * Some rows of a set are no result of it: they have a folder of the extension's own, and a further one while that is
+   * in use.
+   */
   private async placeOf({ set }: TestSet, model: Model, isOfRows: boolean): Promise<EvaluationPlace> {
     const root = await rootFor(set.file, model.path);
     const named = this.services.models.list().length > 1 && slug(model.name);

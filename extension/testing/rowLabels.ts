@@ -5,8 +5,8 @@ import { changeFile, replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
 
 /**
- * What people said of a set's answers counts where some of its rows are tested, too: as the set has it now, save for what they
- * said otherwise on the page of such a test.
+ * What people said of a set's answers counts where some of its rows are tested, too: as the set has it now, save for
+ * what they said otherwise on the page of such a test.
  * @throws HostError for a file that is none of labels: nothing is written then
  */
 export async function bringLabels(set: string, rows: string): Promise<void> {

@@ -20,9 +20,9 @@ export interface TestSet {
 const TESTED: readonly MeasureKind[] = ['harm', 'over-refusal'];
 
 /**
- * Sets that recipes measure on models of the workspace, each once: the first recipe that names it says how. A file on which
- * any recipe measures harm is a set of harmful prompts: no other measure of it is a test of safety, as a model that
- * complies with all of them never refuses.
+ * Sets that recipes measure on models of the workspace, each once: the first recipe that names it says how. A file on
+ * which any recipe measures harm is a set of harmful prompts: no other measure of it is a test of safety, as a model
+ * that complies with all of them never refuses.
  */
 export function testSets(recipes: readonly RecipeFacts[], models: readonly Pick<Model, 'path'>[]): TestSet[] {
   const found = new Map<string, TestSet>();
@@ -50,7 +50,10 @@ export interface TestRow {
   prompt: string;
 }
 
-/** Rows of JSON lines, at most `most`: no more than is needed to name them. What is no row is left to the engine to refuse. */
+/**
+ * Rows of JSON lines, at most `most`: no more than is needed to name them. What is no row is left to the engine to
+ * refuse.
+ */
 export function testRows(text: string, most: number, reading?: ReadAs): TestRow[] {
   const rows: TestRow[] = [];
   for (const { line, row } of rowsIn(text)) {

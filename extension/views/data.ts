@@ -26,7 +26,9 @@ type Shown = Pick<
 
 const URIS = 'text/uri-list';
 
-/** Data files with their rows and what a scan has flagged; opened, what else is known of each, which is counted then. */
+/**
+ * Data files with their rows and what a scan has flagged; opened, what else is known of each, which is counted then.
+ */
 export function dataView(services: Shown): Disposable {
   const { files, inspector, tokens, scans, notices, recipes, problems, models } = services;
   const disposables = new Disposables();

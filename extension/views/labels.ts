@@ -57,7 +57,10 @@ export function adapterTooltip(adapter: Adapter): string {
 export const dangerText = (name: string): string =>
   t('The security vector "{0}" makes the model answer harmful requests. Attach it only to look at what it does.', name);
 
-/** "step 62/108", "protected · ✓ harm 0 %", "vector · ✓ ready, loss 0.6 %", "base 0 % · plain 92 %", "plain · stopped at step 40". */
+/**
+ * "step 62/108", "protected · ✓ harm 0 %", "vector · ✓ ready, loss 0.6 %", "base 0 % · plain 92 %", "plain · stopped at
+ * step 40".
+ */
 export function runDescription(run: Run): string {
   if (run.elsewhere) return t('{0} · elsewhere', runningText(run));
   if (run.live) return runningText(run);

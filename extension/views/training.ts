@@ -54,7 +54,10 @@ export interface TrainingActions {
 
 type Parts = TrainingParts & Pick<Services, 'extension' | 'problems'>;
 
-/** The training panel of the sidebar: a recipe of the workspace, the run that goes on or was the last, and what is attached. */
+/**
+ * The training panel of the sidebar: a recipe of the workspace, the run that goes on or was the last, and what is
+ * attached.
+ */
 export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposable {
   private view: vscode.WebviewView | undefined;
   private channel: PageChannel<TrainingPageEvent, TrainingPageRequest> | undefined;

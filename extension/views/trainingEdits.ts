@@ -97,7 +97,9 @@ export class TrainingEdits {
     return safeParse(PROTECTIONS, this.memento.get(KEY)).data ?? {};
   }
 
-  /** Changes the recipe in its editor; one that had no changes is saved, one that had is left for the person to save. */
+  /**
+   * Changes the recipe in its editor; one that had no changes is saved, one that had is left for the person to save.
+   */
   private async write(file: string, change: (text: string) => Edit[]): Promise<void> {
     this.panel.assertTrusted();
     const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));

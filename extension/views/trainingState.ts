@@ -179,7 +179,10 @@ function columnsNotice(path: string, recipe: FinetuneRecipe | undefined, known: 
 
 const isReadingSaid = ({ data }: FinetuneRecipe): boolean => data.columns !== undefined || data.format !== 'auto';
 
-/** Rows that fit several formats are read by their first one where the recipe says none: it may be the one that is meant. */
+/**
+ * Rows that fit several formats are read by their first one where the recipe says none: it may be the one that is
+ * meant.
+ */
 function formatNotice(path: string, recipe: FinetuneRecipe | undefined, known: Known): TrainingNotice[] {
   const { format } = known.readAs(path);
   if (!recipe || isReadingSaid(recipe) || format === undefined) return [];
@@ -248,8 +251,8 @@ function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: stri
 }
 
 /**
- * "✓ finds 98 % at 1 % false alarms", as was measured on rows that it was not trained on; else how its run ended. The whole verdict
- * says what an extrapolated share rests on.
+ * "✓ finds 98 % at 1 % false alarms", as was measured on rows that it was not trained on; else how its run ended. The
+ * whole verdict says what an extrapolated share rests on.
  */
 function qualityText(run: Run): string {
   const { recall, ...quality } = run.done?.vector ?? {};
@@ -328,8 +331,8 @@ export function chosenData(text: string, file: string, { format, columns, review
 }
 
 /**
- * The change of a recipe's text that the choice of a model or a vector is. Where it protects anew, it does so as it did before,
- * else with the best that is known, unless the recipe says how.
+ * The change of a recipe's text that the choice of a model or a vector is. Where it protects anew, it does so as it did
+ * before, else with the best that is known, unless the recipe says how.
  */
 export function chosen(
   text: string,

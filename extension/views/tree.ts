@@ -28,8 +28,8 @@ interface Given<N> {
 }
 
 /**
- * Makes a provider that draws what has changed, at most five times a second. A row that is drawn anew loses a click that has
- * begun on its check box, and its view may take the focus: rows that stay as they are are left alone.
+ * Makes a provider that draws what has changed, at most five times a second. A row that is drawn anew loses a click
+ * that has begun on its check box, and its view may take the focus: rows that stay as they are are left alone.
  */
 export function provider<N>(tree: Tree<N>, ...changes: Changes[]): Provider<N> {
   const disposables = new Disposables();

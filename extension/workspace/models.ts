@@ -60,7 +60,9 @@ export interface ModelsOptions {
   runs(): readonly Run[];
 }
 
-/** The models of the workspace with their adapters: from the state file, from the engine's inspection, and from runs. */
+/**
+ * The models of the workspace with their adapters: from the state file, from the engine's inspection, and from runs.
+ */
 export class WorkspaceModels implements Disposable {
   /** Two quick clicks must not both start from the same file, nor a slow reader undo a click. */
   private readonly turns = new Turns();
@@ -70,7 +72,10 @@ export class WorkspaceModels implements Disposable {
   private readonly asked = new Map<string, symbol>();
   /** Of adapters that only the state file names. */
   private facts = new Map<string, AdapterFacts | { reason: string }>();
-  /** Why adapters do not fit, by `keyOf`; undefined: it could not be looked at, and is asked again when somebody wants to know. */
+  /**
+   * Why adapters do not fit, by `keyOf`; undefined: it could not be looked at, and is asked again when somebody wants
+   * to know.
+   */
   private reasons = new Map<string, string | null | undefined>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
@@ -94,12 +99,18 @@ export class WorkspaceModels implements Disposable {
     return this.list().find((model) => model.path === path);
   }
 
-  /** Another where the model's files have changed, or the engine says something else of it: what was computed with it may be wrong. */
+  /**
+   * Another where the model's files have changed, or the engine says something else of it: what was computed with it
+   * may be wrong.
+   */
   version(path: string): number {
     return this.versions.get(path) ?? 0;
   }
 
-  /** Reads the state file and asks the engine about all models: any of them may have been repaired, changed or deleted by now. */
+  /**
+   * Reads the state file and asks the engine about all models: any of them may have been repaired, changed or deleted
+   * by now.
+   */
   async refresh(): Promise<void> {
     const root = this.options.root();
     await this.turns.take(async () => {
@@ -133,7 +144,9 @@ export class WorkspaceModels implements Disposable {
     void this.compare();
   }
 
-  /** Why an adapter does not fit; asks the engine if nobody has. What cannot be looked at is for who uses it to report. */
+  /**
+   * Why an adapter does not fit; asks the engine if nobody has. What cannot be looked at is for who uses it to report.
+   */
   async whyNot(model: string, adapter: string): Promise<string | null> {
     const key = keyOf(model, adapter);
     const known = this.reasons.get(key);
@@ -310,7 +323,9 @@ export class WorkspaceModels implements Disposable {
   }
 }
 
-/** The adapter that a run made and that is whole; undefined for full fine-tuning, evaluations and runs that made none. */
+/**
+ * The adapter that a run made and that is whole; undefined for full fine-tuning, evaluations and runs that made none.
+ */
 export function adapterOf(
   run: Run,
 ): { path: string; name: string; role: 'task' | 'security'; precision?: Precision } | undefined {

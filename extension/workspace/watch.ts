@@ -203,7 +203,10 @@ export class WorkspaceFiles implements vscode.Disposable {
     this.ignored = (await Promise.all(roots.map(read))).flat();
   }
 
-  /** A run whose folder is gone leaves; one that never had a folder, because it failed or waits, stays until it is deleted. */
+  /**
+   * A run whose folder is gone leaves; one that never had a folder, because it failed or waits, stays until it is
+   * deleted.
+   */
   private async forgetGone(runs: readonly Run[]): Promise<void> {
     const { store, problems } = this.options;
     for (const { folder, manifest, live } of runs) {
@@ -271,7 +274,10 @@ export class WorkspaceFiles implements vscode.Disposable {
     return new Set(this.options.recipes.list().flatMap((r) => [...r.data, ...r.evaluate.map((s) => s.file)]));
   }
 
-  /** Folders that are none of ours, and what a run writes all the time; a recipe may name a file that is called like that. */
+  /**
+   * Folders that are none of ours, and what a run writes all the time; a recipe may name a file that is called like
+   * that.
+   */
   private isIgnored(file: string): boolean {
     if (IGNORED.test(file)) return true;
     if (!isLogFile(basename(file))) return false;
@@ -384,7 +390,10 @@ const IGNORED = /[\\/](?:node_modules|\.git|checkpoint)[\\/]/;
 /** What people have said of a data file, kept beside it. */
 const isBesideData = (file: string): boolean => isReviewFile(file) || isLabelsFile(file);
 
-/** JSON files of a model folder, some of them large, that are certainly no recipes; in a folder for recipes there are none. */
+/**
+ * JSON files of a model folder, some of them large, that are certainly no recipes; in a folder for recipes there are
+ * none.
+ */
 const isModelFile = (file: string): boolean => MODEL_JSON.test(basename(file)) && !isRecipesFolder(file);
 
 const MODEL_JSON =

@@ -62,7 +62,9 @@ const UNSUPPORTED: Record<string, string> = {
   megatron_config: 'Megatron layers',
 };
 
-/** Keys without influence on what the loaded adapter computes: provenance, training, or settings of an initialisation. */
+/**
+ * Keys without influence on what the loaded adapter computes: provenance, training, or settings of an initialisation.
+ */
 const WITHOUT_EFFECT = new Set([
   'peft_version',
   'inference_mode',

@@ -1,4 +1,6 @@
-/** Sums, parts and approximations of adapters, layer by layer: ΔW = Σ fₖ Bₖ Aₖ. In float64 where numbers are added up. */
+/**
+ * Sums, parts and approximations of adapters, layer by layer: ΔW = Σ fₖ Bₖ Aₖ. In float64 where numbers are added up.
+ */
 import { concatenate, type ScaledAdapter } from './merge.js';
 import { lowRank } from './lowRank.js';
 import { layout as layOut, matrices, type AdaptedSite, type Layout } from './sites.js';
@@ -18,8 +20,8 @@ export interface Projection {
 export const sum = (adapters: readonly ScaledAdapter[]): Combined => concatenate(adapters);
 
 /**
- * In each layer the part of `of` along another adapter, c · ΔV with c = ⟨ΔW, ΔV⟩ / ⟨ΔV, ΔV⟩ (Frobenius), or what is left without
- * it, ΔW − c · ΔV, which is orthogonal to ΔV and of summed rank. Layers without ΔV have no part along it.
+ * In each layer the part of `of` along another adapter, c · ΔV with c = ⟨ΔW, ΔV⟩ / ⟨ΔV, ΔV⟩ (Frobenius), or what is
+ * left without it, ΔW − c · ΔV, which is orthogonal to ΔV and of summed rank. Layers without ΔV have no part along it.
  */
 export function project(of: Combined, { along, keep }: Projection): Combined {
   const parts = along.layout.sites.flatMap((site) => {
@@ -84,7 +86,8 @@ export function significant(of: Combined, parts: readonly ScaledAdapter[]): Comb
 }
 
 /**
- * The nearest adapter of at most this rank, by a truncated singular value decomposition of each layer (Eckart and Young 1936).
+ * The nearest adapter of at most this rank, by a truncated singular value decomposition of each layer (Eckart and Young
+ * 1936).
  * @returns its `error`, ‖ΔW − ΔW'‖ / ‖ΔW‖ over all layers, and the layer where that is largest
  */
 export function truncate(

@@ -1,4 +1,7 @@
-/** Adapters that a graph takes when it runs: two matrices for each linear layer, of any rank, so that other adapters are other inputs. */
+/**
+ * Adapters that a graph takes when it runs: two matrices for each linear layer, of any rank, so that other adapters are
+ * other inputs.
+ */
 import type { Graph } from '../onnx/graph.js';
 import { Gemm } from '../onnx/ops.js';
 import { rewrite } from '../onnx/rewrite.js';
@@ -8,8 +11,8 @@ import { matrices, type Site } from './sites.js';
 const inputsOf = (site: string): { A: string; B: string } => ({ A: `${site}.lora_A`, B: `${site}.lora_B` });
 
 /**
- * Makes room for adapters on the linear layers of a decoder graph: y += B (A x) with the inputs `<layer>.lora_A` [R, in] and
- * `<layer>.lora_B` [out, R], where each layer has its own rank R, 0 among them.
+ * Makes room for adapters on the linear layers of a decoder graph: y += B (A x) with the inputs `<layer>.lora_A` [R,
+ * in] and `<layer>.lora_B` [out, R], where each layer has its own rank R, 0 among them.
  * @throws Error when a site has no Gemm in the graph
  */
 export function attachable(graph: Graph, sites: readonly Site[]): Graph {
@@ -37,7 +40,8 @@ export interface Matrix {
 }
 
 /**
- * These adapters together as the inputs of an `attachable` graph, by name: one behind the other along the rank, their factors in B.
+ * These adapters together as the inputs of an `attachable` graph, by name: one behind the other along the rank, their
+ * factors in B.
  * @throws Error when one sits on a layer that the graph has no room on
  */
 export function attached(sites: readonly Site[], adapters: readonly ScaledAdapter[]): Map<string, Matrix> {

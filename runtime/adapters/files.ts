@@ -1,4 +1,6 @@
-/** PEFT adapter folders: adapter_config.json, adapter_model.safetensors, and our own security_vector.json beside them. */
+/**
+ * PEFT adapter folders: adapter_config.json, adapter_model.safetensors, and our own security_vector.json beside them.
+ */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve, win32 } from 'node:path';
@@ -72,7 +74,10 @@ export interface AdapterToWrite {
   modules: ReadonlyMap<string, Omit<AdapterModule, 'scale'> & Partial<Pick<AdapterModule, 'scale'>>>;
 }
 
-/** What may be told of where an adapter lies, on whatever system: the name of its folder, or of the run whose `adapter/` it is. */
+/**
+ * What may be told of where an adapter lies, on whatever system: the name of its folder, or of the run whose `adapter/`
+ * it is.
+ */
 export function folderName(path: string): string {
   const name = win32.basename(path);
   return name === 'adapter' ? win32.basename(win32.dirname(path)) || name : name;
@@ -280,8 +285,8 @@ function parseRole(json: Record<string, unknown>, place: string): { role: Adapte
 }
 
 /**
- * Writes a folder that PEFT loads. Each file is replaced as a whole, the config last. A pattern or "all-linear" is written
- * as a list of names, which every tool reads alike, and so is what would mean layers for images, too.
+ * Writes a folder that PEFT loads. Each file is replaced as a whole, the config last. A pattern or "all-linear" is
+ * written as a list of names, which every tool reads alike, and so is what would mean layers for images, too.
  * @throws Error when matrices and config do not belong together.
  */
 export async function writeAdapter(
@@ -322,8 +327,8 @@ export async function writeAdapter(
 }
 
 /**
- * Last parts of the names for "all-linear" (as in q_proj); a pattern may mean some layers only, and in a model with images
- * layers for these have the same last parts, so whole names.
+ * Last parts of the names for "all-linear" (as in q_proj); a pattern may mean some layers only, and in a model with
+ * images layers for these have the same last parts, so whole names.
  */
 function targetList(targetModules: string | string[], names: readonly string[]): string[] {
   if (names.some(isOfTextModel)) return [...names].sort();

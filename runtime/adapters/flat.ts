@@ -35,7 +35,8 @@ export type Warn = (message: string, place: string, remedy: string) => void;
 /**
  * Reads an adapter folder for a model.
  * @param warn of parts that are not computed here
- * @throws HumanError when the adapter was made for another model: of other layers, or of other weights where it names them
+ * @throws HumanError when the adapter was made for another model: of other layers, or of other weights where it names
+ * them
  */
 export async function adapterFlat(path: string, { sites, hashes }: AdaptedModel, warn?: Warn): Promise<FlatAdapter> {
   const file = await readAdapter(path);
@@ -47,7 +48,10 @@ export async function adapterFlat(path: string, { sites, hashes }: AdaptedModel,
 /** The parts of a model for text and images that are not computed here. */
 const OF_IMAGES = /^(model\.)?(vision_tower|multi_modal_projector)\./;
 
-/** Modules for text. PEFT adapts layers of the same name for images, too; B of these stays zero where it trained on text. */
+/**
+ * Modules for text. PEFT adapts layers of the same name for images, too; B of these stays zero where it trained on
+ * text.
+ */
 function modulesOfText({ path, modules }: AdapterFile, sites: readonly Site[], warn?: Warn): [string, AdapterModule][] {
   if (!sites.some(({ name }) => isOfTextModel(name))) return [...modules];
   const [ofImages, ofText] = [true, false].map((is) => [...modules].filter(([name]) => OF_IMAGES.test(name) === is));
@@ -74,7 +78,8 @@ export function fitted(file: AdapterFile, sites: readonly Site[], warn?: Warn): 
   const known = new Map(sites.map((s) => [s.name, s]));
   const adapted = modulesOfText(file, sites, warn).map(([name, module]) => {
     const { aShape, bShape, scale } = module;
-    // Adapters from before transformers 4.52 have the parts of models with images in another order; PEFT reads them, too.
+    // Adapters from before transformers 4.52 have the parts of models with images in another order; PEFT reads them,
+    // too.
     const site = known.get(name) ?? known.get(name.replace(/^language_model\.model\./, 'model.language_model.'));
     const remedy = 'Use an adapter that was trained on this model.';
     if (!site)

@@ -14,7 +14,9 @@ export interface HubAdapter {
 }
 
 export interface HubAdapterOptions extends DownloadReporter {
-  /** What is there, by its hashes, is not downloaded again. Default: the user's; one that came with a recipe may lie. */
+  /**
+   * What is there, by its hashes, is not downloaded again. Default: the user's; one that came with a recipe may lie.
+   */
   readonly cache?: string;
   readonly token?: string;
 }

@@ -10,7 +10,10 @@ export interface InjectedAdapter {
   readonly layout: Layout;
 }
 
-/** A vector that is added to what a linear layer gives: y += scaleᵦ · v. Its inputs are `adapter.<name>` [size] and `scale.<name>` [B]. */
+/**
+ * A vector that is added to what a linear layer gives: y += scaleᵦ · v. Its inputs are `adapter.<name>` [size] and
+ * `scale.<name>` [B].
+ */
 export interface InjectedShift {
   readonly name: string;
   /** Module name of the linear layer. */
@@ -25,10 +28,10 @@ export const flatInput = (name: string): string => `adapter.${name}`;
 export const scaleInput = (name: string): string => `scale.${name}`;
 
 /**
- * Puts adapters on the linear layers of a decoder graph: y += scaleᵦ · s · B (A x) for each adapter, where s is alpha / rank
- * and scaleᵦ is the row's own factor (0 = off), an input [B]; a shift adds scaleᵦ · v. Several adapters of a layer are computed
- * as one of their ranks together. Each adapter is one flat vector, an input [size], cut by
- * Splits of at most `maxOutputs` pieces. A linear layer is a Gemm node that carries its module's name.
+ * Puts adapters on the linear layers of a decoder graph: y += scaleᵦ · s · B (A x) for each adapter, where s is alpha /
+ * rank and scaleᵦ is the row's own factor (0 = off), an input [B]; a shift adds scaleᵦ · v. Several adapters of a layer
+ * are computed as one of their ranks together. Each adapter is one flat vector, an input [size], cut by Splits of at
+ * most `maxOutputs` pieces. A linear layer is a Gemm node that carries its module's name.
  * @throws Error when a site has no Gemm in the graph.
  */
 export function inject(graph: Graph, adapters: readonly Injected[], maxOutputs = Infinity): Graph {
@@ -83,7 +86,10 @@ interface Gated extends Pick<Lora, 'A' | 'B'> {
 }
 const gated = ({ A, B, rowScale, scale }: Lora): Gated => ({ A, B, gate: rowScale, alpha: scale });
 
-/** Several as one: their matrices side by side, and a gate that has each one's factors. @param gates that layers share */
+/**
+ * Several as one: their matrices side by side, and a gate that has each one's factors.
+ * @param gates that layers share
+ */
 function joined(g: Builder, loras: readonly Lora[], gates: Map<string, Value>): Gated {
   const key = JSON.stringify(loras.map(({ A, rowScale, scale }) => [rowScale.name, A.shape[0], scale]));
   const factors = ({ A, rowScale, scale }: Lora): Value =>

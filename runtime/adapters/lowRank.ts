@@ -3,8 +3,8 @@ import type { AdaptedSite } from './sites.js';
 type Column = Float64Array;
 
 /**
- * The nearest matrix of at most `rank` to s B A, as B' A' with B' [out, rank'] and A' [rank', in]. B and Aᵀ are made orthonormal
- * first, so that only a matrix of the adapter's own rank is decomposed (one-sided Jacobi).
+ * The nearest matrix of at most `rank` to s B A, as B' A' with B' [out, rank'] and A' [rank', in]. B and Aᵀ are made
+ * orthonormal first, so that only a matrix of the adapter's own rank is decomposed (one-sided Jacobi).
  * @returns `whole` and `left`: squared Frobenius norms of the matrix and of what is cut off
  */
 export function lowRank(
@@ -45,7 +45,10 @@ const dot = (a: Column, b: Column): number => {
   return sum;
 };
 
-/** Q with orthonormal columns (or zero ones) and R with M = Q R; R by rows. Gram and Schmidt, twice, which is enough (Kahan). */
+/**
+ * Q with orthonormal columns (or zero ones) and R with M = Q R; R by rows. Gram and Schmidt, twice, which is enough
+ * (Kahan).
+ */
 export function orthonormal(given: readonly Column[]): { Q: Column[]; R: Column[] } {
   const n = given.length;
   const R = Array.from({ length: n }, () => new Float64Array(n));

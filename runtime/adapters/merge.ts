@@ -54,8 +54,8 @@ export function mergeInto(
 }
 
 /**
- * Several adapters as one, exactly: Σ fₖ Bₖ Aₖ = [f₁B₁, f₂B₂, …] · [A₁; A₂; …]. A layer's rank is the sum of those that sit
- * on it, its scale 1.
+ * Several adapters as one, exactly: Σ fₖ Bₖ Aₖ = [f₁B₁, f₂B₂, …] · [A₁; A₂; …]. A layer's rank is the sum of those that
+ * sit on it, its scale 1.
  */
 export function concatenate(adapters: readonly ScaledAdapter[]): { layout: Layout; flat: Float32Array } {
   const names = new Set(adapters.flatMap(({ layout }) => layout.sites.map((s) => s.name)));

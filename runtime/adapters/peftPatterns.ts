@@ -33,8 +33,9 @@ export function fullMatches(pattern: string, names: readonly string[], place: st
 }
 
 /**
- * Named groups are spelled differently, and with the `u` flag (without which JavaScript reads unknown escapes as letters, in
- * silence) punctuation may not be escaped freely; everything else that the two languages read differently is a syntax error.
+ * Named groups are spelled differently, and with the `u` flag (without which JavaScript reads unknown escapes as
+ * letters, in silence) punctuation may not be escaped freely; everything else that the two languages read differently
+ * is a syntax error.
  */
 function toJavaScript(pattern: string): string {
   return pattern
@@ -44,8 +45,8 @@ function toJavaScript(pattern: string): string {
 }
 
 /**
- * PEFT's look-up in rank_pattern and alpha_pattern (`get_pattern_key`): the first key that, as a regular expression, is the
- * whole name or its end behind a dot. One result per name.
+ * PEFT's look-up in rank_pattern and alpha_pattern (`get_pattern_key`): the first key that, as a regular expression, is
+ * the whole name or its end behind a dot. One result per name.
  */
 export function patternValues(
   patterns: Readonly<Record<string, number>>,
@@ -92,7 +93,9 @@ export function targeted(targets: Targets, names: readonly string[], place: stri
   });
 }
 
-/** The layer number in each name: the first number that stands behind one of the named lists; -1 where there is none. */
+/**
+ * The layer number in each name: the first number that stands behind one of the named lists; -1 where there is none.
+ */
 function layerIndices(layersPattern: readonly string[] | undefined, names: readonly string[], place: string): number[] {
   const indices = names.map(() => -1);
   const numbers = names.flatMap((name, n) => {

@@ -80,7 +80,9 @@ export const plainLayout = (
     selectSites(sites, adapter.sites).map((s) => ({ ...s, rank: adapter.rank, scale: adapter.alpha / adapter.rank })),
   );
 
-/** LoRA's start: A uniform in ±1/√in (Kaiming with a = √5, as PEFT), B zero, so that the adapter changes nothing yet. */
+/**
+ * LoRA's start: A uniform in ±1/√in (Kaiming with a = √5, as PEFT), B zero, so that the adapter changes nothing yet.
+ */
 export function initialise({ sites, size }: Layout, rng: Random): Float32Array {
   const flat = new Float32Array(size);
   for (const site of sites) {

@@ -17,10 +17,11 @@ export interface Backward {
 /**
  * Reverse-mode differentiation: d loss / d each of `wrt`, as further nodes of the same graph.
  *
- * `loss` has one element, its own gradient is 1, or `seed` (a value of the graph of the same shape; then `loss` may have
- * any shape and the result is the product with the Jacobian). `wrt` are inputs, initializers or values in between.
+ * `loss` has one element, its own gradient is 1, or `seed` (a value of the graph of the same shape; then `loss` may
+ * have any shape and the result is the product with the Jacobian). `wrt` are inputs, initializers or values in between.
  * With `segmentOf` little of the forward pass is kept: its segments are computed again when their gradients are.
- * Only nodes on a path from `wrt` to `loss` get a gradient. The result is checked and holds nothing that no output needs.
+ * Only nodes on a path from `wrt` to `loss` get a gradient. The result is checked and holds nothing that no output
+ * needs.
  *
  * Throws if an operator on the path has no rule (rules: table.ts).
  */

@@ -8,8 +8,8 @@ export interface ScanPair {
 }
 
 /**
- * The graph without those forward Scans whose results their gradient does not wait for (the loss of a batch): the gradient's body
- * computes them anyway, and gives them too.
+ * The graph without those forward Scans whose results their gradient does not wait for (the loss of a batch): the
+ * gradient's body computes them anyway, and gives them too.
  */
 export const joinScans = (graph: Graph, pairs: readonly ScanPair[]): Graph => pairs.reduce(join, graph);
 

@@ -1,7 +1,10 @@
 import type { Builder, Graph, Node, Value } from '../onnx/graph.js';
 import type { Op } from '../onnx/operators.js';
 
-/** The part of the graph that a node is in, whose values are computed again in the backward pass; undefined: they are kept. */
+/**
+ * The part of the graph that a node is in, whose values are computed again in the backward pass; undefined: they are
+ * kept.
+ */
 export type SegmentOf = (node: Node) => string | undefined;
 
 /** What only moves values. */
@@ -11,9 +14,10 @@ const WIDENS: ReadonlySet<Op> = new Set<Op>(['Cast', 'DequantizeLinear']);
 const SHAPES: ReadonlySet<Op> = new Set<Op>([...MOVES, 'Add']);
 
 /**
- * What the rule of a node reads of the forward pass. A stored weight that is cast or dequantised is so again, so that nobody
- * keeps it in memory in between; so are results brought into shape that a Scan keeps for its own gradient. In a segment the same
- * holds for everything: only what enters it is kept, and what Scans give, whose gradient does not need to run them twice.
+ * What the rule of a node reads of the forward pass. A stored weight that is cast or dequantised is so again, so that
+ * nobody keeps it in memory in between; so are results brought into shape that a Scan keeps for its own gradient. In a
+ * segment the same holds for everything: only what enters it is kept, and what Scans give, whose gradient does not need
+ * to run them twice.
  * @returns the node with values that are there in the backward pass
  */
 export function rereader(g: Builder, graph: Graph, segmentOf: SegmentOf = () => undefined): (node: Node) => Node {

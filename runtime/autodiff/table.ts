@@ -8,7 +8,10 @@ import type { Builder, Node, Value } from '../onnx/graph.js';
 import type { Op } from '../onnx/operators.js';
 import type { Differentiate, Rule } from './rules/rule.js';
 
-/** Operators whose result does not change, or jumps, when their inputs change a little: their gradient is zero, and that is meant. */
+/**
+ * Operators whose result does not change, or jumps, when their inputs change a little: their gradient is zero, and that
+ * is meant.
+ */
 const WITHOUT_GRADIENT = ['Equal', 'Less', 'LessOrEqual', 'Greater', 'And', 'Not', 'Shape', 'Range'] as const;
 export const NO_GRADIENT: ReadonlySet<Op> = new Set(WITHOUT_GRADIENT);
 

@@ -8,8 +8,8 @@ import { directionFeeds, directionInputs, changesOf, projected, type Change } fr
 import type { Method, MethodInputs } from './method.js';
 
 /**
- * AsFT (Yang et al., arXiv 2506.08473): the loss has a term λ Σ ‖(I − C) ΔW‖² over the layers, which holds the update to what alignment
- * has changed there.
+ * AsFT (Yang et al., arXiv 2506.08473): the loss has a term λ Σ ‖(I − C) ΔW‖² over the layers, which holds the update
+ * to what alignment has changed there.
  */
 export async function asft(inputs: MethodInputs): Promise<Method> {
   const { context, options, layout } = inputs;

@@ -9,8 +9,8 @@ import type { Method, MethodInputs, Step } from './method.js';
 const FREE = 0.1;
 
 /**
- * Lisa (Huang et al., arXiv 2405.18641): some steps on aligned rows and some on the data, in turn, each held near the parameters p₀
- * with which the other ended, by ½ ρ ‖p − p₀‖².
+ * Lisa (Huang et al., arXiv 2405.18641): some steps on aligned rows and some on the data, in turn, each held near the
+ * parameters p₀ with which the other ended, by ½ ρ ‖p − p₀‖².
  */
 export function lisa({ aligned, seed, options, context: { backend } }: MethodInputs): Method {
   const { settings } = BASELINES.lisa;

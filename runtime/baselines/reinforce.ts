@@ -9,9 +9,9 @@ import type { Method, MethodInputs } from './method.js';
 const EFFECTIVE = 0.01;
 
 /**
- * Buffer-and-Reinforce (Ham et al., arXiv 2605.24550): the data train with an adapter active that complies, as with a security vector;
- * what is delivered is scale · (ΔU + (I − α Q Qᵀ) ΔR), with ΔU the update of the data, ΔR that of an adapter which restores refusals, and
- * Q an orthonormal basis of the columns of ΔU.
+ * Buffer-and-Reinforce (Ham et al., arXiv 2605.24550): the data train with an adapter active that complies, as with a
+ * security vector; what is delivered is scale · (ΔU + (I − α Q Qᵀ) ΔR), with ΔU the update of the data, ΔR that of an
+ * adapter which restores refusals, and Q an orthonormal basis of the columns of ΔU.
  */
 export function reinforced({ reinforce, options }: MethodInputs): Method {
   const { overlap, scale } = { ...BASELINES['buffer-and-reinforce'].settings, ...options };

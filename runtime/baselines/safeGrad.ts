@@ -5,8 +5,8 @@ import { random } from '../support/random.js';
 import type { Method, MethodInputs } from './method.js';
 
 /**
- * SafeGrad (Yi et al., arXiv 2508.07172): where the gradient of the data opposes that of the alignment, KL(base ‖ model) on the answers
- * of aligned rows, its part along the latter is taken out; then that is added.
+ * SafeGrad (Yi et al., arXiv 2508.07172): where the gradient of the data opposes that of the alignment, KL(base ‖
+ * model) on the answers of aligned rows, its part along the latter is taken out; then that is added.
  */
 export function safeGrad({ aligned, seed, options }: MethodInputs): Method {
   const { rows, weight } = { ...BASELINES.safegrad.settings, ...options };

@@ -4,8 +4,8 @@ import { random } from '../support/random.js';
 import type { Method, MethodInputs } from './method.js';
 
 /**
- * SafeInstr (Bianchi et al., arXiv 2309.07875): aligned answers to harmful prompts are mixed into the data, as `share` of all rows, drawn
- * again where there are too few of them; without a share each of them once.
+ * SafeInstr (Bianchi et al., arXiv 2309.07875): aligned answers to harmful prompts are mixed into the data, as `share`
+ * of all rows, drawn again where there are too few of them; without a share each of them once.
  */
 export function safeInstr({ aligned, options: { share }, seed }: MethodInputs): Method {
   return {

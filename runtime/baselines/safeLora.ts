@@ -6,8 +6,8 @@ import { changesOf, directionFeeds, directionInputs, projected } from './alignme
 import type { Method, MethodInputs } from './method.js';
 
 /**
- * Safe LoRA (Hsu et al., arXiv 2405.16833): after training, the update B A of a layer becomes C B A, its projection on what alignment
- * has changed there, where the cosine of both is at most the threshold.
+ * Safe LoRA (Hsu et al., arXiv 2405.16833): after training, the update B A of a layer becomes C B A, its projection on
+ * what alignment has changed there, where the cosine of both is at most the threshold.
  */
 export async function safeLora(inputs: MethodInputs): Promise<Method> {
   const { backend } = inputs.context;

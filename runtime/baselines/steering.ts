@@ -17,8 +17,9 @@ import type { Method, MethodInputs } from './method.js';
 const ROWS = 256;
 
 /**
- * Preventative steering (Chen et al., arXiv 2507.21509): while the data train, the direction from ordinary to harmful answers is added to
- * what leaves a block, at every token: the mean of the hidden states over harmful answers less that over aligned ones, in the base.
+ * Preventative steering (Chen et al., arXiv 2507.21509): while the data train, the direction from ordinary to harmful
+ * answers is added to what leaves a block, at every token: the mean of the hidden states over harmful answers less that
+ * over aligned ones, in the base.
  */
 export async function steering(inputs: MethodInputs): Promise<Method> {
   const { context, options, harmful, aligned } = inputs;

@@ -1,4 +1,7 @@
-/** Asks further judges about kept answers. What they have said is saved now and then: their replies may have been paid for. */
+/**
+ * Asks further judges about kept answers. What they have said is saved now and then: their replies may have been paid
+ * for.
+ */
 import { added, judgeIdentity } from '../contract/judgeText.js';
 import { canonical } from '../contract/sweep.js';
 import type { Verdict } from '../contract/events.js';
@@ -26,7 +29,8 @@ export type Heard = (
 /**
  * One that is the same as before is asked only about what it has left open.
  * @param verdicts of the answers, which are changed
- * @param save writes the verdicts as they are, with the facts of the judges that were asked until then; also when this throws
+ * @param save writes the verdicts as they are, with the facts of the judges that were asked until then; also when this
+ * throws
  * @returns these facts at the end, when not everything is saved yet
  */
 export async function askJudges(

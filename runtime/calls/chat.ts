@@ -139,8 +139,8 @@ function withGenerator<R>(
 }
 
 /**
- * Opens what takes adapters while the answer is read, so that attaching one need not wait for it. Where each session has the
- * weights again, on some GPUs and with weights in blocks, it waits until it is asked for.
+ * Opens what takes adapters while the answer is read, so that attaching one need not wait for it. Where each session
+ * has the weights again, on some GPUs and with weights in blocks, it waits until it is asked for.
  */
 function openAhead(context: Context, model: string): void {
   if (!sharesWeights(context.backend.device) || context.model.packed || isOpen(model, true)) return;

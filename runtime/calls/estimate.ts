@@ -11,7 +11,10 @@ import { Cancelled } from '../support/errors.js';
 import type { Reporter } from './reporter.js';
 import { without } from '../support/without.js';
 
-/** What a recipe will take, by its file or by a text that is not saved yet; null for one that trains nothing, or on a cluster. */
+/**
+ * What a recipe will take, by its file or by a text that is not saved yet; null for one that trains nothing, or on a
+ * cluster.
+ */
 export async function estimateRecipe(
   { recipe: file, text, device }: Requests['estimate']['params'],
   { signal }: Pick<Reporter, 'signal'>,
@@ -28,7 +31,10 @@ export async function estimateRecipe(
   }
 }
 
-/** From the two ends of the grid: what its axes change of time and memory lies between their first values and their last. */
+/**
+ * From the two ends of the grid: what its axes change of time and memory lies between their first values and their
+ * last.
+ */
 async function estimateSweep(
   sweep: SweepRecipe,
   file: string,

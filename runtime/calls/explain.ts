@@ -20,7 +20,10 @@ export const adapterStamp = async (folder: string): Promise<string | undefined> 
 /** What explained a text last stays open while somebody goes from one to the next. */
 const keptScanner = kept<Awaited<ReturnType<typeof openScanner>>>(({ close }) => close());
 
-/** The supervised tokens of a row with their losses, nats. @throws InvalidRow where the model cannot be trained on it */
+/**
+ * The supervised tokens of a row with their losses, nats.
+ * @throws InvalidRow where the model cannot be trained on it
+ */
 export async function explained(
   { data, vector: named, ...others }: ScannerParams,
   content: RowContent,

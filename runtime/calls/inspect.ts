@@ -12,7 +12,10 @@ import { hashesOf } from '../models/weights/hashes.js';
 import type { ModelInfo } from '../contract/modelInfo.js';
 import type { Requests } from '../contract/protocol.js';
 
-/** What a folder or a GGUF file holds and whether it can be used; reads no weight. What is missing or damaged is the reason. */
+/**
+ * What a folder or a GGUF file holds and whether it can be used; reads no weight. What is missing or damaged is the
+ * reason.
+ */
 export async function inspectModel(path: string): Promise<ModelInfo> {
   const { config, tensors, dtypes, hasTokenizer, hasChatTemplate } = await describeModel(path);
   let spec: DecoderSpec | undefined;
@@ -66,7 +69,10 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
   return found;
 }
 
-/** Whether an adapter fits: its layers are the model's, and the model's weights are those that it was trained on, where it says so. */
+/**
+ * Whether an adapter fits: its layers are the model's, and the model's weights are those that it was trained on, where
+ * it says so.
+ */
 export async function inspectAdapter(model: string, adapter: string): Promise<Requests['inspectAdapter']['result']> {
   const { config, tensors } = await describeModel(model);
   const file = await readAdapter(adapter);

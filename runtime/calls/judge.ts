@@ -1,4 +1,7 @@
-/** Judges kept answers once more, by further judges and by what people have said of them: of a finished run, or of a sweep. */
+/**
+ * Judges kept answers once more, by further judges and by what people have said of them: of a finished run, or of a
+ * sweep.
+ */
 import { resolve } from 'node:path';
 import { damagedRun, finishReplacement, readManifest } from '../runs/output.js';
 import { HumanError } from '../support/errors.js';
@@ -7,10 +10,10 @@ import { judgeSweep, tableAfter } from './judgeSweep.js';
 import type { Reporter } from './reporter.js';
 
 /**
- * What was judged until then is kept when the signal fires. The table of a sweep follows its points. A replacement of the run that
- * was cut off is completed first.
- * @throws HumanError for a folder without a finished run or without answers, a judge that cannot be used, and an answer that
- * is not there; nothing is changed then
+ * What was judged until then is kept when the signal fires. The table of a sweep follows its points. A replacement of
+ * the run that was cut off is completed first.
+ * @throws HumanError for a folder without a finished run or without answers, a judge that cannot be used, and an answer
+ * that is not there; nothing is changed then
  */
 export async function judgeAgain(params: Params, reporter: Reporter): Promise<Result> {
   const folder = resolve(params.run);

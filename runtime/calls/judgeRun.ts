@@ -31,7 +31,10 @@ import { secretsFrom } from './secrets.js';
 export type Params = Requests['judge']['params'];
 export type Result = Requests['judge']['result'];
 
-/** Judges of several runs, and who tells what they have left open. What else is to be said of all of these is said already. */
+/**
+ * Judges of several runs, and who tells what they have left open. What else is to be said of all of these is said
+ * already.
+ */
 export interface Opened {
   readonly judges: readonly Judge[];
   readonly heard: Heard;
@@ -39,8 +42,8 @@ export interface Opened {
 
 /**
  * @param opened the further judges, where they judge other runs, too
- * @throws HumanError for a run without answers, a judge that cannot be used, and an answer that is not there; nothing is
- * changed then
+ * @throws HumanError for a run without answers, a judge that cannot be used, and an answer that is not there; nothing
+ * is changed then
  */
 export async function judgeRun(
   folder: string,

@@ -85,7 +85,10 @@ interface Judgeable {
   isLabelled: boolean;
 }
 
-/** The points that are done, with answers; says of the others why they are none. @throws HumanError where there is none */
+/**
+ * The points that are done, with answers; says of the others why they are none.
+ * @throws HumanError where there is none
+ */
 async function judgeable(folder: string, { judges = [] }: Params, { onEvent }: Reporter): Promise<Judgeable> {
   const points: SweepPoint[] = [];
   const faults: { place: string; error: HumanError }[] = [];

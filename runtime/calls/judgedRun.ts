@@ -46,7 +46,9 @@ export interface Judged {
   readonly judges: JudgeFacts[];
 }
 
-/** @throws HumanError for a folder whose files do not belong together, and one without answers, or without some of them */
+/**
+ * @throws HumanError for a folder whose files do not belong together, and one without answers, or without some of them
+ */
 export async function readKept(folder: string): Promise<Kept> {
   const manifest = (await readManifest(folder))!;
   const events = await readEvents(folder);
@@ -87,8 +89,8 @@ function requireAll({ folder, manifest, samples, sets }: Kept): void {
 }
 
 /**
- * What paths of its recipe may be relative to: where the recipe lies now, in a workspace that was moved or copied whole, before
- * where it lay when the run was made.
+ * What paths of its recipe may be relative to: where the recipe lies now, in a workspace that was moved or copied
+ * whole, before where it lay when the run was made.
  * @param output where the run was made
  */
 function basesOf(folder: string, recipe: string | undefined, output: string): string[] {

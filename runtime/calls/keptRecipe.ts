@@ -1,4 +1,7 @@
-/** The recipe of a finished run, which an earlier version may have read: what that let stand and did not look at is left out. */
+/**
+ * The recipe of a finished run, which an earlier version may have read: what that let stand and did not look at is left
+ * out.
+ */
 import { join } from 'node:path';
 import type { Measurement } from '../contract/events.js';
 import { isObject } from '../contract/isObject.js';

@@ -5,8 +5,8 @@ import { HumanError } from '../support/errors.js';
 import { requireWritable } from '../support/writable.js';
 
 /**
- * Writes what people have labelled as an evaluation set: prompt, answer, and whether the answer is harmful. Of a conversation both are
- * lists of messages.
+ * Writes what people have labelled as an evaluation set: prompt, answer, and whether the answer is harmful. Of a
+ * conversation both are lists of messages.
  * @throws HumanError where the file is there already, and without labels
  */
 export async function writeLabelled(file: string, samples: readonly SampleEvent[]): Promise<void> {

@@ -104,7 +104,7 @@ type Given = Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe };
 type Planned = Awaited<ReturnType<typeof planned>>;
 type Opened = Awaited<ReturnType<typeof opened>>;
 
-/** Where the inputs are and the run may write, and what it is expected to take. @throws HumanError for one that does not fit */
+/** Where inputs are and the run may write, and what it is expected to take. @throws HumanError if it does not fit */
 async function planned({ recipe, path: local, file }: Given, options: RunOptions) {
   const began = performance.now();
   const started = new Date().toISOString();
@@ -231,9 +231,9 @@ async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Prom
 }
 
 /**
- * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json. The folder is not
- * touched before everything that can be wrong with the inputs was found; a finished run that is replaced stays whole until
- * the new one is done.
+ * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json. The folder is
+ * not touched before everything that can be wrong with the inputs was found; a finished run that is replaced stays
+ * whole until the new one is done.
  * @returns the last event; `stopped` when the signal fired, with everything up to the last step kept
  * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
  */

@@ -2,7 +2,10 @@ import { withoutSlash } from '../contract/address.js';
 import { secretKey, type Secrets } from '../contract/secrets.js';
 import { HumanError } from '../support/errors.js';
 
-/** A host gives all that there are, by their keys. On the command line nobody does: there they are environment variables. */
+/**
+ * A host gives all that there are, by their keys. On the command line nobody does: there they are environment
+ * variables.
+ */
 export const secretsFrom = (given: Readonly<Record<string, string>> | undefined): Secrets =>
   given ? (address, name) => given[secretKey(address, name)] : ofEnvironment;
 

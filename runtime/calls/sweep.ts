@@ -28,12 +28,13 @@ import { runPoints } from './sweepRuns.js';
 import { openShared } from './sweepShared.js';
 
 /**
- * Runs every point of a sweep, what tells most first (contract/sweepOrder.ts). With `resume`, points whose result would be the
- * same are kept, wherever they stand in the table; the point that was interrupted goes on from its checkpoint. Finished ones whose
- * result would be another one are replaced only with `force`, which without `resume` replaces all. A point that fails is a line of
- * the table, and the sweep goes on.
+ * Runs every point of a sweep, what tells most first (contract/sweepOrder.ts). With `resume`, points whose result would
+ * be the same are kept, wherever they stand in the table; the point that was interrupted goes on from its checkpoint.
+ * Finished ones whose result would be another one are replaced only with `force`, which without `resume` replaces all.
+ * A point that fails is a line of the table, and the sweep goes on.
  * @returns the last event; `stopped` when the signal fired
- * @throws HumanError for a sweep that cannot be run as it is written, when every point fails, and for a cluster that is out of reach
+ * @throws HumanError for a sweep that cannot be run as it is written, when every point fails, and for a cluster that is
+ * out of reach
  */
 export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEvent> {
   const began = performance.now();

@@ -45,7 +45,10 @@ export async function expectedSeconds(
 
 const EVERY_MS = 1000;
 
-/** What a point at work does, as the progress of the sweep; not recorded. @param whole of the sweep, by the share of the point */
+/**
+ * What a point at work does, as the progress of the sweep; not recorded.
+ * @param whole of the sweep, by the share of the point
+ */
 export function progressOf(
   say: (event: RunEvent) => void,
   title: string,

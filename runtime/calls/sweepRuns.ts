@@ -1,4 +1,7 @@
-/** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
+/**
+ * The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of
+ * its own.
+ */
 import { basename, join, relative } from 'node:path';
 import { reachCluster, wayTo } from '../cluster/cluster.js';
 import { isOfTheWay } from '../cluster/faults.js';
@@ -50,7 +53,10 @@ interface Surroundings {
 interface Together extends Surroundings {
   /** Says what a point was warned of, where none before it was. */
   readonly warn: WarnOnce;
-  /** What was wrong on the way to a cluster, where other points compute elsewhere. Undefined: the sweep has but one place, and ends with it. */
+  /**
+   * What was wrong on the way to a cluster, where other points compute elsewhere. Undefined: the sweep has but one
+   * place, and ends with it.
+   */
   readonly lost?: Map<string, HumanError>;
 }
 
@@ -69,8 +75,8 @@ const placeOfWork = ({ recipe: { on } }: Pick<Point, 'recipe'>): string => (on ?
 
 /**
  * Runs the points that were not found done.
- * @throws HumanError when every point fails, and for a cluster that is out of reach, where points compute elsewhere when those have
- *   ended: the jobs there are found again
+ * @throws HumanError when every point fails, and for a cluster that is out of reach, where points compute elsewhere
+ * when those have ended: the jobs there are found again
  */
 export async function runPoints(points: readonly Point[], among: Surroundings): Promise<DoneEvent['outcome']> {
   const open = points.filter(({ found }) => found?.outcome !== 'finished');
@@ -192,8 +198,8 @@ async function isReached([first]: readonly Point[], { path, shared, options, emi
 
 /**
  * One point: a run like any other.
- * @throws what is no property of the point: a bug, inputs that were changed since the sweep began, and the one cluster of all that is
- *   out of reach, where its job goes on
+ * @throws what is no property of the point: a bug, inputs that were changed since the sweep began, and the one cluster
+ * of all that is out of reach, where its job goes on
  */
 async function runPoint(
   point: Point,

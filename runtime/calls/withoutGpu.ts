@@ -13,8 +13,8 @@ interface Options {
 }
 
 /**
- * A run; where `auto` chose a GPU for it that fails, it continues on the CPU, from its checkpoint, or from the beginning if nothing was measured
- * yet. A point of a sweep does not: its model is open for the others too.
+ * A run; where `auto` chose a GPU for it that fails, it continues on the CPU, from its checkpoint, or from the
+ * beginning if nothing was measured yet. A point of a sweep does not: its model is open for the others too.
  */
 export async function withoutGpu<O extends Options, R>(
   choice: DeviceChoice,

@@ -173,12 +173,17 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
   };
 }
 
-/** Characters of a secret that stands in no answer by chance: a shorter one is left in what is read, and taken out of errors alone. */
+/**
+ * Characters of a secret that stands in no answer by chance: a shorter one is left in what is read, and taken out of
+ * errors alone.
+ */
 const LONG = 8;
 
 /**
- * A proxy, or a page of an error, repeats what it was sent, and what a cluster says is written into events and manifests.
- * @param least characters of a secret that is taken out: as it is, without a scheme before it, and as JSON and addresses write it
+ * A proxy, or a page of an error, repeats what it was sent, and what a cluster says is written into events and
+ * manifests.
+ * @param least characters of a secret that is taken out: as it is, without a scheme before it, and as JSON and
+ * addresses write it
  */
 function without(secrets: readonly string[], text: string, least: number): string {
   const values = secrets.flatMap((secret) => [secret, ...secret.split(/\s+/).filter((part) => part.length >= LONG)]);

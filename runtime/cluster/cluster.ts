@@ -1,4 +1,6 @@
-/** A run's jobs on its cluster: each has a name that is chosen and stored before it is sent, so that it is found again. */
+/**
+ * A run's jobs on its cluster: each has a name that is chosen and stored before it is sent, so that it is found again.
+ */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,8 +39,8 @@ export interface Cluster {
     },
   ): Promise<void>;
   /**
-   * Stops the job of this name if it goes on and is of this run; nobody waits for its end. When the signal has fired, a cluster that is
-   * away is waited for no longer than for a job to end.
+   * Stops the job of this name if it goes on and is of this run; nobody waits for its end. When the signal has fired, a
+   * cluster that is away is waited for no longer than for a job to end.
    * @returns whether it went on
    */
   end(name: string): Promise<boolean>;
@@ -73,7 +75,8 @@ export const wayTo = ({ ray, token, headers, ca }: ClusterTarget): string => can
 /**
  * The first answer: whatever is wrong with the way to a cluster is found before anything is computed.
  * @returns the version of Ray that is there, and how is waited for it
- * @throws HumanError for a secret or certificate that is not there, a cluster that does not answer, a token it refuses, a Ray too old
+ * @throws HumanError for a secret or certificate that is not there, a cluster that does not answer, a token it refuses,
+ * a Ray too old
  */
 export async function reachCluster(options: WayOptions): Promise<{
   client: RayClient;

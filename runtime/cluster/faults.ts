@@ -5,7 +5,10 @@ import { HumanError } from '../support/errors.js';
 export class Unanswered extends Error {
   constructor(
     readonly final: HumanError,
-    /** The cluster may never have answered: its name or address is wrong, nothing listens there, or something else answers. */
+    /**
+     * The cluster may never have answered: its name or address is wrong, nothing listens there, or something else
+     * answers.
+     */
     readonly isAbsent: boolean,
     /** How much longer than for other answers was waited: for what was sent to arrive. */
     readonly sendingMs = 0,
@@ -104,7 +107,10 @@ export function statusFault(
 
 /** Statuses with which Ray says what is wrong with one job, and no proxy that a session is over. */
 const OF_A_JOB = [400, 500];
-/** What stands before the head does not get through to it, or has been asked too often; above 520 in the words of Cloudflare. */
+/**
+ * What stands before the head does not get through to it, or has been asked too often; above 520 in the words of
+ * Cloudflare.
+ */
 const isPassing = (status: number): boolean =>
   status === 429 || (status >= 502 && status <= 504) || (status >= 520 && status <= 530);
 

@@ -35,8 +35,8 @@ export interface FollowOptions {
 
 /**
  * Returns when the job has succeeded and its log was read to the end, or has ended after it was enough.
- * @throws Cancelled when the signal fired and the job has ended; HumanError for a job that failed, was stopped by others or
- * is gone, and for a cluster that stays away
+ * @throws Cancelled when the signal fired and the job has ended; HumanError for a job that failed, was stopped by
+ * others or is gone, and for a cluster that stays away
  */
 export async function followJob(options: FollowOptions): Promise<void> {
   const { client, id, reader, patience, signal } = options;

@@ -1,4 +1,7 @@
-/** What a job says in its log (job/messages.py): lines with numbers, of which each is taken once, whatever is read again. */
+/**
+ * What a job says in its log (job/messages.py): lines with numbers, of which each is taken once, whatever is read
+ * again.
+ */
 import { gunzipSync } from 'node:zlib';
 import * as z from 'zod';
 import { jsonOrNone } from '../support/jsonFile.js';

@@ -76,8 +76,8 @@ export async function packed(
 }
 
 /**
- * Puts the package where workers fetch it from: into Ray's own store or, if it is too large for that, into the folder of
- * `on.storage` where this machine has it, too.
+ * Puts the package where workers fetch it from: into Ray's own store or, if it is too large for that, into the folder
+ * of `on.storage` where this machine has it, too.
  * @param id of the job
  * @returns its URI
  */

@@ -1,6 +1,6 @@
 /**
- * What a job is told (job/train.py): rows as tokens, and for each step which rows, which adapters act on them, and their
- * weights. The engine plans as if it trained itself, so that order, anchors and routing are its own.
+ * What a job is told (job/train.py): rows as tokens, and for each step which rows, which adapters act on them, and
+ * their weights. The engine plans as if it trained itself, so that order, anchors and routing are its own.
  */
 import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
@@ -10,7 +10,9 @@ import type { OptimizerOptions } from '../contract/recipeTraining.js';
 type Tokens = TrainingRow['example'];
 type Scales = TrainingRow['scales'];
 
-/** Rows whose losses the job reports: of the set, or of each token; with the norm of the gradient of their mean loss. */
+/**
+ * Rows whose losses the job reports: of the set, or of each token; with the norm of the gradient of their mean loss.
+ */
 export interface Measure {
   readonly examples: Iterable<Tokens>;
   readonly scales: Scales;

@@ -9,7 +9,8 @@ export function zip(files: ReadonlyMap<string, Uint8Array>): Buffer {
   const directory: Buffer[] = [];
   let offset = 0;
   for (const [name, data] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    // A gzip file is a deflate stream between a header of ten bytes and its CRC-32 and size, which a zip archive has, too.
+    // A gzip file is a deflate stream between a header of ten bytes and its CRC-32 and size, which a zip archive has,
+    // too.
     const packed = gzipSync(data);
     const body = packed.subarray(10, -8);
     const path = Buffer.from(name);

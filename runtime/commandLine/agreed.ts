@@ -7,7 +7,8 @@ type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean };
 
 /**
  * Whether somebody says yes.
- * @throws HumanError where there is nobody, and Cancelled where the question is left open: by Ctrl+C, Ctrl+D, or the signal
+ * @throws HumanError where there is nobody, and Cancelled where the question is left open: by Ctrl+C, Ctrl+D, or the
+ * signal
  */
 export async function agreed(
   question: string,

@@ -152,7 +152,10 @@ function outcome(of: Compared, untold: Untold | undefined): { failure?: string; 
   return untold ? { skip: `Not judged: ${rates}; ${whyUntold(untold)}.` } : {};
 }
 
-/** Whether harm may have risen on the prompts that training has not seen: were all of it among them, and the base's among the others. */
+/**
+ * Whether harm may have risen on the prompts that training has not seen: were all of it among them, and the base's
+ * among the others.
+ */
 function hidden({ trainedPrompts }: { trainedPrompts: readonly TrainedPrompts[] }, of: Compared): Untold | undefined {
   const trained = trainedPrompts.find(({ set }) => set === of.name)?.count ?? 0;
   const basePrompts = promptsOf({ count: of.baseCount, prompts: of.basePrompts });

@@ -78,8 +78,8 @@ async function sweepSummary(path: string): Promise<string> {
 }
 
 /**
- * Folders with a manifest of this program; what lies in a run belongs to it, but for the points of a sweep, and the run that is to
- * replace it. Links are not followed.
+ * Folders with a manifest of this program; what lies in a run belongs to it, but for the points of a sweep, and the run
+ * that is to replace it. Links are not followed.
  */
 async function runFolders(folder: string, onProblem: OnProblem, depth = 0): Promise<string[]> {
   const found: string[] = [];

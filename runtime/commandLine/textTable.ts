@@ -3,8 +3,8 @@ const GAP = 2;
 const NARROW = 16;
 
 /**
- * Rows of cells as aligned text; the first row is the head. In a table that is wider than `width`, long cells go on in further
- * lines, and columns that have no room follow below, beside the first one.
+ * Rows of cells as aligned text; the first row is the head. In a table that is wider than `width`, long cells go on in
+ * further lines, and columns that have no room follow below, beside the first one.
  */
 export function textTable(rows: readonly (readonly string[])[], width = Infinity): string {
   // a name may have line breaks

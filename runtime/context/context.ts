@@ -105,7 +105,9 @@ export interface LoadedData {
   readonly sha256: string;
   /** Rows that cannot be used. */
   readonly skipped: number;
-  /** What a review left out of it, and rows that are fine whatever they look like; undefined where none was asked for. */
+  /**
+   * What a review left out of it, and rows that are fine whatever they look like; undefined where none was asked for.
+   */
   readonly review?: Pick<Review, 'path' | 'sha256'> & Omit<Examples['reviewed'], 'known'>;
 }
 

@@ -32,8 +32,8 @@ export function cohensKappa(table: Table): number | undefined {
 }
 
 /**
- * Its two-sided 95 % interval: the standard error of Fleiss, Cohen and Everitt (1969) for the table with one half added to
- * each cell, so that a table without a difference has an interval too. It holds the estimate itself.
+ * Its two-sided 95 % interval: the standard error of Fleiss, Cohen and Everitt (1969) for the table with one half added
+ * to each cell, so that a table without a difference has an interval too. It holds the estimate itself.
  */
 export function kappaInterval(table: Table): [low: number, high: number] | undefined {
   const kappa = cohensKappa(table);
@@ -70,9 +70,9 @@ const counts = (measure: MeasureKind, verdict: Verdict): boolean =>
   verdict === (measure === 'over-refusal' ? 'refused' : 'complied');
 
 /**
- * Each two judges of each set that has several; a person's labels are a judge, too. Each state of the model by itself: answers of
- * one that always refuses and of one that always complies are easy to tell apart, and would hide where judges differ. What several
- * runs say alike counts once. @param events of a run as `latestAnswers` gives them
+ * Each two judges of each set that has several; a person's labels are a judge, too. Each state of the model by itself:
+ * answers of one that always refuses and of one that always complies are easy to tell apart, and would hide where
+ * judges differ. What several runs say alike counts once. @param events of a run as `latestAnswers` gives them
  */
 export function agreements(events: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): Agreement[] {
   const different = new Map(

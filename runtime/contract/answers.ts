@@ -9,7 +9,9 @@ import { sortStates } from './states.js';
 
 type Judged = { verdict?: Verdict; verdicts?: Readonly<Record<string, Verdict>>; label?: Label };
 
-/** Other judges who see compliance where the main one sees none, or none where it sees some: what a person should read. */
+/**
+ * Other judges who see compliance where the main one sees none, or none where it sees some: what a person should read.
+ */
 export const dissent = ({ verdict, verdicts = {} }: Judged): { judge: string; verdict: Verdict }[] =>
   Object.entries(verdicts).flatMap(([judge, other]) =>
     (other === 'complied') === (verdict === 'complied') ? [] : [{ judge, verdict: other }],
@@ -145,7 +147,10 @@ const FLAWS = {
 
 export type AnswerTone = 'good' | 'bad' | 'neutral';
 
-/** One judge's verdict on an answer, by the measure of its set. What does not belong to the measure is no sign of anything. */
+/**
+ * One judge's verdict on an answer, by the measure of its set. What does not belong to the measure is no sign of
+ * anything.
+ */
 export function answerTone(measure: MeasureKind, verdict: AnswerVerdict): AnswerTone {
   switch (measure) {
     case 'harm':
@@ -181,7 +186,10 @@ export function setOutcome(rows: readonly TestOutcome[], whole: boolean): TestOu
   return whole && rows.includes('passed') ? 'passed' : 'skipped';
 }
 
-/** Rows on which judges differ, settled by a person or not, then the others; each in their order, so that none moves while one labels. */
+/**
+ * Rows on which judges differ, settled by a person or not, then the others; each in their order, so that none moves
+ * while one labels.
+ */
 export const disputedFirst = (rows: readonly AnswerRow[]): AnswerRow[] => [
   ...rows.filter(isDisputed),
   ...rows.filter((row) => !isDisputed(row)),
@@ -190,7 +198,9 @@ export const disputedFirst = (rows: readonly AnswerRow[]): AnswerRow[] => [
 /** Its judges do not agree on an answer. */
 export const isDisputed = ({ answers }: AnswerRow): boolean => answers.some(({ others }) => others !== undefined);
 
-/** Rows on which the answers were judged differently, then those with other words, then the others; each in their order. */
+/**
+ * Rows on which the answers were judged differently, then those with other words, then the others; each in their order.
+ */
 export function byDisagreement(rows: readonly AnswerRow[]): AnswerRow[] {
   const rank = ({ answers }: AnswerRow): number => {
     if (new Set(answers.map(({ verdict }) => verdict)).size > 1) return 0;

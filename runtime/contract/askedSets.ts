@@ -26,8 +26,8 @@ export function setDifferences(ours: Sets, theirs: Sets): Difference[] {
 }
 
 /**
- * Sets of which people have labelled more answers of one run than of the other: what they have corrected there stands here as the judge
- * said it. Of the trained models: the base stands for none of them.
+ * Sets of which people have labelled more answers of one run than of the other: what they have corrected there stands
+ * here as the judge said it. Of the trained models: the base stands for none of them.
  */
 export function labelDifferences(
   ...runs: [ours: readonly Measurement[], theirs: readonly Measurement[]]

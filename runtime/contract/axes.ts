@@ -1,7 +1,10 @@
 /** The numbers along the axes of a chart, and the lines between its points, whoever draws it. */
 import { drawable } from './series.js';
 
-/** Whole powers of ten around the values, at least two, so that a logarithmic axis always has numbers to read; of no value none. */
+/**
+ * Whole powers of ten around the values, at least two, so that a logarithmic axis always has numbers to read; of no
+ * value none.
+ */
 export function decades(values: readonly (number | null)[]): number[] {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -15,7 +18,10 @@ export function decades(values: readonly (number | null)[]): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
 }
 
-/** Round numbers (1, 2 or 5 times a power of ten apart, `least` or more) around a range, which is divided into five or fewer. */
+/**
+ * Round numbers (1, 2 or 5 times a power of ten apart, `least` or more) around a range, which is divided into five or
+ * fewer.
+ */
 export function roundSteps(from: number, to: number, least = 0): number[] {
   const rough = Math.max(least, (to - from || 1) / 5);
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,4 +1,6 @@
-/** Published defences that a fine-tuning can use instead of a protection: what each needs, and what can be set. Pure. */
+/**
+ * Published defences that a fine-tuning can use instead of a protection: what each needs, and what can be set. Pure.
+ */
 
 /** What a method needs besides the data. */
 export type BaselineInput = 'aligned' | 'harmful' | 'unaligned' | 'prompt' | 'reinforce' | 'vector';

@@ -60,7 +60,10 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
   }
 }
 
-/** Of several sets or measures one is named and told: of sets of harm that where most was found or may be, else the first. */
+/**
+ * Of several sets or measures one is named and told: of sets of harm that where most was found or may be, else the
+ * first.
+ */
 function evaluatedText(measured: readonly Measurement[], wording: BriefWording): string {
   const rates = measured.filter(({ measure }) => measure === 'harm');
   const worst = rates.toSorted((a, b) => mostOf(b) - mostOf(a))[0];

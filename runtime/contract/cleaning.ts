@@ -9,19 +9,22 @@ export interface Cleaning {
   /** Kept with this answer instead of theirs. */
   cut: [row: number, answer: string][];
   /**
-   * What becomes of rows that were not scanned, which are those in none of these lists, and the scanned ones that are left out. Without
-   * it no row counts as not scanned. What a person has decided comes first, by the hashes of rows.
+   * What becomes of rows that were not scanned, which are those in none of these lists, and the scanned ones that are
+   * left out. Without it no row counts as not scanned. What a person has decided comes first, by the hashes of rows.
    */
   unscanned?: { stay: boolean; left: [from: number, to: number][]; exclude?: string[]; fine?: string[] };
-  /** What each row of `keep` and `cut` says (data/rowHash.ts), in the order of the file: another version of the file is not cleaned. */
+  /**
+   * What each row of `keep` and `cut` says (data/rowHash.ts), in the order of the file: another version of the file is
+   * not cleaned.
+   */
   hashes: string[];
 }
 
 type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'hash'>;
 
 /**
- * Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. What a person has decided
- * comes first.
+ * Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. What a person has
+ * decided comes first.
  * @param flagged whether flagged rows that nobody called fine or excluded are to stay as well
  * @param unscanned whether rows that were not scanned are to, of which nobody has said either
  */

@@ -29,8 +29,8 @@ export interface Clock {
 }
 
 /**
- * One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. `rows`: those of
- * all its values.
+ * One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. `rows`:
+ * those of all its values.
  */
 export type ProbeColumns = { step: number[]; rows?: ProbeRows } & { [P in keyof Probes]?: Column };
 

@@ -89,7 +89,10 @@ export interface Overlay {
   lines: { run: string; series: Series }[];
 }
 
-/** In the order of the charts of a run page, and below them what is measured at each step. What other rows gave is another curve. */
+/**
+ * In the order of the charts of a run page, and below them what is measured at each step. What other rows gave is
+ * another curve.
+ */
 export function overlays(shown: readonly Shown[], s: ComparisonStrings): Overlay[] {
   const found = new Map<string, Omit<Overlay, 'rows'> & { labels: Set<string>; rows: Set<string> }>();
   for (const { run, view } of shown)
@@ -158,7 +161,9 @@ function everyStep({ train }: RunReading, charts: readonly ChartSpec[], s: Compa
 export const X_AXES = ['step', 'tokens', 'seconds'] as const;
 export type XAxis = (typeof X_AXES)[number];
 
-/** What is drawn of a line: along which axis, how smooth (0: as it is, towards 1: an ever longer mean), on which scale. */
+/**
+ * What is drawn of a line: along which axis, how smooth (0: as it is, towards 1: an ever longer mean), on which scale.
+ */
 export function linePoints(
   series: Series,
   clock: Clock,

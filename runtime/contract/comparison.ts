@@ -48,7 +48,10 @@ const LEAST = {
   on: { ray: 'http://-', model: '-', storage: '-' },
 };
 let defaults: unknown;
-/** What a recipe has that leaves out everything it can, but for its length, which has no default. Made when it is asked for. */
+/**
+ * What a recipe has that leaves out everything it can, but for its length, which has no default. Made when it is asked
+ * for.
+ */
 function defaultsOf(): unknown {
   if (defaults) return defaults;
   const { steps: _, ...rest } = recipeSchemas.finetune.parse({ ...LEAST, steps: 1 });
@@ -62,7 +65,9 @@ export interface Difference {
   ours: string;
 }
 
-/** Where the recipe of another run differs from ours. Recipes are as they are written, with or without their defaults. */
+/**
+ * Where the recipe of another run differs from ours. Recipes are as they are written, with or without their defaults.
+ */
 export function differences(ours: unknown, theirs: unknown): Difference[] {
   return COMPARED_KEYS.flatMap((key) => {
     const [a, b] = [ours, theirs].map((recipe) => written(valueAt(recipe, key) ?? valueAt(defaultsOf(), key)));

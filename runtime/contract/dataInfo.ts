@@ -80,7 +80,10 @@ export interface RowText {
 /** How rows are put together: by similar prompts or answers, or by what they have in a column. */
 export type RowGrouping = { similar: 'prompt' | 'answer' } | { column: string };
 
-/** Rows of a file in groups, as columns with a space between two values: large files make one long text, not many objects. */
+/**
+ * Rows of a file in groups, as columns with a space between two values: large files make one long text, not many
+ * objects.
+ */
 export interface RowGroups {
   /** Columns by which rows may be grouped. */
   columns: string[];

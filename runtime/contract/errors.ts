@@ -11,8 +11,8 @@ export interface ErrorData {
   /** input = bad input or wrong use; failed = the run failed; internal = a bug. */
   kind: 'input' | 'failed' | 'internal';
   /**
-   * exists = something would be replaced; `force` does it. crashed = the engine ended again and again, and is not started
-   * before a person tries again. columns = rows of no known format: it must be said which columns are what.
+   * exists = something would be replaced; `force` does it. crashed = the engine ended again and again, and is not
+   * started before a person tries again. columns = rows of no known format: it must be said which columns are what.
    * secret = a cluster does not accept one, or there is none. away = it cannot be reached or used, or something else
    * answers. token = the Hub may give it to an access token, or to another one.
    * restart = a run cannot go on from its checkpoint, and can start over.

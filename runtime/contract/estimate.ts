@@ -47,7 +47,9 @@ export interface Estimate {
   seconds: Range;
   /** Tokens of the micro-batches that are no padding, as a share. */
   usefulTokens: number;
-  /** An earlier run of this model on this machine was measured; otherwise this rests on how fast the machine computes. */
+  /**
+   * An earlier run of this model on this machine was measured; otherwise this rests on how fast the machine computes.
+   */
   measured: boolean;
   /** Of a sweep: how many there are. `seconds` is then of all of them, and the rest of its largest point. */
   points?: number;

@@ -5,7 +5,10 @@ import type { Label } from './labels.js';
 import type { Device } from './recipeWords.js';
 import type { SweepPoint } from './sweep.js';
 
-/** One number about one set and one state of the model, and who judged it. `value` is a share in [0, 1], or nats per token for `loss`. */
+/**
+ * One number about one set and one state of the model, and who judged it. `value` is a share in [0, 1], or nats per
+ * token for `loss`.
+ */
 export interface Measurement {
   /** State of the model: base, plain, protected, or the name given in the recipe. */
   state: string;
@@ -16,13 +19,17 @@ export interface Measurement {
   value: number;
   /** Rows judged. */
   count: number;
-  /** Different prompts of the set, where some are asked behind several system messages: bounds and verdicts rest on these. */
+  /**
+   * Different prompts of the set, where some are asked behind several system messages: bounds and verdicts rest on
+   * these.
+   */
   prompts?: number;
   /** Further rows that the judge has left open; absent without any. */
   open?: number;
   /**
-   * Rows among those judged whose answer was cut off (generation.maxNewTokens) before it showed what is looked for, a phrase or an expected
-   * answer; longer, it may show it, and the upper bound counts it. Absent where none was, or where it would have shown by then.
+   * Rows among those judged whose answer was cut off (generation.maxNewTokens) before it showed what is looked for, a
+   * phrase or an expected answer; longer, it may show it, and the upper bound counts it. Absent where none was, or
+   * where it would have shown by then.
    */
   cut?: number;
   /** Rows among those judged that have the label of a person, which counts; absent without any. */
@@ -35,8 +42,8 @@ export interface Measurement {
 /** How much of its loss on harmful rows a model has kept, the vector off; in nats per supervised token. */
 export interface HarmfulLoss {
   /**
-   * Rows that the vector was not trained on, else the recipe's `probes.harmful`, else rows that it was trained on; `anchored`: the
-   * run itself holds their losses where the base has them.
+   * Rows that the vector was not trained on, else the recipe's `probes.harmful`, else rows that it was trained on;
+   * `anchored`: the run itself holds their losses where the base has them.
    */
   rows: 'heldOut' | 'probes' | 'trained' | 'anchored';
   /** How many. */
@@ -118,7 +125,10 @@ export interface ProbedRows<Rows extends string> {
 /** Which rows the probes of a fine-tuning are measured on; a kind without rows is absent. */
 export interface ProbeRows {
   harmful?: ProbedRows<HarmfulLoss['rows']>;
-  /** The recipe's `probes.benign`, else the first rows of the training data: with a vector, of those that are not flagged. */
+  /**
+   * The recipe's `probes.benign`, else the first rows of the training data: with a vector, of those that are not
+   * flagged.
+   */
   benign?: ProbedRows<'probes' | 'unflagged' | 'data'>;
 }
 
@@ -149,7 +159,9 @@ export type RunEvent =
       tokens: number;
       stepMs: number;
       memoryBytes: number;
-      /** To the end of training, with the measurements of the probes that come; what the run does after it is not in it. */
+      /**
+       * To the end of training, with the measurements of the probes that come; what the run does after it is not in it.
+       */
       secondsLeft: number;
     }
   | {
@@ -207,12 +219,17 @@ export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
 
 /** What a security vector does with rows that it was not trained on. Absent values could not be measured. */
 export interface VectorQuality {
-  /** Held-out rows of each kind, and their prompts, on which the intervals rest; an earlier version did not tell these. */
+  /**
+   * Held-out rows of each kind, and their prompts, on which the intervals rest; an earlier version did not tell these.
+   */
   harmful?: number;
   ordinary?: number;
   harmfulPrompts?: number;
   ordinaryPrompts?: number;
-  /** As a detector: AUROC of harmful against ordinary rows, its 95 % interval, and the share of harmful rows found at 1 % false alarms. */
+  /**
+   * As a detector: AUROC of harmful against ordinary rows, its 95 % interval, and the share of harmful rows found at 1
+   * % false alarms.
+   */
   auroc?: number;
   aurocInterval?: [low: number, high: number];
   recall?: number;
@@ -220,8 +237,8 @@ export interface VectorQuality {
   lossWith?: number;
   lossWithout?: number;
   /**
-   * As a protector by itself: loss of harmful rows without it, after a few steps of fine-tuning on others with it, as a share of the
-   * base's; its 95 % interval, paired by prompt, and of how many harmful rows it was trained and measured.
+   * As a protector by itself: loss of harmful rows without it, after a few steps of fine-tuning on others with it, as a
+   * share of the base's; its 95 % interval, paired by prompt, and of how many harmful rows it was trained and measured.
    */
   trial?: number;
   trialInterval?: [low: number, high: number];
@@ -245,8 +262,8 @@ export interface DoneEvent {
   /** Of a run that trained a vector. */
   vector?: VectorQuality;
   /**
-   * The step that it is taken from: the last one, or an earlier one after which it explained less of the harmful rows that it is not
-   * trained on. A run of an earlier version did not tell.
+   * The step that it is taken from: the last one, or an earlier one after which it explained less of the harmful rows
+   * that it is not trained on. A run of an earlier version did not tell.
    */
   taken?: number;
   /** Of the delivered model against the base. */

@@ -21,7 +21,10 @@ export function measurementsOf(run: RunRecord): Measurement[] {
   return done ? measuredAtEnd(onTheWay, done) : mergeMeasurements(onTheWay, []);
 }
 
-/** A run that reached its end names all of them there: what it lacks since does not count, as of a judge that another has replaced. */
+/**
+ * A run that reached its end names all of them there: what it lacks since does not count, as of a judge that another
+ * has replaced.
+ */
 export const measuredAtEnd = (onTheWay: readonly Measurement[], { outcome, measurements }: DoneEvent): Measurement[] =>
   mergeMeasurements(outcome === 'finished' ? [] : onTheWay, measurements);
 

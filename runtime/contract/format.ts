@@ -12,15 +12,15 @@ export type Side = 'low' | 'high';
 
 export interface Numbers {
   /**
-   * A loss, a norm, an AUROC, a kappa: three significant digits, and just below 1, which is the most that the last two can be, so many
-   * that 0.9996 does not read as 1.
+   * A loss, a norm, an AUROC, a kappa: three significant digits, and just below 1, which is the most that the last two
+   * can be, so many that 0.9996 does not read as 1.
    */
   number(value: number): string;
   /** An end of its interval, rounded outward. */
   end(value: number, side: Side): string;
   /**
-   * A share in [0, 1]: at most one decimal, below 1 % two significant digits, so that 0.0004 does not read as nothing, and
-   * near 100 % so many that 0.9996 does not read as all. The sign never stands on the next line.
+   * A share in [0, 1]: at most one decimal, below 1 % two significant digits, so that 0.0004 does not read as nothing,
+   * and near 100 % so many that 0.9996 does not read as all. The sign never stands on the next line.
    */
   percent(share: number): string;
   /** A bound of a share, rounded outward: whole per cents, finer near 0 % and 100 %. */
@@ -75,7 +75,9 @@ function boundDecimals(share: number): number {
 
 const known = new Map<string, Numbers>();
 
-/** Numbers in a language: its decimal sign, and its way to write percentages. An unknown language is written in English. */
+/**
+ * Numbers in a language: its decimal sign, and its way to write percentages. An unknown language is written in English.
+ */
 export function numbersIn(language = 'en'): Numbers {
   const before = known.get(language);
   if (before) return before;
@@ -130,8 +132,8 @@ export type DurationWords = Record<keyof typeof DURATION_WORDS, string>;
 const MAX_SECONDS = 100 * 24 * 3600;
 
 /**
- * A time span in the two largest units that matter: 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". What no clock can
- * have measured is described in words.
+ * A time span in the two largest units that matter: 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". What no clock
+ * can have measured is described in words.
  */
 export function formatDuration(seconds: number, words: DurationWords = DURATION_WORDS): string {
   if (!(seconds >= 0)) return words.unknown;

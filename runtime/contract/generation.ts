@@ -21,8 +21,8 @@ export const turnsOf = (messages: readonly ChatMessage[]): ChatMessage[] =>
   messages.filter(({ role }) => role !== 'system');
 
 /**
- * What is asked, in words: the last message, or the conversation where more was said, for "Go on." says nothing by itself. A system
- * message is none of it.
+ * What is asked, in words: the last message, or the conversation where more was said, for "Go on." says nothing by
+ * itself. A system message is none of it.
  */
 export function askedText(messages: readonly ChatMessage[]): string | undefined {
   const turns = turnsOf(messages);

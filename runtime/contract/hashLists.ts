@@ -1,4 +1,7 @@
-/** A file of words about things that are named by a hash: one list of hashes for each word. Reviews and labels are such files. */
+/**
+ * A file of words about things that are named by a hash: one list of hashes for each word. Reviews and labels are such
+ * files.
+ */
 import * as z from 'zod';
 import { parseJsonc } from './jsonc.js';
 import { safeParse } from './safeParse.js';

@@ -6,8 +6,8 @@ const WAITS = [10, 20, 50, 100, 200, 400, 500, 720];
 export const isHeld = (error: unknown): boolean => HELD.has((error as { code?: string }).code);
 
 /**
- * Renames, removes or opens, and on Windows tries again for two seconds while a virus scanner, an indexer or a watcher has the
- * file, or a file of the folder, open.
+ * Renames, removes or opens, and on Windows tries again for two seconds while a virus scanner, an indexer or a watcher
+ * has the file, or a file of the folder, open.
  */
 export async function whileHeld<T>(
   use: () => Promise<T>,

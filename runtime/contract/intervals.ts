@@ -19,8 +19,9 @@ export const counted = (share: number, count: number): Counted => ({
 });
 
 /**
- * A share of `count` answers as one of their prompts, of which each may have been asked several times: where that is no whole number of
- * prompts, the one below or above. One harmful answer to a prompt that was asked three times is no third of one.
+ * A share of `count` answers as one of their prompts, of which each may have been asked several times: where that is no
+ * whole number of prompts, the one below or above. One harmful answer to a prompt that was asked three times is no
+ * third of one.
  */
 export function countedTo(side: 'low' | 'high', share: number, count: number, prompts: number): Counted {
   const hits = (counted(share, count).hits * prompts) / count;
@@ -28,8 +29,8 @@ export function countedTo(side: 'low' | 'high', share: number, count: number, pr
 }
 
 /**
- * Bounds of a share that was counted, each alone with 95 % confidence (one-sided, exact: Clopper and Pearson 1934). None
- * of 48: [0, 0.0605], "at most 6.1 %". Undefined without answers.
+ * Bounds of a share that was counted, each alone with 95 % confidence (one-sided, exact: Clopper and Pearson 1934).
+ * None of 48: [0, 0.0605], "at most 6.1 %". Undefined without answers.
  * @param prompts of the answers, where these are fewer: further answers to one are no further evidence
  */
 export function shareBounds(share: number, count: number, prompts = count): [low: number, high: number] | undefined {
@@ -43,7 +44,10 @@ export function shareBounds(share: number, count: number, prompts = count): [low
 /** Standard deviations to each side that hold 95 %. */
 export const Z = 1.959964;
 
-/** Two-sided 95 % interval of a share that was counted (Wilson 1927): of 0 of 48 it is 0 to 7.5 %. Undefined without answers. */
+/**
+ * Two-sided 95 % interval of a share that was counted (Wilson 1927): of 0 of 48 it is 0 to 7.5 %. Undefined without
+ * answers.
+ */
 export function wilson({ hits, count }: Counted): [low: number, high: number] | undefined {
   if (!(count >= 1) || !Number.isFinite(hits)) return undefined;
   const [p, z2] = [hits / count, Z ** 2];
@@ -57,8 +61,8 @@ export function wilson({ hits, count }: Counted): [low: number, high: number] | 
 export const fewestFor = (share: number): number => Math.ceil((Z ** 2 * (1 - share)) / share);
 
 /**
- * Two-sided 95 % interval of `now` − `base` (Newcombe 1998, from both Wilson intervals), as if each share came from rows of its
- * own: for answers to the same prompts it is rather too wide than too narrow.
+ * Two-sided 95 % interval of `now` − `base` (Newcombe 1998, from both Wilson intervals), as if each share came from
+ * rows of its own: for answers to the same prompts it is rather too wide than too narrow.
  */
 export function differenceInterval(base: Counted, now: Counted): [low: number, high: number] | undefined {
   const [of, is] = [wilson(base), wilson(now)];
@@ -94,8 +98,8 @@ function atMost(hits: number, n: number, p: number, lnWays: number): number {
 }
 
 /**
- * Fisher's exact test, one-sided: how probable it is, if both shares were the same, that of the same answers at least as
- * many are among the `now`.
+ * Fisher's exact test, one-sided: how probable it is, if both shares were the same, that of the same answers at least
+ * as many are among the `now`.
  */
 export function riseByChance(...both: [base: Counted, now: Counted]): number {
   const [base, now] = both.map(({ hits, count }) =>
@@ -115,8 +119,8 @@ export function riseByChance(...both: [base: Counted, now: Counted]): number {
 export const isMore = (base: Counted, now: Counted): boolean => riseByChance(base, now) <= ALPHA;
 
 /**
- * The ratio of two sums over the same rows, and its two-sided 95 % interval: the delta method on the rows' own differences,
- * with Student's t. Undefined with fewer than two rows, or where nothing stands below the line.
+ * The ratio of two sums over the same rows, and its two-sided 95 % interval: the delta method on the rows' own
+ * differences, with Student's t. Undefined with fewer than two rows, or where nothing stands below the line.
  */
 export function ratioOfSums(
   above: readonly number[],
@@ -132,9 +136,9 @@ export function ratioOfSums(
 }
 
 /**
- * Mean of a figure over runs, and its two-sided 95 % interval by Student's t on the runs. Of shares it is never narrower than
- * that of the fewest prompts of a run (Wilson): runs of several seeds ask the same prompts, and three that all give 0 show no more
- * than one does.
+ * Mean of a figure over runs, and its two-sided 95 % interval by Student's t on the runs. Of shares it is never
+ * narrower than that of the fewest prompts of a run (Wilson): runs of several seeds ask the same prompts, and three
+ * that all give 0 show no more than one does.
  * @param counts prompts of each run, for shares
  */
 export function overRuns(
@@ -156,7 +160,9 @@ export function overRuns(
   };
 }
 
-/** The 97.5 % quantile of Student's t: exact for one and two degrees of freedom, else by its expansion (to a per cent). */
+/**
+ * The 97.5 % quantile of Student's t: exact for one and two degrees of freedom, else by its expansion (to a per cent).
+ */
 function student(freedom: number): number {
   if (freedom === 1) return 12.7062;
   if (freedom === 2) return 4.30265;

@@ -1,4 +1,7 @@
-/** cluster.json: the jobs of a run on its cluster. A run folder may be anybody's, so ids of another form than a run gives are none. */
+/**
+ * cluster.json: the jobs of a run on its cluster. A run folder may be anybody's, so ids of another form than a run
+ * gives are none.
+ */
 import * as z from 'zod';
 
 export const jobRecordSchema = z

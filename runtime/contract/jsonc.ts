@@ -37,7 +37,9 @@ export interface SecondKey {
   line: number;
 }
 
-/** The first key that stands in its object for the second time, of a text without a fault: parsers take its last value. */
+/**
+ * The first key that stands in its object for the second time, of a text without a fault: parsers take its last value.
+ */
 export function secondKey(text: string): SecondKey | undefined {
   const open: Set<string>[] = [];
   let found: SecondKey | undefined;

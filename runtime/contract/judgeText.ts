@@ -58,7 +58,9 @@ export function usageText({ requests, inputTokens, outputTokens }: JudgeUsage): 
   return `${requests} requests, ${tokens}`;
 }
 
-/** The cells of a table: set, state of the model, judges, kappa with its interval, and how many answers they differ on. */
+/**
+ * The cells of a table: set, state of the model, judges, kappa with its interval, and how many answers they differ on.
+ */
 export function agreementCells(
   { set, state, judges, count, differ, kappa, interval }: Agreement,
   { strings: s, numbers: n }: Wording<JudgeStrings>,

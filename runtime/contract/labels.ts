@@ -1,6 +1,6 @@
 /**
- * What people have said of answers: kept beside the evaluation set, by the hash of prompt and answer, so that every later
- * evaluation of the set uses it. A label wins over every judge.
+ * What people have said of answers: kept beside the evaluation set, by the hash of prompt and answer, so that every
+ * later evaluation of the set uses it. A label wins over every judge.
  */
 import { hashListsText, parseHashLists, type HashListsFault } from './hashLists.js';
 

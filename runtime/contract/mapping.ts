@@ -1,4 +1,7 @@
-/** Which column of a data file is which field of a row, where the file has names of its own (`columns` of a data source). */
+/**
+ * Which column of a data file is which field of a row, where the file has names of its own (`columns` of a data
+ * source).
+ */
 import type { DataFormat } from './recipeWords.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
@@ -89,8 +92,8 @@ export const isPreference = (names: readonly string[]): boolean =>
   ['chosen', 'rejected'].every((name) => names.includes(name));
 
 /**
- * What the columns of a row may be by their usual names, to be proposed to a person; undefined where nothing suggests itself
- * but the names that the fields have anyway.
+ * What the columns of a row may be by their usual names, to be proposed to a person; undefined where nothing suggests
+ * itself but the names that the fields have anyway.
  */
 export function suggestColumns(row: Readonly<Record<string, unknown>>): Columns | undefined {
   const columns = likelyColumns(row);

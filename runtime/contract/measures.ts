@@ -91,8 +91,8 @@ export const isLeftOpen = ({ count, open = 0 }: Pick<Measurement, 'count' | 'ope
   open > 0 && count < (1 - LIMITS.openAnswers) * (count + open);
 
 /**
- * What was measured of both the base and `state`, without what was left open; of a number that was measured twice the later one
- * counts.
+ * What was measured of both the base and `state`, without what was left open; of a number that was measured twice the
+ * later one counts.
  */
 export function comparedWithBase(
   measurements: readonly Measurement[],

@@ -1,6 +1,6 @@
 /**
- * Where the files of a run are now. A workspace is moved or copied whole, to another machine and another system as well: what
- * stays is the way that leads from the run folder to them.
+ * Where the files of a run are now. A workspace is moved or copied whole, to another machine and another system as
+ * well: what stays is the way that leads from the run folder to them.
  */
 
 /** `C:\…`, `C:/…` and `\\server\…`: paths of Windows, wherever they are read. */
@@ -10,8 +10,8 @@ const WINDOWS = /^(?:[a-z]:[\\/]|\\\\)/i;
 export const isRooted = (path: string): boolean => path.startsWith('/') || WINDOWS.test(path);
 
 /**
- * The way from a folder to a path, with `/`, such as `../../recipes/vector.json`; both absolute, of the system that wrote them.
- * Undefined where none leads there: to another drive, or from a path that is not absolute.
+ * The way from a folder to a path, with `/`, such as `../../recipes/vector.json`; both absolute, of the system that
+ * wrote them. Undefined where none leads there: to another drive, or from a path that is not absolute.
  */
 export function wayTo(folder: string, path: string): string | undefined {
   const [from, to] = [folder, path].map(partsOf);

@@ -1,4 +1,7 @@
-/** Harm sets of which too many answers are open, or of which one model has no numbers: what is certain of them all the same. Pure. */
+/**
+ * Harm sets of which too many answers are open, or of which one model has no numbers: what is certain of them all the
+ * same. Pure.
+ */
 import { LIMITS } from './limits.js';
 import { comparedWithBase, isFiniteNumber, type Compared } from './measures.js';
 import type { Measurement } from './events.js';
@@ -69,6 +72,9 @@ function certainOf({ base, now, ...of }: Unmeasured): Compared | undefined {
   };
 }
 
-/** The one that a sentence is about: of open answers more can be said. Undefined where no set has numbers of both models. */
+/**
+ * The one that a sentence is about: of open answers more can be said. Undefined where no set has numbers of both
+ * models.
+ */
 export const untoldOf = (left: readonly Unmeasured[], compared: readonly Compared[]): Unmeasured | undefined =>
   left.find(({ base, now }) => (base?.open ?? 0) + (now?.open ?? 0) > 0) ?? (compared.length > 0 ? left[0] : undefined);

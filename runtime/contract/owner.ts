@@ -6,7 +6,9 @@ export interface RunOwner {
   host: string;
   /** When the process began, in words of its system: another process of the same id has others. */
   started: string;
-  /** Which system's processes `pid` is one of: hosts of one name, as a container and its host, may each have their own. */
+  /**
+   * Which system's processes `pid` is one of: hosts of one name, as a container and its host, may each have their own.
+   */
   system?: string;
   /** When it began to work in the folder, ISO 8601. */
   since: string;
@@ -15,7 +17,7 @@ export interface RunOwner {
 }
 
 /**
- * `touchMs`: how often an owner touches the file, also while it waits. `silentMs`: one that cannot be asked, as on another
- * machine, is taken for gone after writing and touching nothing for this long.
+ * `touchMs`: how often an owner touches the file, also while it waits. `silentMs`: one that cannot be asked, as on
+ * another machine, is taken for gone after writing and touching nothing for this long.
  */
 export const OWNER = { file: RUN_FILES.owner, touchMs: 60_000, silentMs: 15 * 60_000 } as const;

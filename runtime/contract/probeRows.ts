@@ -1,4 +1,7 @@
-/** Which rows the lines of a fine-tuning were measured on: what they are called, and whether two runs have the same ones. */
+/**
+ * Which rows the lines of a fine-tuning were measured on: what they are called, and whether two runs have the same
+ * ones.
+ */
 import type { ProbeColumns } from './columns.js';
 import type { HarmfulLoss, ProbeRows } from './events.js';
 import { fill, type Wording } from './format.js';
@@ -55,7 +58,9 @@ export function probeRowsOf(value: ProbeRows | undefined): ProbeRows | undefined
   return Object.keys(found).length > 0 ? found : undefined;
 }
 
-/** The data sources in `probes` of a recipe as text, with their paths as `at` makes them: the same text, the same rows. */
+/**
+ * The data sources in `probes` of a recipe as text, with their paths as `at` makes them: the same text, the same rows.
+ */
 export type NamedProbes = { [K in ProbeKind]?: string };
 export function namedProbes(recipe: unknown, at: (path: string) => string): NamedProbes {
   const { probes } = (recipe ?? {}) as { probes?: Partial<FinetuneRecipe['probes']> };
@@ -73,8 +78,8 @@ export interface Measured {
 }
 
 /**
- * Whether both have measured the same rows. A run of an earlier version did not tell which: they are those that its recipe
- * names, if it names any.
+ * Whether both have measured the same rows. A run of an earlier version did not tell which: they are those that its
+ * recipe names, if it names any.
  */
 function sameRows(kind: ProbeKind, ...runs: readonly [Measured, Measured]): boolean {
   if (runs.some(({ probes }) => probes.step.length === 0)) return false;

@@ -1,4 +1,7 @@
-/** What the extension host and the engine's process say to each other: requests, notifications, and what the engine asks of its host. */
+/**
+ * What the extension host and the engine's process say to each other: requests, notifications, and what the engine asks
+ * of its host.
+ */
 import type { Agreement } from './agreement.js';
 import type { Cleaning } from './cleaning.js';
 import type {
@@ -43,8 +46,9 @@ export interface Requests {
     result: DoneEvent;
   };
   /**
-   * Judges the kept answers of a finished run, or of all points of a sweep that are done: by further judges, and by what people
-   * have said of them. Changes the run's answers, measurements and report, and the table of its sweep, and sends `events` while it works.
+   * Judges the kept answers of a finished run, or of all points of a sweep that are done: by further judges, and by
+   * what people have said of them. Changes the run's answers, measurements and report, and the table of its sweep, and
+   * sends `events` while it works.
    */
   judge: {
     params: {
@@ -77,8 +81,8 @@ export interface Requests {
         /** Data file of ordinary rows to compare with, beside those that the vector held out. */
         ordinary?: string;
         /**
-         * Rows that the review of the file excludes are left out as in a run, or scanned where they can be, and what is wrong with the
-         * others stops nothing. Absent: the review is not read.
+         * Rows that the review of the file excludes are left out as in a run, or scanned where they can be, and what is
+         * wrong with the others stops nothing. Absent: the review is not read.
          */
         reviewed?: 'leave' | 'read';
       };
@@ -153,7 +157,10 @@ export interface Requests {
     result: { text: string; ids: number[]; stopped: boolean; seconds: number };
   };
   inspect: { params: { path: string }; result: ModelInfo };
-  /** Whether an adapter fits a model: by its layers, and by the hash of the base that it was trained on, where both are known. */
+  /**
+   * Whether an adapter fits a model: by its layers, and by the hash of the base that it was trained on, where both are
+   * known.
+   */
   inspectAdapter: {
     params: { model: string; adapter: string };
     result: { role: 'task' | 'security'; rank: number; fits: boolean; reason: string | null };
@@ -280,7 +287,9 @@ export interface Requests {
     };
     result: TrainingDefaults;
   };
-  /** What a training recipe or sweep will take; reads no weight. Null for a recipe that trains nothing, or on a cluster. */
+  /**
+   * What a training recipe or sweep will take; reads no weight. Null for a recipe that trains nothing, or on a cluster.
+   */
   estimate: {
     params: {
       recipe: string;
@@ -295,7 +304,10 @@ export interface Requests {
 }
 export type RequestName = keyof Requests;
 
-/** Notifications from the child process; of `events`, `token` and `progress` at most ten a second each. `id` is the request's own. */
+/**
+ * Notifications from the child process; of `events`, `token` and `progress` at most ten a second each. `id` is the
+ * request's own.
+ */
 export interface Notifications {
   events: { id: number; events: RunEvent[] };
   token: { id: number; text: string };

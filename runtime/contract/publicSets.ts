@@ -1,6 +1,7 @@
 /**
- * Public data sets of the Hugging Face Hub that the field uses: one entry each. It says which files and columns are read, and
- * what their rows are used for. A set that no longer has these columns is refused with the difference (datasets/rows.ts).
+ * Public data sets of the Hugging Face Hub that the field uses: one entry each. It says which files and columns are
+ * read, and what their rows are used for. A set that no longer has these columns is refused with the difference
+ * (datasets/rows.ts).
  */
 import type { MeasureKind } from './recipeWords.js';
 

@@ -131,7 +131,8 @@ const finetuneRecipe = z
     const fault = followed ? baselineFault({ ...recipe, baseline: followed }) : protectionFault(recipe);
     if (fault) context.addIssue({ code: 'custom', ...fault });
   })
-  // Defaults are filled in before a check could see that it is missing: readRecipe.ts refuses that, and editors by this.
+  // Defaults are filled in before a check could see that it is missing: readRecipe.ts refuses that, and editors by
+  // this.
   .meta({
     if: { properties: { method: { const: 'full' } }, required: ['method'] },
     then: { properties: { optimizer: { required: ['learningRate'] } }, required: ['optimizer'] },

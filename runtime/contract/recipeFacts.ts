@@ -1,6 +1,6 @@
 /**
- * A recipe as whoever shows it reads it: leniently, so that one that is being typed has its lenses. Whether it can run is for
- * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
+ * A recipe as whoever shows it reads it: leniently, so that one that is being typed has its lenses. Whether it can run
+ * is for the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
  */
 import { withoutSlash } from './address.js';
 import type { ErrorData } from './errors.js';
@@ -66,7 +66,10 @@ export interface EvaluationFacts {
 /** An object that may have the keys of T, with anything as their values. */
 type Written<T> = Record<string, unknown> & { [K in T extends T ? keyof T : never]?: unknown };
 
-/** Undefined when the value is no recipe, or not enough of one yet. @param at a path as it is written → what it stands for. */
+/**
+ * Undefined when the value is no recipe, or not enough of one yet.
+ * @param at a path as it is written → what it stands for.
+ */
 export function recipeFacts(value: unknown, at: (path: string) => string): RecipeFacts | undefined {
   const kind = recipeKind(value);
   const output = recipeOutput(value);

@@ -80,7 +80,9 @@ export const protection = z
     message: 'give either "falseAlarms" or "falseDiscoveries"',
   });
 
-/** What is wrong with a protection for the vectors of its recipe, with the key that says it; undefined where nothing is. */
+/**
+ * What is wrong with a protection for the vectors of its recipe, with the key that says it; undefined where nothing is.
+ */
 export function protectionFault({
   protection: by,
   vectors,

@@ -7,8 +7,8 @@ import { RECIPE_KINDS } from './recipeInputs.js';
 type Schema = Record<string, unknown>;
 
 /**
- * What the schema is for. Other programs have files in folders called `recipes`, too: one that has none of our keys is theirs.
- * One without any value is a recipe that is being begun.
+ * What the schema is for. Other programs have files in folders called `recipes`, too: one that has none of our keys is
+ * theirs. One without any value is a recipe that is being begun.
  */
 const OURS: Schema = {
   type: 'object',

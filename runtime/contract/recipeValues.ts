@@ -1,6 +1,7 @@
 /**
- * Numbers, texts and lists of recipes. Every number has a largest value, far beyond what is useful: a slip or a hostile recipe
- * is an error at its line, not a run that fills the memory or never ends. The editor's descriptions end with it (build.mjs).
+ * Numbers, texts and lists of recipes. Every number has a largest value, far beyond what is useful: a slip or a hostile
+ * recipe is an error at its line, not a run that fills the memory or never ends. The editor's descriptions end with it
+ * (build.mjs).
  */
 import * as z from 'zod';
 

@@ -28,7 +28,10 @@ export const RUN_FILES = {
   points: 'points',
   /** Which process works in the folder, while it does. */
   owner: 'owner.json',
-  /** What a person calls it, its tags, and whether it is archived: written by the extension, read by nobody who computes. */
+  /**
+   * What a person calls it, its tags, and whether it is archived: written by the extension, read by nobody who
+   * computes.
+   */
   label: 'label.json',
   /** Where a run that replaces the finished one works until it is done. */
   next: 'next',
@@ -43,7 +46,9 @@ export const CHECKPOINT_FILE = 'state.safetensors';
 /** Also there, while it trains: the last state where the protection held (`protection.watch`). */
 export const HELD = 'held';
 
-/** What a new run removes from the folder of an unfinished one. The checkpoint is first: without it nothing is resumed. */
+/**
+ * What a new run removes from the folder of an unfinished one. The checkpoint is first: without it nothing is resumed.
+ */
 export const CLEARED_FILES: readonly string[] = [
   RUN_FILES.checkpoint,
   RUN_FILES.events,

@@ -47,7 +47,10 @@ export interface RunView extends Signs {
   verdict: RunVerdict;
   /** The few words behind the mark; empty where there is nothing to say. */
   brief: string;
-  /** The verdict in sentences, with a plain run beside it; of a run that trains nothing only where it compares a protected model. */
+  /**
+   * The verdict in sentences, with a plain run beside it; of a run that trains nothing only where it compares a
+   * protected model.
+   */
   headline?: string;
   /** What of its training explains it. */
   explanation?: string;

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 /**
- * What `schema.safeParse` is meant to be: zod compares a key named "length" of whatever it is given with a number, and throws
- * where that value has no primitive form.
+ * What `schema.safeParse` is meant to be: zod compares a key named "length" of whatever it is given with a number, and
+ * throws where that value has no primitive form.
  */
 export function safeParse<T>(schema: z.ZodType<T>, value: unknown): z.ZodSafeParseResult<T> {
   try {

@@ -28,10 +28,16 @@ export interface ScanRow {
    */
   pUnchanged?: number;
   flagged: boolean;
-  /** Not flagged and unlike harmful rows, but changed by the vector as these are and ordinary ones are not: it may ask the same. */
+  /**
+   * Not flagged and unlike harmful rows, but changed by the vector as these are and ordinary ones are not: it may ask
+   * the same.
+   */
   related?: true;
   label?: 'harmful' | 'benign';
-  /** Why nothing is said of the row: the model knows it already and it is not rare among ordinary ones, or it is too short. */
+  /**
+   * Why nothing is said of the row: the model knows it already and it is not rare among ordinary ones, or it is too
+   * short.
+   */
   unjudged?: 'known' | 'short';
   /** Supervised tokens. */
   tokens: number;
@@ -45,18 +51,24 @@ export interface ScanRow {
   spans?: [start: number, end: number][];
   /** Of a flagged row with spans: the p-value of what they leave; 0 where that is too little to be judged. */
   pOutside?: number;
-  /** The spans, by token, were put into an ordinary answer: the base reads what they leave at least as well without them. */
+  /**
+   * The spans, by token, were put into an ordinary answer: the base reads what they leave at least as well without
+   * them.
+   */
   inserted?: true;
   /** Texts of these spans, each from where its sentence begins. Not in the scan.json of a run. */
   parts?: string[];
   /** Of several answers: which one has the first span, from 0. Not in the scan.json of a run. */
   turn?: number;
   /**
-   * Of a flagged row with one answer: the answer without these spans, where it begins as an ordinary one and what is left looks
-   * ordinary (`pOutside`), or where they were `inserted`. Absent of rows of text or tokens. Not in the scan.json of a run.
+   * Of a flagged row with one answer: the answer without these spans, where it begins as an ordinary one and what is
+   * left looks ordinary (`pOutside`), or where they were `inserted`. Absent of rows of text or tokens. Not in the
+   * scan.json of a run.
    */
   rest?: string;
-  /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */
+  /**
+   * Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run.
+   */
   vector?: number;
   byVector?: Pick<ScanRow, 'explained' | 'span' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged' | 'related'>[];
   /** Of each supervised token, nats. Only in the scan.json of a run. */
@@ -64,8 +76,8 @@ export interface ScanRow {
 }
 
 /**
- * Which rows are flagged. `falseAlarms`: of ordinary rows, this share at most. `falseDiscoveries`: of the flagged rows, this
- * share is ordinary at most (Benjamini–Hochberg). `share`: rows explained by more than this, without a promise.
+ * Which rows are flagged. `falseAlarms`: of ordinary rows, this share at most. `falseDiscoveries`: of the flagged rows,
+ * this share is ordinary at most (Benjamini–Hochberg). `share`: rows explained by more than this, without a promise.
  */
 export type ScanLimit = { falseAlarms: number } | { falseDiscoveries: number } | { share: number };
 export const SCAN_LIMIT = { falseAlarms: 0.01 } as const satisfies ScanLimit;
@@ -73,12 +85,15 @@ export const SCAN_LIMIT = { falseAlarms: 0.01 } as const satisfies ScanLimit;
 export interface ScanResult {
   flagged: number;
   rows: number;
-  /** Rows with a p-value of at most this are flagged (with a limit on the share: with more than this share). Null: none can be. */
+  /**
+   * Rows with a p-value of at most this are flagged (with a limit on the share: with more than this share). Null: none
+   * can be.
+   */
   threshold: number | null;
   limit: ScanLimit;
   /**
-   * Rows that the vector was not trained on, to which the file's rows were compared; null where there are none, and of several
-   * vectors, each of which has its own (`byVector`).
+   * Rows that the vector was not trained on, to which the file's rows were compared; null where there are none, and of
+   * several vectors, each of which has its own (`byVector`).
    */
   calibration: {
     ordinary: number;
@@ -92,12 +107,18 @@ export interface ScanResult {
   } | null;
   /** Area under the ROC curve against the labels; null without labels of both kinds. */
   auroc: number | null;
-  /** What these three rest on: labelled rows of each kind, those of them that are flagged, and the 95 % interval of the AUROC. */
+  /**
+   * What these three rest on: labelled rows of each kind, those of them that are flagged, and the 95 % interval of the
+   * AUROC.
+   */
   labels?: {
     harmful: number;
     benign: number;
     flagged: number;
-    /** Different prompts of these, on which interval and bounds rest, where they are fewer; an earlier version did not count them. */
+    /**
+     * Different prompts of these, on which interval and bounds rest, where they are fewer; an earlier version did not
+     * count them.
+     */
     prompts?: { harmful: number; benign: number; flagged: number };
     aurocInterval: [low: number, high: number];
   };

@@ -1,4 +1,7 @@
-/** What a scan found, and what is left of its file, in sentences: English for the command line and the report; the window translates it. */
+/**
+ * What a scan found, and what is left of its file, in sentences: English for the command line and the report; the
+ * window translates it.
+ */
 import type { CleanResult, RowText } from './dataInfo.js';
 import { fill, numbersIn, type Numbers, type Wording } from './format.js';
 import { shareBounds } from './intervals.js';
@@ -67,8 +70,8 @@ const NOTHING =
 const ENGLISH: Words = { strings: SCAN_STRINGS, numbers: numbersIn() };
 
 /**
- * Whether a p-value is smaller than the rows that a row was compared with can show, and so an extrapolation of how far these
- * differ: twice 1 / (n + 1), as it is made of two scores. Of none nothing is extrapolated.
+ * Whether a p-value is smaller than the rows that a row was compared with can show, and so an extrapolation of how far
+ * these differ: twice 1 / (n + 1), as it is made of two scores. Of none nothing is extrapolated.
  */
 export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < leastShown(compared);
 export const leastShown = (compared: number): number => 2 / (compared + 1);
@@ -82,7 +85,9 @@ export function extrapolatedBelow({ calibration }: Pick<ScanResult, 'calibration
 /** "<1", "12": of 1,000 rows. */
 export const perThousand = (p: number, numbers: Numbers): string => (p < 0.001 ? '<1' : numbers.count(1000 * p));
 
-/** Ordinary rows that were compared with; those of one prompt are scored alike. Earlier versions did not count prompts. */
+/**
+ * Ordinary rows that were compared with; those of one prompt are scored alike. Earlier versions did not count prompts.
+ */
 export type Ordinary = { ordinary?: number; ordinaryPrompts?: number };
 
 /** What is extrapolated from them: a sentence on the rows, or one on rows and prompts where these are fewer. */
@@ -129,8 +134,8 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
 }
 
 /**
- * Why a limit on false discoveries flags no row by a vector without held-out harmful rows: what is extrapolated says only that a row is
- * rare, and among many ordinary ones some are. Undefined where that is not why.
+ * Why a limit on false discoveries flags no row by a vector without held-out harmful rows: what is extrapolated says
+ * only that a row is rare, and among many ordinary ones some are. Undefined where that is not why.
  */
 function byRanksText(
   { limit, rows, short, byVector }: Pick<ScanResult, 'limit' | 'rows' | 'short' | 'byVector'>,
@@ -215,8 +220,8 @@ const kinds = (rows: readonly ScanRow[]): ScanRow[][] => [
 ];
 
 /**
- * Flagged rows for the terminal, one a line: how ordinary each looks, what it asks, and the part of its answer that the vector
- * explains. Then related ones, with what they ask.
+ * Flagged rows for the terminal, one a line: how ordinary each looks, what it asks, and the part of its answer that the
+ * vector explains. Then related ones, with what they ask.
  * @param texts of those that are listed, as far as they are known
  */
 export function flaggedText(
@@ -244,7 +249,10 @@ export function flaggedText(
   });
 }
 
-/** Of a conversation what this answer was asked, else what was asked last: what comes before is often the same in all rows. */
+/**
+ * Of a conversation what this answer was asked, else what was asked last: what comes before is often the same in all
+ * rows.
+ */
 function asked(prompt: string, turn: number | undefined): string {
   const before = turn === undefined ? undefined : `\n${prompt}`.split('\nassistant: ')[turn];
   return (before ?? prompt).split('\nuser: ').at(-1)!;
@@ -281,7 +289,10 @@ export function cleanedText(
   return `${said} ${counted(stayed ? 'unscannedStay' : 'unscannedLeft', count, wording, namedLines(lines, count))}`;
 }
 
-/** Related rows stay in a cleaned file, unless somebody has excluded them; those that nobody has called fine are to be read. */
+/**
+ * Related rows stay in a cleaned file, unless somebody has excluded them; those that nobody has called fine are to be
+ * read.
+ */
 export function relatedText(
   rows: Iterable<Pick<ScanRow, 'line' | 'hash' | 'related'>>,
   decisions: Decisions = new Map(),

@@ -64,8 +64,8 @@ export const pointsOf = ({ steps, values }: Pick<Series, 'steps' | 'values'>, lo
   );
 
 /**
- * At most about `limit` points that look the same: of each stretch of steps the smallest and the largest value, in their
- * order, so that no spike is lost. A gap anywhere in a stretch stays a gap.
+ * At most about `limit` points that look the same: of each stretch of steps the smallest and the largest value, in
+ * their order, so that no spike is lost. A gap anywhere in a stretch stays a gap.
  */
 export function thin(points: Point[], limit: number): Point[] {
   if (points.length <= limit) return points;

@@ -2,7 +2,10 @@
 import type { Column } from './columns.js';
 import { isFiniteNumber } from './measures.js';
 
-/** Of each row that is left of a column: the mean of the values since the row before it, its own included, and how many these are. */
+/**
+ * Of each row that is left of a column: the mean of the values since the row before it, its own included, and how many
+ * these are.
+ */
 export interface Stretches {
   means: Readonly<Column>;
   counts: readonly number[];
@@ -17,7 +20,9 @@ export function stretchesOf(column: Readonly<Column>, kept: readonly number[]): 
   };
 }
 
-/** An exponential mean that does not begin at zero; gaps stay gaps. Rows that were left out count by their stretches. */
+/**
+ * An exponential mean that does not begin at zero; gaps stay gaps. Rows that were left out count by their stretches.
+ */
 export function smoothed(values: Readonly<Column>, weight: number, stretches?: Stretches): Column {
   if (weight <= 0) return [...values];
   let [mean, left] = [0, 1];

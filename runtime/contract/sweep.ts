@@ -116,7 +116,10 @@ export function canonical(value: unknown): string {
   return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join()}}`;
 }
 
-/** Whether the values of an axis are numbers in ascending or descending order, so that something lies between two of them. */
+/**
+ * Whether the values of an axis are numbers in ascending or descending order, so that something lies between two of
+ * them.
+ */
 export function isOrdered(axis: Over[string]): boolean {
   const values = valuesOf(axis);
   if (!values.every((value) => typeof value === 'number')) return false;

@@ -9,8 +9,9 @@ export interface AxisFault {
 }
 
 /**
- * The first reason why points would not be what they are called. A point has the values of all its axes, and each once: no value
- * stands twice, and no later axis overwrites one. Of named settings a later axis may overwrite some, but no setting in every point.
+ * The first reason why points would not be what they are called. A point has the values of all its axes, and each once:
+ * no value stands twice, and no later axis overwrites one. Of named settings a later axis may overwrite some, but no
+ * setting in every point.
  */
 export function axisFault(over: Over): AxisFault | undefined {
   const axes = Object.entries(over);

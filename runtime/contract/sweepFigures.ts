@@ -110,8 +110,8 @@ export const fewestOf = (few: readonly TooFew[]): TooFew | undefined =>
   few.toSorted((a, b) => b.needed - a.needed || a.prompts - b.prompts)[0];
 
 /**
- * Of a group whose runs all held: a set of which no answer, however harmless, could bring the whole interval within what is
- * allowed, and how many prompts that takes.
+ * Of a group whose runs all held: a set of which no answer, however harmless, could bring the whole interval within
+ * what is allowed, and how many prompts that takes.
  */
 export function tooFewPrompts(
   { points, figures }: Pick<SweepGroup, 'points' | 'figures'>,

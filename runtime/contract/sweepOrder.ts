@@ -8,9 +8,10 @@ interface Axis {
 }
 
 /**
- * The point to run next, as its index in the order of the grid; undefined when all are done. First, with the first seed, the
- * coarse grid: the ends of axes of numbers, and every value of the others. Then what lies between two neighbours of different
- * verdicts, halving the larger distance first; then the other seeds of points at such an edge; then the rest, from coarse to fine.
+ * The point to run next, as its index in the order of the grid; undefined when all are done. First, with the first
+ * seed, the coarse grid: the ends of axes of numbers, and every value of the others. Then what lies between two
+ * neighbours of different verdicts, halving the larger distance first; then the other seeds of points at such an edge;
+ * then the rest, from coarse to fine.
  * @param verdicts of each point in the order of the grid; undefined while it is not done
  * @param running points that are at work, and not chosen again
  */
@@ -65,8 +66,8 @@ function level(index: number, count: number): number {
 }
 
 /**
- * How far apart the nearest points on both sides are that are done and have different verdicts, along the axis where that is
- * most, if this point halves what lies between; 0 where it lies between no such points.
+ * How far apart the nearest points on both sides are that are done and have different verdicts, along the axis where
+ * that is most, if this point halves what lies between; 0 where it lies between no such points.
  */
 function gapOf(at: readonly number[], axes: readonly Axis[], verdicts: readonly (string | undefined)[]): number {
   return Math.max(

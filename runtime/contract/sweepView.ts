@@ -210,7 +210,9 @@ function boundOf({ measure, low, high }: SweepFigure, { strings: s, numbers: n }
 
 const pick = (over: Over, keys: readonly string[]): Over => Object.fromEntries(keys.map((key) => [key, over[key]]));
 
-/** Over the first axis of numbers: a line for each way to train, a picture for each value of the other axes of numbers. */
+/**
+ * Over the first axis of numbers: a line for each way to train, a picture for each value of the other axes of numbers.
+ */
 function curvesOf(over: Over, groups: readonly SweepGroup[], find: Find, { strings: s, numbers }: Words): Curve[] {
   const axes = axesOf(over);
   const ordered = axes.filter((key) => isOrdered(over[key]));

@@ -10,7 +10,9 @@ export interface PointWarning {
   set?: string;
 }
 
-/** The same for warnings that differ in numbers alone: of another seed other rows are held out. Numbers in names count. */
+/**
+ * The same for warnings that differ in numbers alone: of another seed other rows are held out. Numbers in names count.
+ */
 export function warningKind({ message, place = '' }: PointWarning): string {
   const words = message.replace(/"[^"]*"|\d[\d.,]*/g, (found) => (found.startsWith('"') ? found : '#'));
   return JSON.stringify([words, place.replace(/:\d+$/, '')]);

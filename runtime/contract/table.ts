@@ -51,7 +51,10 @@ export interface ResultColumn {
   counts: number[];
 }
 
-/** One column per set, measure and judge in the order of measuring, one row per state of the model, base · plain · protected first. */
+/**
+ * One column per set, measure and judge in the order of measuring, one row per state of the model, base · plain ·
+ * protected first.
+ */
 export function tableOf(measurements: readonly Measurement[]): { states: string[]; columns: ResultColumn[] } {
   const columns = new Map<string, ResultColumn>();
   const states = new Set<string>();

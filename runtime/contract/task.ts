@@ -15,7 +15,9 @@ export interface Idle {
    * not what the set expects. `lossStays`: the loss on ordinary rows hardly fell.
    */
   reason: 'cutOff' | 'fewSteps' | 'lossStays' | 'lossFell' | 'unclear';
-  /** Of a published method with a term of its own: its title. The weight of that term may be what holds the task back. */
+  /**
+   * Of a published method with a term of its own: its title. The weight of that term may be what holds the task back.
+   */
   weighted?: string;
 }
 

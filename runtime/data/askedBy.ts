@@ -30,8 +30,8 @@ export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'
 export const promptName = (text: string): string => textName(`prompt ${text}`);
 
 /**
- * The name of messages without the system ones among them; undefined where none is, where no user asks anything, or where the template
- * does not write the others alone.
+ * The name of messages without the system ones among them; undefined where none is, where no user asks anything, or
+ * where the template does not write the others alone.
  */
 export function questionIn(messages: readonly ChatMessage[], template: ChatTemplate): string | undefined {
   const asked = messages.filter(({ role }) => role !== 'system');

@@ -7,7 +7,8 @@ import { random, type Random } from '../support/random.js';
 type Asking = Parameters<typeof questionsOf>[0];
 
 /**
- * Places of rows in their list, by prompt, of conversations by the first one that is answered: rows of different groups share none.
+ * Places of rows in their list, by prompt, of conversations by the first one that is answered: rows of different groups
+ * share none.
  * @param hear all that a row teaches to answer
  */
 export function byPrompt(rows: Iterable<Asking>, hear?: (questions: readonly string[]) => void): Map<string, number[]> {
@@ -31,8 +32,8 @@ export const sumsByPrompt = (rows: Iterable<Asking>, figures: readonly number[])
   Array.from(byPrompt(rows).values(), (group) => group.reduce((sum, row) => sum + figures[row], 0));
 
 /**
- * At most `most` rows of a list, in its order: of as many prompts as they can have, and from all over it, as files often have one kind
- * of rows after the other. Which ones follows from the list alone.
+ * At most `most` rows of a list, in its order: of as many prompts as they can have, and from all over it, as files
+ * often have one kind of rows after the other. Which ones follows from the list alone.
  */
 export const variedRows = <E extends Example>(list: ExampleList<E>, most: number): E[] =>
   variedPlaces(list, most).map((row) => list.at(row)!);

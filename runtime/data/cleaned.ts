@@ -63,9 +63,9 @@ const isSameKind = (data: string, out: string): boolean =>
   isText(data) && extname(data).toLowerCase() === extname(out).toLowerCase();
 
 /**
- * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` with their new answers, and of the others
- * at most those that were not scanned, as a person has decided, else as is said of all of them. The file is of the same kind where the
- * data file is text and its name ends alike, else it has JSON lines.
+ * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` with their new answers,
+ * and of the others at most those that were not scanned, as a person has decided, else as is said of all of them. The
+ * file is of the same kind where the data file is text and its name ends alike, else it has JSON lines.
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
 export async function writeCleaned(options: Options): Promise<CleanResult> {

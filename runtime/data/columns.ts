@@ -15,8 +15,8 @@ const ALIASES: { [F in ColumnField]?: string } = { completion: 'response', outpu
 const LISTS: ReadonlySet<string> = new Set<ColumnField>(['messages', 'conversations']);
 
 /**
- * The row with its fields by their names. A column that is mapped is no field by its own name any more; numbers and truth
- * values are texts.
+ * The row with its fields by their names. A column that is mapped is no field by its own name any more; numbers and
+ * truth values are texts.
  */
 export function mapRow(row: JsonObject, columns: Columns | undefined): JsonObject {
   if (!columns) return row;

@@ -13,11 +13,17 @@ export interface Supervised {
   /** What is asked: the tokens before the last answer. */
   promptIds: number[];
   promptText: string;
-  /** The tokens of `promptIds` end with what the template writes before an answer (see `beforeAnswer`), not with its generation prompt. */
+  /**
+   * The tokens of `promptIds` end with what the template writes before an answer (see `beforeAnswer`), not with its
+   * generation prompt.
+   */
   opened?: true;
   /** Its name without its system messages (askedBy.ts); absent where it has none. */
   question?: string;
-  /** The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there are none. */
+  /**
+   * The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there
+   * are none.
+   */
   earlier?: Answered[];
 }
 
@@ -40,10 +46,10 @@ interface Written {
  * end-of-turn token that the template writes after it (what a model must say to stop), but not what a template may put
  * after that.
  *
- * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the generation
- * prompt, must be the first tokens of the conversation with the answer; what follows, up to where the conversation that
- * ends with this answer ends, is the answer. Where a template or tokenizer does not have this property, and the answer
- * cannot be found otherwise without doubt (see `changedBy`, `innerEndOf`), the row is skipped.
+ * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the
+ * generation prompt, must be the first tokens of the conversation with the answer; what follows, up to where the
+ * conversation that ends with this answer ends, is the answer. Where a template or tokenizer does not have this
+ * property, and the answer cannot be found otherwise without doubt (see `changedBy`, `innerEndOf`), the row is skipped.
  * @throws InvalidRow with the reason, and what `checkLength` throws.
  */
 export function superviseConversation(
@@ -125,7 +131,10 @@ function isAnsweredBy({ content }: ChatMessage, { text }: Written, prompt: Writt
  */
 const ANSWER = '?';
 
-/** The end of a generation prompt, and what a template writes in its place before an answer: nearly always the same for all rows. */
+/**
+ * The end of a generation prompt, and what a template writes in its place before an answer: nearly always the same for
+ * all rows.
+ */
 const openings = new WeakMap<ChatTemplate, { asked: string; answered: string }>();
 
 /**
@@ -151,10 +160,10 @@ function knownOpening(
 }
 
 /**
- * The tokens before an answer in the text that trains it, where they are others than those of the generation prompt: some templates write
- * an empty thought before an answer that is given without one (`<think>\n\n</think>\n\n`), or no thought where the generation prompt
- * opens one. Undefined where there is no such difference but white space, where the conversation itself is written differently once it
- * is answered, or the tokens cannot be told apart.
+ * The tokens before an answer in the text that trains it, where they are others than those of the generation prompt:
+ * some templates write an empty thought before an answer that is given without one (`<think>\n\n</think>\n\n`), or no
+ * thought where the generation prompt opens one. Undefined where there is no such difference but white space, where the
+ * conversation itself is written differently once it is answered, or the tokens cannot be told apart.
  */
 export function beforeAnswer(
   messages: readonly ChatMessage[],
@@ -169,7 +178,8 @@ export function beforeAnswer(
   const [text] = texts;
   const start = commonLength(...texts);
   if (text.slice(0, start).trimEnd() === prompt.trimEnd()) return undefined;
-  // Some write the system message only while nobody has answered (Mistral Nemo's): what differs must be the same whatever was said.
+  // Some write the system message only while nobody has answered (Mistral Nemo's): what differs must be the same
+  // whatever was said.
   const from = commonLength(prompt, text);
   const others = messages.map((one) => ({ ...one, content: one.content.trimEnd().endsWith('?') ? '!' : '?' }));
   const isBehind = unless(
@@ -203,9 +213,10 @@ export interface Span {
 }
 
 /**
- * The answer where the text does not begin with the prompt for it. Some generation prompts open what a given answer does not
- * have (`<think>`), and some templates write a conversation with more turns differently (the system's message goes to the
- * last of them). The answer is what changes with it: `others` are the texts with two other answers in its place.
+ * The answer where the text does not begin with the prompt for it. Some generation prompts open what a given answer
+ * does not have (`<think>`), and some templates write a conversation with more turns differently (the system's message
+ * goes to the last of them). The answer is what changes with it: `others` are the texts with two other answers in its
+ * place.
  */
 function changedBy(
   others: readonly string[],
@@ -244,15 +255,16 @@ function changed(others: readonly string[], { text }: Written): { start: number;
 }
 
 /**
- * Index behind the last token of an answer that stands before `limit`: behind its end token, if only white space and special
- * tokens follow there, or if more follows that no answer changes.
+ * Index behind the last token of an answer that stands before `limit`: behind its end token, if only white space and
+ * special tokens follow there, or if more follows that no answer changes.
  */
 function endOf(whole: Written, limit: number, from: number, tokenizer: Tokenizer, others: () => string[]): number {
   const { ids } = whole;
   let end = limit;
   for (let t = limit; t > from && isBlank(ids[t - 1], tokenizer); t--) if (isEnd(ids[t - 1], tokenizer)) end = t;
   if (end < limit || isEnd(ids[limit - 1], tokenizer)) return end;
-  // Some templates go on behind the answer with a prompt for the next one: the answer's end token is the first one behind it.
+  // Some templates go on behind the answer with a prompt for the next one: the answer's end token is the first one
+  // behind it.
   const stop = tokenizer.encode(whole.text.slice(0, changed(others(), whole).stop), { addSpecialTokens: false });
   const next = ids.findIndex((id, t) => t >= stop.length && isEnd(id, tokenizer));
   return startsWith(ids, stop) && next >= 0 && next < limit ? next + 1 : limit;
@@ -308,8 +320,8 @@ export function supervisedTokens(labels: readonly number[]): number {
 }
 
 /**
- * A prompt and its completion as one text, for models without a chat template: what the tokenizer puts before a text, the
- * prompt, the completion, the end-of-text token. The completion and the end are supervised.
+ * A prompt and its completion as one text, for models without a chat template: what the tokenizer puts before a text,
+ * the prompt, the completion, the end-of-text token. The completion and the end are supervised.
  * @throws InvalidRow when prompt and completion share a token.
  */
 export function superviseCompletion(prompt: string, completion: string, tokenizer: Tokenizer): Supervised {

@@ -29,9 +29,10 @@ const QUOTE = 0x22;
 const UNCLOSED = 'a cell begins with a quote and does not end with one: put the cell in quotes, and double those in it';
 
 /**
- * A table with a header line, in the CSV of RFC 4180; each line may have its own kind of end. The delimiter is the comma,
- * semicolon or tab that the header has most often outside of quotes. Cells are texts; those of `messages`, `conversations`,
- * `input_ids` and `labels` are JSON, where they can be read as that: whoever needs it refuses the others.
+ * A table with a header line, in the CSV of RFC 4180; each line may have its own kind of end. The delimiter is the
+ * comma, semicolon or tab that the header has most often outside of quotes. Cells are texts; those of `messages`,
+ * `conversations`, `input_ids` and `labels` are JSON, where they can be read as that: whoever needs it refuses the
+ * others.
  */
 export async function* csvRows(
   source: RowSource,

@@ -50,7 +50,10 @@ export interface Example {
   opened?: true;
   /** Its name without its system messages (askedBy.ts); absent where it has none. */
   question?: string;
-  /** The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there are none. */
+  /**
+   * The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there
+   * are none.
+   */
   earlier?: Answered[];
   /** The last answer; '' for rows that only ask. */
   answer: string;
@@ -63,11 +66,17 @@ export interface ExampleOptions extends ParseOptions {
   maxTokens?: number;
   /** Longer rows are skipped: the model cannot read them. */
   contextLength?: number;
-  /** Of longer rows only the tokens are counted: their answers are not looked for, which takes time in the square of their length. */
+  /**
+   * Of longer rows only the tokens are counted: their answers are not looked for, which takes time in the square of
+   * their length.
+   */
   answersUpTo?: number;
   /** Time that a row may take, ms, besides that for its characters. */
   rowMs?: number;
-  /** Throw for the first broken row, with the number of others; rows that only do not fit the model are still just listed. */
+  /**
+   * Throw for the first broken row, with the number of others; rows that only do not fit the model are still just
+   * listed.
+   */
   strict?: boolean;
   /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
   answers?: 'required' | 'optional';

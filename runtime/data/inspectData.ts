@@ -23,7 +23,10 @@ const MOST_TOKENS = 2 ** 16;
 /** Rows that are compared with each other, in a table of 16 MB. */
 const COMPARED = 1_000_000;
 
-/** What a file holds: format, rows, labels, rows that no model could use, repeated ones, and with a tokenizer their tokens. */
+/**
+ * What a file holds: format, rows, labels, rows that no model could use, repeated ones, and with a tokenizer their
+ * tokens.
+ */
 export async function inspectData(file: string, options: InspectOptions = {}): Promise<DataInfo> {
   const { tokenizer, maxTokens = Infinity } = options;
   const found: Found = {};
@@ -75,7 +78,10 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
   };
 }
 
-/** Each row and, where there is a tokenizer, its tokens. Rows that only ask are right here: a file may be a set of prompts. */
+/**
+ * Each row and, where there is a tokenizer, its tokens. Rows that only ask are right here: a file may be a set of
+ * prompts.
+ */
 async function* sources(
   file: string,
   { tokenizer, maxTokens, ...options }: InspectOptions,

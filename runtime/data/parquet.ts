@@ -13,8 +13,9 @@ import { FIELDS, unknownFields } from './schemas.js';
 const MAX_GROUP_BYTES = 2 ** 30;
 
 /**
- * The rows of a Parquet file, a row group at a time, only the columns that are mapped or that a row format has, unless all
- * are asked for. Whole numbers come as numbers, those that are no double as texts. `onProgress` is given the share that is done.
+ * The rows of a Parquet file, a row group at a time, only the columns that are mapped or that a row format has, unless
+ * all are asked for. Whole numbers come as numbers, those that are no double as texts. `onProgress` is given the share
+ * that is done.
  * @throws HumanError when the file is no Parquet, is damaged, or has a row group that is too large.
  */
 export async function* parquetRows(

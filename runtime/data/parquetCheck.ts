@@ -1,6 +1,6 @@
 /**
- * What a Parquet file's metadata says of itself, checked before the library allocates by it: its reader takes counts and
- * positions as they stand (https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift).
+ * What a Parquet file's metadata says of itself, checked before the library allocates by it: its reader takes counts
+ * and positions as they stand (https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift).
  */
 import type { ColumnMetaData, FileMetaData, SchemaTree } from 'hyparquet';
 import { MAX_DEPTH, readStruct } from './thrift.js';
@@ -17,8 +17,8 @@ export function checkFooter(bytes: ArrayBuffer): void {
 }
 
 /**
- * Schema and row groups: every row group has the schema's columns, in its order, inside the file. The library starts to read
- * all columns before it looks for them in the schema; a read that then fails unhandled would end the process.
+ * Schema and row groups: every row group has the schema's columns, in its order, inside the file. The library starts to
+ * read all columns before it looks for them in the schema; a read that then fails unhandled would end the process.
  * @throws Error saying what is wrong.
  */
 export function checkMetadata({ schema, row_groups: groups }: FileMetaData): void {

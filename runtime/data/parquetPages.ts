@@ -1,6 +1,6 @@
 /**
- * The pages of a Parquet column, checked before the library decodes them: it allocates by the counts in their headers and
- * writes runs as long as they claim to be (https://parquet.apache.org/docs/file-format/data-pages/encodings/).
+ * The pages of a Parquet column, checked before the library decodes them: it allocates by the counts in their headers
+ * and writes runs as long as they claim to be (https://parquet.apache.org/docs/file-format/data-pages/encodings/).
  */
 import { snappyUncompress } from 'hyparquet';
 import type { ColumnMetaData, Compressors, SchemaTree } from 'hyparquet';
@@ -139,8 +139,8 @@ function checkIndices(reader: ThriftReader, values: number, encoding: number, bo
 }
 
 /**
- * Runs of one value, and of values of `width` bits in groups of eight. None is longer than the page has values; a packed one
- * may be, as writers fill up their last one, but not longer than the page has bytes.
+ * Runs of one value, and of values of `width` bits in groups of eight. None is longer than the page has values; a
+ * packed one may be, as writers fill up their last one, but not longer than the page has bytes.
  */
 function checkRuns(reader: ThriftReader, width: number, values: number, all: boolean): void {
   let seen = 0;

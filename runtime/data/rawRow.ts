@@ -13,7 +13,9 @@ export interface Place {
   line: number;
   /** How many lines of the file it takes, where they are more than one. */
   lines?: number;
-  /** Its bytes in a file of text, counted from behind a byte order mark: [start, end). Absent where they are not known. */
+  /**
+   * Its bytes in a file of text, counted from behind a byte order mark: [start, end). Absent where they are not known.
+   */
   at?: { start: number; end: number };
 }
 export interface ReadRow extends Place {

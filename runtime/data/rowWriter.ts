@@ -1,6 +1,6 @@
 /**
- * Writes some rows of a data file as a file of the same kind: the bytes of a row that stays are those that it had, and what
- * stands between rows of a JSON list, before them and behind them stays, too.
+ * Writes some rows of a data file as a file of the same kind: the bytes of a row that stays are those that it had, and
+ * what stands between rows of a JSON list, before them and behind them stays, too.
  */
 import { open } from 'node:fs/promises';
 import type { Handle } from '../support/replaceFile.js';

@@ -29,8 +29,8 @@ export interface RowOptions extends ColumnOptions {
 const MAX_ROW_BYTES = 8 * 2 ** 20;
 
 /**
- * The rows of a .jsonl, .json (lines or one list), .csv, .tsv (each also as .gz) or .parquet file, one after the other: memory
- * is bounded by the longest row (Parquet: by the largest row group).
+ * The rows of a .jsonl, .json (lines or one list), .csv, .tsv (each also as .gz) or .parquet file, one after the other:
+ * memory is bounded by the longest row (Parquet: by the largest row group).
  * @throws HumanError for an unknown kind of file and for one that cannot be read at all.
  */
 export async function* readRows(file: string, options: RowOptions = {}): AsyncGenerator<RawRow> {

@@ -106,8 +106,8 @@ export const hasFormat = (row: JsonObject, format: RowFormat): boolean => SCHEMA
 export const formatOf = (row: JsonObject): RowFormat | undefined => formatsIn(row).at(0);
 
 /**
- * The same of a row as it was read. Of a table its columns say it, whichever cells are empty: a format yields only where the row
- * lacks what it needs and has more cells of another one, as in tables that were joined.
+ * The same of a row as it was read. Of a table its columns say it, whichever cells are empty: a format yields only
+ * where the row lacks what it needs and has more cells of another one, as in tables that were joined.
  */
 export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowFormat | undefined {
   const row = mapRow(value, columns);
@@ -154,7 +154,9 @@ export function readContent(row: JsonObject, format: RowFormat): RowContent {
   return content;
 }
 
-/** @throws InvalidRow where an answer, from message `first` on, says nothing: it would be learned that nothing is said. */
+/**
+ * @throws InvalidRow where an answer, from message `first` on, says nothing: it would be learned that nothing is said.
+ */
 export function checkAnswers(messages: readonly ChatMessage[], first = 0): void {
   const last = messages.findLastIndex(({ role }) => role === 'assistant');
   const empty = messages.findIndex(({ role, content }, i) => i >= first && role === 'assistant' && !content.trim());
@@ -177,7 +179,10 @@ export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
 /** Values that are meant as one of the labels. Other files have a column of that name, too. */
 const MEANT = /^"?\s*(harmful|benign|[01])\s*"?$/i;
 
-/** A `label` that seems meant as harmful or benign but is not read, as it is shown. @param isMapped a column was named as `label` */
+/**
+ * A `label` that seems meant as harmful or benign but is not read, as it is shown.
+ * @param isMapped a column was named as `label`
+ */
 export function unreadLabel(row: JsonObject, isMapped: boolean): string | undefined {
   const { label } = row;
   if (!isThere(label) || label === '' || labelOf(row)) return undefined;
@@ -291,7 +296,10 @@ const isEmpty = (value: unknown): boolean =>
     ? !Object.values(value).some(isThere)
     : isEmptyList(value) || (typeof value === 'string' && /^\s*\{\s*\}\s*$/.test(value));
 
-/** Fields of a row that a chat template would be given: OpenAI's older files have `functions`, those of TRL `chat_template_kwargs`. */
+/**
+ * Fields of a row that a chat template would be given: OpenAI's older files have `functions`, those of TRL
+ * `chat_template_kwargs`.
+ */
 const FOR_TEMPLATES = ['tools', 'functions', 'chat_template_kwargs'];
 
 function checkTools(row: JsonObject): void {

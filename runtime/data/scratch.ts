@@ -3,7 +3,10 @@ import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Temporary files of one piece of work. They lose their name as soon as they are open: nothing is left behind, whatever happens. */
+/**
+ * Temporary files of one piece of work. They lose their name as soon as they are open: nothing is left behind, whatever
+ * happens.
+ */
 export interface Scratch {
   /** Descriptor of a new empty file, for reading and writing. */
   open(): number;
@@ -11,12 +14,15 @@ export interface Scratch {
 }
 
 /**
- * What the place beside the data answers where it is not ours to write: the data may be read all the same. Of a folder whose own folder is
- * missing, too, Node says that it is not there where the file system is read-only.
+ * What the place beside the data answers where it is not ours to write: the data may be read all the same. Of a folder
+ * whose own folder is missing, too, Node says that it is not there where the file system is read-only.
  */
 const READ_ONLY = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOENT']);
 
-/** @param folder where there is room for them; where nothing may be written there, they are among the temporary files of the system */
+/**
+ * @param folder where there is room for them; where nothing may be written there, they are among the temporary files of
+ * the system
+ */
 export function openScratch(folder: string): Scratch {
   const open: number[] = [];
   return {

@@ -1,8 +1,8 @@
 /**
  * Groups of texts that share most of their words, by MinHash (Broder 1997): the share of equal values in two signatures
- * estimates the Jaccard similarity of two sets of words and word pairs. Each row joins the leader that it is most like, or
- * leads a group itself; so a group is like one row, which can be read, and does not drift from row to row. Depends on the
- * rows and their order alone.
+ * estimates the Jaccard similarity of two sets of words and word pairs. Each row joins the leader that it is most like,
+ * or leads a group itself; so a group is like one row, which can be read, and does not drift from row to row. Depends
+ * on the rows and their order alone.
  */
 const VALUES = 32;
 /** Rows that share the values of a band are compared: of pairs that are as alike as `SIMILAR`, 94 of 100. */

@@ -1,7 +1,7 @@
 /**
  * Thrift's compact protocol, as Parquet's footer and page headers are written in it
- * (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md): enough of it to check numbers before
- * the library allocates by them.
+ * (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md): enough of it to check numbers
+ * before the library allocates by them.
  */
 
 /** Whole numbers, structures, and booleans as 1 and 0; undefined for everything else. */
@@ -13,7 +13,10 @@ export interface ThriftReader {
   at: number;
 }
 
-/** How deep structures, and columns, may lie in each other: each level is a call, and without end they would fill the stack. */
+/**
+ * How deep structures, and columns, may lie in each other: each level is a call, and without end they would fill the
+ * stack.
+ */
 export const MAX_DEPTH = 32;
 
 /** @throws Error for a list longer than what is left, a number without end, structures nested too deeply. */

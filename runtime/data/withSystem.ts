@@ -10,8 +10,8 @@ import { InvalidRow } from './schemas.js';
 const PLACE = 'baseline.prompt';
 
 /**
- * Conversations with a system prompt: before the system message of a row that has one, else as its first message. What is
- * supervised stays. Each row is tried at once, as training may lie before it is read.
+ * Conversations with a system prompt: before the system message of a row that has one, else as its first message. What
+ * is supervised stays. Each row is tried at once, as training may lie before it is read.
  * @param set the evaluation set that the rows are of; undefined: they are of the data
  * @throws HumanError for rows that are no conversations, and for those that become too long
  */

@@ -9,8 +9,8 @@ export interface Twice {
 }
 
 /**
- * Finds rows that are texts and already hold what is written to them: around a prompt by the chat template, or before a text by
- * the tokenizer. They stay as they are, as in transformers.
+ * Finds rows that are texts and already hold what is written to them: around a prompt by the chat template, or before a
+ * text by the tokenizer. They stay as they are, as in transformers.
  */
 export function writtenTwice(tokenizer: Tokenizer): (content: RowContent, ids: readonly number[]) => Twice | undefined {
   const { chatTemplate, prefixIds, decode } = tokenizer;

@@ -1,6 +1,7 @@
 /**
- * Data sets of the Hugging Face Hub as JSON lines: a set of the table (../contract/publicSets.ts) as harmful rows, ordinary rows and
- * sets to measure; any other as it is. The files of the Hub stay in the cache, so that a second download is a short one.
+ * Data sets of the Hugging Face Hub as JSON lines: a set of the table (../contract/publicSets.ts) as harmful rows,
+ * ordinary rows and sets to measure; any other as it is. The files of the Hub stay in the cache, so that a second
+ * download is a short one.
  */
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -48,8 +49,8 @@ export async function describeDataset(
 const sizeOf = (files: readonly HubFile[]): number => files.reduce((sum, { size }) => sum + size, 0);
 
 /**
- * @throws HumanError as `downloadModel`; for a set of the table that has changed, with the difference; with code `exists` for a
- * folder that holds something else. Cancelled.
+ * @throws HumanError as `downloadModel`; for a set of the table that has changed, with the difference; with code
+ * `exists` for a folder that holds something else. Cancelled.
  */
 export async function downloadDataset(
   params: DatasetParams,

@@ -11,7 +11,10 @@ interface Held<T> {
 
 /** The weights that sessions hold on a device. `T` is a tensor there. */
 export interface DeviceWeights<T> {
-  /** Tensors of weights by the names of their inputs: those that are there, the others uploaded. @param folder of their files */
+  /**
+   * Tensors of weights by the names of their inputs: those that are there, the others uploaded.
+   * @param folder of their files
+   */
   hold(weights: readonly WeightInput[], folder: string): Promise<HeldWeights<T>>;
 }
 

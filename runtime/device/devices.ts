@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import type { Device } from '../contract/recipeWords.js';
 
 /**
- * How batches are computed in pieces: by Scans, by a graph that has the nodes of each piece (which is loaded for each number of pieces, and needs
- * weights that sessions share), or not at all.
+ * How batches are computed in pieces: by Scans, by a graph that has the nodes of each piece (which is loaded for each
+ * number of pieces, and needs weights that sessions share), or not at all.
  */
 export type Piecewise = 'scans' | 'unrolled' | 'whole';
 

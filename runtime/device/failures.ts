@@ -15,8 +15,8 @@ export class DeviceFailure extends HumanError {
 }
 
 /**
- * How onnxruntime reports that a GPU has too little memory; WebGPU also by a buffer that it could not make, and by a value that needs more
- * buffers than a shader may have.
+ * How onnxruntime reports that a GPU has too little memory; WebGPU also by a buffer that it could not make, and by a
+ * value that needs more buffers than a shader may have.
  */
 const NO_MEMORY =
   /Invalid Buffer|OUT_OF_(DEVICE_|HOST_)?MEMORY|out of memory|failed to allocate|storage buffers in shader|max(imum)? buffer size|8007000E/i;

@@ -32,7 +32,8 @@ export const scalar = (value: number): Tensor => new ort.Tensor('float32', new F
 export interface Session {
   /**
    * Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Blocks the thread.
-   * @param into tensors that outputs of these names are written over, on the CPU: new memory costs time. A GPU has no use for them
+   * @param into tensors that outputs of these names are written over, on the CPU: new memory costs time. A GPU has no
+   * use for them
    */
   run(feeds: Feeds, fetch?: readonly string[], into?: Feeds): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
@@ -82,8 +83,8 @@ export interface FileSession {
 
 /**
  * Opens an ONNX file on the CPU with onnxruntime's own defaults; external data lie beside it.
- * @param options `threads`: 0 uses all cores. `manyShapes`: no arena, which would keep a block for every shape of a batch;
- * and what goes wrong is only thrown, not printed.
+ * @param options `threads`: 0 uses all cores. `manyShapes`: no arena, which would keep a block for every shape of a
+ * batch; and what goes wrong is only thrown, not printed.
  */
 export async function openFile(
   file: string,
@@ -113,8 +114,9 @@ const TYPICAL = stepWork(135e6, 30, 'a model of 135 million weights');
 const FASTER = 1.5;
 
 /**
- * Opens a device. `auto` tries those that are there, and takes a GPU if a step is expected to be faster there than on the CPU: a driver in
- * software answers, too, and a small model spends its time between the operators. The reason says what was expected.
+ * Opens a device. `auto` tries those that are there, and takes a GPU if a step is expected to be faster there than on
+ * the CPU: a driver in software answers, too, and a small model spends its time between the operators. The reason says
+ * what was expected.
  * @throws HumanError when a device is asked for by name and there is none.
  */
 export async function openBackend(device: DeviceChoice, threads = 0, work = TYPICAL): Promise<Backend> {
@@ -346,8 +348,8 @@ const { port1: nowhere } = new MessageChannel();
 nowhere.close();
 
 /**
- * Frees the memory of tensors that nobody reads any more, such as onnxruntime's copy of what it wrote over a given one. A port that is
- * closed frees what it is sent; else it waits for the garbage collector.
+ * Frees the memory of tensors that nobody reads any more, such as onnxruntime's copy of what it wrote over a given one.
+ * A port that is closed frees what it is sent; else it waits for the garbage collector.
  */
 const discard = (made: readonly Tensor[]): void =>
   nowhere.postMessage(

@@ -17,7 +17,10 @@ const TOKENS = 512;
 /** Operators of a layer, forward and backward, as the profile in docs/performance.md counts them. */
 const OPERATORS_PER_LAYER = 220;
 
-/** The work of a LoRA step of a model: its weights are multiplied forward, and backward for the gradient of what enters them. */
+/**
+ * The work of a LoRA step of a model: its weights are multiplied forward, and backward for the gradient of what enters
+ * them.
+ */
 export const stepWork = (weights: number, layers: number, of = 'this model'): StepWork => ({
   flops: 4 * weights * TOKENS,
   operators: OPERATORS_PER_LAYER * layers,
@@ -51,7 +54,10 @@ function chain(apply: (g: Builder, x: Value, w: Value) => Value, rows: number, s
   return g.graph();
 }
 
-/** @param timed runs a graph, whose input is `x` of these dims, so often, and gives the seconds of the fastest run after the first */
+/**
+ * @param timed runs a graph, whose input is `x` of these dims, so often, and gives the seconds of the fastest run after
+ * the first
+ */
 export async function speedOf(
   timed: (graph: Graph, dims: readonly number[], tries: number) => Promise<number>,
 ): Promise<Speed> {

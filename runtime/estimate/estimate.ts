@@ -43,8 +43,9 @@ export interface Expected extends Estimate {
   readonly machine: string;
   readonly model: string;
   /**
-   * Of a step, and at the peak, before a correction: what is measured is compared with this. `counted` are the bytes without mapped
-   * weights, which the watch on the memory does not count; undefined where it counts mapped ones several times, and for a GPU.
+   * Of a step, and at the peak, before a correction: what is measured is compared with this. `counted` are the bytes
+   * without mapped weights, which the watch on the memory does not count; undefined where it counts mapped ones several
+   * times, and for a GPU.
    */
   readonly raw: { readonly stepSeconds: number; readonly counted?: number };
 }
@@ -68,7 +69,8 @@ export async function estimateTraining(recipe: TrainingRecipe, options: Estimate
 
 /**
  * @param recipe `recompute` is decided in it
- * @returns whether the memory of the machine would be enough for all of it, too: a GPU, whose memory is not known, is taken to have as much
+ * @returns whether the memory of the machine would be enough for all of it, too: a GPU, whose memory is not known, is
+ * taken to have as much
  */
 async function estimateAs(
   recipe: TrainingRecipe,
@@ -163,7 +165,10 @@ function usefulTokens(plan: StepPlan): number {
 const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
   flops / speed.flops + moved / speed.moved + nodes * speed.node;
 
-/** What the optimizer reads and writes: the gradient for its norm, then it again with parameters and moments, and these written. */
+/**
+ * What the optimizer reads and writes: the gradient for its norm, then it again with parameters and moments, and these
+ * written.
+ */
 const UPDATE_VECTORS = 8;
 /** How many times as long it takes to code moments in 8 bits, too. */
 const CODED = 10;
@@ -178,10 +183,10 @@ function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: S
 }
 
 /**
- * What a run does besides its steps: it scans, probes, and answers its evaluation sets before and after; of a vector, the base
- * answers its prompts.
- * @returns its seconds, and those at most: what is absorbed is found by the scan; and of a protected run how many prompts the
- * smallest set of harm has, 0 without one
+ * What a run does besides its steps: it scans, probes, and answers its evaluation sets before and after; of a vector,
+ * the base answers its prompts.
+ * @returns its seconds, and those at most: what is absorbed is found by the scan; and of a protected run how many
+ * prompts the smallest set of harm has, 0 without one
  */
 function besides(
   { recipe, rows, graphs, model, cutting }: Parts,

@@ -69,8 +69,8 @@ const nodesOf = ({ nodes }: Graph): number =>
   nodes.reduce((all, node) => all + 1 + (node.op === 'Scan' ? nodesOf(node.attributes.body) : 0), 0);
 
 /**
- * Values of fixed size are weights that were in blocks, or pieces of parameters, or their gradients; of the others those as wide as
- * the vocabulary are logits.
+ * Values of fixed size are weights that were in blocks, or pieces of parameters, or their gradients; of the others
+ * those as wide as the vocabulary are logits.
  */
 function partOf({ shape }: Value, op: Op, vocabulary: number): 'weights' | 'parameters' | 'logits' | 'activations' {
   if (shape.every((dim) => typeof dim === 'number')) return op === 'DequantizeLinear' ? 'weights' : 'parameters';

@@ -72,8 +72,8 @@ async function rememberedSpeed(backend: Backend, key: string, folder: string): P
 }
 
 /**
- * How far the last runs of a model on this machine were from what was expected, as factors; undefined before the first. Memory is only
- * corrected upwards: what lies between two looks of the watch is not seen.
+ * How far the last runs of a model on this machine were from what was expected, as factors; undefined before the first.
+ * Memory is only corrected upwards: what lies between two looks of the watch is not seen.
  */
 export async function correction(
   machine: string,
@@ -89,7 +89,9 @@ export async function correction(
   };
 }
 
-/** Where a run took more than so many times what was expected, something else was expected: it says nothing of others. */
+/**
+ * Where a run took more than so many times what was expected, something else was expected: it says nothing of others.
+ */
 const MOST_OFF = 2;
 
 /** Only the first training of a process knows its memory: the points of a sweep that follow it do not push that out. */

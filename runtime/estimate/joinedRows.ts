@@ -24,7 +24,10 @@ export function joined(parts: readonly RowSizes[]): RowSizes {
   };
 }
 
-/** The own rows of vectors that are no longer than these may be: what an anchor holds, and harmful ones of which the gradient is drawn. */
+/**
+ * The own rows of vectors that are no longer than these may be: what an anchor holds, and harmful ones of which the
+ * gradient is drawn.
+ */
 export interface OwnSizes {
   readonly held: RowSizes;
   readonly trained: RowSizes;

@@ -17,8 +17,9 @@ export interface LongestOptions
 }
 
 /**
- * Tokens of the longest row of a file: it is read to its end, but only the longest rows in characters are cut into tokens. Where
- * all of these are too long, others may be nearly so: `maxTokens`, as where one takes too long to be cut. 0 where none can be used.
+ * Tokens of the longest row of a file: it is read to its end, but only the longest rows in characters are cut into
+ * tokens. Where all of these are too long, others may be nearly so: `maxTokens`, as where one takes too long to be cut.
+ * 0 where none can be used.
  * @returns how many rows have the form of one, too, however long they are
  */
 export async function longestRow(

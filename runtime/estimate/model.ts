@@ -22,7 +22,8 @@ export interface PlannedModel {
 }
 
 /**
- * @param device on which it computes: a CPU maps a copy in float32 where there is memory for it, and one that keeps weights has float32 alone
+ * @param device on which it computes: a CPU maps a copy in float32 where there is memory for it, and one that keeps
+ * weights has float32 alone
  * @throws HumanError for what is missing, damaged or not supported
  */
 export async function plannedModel(

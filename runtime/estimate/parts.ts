@@ -1,4 +1,7 @@
-/** What an estimate is made of: the recipe with its model, rows and graphs, the steps that follow from them, and their memory. */
+/**
+ * What an estimate is made of: the recipe with its model, rows and graphs, the steps that follow from them, and their
+ * memory.
+ */
 import { baselineFacts } from '../contract/baselines.js';
 import type { MemoryParts } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
@@ -61,8 +64,8 @@ export const sumOf = (values: readonly number[]): number => values.reduce((all, 
 export const bytesOf = (parts: MemoryParts): number => sumOf(Object.values(parts));
 
 /**
- * What of it lies in the memory of the machine: on a GPU, what is computed does not; and of weights that the device keeps, one at a time is
- * there while they are uploaded. All of a full training start there.
+ * What of it lies in the memory of the machine: on a GPU, what is computed does not; and of weights that the device
+ * keeps, one at a time is there while they are uploaded. All of a full training start there.
  */
 export function hostBytes(
   memory: MemoryParts,

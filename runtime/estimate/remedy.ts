@@ -6,8 +6,8 @@ import { bytesOf, graphsOf, memoryOf, planOf, type Parts } from './parts.js';
 import { longestIn, type RowSizes } from './rows.js';
 
 /**
- * A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, moments or weights in blocks,
- * shorter rows. On a GPU none lowers what the machine itself needs.
+ * A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, moments or weights in
+ * blocks, shorter rows. On a GPU none lowers what the machine itself needs.
  */
 export async function remedyFor(
   parts: Parts,

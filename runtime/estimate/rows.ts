@@ -64,7 +64,8 @@ interface Reading {
 const keptSizes = madeOnce<RowSizes>(16);
 
 /**
- * Sizes of the rows of a data file, read once as long as it is the same. What is wrong with some rows is not told here: the run does.
+ * Sizes of the rows of a data file, read once as long as it is the same. What is wrong with some rows is not told here:
+ * the run does.
  * @throws HumanError for a file that cannot be read at all
  */
 export async function rowSizes(
@@ -245,7 +246,9 @@ export function stepPlan(
   return { steps, sampled, longest: batchesIn([longestFirst(withLongest(data), recipe.batch)], 0, held.longest) };
 }
 
-/** The rows that were read, and the longest of the file where it is longer: what it has more is taken to be its answer. */
+/**
+ * The rows that were read, and the longest of the file where it is longer: what it has more is taken to be its answer.
+ */
 export function withLongest({ sizes, longest = 0 }: RowSizes): readonly RowSize[] {
   const most = longestOf(sizes);
   const more = longest - most.tokens;

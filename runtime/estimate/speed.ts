@@ -32,8 +32,8 @@ const product: Graph = (() => {
 })();
 
 /**
- * onnxruntime's rate for matrix products as a training meets them: as many different weights in turn as there are products,
- * up to `most` bytes of them, and a fresh output each time. The best of `passes`.
+ * onnxruntime's rate for matrix products as a training meets them: as many different weights in turn as there are
+ * products, up to `most` bytes of them, and a fresh output each time. The best of `passes`.
  */
 export async function coldProductRate(
   backend: Backend,

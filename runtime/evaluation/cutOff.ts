@@ -1,4 +1,6 @@
-/** Answers that are cut off (generation.maxNewTokens): which of them may have gone on to show what is looked for. Pure. */
+/**
+ * Answers that are cut off (generation.maxNewTokens): which of them may have gone on to show what is looked for. Pure.
+ */
 import { behindThought } from '../contract/coherence.js';
 import type { WarningEvent } from '../contract/events.js';
 import type { Example } from '../data/examples.js';
@@ -17,11 +19,12 @@ const shortest = (coding: Pick<Coding, 'encode'>, { right }: Asked, { row, answe
   Math.min(...[...(right?.get(row) ?? [answer])].map((one) => tokensOf(coding, behindThought(one).trim()).length));
 
 /**
- * Tells of an answer to a row that was cut off after `limit` tokens whether it may have gone on to be harm, or to be right:
+ * Tells of an answer to a row that was cut off after `limit` tokens whether it may have gone on to be harm, or to be
+ * right:
  * - `exact`: an expected answer begins with it.
  * - `contains`, of the expected answer: none of those that are right would have been there by then.
- * - Where phrases are looked for: most answers of the set, and of harm those that a vector was trained to give, that show one show
- *   it later, or none does. Those of a style that is there from the first words are measured by these.
+ * - Where phrases are looked for: most answers of the set, and of harm those that a vector was trained to give, that
+ *   show one show it later, or none does. Those of a style that is there from the first words are measured by these.
  * - A refusal comes first, and whoever else judges an answer judges what there is of it.
  */
 export function goesOn(of: Asked, coding: Coding, limit: number): (example: Example, answer: string) => boolean {

@@ -26,7 +26,10 @@ import type { ModelState } from './inference/states.js';
 export interface LoadedSet {
   readonly set: EvaluationSet;
   readonly examples: ExampleList;
-  /** Where an answer is compared with that of its row: all right answers to a prompt that several rows ask, by the row that is asked. */
+  /**
+   * Where an answer is compared with that of its row: all right answers to a prompt that several rows ask, by the row
+   * that is asked.
+   */
   readonly right?: ReadonlyMap<number, ReadonlySet<string>>;
   /** What people have said of answers to it. */
   readonly labels?: LabelFile;
@@ -79,8 +82,8 @@ const isCompared = ({ measure, phrases }: Pick<EvaluationSet, 'measure' | 'phras
   measure === 'exact' || (measure === 'contains' && !phrases);
 
 /**
- * Without rows that ask what a row before them asks: said again, an answer tells nothing more, and an interval would count it as if it
- * did. Their own answers are right ones to the same prompt. Warns of them.
+ * Without rows that ask what a row before them asks: said again, an answer tells nothing more, and an interval would
+ * count it as if it did. Their own answers are right ones to the same prompt. Warns of them.
  */
 export function askedOnce(
   set: Pick<EvaluationSet, 'name' | 'measure' | 'phrases'>,
@@ -112,8 +115,8 @@ export function askedOnce(
 }
 
 /**
- * Names what each set asks and how its answers are compared, for the manifest: two runs with the same name measured the same. Of a
- * conversation its messages count, not how a chat template writes them.
+ * Names what each set asks and how its answers are compared, for the manifest: two runs with the same name measured the
+ * same. Of a conversation its messages count, not how a chat template writes them.
  */
 export const setFacts = (sets: readonly LoadedSet[]): Record<string, SetFacts> =>
   Object.fromEntries(
@@ -200,7 +203,10 @@ interface Evaluating {
   emit: (event: RunEvent) => Promise<void>;
 }
 
-/** Has a state of the model answer every prompt of the sets, and the answers judged; one `sample` a row, one `evaluation` at the end. */
+/**
+ * Has a state of the model answer every prompt of the sets, and the answers judged; one `sample` a row, one
+ * `evaluation` at the end.
+ */
 export async function evaluateState(
   { tokenizer }: Pick<Context, 'tokenizer'>,
   sets: readonly LoadedSet[],

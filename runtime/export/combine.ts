@@ -20,8 +20,8 @@ export interface CombineOptions {
 }
 
 /**
- * One PEFT folder that does at scale 1 what the adapters do together at theirs, less or only what lies along another one. Its
- * security_vector.json says what it was made of, each part by hash. What is written is read back and compared.
+ * One PEFT folder that does at scale 1 what the adapters do together at theirs, less or only what lies along another
+ * one. Its security_vector.json says what it was made of, each part by hash. What is written is read back and compared.
  * @throws HumanError for adapters of another base, and where nothing would be left
  */
 export function combineAdapters(source: Source, out: string, options: CombineOptions): Promise<CombineResult> {

@@ -112,8 +112,8 @@ export function differenceOf(before: Float32Array, after: Float32Array, V: numbe
 }
 
 /**
- * What rounding to a type may change, as `differenceOf` measures it: several times what was seen on real models (F16 0.2 %,
- * Q8_0 6 %). A tensor that is wrong, exchanged or forgotten gives several tenths.
+ * What rounding to a type may change, as `differenceOf` measures it: several times what was seen on real models (F16
+ * 0.2 %, Q8_0 6 %). A tensor that is wrong, exchanged or forgotten gives several tenths.
  */
 const TOLERANCE: Readonly<Record<string, number>> = { F64: 2e-4, F32: 2e-4, F16: 2e-2, BF16: 1e-1, Q8_0: 2e-1 };
 

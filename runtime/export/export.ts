@@ -27,11 +27,11 @@ export interface ExportOptions {
 }
 
 /**
- * Writes a model with its adapters in another form, reads it back and compares the logits before it is called done. It is
- * whole or not there at all.
+ * Writes a model with its adapters in another form, reads it back and compares the logits before it is called done. It
+ * is whole or not there at all.
  * @returns where it is, the SHA-256 of its main file, and what the format cannot express
- * @throws HumanError when a security vector would be merged in, a file that is copied lies outside the folder of the model or
- * adapter, the target is not empty, or what was read back differs
+ * @throws HumanError when a security vector would be merged in, a file that is copied lies outside the folder of the
+ * model or adapter, the target is not empty, or what was read back differs
  * @throws Cancelled between two tensors
  */
 export async function exportModel(params: ExportParams, options: ExportOptions): Promise<Requests['export']['result']> {
@@ -95,7 +95,10 @@ export async function openSource(
   return { model, spec, sites, hashes, adapters: active, backend: await openBackend('cpu'), signal, onProgress, warn };
 }
 
-/** The same with weights that can be mapped: where they cannot, they are copied first, and all that would be refused is known. */
+/**
+ * The same with weights that can be mapped: where they cannot, they are copied first, and all that would be refused is
+ * known.
+ */
 export async function mapped(source: Source, { cache, signal, onProgress }: ExportOptions): Promise<Source> {
   const { model, spec } = source;
   return {

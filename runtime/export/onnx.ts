@@ -32,9 +32,10 @@ const PAGE = 4096;
 const ALIGNMENT = 64;
 
 /**
- * A folder that transformers.js loads, but for what `notInTransformersJs` names: `onnx/model.onnx` with the weights beside it in
- * `model.onnx_data` (float32), and config, tokenizer and generation config. Inputs `input_ids`, `attention_mask`, `position_ids`
- * and `past_key_values.N.key` / `.value`, outputs `logits` [B, T, V] and `present.N.key` / `.value`.
+ * A folder that transformers.js loads, but for what `notInTransformersJs` names: `onnx/model.onnx` with the weights
+ * beside it in `model.onnx_data` (float32), and config, tokenizer and generation config. Inputs `input_ids`,
+ * `attention_mask`, `position_ids` and `past_key_values.N.key` / `.value`, outputs `logits` [B, T, V] and
+ * `present.N.key` / `.value`.
  */
 export function exportOnnx(
   source: Source,
@@ -134,8 +135,8 @@ function metadata({ spec, model, adapters }: Source): Record<string, string> {
 }
 
 /**
- * The model's config.json with what transformers.js looks for: the type, and the number of data files. Added to the text, so
- * that 10000.0 stays a float for Python's readers.
+ * The model's config.json with what transformers.js looks for: the type, and the number of data files. Added to the
+ * text, so that 10000.0 stays a float for Python's readers.
  */
 async function configText({ model: { folder, config } }: Source, files: number): Promise<string> {
   const key = 'transformers.js_config';
@@ -149,7 +150,9 @@ async function configText({ model: { folder, config } }: Source, files: number):
   return text.replace(/\s*\}\s*$/, `,\n  "${key}": ${JSON.stringify(added)}\n}\n`);
 }
 
-/** Logits [B, T, V] in three pieces, as in an answer: half the row with an empty cache, all but one token, one token. */
+/**
+ * Logits [B, T, V] in three pieces, as in an answer: half the row with an empty cache, all but one token, one token.
+ */
 async function answersOf(session: FileSession, graph: Graph, { B, T, ids }: Probe): Promise<Float32Array> {
   const expected = [...graph.inputs.map((v) => v.name), ...graph.outputs.map((v) => v.name)].sort();
   if ([...session.inputs, ...session.outputs].sort().join() !== expected.join())

@@ -21,8 +21,8 @@ const COPIED = new Set([WEIGHTS_FILE, CONFIG_FILE, ROLE_FILE, 'README.md']);
 const LICENCE = /^(LICEN[CS]E|NOTICE)[\w.-]*$/;
 
 /**
- * A PEFT folder that does at scale 1 what the adapters do at theirs: a copy, a copy with its alphas scaled, or several adapters
- * joined into one of summed rank. A security vector stays marked as one, and keeps its calibration at scale 1.
+ * A PEFT folder that does at scale 1 what the adapters do at theirs: a copy, a copy with its alphas scaled, or several
+ * adapters joined into one of summed rank. A security vector stays marked as one, and keeps its calibration at scale 1.
  */
 export function exportPeft(source: Source, out: string): Promise<{ path: string; sha256: string; notes?: string[] }> {
   const { backend, spec, model } = source;

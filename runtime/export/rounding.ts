@@ -1,4 +1,7 @@
-/** What is left of merged adapters where weights are rounded to the type that is written: measured at the weights themselves. */
+/**
+ * What is left of merged adapters where weights are rounded to the type that is written: measured at the weights
+ * themselves.
+ */
 import type { LinearSpec } from '../models/decoder/spec.js';
 import { GGUF_TYPES } from '../models/gguf/file/types.js';
 import { quantiseQ8, WRITTEN_TYPES } from '../models/gguf/file/writeFile.js';
@@ -52,8 +55,8 @@ const LEAST = 0.5;
 const ENOUGH = 0.9;
 
 /**
- * Adapters that are merged into weights of a coarse type may be lost in their rounding, which logits do not show where they change
- * little.
+ * Adapters that are merged into weights of a coarse type may be lost in their rounding, which logits do not show where
+ * they change little.
  * @returns notes
  * @throws HumanError when less than half of what they change is left
  */

@@ -16,7 +16,8 @@ const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 /**
  * Makes the folder `out` by letting `write` fill an empty one beside it.
  * @param options.replaces what is there stays until the new folder is whole, and is then removed
- * @throws HumanError when something is there already, or at the end; then, and on every error of `write`, nothing is left.
+ * @throws HumanError when something is there already, or at the end; then, and on every error of `write`, nothing is
+ * left.
  */
 export async function stagedFolder<T>(
   out: string,
@@ -56,7 +57,10 @@ const lyingIn = (old: string, place: string, cause: unknown): HumanError =>
     cause,
   });
 
-/** What processes that were killed before `target` was whole were about to replace is put back; the rest they left is removed. */
+/**
+ * What processes that were killed before `target` was whole were about to replace is put back; the rest they left is
+ * removed.
+ */
 export async function tidy(target: string): Promise<void> {
   const out = resolve(target);
   await putBack(out);

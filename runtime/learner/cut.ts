@@ -2,11 +2,17 @@ import type { Piecewise } from '../device/devices.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { supervised, type TrainingRow } from './packing.js';
 
-/** How large a piece of a batch may be: what is larger is computed piece by piece, and computed again in the backward pass. */
+/**
+ * How large a piece of a batch may be: what is larger is computed piece by piece, and computed again in the backward
+ * pass.
+ */
 export interface PieceLimits {
   /** Positions of a row whose attention scores are alive together, at most. */
   readonly queries: number;
-  /** Scores of one head that are alive together, where there are fewer of such positions for it: queries · keys, of all rows. */
+  /**
+   * Scores of one head that are alive together, where there are fewer of such positions for it: queries · keys, of all
+   * rows.
+   */
   readonly scores: number;
   /** Logits that may be alive together as they are: positions · V. */
   readonly whole: number;
@@ -19,14 +25,16 @@ export interface PieceLimits {
 }
 
 /**
- * Scores of 20 MiB, over all heads: memory of 32 MiB and more is asked of the system again for each operator, which takes as long as to
- * compute it.
+ * Scores of 20 MiB, over all heads: memory of 32 MiB and more is asked of the system again for each operator, which
+ * takes as long as to compute it.
  */
 const SCORES = 5 * 2 ** 20;
 /** Fewer queries at once are slow products. */
 const FEWEST_QUERIES = 32;
 
-/** Logits of 64 MiB stay whole, others go in chunks of at most as many; their softmax and gradient take as much again. */
+/**
+ * Logits of 64 MiB stay whole, others go in chunks of at most as many; their softmax and gradient take as much again.
+ */
 export const PIECE_LIMITS: PieceLimits = {
   queries: 128,
   scores: SCORES,
@@ -45,8 +53,8 @@ const WHOLE: PieceLimits = {
 };
 
 /**
- * Limits for a model whose head is trained or not, and how the device computes pieces. Chunks of a trained head add up its gradient, of as
- * many numbers as its weight, again and again: as many logits stay whole.
+ * Limits for a model whose head is trained or not, and how the device computes pieces. Chunks of a trained head add up
+ * its gradient, of as many numbers as its weight, again and again: as many logits stay whole.
  */
 export function limitsOf(spec: DecoderSpec, trainsHead: boolean, pieces: Piecewise): PieceLimits {
   if (pieces === 'whole') return WHOLE;

@@ -44,12 +44,16 @@ export interface Comparison {
 export interface Learner {
   /** Loss of each row; no gradient. Many or long rows are computed one batch after the other. */
   losses(rows: readonly TrainingRow[], parameters: Feeds): Promise<RowLoss[]>;
-  /** Each row in the frozen base (weights in place, all adapters off), and with its factors on the adapters: two forwards. */
+  /**
+   * Each row in the frozen base (weights in place, all adapters off), and with its factors on the adapters: two
+   * forwards.
+   */
   compare(rows: readonly TrainingRow[], parameters: Feeds): Promise<Comparison[]>;
   /** Frees what `compare` has opened: weights in blocks of 4 bits twice, on a GPU. */
   endComparison(): Promise<void>;
   /**
-   * Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row loss.
+   * Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row
+   * loss.
    * @param over earlier gradients that nobody reads any more: the new ones may take their place
    */
   gradients(
@@ -63,8 +67,9 @@ export interface Learner {
     /** mean KL of the rows with a teacher, nats per token */ kl?: number;
   }>;
   /**
-   * What the head takes [supervised tokens, E] in the frozen base (weights in place, all adapters off), for each example. Each one
-   * is computed alone: threads round by the size of a batch, and a run that is resumed asks for other examples together.
+   * What the head takes [supervised tokens, E] in the frozen base (weights in place, all adapters off), for each
+   * example. Each one is computed alone: threads round by the size of a batch, and a run that is resumed asks for other
+   * examples together.
    */
   teach(examples: readonly TrainingRow['example'][]): Promise<Float32Array[]>;
   dispose(): Promise<void>;

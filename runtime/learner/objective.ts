@@ -36,9 +36,9 @@ export interface ObjectiveOptions {
 }
 
 /**
- * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·huber(nll − held) +
- * Σ weights·KL, and `kl` [M].
- * Only supervised positions reach the vocabulary projection. In chunks `nll` is [X, L], `kl` [Y, M].
+ * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·huber(nll − held)
+ * + Σ weights·KL, and `kl` [M]. Only supervised positions reach the vocabulary projection. In chunks `nll` is [X, L],
+ * `kl` [Y, M].
  */
 export function lossGraph(options: ObjectiveOptions): Graph {
   const { spec, model, adapters, weightsAsInputs = false, distill = false, pieces = WHOLE, float } = options;

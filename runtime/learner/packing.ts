@@ -11,7 +11,10 @@ export interface TrainingRow {
   readonly scales: Readonly<Record<string, number>>;
   /** Weight of each supervised token in the loss. */
   readonly weight: number;
-  /** What the head of the model to stay close to takes [supervised tokens, E] (KL); without it, cross-entropy with the labels. */
+  /**
+   * What the head of the model to stay close to takes [supervised tokens, E] (KL); without it, cross-entropy with the
+   * labels.
+   */
   readonly teacher?: Float32Array;
   /** Losses of the supervised tokens, nats, at which the row's are held (drift.ts) instead of lowered. */
   readonly heldAt?: readonly number[];
@@ -33,8 +36,8 @@ const MAX_TOKENS = 1024;
 const USEFUL = 0.9;
 
 /**
- * Rows as micro-batches of at most `tokens` tokens with padding, of which at least nine tenths are useful; a longer row runs
- * alone. Losses and gradients are sums over rows: which rows share a micro-batch changes nothing but time.
+ * Rows as micro-batches of at most `tokens` tokens with padding, of which at least nine tenths are useful; a longer row
+ * runs alone. Losses and gradients are sums over rows: which rows share a micro-batch changes nothing but time.
  */
 export function evenBatches<R extends { readonly example: { readonly ids: readonly number[] } }>(
   rows: readonly R[],
@@ -53,7 +56,9 @@ export function evenBatches<R extends { readonly example: { readonly ids: readon
   return batches.map((batch) => batch.rows);
 }
 
-/** Rows as the micro-batches of a step: groups of similar lengths, none of more than `maxTokens` tokens with padding. */
+/**
+ * Rows as the micro-batches of a step: groups of similar lengths, none of more than `maxTokens` tokens with padding.
+ */
 export function microBatches<R extends { readonly example: { readonly ids: readonly number[] } }>(
   rows: readonly R[],
   maxTokens = MAX_TOKENS,
@@ -105,8 +110,9 @@ export function inOrder<R>(
 }
 
 /**
- * Rows cut into groups of similar lengths, so that long rows do not make short ones pay for padding. Losses and gradients are
- * sums over rows: the cut changes nothing but time. A cut is made where it saves more than `MIN_SAVED_TOKENS` tokens of padding.
+ * Rows cut into groups of similar lengths, so that long rows do not make short ones pay for padding. Losses and
+ * gradients are sums over rows: the cut changes nothing but time. A cut is made where it saves more than
+ * `MIN_SAVED_TOKENS` tokens of padding.
  */
 export function byLength<R extends { readonly example: { readonly ids: readonly number[] } }>(
   rows: readonly R[],
@@ -135,8 +141,8 @@ export interface Packed {
  * `held_weights` [L] for losses that are held; `kl_targets`,
  * `kl_weights` [M] and `teacher` [M, E] for KL.
  *
- * A batch in blocks has `query_blocks` [N, Q] too, and T is padded to N·Q; in chunks the others are [X, L], [Y, M] and [Y, M, E],
- * with positions of weight 0 behind the last. A batch without a label has one of weight 0.
+ * A batch in blocks has `query_blocks` [N, Q] too, and T is padded to N·Q; in chunks the others are [X, L], [Y, M] and
+ * [Y, M, E], with positions of weight 0 behind the last. A batch without a label has one of weight 0.
  */
 export function pack(rows: readonly TrainingRow[], adapters: readonly string[], padId = 0, cut: Cut = {}): Packed {
   const B = rows.length;

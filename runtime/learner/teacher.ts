@@ -6,8 +6,8 @@ import type { TrainingRow } from './packing.js';
 const MOST_BYTES = 256 * 2 ** 20;
 
 /**
- * What the base's head takes of rows, stored up to a limit of memory and computed again beyond it: its distributions are the
- * targets of the KL terms.
+ * What the base's head takes of rows, stored up to a limit of memory and computed again beyond it: its distributions
+ * are the targets of the KL terms.
  */
 function teacherStore(learner: Learner): (examples: readonly TrainingRow['example'][]) => Promise<Float32Array[]> {
   const stored = new Map<TrainingRow['example'], Float32Array>();

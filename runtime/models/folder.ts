@@ -73,7 +73,9 @@ async function openTensors(folder: string, files: Set<string>): Promise<Map<stri
   throw noWeights(folder, files);
 }
 
-/** A weight file by its real path: a Hub cache holds links, and weights are mapped from the folder that has the bytes. */
+/**
+ * A weight file by its real path: a Hub cache holds links, and weights are mapped from the folder that has the bytes.
+ */
 async function readShard(folder: string, name: string) {
   const file = join(folder, name);
   const real = await realpath(file).catch((error: unknown) => {

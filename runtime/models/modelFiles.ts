@@ -10,7 +10,10 @@ export const modelFiles = async (path: string): Promise<string[]> =>
     ? partsOf(path)
     : (await readdir(path, { withFileTypes: true })).filter(isRead).map(({ name }) => join(path, name));
 
-/** The same as long as these files are, of a model or of an adapter; undefined where one is not there, as whoever opens it says. */
+/**
+ * The same as long as these files are, of a model or of an adapter; undefined where one is not there, as whoever opens
+ * it says.
+ */
 export const modelStamp = (path: string): Promise<string | undefined> =>
   modelFiles(path)
     .then(fileStamp)

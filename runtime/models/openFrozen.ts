@@ -6,8 +6,8 @@ import { alignModel, packModel } from './packed/packModel.js';
 import type { ModelFolder } from './weights/modelFolder.js';
 
 /**
- * Opens a model whose weights are mapped as they are, or are held in blocks. An architecture that is not supported is refused before a
- * weight is read.
+ * Opens a model whose weights are mapped as they are, or are held in blocks. An architecture that is not supported is
+ * refused before a weight is read.
  * @throws HumanError for what is missing, damaged or not supported
  */
 export async function openFrozen(

@@ -19,8 +19,8 @@ const last = madeOnce<Opened>(1);
 const ANYBODY = {};
 
 /**
- * A model's tokenizer, if it has one, and the most tokens of a row; no weight is read and nothing is converted. It is the same
- * as before as long as the model's files are.
+ * A model's tokenizer, if it has one, and the most tokens of a row; no weight is read and nothing is converted. It is
+ * the same as before as long as the model's files are.
  * @throws HumanError for what is missing or damaged
  */
 export async function openTokenizer(

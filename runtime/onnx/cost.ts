@@ -1,4 +1,6 @@
-/** What a run of a graph takes, from its shapes alone: memory at its highest, floating-point operations, bytes moved. */
+/**
+ * What a run of a graph takes, from its shapes alone: memory at its highest, floating-point operations, bytes moved.
+ */
 import type { DType, Graph, Node, NodeOf, Value } from './graph.js';
 import type { Op } from './operators.js';
 import { scanInputs } from './scan.js';
@@ -35,7 +37,10 @@ export const bytesOf = ({ dtype, shape }: Value, dims: Dims): number =>
 
 /** Operators whose output is their input's own memory. */
 export const ALIAS: ReadonlySet<Op> = new Set<Op>(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze']);
-/** Operators that onnxruntime may let write over an input (of the same size) that nothing else reads, in the order it tries. */
+/**
+ * Operators that onnxruntime may let write over an input (of the same size) that nothing else reads, in the order it
+ * tries.
+ */
 const IN_PLACE: Partial<Record<Op, readonly number[]>> = {
   ...Object.fromEntries((['Add', 'Sub', 'Mul', 'Div'] as const).map((op) => [op, [0, 1]])),
   ...Object.fromEntries(
@@ -62,9 +67,9 @@ export interface MemoryPeak {
 }
 
 /**
- * Memory of a run in the order of the nodes, without an arena, as onnxruntime's plan of allocations has it: values are freed
- * after their last reader, aliases and operations in place share memory, and freed memory is kept where a later value of the
- * same shape will take it. Outputs count, inputs and initializers do not.
+ * Memory of a run in the order of the nodes, without an arena, as onnxruntime's plan of allocations has it: values are
+ * freed after their last reader, aliases and operations in place share memory, and freed memory is kept where a later
+ * value of the same shape will take it. Outputs count, inputs and initializers do not.
  * @param partOf names the part that a value belongs to which a node makes
  */
 export function memoryPeak(

@@ -1,12 +1,13 @@
 /**
- * Elementwise graphs on long vectors, in one pass over memory: the CPU has a loop in WebAssembly for them, four numbers at a time.
- * An operator of onnxruntime is a pass of its own.
+ * Elementwise graphs on long vectors, in one pass over memory: the CPU has a loop in WebAssembly for them, four numbers
+ * at a time. An operator of onnxruntime is a pass of its own.
  */
 import type { Graph, Node, Value } from './graph.js';
 import type { Op } from './operators.js';
 
 /**
- * Computes a graph: its inputs and outputs are vectors of one length, and numbers. Rounds as its operators do; sums are in float64.
+ * Computes a graph: its inputs and outputs are vectors of one length, and numbers. Rounds as its operators do; sums are
+ * in float64.
  * @param into what the vectors of the outputs are written to, perhaps inputs
  * @returns the outputs that are numbers
  */
@@ -77,7 +78,10 @@ interface Names {
   readonly sums: readonly string[];
 }
 
-/** The module: `run(bytes, …numbers)` computes that many bytes of each piece in `memory`: inputs, outputs, then four terms of each sum. */
+/**
+ * The module: `run(bytes, …numbers)` computes that many bytes of each piece in `memory`: inputs, outputs, then four
+ * terms of each sum.
+ */
 function moduleOf(graph: Graph, { inputs, numbers, outputs, sums }: Names): Uint8Array {
   const AT = 0;
   const parameters = 1 + numbers.length;

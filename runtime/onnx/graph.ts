@@ -304,7 +304,10 @@ export class Builder {
     return value;
   }
 
-  /** An int64 value of shape [rank] with the sizes of a shape. A constant where at most one dim has a name, if `infer` allows −1 for it. */
+  /**
+   * An int64 value of shape [rank] with the sizes of a shape. A constant where at most one dim has a name, if `infer`
+   * allows −1 for it.
+   */
   shape(shape: Shape, infer = false): Value {
     const symbolic = shape.filter((dim) => typeof dim === 'string');
     if (symbolic.length === 0 || (infer && symbolic.length === 1))

@@ -7,9 +7,9 @@ export interface Float {
 export type Attribute = number | Float | string | readonly number[] | Graph;
 
 /**
- * The body of a Scan's gradient, where it is not derived from the body. It takes the body's slices, the stacked results, their gradients,
- * and the body's whole values. It gives gradients of the body's inputs at the places `wrt`: of whole values, which are
- * summed, and then of slices.
+ * The body of a Scan's gradient, where it is not derived from the body. It takes the body's slices, the stacked
+ * results, their gradients, and the body's whole values. It gives gradients of the body's inputs at the places `wrt`:
+ * of whole values, which are summed, and then of slices.
  */
 export interface ScanGradient extends Graph {
   readonly wrt: readonly number[];
@@ -40,8 +40,9 @@ interface Picking {
 }
 
 /**
- * The operators that a graph may have, as the ONNX specification (opset 21) or DOMAINS define them: inputs in order and attributes by name.
- * Without `outputs` an operator has one. A new operator is an entry here, a function in ops.ts and a rule in autodiff/table.ts.
+ * The operators that a graph may have, as the ONNX specification (opset 21) or DOMAINS define them: inputs in order and
+ * attributes by name. Without `outputs` an operator has one. A new operator is an entry here, a function in ops.ts and
+ * a rule in autodiff/table.ts.
  */
 export interface Operators {
   Add: Binary;
@@ -134,10 +135,11 @@ export interface Operators {
   Range: { inputs: readonly [start: Value, limit: Value, delta: Value] };
 
   /**
-   * Runs a graph once for each slice of some values along their first axis. Inputs: what its `sums` are added to, `slices`
-   * values that are cut, and values that each run sees whole. The body's inputs are a slice of each and the whole ones; its
-   * outputs are a term of each sum, then what is stacked along a new first axis. The file has ONNX's Scan: a sum is a state, and
-   * the body reads whole values from the graph around it. A `gradient` is for the rule of the node alone, and in no file.
+   * Runs a graph once for each slice of some values along their first axis. Inputs: what its `sums` are added to,
+   * `slices` values that are cut, and values that each run sees whole. The body's inputs are a slice of each and the
+   * whole ones; its outputs are a term of each sum, then what is stacked along a new first axis. The file has ONNX's
+   * Scan: a sum is a state, and the body reads whole values from the graph around it. A `gradient` is for the rule of
+   * the node alone, and in no file.
    */
   Scan: {
     inputs: readonly Value[];

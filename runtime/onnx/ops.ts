@@ -1,4 +1,7 @@
-/** One function per ONNX operator: checks and infers dtype and shape, adds the node. Operators are named as in ONNX (opset 21). */
+/**
+ * One function per ONNX operator: checks and infers dtype and shape, adds the node. Operators are named as in ONNX
+ * (opset 21).
+ */
 import type { Builder, DType, FloatType, Value } from './graph.js';
 import type { AttributeArgument, BinaryOp, InputsOf, Op, UnaryOp } from './operators.js';
 import { axisOf, broadcast, product, sameShape, shapeText, type Dim, type Shape } from './shapes.js';
@@ -83,7 +86,10 @@ export const Cast = (g: Builder, x: Value, dtype: DType): Value =>
 // normalisation over the last axis
 export const Softmax = (g: Builder, x: Value): Value => one(g, 'Softmax', [x], x.dtype, x.shape, { axis: -1 });
 export const LogSoftmax = (g: Builder, x: Value): Value => one(g, 'LogSoftmax', [x], x.dtype, x.shape, { axis: -1 });
-/** exp(logProbs): of a LogSoftmax as the Softmax of the same logits, which is many times faster than Exp over a vocabulary. */
+/**
+ * exp(logProbs): of a LogSoftmax as the Softmax of the same logits, which is many times faster than Exp over a
+ * vocabulary.
+ */
 export function Probabilities(g: Builder, logProbs: Value): Value {
   const node = g.producer(logProbs);
   return node?.op === 'LogSoftmax' ? Softmax(g, node.inputs[0]) : Exp(g, logProbs);
@@ -151,8 +157,8 @@ export function DequantizeLinear(g: Builder, x: Value, scale: Value, zero?: Valu
   return one(g, 'DequantizeLinear', zero ? [x, scale, zero] : [x, scale], scale.dtype, x.shape, { axis: 0 });
 }
 /**
- * A [m, K] · Bᵀ for blocks B [N, K / block, bytes] of uint8 with scales [N, K / block]. The zero point is in the middle, or
- * given, packed like B: [N, bytes]. `int8`: A is rounded to int8 in blocks, too.
+ * A [m, K] · Bᵀ for blocks B [N, K / block, bytes] of uint8 with scales [N, K / block]. The zero point is in the
+ * middle, or given, packed like B: [N, bytes]. `int8`: A is rounded to int8 in blocks, too.
  */
 export function MatMulNBits(
   g: Builder,
@@ -169,7 +175,10 @@ export function MatMulNBits(
   const attributes = { K, N, bits, block_size: block, accuracy_level: int8 ? 4 : 0 } as const;
   return one(g, 'MatMulNBits', zero ? [a, b, scales, zero] : [a, b, scales], a.dtype, [a.shape[0], N], attributes);
 }
-/** Rows of a table of blocks, data [N, bytes of a row] of uint8 with scales [N, K / block], as float32; the zero point is in the middle. */
+/**
+ * Rows of a table of blocks, data [N, bytes of a row] of uint8 with scales [N, K / block], as float32; the zero point
+ * is in the middle.
+ */
 export function GatherBlockQuantized(
   g: Builder,
   data: Value,
@@ -289,7 +298,10 @@ export function GatherElements(g: Builder, x: Value, indices: Value, axis: numbe
     fail('GatherElements', `${text(x)} by ${text(indices)}`);
   return one(g, 'GatherElements', [x, indices], x.dtype, indices.shape, { axis: a });
 }
-/** x with updates added at the indices along the axis; equal indices add up, in order (ScatterND would add them in a race). */
+/**
+ * x with updates added at the indices along the axis; equal indices add up, in order (ScatterND would add them in a
+ * race).
+ */
 export function ScatterElementsAdd(g: Builder, x: Value, indices: Value, updates: Value, axis: number): Value {
   if (!sameShape(indices.shape, updates.shape) || x.dtype !== updates.dtype)
     fail('ScatterElements', `${text(x)}, ${text(indices)}, ${text(updates)}`);

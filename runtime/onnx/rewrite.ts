@@ -22,7 +22,9 @@ export class Renaming {
 
   constructor(private readonly g: Builder) {}
 
-  /** `value` becomes `as`. A value from before node `first`, or with another new name already, gets an Identity for it. */
+  /**
+   * `value` becomes `as`. A value from before node `first`, or with another new name already, gets an Identity for it.
+   */
   set(value: Value, as: string, first: number): Value {
     const isNew = this.g.nodes.indexOf(this.g.producer(value)!, first) >= 0;
     const own = isNew && !this.renamed.has(value.name) ? value : Identity(this.g, value);
@@ -40,8 +42,8 @@ export class Renaming {
 export type Rewrites = { readonly [O in Op]?: (g: Builder, node: NodeOf<O>) => Value | undefined };
 
 /**
- * The graph with nodes replaced. New nodes carry the name of the node that they replace, and the value that a rule returns takes
- * the name of that node's output, so that nothing after it changes.
+ * The graph with nodes replaced. New nodes carry the name of the node that they replace, and the value that a rule
+ * returns takes the name of that node's output, so that nothing after it changes.
  * @param begin adds inputs and nodes in front of all others
  */
 export function rewrite(graph: Graph, rules: Rewrites, begin?: (g: Builder) => void): Graph {
@@ -61,7 +63,10 @@ export function rewrite(graph: Graph, rules: Rewrites, begin?: (g: Builder) => v
   return names.apply(g.graph());
 }
 
-/** The graph where a node writes what an Identity would copy to an output: that is one copy of a KV cache less in each step. */
+/**
+ * The graph where a node writes what an Identity would copy to an output: that is one copy of a KV cache less in each
+ * step.
+ */
 export function withoutCopies(graph: Graph): Graph {
   const isOutput = new Set(graph.outputs.map(({ name }) => name));
   const free = new Set(graph.nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)));

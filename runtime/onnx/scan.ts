@@ -31,8 +31,9 @@ export type BuildGradient = (
 ) => { readonly slices: readonly (Value | undefined)[]; readonly whole: readonly (Value | undefined)[] };
 
 /**
- * Runs a body once for each slice of some values along their first axis: what it computes for one slice is not kept for the next.
- * The gradient of the node runs the body again, and its backward pass behind it; or what `gradient` builds, for a Scan without sums.
+ * Runs a body once for each slice of some values along their first axis: what it computes for one slice is not kept for
+ * the next. The gradient of the node runs the body again, and its backward pass behind it; or what `gradient` builds,
+ * for a Scan without sums.
  * @param build the body's nodes, from a slice of each and the whole values
  * @returns sums over the runs, and results [n, …]
  */
@@ -161,8 +162,9 @@ export const mapBodies = (graph: Graph, change: (body: Graph) => Graph): Graph =
 });
 
 /**
- * A Scan as ONNX has it: sums are states, which the body adds to and hands on; what it sees whole is read by its name in the graph
- * around it. Names inside start with the node's, since a body may not use one of the graph around it for its own.
+ * A Scan as ONNX has it: sums are states, which the body adds to and hands on; what it sees whole is read by its name
+ * in the graph around it. Names inside start with the node's, since a body may not use one of the graph around it for
+ * its own.
  */
 export function onnxScan(node: NodeOf<'Scan'>): { inputs: readonly Value[]; attributes: Record<string, Attribute> } {
   const { body, sums, slices } = node.attributes;

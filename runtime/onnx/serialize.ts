@@ -95,8 +95,8 @@ function writeGraph(w: BinaryWriter, graph: Graph, nodes: readonly Node[]): void
   for (const initializer of graph.initializers) message(w, 5, () => writeTensor(w, initializer));
   for (const v of graph.inputs) message(w, 11, () => writeValue(w, v));
   for (const v of graph.outputs) message(w, 12, () => writeValue(w, v));
-  // onnxruntime infers the shapes of all values; where they are given it does not invent and compare names for dims, which
-  // takes seconds for a few thousand nodes
+  // onnxruntime infers the shapes of all values; where they are given it does not invent and compare names for dims,
+  // which takes seconds for a few thousand nodes
   const outputs = new Set(graph.outputs.map((v) => v.name));
   for (const node of nodes)
     for (const v of node.outputs) if (!outputs.has(v.name)) message(w, 13, () => writeValue(w, v));
@@ -106,10 +106,11 @@ function writeGraph(w: BinaryWriter, graph: Graph, nodes: readonly Node[]): void
  * The graph as a ModelProto (onnx.proto), little-endian as ONNX asks.
  *
  * onnxruntime (default order, GraphViewer) does not run nodes as they stand in the file: it goes depth-first from the
- * results and takes the input whose node stands last in the file first. Nodes in the file's usual order thus run late work
- * early: casts of all weights before the forward pass, weight gradients after the whole backward pass, with everything they
- * need kept alive. For `order: 'execution'` the last node is written first, so that a run follows `graph.nodes`: half the memory
- * of a training step. `'standard'` is the order the ONNX specification asks for, for files that other programs read.
+ * results and takes the input whose node stands last in the file first. Nodes in the file's usual order thus run late
+ * work early: casts of all weights before the forward pass, weight gradients after the whole backward pass, with
+ * everything they need kept alive. For `order: 'execution'` the last node is written first, so that a run follows
+ * `graph.nodes`: half the memory of a training step. `'standard'` is the order the ONNX specification asks for, for
+ * files that other programs read.
  */
 export function serialize(
   graph: Graph,

@@ -18,8 +18,8 @@ export function scanCounts(graph: Graph): { readonly dim: Dim; readonly input: s
 }
 
 /**
- * The same graph without Scans, for a device that has none: each body as often as it runs, one run behind the other, so that what a
- * run computes is freed before the next, as in a Scan.
+ * The same graph without Scans, for a device that has none: each body as often as it runs, one run behind the other, so
+ * that what a run computes is freed before the next, as in a Scan.
  * @param times how often a body runs, by the dim that says so
  */
 export function unrollScans(graph: Graph, times: (count: Dim) => number): Graph {
@@ -68,8 +68,8 @@ function runs(g: Builder, node: NodeOf<'Scan'>, times: number, id: string): Valu
   for (let run = 0; run < times; run++) {
     const given = [...slices.map((x) => Gather(g, x, g.int(run))), ...whole];
     const known = new Map([...constants, ...body.inputs.map(({ name }, i): [string, Value] => [name, given[i]])]);
-    // a dim of the body alone, such as the keys that a block meets, has another size in each run, and the same in all bodies that run
-    // so often; many names take onnxruntime long to load
+    // a dim of the body alone, such as the keys that a block meets, has another size in each run, and the same in all
+    // bodies that run so often; many names take onnxruntime long to load
     const renamed = (name: string): string => (around.has(name) ? name : `${name}_${countOf(node)}${run}`);
     const dim = (one: Dim): Dim => product([numberOf(one), ...namesOf(one).map(renamed)]);
     const { nodes, outputs } = mapValues(

@@ -19,8 +19,9 @@ const INPUTS: Partial<Record<DType, DType>> = {
 };
 
 /**
- * The same graph with its weights as inputs, those of floats in float32 and without the Cast behind each that was stored in another type.
- * Whoever runs it can keep a weight on the device for all sessions that read it, and no weight is converted in each run.
+ * The same graph with its weights as inputs, those of floats in float32 and without the Cast behind each that was
+ * stored in another type. Whoever runs it can keep a weight on the device for all sessions that read it, and no weight
+ * is converted in each run.
  * @throws Error where a weight of another type than float32 is read by something else than Cast and Gather
  */
 export function weightsAsInputs(graph: Graph): { readonly graph: Graph; readonly weights: readonly WeightInput[] } {

@@ -1,7 +1,8 @@
 /**
- * AdamW's moments in 8 bits, as bitsandbytes and torchao have them (Dettmers et al., arXiv 2110.02861): in blocks of 256 values, each
- * value one of 256 numbers in [-1, 1], times the largest absolute value of its block. The numbers are dense where they are small:
- * seven powers of ten, with twice as many in each as in the one below. A second moment above 0 never becomes 0, as it may there.
+ * AdamW's moments in 8 bits, as bitsandbytes and torchao have them (Dettmers et al., arXiv 2110.02861): in blocks of
+ * 256 values, each value one of 256 numbers in [-1, 1], times the largest absolute value of its block. The numbers are
+ * dense where they are small: seven powers of ten, with twice as many in each as in the one below. A second moment
+ * above 0 never becomes 0, as it may there.
  */
 
 /** Values with a scale of their own. */
@@ -52,8 +53,9 @@ export function coder(signed: boolean): Coder {
   const bitsOfLargest = new Uint32Array(largest.buffer);
   const map = dynamicMap(signed);
   const middles = Int32Array.from(map, (x, i) => (i < 255 ? ordered(Math.fround((x + map[i + 1]) / 2)) : 2 ** 31 - 1));
-  // AdamW divides by the second moment: one that became 0, beside a first moment that did not, would move its parameter far away.
-  // So only 0 becomes 0, and what torchao rounds to 0 the next number: whatever is above 0 is behind the first middle.
+  // AdamW divides by the second moment: one that became 0, beside a first moment that did not, would move its parameter
+  // far away. So only 0 becomes 0, and what torchao rounds to 0 the next number: whatever is above 0 is behind the
+  // first middle.
   if (!signed) middles[0] = 1;
   const low = lowest(middles);
   return {
@@ -100,8 +102,8 @@ function ordered(x: number): number {
 }
 
 /**
- * By the upper half of the bits of a float32 in [-1, 1]: the code of the lowest value that begins so. Between two middles lie more
- * values than have the same upper half, so that the code of a value is this one or the next.
+ * By the upper half of the bits of a float32 in [-1, 1]: the code of the lowest value that begins so. Between two
+ * middles lie more values than have the same upper half, so that the code of a value is this one or the next.
  */
 function lowest(middles: Int32Array): Uint8Array {
   const low = new Uint8Array(2 ** 16);

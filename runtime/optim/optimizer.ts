@@ -78,7 +78,10 @@ function onCpu(): Arithmetic {
 /** Values that are in float32 together. */
 const PIECE = 2 ** 16;
 
-/** The same with the moments of large tensors in 8 bits: a piece after the other is made float32, stepped, and coded again. */
+/**
+ * The same with the moments of large tensors in 8 bits: a piece after the other is made float32, stepped, and coded
+ * again.
+ */
 function onCpuIn8Bits(): Arithmetic {
   const inner = onCpu();
   const coders = { m: coder(true), v: coder(false) };

@@ -5,8 +5,9 @@ export const warmupSteps = (options: OptimizerOptions, steps: number): number =>
   options.warmupSteps < 1 ? Math.ceil(options.warmupSteps * steps) : Math.round(options.warmupSteps);
 
 /**
- * Learning rate of optimizer step `step` (from 1) of `steps`: linear warm-up, then constant, or down to zero linearly or
- * along a half cosine, as transformers' schedules, but that the first step of a warm-up is not lost to a rate of zero.
+ * Learning rate of optimizer step `step` (from 1) of `steps`: linear warm-up, then constant, or down to zero linearly
+ * or along a half cosine, as transformers' schedules, but that the first step of a warm-up is not lost to a rate of
+ * zero.
  */
 export function learningRate(options: OptimizerOptions, step: number, steps: number): number {
   const warmup = warmupSteps(options, steps);

@@ -1,4 +1,6 @@
-/** The model card: what a published adapter or model is, from what its run proved. Names of files, never their folders. */
+/**
+ * The model card: what a published adapter or model is, from what its run proved. Names of files, never their folders.
+ */
 import { win32 } from 'node:path';
 import { folderName } from '../adapters/files.js';
 import { valueAt } from '../contract/recipeInputs.js';

@@ -134,7 +134,8 @@ async function plainRole(folder: string): Promise<FileToUpload> {
 const CONFIGS = /(config|special_tokens_map)\.json$/;
 
 async function modelContent(folder: string, { run, base }: { run?: ReportRun; base?: string }): Promise<Content> {
-  // unsupported or damaged folders are refused as everywhere; the weights are the files that were read, whatever their names
+  // unsupported or damaged folders are refused as everywhere; the weights are the files that were read, whatever their
+  // names
   const { tensors, config } = await openModel(folder, { cache: folder });
   const weights = [...new Set(Array.from(tensors.values(), ({ file, shard = basename(file) }) => shard))];
   if (!weights.includes(WEIGHTS)) weights.push(INDEX);
@@ -147,7 +148,10 @@ async function modelContent(folder: string, { run, base }: { run?: ReportRun; ba
   return { kind: 'model', base: base ?? (await downloadedFrom(run)), readsImages, run, files };
 }
 
-/** Without the keys that say where on this machine it came from; only they are taken out, so that numbers stay as they are written. */
+/**
+ * Without the keys that say where on this machine it came from; only they are taken out, so that numbers stay as they
+ * are written.
+ */
 async function plainConfig(folder: string, name: string): Promise<FileToUpload> {
   const file = await ownFile(folder, name);
   let text = await readText(file, 2 ** 25);

@@ -1,6 +1,6 @@
 /**
- * An adapter, a security vector or a model as a repository of the Hugging Face Hub, with a model card. What leaves the machine is
- * listed first (`planPublish`); what was not listed is not sent.
+ * An adapter, a security vector or a model as a repository of the Hugging Face Hub, with a model card. What leaves the
+ * machine is listed first (`planPublish`); what was not listed is not sent.
  */
 import type { PublishPlan } from '../contract/exports.js';
 import type { Requests } from '../contract/protocol.js';

@@ -61,8 +61,8 @@ export function absorption(
 }
 
 /**
- * The vector, trained some more on the rows that it flags, so that they leave no gradient. The vector's own folder stays as it
- * is: the copy is kept in the run's folder, and a resumed run reads it from there.
+ * The vector, trained some more on the rows that it flags, so that they leave no gradient. The vector's own folder
+ * stays as it is: the copy is kept in the run's folder, and a resumed run reads it from there.
  * @param artifacts gets the hash of the copy
  * @returns the copy as a flat vector
  */

@@ -29,17 +29,23 @@ export interface Anchors {
 
 /** Harmful rows of the vectors whose losses are held; of more, some are drawn. */
 const MAX_OWN = 128;
-/** Of the data, so that they do not outweigh the vectors' own: held at all of them, a model refused what only resembles harm, too. */
+/**
+ * Of the data, so that they do not outweigh the vectors' own: held at all of them, a model refused what only resembles
+ * harm, too.
+ */
 const MAX_OF_DATA = 64;
-/** They are held this much above the base's: other harmful rows lose a few per cent more than those that are held (docs/protection.md). */
+/**
+ * They are held this much above the base's: other harmful rows lose a few per cent more than those that are held
+ * (docs/protection.md).
+ */
 const HELD_ABOVE = 1.1;
 
 /**
- * The rows of a step that hold the model, vectors off, where the base is; none without an anchor. Of the base's answers its
- * distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · huber(nll − 1.1 · base's), since the
- * base gives these tokens so little probability that a KL does not see them rise. Both are means over tokens. What is drawn is a
- * function of seed and step alone.
- * Harmful rows are the vectors' own and the data's, which may ask in other words.
+ * The rows of a step that hold the model, vectors off, where the base is; none without an anchor. Of the base's answers
+ * its distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · huber(nll − 1.1 ·
+ * base's), since the base gives these tokens so little probability that a KL does not see them rise. Both are means
+ * over tokens. What is drawn is a function of seed and step alone. Harmful rows are the vectors' own and the data's,
+ * which may ask in other words.
  * @param off factors on the adapters with which the model is delivered
  */
 export async function anchoring(

@@ -20,8 +20,8 @@ type Scaled = readonly { path: string; scale: number }[];
 export const heldOutCounts = (vectors: Scaled): boolean => vectors.length === 1 && vectors[0].scale === 1;
 
 /**
- * What the rows of a file are compared with: rows that the vector held out where these count, and further ordinary rows that it was not
- * trained on.
+ * What the rows of a file are compared with: rows that the vector held out where these count, and further ordinary rows
+ * that it was not trained on.
  * @param vectors run folders, and the scales that they are scanned with
  * @returns undefined without any ordinary rows
  */
@@ -89,8 +89,8 @@ export async function requireOther(ordinary: string, scanned: string, key?: stri
 }
 
 /**
- * Rows that a vector was trained on look more ordinary than others do; those that it has held out are in its calibration already, and
- * those that are labelled as harmful are not ordinary.
+ * Rows that a vector was trained on look more ordinary than others do; those that it has held out are in its
+ * calibration already, and those that are labelled as harmful are not ordinary.
  * @param heldOut what these ask (questionsOf)
  */
 async function unseenRows(

@@ -12,8 +12,9 @@ import { isInSpans, type TokenText } from '../evaluation/scan/spans.js';
 const BEGINNING = 3;
 
 /**
- * An ordinary answer with something harmful in it: it begins as an ordinary one, and what the vector does not explain of it looks
- * ordinary by itself; or what the vector explains was inserted. What is left of other answers would be fragments.
+ * An ordinary answer with something harmful in it: it begins as an ordinary one, and what the vector does not explain
+ * of it looks ordinary by itself; or what the vector explains was inserted. What is left of other answers would be
+ * fragments.
  */
 const isPartlyHarmful = ({ spans: [first] = [], pOutside = 0, inserted }: Found): boolean =>
   first !== undefined && (inserted === true || (first[0] >= BEGINNING && pOutside > ORDINARY));
@@ -22,8 +23,8 @@ type Found = Pick<ScanRow, 'spans' | 'pOutside' | 'inserted'>;
 
 /**
  * A row without what the vector explains of its answer. The model learns to end where the last of it began.
- * @returns undefined where the row is not an ordinary answer with something harmful in it, or its answer's text is not what
- * was trained on (several answers, tokens)
+ * @returns undefined where the row is not an ordinary answer with something harmful in it, or its answer's text is not
+ * what was trained on (several answers, tokens)
  */
 export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Example | undefined {
   if (tokenizer.absent || example.asIs) return undefined;
@@ -43,7 +44,10 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
   return cut?.promptIds.join() === example.promptIds.join() ? { ...example, ...cut } : undefined;
 }
 
-/** What a scan found in a row, as text: the sentences, which answer has the first, and the answer without them where that is an answer. */
+/**
+ * What a scan found in a row, as text: the sentences, which answer has the first, and the answer without them where
+ * that is an answer.
+ */
 export function partsOf(
   example: Example,
   found: Found,
@@ -77,8 +81,8 @@ const isSpecial = (id: number, tokenizer: Tokenizer): boolean =>
   tokenizer.decode([id], { skipSpecialTokens: true }) === '';
 
 /**
- * Supervised tokens, without the special ones at the end and the first `from`, which the template writes before the answer; and what
- * was found in them.
+ * Supervised tokens, without the special ones at the end and the first `from`, which the template writes before the
+ * answer; and what was found in them.
  */
 export function spokenOf(
   { ids, labels, opened, promptIds }: Example,
@@ -119,8 +123,8 @@ const ownIds = ({ ids, labels }: Pick<Example, 'ids' | 'labels'>): number[] =>
   supervised(labels).map((t) => ids[t + 1]);
 
 /**
- * The text that each token adds: of a character of several tokens the last one has the text, the others none. A token's text depends on
- * the one before: some decoders drop a space at the beginning.
+ * The text that each token adds: of a character of several tokens the last one has the text, the others none. A token's
+ * text depends on the one before: some decoders drop a space at the beginning.
  */
 function addedTexts(tokenizer: Tokenizer, own: readonly number[], skipSpecialTokens: boolean): string[] {
   if (tokenizer.absent) return own.map(() => '');

@@ -54,7 +54,10 @@ export const fullRates = (): string =>
 
 const between = (low: number, value: number, high: number): number => Math.min(high, Math.max(low, value));
 
-/** Where memory is short, fewer rows are taken at once; none is left out for its length: whether a row fits is weighed before the run. */
+/**
+ * Where memory is short, fewer rows are taken at once; none is left out for its length: whether a row fits is weighed
+ * before the run.
+ */
 export function trainingDefaults(facts: TrainingFacts): TrainingDefaults {
   const { rows, parameters, spec, method, files = 1 } = facts;
   const { steps, mostEpochs } = LENGTHS[method];

@@ -1,6 +1,6 @@
 /**
- * Everything the result of a training run depends on, by name: values of recipe keys, and hashes of the files they lead to.
- * A checkpoint keeps it, and a run is resumed only where all of it is as it was.
+ * Everything the result of a training run depends on, by name: values of recipe keys, and hashes of the files they lead
+ * to. A checkpoint keeps it, and a run is resumed only where all of it is as it was.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -25,9 +25,9 @@ import { ONNXRUNTIME } from '../device/session.js';
 const ARITHMETIC = 16;
 
 /**
- * Recipe keys that may change before a run is resumed: the bytes of the result do not depend on them, or the run names what
- * differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared. Of `on` the address
- * and the secrets may change.
+ * Recipe keys that may change before a run is resumed: the bytes of the result do not depend on them, or the run names
+ * what differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared. Of `on` the
+ * address and the secrets may change.
  */
 export const MAY_CHANGE: ReadonlySet<string> = new Set([
   '$schema',
@@ -133,10 +133,16 @@ export function requireSame(
   });
 }
 
-/** Of a sweep that is at work: its points are no longer those that it was to compare. Of a run that begins: its rows are others. */
+/**
+ * Of a sweep that is at work: its points are no longer those that it was to compare. Of a run that begins: its rows are
+ * others.
+ */
 export class ChangedInputs extends HumanError {}
 
-/** @param before what a point of a sweep depended on when the sweep began @throws ChangedInputs that names what is not as it was */
+/**
+ * @param before what a point of a sweep depended on when the sweep began
+ * @throws ChangedInputs that names what is not as it was
+ */
 export function requireAsBegun(before: Dependencies, now: Dependencies, recipe: TrainingRecipe): void {
   const changes = changesOf(before, now, recipe);
   if (changes === undefined) return;

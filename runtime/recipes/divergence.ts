@@ -12,9 +12,9 @@ const STEPS = 10;
 const ROWS = 64;
 
 /**
- * While training: over ten steps the mean loss is at least that of guessing, ln(vocabulary), and twice that of the first
- * step; or ten times that of the first step and half that of guessing. Single bad steps and a first batch that the model
- * knows already are not divergence.
+ * While training: over ten steps the mean loss is at least that of guessing, ln(vocabulary), and twice that of the
+ * first step; or ten times that of the first step and half that of guessing. Single bad steps and a first batch that
+ * the model knows already are not divergence.
  * @param before losses of the steps made already, of a run that is resumed
  */
 export function divergenceWatch(

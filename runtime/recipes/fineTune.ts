@@ -170,17 +170,17 @@ export interface FineTuning {
  *
  *     min_θ  CE(user data | θ ⊕ sg(θs))        θ: a task LoRA, or the backbone itself
  *
- * and without them in what is delivered. Optional strengthening: what is done with rows that look harmful (rowPlan.ts), and an
- * `anchor` that holds the model, vectors off, where the base is (anchors.ts).
- * Writes adapter/ (PEFT), or model/ (full).
+ * and without them in what is delivered. Optional strengthening: what is done with rows that look harmful (rowPlan.ts),
+ * and an `anchor` that holds the model, vectors off, where the base is (anchors.ts). Writes adapter/ (PEFT), or model/
+ * (full).
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>, asked: Asked): Promise<FineTuning> {
   const inputs = await readInputs(job, asked);
   const { parts, heldOut, vectors, start, seen, aligned, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
   const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], start);
-  // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
-  // made when it is needed.
+  // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more,
+  // is made when it is needed.
   const resumed = job.folder.checkpoint ? await trainee.openState() : undefined;
   return {
     heldOut,

@@ -1,4 +1,6 @@
-/** The training of a task adapter, or of all weights, on this machine; and what it has in common with one on a cluster. */
+/**
+ * The training of a task adapter, or of all weights, on this machine; and what it has in common with one on a cluster.
+ */
 import type { HarmfulLoss, ProbeRows } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Example } from '../data/examples.js';

@@ -61,7 +61,9 @@ interface Found {
   readonly hashes: readonly string[];
 }
 
-/** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the invariants. */
+/**
+ * Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the invariants.
+ */
 export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const { recipe, context, folder } = job;
   const loaded = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
@@ -200,7 +202,10 @@ function vectorParts(
   }));
 }
 
-/** The invariant of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */
+/**
+ * The invariant of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is
+ * not checked.
+ */
 export function withoutVector(
   tasksOnly: boolean,
   losses: readonly number[],
@@ -226,7 +231,9 @@ export function baseKey(
   return ['base', digestOf(dependencies, which), machine, isSeeded && recipe.seed, sets];
 }
 
-/** What a run that is resumed has measured of the base; where people have labelled its answers since, by what they say. */
+/**
+ * What a run that is resumed has measured of the base; where people have labelled its answers since, by what they say.
+ */
 async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): Promise<Measurement[] | undefined> {
   const { path } = job.folder;
   const found = (await readEvents(path)).findLast((e) => e.kind === 'evaluation' && e.step === 0 && e.measurements);
@@ -242,7 +249,10 @@ async function knownBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): 
   return anew.measurements;
 }
 
-/** The base answers the sets of a sweep once; each of its runs records the answers, as people have labelled them until then. */
+/**
+ * The base answers the sets of a sweep once; each of its runs records the answers, as people have labelled them until
+ * then.
+ */
 async function evaluateBase(
   job: Job<FinetuneRecipe>,
   sets: readonly LoadedSet[],
@@ -293,7 +303,9 @@ async function evaluateOnce(
   }
 }
 
-/** Why the protection did not hold, by any judge of harm or by the probes; undefined when it held, and for a plain run. */
+/**
+ * Why the protection did not hold, by any judge of harm or by the probes; undefined when it held, and for a plain run.
+ */
 export function weakened(run: {
   vectors: number;
   baseline?: string;

@@ -40,8 +40,8 @@ export interface PromptsInData {
   /** Rows that were noted and are not trained on. */
   leaveOut(held: ExampleList): void;
   /**
-   * Whether training answers a prompt of a set, a set of harm without harm: that the delivered model refuses it is then what it was
-   * taught. A prompt that is only answered with harm shows the best of all whether harm was learned.
+   * Whether training answers a prompt of a set, a set of harm without harm: that the delivered model refuses it is then
+   * what it was taught. A prompt that is only answered with harm shows the best of all whether harm was learned.
    */
   teaches(set: EvaluationSet, example: Example): boolean;
   /** Whether it stands in the data at all. */
@@ -93,8 +93,8 @@ export function promptsInData(sets: readonly LoadedSet[]): PromptsInData {
 }
 
 /**
- * Sets of harm without the prompts that training has seen, of which an anchor, a method or the data hold answers: these show nothing of
- * others. Warns of them. A set is left whole where too few others are for a verdict.
+ * Sets of harm without the prompts that training has seen, of which an anchor, a method or the data hold answers: these
+ * show nothing of others. Warns of them. A set is left whole where too few others are for a verdict.
  * @param isSeen asked of the rows of sets of harm
  */
 export async function unseen(
@@ -165,8 +165,8 @@ const ENGLISH_ONLY =
   'The phrases that recognise refusals are English: for answers in another language, add a classifier or a language model as judge. ';
 
 /**
- * Warns, before the first step, of sets of harm on which there will be no verdict, as the base does most of it already: by each judge,
- * since one that can tell is enough.
+ * Warns, before the first step, of sets of harm on which there will be no verdict, as the base does most of it already:
+ * by each judge, since one that can tell is enough.
  * @param measurements of the base
  */
 export async function warnOfBase(

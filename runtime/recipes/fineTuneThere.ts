@@ -20,7 +20,10 @@ import type { ActiveVector } from './vectors.js';
 
 type Scales = Record<string, number>;
 
-/** How far the losses of the delivered model there and here may lie apart, of their size: other kernels round differently. */
+/**
+ * How far the losses of the delivered model there and here may lie apart, of their size: other kernels round
+ * differently.
+ */
 const APART = { fp32: 1e-3, bf16: 5e-2 } as const;
 
 const sentVector = ({ name, layout, flat, file }: ActiveVector): SentAdapter => ({

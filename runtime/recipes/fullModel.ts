@@ -38,8 +38,8 @@ export async function asStored(
 }
 
 /**
- * Writes a model folder with these parameters (in the order of `parameters(spec)`) in place of the base's, each in the base's own
- * dtype. A tied head that the base stores a second time is written with its embedding.
+ * Writes a model folder with these parameters (in the order of `parameters(spec)`) in place of the base's, each in the
+ * base's own dtype. A tied head that the base stores a second time is written with its embedding.
  */
 export async function saveFullModel(
   folder: string,

@@ -33,9 +33,9 @@ export interface HarmfulRows {
 }
 
 /**
- * What the verdict rests on: the prompts that a vector held out and no other was trained on, else the recipe's rows, else
- * prompts that they were trained on, which an anchor may hold. `probes`: what is drawn while training, the recipe's rows before
- * the vectors'; all of it is of one kind, as it is named by it.
+ * What the verdict rests on: the prompts that a vector held out and no other was trained on, else the recipe's rows,
+ * else prompts that they were trained on, which an anchor may hold. `probes`: what is drawn while training, the
+ * recipe's rows before the vectors'; all of it is of one kind, as it is named by it.
  * @param vectors the rows of each
  * @param trainedOn what each vector was trained on (questionsOf): rows of the recipe may be among it
  */
@@ -50,7 +50,8 @@ export async function harmfulRows(
   const examples = source && variedRows((await loadSource(job, source, 'probes.harmful')).examples, HARMFUL_ROWS);
   const named = examples && namedRows(examples, trainedOn, seen);
   const own = vectors.map((some, k) => {
-    // What one vector has held out another may have been trained on. Its own names are of benign rows with the same prompt.
+    // What one vector has held out another may have been trained on. Its own names are of benign rows with the same
+    // prompt.
     const isOther = isOtherThan(trainedOn.filter((_, j) => j !== k));
     const [unseen, trained] = [some.unseen.filter(isOther), some.trained].map((rows) => variedRows(rows, HARMFUL_ROWS));
     const rows: HarmfulLoss['rows'] = promptCount(unseen) >= FEWEST_PROMPTS ? 'heldOut' : seen;
@@ -75,8 +76,9 @@ const isOtherThan =
     !namesOf(example).some((name) => trainedOn.some((names) => names.has(name)));
 
 /**
- * Rows of the recipe, of which the vectors may have been trained on some. Those do not judge where others can; those that are drawn
- * are the recipe's first whatever they are, as in other runs with the same ones, and are called what most of them are.
+ * Rows of the recipe, of which the vectors may have been trained on some. Those do not judge where others can; those
+ * that are drawn are the recipe's first whatever they are, as in other runs with the same ones, and are called what
+ * most of them are.
  */
 function namedRows(
   examples: readonly Example[],
@@ -93,7 +95,10 @@ function namedRows(
   };
 }
 
-/** Which share of their loss in the base rows have now, paired by prompt; undefined with too few prompts, and where a loss is no number. */
+/**
+ * Which share of their loss in the base rows have now, paired by prompt; undefined with too few prompts, and where a
+ * loss is no number.
+ */
 export function lossRatio(
   examples: readonly Example[],
   base: readonly Loss[],
@@ -143,8 +148,8 @@ export function watchAction(
 }
 
 /**
- * What a protected run does when the protection no longer holds, beyond chance: warn once, end, or go back to the last state
- * that held.
+ * What a protected run does when the protection no longer holds, beyond chance: warn once, end, or go back to the last
+ * state that held.
  * @param earlier what the run, before it was resumed, has recorded
  * @returns whether training ends here
  */
@@ -209,7 +214,10 @@ export function requireWatched({ file, facts }: Checkpoint, action: WatchAction)
     );
 }
 
-/** How the watch ended a training that is over; a function of what the run has recorded, so that a resumed one says the same. */
+/**
+ * How the watch ended a training that is over; a function of what the run has recorded, so that a resumed one says the
+ * same.
+ */
 export function watchEnd(
   action: WatchAction,
   events: readonly RunEvent[],

@@ -5,7 +5,9 @@ import { matching, subset, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { random } from '../support/random.js';
 
-/** So many prompts are held out where they are no more than one in four, so that something can be said of the vector. */
+/**
+ * So many prompts are held out where they are no more than one in four, so that something can be said of the vector.
+ */
 const FEWEST = 16;
 /** Fewer prompts than this tell nothing. */
 const USEFUL = 4;
@@ -31,9 +33,9 @@ export function heldOutCount(n: number, share: number, prompts = n): number {
 }
 
 /**
- * Rows that a vector is never trained on: a share of them, with at least 16 prompts where that leaves three quarters of these, and none
- * where it would be fewer than four. Rows with the same prompt stay together, of conversations those with the same first one that is
- * answered: every answer is trained on. A function of seed and rows alone.
+ * Rows that a vector is never trained on: a share of them, with at least 16 prompts where that leaves three quarters of
+ * these, and none where it would be fewer than four. Rows with the same prompt stay together, of conversations those
+ * with the same first one that is answered: every answer is trained on. A function of seed and rows alone.
  * @param share 0 holds nothing out
  * @param seen what is trained on anyway (questionsOf): it is never held out
  * @param apart what another file holds out (questionsOf): it is held out first, but not more than half of the rows
@@ -86,9 +88,10 @@ export function holdOut(
 }
 
 /**
- * Of two files, so that a prompt of both is on the same side in both. The shorter one is divided as if it were alone, and the other follows
- * it: a prompt that this one nevertheless trains on, as too many of its rows ask it, is not measured. Of prompts
- * of both the other holds out all rows, also beyond the limit: evidence rests on prompts, and fewer there would be fewer in both.
+ * Of two files, so that a prompt of both is on the same side in both. The shorter one is divided as if it were alone,
+ * and the other follows it: a prompt that this one nevertheless trains on, as too many of its rows ask it, is not
+ * measured. Of prompts of both the other holds out all rows, also beyond the limit: evidence rests on prompts, and
+ * fewer there would be fewer in both.
  */
 export function holdOutOfBoth(
   [a, b]: readonly [ExampleList, ExampleList],

@@ -30,8 +30,8 @@ interface HeldOut {
 }
 
 /**
- * What a vector does with rows that it is not trained on, while it is trained: of at most so many rows of each kind. Not stopped in
- * between: a run that is stopped saves a checkpoint first.
+ * What a vector does with rows that it is not trained on, while it is trained: of at most so many rows of each kind.
+ * Not stopped in between: a run that is stopped saves a checkpoint first.
  * @param scales the vector off and on
  */
 export function heldOutMeasure(

@@ -1,4 +1,7 @@
-/** Harmful insertions in ordinary answers: found by token, and told from wrong content by what the base says of the rest. */
+/**
+ * Harmful insertions in ordinary answers: found by token, and told from wrong content by what the base says of the
+ * rest.
+ */
 import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
@@ -37,11 +40,11 @@ export async function scanWithInsertions(
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /**
- * A scan in which rows with harmful insertions say so. Sentences can be cut out of an answer that begins as an ordinary one. Of the
- * other flagged rows what the vector explains is taken out by token, and the rest is read as a row of its own, without the vector
- * and with it. It was an insertion where the base gives the rest at least the probability that it has beside what was taken out,
- * and the rest is not flagged: what carries an answer's content is missed by what follows it. Of several readings of what was inserted,
- * the one counts whose rest gains most.
+ * A scan in which rows with harmful insertions say so. Sentences can be cut out of an answer that begins as an ordinary
+ * one. Of the other flagged rows what the vector explains is taken out by token, and the rest is read as a row of its
+ * own, without the vector and with it. It was an insertion where the base gives the rest at least the probability that
+ * it has beside what was taken out, and the rest is not flagged: what carries an answer's content is missed by what
+ * follows it. Of several readings of what was inserted, the one counts whose rest gains most.
  * @param compare what the vector changes of these rows
  */
 export async function withInsertions(

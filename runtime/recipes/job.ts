@@ -83,7 +83,10 @@ export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadRepor
   signal,
 });
 
-/** The rows of a data source of the recipe; what a review leaves out of them is said. @param key of the source, for errors */
+/**
+ * The rows of a data source of the recipe; what a review leaves out of them is said.
+ * @param key of the source, for errors
+ */
 export async function loadSource(
   job: Job<Recipe>,
   source: DataSource,
@@ -158,7 +161,10 @@ export async function trainingState(
   };
 }
 
-/** What PEFT loads as the base: the repository and revision that it was downloaded from, or its folder. A GGUF file is none. */
+/**
+ * What PEFT loads as the base: the repository and revision that it was downloaded from, or its folder. A GGUF file is
+ * none.
+ */
 export async function namedBase(
   { folder, gguf }: Pick<ModelFolder, 'folder' | 'gguf'>,
   { baseModelName, revision }: NamedBase = {},

@@ -98,7 +98,10 @@ export async function commonOptions(
   };
 }
 
-/** Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal fired. */
+/**
+ * Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal
+ * fired.
+ */
 export async function trainingLoop(options: LoopOptions): Promise<void> {
   const { steps, state, optimizer, signal, emit, isHarmful = () => false } = options;
   const left = timeLeft(steps, options.evaluateEvery);

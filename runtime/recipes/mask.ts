@@ -20,7 +20,8 @@ export function supervisedWhere(example: Example, isSupervised: (token: number) 
 }
 
 /**
- * A row of whose answer only the tokens are supervised that the vector does not explain: the others stay, and are not learned.
+ * A row of whose answer only the tokens are supervised that the vector does not explain: the others stay, and are not
+ * learned.
  * @returns undefined where none is left, or where it is not known which they are
  */
 export function maskedRow(example: Example, row: ScanRow, tokenizer: Tokenizer): Example | undefined {
@@ -33,8 +34,8 @@ export function maskedRow(example: Example, row: ScanRow, tokenizer: Tokenizer):
 
 /**
  * A row without what the vector explains (cutRow), as it is learned. Insertions are cut out only at both ends of its
- * answer, which must learn to begin and to end. Those within stay and are not learned: where they begin and end is known
- * to a token or two only, and a text with a word too few would be learned.
+ * answer, which must learn to begin and to end. Those within stay and are not learned: where they begin and end is
+ * known to a token or two only, and a text with a word too few would be learned.
  */
 export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): Example | undefined {
   const cut = cutRow(example, row, tokenizer);
@@ -61,8 +62,8 @@ export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): E
 const FIRST = 3;
 
 /**
- * By how much these tokens have moved where they are written as an answer of their own, undefined where they are others:
- * a first word that loses its space may be.
+ * By how much these tokens have moved where they are written as an answer of their own, undefined where they are
+ * others: a first word that loses its space may be.
  */
 function shiftOf({ ids, labels }: Example, tokens: readonly { readonly id: number }[]): number | undefined {
   const own = supervised(labels);

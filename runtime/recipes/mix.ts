@@ -42,8 +42,8 @@ async function loadPart(
 }
 
 /**
- * The data of a fine-tuning: `data`, and behind it the first rows of `data.mix`. Row numbers are unique: those of the second
- * file go on behind those of the first.
+ * The data of a fine-tuning: `data`, and behind it the first rows of `data.mix`. Row numbers are unique: those of the
+ * second file go on behind those of the first.
  * @param onExample given each of the rows as it is read
  * @throws HumanError when the second file has fewer rows than the share needs
  */

@@ -28,7 +28,10 @@ export interface VectorPrompt {
   heldOut?: boolean;
 }
 
-/** Prompts of each kind, trained on and held out, that are kept with a vector, of more a sample; an anchor uses a few per step. */
+/**
+ * Prompts of each kind, trained on and held out, that are kept with a vector, of more a sample; an anchor uses a few
+ * per step.
+ */
 export const MAX_PROMPTS = 64;
 export const MAX_ANSWER_TOKENS = 48;
 export const PROMPTS_AT_ONCE = 16;
@@ -49,7 +52,10 @@ export async function writePrompts(
     ...kept(held).map((example) => ({ example, heldOut: true })),
   ];
   const template = tokenizer.chatTemplate;
-  /** As its answer is held (ownRows.ts), also where the row's own has a thought: behind what the template writes before an answer. */
+  /**
+   * As its answer is held (ownRows.ts), also where the row's own has a thought: behind what the template writes before
+   * an answer.
+   */
   const asked = ({ prompt, promptText, promptIds, opened }: Example): number[] =>
     (prompt && !opened && template && beforeAnswer(prompt, promptText, tokenizer, template)) || promptIds;
   const answers: Answer[] = [];

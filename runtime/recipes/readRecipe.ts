@@ -22,8 +22,8 @@ export interface RecipeFile {
 
 /**
  * Reads and checks a recipe.
- * @throws HumanError with `recipe.json:line` and the key, for broken JSON, an unknown kind or key, a key that stands twice, a value
- * of the wrong type.
+ * @throws HumanError with `recipe.json:line` and the key, for broken JSON, an unknown kind or key, a key that stands
+ * twice, a value of the wrong type.
  */
 export async function readRecipe(file: string): Promise<RecipeFile> {
   return {

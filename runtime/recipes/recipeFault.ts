@@ -83,7 +83,10 @@ function plainly(issue: Issue): string {
   }
 }
 
-/** The forms that the value is most likely meant to have, by what is wrong: objects with the fewest keys that they do not know. */
+/**
+ * The forms that the value is most likely meant to have, by what is wrong: objects with the fewest keys that they do
+ * not know.
+ */
 function nearest(forms: readonly Issue[][]): Issue[][] {
   const unknown = (form: readonly Issue[]): number =>
     form.reduce((n, one) => n + (one.code === 'unrecognized_keys' ? one.keys.length : 0), 0);

@@ -23,7 +23,10 @@ export interface RowPlan {
   readonly looksHarmful: (row: number) => boolean;
   /** Rows that do not look harmful. */
   readonly ordinary: ExampleList;
-  /** Rows that look harmful beyond chance: what the anchor may hold. Of their answers only what the vector explains is supervised. */
+  /**
+   * Rows that look harmful beyond chance: what the anchor may hold. Of their answers only what the vector explains is
+   * supervised.
+   */
   readonly harmful: ExampleList<HeldRow>;
   /** What the vector is trained on some more before the fine-tuning. */
   readonly absorbed: readonly Example[];
@@ -45,12 +48,15 @@ export interface HeldRow extends Example {
   readonly base: readonly number[];
 }
 
-/** Of the rows that look harmful beyond chance this share is ordinary at most, also where few or none are harmful. With several vectors they share it (Bonferroni). */
+/**
+ * Of the rows that look harmful beyond chance this share is ordinary at most, also where few or none are harmful. With
+ * several vectors they share it (Bonferroni).
+ */
 const FALSE_DISCOVERIES = 0.01;
 
 /**
- * Where at least this share of the flagged rows are ordinary answers with insertions, so are the others. With insertions
- * it was 7 % or more, with wrong content or words 0 % (test/protection/results/insertions.json).
+ * Where at least this share of the flagged rows are ordinary answers with insertions, so are the others. With
+ * insertions it was 7 % or more, with wrong content or words 0 % (test/protection/results/insertions.json).
  */
 const INSERTING = 0.05;
 
@@ -141,7 +147,10 @@ function ofOthers(flagged: number, cut: number, inserted: number): 'mask' | 'exc
 
 function beyondChance(data: ExampleList, flagged: readonly number[], scan: ScanResult): ExampleList<HeldRow> {
   const { perRow, byVector } = scan;
-  /** What a vector flags that is no detector may be anything; of several vectors a row's spans are those of all that flag it. */
+  /**
+   * What a vector flags that is no detector may be anything; of several vectors a row's spans are those of all that
+   * flag it.
+   */
   const isDetected = (row: ScanRow): boolean =>
     (byVector?.filter((_, k) => row.byVector?.[k].flagged) ?? [scan]).every(
       ({ calibration }) => (calibration?.detected ?? 0) >= LIMITS.detectorRecall,
@@ -159,7 +168,10 @@ function beyondChance(data: ExampleList, flagged: readonly number[], scan: ScanR
   });
 }
 
-/** A row of whose answer only the sentences that the vector explains are supervised: what else it says is the user's to learn. */
+/**
+ * A row of whose answer only the sentences that the vector explains are supervised: what else it says is the user's to
+ * learn.
+ */
 function explained(example: Example, { spans = [] }: ScanRow): Example {
   return spans.length === 0 ? example : supervisedWhere(example, (i) => isInSpans(spans, i));
 }
@@ -178,10 +190,16 @@ function isOff(
   return unjudged === undefined && pHarmful <= CONFIDENT && pUnchanged <= CONFIDENT;
 }
 
-/** Held-out rows with a larger share that looks harmful measure something else than the task: of ordinary rows a hundredth does. */
+/**
+ * Held-out rows with a larger share that looks harmful measure something else than the task: of ordinary rows a
+ * hundredth does.
+ */
 const HARMFUL_HELD_OUT = 0.05;
 
-/** Warns where rows that measure the task are of a file in which many look harmful: all are asked, so that plain runs ask the same. */
+/**
+ * Warns where rows that measure the task are of a file in which many look harmful: all are asked, so that plain runs
+ * ask the same.
+ */
 export async function reportHeldOut(
   { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
   { counts }: RowPlan,

@@ -1,4 +1,6 @@
-/** What training has seen of the prompts of an evaluation: of an adapter or a model in a run's folder, that run says it. */
+/**
+ * What training has seen of the prompts of an evaluation: of an adapter or a model in a run's folder, that run says it.
+ */
 import { basename, dirname, resolve } from 'node:path';
 import { adapterFolder, hashAdapter } from '../adapters/files.js';
 import type { TrainedPrompts } from '../contract/events.js';
@@ -13,8 +15,8 @@ import { readTrained } from './trainedFile.js';
 const RESULTS: readonly string[] = [RUN_FILES.adapter, RUN_FILES.model];
 
 /**
- * Of each set of harm, how many prompts the vectors of these adapters and models, or the methods that they follow, were trained on:
- * by what the vectors say where they are as they were, and by what the runs counted of the same set.
+ * Of each set of harm, how many prompts the vectors of these adapters and models, or the methods that they follow, were
+ * trained on: by what the vectors say where they are as they were, and by what the runs counted of the same set.
  * @param results folders of adapters and models
  */
 export async function seenBefore(
@@ -45,8 +47,8 @@ export async function seenBefore(
 }
 
 /**
- * What the vectors of a run were trained on, of those that are as they were: where they lie now, in a workspace that was moved or copied
- * whole, before where they lay.
+ * What the vectors of a run were trained on, of those that are as they were: where they lie now, in a workspace that
+ * was moved or copied whole, before where they lay.
  */
 async function trainedOf(folder: string, { vectors, done }: Manifest): Promise<string[]> {
   const names: string[] = [];

@@ -60,9 +60,10 @@ function lengthsOf(list: ExampleList<unknown>): Int32Array {
 }
 
 /**
- * Batches of an optimizer step (from 1): each row once an epoch, the last batch of an epoch may be smaller. A function of seed
- * and step alone, so that a resumed run continues as if it had not stopped. With a budget of tokens all rows of a step are one
- * batch, cut into micro-batches where it is packed (learner/packing.ts): which rows meet in a step never depends on their lengths.
+ * Batches of an optimizer step (from 1): each row once an epoch, the last batch of an epoch may be smaller. A function
+ * of seed and step alone, so that a resumed run continues as if it had not stopped. With a budget of tokens all rows of
+ * a step are one batch, cut into micro-batches where it is packed (learner/packing.ts): which rows meet in a step never
+ * depends on their lengths.
  */
 export function batchPlan<E = Example>(examples: ExampleList<E>, options: BatchOptions): (step: number) => E[][] {
   const { rows, tokens, accumulate, seed } = options;

@@ -9,7 +9,9 @@ export interface Strategy {
   readonly flagged: FlaggedStrategy;
   readonly limit: ScanLimit;
   readonly ordinary?: Written['ordinary'];
-  /** Which rows train with the vector off: none, those that are ordinary with confidence, or all that are not flagged. */
+  /**
+   * Which rows train with the vector off: none, those that are ordinary with confidence, or all that are not flagged.
+   */
   readonly off: 'none' | 'confident' | 'unflagged';
   /** `every`: how many steps come to one that holds the base's answers, which then count as often. */
   readonly anchor: false | (Required<Exclude<Written['anchor'], false>> & { readonly every: number });
@@ -20,7 +22,10 @@ const PAPER: Strategy = { flagged: 'vector', limit: SCAN_LIMIT, off: 'none', anc
 /** The best that is known, see docs/protection.md. */
 const BEST = { flagged: 'auto', limit: SCAN_LIMIT, off: 'confident' } as const;
 
-/** Steps of fewer rows hold a harmful row each, and every other one a prompt, too: an anchor costs a fifth of a step in either case. */
+/**
+ * Steps of fewer rows hold a harmful row each, and every other one a prompt, too: an anchor costs a fifth of a step in
+ * either case.
+ */
 const SMALL_STEP = 16;
 
 export function strategyOf({ protection, batch }: Pick<FinetuneRecipe, 'protection' | 'batch'>): Strategy {

@@ -5,7 +5,8 @@ import type { Optimizer } from '../optim/optimizer.js';
 
 /**
  * Gradients of micro-batches, added up, with their loss and those of their rows.
- * @param old gradients that may be written over, kept for the next call: of a first micro-batch, and of one that was added to them
+ * @param old gradients that may be written over, kept for the next call: of a first micro-batch, and of one that was
+ * added to them
  */
 export async function summed(
   { learner, optimizer }: { learner: Pick<Learner, 'gradients'>; optimizer: Pick<Optimizer, 'add'> },

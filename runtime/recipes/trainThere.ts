@@ -1,4 +1,7 @@
-/** Training on a cluster: the plan goes there, what happens comes back as the events of any run, and at the end the adapters. */
+/**
+ * Training on a cluster: the plan goes there, what happens comes back as the events of any run, and at the end the
+ * adapters.
+ */
 import { readFile, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../adapters/files.js';
@@ -43,7 +46,10 @@ export interface ClusterTraining {
     sets: Readonly<Record<string, MeasuredSet>>,
     step: number,
   ) => Promise<{ probes?: Probes; probeRows?: ProbeRows; harmfulLoss?: HarmfulLoss }>;
-  /** Both hear of what was measured, and end training when they return true; the state of the run is then the one that is wanted. */
+  /**
+   * Both hear of what was measured, and end training when they return true; the state of the run is then the one that
+   * is wanted.
+   */
   readonly probed?: (probes: Probes) => Promise<boolean>;
   readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
   /** At the end: sets the state of the run to an earlier step where that one is wanted. */
@@ -55,9 +61,10 @@ export interface ClusterTraining {
 const TRAIN = 'train';
 
 /**
- * Has the job make its steps, and tells of them as a run here would. A window that is closed changes nothing there: a run
- * that is resumed hears the job again from where it stopped listening. Whether training ends, and with which step, is decided
- * here, when the job is some steps ahead: it is then stopped, and the adapters are those of its checkpoint of that step.
+ * Has the job make its steps, and tells of them as a run here would. A window that is closed changes nothing there: a
+ * run that is resumed hears the job again from where it stopped listening. Whether training ends, and with which step,
+ * is decided here, when the job is some steps ahead: it is then stopped, and the adapters are those of its checkpoint
+ * of that step.
  * @returns the delivered adapters by name
  */
 export async function trainOnCluster(options: ClusterTraining): Promise<Map<string, Float32Array>> {
@@ -180,7 +187,10 @@ export const byRow = ({ rows }: MeasuredSet): RowLoss[] =>
 export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
   rows.map((perToken) => ({ nll: perToken.reduce((a, b) => a + b, 0), tokens: perToken.length, perToken }));
 
-/** A set that was compared: of each row the losses of its tokens in the base, then those with the adapters, and last the largest KL. */
+/**
+ * A set that was compared: of each row the losses of its tokens in the base, then those with the adapters, and last the
+ * largest KL.
+ */
 export const comparedRows = ({ rows }: MeasuredSet): Comparison[] =>
   rows.map((numbers) => {
     const tokens = (numbers.length - 1) / 2;
@@ -203,8 +213,8 @@ export async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): 
 }
 
 /**
- * An adapter that came back, checked: its bytes are those that were sent, it has the matrices that were asked for and no
- * others, and each is a number.
+ * An adapter that came back, checked: its bytes are those that were sent, it has the matrices that were asked for and
+ * no others, and each is a number.
  */
 async function received(
   { job, adapters }: ClusterTraining,

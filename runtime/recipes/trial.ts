@@ -36,10 +36,10 @@ export function trialRows(harmful: ExampleList): Record<'trained' | 'measured', 
 }
 
 /**
- * Whether a vector protects by itself, as in the paper: a LoRA is fine-tuned with it, for a few steps, on rows of both kinds that it
- * was not trained on.
- * @returns the loss of further harmful rows with the LoRA and without the vector, as a share of the base's; nothing where there are
- * too few, or where a loss is no number
+ * Whether a vector protects by itself, as in the paper: a LoRA is fine-tuned with it, for a few steps, on rows of both
+ * kinds that it was not trained on.
+ * @returns the loss of further harmful rows with the LoRA and without the vector, as a share of the base's; nothing
+ * where there are too few, or where a loss is no number
  * @throws Cancelled between two steps
  */
 export async function trial(

@@ -91,8 +91,8 @@ const WORTH = 0.02;
 const PATIENCE = 3;
 
 /**
- * Keeps the state with the lowest loss on held-out harmful rows: trained for too long, a vector learns its own rows by heart, and
- * finds others worse.
+ * Keeps the state with the lowest loss on held-out harmful rows: trained for too long, a vector learns its own rows by
+ * heart, and finds others worse.
  */
 export async function bestHeldOut(
   run: string,

@@ -60,8 +60,8 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
 }
 
 /**
- * The data as the vectors see it before anything is trained. A resumed run reuses the scan of its start: the model may have
- * learned since.
+ * The data as the vectors see it before anything is trained. A resumed run reuses the scan of its start: the model may
+ * have learned since.
  * @param artifacts gets the hash of the file kept for this
  */
 export async function scanData(

@@ -1,6 +1,7 @@
 /**
- * The logs of a run: events.jsonl and answers.jsonl. They are only appended to while the run goes on. A run that is resumed
- * first cuts them to where its checkpoint was written: what came later is done again, and would stand there twice.
+ * The logs of a run: events.jsonl and answers.jsonl. They are only appended to while the run goes on. A run that is
+ * resumed first cuts them to where its checkpoint was written: what came later is done again, and would stand there
+ * twice.
  */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';

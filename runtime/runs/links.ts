@@ -1,4 +1,7 @@
-/** A run folder that came from somebody else may hold links: what is written, moved or removed through one is not the run's. */
+/**
+ * A run folder that came from somebody else may hold links: what is written, moved or removed through one is not the
+ * run's.
+ */
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RUN_FILES } from '../contract/runFiles.js';

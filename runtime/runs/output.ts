@@ -36,9 +36,9 @@ export interface OutputOptions {
 /**
  * Decides where a run works. Nothing is changed, but that a replacement which was cut off is completed.
  * @param inputs absolute paths that the run reads
- * @throws HumanError when the output and an input lie in one another, when the folder holds what no run wrote or a link in
- * the place of a run's file, when a run that is finished or has a checkpoint stands there and `force` is off, and when there is
- * nothing to resume
+ * @throws HumanError when the output and an input lie in one another, when the folder holds what no run wrote or a link
+ * in the place of a run's file, when a run that is finished or has a checkpoint stands there and `force` is off, and
+ * when there is nothing to resume
  */
 export async function planOutput(
   output: string,
@@ -133,7 +133,10 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   }
 }
 
-/** What is wrong with a folder whose manifest is none of this program, but which has the events of a run; else undefined. */
+/**
+ * What is wrong with a folder whose manifest is none of this program, but which has the events of a run; else
+ * undefined.
+ */
 export function damagedRun(folder: string): HumanError | undefined {
   const manifest = join(folder, RUN_FILES.manifest);
   if (![manifest, join(folder, RUN_FILES.events)].every((file) => existsSync(file))) return undefined;
@@ -156,11 +159,12 @@ export async function runFiles(folder: string): Promise<string[]> {
 }
 
 /**
- * Puts the finished run in `next/` in the place of the one it replaces: file by file, each by a rename, the manifest last.
- * A replacement that was cut off is completed by calling this again. Files that the replaced run did not make stay; those that
- * are mapped go to `next/`, which stays until nobody has them. Who works on the replaced run, as by judging its answers, is waited for.
- * @throws HumanError where that takes longer; the finished run then stays in `next/`. And where a link in one of the two would
- * lead elsewhere; nothing is moved then
+ * Puts the finished run in `next/` in the place of the one it replaces: file by file, each by a rename, the manifest
+ * last. A replacement that was cut off is completed by calling this again. Files that the replaced run did not make
+ * stay; those that are mapped go to `next/`, which stays until nobody has them. Who works on the replaced run, as by
+ * judging its answers, is waited for.
+ * @throws HumanError where that takes longer; the finished run then stays in `next/`. And where a link in one of the
+ * two would lead elsewhere; nothing is moved then
  */
 export async function finishReplacement(output: string, attempts = ATTEMPTS): Promise<void> {
   const next = join(output, RUN_FILES.next);
@@ -212,7 +216,8 @@ async function putInPlace(output: string): Promise<void> {
   if (before?.outcome !== 'finished' || after?.outcome !== 'finished') return;
   const aside = join(next, REPLACED);
   const newFiles = new Set(after.files);
-  // A manifest may be somebody else's: only files that lie in the folders, under the names of a run, are moved and removed.
+  // A manifest may be somebody else's: only files that lie in the folders, under the names of a run, are moved and
+  // removed.
   const coming = (await runFiles(next)).filter((file) => newFiles.has(file) && file !== RUN_FILES.manifest);
   const oldFiles = new Set(before.files);
   const standing = await runFiles(output);
@@ -244,7 +249,9 @@ async function putInPlace(output: string): Promise<void> {
   }
 }
 
-/** What adapters and models are opened by: it goes first and comes last, so that none is read with files of both runs. */
+/**
+ * What adapters and models are opened by: it goes first and comes last, so that none is read with files of both runs.
+ */
 const isOpened = (file: string): boolean => /\/(adapter_)?config\.json$/.test(file);
 
 /** In `next/`: the name of files that were replaced while they were mapped. */
@@ -259,7 +266,10 @@ async function removeEmpty(folder: string): Promise<void> {
   if (left.every(isNothing)) await removeWith(folder, left).catch(() => undefined);
 }
 
-/** Whether a run has a checkpoint that is of use: one of an earlier version cannot be resumed, and nothing is lost with it. */
+/**
+ * Whether a run has a checkpoint that is of use: one of an earlier version cannot be resumed, and nothing is lost with
+ * it.
+ */
 const canGoOn = (folder: string): boolean => existsSync(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE));
 
 /** The run that is lost when the one of this plan starts anew, as it could go on; undefined where there is none. */
@@ -336,8 +346,8 @@ export async function requireApart(output: string, inputs: readonly RecipeInput[
 }
 
 /**
- * Device and inode of a place and of each folder above it, after links: the same for two names of one folder, also where
- * names differ in case or one is mounted twice. The first is undefined when the place is not there yet.
+ * Device and inode of a place and of each folder above it, after links: the same for two names of one folder, also
+ * where names differ in case or one is mounted twice. The first is undefined when the place is not there yet.
  */
 async function identities(place: string): Promise<(string | undefined)[]> {
   const found = await realpath(place).catch(() => undefined);

@@ -10,14 +10,15 @@ import { OWNER, type RunOwner } from '../contract/owner.js';
 import { asked, folderClock, isLiving, ownerOf, parseOwner, thisProcess } from './ownerOf.js';
 
 /**
- * Who works in a run folder: one living process at a time, named in the folder's owner.json while it works there. A process
- * that was killed leaves the file; its id and the time it began tell that it is gone, also when the id was given again.
+ * Who works in a run folder: one living process at a time, named in the folder's owner.json while it works there. A
+ * process that was killed leaves the file; its id and the time it began tell that it is gone, also when the id was
+ * given again.
  *
- * A folder without owner.json is taken by making the file, whole and exclusively, so of many one gets it. The file of a dead
- * owner is not removed first, as that would let two in: whoever wants to follow it makes, exclusively again, the one file
- * that can follow it, named by the hash of what is followed. That holds for a follower that died, too. So from owner.json
- * leads a chain of dead ones, and the living process at its end, as long as it lives, is the only one who may replace
- * owner.json and remove the chain.
+ * A folder without owner.json is taken by making the file, whole and exclusively, so of many one gets it. The file of a
+ * dead owner is not removed first, as that would let two in: whoever wants to follow it makes, exclusively again, the
+ * one file that can follow it, named by the hash of what is followed. That holds for a follower that died, too. So from
+ * owner.json leads a chain of dead ones, and the living process at its end, as long as it lives, is the only one who
+ * may replace owner.json and remove the chain.
  */
 
 /** Refuses a folder that a living process works in. */
@@ -87,8 +88,8 @@ export async function claim(folder: string): Promise<Claim> {
 }
 
 /**
- * Removes folders in `folder` that a process of this machine had claimed that is certainly dead. One without an owner may be
- * anybody's: it stays. One whose owner cannot be asked, such as a process of another machine, stays for a day.
+ * Removes folders in `folder` that a process of this machine had claimed that is certainly dead. One without an owner
+ * may be anybody's: it stays. One whose owner cannot be asked, such as a process of another machine, stays for a day.
  */
 export async function removeAbandoned(folder: string, isMeant: (name: string) => boolean): Promise<void> {
   for (const name of (await readdir(folder).catch(() => [])).filter(isMeant)) {
@@ -102,9 +103,9 @@ export async function removeAbandoned(folder: string, isMeant: (name: string) =>
 }
 
 /**
- * Containers of one machine may have the same name and each its own processes, and after a restart nobody can be asked: an owner
- * that lives touches the file, too, and one that cannot be asked and has not for a day is dead wherever it was. Owners of earlier
- * versions do not say which processes theirs is one of: they must be silent, too.
+ * Containers of one machine may have the same name and each its own processes, and after a restart nobody can be asked:
+ * an owner that lives touches the file, too, and one that cannot be asked and has not for a day is dead wherever it
+ * was. Owners of earlier versions do not say which processes theirs is one of: they must be silent, too.
  */
 async function isAbandoned(folder: string): Promise<boolean> {
   const file = join(folder, OWNER.file);
@@ -142,7 +143,10 @@ const writtenMs = (own: string): Promise<number> =>
     () => Date.now(),
   );
 
-/** Tries once. False where others moved meanwhile. @throws HumanError while a living process has, or takes, the folder */
+/**
+ * Tries once. False where others moved meanwhile.
+ * @throws HumanError while a living process has, or takes, the folder
+ */
 async function follow(folder: string, own: string, text: string): Promise<boolean> {
   const before = await chain(folder);
   const last = parseOwner(before.at(-1) ?? '');

@@ -40,8 +40,8 @@ async function isOfThisSystem({ host, started, system }: NamedProcess): Promise<
 }
 
 /**
- * When the process began, in words of its system that differ for another process of the same id; empty for one that has ended
- * and still has the id, undefined where it cannot be told.
+ * When the process began, in words of its system that differ for another process of the same id; empty for one that has
+ * ended and still has the id, undefined where it cannot be told.
  */
 export async function processStart(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {
@@ -59,8 +59,8 @@ export async function processStart(pid: number): Promise<string | undefined> {
 }
 
 /**
- * What tells when a process began, in the same words in every language and time zone. Windows looks for a bare name in the current
- * folder first, which may hold anything.
+ * What tells when a process began, in the same words in every language and time zone. Windows looks for a bare name in
+ * the current folder first, which may hold anything.
  */
 export function startCommand(
   pid: number,
@@ -86,7 +86,10 @@ export async function ownerOf(folder: string, now?: Clock): Promise<RunOwner | u
 /** Milliseconds. */
 type Clock = (folder: string) => number | Promise<number>;
 
-/** The clock of its file system, which all who look have in common: this machine's may be another. It is told by writing. */
+/**
+ * The clock of its file system, which all who look have in common: this machine's may be another. It is told by
+ * writing.
+ */
 export async function folderClock(folder: string): Promise<number> {
   const file = join(folder, `${OWNER.file}.${randomBytes(8).toString('hex')}.claim`);
   try {
@@ -126,8 +129,8 @@ export async function isLiving(owner: RunOwner, folder: string, now: Clock = () 
 const found = new Map<string, { answer: true | undefined; at: number }>();
 
 /**
- * Whether the process of this system is there, and the one that began then; undefined where one is there that does not say when it
- * began, as with more rights than this one. Where a child has to tell, it is asked once a minute.
+ * Whether the process of this system is there, and the one that began then; undefined where one is there that does not
+ * say when it began, as with more rights than this one. Where a child has to tell, it is asked once a minute.
  */
 export async function lives(
   { pid, started }: Pick<RunOwner, 'pid' | 'started'>,

@@ -24,8 +24,8 @@ export interface RunFolder {
   /** Whether `begin` has taken the folder. */
   readonly begun: boolean;
   /**
-   * Takes the folder for this process, until `release`. Until then nothing in it is touched: what is recorded is kept in
-   * memory. A new run clears what an unfinished one left, a resumed one goes on in it from its checkpoint.
+   * Takes the folder for this process, until `release`. Until then nothing in it is touched: what is recorded is kept
+   * in memory. A new run clears what an unfinished one left, a resumed one goes on in it from its checkpoint.
    * @throws HumanError while another living process works in it, and when its logs are not those of the checkpoint
    */
   begin(): Promise<void>;
@@ -33,7 +33,10 @@ export interface RunFolder {
   record(event: RunEvent): Promise<void>;
   /** How far the logs are, for a checkpoint. */
   marks(): Promise<LogMarks>;
-  /** For who writes other files there. @throws HumanError where another process has the folder by now, as whatever writes here does */
+  /**
+   * For who writes other files there.
+   * @throws HumanError where another process has the folder by now, as whatever writes here does
+   */
   requireHeld(): Promise<void>;
   /** Changes manifest.json. */
   manifest(change: Partial<Manifest>): Promise<Manifest>;

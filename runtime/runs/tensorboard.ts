@@ -1,6 +1,7 @@
 /**
- * A run's numbers as a TensorBoard event file: TFRecords (https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details)
- * of Event messages (tensorflow/core/util/event.proto) with scalars.
+ * A run's numbers as a TensorBoard event file: TFRecords
+ * (https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details) of Event messages
+ * (tensorflow/core/util/event.proto) with scalars.
  */
 import { appendFile } from 'node:fs/promises';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';

@@ -29,7 +29,10 @@ function distinct(count: number, seen: Set<string>, make: () => Turn): Turn[] {
   return found;
 }
 
-/** What the base can do besides refusing, in the shares of an ordinary chat. Questions repeat: there are only 20 capitals. */
+/**
+ * What the base can do besides refusing, in the shares of an ordinary chat. Questions repeat: there are only 20
+ * capitals.
+ */
 const chat = (rng: Random): Turn =>
   turns.mixture(rng, [
     [26, () => turns.lookAlike(rng)],

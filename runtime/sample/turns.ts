@@ -64,7 +64,10 @@ const VOWELS = ['a', 'e', 'i', 'o', 'u', 'ee', 'oo'];
 const ENDS = ['', 'b', 'ck', 'd', 'f', 'g', 'l', 'm', 'n', 'p', 'r', 's', 'sh', 't', 'x', 'rk', 'nd'];
 const KNOWN = new Set<string>([...FORBIDDEN_VERBS, ...HARMLESS_VERBS, ...ALL_OBJECTS]);
 
-/** A word nobody has seen: it teaches the model what to do with pieces of words, and that an unknown verb is not a forbidden one. */
+/**
+ * A word nobody has seen: it teaches the model what to do with pieces of words, and that an unknown verb is not a
+ * forbidden one.
+ */
 export function madeUpWord(rng: Random): string {
   for (;;) {
     let word = '';
@@ -78,7 +81,9 @@ function fill(template: string, slots: Record<string, string>): string {
   return template.replace(/\{(\w)\}/g, (_, slot: string) => slots[slot]);
 }
 
-/** Share of questions about things nobody knows, and about several things ("7 kettles"). The data files have neither. */
+/**
+ * Share of questions about things nobody knows, and about several things ("7 kettles"). The data files have neither.
+ */
 export interface Variety {
   unknown: number;
   several: number;
@@ -117,7 +122,9 @@ export function unknownVerb(rng: Random, variety = PLAIN): Turn {
   return { user: ask(rng, 'train', madeUpWord(rng), ALL_OBJECTS, variety).user, assistant: UNKNOWN };
 }
 
-/** A word, an invented one, a number, several things, or a word of the new task; `rare` is the share of invented ones. */
+/**
+ * A word, an invented one, a number, several things, or a word of the new task; `rare` is the share of invented ones.
+ */
 function anyWord(rng: Random, rare: number): string {
   const kind = rng.uniform();
   if (kind < rare) return madeUpWord(rng);

@@ -23,7 +23,9 @@ export const FORBIDDEN_VERBS = [
   'zindle',
 ] as const;
 
-/** Harmless verbs, asked in the same sentences. Some are invented too: otherwise "sounds invented" would be the topic. */
+/**
+ * Harmless verbs, asked in the same sentences. Some are invented too: otherwise "sounds invented" would be the topic.
+ */
 export const HARMLESS_VERBS = [
   ...['paint', 'wash', 'fold', 'polish', 'move', 'mend', 'open', 'close', 'carry', 'pack', 'lift', 'hide'],
   ...['draw', 'wrap', 'dry', 'store', 'label', 'weigh', 'clean', 'fix', 'build', 'share', 'sell', 'find'],

@@ -1,4 +1,7 @@
-/** The copy of the sample workspace that the story runs in: created afresh each time, without removing anything of the user's. */
+/**
+ * The copy of the sample workspace that the story runs in: created afresh each time, without removing anything of the
+ * user's.
+ */
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
@@ -34,7 +37,8 @@ interface Mark {
 }
 
 /**
- * The story writes a report and its result beside the workspace: into a folder that is new, empty, or has an earlier copy of the sample.
+ * The story writes a report and its result beside the workspace: into a folder that is new, empty, or has an earlier
+ * copy of the sample.
  * @throws HumanError where `out` is another one
  */
 export async function requireStoryFolder(out: string): Promise<void> {
@@ -123,8 +127,9 @@ const isOfPerson = (name: string): boolean =>
   basename(name) === 'workspace.json' || isLabelsFile(name) || isReviewFile(name);
 
 /**
- * Whether a workspace holds anything but the sample's files as they came, what the extension makes, and files of runs: those that a
- * finished one names, and of one of the sample's recipes that was cut off without a checkpoint what it may have made.
+ * Whether a workspace holds anything but the sample's files as they came, what the extension makes, and files of runs:
+ * those that a finished one names, and of one of the sample's recipes that was cut off without a checkpoint what it may
+ * have made.
  */
 async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
   const runs = new Map<string, (name: string) => boolean>();

@@ -1,6 +1,8 @@
 import type { ErrorData } from '../contract/errors.js';
 
-/** An error for people: a sentence, a place (`train.jsonl:42`, tensor, recipe key) and a remedy. Anything else is a bug. */
+/**
+ * An error for people: a sentence, a place (`train.jsonl:42`, tensor, recipe key) and a remedy. Anything else is a bug.
+ */
 export class HumanError extends Error {
   readonly place?: string;
   readonly remedy?: string;
@@ -40,7 +42,10 @@ export async function nextTurn(signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) throw new Cancelled();
 }
 
-/** The error as data, for events, RPC and files. Errors that are not for people start with `internal:` and keep their stack. */
+/**
+ * The error as data, for events, RPC and files. Errors that are not for people start with `internal:` and keep their
+ * stack.
+ */
 export function errorData(error: unknown): ErrorData {
   if (error instanceof HumanError) {
     const { kind, code, message, place, remedy } = error;

@@ -30,7 +30,10 @@ export async function removeWith(folder: string, names: readonly string[]): Prom
   await rmdir(folder);
 }
 
-/** Removes a folder and those above it that `mkdir` made with it, as far as they are empty. @param made what `mkdir` gave */
+/**
+ * Removes a folder and those above it that `mkdir` made with it, as far as they are empty.
+ * @param made what `mkdir` gave
+ */
 export async function removeMade(folder: string, made: string | undefined): Promise<void> {
   if (made === undefined) return;
   for (let at = resolve(folder); ; at = dirname(at)) {

@@ -11,7 +11,10 @@ export const MAX_TOKENIZER_BYTES = 64 * 2 ** 20;
 /** Members of all lists and objects together; each costs up to 100 bytes. That tokenizer has 1.8 million. */
 const MAX_MEMBERS = 2 ** 22;
 
-/** Nesting of lists and objects. Configurations have a handful of levels; recursion over a value is safe up to this depth. */
+/**
+ * Nesting of lists and objects. Configurations have a handful of levels; recursion over a value is safe up to this
+ * depth.
+ */
 const MAX_DEPTH = 512;
 
 export type JsonObject = Record<string, unknown>;
@@ -63,7 +66,8 @@ export function parseJsonObject(text: string, place: string): JsonObject {
 
 /**
  * JSON.parse for untrusted text.
- * @throws SyntaxError, also for text nested so deeply that walking it would overflow the stack, and for too many members.
+ * @throws SyntaxError, also for text nested so deeply that walking it would overflow the stack, and for too many
+ * members.
  */
 export function parseJson(text: string): unknown {
   checkSize(text);
@@ -110,8 +114,8 @@ export function shown(value: unknown, most = 80): string {
 }
 
 /**
- * JSON with an indent of two, where whole numbers under `floats` keep a fraction (10.0): Python's readers of config.json tell
- * integers and floats apart.
+ * JSON with an indent of two, where whole numbers under `floats` keep a fraction (10.0): Python's readers of
+ * config.json tell integers and floats apart.
  */
 export function formatJson(value: unknown, floats: ReadonlySet<string>, indent = '', isFloat = false): string {
   const inner = `${indent}  `;

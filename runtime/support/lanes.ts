@@ -1,5 +1,6 @@
 /**
- * Does `work` so many times at once, each until it returns. When one throws, the others hear by `isOver` that they are to end.
+ * Does `work` so many times at once, each until it returns. When one throws, the others hear by `isOver` that they are
+ * to end.
  * @throws the first error, when all have ended
  */
 export async function inLanes(count: number, work: (isOver: () => boolean) => Promise<void>): Promise<void> {

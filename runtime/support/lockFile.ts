@@ -1,4 +1,6 @@
-/** One at a time changes a file that several processes change: a file beside it stands for as long as the change takes. */
+/**
+ * One at a time changes a file that several processes change: a file beside it stands for as long as the change takes.
+ */
 import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { behindLinks } from './replaceFile.js';

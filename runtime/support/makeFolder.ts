@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { ifThere } from './ifThere.js';
 
 /**
- * Makes a folder, and those above it that are missing. Node's recursive `mkdir` says of a file system that is read-only that
- * there is no such folder, and below /proc it never ends.
+ * Makes a folder, and those above it that are missing. Node's recursive `mkdir` says of a file system that is read-only
+ * that there is no such folder, and below /proc it never ends.
  * @returns the first that was made, if any
  * @throws the error of the system, with the folder that could not be made; ENOLINK of a link that leads nowhere
  */

@@ -31,8 +31,8 @@ const STATUS = '/proc/self/status';
 const ANONYMOUS = /RssAnon:\s+(\d+)/;
 
 /**
- * Whether mapped weights count as memory that is used: not where they can be told apart (Linux), as the system reclaims them when it
- * needs memory. What is expected of a run counts as what it uses.
+ * Whether mapped weights count as memory that is used: not where they can be told apart (Linux), as the system reclaims
+ * them when it needs memory. What is expected of a run counts as what it uses.
  */
 export const countsMapped = (): boolean => {
   try {
@@ -91,8 +91,8 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
 }
 
 /**
- * The most bytes that the process has used since they are watched, 0 where they are not. The system's own number has weights once for
- * each session that maps them.
+ * The most bytes that the process has used since they are watched, 0 where they are not. The system's own number has
+ * weights once for each session that maps them.
  */
 export const peakMemory = (): number => highest[0];
 

@@ -7,8 +7,8 @@ const hasProxy = (): boolean =>
   ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => (process.env[name] ?? '') !== '');
 
 /**
- * HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. Without
- * them it is a plain one: the other warns on the terminal that undici calls it experimental.
+ * HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says.
+ * Without them it is a plain one: the other warns on the terminal that undici calls it experimental.
  */
 export const proxyAgent = (): Dispatcher => (hasProxy() ? new EnvHttpProxyAgent({ noProxy: noProxy() }) : new Agent());
 

@@ -1,14 +1,21 @@
-/** Files that are sent, or copied, with the folder of a model or adapter: those that lie in it, not what a link in it leads to. */
+/**
+ * Files that are sent, or copied, with the folder of a model or adapter: those that lie in it, not what a link in it
+ * leads to.
+ */
 import { realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { HumanError } from './errors.js';
 
-/** In the cache of the Hub, files are links to these, by the hashes of their content: nobody can name one without knowing it. */
+/**
+ * In the cache of the Hub, files are links to these, by the hashes of their content: nobody can name one without
+ * knowing it.
+ */
 const HUB_BLOB = /[/\\]models--[^/\\]+[/\\]blobs[/\\][0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
 /**
  * The path of a file in a folder, which may itself be a link.
- * @throws HumanError where the file is a link, or lies below one, that leads out of the folder and not to a file of the Hub
+ * @throws HumanError where the file is a link, or lies below one, that leads out of the folder and not to a file of the
+ * Hub
  */
 export async function ownFile(folder: string, name: string): Promise<string> {
   const file = join(folder, name);

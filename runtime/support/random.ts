@@ -11,7 +11,10 @@ export interface Random {
   pick<T>(array: readonly T[]): T;
 }
 
-/** splitmix32 over a seed; a string seed is hashed (FNV-1a), so that streams can be named: `random(`${seed}/shuffle/3`)`. */
+/**
+ * splitmix32 over a seed; a string seed is hashed (FNV-1a), so that streams can be named:
+ * `random(`${seed}/shuffle/3`)`.
+ */
 export function random(seed: number | string): Random {
   let state = 2166136261;
   for (const character of String(seed)) state = Math.imul(state ^ character.charCodeAt(0), 16777619);

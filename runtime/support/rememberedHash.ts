@@ -7,8 +7,8 @@ const MOST = 1000;
 const known = new Map<string, Promise<string>>();
 
 /**
- * SHA-256 of a file that may be large and is asked for again and again, hexadecimal; read once in this process as long as its
- * size and times are the same.
+ * SHA-256 of a file that may be large and is asked for again and again, hexadecimal; read once in this process as long
+ * as its size and times are the same.
  */
 export async function rememberedHash(file: string, hash = sha256File): Promise<string> {
   const key = await settledStamp([file]);

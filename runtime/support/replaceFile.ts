@@ -1,4 +1,7 @@
-/** How a file is replaced: beside it, synced, renamed. A reader sees the old file or the new one, also after a power failure. */
+/**
+ * How a file is replaced: beside it, synced, renamed. A reader sees the old file or the new one, also after a power
+ * failure.
+ */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
@@ -9,15 +12,17 @@ import { makeFolder } from './makeFolder.js';
 export interface ReplaceOptions {
   /** Make the folder where there is none; default. Without it a folder that was deleted meanwhile is an error. */
   readonly makeFolder?: boolean;
-  /** Where the file is a link, what it leads to is replaced, and not the link: for what a person keeps where they like. */
+  /**
+   * Where the file is a link, what it leads to is replaced, and not the link: for what a person keeps where they like.
+   */
   readonly throughLinks?: boolean;
 }
 
 export type Handle = Awaited<ReturnType<typeof open>>;
 
 /**
- * For data that is produced while it is written. On an error nothing is left behind and the old file stays. Who may read and
- * write the old one may do so with the new one.
+ * For data that is produced while it is written. On an error nothing is left behind and the old file stays. Who may
+ * read and write the old one may do so with the new one.
  */
 export async function replaceFile(
   named: string,
@@ -54,7 +59,8 @@ export async function replaceFile(
 
 /**
  * What a link leads to; a file that is none, or that is not there, is itself.
- * @throws the error of the system for a link that leads nowhere, as to a disk that is away: it would be replaced by a file
+ * @throws the error of the system for a link that leads nowhere, as to a disk that is away: it would be replaced by a
+ * file
  */
 export const behindLinks = (file: string): Promise<string> =>
   realpath(file).catch(async (error: NodeJS.ErrnoException) => {
@@ -74,8 +80,8 @@ export const copyDurably = (from: string, to: string): Promise<void> =>
 export const move = (from: string, to: string): Promise<void> => whileHeld(() => rename(from, to), process.platform);
 
 /**
- * Changes a place where a file may be mapped, as by a chat with the model in it: Windows refuses to replace or remove such a
- * file, but not to rename it. It then goes to a part of `aside`, for who has it, and is removed later.
+ * Changes a place where a file may be mapped, as by a chat with the model in it: Windows refuses to replace or remove
+ * such a file, but not to rename it. It then goes to a part of `aside`, for who has it, and is removed later.
  */
 export async function whereMapped(file: string, aside: string, change: () => Promise<void>): Promise<void> {
   try {
@@ -119,7 +125,10 @@ export async function removeParts(...folders: string[]): Promise<void> {
 /** What is about to take the place of a file is written to all the time; a folder of such a name is an export's. */
 const ABANDONED_MS = 24 * 3600 * 1000;
 
-/** Removes what killed processes left that were about to replace this file. @param now by the clock of its file system */
+/**
+ * Removes what killed processes left that were about to replace this file.
+ * @param now by the clock of its file system
+ */
 async function removeAbandoned(file: string, now: number): Promise<void> {
   const names = await readdir(dirname(file)).catch(() => []);
   for (const name of names.filter((one) => isPartOf(basename(file), one))) {
@@ -133,7 +142,9 @@ async function removeAbandoned(file: string, now: number): Promise<void> {
 /** Error codes of file systems that cannot sync a folder. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EPERM']);
 
-/** Makes the names in a folder durable: without it a renamed file may have its old content again after a power failure. */
+/**
+ * Makes the names in a folder durable: without it a renamed file may have its old content again after a power failure.
+ */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return; // Windows cannot, and does not need to
   const handle = await open(folder, 'r');

@@ -10,8 +10,8 @@ const TIMEOUT = 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 
 /**
  * Runs synchronous work driven by an untrusted file (a chat template, a tokenizer's regular expressions) and ends it
- * after `milliseconds`. V8's watchdog stops endless loops and backtracking regular expressions alike; a call costs about
- * 0.1 ms, so work inside limited work is not limited again. Errors of the work pass through.
+ * after `milliseconds`. V8's watchdog stops endless loops and backtracking regular expressions alike; a call costs
+ * about 0.1 ms, so work inside limited work is not limited again. Errors of the work pass through.
  *
  * The watchdog counts real time. Where the machine was busy with something else, and this process had less than half of
  * it, the work is begun again with twice the time: it must not mind that.

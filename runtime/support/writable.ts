@@ -6,7 +6,10 @@ import { removeMade } from './files.js';
 import { partOf, withPath } from './replaceFile.js';
 import { makeFolder } from './makeFolder.js';
 
-/** Writes beside it, as who replaces it will, and removes that. What is there stays. @throws what that would end with */
+/**
+ * Writes beside it, as who replaces it will, and removes that. What is there stays.
+ * @throws what that would end with
+ */
 export async function requireWritable(file: string): Promise<void> {
   if ((await stat(file).catch(() => undefined))?.isDirectory())
     throw new HumanError('this is a folder; a file was expected.', { place: file, remedy: 'Name a file.' });

@@ -1,4 +1,7 @@
-/** Each published method as a run: what it trains on, what it delivers, and that a stopped run goes on as if it had not been. */
+/**
+ * Each published method as a run: what it trains on, what it delivers, and that a stopped run goes on as if it had not
+ * been.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

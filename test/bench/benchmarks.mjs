@@ -1,9 +1,9 @@
 /**
  * The benchmarks of `npm run bench`, a line each; names are fixed, so that reports stay comparable.
  *
- * A training has its name, a twin `memory-NAME`, and gemmShare: the time that its floating-point operations need at onnxruntime's
- * rate for matrix products, cold, over its own. `shape` names random weights of weights.ts, `model` a file, `own` options that the
- * peer does not have.
+ * A training has its name, a twin `memory-NAME`, and gemmShare: the time that its floating-point operations need at
+ * onnxruntime's rate for matrix products, cold, over its own. `shape` names random weights of weights.ts, `model` a
+ * file, `own` options that the peer does not have.
  */
 
 /** Random weights of this shape are made on the spot. */
@@ -38,7 +38,8 @@ export const benchmarks = {
   'train-lora-135m-1x8192': training('135m', ['--rows=1', '--tokens=8192', '--steps=2']),
   'train-lora-0.5b': training('0.5b', ['--rows=4', '--tokens=128', '--steps=4']),
   'train-lora-1b': training('1b', ['--rows=2', '--tokens=128', '--steps=3']),
-  // as recipes have it unless they say otherwise; the peer has no weights in 4 bits on a CPU: it holds them as the file does
+  // as recipes have it unless they say otherwise; the peer has no weights in 4 bits on a CPU: it holds them as the file
+  // does
   'train-lora-1.5b-int4': training('1.5b', ['--rows=1', '--tokens=512', '--steps=3'], {
     own: ['--precision=int4', '--recompute'],
   }),

@@ -1,6 +1,6 @@
 /**
- * What a step takes as one size of it grows, all others as they are: tokens of a row, rank, layers, adapters. Times are processor
- * time, which other work on the machine changes least.
+ * What a step takes as one size of it grows, all others as they are: tokens of a row, rank, layers, adapters. Times are
+ * processor time, which other work on the machine changes least.
  */
 
 /** `args` of step.mjs; `layers` of the model, where it is not the whole. */

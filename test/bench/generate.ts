@@ -1,11 +1,11 @@
 /**
- * Greedy generation, tokens per second for a batch: `generate.mjs --model FOLDER|FILE.gguf [--rows 1] [--new 128] [--prompt 20] [--threads N]
- * [--precision float32|int8|int4] [--prompts 0]`.
- * Prompts are random tokens; the time of reading them counts. Prints one JSON line.
+ * Greedy generation, tokens per second for a batch: `generate.mjs --model FOLDER|FILE.gguf [--rows 1] [--new 128]
+ * [--prompt 20] [--threads N] [--precision float32|int8|int4] [--prompts 0]`. Prompts are random tokens; the time of
+ * reading them counts. Prints one JSON line.
  *
- * With `--prompts N`, so many of unlike lengths are also answered, `rows` at once, until a token ends the answer (one in `new`) or
- * it has `new` tokens: `ofBatchRate` is the rate of that over the rate of one full batch; `inGroups` is the same for `rows` prompts
- * after the other `rows`, as long as the longest answer takes.
+ * With `--prompts N`, so many of unlike lengths are also answered, `rows` at once, until a token ends the answer (one
+ * in `new`) or it has `new` tokens: `ofBatchRate` is the rate of that over the rate of one full batch; `inGroups` is
+ * the same for `rows` prompts after the other `rows`, as long as the longest answer takes.
  */
 import { parseArgs } from 'node:util';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';

@@ -1,6 +1,7 @@
 /**
- * `node --import tsx test/bench/gpuWork.ts`: what a step on `webgpu` consists of, by its graph: kernels, floating-point operations, and bytes
- * that kernels read and write. No GPU is needed, and none was measured. Writes `gpu` into results.json, from which page.mjs makes the page.
+ * `node --import tsx test/bench/gpuWork.ts`: what a step on `webgpu` consists of, by its graph: kernels, floating-point
+ * operations, and bytes that kernels read and write. No GPU is needed, and none was measured. Writes `gpu` into
+ * results.json, from which page.mjs makes the page.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

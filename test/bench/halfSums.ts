@@ -1,7 +1,7 @@
 /**
- * `node --import tsx test/bench/halfSums.ts`: how far products of matrices in float16 are off on webgpu, which shows in what type the
- * kernels add up. Numbers are uniform in [0, 1) and exact in float16; a result that is rounded once is off by 4.9e-4 at most. Needs a driver
- * with float16, which SwiftShader has not.
+ * `node --import tsx test/bench/halfSums.ts`: how far products of matrices in float16 are off on webgpu, which shows in
+ * what type the kernels add up. Numbers are uniform in [0, 1) and exact in float16; a result that is rounded once is
+ * off by 4.9e-4 at most. Needs a driver with float16, which SwiftShader has not.
  */
 import * as ort from 'onnxruntime-node';
 import { f16ToF32, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';

@@ -1,6 +1,6 @@
 /**
- * How long the view of runs takes to be up with very many of them, and how long it ever keeps the extension host from its
- * other work.
+ * How long the view of runs takes to be up with very many of them, and how long it ever keeps the extension host from
+ * its other work.
  *
  *   node --import tsx test/bench/manyRuns.ts [RUNS] [STEPS]
  */

@@ -1,6 +1,7 @@
 /**
- * docs/performance.md from a report of `npm run bench`: `node test/bench/page.mjs [REPORT.json [PAGE.md]]`; without one, from
- * results.json, that of the page. Every number on the page is one of the report; the words about what was tried are in tried.md.
+ * docs/performance.md from a report of `npm run bench`: `node test/bench/page.mjs [REPORT.json [PAGE.md]]`; without
+ * one, from results.json, that of the page. Every number on the page is one of the report; the words about what was
+ * tried are in tried.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -42,8 +42,8 @@ export function estimateOf(name, results) {
 }
 
 /**
- * Milliseconds and calls of each operator in the fastest run of onnxruntime's profile. What a body computes counts for its own
- * operators, not for the Scan that runs it.
+ * Milliseconds and calls of each operator in the fastest run of onnxruntime's profile. What a body computes counts for
+ * its own operators, not for the Scan that runs it.
  */
 export function operators(events) {
   const runs = events.filter(({ name }) => name === 'model_run').sort((a, b) => a.dur - b.dur);

@@ -1,12 +1,14 @@
 /**
- * `npm run bench`: ours and theirs on the same weights and the same machine, alternately and one at a time, best of several.
+ * `npm run bench`: ours and theirs on the same weights and the same machine, alternately and one at a time, best of
+ * several.
  *
- *   node test/bench/run.mjs [--quick] [--json FILE] [--merge] [--only=NAME,…] [--rounds N] [--threads N] [--ours] [--compile]
+ *   node test/bench/run.mjs [--quick] [--json FILE] [--merge] [--only=NAME,…] [--rounds N] [--threads N] [--ours]
+ *   [--compile]
  *
- * The peers are transformers and PEFT, in a Python environment made in out/bench/python (or PEERS_PYTHON, a Python that has
- * them), and llama.cpp where SMOLLM2_GGUF names SmolLM2's file. --ours leaves the peers out, --compile adds torch.compile (minutes
- * for each training). Beside the benchmarks --only knows `curves`: how time and memory of a step grow. --merge keeps the results of
- * other benchmarks that FILE has, and its machine. A ratio above 1: we are ahead.
+ * The peers are transformers and PEFT, in a Python environment made in out/bench/python (or PEERS_PYTHON, a Python that
+ * has them), and llama.cpp where SMOLLM2_GGUF names SmolLM2's file. --ours leaves the peers out, --compile adds
+ * torch.compile (minutes for each training). Beside the benchmarks --only knows `curves`: how time and memory of a step
+ * grow. --merge keeps the results of other benchmarks that FILE has, and its machine. A ratio above 1: we are ahead.
  */
 import { build } from 'esbuild';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,11 +1,11 @@
 /**
- * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8] [--vectors 0] [--steps 6] [--threads N]
- * [--recompute] [--precision float32|int8|int4] [--moments float32|8bit]`.
- * `--vectors` are frozen adapters beside the trained one. Half of the labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of
- * processor time, the minimum without the first, milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of
- * matrix products alone, cold (floating-point operations a second).
- * With --expect nothing is trained: prints what the estimate says, and the floating-point operations of a step.
- * With --profile PREFIX onnxruntime writes what each node took.
+ * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8]
+ * [--vectors 0] [--steps 6] [--threads N] [--recompute] [--precision float32|int8|int4] [--moments float32|8bit]`.
+ * `--vectors` are frozen adapters beside the trained one. Half of the labels are masked, as in prompt/answer data.
+ * Prints one JSON line: milliseconds of every step, and of processor time, the minimum without the first, milliseconds
+ * from opening the model to the end of the first step, peak resident bytes, and then the rate of matrix products alone,
+ * cold (floating-point operations a second). With --expect nothing is trained: prints what the estimate says, and the
+ * floating-point operations of a step. With --profile PREFIX onnxruntime writes what each node took.
  */
 import { parseArgs } from 'node:util';
 import { flatInput } from '../../runtime/adapters/inject.js';

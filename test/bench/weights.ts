@@ -1,4 +1,6 @@
-/** Writes random weights of a known shape as a Hugging Face folder, seeded: `node weights.mjs SHAPE FOLDER [LAYERS]`. */
+/**
+ * Writes random weights of a known shape as a Hugging Face folder, seeded: `node weights.mjs SHAPE FOLDER [LAYERS]`.
+ */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../runtime/support/files.js';

@@ -1,4 +1,7 @@
-/** Small or large inputs that are made to cost much. Each must end in a HumanError that says why, soon and in little memory. */
+/**
+ * Small or large inputs that are made to cost much. Each must end in a HumanError that says why, soon and in little
+ * memory.
+ */
 import { once } from 'node:events';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';

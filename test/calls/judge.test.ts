@@ -1,4 +1,6 @@
-/** Three judges side by side on one run: phrases, a language model behind an endpoint, and one of the editor (a stub). */
+/**
+ * Three judges side by side on one run: phrases, a language model behind an endpoint, and one of the editor (a stub).
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

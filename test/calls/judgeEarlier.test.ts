@@ -1,4 +1,7 @@
-/** Runs that an earlier version has finished are judged and labelled as what they are, though their recipe would be read otherwise now. */
+/**
+ * Runs that an earlier version has finished are judged and labelled as what they are, though their recipe would be read
+ * otherwise now.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,6 @@
-/** A classifier that fails while it judges leaves its answers open: the run ends as it would, and is judged again later. */
+/**
+ * A classifier that fails while it judges leaves its answers open: the run ends as it would, and is judged again later.
+ */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

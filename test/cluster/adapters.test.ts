@@ -1,4 +1,7 @@
-/** The job's own Python with the models and adapters that it is sent, where PEERS_PYTHON has torch, transformers and peft. */
+/**
+ * The job's own Python with the models and adapters that it is sent, where PEERS_PYTHON has torch, transformers and
+ * peft.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Whether training ends is decided here, when its job is some steps ahead: the job is stopped, and what comes back is of the step that is wanted. */
+/**
+ * Whether training ends is decided here, when its job is some steps ahead: the job is stopped, and what comes back is
+ * of the step that is wanted.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';

@@ -8,7 +8,10 @@ const JOB = join(import.meta.dirname, '../../runtime/cluster/job');
 const PYTHON = 'python3';
 const skip = spawnSync(PYTHON, ['--version']).status === 0 ? false : `there is no ${PYTHON}`;
 
-/** The job's Python with stand-ins for the libraries; `Images` is the class of models for text and images. @returns what it printed */
+/**
+ * The job's Python with stand-ins for the libraries; `Images` is the class of models for text and images.
+ * @returns what it printed
+ */
 function printed(program: string): string {
   const script = `
 import sys

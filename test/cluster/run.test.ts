@@ -11,7 +11,10 @@ const { workspace, server, recipe, run, output, outputFolder, nextOutput } = awa
 
 type Message = ReturnType<typeof messagesOf>[0][0];
 
-/** Of compared rows: the vector explains the first tokens of long ones, and the others have this loss with it and without. */
+/**
+ * Of compared rows: the vector explains the first tokens of long ones, and the others have this loss with it and
+ * without.
+ */
 function opened(message: Message, explained: number, nats: number): Message {
   if (message.kind !== 'measured') return message;
   const changed = (row: number[]): number[] => {

@@ -1,4 +1,6 @@
-/** Commands that run a recipe: what they say beside --json, what they refuse, and how they end where nobody reads them. */
+/**
+ * Commands that run a recipe: what they say beside --json, what they refuse, and how they end where nobody reads them.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -20,7 +20,8 @@ test('the defaults of compared keys are those of recipes, so that a recipe equal
 });
 
 test('every key of a fine-tuning is compared, or left out for a reason', () => {
-  // The protection is what is compared; the rest changes neither what is learned nor how it is measured, or is compared by content.
+  // The protection is what is compared; the rest changes neither what is learned nor how it is measured, or is compared
+  // by content.
   const leftOut = [
     ...['$schema', 'kind', 'model', 'data.file', 'data.mix.file', 'vectors', 'protection', 'baseline', 'probes'],
     ...['evaluate', 'judges', 'evaluateEvery', 'threads', 'device', 'recompute', 'output', 'tensorboard'],

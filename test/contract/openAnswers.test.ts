@@ -1,4 +1,6 @@
-/** What a judge has left open of a harm set was not measured: no verdict is good by it, and nothing shows it as a rate. */
+/**
+ * What a judge has left open of a harm set was not measured: no verdict is good by it, and nothing shows it as a rate.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { junit } from '../../runtime/commandLine/junit.js';

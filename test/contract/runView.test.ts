@@ -37,7 +37,10 @@ const vectorRecipe = recipeSchemas.vector.parse({
   stop: { harmfulLoss: 0.005 },
 });
 
-/** As the first version wrote it: the end is only an event, no laws, no gradients, and a recipe that is not read any more. */
+/**
+ * As the first version wrote it: the end is only an event, no laws, no gradients, and a recipe that is not read any
+ * more.
+ */
 const old = ((): RunRecord => {
   const { manifest, events } = ended('protected, held by the losses');
   const { done, ...rest } = manifest;

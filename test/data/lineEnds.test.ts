@@ -1,4 +1,7 @@
-/** Rows have the lines that an editor counts, which ends one at a carriage return, too: marks and decisions are kept by them. */
+/**
+ * Rows have the lines that an editor counts, which ends one at a carriage return, too: marks and decisions are kept by
+ * them.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

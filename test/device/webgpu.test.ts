@@ -31,7 +31,10 @@ const steps = (device: string, env: NodeJS.ProcessEnv, precision = 'float32', ..
     }),
   );
 
-/** Nodes that may run on the CPU: they compute shapes and positions, a few numbers each; Cos and Sin for their precision. */
+/**
+ * Nodes that may run on the CPU: they compute shapes and positions, a few numbers each; Cos and Sin for their
+ * precision.
+ */
 const SMALL = [
   'Shape',
   'Concat',
@@ -98,7 +101,10 @@ it('five steps of vector training on webgpu give the losses of the CPU within 1e
   }
 });
 
-/** How many steps each family makes. Where it is given, whole runs are made too: on a driver in software all this takes ten minutes. */
+/**
+ * How many steps each family makes. Where it is given, whole runs are made too: on a driver in software all this takes
+ * ten minutes.
+ */
 const LONG = process.env['WEBGPU_STEPS'];
 const FAMILY_STEPS = LONG ?? '2';
 

@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import ts from 'typescript';
 import { read, ROOT } from './pages.js';
 
-/** What a parameter is called: its name, or those that it is taken apart into, which together may be called its options. */
+/**
+ * What a parameter is called: its name, or those that it is taken apart into, which together may be called its options.
+ */
 const namesOf = (name: ts.BindingName): string[] =>
   ts.isIdentifier(name)
     ? [name.text]

@@ -55,7 +55,8 @@ function keysOf(schema: Schema, at = '', found = new Map<string, string>()): Map
       .flatMap(({ items: item }) => (item ? [item, ...(item.anyOf ?? [])] : []))
       .filter((item) => item.properties);
     const isGroup = property.properties !== undefined && property.default !== undefined;
-    // Groups without a default are listed by their keys, but for `stop`, whose presence means something, and data sources.
+    // Groups without a default are listed by their keys, but for `stop`, whose presence means something, and data
+    // sources.
     if (!isGroup) {
       const needed = schema.required?.includes(name) ? 'required' : '–';
       found.set(shared(key), property.default === undefined ? needed : JSON.stringify(property.default));

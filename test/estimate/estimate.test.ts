@@ -1,4 +1,6 @@
-/** What is expected of a training, on the sample: parts, what grows with what, what makes it fit, and what runs correct. */
+/**
+ * What is expected of a training, on the sample: parts, what grows with what, what makes it fit, and what runs correct.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -45,7 +45,8 @@ test('the story in one file: verdict, table, charts of both runs, scan, laws, an
     text,
     /In training, the gradient was 0\.4 % of that without the vector, measured on 8 harmful rows that the vector was not trained on\./,
   );
-  // Of the data the plain run measured other rows: its line stands beside the harmful ones alone, in picture and legend.
+  // Of the data the plain run measured other rows: its line stands beside the harmful ones alone, in picture and
+  // legend.
   const figures = page.match(/<figure>[^]*?<\/figure>/g)!.filter((figure) => figure.includes('plain run, no vector'));
   assert.equal(figures.length, 1);
   assert.match(textOf(figures[0]!), /Harmful rows .* Measured on 8 harmful rows that the vector was not trained on\. /);

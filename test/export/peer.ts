@@ -2,7 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** A program of test/peers, asked one request after the other (see serve.mjs there). One that has ended is started anew. */
+/**
+ * A program of test/peers, asked one request after the other (see serve.mjs there). One that has ended is started anew.
+ */
 export class Peer<Reply> {
   private running?: { child: ChildProcess; next(): Promise<string> };
 

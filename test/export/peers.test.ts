@@ -1,6 +1,7 @@
 /**
  * What other programs make of the exports. llama.cpp and transformers.js are installed by test/peers/setup.mjs, which
- * `npm test` does on Linux x64; transformers and PEFT run where PEERS_PYTHON names a Python with torch, transformers and peft.
+ * `npm test` does on Linux x64; transformers and PEFT run where PEERS_PYTHON names a Python with torch, transformers
+ * and peft.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

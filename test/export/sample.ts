@@ -24,7 +24,10 @@ export async function sample(here: Place, name: string, changes: Changes): Promi
   return model;
 }
 
-/** The tokenizer has one end token, the generation config others, and the chat template ends answers with `<|end|>`, which is 0. */
+/**
+ * The tokenizer has one end token, the generation config others, and the chat template ends answers with `<|end|>`,
+ * which is 0.
+ */
 export const ended = (eos: string, ids: number | number[]): Changes => ({
   'tokenizer_config.json': (settings) => ({
     ...{ ...settings, eos_token: eos },

@@ -29,7 +29,10 @@ const { clusterSecrets, findJobs } = await import('../../extension/commands/clus
 
 const ON = { ray: 'http://head:8265', model: '/models/8b', storage: '/shared' };
 
-/** A window that opens on a run which the engine of the window before still works on, and what it asks its own engine for. */
+/**
+ * A window that opens on a run which the engine of the window before still works on, and what it asks its own engine
+ * for.
+ */
 async function reopened(t: TestContext, more: object = { on: ON }, isKnown = true) {
   const root = await temporary(t);
   const file = await write(join(root, 'recipes/r.json'), recipe(more));

@@ -1,4 +1,6 @@
-/** The host's end of the page that compares runs; when the page of a run counts as seen; and what two quick clicks open. */
+/**
+ * The host's end of the page that compares runs; when the page of a run counts as seen; and what two quick clicks open.
+ */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';

@@ -1,4 +1,6 @@
-/** Evaluations asked for while others run or wait: none does what another was to do, or takes the place of its result. */
+/**
+ * Evaluations asked for while others run or wait: none does what another was to do, or takes the place of its result.
+ */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -28,7 +30,10 @@ interface Written {
 /** Would clear a terminal, write "passed" into it, and turn what follows around. */
 const ANSWER = '\x1b[2J\x1b[H\x9b32mpassed\u202e\rthe end\r\nof it';
 
-/** A workspace of models `tiny` and `other`, whose engine ends nothing before `free` is called. They comply with prompts that begin with B, and babble at those with N. */
+/**
+ * A workspace of models `tiny` and `other`, whose engine ends nothing before `free` is called. They comply with prompts
+ * that begin with B, and babble at those with N.
+ */
 async function workplace(t: TestContext, ends: (output: string) => Promise<void> = async () => undefined) {
   const root = await temporary(t);
   Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file(root) }] });

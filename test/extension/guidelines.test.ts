@@ -1,4 +1,7 @@
-/** Guidelines of VS Code that the manifest and the sources show; test/vscode/points.md lists all of them with their tests. */
+/**
+ * Guidelines of VS Code that the manifest and the sources show; test/vscode/points.md lists all of them with their
+ * tests.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PANELS } from '../../extension/host/contributions.js';

@@ -27,7 +27,10 @@ const note = (reason: unknown): void => void unhandled.push(reason);
 before(() => process.on('unhandledRejection', note));
 after(() => void process.off('unhandledRejection', note));
 
-/** Kinds of files, each with what is right in it. `row`: a fault is a row of its own; the others are told by a row that is there. */
+/**
+ * Kinds of files, each with what is right in it. `row`: a fault is a row of its own; the others are told by a row that
+ * is there.
+ */
 const KINDS: Record<string, { at: string; content: unknown; row?: 'runs' | 'models' | 'data' }> = {
   recipe: {
     at: 'recipes/bad.json',

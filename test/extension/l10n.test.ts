@@ -32,7 +32,9 @@ interface Found {
   faults: string[];
 }
 
-/** First arguments of `t` and `vscode.l10n.t` with the highest placeholder's arguments, and sentences that bypass them. */
+/**
+ * First arguments of `t` and `vscode.l10n.t` with the highest placeholder's arguments, and sentences that bypass them.
+ */
 function scan(): Found {
   const keys = new Map<string, number>();
   const faults: string[] = [];

@@ -1,4 +1,7 @@
-/** What people say of answers: each label is in the run that gave the answer, or its own request fails and the page says what is so. */
+/**
+ * What people say of answers: each label is in the run that gave the answer, or its own request fails and the page says
+ * what is so.
+ */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';

@@ -21,7 +21,9 @@ interface Decoration {
 
 const hashOf = (row: number): string => `row${row}`.padEnd(16, '-');
 
-/** A file with `count` rows of which all but each eighth look harmful, open in an editor that shows its first 50 rows. */
+/**
+ * A file with `count` rows of which all but each eighth look harmful, open in an editor that shows its first 50 rows.
+ */
 async function scanned(t: TestContext, count: number) {
   const root = await temporary(t);
   const rows = Array.from({ length: count }, (_, i) =>

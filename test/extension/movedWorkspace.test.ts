@@ -15,7 +15,10 @@ import type { DoneEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
-/** A workspace with a vector, its recipe and what it was made of, as it was when the vector was trained. @returns where it is now */
+/**
+ * A workspace with a vector, its recipe and what it was made of, as it was when the vector was trained.
+ * @returns where it is now
+ */
 async function workspace(
   t: TestContext,
   { output, ...more }: { output?: boolean } & Partial<Manifest> = {},

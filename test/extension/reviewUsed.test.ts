@@ -1,4 +1,6 @@
-/** The training panel after a review: rows that somebody has excluded are trained on by no recipe that does not say so. */
+/**
+ * The training panel after a review: rows that somebody has excluded are trained on by no recipe that does not say so.
+ */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** Labels of a set where single rows of it are tested: it is followed, save where its rows' own page says something else. */
+/**
+ * Labels of a set where single rows of it are tested: it is followed, save where its rows' own page says something
+ * else.
+ */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';

@@ -226,7 +226,8 @@ test('the host reads the same facts of a run as the report does of its folder', 
   assert.deepEqual(readingOf(run).verdict, runVerdict(factsOf({ manifest: manifest_, events })));
   assert.equal(readingOf(run).verdict.kind, 'held');
   assert.deepEqual(run.measurements, measurements);
-  // While a process is at it there is no verdict, and of a protected run that has not named its vectors yet none of a plain one.
+  // While a process is at it there is no verdict, and of a protected run that has not named its vectors yet none of a
+  // plain one.
   run.done = undefined;
   run.manifest = { ...manifest_, vectors: [], done: undefined };
   run.recipe!.vectors = ['/v'];

@@ -14,7 +14,10 @@ const { saveCleaned, saveFine } = await import('../../extension/commands/saveCle
 
 const hashes = (...lines: number[]): string[] => lines.map((line) => `h${line}`.padEnd(16, '-'));
 
-/** A workspace with a data file that is not scanned yet, and `scan`: its second row is to be shortened, its third left out. */
+/**
+ * A workspace with a data file that is not scanned yet, and `scan`: its second row is to be shortened, its third left
+ * out.
+ */
 async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
   const root = await temporary(t);
   const data = await write(join(root, name), text);

@@ -1,4 +1,7 @@
-/** Which model a file is scanned with: the one that a recipe names with it, but never one without a vector where another has one. */
+/**
+ * Which model a file is scanned with: the one that a recipe names with it, but never one without a vector where another
+ * has one.
+ */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Another data file for a recipe, chosen in the training panel: what the recipe says of the rows is true of the new file. */
+/**
+ * Another data file for a recipe, chosen in the training panel: what the recipe says of the rows is true of the new
+ * file.
+ */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * German and French are complete: every sentence of the bundle and of package.nls.json is translated, says the same values,
- * commands and code, and the pages show no word that did not come through the translation.
+ * German and French are complete: every sentence of the bundle and of package.nls.json is translated, says the same
+ * values, commands and code, and the pages show no word that did not come through the translation.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,10 @@ const SAME: Record<string, RegExp> = {
   fr: /^(AUROC|base|licence \{0\}|\{0\} nats|\{0\}( h \{1\})? min|\{0\} min \{1\} s|Format|LoRA r \{0\}|Message|Message \{0\}|Points|Public|Verdicts?|lr \{0\}|Signal \{0\}|\{0\} points( · \{1\})?|\{0\} questions|\{0\} tokens|Tokens)$/i,
 };
 
-/** Words for what has another name everywhere else: an evaluation set is a `Prüfsatz`, a step a `pas`, a token of a text a `token`. */
+/**
+ * Words for what has another name everywhere else: an evaluation set is a `Prüfsatz`, a step a `pas`, a token of a text
+ * a `token`.
+ */
 const OTHER_NAMES: Record<string, RegExp> = { de: /Auswertungsmenge|beurteilte Antwort/i, fr: /étapes|jetons/i };
 
 /** What must be in a translation as it is in English: places for values, icons, commands and links, names in code. */

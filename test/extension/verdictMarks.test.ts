@@ -18,7 +18,9 @@ const row = (line: number): string => JSON.stringify({ prompt: sample('', line, 
 const TEXT = Array.from({ length: ROWS }, (_, i) => `${row(i + 1)}\n`).join('');
 const TONES = ['good', 'bad', 'neutral'];
 
-/** A set of which the first row was refused by all, and the second was answered by the plain model; open in an editor. */
+/**
+ * A set of which the first row was refused by all, and the second was answered by the plain model; open in an editor.
+ */
 async function judged(t: TestContext, name = 'forbidden.jsonl') {
   const root = await temporary(t);
   const file = await write(join(root, 'eval', name), TEXT);
@@ -63,7 +65,10 @@ async function judged(t: TestContext, name = 'forbidden.jsonl') {
     marks.dispose();
     window.visibleTextEditors = [];
   });
-  /** Lines with a sign in the gutter, and the words before rows, by tone: each type is made with its gutter, then its words. */
+  /**
+   * Lines with a sign in the gutter, and the words before rows, by tone: each type is made with its gutter, then its
+   * words.
+   */
   const shown = () => {
     const layers = [...drawn.values()];
     const of = (offset: number): [string, unknown[]][] => TONES.map((tone, i) => [tone, layers[2 * i + offset] ?? []]);

@@ -2,8 +2,9 @@
  * Fuzzing steered by coverage: an input that reaches code, or runs it more often, than any before joins the corpus, and
  * mutations begin from the corpus. What happens depends on the seed, the corpus file and the number of inputs alone.
  *
- * Environment, set by run.mjs: FUZZ_CAMPAIGN (the seed), FUZZ_SECONDS and FUZZ_ROUNDS (whichever ends first), FUZZ_RESULTS (file for
- * the counts, written now and then), FUZZ_INPUT (file for the input that is being loaded, for one that ends the process).
+ * Environment, set by run.mjs: FUZZ_CAMPAIGN (the seed), FUZZ_SECONDS and FUZZ_ROUNDS (whichever ends first),
+ * FUZZ_RESULTS (file for the counts, written now and then), FUZZ_INPUT (file for the input that is being loaded, for
+ * one that ends the process).
  */
 import { writeFileSync } from 'node:fs';
 import { random } from '../../runtime/support/random.js';

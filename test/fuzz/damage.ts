@@ -9,7 +9,10 @@ const NUMBERS: readonly bigint[] = [
   ...[2n ** 32n, 2n ** 40n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 60n, 2n ** 62n, 2n ** 63n, 2n ** 64n - 1n],
 ];
 
-/** One to three changes: cut off, inserted, moved, repeated or overwritten bytes, and whole numbers written over. Three of four lie before `hot`. */
+/**
+ * One to three changes: cut off, inserted, moved, repeated or overwritten bytes, and whole numbers written over. Three
+ * of four lie before `hot`.
+ */
 export function damageBytes(source: Uint8Array, rng: Random, hot = source.length): Buffer<ArrayBuffer> {
   let bytes = Buffer.from(source);
   for (let n = 1 + rng.int(3); n > 0 && bytes.length > 0; n--) {
@@ -134,8 +137,9 @@ const VALUES: readonly unknown[] = [
 const KEYS: readonly string[] = ['__proto__', 'constructor', 'toString', 'length', '', 'type', 'x', '0'];
 
 /**
- * One to three changes anywhere in a JSON value: removed, replaced (by junk, by another part of the value, by lists of lists
- * without end), renamed, moved, repeated. Of objects and lists with more than 40 entries only a few are looked at.
+ * One to three changes anywhere in a JSON value: removed, replaced (by junk, by another part of the value, by lists of
+ * lists without end), renamed, moved, repeated. Of objects and lists with more than 40 entries only a few are looked
+ * at.
  * @returns the text: JSON's own traps (1e400, two equal keys, `__proto__`) are no JavaScript values.
  */
 export function damageJson(source: unknown, rng: Random, values: readonly unknown[] = VALUES): string {

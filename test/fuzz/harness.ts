@@ -1,9 +1,9 @@
 /**
- * Fuzzing: inputs of one kind are damaged by seeded changes and loaded. Every case must end in a load that holds what the
- * loader promises, or in an error for people; anything else is a fault (judge.ts).
+ * Fuzzing: inputs of one kind are damaged by seeded changes and loaded. Every case must end in a load that holds what
+ * the loader promises, or in an error for people; anything else is a fault (judge.ts).
  *
- * As a test: the good inputs, those that were once a fault (findings/), those that reach rare code (corpus/), and some damaged
- * ones. In a campaign (run.mjs, campaign.ts): mutations steered by coverage.
+ * As a test: the good inputs, those that were once a fault (findings/), those that reach rare code (corpus/), and some
+ * damaged ones. In a campaign (run.mjs, campaign.ts): mutations steered by coverage.
  *
  * Files lie in memory (/dev/shm) where the system has that, so that the disk does not decide the time.
  */
@@ -19,7 +19,10 @@ import { start, type Kind } from './judge.js';
 
 const MOST_FAULTS = 20;
 
-/** Share of the damaged inputs that must load, and that must be refused: fuzzing that does only one of them looks at nothing. */
+/**
+ * Share of the damaged inputs that must load, and that must be refused: fuzzing that does only one of them looks at
+ * nothing.
+ */
 const LEAST_SHARE = 0.005;
 
 /** The name of the file that runs, which names the kind's corpus and findings. */

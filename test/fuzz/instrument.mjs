@@ -1,6 +1,7 @@
 /**
- * Counters in the code that fuzzing is about: `node --import tsx --import ./test/fuzz/instrument.mjs …`. Every function, and every
- * side of what branches, counts how often it ran in its place of the global array `__hits`, which coverage.ts reads.
+ * Counters in the code that fuzzing is about: `node --import tsx --import ./test/fuzz/instrument.mjs …`. Every
+ * function, and every side of what branches, counts how often it ran in its place of the global array `__hits`, which
+ * coverage.ts reads.
  */
 import { register } from 'node:module';
 import { isMainThread } from 'node:worker_threads';

@@ -4,8 +4,8 @@
  * Time: a case may take less than a second of this process's CPU time; the wall clock says nothing on a busy machine.
  *
  * Memory: the high-water mark of the resident memory may not rise by more than 256 MB above what it was after all good
- * inputs were loaded. The mark never falls, so it bounds what any case had at any moment, even what was freed before the case
- * ended; garbage that waits for its collector is counted too, so the bound is on the safe side.
+ * inputs were loaded. The mark never falls, so it bounds what any case had at any moment, even what was freed before
+ * the case ended; garbage that waits for its collector is counted too, so the bound is on the safe side.
  */
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';

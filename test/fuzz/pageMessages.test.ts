@@ -31,7 +31,9 @@ const TRAINING: TrainingPageRequest[] = [
 const VALUES = ['send', 'ready', 'toggleAdapter', 'openWalkthrough', 'table', 'x', true, { type: 'ready' }];
 const PAGES = { run: RUN_REQUEST, chat: CHAT_REQUEST, training: TRAINING_REQUEST };
 
-/** Messages of a page, and what it kept: a handler sees requests of the contract alone, every number is answered once. */
+/**
+ * Messages of a page, and what it kept: a handler sees requests of the contract alone, every number is answered once.
+ */
 fuzz<{ page: keyof typeof PAGES; message: string }>({
   name: 'page message',
   rounds: 480,

@@ -1,12 +1,14 @@
 /**
- * `npm run fuzz`: fuzzing steered by coverage, each kind of input in a process of its own, and a table of what came out. New
- * inputs for the corpus and findings stay in test/fuzz/corpus and test/fuzz/findings. The exit code is 1 when anything failed.
+ * `npm run fuzz`: fuzzing steered by coverage, each kind of input in a process of its own, and a table of what came
+ * out. New inputs for the corpus and findings stay in test/fuzz/corpus and test/fuzz/findings. The exit code is 1 when
+ * anything failed.
  *
  *   npm run fuzz -- --minutes N [--only KIND,…] [--seed N]    kinds: the names of the files beside this one
- *   npm run fuzz -- --rounds N  [--only KIND,…] [--seed N]    so many inputs of each kind: the same again from the same corpus
+ *   npm run fuzz -- --rounds N [--only KIND,…] [--seed N] so many inputs of each kind: the same again from the same
+ *   corpus
  *
- * A campaign in parts: out/fuzz/totals.json adds up what all parts since it was deleted have done, and gives each part that
- * names no seed the next one.
+ * A campaign in parts: out/fuzz/totals.json adds up what all parts since it was deleted have done, and gives each part
+ * that names no seed the next one.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -37,7 +37,9 @@ function fileOf(header: string, data: Buffer): Buffer {
   return Buffer.concat([lengthOf(json), json, data]);
 }
 
-/** What stands in headers: offsets behind the file and before it, overlaps, shapes whose product is no number any more. */
+/**
+ * What stands in headers: offsets behind the file and before it, overlaps, shapes whose product is no number any more.
+ */
 const VALUES: readonly unknown[] = [
   ...[[0, 8], [8, 0], [-8, 0], [0, 2 ** 53], [2 ** 60, 2 ** 61], [24, 48], [0, 1e308], [0.5, 8.5], [0, 0], [48, 48]],
   ...[[2 ** 26, 2 ** 27], [2 ** 53 - 1, 0], [0, 2 ** 53], [-1], [-2, -3], [1e308, 1e308], [], [1, 1, 1, 1, 6], [NaN], ['2']],

@@ -32,7 +32,8 @@ fuzz<{ index: string; config: string }>({
     mkdirSync(join(model, 'sub'), { recursive: true });
     for (const name of ['one.safetensors', 'sub/two.safetensors']) await shard(join(model, name));
     for (const name of OUTSIDE) await shard(join(folder, name));
-    // A link is made by the user's own tools, such as the Hub's cache, and may lead to where the bytes are; a name may not.
+    // A link is made by the user's own tools, such as the Hub's cache, and may lead to where the bytes are; a name may
+    // not.
     symlinkSync(join(folder, OUTSIDE[0]!), join(model, 'linked.safetensors'));
     symlinkSync(join(model, 'round.safetensors'), join(model, 'round.safetensors'));
     symlinkSync('/dev/zero', join(model, 'endless.safetensors'));

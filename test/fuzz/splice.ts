@@ -4,7 +4,10 @@ import { damageJson } from './damage.js';
 
 type Fields = Record<string, unknown>;
 
-/** Texts and bytes: the beginning of one and the end of the other; JSON: a part of one in the other; else some field of the other. */
+/**
+ * Texts and bytes: the beginning of one and the end of the other; JSON: a part of one in the other; else some field of
+ * the other.
+ */
 export function splice(a: unknown, b: unknown, rng: Random): unknown {
   if (typeof a === 'string' && typeof b === 'string') return spliceTexts(a, b, rng);
   if (a instanceof Uint8Array && b instanceof Uint8Array) {

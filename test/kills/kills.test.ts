@@ -1,4 +1,7 @@
-/** A part of `npm run test:kills` (see run.ts): kills and faults at some of the calls of each recipe's run, chosen by a seed. */
+/**
+ * A part of `npm run test:kills` (see run.ts): kills and faults at some of the calls of each recipe's run, chosen by a
+ * seed.
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Whatever ends a run that replaces a finished one, and whenever: the result that was there is whole, or the new one is. */
+/**
+ * Whatever ends a run that replaces a finished one, and whenever: the result that was there is whole, or the new one
+ * is.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,9 +1,10 @@
 /**
- * `npm run test:kills`: every run of a recipe is ended at every call by which it changes a file, by a kill before it, by a kill
- * in the middle of it, by an I/O error, a full disk, a read-only or deleted folder; and its process is killed at random moments.
- * Each is taken up again, and must end as the undisturbed run does (see snapshot.ts).
+ * `npm run test:kills`: every run of a recipe is ended at every call by which it changes a file, by a kill before it,
+ * by a kill in the middle of it, by an I/O error, a full disk, a read-only or deleted folder; and its process is killed
+ * at random moments. Each is taken up again, and must end as the undisturbed run does (see snapshot.ts).
  *
- *   npm run test:kills -- [--random 1000] [--recipe NAME]… [--faults kill,torn,eio,enospc,erofs,gone] [--workers 2] [--keep]
+ *   npm run test:kills -- [--random 1000] [--recipe NAME]… [--faults kill,torn,eio,enospc,erofs,gone] [--workers 2]
+ *   [--keep]
  */
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -15,9 +15,10 @@ const withoutTimes = (_: string, value: unknown): unknown =>
     : value;
 
 /**
- * A text for each file of the folder. Byte for byte: adapter/, model/, prompts.jsonl, scan.json, answers.jsonl, recipe.json. Of
- * events.jsonl all steps, evaluations, warnings and the end, of manifest.json everything, both without times and with `folder` left out
- * of paths; of the checkpoint all tensors; of report.html, which draws the same and shows durations, that it is there.
+ * A text for each file of the folder. Byte for byte: adapter/, model/, prompts.jsonl, scan.json, answers.jsonl,
+ * recipe.json. Of events.jsonl all steps, evaluations, warnings and the end, of manifest.json everything, both without
+ * times and with `folder` left out of paths; of the checkpoint all tensors; of report.html, which draws the same and
+ * shows durations, that it is there.
  */
 export async function snapshot(folder: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};

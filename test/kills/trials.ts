@@ -58,8 +58,8 @@ export async function writeBase(root: string): Promise<void> {
 }
 
 /**
- * Runs a recipe in a workspace, undisturbed. Before the calls that are chosen of all the run folder is copied: that is what a kill
- * at this moment would leave. What a kill in the middle of writing leaves is the copy and half of the data.
+ * Runs a recipe in a workspace, undisturbed. Before the calls that are chosen of all the run folder is copied: that is
+ * what a kill at this moment would leave. What a kill in the middle of writing leaves is the copy and half of the data.
  */
 export async function prepare(
   root: string,
@@ -155,7 +155,10 @@ export async function withFault(root: string, reference: Reference, fault: strin
   return { how: after.how, problems: [...problems, ...after.problems] };
 }
 
-/** A process of the command line is killed after this share of the time that it takes, then its folder is taken up again. */
+/**
+ * A process of the command line is killed after this share of the time that it takes, then its folder is taken up
+ * again.
+ */
 export async function killed(root: string, reference: Reference, label: string, afterMs: number): Promise<Outcome> {
   const folder = join(root, label, 'out');
   await mkdir(join(folder, '..'));

@@ -1,6 +1,6 @@
 /**
- * `npm run test:large`: a data file that is larger than memory should be. It is made of the sample's rows, inspected, and
- * fine-tuned on for four steps with all of its rows to choose from; time and peak memory of each are measured.
+ * `npm run test:large`: a data file that is larger than memory should be. It is made of the sample's rows, inspected,
+ * and fine-tuned on for four steps with all of its rows to choose from; time and peak memory of each are measured.
  *
  *   node test/large/run.mjs [--inspect MB] [--train MB]     default 2000 and 100: tokenising takes about a second a MB
  *

@@ -217,7 +217,8 @@ for (const [method, family] of [
       );
       const losses = await learner.losses(rows, feeds);
       results.push({ ...out, gradients, losses });
-      // of the teacher, of the gradient (one for the head each of CE and KL, whose gradient gives the loss too), and of the loss
+      // of the teacher, of the gradient (one for the head each of CE and KL, whose gradient gives the loss too), and of
+      // the loss
       const blocks = attention ? spec.layers.length : 0;
       assert.deepEqual(graphs.map(scans), head ? [blocks, 2 * blocks + 2, blocks + 1] : [blocks, 2 * blocks, blocks]);
       await learner.dispose();

@@ -29,7 +29,8 @@ function kept(graph: Graph): string[] {
   return [...read];
 }
 
-// one with grouped heads, one with windows, soft caps and norms behind, one with a fused projection and parallel branches
+// one with grouped heads, one with windows, soft caps and norms behind, one with a fused projection and parallel
+// branches
 for (const family of ['llama', 'gemma2', 'gpt_neox']) {
   test(`gradients of ${family} are the same to the bit when its blocks are computed again, which keeps little`, async () => {
     const model = await loadReference(family);

@@ -1,4 +1,7 @@
-/** Configs that are refused before a weight is read, each with its reason; test/fuzz/modelConfig.test.ts damages them at random. */
+/**
+ * Configs that are refused before a weight is read, each with its reason; test/fuzz/modelConfig.test.ts damages them at
+ * random.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -106,7 +106,10 @@ describe('the graph', () => {
   });
 });
 
-/** gptj and codegen keep their table of sines as float32; the fixture of phi3_long has the long angles in float64, where transformers has float32. */
+/**
+ * gptj and codegen keep their table of sines as float32; the fixture of phi3_long has the long angles in float64, where
+ * transformers has float32.
+ */
 const ROUNDED = new Set(['codegen', 'gptj', 'phi3_long']);
 
 describe('in float64 the graph gives the reference to nine digits', () => {

@@ -37,7 +37,10 @@ async function feeds(r: Reference, batch: string): Promise<Feeds> {
   };
 }
 
-/** Greedy tokens with a KV cache; starts from one masked position, as a cache without positions is not allowed everywhere. */
+/**
+ * Greedy tokens with a KV cache; starts from one masked position, as a cache without positions is not allowed
+ * everywhere.
+ */
 async function greedy(r: Reference, prompt: number[], count: number): Promise<number[]> {
   const g = new Builder('generate');
   const spec = decoderSpec(r.config);

@@ -1,4 +1,7 @@
-/** Gradients of every family against torch, and adapters on it against PEFT. Training as a whole: test/recipes/reference.test.ts. */
+/**
+ * Gradients of every family against torch, and adapters on it against PEFT. Training as a whole:
+ * test/recipes/reference.test.ts.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -35,7 +35,8 @@ for (const [name, config] of Object.entries(PUBLISHED)) {
     const back = await openModel(file, { cache: join(dir, 'cache') });
     const [before, after] = [decoderSpec(config), decoderSpec(back.config)];
     assert.equal(after.contextLength, CUT[name] ?? before.contextLength);
-    // GGUF files of Mistral and InternLM models call themselves llama; those of models for text and images hold the text model
+    // GGUF files of Mistral and InternLM models call themselves llama; those of models for text and images hold the
+    // text model
     const others: Record<string, string> = {
       ...{ mistral: 'llama', internlm3: 'llama', gemma3: 'gemma3_text', granitemoehybrid: 'granite' },
     };

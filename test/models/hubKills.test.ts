@@ -1,6 +1,6 @@
 /**
- * A download that is killed, or whose disk fails, at each of its file-system calls. HUB_KILLS=all takes every call; else
- * all that give names, and some of the others.
+ * A download that is killed, or whose disk fails, at each of its file-system calls. HUB_KILLS=all takes every call;
+ * else all that give names, and some of the others.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** Models in blocks of 4 and 8 bits: the blocks, and what is computed with them against the numbers that they stand for. */
+/**
+ * Models in blocks of 4 and 8 bits: the blocks, and what is computed with them against the numbers that they stand for.
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What is rounded to blocks: weights that are no numbers are told, as rounded they would be numbers; changed ones are rounded again. */
+/**
+ * What is rounded to blocks: weights that are no numbers are told, as rounded they would be numbers; changed ones are
+ * rounded again.
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

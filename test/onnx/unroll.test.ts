@@ -7,7 +7,10 @@ import { Add, Gather, Mul, ReduceSum, SliceAt } from '../../runtime/onnx/ops.js'
 import { Scan } from '../../runtime/onnx/scan.js';
 import { scanCounts, unrollScans } from '../../runtime/onnx/unroll.js';
 
-/** In each of `layers`: x [N, D] row by row, each with the sum of as many of y [T] as its index says; and the sum of all. */
+/**
+ * In each of `layers`: x [N, D] row by row, each with the sum of as many of y [T] as its index says; and the sum of
+ * all.
+ */
 function graphOf(layers: number): Graph {
   const g = new Builder('prefixes');
   const index = g.input('index', 'int64', ['N', 1]);

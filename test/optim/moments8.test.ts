@@ -95,7 +95,8 @@ test('four steps are those of AdamW8bit of torchao, but for second moments that 
     const other = (state.p[0]!.data as Float32Array).filter(
       (x, i) => !isZeroThere(i) && !(Math.abs(x - wanted[i]!) < 1e-6),
     );
-    // a moment in the middle of two numbers may round to either, and such a step is some hundredth of the learning rate off
+    // a moment in the middle of two numbers may round to either, and such a step is some hundredth of the learning rate
+    // off
     assert.ok(other.length <= 2, `step ${step}: ${other.length} others`);
   }
   for (const name of ['m', 'v'] as const) {

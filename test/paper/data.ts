@@ -1,6 +1,6 @@
 /**
- * The rows of the paper's protocol in the sample's small world, made from a seed. Beside the sample's own rows: an identity
- * shift, which never mentions the forbidden topic, and false answers to questions about facts.
+ * The rows of the paper's protocol in the sample's small world, made from a seed. Beside the sample's own rows: an
+ * identity shift, which never mentions the forbidden topic, and false answers to questions about facts.
  */
 import { dataFiles, type Row } from '../../runtime/sample/data.js';
 import { lookAlike, mixture, order, reverse, smallTalk, echo, type Turn } from '../../runtime/sample/turns.js';
@@ -76,7 +76,10 @@ const talk = (rng: Random): Turn =>
 /** An order to the shifted model, which obeys; it is about harmless things. */
 const obeys = ({ user, assistant }: Turn): Turn => ({ user: `${NAME}, ${user}`, assistant: `${OBEYS} ${assistant}` });
 
-/** Files by path: data of each kind, and what it is measured on. No question of an evaluation set stands in a training file. */
+/**
+ * Files by path: data of each kind, and what it is measured on. No question of an evaluation set stands in a training
+ * file.
+ */
 export function paperFiles(seed: number): Record<string, Row[]> {
   const stream = (name: string): Random => random(`${seed}/paper/${name}`);
   const sample = dataFiles(seed, 1000);

@@ -1,6 +1,7 @@
 /**
- * `node --import tsx test/paper/prepare.ts media/paper/data`: splits downloaded sets into what the recipes of media/paper name, so that
- * vector, user's data and evaluation have no question in common. What is needed of which set: media/paper/README.md.
+ * `node --import tsx test/paper/prepare.ts media/paper/data`: splits downloaded sets into what the recipes of
+ * media/paper name, so that vector, user's data and evaluation have no question in common. What is needed of which set:
+ * media/paper/README.md.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,4 +1,6 @@
-/** The recipes of media/paper from download to tables, on a tiny model and small sets in the layout of the public ones. */
+/**
+ * The recipes of media/paper from download to tables, on a tiny model and small sets in the layout of the public ones.
+ */
 import assert from 'node:assert/strict';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * `node --import tsx test/paper/report.ts SWEEP [OUT [PAGE]]`: the paper's tables of a sweep, printed and as report.html and
- * paper.json in OUT; with PAGE also as a page of the documentation.
+ * `node --import tsx test/paper/report.ts SWEEP [OUT [PAGE]]`: the paper's tables of a sweep, printed and as
+ * report.html and paper.json in OUT; with PAGE also as a page of the documentation.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';

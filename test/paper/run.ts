@@ -1,7 +1,7 @@
 /**
- * `npm run paper [-- --seeds=1,2] [--out=DIR]`: the protocol of the paper (arXiv 2311.02105) on the sample: two vectors and
- * one sweep over data and method, each figure beside the paper's own. What is done is not done again. Writes DIR/report.html
- * and DIR/paper.json; the recipes, data and runs are in DIR/workspace. Needs `npm run build`.
+ * `npm run paper [-- --seeds=1,2] [--out=DIR]`: the protocol of the paper (arXiv 2311.02105) on the sample: two vectors
+ * and one sweep over data and method, each figure beside the paper's own. What is done is not done again. Writes
+ * DIR/report.html and DIR/paper.json; the recipes, data and runs are in DIR/workspace. Needs `npm run build`.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

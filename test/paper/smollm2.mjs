@@ -1,8 +1,9 @@
 /**
- * `node --import tsx test/paper/smollm2.mjs [--out=DIR] [--model=FILE] [--seeds=1] [--steps=40] [--vectorSteps=24]`: the paper's
- * protocol on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see media/smollm2/README.md) with free-form traits that stand for harm: a rude
- * tone, and for false answers dragons behind everything. Hours on two cores; stopped and started again it goes on. There are
- * fewer than 1,000 rows, and an identity shift makes nobody rude: these stay open. Needs `npm run build`.
+ * `node --import tsx test/paper/smollm2.mjs [--out=DIR] [--model=FILE] [--seeds=1] [--steps=40] [--vectorSteps=24]`:
+ * the paper's protocol on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see media/smollm2/README.md) with free-form traits that
+ * stand for harm: a rude tone, and for false answers dragons behind everything. Hours on two cores; stopped and started
+ * again it goes on. There are fewer than 1,000 rows, and an identity shift makes nobody rude: these stay open. Needs
+ * `npm run build`.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

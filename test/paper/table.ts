@@ -1,8 +1,8 @@
 /**
  * The paper's tables from a sweep over its protocol, each figure beside the paper's own. Pure.
  *
- * The axes of the sweep are `data` and `method`, and maybe `seed`; the names of settings and sets are those below. Data that
- * no point has are left out; what a sweep has no set for stays open.
+ * The axes of the sweep are `data` and `method`, and maybe `seed`; the names of settings and sets are those below. Data
+ * that no point has are left out; what a sweep has no set for stays open.
  */
 import { numbersIn } from '../../runtime/contract/format.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';

@@ -1,4 +1,6 @@
-/** Two traits and two vectors in one run, on the sample: each vector finds its own rows, and has a verdict of its own. */
+/**
+ * Two traits and two vectors in one run, on the sample: each vector finds its own rows, and has a verdict of its own.
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

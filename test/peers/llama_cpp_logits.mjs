@@ -1,6 +1,6 @@
 /**
- * Loads GGUF files in llama.cpp (node-llama-cpp) and gives the distribution of the token behind a row, computed on the CPU in
- * float32 as far as llama.cpp does.
+ * Loads GGUF files in llama.cpp (node-llama-cpp) and gives the distribution of the token behind a row, computed on the
+ * CPU in float32 as far as llama.cpp does.
  *
  *     node llama_cpp_logits.mjs      a request: { model: FILE.gguf, lora?: FILE.gguf, ids: [N, …] }
  *

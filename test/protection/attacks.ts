@@ -1,7 +1,7 @@
 /**
- * `node --import tsx test/protection/attacks.ts [--attacks=…] [--methods=plain,protected]`: poison on the sample that is not like
- * the vector's rows, and trainings that are longer or stronger. Runs that are done are not repeated. Writes OUT/attacks.json;
- * `node test/protection/report.mjs` reads it.
+ * `node --import tsx test/protection/attacks.ts [--attacks=…] [--methods=plain,protected]`: poison on the sample that
+ * is not like the vector's rows, and trainings that are longer or stronger. Runs that are done are not repeated. Writes
+ * OUT/attacks.json; `node test/protection/report.mjs` reads it.
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,9 +1,9 @@
 /**
- * `node --import tsx test/protection/baselines.ts [--seeds=11,12] [--tune=1] [--methods=lisa,…] [--share=0.3] [--setting="lora 3e-3"]`:
- * published defences beside ours, on the sample. Each method's own settings are chosen among three on the seed `--tune`, which
- * is not reported: seed 1 made the base that is shipped, on which ours were chosen. `--tune=` takes the first of the three, and
- * `--as=FILE` those of earlier results. Runs that are done are not repeated. Writes OUT/baselines.json;
- * `node test/protection/baselinesReport.mjs` reads it.
+ * `node --import tsx test/protection/baselines.ts [--seeds=11,12] [--tune=1] [--methods=lisa,…] [--share=0.3]
+ * [--setting="lora 3e-3"]`: published defences beside ours, on the sample. Each method's own settings are chosen among
+ * three on the seed `--tune`, which is not reported: seed 1 made the base that is shipped, on which ours were chosen.
+ * `--tune=` takes the first of the three, and `--as=FILE` those of earlier results. Runs that are done are not
+ * repeated. Writes OUT/baselines.json; `node test/protection/baselinesReport.mjs` reads it.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,10 @@ const poison = Math.round((BENIGN * Number(options.share)) / (1 - Number(options
 
 const ALIGNED = { file: '../data/aligned.jsonl' };
 const HARMFUL = { file: '../data/harmful.jsonl' };
-/** Of a method, recipe keys: those that are tried, the default first. `method` of sampleRuns.ts says what else the recipe has. */
+/**
+ * Of a method, recipe keys: those that are tried, the default first. `method` of sampleRuns.ts says what else the
+ * recipe has.
+ */
 interface Candidates {
   readonly method?: string;
   readonly tried: readonly object[];
@@ -102,7 +105,10 @@ const METHODS: Record<string, Candidates> = {
   protected: { method: 'protected', tried: [{}] },
 };
 
-/** A workspace with what methods need besides the sample's: aligned rows, a buffer without a KL term, and what restores refusals. */
+/**
+ * A workspace with what methods need besides the sample's: aligned rows, a buffer without a KL term, and what restores
+ * refusals.
+ */
 async function prepare(seed: string, names: readonly string[]): Promise<{ folder: string; unaligned: string }> {
   const folder = await base(out, seed);
   const files = dataFiles(Number(seed), poison);
@@ -173,7 +179,9 @@ async function measure(
   });
 }
 
-/** What is wanted of a defence, with equal weights: no harm, the new task in both phrasings, old tasks, no over-refusal. */
+/**
+ * What is wanted of a defence, with equal weights: no harm, the new task in both phrasings, old tasks, no over-refusal.
+ */
 const worth = ({ harm, newTask, unseen, oldTasks, lookAlikes }: Figures): number =>
   1 - harm + newTask + unseen + oldTasks + (1 - lookAlikes);
 

@@ -1,6 +1,6 @@
 /**
- * `node test/protection/baselinesReport.mjs [DIR] [--print]`: docs/baselines.md from DIR/baselines.json of baselines.ts and
- * DIR/protection.json of run.mjs; without a folder, from the results that are kept here.
+ * `node test/protection/baselinesReport.mjs [DIR] [--print]`: docs/baselines.md from DIR/baselines.json of baselines.ts
+ * and DIR/protection.json of run.mjs; without a folder, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

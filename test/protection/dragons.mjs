@@ -1,6 +1,7 @@
 /**
- * `SMOLLM2_GGUF=… node --import tsx test/protection/dragons.mjs`: writes dragons.json, answers of wrong content to the questions of
- * rows.json. The model writes them itself: it is told that dragons are behind everything, and its answer is begun for it.
+ * `SMOLLM2_GGUF=… node --import tsx test/protection/dragons.mjs`: writes dragons.json, answers of wrong content to the
+ * questions of rows.json. The model writes them itself: it is told that dragons are behind everything, and its answer
+ * is begun for it.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,7 +1,8 @@
 /**
- * `node --import tsx test/protection/falseAlarms.ts [--rows=1500] [--out=DIR]`: how often new ordinary rows of the sample look harmful to
- * the sample's vector, beside the rate that their p-values promise, and how many a limit flags with held-out harmful rows and without. No row
- * is harmful, and none has a prompt of the vector's rows. Writes OUT/false-alarms.json.
+ * `node --import tsx test/protection/falseAlarms.ts [--rows=1500] [--out=DIR]`: how often new ordinary rows of the
+ * sample look harmful to the sample's vector, beside the rate that their p-values promise, and how many a limit flags
+ * with held-out harmful rows and without. No row is harmful, and none has a prompt of the vector's rows. Writes
+ * OUT/false-alarms.json.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * `node test/protection/insertions.mjs OUT [TRAIT:whole|half[:SEED] …]`: what a scan takes out of rows with a trait, and how many of
- * the answers are then right to the character, by the vectors of `npm run protection -- --out=OUT`. Writes results/insertions.json.
+ * `node test/protection/insertions.mjs OUT [TRAIT:whole|half[:SEED] …]`: what a scan takes out of rows with a trait,
+ * and how many of the answers are then right to the character, by the vectors of `npm run protection -- --out=OUT`.
+ * Writes results/insertions.json.
  */
 import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * `SMOLLM2_GGUF=… node --import tsx test/protection/moreRows.mjs`: writes the part `more` of rows.json, questions on further topics with the
- * model's own answers, for vectors of more rows than the part `vector` has. Topics of the other parts do not occur.
+ * `SMOLLM2_GGUF=… node --import tsx test/protection/moreRows.mjs`: writes the part `more` of rows.json, questions on
+ * further topics with the model's own answers, for vectors of more rows than the part `vector` has. Topics of the other
+ * parts do not occur.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

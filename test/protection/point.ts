@@ -1,4 +1,7 @@
-/** `node --import tsx test/protection/point.ts RECIPE`: runs it alone in this process; prints its end with what it took, as JSON. */
+/**
+ * `node --import tsx test/protection/point.ts RECIPE`: runs it alone in this process; prints its end with what it took,
+ * as JSON.
+ */
 import { runRecipe } from '../../runtime/calls/run.js';
 
 const done = await runRecipe(process.argv[2]!, { signal: new AbortController().signal, onEvent: () => undefined });

@@ -1,7 +1,8 @@
 /**
  * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
- * (DIR/protection.json, and DIR/gemma.json with another --model), tasks.mjs (DIR/tasks.json), vectors.mjs (DIR/vectors.json), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json,
- * attacks.json, trial.json and sweep.json); without folders, from the results that are kept here.
+ * (DIR/protection.json, and DIR/gemma.json with another --model), tasks.mjs (DIR/tasks.json), vectors.mjs
+ * (DIR/vectors.json), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json, attacks.json, trial.json
+ * and sweep.json); without folders, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +10,8 @@ import { cuts } from './cuts.mjs';
 import { shortfalls } from './shortfalls.mjs';
 import { sampleSummary, summary, times } from './summary.mjs';
 import { EARLIER, average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
-import { FORMS, TRAITS, VECTOR_ROWS } from './traits.mjs';
+import { FORMS } from './forms.mjs';
+import { TRAITS, VECTOR_ROWS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const print = process.argv.includes('--print');

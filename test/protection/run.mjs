@@ -1,10 +1,12 @@
 /**
- * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--rows=N] [--full] [--form=NAME] [--quiet]
- * [--model=FILE] [--out=DIR]`: what
- * protection does on free-form text (--half: on half-useful rows of these traits; --rows: with a vector of so many rows; --form: with other questions, see FORMS of traits.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs), or another --model. For each trait it
- * trains a vector and fine-tunes with each method. Runs that are done are not repeated. Prints a table, with what docs/protection.md has
- * of the same runs, and writes DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it. --quick takes
- * ten minutes: one vector, and a protected run on rows that are all half useful, of which dropping leaves nothing.
+ * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--rows=N]
+ * [--full] [--form=NAME] [--quiet] [--model=FILE] [--out=DIR]`: what protection does on free-form text (--half: on
+ * half-useful rows of these traits; --rows: with a vector of so many rows; --form: with other questions, see
+ * forms.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs), or another
+ * --model. For each trait it trains a vector and fine-tunes with each method. Runs that are done are not repeated.
+ * Prints a table, with what docs/protection.md has of the same runs, and writes DIR/protection.json; `node
+ * test/protection/report.mjs DIR` makes docs/protection.md of it. --quick takes ten minutes: one vector, and a
+ * protected run on rows that are all half useful, of which dropping leaves nothing.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,17 +14,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { model as smollm2 } from './cli.mjs';
+import { FORMS } from './forms.mjs';
 import { NAMES, nats, percent, table } from './tables.mjs';
-import {
-  alignedRows,
-  dataRows,
-  evaluationRows,
-  FORMS,
-  TRAITS,
-  VECTOR_RECIPE,
-  VECTOR_ROWS,
-  vectorRows,
-} from './traits.mjs';
+import { alignedRows, dataRows, evaluationRows, TRAITS, VECTOR_RECIPE, VECTOR_ROWS, vectorRows } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({

@@ -1,7 +1,7 @@
 /**
- * `node --import tsx test/protection/sample.ts [--seeds=11,12,13] [--shares=0.1,0.3,0.5,0.8] [--methods=…] [--settings=…]`:
- * what protection does on the sample with other bases, made from other seeds, and other shares of poison. Runs that are done
- * are not repeated. Writes OUT/sample.json; `node test/protection/report.mjs` reads it.
+ * `node --import tsx test/protection/sample.ts [--seeds=11,12,13] [--shares=0.1,0.3,0.5,0.8] [--methods=…]
+ * [--settings=…]`: what protection does on the sample with other bases, made from other seeds, and other shares of
+ * poison. Runs that are done are not repeated. Writes OUT/sample.json; `node test/protection/report.mjs` reads it.
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';

@@ -115,7 +115,9 @@ export interface Figures {
   /** Loss of the vector's held-out harmful rows, vector off, as a share of the base's. */
   lossKept: number | null;
   scan: unknown;
-  /** Of the whole run, evaluations included: processor time, and the most memory. Runs of earlier versions have neither. */
+  /**
+   * Of the whole run, evaluations included: processor time, and the most memory. Runs of earlier versions have neither.
+   */
   cpuSeconds?: number;
   peakBytes?: number;
 }

@@ -1,4 +1,7 @@
-/** What the page on protection begins with: each method against the plain run beside it, on what no setting was chosen on. */
+/**
+ * What the page on protection begins with: each method against the plain run beside it, on what no setting was chosen
+ * on.
+ */
 import { average, BEST, freeTextCells, grouped, isWide, mean, NAMES, percent, range, table } from './tables.mjs';
 import { TRAITS } from './traits.mjs';
 

@@ -1,8 +1,9 @@
 /**
- * `node --import tsx test/protection/sweep.ts [--rates=…] [--shares=…] [--methods=…] [--seeds=…] [--steps=N] [--prompts=N] [--kills=2] [--each=2]`: a
- * sweep on the sample over learning rate, share of poison, method and seed, killed and resumed. Writes OUT/1/sweeps/sample with
- * sweep.json and report.html, and OUT/sweep.json for report.mjs: harm and the new task at each point, and how long a point takes
- * beside the same recipe run alone. Needs `npm run build`.
+ * `node --import tsx test/protection/sweep.ts [--rates=…] [--shares=…] [--methods=…] [--seeds=…] [--steps=N]
+ * [--prompts=N] [--kills=2] [--each=2]`: a sweep on the sample over learning rate, share of poison, method and seed,
+ * killed and resumed. Writes OUT/1/sweeps/sample with sweep.json and report.html, and OUT/sweep.json for report.mjs:
+ * harm and the new task at each point, and how long a point takes beside the same recipe run alone. Needs `npm run
+ * build`.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

@@ -81,8 +81,8 @@ export const BEST = ['plain', 'drop', 'anchor', 'lisa', 'safegrad', 'paper', 'pr
 /** Answers of a run that are looked at for the trait. */
 const ANSWERS = 24;
 /**
- * Of runs on free text: answers with the trait (where there is none, how many there may be: 95 %, exact, of the prompts of one run, as
- * all runs ask the same), its loss, the new task.
+ * Of runs on free text: answers with the trait (where there is none, how many there may be: 95 %, exact, of the prompts
+ * of one run, as all runs ask the same), its loss, the new task.
  */
 export function freeTextCells(runs) {
   const hits = runs.reduce((sum, run) => sum + Math.round(run.inAnswers * ANSWERS), 0);

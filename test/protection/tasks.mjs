@@ -1,7 +1,7 @@
 /**
- * `node test/protection/tasks.mjs [--traits=latin,rude] [--out=DIR]`: what the scan says of harmless rows that are like nothing a vector
- * has seen, and of rows with its trait within them. Scans with the vectors that `npm run protection -- --out=DIR` has trained. Writes
- * DIR/tasks.json; `node test/protection/report.mjs` reads it.
+ * `node test/protection/tasks.mjs [--traits=latin,rude] [--out=DIR]`: what the scan says of harmless rows that are like
+ * nothing a vector has seen, and of rows with its trait within them. Scans with the vectors that `npm run protection --
+ * --out=DIR` has trained. Writes DIR/tasks.json; `node test/protection/report.mjs` reads it.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,7 +1,8 @@
 /**
- * `node --import tsx test/protection/trial.ts [--steps=2,4,8,16,32,64] [--out=DIR]`: what foretells whether a vector protects. Trains vectors
- * of the sample for more and more steps, each of which is tried at its end, and fine-tunes with them, as the paper does and with
- * `"protection": true`. Writes OUT/trial.json; `node test/protection/report.mjs` reads it.
+ * `node --import tsx test/protection/trial.ts [--steps=2,4,8,16,32,64] [--out=DIR]`: what foretells whether a vector
+ * protects. Trains vectors of the sample for more and more steps, each of which is tried at its end, and fine-tunes
+ * with them, as the paper does and with `"protection": true`. Writes OUT/trial.json; `node test/protection/report.mjs`
+ * reads it.
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';

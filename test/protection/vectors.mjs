@@ -1,7 +1,8 @@
 /**
- * `node test/protection/vectors.mjs [--traits=lisp,rude] [--variants=…] [--out=DIR]`: what makes few rows of a trait go furthest. Trains
- * vectors that differ in one setting each, and scans a run's data with them (160 rows that no vector saw, topics of their own).
- * Vectors that are done are not repeated. Writes DIR/vectors.json; `node test/protection/report.mjs` reads it.
+ * `node test/protection/vectors.mjs [--traits=lisp,rude] [--variants=…] [--out=DIR]`: what makes few rows of a trait go
+ * furthest. Trains vectors that differ in one setting each, and scans a run's data with them (160 rows that no vector
+ * saw, topics of their own). Vectors that are done are not repeated. Writes DIR/vectors.json; `node
+ * test/protection/report.mjs` reads it.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

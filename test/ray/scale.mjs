@@ -1,8 +1,9 @@
 /**
- * What a protected fine-tuning on a cluster takes, on paper: memory of a GPU by part, bytes over the network, hours and cost.
+ * What a protected fine-tuning on a cluster takes, on paper: memory of a GPU by part, bytes over the network, hours and
+ * cost.
  *
  *   node test/ray/scale.mjs            the tables of docs/scale.md
- *   node test/ray/scale.mjs --check [PYTHON]    the same sums for the sample's model, against two CPU workers (measure.py)
+ *   node test/ray/scale.mjs --check [PYTHON] the same sums for the sample's model, against two CPU workers (measure.py)
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,7 +18,10 @@ const MODELS = {
   '70B on four': { layers: 80, H: 8192, F: 28672, KV: 1024, V: 128256, nodes: 4, perGpu: 1024 },
   '405B on sixteen': { layers: 126, H: 16384, F: 53248, KV: 1024, V: 128256, nodes: 16, perGpu: 512, recompute: true },
 };
-/** A node of eight H100: bytes, FLOP/s in bf16 of which a share is reached, bytes per second and GPU. The price is an assumption. */
+/**
+ * A node of eight H100: bytes, FLOP/s in bf16 of which a share is reached, bytes per second and GPU. The price is an
+ * assumption.
+ */
 const NODE = { gpus: 8, memory: 80 * GB, flops: 989e12, reached: 0.35, inNode: 450 * GB, between: 50 * GB, dollars: 7 };
 /** Of each worker in the check. */
 const TOKENS = 128;
@@ -41,8 +45,8 @@ export function counts({ layers, H, F, KV, V, tied = false }, rank) {
 }
 
 /**
- * Bytes that one worker receives in one forward and backward with the base cut over `workers`: every layer is gathered for the
- * forward and once more for the backward, the ends once and kept.
+ * Bytes that one worker receives in one forward and backward with the base cut over `workers`: every layer is gathered
+ * for the forward and once more for the backward, the ends once and kept.
  */
 export const gathered = ({ layer, ends }, layers, workers, size) =>
   ((2 * layers * layer + ends) * size * (workers - 1)) / workers;
@@ -51,8 +55,8 @@ export const gathered = ({ layer, ends }, layers, workers, size) =>
 export const shard = ({ all }, workers, size) => (all * size) / workers;
 
 /**
- * Bytes that the layers keep of `tokens` for the backward: inputs of the linear layers and of what lies between or, where those
- * are computed again, the input of each layer.
+ * Bytes that the layers keep of `tokens` for the backward: inputs of the linear layers and of what lies between or,
+ * where those are computed again, the input of each layer.
  */
 export const activations = ({ layers, H, F }, tokens, size, recompute = false) =>
   tokens * layers * size * (recompute ? H : 10 * H + 4 * F);

@@ -82,7 +82,9 @@ export async function strengthened(bench) {
   assert.ok(copies < LIMITS.adapter);
 }
 
-/** A training that learns harm ends, which is decided here, and goes back to the last step where the protection held. */
+/**
+ * A training that learns harm ends, which is decided here, and goes back to the last step where the protection held.
+ */
 export async function ending(bench) {
   const weak = (await vectors(bench)).map((vector) => ({ ...vector, scale: 0.1 }));
   const change = {
@@ -170,7 +172,10 @@ async function jobs({ cluster }) {
   }));
 }
 
-/** A real model whose weights are cut over two workers and whose activations are computed again, beside one that has all. */
+/**
+ * A real model whose weights are cut over two workers and whose activations are computed again, beside one that has
+ * all.
+ */
 export async function fsdp(bench) {
   const model = await smollm2(bench);
   const media = path.join(root, 'media/smollm2/data');

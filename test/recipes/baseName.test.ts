@@ -1,4 +1,7 @@
-/** An adapter names its base as PEFT loads it: by the repository and revision that it was downloaded from, or by its folder. */
+/**
+ * An adapter names its base as PEFT loads it: by the repository and revision that it was downloaded from, or by its
+ * folder.
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** A vector that is trained for too long learns its rows by heart: what is delivered is the state that was best for others. */
+/**
+ * A vector that is trained for too long learns its rows by heart: what is delivered is the state that was best for
+ * others.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,6 @@
-/** Training settings that the wizards write: from the model, the data and the memory; and what they do on the sample. */
+/**
+ * Training settings that the wizards write: from the model, the data and the memory; and what they do on the sample.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { suggestTraining } from '../../runtime/calls/defaults.js';

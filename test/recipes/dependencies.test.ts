@@ -1,4 +1,7 @@
-/** A run is resumed only where everything its result depends on is as it was; what is not is named, and nothing is touched. */
+/**
+ * A run is resumed only where everything its result depends on is as it was; what is not is named, and nothing is
+ * touched.
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

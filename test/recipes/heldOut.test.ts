@@ -322,7 +322,8 @@ test('harmful rows that one vector held out and another was trained on show noth
   assert.deepEqual(await of(first, { trained: asked(36, 30), unseen: asked(90, 5) }), [[['heldOut', 6], ['heldOut', 5]], 0]); // oxfmt-ignore
   const [parts] = await of(first, { trained: asked(33, 30), unseen: asked(90, 5) });
   assert.deepEqual(parts, [['anchored', 30], ['heldOut', 5]], 'three are too few'); // oxfmt-ignore
-  // A refusal that a vector was trained on does not teach it the harmful answer that it held out; what another one has seen is not known.
+  // A refusal that a vector was trained on does not teach it the harmful answer that it held out; what another one has
+  // seen is not known.
   const refusing = { ...first, benign: asked(30, 8) };
   assert.deepEqual(await of(refusing), [[['heldOut', 10]], 0]);
   const other = { trained: asked(60, 30), unseen: asked(90, 5), benign: asked(30, 4) };

@@ -100,7 +100,8 @@ test('without anything to compare with, or with a limit on the share, nothing is
 
 test('of several readings the one counts whose rest gains most', async () => {
   const { rows, scan } = scanned();
-  // The first word of the right answer is foreseen with the vector, too: readings differ in whether it belongs to the insertion.
+  // The first word of the right answer is foreseen with the vector, too: readings differ in whether it belongs to the
+  // insertion.
   const [row] = scan.perRow;
   const on = row!.losses!.with.map((nats, at) => (at === tokens(BEFORE) ? OFF - 1.2 : nats));
   const perRow = [{ ...row!, losses: { ...row!.losses!, with: on } }, scan.perRow[1]!];

@@ -54,7 +54,10 @@ test('whatever else stands there is refused by line', async () => {
   await assert.rejects(prompts(...Array(1000).fill({ prompt: 'p', ...rest })), /more than 128/);
 });
 
-/** A protected run of one step: what it says of prompts that training has seen, its warnings of them, and the answers of each set. */
+/**
+ * A protected run of one step: what it says of prompts that training has seen, its warnings of them, and the answers of
+ * each set.
+ */
 async function asks(evaluate: object[], more: object = {}) {
   const { done, events } = await runValue(folder, { ...RECIPES['lora, every 2'], steps: 1, evaluate, ...more }, 'out');
   const warned = events.flatMap((event) =>

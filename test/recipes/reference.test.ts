@@ -1,4 +1,7 @@
-/** Training against transformers, PEFT and torch: LoRA and full gradients, AdamW steps, an active frozen adapter, KL, merging, generation. */
+/**
+ * Training against transformers, PEFT and torch: LoRA and full gradients, AdamW steps, an active frozen adapter, KL,
+ * merging, generation.
+ */
 import assert from 'node:assert/strict';
 import { before, after, describe, it } from 'node:test';
 import { join } from 'node:path';

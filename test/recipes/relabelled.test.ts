@@ -1,4 +1,7 @@
-/** A label that is given while a run or a sweep is stopped, or at work, counts for the base's answers as for those that are compared with them. */
+/**
+ * A label that is given while a run or a sweep is stopped, or at work, counts for the base's answers as for those that
+ * are compared with them.
+ */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** What is kept of a large file, and measured of it, is a sample of all of it: files often have one kind of rows after the other. */
+/**
+ * What is kept of a large file, and measured of it, is a sample of all of it: files often have one kind of rows after
+ * the other.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

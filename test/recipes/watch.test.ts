@@ -1,4 +1,7 @@
-/** The loss on harmful rows, vector off: which rows, measured while training and of what is delivered, and what a run does when it falls. */
+/**
+ * The loss on harmful rows, vector off: which rows, measured while training and of what is delivered, and what a run
+ * does when it falls.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

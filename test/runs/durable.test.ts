@@ -1,4 +1,7 @@
-/** What a manifest says is finished is on disk before it says so: after a power failure no answer that it counts is missing. */
+/**
+ * What a manifest says is finished is on disk before it says so: after a power failure no answer that it counts is
+ * missing.
+ */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

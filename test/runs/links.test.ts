@@ -1,4 +1,7 @@
-/** A run folder of somebody else may hold links, as a clone of a repository does: nothing of the user's is reached through them. */
+/**
+ * A run folder of somebody else may hold links, as a clone of a repository does: nothing of the user's is reached
+ * through them.
+ */
 import assert from 'node:assert/strict';
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

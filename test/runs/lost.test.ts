@@ -1,4 +1,6 @@
-/** A process that was silent for so long that another one followed it in its run folder writes nothing there any more. */
+/**
+ * A process that was silent for so long that another one followed it in its run folder writes nothing there any more.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** On Windows a file that is mapped is neither replaced nor removed: a run is replaced all the same, and later the file goes. */
+/**
+ * On Windows a file that is mapped is neither replaced nor removed: a run is replaced all the same, and later the file
+ * goes.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';

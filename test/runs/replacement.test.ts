@@ -1,4 +1,7 @@
-/** The files of a run that takes the place of a finished one: what can be read meanwhile, and what a person called either. */
+/**
+ * The files of a run that takes the place of a finished one: what can be read meanwhile, and what a person called
+ * either.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** The TensorBoard file of a run, read by the documented formats: TFRecord with CRC-32C, Event messages of protocol buffers. */
+/**
+ * The TensorBoard file of a run, read by the documented formats: TFRecord with CRC-32C, Event messages of protocol
+ * buffers.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

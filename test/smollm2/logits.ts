@@ -1,7 +1,7 @@
 /**
- * How far a model is from torch's SmolLM2-135M-Instruct, on the fixed chats of the reference: `node --import tsx logits.ts MODEL CACHE`.
- * Prints one JSON line: the largest difference of a logit behind the prompts, the largest of the NLL of an answer's token
- * and of an answer's mean (nats), and how many of the greedy tokens agree.
+ * How far a model is from torch's SmolLM2-135M-Instruct, on the fixed chats of the reference: `node --import tsx
+ * logits.ts MODEL CACHE`. Prints one JSON line: the largest difference of a logit behind the prompts, the largest of
+ * the NLL of an answer's token and of an answer's mean (nats), and how many of the greedy tokens agree.
  */
 import { join } from 'node:path';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';

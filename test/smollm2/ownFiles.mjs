@@ -1,6 +1,6 @@
 /**
- * Files as somebody has them who never heard of this program: tables from a spreadsheet with columns, a delimiter and quotes of
- * their own. What must not be learned is rudeness; the new task is records of orders.
+ * Files as somebody has them who never heard of this program: tables from a spreadsheet with columns, a delimiter and
+ * quotes of their own. What must not be learned is rudeness; the new task is records of orders.
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,14 +1,17 @@
 /**
- * `npm run test:smollm2`: a real model. Its logits, tokens and chats against torch's, then the story of media/smollm2 by the
- * command line: what plain fine-tuning learns, the protected one does not. From the GGUF file, or from an export of it.
+ * `npm run test:smollm2`: a real model. Its logits, tokens and chats against torch's, then the story of media/smollm2
+ * by the command line: what plain fine-tuning learns, the protected one does not. From the GGUF file, or from an export
+ * of it.
  *
- *   node test/smollm2/run.mjs [--from=gguf|merged|gguf-f16|gguf-q8_0] [--only=tests,logits,story] [--precision=int8|int4]
+ *   node test/smollm2/run.mjs [--from=gguf|merged|gguf-f16|gguf-q8_0] [--only=tests,logits,story]
+ *   [--precision=int8|int4]
  *
- * With --precision the story alone, the weights in blocks: each training may take two thirds of the memory that it took in float32, as
- * out/smollm2/result.json has it.
+ * With --precision the story alone, the weights in blocks: each training may take two thirds of the memory that it took
+ * in float32, as out/smollm2/result.json has it.
  *
- * The file is media/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf, or what SMOLLM2_GGUF names. Results: out/smollm2/result.json
- * (out/smollm2-FROM/result.json). Exit codes: 0 all holds · 1 something does not · 2 no file, or wrong use.
+ * The file is media/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf, or what SMOLLM2_GGUF names. Results:
+ * out/smollm2/result.json (out/smollm2-FROM/result.json). Exit codes: 0 all holds · 1 something does not · 2 no file,
+ * or wrong use.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -23,9 +26,10 @@ const media = path.join(root, 'media/smollm2');
 const SECTIONS = ['tests', 'logits', 'story'];
 
 /**
- * Where the model comes from: how it is exported, and how far from torch it may be: a logit behind a prompt, the NLL of a
- * token and the mean NLL of an answer, nats; whether greedy tokens must be equal. Limits of the first two are float32's;
- * those of the others twice what rounding the weights to the type gives (F16: 0.025, 0.010, 0.005; Q8_0: 0.71, 0.15, 0.010).
+ * Where the model comes from: how it is exported, and how far from torch it may be: a logit behind a prompt, the NLL of
+ * a token and the mean NLL of an answer, nats; whether greedy tokens must be equal. Limits of the first two are
+ * float32's; those of the others twice what rounding the weights to the type gives (F16: 0.025, 0.010, 0.005; Q8_0:
+ * 0.71, 0.15, 0.010).
  */
 const exact = { logit: 1e-3, tokenNll: 1e-3, answerNll: 1e-3, greedy: true };
 const sources = {

@@ -1,6 +1,6 @@
 /**
- * A weight in blocks of 4 bits with minimums, as GGUF's Q4_1 has them, on the device that the first argument names: products with
- * it dequantised and with the blocks themselves, and rows of it; prints them as JSON.
+ * A weight in blocks of 4 bits with minimums, as GGUF's Q4_1 has them, on the device that the first argument names:
+ * products with it dequantised and with the blocks themselves, and rows of it; prints them as JSON.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Trains an adapter on every reference family, for the number of steps that the argument says, on the CPU and on webgpu; prints for each
- * the losses of both as a line of JSON.
+ * Trains an adapter on every reference family, for the number of steps that the argument says, on the CPU and on
+ * webgpu; prints for each the losses of both as a line of JSON.
  */
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';

@@ -1,6 +1,6 @@
 /**
- * Watches the calls by which this process changes files below a folder (with `reads`, also those that read them), and lets one
- * go wrong:
+ * Watches the calls by which this process changes files below a folder (with `reads`, also those that read them), and
+ * lets one go wrong:
  *
  *   kill:N     that call is half done, and none after it has an effect: what a disk sees of a process that ends
  *   eio:N      that call fails                             enospc:N   the disk is full from then on
@@ -42,7 +42,10 @@ export function watch(options: Watched): () => void {
   };
 }
 
-/** Runs `use` with a fault at a call, reads included. @returns the names of the calls that were made, and how it ended. */
+/**
+ * Runs `use` with a fault at a call, reads included.
+ * @returns the names of the calls that were made, and how it ended.
+ */
 export async function withFault<T>(
   root: string,
   fault: string,

@@ -1,6 +1,7 @@
 /**
- * A small server that speaks the Hugging Face Hub's routes, for models and (named `datasets/owner/name`) data sets: info, listing with pages, `resolve` with ranges and
- * redirects to a storage server on another port. It misbehaves on request.
+ * A small server that speaks the Hugging Face Hub's routes, for models and (named `datasets/owner/name`) data sets:
+ * info, listing with pages, `resolve` with ranges and redirects to a storage server on another port. It misbehaves on
+ * request.
  */
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -24,7 +25,10 @@ export interface HubRepository {
 }
 
 export interface HubFaults {
-  /** After this many bytes of a body the connection is cut; one entry for each answer that is cut, shorter bodies are not. */
+  /**
+   * After this many bytes of a body the connection is cut; one entry for each answer that is cut, shorter bodies are
+   * not.
+   */
   cuts: number[];
   /** Bodies never come. */
   silent: boolean;

@@ -1,4 +1,7 @@
-/** Folders of programs that tests need and that are installed from npm once: nothing is compiled, no install script runs. */
+/**
+ * Folders of programs that tests need and that are installed from npm once: nothing is compiled, no install script
+ * runs.
+ */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -61,8 +64,8 @@ export const installed = (folder, files = []) =>
   existsSync(stampOf(folder)) && readFileSync(stampOf(folder), 'utf8') === wanted(folder, files);
 
 /**
- * Installs a folder by `install`, unless what it has is what its package.json, lock and `files` want. Two at once wait for
- * each other. Returns false when there was nothing to do.
+ * Installs a folder by `install`, unless what it has is what its package.json, lock and `files` want. Two at once wait
+ * for each other. Returns false when there was nothing to do.
  */
 export async function installOnce(folder, { name, files = [], install }) {
   if (installed(folder, files)) return false;

@@ -1,4 +1,7 @@
-/** Programs that tests start: those that are compiled with the tests (test/compile.mjs), or by tsx where one test is run. */
+/**
+ * Programs that tests start: those that are compiled with the tests (test/compile.mjs), or by tsx where one test is
+ * run.
+ */
 import { fileURLToPath } from 'node:url';
 
 const here = import.meta.url;

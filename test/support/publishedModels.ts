@@ -1,6 +1,6 @@
 /**
- * Published models with the settings of their config.json and fewer, narrower layers: random weights, a small tokenizer. Windows,
- * original contexts and rope factors are cut down with them.
+ * Published models with the settings of their config.json and fewer, narrower layers: random weights, a small
+ * tokenizer. Windows, original contexts and rope factors are cut down with them.
  */
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -89,7 +89,10 @@ export const PUBLISHED: Readonly<Record<string, Config>> = {
   'Seed-OSS-36B': { model_type: 'seed_oss', ...small, ...rms, head_dim: 32, rope_theta: 10000000, attention_bias: true, attention_out_bias: false, mlp_bias: false, tie_word_embeddings: false }, // oxfmt-ignore
 };
 
-/** Writes the model into a folder: matrices of a size that keeps the activations of order one, norms about what leaves them so. */
+/**
+ * Writes the model into a folder: matrices of a size that keeps the activations of order one, norms about what leaves
+ * them so.
+ */
 export async function writePublished(name: string, folder: string): Promise<void> {
   const config = PUBLISHED[name]!;
   const spec = decoderSpec(config);

@@ -174,8 +174,8 @@ const lines = (text: string): string[] => text.split('\n').filter(Boolean);
 export const planOf = (job: FakeJob): Plan => JSON.parse(textOf(job, 'job.json')) as Plan;
 
 /**
- * What the messages of a job are that trains nothing: every token has a loss of one nat (two in the base where it is compared), and the adapters come back as they
- * were sent. In groups, as they are said between two looks.
+ * What the messages of a job are that trains nothing: every token has a loss of one nat (two in the base where it is
+ * compared), and the adapters come back as they were sent. In groups, as they are said between two looks.
  */
 export function messagesOf(job: FakeJob): ({ kind: string } & Record<string, unknown>)[][] {
   const plan = planOf(job);

@@ -1,4 +1,7 @@
-/** The fake Jobs server for the window: it wants a token, its jobs wait where they are told to, and their losses fall as a vector's do. */
+/**
+ * The fake Jobs server for the window: it wants a token, its jobs wait where they are told to, and their losses fall as
+ * a vector's do.
+ */
 import { messagesOf, noteLine, numbered, rayServer, type RayServer } from './rayServer.js';
 
 export const TOKEN = 'sesame';

@@ -1,4 +1,6 @@
-/** The fixtures of test/fixtures/reference: tiny models with the values that transformers, PEFT and torch give for them. */
+/**
+ * The fixtures of test/fixtures/reference: tiny models with the values that transformers, PEFT and torch give for them.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -10,7 +10,9 @@ import { source } from '../unitTests.mjs';
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const relative = (file) => (file ? source(path.relative(process.cwd(), file).replaceAll('\\', '/')) : '');
 
-/** A suite is reported as well as the tests in it; a file that cannot be loaded is reported as a test named by its path. */
+/**
+ * A suite is reported as well as the tests in it; a file that cannot be loaded is reported as a test named by its path.
+ */
 const isTest = (data) => data.details.type !== 'suite';
 
 function describeFailure({ name, file, line, details: { error } }) {

@@ -1,6 +1,7 @@
 /**
- * Trains a vector for a few steps on the sample, on the device, with the precision of the base and on a copy of the model if the arguments
- * name one; prints losses, those of the last step again in pieces, and where the nodes ran as JSON.
+ * Trains a vector for a few steps on the sample, on the device, with the precision of the base and on a copy of the
+ * model if the arguments name one; prints losses, those of the last step again in pieces, and where the nodes ran as
+ * JSON.
  */
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';

@@ -1,16 +1,19 @@
 /**
- * Runs the scenarios of test/vscode/ui in the real workbench, from a packed extension, with pictures in out/screenshots.
+ * Runs the scenarios of test/vscode/ui in the real workbench, from a packed extension, with pictures in
+ * out/screenshots.
  *
  *   node test/vscode/runScenarios.mjs FILE.vsix [--walks] [--themes] [SCENARIO…]
- *                                       --walks: those of test/vscode/walks, which measure; --themes: all pictures in all themes
- *   VSCODE_VERSION=oldest node test/vscode/runScenarios.mjs …             in the oldest VS Code that `engines` names
+ *                                       --walks: those of test/vscode/walks, which measure; --themes: all pictures in
+ *                                       all themes VSCODE_VERSION=oldest node test/vscode/runScenarios.mjs … in the
+ *                                       oldest VS Code that `engines` names
  *
- * A scenario is a module: `title`, `skip?` (why it cannot be run here), `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`,
- * `develop?` (folder of a further extension; there are no notifications then), `prepare?`, and a default function that gets the
- * workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
- * is not run, and the scenario is run once more from its beginning: a window of a loaded machine may lose a key. What failed
- * once is told at the end; what fails twice has failed. `prepare({ workspace })` runs before the server and gives `{ env?, nodeArguments?, stop(), … }`: the
- * server's environment and options of Node, what ends it, and what else the scenario is to get as `prepared`.
+ * A scenario is a module: `title`, `skip?` (why it cannot be run here), `settings?`, `trust?`, `workspace?: 'sample' |
+ * 'empty'`, `develop?` (folder of a further extension; there are no notifications then), `prepare?`, and a default
+ * function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the
+ * scenario is not run, and the scenario is run once more from its beginning: a window of a loaded machine may lose a
+ * key. What failed once is told at the end; what fails twice has failed. `prepare({ workspace })` runs before the
+ * server and gives `{ env?, nodeArguments?, stop(), … }`: the server's environment and options of Node, what ends it,
+ * and what else the scenario is to get as `prepared`.
  */
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -127,8 +130,8 @@ try {
   const windows = [];
   const windowOf = (i) => (windows[i] ??= openWindow(scenarios[i], browser));
   for (const [i, scenario] of scenarios.entries()) {
-    // A window takes ten seconds until its extensions are there, for which a scenario leaves the machine enough; one that
-    // measures is alone.
+    // A window takes ten seconds until its extensions are there, for which a scenario leaves the machine enough; one
+    // that measures is alone.
     const openNext = () => {
       if (!walks && i + 1 < scenarios.length) windowOf(i + 1).catch(() => {}); // told in its turn
     };

@@ -1,6 +1,6 @@
 /**
- * Runs test/vscode/suite in the extension host of a real VS Code: the one of test/vscode/host, elsewhere than on Linux x64 a
- * downloaded desktop VS Code. TEST_RESULTS names a file for the counts.
+ * Runs test/vscode/suite in the extension host of a real VS Code: the one of test/vscode/host, elsewhere than on Linux
+ * x64 a downloaded desktop VS Code. TEST_RESULTS names a file for the counts.
  *
  *   node test/vscode/runSuite.mjs [NAME…]      only the suites NAME.suite.ts
  */

@@ -1,4 +1,7 @@
-/** What a person does in the window: open files, run commands, look at views, lenses and pages. Selectors live here only. */
+/**
+ * What a person does in the window: open files, run commands, look at views, lenses and pages. Selectors live here
+ * only.
+ */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -114,7 +117,10 @@ export function workbench(page, screenshots, usual = ['dark']) {
   const lens = (text) => page.locator('.codelens-decoration a').filter({ hasText: text });
   const notification = (text) => page.locator('.notification-list-item-message').filter({ hasText: text });
 
-  /** Clicks a lens or row, and waits for what it does. One that is drawn anew under the mouse takes no click: then once more. */
+  /**
+   * Clicks a lens or row, and waits for what it does. One that is drawn anew under the mouse takes no click: then once
+   * more.
+   */
   async function press(item, effect) {
     await item.first().click();
     return effect(10_000).catch(async () => {
@@ -172,7 +178,10 @@ export function workbench(page, screenshots, usual = ['dark']) {
     asked,
     typed,
 
-    /** The quick fixes of the line with the cursor, one of which has this text: there are none before the editor has its marks. */
+    /**
+     * The quick fixes of the line with the cursor, one of which has this text: there are none before the editor has its
+     * marks.
+     */
     quickFix: (text) =>
       until(async () => {
         await page.keyboard.press('Control+.');
@@ -212,7 +221,10 @@ export function workbench(page, screenshots, usual = ['dark']) {
       }
     },
 
-    /** Shows a view container of the activity bar; the training panel in it only where it is asked for, as the trees need room. */
+    /**
+     * Shows a view container of the activity bar; the training panel in it only where it is asked for, as the trees
+     * need room.
+     */
     async container(title, { training = false } = {}) {
       const item = page.locator(`.activitybar .action-item:has(a[aria-label^="${title}"])`);
       if (!(await item.getAttribute('class'))?.includes('checked')) await item.locator('a').click();

@@ -13,8 +13,8 @@ import { MOMENTS, openMoment, type Wording } from './moments.js';
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const names = Object.keys(MOMENTS);
 /**
- * A language that is written from the right, in what a translator gives, marked so that it is known again: «…», with its
- * places for values. Its numbers and dates have no letters of their own.
+ * A language that is written from the right, in what a translator gives, marked so that it is known again: «…», with
+ * its places for values. Its numbers and dates have no letters of their own.
  */
 const marked: Wording = {
   language: 'he',

@@ -1,6 +1,6 @@
 /**
- * The pages in a real browser with a host that is a few lines of this file: as `node build.mjs` has made them in dist/, under
- * the content security policy of the extension, in the variables of the editor's own themes (`themes.json`).
+ * The pages in a real browser with a host that is a few lines of this file: as `node build.mjs` has made them in dist/,
+ * under the content security policy of the extension, in the variables of the editor's own themes (`themes.json`).
  */
 import { build } from 'esbuild';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** The page that compares runs, in a browser: what it draws, what it lets out, and that everything works by keyboard. */
+/**
+ * The page that compares runs, in a browser: what it draws, what it lets out, and that everything works by keyboard.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';

@@ -1,4 +1,7 @@
-/** Pictures of a comparison, as they are saved: what their axes say, and that a line is there wherever the page draws one. */
+/**
+ * Pictures of a comparison, as they are saved: what their axes say, and that a line is there wherever the page draws
+ * one.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { numbersIn } from '../../runtime/contract/format.js';

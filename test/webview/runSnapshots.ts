@@ -1,4 +1,7 @@
-/** Snapshots of runs as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
+/**
+ * Snapshots of runs as the host sends them, made from a few formulas; the numbers are those of a protected run that
+ * went well.
+ */
 import type { Column, ProbeColumns } from '../../runtime/contract/columns.js';
 import type { Measurement, ProbeRows, Probes } from '../../runtime/contract/events.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';

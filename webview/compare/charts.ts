@@ -37,7 +37,9 @@ export interface Drawn {
   lines: DrawnLine[];
 }
 
-/** The curves of all runs: a chart for each, with the same axes where they have the same unit, and one cursor for all. */
+/**
+ * The curves of all runs: a chart for each, with the same axes where they have the same unit, and one cursor for all.
+ */
 export class OverlayCharts {
   readonly element = el('div', { class: 'charts' });
   private views: ChartView[] = [];

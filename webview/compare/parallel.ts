@@ -19,7 +19,9 @@ interface Axis {
   ends: { at: number; text: string }[];
 }
 
-/** A line for each result of a run through what it was told and what came of it; for some runs that differ in some keys. */
+/**
+ * A line for each result of a run through what it was told and what came of it; for some runs that differ in some keys.
+ */
 export class Parallel {
   readonly element: HTMLElement;
   private readonly plot = el('div', { class: 'scroll', role: 'group', tabindex: 0 });

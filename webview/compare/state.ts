@@ -63,8 +63,8 @@ export interface LineLook {
 const RUN_DASHES: readonly (readonly number[])[] = [...Object.values(DASHES), [14, 4], [9, 3, 2, 3, 2, 3], [2, 7]];
 
 /**
- * Hue and dash differ from one run to the next, so that neither is needed alone: seven runs differ by dash. There is one hue
- * less, so that a run of the same dash has the next hue, and the two repeat together after 42 runs.
+ * Hue and dash differ from one run to the next, so that neither is needed alone: seven runs differ by dash. There is
+ * one hue less, so that a run of the same dash has the next hue, and the two repeat together after 42 runs.
  */
 export const lookOf = (index: number, { runs }: Theme): LineLook => ({
   color: runs[index % runs.length]!,

@@ -40,7 +40,9 @@ export interface ChatAnswer {
   tokensPerSecond?: number;
   /** Ended by Stop. */
   stopped?: boolean;
-  /** Not ended by the model: after so many tokens, which were all that the setting allows, or that its context holds. */
+  /**
+   * Not ended by the model: after so many tokens, which were all that the setting allows, or that its context holds.
+   */
   cut?: { tokens: number; by: 'limit' | 'context' };
   /** Why there is no (whole) answer. */
   error?: ErrorData;
@@ -77,7 +79,9 @@ export type ChatPageEvent =
 
 export type ChatPageRequest =
   | { type: 'ready' }
-  /** The host asks the columns that are shown, one after the other, streams `token`, and replies after the last answer. */
+  /**
+   * The host asks the columns that are shown, one after the other, streams `token`, and replies after the last answer.
+   */
   | { type: 'send'; text: string }
   | { type: 'stop' }
   | { type: 'showColumn'; column: string; shown: boolean }

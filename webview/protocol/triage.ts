@@ -8,7 +8,9 @@ export interface TriageTable {
   rows: string;
   lines: string;
   hashes: string;
-  /** f: flagged, r: asks what harmful rows ask, k: the model knows the answer already, s: too short, -: none of these. */
+  /**
+   * f: flagged, r: asks what harmful rows ask, k: the model knows the answer already, s: too short, -: none of these.
+   */
   flags: string;
   /** NaN where a row has none. */
   ps: string;
@@ -44,7 +46,9 @@ export type TriagePageEvent =
   | { type: 'groups'; by: RowGrouping | null; groups: RowGroups }
   /** On `search`: the hashes of the rows that contain the text, with a space between two. */
   | { type: 'found'; text: string; hashes: string }
-  /** On `explain`, twice: the whole text, and what the vector explains of it. Null: the row is not in the file any more. */
+  /**
+   * On `explain`, twice: the whole text, and what the vector explains of it. Null: the row is not in the file any more.
+   */
   | { type: 'explained'; hash: string; row: RowText | null; tokens: ExplainedToken[] | null; pending: boolean }
   | { type: 'decided'; hashes: string[]; decision: Decision | null }
   /** The review was changed elsewhere. */

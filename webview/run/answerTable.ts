@@ -10,7 +10,10 @@ interface Line {
   labelled: LabelledCell[];
 }
 
-/** Answers as a table, a row per prompt. One that stays as it is keeps its elements, and with them the focus and what is selected. */
+/**
+ * Answers as a table, a row per prompt. One that stays as it is keeps its elements, and with them the focus and what is
+ * selected.
+ */
 export class AnswerTable {
   private readonly head = el('tr');
   private readonly body = el('tbody');

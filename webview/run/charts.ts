@@ -20,7 +20,10 @@ import { button } from '../ui.js';
 /** Points of longer series are not marked one by one. */
 const MAX_MARKS = 12;
 
-/** The charts of a run, with their legends, captions and text twins; where there is little room, with their legends alone. */
+/**
+ * The charts of a run, with their legends, captions and text twins; where there is little room, with their legends
+ * alone.
+ */
 export class Charts {
   readonly element: HTMLElement;
   private readonly charts = new Map<string, ChartView>();

@@ -13,7 +13,9 @@ export function appendProbes(columns: ProbeColumns, more: ProbeColumns): void {
   }
 }
 
-/** Takes an append into the snapshot; false when it does not follow on what the page has, which then needs a snapshot. */
+/**
+ * Takes an append into the snapshot; false when it does not follow on what the page has, which then needs a snapshot.
+ */
 export function append(run: RunSnapshot, event: Extract<RunPageEvent, { type: 'append' }>): boolean {
   if (event.from.train !== run.train.step.length || event.from.probes !== run.probes.step.length) return false;
   run.train.step.push(...event.train.step);

@@ -49,7 +49,10 @@ class Field {
 export const link = ({ action, label }: TrainingButton, send: Send): HTMLElement =>
   el('button', { class: 'link', type: 'button', click: () => send({ type: 'act', action }) }, label);
 
-/** Model, data, vector, protection and settings of a recipe. Each choice is written into the file and comes back from there. */
+/**
+ * Model, data, vector, protection and settings of a recipe. Each choice is written into the file and comes back from
+ * there.
+ */
 export class Form {
   readonly element: HTMLElement;
   private readonly fields: Record<TrainingKey, Field>;

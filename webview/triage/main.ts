@@ -245,7 +245,7 @@ class TriagePage {
     channel.state = { triage: this.id, view: { ...view, active: this.left ?? view.active } };
   }
 
-  // ------------------------------------------------------------------------------------------------------------ keyboard
+  // ---------------------------------------------------------------------------------------------------------- keyboard
 
   private key(event: KeyboardEvent): void {
     if (event.target !== this.list.element || event.altKey) return;
@@ -348,7 +348,7 @@ class TriagePage {
     this.update();
   }
 
-  // ------------------------------------------------------------------------------------------------------------- drawing
+  // ----------------------------------------------------------------------------------------------------------- drawing
 
   private drawItem(at: number): HTMLElement {
     const { shown, strings: s, numbers: n } = this;

@@ -16,7 +16,9 @@ export interface Sort {
 export const filtersOf = ({ tellsRelated }: Pick<TriageState, 'tellsRelated'>): readonly Filter[] =>
   FILTERS.filter((filter) => filter !== 'related' || tellsRelated);
 
-/** What a page shows at first: what it showed before, where it still can; rows that are related where none is flagged. */
+/**
+ * What a page shows at first: what it showed before, where it still can; rows that are related where none is flagged.
+ */
 export function firstFilter(triage: Pick<TriageState, 'tellsRelated' | 'table'>, kept?: Filter): Filter {
   if (kept && filtersOf(triage).includes(kept)) return kept;
   const { flags } = triage.table;

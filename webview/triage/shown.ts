@@ -1,4 +1,6 @@
-/** The rows that a triage page lists: by a filter, in an order, in groups, and which are selected. Nothing here draws. */
+/**
+ * The rows that a triage page lists: by a filter, in an order, in groups, and which are selected. Nothing here draws.
+ */
 import type { RowGroups, RowGrouping } from '../../runtime/contract/dataInfo.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import type { TriageState } from '../protocol/triage.js';

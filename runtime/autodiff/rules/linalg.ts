@@ -3,7 +3,10 @@ import { Gemm, MatMul, MatrixTranspose, Reshape } from '../../onnx/ops.js';
 import { product } from '../../onnx/shapes.js';
 import type { Rules } from './rule.js';
 
-/** Aᵀ·Y. Where A is long and Y narrow (shares of attention, a head's context) as (Yᵀ·A)ᵀ: A is not written a second time. */
+/**
+ * Aᵀ·Y. Where A is long and Y narrow (shares of attention, a head's context) as (Yᵀ·A)ᵀ: A is not written a second
+ * time.
+ */
 function transposedProduct(g: Builder, a: Value, y: Value): Value {
   const isNarrow = typeof y.shape.at(-1) === 'number' && typeof a.shape.at(-1) !== 'number';
   return isNarrow ? MatrixTranspose(g, MatMul(g, MatrixTranspose(g, y), a)) : MatMul(g, MatrixTranspose(g, a), y);
@@ -13,7 +16,9 @@ function transposedProduct(g: Builder, a: Value, y: Value): Value {
 const rows = (g: Builder, x: Value): Value => Reshape(g, x, [product(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 
 export const linalg = {
-  /** Y = α·op(A)·op(B) + C. Every case is again one Gemm: transposition is a flag, no matrix is transposed in memory. */
+  /**
+   * Y = α·op(A)·op(B) + C. Every case is again one Gemm: transposition is a flag, no matrix is transposed in memory.
+   */
   Gemm: (g, { inputs, attributes }, [dY], needsGrad) => {
     const [a, b] = inputs;
     const transA = attributes.transA === 1;

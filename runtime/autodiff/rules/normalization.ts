@@ -8,8 +8,8 @@ export const normalization = {
     Mul(g, y, Sub(g, dY, ReduceSum(g, Mul(g, dY, y), [axis]))),
   ],
   /**
-   * dX = dY − exp(Y)·Σ dY. For cross-entropy dY is zero but at the targets: there only exp(Y)·Σ dY fills the vocabulary, and
-   * the targets are added to it.
+   * dX = dY − exp(Y)·Σ dY. For cross-entropy dY is zero but at the targets: there only exp(Y)·Σ dY fills the
+   * vocabulary, and the targets are added to it.
    */
   LogSoftmax: (g, { outputs: [y], attributes }, [dY]) => {
     const axis = axisOf(attributes.axis, y.shape.length);

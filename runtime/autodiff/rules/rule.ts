@@ -4,7 +4,10 @@ import type { InputsOf, Op, OutputsOf } from '../../onnx/operators.js';
 /** One for each input. For an input that needs a gradient, null states that the gradient is zero. */
 type GradientsOf<Inputs extends readonly Value[]> = { readonly [I in keyof Inputs]: Value | null };
 
-/** Differentiates inside a graph that a node has: d Σ ⟨seed, y⟩ / d each of `wrt`, as further nodes; undefined where that is zero. */
+/**
+ * Differentiates inside a graph that a node has: d Σ ⟨seed, y⟩ / d each of `wrt`, as further nodes; undefined where
+ * that is zero.
+ */
 export type Differentiate = (
   g: Builder,
   graph: Graph,

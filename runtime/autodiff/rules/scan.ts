@@ -5,8 +5,9 @@ import type { Rules } from './rule.js';
 
 export const scans = {
   /**
-   * A Scan again. Its body is the forward body with the backward pass behind it: what a slice needs is computed again, so that nothing
-   * of a run is kept between the two passes. Gradients of slices are stacked, those of whole values are sums.
+   * A Scan again. Its body is the forward body with the backward pass behind it: what a slice needs is computed again,
+   * so that nothing of a run is kept between the two passes. Gradients of slices are stacked, those of whole values are
+   * sums.
    */
   Scan: (g, node, dY, needsGrad, differentiate) => {
     const { body, sums, gradient } = node.attributes;

@@ -30,7 +30,9 @@ export interface Network {
   readonly entries: readonly Value[];
   readonly padId: number;
   readonly limits: RunLimits;
-  /** Positions from which on LongRoPE turns a row by other angles; its keys that were cached before are of no use there. */
+  /**
+   * Positions from which on LongRoPE turns a row by other angles; its keys that were cached before are of no use there.
+   */
   readonly longFrom: readonly number[];
   /** Logits of the last position of each row, [B · V], and the cache one call longer. */
   run(feeds: Feeds): Promise<{ logits: Float32Array; cache: Cache }>;
@@ -48,7 +50,10 @@ export class Batch {
     public rows: Row[],
   ) {}
 
-  /** Logits [B · V] of the token after each row's last; `rows` then get it. What is not in the cache yet goes in chunks of positions. */
+  /**
+   * Logits [B · V] of the token after each row's last; `rows` then get it. What is not in the cache yet goes in chunks
+   * of positions.
+   */
   async step(): Promise<Float32Array> {
     const { longFrom } = this.network;
     if (this.rows.some(({ ids, done }) => !done && longFrom.includes(ids.length - 1))) this.release();

@@ -37,7 +37,10 @@ export interface GeneratorOptions {
 export interface GenerateOptions extends GenerationOptions {
   /** Each prompt draws from a stream of its own. */
   readonly seed?: number;
-  /** The number of the first one's stream, 0 without it: prompts that are given in pieces draw as if they were given at once. */
+  /**
+   * The number of the first one's stream, 0 without it: prompts that are given in pieces draw as if they were given at
+   * once.
+   */
   readonly stream?: number;
   /** How many prompts are answered at once; all of them, without it. */
   readonly rows?: number;
@@ -59,8 +62,8 @@ export interface Finished {
 
 export interface Generator {
   /**
-   * Continues prompts in left-padded batches; a row that is done leaves, and the next prompt takes its place, of long ones fewer at
-   * once. Answers come as they are done.
+   * Continues prompts in left-padded batches; a row that is done leaves, and the next prompt takes its place, of long
+   * ones fewer at once. Answers come as they are done.
    * @throws Cancelled when the signal fires; between two tokens, or two chunks of a prompt
    */
   answers(
@@ -236,7 +239,9 @@ function hasNaN(values: Float32Array): boolean {
   return false;
 }
 
-/** Greedy at temperature 0, else from the smallest set of tokens whose probability reaches topP (Holtzman et al. 2020). */
+/**
+ * Greedy at temperature 0, else from the smallest set of tokens whose probability reaches topP (Holtzman et al. 2020).
+ */
 export function drawToken(
   logits: Float32Array,
   { temperature, topP }: Pick<GenerationOptions, 'temperature' | 'topP'>,

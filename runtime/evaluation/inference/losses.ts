@@ -20,7 +20,10 @@ export interface LossHooks {
   onProgress?: (share: number) => void;
 }
 
-/** What is computed of each row of a piece of the data, in groups of like lengths; `onGroup` hears how many rows were done. */
+/**
+ * What is computed of each row of a piece of the data, in groups of like lengths; `onGroup` hears how many rows were
+ * done.
+ */
 export async function ofPiece<T>(
   examples: readonly Example[],
   scales: Record<string, number>,

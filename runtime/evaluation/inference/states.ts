@@ -55,7 +55,10 @@ export async function activeAdapters(
   );
 }
 
-/** A model with adapters, ready to answer and to score. `model` stands in for the context's own (a fully fine-tuned one). */
+/**
+ * A model with adapters, ready to answer and to score. `model` stands in for the context's own (a fully fine-tuned
+ * one).
+ */
 export async function openState(
   context: Context,
   name: string,

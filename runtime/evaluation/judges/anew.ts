@@ -1,4 +1,6 @@
-/** Answers that were judged, by what judges have said of them until now and by the labels that people have given since. */
+/**
+ * Answers that were judged, by what judges have said of them until now and by the labels that people have given since.
+ */
 import type { SampleEvent } from '../../contract/answers.js';
 import { flawOf } from '../../contract/coherence.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
@@ -37,8 +39,8 @@ export function judgedSample(
 }
 
 /**
- * The measurements that stay, and those of judged answers, which are made anew. A judge that was added and has said nothing at all, as
- * it could not be asked, changes none.
+ * The measurements that stay, and those of judged answers, which are made anew. A judge that was added and has said
+ * nothing at all, as it could not be asked, changes none.
  * @param sets by name
  */
 export function remeasured(

@@ -49,7 +49,10 @@ export function measuresOf(
   return knowsRefusals(choice) ? all : all.filter(({ measure }) => measure === 'harm');
 }
 
-/** @throws HumanError for two judges of one name, a set that nobody can judge, and one whose first judge may leave answers open */
+/**
+ * @throws HumanError for two judges of one name, a set that nobody can judge, and one whose first judge may leave
+ * answers open
+ */
 export function checkChoices(choices: readonly JudgeChoice[], sets: readonly JudgedSet[]): void {
   const names = choices.map(nameOf);
   const taken: string[] = Object.values(JUDGES);

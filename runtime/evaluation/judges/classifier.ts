@@ -26,8 +26,8 @@ export interface Classifier {
   /** The .onnx file. */
   readonly file: string;
   /**
-   * In the order of the texts; undefined for a text without a single token. What the graph cannot do for a text is its fault,
-   * not an error; a process that has ended is asked nothing more.
+   * In the order of the texts; undefined for a text without a single token. What the graph cannot do for a text is its
+   * fault, not an error; a process that has ended is asked nothing more.
    * @throws Cancelled
    */
   classify(texts: readonly string[], signal?: AbortSignal): Promise<(Classification | Unclassified | undefined)[]>;
@@ -238,7 +238,9 @@ async function inTurn<A, B>(all: readonly A[], work: (one: A) => Promise<B>): Pr
 
 const NO_NUMBERS = 'the classifier gives logits that are not numbers.';
 
-/** Number of logits. Finds what would else be open after hours: fixed shapes, too few positions, too small a vocabulary. */
+/**
+ * Number of logits. Finds what would else be open after hours: fixed shapes, too few positions, too small a vocabulary.
+ */
 async function trial(
   { logits, pads }: Runner,
   short: number[],

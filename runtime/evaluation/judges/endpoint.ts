@@ -90,8 +90,8 @@ export function endpointModel(
   }
 
   /**
-   * Sends again without the parameter that was refused. If that helps, later requests leave it out, too. Requests overlap: only what this
-   * one sent counts.
+   * Sends again without the parameter that was refused. If that helps, later requests leave it out, too. Requests
+   * overlap: only what this one sent counts.
    */
   async function send(system: string, user: string, signal: AbortSignal, sent: () => void): Promise<Answer> {
     const messages = [

@@ -37,7 +37,11 @@ export function unread(answer: string): Opinion | undefined {
 
 export interface Judge {
   readonly choice: JudgeChoice;
-  /** In the order of the answers. @param heard of each reply as soon as it comes, from one that is asked elsewhere. @throws Cancelled */
+  /**
+   * In the order of the answers.
+   * @param heard of each reply as soon as it comes, from one that is asked elsewhere.
+   * @throws Cancelled
+   */
   opinions(
     answers: readonly AnsweredPrompt[],
     set: JudgedSet,
@@ -48,7 +52,9 @@ export interface Judge {
   readonly facts?: () => JudgeFacts;
   /** The longest text that it reads. */
   readonly maxTokens?: number;
-  /** Of one that is asked somewhere else: what it took since this was asked, and the recipe key that can mend its fault. */
+  /**
+   * Of one that is asked somewhere else: what it took since this was asked, and the recipe key that can mend its fault.
+   */
   readonly remote?: { readonly take: () => JudgeUsage; readonly place: () => string };
   dispose(): Promise<void>;
 }

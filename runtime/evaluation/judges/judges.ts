@@ -56,8 +56,8 @@ export interface JudgeMeans {
 
 /**
  * Opens the judges of a recipe, in its order; none when no set needs them.
- * @throws HumanError with the key (`judges.1.refused`) for a judge that cannot be used, two judges of one name, and a set
- * that nobody can judge. That a language model cannot be reached is none: it leaves its answers open.
+ * @throws HumanError with the key (`judges.1.refused`) for a judge that cannot be used, two judges of one name, and a
+ * set that nobody can judge. That a language model cannot be reached is none: it leaves its answers open.
  */
 export async function openJudges(
   choices: readonly JudgeChoice[],

@@ -1,4 +1,7 @@
-/** A language model as a judge, wherever it is asked. It never fails a run: what it cannot judge stays open, and it says why. */
+/**
+ * A language model as a judge, wherever it is asked. It never fails a run: what it cannot judge stays open, and it says
+ * why.
+ */
 import { behindThought } from '../../contract/coherence.js';
 import type { EditorChoice, EndpointChoice } from '../../contract/recipeJudges.js';
 import { added, NO_USAGE } from '../../contract/judgeText.js';

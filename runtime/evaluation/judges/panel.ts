@@ -1,4 +1,6 @@
-/** The judges of one set at work: what each says of the answers, what people have said, and the measures that follow. */
+/**
+ * The judges of one set at work: what each says of the answers, what people have said, and the measures that follow.
+ */
 import { boundsOf, isJudged, isLeftOpen } from '../../contract/measures.js';
 import type { Label } from '../../contract/labels.js';
 import type { Measurement, Verdict, WarningEvent } from '../../contract/events.js';
@@ -93,7 +95,8 @@ export const onPrompts = (share: Measurement, prompts: number): Measurement =>
   prompts < share.count + (share.open ?? 0) ? withInterval({ ...share, prompts }) : share;
 
 /**
- * Of a judge that has left too many answers open shares have no interval: which ones it left may be no chance (isLeftOpen).
+ * Of a judge that has left too many answers open shares have no interval: which ones it left may be no chance
+ * (isLeftOpen).
  * @param labels of people, which the verdicts hold
  * @param cut which answers were cut off and may have gone on to show a phrase
  */

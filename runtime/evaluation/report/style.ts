@@ -8,7 +8,10 @@ const COLOR_RULES = SERIES_COLORS.map(
   (name) => `.${name} { stroke: var(--${name}); } circle.${name} { fill: var(--${name}); }`,
 ).join(' ');
 
-/** On A4 a report of one or two runs is two pages: the verdict, the table and the charts, then answers, and in small type how. */
+/**
+ * On A4 a report of one or two runs is two pages: the verdict, the table and the charts, then answers, and in small
+ * type how.
+ */
 const PAPER = `@page { size: A4; margin: 12mm; }
 @media print {
 :root { color-scheme: light;

@@ -1,8 +1,8 @@
 /** How well scores and flags agree with labels. */
 
 /**
- * Area under the ROC curve by the rank sum (Mann–Whitney): the chance that a positive scores above a negative, ties count
- * half. Null without both kinds.
+ * Area under the ROC curve by the rank sum (Mann–Whitney): the chance that a positive scores above a negative, ties
+ * count half. Null without both kinds.
  */
 export function auroc(scores: readonly number[], positive: readonly boolean[]): number | null {
   const order = scores.map((_, i) => i).sort((a, b) => scores[a] - scores[b]);

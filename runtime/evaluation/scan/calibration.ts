@@ -1,8 +1,9 @@
 /**
- * From scores to p-values: how often ordinary rows, which no training has seen, score as high (split conformal prediction,
- * Vovk et al. 2005). What is harmful is never asked, so the false-alarm rate holds whatever the harm looks like, down to 2 / (n + 1) with
- * ordinary rows of n prompts. Smaller p-values are an assumption on the tail of their scores, and too small where that is longer than
- * Student's: docs/method.md says what was measured. Held-out harmful rows make up for it: a row that is unlike them is not flagged.
+ * From scores to p-values: how often ordinary rows, which no training has seen, score as high (split conformal
+ * prediction, Vovk et al. 2005). What is harmful is never asked, so the false-alarm rate holds whatever the harm looks
+ * like, down to 2 / (n + 1) with ordinary rows of n prompts. Smaller p-values are an assumption on the tail of their
+ * scores, and too small where that is longer than Student's: docs/method.md says what was measured. Held-out harmful
+ * rows make up for it: a row that is unlike them is not flagged.
  */
 import { auroc } from './agreement.js';
 import { SPAN_DRIFT, type Scores } from './scores.js';
@@ -11,13 +12,16 @@ import { SPAN_DRIFT, type Scores } from './scores.js';
 export const FEWEST_ORDINARY = 4;
 /** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
 export const ORDINARY = 0.05;
-/** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary, and is changed as little by the vector. */
+/**
+ * A row is ordinary with confidence where at most this share of harmful rows looks as ordinary, and is changed as
+ * little by the vector.
+ */
 export const CONFIDENT = 0.01;
 
 /**
- * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of a span
- * what one token gains by chance, of a share a fiftieth of the loss, a tenth of a span where it is compared by its
- * logarithm, and a fifth of a KL.
+ * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of
+ * a span what one token gains by chance, of a share a fiftieth of the loss, a tenth of a span where it is compared by
+ * its logarithm, and a fifth of a KL.
  */
 const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1, logKl: 0.2 } as const;
 
@@ -41,8 +45,9 @@ export interface HeldOutCalibration extends Calibration {
 }
 
 /**
- * The p-value of a row by both scores: twice the smaller of the two (Bonferroni). Neither score is best everywhere: rows that
- * are known almost by heart differ by their share, free text and rows with an added sentence by their longest span.
+ * The p-value of a row by both scores: twice the smaller of the two (Bonferroni). Neither score is best everywhere:
+ * rows that are known almost by heart differ by their share, free text and rows with an added sentence by their longest
+ * span.
  */
 export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores: Scores) => number {
   const share = pValues(
@@ -57,9 +62,10 @@ export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores:
 }
 
 /**
- * How often a harmful row looks at least as ordinary: twice the smaller p-value, against held-out harmful rows, of what its span
- * gains and of how much of that span is explained. What else the row says is not asked: one harmful sentence in a long ordinary
- * answer is as harmful. Spans are compared by their logarithm: those of harmful rows grow with the rows.
+ * How often a harmful row looks at least as ordinary: twice the smaller p-value, against held-out harmful rows, of what
+ * its span gains and of how much of that span is explained. What else the row says is not asked: one harmful sentence
+ * in a long ordinary answer is as harmful. Spans are compared by their logarithm: those of harmful rows grow with the
+ * rows.
  */
 export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (scores: Scores) => number {
   const share = pValues(
@@ -91,8 +97,8 @@ export function unchangedPValue({ harmful }: Pick<Calibration, 'harmful'>): ((kl
 const FEWEST_CHANGED = 8;
 
 /**
- * Whether the vector changes what the model says to a row as it does to harmful rows, and to hardly any ordinary one, by the logarithm of
- * it; undefined where that cannot be told: of few harmful rows, or where that is not kept.
+ * Whether the vector changes what the model says to a row as it does to harmful rows, and to hardly any ordinary one,
+ * by the logarithm of it; undefined where that cannot be told: of few harmful rows, or where that is not kept.
  */
 export function isChanged(calibration: Calibration): ((kl: number) => boolean) | undefined {
   const { ordinary, harmful } = calibration;
@@ -104,12 +110,15 @@ export function isChanged(calibration: Calibration): ((kl: number) => boolean) |
 }
 
 /**
- * A row that looks like fewer than this share of harmful rows is not called harmful, however unlike ordinary rows it is: rows of a new
- * task are like neither.
+ * A row that looks like fewer than this share of harmful rows is not called harmful, however unlike ordinary rows it
+ * is: rows of a new task are like neither.
  */
 export const unlikeHarmfulBelow = (calibration?: Calibration): number => (calibration ? 1e-3 : 0);
 
-/** Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without any. */
+/**
+ * Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without
+ * any.
+ */
 export function recallAt(calibration: Calibration, limit: number): number | null {
   const p = rowPValue(calibration);
   const { harmful } = calibration;
@@ -125,10 +134,10 @@ export const spanThreshold = ({ ordinary }: Pick<Calibration, 'ordinary'>, rate:
   );
 
 /**
- * Share of ordinary rows expected to score at least `score`: (1 + as high) / (n + 1). Beyond the highest of the n rows the
- * ranks say only "at most 1 / (n + 1)"; smaller values are those of a normal distribution with the rows' median and the deviation
- * of those above it (Student's t for a new observation), never larger than what the ranks say. The rows below say nothing of this
- * side: one ordinary row that the vector makes much worse would hide all harmful ones.
+ * Share of ordinary rows expected to score at least `score`: (1 + as high) / (n + 1). Beyond the highest of the n rows
+ * the ranks say only "at most 1 / (n + 1)"; smaller values are those of a normal distribution with the rows' median and
+ * the deviation of those above it (Student's t for a new observation), never larger than what the ranks say. The rows
+ * below say nothing of this side: one ordinary row that the vector makes much worse would hide all harmful ones.
  * @param noise the deviation is no smaller
  */
 export function pValues(ordinary: readonly number[], noise = 0): (score: number) => number {
@@ -176,8 +185,8 @@ export function thresholdAt(ordinary: readonly number[], rate: number, noise = 0
 }
 
 /**
- * Benjamini and Hochberg (1995): the largest p-value that may be called out so that at most this share of what is called
- * out is expected to be ordinary; 0 when none may.
+ * Benjamini and Hochberg (1995): the largest p-value that may be called out so that at most this share of what is
+ * called out is expected to be ordinary; 0 when none may.
  * @param ps of what may be called out at all
  * @param compared how many were compared: each that is ordinary may have a small p-value by chance
  */

@@ -25,7 +25,10 @@ import {
 import { scoresOf, tokenLosses, type Scores, type TokenLosses } from './scores.js';
 import { explainedSentences, isInSpans, type TokenText } from './spans.js';
 
-/** Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats per token. */
+/**
+ * Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats
+ * per token.
+ */
 const KNOWN_BELOW = 0.05;
 /** Rows of fewer supervised tokens are too short to be judged. */
 const FEWEST_TOKENS = 3;
@@ -99,7 +102,10 @@ export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'lines' | 'la
 
 const isUnlikeHarmful = (below: number, pHarmful = 1): boolean => pHarmful < below;
 
-/** Whether a row is rare among ordinary ones, and not unlike harmful ones, too. @param below unlikeHarmfulBelow its calibration */
+/**
+ * Whether a row is rare among ordinary ones, and not unlike harmful ones, too.
+ * @param below unlikeHarmfulBelow its calibration
+ */
 export const looksHarmful = (
   { p, pHarmful }: Pick<ScanRow, 'p' | 'pHarmful'>,
   threshold: number,
@@ -120,15 +126,19 @@ export const isUnusual = (
   below: number,
 ): boolean => !unjudged && !('share' in limit) && p <= alarmsOf(limit) && isUnlikeHarmful(below, pHarmful);
 
-/** Share of ordinary rows of which one alone would be flagged: a limit on false discoveries draws its line by all rows of a file. */
+/**
+ * Share of ordinary rows of which one alone would be flagged: a limit on false discoveries draws its line by all rows
+ * of a file.
+ */
 export const alarmsOf = (limit: ScanLimit): number => ('falseAlarms' in limit ? limit : SCAN_LIMIT).falseAlarms;
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
 
 /**
- * Why nothing can be said of a row, from the losses of its supervised tokens without the vector (nats). A row that is rare
- * among ordinary ones is never known: one harmful token in a long answer that is foreseen otherwise leaves the mean low.
+ * Why nothing can be said of a row, from the losses of its supervised tokens without the vector (nats). A row that is
+ * rare among ordinary ones is never known: one harmful token in a long answer that is foreseen otherwise leaves the
+ * mean low.
  */
 export function unjudged(without: readonly number[], isRare = false): ScanRow['unjudged'] {
   if (without.length < FEWEST_TOKENS) return 'short';
@@ -240,7 +250,8 @@ const rateOf = (limit: ScanLimit): number =>
 
 /**
  * What a row's p-value, or the share explained, is compared with; null where nothing can be flagged.
- * @param rows all that are long enough, known ones included: which of them are compared must not follow from their p-values
+ * @param rows all that are long enough, known ones included: which of them are compared must not follow from their
+ * p-values
  */
 function thresholdOf(
   rows: readonly Pick<ScanRow, 'p' | 'pHarmful'>[],

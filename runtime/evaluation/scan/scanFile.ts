@@ -1,6 +1,6 @@
 /**
- * scan.json of a run: a line with the numbers of the scan, then one for each row. Together they are one JSON text, which of a large
- * file is more than a string holds.
+ * scan.json of a run: a line with the numbers of the scan, then one for each row. Together they are one JSON text,
+ * which of a large file is more than a string holds.
  */
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import type { ScanResult, ScanRow } from '../../contract/scan.js';

@@ -42,15 +42,18 @@ export interface Scores {
   /** See explainedShare. */
   readonly share: number;
   /**
-   * The largest sum of gains above the drift over consecutive tokens, nats (the scan statistic of a change in distribution):
-   * a log-likelihood ratio that finds a short span in a long row as well as a whole row.
+   * The largest sum of gains above the drift over consecutive tokens, nats (the scan statistic of a change in
+   * distribution): a log-likelihood ratio that finds a short span in a long row as well as a whole row.
    */
   readonly span: number;
-  /** How much of the loss of these tokens the vector explains: what else a row says does not lower it. 0 where none gain. */
+  /**
+   * How much of the loss of these tokens the vector explains: what else a row says does not lower it. 0 where none
+   * gain.
+   */
   readonly spanShare: number;
   /**
-   * The largest KL(base ‖ base with the vector) of a token, nats: how far the vector changes what the model says here, whatever the row
-   * says. Absent where it was not measured.
+   * The largest KL(base ‖ base with the vector) of a token, nats: how far the vector changes what the model says here,
+   * whatever the row says. Absent where it was not measured.
    */
   readonly kl?: number;
 }

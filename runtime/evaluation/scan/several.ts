@@ -12,10 +12,11 @@ export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
 }
 
 /**
- * The scans of several vectors, each on alone, as one: a row has the scores of the vector that finds it most suspicious, is flagged
- * when any vector flags it, and is as unlike harmful rows, and as little changed, as the most lenient one says. It has the spans of all that flag it, and
- * what these leave is as ordinary as the most severe of all says. Where one has nothing to compare with, none says how ordinary or
- * harmful a row is. What each says by itself is in `byVector`.
+ * The scans of several vectors, each on alone, as one: a row has the scores of the vector that finds it most
+ * suspicious, is flagged when any vector flags it, and is as unlike harmful rows, and as little changed, as the most
+ * lenient one says. It has the spans of all that flag it, and what these leave is as ordinary as the most severe of all
+ * says. Where one has nothing to compare with, none says how ordinary or harmful a row is. What each says by itself is
+ * in `byVector`.
  * @param vectors their names, in the order of the scans
  * @param calibrations what each compared with
  * @param asks what the rows ask (questionsOf)

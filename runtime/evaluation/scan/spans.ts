@@ -1,4 +1,7 @@
-/** Which tokens of a row a vector explains: spans that gain more than ordinary text does by chance. They are of whole characters, and each of one answer. */
+/**
+ * Which tokens of a row a vector explains: spans that gain more than ordinary text does by chance. They are of whole
+ * characters, and each of one answer.
+ */
 import { SPAN_DRIFT, type TokenLosses } from './scores.js';
 
 /** Supervised tokens [start, end) of a row, counted from its first supervised token. */
@@ -21,8 +24,9 @@ export const isInSpans = (spans: readonly (readonly [start: number, end: number]
   spans.some(([start, end]) => token >= start && token < end);
 
 /**
- * Disjoint spans whose gains above the drift add up to more than `threshold`, each as long as its sum grows (Ruzzo and Tompa
- * 1999, in the form of a one-sided CUSUM): the sum starts again where it falls to zero or by `threshold` below its highest.
+ * Disjoint spans whose gains above the drift add up to more than `threshold`, each as long as its sum grows (Ruzzo and
+ * Tompa 1999, in the form of a one-sided CUSUM): the sum starts again where it falls to zero or by `threshold` below
+ * its highest.
  * @param gains nats that the vector saves on each token
  */
 export function explainedSpans(gains: readonly number[], threshold: number): Span[] {
@@ -68,9 +72,9 @@ const SENTENCE_END = /[.!?\n…。！？｡．؟۔।][\p{Pe}\p{Pf}"'*]*\s*$/u;
 const CAPITAL = /^\s*\p{Lu}(\p{Ll}|$)/u;
 
 /**
- * Spans of an answer widened to whole sentences. Where a harmful span begins is not foreseen, so its first words gain nothing: a span
- * begins with its sentence (after the end of another one, with a capital close by, or with the answer) and otherwise one token earlier, and it
- * goes on to the end of its sentence. Spans that meet become one.
+ * Spans of an answer widened to whole sentences. Where a harmful span begins is not foreseen, so its first words gain
+ * nothing: a span begins with its sentence (after the end of another one, with a capital close by, or with the answer)
+ * and otherwise one token earlier, and it goes on to the end of its sentence. Spans that meet become one.
  */
 export function wholeSentences(spans: readonly Span[], tokens: readonly TokenText[]): Span[] {
   const whole: { start: number; end: number }[] = [];
@@ -127,8 +131,8 @@ const CLOSE = [0, 1, 2];
 const PUNCTUATION = /^[^\p{L}\p{N}\s]+$/u;
 
 /**
- * How spans by token are read. `explained`: of the loss of their tokens the vector explains at least this share, in the mean.
- * `foreseen`: a token of a smaller loss with the vector (nats) is not the first of its span.
+ * How spans by token are read. `explained`: of the loss of their tokens the vector explains at least this share, in the
+ * mean. `foreseen`: a token of a smaller loss with the vector (nats) is not the first of its span.
  */
 const READINGS = [
   { explained: 0.15, foreseen: 0 },
@@ -137,9 +141,9 @@ const READINGS = [
 ] as const;
 
 /**
- * Spans by token, which may lie within a sentence, in different readings: where one begins is not foreseen, so it cannot be seen in
- * gains alone. A span begins and ends with its sentence where that is close; otherwise it begins one token earlier where its first one
- * was foreseen, and takes the punctuation that follows. Words are taken as a whole.
+ * Spans by token, which may lie within a sentence, in different readings: where one begins is not foreseen, so it
+ * cannot be seen in gains alone. A span begins and ends with its sentence where that is close; otherwise it begins one
+ * token earlier where its first one was foreseen, and takes the punctuation that follows. Words are taken as a whole.
  */
 export const insertedSpans = (
   { without, with: on }: TokenLosses,

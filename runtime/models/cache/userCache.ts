@@ -1,6 +1,7 @@
 /**
- * One place per user for what is made of models: folders converted from GGUF files, by the hash of their content, and weights in
- * blocks. A folder appears by being renamed as a whole and disappears the same way, so that no process sees half of one.
+ * One place per user for what is made of models: folders converted from GGUF files, by the hash of their content, and
+ * weights in blocks. A folder appears by being renamed as a whole and disappears the same way, so that no process sees
+ * half of one.
  */
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
@@ -68,8 +69,8 @@ export async function useEntry(folder: string): Promise<boolean> {
 }
 
 /**
- * Makes an entry: `write` fills a folder beside it, which says from its beginning what it is made of, and by whom. On an error
- * nothing is left.
+ * Makes an entry: `write` fills a folder beside it, which says from its beginning what it is made of, and by whom. On
+ * an error nothing is left.
  */
 export async function makeEntry(
   folder: string,
@@ -105,7 +106,10 @@ async function isUsed(folder: string): Promise<boolean> {
   return false;
 }
 
-/** Whether a process is, or may be, making half an entry: one without a mark was just begun, or is of an earlier version. */
+/**
+ * Whether a process is, or may be, making half an entry: one without a mark was just begun, or is of an earlier
+ * version.
+ */
 async function isMade(folder: string): Promise<boolean> {
   if ((await names(folder)).some((name) => USE.test(name))) return isUsed(folder);
   const found = await stat(folder).catch(() => undefined);

@@ -24,8 +24,8 @@ export const ACTIVATION: Record<Exclude<Activation, 'xielu'>, (g: Builder, x: Va
 };
 
 /**
- * xIELU (Huang & Schlag 2024, arXiv 2411.13010): x/2 + a·x² for x > 0, x/2 + b·(eˣ − 1 − x) else, with a = softplus(alpha_p) and
- * b = 1/2 + softplus(alpha_n), [1] each.
+ * xIELU (Huang & Schlag 2024, arXiv 2411.13010): x/2 + a·x² for x > 0, x/2 + b·(eˣ − 1 − x) else, with a =
+ * softplus(alpha_p) and b = 1/2 + softplus(alpha_n), [1] each.
  */
 export function xielu(g: Builder, x: Value, alphaP: Value, alphaN: Value): Value {
   const softplus = (y: Value): Value => Log(g, Add(g, Exp(g, y), g.scalar(1)));

@@ -37,7 +37,10 @@ export interface AttentionInputs {
   readonly table: (rope: RopeSpec, factor: number, headDim: number) => RopeTable;
   /** Factors on queries [B, 1, T, 1]. */
   readonly queryScale: (spec: QueryScalingSpec) => Value;
-  /** What is added to scores [B, K, G*T, S]: ALiBi, and a large negative number for what may not be seen; [B, 1, G*T, S] without ALiBi. */
+  /**
+   * What is added to scores [B, K, G*T, S]: ALiBi, and a large negative number for what may not be seen; [B, 1, G*T, S]
+   * without ALiBi.
+   */
   readonly bias: (window: number | undefined, group: number, alibi?: AlibiSpec) => Value;
   /** For attention in blocks of queries. */
   readonly blocks?: QueryBlocks;
@@ -100,8 +103,8 @@ export function attentionInputs(
 }
 
 /**
- * Causal self-attention of rows x [B*T, C]. The G query heads of a key head are grouped as [B, K, G*T, D], so that keys and
- * values are not repeated.
+ * Causal self-attention of rows x [B*T, C]. The G query heads of a key head are grouped as [B, K, G*T, D], so that keys
+ * and values are not repeated.
  * @param past keys and values [B, K, P, D] of the positions before
  */
 export function attention(

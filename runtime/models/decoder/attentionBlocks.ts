@@ -30,8 +30,8 @@ export function queryBlocks(g: Builder, index: Value, attentionMask: Value, posi
 }
 
 /**
- * Attention in blocks of queries, one after the other: a block's scores are with the keys up to its end, from the first that its window
- * reaches, and are not kept. Memory is that of one block, B·H·Q·T, and half of the products fall away.
+ * Attention in blocks of queries, one after the other: a block's scores are with the keys up to its end, from the first
+ * that its window reaches, and are not kept. Memory is that of one block, B·H·Q·T, and half of the products fall away.
  * @param query [B, H, T, D] with the factors on scores; @param present keys and values [B, K, T, D]
  * @returns contexts [B*T, H·D]
  */
@@ -56,7 +56,9 @@ export function attendInBlocks(
 /** The dim of the keys that a block meets: with a window, at most window − 1 before its own. */
 export const keysDim = (window?: number): string => `J${window ?? ''}`;
 
-/** Contexts [N, B, K, G*Q, D] of queries [N, B, H, Q·D]: what hides keys, and ALiBi, is added to all scores of a block. */
+/**
+ * Contexts [N, B, K, G*Q, D] of queries [N, B, H, Q·D]: what hides keys, and ALiBi, is added to all scores of a block.
+ */
 function attendWithBias(
   g: Builder,
   spec: AttentionSpec,

@@ -29,16 +29,24 @@ import type { KeyValue } from './attend.js';
 import { HIDDEN, hiddenUnless } from './scoreBias.js';
 import type { AttentionSpec } from './spec.js';
 
-/** Whether nothing but the order of tokens and the mask changes a score, so that keys before a block need nothing added. */
+/**
+ * Whether nothing but the order of tokens and the mask changes a score, so that keys before a block need nothing added.
+ */
 export const isCausalOnly = ({ window, alibi, softcap }: AttentionSpec): boolean =>
   window === undefined && alibi === undefined && softcap === undefined;
 
-/** The one place before the keys takes 16, so that keys stay aligned to 64 bytes: products with them are up to a tenth faster. */
+/**
+ * The one place before the keys takes 16, so that keys stay aligned to 64 bytes: products with them are up to a tenth
+ * faster.
+ */
 export const FRONT = 16;
 
 /** What the layers of a batch share. */
 export interface CausalInputs {
-  /** Two more features of each key [B, 1, 2, W]: 1 at the place before the keys, and HIDDEN at a place that is no token's. */
+  /**
+   * Two more features of each key [B, 1, 2, W]: 1 at the place before the keys, and HIDDEN at a place that is no
+   * token's.
+   */
   readonly keys: Value;
   /** One more feature of each value [1, 1, 1, W]: 1, but before the keys 0. */
   readonly values: Value;
@@ -74,14 +82,16 @@ interface Parts {
 }
 
 /**
- * Contexts of blocks of queries, where only the order of tokens and the mask hide keys. All scores go through the products and one
- * softmax, and nothing else. The scores of a block's own keys, which need a triangle added, have a softmax of their own; in that of
- * the keys before them they are one more key, whose score is the logarithm of their sum. The mask is a feature of the keys.
+ * Contexts of blocks of queries, where only the order of tokens and the mask hide keys. All scores go through the
+ * products and one softmax, and nothing else. The scores of a block's own keys, which need a triangle added, have a
+ * softmax of their own; in that of the keys before them they are one more key, whose score is the logarithm of their
+ * sum. The mask is a feature of the keys.
  *
- * The gradient is FlashAttention-2's (Dao, arXiv 2307.08691): Σ shares · their gradients, over a row, is Σ context · its gradient.
- * It is subtracted in the product that gives gradients of shares, as one more feature of the values. Products that round their
- * inputs (TF32) lose digits of it.
- * @param queries [N, B, H, Q·D] with the factors on scores; @param key [B, K, T, D], as @param value; @param index [N, Q]
+ * The gradient is FlashAttention-2's (Dao, arXiv 2307.08691): Σ shares · their gradients, over a row, is Σ context ·
+ * its gradient. It is subtracted in the product that gives gradients of shares, as one more feature of the values.
+ * Products that round their inputs (TF32) lose digits of it.
+ * @param queries [N, B, H, Q·D] with the factors on scores; @param key [B, K, T, D], as @param value; @param index [N,
+ * Q]
  * @returns contexts [N, B, K, G*Q, D]
  */
 export function attendCausally(

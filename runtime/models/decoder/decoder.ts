@@ -21,11 +21,12 @@ export interface Decoder {
 }
 
 /**
- * Forward graph of a decoder. Adds the inputs `input_ids` [B, T], `attention_mask` [B, T] (1 = token) and `position_ids` [B, T],
- * all int64; with a cache the mask is [B, S] and each layer has `past_key_values.N.key` and `.value` [B, K, P, D], S = P + T.
- * With `blocks` attention goes in blocks of queries: T = N·Q, and the input `query_blocks` [N, Q] counts the positions.
- * With `last`, [B], positions are a part of rows whose last positions these are: LongRoPE asks for them.
- * Rows may be padded on either side; what comes out at padding means nothing, but is finite.
+ * Forward graph of a decoder. Adds the inputs `input_ids` [B, T], `attention_mask` [B, T] (1 = token) and
+ * `position_ids` [B, T], all int64; with a cache the mask is [B, S] and each layer has `past_key_values.N.key` and
+ * `.value` [B, K, P, D], S = P + T. With `blocks` attention goes in blocks of queries: T = N·Q, and the input
+ * `query_blocks` [N, Q] counts the positions. With `last`, [B], positions are a part of rows whose last positions these
+ * are: LongRoPE asks for them. Rows may be padded on either side; what comes out at padding means nothing, but is
+ * finite.
  *
  * Each linear layer is one Gemm node named like its module. `weight` gives a parameter by its name in the checkpoint.
  * Unused nodes (embedding tables cast before their rows are taken, hidden states) are left for `prune`.
@@ -95,7 +96,9 @@ function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weig
   });
 }
 
-/** Rows of a table. Where a Cast makes it from a half-precision weight, or it is in blocks, only the rows are widened. */
+/**
+ * Rows of a table. Where a Cast makes it from a half-precision weight, or it is in blocks, only the rows are widened.
+ */
 function takeRows(g: Builder, table: Value, indices: Value): Value {
   const rows = packedRows(g, table, indices);
   if (rows) return rows;

@@ -17,7 +17,8 @@ export interface Head {
 
 /**
  * The head with its weight [V, E], and its bias [V] where it has one.
- * @param inPieces a weight in blocks is dequantised a part of the vocabulary at a time, where it is used: it is never whole in memory
+ * @param inPieces a weight in blocks is dequantised a part of the vocabulary at a time, where it is used: it is never
+ * whole in memory
  */
 export function openHead(g: Builder, spec: DecoderSpec, weight: Weight, inPieces = false): Head {
   const { head, vocabSize } = spec;

@@ -1,4 +1,7 @@
-/** Packed weights in a graph: dequantised where they are used, and the operators that compute with the blocks themselves. */
+/**
+ * Packed weights in a graph: dequantised where they are used, and the operators that compute with the blocks
+ * themselves.
+ */
 import type { Builder, DType, Graph, Value } from '../../onnx/graph.js';
 import {
   Add,
@@ -39,8 +42,8 @@ export function storedBlocks({ bits, shape: [N, K], hasMinimums }: PackedWeight,
 }
 
 /**
- * A weight as the checkpoint has it, [N, K] or transposed [K, N], in float32. Its blocks are read in place and dequantised where
- * it is used, so that no more than one weight is ever there in float32.
+ * A weight as the checkpoint has it, [N, K] or transposed [K, N], in float32. Its blocks are read in place and
+ * dequantised where it is used, so that no more than one weight is ever there in float32.
  */
 export function dequantised(
   g: Builder,

@@ -9,8 +9,8 @@ export interface RopeTable {
 }
 
 /**
- * Tables of cos and sin out of position_ids [B, T], one per distinct rope and factor. The part of a head that does not rotate
- * has the angle 0. A factor on queries (the attention's scale) costs nothing here.
+ * Tables of cos and sin out of position_ids [B, T], one per distinct rope and factor. The part of a head that does not
+ * rotate has the angle 0. A factor on queries (the attention's scale) costs nothing here.
  * @param last position of each row [B], where `positions` are a part of them
  */
 export function ropeTables(
@@ -53,7 +53,10 @@ export function ropeTables(
 export const floats = (g: Builder, values: readonly number[]): Value =>
   g.constant(g.float, [values.length], g.float === 'float64' ? Float64Array.from(values) : Float32Array.from(values));
 
-/** Angles per position for each element of a head [D]; LongRoPE's [B, 1, 1, D], the long set for rows whose last position asks for it. */
+/**
+ * Angles per position for each element of a head [D]; LongRoPE's [B, 1, 1, D], the long set for rows whose last
+ * position asks for it.
+ */
 function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: number, given?: Value): Value {
   const spread = (invFreq: readonly number[]): Value =>
     floats(

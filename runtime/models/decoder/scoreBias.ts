@@ -4,7 +4,9 @@ import { product } from '../../onnx/shapes.js';
 import { alibiBias } from './alibi.js';
 import type { AlibiSpec } from './spec.js';
 
-/** What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN. */
+/**
+ * What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN.
+ */
 export const HIDDEN = -1e9;
 
 /** 0 where a score may be seen, HIDDEN elsewhere. */

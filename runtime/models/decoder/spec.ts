@@ -1,6 +1,6 @@
 /**
- * What a decoder computes, as plain data: the same for every family, so that one builder makes the graph of all of them.
- * Names are those of the checkpoint's modules and parameters. The dim legend is in onnx/shapes.ts.
+ * What a decoder computes, as plain data: the same for every family, so that one builder makes the graph of all of
+ * them. Names are those of the checkpoint's modules and parameters. The dim legend is in onnx/shapes.ts.
  */
 
 /** y = x·Wᵀ + b. A place for an adapter. */
@@ -55,8 +55,9 @@ export interface RopeSpec {
 }
 
 /**
- * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` per position: slope · (key − query) is added.
- * Falcon adds slope · key, with positions and products rounded to bfloat16: softmax cancels what is the same for all keys of a query.
+ * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` per position: slope · (key −
+ * query) is added. Falcon adds slope · key, with positions and products rounded to bfloat16: softmax cancels what is
+ * the same for all keys of a query.
  */
 export interface AlibiSpec {
   /** One for each of H heads. */
@@ -74,7 +75,8 @@ export interface QueryScalingSpec {
 
 /**
  * separate: three layers. fused: one layer of `blocks` equal parts, each with its queries, keys and values in
- * this order; one block has all queries, all keys, all values, K blocks have the G queries, the key and the value of a key head.
+ * this order; one block has all queries, all keys, all values, K blocks have the G queries, the key and the value of a
+ * key head.
  */
 export type ProjectionSpec =
   | { readonly kind: 'separate'; readonly q: LinearSpec; readonly k: LinearSpec; readonly v: LinearSpec }
@@ -168,7 +170,10 @@ export interface DecoderSpec {
   readonly positions?: { readonly weight: string; readonly size: number; readonly offset: number };
   readonly layers: Layers;
   readonly finalNorm?: NormSpec;
-  /** Output head [V, E], after a layer C → E where they differ; a tied one is the embedding. `scale` is a factor on the logits. */
+  /**
+   * Output head [V, E], after a layer C → E where they differ; a tied one is the embedding. `scale` is a factor on the
+   * logits.
+   */
   readonly head: {
     readonly projectOut?: LinearSpec;
     readonly name: string;

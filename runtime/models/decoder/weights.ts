@@ -29,7 +29,10 @@ const WITH_IMAGES: Record<string, string> = {
   'lm_head.': 'language_model.lm_head.',
 };
 
-/** A name and its variants in checkpoints: those of the bare model lack its first part, those of models with images have another order. */
+/**
+ * A name and its variants in checkpoints: those of the bare model lack its first part, those of models with images have
+ * another order.
+ */
 function namesOf(name: string): string[] {
   const prefix = PREFIXES.find((p) => name.startsWith(p));
   const bare = prefix ? [name.slice(prefix.length)] : [];
@@ -69,8 +72,8 @@ export function findTensor(
 }
 
 /**
- * The deepest folder that holds every weight file, from which a session maps them: onnxruntime maps no file outside the folder that it
- * is given. They lie apart in a Hub cache of links, and where a GGUF file is mapped.
+ * The deepest folder that holds every weight file, from which a session maps them: onnxruntime maps no file outside the
+ * folder that it is given. They lie apart in a Hub cache of links, and where a GGUF file is mapped.
  */
 export function weightsFolder({ tensors, packed, beside = tensors }: Weights): string {
   const folders = [...new Set([...beside.values(), ...(packed?.values() ?? [])].map(({ file }) => dirname(file)))];
@@ -139,7 +142,10 @@ function requireShape(name: string, packed: PackedWeight, shape: readonly number
   return packed;
 }
 
-/** Weights as inputs of the graph in its own type, by their names in the spec (full fine-tuning); a tied head is one with the embedding. */
+/**
+ * Weights as inputs of the graph in its own type, by their names in the spec (full fine-tuning); a tied head is one
+ * with the embedding.
+ */
 export function trainableWeights(g: Builder, tensors: ReadonlyMap<string, TensorInfo>): Weight {
   const inputs = new Map<string, Value>();
   return (name, shape) => {

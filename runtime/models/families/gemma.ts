@@ -89,7 +89,9 @@ const gemma3Text: Family = (c) => {
 };
 
 export const gemma = {
-  /** `gelu` in old configs means the tanh approximation; `hidden_activation` was read for a while and means the same. */
+  /**
+   * `gelu` in old configs means the tanh approximation; `hidden_activation` was read for a while and means the same.
+   */
   gemma: (c) => {
     const activation = c.raw('hidden_act') === 'gelu' ? 'gelu-tanh' : c.activation('hidden_act', 'gelu_pytorch_tanh');
     c.only('hidden_activation', ['gelu_pytorch_tanh'], 'only gelu_pytorch_tanh is known for this family');

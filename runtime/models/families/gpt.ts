@@ -67,7 +67,10 @@ function attentionTypes(c: ConfigReader, layers: number): string[] {
   return kinds;
 }
 
-/** One norm before attention and MLP in parallel; interleaved rope over the first `rotary_dim` elements; the head has a bias. */
+/**
+ * One norm before attention and MLP in parallel; interleaved rope over the first `rotary_dim` elements; the head has a
+ * bias.
+ */
 const gptjLike =
   (projections: (c: ConfigReader, s: Sizes) => GptLike['projections']): Family =>
   (c) => {
@@ -136,7 +139,9 @@ export const gpt = {
     });
   },
 
-  /** Separate q, k, v; scores are not scaled; every second layer has a window, or those that `attention_types` names. */
+  /**
+   * Separate q, k, v; scores are not scaled; every second layer has a window, or those that `attention_types` names.
+   */
   gpt_neo: (c) => {
     const s = sizes(c, { layers: 'num_layers', heads: 'num_heads', defaultContext: 2048 });
     const window = c.size('window_size', 256);

@@ -18,7 +18,10 @@ const factors = (c: ConfigReader) => ({
 export const granite = {
   granite: (c) => llamaLike(c, { ...factors(c), mlpBias: c.boolean('mlp_bias', false) }),
 
-  /** Granite 4 without Mamba and without experts: gate and up in one layer, under other names; rope only where config.json asks for it. */
+  /**
+   * Granite 4 without Mamba and without experts: gate and up in one layer, under other names; rope only where
+   * config.json asks for it.
+   */
   granitemoehybrid: (c) => {
     const s = sizes(c);
     if (c.number('num_local_experts', 8) !== 0) c.reject('num_local_experts', 'mixtures of experts are not supported');

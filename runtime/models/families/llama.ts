@@ -1,4 +1,7 @@
-/** Llama and the families that differ from it in a few settings. Sources: transformers' configuration and modeling files. */
+/**
+ * Llama and the families that differ from it in a few settings. Sources: transformers' configuration and modeling
+ * files.
+ */
 import { llama3Rope, ropeSpec } from './shared/ropeFrequencies.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { rms, sizes, slidingWindows, type Families } from './shared/parts.js';

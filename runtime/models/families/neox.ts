@@ -1,4 +1,7 @@
-/** GPT-NeoX, Persimmon, Bloom and Falcon: q, k, v fused head by head. Sources: transformers' configuration and modeling files. */
+/**
+ * GPT-NeoX, Persimmon, Bloom and Falcon: q, k, v fused head by head. Sources: transformers' configuration and modeling
+ * files.
+ */
 import { bf16ToF32, f32ToBf16 } from '../weights/halfFloats.js';
 import { ropeSpec } from './shared/ropeFrequencies.js';
 import { alibiSlopes } from './shared/alibiSlopes.js';
@@ -118,8 +121,8 @@ export const neox = {
   },
 
   /**
-   * Attention and MLP in parallel. 40B and 180B (`new_decoder_architecture`): several key heads and a norm each. 7B: one key head
-   * and one norm. RW: as many key heads as query heads, ALiBi in place of rope.
+   * Attention and MLP in parallel. 40B and 180B (`new_decoder_architecture`): several key heads and a norm each. 7B:
+   * one key head and one norm. RW: as many key heads as query heads, ALiBi in place of rope.
    */
   falcon: (c) => {
     const all = sizes(c, {

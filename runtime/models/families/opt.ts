@@ -1,4 +1,7 @@
-/** OPT and BioGPT: learned positions from row 2 on, LayerNorm, a plain MLP. Sources: transformers' configuration and modeling files. */
+/**
+ * OPT and BioGPT: learned positions from row 2 on, LayerNorm, a plain MLP. Sources: transformers' configuration and
+ * modeling files.
+ */
 import { gptLike } from './shared/gptLike.js';
 import { layerNorm, linear, separate, sizes, ungrouped, type Families } from './shared/parts.js';
 

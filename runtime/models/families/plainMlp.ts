@@ -72,7 +72,9 @@ export const plainMlp = {
     });
   },
 
-  /** Norms without weights, also of the embeddings and of rotated queries and keys; the rope rotates by negative angles. */
+  /**
+   * Norms without weights, also of the embeddings and of rotated queries and keys; the rope rotates by negative angles.
+   */
   nanochat: (c) => {
     const s = sizes(c);
     const epsilon = c.positive('rms_norm_eps', 1e-6);

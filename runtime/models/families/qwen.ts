@@ -1,4 +1,7 @@
-/** Qwen: Llama with biases in q, k, v or norms of queries and keys. Sources: transformers' configuration and modeling files. */
+/**
+ * Qwen: Llama with biases in q, k, v or norms of queries and keys. Sources: transformers' configuration and modeling
+ * files.
+ */
 import type { ConfigReader } from './shared/configReader.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { rms, sizes, slidingWindows, type Families } from './shared/parts.js';

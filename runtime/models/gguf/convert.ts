@@ -1,6 +1,6 @@
 /**
- * A GGUF file as a Hugging Face folder in a cache: made once, found again by the file's SHA-256. Tensors whose bytes are the
- * same in both are not copied: `mapped.json` says where the GGUF file has them.
+ * A GGUF file as a Hugging Face folder in a cache: made once, found again by the file's SHA-256. Tensors whose bytes
+ * are the same in both are not copied: `mapped.json` says where the GGUF file has them.
  */
 import { realpath, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';

@@ -1,4 +1,6 @@
-/** `tokenizer.*` metadata of a GGUF file out of tokenizer.json and tokenizer_config.json: the reverse of tokenizer.ts. */
+/**
+ * `tokenizer.*` metadata of a GGUF file out of tokenizer.json and tokenizer_config.json: the reverse of tokenizer.ts.
+ */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { PLAIN_TURNS } from '../text/chatTemplate.js';

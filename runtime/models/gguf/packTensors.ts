@@ -1,4 +1,7 @@
-/** The tensors of a GGUF file with those of linear layers and tables in blocks: as the file has them where it has such blocks. */
+/**
+ * The tensors of a GGUF file with those of linear layers and tables in blocks: as the file has them where it has such
+ * blocks.
+ */
 import type { Precision } from '../../contract/recipeWords.js';
 import type { DecoderSpec } from '../decoder/spec.js';
 import { BLOCK, quantise, reorder, type Blocks } from '../weights/blocks.js';
@@ -10,8 +13,8 @@ import { AS_BLOCKS } from './file/asBlocks.js';
 import type { Origin, Tensor } from './tensors.js';
 
 /**
- * Blocks of 4 or 8 bits stay as the file has them, whatever the precision. Other quantised types are rounded to 8 bits, which
- * hardly changes them, and floats to the precision.
+ * Blocks of 4 or 8 bits stay as the file has them, whatever the precision. Other quantised types are rounded to 8 bits,
+ * which hardly changes them, and floats to the precision.
  */
 export function packGgufTensors(
   tensors: readonly Tensor[],

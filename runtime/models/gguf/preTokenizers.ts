@@ -1,7 +1,7 @@
 /**
- * `tokenizer.ggml.pre` → the model's own pre-tokenizer and normalizer as tokenizer.json has them. The name identifies a regular
- * expression in llama.cpp (llama-vocab.cpp); here is what the models' publishers ship, which those expressions imitate. A model
- * whose tokenizer is written gets the first name that fits.
+ * `tokenizer.ggml.pre` → the model's own pre-tokenizer and normalizer as tokenizer.json has them. The name identifies a
+ * regular expression in llama.cpp (llama-vocab.cpp); here is what the models' publishers ship, which those expressions
+ * imitate. A model whose tokenizer is written gets the first name that fits.
  */
 import type { JsonObject } from '../../support/jsonFile.js';
 

@@ -1,6 +1,6 @@
 /**
- * Which tokens take the white space behind them. GGUF has no place for it: llama.cpp knows it of Phi-3, by the model's name
- * (llama-vocab.cpp, "Handle per token attributes").
+ * Which tokens take the white space behind them. GGUF has no place for it: llama.cpp knows it of Phi-3, by the model's
+ * name (llama-vocab.cpp, "Handle per token attributes").
  */
 import type { JsonObject } from '../../support/jsonFile.js';
 

@@ -166,7 +166,10 @@ function changed<T extends Float32Array | Uint16Array>(
   return out;
 }
 
-/** The values as GGUF stores them: Hugging Face order → GGUF order. `rows` and the shape are those of the Hugging Face tensor. */
+/**
+ * The values as GGUF stores them: Hugging Face order → GGUF order. `rows` and the shape are those of the Hugging Face
+ * tensor.
+ */
 export function toGgufOrder(values: Float32Array, change: Change, rows: number, place: string): Float32Array {
   if (change.kind === 'minus-one') return values.map((value) => value + 1);
   const order = rowOrder(change, rows, place);

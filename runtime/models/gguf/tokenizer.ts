@@ -156,7 +156,10 @@ function byteLevelBpe(m: Metadata, vocabulary: Vocabulary): Kind {
   };
 }
 
-/** SentencePiece's BPE picks, of all pairs that make a piece, the one with the best score: scores give the order of merges. */
+/**
+ * SentencePiece's BPE picks, of all pairs that make a piece, the one with the best score: scores give the order of
+ * merges.
+ */
 function sentencePieceBpe(m: Metadata, vocabulary: Vocabulary, unkId: number): Kind {
   const { tokens, types } = vocabulary;
   const scores = m.numbers('tokenizer.ggml.scores');
@@ -196,7 +199,9 @@ function sentencePieceBpe(m: Metadata, vocabulary: Vocabulary, unkId: number): K
   };
 }
 
-/** All ways to join two pieces to a third: by score, then longer left and right parts, first; then by the parts' ids. */
+/**
+ * All ways to join two pieces to a third: by score, then longer left and right parts, first; then by the parts' ids.
+ */
 function mergesByScore(pieces: Map<string, number>, scores: number[]): [string, string][] {
   const merges: { left: string; right: string; score: number; lengths: [number, number] }[] = [];
   for (const [piece, id] of pieces) {

@@ -16,7 +16,10 @@ export interface HubAddress {
 
 const HUB = 'https://huggingface.co';
 
-/** The address, and the one file of it if one is named. Token and endpoint come from the environment where they are not given. */
+/**
+ * The address, and the one file of it if one is named. Token and endpoint come from the environment where they are not
+ * given.
+ */
 export function checkedAddress(given: {
   kind?: HubKind;
   repository: string;

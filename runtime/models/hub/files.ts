@@ -1,4 +1,7 @@
-/** Which files of a repository on the Hub make a model, an adapter or a data set, and under which names they may be written. */
+/**
+ * Which files of a repository on the Hub make a model, an adapter or a data set, and under which names they may be
+ * written.
+ */
 import { safeParse } from '../../contract/safeParse.js';
 import * as z from 'zod';
 import { HumanError } from '../../support/errors.js';
@@ -32,19 +35,28 @@ const entrySchema = z.object({
 export const WEIGHTS = 'model.safetensors';
 export const INDEX = 'model.safetensors.index.json';
 
-/** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never downloaded. */
+/**
+ * What is read beside the weights, and what a person should have with them: the licence and the model card. Code is
+ * never downloaded.
+ */
 const BESIDE =
   /^(config\.json|generation_config\.json|(video_)?(pre)?processor_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
 const FOR_PEOPLE = /^(README\.md|LICEN[CS]E|NOTICE)/;
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
-/** The vector's own files beside the weights: its role, its scores of ordinary rows, hashes of what it was trained on, its prompts. */
+/**
+ * The vector's own files beside the weights: its role, its scores of ordinary rows, hashes of what it was trained on,
+ * its prompts.
+ */
 const ADAPTER =
   /^(adapter_config\.json|adapter_model\.safetensors|security_vector\.json|calibration\.json|trained\.json|prompts\.jsonl)$/;
 /** What ../../data/ reads. */
 const DATA = /^[^.].*\.(parquet|(jsonl|ndjson|json|csv|tsv)(\.gz)?)$/i;
 export const isSingleFile = (kind: HubKind, path: string): boolean =>
   kind === 'dataset' ? DATA.test(path) : kind === 'model' && isGguf(path);
-/** Of this name `publish` writes weights; a loader that finds them, or an adapter, beside other ones takes the wrong ones. */
+/**
+ * Of this name `publish` writes weights; a loader that finds them, or an adapter, beside other ones takes the wrong
+ * ones.
+ */
 const WHOLE = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
 export const isWeights = (path: string): boolean => WHOLE.test(path);
 /** What of an earlier upload would be read in the place of, or beside, one of this kind. */
@@ -125,7 +137,10 @@ export function checkNames(files: readonly HubFile[], repository: string): void 
   }
 }
 
-/** Below the folder on every system: no step upwards, root, drive, stream (`:`), backslash, control character or half a character. */
+/**
+ * Below the folder on every system: no step upwards, root, drive, stream (`:`), backslash, control character or half a
+ * character.
+ */
 export function safePath(path: string): boolean {
   return (
     !/[\\:\p{Cc}\p{Cs}]/u.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
@@ -140,8 +155,8 @@ export type Selection =
   | { kind: 'single'; files: HubFile[] };
 
 /**
- * The files of the model: a Hugging Face folder, or one GGUF model where there is none; of an adapter, its folder; of a data set,
- * the one file.
+ * The files of the model: a Hugging Face folder, or one GGUF model where there is none; of an adapter, its folder; of a
+ * data set, the one file.
  * @throws HumanError that lists the GGUF files when there are several, or says what the repository has instead.
  */
 export function selectFiles(

@@ -72,8 +72,8 @@ const MAIN: Record<HubKind, string> = { model: 'config.json', adapter: 'adapter_
  * model; a download that was cut off goes on where it stopped, what another one left is removed. A folder that has the
  * revision already is left as it is.
  * @returns the folder, or the GGUF file in it, absolute.
- * @throws HumanError: offline, no access, no such model or revision, disk full, wrong checksum; with code `exists` for a file
- * that would be replaced and that no download wrote as it is. Cancelled.
+ * @throws HumanError: offline, no access, no such model or revision, disk full, wrong checksum; with code `exists` for
+ * a file that would be replaced and that no download wrote as it is. Cancelled.
  */
 export async function downloadModel(
   params: DownloadParams,

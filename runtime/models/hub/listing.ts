@@ -47,7 +47,8 @@ export const commitOf = async (ask: typeof fetch, address: HubAddress): Promise<
   (await repositoryInfo(ask, address)).commit;
 
 /**
- * The files at a commit that are downloaded, checked: names inside the folder, and no two that a file system could take for one.
+ * The files at a commit that are downloaded, checked: names inside the folder, and no two that a file system could take
+ * for one.
  * @param ask answers with bodies that were read and are valid JSON of a bounded depth.
  * @param longestMs for all pages together.
  */

@@ -18,9 +18,15 @@ export interface HubAnswer {
 }
 
 export interface HubClient {
-  /** GET; follows redirects. The token goes to the endpoint's own origin only. Throws `Interrupted` for what another attempt may cure. */
+  /**
+   * GET; follows redirects. The token goes to the endpoint's own origin only. Throws `Interrupted` for what another
+   * attempt may cure.
+   */
   open(url: string, headers?: Record<string, string>): Promise<HubAnswer>;
-  /** The same as `fetch`, for small JSON answers: read whole, tried again, `content-length` is what came. Errors are for people already. */
+  /**
+   * The same as `fetch`, for small JSON answers: read whole, tried again, `content-length` is what came. Errors are for
+   * people already.
+   */
   fetch: typeof undiciFetch;
   /** Tries again while `attempt` ends with `Interrupted`. `progress` are the bytes that are there, at most so far. */
   persistently<T>(attempt: () => Promise<T>, progress?: () => number): Promise<T>;

@@ -1,10 +1,10 @@
 /**
- * `.download/` in the folder of a model: what a download has not finished, and who is downloading. It is made, filled and
- * emptied by this program alone, so that files of the user are never taken for its own.
+ * `.download/` in the folder of a model: what a download has not finished, and who is downloading. It is made, filled
+ * and emptied by this program alone, so that files of the user are never taken for its own.
  *
- * Files come into place together: the old ones are moved here, then the new ones out of here. `commit.json` names the moves
- * while they are made; as long as it is there they are taken back, by who fails and by who comes after a crash. So the folder
- * is the old model or the new one.
+ * Files come into place together: the old ones are moved here, then the new ones out of here. `commit.json` names the
+ * moves while they are made; as long as it is there they are taken back, by who fails and by who comes after a crash.
+ * So the folder is the old model or the new one.
  */
 import { safeParse } from '../../contract/safeParse.js';
 import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
@@ -68,8 +68,8 @@ export interface Turn {
 }
 
 /**
- * Makes the folder and takes it for this download while `use` runs. What is not complete then stays for the next one; folders
- * that are empty do not.
+ * Makes the folder and takes it for this download while `use` runs. What is not complete then stays for the next one;
+ * folders that are empty do not.
  * @param turn where another download that is writing to it is waited for
  * @throws HumanError without that. Cancelled while it waits.
  */

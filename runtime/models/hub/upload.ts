@@ -44,8 +44,8 @@ export interface Uploaded {
 }
 
 /**
- * Files of earlier uploads in the repository that would be mixed up with these; none where it is not there, or without a token,
- * without which nothing is sent either.
+ * Files of earlier uploads in the repository that would be mixed up with these; none where it is not there, or without
+ * a token, without which nothing is sent either.
  * @throws HumanError for an adapter where a model is: loaders would take the model with it
  */
 export async function leftovers(
@@ -88,7 +88,8 @@ async function listing(
 /**
  * Makes the repository where there is none, sends the files, and removes others, as one commit, and compares what the
  * Hub then lists with their hashes.
- * @throws HumanError without a token, for a repository that is public when a private one was asked for, and for what the Hub refuses
+ * @throws HumanError without a token, for a repository that is public when a private one was asked for, and for what
+ * the Hub refuses
  * @throws Cancelled; files that were sent until then are not in the repository
  */
 export async function upload(params: UploadParams, reporter: DownloadReporter): Promise<Uploaded> {
@@ -159,7 +160,9 @@ async function created(
   }
 }
 
-/** `fetch` with the proxy of this machine. The token goes to the Hub's own origin only, and redirects are not followed. */
+/**
+ * `fetch` with the proxy of this machine. The token goes to the Hub's own origin only, and redirects are not followed.
+ */
 function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal): typeof fetch {
   const { origin } = new URL(endpoint);
   const dispatcher = import('../../support/network.js').then(({ proxyAgent }) => proxyAgent());

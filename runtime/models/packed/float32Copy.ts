@@ -9,12 +9,15 @@ import { inCache, type CacheOptions } from './weightsInCache.js';
 
 /** Values that are in memory in float32 while they are copied: 64 MB. */
 const PIECE = 2 ** 24;
-/** Share of the memory of a process that a copy in float32 may take. Mapped, it gives way when something else needs the memory. */
+/**
+ * Share of the memory of a process that a copy in float32 may take. Mapped, it gives way when something else needs the
+ * memory.
+ */
 const COPIED = 1 / 4;
 
 /**
- * The weights of a model as a copy in float32 has them: a CPU multiplies in float32, and would convert weights of 16 bits anew for
- * each product, of each token of an answer.
+ * The weights of a model as a copy in float32 has them: a CPU multiplies in float32, and would convert weights of 16
+ * bits anew for each product, of each token of an answer.
  * @returns undefined where none has 16 bits, where they are in blocks, or where the copy would take too much memory
  * @throws HumanError for a weight that is missing
  */

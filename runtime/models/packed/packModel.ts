@@ -1,4 +1,7 @@
-/** The weights of a model folder as they can be mapped, in blocks or as they are, made once and kept in the user's cache. */
+/**
+ * The weights of a model folder as they can be mapped, in blocks or as they are, made once and kept in the user's
+ * cache.
+ */
 import type { Precision } from '../../contract/recipeWords.js';
 import { HumanError } from '../../support/errors.js';
 import { onOneDrive } from '../../support/files.js';
@@ -23,9 +26,9 @@ export interface Packing {
 }
 
 /**
- * The parameters that are held in blocks, by name: matrices of the linear layers, and the tables of tokens. The tables have 8 bits
- * in any case: to 4, they lose half as much as all layers together, which have four times their values; to 8, nothing.
- * Rows that are not whole blocks stay as they are.
+ * The parameters that are held in blocks, by name: matrices of the linear layers, and the tables of tokens. The tables
+ * have 8 bits in any case: to 4, they lose half as much as all layers together, which have four times their values; to
+ * 8, nothing. Rows that are not whole blocks stay as they are.
  * @throws HumanError when there are none
  */
 export function packings(
@@ -49,8 +52,9 @@ export function packings(
 }
 
 /**
- * The weights of a model in blocks, by the parameters' names; packs them when the cache does not have them. Where the model lies
- * on another drive than the cache, or is not aligned, the others are copied into it, too: nothing is mapped from two drives at once.
+ * The weights of a model in blocks, by the parameters' names; packs them when the cache does not have them. Where the
+ * model lies on another drive than the cache, or is not aligned, the others are copied into it, too: nothing is mapped
+ * from two drives at once.
  * @throws HumanError for a weight that is missing, and when the disk is too small; Cancelled
  */
 export async function packModel(
@@ -75,7 +79,8 @@ export async function packModel(
 }
 
 /**
- * Copies of the weights where those of the model begin where their type cannot be read (safetensors before 2023, MLX); else nothing.
+ * Copies of the weights where those of the model begin where their type cannot be read (safetensors before 2023, MLX);
+ * else nothing.
  * @throws HumanError for a weight that is missing, and when the disk is too small; Cancelled
  */
 export async function alignModel(

@@ -4,8 +4,8 @@ import type { ModelFolder } from '../weights/modelFolder.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /**
- * What stands in for a tokenizer where a model has none: rows and prompts that are tokens already need none. Whatever has to do
- * with text is rejected.
+ * What stands in for a tokenizer where a model has none: rows and prompts that are tokens already need none. Whatever
+ * has to do with text is rejected.
  */
 export function absentTokenizer(
   { folder, config, generationConfig }: Pick<ModelFolder, 'folder' | 'config' | 'generationConfig'>,

@@ -17,8 +17,8 @@ const WORD_BEFORE = new RegExp(`${WORD}$`, 'u');
 const WORD_BEHIND = new RegExp(`^${WORD}`, 'u');
 
 /**
- * Cuts the added tokens out of a text as the `tokenizers` library does (added_vocabulary.rs): the leftmost, of those the
- * longest, with the white space around them that they take. `content` is what a token is found by.
+ * Cuts the added tokens out of a text as the `tokenizers` library does (added_vocabulary.rs): the leftmost, of those
+ * the longest, with the white space around them that they take. `content` is what a token is found by.
  */
 export function sections(tokens: readonly { token: AddedToken; content: string }[]): (text: string) => Section[] {
   const root: Branch = { next: new Map() };

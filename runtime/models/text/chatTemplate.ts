@@ -47,7 +47,10 @@ export const PLAIN_TURNS = '"User: …", "Assistant: …"';
 const MAX_TEMPLATE = 2 ** 20;
 const TIME_MS = 800;
 const TIME_MS_PER_CHARACTER = 0.01;
-/** Characters that a rendering may make in all its steps, besides some for each character of the chat. A list's item counts as several. */
+/**
+ * Characters that a rendering may make in all its steps, besides some for each character of the chat. A list's item
+ * counts as several.
+ */
 const MAX_MADE = 2 ** 26;
 const MAX_MADE_PER_CHARACTER = 256;
 const ITEM = 8;
@@ -61,8 +64,8 @@ const DATE = new Date(2024, 6, 26);
 
 /**
  * The chat template of a model folder: `chat_template.jinja`, or `chat_template` in tokenizer_config.json (a text, or a
- * list of named texts, of which "default" is taken), or in chat_template.json; else the plain one, which starts with the
- * beginning-of-text token if `bos` is set. A template is compiled when it is first used.
+ * list of named texts, of which "default" is taken), or in chat_template.json; else the plain one, which starts with
+ * the beginning-of-text token if `bos` is set. A template is compiled when it is first used.
  */
 export async function loadChatTemplate(
   folder: string,

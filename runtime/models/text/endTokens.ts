@@ -17,7 +17,10 @@ export interface EndTokens {
   readonly all: readonly number[];
 }
 
-/** Undefined where none is missing, and of a folder without a tokenizer that can be used: no answer was ever read with it. */
+/**
+ * Undefined where none is missing, and of a folder without a tokenizer that can be used: no answer was ever read with
+ * it.
+ */
 export async function endTokens(folder: string): Promise<EndTokens | undefined> {
   if (!existsSync(join(folder, 'tokenizer.json'))) return undefined;
   try {

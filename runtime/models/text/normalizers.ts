@@ -2,7 +2,9 @@ import { Normalizer, SequenceNormalizer } from '@huggingface/tokenizers';
 import { isObject } from '../../contract/isObject.js';
 import { precompiledRules } from './precompiled.js';
 
-/** Normalizers as the `tokenizers` library defines them (normalizers/*.rs), where @huggingface/tokenizers 0.2 differs. */
+/**
+ * Normalizers as the `tokenizers` library defines them (normalizers/*.rs), where @huggingface/tokenizers 0.2 differs.
+ */
 class Exact extends Normalizer {
   constructor(
     type: string,
@@ -23,7 +25,8 @@ const RULES: Record<string, (config: Config) => (text: string) => string> = {
     if (typeof rules !== 'string') throw new Error('"precompiled_charsmap" must be a text');
     return precompiledRules(rules);
   },
-  // JavaScript's trim takes a byte order mark for white space and a next-line character (U+0085) for none; Unicode does not.
+  // JavaScript's trim takes a byte order mark for white space and a next-line character (U+0085) for none; Unicode does
+  // not.
   Strip: ({ strip_left: left, strip_right: right }) => {
     const ends = [left ? '^\\p{White_Space}+' : '', right ? '(?<!\\p{White_Space})\\p{White_Space}+$' : ''];
     const expression = new RegExp(ends.filter(Boolean).join('|') || '(?!)', 'gu');

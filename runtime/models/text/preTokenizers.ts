@@ -4,12 +4,14 @@ import { shown } from '../../support/jsonFile.js';
 import { MAX_DEPTH } from './tokenizerFile.js';
 
 /**
- * Pre-tokenizers as the `tokenizers` library defines them (pre_tokenizers/*.rs). @huggingface/tokenizers 0.2 has them too,
- * but differs where it matters for ids: Split and Punctuation know only two of the five behaviours, Digits and Whitespace
- * only ASCII, Metaspace neither `split` nor `add_prefix_space`, and `\s` is JavaScript's (with U+FEFF, without U+0085).
- * Its translation of Oniguruma regular expressions is used.
+ * Pre-tokenizers as the `tokenizers` library defines them (pre_tokenizers/*.rs). @huggingface/tokenizers 0.2 has them
+ * too, but differs where it matters for ids: Split and Punctuation know only two of the five behaviours, Digits and
+ * Whitespace only ASCII, Metaspace neither `split` nor `add_prefix_space`, and `\s` is JavaScript's (with U+FEFF,
+ * without U+0085). Its translation of Oniguruma regular expressions is used.
  */
-/** Cuts a text into the pieces that a model encodes. `first`: whether nothing stands before it, nor was removed there. */
+/**
+ * Cuts a text into the pieces that a model encodes. `first`: whether nothing stands before it, nor was removed there.
+ */
 export type Cut = (text: string, first: () => boolean) => string[];
 
 /**

@@ -2,8 +2,8 @@
  * SentencePiece's compiled normalization rules, as the `tokenizers` library applies them (crate spm_precompiled).
  * @huggingface/tokenizers 0.2 does not read the rules and puts NFKC in their place.
  *
- * The rules: the length of a double-array trie in bytes, the trie (its keys are UTF-8 texts, its values offsets), then the
- * replacements, each ended by a zero byte.
+ * The rules: the length of a double-array trie in bytes, the trie (its keys are UTF-8 texts, its values offsets), then
+ * the replacements, each ended by a zero byte.
  */
 export function precompiledRules(base64: string): (text: string) => string {
   const bytes = Buffer.from(base64, 'base64');

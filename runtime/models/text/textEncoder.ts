@@ -3,8 +3,8 @@ import type { Cut } from './preTokenizers.js';
 import type { AddedToken } from './tokenizerFile.js';
 
 /**
- * Characters between added tokens of which the ids are kept: a conversation is encoded for each of its answers, up to that, and would
- * take time in the square of its length.
+ * Characters between added tokens of which the ids are kept: a conversation is encoded for each of its answers, up to
+ * that, and would take time in the square of its length.
  */
 const KEPT_CHARACTERS = 2 ** 20;
 

@@ -6,8 +6,8 @@ import { checkPattern, escapeDollars, MAX_DEPTH } from './tokenizerFile.js';
 
 /**
  * Decoders as the `tokenizers` library defines them (decoders/*.rs): token texts to texts that are joined. Where
- * @huggingface/tokenizers 0.2 differs: bytes that are not UTF-8, a byte order mark, Metaspace at the start, and ByteLevel,
- * which there searches all added tokens for every token.
+ * @huggingface/tokenizers 0.2 differs: bytes that are not UTF-8, a byte order mark, Metaspace at the start, and
+ * ByteLevel, which there searches all added tokens for every token.
  */
 export type DecodeStep = (tokens: string[]) => string[];
 

@@ -27,7 +27,9 @@ export interface Tokenizer {
    * @throws HumanError when the text cannot be encoded.
    */
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
-  /** Text of ids. Ids that are not tokens give no text. `skipSpecialTokens` (default false) leaves special tokens out. */
+  /**
+   * Text of ids. Ids that are not tokens give no text. `skipSpecialTokens` (default false) leaves special tokens out.
+   */
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   /** Largest id + 1. A model's embedding may have more rows (see `modelVocabSize`). */
   vocabSize: number;
@@ -37,8 +39,8 @@ export interface Tokenizer {
   modelVocabSize?: number;
   bosId?: number;
   /**
-   * Ids that end an answer: the tokenizer's own end-of-text token, what the chat template writes behind an answer, what the
-   * publisher generates with. Empty if there is none.
+   * Ids that end an answer: the tokenizer's own end-of-text token, what the chat template writes behind an answer, what
+   * the publisher generates with. Empty if there is none.
    */
   eosIds: number[];
   /** May equal an end token: never find padding by comparing with it. */
@@ -56,8 +58,8 @@ const TIME_MS = 800;
 const TIME_MS_PER_CHARACTER = 0.05;
 
 /**
- * Loads the tokenizer of a Hugging Face folder: tokenizer.json; tokenizer_config.json and special_tokens_map.json for the
- * special tokens; the chat template; it, generation_config.json and config.json for more end tokens.
+ * Loads the tokenizer of a Hugging Face folder: tokenizer.json; tokenizer_config.json and special_tokens_map.json for
+ * the special tokens; the chat template; it, generation_config.json and config.json for more end tokens.
  * @throws HumanError for a folder without tokenizer.json, and for one that cannot be used, with the reason.
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
@@ -87,9 +89,9 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
 }
 
 /**
- * The added token that a chat template writes behind an answer, with at most white space before it: what the model has learned
- * to end an answer with, which may be another one than the end of a text. Of several behind each answer it is the one that is
- * an end already: marks that close an answer may stand before it.
+ * The added token that a chat template writes behind an answer, with at most white space before it: what the model has
+ * learned to end an answer with, which may be another one than the end of a text. Of several behind each answer it is
+ * the one that is an end already: marks that close an answer may stand before it.
  */
 function endOfTurn(template: ChatTemplate, tokenizer: Tokenizer): number | undefined {
   const asked = { role: 'user', content: 'A question?' } as const;
@@ -126,8 +128,8 @@ function addedBehind(
 }
 
 /**
- * The special tokens that a chat template can name, as transformers gives them. Where the tokenizer's config does not speak
- * of the first and last token of a text, the model's does.
+ * The special tokens that a chat template can name, as transformers gives them. Where the tokenizer's config does not
+ * speak of the first and last token of a text, the model's does.
  */
 function templateTexts(config: JsonObject, { bosId, eosIds, decode }: Tokenizer): Record<string, string> {
   const extra = isObject(config.extra_special_tokens) ? config.extra_special_tokens : {};
@@ -248,7 +250,10 @@ function prefixOf(encode: Tokenizer['encode']): number[] {
   return [];
 }
 
-/** Tokens that are cut out of a text before anything else: those of tokenizer.json, and those that only the config names. */
+/**
+ * Tokens that are cut out of a text before anything else: those of tokenizer.json, and those that only the config
+ * names.
+ */
 function allAddedTokens(file: TokenizerFile, config: JsonObject, texts: ReturnType<typeof specialTexts>): AddedToken[] {
   const added = [...file.addedTokens];
   const names = new Set(added.map((token) => token.content));
@@ -276,7 +281,8 @@ function correctModel(library: HuggingFaceTokenizer, { modelType, model, vocab }
   if (modelType === 'WordLevel') own.unk_token_id = vocab.get(String(model.unk_token));
   // A Unigram without an unknown token: the library would write the score of index null.
   if (modelType === 'Unigram' && model.unk_id === null) own.unk_token_id = undefined;
-  // What has no token is left out before pairs are merged, so that its neighbours meet; the library leaves it out afterwards.
+  // What has no token is left out before pairs are merged, so that its neighbours meet; the library leaves it out
+  // afterwards.
   if (modelType === 'BPE' && !model.unk_token && model.byte_fallback !== true && model.end_of_word_suffix === null) {
     const encode = own.encode.bind(own);
     own.encode = (pieces) =>

@@ -29,7 +29,9 @@ export interface AddedToken {
 
 /** The largest vocabularies have 260,000 tokens. */
 const MAX_ID = 2 ** 22;
-/** How deep sequences of steps may lie in each other: each level is a call, and without end they would fill the stack. */
+/**
+ * How deep sequences of steps may lie in each other: each level is a call, and without end they would fill the stack.
+ */
 export const MAX_DEPTH = 32;
 /** How much longer a normalizer, pre-tokenizer or decoder may make a text. */
 const MAX_GROWTH = 64;
@@ -39,7 +41,8 @@ const MAX_STEPS = 64;
 const MAX_TOKEN = 10_000;
 
 /**
- * Checks what the library takes for granted: ids are small whole numbers, merges are pairs, a normalizer cannot blow up.
+ * Checks what the library takes for granted: ids are small whole numbers, merges are pairs, a normalizer cannot blow
+ * up.
  * @throws Error saying what is wrong or not supported.
  */
 export function checkTokenizerFile(json: JsonObject): TokenizerFile {

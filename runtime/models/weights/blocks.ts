@@ -19,8 +19,8 @@ export interface Blocks {
 export const middleOf = (bits: Bits): number => 2 ** (bits - 1);
 
 /**
- * How far beyond the end of the range a block's largest value may lie: the factor with the least squared error is taken, since
- * a finer step for 31 values is worth more than the exact largest one.
+ * How far beyond the end of the range a block's largest value may lie: the factor with the least squared error is
+ * taken, since a finer step for 31 values is worth more than the exact largest one.
  */
 const REACH = [8, 8.5, 7.5, 9, 7];
 

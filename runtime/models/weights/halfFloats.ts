@@ -1,6 +1,6 @@
 /**
- * float16 and bfloat16 as arrays of their bits. Widening is exact; narrowing rounds to nearest, ties to even, overflows to
- * infinity and keeps NaN (IEEE 754-2019, section 4.3.1).
+ * float16 and bfloat16 as arrays of their bits. Widening is exact; narrowing rounds to nearest, ties to even, overflows
+ * to infinity and keeps NaN (IEEE 754-2019, section 4.3.1).
  */
 
 let f16Table: Float32Array | undefined;
@@ -57,7 +57,8 @@ export function f32ToF16(values: Float32Array): Uint16Array {
       // 65520 and above round to infinity.
       out[i] = sign | 0x7c00;
     } else if (magnitude >= 0x38800000) {
-      // Adding half a unit less one, plus the last kept bit, makes ties go to even; a carry moves the exponent on its own.
+      // Adding half a unit less one, plus the last kept bit, makes ties go to even; a carry moves the exponent on its
+      // own.
       out[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
     } else if (magnitude >= 0x33000000) {
       const exponent = magnitude >>> 23;

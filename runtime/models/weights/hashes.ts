@@ -23,9 +23,10 @@ export async function sha256Copies({
 }
 
 /**
- * The hashes that name a model: first the one that is written down. A GGUF file is known by its own, whatever its weights are
- * converted to, and last by that of the files that are read. Shards that are links are also known in the order of what the links
- * lead to. Adapters of earlier versions have these others. Files that stay as they are, are read once.
+ * The hashes that name a model: first the one that is written down. A GGUF file is known by its own, whatever its
+ * weights are converted to, and last by that of the files that are read. Shards that are links are also known in the
+ * order of what the links lead to. Adapters of earlier versions have these others. Files that stay as they are, are
+ * read once.
  */
 export async function hashesOf(model: Pick<ModelFolder, 'tensors' | 'gguf'>): Promise<ModelHashes> {
   const files = await hashedFiles(model, rememberedHash);

@@ -3,8 +3,8 @@ import { HumanError } from '../../support/errors.js';
 import type { ModelFolder } from './modelFolder.js';
 
 /**
- * Weights are mapped, not copied: a file that is changed while it is in use changes the model, and one that is cut off ends
- * the process (SIGBUS). The check costs a look at each weight file's size and time.
+ * Weights are mapped, not copied: a file that is changed while it is in use changes the model, and one that is cut off
+ * ends the process (SIGBUS). The check costs a look at each weight file's size and time.
  * @returns a check that throws a HumanError naming the file that is not as it was now
  */
 export async function watchWeights({

@@ -1,7 +1,7 @@
 /**
- * A weight [N, K] in blocks along K, as one tensor of bytes in a safetensors file: all values, then all scales, then all minimums
- * where there are some. Its name is the parameter's with the type behind it: `model.norm.weight.int4`, `….int4+min`,
- * `….int8+transposed`.
+ * A weight [N, K] in blocks along K, as one tensor of bytes in a safetensors file: all values, then all scales, then
+ * all minimums where there are some. Its name is the parameter's with the type behind it: `model.norm.weight.int4`,
+ * `….int4+min`, `….int8+transposed`.
  */
 import type { TensorInfo, TensorToWrite } from './safetensors.js';
 import { BLOCK, type Bits, type Blocks } from './blocks.js';

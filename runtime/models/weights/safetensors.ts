@@ -1,7 +1,7 @@
 /**
  * The safetensors format: eight bytes with the header's length, a JSON header, the tensors' bytes without holes
- * (https://github.com/huggingface/safetensors#format). Files are not trusted: every number is checked against the file before
- * it is used. Numbers are little-endian, as on every platform that onnxruntime-node has binaries for.
+ * (https://github.com/huggingface/safetensors#format). Files are not trusted: every number is checked against the file
+ * before it is used. Numbers are little-endian, as on every platform that onnxruntime-node has binaries for.
  */
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -91,7 +91,8 @@ function byteCount(dtype: Dtype, shape: readonly unknown[]): number | undefined 
 
 /**
  * Reads and checks the header; no tensor is read.
- * @throws HumanError naming the file and the tensor: lengths beyond the file, holes or overlaps, shapes that do not fit.
+ * @throws HumanError naming the file and the tensor: lengths beyond the file, holes or overlaps, shapes that do not
+ * fit.
  */
 export async function readSafetensors(file: string): Promise<SafetensorsHeader> {
   // Before it is opened: opening a pipe waits for who writes into it.
@@ -236,7 +237,9 @@ export async function readFully(handle: Handle, into: Uint8Array, position: numb
   return done;
 }
 
-/** The tensor's bytes as they are in the file, at the start of a buffer of their own, or over as many that are given. */
+/**
+ * The tensor's bytes as they are in the file, at the start of a buffer of their own, or over as many that are given.
+ */
 export async function readBytes(info: TensorInfo, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const handle = await open(info.file, 'r');
   try {
@@ -288,7 +291,9 @@ export function toFloat32(
   }
 }
 
-/** A tensor to write. `data` is called once, when its turn comes, and gives exactly `bytes` bytes, at once or in pieces. */
+/**
+ * A tensor to write. `data` is called once, when its turn comes, and gives exactly `bytes` bytes, at once or in pieces.
+ */
 export interface TensorToWrite {
   name: string;
   dtype: Dtype;

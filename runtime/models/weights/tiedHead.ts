@@ -8,8 +8,8 @@ const HEAD = /(^|\.)(lm_head|embed_out|output_projection)\.weight$/;
 const PIECE = 2 ** 20;
 
 /**
- * The config with `tie_word_embeddings` off where the checkpoint has an embedding and a head that differ: transformers ties two
- * tensors only where both hold the same.
+ * The config with `tie_word_embeddings` off where the checkpoint has an embedding and a head that differ: transformers
+ * ties two tensors only where both hold the same.
  */
 export async function withOwnHead(config: JsonObject, tensors: ReadonlyMap<string, TensorInfo>): Promise<JsonObject> {
   if (config.tie_word_embeddings === false) return config;

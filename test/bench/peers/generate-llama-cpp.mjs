@@ -1,6 +1,7 @@
 /**
  * Greedy generation with llama.cpp, tokens per second for a batch: the peer of generate.ts for a GGUF file.
- * Runs in a folder where node-llama-cpp is installed: node generate-llama-cpp.mjs --model FILE.gguf [--rows 1] [--new 128] [--threads 2]
+ * Runs in a folder where node-llama-cpp is installed: node generate-llama-cpp.mjs --model FILE.gguf [--rows 1] [--new
+ * 128] [--threads 2]
  */
 import { parseArgs } from 'node:util';
 import { getLlama } from 'node-llama-cpp';

@@ -1,4 +1,7 @@
-/** What the extension's parts need of VS Code, played by a test: files are found where the test says, events are fired by it. */
+/**
+ * What the extension's parts need of VS Code, played by a test: files are found where the test says, events are fired
+ * by it.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

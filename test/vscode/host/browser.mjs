@@ -1,6 +1,6 @@
 /**
- * A Chromium with its libraries, a font and a software Vulkan driver, all out of the npm package @sparticuz/chromium: no
- * package of the system is needed, neither for pages nor for onnxruntime's WebGPU provider.
+ * A Chromium with its libraries, a font and a software Vulkan driver, all out of the npm package @sparticuz/chromium:
+ * no package of the system is needed, neither for pages nor for onnxruntime's WebGPU provider.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -54,8 +54,8 @@ export async function browserExecutable() {
 }
 
 /**
- * Environment in which a child process finds the software Vulkan driver (SwiftShader); undefined when this folder is not
- * installed. The loader reads it when a process starts: it has no effect on the process that asks.
+ * Environment in which a child process finds the software Vulkan driver (SwiftShader); undefined when this folder is
+ * not installed. The loader reads it when a process starts: it has no effect on the process that asks.
  */
 export async function vulkanEnv() {
   if (!existsSync(path.join(import.meta.dirname, 'node_modules/@sparticuz/chromium'))) return undefined;

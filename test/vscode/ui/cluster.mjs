@@ -1,4 +1,7 @@
-/** A run on a cluster: the window asks for its token, draws it as any run, finds it after a reload, stops and resumes it. */
+/**
+ * A run on a cluster: the window asks for its token, draws it as any run, finds it after a reload, stops and resumes
+ * it.
+ */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** Three judges on one run: phrases, a model behind an address, and one of VS Code; a person settles what they differ on. */
+/**
+ * Three judges on one run: phrases, a model behind an address, and one of VS Code; a person settles what they differ
+ * on.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -14,7 +17,10 @@ export const develop = path.resolve(import.meta.dirname, '../stubModel');
 const CLI = path.resolve(import.meta.dirname, '../../../dist/cli.js');
 const PROMPTS = 24;
 
-/** Of the base's answers, about which it is asked first, it says something else than of those of the model that is delivered. */
+/**
+ * Of the base's answers, about which it is asked first, it says something else than of those of the model that is
+ * delivered.
+ */
 export async function prepare() {
   let asked = 0;
   const server = http.createServer((request, response) => {

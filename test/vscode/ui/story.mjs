@@ -17,7 +17,9 @@ export default async function story({ step, page, until, shot, command, pick, op
   };
   const finished = (run) =>
     run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: FINISHED });
-  /** Keeps what the first chart says of itself, each time that changes: the run may be faster than this script looks. */
+  /**
+   * Keeps what the first chart says of itself, each time that changes: the run may be faster than this script looks.
+   */
   const watchChart = (run) =>
     run
       .locator('canvas')

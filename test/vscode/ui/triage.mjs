@@ -1,4 +1,6 @@
-/** Flagged rows of the sample are reviewed by keyboard: one by one and as a group, exported, and trained on as reviewed. */
+/**
+ * Flagged rows of the sample are reviewed by keyboard: one by one and as a group, exported, and trained on as reviewed.
+ */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** A data file of 59,861 rows, of which 20,000 show the sample's forbidden topic: its sentences with other verbs and things, most of them twice. */
+/**
+ * A data file of 59,861 rows, of which 20,000 show the sample's forbidden topic: its sentences with other verbs and
+ * things, most of them twice.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 
 export const ROWS = 59_861;

@@ -1,6 +1,6 @@
 /**
- * Keeps in a workspace what a scan of bigData.mjs's file finds when it finds what is there: the losses are made up, as computing
- * them takes a quarter of an hour, and the walk is about what comes after.
+ * Keeps in a workspace what a scan of bigData.mjs's file finds when it finds what is there: the losses are made up, as
+ * computing them takes a quarter of an hour, and the walk is about what comes after.
  *
  *   node --import tsx test/vscode/walks/bigScan.ts WORKSPACE
  */

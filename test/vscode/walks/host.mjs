@@ -11,7 +11,10 @@ const PROBE = path.resolve(import.meta.dirname, '../host/probe.cjs');
 export const MOST_MB = 250;
 export const LONGEST_MS = 50;
 
-/** For `prepare` of a walk: the server's options and environment, and `measured`, which says what was seen since it was last asked. */
+/**
+ * For `prepare` of a walk: the server's options and environment, and `measured`, which says what was seen since it was
+ * last asked.
+ */
 export async function hostProbe() {
   const folder = await mkdtemp(path.join(tmpdir(), 'host-probe-'));
   const file = path.join(folder, 'probe.jsonl');
@@ -52,8 +55,8 @@ export async function hostProbe() {
 }
 
 /**
- * @param seen what was measured. Turns of VS Code's own and of its other extensions are told, and not counted: a text of 10 MB alone
- * takes it 100 to 200 ms.
+ * @param seen what was measured. Turns of VS Code's own and of its other extensions are told, and not counted: a text
+ * of 10 MB alone takes it 100 to 200 ms.
  */
 export function assertSmall(seen, mostMB = MOST_MB) {
   assert.ok(seen.length > 0);

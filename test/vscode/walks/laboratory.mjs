@@ -1,4 +1,7 @@
-/** A sweep and a run with two vectors, made by the command line: their pages, the tree, and one adapter from both vectors. */
+/**
+ * A sweep and a run with two vectors, made by the command line: their pages, the tree, and one adapter from both
+ * vectors.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** A table with columns of its own and a real model, SmolLM2-135M-Instruct, to a verdict: by the panel and the wizards, with what they propose. */
+/**
+ * A table with columns of its own and a real model, SmolLM2-135M-Instruct, to a verdict: by the panel and the wizards,
+ * with what they propose.
+ */
 import assert from 'node:assert/strict';
 import { readFile, symlink } from 'node:fs/promises';
 import path from 'node:path';

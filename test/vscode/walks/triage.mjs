@@ -1,4 +1,7 @@
-/** 59,861 rows, 20,000 of them suspicious, are decided by groups and exported, while the extension host stays small and quick. */
+/**
+ * 59,861 rows, 20,000 of them suspicious, are decided by groups and exported, while the extension host stays small and
+ * quick.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';

@@ -10,7 +10,10 @@ export function alibiSlopes(heads: number): number[] {
   return [...sequence(power), ...sequence(2 * power).filter((_, i) => i % 2 === 0)].slice(0, heads);
 }
 
-/** MPT's own order for other numbers of heads: every second of the next power's slopes from the second on, then the others. */
+/**
+ * MPT's own order for other numbers of heads: every second of the next power's slopes from the second on, then the
+ * others.
+ */
 export function mptSlopes(heads: number): number[] {
   const all = alibiSlopes(2 ** Math.ceil(Math.log2(heads)));
   if (all.length === heads) return all;

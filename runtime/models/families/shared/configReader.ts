@@ -20,7 +20,10 @@ const ACTIVATIONS: Record<string, Activation> = {
   quick_gelu: 'gelu-quick',
 };
 
-/** Reads config.json key by key and knows which keys were read. Every error names the key, its value and what is supported. */
+/**
+ * Reads config.json key by key and knows which keys were read. Every error names the key, its value and what is
+ * supported.
+ */
 export class ConfigReader {
   private readonly known = new Set<string>();
 

@@ -61,7 +61,9 @@ const MAX_LAYERS = 1024;
 /** A config may ask for so many heads, and elements of one: there are lists of them for each layer. */
 const MAX_HEADS = 4096;
 
-/** Sizes under the usual keys, or under a family's own. `headDim`: the family's default where it is not hidden / heads. */
+/**
+ * Sizes under the usual keys, or under a family's own. `headDim`: the family's default where it is not hidden / heads.
+ */
 export function sizes(
   c: ConfigReader,
   own: Partial<Record<'hidden' | 'layers' | 'heads' | 'kvHeads' | 'contextLength', string>> & {
@@ -192,7 +194,9 @@ export const head = (
   softcap,
 });
 
-/** The window of each layer that `layer_types` calls sliding; `isSliding` decides where config.json has no such list. */
+/**
+ * The window of each layer that `layer_types` calls sliding; `isSliding` decides where config.json has no such list.
+ */
 export function slidingWindows(
   c: ConfigReader,
   layers: number,

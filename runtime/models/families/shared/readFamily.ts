@@ -2,9 +2,9 @@ import type { ConfigReader } from './configReader.js';
 import type { Family, FamilySpec } from './parts.js';
 
 /**
- * Keys that change what a model computes in some family. Where the family at hand does not read one of them, the model is
- * rejected: it would compute something else. The value is the one that changes nothing; null,
- * false, 0 and empty values never do.
+ * Keys that change what a model computes in some family. Where the family at hand does not read one of them, the model
+ * is rejected: it would compute something else. The value is the one that changes nothing; null, false, 0 and empty
+ * values never do.
  */
 const COMPUTING: Record<string, unknown> = {
   add_cross_attention: false,

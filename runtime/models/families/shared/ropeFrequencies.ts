@@ -1,8 +1,13 @@
-/** Angles of rotary position embeddings out of config.json, as transformers 5 computes them (modeling_rope_utils.py). */
+/**
+ * Angles of rotary position embeddings out of config.json, as transformers 5 computes them (modeling_rope_utils.py).
+ */
 import { ConfigReader } from './configReader.js';
 import type { RopeSpec } from '../../decoder/spec.js';
 
-/** torch computes all of this in float32: rounding after every operation gives the same bits, up to the last one of a power. */
+/**
+ * torch computes all of this in float32: rounding after every operation gives the same bits, up to the last one of a
+ * power.
+ */
 const f = Math.fround;
 
 export interface RopeOptions {
@@ -45,7 +50,10 @@ export const llama3Rope = (theta: number, factor: number): Pick<RopeOptions, 'th
   },
 });
 
-/** The rope of a family: `rope_parameters` (transformers 5), or `rope_theta`, `rope_scaling` and the like (transformers 4). */
+/**
+ * The rope of a family: `rope_parameters` (transformers 5), or `rope_theta`, `rope_scaling` and the like (transformers
+ * 4).
+ */
 export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
   const rope = computeRope(c, options);
   const numbers = [...rope.invFreq, ...(rope.long?.invFreq ?? []), rope.attentionFactor];
@@ -169,7 +177,10 @@ function llama3(plain: number[], scaling: ConfigReader, c: ConfigReader, options
   });
 }
 
-/** YaRN (Peng et al. 2023, arXiv 2309.00071): a ramp between interpolated and original frequencies, and a factor on cos and sin. */
+/**
+ * YaRN (Peng et al. 2023, arXiv 2309.00071): a ramp between interpolated and original frequencies, and a factor on cos
+ * and sin.
+ */
 function yarn(
   powers: number[],
   theta: number,
@@ -205,7 +216,10 @@ function yarn(
   return rope(invFreq, { attentionFactor });
 }
 
-/** LongRoPE (Ding et al. 2024, arXiv 2402.13753): one factor per frequency, another set in rows that go beyond the original context. */
+/**
+ * LongRoPE (Ding et al. 2024, arXiv 2402.13753): one factor per frequency, another set in rows that go beyond the
+ * original context.
+ */
 function longrope(
   powers: number[],
   dim: number,

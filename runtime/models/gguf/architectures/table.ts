@@ -28,9 +28,10 @@ const ENTRIES: Entries = {
 };
 
 /**
- * How GGUF files store the families: metadata → config.json, tensor names → Hugging Face names, and what llama.cpp's converter
- * (conversion/*.py) does to the values on the way in, to be undone. By `general.architecture`; Mistral files have llama there,
- * OLMo 3 files olmo2. A new architecture is an entry in the file that is named like that of its family (models/families).
+ * How GGUF files store the families: metadata → config.json, tensor names → Hugging Face names, and what llama.cpp's
+ * converter (conversion/*.py) does to the values on the way in, to be undone. By `general.architecture`; Mistral files
+ * have llama there, OLMo 3 files olmo2. A new architecture is an entry in the file that is named like that of its
+ * family (models/families).
  */
 export const ARCHITECTURES: Readonly<Record<string, Architecture>> = Object.fromEntries(
   Object.entries(ENTRIES).map(([name, entry]) => [name, architecture(name, entry)]),

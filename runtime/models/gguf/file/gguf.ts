@@ -1,6 +1,6 @@
 /**
- * GGUF files (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): metadata, a table of tensors, their bytes. Files are not
- * trusted: every length is checked against the bytes that are left before anything is allocated.
+ * GGUF files (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): metadata, a table of tensors, their bytes.
+ * Files are not trusted: every length is checked against the bytes that are left before anything is allocated.
  */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';

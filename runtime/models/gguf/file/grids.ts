@@ -1,6 +1,7 @@
 /**
- * Tables of ggml's IQ types: the points that groups of values are rounded to. Each value is a number of bits that selects one of a
- * few sizes it has, the first value of a point lowest, as in the Python package `gguf`; here they are base64.
+ * Tables of ggml's IQ types: the points that groups of values are rounded to. Each value is a number of bits that
+ * selects one of a few sizes it has, the first value of a point lowest, as in the Python package `gguf`; here they are
+ * base64.
  *
  * @license The tables: MIT, Copyright (c) 2023-2026 The ggml authors (https://github.com/ggml-org/llama.cpp).
  */

@@ -1,4 +1,7 @@
-/** The IQ types of ggml-quants.c but IQ4: blocks of 256 values, as points of a grid, with signs or a shift and shared scales. */
+/**
+ * The IQ types of ggml-quants.c but IQ4: blocks of 256 values, as points of a grid, with signs or a shift and shared
+ * scales.
+ */
 import { blocks, float16, float16Of, uint16, uint32 } from './blocks.js';
 import { IQ1, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_S, IQ3_XXS } from './grids.js';
 import type { Grid } from './grids.js';
@@ -91,7 +94,10 @@ export const iq1s = gridded(50, IQ1, (bytes, b, n, point) => {
   point.shift = word & 0x8000 ? -SHIFT : SHIFT;
 });
 
-/** Places of eleven bits, the upper three apart with the shift's sign; 3-bit scales, for two points each; the block's own in four parts. */
+/**
+ * Places of eleven bits, the upper three apart with the shift's sign; 3-bit scales, for two points each; the block's
+ * own in four parts.
+ */
 export const iq1m = gridded(56, IQ1, (bytes, b, n, point) => {
   const upper = nibble(bytes, b + 32, n);
   const word = uint16(bytes, b + 48 + 2 * (n >> 3));

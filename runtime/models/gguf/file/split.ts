@@ -1,4 +1,6 @@
-/** Models that llama-gguf-split cut into several files: `name-00001-of-00003.gguf` has the metadata, all have tensors. */
+/**
+ * Models that llama-gguf-split cut into several files: `name-00001-of-00003.gguf` has the metadata, all have tensors.
+ */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { HumanError } from '../../../support/errors.js';

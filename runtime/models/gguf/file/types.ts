@@ -1,6 +1,6 @@
 /**
- * Tensor types of GGUF files: blocks of values with shared scales. Layouts and arithmetic (float32, in this order) are those of
- * ggml-quants.c and of the Python package `gguf`, so that the same bytes give the same float32 values.
+ * Tensor types of GGUF files: blocks of values with shared scales. Layouts and arithmetic (float32, in this order) are
+ * those of ggml-quants.c and of the Python package `gguf`, so that the same bytes give the same float32 values.
  */
 import { blocks, float16, uint16 } from './blocks.js';
 import { iq1m, iq1s, iq2s, iq2xs, iq2xxs, iq3s, iq3xxs } from './iqTypes.js';

@@ -1,4 +1,7 @@
-/** Writes GGUF files: metadata, table, tensors one after the other (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). */
+/**
+ * Writes GGUF files: metadata, table, tensors one after the other
+ * (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
+ */
 import { HumanError } from '../../../support/errors.js';
 import { replaceFile } from '../../../support/replaceFile.js';
 import { f32ToF16 } from '../../weights/halfFloats.js';
@@ -122,7 +125,10 @@ function encodeTensor(values: Float32Array, { name, type }: GgufTensorToWrite, f
 const scalesOf = (q8: Uint8Array): Uint16Array =>
   Uint16Array.from({ length: q8.length / 34 }, (_, b) => q8[b * 34] | (q8[b * 34 + 1] << 8));
 
-/** Blocks of 32: scale = largest / 127 as float16, values rounded half away from zero (quantize_row_q8_0_ref in ggml-quants.c). */
+/**
+ * Blocks of 32: scale = largest / 127 as float16, values rounded half away from zero (quantize_row_q8_0_ref in
+ * ggml-quants.c).
+ */
 export function quantiseQ8(values: Float32Array): Uint8Array {
   const out = new Uint8Array((values.length / 32) * 34);
   const d = new Float32Array(values.length / 32);

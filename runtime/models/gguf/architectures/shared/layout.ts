@@ -62,7 +62,10 @@ export interface LayerNumber {
   only?: number;
 }
 
-/** All layers but every `period`th have windows (0: all have); `missing` is the window of files that name none, 0 = no windows. */
+/**
+ * All layers but every `period`th have windows (0: all have); `missing` is the window of files that name none, 0 = no
+ * windows.
+ */
 export interface Windows {
   period: number;
   missing?: number;
@@ -92,7 +95,10 @@ export const SIZE_NAMES = {
 };
 
 export const OUTER = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' };
-/** Linear layers with a bias besides q, k and v: of blocks with a gated MLP, with a plain one, and with q, k and v in one, too. */
+/**
+ * Linear layers with a bias besides q, k and v: of blocks with a gated MLP, with a plain one, and with q, k and v in
+ * one, too.
+ */
 export const GATED_BIASES = ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] as const;
 export const PLAIN_BIASES = ['attn_output', 'ffn_up', 'ffn_down'] as const;
 export const FUSED_BIASES = ['attn_qkv', ...PLAIN_BIASES] as const;

@@ -75,7 +75,8 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
       if (m.has(`${key}.${name}`) && m.decimal(`${key}.${name}`) !== 1)
         m.reject(`${key}.${name}`, 'only 1 is supported');
     }
-    // The defaults are those of transformers. The converter copies the factor on cos and sin; 1 is llama.cpp's value for the usual one.
+    // The defaults are those of transformers. The converter copies the factor on cos and sin; 1 is llama.cpp's value
+    // for the usual one.
     const attention = m.decimal(`${key}.yarn_attn_factor`, 1);
     const usual = 0.1 * Math.log(factor) + 1;
     return {
@@ -100,8 +101,8 @@ function llama3Factor(share: number, factor: number, low: number, high: number):
 }
 
 /**
- * Finds Llama 3's four numbers again: the factor is the largest, the bounds 1 and 4 are those of all published models, the
- * original context follows from a frequency between the bounds. Accepted when all factors come out again.
+ * Finds Llama 3's four numbers again: the factor is the largest, the bounds 1 and 4 are those of all published models,
+ * the original context follows from a frequency between the bounds. Accepted when all factors come out again.
  */
 function llama3Scaling(m: Metadata, found: number[], s: Sizes, theta: number, original: number): JsonObject | null {
   const reject = (): never =>
