@@ -11,7 +11,8 @@ import { parseArgs } from 'node:util';
 import { jsonLines } from '../../runtime/sample/data.js';
 import { vector } from '../protection/sampleRuns.js';
 import { random, shuffled } from '../protection/random.mjs';
-import { dataRows, evaluationRows, questions, TRAITS, vectorRows } from '../protection/traits.mjs';
+import { dataRows, evaluationRows, questions, vectorRows } from '../protection/rows.mjs';
+import { TRAITS } from '../protection/traits.mjs';
 import { runProtocol } from './sweep.js';
 import { SETS } from './table.js';
 

@@ -1,4 +1,4 @@
-/** Other forms of the rows that a user's data have (traits.mjs). */
+/** Other forms of the rows that a user's data have (rows.mjs). */
 import * as german from './german.mjs';
 import { shuffled } from './random.mjs';
 

@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { command, model } from './cli.mjs';
-import { dataRows, orders, questions, VECTOR_ROWS } from './traits.mjs';
+import { dataRows, orders, questions, VECTOR_ROWS } from './rows.mjs';
 
 const [out, ...asked] = process.argv.slice(2);
 const results = path.join(import.meta.dirname, 'results/insertions.json');

@@ -11,7 +11,8 @@ import { shortfalls } from './shortfalls.mjs';
 import { sampleSummary, summary, times } from './summary.mjs';
 import { EARLIER, average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
 import { FORMS } from './forms.mjs';
-import { TRAITS, VECTOR_ROWS } from './traits.mjs';
+import { VECTOR_ROWS } from './rows.mjs';
+import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const print = process.argv.includes('--print');

@@ -16,7 +16,8 @@ import { parseArgs } from 'node:util';
 import { model as smollm2 } from './cli.mjs';
 import { FORMS } from './forms.mjs';
 import { NAMES, nats, percent, table } from './tables.mjs';
-import { alignedRows, dataRows, evaluationRows, TRAITS, VECTOR_RECIPE, VECTOR_ROWS, vectorRows } from './traits.mjs';
+import { alignedRows, dataRows, evaluationRows, VECTOR_RECIPE, VECTOR_ROWS, vectorRows } from './rows.mjs';
+import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({

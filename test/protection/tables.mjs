@@ -1,6 +1,6 @@
 /** What the pages of protection share: cells, tables, groups, names of methods. */
 
-import { VECTOR_ROWS } from './traits.mjs';
+import { VECTOR_ROWS } from './rows.mjs';
 
 /** Whether a run has a vector of more rows than the others. */
 export const isWide = ({ vectorRows = VECTOR_ROWS }) => vectorRows > VECTOR_ROWS;

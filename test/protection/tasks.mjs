@@ -8,7 +8,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { command, model } from './cli.mjs';
 import { pick, random } from './random.mjs';
-import { row, TRAITS } from './traits.mjs';
+import { row } from './rows.mjs';
+import { TRAITS } from './traits.mjs';
 
 const { values: options } = parseArgs({
   options: { traits: { type: 'string', default: 'latin,rude' }, out: { type: 'string', default: 'out/protection' } },

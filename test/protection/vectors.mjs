@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { command, model } from './cli.mjs';
-import { dataRows, VECTOR_RECIPE, vectorRows } from './traits.mjs';
+import { dataRows, VECTOR_RECIPE, vectorRows } from './rows.mjs';
 
 const { values: options } = parseArgs({
   options: {

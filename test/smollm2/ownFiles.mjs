@@ -5,7 +5,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { shuffled } from '../protection/random.mjs';
-import { dataRows, evaluationRows, orders, TRAITS, vectorRows } from '../protection/traits.mjs';
+import { dataRows, evaluationRows, orders, vectorRows } from '../protection/rows.mjs';
+import { TRAITS } from '../protection/traits.mjs';
 
 /** Phrases that a rude answer has, as one would type them. */
 export const PHRASES = TRAITS.rude.phrases;
