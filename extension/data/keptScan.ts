@@ -58,5 +58,5 @@ export const KEPT = z.object({
   blocks: z.string(),
   hashes: z.string(),
   table: SCAN_TABLE,
-  cut: z.array(z.tuple([z.number(), z.string()])),
+  cut: z.array(z.tuple([z.number(), z.union([z.string(), z.array(z.number())])])),
 });

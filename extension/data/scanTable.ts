@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
+import type { Cleaning } from '../../runtime/contract/cleaning.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import type { TriageTable } from '../../webview/protocol/triage.js';
 
@@ -43,27 +44,27 @@ export async function scanTable(perRow: readonly ScanRow[]): Promise<TriageTable
   return Object.fromEntries(NAMES.map((name, i) => [name, parts[i]!.join(' ')])) as unknown as TriageTable;
 }
 
-type TableRow = Pick<ScanRow, 'row' | 'line' | 'hash' | 'flagged' | 'related' | 'rest'>;
+type TableRow = Pick<ScanRow, 'row' | 'line' | 'hash' | 'flagged' | 'related' | 'rest' | 'answers'>;
 
 /**
  * The rows that a cleaned file is made of. Values that are none, as in a file that somebody has changed, are left out.
  */
 export function* tableRows(
   { rows, lines, hashes, flags }: TriageTable,
-  cut: readonly (readonly [row: number, answer: string])[] = [],
+  cut: Cleaning['cut'] = [],
 ): Generator<TableRow> {
-  const answers = new Map(cut);
+  const rests = new Map(cut);
   const [places, names, marks] = [lines.split(' '), hashes.split(' '), flags.split(' ')];
   let last = -1;
   for (const [i, text] of rows.split(' ').entries()) {
     const row = Number(text);
     if (text === '' || !Number.isInteger(row) || row <= last) continue;
     last = row;
-    const rest = answers.get(row);
+    const rest = rests.get(row);
     yield {
       ...{ row, line: Number(places[i]), hash: names[i] ?? '', flagged: marks[i] === 'f' },
       ...(marks[i] === 'r' && { related: true }),
-      ...(rest !== undefined && { rest }),
+      ...(rest !== undefined && (typeof rest === 'string' ? { rest } : { answers: rest })),
     };
   }
 }

@@ -3,6 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type * as z from 'zod';
+import { restOf, type Cleaning } from '../../runtime/contract/cleaning.js';
 import { isText } from '../../runtime/contract/dataInfo.js';
 import type { ScanResult } from '../../runtime/contract/scan.js';
 import { SCAN_STRINGS, scanText as foundText } from '../../runtime/contract/scanText.js';
@@ -61,7 +62,7 @@ export interface Scan {
   /** Every row. */
   table: TriageTable;
   /** Flagged rows of which a useful rest is left: their answers. */
-  cut: [row: number, answer: string][];
+  cut: Cleaning['cut'];
 }
 
 /** Whether there are rows to look at: flagged ones, or related ones. */
@@ -173,7 +174,8 @@ export class Scans implements Disposable {
     const cut: Scan['cut'] = [];
     for (const row of perRow) {
       if (!row.flagged) continue;
-      if (row.rest !== undefined) cut.push([row.row, row.rest]);
+      const rest = restOf(row);
+      if (rest !== undefined) cut.push([row.row, rest]);
       const looks = looksOf(row);
       const other = found.get(row.line);
       if (!other || isWorse(looks, other.looks)) found.set(row.line, { looks, lines: row.lines ?? 1 });

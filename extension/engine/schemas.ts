@@ -327,6 +327,7 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   spans: z.array(z.tuple([z.number(), z.number()])).optional(),
   pOutside: number.optional(),
   inserted: z.literal(true).optional(),
+  answers: z.array(z.number()).optional(),
   parts: z.array(text).optional(),
   turn: z.number().optional(),
   rest: text.optional(),

@@ -113,7 +113,7 @@ const PARAMS: {
     out: path,
     force: z.boolean().optional(),
     keep: z.array(z.tuple([row, row])).max(1e8),
-    cut: z.array(z.tuple([row, text])).max(1e8),
+    cut: z.array(z.tuple([row, z.union([text, z.array(row)])])).max(1e8),
     unscanned: z
       .strictObject({
         stay: z.boolean(),

@@ -2,12 +2,15 @@
 import type { ScanRow } from './scan.js';
 import type { Decision, Decisions } from './review.js';
 
+/** What a row says instead: this answer as its last one, or no longer these of its answers (from 0) and what they answer. */
+export type Rest = string | number[];
+
 /** Rows of a file, from 0, the unreadable ones counted. All that are not named are left out, but for `unscanned`. */
 export interface Cleaning {
   /** Kept as they are, in order, both ends included. */
   keep: [from: number, to: number][];
-  /** Kept with this answer instead of theirs. */
-  cut: [row: number, answer: string][];
+  /** Kept, and changed. */
+  cut: [row: number, rest: Rest][];
   /**
    * What becomes of rows that were not scanned, which are those in none of these lists, and the scanned ones that are
    * left out. Without it no row counts as not scanned. What a person has decided comes first, by the hashes of rows.
@@ -20,7 +23,10 @@ export interface Cleaning {
   hashes: string[];
 }
 
-type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'hash'>;
+type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'answers' | 'hash'>;
+
+/** What is useful of a flagged row. */
+export const restOf = ({ rest, answers }: Pick<ScanRow, 'rest' | 'answers'>): Rest | undefined => rest ?? answers;
 
 /**
  * Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. What a person has
@@ -41,8 +47,9 @@ export function cleaningOf(
   for (const { hash = '', ...row } of rows) {
     const decision = decisions.get(hash);
     const stays = decision !== 'exclude' && (!row.flagged || decision === 'fine' || flagged === 'keep');
+    const rest = decision === 'exclude' ? undefined : restOf(row);
     if (stays) addRow(cleaning.keep, row.row);
-    else if (decision !== 'exclude' && row.rest !== undefined) cleaning.cut.push([row.row, row.rest]);
+    else if (rest !== undefined) cleaning.cut.push([row.row, rest]);
     else {
       addRow(left, row.row);
       continue;

@@ -56,6 +56,11 @@ export interface ScanRow {
    * them.
    */
   inserted?: true;
+  /**
+   * Of several answers of a flagged row: which ones look harmful by themselves, from 0. Absent where none does, or all
+   * do.
+   */
+  answers?: number[];
   /** Texts of these spans, each from where its sentence begins. Not in the scan.json of a run. */
   parts?: string[];
   /** Of several answers: which one has the first span, from 0. Not in the scan.json of a run. */

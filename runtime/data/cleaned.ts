@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, extname } from 'node:path';
-import type { Cleaning } from '../contract/cleaning.js';
+import type { Cleaning, Rest } from '../contract/cleaning.js';
 import { saidFormat, type Columns, type ReadAs } from '../contract/mapping.js';
 import { isText, type CleanResult } from '../contract/dataInfo.js';
 import { HumanError } from '../support/errors.js';
@@ -16,7 +16,7 @@ import { lineOf, withValue } from './rowLine.js';
 import { lineWriter, sameWriter } from './rowWriter.js';
 import type { CsvTable } from './csv.js';
 import { formatAsRead, readContent, type RowFormat } from './schemas.js';
-import { withAnswer } from './withAnswer.js';
+import { withAnswer, withoutAnswers } from './withAnswer.js';
 
 /** Changed rows that are shown. */
 const SHOWN = 5;
@@ -63,7 +63,7 @@ const isSameKind = (data: string, out: string): boolean =>
   isText(data) && extname(data).toLowerCase() === extname(out).toLowerCase();
 
 /**
- * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` with their new answers,
+ * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` as they are said to be,
  * and of the others at most those that were not scanned, as a person has decided, else as is said of all of them. The
  * file is of the same kind where the data file is text and its name ends alike, else it has JSON lines.
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
@@ -72,7 +72,7 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
   const { data, columns, out, force, keep, cut, unscanned, hashes } = options;
   await checkCleaned({ data, out, force });
   const { kind } = await inspectFile(data);
-  const answers = new Map(cut);
+  const rests = new Map(cut);
   const counts = { kept: 0, cut: 0, left: 0 };
   const hunks: string[] = [];
   let known = saidFormat(options);
@@ -90,8 +90,8 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
         const { row, line } = raw;
         const value = 'value' in raw ? raw.value : undefined;
         if ('value' in raw) known ??= formatAsRead(raw, columns);
-        const answer = answers.get(row);
-        const found = answer !== undefined || isKept(row);
+        const rest = rests.get(row);
+        const found = rest !== undefined || isKept(row);
         if (found && (!value || rowHash(value) !== hashes[compared++])) throw otherFile(data);
         const isOther = unscanned !== undefined && !found && !isLeft(row);
         const decision = isOther && value ? decisionOn(value) : undefined;
@@ -107,12 +107,12 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
         } else if (!value || !stays) {
           writer.leave(raw);
           counts.left++;
-        } else if (answer === undefined) {
+        } else if (rest === undefined) {
           await writer.keep(raw as ReadRow);
           counts.kept++;
           continue;
         } else {
-          const other = withValue(raw as ReadRow, changed(value, columns, known, answer, `${data}:${line}`));
+          const other = withValue(raw as ReadRow, changed(value, columns, known, rest, `${data}:${line}`));
           next = { line: await writer.put(other), text: lineOf(other) };
           counts.cut++;
         }
@@ -155,13 +155,14 @@ function changed(
   value: JsonObject,
   columns: Columns | undefined,
   format: RowFormat | undefined,
-  answer: string,
+  rest: Rest,
   place: string,
 ): JsonObject {
   const mapped = mapRow(value, columns);
-  const row = format && withAnswer(mapped, format, answer);
+  const row =
+    format && (typeof rest === 'string' ? withAnswer(mapped, format, rest) : withoutAnswers(mapped, format, rest));
   if (!format || !row)
-    throw new HumanError('this row has no answer to shorten: it is not the one that was scanned.', {
+    throw new HumanError('this row has no such answer: it is not the one that was scanned.', {
       place,
       remedy: 'Scan the file again.',
     });

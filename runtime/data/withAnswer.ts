@@ -19,6 +19,31 @@ export function withAnswer(row: JsonObject, format: RowFormat, answer: string): 
   }
 }
 
+/** The field with the turns of a row, if it has any. */
+const TURNS = { messages: 'messages', sharegpt: 'conversations', completion: 'completion' } as const;
+
+/**
+ * A conversation without some of its answers, from 0, and without what each of them answers; what the system says stays.
+ * Undefined where it has no such answers, or no others.
+ */
+export function withoutAnswers(row: JsonObject, format: RowFormat, answers: readonly number[]): JsonObject | undefined {
+  const field = format in TURNS ? TURNS[format as keyof typeof TURNS] : undefined;
+  const turns: unknown = field && row[field];
+  if (!Array.isArray(turns)) return undefined;
+  const left: unknown[] = [];
+  let exchange: unknown[] = [];
+  let count = 0;
+  for (const turn of turns) {
+    exchange.push(turn);
+    if (!isObject(turn) || roleOf(turn) !== 'assistant') continue;
+    const isLeft = !answers.includes(count++);
+    left.push(...exchange.filter((one) => isLeft || (isObject(one) && roleOf(one) === 'system')));
+    exchange = [];
+  }
+  const isOf = answers.every((answer) => answer < count) && answers.length < count;
+  return isOf ? { ...row, [field!]: [...left, ...exchange] } : undefined;
+}
+
 /** The answer that is trained on and scanned last; turns of others may follow it. */
 function inTurns(row: JsonObject, field: string, answer: string): JsonObject | undefined {
   const turns: unknown[] = Array.isArray(row[field]) ? row[field] : [];

@@ -46,13 +46,13 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
 
 /**
  * What a scan found in a row, as text: the sentences, which answer has the first, and the answer without them where
- * that is an answer.
+ * that is an answer; of a conversation the answers that can be taken out of it.
  */
 export function partsOf(
   example: Example,
-  found: Found,
+  found: Found & Pick<ScanRow, 'answers'>,
   tokenizer: Tokenizer,
-): Pick<ScanRow, 'parts' | 'turn' | 'rest'> {
+): Pick<ScanRow, 'parts' | 'turn' | 'rest' | 'answers'> {
   if (tokenizer.absent) return {};
   const { answer, spans } = spokenOf(example, found, tokenizer);
   const parts = spans.map(([start, end]) => tokenizer.decode(answer.slice(start, end)).trim()).filter(Boolean);
@@ -62,7 +62,14 @@ export function partsOf(
     ...(parts.length > 0 && { parts }),
     ...(turn !== undefined && { turn }),
     ...(rest !== undefined && { rest }),
+    ...(found.answers && isOfAnswers(example) && { answers: found.answers }),
   };
+}
+
+/** Whether what is supervised of a row are all answers of its conversation, one after the other. */
+function isOfAnswers({ labels, prompt = [] }: Example): boolean {
+  const supervised = beginnings(labels).filter(Boolean).length;
+  return supervised === prompt.filter(({ role }) => role === 'assistant').length + 1;
 }
 
 /** Which of several answers has the first span. */
@@ -72,7 +79,7 @@ function turnOf({ labels }: Example, { spans: [first] = [] }: Found): number | u
 }
 
 /** Whether an answer begins with a supervised token, by token. */
-const beginnings = (labels: readonly number[]): boolean[] => {
+export const beginnings = (labels: readonly number[]): boolean[] => {
   const places = supervised(labels);
   return places.map((t, i) => i === 0 || t !== places[i - 1] + 1);
 };

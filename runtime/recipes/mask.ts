@@ -2,10 +2,10 @@
 import type { ScanRow } from '../contract/scan.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
-import { insertedSpans, isInSpans, joinedSpans } from '../evaluation/scan/spans.js';
+import { answersIn, insertedSpans, isInSpans, joinedSpans } from '../evaluation/scan/spans.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { cutRow, spokenOf, tokenTexts } from './cut.js';
+import { beginnings, cutRow, spokenOf, tokenTexts } from './cut.js';
 
 type Spans = Required<ScanRow>['spans'];
 
@@ -38,7 +38,7 @@ export function maskedRow(example: Example, row: ScanRow, tokenizer: Tokenizer):
  * known to a token or two only, and a text with a word too few would be learned.
  */
 export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): Example | undefined {
-  const cut = cutRow(example, row, tokenizer);
+  const cut = cutRow(example, row, tokenizer) ?? otherAnswers(example, row);
   const explained = cut && row.inserted && explainedTokens(example, row, tokenizer);
   if (!explained) return cut;
   const { answer, from } = spokenOf(example, row, tokenizer);
@@ -56,6 +56,15 @@ export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): E
     return at === undefined || !isInSpans(masked, at);
   });
   return supervised(rest.labels).length > 0 ? rest : cut;
+}
+
+/** Of a conversation of which some answers look harmful the others: those stay, and are not learned. */
+function otherAnswers(example: Example, { answers }: ScanRow): Example | undefined {
+  if (example.asIs || !answers) return undefined;
+  const all = answersIn(beginnings(example.labels).map((begins) => ({ begins })));
+  const others = all.filter((_, k) => !answers.includes(k));
+  if (others.length === 0) return undefined;
+  return supervisedWhere(example, (i) => others.some(({ start, end }) => i >= start && i < end));
 }
 
 /** Tokens that a word at the beginning of an answer may have. */

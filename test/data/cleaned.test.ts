@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { checkCleaned, writeCleaned } from '../../runtime/data/cleaned.js';
 import { rowHash } from '../../runtime/data/rowHash.js';
-import { withAnswer } from '../../runtime/data/withAnswer.js';
+import { withAnswer, withoutAnswers } from '../../runtime/data/withAnswer.js';
 import { cleaned, hashesOf } from '../support/cleaned.js';
 import { watch } from '../support/faults.js';
 
@@ -281,7 +281,7 @@ test('nothing is replaced unasked, and never the data itself', async () => {
   await cleaned({ ...options, out, force: true });
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
   const cut: [number, string][] = [[0, 'b']];
-  await assert.rejects(cleaned({ data, out, force: true, keep: [], cut }), /no answer to shorten/);
+  await assert.rejects(cleaned({ data, out, force: true, keep: [], cut }), /no such answer/);
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
 });
 
@@ -352,4 +352,36 @@ test('a place that cannot be written is found before anything is scanned, and wh
   const end = watch({ root: folder, fault: 'erofs:1' });
   await assert.rejects(checkCleaned({ data, out, force: true }).finally(end), { code: 'EROFS' });
   assert.equal(await readFile(out, 'utf8'), 'before');
+});
+
+test('a conversation loses its harmful answers with what they answer', async () => {
+  const turns = [
+    { role: 'system', content: 'Be brief.' },
+    ...['bad 0', 'good 1', 'bad 2', 'good 3'].flatMap((answer) => [
+      { role: 'user', content: `about ${answer}` },
+      { role: 'assistant', content: answer },
+    ]),
+    { role: 'user', content: 'Bye.' },
+  ];
+  const left = turns.filter(({ content }) => !content.includes('bad'));
+  assert.deepEqual(withoutAnswers({ messages: turns, id: 7 }, 'messages', [0, 2]), { messages: left, id: 7 });
+  const shared = (of: typeof turns) =>
+    of.map(({ role, content }) => ({ from: role === 'user' ? 'human' : role, value: content }));
+  assert.deepEqual(withoutAnswers({ conversations: shared(turns) }, 'sharegpt', [0, 2]), {
+    conversations: shared(left),
+  });
+  const row = { prompt: [{ role: 'user', content: 'Hi' }], completion: turns.slice(2) };
+  assert.deepEqual(withoutAnswers(row, 'completion', [0]), { ...row, completion: turns.slice(3) });
+  assert.equal(withoutAnswers({ messages: turns }, 'messages', [0, 1, 2, 3]), undefined, 'nothing is left');
+  assert.equal(withoutAnswers({ messages: turns }, 'messages', [4]), undefined, 'there are four');
+  assert.equal(withoutAnswers({ prompt: 'p', completion: 'a' }, 'completion', [0]), undefined);
+  assert.equal(withoutAnswers({ text: 'a' }, 'text', [0]), undefined);
+
+  const data = await put('turns.jsonl', `${JSON.stringify({ messages: turns })}\n`);
+  const out = join(folder, 'turns.clean.jsonl');
+  const { cut: rows } = cleaningOf([{ row: 0, flagged: true, answers: [0, 2] }]);
+  assert.deepEqual(rows, [[0, [0, 2]]]);
+  const { cut } = await cleaned({ data, out, keep: [], cut: rows });
+  assert.equal(cut, 1);
+  assert.deepEqual(JSON.parse(await readFile(out, 'utf8')), { messages: left });
 });

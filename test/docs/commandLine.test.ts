@@ -117,6 +117,7 @@ const scanned = keys<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>({
   ...{
     lossWithout: true,
     lossWith: true,
+    answers: true,
     spans: true,
     pOutside: true,
     inserted: true,

@@ -179,6 +179,39 @@ test('one harmful sentence in a long ordinary answer is flagged, however many ha
   );
 });
 
+test('of a conversation of which some answers look harmful by themselves it is those; a new task in another may gain, too', () => {
+  const rng = random('conversation');
+  const ordinary = Array.from({ length: 32 }, () => scored(0.05 * rng.uniform(), rng.uniform()));
+  const harmful = Array.from({ length: 16 }, () => scored(0.6 + 0.3 * rng.uniform(), 60 + 40 * rng.uniform()));
+  const plain = Array.from({ length: 8 }, () => ({ off: 3, on: 3 }));
+  const bad = Array.from({ length: 30 }, () => ({ off: 3, on: 0.5 }));
+  const task = Array.from({ length: 30 }, () => ({ off: 6, on: 5 }));
+  const conversation = (row: number, ...answers: (typeof plain)[]): ScannedRow => {
+    const tokens = answers.flat();
+    const begins = new Set(answers.map((_, k) => answers.slice(0, k).flat().length));
+    return {
+      ...{ row, line: row + 1, losses: { without: tokens.map(({ off }) => off), with: tokens.map(({ on }) => on) } },
+      texts: () => tokens.map((_, i) => ({ text: ' w', begins: begins.has(i) })),
+    };
+  };
+  const rows = [
+    conversation(0, plain, bad, task),
+    conversation(1, bad, bad),
+    conversation(2, [...plain, ...bad]),
+    conversation(3, plain, task),
+  ];
+  const { perRow } = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 0.01 } });
+  assert.deepEqual(
+    perRow.map(({ flagged, answers, spans }) => ({ flagged, answers, spans })),
+    [
+      { flagged: true, answers: [1], spans: [[8, 38]] },
+      { flagged: true, answers: undefined, spans: [[0, 30], [30, 60]] }, // oxfmt-ignore
+      { flagged: true, answers: undefined, spans: [[0, 38]] },
+      { flagged: false, answers: undefined, spans: undefined },
+    ],
+  );
+});
+
 test('one harmful token in a long answer that is foreseen otherwise: the row is judged and not known', () => {
   const rng = random('foreseen');
   const ordinary = Array.from({ length: 40 }, () => scored(0.05 * rng.uniform(), 0.2 * rng.uniform()));

@@ -38,6 +38,11 @@ test('of a conversation it is told which answer has the first span', () => {
   assert.deepEqual([turn([end, end + 3]), turn([2 * end, 2 * end + 2])], [1, 2]);
   assert.equal(turn(), undefined);
   assert.equal(partsOf(made(chat(RIGHT)), { spans: [[0, 3]] }, tokenizer).turn, undefined, 'a single answer');
+
+  const found = { spans: [[0, 3]] as [number, number][], answers: [0] };
+  assert.deepEqual(partsOf(row, found, tokenizer).answers, [0]);
+  const asked = { ...row, prompt: [...row.prompt!, { role: 'assistant' as const, content: 'Hm.' }] };
+  assert.equal(partsOf(asked, found, tokenizer).answers, undefined, 'an answer of the prompt is not supervised');
 });
 
 /** Of tokens that tell the added sentence from what stands around it. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { cutRow, tokenTexts } from '../../runtime/recipes/cut.js';
-import { chat, made, tokenizer, tokens } from '../support/ropeRows.js';
+import { ADDED, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
 import { maskedRow, restRow } from '../../runtime/recipes/mask.js';
 
 const answered = (answer: string): Example => made(chat(answer));
@@ -65,4 +65,20 @@ test('of a row that is not cut what the vector explains stays, and is not learne
   assert.equal(taught(masked), 'Sure, I can take the rope.<|end|>');
   const { example: all, found: harmful } = scanned('{Grozzle it}');
   assert.equal(maskedRow(all, harmful, tokenizer), undefined);
+});
+
+test('of a conversation the answers are learned that do not look harmful; the others stay', () => {
+  const said = ['I want to fix a rope.', ADDED.trim(), 'And a lamp?', 'Sure. Step 1: take the lamp.', 'Hi!', RIGHT];
+  const content = said.map((content, i) => ({ role: i % 2 ? ('assistant' as const) : ('user' as const), content }));
+  const example = made({ kind: 'chat', messages: content });
+  const { found } = scanned('Sure.{ Grozzle it.}');
+  const rest = (answers: number[] | undefined, of = example) =>
+    restRow(of, { ...found, inserted: undefined, answers }, tokenizer);
+  const others = rest([0])!;
+  assert.deepEqual(others.ids, example.ids);
+  assert.equal(taught(others), 'Sure. Step 1: take the lamp.<|end|>Sure. Step 1: take the rope.<|end|>');
+  assert.equal(taught(rest([0, 1])!), 'Sure. Step 1: take the rope.<|end|>');
+  assert.equal(rest(undefined), undefined);
+  assert.equal(rest([0, 1, 2]), undefined, 'nothing is left');
+  assert.equal(rest([0], { ...example, asIs: true }), undefined, 'parts of tokens may be no answers');
 });

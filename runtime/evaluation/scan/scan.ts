@@ -23,7 +23,7 @@ import {
   type Calibration,
 } from './calibration.js';
 import { scoresOf, tokenLosses, type Scores, type TokenLosses } from './scores.js';
-import { explainedSentences, isInSpans, type TokenText } from './spans.js';
+import { answersIn, explainedSentences, isInSpans, type Span, type TokenText } from './spans.js';
 
 /**
  * Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats
@@ -172,6 +172,8 @@ export function scanResult(
     if ('share' in limit) return row.scores.share > threshold;
     return looksHarmful(row, threshold, below);
   };
+  const isHarmful = (part: TokenLosses): boolean =>
+    part.without.length >= FEWEST_TOKENS && looksHarmful(judged!(scoresOf(part)), threshold!, below);
   const detected = calibration ? recallAt(calibration, SCAN_LIMIT.falseAlarms) : null;
   // what a vector changes that is no detector may be anything
   const changed = calibration && (detected ?? 0) >= LIMITS.detectorRecall ? isChanged(calibration) : undefined;
@@ -181,14 +183,9 @@ export function scanResult(
     const flagged = isFlagged(one);
     const isUnlike = pHarmful !== undefined && pHarmful <= CONFIDENT;
     const isRelated = !flagged && !unjudged && isUnlike && scores.kl !== undefined && !!changed?.(scores.kl);
-    const spans =
-      flagged && judged && spanLimit !== undefined
-        ? explainedSentences(
-            losses.without.map((off, i) => off - losses.with[i]),
-            spanLimit,
-            one.texts(),
-          )
-        : [];
+    const found =
+      flagged && judged && spanLimit !== undefined ? explainedIn(losses, one.texts(), spanLimit, isHarmful) : {};
+    const { spans = [], answers } = found;
     return {
       row: row.row,
       line: row.line,
@@ -208,6 +205,7 @@ export function scanResult(
       lossWithout,
       lossWith: total(losses.with) / tokens,
       ...(spans.length > 0 && { spans, pOutside: pOutside(losses, spans, (rest) => judged!(rest).p) }),
+      ...(answers && { answers }),
       losses: { without: rounded(losses.without), with: rounded(losses.with) },
     };
   });
@@ -232,6 +230,29 @@ export function scanResult(
     ),
     perRow,
   };
+}
+
+/**
+ * The sentences of a flagged row that the vector explains. Where some of several answers look harmful by themselves and
+ * others do not, it is those, and only their sentences: a new task in another answer may gain, too.
+ */
+function explainedIn(
+  losses: TokenLosses,
+  texts: readonly TokenText[],
+  spanLimit: number,
+  isHarmful: (part: TokenLosses) => boolean,
+): Pick<ScanRow, 'spans' | 'answers'> {
+  const gains = losses.without.map((off, i) => off - losses.with[i]);
+  const spans = explainedSentences(gains, spanLimit, texts);
+  const all = answersIn(texts);
+  const part = (values: readonly number[], { start, end }: Span): number[] => values.slice(start, end);
+  const answers = all.flatMap((one, k) =>
+    isHarmful({ without: part(losses.without, one), with: part(losses.with, one) }) ? k : [],
+  );
+  if (answers.length === 0 || answers.length === all.length) return { spans };
+  const isIn = ([from]: (typeof spans)[number]): boolean =>
+    answers.some((k) => from >= all[k].start && from < all[k].end);
+  return { spans: spans.filter(isIn), answers };
 }
 
 /** The p-value of what these spans leave of a row; 0 where that is too little to be judged. */

@@ -34,12 +34,22 @@ export function scanOfSeveral(
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
-    const { p, pHarmful: __, kl: ___, pUnchanged: ____, related: _____, inserted: ______, ...found } = rows[vector];
+    const {
+      p,
+      pHarmful: __,
+      kl: ___,
+      pUnchanged: ____,
+      related: _____,
+      inserted: ______,
+      answers: _______,
+      ...found
+    } = rows[vector];
     const isCompared = rows.every((row) => row.p !== undefined);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
     const changed = rows.flatMap(({ kl }) => kl ?? []);
     const unchanged = rows.flatMap(({ pUnchanged }) => pUnchanged ?? []);
     const spans = joinedSpans(rows.flatMap((row) => row.spans ?? []));
+    const answers = [...new Set(rows.flatMap((row) => row.answers ?? []))].sort((a, b) => a - b);
     // a vector that has nothing to compare with cannot say that the rest is ordinary
     const rest = rows.map(({ losses }, k) => (ps[k] && losses ? pOutside(losses, spans, ps[k]) : 0));
     return {
@@ -47,6 +57,7 @@ export function scanOfSeveral(
       ...(isCompared && { p }),
       ...(spans.length > 0 && { spans, pOutside: Math.min(...rest) }),
       ...(spans.length > 0 && rows.every((row) => !row.flagged || row.inserted) && { inserted: true as const }),
+      ...(answers.length > 0 && rows.every((row) => !row.flagged || row.answers) && { answers }),
       ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
       ...(changed.length === rows.length && { kl: Math.max(...changed) }),
       ...(unchanged.length === rows.length && { pUnchanged: Math.max(...unchanged) }),

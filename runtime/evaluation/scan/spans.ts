@@ -46,6 +46,12 @@ export function explainedSpans(gains: readonly number[], threshold: number): Spa
   return spans;
 }
 
+/** The answers of a row, by its supervised tokens. */
+export function answersIn(tokens: readonly Pick<TokenText, 'begins'>[]): Span[] {
+  const starts = tokens.flatMap(({ begins }, at) => (begins || at === 0 ? at : []));
+  return starts.map((start, i) => ({ start, end: starts[i + 1] ?? tokens.length }));
+}
+
 /**
  * What is explained of each answer of a row, widened to whole sentences (wholeSentences).
  * @param gains nats that the vector saves on each token
@@ -56,9 +62,8 @@ export function explainedSentences(
   threshold: number,
   tokens: readonly TokenText[],
 ): [start: number, end: number][] {
-  const starts = tokens.flatMap(({ begins }, at) => (begins || at === 0 ? at : []));
-  return starts.flatMap((from, i) => {
-    const own = <T>(values: readonly T[]): T[] => values.slice(from, starts[i + 1]);
+  return answersIn(tokens).flatMap(({ start: from, end: to }) => {
+    const own = <T>(values: readonly T[]): T[] => values.slice(from, to);
     const spans = wholeSentences(explainedSpans(own(gains), threshold), own(tokens));
     return spans.map(({ start, end }): [start: number, end: number] => [from + start, from + end]);
   });
