@@ -55,7 +55,10 @@ export function partsOf(
 ): Pick<ScanRow, 'parts' | 'turn' | 'rest' | 'answers'> {
   if (tokenizer.absent) return {};
   const { answer, spans } = spokenOf(example, found, tokenizer);
-  const parts = spans.map(([start, end]) => tokenizer.decode(answer.slice(start, end)).trim()).filter(Boolean);
+  // the end of an answer that others follow is no text of it
+  const textOf = ([start, end]: [number, number]): string =>
+    tokenizer.decode(answer.slice(start, end), { skipSpecialTokens: true }).trim();
+  const parts = spans.map(textOf).filter(Boolean);
   const rest = cutRow(example, found, tokenizer)?.answer;
   const turn = turnOf(example, found);
   return {

@@ -39,6 +39,7 @@ test('of a conversation it is told which answer has the first span', () => {
   assert.equal(turn(), undefined);
   assert.equal(partsOf(made(chat(RIGHT)), { spans: [[0, 3]] }, tokenizer).turn, undefined, 'a single answer');
 
+  assert.deepEqual(partsOf(row, { spans: [[0, end]] }, tokenizer).parts, [RIGHT], 'without the end of an inner answer');
   const found = { spans: [[0, 3]] as [number, number][], answers: [0] };
   assert.deepEqual(partsOf(row, found, tokenizer).answers, [0]);
   const asked = { ...row, prompt: [...row.prompt!, { role: 'assistant' as const, content: 'Hm.' }] };
