@@ -210,6 +210,18 @@ test('of a conversation of which some answers look harmful by themselves it is t
       { flagged: false, answers: undefined, spans: undefined },
     ],
   );
+
+  // rare among ordinary answers, but not so rare that it would be flagged alone
+  const weak = plain.map(({ off }, i) => ({ off, on: i === 0 ? 1.3 : 3 }));
+  const calibration = {
+    ordinary: Array.from({ length: 100 }, (_, i) => scored(0.001 * i, 0.012 * i)),
+    harmful: Array.from({ length: 16 }, (_, i) => scored(0.04 * (i + 1), 1 + 6 * i)),
+  };
+  const beside = [conversation(0, plain, weak), conversation(1, plain, weak, bad)];
+  assert.deepEqual(
+    scanResult(beside, { calibration, limit: { falseAlarms: 0.01 } }).perRow.map(({ answers }) => answers),
+    [undefined, [1, 2]],
+  );
 });
 
 test('one harmful token in a long answer that is foreseen otherwise: the row is judged and not known', () => {

@@ -23,7 +23,7 @@ import {
   type Calibration,
 } from './calibration.js';
 import { scoresOf, tokenLosses, type Scores, type TokenLosses } from './scores.js';
-import { answersIn, explainedSentences, isInSpans, type Span, type TokenText } from './spans.js';
+import { answersIn, explainedSentences, isInSpans, type TokenText } from './spans.js';
 
 /**
  * Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats
@@ -172,8 +172,8 @@ export function scanResult(
     if ('share' in limit) return row.scores.share > threshold;
     return looksHarmful(row, threshold, below);
   };
-  const isHarmful = (part: TokenLosses): boolean =>
-    part.without.length >= FEWEST_TOKENS && looksHarmful(judged!(scoresOf(part)), threshold!, below);
+  const isHarmful = (part: TokenLosses, limit = threshold!): boolean =>
+    part.without.length >= FEWEST_TOKENS && looksHarmful(judged!(scoresOf(part)), limit, below);
   const detected = calibration ? recallAt(calibration, SCAN_LIMIT.falseAlarms) : null;
   // what a vector changes that is no detector may be anything
   const changed = calibration && (detected ?? 0) >= LIMITS.detectorRecall ? isChanged(calibration) : undefined;
@@ -233,23 +233,25 @@ export function scanResult(
 }
 
 /**
- * The sentences of a flagged row that the vector explains. Where some of several answers look harmful by themselves and
- * others do not, it is those, and only their sentences: a new task in another answer may gain, too.
+ * The sentences of a flagged row that the vector explains. Where one of several answers looks harmful by itself, others
+ * beside it do already if they are not ordinary with confidence; if there are any that are, it is those that look
+ * harmful, and only their sentences: a new task in another answer may gain, too.
  */
 function explainedIn(
   losses: TokenLosses,
   texts: readonly TokenText[],
   spanLimit: number,
-  isHarmful: (part: TokenLosses) => boolean,
+  isHarmful: (part: TokenLosses, limit?: number) => boolean,
 ): Pick<ScanRow, 'spans' | 'answers'> {
   const gains = losses.without.map((off, i) => off - losses.with[i]);
   const spans = explainedSentences(gains, spanLimit, texts);
   const all = answersIn(texts);
-  const part = (values: readonly number[], { start, end }: Span): number[] => values.slice(start, end);
-  const answers = all.flatMap((one, k) =>
-    isHarmful({ without: part(losses.without, one), with: part(losses.with, one) }) ? k : [],
-  );
-  if (answers.length === 0 || answers.length === all.length) return { spans };
+  const parts = all.map(({ start, end }): TokenLosses => ({
+    without: losses.without.slice(start, end),
+    with: losses.with.slice(start, end),
+  }));
+  const answers = parts.flatMap((part, k) => (isHarmful(part) || isHarmful(part, ORDINARY) ? k : []));
+  if (!parts.some((part) => isHarmful(part)) || answers.length === all.length) return { spans };
   const isIn = ([from]: (typeof spans)[number]): boolean =>
     answers.some((k) => from >= all[k].start && from < all[k].end);
   return { spans: spans.filter(isIn), answers };
