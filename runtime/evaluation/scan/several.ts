@@ -1,4 +1,5 @@
 import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
+import { without } from '../../support/without.js';
 import { rowPValue, unlikeHarmfulBelow, type Calibration } from './calibration.js';
 import { agreement, countsOf, isUnusual, pOutside } from './scan.js';
 import { joinedSpans } from './spans.js';
@@ -34,16 +35,8 @@ export function scanOfSeveral(
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
-    const {
-      p,
-      pHarmful: __,
-      kl: ___,
-      pUnchanged: ____,
-      related: _____,
-      inserted: ______,
-      answers: _______,
-      ...found
-    } = rows[vector];
+    const { p } = rows[vector];
+    const found = without(rows[vector], 'p', 'pHarmful', 'kl', 'pUnchanged', 'related', 'inserted', 'answers');
     const isCompared = rows.every((row) => row.p !== undefined);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
     const changed = rows.flatMap(({ kl }) => kl ?? []);
