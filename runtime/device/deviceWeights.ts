@@ -1,6 +1,7 @@
 /** Weights on a device: once, for all sessions that read them. */
 import { join } from 'node:path';
 import { fileStamp } from '../support/fileStamp.js';
+import { fileType } from '../models/weights/graphTypes.js';
 import { readBytes, readFloat32 } from '../models/weights/safetensors.js';
 import type { WeightInput } from '../onnx/weightInputs.js';
 
@@ -24,8 +25,6 @@ export interface HeldWeights<T> {
   release(): Promise<void>;
 }
 
-const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16', float64: 'F64', uint8: 'U8' } as const;
-
 /** @param upload what puts values [shape] on the device; @param free what takes a tensor from it */
 export function deviceWeights<T>(
   upload: (values: Float32Array | Uint8Array, shape: readonly number[]) => Promise<T>,
@@ -35,9 +34,8 @@ export function deviceWeights<T>(
 
   const read = async ({ input: { name, shape }, stored, place }: WeightInput, folder: string): Promise<T> => {
     const sizes = shape as readonly number[];
-    const dtype = STORED[stored as keyof typeof STORED];
-    const info = { ...place, file: join(folder, place.file), name, dtype, shape: [...sizes] };
-    const values = await (dtype === 'U8' ? readBytes(info) : readFloat32(info));
+    const info = { ...place, file: join(folder, place.file), name, dtype: fileType(stored), shape: [...sizes] };
+    const values = await (stored === 'uint8' ? readBytes(info) : readFloat32(info));
     return upload(values, sizes);
   };
 

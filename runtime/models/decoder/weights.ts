@@ -1,24 +1,18 @@
 import { dirname, relative, sep } from 'node:path';
 import { HumanError } from '../../support/errors.js';
-import type { Builder, DType, Value } from '../../onnx/graph.js';
+import type { Builder, Value } from '../../onnx/graph.js';
 import { Cast } from '../../onnx/ops.js';
 import { sameShape, shapeText } from '../../onnx/shapes.js';
+import { graphType } from '../weights/graphTypes.js';
 import { rowPieces, type PackedWeight } from '../weights/packedWeight.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
 import type { Piece, Weight } from './norms.js';
 import { dequantised, storedBlocks, type StoredBlocks } from './packedWeights.js';
-import type { TensorInfo } from '../weights/safetensors.js';
-
-const DTYPES: Record<string, { dtype: DType; alignment: number }> = {
-  F64: { dtype: 'float64', alignment: 8 },
-  F32: { dtype: 'float32', alignment: 4 },
-  F16: { dtype: 'float16', alignment: 2 },
-  BF16: { dtype: 'bfloat16', alignment: 2 },
-};
+import { elementBytes, isFloat, type TensorInfo } from '../weights/safetensors.js';
 
 /** Whether a tensor can be mapped where it lies; one of another type is no weight. */
 export const isAligned = ({ dtype, offset }: Pick<TensorInfo, 'dtype' | 'offset'>): boolean =>
-  !Object.hasOwn(DTYPES, dtype) || offset % DTYPES[dtype].alignment === 0;
+  !isFloat(dtype) || offset % elementBytes(dtype) === 0;
 
 /** First parts of parameter names, which checkpoints of the bare model lack. */
 const PREFIXES = ['model.', 'transformer.', 'gpt_neox.', 'biogpt.'];
@@ -62,7 +56,7 @@ export function findTensor(
       remedy: 'The config.json belongs to another model: copy or download both again.',
     });
   }
-  if (!Object.hasOwn(DTYPES, info.dtype)) {
+  if (!isFloat(info.dtype)) {
     throw new HumanError(`the tensor has type ${info.dtype}; weights are read as F32, F16, BF16 or F64.`, {
       place: `${info.file}: ${info.name}`,
       remedy: 'Use an unquantized copy of the model.',
@@ -118,7 +112,7 @@ export function frozenWeights(g: Builder, { tensors, packed, beside = tensors }:
       if (!isAligned(info)) throw new Error(`the weight ${name} is not aligned: packed/packModel.ts copies it`);
       const { file, offset, bytes } = info;
       const place = { file: relative(folder, file), offset, bytes };
-      return g.external(prefix + name, DTYPES[info.dtype].dtype, shape, place);
+      return g.external(prefix + name, graphType(info.dtype), shape, place);
     });
     return Cast(g, value, g.float);
   };

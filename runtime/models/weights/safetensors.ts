@@ -67,6 +67,8 @@ function isDtype(value: unknown): value is Dtype {
   return typeof value === 'string' && Object.hasOwn(BITS, value);
 }
 
+export const elementBytes = (dtype: Dtype): number => BITS[dtype] / 8;
+
 /** Types that `readFloat32` reads. */
 export const isFloat = (dtype: Dtype): boolean => ['F32', 'F16', 'BF16', 'F64'].includes(dtype);
 
