@@ -1,4 +1,5 @@
 import { megabytes } from '../../runtime/contract/format.js';
+import { sum } from '../../runtime/contract/sum.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import type { Services } from '../services/services.js';
 import { numbers, t } from '../host/text.js';
@@ -25,7 +26,7 @@ export async function clearCache(
     await confirm(question, detail, t('Clear'));
   }
   const { removed, entries: left } = await engine.request('cache', { clear: true });
-  const freed = removed.reduce((sum, entry) => sum + entry.bytes, 0);
+  const freed = sum(removed.map((entry) => entry.bytes));
   notices.info(
     left.length === 0
       ? t('{0} are free again.', size(freed))

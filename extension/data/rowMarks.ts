@@ -1,4 +1,5 @@
 import type { ScanRow } from '../../runtime/contract/scan.js';
+import { sum } from '../../runtime/contract/sum.js';
 import { rowKey, type RowKey } from './rows.js';
 
 /** How a row that a scan has found looks. */
@@ -114,7 +115,7 @@ export class RowMarks {
 
   /** How many rows were edited, and how many that were marked are nowhere in the text. */
   counts(): { edited: number; gone: number } {
-    const edited = this.marks.reduce((sum, mark) => sum + Number(mark.edited), 0);
+    const edited = sum(this.marks.map((mark) => Number(mark.edited)));
     return { edited, gone: Math.max(0, this.scanned.length - this.marks.length) };
   }
 
@@ -132,7 +133,7 @@ export class RowMarks {
     // From the end on, so that each finds the lines above it where they were.
     const sorted = [...changes].sort((a, b) => b.range.start.line - a.range.start.line);
     /** By how much the changes that are still to come will move what is below them. */
-    let toCome = sorted.reduce((sum, change) => sum + deltaOf(change), 0);
+    let toCome = sum(sorted.map(deltaOf));
     for (const change of sorted) {
       const { start, end } = change.range;
       const delta = deltaOf(change);

@@ -1,3 +1,4 @@
+import { sum } from '../contract/sum.js';
 import type { Builder, Graph, Value } from '../onnx/graph.js';
 import { Add, Concat, Expand, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
 import { rewrite } from '../onnx/rewrite.js';
@@ -128,11 +129,6 @@ function cut(g: Builder, x: Value, sizes: readonly number[], maxOutputs: number)
   const groups = Array.from({ length: Math.ceil(sizes.length / perGroup) }, (_, i) =>
     sizes.slice(i * perGroup, (i + 1) * perGroup),
   );
-  const parts = Split(
-    g,
-    x,
-    groups.map((group) => group.reduce((a, b) => a + b, 0)),
-    0,
-  );
+  const parts = Split(g, x, groups.map(sum), 0);
   return groups.flatMap((group, i) => cut(g, parts[i], group, maxOutputs));
 }

@@ -1,3 +1,4 @@
+import { sum } from '../contract/sum.js';
 import type { AdaptedSite } from './sites.js';
 
 type Column = Float64Array;
@@ -28,7 +29,7 @@ export function lowRank(
   );
   const parts = jacobi(core).sort((a, b) => b.value - a.value);
   const kept = Math.min(rank, own);
-  const squares = (some: typeof parts): number => some.reduce((sum, { value }) => sum + value ** 2, 0);
+  const squares = (some: typeof parts): number => sum(some.map(({ value }) => value ** 2));
   const [newA, newB] = [new Float32Array(kept * inputs), new Float32Array(out * kept)];
   parts.slice(0, kept).forEach(({ value, u, v }, r) => {
     const root = Math.sqrt(value);

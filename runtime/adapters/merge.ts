@@ -1,3 +1,4 @@
+import { sum } from '../contract/sum.js';
 import { layout as layOut, matrices, type AdaptedSite, type Layout } from './sites.js';
 
 /** An adapter with the factor it is used with. */
@@ -63,7 +64,7 @@ export function concatenate(adapters: readonly ScaledAdapter[]): { layout: Layou
   const layout = layOut(
     parts.map((found) => ({
       ...found[0].site,
-      rank: found.reduce((sum, { site }) => sum + site.rank, 0),
+      rank: sum(found.map(({ site }) => site.rank)),
       scale: 1,
     })),
   );

@@ -3,6 +3,7 @@ import type { RunEvent } from '../contract/events.js';
 import { formatDuration } from '../contract/format.js';
 import type { SweepPoint } from '../contract/sweep.js';
 import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
+import { sum } from '../contract/sum.js';
 import { estimateTraining } from '../estimate/estimate.js';
 import type { Options, Point } from './sweepPlaces.js';
 
@@ -18,7 +19,7 @@ export function sweepProgress(
     /** The share of the whole, once a point is at this one of its own. */
     whole: (i: number, share: number): number => {
       shares[i] = share;
-      return shares.reduce((sum, one) => sum + one, 0) / points.length;
+      return sum(shares) / points.length;
     },
     /** For the end of a message. */
     left: (): string => {

@@ -14,6 +14,7 @@ import { nameOn } from '../evaluation/judges/choices.js';
 import { HumanError } from '../support/errors.js';
 import { requireWritable } from '../support/writable.js';
 import { visible } from '../contract/visible.js';
+import { sum } from '../contract/sum.js';
 
 const MARK = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="security-vectors"';
 /** Of a failed test, this many answers are shown. */
@@ -125,9 +126,13 @@ export function junit(
       ];
       return { xml, tests: cases.length, failed: failed.length, skipped: skipped.length, unjudged };
     });
-  const sum = (of: 'tests' | 'failed' | 'skipped' | 'unjudged'): number =>
-    suites.reduce((all, suite) => all + suite[of], 0);
-  const total = { tests: sum('tests'), failed: sum('failed'), skipped: sum('skipped'), unjudged: sum('unjudged') };
+  const count = (of: 'tests' | 'failed' | 'skipped' | 'unjudged'): number => sum(suites.map((suite) => suite[of]));
+  const total = {
+    tests: count('tests'),
+    failed: count('failed'),
+    skipped: count('skipped'),
+    unjudged: count('unjudged'),
+  };
   const head = {
     tests: total.tests,
     failures: total.failed,

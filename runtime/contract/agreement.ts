@@ -5,6 +5,7 @@ import type { Verdict } from './events.js';
 import type { MeasureKind } from './recipeWords.js';
 import type { SampleEvent } from './answers.js';
 import { stateNames } from './states.js';
+import { sum } from './sum.js';
 
 /** The name of a person among the judges. */
 export const PERSON = 'person';
@@ -50,7 +51,7 @@ export function kappaInterval(table: Table): [low: number, high: number] | undef
 }
 
 function moments(table: Table) {
-  const n = table.reduce((a, b) => a + b, 0);
+  const n = sum(table);
   const shares = table.map((one) => one / n);
   const [both, first, second, none] = shares as [number, number, number, number];
   const rows = [both + first, second + none];
@@ -105,7 +106,7 @@ function between(
     if (a === undefined || b === undefined) continue;
     cells[(counts(measure, a) ? 0 : 2) + (counts(measure, b) ? 0 : 1)]++;
   }
-  const count = cells.reduce((a, b) => a + b, 0);
+  const count = sum(cells);
   if (count === 0) return [];
   const [kappa, interval] = [cohensKappa(cells), kappaInterval(cells)];
   return [{ ...of, judges, count, differ: cells[1] + cells[2], ...(kappa !== undefined && { kappa, interval }) }];

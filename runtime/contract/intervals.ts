@@ -1,4 +1,5 @@
 /** How sure a number is that was counted or averaged over few rows. Pure, exact where it is said to be. */
+import { sum } from './sum.js';
 
 /** Level of every bound and interval that is shown. */
 const CONFIDENCE = 0.95;
@@ -127,10 +128,10 @@ export function ratioOfSums(
   below: readonly number[],
 ): { ratio: number; low: number; high: number } | undefined {
   const n = above.length;
-  const whole = below.reduce((a, b) => a + b, 0);
-  const ratio = above.reduce((a, b) => a + b, 0) / whole;
+  const whole = sum(below);
+  const ratio = sum(above) / whole;
   if (n < 2 || !(whole > 0) || !Number.isFinite(ratio)) return undefined;
-  const squares = above.reduce((sum, value, i) => sum + (value - ratio * below[i]) ** 2, 0);
+  const squares = sum(above.map((value, i) => (value - ratio * below[i]) ** 2));
   const half = (student(n - 1) * Math.sqrt((squares * n) / (n - 1))) / whole;
   return { ratio, low: Math.max(0, ratio - half), high: ratio + half };
 }
@@ -147,8 +148,8 @@ export function overRuns(
 ): { mean: number; low: number; high: number } | undefined {
   const n = values.length;
   if (n === 0 || !values.every(Number.isFinite)) return undefined;
-  const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const mean = sum(values) / n;
+  const squares = sum(values.map((value) => (value - mean) ** 2));
   const half = n > 1 ? student(n - 1) * Math.sqrt(squares / (n - 1) / n) : 0;
   const count = counts && Math.min(...counts);
   const ofPrompts = count === undefined ? undefined : wilson({ hits: mean * count, count });

@@ -1,6 +1,7 @@
 /** Lines as an exponential mean, also of columns of which not every row is there. */
 import type { Column } from './columns.js';
 import { isFiniteNumber } from './measures.js';
+import { mean } from './sum.js';
 
 /**
  * Of each row that is left of a column: the mean of the values since the row before it, its own included, and how many
@@ -15,7 +16,7 @@ export interface Stretches {
 export function stretchesOf(column: Readonly<Column>, kept: readonly number[]): Stretches {
   const stretches = kept.map((row, i) => column.slice((kept[i - 1] ?? -1) + 1, row + 1).filter(isFiniteNumber));
   return {
-    means: stretches.map((values) => (values.length > 0 ? values.reduce((a, b) => a + b, 0) / values.length : null)),
+    means: stretches.map((values) => (values.length > 0 ? mean(values) : null)),
     counts: stretches.map((values) => values.length),
   };
 }

@@ -4,6 +4,7 @@ import { LIMITS } from './limits.js';
 import { isFiniteNumber, isLeftOpen, promptsOf } from './measures.js';
 import type { Measurement } from './events.js';
 import type { Tone } from './signs.js';
+import { mean, sum } from './sum.js';
 import { canonical, withoutSeed, type SweepPoint, type SweepValues } from './sweep.js';
 import { warnedSets } from './sweepWarnings.js';
 
@@ -79,21 +80,19 @@ function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): 
         name,
         measure,
         judge,
-        ...(bases.length > 0 && { base: meanOf(bases) }),
+        ...(bases.length > 0 && { base: mean(bases) }),
         ...(warned.has(name) && { warned: true as const }),
         runs: values.length,
-        mean: meanOf(values),
+        mean: mean(values),
         ...interval,
         min: Math.min(...values),
         max: Math.max(...values),
-        count: counts.reduce((a, b) => a + b, 0),
+        count: sum(counts),
         prompts: Math.min(...all.map(promptsOf)),
       },
     ];
   });
 }
-
-const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const harmsOf = (figures: readonly SweepFigure[]): SweepFigure[] =>
   figures.filter(({ measure, base }) => measure === 'harm' && base !== undefined);

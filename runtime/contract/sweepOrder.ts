@@ -1,4 +1,5 @@
 /** In which order the points of a sweep are run: what tells most comes first. */
+import { sum } from './sum.js';
 import { isOrdered, SEED, valuesOf, type Over } from './sweep.js';
 
 interface Axis {
@@ -37,7 +38,7 @@ export function nextPoint(
 /** Smaller comes first. */
 function rankOf(at: readonly number[], axes: readonly Axis[], verdicts: readonly (string | undefined)[]): number[] {
   const seed = at[axes.findIndex(({ key }) => key === SEED)] ?? 0;
-  const fineness = axes.reduce((sum, { ordered, count }, i) => sum + (ordered ? level(at[i], count) : 0), 0);
+  const fineness = sum(axes.map(({ ordered, count }, i) => (ordered ? level(at[i], count) : 0)));
   if (seed === 0 && fineness === 0) return [0];
   const gap = gapOf(at, axes, verdicts);
   if (seed === 0 && gap > 0) return [1, -gap];

@@ -1,5 +1,6 @@
 /** How long a sweep takes: from the points that are done, and corrected by each. */
 import type { FinetuneRecipe } from './recipe.js';
+import { sum } from './sum.js';
 
 /** A point, and how long it took if it is done. */
 export interface TimedPoint {
@@ -23,11 +24,11 @@ const workOf = ({ steps, epochs = 1, data, batch }: TimedPoint['recipe']): numbe
  * @param expected of the first point, before one is done
  */
 export function secondsLeft(points: readonly TimedPoint[], expected?: number): number | undefined {
-  const sum = (which: readonly TimedPoint[]): number => which.reduce((total, { recipe }) => total + workOf(recipe), 0);
+  const workIn = (which: readonly TimedPoint[]): number => sum(which.map(({ recipe }) => workOf(recipe)));
   const whole = points.filter(({ failed }) => !failed);
   const done = whole.filter(({ seconds }) => seconds !== undefined);
-  const work = done.reduce((total, { recipe, share = 1 }) => total + workOf(recipe) * (1 - TRAINING * (1 - share)), 0);
-  if (!(work > 0)) return expected === undefined ? undefined : (expected / sum(points.slice(0, 1))) * sum(whole);
-  const seconds = done.reduce((total, point) => total + point.seconds!, 0);
-  return (seconds / work) * (sum(whole) - sum(done));
+  const work = sum(done.map(({ recipe, share = 1 }) => workOf(recipe) * (1 - TRAINING * (1 - share))));
+  if (!(work > 0)) return expected === undefined ? undefined : (expected / workIn(points.slice(0, 1))) * workIn(whole);
+  const seconds = sum(done.map((point) => point.seconds!));
+  return (seconds / work) * (workIn(whole) - workIn(done));
 }

@@ -4,6 +4,7 @@ import { BRIEF_STRINGS, type BriefStrings } from './brief.js';
 import { LIMITS } from './limits.js';
 import { goodSide } from './measures.js';
 import type { Tone } from './signs.js';
+import { mean } from './sum.js';
 import { MEASURES, TABLE_STRINGS, type TableStrings } from './table.js';
 import {
   axisName,
@@ -316,13 +317,13 @@ function tableOf(over: Over, groups: readonly SweepGroup[], { strings: s, number
       cells: columns.map((column) => {
         const figure = figureLike(group, column);
         if (!figure) return '';
-        const mean = numberOf(figure, n)(figure.mean);
+        const shown = numberOf(figure, n)(figure.mean);
         const end = figure.measure === 'loss' ? n.end : n.bound;
         return figure.low === undefined || figure.high === undefined
-          ? mean
-          : fill(s.sweepRange, mean, end(figure.low, 'low'), end(figure.high, 'high'));
+          ? shown
+          : fill(s.sweepRange, shown, end(figure.low, 'low'), end(figure.high, 'high'));
       }),
-      seconds: formatDuration(group.points.reduce((sum, { seconds }) => sum + seconds, 0) / group.points.length, s),
+      seconds: formatDuration(mean(group.points.map(({ seconds }) => seconds)), s),
     })),
   };
 }

@@ -1,4 +1,5 @@
 /** Rows by what they ask: answers to the same prompt are no further evidence, as they come out alike. */
+import { sum } from '../contract/sum.js';
 import { questionsOf } from './askedBy.js';
 import type { ExampleList } from './exampleList.js';
 import type { Example } from './examples.js';
@@ -29,7 +30,7 @@ export const promptCount = (rows: Iterable<Asking>): number => byPrompt(rows).si
 
 /** Sums of a figure of each row over the rows with the same prompt. */
 export const sumsByPrompt = (rows: Iterable<Asking>, figures: readonly number[]): number[] =>
-  Array.from(byPrompt(rows).values(), (group) => group.reduce((sum, row) => sum + figures[row], 0));
+  Array.from(byPrompt(rows).values(), (group) => sum(group.map((row) => figures[row])));
 
 /**
  * At most `most` rows of a list, in its order: of as many prompts as they can have, and from all over it, as files

@@ -8,6 +8,7 @@ import { SAY_COLUMNS } from './columns.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
 import type { Decision, Decisions } from '../contract/review.js';
+import { sum } from '../contract/sum.js';
 import {
   collectSkipped,
   parsedRows,
@@ -312,7 +313,7 @@ function checkCharacters(
 
 /** Characters. */
 export function sizeOf(content: RowContent): number {
-  if (content.kind === 'chat') return content.messages.reduce((sum, message) => sum + message.content.length, 0);
+  if (content.kind === 'chat') return sum(content.messages.map((message) => message.content.length));
   if (content.kind === 'completion')
     return content.prompt.length + (content.completion?.length ?? 0) + (content.system?.length ?? 0);
   return content.kind === 'text' ? content.text.length : content.ids.length;

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { publicSet } from '../contract/publicSets.js';
 import type { DatasetInfo, DatasetResult } from '../contract/dataInfo.js';
 import type { Requests } from '../contract/protocol.js';
+import { sum } from '../contract/sum.js';
 import { stagedFolder, tidy } from '../export/staging.js';
 import { describeRepository } from '../models/hub/describe.js';
 import type { HubFile } from '../models/hub/files.js';
@@ -46,7 +47,7 @@ export async function describeDataset(
   };
 }
 
-const sizeOf = (files: readonly HubFile[]): number => files.reduce((sum, { size }) => sum + size, 0);
+const sizeOf = (files: readonly HubFile[]): number => sum(files.map(({ size }) => size));
 
 /**
  * @throws HumanError as `downloadModel`; for a set of the table that has changed, with the difference; with code

@@ -3,6 +3,7 @@ import type { Estimate, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
+import { sum } from '../contract/sum.js';
 import { DEVICES } from '../device/devices.js';
 import { openBackend, type Backend } from '../device/session.js';
 import { stepWork } from '../device/trial.js';
@@ -21,7 +22,7 @@ import { countsMapped, memoryLimit } from '../support/memory.js';
 import { adaptersOf } from './adapters.js';
 import { correction, machineKey, machineSpeed } from './history.js';
 import { plannedModel, type PlannedModel } from './model.js';
-import { batchesOf, bytesOf, graphsOf, hostBytes, memoryOf, planOf, sumOf, type Parts } from './parts.js';
+import { batchesOf, bytesOf, graphsOf, hostBytes, memoryOf, planOf, type Parts } from './parts.js';
 import { remedyFor } from './remedy.js';
 import { cuttingOf, dimsOf, meanSize, type RowSize, type RowSizes, type StepPlan } from './rows.js';
 import { rowsOfRecipe } from './rowsOfRecipe.js';
@@ -158,8 +159,8 @@ const around = (value: number, [low, high]: Range): Range => [value * low, value
 
 function usefulTokens(plan: StepPlan): number {
   const batches = batchesOf(plan);
-  const padded = batches.reduce((all, { dims }) => all + dims.B * dims.T, 0);
-  return batches.reduce((all, { useful }) => all + useful, 0) / padded;
+  const padded = sum(batches.map(({ dims }) => dims.B * dims.T));
+  return sum(batches.map(({ useful }) => useful)) / padded;
 }
 
 const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
@@ -179,7 +180,7 @@ function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: S
   const times = recipe.optimizer.moments === '8bit' ? CODED : 1;
   const update = (times * 4 * UPDATE_VECTORS * size) / speed.moved;
   const batches = batchesOf(plan).map((batch) => secondsOf(graphs.gradient(batch).work(batch.dims), speed));
-  return sumOf(batches) / plan.sampled.length + update;
+  return sum(batches) / plan.sampled.length + update;
 }
 
 /**
@@ -209,9 +210,9 @@ function besides(
     count * (token(meanSize(sizes).prompt) + most * token(1));
   const probes = 2 + Math.floor(steps / recipe.evaluateEvery);
   if (recipe.kind === 'vector') {
-    const watched = sumOf(rows.unseen.map((count) => Math.min(count, WATCHED)));
+    const watched = sum(rows.unseen.map((count) => Math.min(count, WATCHED)));
     // With the vector and without it, all of them.
-    const unseen = 2 * losses(sumOf(rows.unseen));
+    const unseen = 2 * losses(sum(rows.unseen));
     const kept = Math.min(rows.data.rows, MAX_PROMPTS) + Math.min(rows.unseen[0] ?? 0, MAX_PROMPTS);
     const prompts = answered(kept, rows.data, MAX_ANSWER_TOKENS);
     const seconds = probes * (probe + losses(watched)) + unseen + (TRIAL_ROWS / PROBE_ROWS) * probe + prompts;

@@ -1,6 +1,7 @@
 /** Rows that are learned or held together, of several files and of vectors. */
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { RUN_FILES } from '../contract/runFiles.js';
+import { sum } from '../contract/sum.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { beside } from '../recipes/calibrationFile.js';
 import { allOwn, type OwnRows } from '../recipes/ownRows.js';
@@ -10,10 +11,10 @@ import { longestIn, sizeOf, type RowSize, type RowSizes } from './rows.js';
 /** Rows of several files as those of one: of each of them the first, as many as its share of all rows is. */
 export function joined(parts: readonly RowSizes[]): RowSizes {
   if (parts.length === 1) return parts[0];
-  const rows = parts.reduce((all, part) => all + part.rows, 0);
+  const rows = sum(parts.map((part) => part.rows));
   const read = Math.min(...parts.map((part) => (part.rows > 0 ? part.sizes.length / part.rows : 1)));
   const mean = (key: 'asking' | 'questions'): number =>
-    parts.reduce((all, part) => all + (part[key] ?? 1) * part.rows, 0) / Math.max(1, rows);
+    sum(parts.map((part) => (part[key] ?? 1) * part.rows)) / Math.max(1, rows);
   return {
     sizes: parts.flatMap((part) => part.sizes.slice(0, Math.ceil(read * part.rows))),
     rows,

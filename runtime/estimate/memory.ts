@@ -1,5 +1,6 @@
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import type { MemoryParts } from '../contract/estimate.js';
+import { sum } from '../contract/sum.js';
 import { embeddingSize, weightsCount, windowsOf } from '../models/decoder/spec.js';
 import { chunkOf, joining, longestOf, positionBytes, roomFor, runLimits } from '../evaluation/inference/limits.js';
 import { inOrder, type LOSS_BATCH } from '../learner/packing.js';
@@ -54,7 +55,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   } = options;
   const full = method === 'full';
   const [own = 0, ...others] = full ? [weightsCount(model.spec), ...options.adapters] : options.adapters;
-  const frozen = others.reduce((all, size) => all + size, 0);
+  const frozen = sum(others);
   const planned = (batch: MicroBatch): PlannedRun => ({ graph: graphs.gradient(batch), dims: batch.dims });
   const trained = [...batches, ...probes].map(planned);
   const candidates = [...largest(trained), ...largest(longest.map(planned))].map(peakOf(model));
@@ -73,7 +74,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     moments: (moments === '8bit' ? 2 : 8) * own,
     activations: activations + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),
     logits,
-    program: PROGRAM + PROGRAM_PER_NODE * [...nodes.values()].reduce((all, count) => all + count, 0),
+    program: PROGRAM + PROGRAM_PER_NODE * sum(nodes.values()),
   };
 }
 
@@ -102,11 +103,11 @@ export function answeringMemory(options: AnsweringOptions): MemoryParts {
   const opened = [...(answers.length > 0 ? [graphs.answer()] : []), ...(losses ? [graphs.loss(losses)] : [])];
   return {
     weights: model.bytes + unpacked,
-    adapters: 4 * adapters.reduce((all, size) => all + size, 0) + pieces,
+    adapters: 4 * sum(adapters) + pieces,
     moments: 0,
     activations,
     logits,
-    program: PROGRAM + PROGRAM_PER_NODE * opened.reduce((all, graph) => all + graph.nodes, 0),
+    program: PROGRAM + PROGRAM_PER_NODE * sum(opened.map((graph) => graph.nodes)),
   };
 }
 
@@ -163,6 +164,6 @@ const highest = (peaks: readonly MemoryPeak[]): MemoryPeak => peaks.reduce((a, b
 export function longestRows(sizes: readonly RowSize[], most: typeof LOSS_BATCH): BatchSizes {
   const sorted = [...sizes].sort((a, b) => b.tokens - a.tokens);
   const rows = inOrder(sorted, (row) => row.tokens, most)[0];
-  const labels = rows.reduce((all, { supervised }) => all + supervised, 0);
+  const labels = sum(rows.map(({ supervised }) => supervised));
   return { rows: rows.length, longest: rows[0].tokens, labels, held: 0 };
 }

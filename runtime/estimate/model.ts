@@ -3,6 +3,7 @@ import { findTensor } from '../models/decoder/weights.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
 import type { Device, Precision } from '../contract/recipeWords.js';
+import { sum } from '../contract/sum.js';
 import { DEVICES } from '../device/devices.js';
 import { planConversion } from '../models/gguf/convert.js';
 import { packGgufTensors } from '../models/gguf/packTensors.js';
@@ -49,7 +50,7 @@ export async function plannedModel(
   for (const info of wide ?? []) tensors.set(info.name, info);
   // Where they are not aligned, the run maps copies that are.
   for (const [name, info] of tensors) tensors.set(name, { ...info, offset: 0 });
-  const bytes = [...tensors.values()].reduce((sum, info) => sum + info.bytes, 0);
+  const bytes = sum([...tensors.values()].map((info) => info.bytes));
   const packed = precision === 'float32' ? undefined : takePacked(tensors);
   return { spec, tensors, packed, bytes };
 }

@@ -6,6 +6,7 @@ import { baselineFacts } from '../contract/baselines.js';
 import type { MemoryParts } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
+import { sum } from '../contract/sum.js';
 import { DEVICES } from '../device/devices.js';
 import type { Backend } from '../device/session.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
@@ -60,8 +61,7 @@ export interface RowsOfRecipe {
   readonly sets: readonly (RowSizes & Pick<EvaluationSet, 'measure'> & { readonly prompts: number })[];
 }
 
-export const sumOf = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
-export const bytesOf = (parts: MemoryParts): number => sumOf(Object.values(parts));
+export const bytesOf = (parts: MemoryParts): number => sum(Object.values(parts));
 
 /**
  * What of it lies in the memory of the machine: on a GPU, what is computed does not; and of weights that the device
@@ -146,5 +146,5 @@ export function memoryOf(
 function differenceBytes(recipe: TrainingRecipe, [own]: Parts['adapters']): number {
   const baseline = recipe.kind === 'finetune' ? recipe.baseline : undefined;
   if (!baseline || !baselineFacts(baseline.name).readsWeights) return 0;
-  return own.layout.sites.reduce((bytes, site) => bytes + 4 * site.in * site.out, 0);
+  return sum(own.layout.sites.map((site) => 4 * site.in * site.out));
 }

@@ -1,6 +1,7 @@
 /** What makes a training fit into the memory. */
 import type { Estimate } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
+import { sum } from '../contract/sum.js';
 import { plannedModel, type PlannedModel } from './model.js';
 import { bytesOf, graphsOf, memoryOf, planOf, type Parts } from './parts.js';
 import { longestIn, type RowSizes } from './rows.js';
@@ -43,7 +44,7 @@ export async function remedyFor(
     if (data.sizes.length === 0 || (rows.held.sizes.length > 0 && held.sizes.length === 0)) return undefined;
     if (rows.anchored.some((own) => upTo(own, value).sizes.length === 0)) return undefined;
     const shorter = { ...rows, data, held };
-    const lost = told.reduce((all, { sizes }) => all + sizes.filter(({ tokens }) => tokens > value).length, 0);
+    const lost = sum(told.map(({ sizes }) => sizes.filter(({ tokens }) => tokens > value).length));
     const leavesOut = told.every(({ isPart }) => !isPart) ? { rows: lost } : {};
     if (fitsWith({ rows: shorter })) return { key: 'batch.maxTokens', value: String(value), leavesOut };
     if (!fitsWith({ recipe: withBatch(1), rows: shorter })) continue;

@@ -7,6 +7,7 @@ import { cutOfSizes, limitsOf, piecesOf, type PieceLimits, type Pieces } from '.
 import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
+import { sum } from '../contract/sum.js';
 import type { HumanError } from '../support/errors.js';
 import { madeOnce } from '../support/fileStamp.js';
 import { keysDim } from '../models/decoder/attentionBlocks.js';
@@ -166,8 +167,7 @@ export const cuttingOf = (spec: DecoderSpec, trainsHead: boolean, pieces: Piecew
 
 /** What blocks of Q queries meet, in the mean. @param before keys before each of them */
 function keysOf(before: readonly number[], Q: number, windows: readonly number[]): Dims {
-  const mean = (window = Infinity): number =>
-    before.reduce((sum, keys) => sum + Math.min(keys, window - 1), 0) / before.length;
+  const mean = (window = Infinity): number => sum(before.map((keys) => Math.min(keys, window - 1))) / before.length;
   const through = windows.map((window) => [keysDim(window), mean(window) + Q]);
   return { I: FRONT + mean(), [keysDim()]: mean() + Q, ...Object.fromEntries(through) };
 }
@@ -240,7 +240,7 @@ export function stepPlan(
     batchesIn(batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch))), i),
   );
   // Of the rows that are trained on, which are not those that were read, as the run counts them.
-  const read = data.sizes.reduce((sum, size) => sum + size.tokens, 0);
+  const read = sum(data.sizes.map((size) => size.tokens));
   const amount = { rows: data.rows, tokens: (read * data.rows) / list.length };
   const steps = recipe.steps ?? stepsIn(recipe.epochs!, amount, recipe.batch);
   return { steps, sampled, longest: batchesIn([longestFirst(withLongest(data), recipe.batch)], 0, held.longest) };
@@ -276,16 +276,16 @@ export const probeBatches = (sizes: readonly RowSize[], batch: BatchSize, cuttin
 
 function microBatch(batch: readonly PlannedRow[], cutting: Cutting): MicroBatch {
   const count = (held: boolean): number =>
-    batch.reduce((sum, { size, teacher }) => sum + (teacher === held ? size.supervised : 0), 0);
+    sum(batch.map(({ size, teacher }) => (teacher === held ? size.supervised : 0)));
   const longest = Math.max(...batch.map(({ size }) => size.tokens));
   return {
     ...dimsOf({ rows: batch.length, longest, labels: count(false), held: count(true) }, cutting),
-    useful: batch.reduce((sum, { size }) => sum + size.tokens, 0),
+    useful: sum(batch.map(({ size }) => size.tokens)),
   };
 }
 
 const meanOf = (sizes: readonly RowSize[], part: keyof RowSize): number =>
-  Math.round(sizes.reduce((sum, row) => sum + row[part], 0) / Math.max(1, sizes.length));
+  Math.round(sum(sizes.map((row) => row[part])) / Math.max(1, sizes.length));
 
 export const meanSize = (sizes: readonly RowSize[]): RowSize => ({
   tokens: Math.max(2, meanOf(sizes, 'tokens')),

@@ -1,5 +1,6 @@
 /** How fast this machine computes, measured by three small graphs in half a second. */
 import { availableParallelism } from 'node:os';
+import { sum } from '../contract/sum.js';
 import { float32, type Backend, type Tensor } from '../device/session.js';
 import { Builder, type Graph, type Value } from '../onnx/graph.js';
 import { Add, Gemm, Neg } from '../onnx/ops.js';
@@ -56,7 +57,7 @@ export async function coldProductRate(
     const timed = await timedPasses(1 + passes, async () => {
       for (const { x, w } of weights) await session.run({ x, w });
     });
-    return weights.reduce((sum, { flops }) => sum + flops, 0) / quietSeconds(timed, threadsOf(backend));
+    return sum(weights.map(({ flops }) => flops)) / quietSeconds(timed, threadsOf(backend));
   } finally {
     await session.dispose();
   }

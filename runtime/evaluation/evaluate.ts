@@ -15,6 +15,8 @@ import { LIMITS } from '../contract/limits.js';
 import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import type { GenerationOptions } from '../contract/recipeJudges.js';
+import { sum } from '../contract/sum.js';
+import { meanPerToken } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
 import { cutWarning, goesOn } from './cutOff.js';
 import type { Judge } from './judges/judge.js';
@@ -154,7 +156,7 @@ function saidBy({ prompt, promptText, opened, answer, ids, labels }: Example, se
 
 /** Rows whose answers the judges of the recipe judge. */
 export const judgedRows = (sets: readonly LoadedSet[]): number =>
-  sets.reduce((n, { set, examples }) => n + (isJudged(set) ? examples.length : 0), 0);
+  sum(sets.map(({ set, examples }) => (isJudged(set) ? examples.length : 0)));
 
 export const labelsOf = async (set: Pick<EvaluationSet, 'measure'>, file: string): Promise<LabelFile | undefined> =>
   isJudged(set) ? readLabelFile(file) : undefined;
@@ -215,7 +217,7 @@ export async function evaluateState(
 ): Promise<Measurement[]> {
   const { emit } = options;
   const all: Measurement[] = [];
-  const total = sets.reduce((n, s) => n + s.examples.length, 0);
+  const total = sum(sets.map((s) => s.examples.length));
   let before = 0;
   for (const loaded of sets) {
     const { set, examples } = loaded;
@@ -240,7 +242,7 @@ async function lossOf(
   { signal }: Evaluating,
 ): Promise<Measurement> {
   const losses = await state.losses(examples, { signal });
-  const value = losses.reduce((n, l) => n + l.nll, 0) / losses.reduce((n, l) => n + l.tokens, 0);
+  const value = meanPerToken(losses);
   return { state: state.name, name, measure: 'loss', value, count: examples.length, judge: 'cross-entropy' };
 }
 

@@ -1,3 +1,4 @@
+import { sum } from '../contract/sum.js';
 import type { AdaptedModel, Warn } from '../adapters/flat.js';
 import { mergeInto, touches } from '../adapters/merge.js';
 import { Cancelled, HumanError, nextTurn } from '../support/errors.js';
@@ -53,7 +54,7 @@ export function merged(
       s,
     ]),
   );
-  const total = [...model.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sum([...model.tensors.values()].map(({ bytes }) => bytes));
   let done = 0;
   return async (info) => {
     await nextTurn(signal);

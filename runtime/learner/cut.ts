@@ -1,3 +1,4 @@
+import { sum } from '../contract/sum.js';
 import type { Piecewise } from '../device/devices.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { supervised, type TrainingRow } from './packing.js';
@@ -98,7 +99,7 @@ export const piecesOf = ({ blocks, chunks }: Cut): Pieces => ({
 export function cutOf(rows: readonly TrainingRow[], vocabSize: number, limits?: PieceLimits): Cut {
   const longest = Math.max(...rows.map((row) => row.example.ids.length));
   const count = (held: boolean): number =>
-    rows.reduce((n, { example, teacher }) => n + (held === !!teacher ? supervised(example.labels).length : 0), 0);
+    sum(rows.map(({ example, teacher }) => (held === !!teacher ? supervised(example.labels).length : 0)));
   return cutOfSizes({ rows: rows.length, longest, labels: count(false), held: count(true) }, vocabSize, limits);
 }
 

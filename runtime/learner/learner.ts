@@ -1,3 +1,4 @@
+import { mean } from '../contract/sum.js';
 import type { Injected } from '../adapters/inject.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { weightsFolder } from '../models/decoder/weights.js';
@@ -178,7 +179,7 @@ export function openLearner(options: LearnerOptions): Learner {
         loss: (await backend.read(out.loss))[0],
         rows: rowLosses(rows, rowOf, await numbers(out.nll)),
         gradients: keep.map((name) => out[name]),
-        kl: kl && kl.reduce((a, b) => a + b, 0) / kl.length,
+        kl: kl && mean(kl),
       };
     },
     async teach(examples) {

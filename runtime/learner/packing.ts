@@ -1,3 +1,4 @@
+import { sum } from '../contract/sum.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
 import { scaleInput } from '../adapters/inject.js';
@@ -196,7 +197,7 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
   const held = kl.targets.length;
   if (held > 0) {
     const M = chunked(held, cut.chunks?.held);
-    const E = kl.teachers.reduce((n, t) => n + t.length, 0) / held;
+    const E = sum(kl.teachers.map((t) => t.length)) / held;
     feeds.kl_targets = int64(M.fill(kl.targets), M.dims);
     feeds.kl_weights = float32(Float32Array.from(M.fill(kl.weights)), M.dims);
     feeds.teacher = float32(joined(kl.teachers, M.count * E), [...M.dims, E]);

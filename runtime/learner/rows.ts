@@ -1,3 +1,4 @@
+import { sum } from '../contract/sum.js';
 import { supervisedTokens } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
 import { float32, type Tensor } from '../device/session.js';
@@ -11,8 +12,8 @@ export function tokenCount(examples: Iterable<Pick<TrainingRow['example'], 'labe
 }
 
 /** Mean loss over supervised tokens. */
-export const mean = (losses: readonly { nll: number; tokens: number }[]): number =>
-  losses.reduce((sum, l) => sum + l.nll, 0) / losses.reduce((sum, l) => sum + l.tokens, 0);
+export const meanPerToken = (losses: readonly { nll: number; tokens: number }[]): number =>
+  sum(losses.map((l) => l.nll)) / sum(losses.map((l) => l.tokens));
 
 /** Rows of examples with the same factors and weight. */
 export const rowsOf = (examples: readonly Example[], scales: Record<string, number>, weight: number): TrainingRow[] =>

@@ -1,6 +1,7 @@
 /** Training settings that suit a model, its data and the machine, for recipes that are written for people. */
 import { linearLayers, type DecoderSpec } from '../models/decoder/spec.js';
 import type { TrainingDefaults } from '../contract/modelInfo.js';
+import { sum } from '../contract/sum.js';
 
 /** A security vector is an adapter that learns its few rows by heart. */
 export type TrainingMethod = 'lora' | 'full' | 'vector';
@@ -82,4 +83,4 @@ const activationMemory = ({ memoryBytes, parameters, method }: TrainingFacts): n
 
 /** Float32 activations that the backward pass needs: about three of each linear layer's output, and of each logit. */
 const bytesPerToken = (spec: TrainingFacts['spec']): number =>
-  4 * 3 * (linearLayers(spec).reduce((sum, { out }) => sum + out, 0) + spec.vocabSize);
+  4 * 3 * (sum(linearLayers(spec).map(({ out }) => out)) + spec.vocabSize);

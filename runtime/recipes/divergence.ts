@@ -1,7 +1,8 @@
 /** When training counts as diverged although no number was NaN. */
+import { mean } from '../contract/sum.js';
 import { HumanError } from '../support/errors.js';
 import type { Example } from '../data/examples.js';
-import { mean } from '../learner/rows.js';
+import { meanPerToken } from '../learner/rows.js';
 import type { RowLoss } from '../learner/learner.js';
 
 type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
@@ -28,7 +29,7 @@ export function divergenceWatch(
     first ??= loss;
     last.push(loss);
     if (last.length > STEPS) last.shift();
-    const now = last.reduce((a, b) => a + b, 0) / last.length;
+    const now = mean(last);
     const limit = Math.min(Math.max(0.95 * guessing, 2 * first), Math.max(10 * first, guessing / 2));
     if (last.length < STEPS || now < limit) return;
     throw new HumanError(
@@ -54,7 +55,7 @@ export function lastRows(batchAt: (step: number) => Example[][], step: number): 
  * @throws HumanError, also for a loss that is not a number
  */
 export function requireLearned(step: number, before: readonly Loss[], after: readonly Loss[]): void {
-  const [was, is] = [mean(before), mean(after)];
+  const [was, is] = [meanPerToken(before), meanPerToken(after)];
   if (is <= Math.max(1.1 * was, was + 0.25)) return;
   throw new HumanError(
     Number.isFinite(is)

@@ -9,7 +9,7 @@ import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ExampleList } from '../data/exampleList.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import type { RowLoss } from '../learner/learner.js';
-import { flatTensor, mean } from '../learner/rows.js';
+import { flatTensor, meanPerToken } from '../learner/rows.js';
 import { learningRate } from '../optim/schedule.js';
 import { absorption } from './absorb.js';
 import type { PlannedTraining } from './fineTuneHere.js';
@@ -114,14 +114,14 @@ export async function fineTuneThere(
   state.p[0] = flatTensor(delivered.get(TASK)!);
   const last = measured.get(state.step);
   if (last)
-    await requireAgreement(job, cluster, mean(byRow(last)), () =>
+    await requireAgreement(job, cluster, meanPerToken(byRow(last)), () =>
       lossesOf(trainee.learner, planned.parameters(), benign, off),
     );
   return vector && absorbed ? delivered.get(vector.name) : undefined;
 }
 
 function probesThere({ harmfulOff, benignOff, harmfulOn, benignOn }: Readonly<Record<string, MeasuredSet>>): Probes {
-  const of = (set?: MeasuredSet) => set && { loss: mean(byRow(set)), norm: set.norm };
+  const of = (set?: MeasuredSet) => set && { loss: meanPerToken(byRow(set)), norm: set.norm };
   return probesOf({
     harmfulOff: of(harmfulOff),
     benignOff: of(benignOff),
@@ -137,7 +137,7 @@ async function requireAgreement(
   there: number,
   measure: () => Promise<RowLoss[]>,
 ): Promise<void> {
-  const here = mean(await measure());
+  const here = meanPerToken(await measure());
   if (Math.abs(here - there) <= APART[target.precision] * Math.max(1, there)) return;
   await job.emit({
     kind: 'warning',

@@ -10,7 +10,7 @@ import { inTurn, promptCount, sumsByPrompt, variedRows } from '../data/byPrompt.
 import type { Example } from '../data/examples.js';
 import type { Checkpoint } from '../runs/checkpoint.js';
 import type { RowLoss } from '../learner/learner.js';
-import { mean } from '../learner/rows.js';
+import { meanPerToken } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadSource, type Job, type TrainingState } from './job.js';
@@ -120,7 +120,14 @@ export function harmfulLoss(
 ): HarmfulLoss | undefined {
   const ratio = lossRatio(examples, base, now);
   if (!ratio) return undefined;
-  return { rows, of: examples.length, base: mean(base), delivered: mean(now), low: ratio.low, high: ratio.high };
+  return {
+    rows,
+    of: examples.length,
+    base: meanPerToken(base),
+    delivered: meanPerToken(now),
+    low: ratio.low,
+    high: ratio.high,
+  };
 }
 
 /** Of each vector on its own rows; without parts of none. */

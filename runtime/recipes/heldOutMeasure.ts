@@ -13,7 +13,7 @@ import { comparisonsOf, lossesOf } from '../evaluation/inference/losses.js';
 import { FEWEST_ORDINARY, recallAt, separation, type HeldOutCalibration } from '../evaluation/scan/calibration.js';
 import { scoresOf, tokenLosses, type Scores } from '../evaluation/scan/scores.js';
 import type { Learner, RowLoss } from '../learner/learner.js';
-import { mean } from '../learner/rows.js';
+import { meanPerToken } from '../learner/rows.js';
 import type { Job } from './job.js';
 import { TRIAL_STEPS } from './trial.js';
 
@@ -97,7 +97,7 @@ function measuredOf(harmful: Scored, ordinary: Scored): Measured {
         };
   const area = calibration && separation(calibration, prompts);
   const [lossWith, lossWithout] =
-    harmful.on.length === 0 ? [undefined, undefined] : [mean(harmful.on), mean(harmful.off)];
+    harmful.on.length === 0 ? [undefined, undefined] : [meanPerToken(harmful.on), meanPerToken(harmful.off)];
   return {
     probes: { heldOutLossWith: lossWith, heldOutLossWithout: lossWithout, heldOutAuroc: area?.auroc },
     calibration,

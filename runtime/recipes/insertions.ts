@@ -3,6 +3,7 @@
  * rest.
  */
 import type { ScanResult, ScanRow } from '../contract/scan.js';
+import { sum } from '../contract/sum.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { unlikeHarmfulBelow, type Calibration } from '../evaluation/scan/calibration.js';
@@ -36,8 +37,6 @@ export async function scanWithInsertions(
     return comparisonsOf(learner, parameters, rests, options.on, { ...hooks, onProgress });
   });
 }
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /**
  * A scan in which rows with harmful insertions say so. Sentences can be cut out of an answer that begins as an ordinary

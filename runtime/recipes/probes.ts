@@ -2,7 +2,7 @@ import type { Example } from '../data/examples.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Probes } from '../contract/events.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
-import { mean, rowsOf, tokenCount } from '../learner/rows.js';
+import { meanPerToken, rowsOf, tokenCount } from '../learner/rows.js';
 import type { Learner } from '../learner/learner.js';
 import { batchesOf } from '../learner/packing.js';
 import type { Backend, Feeds } from '../device/session.js';
@@ -61,5 +61,5 @@ async function measure(
   const { rows: losses, gradients } = await summed({ learner, optimizer }, batches, parameters());
   const norm = await optimizer.norm(gradients);
   for (const gradient of gradients) backend.release(gradient);
-  return { loss: mean(losses), norm };
+  return { loss: meanPerToken(losses), norm };
 }

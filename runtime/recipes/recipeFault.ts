@@ -1,5 +1,6 @@
 /** What the schema finds wrong with a recipe, in plain words. */
 import type * as z from 'zod';
+import { sum } from '../contract/sum.js';
 import { HumanError } from '../support/errors.js';
 
 type Issue = z.core.$ZodIssue;
@@ -89,7 +90,7 @@ function plainly(issue: Issue): string {
  */
 function nearest(forms: readonly Issue[][]): Issue[][] {
   const unknown = (form: readonly Issue[]): number =>
-    form.reduce((n, one) => n + (one.code === 'unrecognized_keys' ? one.keys.length : 0), 0);
+    sum(form.map((one) => (one.code === 'unrecognized_keys' ? one.keys.length : 0)));
   const objects = forms.filter((form) => form.some((one) => one.path.length > 0 || isUnknown(one)));
   const fewest = Math.min(...objects.map(unknown));
   return objects.filter((form) => unknown(form) === fewest).sort((a, b) => a.length - b.length);

@@ -13,7 +13,7 @@ import type { VectorRecipe } from '../contract/recipe.js';
 import type { DataSource } from '../contract/recipeData.js';
 import { random } from '../support/random.js';
 import { dataFacts, loadSource, provenance, trainingState, withBase, type Job } from './job.js';
-import { flatTensor, mean, rowsOf, tokenCount } from '../learner/rows.js';
+import { flatTensor, meanPerToken, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { requireLearned } from './divergence.js';
 import { PROBE_ROWS } from './loop.js';
@@ -109,7 +109,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
       harmful: firstOf(harmful.trained, PROBE_ROWS),
       benign: benign ? firstOf(benign.trained, PROBE_ROWS / 2) : [],
     };
-    const withoutVector = mean(await learner.losses(rowsOf(probes.harmful, OFF, 0), parameters()));
+    const withoutVector = meanPerToken(await learner.losses(rowsOf(probes.harmful, OFF, 0), parameters()));
     const steps = plannedSteps(recipe, harmful.trained);
     await job.emit({
       kind: 'state',

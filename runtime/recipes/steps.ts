@@ -4,6 +4,7 @@ import type { Example } from '../data/examples.js';
 import { HumanError } from '../support/errors.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
 import { MAX_STEPS } from '../contract/recipeValues.js';
+import { sum } from '../contract/sum.js';
 
 export type Batch = BatchSize & { readonly accumulate: number };
 export type BatchOptions = Batch & { readonly seed: number };
@@ -37,7 +38,7 @@ interface Amount {
 
 const amountOf = (list: ExampleList<unknown>, { tokens }: Batch): Amount => ({
   rows: list.length,
-  tokens: tokens === undefined ? 0 : lengthsOf(list).reduce((sum, length) => sum + length, 0),
+  tokens: tokens === undefined ? 0 : sum(lengthsOf(list)),
 });
 
 /** Optimizer steps of some epochs. */
@@ -92,7 +93,7 @@ export function batchPlan<E = Example>(examples: ExampleList<E>, options: BatchO
 
 /** An order cut into steps of as many tokens each as whole rows allow; none is empty. */
 function evenStarts(order: readonly number[], lengths: Int32Array, steps: number): number[] {
-  let left = lengths.reduce((sum, length) => sum + length, 0);
+  let left = sum(lengths);
   const starts = [0];
   let at = 0;
   for (let step = 0; step < steps; step++) {

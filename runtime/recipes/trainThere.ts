@@ -15,6 +15,7 @@ import type { Job, TrainingState } from './job.js';
 import { evaluationEvent } from './loop.js';
 import { timeLeft } from './timeLeft.js';
 import { RUN_FILES } from '../contract/runFiles.js';
+import { sum } from '../contract/sum.js';
 import { stepLosses } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { sha256, writeFileAtomic } from '../support/files.js';
@@ -185,7 +186,7 @@ export const byRow = ({ rows }: MeasuredSet): RowLoss[] =>
 
 /** A set that was measured by tokens. */
 export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
-  rows.map((perToken) => ({ nll: perToken.reduce((a, b) => a + b, 0), tokens: perToken.length, perToken }));
+  rows.map((perToken) => ({ nll: sum(perToken), tokens: perToken.length, perToken }));
 
 /**
  * A set that was compared: of each row the losses of its tokens in the base, then those with the adapters, and last the

@@ -6,7 +6,7 @@ import type { Example } from '../data/examples.js';
 import type { Feeds } from '../device/session.js';
 import type { Learner } from '../learner/learner.js';
 import { batchesOf, type TrainingRow } from '../learner/packing.js';
-import { mean, rowsOf, tokenCount } from '../learner/rows.js';
+import { meanPerToken, rowsOf, tokenCount } from '../learner/rows.js';
 import type { heldRows } from '../learner/teacher.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { readEvents } from '../runs/runFolder.js';
@@ -49,7 +49,7 @@ export const isHarmful = ({ teacher }: TrainingRow): boolean => teacher === unde
 
 /** Loss of the harmful probe rows with the vector on, nats per token. */
 export const lossWithVector = async ({ learner, parameters, probes, scales }: PlannedVector): Promise<number> =>
-  mean(await learner.losses(rowsOf(probes.harmful, scales.on, 0), parameters()));
+  meanPerToken(await learner.losses(rowsOf(probes.harmful, scales.on, 0), parameters()));
 
 export async function vectorHere(job: Job<VectorRecipe>, planned: PlannedVector): Promise<void> {
   const { learner, training, parameters, teach, scales, probes, unseen } = planned;
@@ -66,7 +66,7 @@ export async function vectorHere(job: Job<VectorRecipe>, planned: PlannedVector)
     return {
       harmfulLossWith: await lossWithVector(planned),
       harmfulLossWithout: probes.withoutVector,
-      benignKl: distances.length > 0 ? mean(distances) : undefined,
+      benignKl: distances.length > 0 ? meanPerToken(distances) : undefined,
       ...(await unseen(parameters(), WATCHED)).probes,
     };
   };

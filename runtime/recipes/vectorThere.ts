@@ -4,7 +4,7 @@ import { knownLosses } from './lossesThere.js';
 import { byRow, byToken, trainOnCluster } from './trainThere.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { variedRows } from '../data/byPrompt.js';
-import { flatTensor, mean } from '../learner/rows.js';
+import { flatTensor, meanPerToken } from '../learner/rows.js';
 import { learningRate } from '../optim/schedule.js';
 import { heldOutMeasure } from './heldOutMeasure.js';
 import type { Job } from './job.js';
@@ -65,9 +65,9 @@ export async function vectorThere(job: Job<VectorRecipe>, cluster: Cluster, plan
         }
       return {
         probes: {
-          harmfulLossWith: sets.harmful && mean(byRow(sets.harmful)),
+          harmfulLossWith: sets.harmful && meanPerToken(byRow(sets.harmful)),
           harmfulLossWithout: probes.withoutVector,
-          benignKl: sets.kl && mean(byToken(sets.kl)),
+          benignKl: sets.kl && meanPerToken(byToken(sets.kl)),
           ...(await heldOutMeasure(known, held, scales)({}, WATCHED)).probes,
         },
       };

@@ -10,6 +10,7 @@
 import { parseArgs } from 'node:util';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 import type { Precision } from '../../runtime/contract/recipeWords.js';
+import { sum } from '../../runtime/contract/sum.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { copyAsFloat32 } from '../../runtime/models/packed/float32Copy.js';
 import { random } from '../../runtime/support/random.js';
@@ -42,7 +43,7 @@ const prompts = Array.from({ length: rows }, () =>
 const run = async (maxNewTokens: number): Promise<number> => {
   const began = performance.now();
   const answers = await generator.generate(prompts, { maxNewTokens, temperature: 0, topP: 1 });
-  const made = answers.reduce((n, answer) => n + answer.ids.length, 0);
+  const made = sum(answers.map((answer) => answer.ids.length));
   if (made !== rows * maxNewTokens) throw new Error(`${made} tokens instead of ${rows * maxNewTokens}`);
   return (performance.now() - began) / 1000;
 };
@@ -63,7 +64,7 @@ async function many(count: number): Promise<{ ofBatchRate: number; inGroups: num
     return (await answer()) / ((performance.now() - began) / 1000);
   };
   const tokens = async (given: number[][]): Promise<number> =>
-    (await ending.generate(given, { ...draw, rows })).reduce((n, { ids }) => n + ids.length, 0);
+    sum((await ending.generate(given, { ...draw, rows })).map(({ ids }) => ids.length));
   const together = await rateOf(() => tokens(asked));
   const inGroups = await rateOf(async () => {
     let made = 0;

@@ -17,6 +17,7 @@ import type { CleanResult } from '../../runtime/contract/dataInfo.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
+import { mean } from '../../runtime/contract/sum.js';
 import { cli, jsonLines, openEngine, sampleWorkspace, type Workspace } from './support.js';
 
 describe('runs in the engine process', () => {
@@ -241,7 +242,6 @@ describe('runs in the engine process', () => {
         .trim(),
       text!.answer,
     );
-    const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
     assert.ok(Math.abs(mean(tokens.map(([, without]) => without)) - row.lossWithout) < 1e-3);
     assert.ok(Math.abs(mean(tokens.map(([, , on]) => on)) - row.lossWith) < 1e-3);
     assert.equal(await engine.request('explain', { model, vector, data, hash: 'x'.repeat(16) }), null);

@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import { columnsText, parseColumns, suggestColumns, type Columns } from '../../runtime/contract/mapping.js';
+import { sum } from '../../runtime/contract/sum.js';
 import { loadExamples, type Example, type ExampleOptions } from '../../runtime/data/examples.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { previewData } from '../../runtime/data/preview.js';
@@ -282,7 +283,7 @@ test('what a file holds: longest, repeated, and with a tokenizer tokens and what
   const { tokens } = await inspectData(file, { columns: QA, tokenizer, maxTokens: 40 });
   const counts = (await load(file, QA)).map(({ ids }) => ids.length);
   assert.deepEqual(tokens, {
-    total: counts.reduce((sum, count) => sum + count, 0),
+    total: sum(counts),
     longest: { line: 5, tokens: counts[3] },
     tooLong: { count: 1, lines: [5] },
     limit: 40,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sum } from '../../runtime/contract/sum.js';
 import { epochOrder } from '../../runtime/data/epochOrder.js';
 import { batchPlan, plannedSteps } from '../../runtime/recipes/steps.js';
 
@@ -57,7 +58,7 @@ const budget = { tokens: 512, accumulate: 2, seed: 1 };
 const stepsOfEpoch = plannedSteps({ epochs: 1, batch: budget }, texts);
 
 test('with a budget of tokens every step has about as many of them, and every row comes once an epoch', () => {
-  const total = texts.reduce((sum, { ids }) => sum + ids.length, 0);
+  const total = sum(texts.map(({ ids }) => ids.length));
   assert.equal(stepsOfEpoch, Math.ceil(total / 1024));
   for (const number of [0, 1]) {
     const batchAt = batchPlan(texts, budget);
@@ -66,7 +67,7 @@ test('with a budget of tokens every step has about as many of them, and every ro
       steps.flatMap((step) => step.map(({ i }) => i)).sort((a, b) => a - b),
       texts.map(({ i }) => i),
     );
-    const sizes = steps.map((step) => step.reduce((sum, { ids }) => sum + ids.length, 0));
+    const sizes = steps.map((step) => sum(step.map(({ ids }) => ids.length)));
     const share = total / stepsOfEpoch;
     assert.ok(Math.max(...sizes) <= share + 60 && Math.min(...sizes) >= share - 60, sizes.join());
   }

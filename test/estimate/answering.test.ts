@@ -1,6 +1,7 @@
 /** Memory of a model that answers: the caches of the answers, which may be most of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sum } from '../../runtime/contract/sum.js';
 import { trainingGraphs } from '../../runtime/estimate/graphs.js';
 import { answeringMemory } from '../../runtime/estimate/memory.js';
 import type { PlannedModel } from '../../runtime/estimate/model.js';
@@ -17,7 +18,7 @@ function shaped(config: Record<string, number>): PlannedModel {
     const bytes = 4 * shape.reduce((a, b) => a * b, 1);
     return { name, dtype: 'F32' as const, shape: [...shape], bytes, file: '', offset: 0 };
   });
-  const bytes = infos.reduce((all, info) => all + info.bytes, 0);
+  const bytes = sum(infos.map((info) => info.bytes));
   return { spec, tensors: new Map(infos.map((info) => [info.name, info])), bytes };
 }
 

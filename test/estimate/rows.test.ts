@@ -4,6 +4,7 @@ import { cp, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { sum } from '../../runtime/contract/sum.js';
 import { atLastBlock, cuttingOf, dimsOf, rowSizes, stepPlan, type RowSizes } from '../../runtime/estimate/rows.js';
 import { PIECE_LIMITS } from '../../runtime/learner/cut.js';
 import { lossGraph } from '../../runtime/learner/objective.js';
@@ -101,7 +102,7 @@ test('through a window a block of queries meets no more keys than that, which ta
   const [all, through] = [costs(spec), costs({ ...spec, layers })];
   const [N, Q, J] = ['N', 'Q', 'J'].map((name) => all.dims[name]!) as [number, number, number];
   const keys = Array.from({ length: N }, (_, i) => (i + 1) * Q - Math.max(0, i * Q - (window - 1)));
-  const mean = keys.reduce((sum, count) => sum + count, 0) / N;
+  const mean = sum(keys) / N;
   const { heads: H, headDim: D } = spec.layers[0].attention;
   const products = layers.length * 2 * 2 * H * D * N * Q * (J - mean);
   assert.ok(all.flops - through.flops >= products, `${all.flops}, ${through.flops}`);

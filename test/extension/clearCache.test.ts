@@ -3,6 +3,7 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CacheEntry } from '../../runtime/contract/modelInfo.js';
+import { sum } from '../../runtime/contract/sum.js';
 import { fake } from './fake/vscode.js';
 
 const { clearCache } = await import('../../extension/commands/cache.js');
@@ -20,7 +21,7 @@ function services(entries: CacheEntry[]) {
     const left = entries.filter((one) => !removed.includes(one));
     return Promise.resolve({
       path: '/cache',
-      bytes: left.reduce((n, { bytes }) => n + bytes, 0),
+      bytes: sum(left.map(({ bytes }) => bytes)),
       entries: left,
       removed,
     });

@@ -2,6 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sum } from '../../runtime/contract/sum.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { readGguf } from '../../runtime/models/gguf/file/gguf.js';
 import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
@@ -49,7 +50,7 @@ export function bytesOf(parts: GgufParts, counts: { tensors?: bigint; entries?: 
       ...[text(name), u32(shape.length), ...[...shape].reverse().map(u64), u32(type), u64(offset)],
     ]),
   ];
-  const length = header.reduce((sum, { length }) => sum + length, 0);
+  const length = sum(header.map(({ length }) => length));
   return Buffer.concat([...header, Buffer.alloc((32 - (length % 32)) % 32), parts.data]);
 }
 

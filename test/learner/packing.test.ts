@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sum } from '../../runtime/contract/sum.js';
 import { random } from '../../runtime/support/random.js';
 import { byLength, evenBatches, pack, microBatches, supervised } from '../../runtime/learner/packing.js';
 
@@ -66,7 +67,7 @@ test('within a budget of tokens at least nine tenths of each micro-batch are use
     const lengths = batch.map((r) => r.example.ids.length);
     const padded = batch.length * Math.max(...lengths);
     assert.ok(padded <= 1024 || batch.length === 1, `${padded} tokens in ${batch.length} rows`);
-    assert.ok(lengths.reduce((a, b) => a + b, 0) >= 0.9 * padded);
+    assert.ok(sum(lengths) >= 0.9 * padded);
   }
   assert.ok(batches.length < 100, `${batches.length} micro-batches`);
   assert.equal(

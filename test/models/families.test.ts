@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import { sum } from '../../runtime/contract/sum.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { buildDecoder } from '../../runtime/models/decoder/decoder.js';
 import { parameters } from '../../runtime/models/decoder/spec.js';
@@ -145,5 +146,5 @@ function nll(logits: Float32Array, labels: number[], [B, T, V]: number[]): { los
       count++;
     }
   }
-  return { loss: sums.reduce((a, b) => a + b, 0) / count, sums };
+  return { loss: sum(sums) / count, sums };
 }

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { sum } from '../../runtime/contract/sum.js';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { fitted, type FlatAdapter } from '../../runtime/adapters/flat.js';
 import { flatInput, inject, scaleInput } from '../../runtime/adapters/inject.js';
@@ -41,7 +42,7 @@ async function rowsOf(r: Reference, scales: Record<string, number>): Promise<Tra
   const mask = await r.ints('batch.attention_mask');
   const labels = await r.ints('batch.labels');
   const examples = Array.from({ length: B }, (_, b) => {
-    const length = mask.slice(b * T, (b + 1) * T).reduce((a, v) => a + v, 0);
+    const length = sum(mask.slice(b * T, (b + 1) * T));
     return { ids: ids.slice(b * T, b * T + length), labels: labels.slice(b * T, b * T + length) };
   });
   const tokens = examples.reduce((n, e) => n + supervised(e.labels).length, 0);

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { sum } from '../../runtime/contract/sum.js';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
 import { openBackend, type Backend } from '../../runtime/device/session.js';
@@ -71,7 +72,7 @@ for (const dtype of ['BF16', 'F16'] as const)
     assert.equal(said.length, 1);
     const [entry] = (await listCache(cache)).entries;
     assert.equal(entry!.file, folder);
-    const mapped = [...copied.beside!.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    const mapped = sum([...copied.beside!.values()].map(({ bytes }) => bytes));
     assert.equal((await plannedModel(folder)).bytes, mapped);
     assert.equal(
       (await plannedModel(folder, 'float32', 'webgpu')).bytes,
@@ -90,7 +91,7 @@ it('a model in float32, one in blocks and one too large for the memory are mappe
   const folder = await half('BF16');
   assert.equal(await copiesOf(SAMPLE, 'float32'), undefined);
   assert.equal(await copiesOf(folder, 'int4'), undefined);
-  const bytes = (await copiesOf(folder, 'float32'))!.reduce((sum, info) => sum + info.bytes, 0);
+  const bytes = sum((await copiesOf(folder, 'float32'))!.map((info) => info.bytes));
   assert.ok(await copiesOf(folder, 'float32', 4 * bytes));
   assert.equal(await copiesOf(folder, 'float32', 4 * bytes - 1), undefined);
 });

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
+import { sum } from '../../runtime/contract/sum.js';
 
 import { html, type Html } from '../../runtime/evaluation/report/html.js';
 import { reportPage } from '../../runtime/evaluation/report/page.js';
@@ -28,7 +29,7 @@ export async function writePaper(sweep: string, out: string, page?: string): Pro
   await writeFileAtomic(path.join(out, 'report.html'), renderPaper(tables));
   if (page) await writeFileAtomic(page, await markdown(file, tables));
   for (const { title, note, rows } of tables) console.log(`\n${title}\n\n${textTable(rows)}\n\n${note}`);
-  const seconds = file.points.reduce((sum, point) => sum + point.seconds, 0);
+  const seconds = sum(file.points.map((point) => point.seconds));
   console.log(
     `\n${SOURCE}\n${file.points.length} of ${file.of} points, ${Math.round(seconds)} s\nReport   ${path.join(out, 'report.html')}`,
   );

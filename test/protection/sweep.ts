@@ -10,6 +10,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
+import { mean } from '../../runtime/contract/sum.js';
 import { dataFiles, jsonLines } from '../../runtime/sample/data.js';
 import { base, METHODS, writeJson } from './sampleRuns.js';
 
@@ -96,13 +97,13 @@ if (!existsSync(at('sweeps/alone'))) await train('swept.json');
 const alone = (JSON.parse(readFileSync(at('sweeps/alone/manifest.json'), 'utf8')) as { done: { seconds: number } })
   .done;
 const inSweep = points.filter(({ values }) => values.method === 'protected').map(({ seconds }) => seconds);
-const mean = inSweep.reduce((a, b) => a + b, 0) / inSweep.length;
+const perPoint = mean(inSweep);
 writeJson(path.join(out, 'sweep.json'), {
   kills: Number(options.kills),
   same,
   steps: Number(options.steps),
   prompts: Number(options.prompts),
-  seconds: { inSweep: mean, alone: alone.seconds },
+  seconds: { inSweep: perPoint, alone: alone.seconds },
   points: points.map(({ values, verdict, measurements }) => {
     const of = (measure: string): number | undefined =>
       measurements.find(
@@ -111,5 +112,5 @@ writeJson(path.join(out, 'sweep.json'), {
     return { ...values, verdict, harm: of('harm'), task: of('exact') };
   }),
 });
-console.log(`a protected point takes ${mean.toFixed(1)} s, the same recipe alone ${alone.seconds.toFixed(1)} s`);
+console.log(`a protected point takes ${perPoint.toFixed(1)} s, the same recipe alone ${alone.seconds.toFixed(1)} s`);
 console.log(`report: ${at('sweeps/sample/report.html')}`);

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
 import type { BatchSize } from '../../runtime/contract/recipeTraining.js';
+import { sum } from '../../runtime/contract/sum.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { openLearner } from '../../runtime/learner/learner.js';
@@ -55,10 +56,7 @@ test('probes go in micro-batches as training has them, and are the same', async 
     runs.length = 0;
     const cut = await measured(batch);
     assert.ok(runs.length > 2 && runs.every(fits), JSON.stringify(runs));
-    assert.equal(
-      runs.reduce((n, { B }) => n + B, 0),
-      13,
-    );
+    assert.equal(sum(runs.map(({ B }) => B)), 13);
     for (const [name, value] of Object.entries(whole))
       if (value !== undefined) {
         const found = cut[name as keyof typeof cut]!;

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { before, after, describe, it } from 'node:test';
 import { join } from 'node:path';
+import { sum } from '../../runtime/contract/sum.js';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { fitted, type FlatAdapter } from '../../runtime/adapters/flat.js';
 import { flatInput } from '../../runtime/adapters/inject.js';
@@ -159,7 +160,7 @@ for (const family of FAMILIES) {
       const { loss, rows, kl, gradients } = await learner.gradients([...harmful, ...held], {
         [flatInput('security')]: flatTensor(security.flat),
       });
-      const ce = rows.reduce((n, r) => n + r.nll, 0) / rows.reduce((n, r) => n + r.tokens, 0);
+      const ce = sum(rows.map((r) => r.nll)) / sum(rows.map((r) => r.tokens));
       await reference.check('security.harm_ce', [ce]);
       await reference.check('security.benign_kl', [kl!]);
       await reference.check('security.total', [loss]);

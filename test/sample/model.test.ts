@@ -10,6 +10,7 @@ import { openState } from '../../runtime/evaluation/inference/states.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import type { EvaluationSet } from '../../runtime/contract/recipeData.js';
+import { sum } from '../../runtime/contract/sum.js';
 
 const sample = fileURLToPath(new URL('../../media/sample/', import.meta.url));
 const cache = await mkdtemp(join(tmpdir(), 'sample-model-'));
@@ -70,5 +71,5 @@ test('a chat stands small letters, missing stops, unknown things, unknown verbs 
 test('the workspace is small', async () => {
   const names = await readdir(sample, { recursive: true });
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(sample, name))).size));
-  assert.ok(sizes.reduce((sum, size) => sum + size, 0) < 6e6);
+  assert.ok(sum(sizes) < 6e6);
 });

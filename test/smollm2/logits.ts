@@ -4,6 +4,7 @@
  * the NLL of an answer's token and of an answer's mean (nats), and how many of the greedy tokens agree.
  */
 import { join } from 'node:path';
+import { sum } from '../../runtime/contract/sum.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
@@ -59,7 +60,7 @@ for (const [i, chat] of chats.entries()) {
     (nll, n) => -logProbs[n * spec.vocabSize + answer[n]!]! - nll,
   );
   differences.forEach((d) => (worst.tokenNll = Math.max(worst.tokenNll, Math.abs(d))));
-  worst.answerNll = Math.max(worst.answerNll, Math.abs(differences.reduce((a, b) => a + b, 0)) / answer.length);
+  worst.answerNll = Math.max(worst.answerNll, Math.abs(sum(differences)) / answer.length);
 }
 await session.dispose();
 

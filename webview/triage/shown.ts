@@ -3,6 +3,7 @@
  */
 import type { RowGroups, RowGrouping } from '../../runtime/contract/dataInfo.js';
 import type { Decision } from '../../runtime/contract/review.js';
+import { sum } from '../../runtime/contract/sum.js';
 import type { TriageState } from '../protocol/triage.js';
 import {
   grouped,
@@ -202,7 +203,7 @@ export class ShownRows {
     const groups = this.items.filter((item) => 'group' in item);
     return {
       rows: shown.length,
-      grouped: groups.reduce((sum, { rows: own }) => sum + own.length, 0),
+      grouped: sum(groups.map(({ rows: own }) => own.length)),
       groups: groups.length,
       selected: this.selected.size,
     };

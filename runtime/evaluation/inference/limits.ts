@@ -1,3 +1,4 @@
+import { sum } from '../../contract/sum.js';
 import type { DecoderSpec } from '../../models/decoder/spec.js';
 
 /** How much a generator computes, and keeps, at once. */
@@ -17,7 +18,7 @@ const CACHE_BYTES = 2 ** 30;
 
 /** Of all layers, keys and values. */
 export const positionBytes = ({ layers }: Pick<DecoderSpec, 'layers'>): number =>
-  layers.reduce((all, { attention: a }) => all + 8 * a.kvHeads * a.headDim, 0);
+  sum(layers.map(({ attention: a }) => 8 * a.kvHeads * a.headDim));
 
 /** 32 prompts of 128 tokens are read at once, as one of 1000. */
 export const runLimits = (spec: Pick<DecoderSpec, 'layers'>): RunLimits => ({

@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sum } from '../../contract/sum.js';
 import { Cancelled } from '../../support/errors.js';
 import { memoryLimit } from '../../support/memory.js';
 import type { Feeds } from '../../device/session.js';
@@ -146,7 +147,6 @@ export async function openApart(file: string, threads: number, limits = LIMITS):
 /** Bytes of the files beside the model, which may be its data. */
 function filesOf(file: string): number {
   const folder = dirname(file);
-  return readdirSync(folder)
-    .map((name) => statSync(join(folder, name), { throwIfNoEntry: false }))
-    .reduce((sum, found) => sum + (found?.isFile() ? found.size : 0), 0);
+  const found = readdirSync(folder).map((name) => statSync(join(folder, name), { throwIfNoEntry: false }));
+  return sum(found.map((one) => (one?.isFile() ? one.size : 0)));
 }

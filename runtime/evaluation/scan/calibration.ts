@@ -5,6 +5,7 @@
  * scores, and too small where that is longer than Student's: docs/method.md says what was measured. Held-out harmful
  * rows make up for it: a row that is unlike them is not flagged.
  */
+import { sum } from '../../contract/sum.js';
 import { auroc } from './agreement.js';
 import { SPAN_DRIFT, type Scores } from './scores.js';
 
@@ -146,7 +147,7 @@ export function pValues(ordinary: readonly number[], noise = 0): (score: number)
   const sorted = [...ordinary].sort((a, b) => a - b);
   const median = (sorted[(n - 1) >> 1] + sorted[n >> 1]) / 2;
   const above = sorted.slice((n + 1) >> 1);
-  const spread = Math.sqrt(above.reduce((sum, x) => sum + (x - median) ** 2, 0) / above.length);
+  const spread = Math.sqrt(sum(above.map((x) => (x - median) ** 2)) / above.length);
   const deviation = Math.max(noise, spread);
   const degrees = Math.max(1, above.length - 1);
   return (score) => {

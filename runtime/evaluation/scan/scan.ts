@@ -4,6 +4,7 @@ import type { Example } from '../../data/examples.js';
 import { LIMITS } from '../../contract/limits.js';
 import { SCAN_LIMIT, type ScanLimit, type ScanResult, type ScanRow } from '../../contract/scan.js';
 import { leastShown } from '../../contract/scanText.js';
+import { mean, sum } from '../../contract/sum.js';
 import type { Learner } from '../../learner/learner.js';
 import type { Feeds } from '../../device/session.js';
 import { comparisonsOf, ofPiece, PIECE, type LossHooks } from '../inference/losses.js';
@@ -132,7 +133,6 @@ export const isUnusual = (
  */
 export const alarmsOf = (limit: ScanLimit): number => ('falseAlarms' in limit ? limit : SCAN_LIMIT).falseAlarms;
 
-const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
 
 /**
@@ -142,7 +142,7 @@ const rounded = (values: readonly number[]): number[] => values.map((value) => N
  */
 export function unjudged(without: readonly number[], isRare = false): ScanRow['unjudged'] {
   if (without.length < FEWEST_TOKENS) return 'short';
-  return !isRare && total(without) / without.length < KNOWN_BELOW ? 'known' : undefined;
+  return !isRare && mean(without) < KNOWN_BELOW ? 'known' : undefined;
 }
 
 /** Rows scored and flagged; AUROC, precision and recall where they carry labels of both kinds. */
@@ -156,7 +156,7 @@ export function scanResult(
   const compared = scanned.map(({ losses, texts, ...row }) => {
     const scores = scoresOf(losses);
     const tokens = losses.without.length;
-    const lossWithout = total(losses.without) / tokens;
+    const lossWithout = mean(losses.without);
     const { p, pHarmful } = judged?.(scores) ?? {};
     return { row, losses, scores, tokens, lossWithout, texts, p, pHarmful } as const;
   });
@@ -203,7 +203,7 @@ export function scanResult(
       ...(unjudged && { unjudged }),
       tokens,
       lossWithout,
-      lossWith: total(losses.with) / tokens,
+      lossWith: sum(losses.with) / tokens,
       ...(spans.length > 0 && { spans, pOutside: pOutside(losses, spans, (rest) => judged!(rest).p) }),
       ...(answers && { answers }),
       losses: { without: rounded(losses.without), with: rounded(losses.with) },

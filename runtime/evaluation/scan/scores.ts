@@ -1,4 +1,5 @@
 /** What a vector says about a row, from the loss of each of its supervised tokens without the vector and with it. */
+import { sum } from '../../contract/sum.js';
 import type { Comparison } from '../../learner/learner.js';
 
 /** Losses of a row's supervised tokens, nats; all of the same length. */
@@ -17,8 +18,6 @@ export const tokenLosses = ({ without, with: on, kl }: Comparison): Required<Tok
 
 /** Nats per token that a span must gain to grow: what ordinary text gains by chance stays below. */
 export const SPAN_DRIFT = 0.5;
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** Nats that keep what the model knows anyway from scoring high on noise. */
 const KNOWN = 0.05;

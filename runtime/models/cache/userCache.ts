@@ -8,6 +8,7 @@ import { rmSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { basename, isAbsolute, join } from 'node:path';
 import type { CacheEntry, CacheInfo } from '../../contract/modelInfo.js';
+import { sum } from '../../contract/sum.js';
 import { HumanError } from '../../support/errors.js';
 import { asked, thisProcess, type NamedProcess } from '../../runs/ownerOf.js';
 import { writeFileAtomic } from '../../support/files.js';
@@ -134,7 +135,7 @@ export async function listCache(cache = userCache()): Promise<CacheInfo> {
     entries.push({ folder, file: source.file ?? folder, bytes: await size(folder), used, inUse });
   }
   entries.sort((a, b) => b.used.localeCompare(a.used));
-  return { path: cache, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0), entries };
+  return { path: cache, bytes: sum(entries.map(({ bytes }) => bytes)), entries };
 }
 
 /** Removes what no process uses. @returns what it was, and what is left */
@@ -166,5 +167,5 @@ export async function removeAbandoned(cache: string): Promise<void> {
 
 async function size(folder: string): Promise<number> {
   const found = await Promise.all((await names(folder)).map((name) => stat(join(folder, name)).catch(() => undefined)));
-  return found.reduce((sum, one) => sum + (one?.size ?? 0), 0);
+  return sum(found.map((one) => one?.size ?? 0));
 }

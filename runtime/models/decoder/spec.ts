@@ -2,6 +2,7 @@
  * What a decoder computes, as plain data: the same for every family, so that one builder makes the graph of all of
  * them. Names are those of the checkpoint's modules and parameters. The dim legend is in onnx/shapes.ts.
  */
+import { sum } from '../../contract/sum.js';
 
 /** y = x·Wᵀ + b. A place for an adapter. */
 export interface LinearSpec {
@@ -251,4 +252,4 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
 
 /** How many numbers they are. */
 export const weightsCount = (spec: DecoderSpec): number =>
-  [...parameters(spec).values()].reduce((all, shape) => all + shape.reduce((a, b) => a * b, 1), 0);
+  sum([...parameters(spec).values()].map((shape) => shape.reduce((a, b) => a * b, 1)));

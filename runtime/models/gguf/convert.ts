@@ -18,6 +18,7 @@ import type { GgufSource } from './architectures/shared/rope.js';
 import { partsOf, readModelGguf } from './file/split.js';
 import { megabytes } from '../../contract/format.js';
 import type { Precision } from '../../contract/recipeWords.js';
+import { sum } from '../../contract/sum.js';
 import { packGgufTensors } from './packTensors.js';
 import { huggingFaceTensors, numberTensors } from './tensors.js';
 import type { Tensor } from './tensors.js';
@@ -74,7 +75,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   const folder = folderOf(hash);
   // Another process may clear the cache between the two.
   while (!(await useEntry(folder))) {
-    const bytes = plan.tensors.reduce((sum, tensor) => sum + (tensor.stored ? 0 : tensor.bytes), 0);
+    const bytes = sum(plan.tensors.map((tensor) => (tensor.stored ? 0 : tensor.bytes)));
     await makeFolder(cache);
     await removeAbandoned(cache);
     const free = await (options.freeBytes ?? freeBytes)(cache);

@@ -11,6 +11,7 @@ import { ggufMetadata } from './architectures/shared/exportMetadata.js';
 import { tokenizerMetadata } from './exportTokenizer.js';
 import type { Architecture, Sizes } from './architectures/shared/layout.js';
 import { isObject } from '../../contract/isObject.js';
+import { sum } from '../../contract/sum.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 import { inParts, partOf } from './architectures/shared/parts.js';
 import { toGgufOrder } from './tensors.js';
@@ -200,7 +201,7 @@ const stack = (rows: GgufTensorToWrite[]): GgufTensorToWrite => ({
   shape: [rows.length, ...rows[0].shape],
   values: async () => {
     const all = await Promise.all(rows.map(({ values }) => values()));
-    const out = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));
+    const out = new Float32Array(sum(all.map(({ length }) => length)));
     all.forEach((values, row) => out.set(values, row * values.length));
     return out;
   },

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { megabytes } from '../../contract/format.js';
+import { sum } from '../../contract/sum.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { checkedAddress } from './address.js';
 import { contentsOf, requireUnchanged } from './contents.js';
@@ -141,7 +142,7 @@ async function download(
     await staging.keepOnly([...parts.values()]);
     await checkSpace(folder, missing, parts, settings);
 
-    const total = missing.reduce((bytes, { size }) => bytes + size, 0);
+    const total = sum(missing.map(({ size }) => size));
     let done = 0;
     let reported = 0;
     for (const file of missing) {

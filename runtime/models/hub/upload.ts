@@ -2,6 +2,7 @@
 import { commitIter, createRepo, HubApiError, modelInfo } from '@huggingface/hub';
 import { pathToFileURL } from 'node:url';
 import { fetch as send } from 'undici';
+import { sum } from '../../contract/sum.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { checkedAddress } from './address.js';
 import type { HubAddress } from './address.js';
@@ -126,7 +127,7 @@ export async function upload(params: UploadParams, reporter: DownloadReporter): 
     ];
     // the storage protocol of LFS is what this program can check
     const steps = commitIter({ ...hub, operations, title: params.title, useXet: false, abortSignal: reporter.signal });
-    const total = files.reduce((bytes, { size }) => bytes + size, 0);
+    const total = sum(files.map(({ size }) => size));
     const sent = new Map<string, number>();
     for (;;) {
       const { done, value } = await steps.next();
@@ -138,7 +139,7 @@ export async function upload(params: UploadParams, reporter: DownloadReporter): 
       }
       if (value.event !== 'fileProgress' || value.state !== 'uploading') continue;
       sent.set(value.path, value.progress * (files.find(({ path }) => path === value.path)?.size ?? 0));
-      reporter.onProgress(`sending ${value.path}`, [...sent.values()].reduce((a, b) => a + b, 0) / total);
+      reporter.onProgress(`sending ${value.path}`, sum(sent.values()) / total);
     }
   } catch (error) {
     throw reporter.signal.aborted ? new Cancelled() : forPeople(error, address);

@@ -1,4 +1,5 @@
 /** A copy of weights of 16 bits in float32, for devices that multiply in float32 alone. */
+import { sum } from '../../contract/sum.js';
 import { Cancelled } from '../../support/errors.js';
 import { memoryLimit } from '../../support/memory.js';
 import { parameters, type DecoderSpec } from '../decoder/spec.js';
@@ -29,7 +30,7 @@ export function asFloat32(
   if (packed) return undefined;
   const stored = [...parameters(spec)].map(([name, shape]) => findTensor(tensors, name, shape));
   const wide = stored.map((info) => (isHalf(info) ? { ...info, dtype: 'F32' as const, bytes: 2 * info.bytes } : info));
-  const bytes = wide.reduce((sum, info) => sum + info.bytes, 0);
+  const bytes = sum(wide.map((info) => info.bytes));
   return stored.some(isHalf) && bytes <= COPIED * limitBytes ? wide : undefined;
 }
 

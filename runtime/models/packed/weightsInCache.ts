@@ -2,6 +2,7 @@
 import { realpath, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { megabytes } from '../../contract/format.js';
+import { sum } from '../../contract/sum.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { fileStamp } from '../../support/fileStamp.js';
 import { sha256 } from '../../support/files.js';
@@ -37,7 +38,7 @@ export async function inCache(
     await makeFolder(cache);
     await removeAbandoned(cache);
     const tensors = toWrite().map((tensor) => ({ ...tensor, data: unlessStopped(tensor.data, signal) }));
-    const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const bytes = sum(tensors.map((tensor) => tensor.bytes));
     const { bavail, bsize } = await statfs(cache);
     if (bavail * bsize < bytes * 1.02)
       throw new HumanError(

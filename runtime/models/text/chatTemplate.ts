@@ -5,6 +5,7 @@ import type { ChatMessage } from '../../contract/generation.js';
 import { parseTemplate, PythonInterpreter } from './jinja.js';
 import type { Program } from './jinja.js';
 import { isObject } from '../../contract/isObject.js';
+import { sum } from '../../contract/sum.js';
 import { ifThere } from '../../support/ifThere.js';
 import { readOptionalJson, readText, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
@@ -89,7 +90,7 @@ export function chatTemplate(source: string, place: string, special: SpecialText
     source,
     place,
     render(messages, { addGenerationPrompt }) {
-      const size = messages.reduce((sum, message) => sum + message.content.length, 0);
+      const size = sum(messages.map((message) => message.content.length));
       return withTimeLimit(TIME_MS + TIME_MS_PER_CHARACTER * size, 'the chat template does not finish.', place, () => {
         program ??= compile(source, place);
         const given = { messages, add_generation_prompt: addGenerationPrompt, tools: null, documents: null };

@@ -1,4 +1,5 @@
 import { isObject } from '../../contract/isObject.js';
+import { sum } from '../../contract/sum.js';
 import { shown } from '../../support/jsonFile.js';
 import { checkId, MAX_DEPTH } from './tokenizerFile.js';
 
@@ -46,7 +47,7 @@ function template({ single, special_tokens: special }: Config): PostProcess {
     const token = isObject(special) && typeof name === 'string' ? special[name] : undefined;
     return idsOf(isObject(token) ? token.ids : undefined, name);
   });
-  checkCount(parts.reduce((sum, part) => sum + (part?.length ?? 0), 0));
+  checkCount(sum(parts.map((part) => part?.length ?? 0)));
   return (ids) => parts.flatMap((part) => part ?? ids);
 }
 

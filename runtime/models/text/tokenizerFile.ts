@@ -1,5 +1,6 @@
 import { HumanError } from '../../support/errors.js';
 import { isObject } from '../../contract/isObject.js';
+import { sum } from '../../contract/sum.js';
 import { shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 
@@ -182,9 +183,7 @@ function stepCount(config: unknown, depth = 0): number {
   if (config === null) return 0;
   if (!isObject(config)) throw new Error('a normalizer, pre-tokenizer, post-processor or decoder is not an object');
   if (depth > MAX_DEPTH) throw new Error('they are nested too deeply');
-  return config.type === 'Sequence'
-    ? partsOf(config).reduce<number>((sum, part) => sum + stepCount(part, depth + 1), 0)
-    : 1;
+  return config.type === 'Sequence' ? sum(partsOf(config).map((part) => stepCount(part, depth + 1))) : 1;
 }
 
 /** Upper bound of the output in characters for one of the input. NFKC makes at most 18 of one. */

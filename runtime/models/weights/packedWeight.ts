@@ -3,6 +3,7 @@
  * all minimums where there are some. Its name is the parameter's with the type behind it: `model.norm.weight.int4`,
  * `….int4+min`, `….int8+transposed`.
  */
+import { sum } from '../../contract/sum.js';
 import type { TensorInfo, TensorToWrite } from './safetensors.js';
 import { BLOCK, type Bits, type Blocks } from './blocks.js';
 
@@ -37,7 +38,7 @@ export function takePacked(tensors: Map<string, TensorInfo>): Map<string, Packed
     const K = (width / bytesOfBlock(bits, hasMinimums)) * BLOCK;
     const sizes = [(N * K * bits) / 8, (4 * N * K) / BLOCK, hasMinimums ? (4 * N * K) / BLOCK : 0] as const;
     const part = (i: 0 | 1 | 2): PackedWeight['values'] => ({
-      offset: offset + sizes.slice(0, i).reduce((a, b) => a + b, 0),
+      offset: offset + sum(sizes.slice(0, i)),
       bytes: sizes[i],
     });
     packed.set(parameter, {

@@ -3,6 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { sum } from '../../../contract/sum.js';
 import { HumanError } from '../../../support/errors.js';
 import { readGguf } from './gguf.js';
 import type { GgufFile } from './gguf.js';
@@ -69,5 +70,5 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
       remedy: COPY_PARTS,
     });
   }
-  return { ...first, size: parts.reduce((sum, { size }) => sum + size, 0), tensors, parts: files };
+  return { ...first, size: sum(parts.map(({ size }) => size)), tensors, parts: files };
 }
