@@ -1,5 +1,5 @@
 /** States of a model in the order in which they are shown: base · plain · protected, then the others as they came. */
-export const STATES = ['base', 'plain', 'protected'] as const;
+const STATES = ['base', 'plain', 'protected'] as const;
 
 const rank = (state: string): number => {
   const at = (STATES as readonly string[]).indexOf(state);

@@ -21,7 +21,6 @@ export type Feeds = Record<string, Tensor>;
 /** Copies nothing: the tensor uses the array. */
 export const float32 = (data: Float32Array, dims: readonly number[]): Tensor => new ort.Tensor('float32', data, dims);
 export const uint8 = (data: Uint8Array): Tensor => new ort.Tensor('uint8', data, [data.length]);
-export const float64 = (data: Float64Array, dims: readonly number[]): Tensor => new ort.Tensor('float64', data, dims);
 export const int64 = (data: ArrayLike<number>, dims: readonly number[]): Tensor =>
   new ort.Tensor('int64', BigInt64Array.from(data, BigInt), dims);
 /** From values sent by another process: int64 or float32. */

@@ -49,7 +49,7 @@ export const sizeOf = ({ ids, labels, promptIds }: Example): RowSize => ({
 });
 
 /** Rows that are cut into tokens: enough to know what batches look like. */
-export const READ = 2000;
+const READ = 2000;
 
 type Source = Pick<DataSource, 'format' | 'columns' | 'limit'>;
 interface Reading {

@@ -2,7 +2,7 @@ import { PROBES, type Column, type ProbeColumns } from '../../runtime/contract/c
 import type { RunPageEvent, RunSnapshot } from '../protocol/run.js';
 
 /** Probe columns of `more` after those of `columns`; a column that only one of them has is filled up with null. */
-export function appendProbes(columns: ProbeColumns, more: ProbeColumns): void {
+function appendProbes(columns: ProbeColumns, more: ProbeColumns): void {
   const before = columns.step.length;
   columns.step.push(...more.step);
   if (more.rows) columns.rows = more.rows;

@@ -13,7 +13,7 @@ export interface Attempts {
   readonly count: number;
   readonly firstMs: number;
 }
-export const ATTEMPTS: Attempts = { count: 4, firstMs: 1000 };
+const ATTEMPTS: Attempts = { count: 4, firstMs: 1000 };
 /** Whatever a server asks for. */
 const LONGEST_WAIT_MS = 60_000;
 const MOST_BYTES = 2 ** 20;

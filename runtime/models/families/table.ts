@@ -14,7 +14,7 @@ import { qwen } from './qwen.js';
 import type { Families, Family } from './shared/parts.js';
 
 /** `model_type` of config.json → how to read it. A new family is an entry in the file of its nearest relatives. */
-export const FAMILIES: Families = {
+const FAMILIES: Families = {
   ...llama,
   ...mistral,
   ...qwen,
