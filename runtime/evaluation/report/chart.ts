@@ -12,6 +12,7 @@ import {
 } from '../../contract/series.js';
 import { html, type Html } from './html.js';
 import { formatNumber } from './numbers.js';
+import { plainTable } from './plainTable.js';
 
 // Units of the picture's own coordinates; it is scaled to the width of its column.
 const WIDTH = 380;
@@ -120,26 +121,11 @@ function table(series: Series[]): Html {
   const rows = shown.map((step) => {
     const cells = series.map(({ steps, values }) => {
       const at = steps.indexOf(step);
-      return html`<td>${at < 0 ? '' : formatNumber(values[at])}</td>`;
+      return at < 0 ? '' : formatNumber(values[at]);
     });
-    return html`<tr>
-      <th scope="row">${step}</th>
-      ${cells}
-    </tr>`;
+    return [step, ...cells];
   });
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">step</th>
-          ${series.map(({ label }) => html`<th scope="col">${label}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+  return plainTable(['step', ...series.map(({ label }) => label)], rows);
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

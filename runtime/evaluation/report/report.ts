@@ -24,6 +24,7 @@ import { html, type Html } from './html.js';
 import { formatSeconds } from './numbers.js';
 import { agreementTable, answerTables, resultsHtml, vectorsHtml } from './results.js';
 import { reportPage } from './page.js';
+import { plainTable } from './plainTable.js';
 
 export interface ReportRun extends RunRecord {
   recipe: Recipe;
@@ -237,27 +238,10 @@ function settings(run: ReportRun): Html {
         ${warnings.map((warning) => html`<li>${warning.place && html`<code>${warning.place}</code> `}${warning.message}${warning.remedy && ` ${warning.remedy}`}</li>`)}
       </ul>`
     }
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">what</th>
-            <th scope="col">file</th>
-            <th scope="col">SHA-256</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${files.map(
-            ([what, path, sha256]) =>
-              html`<tr>
-                <th scope="row">${what}</th>
-                <td><code>${path}</code></td>
-                <td><code>${sha256}</code></td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${plainTable(
+      ['what', 'file', 'SHA-256'],
+      files.map(([what, path, sha256]) => [what, html`<code>${path}</code>`, html`<code>${sha256}</code>`]),
+    )}
     <details>
       <summary>Recipe</summary>
       <pre>${JSON.stringify(recipe, null, 2)}</pre>

@@ -5,6 +5,7 @@ import { stateNames } from '../../contract/states.js';
 import { stateName, TABLE_STRINGS, type Cell, type ResultTable } from '../../contract/table.js';
 import type { VectorTable } from '../../contract/vectorTable.js';
 import { html, type Html } from './html.js';
+import { plainTable } from './plainTable.js';
 
 /** One row per state of the model, one column per set, measure and judge, with the number of prompts. */
 export function resultsHtml({ corner, columns, rows, note }: ResultTable): Html {
@@ -40,27 +41,9 @@ export function resultsHtml({ corner, columns, rows, note }: ResultTable): Html 
 
 /** One row per vector, with its own verdict. */
 export function vectorsHtml({ title, columns, rows }: VectorTable): Html {
+  const cells = rows.map(({ name, sets, flagged, verdict, mark }) => [name, sets, flagged, `${mark} ${verdict}`]);
   return html`<h2>${title}</h2>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            ${columns.map((column) => html`<th scope="col">${column}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            ({ name, sets, flagged, verdict, mark }) =>
-              html`<tr>
-                <th scope="row">${name}</th>
-                <td>${sets}</td>
-                <td>${flagged}</td>
-                <td>${mark} ${verdict}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    ${plainTable(columns, cells)}`;
 }
 
 function cellHtml(cell: Cell): Html {
@@ -83,29 +66,11 @@ function cellHtml(cell: Cell): Html {
 export function agreementTable(agreements: readonly Agreement[]): Html {
   if (agreements.length === 0) return html``;
   const { strings: s } = ENGLISH_JUDGES;
-  const rows = agreements.map((one) => agreementCells(one, ENGLISH_JUDGES));
+  const rows = agreements
+    .map((one) => agreementCells(one, ENGLISH_JUDGES))
+    .map(({ set, model, judges, kappa, differ }) => [set, model, judges, kappa, differ]);
   return html`<h3>${s.agreementTitle}</h3>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            ${agreementHead(s).map((text) => html`<th scope="col">${text}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            ({ set, model, judges, kappa, differ }) =>
-              html`<tr>
-                <th scope="row">${set}</th>
-                <td>${model}</td>
-                <td>${judges}</td>
-                <td>${kappa}</td>
-                <td>${differ}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    ${plainTable(agreementHead(s), rows)}`;
 }
 
 /** Prompts shown of each set; those on which the models differ come first. */

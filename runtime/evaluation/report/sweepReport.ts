@@ -7,6 +7,7 @@ import { warningLines } from '../../contract/sweepWarnings.js';
 import { writeFileAtomic } from '../../support/files.js';
 import { html, type Html } from './html.js';
 import { reportPage } from './page.js';
+import { plainTable } from './plainTable.js';
 
 export async function writeSweepReport(file: string, name: string, sweep: SweepFile): Promise<void> {
   await writeFileAtomic(file, renderSweep(name, sweep), { makeFolder: false });
@@ -137,29 +138,8 @@ function curve({ title, axis, xTicks, yTicks, lines, description }: Curve): Html
 }
 
 function table({ columns, rows }: SweepView['table']): Html {
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${s.sweepSettings}</th>
-          <th scope="col">${s.sweepSeeds}</th>
-          <th scope="col">${s.sweepVerdicts}</th>
-          ${columns.map((column) => html`<th scope="col">${column}</th>`)}
-          <th scope="col">${s.sweepSeconds}</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          ({ title, runs, verdicts, cells, seconds }) =>
-            html`<tr>
-              <th scope="row">${title}</th>
-              <td>${runs}</td>
-              <td>${verdicts}</td>
-              ${cells.map((cell) => html`<td>${cell}</td>`)}
-              <td>${seconds}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  return plainTable(
+    [s.sweepSettings, s.sweepSeeds, s.sweepVerdicts, ...columns, s.sweepSeconds],
+    rows.map(({ title, runs, verdicts, cells, seconds }) => [title, runs, verdicts, ...cells, seconds]),
+  );
 }
