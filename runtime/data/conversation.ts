@@ -8,10 +8,14 @@ import { checkAnswers, InvalidRow, UnfitRow } from './schemas.js';
 /** Tokens with their labels, and the prompt before the last answer. */
 export interface Supervised {
   ids: number[];
-  /** Unshifted; −100 where not supervised. */
+  /** Unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. `logits[t]` predicts `labels[t + 1]`. */
   labels: number[];
-  /** What is asked: the tokens before the last answer. */
+  /**
+   * What is asked: the tokens up to the last answer, with the generation prompt, or, where it is `opened`, with what
+   * stands there in the row. Empty for `text`.
+   */
   promptIds: number[];
+  /** The same as text, always with the generation prompt. */
   promptText: string;
   /**
    * The tokens of `promptIds` end with what the template writes before an answer (see `beforeAnswer`), not with its

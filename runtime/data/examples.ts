@@ -2,8 +2,7 @@ import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
 import { TooSlow, withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import type { ChatMessage } from '../contract/generation.js';
-import { supervisedTokens, type Answered } from './conversation.js';
+import { supervisedTokens } from './conversation.js';
 import { SAY_COLUMNS } from './columns.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
@@ -26,40 +25,16 @@ import type { RowFormat, RowContent } from './schemas.js';
 import { writtenTwice, type Twice } from './writtenTwice.js';
 
 /** A row as a model sees it. */
-export interface Example {
+export interface Example extends EncodedRow {
   /** From 0, over all rows of the file. */
   row: number;
   /** From 1; for Parquet the number of the row. */
   line: number;
   /** How many lines it takes, where they are more than one. */
   lines?: number;
-  ids: number[];
-  /** Unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. `logits[t]` predicts `labels[t + 1]`. */
-  labels: number[];
   label?: 'harmful' | 'benign';
   /** What the row says, named; where `hashed` asked for it. */
   hash?: string;
-  /** Messages before the last answer; only for conversations. */
-  prompt?: ChatMessage[];
-  /**
-   * Tokens up to the last answer, with the generation prompt, or, where it is `opened`, with what stands there in the
-   * row. Empty for `text`.
-   */
-  promptIds: number[];
-  /** The same as text, always with the generation prompt. */
-  promptText: string;
-  opened?: true;
-  /** Its name without its system messages (askedBy.ts); absent where it has none. */
-  question?: string;
-  /**
-   * The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there
-   * are none.
-   */
-  earlier?: Answered[];
-  /** The last answer; '' for rows that only ask. */
-  answer: string;
-  /** A row of text or tokens: no answer of it could be written again. */
-  asIs?: true;
 }
 
 export interface ExampleOptions extends ParseOptions {
