@@ -27,6 +27,10 @@ export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'
   ...namesOf(row),
 ];
 
+/** All these names of rows. */
+export const askedIn = (rows: Iterable<Parameters<typeof questionsOf>[0]>): Set<string> =>
+  new Set(Array.from(rows, questionsOf).flat());
+
 export const promptName = (text: string): string => textName(`prompt ${text}`);
 
 /**

@@ -4,7 +4,7 @@ import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
 import { lowerLogSoftmax } from '../onnx/lower.js';
 import { serialize } from '../onnx/serialize.js';
-import type { Dim } from '../onnx/shapes.js';
+import { elementsOf, type Dim } from '../onnx/shapes.js';
 import { scanCounts, unrollScans } from '../onnx/unroll.js';
 import { weightsAsInputs } from '../onnx/weightInputs.js';
 import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipeWords.js';
@@ -166,7 +166,7 @@ async function trial(device: Device): Promise<Trial> {
     const on = backend(device, 0);
     return await speedOf(async (graph, dims, tries) => {
       const session = await on.session(graph);
-      const x = float32(new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1), dims);
+      const x = float32(new Float32Array(elementsOf(dims)).fill(1), dims);
       const run = async (): Promise<number> => {
         const began = performance.now();
         await session.run({ x });

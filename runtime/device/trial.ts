@@ -1,6 +1,7 @@
 /** How fast a device is, by products of matrices and by operators on a few numbers: a step is made of both. */
 import { Builder, type Graph, type Value } from '../onnx/graph.js';
 import { Add, MatMul, ReduceMax } from '../onnx/ops.js';
+import { elementsOf } from '../onnx/shapes.js';
 
 /** What a training step computes. */
 export interface StepWork {
@@ -46,8 +47,7 @@ const SLOW = 0.1;
 /** A value [rows, size] that a weight is multiplied with, or added to, so many times, one after the other. */
 function chain(apply: (g: Builder, x: Value, w: Value) => Value, rows: number, shape: number[], times: number): Graph {
   const g = new Builder('trial');
-  const size = shape.reduce((a, b) => a * b, 1);
-  const w = g.constant('float32', shape, new Float32Array(size).fill(1 / shape[0]), 'w');
+  const w = g.constant('float32', shape, new Float32Array(elementsOf(shape)).fill(1 / shape[0]), 'w');
   let y = g.input('x', 'float32', [rows, shape.at(-1)!]);
   for (let i = 0; i < times; i++) y = apply(g, y, w);
   g.outputAs('y', ReduceMax(g, y, [0, 1]));

@@ -3,7 +3,7 @@
  */
 import type { DType, Graph, Node, NodeOf, Value } from './graph.js';
 import type { Op } from './operators.js';
-import { scanInputs } from './scan.js';
+import { runsOf } from './scan.js';
 import { namesOf, numberOf, product, shapeText, type Dim, type Shape } from './shapes.js';
 
 const ELEMENT_BYTES: Record<DType, number> = {
@@ -175,7 +175,7 @@ export function workOf(graph: Graph): (dims: Dims) => Work {
   const count = (list: readonly Node[], runs: Shape): void => {
     for (const node of list) {
       nodes.add(runs, 1);
-      if (node.op === 'Scan') count(node.attributes.body.nodes, [...runs, slicesOf(node)]);
+      if (node.op === 'Scan') count(node.attributes.body.nodes, [...runs, runsOf(node)]);
       else if (node.op === 'MatMulNBits') flops.add([...runs, ...node.outputs[0].shape, node.attributes.K], 2);
       else if (node.op === 'Gemm' || node.op === 'MatMul')
         flops.add([...runs, ...node.outputs[0].shape, innerDim(node)], 2);
@@ -186,9 +186,6 @@ export function workOf(graph: Graph): (dims: Dims) => Work {
   count(graph.nodes, []);
   return (dims) => ({ flops: flops.at(dims), moved: moved.at(dims), nodes: nodes.at(dims) });
 }
-
-/** How often the body of a Scan runs. */
-const slicesOf = (node: NodeOf<'Scan'>): Dim => scanInputs(node).slices[0].shape[0];
 
 /** Length of the sums of a product. */
 const innerDim = ({ op, inputs: [a], attributes }: NodeOf<'Gemm'> | NodeOf<'MatMul'>): Dim =>

@@ -21,6 +21,9 @@ export interface ScanInputs {
   readonly whole: readonly Value[];
 }
 
+/** The dim that says how often the body of a Scan runs. */
+export const runsOf = (node: NodeOf<'Scan'>): Dim => scanInputs(node).slices[0].shape[0];
+
 /** What a body sees of the values around it. */
 type Seen = Pick<ScanInputs, 'slices' | 'whole'>;
 

@@ -52,6 +52,9 @@ export function product(dims: Shape): Dim {
   return unparse(total);
 }
 
+/** How many numbers a tensor of this shape has. */
+export const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
 
 export const shapeText = (shape: Shape): string => `[${shape.join(', ')}]`;

@@ -1,15 +1,12 @@
 import { Builder, type Graph, type Node, type NodeOf, type Value } from './graph.js';
 import { Add, Concat, Gather, Unsqueeze } from './ops.js';
 import { mapValues, Renaming } from './rewrite.js';
-import { scanInputs } from './scan.js';
+import { runsOf, scanInputs } from './scan.js';
 import { namesOf, numberOf, product, type Dim } from './shapes.js';
-
-/** The dim that says how often the body of a Scan runs. */
-const countOf = (node: NodeOf<'Scan'>): Dim => scanInputs(node).slices[0].shape[0];
 
 /** The dims that say how often the bodies of a graph run, each with an axis of an input that has it. */
 export function scanCounts(graph: Graph): { readonly dim: Dim; readonly input: string; readonly axis: number }[] {
-  const dims = new Set(graph.nodes.flatMap((node) => (node.op === 'Scan' ? [countOf(node)] : [])));
+  const dims = new Set(graph.nodes.flatMap((node) => (node.op === 'Scan' ? [runsOf(node)] : [])));
   return [...dims].map((dim) => {
     const from = graph.inputs.find(({ shape }) => shape.includes(dim));
     if (!from) throw new Error(`${graph.name}: no input tells how often a Scan runs (${dim})`);
@@ -29,7 +26,7 @@ export function unrollScans(graph: Graph, times: (count: Dim) => number): Graph 
   graph.nodes.forEach((node, i) => {
     if (node.op !== 'Scan') return g.append(node);
     const first = g.nodes.length;
-    const results = g.named(node.name, () => runs(g, node, times(countOf(node)), String(i)));
+    const results = g.named(node.name, () => runs(g, node, times(runsOf(node)), String(i)));
     results.forEach((y, j) => names.set(y, node.outputs[j].name, first));
   });
   return withoutRepeats(names.apply(g.graph()));
@@ -70,7 +67,7 @@ function runs(g: Builder, node: NodeOf<'Scan'>, times: number, id: string): Valu
     const known = new Map([...constants, ...body.inputs.map(({ name }, i): [string, Value] => [name, given[i]])]);
     // a dim of the body alone, such as the keys that a block meets, has another size in each run, and the same in all
     // bodies that run so often; many names take onnxruntime long to load
-    const renamed = (name: string): string => (around.has(name) ? name : `${name}_${countOf(node)}${run}`);
+    const renamed = (name: string): string => (around.has(name) ? name : `${name}_${runsOf(node)}${run}`);
     const dim = (one: Dim): Dim => product([numberOf(one), ...namesOf(one).map(renamed)]);
     const { nodes, outputs } = mapValues(
       body,

@@ -2,6 +2,7 @@ import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import { float32, scalar, uint8, type Backend, type Session, type Tensor } from '../device/session.js';
 import { fuse } from '../onnx/fused.js';
 import type { Graph } from '../onnx/graph.js';
+import { elementsOf } from '../onnx/shapes.js';
 import { HumanError } from '../support/errors.js';
 import { ADAMW_SCALARS, adamWGraph, addGraph, sumOfSquaresGraph, type AdamWScalars } from './adamw.js';
 import { clipFactor } from './clip.js';
@@ -52,8 +53,7 @@ interface Arithmetic {
   dispose(): Promise<void>;
 }
 
-const count = ({ dims }: Tensor): number => dims.reduce((a, b) => a * b, 1);
-const zeros = (p: Tensor): Tensor => float32(new Float32Array(count(p)), p.dims);
+const zeros = (p: Tensor): Tensor => float32(new Float32Array(elementsOf(p.dims)), p.dims);
 
 /** Each graph in one pass over memory, written over what it reads. */
 function onCpu(): Arithmetic {
@@ -88,10 +88,10 @@ function onCpuIn8Bits(): Arithmetic {
   const [m, v] = [new Float32Array(PIECE), new Float32Array(PIECE)];
   return {
     ...inner,
-    zeros: (p) => (count(p) < LEAST ? zeros(p) : uint8(new Uint8Array(codedBytes(count(p))))),
+    zeros: (p) => (elementsOf(p.dims) < LEAST ? zeros(p) : uint8(new Uint8Array(codedBytes(elementsOf(p.dims))))),
     async adamW(of, scalars) {
       if (of.m.type !== 'uint8') return inner.adamW(of, scalars);
-      const n = count(of.p);
+      const n = elementsOf(of.p.dims);
       const [codedM, codedV] = [of.m, of.v].map(({ data }) => codedIn(data as Uint8Array, n));
       for (let from = 0; from < n; from += PIECE) {
         const size = Math.min(PIECE, n - from);

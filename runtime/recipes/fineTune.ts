@@ -5,7 +5,7 @@ import type { LoadedData } from '../context/context.js';
 import { baselineFacts } from '../contract/baselines.js';
 import type { VectorPart, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
-import { questionsOf } from '../data/askedBy.js';
+import { askedIn, questionsOf } from '../data/askedBy.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds, Tensor } from '../device/session.js';
@@ -129,8 +129,6 @@ async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Input
       firstOf((await loadSource(job, recipe.probes.benign, 'probes.benign')).examples, PROBE_ROWS),
   };
 }
-
-const askedIn = (examples: ExampleList): Set<string> => new Set(Array.from(examples, questionsOf).flat());
 
 /** What a vector was trained on (questionsOf), of one of an earlier version as far as its own prompts tell. */
 async function trainedBy({ path }: ActiveVector, own: readonly Example[]): Promise<ReadonlySet<string>> {

@@ -1,8 +1,7 @@
 import { MOST_HELD_OUT } from '../contract/recipeWords.js';
-import { questionsOf } from '../data/askedBy.js';
+import { askedIn, questionsOf } from '../data/askedBy.js';
 import { byPrompt, promptCount, variedRows } from '../data/byPrompt.js';
 import { matching, subset, type ExampleList } from '../data/exampleList.js';
-import type { Example } from '../data/examples.js';
 import { random } from '../support/random.js';
 
 /**
@@ -105,12 +104,10 @@ export function holdOutOfBoth(
   }
   const alone = holdOut(a, share, seed, seen);
   if (share === 0) return [alone, holdOut(b, share, seed, seen)];
-  const apart = namesIn(alone.held);
-  const other = holdOut(b, share, seed, new Set([...seen, ...namesIn(alone.trained)]), apart);
+  const apart = askedIn(alone.held);
+  const other = holdOut(b, share, seed, new Set([...seen, ...askedIn(alone.trained)]), apart);
   const trained = new Set<string>();
   for (const row of other.trained) for (const name of questionsOf(row)) if (apart.has(name)) trained.add(name);
   const left = matching(alone.held, (row) => !questionsOf(row).some((name) => trained.has(name)));
   return [{ ...alone, held: promptCount(left) < USEFUL ? [] : left }, other];
 }
-
-const namesIn = (rows: Iterable<Example>): Set<string> => new Set(Array.from(rows, questionsOf).flat());

@@ -5,7 +5,7 @@ import type { Probes, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
 import { isRecallExtrapolated } from '../contract/scanText.js';
-import { questionsOf } from '../data/askedBy.js';
+import { askedIn } from '../data/askedBy.js';
 import { promptCount, variedPlaces } from '../data/byPrompt.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
@@ -93,7 +93,7 @@ function measuredOf(harmful: Scored, ordinary: Scored): Measured {
           harmful: harmful.scores,
           ordinary: ordinary.scores,
           ordinaryPrompts: prompts.ordinary,
-          ordinaryNames: [...new Set(Array.from(ordinary.rows, questionsOf).flat())],
+          ordinaryNames: [...askedIn(ordinary.rows)],
         };
   const area = calibration && separation(calibration, prompts);
   const [lossWith, lossWithout] =

@@ -2,6 +2,7 @@
  * The checkpoint of a run: one file, replaced as a whole. It records its step and what it depends on, and ends
  * with a hash over all of that, so that its facts and its tensors can never belong to different steps.
  */
+import { elementsOf } from '../onnx/shapes.js';
 import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { createHash } from 'node:crypto';
@@ -74,7 +75,7 @@ export async function saveCheckpoint(
         name: `${part}.${name}`,
         dtype: coded ? ('U8' as const) : ('F32' as const),
         shape: [...tensor.dims],
-        bytes: tensor.dims.reduce((a, b) => a * b, 1) * (coded ? 1 : 4),
+        bytes: elementsOf(tensor.dims) * (coded ? 1 : 4),
         data: async () => {
           const { buffer, byteOffset, byteLength } = coded ? (tensor.data as Uint8Array) : await backend.read(tensor);
           const bytes = new Uint8Array(buffer, byteOffset, byteLength);

@@ -1,5 +1,6 @@
 /** The sample's model before its first step: configuration and random weights. */
 import { join } from 'node:path';
+import { elementsOf } from '../onnx/shapes.js';
 import { writeFileAtomic } from '../support/files.js';
 import { decoderSpec } from '../models/families/config.js';
 import { bytesOf, writeSafetensors } from '../models/weights/safetensors.js';
@@ -50,7 +51,7 @@ export async function writeFreshModel(folder: string, seed: number): Promise<voi
   await writeSafetensors(
     join(folder, 'model.safetensors'),
     [...parameters(decoderSpec(config))].map(([name, shape]) => {
-      const count = shape.reduce((product, size) => product * size, 1);
+      const count = elementsOf(shape);
       const norm = name.endsWith('norm.weight');
       const values = Float32Array.from({ length: count }, () => (norm ? 1 : INITIAL_STD * rng.normal()));
       return { name, dtype: 'F32' as const, shape, bytes: 4 * count, data: () => bytesOf(values) };

@@ -1,6 +1,7 @@
 /** Prompts that are answered together: a left-padded batch with its KV cache, which rows leave and join. */
 import { float32, int64, type Backend, type Feeds } from '../../device/session.js';
 import type { Value } from '../../onnx/graph.js';
+import { elementsOf } from '../../onnx/shapes.js';
 import type { Random } from '../../support/random.js';
 import { release, type Cache, type CachedRows } from './cachedRows.js';
 import { chunkOf, type RunLimits } from './limits.js';
@@ -146,6 +147,6 @@ const nothing = (entries: readonly Value[], rows: number): Feeds =>
   Object.fromEntries(
     entries.map(({ name, shape: [, heads, , width] }) => {
       const dims = [rows, heads as number, 1, width as number];
-      return [name, float32(new Float32Array(dims.reduce((a, b) => a * b)), dims)];
+      return [name, float32(new Float32Array(elementsOf(dims)), dims)];
     }),
   );

@@ -16,7 +16,7 @@ import {
   Transpose,
 } from '../../onnx/ops.js';
 import { rewrite } from '../../onnx/rewrite.js';
-import type { Shape } from '../../onnx/shapes.js';
+import { elementsOf, type Shape } from '../../onnx/shapes.js';
 import { BLOCK, middleOf, type Bits } from '../weights/blocks.js';
 import type { PackedWeight } from '../weights/packedWeight.js';
 
@@ -62,7 +62,7 @@ export function dequantised(
 function filled(g: Builder, dtype: 'uint4' | 'uint8', shape: readonly number[], byte: number): Value {
   const name = `${dtype}/${byte}/${shape.join('x')}`;
   const known = g.initializers.find(({ value }) => value.name === name);
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = elementsOf(shape);
   const bytes = dtype === 'uint4' ? Math.ceil(count / 2) : count;
   return known?.value ?? g.constant(dtype, shape, new Uint8Array(bytes).fill(byte), name);
 }

@@ -3,6 +3,7 @@
  * them. Names are those of the checkpoint's modules and parameters. The dim legend is in onnx/shapes.ts.
  */
 import { sum } from '../../contract/sum.js';
+import { elementsOf } from '../../onnx/shapes.js';
 
 /** y = x·Wᵀ + b. A place for an adapter. */
 export interface LinearSpec {
@@ -251,5 +252,4 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
 }
 
 /** How many numbers they are. */
-export const weightsCount = (spec: DecoderSpec): number =>
-  sum([...parameters(spec).values()].map((shape) => shape.reduce((a, b) => a * b, 1)));
+export const weightsCount = (spec: DecoderSpec): number => sum([...parameters(spec).values()].map(elementsOf));

@@ -1,7 +1,7 @@
 import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import { isObject } from '../../contract/isObject.js';
 import { shown } from '../../support/jsonFile.js';
-import { MAX_DEPTH } from './tokenizerFile.js';
+import { MAX_DEPTH, requireText } from './tokenizerFile.js';
 
 /**
  * Pre-tokenizers as the `tokenizers` library defines them (pre_tokenizers/*.rs). @huggingface/tokenizers 0.2 has them
@@ -38,7 +38,7 @@ const CUTTERS: Record<string, (config: Config, depth: number) => Cut> = {
     ),
   WhitespaceSplit: () => pieces(/\P{White_Space}+/gu),
   BertPreTokenizer: () => pieces(/[^\p{White_Space}!-/:-@[-`{-~\p{P}]+|[!-/:-@[-`{-~\p{P}]/gu),
-  CharDelimiterSplit: (config) => split(literal(text(config.delimiter)), { behavior: 'Removed' }),
+  CharDelimiterSplit: (config) => split(literal(requireText(config.delimiter)), { behavior: 'Removed' }),
 };
 
 function cutter(config: unknown, depth: number): Cut {
@@ -89,7 +89,7 @@ function byteLevel(config: Config): Cut {
 }
 
 function metaspace(config: Config): Cut {
-  const mark = text(config.replacement ?? '▁');
+  const mark = requireText(config.replacement ?? '▁');
   // Files from before `prepend_scheme` say `add_prefix_space`.
   const scheme = config.prepend_scheme ?? (config.add_prefix_space === false ? 'never' : 'always');
   if (scheme !== 'always' && scheme !== 'first' && scheme !== 'never')
@@ -138,7 +138,7 @@ const BEHAVIORS: Record<string, (pieces: Piece[]) => string[]> = {
 };
 
 function split(matches: RegExp, config: Config): Cut {
-  const behavior = text(config.behavior).toLowerCase().replaceAll('_', '');
+  const behavior = requireText(config.behavior).toLowerCase().replaceAll('_', '');
   if (!Object.hasOwn(BEHAVIORS, behavior)) throw new Error(`unknown behavior ${shown(config.behavior)}`);
   const join = BEHAVIORS[behavior];
   const inverted = config.invert === true;
@@ -176,9 +176,4 @@ function pattern(config: unknown): RegExp {
 function literal(characters: string): RegExp {
   if (characters.length === 0) throw new Error('an empty pattern');
   return new RegExp(characters.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'), 'gu');
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw new Error(`a text was expected, got ${shown(value)}`);
-  return value;
 }

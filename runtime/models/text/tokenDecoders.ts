@@ -2,7 +2,7 @@ import { ReplaceNormalizer } from '@huggingface/tokenizers';
 import { isObject } from '../../contract/isObject.js';
 import { shown } from '../../support/jsonFile.js';
 import { BYTE_CHARACTERS } from './preTokenizers.js';
-import { checkPattern, escapeDollars, MAX_DEPTH } from './tokenizerFile.js';
+import { checkPattern, escapeDollars, MAX_DEPTH, requireText } from './tokenizerFile.js';
 
 /**
  * Decoders as the `tokenizers` library defines them (decoders/*.rs): token texts to texts that are joined. Where
@@ -33,7 +33,7 @@ const STEPS: Record<string, (config: Config, depth: number) => DecodeStep> = {
   Strip: strip,
   WordPiece: wordPiece,
   BPEDecoder: (config) => {
-    const suffix = text(config.suffix ?? '</w>');
+    const suffix = requireText(config.suffix ?? '</w>');
     return (tokens) => tokens.map((token, i) => token.replaceAll(suffix, i === tokens.length - 1 ? '' : ' '));
   },
 };
@@ -94,14 +94,14 @@ function byteFallback(tokens: string[]): string[] {
 }
 
 function metaspace(config: Config): DecodeStep {
-  const mark = text(config.replacement ?? '▁');
+  const mark = requireText(config.replacement ?? '▁');
   const never = (config.prepend_scheme ?? (config.add_prefix_space === false ? 'never' : 'always')) === 'never';
   return (tokens) => tokens.map((token, i) => token.replaceAll(mark, i === 0 && !never ? '' : ' '));
 }
 
 function replace(config: Config): DecodeStep {
   checkPattern(config.pattern);
-  text(config.content);
+  requireText(config.content);
   const given = escapeDollars(config) as ConstructorParameters<typeof ReplaceNormalizer>[0];
   const normalizer = new ReplaceNormalizer(given);
   return (tokens) => tokens.map((token) => normalizer.normalize(token));
@@ -109,7 +109,7 @@ function replace(config: Config): DecodeStep {
 
 /** Takes up to `start` and `stop` times `content` off the ends. */
 function strip(config: Config): DecodeStep {
-  const content = text(config.content);
+  const content = requireText(config.content);
   const start = count(config.start);
   const stop = count(config.stop);
   return (tokens) =>
@@ -124,7 +124,7 @@ function strip(config: Config): DecodeStep {
 }
 
 function wordPiece(config: Config): DecodeStep {
-  const prefix = text(config.prefix ?? '##');
+  const prefix = requireText(config.prefix ?? '##');
   const clean = config.cleanup !== false;
   return (tokens) =>
     tokens.map((token, i) => {
@@ -149,11 +149,6 @@ const SPACES_BEFORE: [string, string][] = [
 /** `clean_up_tokenization_spaces` of tokenizer_config.json. */
 export function cleanUp(decoded: string): string {
   return SPACES_BEFORE.reduce((cleaned, [from, to]) => cleaned.replaceAll(from, to), decoded);
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw new Error(`a text was expected, got ${shown(value)}`);
-  return value;
 }
 
 function count(value: unknown): number {

@@ -224,6 +224,11 @@ export function escapeDollars(normalizer: unknown): unknown {
   return { ...normalizer, content: normalizer.content.replaceAll('$', '$$$$') };
 }
 
+export function requireText(value: unknown): string {
+  if (typeof value !== 'string') throw new Error(`a text was expected, got ${shown(value)}`);
+  return value;
+}
+
 /** An error about tokenizer.json. */
 export function tokenizerError(error: unknown, place: string): unknown {
   if (error instanceof HumanError || !(error instanceof Error) || 'code' in error) return error;

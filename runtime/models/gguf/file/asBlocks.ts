@@ -1,6 +1,6 @@
 /** Types of GGUF files that are blocks of 4 or 8 bits already: the same numbers in our order. */
 import { BLOCK, type Blocks } from '../../weights/blocks.js';
-import { blocks, float16 } from './blocks.js';
+import { blocks, float16, groupMinimum, groupScale } from './blocks.js';
 
 type Repack = (bytes: Uint8Array) => Blocks;
 
@@ -35,15 +35,11 @@ function q4k(bytes: Uint8Array): Blocks {
   blocks(bytes, 144, 256, (b, o) => {
     const [d, dmin] = [float16(bytes, b), float16(bytes, b + 2)];
     for (let group = 0; group < 8; group++) {
-      const s = b + 4 + (group & 3);
-      const upper = group > 3;
-      const scale = upper ? (bytes[s + 8] & 15) | ((bytes[s] >> 2) & 48) : bytes[s] & 63;
-      const minimum = upper ? (bytes[s + 8] >> 4) | ((bytes[s + 4] >> 2) & 48) : bytes[s + 4] & 63;
       const at = (o + BLOCK * group) / 2;
       const from = b + 16 + ((group >> 1) << 5);
       const shift = (group & 1) << 2;
-      scales[o / BLOCK + group] = d * scale;
-      minimums[o / BLOCK + group] = -(dmin * minimum);
+      scales[o / BLOCK + group] = d * groupScale(bytes, b + 4, group);
+      minimums[o / BLOCK + group] = -(dmin * groupMinimum(bytes, b + 4, group));
       for (let i = 0; i < 16; i++)
         values[at + i] = ((bytes[from + 2 * i] >> shift) & 15) | (((bytes[from + 2 * i + 1] >> shift) & 15) << 4);
     }

@@ -2,7 +2,7 @@
  * Tensor types of GGUF files: blocks of values with shared scales. Layouts and arithmetic (float32, in this order) are
  * those of ggml-quants.c and of the Python package `gguf`, so that the same bytes give the same float32 values.
  */
-import { blocks, float16, uint16 } from './blocks.js';
+import { blocks, float16, groupMinimum, groupScale, uint16 } from './blocks.js';
 import { iq1m, iq1s, iq2s, iq2xs, iq2xxs, iq3s, iq3xxs } from './iqTypes.js';
 import { bf16ToF32, f16ToF32 } from '../../weights/halfFloats.js';
 
@@ -90,12 +90,8 @@ function q45k(bits: 4 | 5) {
       const d = float16(bytes, b);
       const dmin = float16(bytes, b + 2);
       for (let group = 0; group < 8; group++) {
-        const s = b + 4 + (group & 3);
-        const upper = group > 3;
-        const scale = upper ? (bytes[s + 8] & 15) | ((bytes[s] >> 2) & 48) : bytes[s] & 63;
-        const minimum = upper ? (bytes[s + 8] >> 4) | ((bytes[s + 4] >> 2) & 48) : bytes[s + 4] & 63;
-        const dl = fround(d * scale);
-        const ml = fround(dmin * minimum);
+        const dl = fround(d * groupScale(bytes, b + 4, group));
+        const ml = fround(dmin * groupMinimum(bytes, b + 4, group));
         for (let i = 0; i < 32; i++) {
           const nibble = (bytes[b + quants + ((group >> 1) << 5) + i] >> ((group & 1) << 2)) & 15;
           const q = bits === 5 ? nibble | (((bytes[b + 16 + i] >> group) & 1) << 4) : nibble;
