@@ -4,6 +4,7 @@ import { sum } from '../contract/sum.js';
 import { embeddingSize, weightsCount, windowsOf } from '../models/decoder/spec.js';
 import { chunkOf, joining, longestOf, positionBytes, roomFor, runLimits } from '../evaluation/inference/limits.js';
 import { inOrder, type LOSS_BATCH } from '../learner/packing.js';
+import { TEACHER_BYTES } from '../learner/teacher.js';
 import type { Dims, MemoryPeak } from '../onnx/cost.js';
 import type { PlannedGraph, TrainingGraphs } from './graphs.js';
 import type { PlannedModel } from './model.js';
@@ -12,8 +13,6 @@ import { atLastBlock, type BatchSizes, type MicroBatch, type RowSize } from './r
 /** Bytes of the program with onnxruntime, and of what it makes of each node of a graph. */
 const PROGRAM = 190e6;
 const PROGRAM_PER_NODE = 8e3;
-/** At most, of what the base's head takes of rows with a teacher: E numbers of each token (learner/teacher.ts). */
-const TEACHER_BYTES = 256 * 2 ** 20;
 
 export interface MemoryOptions {
   readonly model: PlannedModel;
@@ -72,6 +71,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     // What is trained; of a full training, which has it above, the gradients, which are kept from step to step.
     adapters: 4 * own * (full && adds ? 2 : 1) + 4 * frozen + pieces,
     moments: (moments === '8bit' ? 2 : 8) * own,
+    // with what the base's head takes of rows with a teacher: E numbers of each token
     activations: activations + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),
     logits,
     program: PROGRAM + PROGRAM_PER_NODE * sum(nodes.values()),

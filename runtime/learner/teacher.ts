@@ -3,7 +3,7 @@ import type { Learner } from './learner.js';
 import type { TrainingRow } from './packing.js';
 
 /** What is stored at most. */
-const MOST_BYTES = 256 * 2 ** 20;
+export const TEACHER_BYTES = 256 * 2 ** 20;
 
 /**
  * What the base's head takes of rows, stored up to a limit of memory and computed again beyond it: its distributions
@@ -19,7 +19,7 @@ function teacherStore(learner: Learner): (examples: readonly TrainingRow['exampl
       const taught = await learner.teach(missing);
       missing.forEach((example, i) => {
         fresh.set(example, taught[i]);
-        if (bytes + taught[i].byteLength <= MOST_BYTES) {
+        if (bytes + taught[i].byteLength <= TEACHER_BYTES) {
           stored.set(example, taught[i]);
           bytes += taught[i].byteLength;
         }
