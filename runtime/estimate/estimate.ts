@@ -51,7 +51,10 @@ export interface Expected extends Estimate {
   readonly raw: { readonly stepSeconds: number; readonly counted?: number };
 }
 
-/** How far from the middle the true value may be, as factors. */
+/**
+ * How far from the middle the true value may be, as factors: chosen, and of the memory wider than the errors in
+ * docs/performance.md (Memory).
+ */
 const UNMEASURED: Record<'seconds' | 'bytes', Range> = { seconds: [0.7, 1.7], bytes: [0.88, 1.15] };
 const MEASURED: typeof UNMEASURED = { seconds: [0.85, 1.3], bytes: [0.93, 1.1] };
 
@@ -168,10 +171,13 @@ const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
 
 /**
  * What the optimizer reads and writes: the gradient for its norm, then it again with parameters and moments, and these
- * written.
+ * written: 1 + 4 + 3.
  */
 const UPDATE_VECTORS = 8;
-/** How many times as long it takes to code moments in 8 bits, too. */
+/**
+ * How many times as long it takes to code moments in 8 bits, too. No measurement of it alone is kept: a whole step of a
+ * full fine-tuning takes twice the time (docs/recipes.md, `optimizer.moments`).
+ */
 const CODED = 10;
 
 /** Mean of the sampled steps. */

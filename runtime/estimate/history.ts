@@ -11,7 +11,7 @@ import { makeFolder } from '../support/makeFolder.js';
 import { measureSpeed, type Speed } from './speed.js';
 
 const FILE = 'measured.json';
-/** Runs that are remembered. */
+/** Runs that are remembered: chosen, like the numbers below. */
 const MOST = 200;
 /** Runs of a model whose median counts. */
 const LAST = 5;

@@ -4,7 +4,10 @@ import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { nextTurn } from '../support/errors.js';
 
-/** Rows that are cut into tokens: those of the most characters, which need not be those of the most tokens. */
+/**
+ * Rows that are cut into tokens: those of the most characters, which need not be those of the most tokens. How many is
+ * chosen, not measured.
+ */
 const PLACES = 16;
 
 export interface LongestOptions

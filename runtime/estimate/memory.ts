@@ -10,7 +10,10 @@ import type { PlannedGraph, TrainingGraphs } from './graphs.js';
 import type { PlannedModel } from './model.js';
 import { atLastBlock, type BatchSizes, type MicroBatch, type RowSize } from './rows.js';
 
-/** Bytes of the program with onnxruntime, and of what it makes of each node of a graph. */
+/**
+ * Bytes of the program with onnxruntime, and of what it makes of each node of a graph. No measurement of them alone is
+ * kept: docs/performance.md (Memory) compares whole estimates with what trainings took.
+ */
 const PROGRAM = 190e6;
 const PROGRAM_PER_NODE = 8e3;
 

@@ -30,7 +30,10 @@ import {
   type StepPlan,
 } from './rows.js';
 
-/** Bytes of what a run has besides its steps: rows, tokenizer, judges, and the graphs that answer. */
+/**
+ * Bytes of what a run has besides its steps: rows, tokenizer, judges, and the graphs that answer. No measurement of
+ * them is kept.
+ */
 const RUN = 35e6;
 
 export interface Parts {

@@ -3,9 +3,12 @@ import type { Expected } from './estimate.js';
 import { peakMemory } from '../support/memory.js';
 import { median, remember } from './history.js';
 
-/** What the program's own files take, and those of onnxruntime: they are mapped, and the watch does not count them. */
+/**
+ * What the program's own files take, and those of onnxruntime: they are mapped, and the watch does not count them. No
+ * measurement of them is kept.
+ */
 const PROGRAM_FILES = 80e6;
-/** Steps that say how long a step takes; the first one warms up. */
+/** Steps that say how long a step takes; the first one warms up. How many is chosen. */
 const FEWEST = 4;
 /** Trainings of this process so far: what the first has taken from the system stays with the process. */
 let trainings = 0;

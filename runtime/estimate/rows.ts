@@ -48,7 +48,7 @@ export const sizeOf = ({ ids, labels, promptIds }: Example): RowSize => ({
   prompt: promptIds.length,
 });
 
-/** Rows that are cut into tokens: enough to know what batches look like. */
+/** Rows that are cut into tokens, to know what batches look like: chosen, not measured. */
 const READ = 2000;
 
 type Source = Pick<DataSource, 'format' | 'columns' | 'limit'>;
@@ -208,7 +208,7 @@ export interface StepPlan {
   readonly longest: readonly MicroBatch[];
 }
 
-/** Steps whose batches are looked at. */
+/** Steps whose batches are looked at: chosen, not measured. */
 const STEPS = 64;
 
 /**

@@ -2,7 +2,7 @@ import type { Example } from '../data/examples.js';
 import type { Learner } from './learner.js';
 import type { TrainingRow } from './packing.js';
 
-/** What is stored at most. */
+/** What is stored at most: chosen, not measured. */
 export const TEACHER_BYTES = 256 * 2 ** 20;
 
 /**

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { GB, gigabytes } from '../contract/format.js';
 import { HumanError, LESS_MEMORY } from './errors.js';
 
+/** This share, and the times below, are chosen, not measured. */
 const SHARE = 0.9;
 const EVERY_MS = 100;
 /** How long a process over its limit may take to end by itself; above 1.1 times the limit it is ended at once. */
