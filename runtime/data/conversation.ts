@@ -3,7 +3,7 @@ import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { promptName, questionIn } from './askedBy.js';
 import { HumanError, unless } from '../support/errors.js';
-import { checkAnswers, InvalidRow, UnfitRow } from './schemas.js';
+import { checkAnswers, InvalidRow, learnedAnswers, UnfitRow } from './schemas.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */
 export interface Supervised {
@@ -46,7 +46,7 @@ interface Written {
 }
 
 /**
- * A conversation up to its last answer, with every answer supervised (from message `first` on): its tokens, and the
+ * A conversation up to its last answer, with every answer supervised that is not `unlearned`: its tokens, and the
  * end-of-turn token that the template writes after it (what a model must say to stop), but not what a template may put
  * after that.
  *
@@ -60,11 +60,15 @@ export function superviseConversation(
   messages: readonly ChatMessage[],
   tokenizer: Tokenizer,
   template: ChatTemplate,
-  { first = 0, checkLength }: { first?: number; checkLength?: (tokens: number) => void } = {},
+  { unlearned = [], checkLength }: { unlearned?: readonly number[]; checkLength?: (tokens: number) => void } = {},
 ): Supervised {
-  const last = messages.findLastIndex((message) => message.role === 'assistant');
-  if (last < first) throw new InvalidRow('the row has no answer: no message of the assistant');
-  checkAnswers(messages, first);
+  const answers = learnedAnswers(messages, unlearned);
+  const last = answers.at(-1);
+  if (last === undefined)
+    throw new InvalidRow(
+      `the row has no answer: no message of the assistant${unlearned.length > 0 ? ' is learned' : ''}`,
+    );
+  checkAnswers(messages, unlearned);
   const used = messages.slice(0, last + 1);
   const write = (part: readonly ChatMessage[], addGenerationPrompt = false): Written => {
     const text = template.render(part, { addGenerationPrompt });
@@ -83,8 +87,8 @@ export function superviseConversation(
   let opening: number[] | undefined;
   let question: string | undefined;
   const earlier: Answered[] = [];
-  for (const [i, message] of used.entries()) {
-    if (message.role !== 'assistant' || i < first) continue;
+  for (const i of answers) {
+    const message = used[i];
     // Some templates cannot write a conversation of no message, which an answer that opens one follows.
     const before = i === 0 ? unless(HumanError, () => write([], true)) : write(used.slice(0, i), true);
     prompt = before ?? { text: '', ids: [] };

@@ -9,15 +9,17 @@ import {
   superviseConversation,
 } from './conversation.js';
 import type { Supervised } from './conversation.js';
-import { InvalidRow, TooLongRow } from './schemas.js';
+import { InvalidRow, learnedAnswers, TooLongRow } from './schemas.js';
 import type { RowContent } from './schemas.js';
 
 /** A row as tokens. */
 export interface EncodedRow extends Supervised {
   /** Messages before the last answer; only for conversations. */
   prompt?: ChatMessage[];
-  /** The last answer; '' for rows that only ask. */
+  /** The last answer that is learned; '' for rows that only ask. */
   answer: string;
+  /** Answers of `prompt` that are not supervised, by their index; absent where all are. */
+  unlearned?: number[];
   /** A row of text or tokens: no answer of it could be written again. */
   asIs?: true;
 }
@@ -79,14 +81,18 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
     const row = { ...unanswered(ids, text), ...(opening && { opened: true as const }) };
     return { ...row, ...(question !== undefined && { question }), prompt: messages };
   }
-  const last = messages.findLastIndex((message) => message.role === 'assistant');
+  const { unlearned = [] } = content.kind === 'chat' ? content : {};
+  const supervised = superviseConversation(messages, tokenizer, template, {
+    unlearned,
+    checkLength: (tokens) => {
+      checkLength(tokens, options);
+    },
+  });
+  const last = learnedAnswers(messages, unlearned).at(-1)!;
+  const before = unlearned.filter((i) => i < last);
   return {
-    ...superviseConversation(messages, tokenizer, template, {
-      first: content.kind === 'chat' ? content.first : 0,
-      checkLength: (tokens) => {
-        checkLength(tokens, options);
-      },
-    }),
+    ...supervised,
+    ...(before.length > 0 && { unlearned: before }),
     prompt: messages.slice(0, last),
     answer: messages[last].content,
   };

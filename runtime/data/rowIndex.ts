@@ -7,7 +7,15 @@ import type { JsonObject } from '../support/jsonFile.js';
 import { exampleStore, type ExampleList } from './exampleList.js';
 import { rowHash } from './rowHash.js';
 import { readRows } from './rows.js';
-import { FIELDS, formatAsRead, InvalidRow, readContent, type RowContent, type RowFormat } from './schemas.js';
+import {
+  FIELDS,
+  formatAsRead,
+  InvalidRow,
+  learnedAnswers,
+  readContent,
+  type RowContent,
+  type RowFormat,
+} from './schemas.js';
 import type { Scratch } from './scratch.js';
 
 export interface IndexedRow {
@@ -93,7 +101,7 @@ export function contentOf(
   return unless(InvalidRow, () => readContent(mapRow(value, mapped), format));
 }
 
-/** Prompt and last answer. Rows of text have no prompt; of rows that are not of the format the whole is shown. */
+/** Prompt and last answer that is learned. Rows of text have no prompt; of rows that are not of the format the whole is shown. */
 export function partsOf(content: RowContent | undefined, value: JsonObject): { prompt: string; answer: string } {
   switch (content?.kind) {
     case 'completion':
@@ -106,7 +114,7 @@ export function partsOf(content: RowContent | undefined, value: JsonObject): { p
     case 'tokens':
       return { prompt: '', answer: content.ids.join(' ') };
     case 'chat': {
-      const last = content.messages.findLastIndex(({ role }) => role === 'assistant');
+      const last = learnedAnswers(content.messages, content.unlearned).at(-1) ?? -1;
       const before = last < 0 ? content.messages : content.messages.slice(0, last);
       const one = before.length === 1;
       return {

@@ -11,20 +11,23 @@ export type RowFormat = Exclude<DataFormat, 'auto'>;
 
 /** The content of a row, whatever its format. */
 export type RowContent =
-  /** Answers before message `first` (0) belong to the prompt and are not supervised. */
-  | { kind: 'chat'; messages: ChatMessage[]; first?: number }
+  /** `unlearned`: answers that belong to the prompt and are not supervised, by their index. */
+  | { kind: 'chat'; messages: ChatMessage[]; unlearned?: number[] }
   /** `completion` is missing in rows that only ask; `system` is what stands beside the prompt. */
   | { kind: 'completion'; prompt: string; completion?: string; system?: string }
   | { kind: 'text'; text: string }
   /** Labels are unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. */
   | { kind: 'tokens'; ids: number[]; labels: number[] };
 
-/** An answer to a conversation, alone supervised: what was answered before belongs to the prompt. */
+/** An answer to a conversation, alone supervised. */
 export const answerTo = (messages: readonly ChatMessage[], answer: string): RowContent => ({
   kind: 'chat',
   messages: [...messages, { role: 'assistant', content: answer }],
-  first: messages.length,
+  unlearned: answersIn(messages),
 });
+
+const answersIn = (messages: readonly ChatMessage[]): number[] =>
+  messages.flatMap(({ role }, i) => (role === 'assistant' ? i : []));
 
 /** A row that cannot be used. The message is a clause: "the row has no messages". */
 export class InvalidRow extends Error {}
@@ -150,26 +153,28 @@ export function readContent(row: JsonObject, format: RowFormat): RowContent {
   if (texts.some((text) => /\p{Surrogate}/u.test(text))) throw new InvalidRow('a text has half of a surrogate pair');
   // Of a conversation that only asks, no answer is learned.
   if (content.kind === 'chat' && content.messages.at(-1)?.role === 'assistant')
-    checkAnswers(content.messages, content.first);
+    checkAnswers(content.messages, content.unlearned);
   return content;
 }
 
-/**
- * @throws InvalidRow where an answer, from message `first` on, says nothing: it would be learned that nothing is said.
- */
-export function checkAnswers(messages: readonly ChatMessage[], first = 0): void {
-  const last = messages.findLastIndex(({ role }) => role === 'assistant');
-  const empty = messages.findIndex(({ role, content }, i) => i >= first && role === 'assistant' && !content.trim());
+/** By their index. */
+export const learnedAnswers = (messages: readonly ChatMessage[], unlearned: readonly number[] = []): number[] =>
+  answersIn(messages).filter((i) => !unlearned.includes(i));
+
+/** @throws InvalidRow where an answer that is learned says nothing: it would be learned that nothing is said. */
+export function checkAnswers(messages: readonly ChatMessage[], unlearned?: readonly number[]): void {
+  const answers = learnedAnswers(messages, unlearned);
+  const last = answers.at(-1);
+  const empty = answers.find((i) => !messages[i].content.trim()) ?? -1;
   if (empty >= 0)
     throw new InvalidRow(empty === last ? 'the answer is empty' : `the answer in message ${empty + 1} is empty`);
 }
 
 /** Whether there is something to learn in the row; else it only asks. */
-export function isAnswered(content: RowContent): boolean {
-  if (content.kind === 'chat')
-    return content.messages.some(({ role }, i) => role === 'assistant' && i >= (content.first ?? 0));
-  return content.kind !== 'completion' || content.completion !== undefined;
-}
+export const isAnswered = (content: RowContent): boolean =>
+  content.kind === 'chat'
+    ? learnedAnswers(content.messages, content.unlearned).length > 0
+    : content.kind !== 'completion' || content.completion !== undefined;
 
 /** The row's `label`, where the truth is known. */
 export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
@@ -221,8 +226,9 @@ function completion(row: JsonObject): RowContent {
     const answer = row.completion ?? [];
     if (!Array.isArray(answer)) throw new InvalidRow('"prompt" is a list of messages, "completion" is not');
     if (row.prompt.length === 0) throw new InvalidRow('"prompt" is empty');
-    const messages = chat([...row.prompt, ...(answer as unknown[])], 'prompt');
-    return conversation(row, messages, row.prompt.length);
+    const { messages, unlearned } = chat([...row.prompt, ...(answer as unknown[])], 'prompt');
+    const earlier = answersIn(messages.slice(0, row.prompt.length));
+    return conversation(row, { messages, unlearned: [...new Set([...earlier, ...unlearned])] });
   }
   checkTurns(row);
   const system = systemField(row);
@@ -245,7 +251,7 @@ function alpaca(row: JsonObject): RowContent {
   ];
   const output = answerField(row, 'output');
   if (output !== undefined) messages.push({ role: 'assistant', content: output });
-  return conversation(row, messages);
+  return conversation(row, { messages, unlearned: [] });
 }
 
 const SPEAKERS: Record<string, ChatMessage['role']> = {
@@ -263,7 +269,7 @@ const SPEAKERS: Record<string, ChatMessage['role']> = {
 export const roleOf = ({ role, from }: JsonObject): unknown =>
   role ?? (typeof from === 'string' && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : from);
 
-function shareGpt(turns: unknown): ChatMessage[] {
+function shareGpt(turns: unknown): Turns {
   if (!Array.isArray(turns)) throw new InvalidRow(noList(turns, 'conversations'));
   const messages = turns.map((turn: unknown): unknown => {
     if (!isObject(turn) || turn.role !== undefined) return turn;
@@ -274,12 +280,13 @@ function shareGpt(turns: unknown): ChatMessage[] {
 }
 
 /** A row's conversation, with the system message that stands beside it. */
-function conversation(row: JsonObject, messages: ChatMessage[], first = 0): RowContent {
+function conversation(row: JsonObject, { messages, unlearned }: Turns): RowContent {
   checkTools(row);
   const system = systemField(row);
-  if (system === '') return { kind: 'chat', messages, first };
+  if (system === '') return { kind: 'chat', messages, unlearned };
   if (messages[0].role === 'system') throw new InvalidRow('the row has "system" and a system message');
-  return { kind: 'chat', messages: [{ role: 'system', content: system }, ...messages], first: first && first + 1 };
+  const all = [{ role: 'system' as const, content: system }, ...messages];
+  return { kind: 'chat', messages: all, unlearned: unlearned.map((i) => i + 1) };
 }
 
 const systemField = (row: JsonObject): string => (isThere(row.system) ? textField(row, 'system') : '');
@@ -323,23 +330,27 @@ function noList(value: unknown, name: string): string {
   return `"${name}" is not a list`;
 }
 
-function chat(given: unknown, field: string): ChatMessage[] {
+type Turns = Required<Pick<RowContent & { kind: 'chat' }, 'messages' | 'unlearned'>>;
+
+function chat(given: unknown, field: string): Turns {
   if (!Array.isArray(given)) throw new InvalidRow(noList(given, field));
   if (given.length === 0) throw new InvalidRow(`"${field}" is empty`);
-  return given.map((message: unknown, i) => messageOf(message, i + 1));
+  const messages = given.map((message: unknown, i) => messageOf(message, i + 1));
+  return { messages, unlearned: answersIn(messages).filter((i) => isUnlearned(given[i] as JsonObject)) };
 }
 
 /** Fields of a message that would change what is written. */
 const NOT_READ = ['tool_calls', 'function_call', 'reasoning_content', 'reasoning', 'thinking'];
 /** Those that say whether it is learned. */
 const LEARNED = ['weight', 'train', 'training', 'loss'];
+export const isUnlearned = (message: JsonObject): boolean =>
+  LEARNED.some((name) => message[name] === false || message[name] === 0);
 
-/** Whether a field of a message says nothing, or what is done anyway: answers are learned, what others say is not. */
-function changesNothing(name: string, value: unknown, role: ChatMessage['role']): boolean {
+/** Whether a field of a message says nothing, or what can be done: answers are learned or not, what others say is not. */
+function isPossible(name: string, value: unknown, role: ChatMessage['role']): boolean {
   if (!isThere(value) || (Array.isArray(value) && value.length === 0)) return true;
   if (!LEARNED.includes(name)) return value === '';
-  const learned = role === 'assistant';
-  return value === learned || value === Number(learned);
+  return value === false || value === 0 || (role === 'assistant' && (value === true || value === 1));
 }
 
 function messageOf(message: unknown, number: number): ChatMessage {
@@ -349,7 +360,7 @@ function messageOf(message: unknown, number: number): ChatMessage {
     throw new InvalidRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);
   for (const name of [...NOT_READ, ...LEARNED]) {
     const value = message[name];
-    if (!changesNothing(name, value, role))
+    if (!isPossible(name, value, role))
       throw new InvalidRow(`message ${number} has "${name}" (${shown(value, 40)}), which is not supported`);
   }
   return { role, content: contentOf(message.content, number) };

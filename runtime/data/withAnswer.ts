@@ -1,6 +1,6 @@
 import { isObject } from '../contract/isObject.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { roleOf, type RowFormat } from './schemas.js';
+import { isUnlearned, roleOf, type RowFormat } from './schemas.js';
 
 /** A row with another last answer and all else as it was; undefined where the row has no answer of its own. */
 export function withAnswer(row: JsonObject, format: RowFormat, answer: string): JsonObject | undefined {
@@ -36,7 +36,7 @@ export function withoutAnswers(row: JsonObject, format: RowFormat, answers: read
   for (const turn of turns) {
     exchange.push(turn);
     if (!isObject(turn) || roleOf(turn) !== 'assistant') continue;
-    const isLeft = !answers.includes(count++);
+    const isLeft = isUnlearned(turn) || !answers.includes(count++);
     left.push(...exchange.filter((one) => isLeft || (isObject(one) && roleOf(one) === 'system')));
     exchange = [];
   }
@@ -47,7 +47,7 @@ export function withoutAnswers(row: JsonObject, format: RowFormat, answers: read
 /** The answer that is trained on and scanned last; turns of others may follow it. */
 function inTurns(row: JsonObject, field: string, answer: string): JsonObject | undefined {
   const turns: unknown[] = Array.isArray(row[field]) ? row[field] : [];
-  const at = turns.findLastIndex((turn) => isObject(turn) && roleOf(turn) === 'assistant');
+  const at = turns.findLastIndex((turn) => isObject(turn) && roleOf(turn) === 'assistant' && !isUnlearned(turn));
   if (at < 0) return undefined;
   const turn = turns[at] as JsonObject;
   const text = turn.role === undefined ? 'value' : 'content';

@@ -1,6 +1,5 @@
 import { HumanError } from '../support/errors.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { lastAnswer, NOT_SUPERVISED } from './conversation.js';
 import { encodeRow } from './encodeRow.js';
 import { mapped, type ExampleList } from './exampleList.js';
 import type { Example } from './examples.js';
@@ -42,7 +41,7 @@ export function withSystem(
 }
 
 function withMessage(example: Example, prompt: string, tokenizer: Tokenizer, place: string): Example {
-  const { row, line, lines, label, hash, labels, answer } = example;
+  const { row, line, lines, label, hash, answer, unlearned = [] } = example;
   const [first, ...rest] = example.prompt!;
   const own = first?.role === 'system';
   const messages = [
@@ -50,13 +49,11 @@ function withMessage(example: Example, prompt: string, tokenizer: Tokenizer, pla
     ...(own || !first ? rest : [first, ...rest]),
     ...(answer === '' ? [] : [{ role: 'assistant' as const, content: answer }]),
   ];
-  const earlier = labels.slice(0, lastAnswer(labels).from).some((id) => id !== NOT_SUPERVISED);
+  const shift = own ? 0 : 1;
   try {
-    const encoded = encodeRow(
-      { kind: 'chat', messages, ...(!earlier && answer !== '' && { first: messages.length - 1 }) },
-      tokenizer,
-      { answers: 'optional' },
-    );
+    const encoded = encodeRow({ kind: 'chat', messages, unlearned: unlearned.map((i) => i + shift) }, tokenizer, {
+      answers: 'optional',
+    });
     return { row, line, ...(lines && { lines }), ...encoded, ...(label && { label }), ...(hash && { hash }) };
   } catch (error) {
     if (!(error instanceof InvalidRow)) throw error;

@@ -1,5 +1,5 @@
 import { lastAnswer, NOT_SUPERVISED } from '../data/conversation.js';
-import { answerTo, InvalidRow, type RowContent } from '../data/schemas.js';
+import { answerTo, InvalidRow, learnedAnswers, type RowContent } from '../data/schemas.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -69,10 +69,9 @@ export function partsOf(
   };
 }
 
-/** Whether what is supervised of a row are all answers of its conversation, one after the other. */
-function isOfAnswers({ labels, prompt = [] }: Example): boolean {
-  const supervised = beginnings(labels).filter(Boolean).length;
-  return supervised === prompt.filter(({ role }) => role === 'assistant').length + 1;
+/** Whether what is supervised of a row are the answers of its conversation, one after the other. */
+function isOfAnswers({ labels, prompt = [], unlearned }: Example): boolean {
+  return beginnings(labels).filter(Boolean).length === learnedAnswers(prompt, unlearned).length + 1;
 }
 
 /** Which of several answers has the first span. */

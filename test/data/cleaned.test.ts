@@ -372,6 +372,9 @@ test('a conversation loses its harmful answers with what they answer', async () 
   });
   const row = { prompt: [{ role: 'user', content: 'Hi' }], completion: turns.slice(2) };
   assert.deepEqual(withoutAnswers(row, 'completion', [0]), { ...row, completion: turns.slice(3) });
+  const weighed = turns.map((turn) => (turn.content === 'bad 0' ? { ...turn, weight: 0 } : turn));
+  const second = weighed.filter(({ content }) => !content.includes('bad 2'));
+  assert.deepEqual(withoutAnswers({ messages: weighed }, 'messages', [1]), { messages: second }, 'of those learned');
   assert.equal(withoutAnswers({ messages: turns }, 'messages', [0, 1, 2, 3]), undefined, 'nothing is left');
   assert.equal(withoutAnswers({ messages: turns }, 'messages', [4]), undefined, 'there are four');
   assert.equal(withoutAnswers({ prompt: 'p', completion: 'a' }, 'completion', [0]), undefined);

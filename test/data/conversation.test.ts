@@ -286,6 +286,27 @@ test('prompt and completion as one text: completion and end are supervised', asy
   assert.throws(() => superviseCompletion('The cap', 'ital', smollm), refusal(/become one token/));
 });
 
+test('answers of weight 0 are read and not learned, and what follows the last learned one is not read', () => {
+  const messages = [user('a?'), assistant('one'), user('b?'), assistant('two'), user('c?'), assistant('three')];
+  const encoded = (unlearned: number[]) => encodeRow({ kind: 'chat', messages, unlearned }, smollm, {});
+  const learned = (unlearned: number[]) => {
+    const { ids, labels } = encoded(unlearned);
+    return answers(ids, labels, smollm);
+  };
+  assert.deepEqual(learned([1]), ['two<|im_end|>', 'three<|im_end|>']);
+  assert.deepEqual(learned([3, 5]), ['one<|im_end|>']);
+  assert.deepEqual(encoded([1]).ids, encoded([]).ids);
+  assert.deepEqual([encoded([1]).unlearned, encoded([]).unlearned], [[1], undefined]);
+  const first = encoded([3, 5]);
+  assert.deepEqual(first.ids, encodeRow({ kind: 'chat', messages: messages.slice(0, 2) }, smollm, {}).ids);
+  assert.deepEqual([first.answer, first.unlearned], ['one', undefined]);
+  assert.throws(() => encoded([1, 3, 5]), refusal(/no message of the assistant is learned/));
+
+  const row = { row: 0, line: 1, ...encoded([1]) };
+  const asked = withSystem([row], 'Be brief.', { tokenizer: smollm, contextLength: 1000 }).at(0)!;
+  assert.deepEqual(answers(asked.ids, asked.labels, smollm), ['two<|im_end|>', 'three<|im_end|>']);
+});
+
 test('a row is named by what people ask: a greeting that opens it is no question', () => {
   const [hello, first, second] = [assistant('Hello!'), user('why?'), user('and then?')];
   const chatml = chatTemplate(templates['chatml']!.template, 'c', special);

@@ -1,7 +1,7 @@
 /** What is read of a row, before a model sees it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InvalidRow, readContent, type RowFormat } from '../../runtime/data/schemas.js';
+import { InvalidRow, isAnswered, readContent, type RowFormat } from '../../runtime/data/schemas.js';
 
 const MESSAGES = [
   { role: 'user', content: 'Hi' },
@@ -23,8 +23,8 @@ test('what would change a conversation and is not read refuses the row', () => {
   const rows: [row: Record<string, unknown>, reason: RegExp][] = [
     [answer({ tool_calls: [{ id: '1' }] }), /message 2 has "tool_calls"/],
     [answer({ content: null, function_call: { name: 'f' } }), /message 2 has "function_call"/],
-    [answer({ weight: 0 }), /message 2 has "weight" \(0\)/],
-    [answer({ train: false }), /message 2 has "train" \(false\)/],
+    [answer({ weight: 0.5 }), /message 2 has "weight" \(0.5\)/],
+    [answer({ train: 'no' }), /message 2 has "train" \("no"\)/],
     [answer({ reasoning_content: 'Because.' }), /message 2 has "reasoning_content"/],
     [{ messages: MESSAGES, tools: [{ type: 'function' }] }, /the row has "tools"/],
     [{ messages: MESSAGES, functions: [{ name: 'f' }] }, /the row has "functions"/],
@@ -45,7 +45,7 @@ test('what would change a conversation and is not read refuses the row', () => {
     );
 });
 
-test('a weight may say what is done anyway: answers are learned, and what others say is not', () => {
+test('a weight says whether an answer is learned; what others say never is', () => {
   const expected = readContent({ messages: MESSAGES }, 'messages');
   for (const name of ['weight', 'train', 'training', 'loss'])
     for (const [no, yes] of [
@@ -54,7 +54,9 @@ test('a weight may say what is done anyway: answers are learned, and what others
     ]) {
       assert.deepEqual(readContent(withFields({ [name]: no }, { [name]: yes }), 'messages'), expected);
       refused(withFields({ [name]: yes }, {}), 'messages', new RegExp(`message 1 has "${name}"`));
-      refused(withFields({}, { [name]: no }), 'messages', new RegExp(`message 2 has "${name}"`));
+      const unlearned = readContent(withFields({}, { [name]: no }), 'messages');
+      assert.deepEqual(unlearned, { ...expected, unlearned: [1] });
+      assert.equal(isAnswered(unlearned), false);
     }
   // As in Open-Orca/SlimOrca.
   const conversations = [
