@@ -36,6 +36,7 @@ export const NAMES = {
   own: '`"protection": true`, no rows of the data held',
   rare: '`"protection": true`, routed by rarity, held by a square',
   absorbing: '`"protection": true`, before masking',
+  conversations: '`"protection": true`, conversations flagged as a whole',
   sentences: '`"protection": true`, cut by sentences only',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
@@ -57,6 +58,7 @@ export const EARLIER = [
   'own',
   'rare',
   'absorbing',
+  'conversations',
   'sentences',
   'absorb-all',
 ];
