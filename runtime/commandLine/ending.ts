@@ -10,7 +10,7 @@ import { readManifest } from '../runs/output.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { EXIT } from '../contract/errors.js';
 import type { DoneEvent, Measurement } from '../contract/events.js';
-import { BELOW_LIMIT, OTHER_LIMIT } from '../support/memory.js';
+import { lessMemory } from '../support/memory.js';
 import { type CommandName, commands } from './commands.js';
 import { measurementTable, sweepTable, type Terminal } from './terminal.js';
 
@@ -63,11 +63,10 @@ export async function reportRun(
   return EXIT[exit];
 }
 
-/** What the command may be given instead when its process is ended at the limit of memory. */
-export function belowLimit(command: CommandName): string {
-  if (['train', 'evaluate', 'sample'].includes(command)) return BELOW_LIMIT;
-  const instead = commands[command].options.includes('precision')
+/** What takes less memory than the command did. */
+export function lessMemoryThan(command: CommandName): string {
+  if (command === 'train' || command === 'evaluate') return lessMemory(command === 'train');
+  return commands[command].options.includes('precision')
     ? 'Use --precision int8 or int4, a smaller model, or a machine with more memory.'
     : 'Use a machine with more memory.';
-  return `${instead} ${OTHER_LIMIT}`;
 }
