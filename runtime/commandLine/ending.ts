@@ -1,6 +1,6 @@
 /** What the command line reports at the end of a run, and its exit code. */
 import { join } from 'node:path';
-import { formatDuration } from '../contract/format.js';
+import { formatDuration, plural } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import type { SweepFile } from '../contract/sweep.js';
@@ -48,7 +48,7 @@ function stoppedSweep({ output }: DoneEvent, sweep?: SweepFile): string {
   const done = sweep?.points.filter(({ error }) => !error).length ?? 0;
   return done === 0
     ? 'Stopped before the first point was done. Continue with --resume.'
-    : `Stopped; ${done} of ${sweep!.of} points ${done === 1 ? 'is' : 'are'} done, and kept in ${output}. Continue with --resume.`;
+    : `Stopped; ${done} of ${sweep!.of} points ${plural(done, 'is', 'are')} done, and kept in ${output}. Continue with --resume.`;
 }
 
 /** The table and the verdict of a run as its folder has it, and its exit code. */

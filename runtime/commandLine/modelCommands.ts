@@ -6,7 +6,7 @@ import { calls } from '../calls/calls.js';
 import { EXIT } from '../contract/errors.js';
 import { estimateDetails, estimateText, type BrokenRows } from '../contract/estimate.js';
 import { EXPORT_FORMATS, type ExportFormat } from '../contract/exports.js';
-import { numbersIn } from '../contract/format.js';
+import { numbersIn, plural } from '../contract/format.js';
 import { parseJsonc } from '../contract/jsonc.js';
 import { isObject } from '../contract/isObject.js';
 import { COLUMN_FIELDS } from '../contract/mapping.js';
@@ -109,9 +109,8 @@ async function inspectRecipe(recipe: string, { values, out, reporter }: Given): 
 
 function brokenText({ file, line, rows, read, reason }: BrokenRows): string {
   const { count } = numbersIn();
-  const many = rows === 1 ? '1 row' : `${count(rows)} rows`;
-  const which = read === undefined ? many : `${count(rows)} of the first ${count(read)} rows`;
-  return `${file}:${line}: ${reason}. ${which} of the file cannot be used.`;
+  const which = read === undefined ? plural(rows, 'row', 'rows') : `of the first ${count(read)} rows`;
+  return `${file}:${line}: ${reason}. ${count(rows)} ${which} of the file cannot be used.`;
 }
 
 export async function exportModel({ values, out, reporter }: Given): Promise<number> {

@@ -15,6 +15,7 @@ import { copyAsFloat32 } from '../models/packed/float32Copy.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { PLAIN_TURNS } from '../models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
+import { plural } from '../contract/format.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { DeviceChoice, Precision } from '../contract/recipeWords.js';
 import { openBackend, type Backend } from '../device/session.js';
@@ -169,26 +170,26 @@ export async function loadData(
   if (skippedRows > 0) {
     const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
-      `${skippedRows} of ${skippedRows + examples.length} rows ${skippedRows === 1 ? 'is' : 'are'} skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
+      `${skippedRows} of ${skippedRows + examples.length} rows ${plural(skippedRows, 'is', 'are')} skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
       `${file}:${skipped[0].line}`,
       remedyFor(skipped, spec.contextLength),
     );
   }
   if (twice?.by === 'template')
     warn(
-      `${twice.rows} of ${examples.length} prompts hold ${twice.mark} of the chat template, which is written around them once more.`,
+      `${twice.rows} of ${examples.length} prompts ${plural(twice.rows, 'holds', 'hold')} ${twice.mark} of the chat template, which is written around them once more.`,
       `${file}:${twice.line}`,
       'Write these rows as "messages", or their prompts without the template.',
     );
   if (twice?.by === 'tokenizer')
     warn(
-      `${twice.rows} of ${examples.length} rows begin with ${twice.mark}, which the tokenizer puts before them once more.`,
+      `${twice.rows} of ${examples.length} rows ${plural(twice.rows, 'begins', 'begin')} with ${twice.mark}, which the tokenizer puts before them once more.`,
       `${file}:${twice.line}`,
       'Write these rows without it.',
     );
   if (markedBad)
     warn(
-      `${markedBad.rows} of ${examples.length} rows have "label": false, which is not read: they are used like all others.`,
+      `${markedBad.rows} of ${examples.length} rows ${plural(markedBad.rows, 'has', 'have')} "label": false, which is not read: such rows are used like all others.`,
       `${file}:${markedBad.line}`,
       'Leave them out if their answers should not be learned.',
     );
@@ -196,7 +197,7 @@ export async function loadData(
     const labels = [...unreadLabels.labels];
     const named = [...labels.slice(0, 3), ...(labels.length > 3 ? ['…'] : [])].join(', ');
     warn(
-      `${unreadLabels.rows} of ${examples.length} rows have a label that is neither "harmful" nor "benign" (${named}): it is not read.`,
+      `${unreadLabels.rows} of ${examples.length} rows ${plural(unreadLabels.rows, 'has', 'have')} a label that is neither "harmful" nor "benign" (${named}): it is not read.`,
       `${file}:${unreadLabels.line}`,
       'Write these labels as "harmful" and "benign".',
     );
