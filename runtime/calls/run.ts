@@ -141,6 +141,7 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
     precision: recipe.precision,
     scratch,
     onMessage: progress,
+    signal: options.signal,
   });
   const context = shared ? { ...own, scratch: openScratch(scratch) } : own;
   const hashes = await context.hashes();

@@ -45,6 +45,8 @@ export interface ContextOptions {
   /** Folder for the rows of large files. */
   readonly scratch: string;
   readonly onMessage?: (text: string) => void;
+  /** Ends the copying of weights that takes a while. */
+  readonly signal?: AbortSignal;
 }
 
 /** Where the rows of large files are kept: beside what the run reads and writes. */
@@ -52,11 +54,11 @@ export const scratchFolder = (beside: string): string => join(beside, '.security
 
 /**
  * Opens a model: unsupported architectures are rejected before a weight is read.
- * @throws HumanError naming what is missing or not supported
+ * @throws Cancelled, and HumanError naming what is missing or not supported
  */
 export async function openContext(path: string, options: ContextOptions): Promise<Context> {
   const { precision = 'float32', device = 'auto', threads = 0 } = options;
-  const where = { cache: userCache(), onMessage: options.onMessage };
+  const where = { cache: userCache(), onMessage: options.onMessage, signal: options.signal };
   const { model: stored, spec } = await openFrozen(path, { ...where, precision });
   const tokenizer = stored.hasTokenizer ? await loadTokenizer(stored.folder) : absentTokenizer(stored, spec.vocabSize);
   if (tokenizer.ownVocabSize > spec.vocabSize) {
