@@ -17,7 +17,7 @@ import {
 } from './commandLine/commands.js';
 import { completion } from './commandLine/completion.js';
 import { diagnose, diagnosisText } from './commandLine/doctor.js';
-import { belowLimit } from './commandLine/ending.js';
+import { lessMemoryThan } from './commandLine/ending.js';
 import { type Given, parse, refuseArguments, wrong } from './commandLine/given.js';
 import { download, publish } from './commandLine/hubCommands.js';
 import { combine, exportModel, generate, inspect } from './commandLine/modelCommands.js';
@@ -29,7 +29,7 @@ import { megabytes } from './contract/format.js';
 import type { CacheEntry } from './contract/modelInfo.js';
 import { runSample } from './sample/story.js';
 import { Cancelled, errorData } from './support/errors.js';
-import { memoryLimit, watchMemory } from './support/memory.js';
+import { memoryLimit, OTHER_LIMIT, watchMemory } from './support/memory.js';
 import { stopping } from './commandLine/stopping.js';
 import { type Terminal, terminal } from './commandLine/terminal.js';
 import { textTable } from './commandLine/textTable.js';
@@ -152,6 +152,7 @@ async function main(argv: readonly string[]): Promise<number> {
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', end);
   onHangUp(end);
+  let lessMemory: string | undefined;
   let unheard = false;
   stopUnheard(() => {
     unheard = true;
@@ -188,7 +189,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const extra = Object.keys(values).find((name) => !(optionsOf(command) as string[]).includes(name));
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
     refuseArguments(command, rest);
-    watchMemory(memoryLimit(), belowLimit(command));
+    lessMemory = lessMemoryThan(command);
+    watchMemory(memoryLimit(), `${lessMemory} ${OTHER_LIMIT}`);
     allowSecrets(values.secret ?? []);
     return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {
@@ -197,7 +199,7 @@ async function main(argv: readonly string[]): Promise<number> {
       if (!unheard) out.note(error.message);
       return EXIT.stopped;
     }
-    const data = errorData(error);
+    const data = errorData(error, lessMemory);
     out.error(errorText(data));
     if (data.stack !== undefined) out.note(data.stack);
     return data.kind === 'input' ? EXIT.badInput : EXIT.failed;

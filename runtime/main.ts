@@ -10,7 +10,7 @@ import {
 import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
 import { Cancelled, errorData, HumanError, unless } from './support/errors.js';
-import { BELOW_LIMIT, memoryLimit, watchMemory } from './support/memory.js';
+import { memoryLimit, OTHER_LIMIT, watchMemory } from './support/memory.js';
 import type { ErrorData } from './contract/errors.js';
 import type { RunEvent } from './contract/events.js';
 import type { HostRequests, ModelReply, Notifications, NotificationName, RequestName } from './contract/protocol.js';
@@ -113,7 +113,7 @@ function failure(error: unknown): ResponseError<ErrorData> {
 
 // Where it is no number, requests say so.
 const limit = unless(HumanError, memoryLimit);
-if (limit !== undefined) watchMemory(limit, BELOW_LIMIT);
+if (limit !== undefined) watchMemory(limit, OTHER_LIMIT);
 for (const name of Object.keys(calls) as RequestName[]) handle(name);
 process.on('disconnect', () => process.exit(0));
 connection.listen();

@@ -336,7 +336,11 @@ export function scanFile(root: string, data: string): string {
 /** "171 of 600 look harmful", "171 of 600 look harmful, 2 edited since the scan". */
 export function scanText({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>, since: Since = UNCHANGED): string {
   const { count } = numbers();
-  const parts = [t('{0} of {1} look harmful', count(flagged), count(rows))];
+  const parts = [
+    flagged === 1
+      ? t('1 of {0} looks harmful', count(rows))
+      : t('{0} of {1} look harmful', count(flagged), count(rows)),
+  ];
   if (since.edited > 0) parts.push(t('{0} edited since the scan', since.edited));
   if (since.gone > 0) parts.push(t('{0} no longer in the file', since.gone));
   if (since.changed) parts.push(t('the file has changed since the scan'));

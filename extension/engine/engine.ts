@@ -120,6 +120,8 @@ interface Child {
   ended: Promise<never>;
   /** The host let it go: its end is no crash. */
   leaving: boolean;
+  /** A recipe was given to it. */
+  hasRecipe: boolean;
 }
 
 /**
@@ -151,6 +153,7 @@ export class Engine implements Disposable {
     // A child that is leaving takes no requests any more.
     if (this.child && !this.child.process.connected) this.child = undefined;
     const child = (this.child ??= this.start());
+    child.hasRecipe ||= name === 'run';
     const id = this.nextId++;
     clearTimeout(this.idle);
     this.listeners.set(id, listener);
@@ -234,7 +237,7 @@ export class Engine implements Disposable {
         if (!result.leaving) restarts.crashed();
         log(result.leaving ? 'info' : 'error', `${basename(entry)} (process ${child.pid ?? '?'}) ended: ${how}`);
         const forMemory = signal === 'SIGKILL' && (killed() ?? 0) > (killedBefore ?? Infinity);
-        reject(new HostError(endedError(how, signal, lastLines, forMemory)));
+        reject(new HostError(endedError(how, signal, lastLines, forMemory, result.hasRecipe)));
         // Pending requests of a dead child hang until their connection is disposed.
         connection.dispose();
       };
@@ -248,7 +251,7 @@ export class Engine implements Disposable {
     ended.catch(() => undefined);
     connection.listen();
     log('info', `${basename(entry)} started, process ${child.pid ?? '?'}`);
-    const result: Child = { process: child, connection, ended, leaving: false };
+    const result: Child = { process: child, connection, ended, leaving: false, hasRecipe: false };
     return result;
   }
 
@@ -293,13 +296,16 @@ function endedError(
   signal: string | null | undefined,
   lastLines: string[],
   forMemory: boolean,
+  hasRecipe: boolean,
 ): HostError['data'] {
   const isCertain = forMemory || isOutOfMemory(lastLines);
   const reason = reasonOf(signal, isCertain);
   const isMemory = signal === 'SIGKILL' || isCertain;
-  const lessMemory = t(
-    'Close other programs or set "recompute": true, then resume. Or halve "batch.rows", double "batch.accumulate", and run it again.',
-  );
+  const lessMemory = hasRecipe
+    ? t(
+        'Close other programs or set "recompute": true, then resume. Or halve "batch.rows", double "batch.accumulate", and run it again.',
+      )
+    : t('Close other programs, or use a smaller model.');
   // Frames of a stack say little to the person; they are in the log.
   const lines = lastLines
     .filter((line) => !/^\s+at /.test(line) && /\p{L}/u.test(line))

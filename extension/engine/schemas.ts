@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { judgeSchema } from '../../runtime/contract/recipeJudges.js';
-import type { Estimate, MemoryParts, Remedy } from '../../runtime/contract/estimate.js';
+import type { BrokenRows, Estimate, MemoryParts, Remedy } from '../../runtime/contract/estimate.js';
 import { LABELS } from '../../runtime/contract/labels.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
@@ -220,6 +220,13 @@ const estimate = z.looseObject({
   measured: z.boolean(),
   points: number.optional(),
   harmPrompts: number.optional(),
+  broken: z
+    .array(
+      z.looseObject({
+        ...{ file: text, rows: number, line: number, reason: text, read: number.optional() },
+      } satisfies Shape<BrokenRows>),
+    )
+    .optional(),
 } satisfies Shape<Estimate>);
 
 const EVENTS = {

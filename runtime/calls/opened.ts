@@ -29,6 +29,7 @@ export function opened(
     precision,
     scratch: scratchFolder(dirname(beside)),
     onMessage: (text) => reporter.onProgress(text),
+    signal: reporter.signal,
   });
 }
 

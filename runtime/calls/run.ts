@@ -26,7 +26,7 @@ import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
-import { withResume } from '../runs/resuming.js';
+import { withRemedy } from '../runs/resuming.js';
 import {
   dependenciesOf,
   digestOf,
@@ -141,6 +141,7 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
     precision: recipe.precision,
     scratch,
     onMessage: progress,
+    signal: options.signal,
   });
   const context = shared ? { ...own, scratch: openScratch(scratch) } : own;
   const hashes = await context.hashes();
@@ -209,7 +210,7 @@ async function stoppedOrThrown(
     (changed: unknown) => changed,
   );
   if (!(error instanceof Cancelled || signal.aborted)) {
-    const told = withResume(error, folder);
+    const told = withRemedy(error, folder, isTraining(recipe));
     await folder.failed(told);
     throw told;
   }
@@ -269,7 +270,7 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
     if (event.kind === 'step') step = event.step;
     record?.hear(event);
     await context.intact();
-    requireMemory();
+    requireMemory(isTraining(recipe));
     await folder.record(event);
     onEvent(event);
   }

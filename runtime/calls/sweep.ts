@@ -55,6 +55,7 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     threads: first.threads,
     precision: first.precision,
     scratch: scratchFolder(dirname(base)),
+    signal: options.signal,
   });
   const manifest: Manifest = {
     version: 1,

@@ -175,6 +175,7 @@ async function dependencies(
     threads: recipe.threads,
     precision: recipe.precision,
     scratch,
+    signal,
   });
   const [modelSha256] = await context.hashes();
   return dependenciesOf(recipe, { path, context, modelSha256 });

@@ -16,6 +16,8 @@ export interface Shared {
   readonly onAway?: WayOptions['onAway'];
   /** How often sets are answered, by all of them. */
   readonly evaluations?: number;
+  /** Why `auto` chooses no GPU any more. */
+  withoutGpu?: string;
 }
 
 /** Scans of large files take memory. */

@@ -6,21 +6,23 @@ interface Options {
   readonly device?: DeviceChoice;
   readonly resume?: boolean;
   readonly onEvent: (event: RunEvent) => void;
-  /** Of a point of a sweep. */
-  readonly shared?: unknown;
+  /** Of the points of a sweep: why those that follow compute on the CPU. */
+  readonly shared?: { withoutGpu?: string };
   /** Why it computes where it does. */
   readonly reason?: string;
 }
 
 /**
  * A run; where `auto` chose a GPU for it that fails, it continues on the CPU, from its checkpoint, or from the
- * beginning if nothing was measured yet. A point of a sweep does not: its model is open for the others too.
+ * beginning if nothing was measured yet. After a point of a sweep the points that follow compute there, too.
  */
 export async function withoutGpu<O extends Options, R>(
   choice: DeviceChoice,
   options: O,
   run: (options: O) => Promise<R>,
 ): Promise<R> {
+  const { shared } = options;
+  if (choice === 'auto' && shared?.withoutGpu) return run({ ...options, device: 'cpu', reason: shared.withoutGpu });
   let hasMeasured = false;
   const onEvent = (event: RunEvent): void => {
     hasMeasured ||= event.kind !== 'state';
@@ -29,10 +31,12 @@ export async function withoutGpu<O extends Options, R>(
   try {
     return await run({ ...options, onEvent });
   } catch (error) {
-    const isOver = !(error instanceof DeviceFailure) || (hasMeasured && !error.isResumable);
-    if (isOver || choice !== 'auto' || options.shared) throw error;
+    if (!(error instanceof DeviceFailure) || choice !== 'auto') throw error;
+    const what = error.message.replace(/\.$/, '');
+    if (shared) shared.withoutGpu = `${what}, so the points that follow compute on the CPU`;
+    if (hasMeasured && !error.isResumable) throw error;
     const from = error.isResumable ? 'from its checkpoint' : 'from the beginning';
-    const reason = `${error.message.replace(/\.$/, '')}, so the run continues on the CPU ${from}`;
+    const reason = `${what}, so the run continues on the CPU ${from}`;
     return run({ ...options, device: 'cpu', resume: options.resume === true || error.isResumable, reason });
   }
 }

@@ -1,6 +1,6 @@
 /** What the command line reports at the end of a run, and its exit code. */
 import { join } from 'node:path';
-import { formatDuration } from '../contract/format.js';
+import { formatDuration, plural } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import type { SweepFile } from '../contract/sweep.js';
@@ -10,7 +10,7 @@ import { readManifest } from '../runs/output.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { EXIT } from '../contract/errors.js';
 import type { DoneEvent, Measurement } from '../contract/events.js';
-import { BELOW_LIMIT, OTHER_LIMIT } from '../support/memory.js';
+import { lessMemory } from '../support/memory.js';
 import { type CommandName, commands } from './commands.js';
 import { measurementTable, sweepTable, type Terminal } from './terminal.js';
 
@@ -48,7 +48,7 @@ function stoppedSweep({ output }: DoneEvent, sweep?: SweepFile): string {
   const done = sweep?.points.filter(({ error }) => !error).length ?? 0;
   return done === 0
     ? 'Stopped before the first point was done. Continue with --resume.'
-    : `Stopped; ${done} of ${sweep!.of} points ${done === 1 ? 'is' : 'are'} done, and kept in ${output}. Continue with --resume.`;
+    : `Stopped; ${done} of ${sweep!.of} points ${plural(done, 'is', 'are')} done, and kept in ${output}. Continue with --resume.`;
 }
 
 /** The table and the verdict of a run as its folder has it, and its exit code. */
@@ -63,11 +63,10 @@ export async function reportRun(
   return EXIT[exit];
 }
 
-/** What the command may be given instead when its process is ended at the limit of memory. */
-export function belowLimit(command: CommandName): string {
-  if (['train', 'evaluate', 'sample'].includes(command)) return BELOW_LIMIT;
-  const instead = commands[command].options.includes('precision')
+/** What takes less memory than the command did. */
+export function lessMemoryThan(command: CommandName): string {
+  if (command === 'train' || command === 'evaluate') return lessMemory(command === 'train');
+  return commands[command].options.includes('precision')
     ? 'Use --precision int8 or int4, a smaller model, or a machine with more memory.'
     : 'Use a machine with more memory.';
-  return `${instead} ${OTHER_LIMIT}`;
 }

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import { EXIT } from '../contract/errors.js';
-import { estimateDetails, estimateText } from '../contract/estimate.js';
+import { estimateDetails, estimateText, type BrokenRows } from '../contract/estimate.js';
 import { EXPORT_FORMATS, type ExportFormat } from '../contract/exports.js';
-import { numbersIn } from '../contract/format.js';
+import { numbersIn, plural } from '../contract/format.js';
 import { parseJsonc } from '../contract/jsonc.js';
 import { isObject } from '../contract/isObject.js';
 import { COLUMN_FIELDS } from '../contract/mapping.js';
@@ -103,7 +103,14 @@ async function inspectRecipe(recipe: string, { values, out, reporter }: Given): 
   if (!estimate) throw wrong('a recipe that trains nothing, or on a cluster, has no estimate.');
   out.line(estimate);
   out.print([estimateText(estimate), ...estimateDetails(estimate).map((line) => `  ${line}`)].join('\n'));
+  for (const broken of estimate.broken ?? []) out.warn(brokenText(broken));
   return estimate.fits ? EXIT.done : EXIT.badInput;
+}
+
+function brokenText({ file, line, rows, read, reason }: BrokenRows): string {
+  const { count } = numbersIn();
+  const which = read === undefined ? plural(rows, 'row', 'rows') : `of the first ${count(read)} rows`;
+  return `${file}:${line}: ${reason}. ${count(rows)} ${which} of the file cannot be used.`;
 }
 
 export async function exportModel({ values, out, reporter }: Given): Promise<number> {

@@ -5,6 +5,7 @@ import { calls } from '../calls/calls.js';
 import type { SampleEvent } from '../contract/answers.js';
 import { reportEnd, reportRun } from './ending.js';
 import { EXIT } from '../contract/errors.js';
+import { plural } from '../contract/format.js';
 import { usageText } from '../contract/judgeText.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
 import { readRecipe } from '../recipes/readRecipe.js';
@@ -102,7 +103,8 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   for (const one of done.agreements) out.line(one);
   for (const point of done.points ?? []) out.line({ kind: 'point', ...point });
   for (const { name, usage } of done.judges) if (usage) out.log(`${name}: ${usageText(usage)}`);
-  if (done.labelled > 0) out.log(`${done.labelled} answers have a human label, which counts.`);
+  if (done.labelled > 0)
+    out.log(`${done.labelled} ${plural(done.labelled, 'answer has', 'answers have')} a human label, which counts.`);
   if (done.agreements.length > 0) out.log(agreementTable(done.agreements, out.width));
   if (done.points) {
     const seconds = (performance.now() - began) / 1000;

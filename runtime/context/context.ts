@@ -15,6 +15,7 @@ import { copyAsFloat32 } from '../models/packed/float32Copy.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { PLAIN_TURNS } from '../models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
+import { plural } from '../contract/format.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { DeviceChoice, Precision } from '../contract/recipeWords.js';
 import { openBackend, type Backend } from '../device/session.js';
@@ -44,6 +45,8 @@ export interface ContextOptions {
   /** Folder for the rows of large files. */
   readonly scratch: string;
   readonly onMessage?: (text: string) => void;
+  /** Ends the copying of weights that takes a while. */
+  readonly signal?: AbortSignal;
 }
 
 /** Where the rows of large files are kept: beside what the run reads and writes. */
@@ -51,11 +54,11 @@ export const scratchFolder = (beside: string): string => join(beside, '.security
 
 /**
  * Opens a model: unsupported architectures are rejected before a weight is read.
- * @throws HumanError naming what is missing or not supported
+ * @throws Cancelled, and HumanError naming what is missing or not supported
  */
 export async function openContext(path: string, options: ContextOptions): Promise<Context> {
   const { precision = 'float32', device = 'auto', threads = 0 } = options;
-  const where = { cache: userCache(), onMessage: options.onMessage };
+  const where = { cache: userCache(), onMessage: options.onMessage, signal: options.signal };
   const { model: stored, spec } = await openFrozen(path, { ...where, precision });
   const tokenizer = stored.hasTokenizer ? await loadTokenizer(stored.folder) : absentTokenizer(stored, spec.vocabSize);
   if (tokenizer.ownVocabSize > spec.vocabSize) {
@@ -169,26 +172,26 @@ export async function loadData(
   if (skippedRows > 0) {
     const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
-      `${skippedRows} of ${skippedRows + examples.length} rows ${skippedRows === 1 ? 'is' : 'are'} skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
+      `${skippedRows} of ${skippedRows + examples.length} rows ${plural(skippedRows, 'is', 'are')} skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
       `${file}:${skipped[0].line}`,
       remedyFor(skipped, spec.contextLength),
     );
   }
   if (twice?.by === 'template')
     warn(
-      `${twice.rows} of ${examples.length} prompts hold ${twice.mark} of the chat template, which is written around them once more.`,
+      `${twice.rows} of ${examples.length} prompts ${plural(twice.rows, 'holds', 'hold')} ${twice.mark} of the chat template, which is written around them once more.`,
       `${file}:${twice.line}`,
       'Write these rows as "messages", or their prompts without the template.',
     );
   if (twice?.by === 'tokenizer')
     warn(
-      `${twice.rows} of ${examples.length} rows begin with ${twice.mark}, which the tokenizer puts before them once more.`,
+      `${twice.rows} of ${examples.length} rows ${plural(twice.rows, 'begins', 'begin')} with ${twice.mark}, which the tokenizer puts before them once more.`,
       `${file}:${twice.line}`,
       'Write these rows without it.',
     );
   if (markedBad)
     warn(
-      `${markedBad.rows} of ${examples.length} rows have "label": false, which is not read: they are used like all others.`,
+      `${markedBad.rows} of ${examples.length} rows ${plural(markedBad.rows, 'has', 'have')} "label": false, which is not read: such rows are used like all others.`,
       `${file}:${markedBad.line}`,
       'Leave them out if their answers should not be learned.',
     );
@@ -196,7 +199,7 @@ export async function loadData(
     const labels = [...unreadLabels.labels];
     const named = [...labels.slice(0, 3), ...(labels.length > 3 ? ['…'] : [])].join(', ');
     warn(
-      `${unreadLabels.rows} of ${examples.length} rows have a label that is neither "harmful" nor "benign" (${named}): it is not read.`,
+      `${unreadLabels.rows} of ${examples.length} rows ${plural(unreadLabels.rows, 'has', 'have')} a label that is neither "harmful" nor "benign" (${named}): it is not read.`,
       `${file}:${unreadLabels.line}`,
       'Write these labels as "harmful" and "benign".',
     );

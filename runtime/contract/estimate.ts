@@ -25,6 +25,17 @@ export interface Remedy {
   leavesOut?: { rows?: number };
 }
 
+/** Rows of a data file that cannot be used: a run stops at them, unless its review leaves them out. */
+export interface BrokenRows {
+  file: string;
+  rows: number;
+  /** Where the first of them is, and why. */
+  line: number;
+  reason: string;
+  /** Only so many rows of the file were read. */
+  read?: number;
+}
+
 export interface Estimate {
   memory: MemoryParts;
   /** Of the process, bytes. */
@@ -55,6 +66,8 @@ export interface Estimate {
   points?: number;
   /** Of a protected run: prompts of its smallest set of harm, where one was read to its end. */
   harmPrompts?: number;
+  /** Of the data files that have some. */
+  broken?: BrokenRows[];
 }
 
 export const ESTIMATE_STRINGS = {

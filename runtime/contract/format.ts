@@ -4,6 +4,9 @@
 export const fill = (template: string, ...values: readonly (string | number)[]): string =>
   template.replace(/\{(\d+)\}/g, (place, index) => String(values[Number(index)] ?? place));
 
+/** The words of one, or of none and of several. */
+export const plural = (count: number, one: string, several: string): string => (count === 1 ? one : several);
+
 /** What stands where a number is missing or is not a number; never an empty cell. */
 export const NO_NUMBER = 'no number';
 

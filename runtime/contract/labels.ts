@@ -2,6 +2,7 @@
  * What people have said of answers: kept beside the evaluation set, by the hash of prompt and answer, so that every
  * later evaluation of the set uses it. A label wins over every judge.
  */
+import { plural } from './format.js';
 import { hashListsText, parseHashLists, type HashListsFault } from './hashLists.js';
 
 export const LABELS = ['complied', 'refused', 'neither'] as const;
@@ -26,7 +27,7 @@ export const isLabelsFile = (file: string): boolean => file.endsWith(SUFFIX);
 /** That labels decide a result, said wherever it stands. @param file of the set, where it is known */
 export function countedText({ count, of, state, set }: LabelCount, file: string | undefined): string {
   const place = file === undefined ? '' : ` (${labelsFile(file.split(/[/\\]/).at(-1)!)})`;
-  return `${count} of ${of} answers of "${state}" to "${set}" ${count === 1 ? 'has' : 'have'} a human label${place}, which counts`;
+  return `${count} of ${of} answers of "${state}" to "${set}" ${plural(count, 'has', 'have')} a human label${place}, which counts`;
 }
 
 /** How many answers of a state to a set have a label. */

@@ -11,6 +11,7 @@ import { visibleLine } from './visible.js';
 
 export const SCAN_STRINGS = {
   scanFlagged: '{0} of {1} rows look harmful ({2})',
+  scanFlaggedOne: '1 of {0} rows looks harmful ({1})',
   scanShare: 'explained by more than {0}',
   scanFalseAlarms: 'as at most {0} of ordinary rows would',
   scanFalseDiscoveries: 'of them at most {0} ordinary',
@@ -47,7 +48,7 @@ export const SCAN_STRINGS = {
   scanShortOne: '1 row is too short to be judged',
   scanSkipped: '{0} rows were not scanned: they are too long, or their answers cannot be separated',
   scanSkippedOne: '1 row was not scanned: it is too long, or its answers cannot be separated',
-  cleaned: '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
+  cleaned: '{0}: rows unchanged: {1}, shorter: {2}, left out: {3}.',
   unscannedStay: '{0} rows were not scanned and stay: lines {1}.',
   unscannedStayOne: '1 row was not scanned and stays: line {0}.',
   relatedStay: '{0} related rows are not flagged and stay: lines {1}. Read them.',
@@ -113,7 +114,7 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   const { strings: s, numbers: n } = wording;
   const { limit, byVector, related = 0, unusual = 0 } = scan;
   if ((byVector ?? [scan]).every(({ threshold }) => threshold === null)) return NOTHING;
-  const parts = [fill(s.scanFlagged, n.count(scan.flagged), n.count(scan.rows), limitText(limit, wording))];
+  const parts = [counted('scanFlagged', scan.flagged, wording, n.count(scan.rows), limitText(limit, wording))];
   if (byVector)
     for (const column of byVector) {
       // Each has its part of the limit.
@@ -276,7 +277,7 @@ const NAMED_LINES = 5;
 const namedLines = (lines: readonly number[], count = lines.length): string =>
   `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
 
-/** "train.clean.jsonl: 12 rows are as they were, …. 2 rows were not scanned and are left out: lines 3, 7." */
+/** "train.clean.jsonl: rows unchanged: 12, …. 2 rows were not scanned and are left out: lines 3, 7." */
 export function cleanedText(
   name: string,
   { kept, cut, left, unscanned }: CleanResult,

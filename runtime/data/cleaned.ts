@@ -9,10 +9,10 @@ import { replaceFile } from '../support/replaceFile.js';
 import { requireWritable } from '../support/writable.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, unmapRow } from './columns.js';
-import type { RawRow, ReadRow } from './rawRow.js';
+import type { ReadRow } from './rawRow.js';
 import { rowHash } from './rowHash.js';
 import { inspectFile, readRows } from './rows.js';
-import { lineOf, withValue } from './rowLine.js';
+import { withValue } from './rowLine.js';
 import { lineWriter, sameWriter } from './rowWriter.js';
 import type { CsvTable } from './csv.js';
 import { formatAsRead, readContent, type RowFormat } from './schemas.js';
@@ -113,10 +113,12 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
           continue;
         } else {
           const other = withValue(raw as ReadRow, changed(value, columns, known, rest, `${data}:${line}`));
-          next = { line: await writer.put(other), text: lineOf(other) };
+          next = await writer.put(other);
           counts.cut++;
         }
-        if (hunks.length < SHOWN) hunks.push(hunk(raw, next?.line ?? (await writer.line()), next?.text));
+        if (hunks.length === SHOWN) continue;
+        const old = 'value' in raw ? await writer.read(raw) : `(unreadable: ${raw.reason})`;
+        hunks.push(hunk({ text: old, line }, next ?? { line: await writer.line() }));
       }
       if (compared < hashes.length) throw otherFile(data);
       await writer.end();
@@ -170,14 +172,17 @@ function changed(
   return unmapRow(value, mapped, row, columns);
 }
 
-/** Of one row, without context. @param at its line in the new file, or the line before */
-function hunk(raw: RawRow, at: number, next?: string): string {
-  const old = 'value' in raw ? lineOf(raw) : `(unreadable: ${raw.reason})`;
-  const from = next === undefined ? 0 : shownFrom(old, next);
+/** Of one row, without context. @param next without a text where it is left out: behind that line */
+function hunk(old: { text: string; line: number }, next: { text?: string; line: number }): string {
+  const from = next.text === undefined ? 0 : shownFrom(old.text, next.text);
+  const [before, after] = [old, next].map(({ text }) =>
+    text === undefined ? [] : shownOf(text, from).split(/\r\n|\r|\n/),
+  );
+  const length = ({ length: lines }: string[]): string => (lines === 1 ? '' : `,${lines}`);
   return [
-    `@@ -${raw.line} +${at}${next === undefined ? ',0' : ''} @@`,
-    `-${shownOf(old, from)}`,
-    ...(next === undefined ? [] : [`+${shownOf(next, from)}`]),
+    `@@ -${old.line}${length(before)} +${next.line}${length(after)} @@`,
+    ...before.map((line) => `-${line}`),
+    ...after.map((line) => `+${line}`),
   ].join('\n');
 }
 

@@ -12,8 +12,10 @@ import type { TextKind } from './rows.js';
 export interface RowWriter {
   /** A row that stays as it is. */
   keep(row: ReadRow): Promise<void>;
-  /** A row with another value and text. @returns the line on which it begins */
-  put(row: ReadRow): Promise<number>;
+  /** A row with another value and text. @returns what is written, and the line on which it begins */
+  put(row: ReadRow): Promise<{ text: string; line: number }>;
+  /** A row of the data file in the form of those that are written. */
+  read(row: ReadRow): Promise<string>;
   /** A row that is left out. */
   leave(row: RawRow): void;
   /** The last line so far, from 1; 0 before the first. */
@@ -38,9 +40,11 @@ export function lineWriter(to: Handle): RowWriter {
   return {
     keep: (row) => write(lineOf(row)),
     async put(row) {
-      await write(lineOf(row));
-      return lines;
+      const text = lineOf(row);
+      await write(text);
+      return { text, line: lines };
     },
+    read: async (row) => lineOf(row),
     leave: () => undefined,
     line: () => Promise.resolve(lines),
     end: () => to.writeFile(waiting),
@@ -113,13 +117,15 @@ export async function sameWriter(
     await flush();
     await out.write(added);
   };
+  const bytes = async (start: number, end: number): Promise<Buffer> => {
+    const found = Buffer.alloc(end - start);
+    await from.read(found, 0, found.length, base + start);
+    return found;
+  };
 
   /** None behind the last row of a file. */
-  const lineEnd = async (row: ReadRow): Promise<string> => {
-    const last = Buffer.alloc(2);
-    await from.read(last, 0, last.length, base + placeOf(row).end - last.length);
-    return /[\r\n]*$/.exec(last.toString('latin1'))![0];
-  };
+  const lineEnd = async ({ end }: NonNullable<ReadRow['at']>): Promise<string> =>
+    /[\r\n]*$/.exec((await bytes(end - 2, end)).toString('latin1'))![0];
 
   const isList = kind === 'array';
   let written = 0;
@@ -161,9 +167,16 @@ export async function sameWriter(
       await lead(row);
       await flush();
       const line = out.ended + 1;
-      await text(isList ? row.text! : `${rowOf(row, table())}${await lineEnd(row)}`);
+      const written = rowOf(row, table());
+      await text(isList ? row.text! : `${written}${await lineEnd(placeOf(row))}`);
       passed(row);
-      return line;
+      return { text: written, line };
+    },
+    async read(row) {
+      if (!table()) return lineOf(row);
+      const { start, end } = placeOf(row);
+      // Empty lines before it belong to it.
+      return (await bytes(start, end)).toString().replace(/^[\r\n]+|[\r\n]+$/g, '');
     },
     leave: passed,
     async line() {

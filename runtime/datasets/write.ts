@@ -1,5 +1,6 @@
 /** The rows of a data set as files of this program's own rows. */
 import { join } from 'node:path';
+import { plural } from '../contract/format.js';
 import { fileOfUse, type SetRows, type SetSource, type SetUse } from '../contract/publicSets.js';
 import { readRows } from '../data/rows.js';
 import { formatOf, unknownFields } from '../data/schemas.js';
@@ -171,7 +172,9 @@ async function* entryRows(
     throw changed(entry, [...columns], `no row has "${read.context}"`, place);
   for (const { rows, count, seen } of parts) checkTaken(entry, rows, count, seen, place);
   if (skipped > 0)
-    notes.push(`${source.split}: ${skipped} rows were left out: something of them is empty or cannot be read.`);
+    notes.push(
+      `${source.split}: ${skipped} ${plural(skipped, 'row was', 'rows were')} left out in which something is empty or cannot be read.`,
+    );
 }
 const SEEN = 8;
 
@@ -199,5 +202,5 @@ async function* plainRows(folder: string, source: Source, { asked, outputs, note
       place: asked.repository,
       remedy: 'Choose another split or file.',
     });
-  if (skipped > 0) notes.push(`${skipped} rows were left out: they cannot be read.`);
+  if (skipped > 0) notes.push(`${skipped} ${plural(skipped, 'row was', 'rows were')} left out that cannot be read.`);
 }

@@ -135,6 +135,7 @@ async function estimateAs(
     usefulTokens: usefulTokens(plan),
     measured: measured !== undefined,
     ...(beside.harmPrompts !== undefined && { harmPrompts: beside.harmPrompts }),
+    ...(rows.broken.size > 0 && { broken: [...rows.broken.values()] }),
     machine,
     model: name,
     raw,

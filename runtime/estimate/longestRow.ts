@@ -1,5 +1,5 @@
 import { charactersFor, examplesOf, sizeOf, TOO_SLOW, type ExampleOptions } from '../data/examples.js';
-import { parsedRows, type ParsedRow } from '../data/parsedRows.js';
+import { parsedRows, type ParsedRow, type SkippedRow } from '../data/parsedRows.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { nextTurn } from '../support/errors.js';
@@ -14,6 +14,8 @@ export interface LongestOptions
   extends Pick<DataSource, 'format' | 'columns' | 'limit'>, Pick<ExampleOptions, 'rowMs'> {
   /** Longer rows do not count. */
   maxTokens: number;
+  /** Given each row that has not the form of one. */
+  onBroken?: (row: SkippedRow) => void;
   signal?: AbortSignal;
   /** Bytes read so far, and of the whole file. */
   onProgress?: (bytes: number, total: number) => void;
@@ -28,7 +30,7 @@ export interface LongestOptions
 export async function longestRow(
   file: string,
   tokenizer: Tokenizer,
-  { maxTokens, rowMs, signal, ...reading }: LongestOptions,
+  { maxTokens, rowMs, signal, onBroken, ...reading }: LongestOptions,
 ): Promise<{ longest: number; rows: number }> {
   const most = charactersFor(maxTokens);
   /** In descending order; without the row where it is too long by its characters alone. */
@@ -36,7 +38,10 @@ export async function longestRow(
   let rows = 0;
   for await (const row of parsedRows(file, reading, {})) {
     signal?.throwIfAborted();
-    if ('reason' in row) continue;
+    if ('reason' in row) {
+      onBroken?.(row);
+      continue;
+    }
     rows++;
     const size = sizeOf(row.content);
     if (places.length === PLACES && size <= places.at(-1)!.size) continue;

@@ -3,7 +3,7 @@
  * memory.
  */
 import { baselineFacts } from '../contract/baselines.js';
-import type { MemoryParts } from '../contract/estimate.js';
+import type { BrokenRows, MemoryParts } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import { sum } from '../contract/sum.js';
@@ -62,6 +62,8 @@ export interface RowsOfRecipe {
   readonly probes: readonly (RowSizes | undefined)[];
   /** Sets that the model is evaluated on. */
   readonly sets: readonly (RowSizes & Pick<EvaluationSet, 'measure'> & { readonly prompts: number })[];
+  /** By file. */
+  readonly broken: ReadonlyMap<string, BrokenRows>;
 }
 
 export const bytesOf = (parts: MemoryParts): number => sum(Object.values(parts));

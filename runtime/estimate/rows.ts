@@ -1,10 +1,11 @@
 import { batchPlan, plannedSteps, stepsIn, type Batch } from '../recipes/steps.js';
 import { askedBy, questionOf } from '../data/askedBy.js';
 import { nothingUsable, streamExamples, type Example } from '../data/examples.js';
-import { collectSkipped, type Found } from '../data/parsedRows.js';
+import { collectSkipped, type Found, type SkippedRow } from '../data/parsedRows.js';
 import type { Piecewise } from '../device/devices.js';
 import { cutOfSizes, limitsOf, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
+import type { BrokenRows } from '../contract/estimate.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
 import { sum } from '../contract/sum.js';
@@ -38,6 +39,8 @@ export interface RowSizes {
   readonly asking?: number;
   /** The same, system messages aside. */
   readonly questions?: number;
+  /** Rows at which a run stops. */
+  readonly broken?: Omit<BrokenRows, 'file'>;
   /** Why no row of a file can be used. */
   readonly fault?: HumanError;
 }
@@ -65,8 +68,8 @@ interface Reading {
 const keptSizes = madeOnce<RowSizes>(16);
 
 /**
- * Sizes of the rows of a data file, read once as long as it is the same. What is wrong with some rows is not told here:
- * the run does.
+ * Sizes of the rows of a data file, read once as long as it is the same. Rows that do not fit are not told here: the
+ * run does.
  * @throws HumanError for a file that cannot be read at all
  */
 export async function rowSizes(
@@ -94,6 +97,11 @@ async function readSizes(
   /** Rows that have the form of one; some of them may not fit. */
   let formed = 0;
   const skipped = collectSkipped();
+  let broken: RowSizes['broken'];
+  const stopsAt = ({ line, reason }: SkippedRow): void => {
+    broken = { ...(broken ?? { line, reason }), rows: 1 + (broken?.rows ?? 0) };
+  };
+  let last = 0;
   const found: Found = {};
   const options = {
     ...source,
@@ -112,9 +120,12 @@ async function readSizes(
       isPart = true;
       break;
     }
+    last = parsed.row;
     if (!('reason' in parsed)) formed++;
-    if ('reason' in row) skipped.add(row);
-    else {
+    if ('reason' in row) {
+      skipped.add(row);
+      if (row.broken) stopsAt(row);
+    } else {
       asked.add(askedBy(row));
       questioned.add(questionOf(row));
       sizes.push(sizeOf(row));
@@ -123,15 +134,17 @@ async function readSizes(
   if (sizes.length === 0) return { sizes, rows: 0, fault: nothingUsable(file, skipped, found) };
   const [asking, questions] = [asked, questioned].map(({ size }) => size / Math.max(1, sizes.length));
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
-  if (!isPart) return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }) };
+  if (!isPart)
+    return { sizes, rows: sizes.length, asking, questions, ...(isAsked && { longest }), ...(broken && { broken }) };
   let all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
   if (isAsked) {
-    const whole = await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress });
+    const onBroken = (row: SkippedRow): void => (row.row > last ? stopsAt(row) : undefined);
+    const whole = await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress, onBroken });
     longest = Math.max(longest, whole.longest);
     all = Math.round((sizes.length * whole.rows) / formed);
-  }
+  } else if (broken) broken = { ...broken, read: sizes.length + skipped.count() };
   const rows = Math.min(source.limit ?? Infinity, Math.max(all, sizes.length));
-  return { sizes, rows, asking, questions, isPart: true, ...(isAsked && { longest }) };
+  return { sizes, rows, asking, questions, isPart: true, ...(isAsked && { longest }), ...(broken && { broken }) };
 }
 
 /** A micro-batch as the dims of its graph, and its tokens that are no padding. */

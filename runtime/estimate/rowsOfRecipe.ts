@@ -1,5 +1,6 @@
 /** The sizes of all rows that a recipe trains on and measures. */
 import { BASELINES } from '../contract/baselines.js';
+import type { BrokenRows } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
 import type { FinetuneRecipe, VectorRecipe } from '../contract/recipe.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
@@ -22,6 +23,8 @@ interface Reader {
   readonly learned: (source: Source) => Promise<RowSizes>;
   /** Rows that are not trained on: they may be longer. */
   readonly measured: (source: Source) => Promise<RowSizes>;
+  /** Of what was read. */
+  readonly broken: Map<string, BrokenRows>;
 }
 
 interface Options {
@@ -32,16 +35,21 @@ interface Options {
 /** @throws HumanError for a model without a tokenizer, and for a file that cannot be read */
 export async function rowsOfRecipe(recipe: TrainingRecipe, options: Options): Promise<RowsOfRecipe> {
   const reader = await readerFor(recipe, options);
-  return recipe.kind === 'vector' ? vectorRows(recipe, reader) : fineTuneRows(recipe, reader, options.path);
+  const { broken } = reader;
+  const rows = recipe.kind === 'vector' ? vectorRows(recipe, reader) : fineTuneRows(recipe, reader, options.path);
+  return { ...(await rows), broken };
 }
 
 async function readerFor({ model, batch }: TrainingRecipe, { path, signal }: Options): Promise<Reader> {
   const { tokenizer, maxTokens: context } = await openTokenizer(path(model));
   if (!tokenizer)
     throw new HumanError('memory and time cannot be estimated: the model has no tokenizer.', { place: path(model) });
+  const broken: Reader['broken'] = new Map();
   const sizesIn = async (source: Source, most: number, longest?: boolean): Promise<RowSizes> => {
-    const found = await rowSizes(path(source.file), source, tokenizer, { maxTokens: most, longest, signal });
+    const file = path(source.file);
+    const found = await rowSizes(file, source, tokenizer, { maxTokens: most, longest, signal });
     if (found.fault) throw found.fault;
+    if (found.broken && !broken.has(file)) broken.set(file, { file, ...found.broken });
     return found;
   };
   const maxTokens = Math.min(batch.maxTokens, context);
@@ -50,6 +58,7 @@ async function readerFor({ model, batch }: TrainingRecipe, { path, signal }: Opt
     maxTokens,
     learned: (source) => sizesIn(source, maxTokens, true),
     measured: (source) => sizesIn(source, context),
+    broken,
   };
 }
 
@@ -62,7 +71,9 @@ const trainedOf = (recipe: TrainingRecipe, all: RowSizes): RowSizes => ({
   rows: Math.max(1, all.rows - keptOf(recipe, all)),
 });
 
-async function vectorRows(recipe: VectorRecipe, { learned }: Reader): Promise<RowsOfRecipe> {
+type Rows = Omit<RowsOfRecipe, 'broken'>;
+
+async function vectorRows(recipe: VectorRecipe, { learned }: Reader): Promise<Rows> {
   const { batch, benign, objective } = recipe;
   const harmful = await learned(recipe.harmful);
   const ordinary = benign && (await learned(benign));
@@ -84,7 +95,7 @@ async function fineTuneRows(
   recipe: FinetuneRecipe,
   { tokenizer, maxTokens, learned, measured }: Reader,
   path: Options['path'],
-): Promise<RowsOfRecipe> {
+): Promise<Rows> {
   const { baseline, heldOut } = recipe;
   const { mix, ...first } = recipe.data;
   const files = [await learned(first)];

@@ -2,6 +2,7 @@
  * Answers that are cut off (generation.maxNewTokens): which of them may have gone on to show what is looked for. Pure.
  */
 import { behindThought } from '../contract/coherence.js';
+import { plural } from '../contract/format.js';
 import type { WarningEvent } from '../contract/events.js';
 import type { Example } from '../data/examples.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -68,7 +69,7 @@ export function tooLong(sets: readonly LoadedSet[], coding: Pick<Coding, 'encode
     if (long.length === 0) return [];
     return {
       kind: 'warning',
-      message: `${long.length} of ${of.examples.length} rows of "${name}" expect an answer of more than ${limit} tokens: whatever the model says to them counts as wrong.`,
+      message: `${long.length} of ${of.examples.length} rows of "${name}" ${plural(long.length, 'expects', 'expect')} an answer of more than ${limit} tokens: whatever the model says there counts as wrong.`,
       place: PLACE,
       remedy: `Raise it to ${Math.max(...long)} or more.`,
     };

@@ -6,6 +6,7 @@ import { NOT_SUPERVISED } from '../data/conversation.js';
 import { matching, pieces, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { flawOf, thoughtIn } from '../contract/coherence.js';
+import { plural } from '../contract/format.js';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { countedText, type LabelCount } from '../contract/labels.js';
 import { answerHash, readLabelFile, type LabelFile } from '../data/labelFiles.js';
@@ -109,7 +110,7 @@ export function askedOnce(
   const again = examples.length - first.length;
   if (again === 0) return { examples };
   warn(
-    `${again} of the ${examples.length} rows of "${set.name}" ask what a row before them asks: each prompt is asked once${compared ? ', and each of its answers is right' : ''}.`,
+    `${again} of the ${examples.length} rows of "${set.name}" ${plural(again, 'asks', 'ask')} what a row before them asks: each prompt is asked once${compared ? ', and each of its answers is right' : ''}.`,
     file,
     compared ? 'Remove rows with a wrong answer.' : 'Remove them, or write other prompts.',
   );

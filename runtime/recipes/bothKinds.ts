@@ -1,5 +1,6 @@
 /** Whether the rows that a vector is trained on are what their files are named as. */
 import type { LoadedData } from '../context/context.js';
+import { plural } from '../contract/format.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import type { Example } from '../data/examples.js';
 import { textName } from '../support/files.js';
@@ -27,7 +28,7 @@ export async function warnOfKinds(
   }
   if (both > 0)
     await warn(
-      `${both} of the ${benign!.examples.length} rows of "benign" are rows of "harmful", too: the vector is to learn them and to leave them as they are.`,
+      `${both} of the ${benign!.examples.length} rows of "benign" ${plural(both, 'is a row', 'are rows')} of "harmful", too: the vector is to learn such rows and to leave them as they are.`,
       'benign',
       'Keep each row in one of the two files.',
     );
@@ -37,7 +38,7 @@ export async function warnOfKinds(
   ] as const)
     if (data && labelled[key] > 0)
       await warn(
-        `${labelled[key]} of the ${data.examples.length} rows of "${key}" have the label "${other}".`,
+        `${labelled[key]} of the ${data.examples.length} rows of "${key}" ${plural(labelled[key], 'has', 'have')} the label "${other}".`,
         key,
         'Move these rows to the other file, or correct their labels.',
       );

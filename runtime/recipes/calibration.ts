@@ -2,6 +2,7 @@
 import { basename, join } from 'node:path';
 import { adapterFolder, CONFIG_FILE, readAdapter, scalesHash, WEIGHTS_FILE } from '../adapters/files.js';
 import type { Warn } from '../adapters/flat.js';
+import { plural } from '../contract/format.js';
 import type { Precision } from '../contract/recipeWords.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { questionsOf } from '../data/askedBy.js';
@@ -100,9 +101,11 @@ async function unseenRows(
   warn: Warn,
 ): Promise<ExampleList> {
   let left = matching(ordinary, ({ label }) => label !== 'harmful');
+  const leftOut = (count: number, what: string): string =>
+    `${count} of the ${ordinary.length} ordinary rows ${plural(count, 'has', 'have')} ${what}: such rows are not compared with.`;
   if (left.length < ordinary.length)
     warn(
-      `${ordinary.length - left.length} of the ${ordinary.length} ordinary rows have the label "harmful": they are not compared with.`,
+      leftOut(ordinary.length - left.length, 'the label "harmful"'),
       'ordinary',
       'Name ordinary rows, or correct their labels.',
     );
@@ -112,7 +115,7 @@ async function unseenRows(
     const unseen = matching(left, (row) => !questionsOf(row).some((name) => trained.has(name)));
     if (unseen.length < left.length)
       warn(
-        `${left.length - unseen.length} of the ${ordinary.length} ordinary rows have prompts that "${basename(beside(path, ''))}" was trained on: they are not compared with.`,
+        leftOut(left.length - unseen.length, `prompts that "${basename(beside(path, ''))}" was trained on`),
         path,
         'Name ordinary rows that it was not trained on.',
       );

@@ -76,6 +76,7 @@ async function readState(
           threads: job.recipe.threads,
           precision: job.recipe.precision,
           scratch: scratchFolder(job.folder.path),
+          signal: job.signal,
         });
   const active = await activeAdapters(
     context,

@@ -4,6 +4,7 @@ import type { Method } from '../baselines/method.js';
 import type { LoadedData } from '../context/context.js';
 import { baselineFacts } from '../contract/baselines.js';
 import type { VectorPart, WatchEnd } from '../contract/events.js';
+import { plural } from '../contract/format.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { askedIn, questionsOf } from '../data/askedBy.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
@@ -233,7 +234,7 @@ async function train(
   await job.emit({
     kind: 'state',
     state: 'training',
-    message: `fine-tuning on ${plan.rows.length} rows ${recipe.baseline ? `by ${baselineFacts(recipe.baseline.name).title}` : withVectors(vectors)}`,
+    message: `fine-tuning on ${plan.rows.length} ${plural(plan.rows.length, 'row', 'rows')} ${recipe.baseline ? `by ${baselineFacts(recipe.baseline.name).title}` : withVectors(vectors)}`,
     device: context.backend.device,
     steps,
   });

@@ -9,6 +9,7 @@ import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { readManifest } from '../models/hub/manifest.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import type { OptimizerState } from '../optim/optimizer.js';
+import { plural } from '../contract/format.js';
 import { HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -99,7 +100,7 @@ export async function loadSource(
   requireAsHashed(job.dependencies, `${key}.file`, loaded);
   if (loaded.review) {
     const { excluded, fine } = loaded.review;
-    const message = `${basename(loaded.path)}, as reviewed: ${excluded} rows are left out, ${fine.size} are fine`;
+    const message = `${basename(loaded.path)}, as reviewed: ${excluded} ${plural(excluded, 'row is', 'rows are')} left out, ${fine.size} ${plural(fine.size, 'is', 'are')} fine`;
     await job.emit({ kind: 'state', state: 'preparing', message });
   }
   return loaded;

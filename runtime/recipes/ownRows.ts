@@ -1,5 +1,6 @@
 /** The rows of a vector's prompts.jsonl, as a fine-tuning holds and measures them. */
 import { basename } from 'node:path';
+import { plural } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { exampleFrom, type Example } from '../data/examples.js';
@@ -117,7 +118,7 @@ export async function ownRows(
     if (tooLong > 0)
       await emit({
         kind: 'warning',
-        message: `${tooLong} of the ${prompts} prompts of ${name} have more than ${most} tokens with an answer: these rows are neither held nor measured.`,
+        message: `${tooLong} of the ${prompts} prompts of ${name} ${plural(tooLong, 'has', 'have')} more than ${most} tokens with an answer: such rows are neither held nor measured.`,
         place: 'batch.maxTokens',
         remedy,
       });

@@ -1,5 +1,5 @@
 import type { LoadedData } from '../context/context.js';
-import { numbersIn } from '../contract/format.js';
+import { numbersIn, plural } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
@@ -227,7 +227,7 @@ export async function unabsorbed(
   if (length > 0)
     await emit({
       kind: 'warning',
-      message: `${length} rows look harmful and keep more than a quarter of their loss with the vector that finds them. A single vector would first be trained on them; with several vectors none is, so they train as they are, with the vectors on.`,
+      message: `${length} ${plural(length, 'row looks harmful and keeps more than a quarter of its', 'rows look harmful and keep more than a quarter of their')} loss with the vector that finds such rows. A single vector would first be trained on them; with several vectors none is, so they train as they are, with the vectors on.`,
       place: 'protection.flagged',
       remedy: `Review these rows, train one vector on the examples of all, or ${toSet(recipe, 'protection.flagged to "cut" or "exclude"', { flagged: 'cut' })}.`,
     });
@@ -236,9 +236,9 @@ export async function unabsorbed(
 
 /** @throws HumanError when nothing is left to train on */
 export async function reportPlan(
-  { emit }: Job<FinetuneRecipe>,
+  { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
   { rows, absorbed, counts }: RowPlan,
-  data: LoadedData,
+  data: Pick<LoadedData, 'path'>,
 ): Promise<void> {
   if (rows.length === 0)
     throw new HumanError('every row of the data looks harmful and was left out: nothing is left to learn from.', {
@@ -247,13 +247,22 @@ export async function reportPlan(
     });
   const { flagged, cut, masked, excluded, fine } = counts;
   if (fine > 0)
-    await emit({ kind: 'state', state: 'preparing', message: `${fine} rows look harmful and are fine by the review` });
+    await emit({
+      kind: 'state',
+      state: 'preparing',
+      message: `${fine} ${plural(fine, 'row looks harmful and is', 'rows look harmful and are')} fine by the review`,
+    });
+  const are = (count: number): string => `${count} ${plural(count, 'is', 'are')}`;
   const done = [
-    excluded > 0 && `${excluded} are left out`,
-    cut > 0 && `${cut} are trained on without what the vector explains`,
-    masked > 0 && `${masked} as they are, but what the vector explains is not learned`,
+    excluded > 0 && `${are(excluded)} left out`,
+    cut > 0 && `${are(cut)} trained on without what the vector explains`,
+    masked > 0 && `${masked} ${plural(masked, 'as it is', 'as they are')}, but what the vector explains is not learned`,
     absorbed.length > 0 && `the vector is first trained on ${absorbed.length}`,
   ].filter(Boolean);
   if (done.length > 0)
-    await emit({ kind: 'state', state: 'preparing', message: `${flagged} rows look harmful: ${done.join(', ')}` });
+    await emit({
+      kind: 'state',
+      state: 'preparing',
+      message: `${flagged} ${plural(flagged, 'row looks', 'rows look')} harmful: ${done.join(', ')}`,
+    });
 }

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { LoadedData } from '../context/context.js';
 import type { ExampleList } from '../data/exampleList.js';
+import { plural } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import type { Calibration } from '../evaluation/scan/calibration.js';
@@ -123,7 +124,7 @@ export function littleToLearn(
   const benign =
     isBare && flagged < rows ? `, or ${toSet(recipe, 'protection.anchor.benign', { anchor: { benign: 2 } })}` : '';
   return {
-    message: `${flagged} of ${rows} rows look harmful: there is little to learn from this file${degrades}.`,
+    message: `${flagged} of ${rows} rows ${plural(flagged, 'looks', 'look')} harmful: there is little to learn from this file${degrades}.`,
     remedy: `Look at the rows; add ordinary ones${benign}.`,
   };
 }

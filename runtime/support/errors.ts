@@ -42,25 +42,24 @@ export async function nextTurn(signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) throw new Cancelled();
 }
 
+/** What helps where memory ran out. */
+const LESS_MEMORY = 'Use a smaller model, or a machine with more memory.';
+
 /**
  * The error as data, for events, RPC and files. Errors that are not for people start with `internal:` and keep their
  * stack.
+ * @param lessMemory what helps where memory ran out
  */
-export function errorData(error: unknown): ErrorData {
+export function errorData(error: unknown, lessMemory = LESS_MEMORY): ErrorData {
   if (error instanceof HumanError) {
     const { kind, code, message, place, remedy } = error;
     return { kind, message, place, remedy, ...(code === undefined ? {} : { code }) };
   }
   const e = error instanceof Error ? error : new Error(String(error));
-  const system = systemError(e);
+  const system = systemError(e, lessMemory);
   if (system) return system;
   return { kind: 'internal', message: `internal: ${e.message}`, stack: e.stack };
 }
-
-const NO_MEMORY = 'there is not enough memory.';
-export const LESS_MEMORY =
-  'Set "recompute" to true or "precision" to "int8" or "int4", lower batch.rows or batch.maxTokens, or use a smaller model. What was saved so far is kept.';
-const MORE_MEMORY = `Close other programs. ${LESS_MEMORY}`;
 
 const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ENOENT: ['there is no such file or folder.', 'Check the path.'],
@@ -93,8 +92,6 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ETIMEDOUT: ['the disk or network does not answer.', 'Check the connection and try again.'],
   EIO: ['the disk could not be read or written.', 'Check the disk; what was saved so far is kept.'],
   ENFILE: ['too many open files.', 'Close other programs or raise the limit.'],
-  ENOMEM: [NO_MEMORY, MORE_MEMORY],
-  ERR_MEMORY_ALLOCATION_FAILED: [NO_MEMORY, MORE_MEMORY],
   ERR_FS_FILE_TOO_LARGE: ['the file is too large to be read at once.', 'Check that it is the right file.'],
   ERR_STRING_TOO_LONG: ['the file is too large to be read at once.', 'Check that it is the right file.'],
   ERR_BUFFER_TOO_LARGE: ['the file is too large to be read at once.', 'Check that it is the right file.'],
@@ -104,19 +101,29 @@ export const isDiskFull = (error: unknown): boolean =>
   error instanceof Error && ['ENOSPC', 'EDQUOT'].includes(String((error as NodeJS.ErrnoException).code));
 
 /** Codes for which the machine is at fault, not the request. */
-const FAILED = new Set(
-  'ENOSPC EDQUOT EFBIG EMFILE ENFILE EIO EBUSY ENODEV ESTALE ETIMEDOUT ENOMEM ERR_MEMORY_ALLOCATION_FAILED'.split(' '),
-);
+const FAILED = new Set('ENOSPC EDQUOT EFBIG EMFILE ENFILE EIO EBUSY ENODEV ESTALE ETIMEDOUT'.split(' '));
+const NO_MEMORY = new Set<unknown>(['ENOMEM', 'ERR_MEMORY_ALLOCATION_FAILED']);
 /** How V8 and onnxruntime report that memory ran out. */
 const OUT_OF_MEMORY =
   /bad_alloc|(failed to|could not|cannot) allocate|array buffer allocation failed|out of memory|invalid (typed array|array buffer) length: \d{9,}|invalid string length/i;
 
-function systemError(e: Error & { code?: unknown; path?: unknown; syscall?: unknown }): ErrorData | undefined {
+export const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof Error &&
+  !(error instanceof HumanError) &&
+  (NO_MEMORY.has((error as NodeJS.ErrnoException).code) || OUT_OF_MEMORY.test(error.message));
+
+function systemError(
+  e: Error & { code?: unknown; path?: unknown; syscall?: unknown },
+  lessMemory: string,
+): ErrorData | undefined {
   const place = typeof e.path === 'string' ? e.path : undefined;
   const known = typeof e.code === 'string' && Object.hasOwn(SYSTEM, e.code) ? SYSTEM[e.code] : undefined;
   if (known)
     return { kind: FAILED.has(String(e.code)) ? 'failed' : 'input', message: known[0], place, remedy: known[1] };
-  if (OUT_OF_MEMORY.test(e.message)) return { kind: 'failed', message: NO_MEMORY, place, remedy: MORE_MEMORY };
+  if (isOutOfMemory(e)) {
+    const remedy = `Close other programs. ${lessMemory}`;
+    return { kind: 'failed', message: 'there is not enough memory.', place, remedy };
+  }
   if (typeof e.code !== 'string' || typeof e.syscall !== 'string') return undefined;
   const message = `the system reports ${e.code} (${e.syscall}).`;
   return { kind: 'failed', message, place, remedy: 'Check the disk and the path, then try again.' };

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { GB, gigabytes } from '../contract/format.js';
-import { HumanError, LESS_MEMORY } from './errors.js';
+import { HumanError } from './errors.js';
 
 /** This share, and the times below, are chosen, not measured. */
 const SHARE = 0.9;
@@ -98,13 +98,19 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
 export const peakMemory = (): number => highest[0];
 
 export const OTHER_LIMIT = 'SECURITY_VECTORS_MEMORY_GB sets another limit.';
-export const BELOW_LIMIT = `${LESS_MEMORY} ${OTHER_LIMIT}`;
+
+/** What takes less memory, of a recipe that trains or of one that does not. */
+export const lessMemory = (trains: boolean): string =>
+  trains
+    ? 'Set "recompute" to true or "precision" to "int8" or "int4", lower batch.rows or batch.maxTokens, or use a smaller model. What was saved so far is kept.'
+    : 'Set "precision" to "int8" or "int4", or use a smaller model.';
 
 /**
  * Called between two steps: ends the run while the error can still be reported and recorded.
  * @throws HumanError when the limit was passed
  */
-export function requireMemory(): void {
-  if (Atomics.load(over, 0) === 1)
-    throw new HumanError(sentence, { kind: 'failed', place: 'memory', remedy: BELOW_LIMIT });
+export function requireMemory(trains: boolean): void {
+  if (Atomics.load(over, 0) === 0) return;
+  const remedy = `${lessMemory(trains)} ${OTHER_LIMIT}`;
+  throw new HumanError(sentence, { kind: 'failed', place: 'memory', remedy });
 }

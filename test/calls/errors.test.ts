@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { errorData, isDiskFull } from '../../runtime/support/errors.js';
+import { withRemedy } from '../../runtime/runs/resuming.js';
+import type { RunFolder } from '../../runtime/runs/runFolder.js';
+import { errorData, HumanError, isDiskFull } from '../../runtime/support/errors.js';
 
 const system = (code: string, more: object = {}): Error =>
   Object.assign(new Error(`${code}: something, open '/a/b'`), { code, path: '/a/b', syscall: 'open', ...more });
@@ -42,10 +44,28 @@ test('memory that V8 or onnxruntime do not get', () => {
     new Error('the graph gradient does not load on cpu: bad allocation: std::bad_alloc'),
   ])
     assert.deepEqual(
-      [errorData(error).kind, errorData(error).message],
-      ['failed', 'there is not enough memory.'],
+      errorData(error),
+      {
+        ...{ kind: 'failed', message: 'there is not enough memory.', place: undefined },
+        remedy: 'Close other programs. Use a smaller model, or a machine with more memory.',
+      },
       error.message,
     );
+  const { kind, place, remedy } = errorData(system('ENOMEM'), 'Use --precision int8.');
+  assert.deepEqual([kind, place, remedy], ['failed', '/a/b', 'Close other programs. Use --precision int8.']);
+});
+
+test('where memory ran out during a run, what in its recipe takes less', () => {
+  const folder = { begun: false } as RunFolder;
+  for (const error of [system('ENOMEM'), new Error('std::bad_alloc')]) {
+    assert.match(errorData(withRemedy(error, folder, true)).remedy!, /^Close .* Set "recompute" .*batch\.rows/);
+    assert.match(
+      errorData(withRemedy(error, folder, false)).remedy!,
+      /^Close other programs\. Set "precision" to .*model/,
+    );
+  }
+  const other = new HumanError('the worker ran out of memory.', { remedy: 'Use more workers.' });
+  assert.equal(withRemedy(other, folder, true), other);
 });
 
 test('a bug stays one, with its stack', () => {

@@ -7,12 +7,15 @@ import { withoutGpu } from '../../runtime/calls/withoutGpu.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { DeviceChoice } from '../../runtime/contract/recipeWords.js';
 import { DeviceFailure } from '../../runtime/device/failures.js';
+import type { SweepPoint } from '../../runtime/contract/sweep.js';
+import { RECIPES } from '../kills/workspace.js';
+import { runSweep, sweepsFolder } from '../support/sweeps.js';
 import { sampleWorkspace, type Workspace } from './support.js';
 
 interface Options {
   readonly device?: DeviceChoice;
   readonly resume?: boolean;
-  readonly shared?: unknown;
+  readonly shared?: { withoutGpu?: string };
   readonly reason?: string;
 }
 
@@ -52,15 +55,35 @@ test('without a checkpoint it starts again if nothing was measured, and fails if
   assert.equal(resumed.asked[1]!.resume, true);
 });
 
-test('a GPU that was asked for by name, a point of a sweep and other errors end it', async () => {
-  for (const [choice, given, error] of [
-    ['webgpu', {}, gone(true)],
-    ['auto', { shared: {} }, gone(true)],
-    ['auto', {}, new Error('a fault')],
+test('a GPU that was asked for by name and other errors end it', async () => {
+  for (const [choice, error] of [
+    ['webgpu', gone(true)],
+    ['auto', new Error('a fault')],
   ] as const) {
-    const { asked, ended } = await failing(choice, given, error);
+    const shared = {};
+    const { asked, ended } = await failing(choice, { shared }, error);
     assert.equal(ended, error);
     assert.equal(asked.length, 1);
+    assert.deepEqual(shared, {});
+  }
+});
+
+test('a point of a sweep continues, too, and those that follow begin on the CPU, also after one that cannot', async () => {
+  for (const isResumable of [true, false]) {
+    const shared = {};
+    const { asked, ended } = await failing('auto', { shared }, gone(isResumable), [SAMPLE]);
+    assert.equal(asked.length, isResumable ? 2 : 1);
+    assert.equal(ended === 'done', isResumable);
+    const next = await failing('auto', { shared }, gone(true));
+    assert.deepEqual(next.asked, [
+      {
+        device: 'cpu',
+        resume: undefined,
+        reason: 'the GPU is gone, so the points that follow compute on the CPU',
+      },
+    ]);
+    const named = await failing('webgpu', { shared }, gone(true));
+    assert.deepEqual(named.asked.map(({ device }) => device), [undefined]); // oxfmt-ignore
   }
 });
 
@@ -112,4 +135,34 @@ describe('a whole run whose device fails', () => {
     assert.deepEqual(steps, [1, 2, 3, 4, 5, 5, 6], 'what came behind the checkpoint is made again');
     assert.match(await readFile(join(begun.output, 'events.jsonl'), 'utf8'), /on the CPU from the beginning/);
   });
+});
+
+test('a sweep whose device fails finishes on the CPU, with the table of an undisturbed one', async () => {
+  const at = await sweepsFolder();
+  const sweep = async (name: string, stopAt?: (event: RunEvent) => boolean) => {
+    const over = { seed: [1, 2] };
+    await runSweep(await at.write(name, { kind: 'sweep', base: 'auto.json', over, output: `sweeps/${name}` }), {
+      stopAt,
+    });
+    return (await at.table(name)).points;
+  };
+  const results = (points: readonly SweepPoint[]) =>
+    points.map(({ values, verdict, measurements }) => ({ values, verdict, measurements }));
+  try {
+    await at.write('auto', { ...RECIPES['lora, absorbs flagged rows'], device: 'auto' });
+    let hasFailed = false;
+    const failed = await sweep('failed', (event) => {
+      if (hasFailed || event.kind !== 'state' || !/^point 1 of 2/.test(event.message)) return false;
+      hasFailed = true;
+      throw new DeviceFailure('the GPU (WebGPU) no longer responds.', 'Start again.');
+    });
+    assert.deepEqual(results(failed), results(await sweep('whole')));
+    const [first, second] = await Promise.all(
+      failed.map(({ folder }) => readFile(join(at.root, 'sweeps/failed', folder, 'events.jsonl'), 'utf8')),
+    );
+    assert.match(first!, /cpu: the GPU .WebGPU. no longer responds, so the run continues on the CPU from the begin/);
+    assert.match(second!, /cpu: the GPU .WebGPU. no longer responds, so the points that follow compute on the CPU/);
+  } finally {
+    await at.remove();
+  }
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { cli } from '../calls/support.js';
+import { cli, ROOT } from '../calls/support.js';
 import { temporary } from '../extension/support.js';
 
 async function inspected(t: TestContext, file: string, text: string) {
@@ -49,6 +49,27 @@ test('rows stay rows, also beside recipes', async (t) => {
     assert.equal(code, 0, stderr);
     assert.equal((JSON.parse(stdout) as { format: string }).format, 'alpaca');
   }
+});
+
+test('of the data files of a recipe broken rows are told', async (t) => {
+  const sample = join(ROOT, 'media/sample');
+  const row = JSON.stringify({ prompt: 'buy 2 lamps .', completion: 'order : 2 lamps' });
+  const data = join(await temporary(t), 'data.jsonl');
+  await writeFile(data, `${row}\nno row\n${row}\n{}\n${row}\n`);
+  const set = join(data, '../set.jsonl');
+  await writeFile(set, `${row}\nno row\n`);
+  const recipe = {
+    ...{ kind: 'finetune', model: join(sample, 'tiny-assistant'), data: { file: data }, heldOut: 0 },
+    ...{ steps: 2, output: 'o' },
+    evaluate: [{ name: 'task', file: set, measure: 'loss' }],
+  };
+  const { code, stdout, stderr } = await inspected(t, 'r.json', JSON.stringify(recipe));
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^about /);
+  assert.match(
+    stderr,
+    /^! .*data\.jsonl:2: .*JSON.*\. 2 rows of the file cannot be used\.\n! .*set\.jsonl:2: .*\. 1 row of the file/,
+  );
 });
 
 test('a file that is none of them is told what would be', async (t) => {

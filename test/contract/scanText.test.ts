@@ -5,6 +5,7 @@ import { numbersIn } from '../../runtime/contract/format.js';
 import type { ScanLimit, ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import {
   extrapolatedBelow,
+  cleanedText,
   flaggedText,
   isExtrapolated,
   isRecallExtrapolated,
@@ -117,6 +118,18 @@ test('of several vectors the one without ordinary rows says that it flags none; 
     /rows look harmful .* the vector "topic": compared with 500 .* "lies": no row is flagged because there are/,
   );
   assert.match(scanText({ ...found, byVector: [lies, lies] }), /^No row is flagged: there are no ordinary rows/);
+});
+
+test('of one row the sentences are in the singular', () => {
+  const one = { ...FOUND, limit: { share: 0.5 }, calibration: null, flagged: 1, unusual: 1, blind: 1 };
+  assert.match(
+    scanText(one),
+    /^1 of [\d,]+ rows looks harmful \(explained by .*\); 1 row looks like .* 1 row cannot be/,
+  );
+  assert.equal(
+    cleanedText('a.jsonl', { path: '', kept: 1200, cut: 1, left: 0, changes: '' }),
+    'a.jsonl: rows unchanged: 1,200, shorter: 1, left out: 0.',
+  );
 });
 
 test('rows that are related, or like nothing known, are counted where there are some', () => {

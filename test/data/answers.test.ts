@@ -157,7 +157,7 @@ test('texts that hold the first token already get it once more, as in transforme
   assert.match(warnings[0]!.message, /^2 of 3 rows begin with <s>, which the tokenizer puts before them once more/);
   assert.match(warnings[0]!.place, /train\.jsonl:2$/);
   const asked = await load([{ prompt: '<s>[INST] Hi [/INST]', completion: ' Hello' }], {}, llama);
-  assert.match(asked.warnings[0]!.message, /^1 of 1 rows begin with <s>/);
+  assert.match(asked.warnings[0]!.message, /^1 of 1 rows begins with <s>/);
   for (const row of [plain, { text: 'a <s>' }, { prompt: 'Hi', completion: ' <s>' }])
     assert.deepEqual((await load([row], {}, llama)).warnings, []);
   assert.deepEqual(

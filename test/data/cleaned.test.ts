@@ -119,6 +119,16 @@ test('the difference names the lines of the new file, whatever stays and however
   assert.equal((await readFile(listOut, 'utf8')).split('\n')[5], `  ${row('b.')}`);
 });
 
+test('the difference of a table shows its lines, as they are in both files', async () => {
+  const data = await put('lines.csv', 'prompt,completion,note\n"a","b. c","x\ny"\nd,e,\n"f",g,h');
+  const out = join(folder, 'lines.clean.csv');
+  const { changes } = await cleaned({ data, out, keep: [[1, 1]], cut: [[0, 'b.']] });
+  const [, , ...shown] = changes.split('\n');
+  assert.deepEqual(shown, ['@@ -2,2 +2,2 @@', '-"a","b. c","x', '-y"', '+a,b.,"x', '+y"', '@@ -5 +4,0 @@', '-"f",g,h', '']); // oxfmt-ignore
+  const json = await cleaned({ data, out: join(folder, 'lines.jsonl'), keep: [[1, 1]], cut: [[0, 'b.']] });
+  assert.match(json.changes, /^-\{"prompt":"a","completion":"b\. c".*\n\+\{"prompt":"a","completion":"b\."/m);
+});
+
 test('of a long row the difference shows some, and that is where it changed', async () => {
   const long = 'word '.repeat(400);
   const rows = [long, `${long}Right. And more. ${long}`, `${'😀'.repeat(400)}`];

@@ -55,7 +55,7 @@ test('answers that are marked as bad are warned about, with their number and the
   assert.equal(answers.length, 3);
   assert.equal(warnings.length, 1);
   const [message, place, remedy] = warnings[0]!;
-  assert.equal(message, '2 of 3 rows have "label": false, which is not read: they are used like all others.');
+  assert.equal(message, '2 of 3 rows have "label": false, which is not read: such rows are used like all others.');
   assert.equal(place, `${file}:2`);
   assert.equal(remedy, 'Leave them out if their answers should not be learned.');
   // As a table says it.

@@ -132,7 +132,7 @@ test('labels, context, transcripts and lists of messages become the conversation
   );
   const dolly = await download({ repository: 'databricks/databricks-dolly-15k' });
   assert.equal((await rowsIn(dolly, 'benign.jsonl'))[0]!.messages[0]!.content, 'Sum up the text.\n\nPlanks are flat.');
-  assert.match(dolly.notes.join(), /1 rows were left out: something of them is empty/);
+  assert.match(dolly.notes.join(), /1 row was left out in which something is empty/);
 });
 
 test('no question that a vector may be trained on is in a set that measures', async () => {

@@ -8,7 +8,7 @@ import type { ScoreRow } from '../../runtime/contract/generation.js';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
-import type { Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
+import type { BrokenRows, Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
 import type { Diagnosis } from '../../runtime/commandLine/doctor.js';
 import type { RunSummary } from '../../runtime/commandLine/runs.js';
 import { commands } from '../../runtime/commandLine/commands.js';
@@ -190,7 +190,9 @@ const PRINTED: Record<string, string[]> = {
       extrapolated: true,
       ...{ stepSeconds: true, seconds: true, usefulTokens: true, measured: true, points: true, harmPrompts: true },
       gpu: true,
+      broken: true,
     }),
+    ...keys<BrokenRows>({ file: true, rows: true, line: true, reason: true, read: true }),
   ],
   export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),
   combine: keys<Requests['combine']['result']>({

@@ -151,6 +151,23 @@ test('of a file that is read to its end for its longest row the rows are counted
   assert.equal(half.rows, 3600);
 });
 
+test('broken rows are counted, of a file that is not read to its end those before', async () => {
+  const { tokenizer, maxTokens } = await openTokenizer(model);
+  const rows = Array.from({ length: 1000 }, () => row('buy 2 lamps .')).join('');
+  const read = async (text: string, longest: boolean): Promise<RowSizes['broken']> => {
+    const file = await write(join(folder, 'broken.jsonl'), text);
+    return (await rowSizes(file, { format: 'auto' }, tokenizer!, { maxTokens, longest })).broken;
+  };
+  const long = row('lamps '.repeat(1000));
+  assert.equal(await read(rows + long, true), undefined, 'a row that is too long is not broken');
+  const { reason, ...few } = (await read(`${rows}no row\n${rows.slice(0, -2)}\n`, false))!;
+  assert.match(reason, /JSON/);
+  assert.deepEqual(few, { line: 1001, rows: 2 });
+  const many = `${row('1')}no row\n${rows.repeat(3)}no row\n`;
+  assert.deepEqual(await read(many, true), { reason, line: 2, rows: 2 });
+  assert.deepEqual(await read(many, false), { reason, line: 2, rows: 1, read: 2001 });
+});
+
 test('rows that ask again what was asked before them are told', async () => {
   const { tokenizer, maxTokens } = await openTokenizer(model);
   const file = await write(join(folder, 'asked.jsonl'), row('how ?').repeat(3) + row('why ?'));

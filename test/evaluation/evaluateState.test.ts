@@ -204,7 +204,7 @@ test('before a run begins it is known which expected answers are too long for it
     {
       kind: 'warning',
       message:
-        '3 of 5 rows of "exact" expect an answer of more than 8 tokens: whatever the model says to them counts as wrong.',
+        '3 of 5 rows of "exact" expect an answer of more than 8 tokens: whatever the model says there counts as wrong.',
       place: 'generation.maxNewTokens',
       remedy: 'Raise it to 13 or more.',
     },

@@ -139,6 +139,8 @@ test(
       error.data.remedy!,
       /^Close other programs or set "recompute": true, then resume\. Or halve "batch\.rows", double "batch\.accumulate"/,
     );
+    const looking = failure(start({ oomKills: () => kills++ }).request('inspect', { path: 'SIGKILL' }));
+    assert.equal(((await looking) as HostError).data.remedy, 'Close other programs, or use a smaller model.');
   },
 );
 

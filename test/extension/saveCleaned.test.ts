@@ -86,7 +86,7 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
       },
     ],
   ]);
-  assert.match(told[0]!.text, /^train\.clean\.jsonl: 1 rows are as they were, 1 are shorter, 1 are left out\.$/);
+  assert.match(told[0]!.text, /^train\.clean\.jsonl: rows unchanged: 1, shorter: 1, left out: 1\.$/);
   assert.deepEqual(fake.opened, [data], 'the difference is shown');
 
   // What a person has decided comes first; flagged rows that nobody has decided are asked about.
@@ -154,7 +154,7 @@ test('rows that were not scanned are counted by themselves and named; whether th
     await saveCleaned(services, { file: data, out });
     const [, params] = asked.at(-1) as [string, { unscanned: unknown }];
     assert.deepEqual(params.unscanned, { stay: choice.startsWith('Keep'), left: [[2, 2]] });
-    assert.ok(told.at(-1)!.text.endsWith(`1 are left out. ${said}`), told.at(-1)!.text);
+    assert.ok(told.at(-1)!.text.endsWith(`left out: 1. ${said}`), told.at(-1)!.text);
   }
   await saveCleaned(services, { file: data, out, unscanned: 'keep' });
   assert.match(told.at(-1)!.text, /and stay/);
@@ -177,10 +177,10 @@ test('related rows stay in the copy, and are named until somebody has found them
   await scan({ related: 1 });
   await scans.load();
   await saveCleaned(services, { file: data, out });
-  assert.match(told.at(-1)!.text, /1 are left out\. 1 related row is not flagged and stays: line 1\. Read it\.$/);
+  assert.match(told.at(-1)!.text, /left out: 1\. 1 related row is not flagged and stays: line 1\. Read it\.$/);
   await reviews.decide(data, hashes(1), 'fine');
   await saveCleaned(services, { file: data, out, flagged: 'leave' });
-  assert.match(told.at(-1)!.text, /1 are left out\.$/);
+  assert.match(told.at(-1)!.text, /left out: 1\.$/);
 });
 
 test('a large file and its copy are compared only when somebody asks for it', async (t) => {

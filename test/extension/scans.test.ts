@@ -42,10 +42,10 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
     hashes: ['', ''],
   });
   assert.equal(scan.lineCount, 4);
-  assert.equal(scanText(scan), '1 of 3 look harmful');
+  assert.equal(scanText(scan), '1 of 3 looks harmful');
   assert.match(
     scanSummary(scan),
-    /1 of 3 rows look harmful \(as at most 1\s% of ordinary rows would\); compared with 120 ordinary rows, from which the 1\s% is extrapolated; of 30 harmful rows .* 90\s% would be found/,
+    /1 of 3 rows looks harmful \(as at most 1\s% of ordinary rows would\); compared with 120 ordinary rows, from which the 1\s% is extrapolated; of 30 harmful rows .* 90\s% would be found/,
   );
   assert.match(scanSummary({ ...scan, threshold: null }), /^No row can be marked: there are no ordinary rows/);
   assert.match(

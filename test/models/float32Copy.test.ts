@@ -7,6 +7,7 @@ import { after, before, it } from 'node:test';
 import { sum } from '../../runtime/contract/sum.js';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
+import { openContext } from '../../runtime/context/context.js';
 import { openBackend, type Backend } from '../../runtime/device/session.js';
 import { plannedModel } from '../../runtime/estimate/model.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
@@ -111,4 +112,28 @@ it('a copy that cannot be kept is no error; a stop is', async () => {
   const stopped = { cache: join(dir, 'stopped'), signal: AbortSignal.abort() };
   await assert.rejects(copyAsFloat32(model, spec, stopped), { name: 'Cancelled' });
   assert.deepEqual((await listCache(stopped.cache)).entries, []);
+});
+
+it('who opens a model can stop the copy, also of weights in blocks', async (t) => {
+  const folder = await half('F16');
+  const before = process.env['SECURITY_VECTORS_CACHE'];
+  const cache = (process.env['SECURITY_VECTORS_CACHE'] = join(dir, 'opened'));
+  t.after(() => {
+    if (before === undefined) delete process.env['SECURITY_VECTORS_CACHE'];
+    else process.env['SECURITY_VECTORS_CACHE'] = before;
+  });
+  for (const precision of ['float32', 'int8'] as const) {
+    const stop = new AbortController();
+    const onMessage = (text: string): void => (/this is done once/.test(text) ? stop.abort() : undefined);
+    const options = {
+      device: 'cpu',
+      precision,
+      scratch: join(dir, 'scratch'),
+      onMessage,
+      signal: stop.signal,
+    } as const;
+    await assert.rejects(openContext(folder, options), { name: 'Cancelled' });
+    assert.ok(stop.signal.aborted);
+  }
+  assert.deepEqual((await listCache(cache)).entries, []);
 });

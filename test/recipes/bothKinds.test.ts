@@ -30,7 +30,7 @@ test('rows that are in both files, and labels of the other kind, are warned of',
   assert.deepEqual(
     about.map(({ message, place }) => [message.replace(/(\d+) of the 10/, 'N of the 10'), place]),
     [
-      ['N of the 10 rows of "benign" are rows of "harmful", too: the vector is to learn them and to leave them as they are.', 'benign'], // oxfmt-ignore
+      ['N of the 10 rows of "benign" are rows of "harmful", too: the vector is to learn such rows and to leave them as they are.', 'benign'], // oxfmt-ignore
       ['N of the 10 rows of "harmful" have the label "benign".', 'harmful'],
       ['N of the 10 rows of "benign" have the label "harmful".', 'benign'],
     ],

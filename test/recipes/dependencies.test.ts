@@ -48,7 +48,7 @@ before(async () => {
   assert.deepEqual([data[0]!.review!.excluded, data[0]!.review!.fine], [1, 0]);
   assert.ok(
     events.some(
-      (event) => event.kind === 'state' && /^train\.jsonl, as reviewed: 1 rows are left out/.test(event.message),
+      (event) => event.kind === 'state' && /^train\.jsonl, as reviewed: 1 row is left out/.test(event.message),
     ),
     'the run says at its start what it leaves out',
   );

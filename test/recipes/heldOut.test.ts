@@ -373,5 +373,5 @@ test('rows that are labelled as harmful are no ordinary rows', async () => {
     precision,
   });
   assert.equal(found?.ordinary.length, 4);
-  assert.deepEqual(warnings, ['2 of the 6 ordinary rows have the label "harmful": they are not compared with.']);
+  assert.deepEqual(warnings, ['2 of the 6 ordinary rows have the label "harmful": such rows are not compared with.']);
 });

@@ -52,7 +52,7 @@ test('rows that are longer than batch.maxTokens are counted, with what would kee
   const [message, place, remedy] = warned[0]!;
   assert.equal(
     message,
-    '3 of the 6 prompts of vector have more than 64 tokens with an answer: these rows are neither held nor measured.',
+    '3 of the 6 prompts of vector have more than 64 tokens with an answer: such rows are neither held nor measured.',
   );
   assert.equal(place, 'batch.maxTokens');
   const wanted = Number(/^Raise it to (\d+)\.$/.exec(remedy!)![1]);

@@ -8,7 +8,14 @@ import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { tokenTexts } from '../../runtime/recipes/cut.js';
 import { ADDED, added, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
-import { plainPlan, reportHeldOut, rowPlan, unabsorbed } from '../../runtime/recipes/rowPlan.js';
+import {
+  plainPlan,
+  reportHeldOut,
+  reportPlan,
+  rowPlan,
+  unabsorbed,
+  type RowPlan,
+} from '../../runtime/recipes/rowPlan.js';
 
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
 const rows = (): Example[] =>
@@ -200,10 +207,30 @@ test('of several vectors none is trained on the rows that one would be: the run 
   const [warning] = await said(0.74);
   assert.match(
     warning!,
-    /^1 rows look harmful and keep more than a quarter of their loss .*; with several vectors none is/,
+    /^1 row looks harmful and keeps more than a quarter of its loss .*; with several vectors none is/,
   );
   assert.match(warning!, /write "protection": \{ "flagged": "cut", "route": true, "anchor": \{\} \} instead of true/);
   assert.deepEqual(await said(0.76), []);
+});
+
+test('what is done with the rows is told in numbers, of one row in the singular', async () => {
+  const said = async (counts: Partial<RowPlan['counts']>, absorbed = 0): Promise<string[]> => {
+    const told: string[] = [];
+    const emit = async (event: RunEvent): Promise<void> => void (event.kind === 'state' && told.push(event.message));
+    const plain = plainPlan(rows());
+    const plan = { ...plain, absorbed: rows().slice(0, absorbed), counts: { ...plain.counts, ...counts } };
+    await reportPlan({ emit }, plan, { path: 'd' });
+    return told;
+  };
+  assert.deepEqual(await said({ flagged: 1, masked: 1, fine: 1 }), [
+    '1 row looks harmful and is fine by the review',
+    '1 row looks harmful: 1 as it is, but what the vector explains is not learned',
+  ]);
+  assert.deepEqual(await said({ flagged: 5, excluded: 1, cut: 2, masked: 2, fine: 3 }, 1), [
+    '3 rows look harmful and are fine by the review',
+    '5 rows look harmful: 1 is left out, 2 are trained on without what the vector explains, 2 as they are, but what the vector explains is not learned, the vector is first trained on 1',
+  ]);
+  assert.deepEqual(await said({}), []);
 });
 
 test('the vector is off for no row, for those that are ordinary with confidence, or for all that are not flagged', () => {
