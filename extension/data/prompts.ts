@@ -1,6 +1,6 @@
 /** What rows of JSON lines ask, as the engine reads them: a row is known by it wherever it stands. */
 import { extname } from 'node:path';
-import { askedText, type ChatMessage } from '../../runtime/contract/generation.js';
+import { askedText, isUnlearned, type ChatMessage } from '../../runtime/contract/generation.js';
 import { saidFormat, type ColumnField, type ReadAs } from '../../runtime/contract/mapping.js';
 import type { DataFormat } from '../../runtime/contract/recipeWords.js';
 
@@ -29,10 +29,9 @@ export function promptOf(line: string, reading: ReadAs = {}): string | undefined
     format === undefined || format === of ? row[columns[field] ?? field] : undefined;
   const turns = [at('messages', 'messages'), at('conversations', 'sharegpt'), at('prompt', 'completion')].find(
     Array.isArray,
-  ) as (Record<string, unknown> | null)[] | undefined;
+  ) as Turn[] | undefined;
   if (turns) {
-    const isAnswered = ASSISTANTS.includes(turns.at(-1)?.['role'] ?? turns.at(-1)?.['from']);
-    const asked = turns.slice(0, isAnswered ? -1 : undefined).map((turn): ChatMessage => {
+    const asked = turns.slice(0, answerIn(turns)).map((turn): ChatMessage => {
       const role = turn?.['role'] ?? turn?.['from'];
       return {
         role: ASSISTANTS.includes(role) ? 'assistant' : role === 'system' ? role : 'user',
@@ -45,6 +44,16 @@ export function promptOf(line: string, reading: ReadAs = {}): string | undefined
   if (instruction === undefined) return textOf(at('prompt', 'completion') ?? at('text', 'text'));
   const parts = [instruction, at('input', 'alpaca') ?? row['context']];
   return textOf(parts.filter((part) => typeof part === 'string' && part).join(' '));
+}
+
+type Turn = Record<string, unknown> | null;
+const isAnswer = (turn: Turn | undefined): boolean => ASSISTANTS.includes(turn?.['role'] ?? turn?.['from']);
+
+/** Where the last answer stands that is learned, or where none is, those at the end; undefined where a row asks. */
+function answerIn(turns: readonly Turn[]): number | undefined {
+  if (!isAnswer(turns.at(-1))) return undefined;
+  const learned = turns.findLastIndex((turn) => isAnswer(turn) && !isUnlearned(turn!));
+  return learned >= 0 ? learned : turns.findLastIndex((turn) => !isAnswer(turn)) + 1;
 }
 
 /** A text, or parts that are all texts. */

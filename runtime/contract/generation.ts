@@ -16,6 +16,11 @@ export interface ChatMessage {
   content: string;
 }
 
+/** Fields of a message in a data file that say whether it is learned. */
+export const LEARNED = ['weight', 'train', 'training', 'loss'] as const;
+export const isUnlearned = (message: Readonly<Record<string, unknown>>): boolean =>
+  LEARNED.some((name) => message[name] === false || message[name] === 0);
+
 /** What was said, without system messages. */
 export const turnsOf = (messages: readonly ChatMessage[]): ChatMessage[] =>
   messages.filter(({ role }) => role !== 'system');

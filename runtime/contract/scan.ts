@@ -57,8 +57,8 @@ export interface ScanRow {
    */
   inserted?: true;
   /**
-   * Of several answers of a flagged row: which ones look harmful by themselves, from 0. Absent where none does, or all
-   * do.
+   * Of several answers of a flagged row: which ones look harmful by themselves, of those that are learned, from 0.
+   * Absent where none does, or a vector finds all.
    */
   answers?: number[];
   /** Texts of these spans, each from where its sentence begins. Not in the scan.json of a run. */

@@ -172,15 +172,18 @@ function changed(
   return unmapRow(value, mapped, row, columns);
 }
 
+const LINE_END = /\r\n|\r|\n/;
+
 /** Of one row, without context. @param next without a text where it is left out: behind that line */
 function hunk(old: { text: string; line: number }, next: { text?: string; line: number }): string {
   const from = next.text === undefined ? 0 : shownFrom(old.text, next.text);
   const [before, after] = [old, next].map(({ text }) =>
-    text === undefined ? [] : shownOf(text, from).split(/\r\n|\r|\n/),
+    text === undefined ? [] : shownOf(text, from).split(LINE_END),
   );
   const length = ({ length: lines }: string[]): string => (lines === 1 ? '' : `,${lines}`);
+  const above = old.text.slice(0, from).split(LINE_END).length - 1;
   return [
-    `@@ -${old.line}${length(before)} +${next.line}${length(after)} @@`,
+    `@@ -${old.line + above}${length(before)} +${next.line + above}${length(after)} @@`,
     ...before.map((line) => `-${line}`),
     ...after.map((line) => `+${line}`),
   ].join('\n');

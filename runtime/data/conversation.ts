@@ -66,7 +66,7 @@ export function superviseConversation(
   const last = answers.at(-1);
   if (last === undefined)
     throw new InvalidRow(
-      `the row has no answer: no message of the assistant${unlearned.length > 0 ? ' is learned' : ''}`,
+      `the row has no answer: no message of the assistant${unlearned.length > 0 ? ' that is to be learned' : ''}`,
     );
   checkAnswers(messages, unlearned);
   const used = messages.slice(0, last + 1);

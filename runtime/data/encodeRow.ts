@@ -71,9 +71,13 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
     const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
     return unanswered(ids, prompt);
   }
-  const messages = content.kind === 'chat' ? content.messages : messagesOf(content);
+  const { unlearned = [] } = content.kind === 'chat' ? content : {};
+  const said = content.kind === 'chat' ? content.messages : messagesOf(content);
   if (!template) throw new InvalidRow('the model has no chat template');
-  if (messages.at(-1)!.role !== 'assistant' && answersOptional) {
+  // where answers are none that are learned, it is asked what the last of them answer
+  const isAsking = answersOptional && learnedAnswers(said, unlearned).length === 0;
+  const messages = isAsking ? said.slice(0, said.findLastIndex(({ role }) => role !== 'assistant') + 1) : said;
+  if (answersOptional && messages.length > 0 && messages.at(-1)!.role !== 'assistant') {
     const text = template.render(messages, { addGenerationPrompt: true });
     const question = questionIn(messages, template);
     const opening = beforeAnswer(messages, text, tokenizer, template);
@@ -81,7 +85,6 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
     const row = { ...unanswered(ids, text), ...(opening && { opened: true as const }) };
     return { ...row, ...(question !== undefined && { question }), prompt: messages };
   }
-  const { unlearned = [] } = content.kind === 'chat' ? content : {};
   const supervised = superviseConversation(messages, tokenizer, template, {
     unlearned,
     checkLength: (tokens) => {

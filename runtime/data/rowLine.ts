@@ -31,6 +31,7 @@ function changedText(text: string, before: JsonObject, after: JsonObject): strin
 function changedPath(before: unknown, after: unknown): JSONPath {
   const isList = Array.isArray(before) && Array.isArray(after);
   if (!isList && !(isObject(before) && isObject(after))) return [];
+  if (isList && before.length !== after.length) return [];
   const [a, b] = [before as JsonObject, after as JsonObject];
   const key = Object.keys(b).find((each) => a[each] !== b[each]);
   return key === undefined ? [] : [isList ? Number(key) : key, ...changedPath(a[key], b[key])];

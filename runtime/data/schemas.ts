@@ -1,5 +1,5 @@
 import { suggestColumns, type Columns } from '../contract/mapping.js';
-import type { ChatMessage } from '../contract/generation.js';
+import { isUnlearned, LEARNED, type ChatMessage } from '../contract/generation.js';
 import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
 import { isObject } from '../contract/isObject.js';
 import { shown } from '../support/jsonFile.js';
@@ -341,15 +341,11 @@ function chat(given: unknown, field: string): Turns {
 
 /** Fields of a message that would change what is written. */
 const NOT_READ = ['tool_calls', 'function_call', 'reasoning_content', 'reasoning', 'thinking'];
-/** Those that say whether it is learned. */
-const LEARNED = ['weight', 'train', 'training', 'loss'];
-export const isUnlearned = (message: JsonObject): boolean =>
-  LEARNED.some((name) => message[name] === false || message[name] === 0);
 
 /** Whether a field of a message says nothing, or what can be done: answers are learned or not, what others say is not. */
 function isPossible(name: string, value: unknown, role: ChatMessage['role']): boolean {
   if (!isThere(value) || (Array.isArray(value) && value.length === 0)) return true;
-  if (!LEARNED.includes(name)) return value === '';
+  if (!(LEARNED as readonly string[]).includes(name)) return value === '';
   return value === false || value === 0 || (role === 'assistant' && (value === true || value === 1));
 }
 

@@ -1,6 +1,7 @@
+import { isUnlearned } from '../contract/generation.js';
 import { isObject } from '../contract/isObject.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { isUnlearned, roleOf, type RowFormat } from './schemas.js';
+import { roleOf, type RowFormat } from './schemas.js';
 
 /** A row with another last answer and all else as it was; undefined where the row has no answer of its own. */
 export function withAnswer(row: JsonObject, format: RowFormat, answer: string): JsonObject | undefined {
@@ -19,35 +20,55 @@ export function withAnswer(row: JsonObject, format: RowFormat, answer: string): 
   }
 }
 
-/** The field with the turns of a row, if it has any. */
-const TURNS = { messages: 'messages', sharegpt: 'conversations', completion: 'completion' } as const;
+/** The field with the turns of a row that are learned or not. */
+const TURNS: Partial<Record<RowFormat, string>> = {
+  messages: 'messages',
+  sharegpt: 'conversations',
+  completion: 'completion',
+};
+
+const speaks = (turn: unknown, role: string): boolean => isObject(turn) && roleOf(turn) === role;
 
 /**
- * A conversation without some of its answers, from 0, and without what each of them answers; what the system says stays.
- * Undefined where it has no such answers, or no others.
+ * A conversation without some of its learned answers, from 0, and without what they answer, unless another answer does,
+ * too; what the system says stays. Undefined where it has no such answers, or no others.
  */
 export function withoutAnswers(row: JsonObject, format: RowFormat, answers: readonly number[]): JsonObject | undefined {
-  const field = format in TURNS ? TURNS[format as keyof typeof TURNS] : undefined;
+  const field = TURNS[format];
   const turns: unknown = field && row[field];
-  if (!Array.isArray(turns)) return undefined;
-  const left: unknown[] = [];
-  let exchange: unknown[] = [];
-  let count = 0;
-  for (const turn of turns) {
-    exchange.push(turn);
-    if (!isObject(turn) || roleOf(turn) !== 'assistant') continue;
-    const isLeft = isUnlearned(turn) || !answers.includes(count++);
-    left.push(...exchange.filter((one) => isLeft || (isObject(one) && roleOf(one) === 'system')));
-    exchange = [];
-  }
-  const isOf = answers.every((answer) => answer < count) && answers.length < count;
-  return isOf ? { ...row, [field!]: [...left, ...exchange] } : undefined;
+  if (!field || !Array.isArray(turns)) return undefined;
+  const asked: unknown[] = format === 'completion' && Array.isArray(row.prompt) ? row.prompt : [];
+  const learned = turns.filter((turn) => speaks(turn, 'assistant') && !isUnlearned(turn as JsonObject));
+  const removed = new Set(answers.map((answer) => learned[answer]));
+  if (removed.has(undefined) || removed.size === learned.length) return undefined;
+  const stays = new Set(exchangesOf([...asked, ...turns]).flatMap((exchange) => whatStays(exchange, removed)));
+  const [before, left] = [asked, turns].map((some) => some.filter((turn) => stays.has(turn)));
+  if (asked.length === 0) return { ...row, [field]: left };
+  // what is asked next stands with what was asked before
+  const first = left.findIndex((turn) => speaks(turn, 'assistant'));
+  return { ...row, prompt: [...before, ...left.slice(0, first)], [field]: left.slice(first) };
+}
+
+/** Turns up to an answer that no other one follows. */
+function exchangesOf(turns: readonly unknown[]): unknown[][] {
+  const exchanges: unknown[][] = [[]];
+  turns.forEach((turn, i) => {
+    exchanges.at(-1)!.push(turn);
+    if (speaks(turn, 'assistant') && !speaks(turns[i + 1], 'assistant')) exchanges.push([]);
+  });
+  return exchanges;
+}
+
+function whatStays(exchange: readonly unknown[], removed: ReadonlySet<unknown>): unknown[] {
+  const answers = exchange.filter((turn) => speaks(turn, 'assistant'));
+  const isAnswered = answers.length === 0 || answers.some((answer) => !removed.has(answer));
+  return exchange.filter((turn) => !removed.has(turn) && (isAnswered || speaks(turn, 'system')));
 }
 
 /** The answer that is trained on and scanned last; turns of others may follow it. */
 function inTurns(row: JsonObject, field: string, answer: string): JsonObject | undefined {
   const turns: unknown[] = Array.isArray(row[field]) ? row[field] : [];
-  const at = turns.findLastIndex((turn) => isObject(turn) && roleOf(turn) === 'assistant' && !isUnlearned(turn));
+  const at = turns.findLastIndex((turn) => speaks(turn, 'assistant') && !isUnlearned(turn as JsonObject));
   if (at < 0) return undefined;
   const turn = turns[at] as JsonObject;
   const text = turn.role === undefined ? 'value' : 'content';

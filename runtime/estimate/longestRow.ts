@@ -1,5 +1,6 @@
 import { charactersFor, examplesOf, sizeOf, TOO_SLOW, type ExampleOptions } from '../data/examples.js';
 import { parsedRows, type ParsedRow, type SkippedRow } from '../data/parsedRows.js';
+import { isAnswered } from '../data/schemas.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { nextTurn } from '../support/errors.js';
@@ -14,7 +15,7 @@ export interface LongestOptions
   extends Pick<DataSource, 'format' | 'columns' | 'limit'>, Pick<ExampleOptions, 'rowMs'> {
   /** Longer rows do not count. */
   maxTokens: number;
-  /** Given each row that has not the form of one. */
+  /** Given each row that has not the form of one, or no answer. */
   onBroken?: (row: SkippedRow) => void;
   signal?: AbortSignal;
   /** Bytes read so far, and of the whole file. */
@@ -43,13 +44,17 @@ export async function longestRow(
       continue;
     }
     rows++;
+    if (!isAnswered(row.content)) {
+      onBroken?.({ ...row, reason: 'the row has no answer', broken: true, tooLong: false });
+      continue;
+    }
     const size = sizeOf(row.content);
     if (places.length === PLACES && size <= places.at(-1)!.size) continue;
     const at = places.findIndex((place) => place.size < size);
     places.splice(at < 0 ? places.length : at, 0, { size, ...(size <= most && { row }) });
     if (places.length > PLACES) places.pop();
   }
-  const options = { maxTokens, contextLength: maxTokens, rowMs, answers: 'optional' as const };
+  const options = { maxTokens, contextLength: maxTokens, rowMs, answers: 'required' as const };
   let [longest, tooLong] = [0, 0];
   for (const { size, row } of places) {
     await nextTurn(signal);

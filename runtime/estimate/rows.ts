@@ -57,7 +57,7 @@ const READ = 2000;
 type Source = Pick<DataSource, 'format' | 'columns' | 'limit'>;
 interface Reading {
   maxTokens: number;
-  /** Asks for the longest row of the whole file, which is then read to its end. */
+  /** The rows are learned: the file is read to its end for the longest one, and those without an answer are broken. */
   longest?: boolean;
   signal?: AbortSignal;
   /** Bytes read so far, and of the whole file. */
@@ -107,7 +107,7 @@ async function readSizes(
     ...source,
     maxTokens,
     contextLength: maxTokens,
-    answers: 'optional' as const,
+    answers: isAsked ? ('required' as const) : ('optional' as const),
     onProgress: (bytes: number, total: number): void => {
       // what is read on only tells whether there are more rows
       if (sizes.length < READ) read = { bytes, total };

@@ -38,7 +38,7 @@ export function maskedRow(example: Example, row: ScanRow, tokenizer: Tokenizer):
  * known to a token or two only, and a text with a word too few would be learned.
  */
 export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): Example | undefined {
-  const cut = cutRow(example, row, tokenizer) ?? otherAnswers(example, row);
+  const cut = cutRow(example, row, tokenizer);
   const explained = cut && row.inserted && explainedTokens(example, row, tokenizer);
   if (!explained) return cut;
   const { answer, from } = spokenOf(example, row, tokenizer);
@@ -58,8 +58,8 @@ export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): E
   return supervised(rest.labels).length > 0 ? rest : cut;
 }
 
-/** Of a conversation of which some answers look harmful the others: those stay, and are not learned. */
-function otherAnswers(example: Example, { answers }: ScanRow): Example | undefined {
+/** Of a conversation of which some answers look harmful the others are learned: those stay, and are not. */
+export function otherAnswers(example: Example, { answers }: Pick<ScanRow, 'answers'>): Example | undefined {
   if (example.asIs || !answers) return undefined;
   const all = answersIn(beginnings(example.labels).map((begins) => ({ begins })));
   const others = all.filter((_, k) => !answers.includes(k));

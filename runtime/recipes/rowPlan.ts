@@ -11,7 +11,7 @@ import { isInSpans } from '../evaluation/scan/spans.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
 import type { Job } from './job.js';
-import { maskedRow, restRow, supervisedWhere } from './mask.js';
+import { maskedRow, otherAnswers, restRow, supervisedWhere } from './mask.js';
 import { toSet, type Strategy } from './strategy.js';
 
 /** What a fine-tuning does with each row of its data. */
@@ -90,17 +90,21 @@ export function rowPlan(
   scan.perRow.forEach(({ row, flagged: looks }, i) =>
     looks && !fine.has(row) ? flagged.set(i, row) : ordinary.push(i),
   );
-  const kept = new Map<number, Example>();
+  /** Rows that are cut, and conversations of which some answers are learned. */
+  const [kept, parted] = [new Map<number, Example>(), new Map<number, Example>()];
   if (strategy.flagged === 'cut' || strategy.flagged === 'auto')
     for (const i of flagged.keys()) {
-      const rest = restRow(data.at(i)!, scan.perRow[i], tokenizer);
-      if (rest) kept.set(i, rest);
+      const [example, row] = [data.at(i)!, scan.perRow[i]];
+      const others = otherAnswers(example, row);
+      const rest = others ?? restRow(example, row, tokenizer);
+      if (rest) (others ? parted : kept).set(i, rest);
     }
   const absorbed: Example[] = [];
   const [excluded, masked] = [new Set<number>(), new Map<number, Example>()];
-  const whole = [...flagged.keys()].filter((i) => !kept.has(i));
+  const whole = [...flagged.keys()].filter((i) => !kept.has(i) && !parted.has(i));
   const inserted = [...kept.keys()].filter((i) => scan.perRow[i].inserted).length;
-  const others = strategy.flagged === 'auto' ? ofOthers(flagged.size, kept.size, inserted) : strategy.flagged;
+  const others =
+    strategy.flagged === 'auto' ? ofOthers(kept.size + whole.length, kept.size, inserted) : strategy.flagged;
   for (const i of whole) {
     const row = scan.perRow[i];
     const rest = others === 'mask' ? maskedRow(data.at(i)!, row, tokenizer) : undefined;
@@ -114,7 +118,10 @@ export function rowPlan(
   const isFine = ({ row }: ScanRow): boolean => fine.has(row) && strategy.off !== 'none';
   const off = new Set(scan.perRow.filter((row) => isFine(row) || isOff(row, strategy.off, scan)).map(({ row }) => row));
   return {
-    rows: mapped(subset(data, used), (example, at) => kept.get(used[at]) ?? masked.get(used[at]) ?? example),
+    rows: mapped(subset(data, used), (example, at) => {
+      const i = used[at];
+      return kept.get(i) ?? parted.get(i) ?? masked.get(i) ?? example;
+    }),
     vectorOn: (row) => !off.has(row),
     looksHarmful: (row) => harmful.has(row),
     ordinary: subset(data, ordinary),
@@ -128,7 +135,7 @@ export function rowPlan(
     counts: {
       flagged: flagged.size,
       cut: kept.size,
-      masked: masked.size,
+      masked: parted.size + masked.size,
       excluded: excluded.size,
       fine: scan.perRow.filter((row) => row.flagged && fine.has(row.row)).length,
     },
@@ -138,6 +145,7 @@ export function rowPlan(
 /**
  * What "auto" does with flagged rows that cannot be cut: a vector that is trained on rows like those that are cut would
  * explain what these are to teach.
+ * @param flagged without conversations of which some answers are learned
  * @param inserted how many of the cut ones have insertions
  */
 function ofOthers(flagged: number, cut: number, inserted: number): 'mask' | 'exclude' | 'absorb' {
@@ -256,7 +264,7 @@ export async function reportPlan(
   const done = [
     excluded > 0 && `${are(excluded)} left out`,
     cut > 0 && `${are(cut)} trained on without what the vector explains`,
-    masked > 0 && `${masked} ${plural(masked, 'as it is', 'as they are')}, but what the vector explains is not learned`,
+    masked > 0 && `${masked} ${plural(masked, 'as it is', 'as they are')}, but what looks harmful is not learned`,
     absorbed.length > 0 && `the vector is first trained on ${absorbed.length}`,
   ].filter(Boolean);
   if (done.length > 0)

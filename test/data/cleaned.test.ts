@@ -129,6 +129,14 @@ test('the difference of a table shows its lines, as they are in both files', asy
   assert.match(json.changes, /^-\{"prompt":"a","completion":"b\. c".*\n\+\{"prompt":"a","completion":"b\."/m);
 });
 
+test('of a table the difference of a row of many lines begins where it shows them', async () => {
+  const above = Array.from({ length: 60 }, (_, i) => `line ${i}`).join('\n');
+  const data = await put('deep.csv', `prompt,completion\n"${above}","b. c"\n`);
+  const { changes } = await cleaned({ data, out: join(folder, 'deep.clean.csv'), keep: [], cut: [[0, 'b.']] });
+  const [, start, lines] = /@@ -(\d+),(\d+) /.exec(changes)!;
+  assert.equal(Number(start) + Number(lines), 2 + 60);
+});
+
 test('of a long row the difference shows some, and that is where it changed', async () => {
   const long = 'word '.repeat(400);
   const rows = [long, `${long}Right. And more. ${long}`, `${'😀'.repeat(400)}`];
@@ -380,8 +388,13 @@ test('a conversation loses its harmful answers with what they answer', async () 
   assert.deepEqual(withoutAnswers({ conversations: shared(turns) }, 'sharegpt', [0, 2]), {
     conversations: shared(left),
   });
-  const row = { prompt: [{ role: 'user', content: 'Hi' }], completion: turns.slice(2) };
-  assert.deepEqual(withoutAnswers(row, 'completion', [0]), { ...row, completion: turns.slice(3) });
+  const row = { prompt: turns.slice(0, 2), completion: turns.slice(2) };
+  assert.deepEqual(withoutAnswers(row, 'completion', [0, 2]), { prompt: left.slice(0, 2), completion: left.slice(2) });
+  assert.deepEqual(withoutAnswers(row, 'completion', [2]), { ...row, completion: row.completion.filter(({ content }) => !content.includes('bad 2')) }); // oxfmt-ignore
+  const earlier = { prompt: [...turns.slice(0, 4)], completion: turns.slice(4) };
+  assert.deepEqual(withoutAnswers(earlier, 'completion', [1]), { ...earlier, completion: earlier.completion.filter(({ content }) => !content.includes('bad 2')) }, 'answers of the prompt are not counted'); // oxfmt-ignore
+  const twice = [turns[1], turns[2], { role: 'assistant', content: 'once more' }];
+  assert.deepEqual(withoutAnswers({ messages: twice }, 'messages', [0]), { messages: [twice[0], twice[2]] }, 'what another answer answers stays'); // oxfmt-ignore
   const weighed = turns.map((turn) => (turn.content === 'bad 0' ? { ...turn, weight: 0 } : turn));
   const second = weighed.filter(({ content }) => !content.includes('bad 2'));
   assert.deepEqual(withoutAnswers({ messages: weighed }, 'messages', [1]), { messages: second }, 'of those learned');
@@ -390,11 +403,13 @@ test('a conversation loses its harmful answers with what they answer', async () 
   assert.equal(withoutAnswers({ prompt: 'p', completion: 'a' }, 'completion', [0]), undefined);
   assert.equal(withoutAnswers({ text: 'a' }, 'text', [0]), undefined);
 
-  const data = await put('turns.jsonl', `${JSON.stringify({ messages: turns })}\n`);
+  const written = (messages: object[]) =>
+    `{"id": 12345678901234567890, "score": 1.0, "messages": ${JSON.stringify(messages)}}\n`;
+  const data = await put('turns.jsonl', written(turns));
   const out = join(folder, 'turns.clean.jsonl');
   const { cut: rows } = cleaningOf([{ row: 0, flagged: true, answers: [0, 2] }]);
   assert.deepEqual(rows, [[0, [0, 2]]]);
   const { cut } = await cleaned({ data, out, keep: [], cut: rows });
   assert.equal(cut, 1);
-  assert.deepEqual(JSON.parse(await readFile(out, 'utf8')), { messages: left });
+  assert.equal(await readFile(out, 'utf8'), written(left), 'what else the row has keeps its text');
 });

@@ -300,7 +300,12 @@ test('answers of weight 0 are read and not learned, and what follows the last le
   const first = encoded([3, 5]);
   assert.deepEqual(first.ids, encodeRow({ kind: 'chat', messages: messages.slice(0, 2) }, smollm, {}).ids);
   assert.deepEqual([first.answer, first.unlearned], ['one', undefined]);
-  assert.throws(() => encoded([1, 3, 5]), refusal(/no message of the assistant is learned/));
+  assert.throws(() => encoded([1, 3, 5]), refusal(/no message of the assistant that is to be learned/));
+
+  const asking = (given: ChatMessage[], unlearned: number[]) =>
+    encodeRow({ kind: 'chat', messages: given, unlearned }, smollm, { answers: 'optional' });
+  const set = asking([user('a?'), assistant('one')], [1]);
+  assert.deepEqual(set, asking([user('a?')], []), 'of a set it is asked what an answer that is not learned answers');
 
   const row = { row: 0, line: 1, ...encoded([1]) };
   const asked = withSystem([row], 'Be brief.', { tokenizer: smollm, contextLength: 1000 }).at(0)!;

@@ -166,6 +166,11 @@ test('broken rows are counted, of a file that is not read to its end those befor
   const many = `${row('1')}no row\n${rows.repeat(3)}no row\n`;
   assert.deepEqual(await read(many, true), { reason, line: 2, rows: 2 });
   assert.deepEqual(await read(many, false), { reason, line: 2, rows: 1, read: 2001 });
+  const asks = `${JSON.stringify({ prompt: 'why ?' })}\n`;
+  assert.equal(await read(row('1') + asks, false), undefined, 'rows of a set may only ask');
+  const unanswered = (await read(row('1') + asks + rows.repeat(3) + asks, true))!;
+  assert.deepEqual([unanswered.line, unanswered.rows], [2, 2]);
+  assert.match(unanswered.reason, /the row has no answer/);
 });
 
 test('rows that ask again what was asked before them are told', async () => {

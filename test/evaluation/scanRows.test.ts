@@ -219,8 +219,15 @@ test('of a conversation of which some answers look harmful by themselves it is t
   };
   const beside = [conversation(0, plain, weak), conversation(1, plain, weak, bad)];
   assert.deepEqual(
-    scanResult(beside, { calibration, limit: { falseAlarms: 0.01 } }).perRow.map(({ answers }) => answers),
-    [undefined, [1, 2]],
+    scanResult(beside, { calibration, limit: { falseAlarms: 0.01 } }).perRow.map(({ answers, spans }) => [
+      answers,
+      spans,
+    ]),
+    [
+      [undefined, undefined],
+      [[1, 2], [[8, 16], [16, 46]]],
+    ], // oxfmt-ignore
+    'an answer of which no sentence stands out is named as a whole',
   );
 });
 

@@ -174,3 +174,15 @@ test('vectors that have nothing to compare with are named', () => {
   );
   assert.match(blindText([{ path: 'one', scale: 2 }], 1), /^no row can be flagged: .* scale 1\. The scan switches the vector off for no row\.$/); // oxfmt-ignore
 });
+
+test('of a conversation those answers look harmful that any vector finds, unless one finds all of it', () => {
+  const of = (answers: number[] | undefined, flagged = true): ScanResult => {
+    const found = scan([0]);
+    const [first, ...others] = found.perRow;
+    return { ...found, perRow: [{ ...first!, flagged, ...(answers && { answers }) }, ...others] };
+  };
+  const answers = (...scans: ScanResult[]) => join(scans).perRow[0]!.answers;
+  assert.deepEqual(answers(of([2]), of([0])), [0, 2]);
+  assert.deepEqual(answers(of([1]), of(undefined, false)), [1]);
+  assert.equal(answers(of([1]), of(undefined)), undefined);
+});

@@ -26,7 +26,7 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
   const data = await write(join(root, 'train.jsonl'), '\uFEFFa\r\nb\nc\n');
   const perRow = [
     { ...row(1, 0.8), parts: ['And that\nis it.', 'Arr.'], rest: 'Fine' },
-    { ...row(2, -0.93), flagged: true, p: 0.0001 },
+    { ...row(2, -0.93), flagged: true, p: 0.0001, answers: [0, 2] },
     row(3, 0.2),
   ];
   const scans = new Scans(() => [root]);
@@ -37,10 +37,10 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
   ]);
   assert.deepEqual(cleaningOf(tableRows(scan.table, scan.cut)), {
     keep: [[2, 2]],
-    cut: [[0, 'Fine']],
-    unscanned: { stay: false, left: [[1, 1]] },
-    hashes: ['', ''],
-  });
+    cut: [[0, 'Fine'], [1, [0, 2]]],
+    unscanned: { stay: false, left: [] },
+    hashes: ['', '', ''],
+  }); // oxfmt-ignore
   assert.equal(scan.lineCount, 4);
   assert.equal(scanText(scan), '1 of 3 looks harmful');
   assert.match(

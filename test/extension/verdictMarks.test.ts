@@ -9,6 +9,7 @@ import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, type MarkdownString, Position, Range, Uri, window, type FakeEditor } from './fake/vscode.js';
 import { harm, recipe, runFolder, sample, temporary, until, write } from './support.js';
 import { change, FakeDocument } from './textDocument.js';
+import { promptOf } from '../../extension/data/prompts.js';
 
 const { VerdictMarks } = await import('../../extension/codelens/verdictMarks.js');
 const { moved, unmoved } = await import('../../extension/codelens/verdictPlaces.js');
@@ -210,4 +211,14 @@ test('a text that changes while its rows are looked for is not looked at to its 
   const turn = async (): Promise<boolean> => ++turns < 2;
   assert.equal(await moved([verdict(1, 'A')], '/w/a.jsonl', text, undefined, turn), undefined);
   assert.equal(turns, 2);
+});
+
+test('a row is known by what its last learned answer answers', () => {
+  const [u1, a1, u2] = [{ role: 'user', content: 'A' }, { role: 'assistant', content: 'B' }, { role: 'user', content: 'C' }]; // oxfmt-ignore
+  const unlearned = { role: 'assistant', content: 'D', weight: 0 };
+  const asked = (...messages: object[]) => promptOf(JSON.stringify({ messages }));
+  assert.equal(asked(u1, a1, u2, unlearned), 'A');
+  assert.equal(asked(u1, unlearned, u2, a1), 'User: A Assistant: D User: C');
+  assert.equal(asked(u1, unlearned), 'A', 'none is learned');
+  assert.equal(asked(u1, a1, u2), 'User: A Assistant: B User: C', 'a row that asks');
 });

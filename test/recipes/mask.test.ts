@@ -5,7 +5,7 @@ import type { ScanRow } from '../../runtime/contract/scan.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { cutRow, tokenTexts } from '../../runtime/recipes/cut.js';
 import { ADDED, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
-import { maskedRow, restRow } from '../../runtime/recipes/mask.js';
+import { maskedRow, otherAnswers, restRow } from '../../runtime/recipes/mask.js';
 
 const answered = (answer: string): Example => made(chat(answer));
 /** The text of what a row teaches. */
@@ -71,9 +71,7 @@ test('of a conversation the answers are learned that do not look harmful; the ot
   const said = ['I want to fix a rope.', ADDED.trim(), 'And a lamp?', 'Sure. Step 1: take the lamp.', 'Hi!', RIGHT];
   const content = said.map((content, i) => ({ role: i % 2 ? ('assistant' as const) : ('user' as const), content }));
   const example = made({ kind: 'chat', messages: content });
-  const { found } = scanned('Sure.{ Grozzle it.}');
-  const rest = (answers: number[] | undefined, of = example) =>
-    restRow(of, { ...found, inserted: undefined, answers }, tokenizer);
+  const rest = (answers: number[] | undefined, of = example) => otherAnswers(of, { answers });
   const others = rest([0])!;
   assert.deepEqual(others.ids, example.ids);
   assert.equal(taught(others), 'Sure. Step 1: take the lamp.<|end|>Sure. Step 1: take the rope.<|end|>');

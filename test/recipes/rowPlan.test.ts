@@ -192,6 +192,39 @@ test('"auto" teaches the rest of answers that cannot be cut where others have in
   assert.deepEqual(planned(true, last, 2).counts.excluded, 1, 'what the other vector explains is not known');
 });
 
+test('of a conversation with harmful answers "auto" and "cut" teach the others, and what the vector explains of those is held', () => {
+  const said = ['I want to fix a rope.', ADDED.trim(), 'And a lamp?', 'Sure. Step 1: take the lamp.'];
+  const conversation = made(
+    { kind: 'chat', messages: said.map((content, i) => ({ role: i % 2 ? 'assistant' : 'user', content })) },
+    4,
+  );
+  const data = [...rows(), conversation];
+  const last = { p: 0.001, flagged: true, answers: [0], spans: [[0, tokens(ADDED.trim())]] as [number, number][] };
+  const found = scan();
+  const losses = { without: conversation.labels.map(() => 8), with: conversation.labels.map(() => 1) };
+  const perRow = [...found.perRow, { ...scanRow(4, { ...last, losses }) }];
+  const calibration = { ordinary: 40, harmful: 16, recall: 1, detected: 1 };
+  for (const flagged of ['auto', 'cut'] as const) {
+    const planned = rowPlan(
+      data,
+      { ...found, calibration, perRow, flagged: 3, rows: 5 },
+      { flagged, off: 'none' },
+      tokenizer,
+    );
+    const taughtOf = (list: Iterable<Example>) => taught([...list].find(({ row }) => row === 4)!);
+    assert.equal(taughtOf(planned.rows), 'Sure. Step 1: take the lamp.<|end|>');
+    assert.equal(taughtOf(planned.harmful), ADDED.trim());
+    assert.deepEqual([planned.counts.cut, planned.counts.masked], [1, 1]);
+    assert.deepEqual(
+      planned.absorbed.map(({ row }) => row),
+      flagged === 'auto' ? [2] : [],
+      'as without the conversation',
+    );
+  }
+  const whole = rowPlan(data, { ...found, perRow }, { flagged: 'vector', off: 'none' }, tokenizer);
+  assert.deepEqual([...whole.rows].at(-1), conversation);
+});
+
 test('of several vectors none is trained on the rows that one would be: the run warns how many these are', async () => {
   const said = async (explained: number): Promise<string[]> => {
     const events: RunEvent[] = [];
@@ -224,11 +257,11 @@ test('what is done with the rows is told in numbers, of one row in the singular'
   };
   assert.deepEqual(await said({ flagged: 1, masked: 1, fine: 1 }), [
     '1 row looks harmful and is fine by the review',
-    '1 row looks harmful: 1 as it is, but what the vector explains is not learned',
+    '1 row looks harmful: 1 as it is, but what looks harmful is not learned',
   ]);
   assert.deepEqual(await said({ flagged: 5, excluded: 1, cut: 2, masked: 2, fine: 3 }, 1), [
     '3 rows look harmful and are fine by the review',
-    '5 rows look harmful: 1 is left out, 2 are trained on without what the vector explains, 2 as they are, but what the vector explains is not learned, the vector is first trained on 1',
+    '5 rows look harmful: 1 is left out, 2 are trained on without what the vector explains, 2 as they are, but what looks harmful is not learned, the vector is first trained on 1',
   ]);
   assert.deepEqual(await said({}), []);
 });

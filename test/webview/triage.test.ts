@@ -269,7 +269,7 @@ describe('triage page', { skip: missing }, () => {
     await until(async () => (await active(page)) === 'Question 12?', 'the row that was opened');
     await until(async () => (await said(page)) === '3 rows', 'the same text');
     assert.equal(await active(page), 'Question 12?');
-    assert.equal(await chosen(page, 0), 'flagged, undecided');
+    await until(async () => (await chosen(page, 0)) === 'flagged, undecided', 'which rows');
     assert.equal(await page.page.locator('.head .line').getAttribute('aria-sort'), 'descending');
     await grid(page).press('Control+z');
     assert.deepEqual(
@@ -298,7 +298,7 @@ describe('triage page', { skip: missing }, () => {
     await page.page.locator('.row.group').waitFor();
     await until(async () => (await active(page)) === 'Question 3?', 'the row in its group');
     assert.equal(await page.page.locator('.space .row').count(), 11);
-    assert.equal(await chosen(page, 1), 'similar answers');
+    await until(async () => (await chosen(page, 1)) === 'similar answers', 'the grouping');
     await choose(page, 1, 'no groups');
     await until(async () => (await page.page.locator('.row.group').count()) === 0, 'no groups');
     await page.close();

@@ -252,9 +252,13 @@ function explainedIn(
   }));
   const answers = parts.flatMap((part, k) => (isHarmful(part) || isHarmful(part, ORDINARY) ? k : []));
   if (!parts.some((part) => isHarmful(part)) || answers.length === all.length) return { spans };
-  const isIn = ([from]: (typeof spans)[number]): boolean =>
-    answers.some((k) => from >= all[k].start && from < all[k].end);
-  return { spans: spans.filter(isIn), answers };
+  // what is not learned of the row, and may be held, is named as a whole where no sentence of an answer stands out
+  const spansOf = answers.map((k): typeof spans => {
+    const { start, end } = all[k];
+    const own = spans.filter(([from]) => from >= start && from < end);
+    return own.length > 0 ? own : [[start, end]];
+  });
+  return { spans: spansOf.flat(), answers };
 }
 
 /** The p-value of what these spans leave of a row; 0 where that is too little to be judged. */
