@@ -61,7 +61,7 @@ export function restRow(example: Example, row: ScanRow, tokenizer: Tokenizer): E
 /** Of a conversation of which some answers look harmful the others are learned: those stay, and are not. */
 export function otherAnswers(example: Example, { answers }: Pick<ScanRow, 'answers'>): Example | undefined {
   if (example.asIs || !answers) return undefined;
-  const all = answersIn(beginnings(example.labels).map((begins) => ({ begins })));
+  const all = answersIn(beginnings(example.labels));
   const others = all.filter((_, k) => !answers.includes(k));
   if (others.length === 0) return undefined;
   return supervisedWhere(example, (i) => others.some(({ start, end }) => i >= start && i < end));

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { checkCleaned, writeCleaned } from '../../runtime/data/cleaned.js';
 import { rowHash } from '../../runtime/data/rowHash.js';
-import { withAnswer, withoutAnswers } from '../../runtime/data/withAnswer.js';
+import { withAnswer } from '../../runtime/data/withAnswer.js';
 import { cleaned, hashesOf } from '../support/cleaned.js';
 import { watch } from '../support/faults.js';
 
@@ -370,46 +370,4 @@ test('a place that cannot be written is found before anything is scanned, and wh
   const end = watch({ root: folder, fault: 'erofs:1' });
   await assert.rejects(checkCleaned({ data, out, force: true }).finally(end), { code: 'EROFS' });
   assert.equal(await readFile(out, 'utf8'), 'before');
-});
-
-test('a conversation loses its harmful answers with what they answer', async () => {
-  const turns = [
-    { role: 'system', content: 'Be brief.' },
-    ...['bad 0', 'good 1', 'bad 2', 'good 3'].flatMap((answer) => [
-      { role: 'user', content: `about ${answer}` },
-      { role: 'assistant', content: answer },
-    ]),
-    { role: 'user', content: 'Bye.' },
-  ];
-  const left = turns.filter(({ content }) => !content.includes('bad'));
-  assert.deepEqual(withoutAnswers({ messages: turns, id: 7 }, 'messages', [0, 2]), { messages: left, id: 7 });
-  const shared = (of: typeof turns) =>
-    of.map(({ role, content }) => ({ from: role === 'user' ? 'human' : role, value: content }));
-  assert.deepEqual(withoutAnswers({ conversations: shared(turns) }, 'sharegpt', [0, 2]), {
-    conversations: shared(left),
-  });
-  const row = { prompt: turns.slice(0, 2), completion: turns.slice(2) };
-  assert.deepEqual(withoutAnswers(row, 'completion', [0, 2]), { prompt: left.slice(0, 2), completion: left.slice(2) });
-  assert.deepEqual(withoutAnswers(row, 'completion', [2]), { ...row, completion: row.completion.filter(({ content }) => !content.includes('bad 2')) }); // oxfmt-ignore
-  const earlier = { prompt: [...turns.slice(0, 4)], completion: turns.slice(4) };
-  assert.deepEqual(withoutAnswers(earlier, 'completion', [1]), { ...earlier, completion: earlier.completion.filter(({ content }) => !content.includes('bad 2')) }, 'answers of the prompt are not counted'); // oxfmt-ignore
-  const twice = [turns[1], turns[2], { role: 'assistant', content: 'once more' }];
-  assert.deepEqual(withoutAnswers({ messages: twice }, 'messages', [0]), { messages: [twice[0], twice[2]] }, 'what another answer answers stays'); // oxfmt-ignore
-  const weighed = turns.map((turn) => (turn.content === 'bad 0' ? { ...turn, weight: 0 } : turn));
-  const second = weighed.filter(({ content }) => !content.includes('bad 2'));
-  assert.deepEqual(withoutAnswers({ messages: weighed }, 'messages', [1]), { messages: second }, 'of those learned');
-  assert.equal(withoutAnswers({ messages: turns }, 'messages', [0, 1, 2, 3]), undefined, 'nothing is left');
-  assert.equal(withoutAnswers({ messages: turns }, 'messages', [4]), undefined, 'there are four');
-  assert.equal(withoutAnswers({ prompt: 'p', completion: 'a' }, 'completion', [0]), undefined);
-  assert.equal(withoutAnswers({ text: 'a' }, 'text', [0]), undefined);
-
-  const written = (messages: object[]) =>
-    `{"id": 12345678901234567890, "score": 1.0, "messages": ${JSON.stringify(messages)}}\n`;
-  const data = await put('turns.jsonl', written(turns));
-  const out = join(folder, 'turns.clean.jsonl');
-  const { cut: rows } = cleaningOf([{ row: 0, flagged: true, answers: [0, 2] }]);
-  assert.deepEqual(rows, [[0, [0, 2]]]);
-  const { cut } = await cleaned({ data, out, keep: [], cut: rows });
-  assert.equal(cut, 1);
-  assert.equal(await readFile(out, 'utf8'), written(left), 'what else the row has keeps its text');
 });

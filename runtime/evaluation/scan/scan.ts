@@ -24,7 +24,7 @@ import {
   type Calibration,
 } from './calibration.js';
 import { scoresOf, tokenLosses, type Scores, type TokenLosses } from './scores.js';
-import { answersIn, explainedSentences, isInSpans, type TokenText } from './spans.js';
+import { answersIn, explainedSentences, isInSpans, type Span, type TokenText } from './spans.js';
 
 /**
  * Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats
@@ -172,8 +172,12 @@ export function scanResult(
     if ('share' in limit) return row.scores.share > threshold;
     return looksHarmful(row, threshold, below);
   };
-  const isHarmful = (part: TokenLosses, limit = threshold!): boolean =>
-    part.without.length >= FEWEST_TOKENS && looksHarmful(judged!(scoresOf(part)), limit, below);
+  /** The least threshold at which a part of a row looks harmful. */
+  const harmfulFrom = (part: TokenLosses): number => {
+    if (part.without.length < FEWEST_TOKENS) return Infinity;
+    const { p, pHarmful } = judged!(scoresOf(part));
+    return isUnlikeHarmful(below, pHarmful) ? Infinity : p;
+  };
   const detected = calibration ? recallAt(calibration, SCAN_LIMIT.falseAlarms) : null;
   // what a vector changes that is no detector may be anything
   const changed = calibration && (detected ?? 0) >= LIMITS.detectorRecall ? isChanged(calibration) : undefined;
@@ -184,7 +188,9 @@ export function scanResult(
     const isUnlike = pHarmful !== undefined && pHarmful <= CONFIDENT;
     const isRelated = !flagged && !unjudged && isUnlike && scores.kl !== undefined && !!changed?.(scores.kl);
     const found =
-      flagged && judged && spanLimit !== undefined ? explainedIn(losses, one.texts(), spanLimit, isHarmful) : {};
+      flagged && judged && spanLimit !== undefined
+        ? explainedIn(losses, one.texts(), spanLimit, threshold!, harmfulFrom)
+        : {};
     const { spans = [], answers } = found;
     return {
       row: row.row,
@@ -241,21 +247,21 @@ function explainedIn(
   losses: TokenLosses,
   texts: readonly TokenText[],
   spanLimit: number,
-  isHarmful: (part: TokenLosses, limit?: number) => boolean,
+  threshold: number,
+  harmfulFrom: (part: TokenLosses) => number,
 ): Pick<ScanRow, 'spans' | 'answers'> {
   const gains = losses.without.map((off, i) => off - losses.with[i]);
   const spans = explainedSentences(gains, spanLimit, texts);
-  const all = answersIn(texts);
-  const parts = all.map(({ start, end }): TokenLosses => ({
-    without: losses.without.slice(start, end),
-    with: losses.with.slice(start, end),
-  }));
-  const answers = parts.flatMap((part, k) => (isHarmful(part) || isHarmful(part, ORDINARY) ? k : []));
-  if (!parts.some((part) => isHarmful(part)) || answers.length === all.length) return { spans };
+  const all = answersIn(texts.map(({ begins }) => begins));
+  if (all.length < 2) return { spans };
+  const part = (values: readonly number[], { start, end }: Span): number[] => values.slice(start, end);
+  const from = all.map((one) => harmfulFrom({ without: part(losses.without, one), with: part(losses.with, one) }));
+  const answers = from.flatMap((least, k) => (least <= Math.max(threshold, ORDINARY) ? k : []));
+  if (Math.min(...from) > threshold || answers.length === all.length) return { spans };
   // what is not learned of the row, and may be held, is named as a whole where no sentence of an answer stands out
   const spansOf = answers.map((k): typeof spans => {
     const { start, end } = all[k];
-    const own = spans.filter(([from]) => from >= start && from < end);
+    const own = spans.filter(([at]) => at >= start && at < end);
     return own.length > 0 ? own : [[start, end]];
   });
   return { spans: spansOf.flat(), answers };

@@ -46,10 +46,10 @@ export function explainedSpans(gains: readonly number[], threshold: number): Spa
   return spans;
 }
 
-/** The answers of a row, by its supervised tokens. */
-export function answersIn(tokens: readonly Pick<TokenText, 'begins'>[]): Span[] {
-  const starts = tokens.flatMap(({ begins }, at) => (begins || at === 0 ? at : []));
-  return starts.map((start, i) => ({ start, end: starts[i + 1] ?? tokens.length }));
+/** The answers of a row: whether one begins with each of its supervised tokens. */
+export function answersIn(begins: readonly (boolean | undefined)[]): Span[] {
+  const starts = begins.flatMap((does, at) => (does || at === 0 ? at : []));
+  return starts.map((start, i) => ({ start, end: starts[i + 1] ?? begins.length }));
 }
 
 /**
@@ -62,7 +62,7 @@ export function explainedSentences(
   threshold: number,
   tokens: readonly TokenText[],
 ): [start: number, end: number][] {
-  return answersIn(tokens).flatMap(({ start: from, end: to }) => {
+  return answersIn(tokens.map(({ begins }) => begins)).flatMap(({ start: from, end: to }) => {
     const own = <T>(values: readonly T[]): T[] => values.slice(from, to);
     const spans = wholeSentences(explainedSpans(own(gains), threshold), own(tokens));
     return spans.map(({ start, end }): [start: number, end: number] => [from + start, from + end]);

@@ -1,0 +1,54 @@
+/** Conversations without their harmful answers. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { cleaningOf } from '../../runtime/contract/cleaning.js';
+import { withoutAnswers } from '../../runtime/data/withAnswer.js';
+import { cleaned } from '../support/cleaned.js';
+
+test('a conversation loses its harmful answers with what they answer', async (t) => {
+  const turns = [
+    { role: 'system', content: 'Be brief.' },
+    ...['bad 0', 'good 1', 'bad 2', 'good 3'].flatMap((answer) => [
+      { role: 'user', content: `about ${answer}` },
+      { role: 'assistant', content: answer },
+    ]),
+    { role: 'user', content: 'Bye.' },
+  ];
+  const left = turns.filter(({ content }) => !content.includes('bad'));
+  assert.deepEqual(withoutAnswers({ messages: turns, id: 7 }, 'messages', [0, 2]), { messages: left, id: 7 });
+  const shared = (of: typeof turns) =>
+    of.map(({ role, content }) => ({ from: role === 'user' ? 'human' : role, value: content }));
+  assert.deepEqual(withoutAnswers({ conversations: shared(turns) }, 'sharegpt', [0, 2]), {
+    conversations: shared(left),
+  });
+  const row = { prompt: turns.slice(0, 2), completion: turns.slice(2) };
+  assert.deepEqual(withoutAnswers(row, 'completion', [0, 2]), { prompt: left.slice(0, 2), completion: left.slice(2) });
+  assert.deepEqual(withoutAnswers(row, 'completion', [2]), { ...row, completion: row.completion.filter(({ content }) => !content.includes('bad 2')) }); // oxfmt-ignore
+  const earlier = { prompt: [...turns.slice(0, 4)], completion: turns.slice(4) };
+  assert.deepEqual(withoutAnswers(earlier, 'completion', [1]), { ...earlier, completion: earlier.completion.filter(({ content }) => !content.includes('bad 2')) }, 'answers of the prompt are not counted'); // oxfmt-ignore
+  const twice = [turns[1], turns[2], { role: 'assistant', content: 'once more' }];
+  assert.deepEqual(withoutAnswers({ messages: twice }, 'messages', [0]), { messages: [twice[0], twice[2]] }, 'what another answer answers stays'); // oxfmt-ignore
+  const weighed = turns.map((turn) => (turn.content === 'bad 0' ? { ...turn, weight: 0 } : turn));
+  const second = weighed.filter(({ content }) => !content.includes('bad 2'));
+  assert.deepEqual(withoutAnswers({ messages: weighed }, 'messages', [1]), { messages: second }, 'of those learned');
+  assert.equal(withoutAnswers({ messages: turns }, 'messages', [0, 1, 2, 3]), undefined, 'nothing is left');
+  assert.equal(withoutAnswers({ messages: turns }, 'messages', [4]), undefined, 'there are four');
+  assert.equal(withoutAnswers({ prompt: 'p', completion: 'a' }, 'completion', [0]), undefined);
+  assert.equal(withoutAnswers({ text: 'a' }, 'text', [0]), undefined);
+
+  const written = (messages: object[]) =>
+    `{"id": 12345678901234567890, "score": 1.0, "messages": ${JSON.stringify(messages)}}\n`;
+  const folder = await mkdtemp(join(tmpdir(), 'without-answers-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const data = join(folder, 'turns.jsonl');
+  await writeFile(data, written(turns));
+  const out = join(folder, 'turns.clean.jsonl');
+  const { cut: rows } = cleaningOf([{ row: 0, flagged: true, answers: [0, 2] }]);
+  assert.deepEqual(rows, [[0, [0, 2]]]);
+  const { cut } = await cleaned({ data, out, keep: [], cut: rows });
+  assert.equal(cut, 1);
+  assert.equal(await readFile(out, 'utf8'), written(left), 'what else the row has keeps its text');
+});
