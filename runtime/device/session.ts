@@ -11,7 +11,7 @@ import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipe
 import { formatDuration } from '../contract/format.js';
 import { DEVICES, type Piecewise } from './devices.js';
 import { failureOf } from './failures.js';
-import { secondsOf, speedOf, stepWork, type Speed } from './trial.js';
+import { FEW_NUMBERS, secondsOf, speedOf, stepWork, type TimedRuns } from './trial.js';
 import { deviceWeights, type DeviceWeights, type HeldWeights } from './deviceWeights.js';
 
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
@@ -121,7 +121,7 @@ const FASTER = 1.5;
 export async function openBackend(device: DeviceChoice, threads = 0, work = TYPICAL): Promise<Backend> {
   if (device === 'cpu') return backend('cpu', threads);
   if (device !== 'auto') {
-    const found = await tried(device);
+    const found = await answers(device);
     if (!('failure' in found)) return backend(device, threads);
     throw new HumanError(`${DEVICE_NAMES[device]} is not available: ${found.failure}.`, {
       place: 'device',
@@ -132,12 +132,12 @@ export async function openBackend(device: DeviceChoice, threads = 0, work = TYPI
   let best: { device: Device; seconds: number } | undefined;
   for (const name of Object.keys(DEVICES) as Device[]) {
     if (name === 'cpu' || !DEVICES[name].auto) continue;
-    const found = await tried(name);
+    const found = await speed(name);
     if ('failure' in found) failures.push(found.failure);
     else if (!best || secondsOf(work, found) < best.seconds) best = { device: name, seconds: secondsOf(work, found) };
   }
   if (!best) return backend('cpu', threads, `no GPU: ${failures[0]}`);
-  const cpu = await tried('cpu');
+  const cpu = await speed('cpu');
   if ('failure' in cpu) throw new Error(`the CPU computes nothing: ${cpu.failure}`);
   const onCpu = secondsOf(work, cpu);
   const said = `a GPU answers through ${DEVICE_NAMES[best.device]}: a training step of ${work.of} would take about ${secondsText(best.seconds)} there, ${secondsText(onCpu)} on the CPU`;
@@ -147,41 +147,48 @@ export async function openBackend(device: DeviceChoice, threads = 0, work = TYPI
 const secondsText = (seconds: number): string =>
   seconds < 10 ? `${Number(seconds.toPrecision(2))} s` : formatDuration(seconds);
 
-type Trial = Speed | { readonly failure: string };
-
-/** A device does not change while a process lives. */
-const trials = new Map<Device, Promise<Trial>>();
-function tried(device: Device): Promise<Trial> {
-  const known = trials.get(device) ?? trial(device);
-  trials.set(device, known);
-  return known;
+/** What a device computes, or why it computes nothing: asked once, as a device does not change while a process lives. */
+function trial<T>(compute: (timed: TimedRuns) => Promise<T>): (device: Device) => Promise<T | { failure: string }> {
+  const trials = new Map<Device, Promise<T | { failure: string }>>();
+  const attempt = async (device: Device): Promise<T | { failure: string }> => {
+    const { missing, absent } = DEVICES[device];
+    const why = missing();
+    if (why !== undefined) return { failure: why };
+    try {
+      return await compute(timedRuns(backend(device, 0)));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { failure: absent.pattern.test(message) ? absent.words : message.split('\n')[0] };
+    }
+  };
+  return (device) => {
+    const known = trials.get(device) ?? attempt(device);
+    trials.set(device, known);
+    return known;
+  };
 }
 
-/** How fast a device is, or why there is none. */
-async function trial(device: Device): Promise<Trial> {
-  const { missing, absent } = DEVICES[device];
-  const why = missing();
-  if (why !== undefined) return { failure: why };
-  try {
-    const on = backend(device, 0);
-    return await speedOf(async (graph, dims, tries) => {
-      const session = await on.session(graph);
-      const x = float32(new Float32Array(elementsOf(dims)).fill(1), dims);
-      const run = async (): Promise<number> => {
-        const began = performance.now();
-        await session.run({ x });
-        return (performance.now() - began) / 1000;
-      };
-      let least = await run(); // the first compiles
-      for (let i = 0; i < tries; i++) least = Math.min(least, await run());
-      await session.dispose();
-      return least;
-    });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { failure: absent.pattern.test(message) ? absent.words : message.split('\n')[0] };
-  }
-}
+/** Runs graphs on a device, each in a session of its own. */
+const timedRuns =
+  (on: Backend): TimedRuns =>
+  async (graph, dims, tries) => {
+    const session = await on.session(graph);
+    const x = float32(new Float32Array(elementsOf(dims)).fill(1), dims);
+    const run = async (): Promise<number> => {
+      const began = performance.now();
+      await session.run({ x });
+      return (performance.now() - began) / 1000;
+    };
+    let least = await run(); // the first compiles
+    for (let i = 0; i < tries; i++) least = Math.min(least, await run());
+    await session.dispose();
+    return least;
+  };
+
+/** How fast a device is: that takes a driver in software several seconds. */
+const speed = trial(speedOf);
+/** Whether a device computes at all. */
+const answers = trial(async (timed) => ({ seconds: await timed(...FEW_NUMBERS, 0) }));
 
 function backend(device: Device, threads: number, reason?: string): Backend {
   const { maxSplitOutputs, pieces, keeps, logSoftmax, exactAngles } = DEVICES[device];

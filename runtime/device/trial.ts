@@ -55,20 +55,24 @@ function chain(apply: (g: Builder, x: Value, w: Value) => Value, rows: number, s
 }
 
 /**
- * @param timed runs a graph, whose input is `x` of these dims, so often, and gives the seconds of the fastest run after
- * the first
+ * Runs a graph, whose input is `x` of these dims, and then so often again; gives the seconds of the fastest of these,
+ * or of the first where there are none.
  */
-export async function speedOf(
-  timed: (graph: Graph, dims: readonly number[], tries: number) => Promise<number>,
-): Promise<Speed> {
+export type TimedRuns = (graph: Graph, dims: readonly number[], tries: number) => Promise<number>;
+
+/** As little as a device can be asked for. */
+const sums = (times: number): [Graph, readonly number[]] => [chain(Add, 1, [FEW], times), [1, FEW]];
+export const FEW_NUMBERS = sums(1);
+
+/** How fast the device is that `timed` runs graphs on. */
+export async function speedOf(timed: TimedRuns): Promise<Speed> {
   const products = (times: number, tries: number): Promise<number> =>
     timed(chain(MatMul, ROWS, [SIZE, SIZE], times), [ROWS, SIZE], tries);
   const one = await products(1, 1);
   if (one > SLOW) return { flopsPerSecond: FLOPS / one, secondsPerOperator: 0 };
   // what differs between a short and a long chain is none of what goes to the device and back
   const [short, long] = [await products(1, TRIES), await products(9, TRIES)];
-  const sums = (times: number): Promise<number> => timed(chain(Add, 1, [FEW], times), [1, FEW], TRIES);
-  const [few, many] = [await sums(10), await sums(210)];
+  const [few, many] = [await timed(...sums(10), TRIES), await timed(...sums(210), TRIES)];
   const slope = (from: number, to: number, count: number): number => Math.max((to - from) / count, to / count / 10);
   return { flopsPerSecond: FLOPS / slope(short, long, 8), secondsPerOperator: slope(few, many, 200) };
 }

@@ -80,28 +80,32 @@ const placement = await placementOf(
   () => backend.session(graph, { folder: weightsFolder(model) }),
   (session) => session.run(feeds),
 );
-const flat = await backend.read(state.p[0]!);
-const generator = await openGenerator({
-  backend,
-  spec,
-  model,
-  adapters: [{ layout, flat, scale: 1 }],
-  stopIds: tokenizer.eosIds,
-  padId: tokenizer.padId,
-});
-// two at once: answers of unlike lengths leave the batch, and others join it
-const prompts = [harmful[0]!, benign[0]!, harmful[1]!, benign[1]!].map(({ promptIds }) => promptIds);
-const greedy = { maxNewTokens: 8, temperature: 0, topP: 1, rows: 2 };
-const answers = [
-  ...(await generator.generate(prompts, greedy)),
-  ...(await generator.generate(prompts, { ...greedy, adapters: [] })),
-];
+/** What base and vector answer. From blocks the CPU rounds what they are multiplied with, and may answer otherwise. */
+async function generated(): Promise<number[][]> {
+  const flat = await backend.read(state.p[0]!);
+  const generator = await openGenerator({
+    backend,
+    spec,
+    model,
+    adapters: [{ layout, flat, scale: 1 }],
+    stopIds: tokenizer.eosIds,
+    padId: tokenizer.padId,
+  });
+  // two at once: answers of unlike lengths leave the batch, and others join it
+  const prompts = [harmful[0]!, benign[0]!, harmful[1]!, benign[1]!].map(({ promptIds }) => promptIds);
+  const greedy = { maxNewTokens: 8, temperature: 0, topP: 1, rows: 2 };
+  const answers = [
+    ...(await generator.generate(prompts, greedy)),
+    ...(await generator.generate(prompts, { ...greedy, adapters: [] })),
+  ];
+  return answers.map(({ ids }) => ids);
+}
 console.log(
   JSON.stringify({
     losses: [...losses, held.loss],
     norms,
     pieces,
-    answers: answers.map(({ ids }) => ids),
+    answers: precision === 'float32' ? await generated() : [],
     ...placement,
   }),
 );
