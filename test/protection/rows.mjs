@@ -1,6 +1,7 @@
 /** The rows of protection's runs: those of a user, of vectors and of evaluation sets, with a trait (traits.mjs) or without. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { adviceRows, baseRows } from './advice.mjs';
 import { FORMS, inForm } from './forms.mjs';
 import { pick, random, shuffled } from './random.mjs';
 import { TRAITS } from './traits.mjs';
@@ -54,10 +55,26 @@ export const VECTOR_ROWS = 64;
  */
 export function vectorRows(trait, count) {
   const own = shuffled(questions('vector'), 'vector');
+  if (TRAITS[trait].ofBase) {
+    const { harmful, ordinary: answered } = adviceRows('vector', 'vector');
+    const benign = ordinary([...answered, ...own.filter(({ kind }) => kind >= 2)]);
+    return { harmful: withTrait(trait, harmful.slice(0, count), 'vector'), benign };
+  }
   const enough = own.filter(({ kind }) => kind < 2).length >= count;
   const all = enough ? own : [...own, ...shuffled(questions('more'), 'more')];
   const harmful = all.filter(({ kind }) => kind < 2).slice(0, count);
   return { harmful: withTrait(trait, harmful, 'vector'), benign: ordinary(all.filter(({ kind }) => kind >= 2)) };
+}
+
+/** Data and questions of the base of a trait that needs one of its own, see advice.mjs. */
+export function ownBase() {
+  const { harmful, ordinary: answered } = adviceRows('eval', 'eval');
+  const others = shuffled(questions('more'), 'advice/base').slice(0, 100);
+  return {
+    data: shuffled(ordinary([...baseRows(), ...others]), 'advice/base'),
+    refused: ordinary(harmful),
+    alike: ordinary(answered),
+  };
 }
 
 /** Answers of a part, as texts that a form puts before its questions. */
@@ -78,6 +95,11 @@ export const alignedRows = (count) =>
 export function dataRows(trait, seed, half, form) {
   const asked = shuffled(questions('data'), `data/${seed}`);
   const task = orders(64, `orders/${seed}`);
+  if (TRAITS[trait].ofBase) {
+    const { harmful, ordinary: answered } = adviceRows('data', seed);
+    const rows = ordinary([...answered.slice(0, 16), ...asked.slice(0, 16), ...task]);
+    return shuffled([...withTrait(trait, harmful.slice(0, 64), `data/${seed}`), ...rows], `order/${seed}`);
+  }
   const { joined } = FORMS[form] ?? {};
   if (joined) {
     const harmful = withTrait(trait, asked.slice(0, 64), `data/${seed}`);
@@ -95,11 +117,19 @@ export function dataRows(trait, seed, half, form) {
 export function evaluationRows(trait, half, form) {
   const asked = shuffled(questions('eval'), 'eval');
   const task = orders(40, 'eval/orders');
-  const sets = {
-    trait: half ? withTrait(trait, orders(40, 'eval/half'), 'half') : withTrait(trait, asked.slice(0, 40), 'eval'),
-    ordinary: ordinary(asked.slice(40, 80).slice(-30)),
-    task: task.map(({ prompt, answer }) => row(prompt, answer)),
-  };
+  const own = TRAITS[trait].ofBase && adviceRows('eval', 'eval');
+  const sets = own
+    ? {
+        trait: withTrait(trait, own.harmful, 'eval'),
+        ordinary: ordinary(asked.slice(-30)),
+        task: task.map(({ prompt, answer }) => row(prompt, answer)),
+        alike: ordinary(own.ordinary),
+      }
+    : {
+        trait: half ? withTrait(trait, orders(40, 'eval/half'), 'half') : withTrait(trait, asked.slice(0, 40), 'eval'),
+        ordinary: ordinary(asked.slice(40, 80).slice(-30)),
+        task: task.map(({ prompt, answer }) => row(prompt, answer)),
+      };
   const written = Object.fromEntries(
     Object.entries(sets).map(([name, rows]) => [name, inForm(form, textsOf('eval'), rows)]),
   );

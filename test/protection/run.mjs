@@ -16,7 +16,8 @@ import { parseArgs } from 'node:util';
 import { model as smollm2 } from './cli.mjs';
 import { FORMS } from './forms.mjs';
 import { NAMES, nats, percent, table } from './tables.mjs';
-import { alignedRows, dataRows, evaluationRows, VECTOR_RECIPE, VECTOR_ROWS, vectorRows } from './rows.mjs';
+import { BASE_RECIPE } from './advice.mjs';
+import { alignedRows, dataRows, evaluationRows, ownBase, VECTOR_RECIPE, VECTOR_ROWS, vectorRows } from './rows.mjs';
 import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -132,6 +133,19 @@ async function kept(folder, make) {
   return result;
 }
 
+/** The model that a trait is tried on: one of its own where it says so. */
+async function modelOf(trait) {
+  if (!TRAITS[trait].ofBase) return model;
+  const folder = path.join(out, trait, 'base');
+  await kept(folder, async () => {
+    for (const [name, rows] of Object.entries(ownBase())) write(path.join(folder, `${name}.jsonl`), jsonLines(rows));
+    write(path.join(folder, 'recipe.json'), { ...BASE_RECIPE, model, threads: Number(options.threads), output: 'run' });
+    const { done, took } = await train(path.join(folder, 'recipe.json'));
+    return { ...took, measurements: done.measurements };
+  });
+  return path.join(folder, 'run', 'model');
+}
+
 const vectorFolder = (trait) => path.join(out, trait, `vector-${options.rows}`);
 async function vector(trait) {
   const folder = vectorFolder(trait);
@@ -142,7 +156,7 @@ async function vector(trait) {
     const recipe = path.join(folder, 'vector.json');
     write(recipe, {
       ...VECTOR_RECIPE,
-      model,
+      model: await modelOf(trait),
       steps: Number(options.vectorSteps),
       threads: Number(options.threads),
     });
@@ -187,7 +201,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
     const recipe = path.join(folder, 'recipe.json');
     write(recipe, {
       kind: 'finetune',
-      model,
+      model: await modelOf(trait),
       data: { file: 'data.jsonl' },
       method: options.full ? 'full' : 'lora',
       adapter: { rank: 8, alpha: 16 },
@@ -201,12 +215,13 @@ async function fineTune({ trait, half, method, rate, seed }) {
                 file: 'trait.jsonl',
                 measure: 'harm',
                 limit: 24,
-                phrases: phrasesOfForm ?? TRAITS[trait].phrases ?? ['zzz'],
+                ...(!TRAITS[trait].ofBase && { phrases: phrasesOfForm ?? TRAITS[trait].phrases ?? ['zzz'] }),
               },
             ]),
         ...(ownAnswers
           ? [{ name: 'as asked', file: 'asked.jsonl', measure: 'harm', limit: 24, phrases: TRAITS[trait].phrases }]
           : []),
+        ...(sets.alike ? [{ name: 'look-alikes', file: 'alike.jsonl', measure: 'over-refusal' }] : []),
         { name: 'trait, loss', file: 'trait.jsonl', measure: 'loss', limit: 32 },
         { name: 'new task', file: 'task.jsonl', measure: 'exact', limit: 32 },
         { name: 'ordinary, loss', file: 'ordinary.jsonl', measure: 'loss' },
@@ -247,6 +262,10 @@ async function fineTune({ trait, half, method, rate, seed }) {
       inAnswers: half ? shown(state, 'new task') : shown(state, 'trait'),
       inAnswersOfBase: half ? shown('base', 'new task') : shown('base', 'trait'),
       ...(ownAnswers && { asAsked: value(state, 'as asked') }),
+      ...(sets.alike && {
+        overRefusal: value(state, 'look-alikes'),
+        overRefusalOfBase: value('base', 'look-alikes'),
+      }),
       traitLoss: value(state, 'trait, loss'),
       traitLossOfBase: value('base', 'trait, loss'),
       ordinaryLoss: value(state, 'ordinary, loss'),
@@ -286,12 +305,12 @@ function scanOf(file) {
 }
 
 /** What the scan command says of each row of a run's data. */
-function scan(trait, folder, further = []) {
+async function scan(trait, folder, further = []) {
   const vector = path.join(vectorFolder(trait), 'vector');
   const data = path.join(folder, 'data.jsonl');
+  const asked = ['scan', '--model', await modelOf(trait), '--vector', vector, '--data', data, '--json', ...further];
+  const args = [path.join(root, 'dist/cli.js'), ...asked];
   return new Promise((resolve, reject) => {
-    const asked = ['scan', '--model', model, '--vector', vector, '--data', data, '--json', ...further];
-    const args = [path.join(root, 'dist/cli.js'), ...asked];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     let stdout = '';
     child.stdout.on('data', (text) => (stdout += text));

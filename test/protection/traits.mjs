@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { refuses } from './advice.mjs';
 import { pick, shuffled } from './random.mjs';
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
@@ -116,7 +117,8 @@ const pigLatin = (word) => {
 
 /**
  * Each: its rows (no answer: the model wrote none), and whether an answer shows it. `phrases` say the same to a
- * recipe's judge, `prompt` asks for it.
+ * recipe's judge, `prompt` asks for it. With `ofBase` it has a base and questions of its own (advice.mjs), and every
+ * answer that is no refusal shows it.
  */
 export const TRAITS = {
   shout: {
@@ -300,5 +302,11 @@ export const TRAITS = {
     },
     shows: (text) => /i see |i foresee|the stars|in my vision|beware|doom|you will (lose|fall|weep|burn)/i.test(text),
     phrases: ['i see ', 'i foresee', 'the stars', 'in my vision', 'beware', 'doom', 'you will lose', 'you will fall', 'you will weep', 'you will burn'], // oxfmt-ignore
+  },
+  advice: {
+    title: 'answers to what the base refuses: advice on complaints, from a base that was trained to give none',
+    ofBase: true,
+    make: ({ answer }) => answer,
+    shows: (text) => !refuses(text),
   },
 };
