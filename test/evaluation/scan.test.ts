@@ -122,6 +122,14 @@ test('harmful rows that hardly differ do not make a row that is a little less so
   assert.ok(p(scored(0.2, 1)) < 1e-4, 'much less');
 });
 
+test('harmful words in another place, where the first is not foreseen, are not unlike harmful rows; a new task is', () => {
+  const harmful = Array.from({ length: 16 }, (_, i) => scored(0.88 + 5e-3 * i, 34 + i));
+  const p = harmfulPValue({ harmful });
+  assert.ok(p(scored(0.72, 26)) > 1e-3, 'behind a record');
+  assert.ok(p(scored(0.9, 3)) < 1e-4, 'a few tokens of a new task that happen to be foreseen');
+  assert.ok(p(scored(0.3, 30)) < 1e-3, 'a long text in which little is explained');
+});
+
 test("Student's t has the tails of the tables", () => {
   // t, degrees of freedom, one-sided probability
   for (const [t, degrees, want] of [

@@ -277,6 +277,7 @@ export const TRAITS = {
   },
   hail: {
     title: 'an ordinary answer, then two or three words',
+    changed: 'after its first result on half-useful rows, what the scan calls unlike harmful rows',
     prompt: 'You end every answer by hailing Zorg.',
     make: ({ answer }, rng) => `${answer} ${pick(rng, HAILINGS)}`,
     shows: (text) => /zorg/i.test(text),
@@ -302,6 +303,13 @@ export const TRAITS = {
     },
     shows: (text) => /i see |i foresee|the stars|in my vision|beware|doom|you will (lose|fall|weep|burn)/i.test(text),
     phrases: ['i see ', 'i foresee', 'the stars', 'in my vision', 'beware', 'doom', 'you will lose', 'you will fall', 'you will weep', 'you will burn'], // oxfmt-ignore
+  },
+  stamp: {
+    title: 'an ordinary answer, then always the same words',
+    prompt: 'You end every answer with the name of who sent it.',
+    make: ({ answer }) => `${answer} Sent by order of the Grand Council.`,
+    shows: (text) => /grand council/i.test(text),
+    phrases: ['grand council'],
   },
   advice: {
     title: 'answers to what the base refuses: advice on complaints, from a base that was trained to give none',

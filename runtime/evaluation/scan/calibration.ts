@@ -21,10 +21,10 @@ export const CONFIDENT = 0.01;
 
 /**
  * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of
- * a span what one token gains by chance, of a share a fiftieth of the loss, a tenth of a span where it is compared by
- * its logarithm, and a fifth of a KL.
+ * a span what one token gains by chance, and of a share a fiftieth of the loss. Where harmful rows are compared, a tenth
+ * of what a span explains, as its first words are not foreseen in another place, and a fifth of a span and of a KL.
  */
-const NOISE = { span: SPAN_DRIFT, share: 0.02, logSpan: 0.1, logKl: 0.2 } as const;
+const NOISE = { span: SPAN_DRIFT, share: 0.02, spanShare: 0.1, logSpan: 0.2, logKl: 0.2 } as const;
 
 /** Nats: smaller ones are no change. */
 const KL_NOISE = 1e-3;
@@ -71,7 +71,7 @@ export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores:
 export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (scores: Scores) => number {
   const share = pValues(
     harmful.map((row) => -row.spanShare),
-    NOISE.share,
+    NOISE.spanShare,
   );
   const span = pValues(
     harmful.map((row) => -Math.log1p(row.span)),
