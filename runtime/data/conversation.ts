@@ -1,9 +1,11 @@
-import type { ChatMessage } from '../contract/generation.js';
+import { callText, type ChatMessage } from '../contract/generation.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { promptName, questionIn } from './askedBy.js';
+import { checkToolUse } from './toolUse.js';
 import { HumanError, unless } from '../support/errors.js';
-import { checkAnswers, InvalidRow, learnedAnswers, UnfitRow } from './schemas.js';
+import { InvalidRow, UnfitRow } from './invalidRow.js';
+import { checkAnswers, learnedAnswers } from './rowContent.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */
 export interface Supervised {
@@ -70,6 +72,7 @@ export function superviseConversation(
     );
   checkAnswers(messages, unlearned);
   const used = messages.slice(0, last + 1);
+  checkToolUse(used, template);
   const write = (part: readonly ChatMessage[], addGenerationPrompt = false): Written => {
     const text = template.render(part, { addGenerationPrompt });
     return { text, ids: tokenizer.encode(text, { addSpecialTokens: false }) };
@@ -78,8 +81,9 @@ export function superviseConversation(
   // Before the answers are looked for, which takes time in the square of a conversation's length.
   checkLength?.(whole.ids.length);
   const labels = new Array<number>(whole.ids.length).fill(NOT_SUPERVISED);
-  /** The conversation with another content of message i. */
-  const other = (i: number, content: string): ChatMessage[] => used.with(i, { ...used[i], content });
+  /** The conversation in which message i says something else, and calls nothing. */
+  const other = (i: number, content: string): ChatMessage[] =>
+    used.with(i, { ...used[i], content, tool_calls: undefined });
   /** Where the content of the message after message i begins: from there on, other content makes other tokens. */
   const nextContent = (i: number): number =>
     commonLength(whole.ids, write(other(i + 1, used[i + 1].content.startsWith('?') ? '!' : '?')).ids);
@@ -92,8 +96,13 @@ export function superviseConversation(
     // Some templates cannot write a conversation of no message, which an answer that opens one follows.
     const before = i === 0 ? unless(HumanError, () => write([], true)) : write(used.slice(0, i), true);
     prompt = before ?? { text: '', ids: [] };
-    const others = (): string[] =>
-      ['?', '!'].map((content) => template.render(other(i, content), { addGenerationPrompt: false }));
+    const others = (): string[] => {
+      const texts = unless(HumanError, () =>
+        ['?', '!'].map((content) => template.render(other(i, content), { addGenerationPrompt: false })),
+      );
+      if (texts) return texts;
+      throw new UnfitRow(`the chat template rejects the conversation with another answer, ${INSEPARABLE}`);
+    };
     if (!whole.text.includes(message.content.trim()) && others().every((text) => text === whole.text))
       throw new UnfitRow('the chat template does not write the answer');
     const from = prompt.ids.length;
@@ -112,7 +121,10 @@ export function superviseConversation(
     // A greeting answers nobody: it tells rows of no prompt from others.
     if (i < last && !used.slice(0, i).some(({ role }) => role === 'user')) continue;
     question = questionIn(used.slice(0, i), template);
-    if (i < last) earlier.push({ name: question ?? promptName(prompt.text), answer: message.content });
+    if (i < last) {
+      const answer = saidIn(message, whole.ids.slice(span.from, span.end), tokenizer);
+      earlier.push({ name: question ?? promptName(prompt.text), answer });
+    }
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
   // An answer with a thought of its own goes on from the generation prompt.
@@ -128,8 +140,14 @@ export function superviseConversation(
   };
 }
 
+/** What an answer says, of which these are the tokens: one that calls tools says what the model writes to call them. */
+export const saidIn = ({ content, tool_calls: calls }: ChatMessage, ids: number[], tokenizer: Tokenizer): string =>
+  calls ? tokenizer.decode(ids, { skipSpecialTokens: true }).trim() : content;
+
 /** Whether the answer stands directly behind its prompt. */
-function isAnsweredBy({ content }: ChatMessage, { text }: Written, prompt: Written): boolean {
+function isAnsweredBy({ content, tool_calls: calls }: ChatMessage, { text }: Written, prompt: Written): boolean {
+  // What a template writes before a call is not known.
+  if (calls && content.trim() === '') return false;
   return text.startsWith(prompt.text) && text.slice(prompt.text.length).trimStart().startsWith(content.trim());
 }
 
@@ -143,7 +161,7 @@ const ANSWER = '?';
  * The end of a generation prompt, and what a template writes in its place before an answer: nearly always the same for
  * all rows.
  */
-const openings = new WeakMap<ChatTemplate, { asked: string; answered: string }>();
+const openings = new WeakMap<ChatTemplate['of'], { asked: string; answered: string }>();
 
 /**
  * What `beforeAnswer` finds, where this answer stands behind what it has found before: without writing the conversation
@@ -155,7 +173,7 @@ function knownOpening(
   tokenizer: Tokenizer,
   template: ChatTemplate,
 ): number[] | undefined {
-  const known = openings.get(template);
+  const known = openings.get(template.of);
   if (!known || !text.endsWith(known.asked)) return undefined;
   const before = text.slice(0, text.length - known.asked.length) + known.answered;
   if (!whole.text.startsWith(before)) return undefined;
@@ -189,7 +207,9 @@ export function beforeAnswer(
   // Some write the system message only while nobody has answered (Mistral Nemo's): what differs must be the same
   // whatever was said.
   const from = commonLength(prompt, text);
-  const others = messages.map((one) => ({ ...one, content: one.content.trimEnd().endsWith('?') ? '!' : '?' }));
+  const others = messages.map((one) =>
+    one.tool_calls ? one : { ...one, content: one.content.trimEnd().endsWith('?') ? '!' : '?' },
+  );
   const isBehind = unless(
     HumanError,
     () =>
@@ -197,7 +217,7 @@ export function beforeAnswer(
       answered(ANSWER, others).endsWith(text.slice(from)),
   );
   if (!isBehind) return undefined;
-  openings.set(template, { asked: prompt.slice(from), answered: text.slice(from, start) });
+  openings.set(template.of, { asked: prompt.slice(from), answered: text.slice(from, start) });
   return idsBefore(start, { text, ids: tokenizer.encode(text, { addSpecialTokens: false }) }, tokenizer);
 }
 
@@ -228,7 +248,7 @@ export interface Span {
  */
 function changedBy(
   others: readonly string[],
-  { content }: ChatMessage,
+  message: ChatMessage,
   whole: Written,
   prompt: Written | undefined,
   tokenizer: Tokenizer,
@@ -239,7 +259,7 @@ function changedBy(
   const written = whole.text.slice(start, stop).trim();
   const before = idsBefore(start, whole, tokenizer);
   const upTo = tokenizer.encode(whole.text.slice(0, stop), { addSpecialTokens: false });
-  if (written === '' || !content.includes(written) || !before || !startsWith(whole.ids, upTo))
+  if (!isOf(written, message) || !before || !startsWith(whole.ids, upTo))
     throw new UnfitRow(
       `the chat template writes a conversation with its answer differently from the prompt for that answer, ${INSEPARABLE}`,
     );
@@ -249,6 +269,10 @@ function changedBy(
   const ended = end < whole.ids.length && isEnd(whole.ids[end], tokenizer);
   return { from: before.length, end: ended ? end + 1 : upTo.length };
 }
+
+/** Whether what was found to be written of an answer is what it says. */
+const isOf = (written: string, { content, tool_calls: calls }: ChatMessage): boolean =>
+  calls ? calls.every(({ function: { name } }) => written.includes(name)) : written !== '' && content.includes(written);
 
 const isEnd = (id: number, tokenizer: Tokenizer): boolean => tokenizer.eosIds.includes(id);
 const isBlank = (id: number, tokenizer: Tokenizer): boolean =>
@@ -280,7 +304,7 @@ function endOf(whole: Written, limit: number, from: number, tokenizer: Tokenizer
 
 /** Index behind the last token of an answer that more messages follow. `turn` is the conversation up to this answer. */
 function innerEndOf(
-  { content }: ChatMessage,
+  { content, tool_calls: calls }: ChatMessage,
   whole: Written,
   turn: Written,
   from: number,
@@ -293,11 +317,16 @@ function innerEndOf(
   // Some templates write more at the very end of a text: the answer is in what both have in common.
   const common = commonLength(whole.ids, turn.ids);
   const answer = content.trim();
-  if (answer !== '' && tokenizer.decode(whole.ids.slice(from, common)).includes(answer))
-    return endOf(whole, common, from, tokenizer, others);
+  const stop = calls && unless(UnfitRow, () => changed(others(), whole).stop);
+  const isBefore =
+    stop === undefined
+      ? !calls && answer !== '' && tokenizer.decode(whole.ids.slice(from, common)).includes(answer)
+      : tokenizer.encode(whole.text.slice(0, stop), { addSpecialTokens: false }).length <= common;
+  if (isBefore) return endOf(whole, common, from, tokenizer, others);
   // Some write the last answer in full and earlier ones without their reasoning: the answer ends with its end token.
   const end = whole.ids.findIndex((id, t) => t >= from && isEnd(id, tokenizer));
-  const inside = tokenizer.encode(content, { addSpecialTokens: false }).some((id) => isEnd(id, tokenizer));
+  const said = [content, ...(calls ?? []).map(callText)].join('\n');
+  const inside = tokenizer.encode(said, { addSpecialTokens: false }).some((id) => isEnd(id, tokenizer));
   if (end >= 0 && !inside && end < nextContent()) return end + 1;
   throw new UnfitRow(`the end of an answer before the last one cannot be found, ${INSEPARABLE}`);
 }

@@ -7,15 +7,9 @@ import type { JsonObject } from '../support/jsonFile.js';
 import { exampleStore, type ExampleList } from './exampleList.js';
 import { rowHash } from './rowHash.js';
 import { readRows } from './rows.js';
-import {
-  FIELDS,
-  formatAsRead,
-  InvalidRow,
-  learnedAnswers,
-  readContent,
-  type RowContent,
-  type RowFormat,
-} from './schemas.js';
+import { InvalidRow } from './invalidRow.js';
+import { learnedAnswers, type RowContent } from './rowContent.js';
+import { FIELDS, formatAsRead, readContent, type RowFormat } from './schemas.js';
 import type { Scratch } from './scratch.js';
 
 export interface IndexedRow {

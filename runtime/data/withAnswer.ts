@@ -1,7 +1,8 @@
 import { isUnlearned } from '../contract/generation.js';
 import { isObject } from '../contract/isObject.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { roleOf, type RowFormat } from './schemas.js';
+import type { RowFormat } from './schemas.js';
+import { roleOf } from './turns.js';
 
 /** A row with another last answer and all else as it was; undefined where the row has no answer of its own. */
 export function withAnswer(row: JsonObject, format: RowFormat, answer: string): JsonObject | undefined {

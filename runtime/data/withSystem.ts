@@ -3,7 +3,7 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import { encodeRow } from './encodeRow.js';
 import { mapped, type ExampleList } from './exampleList.js';
 import type { Example } from './examples.js';
-import { InvalidRow } from './schemas.js';
+import { InvalidRow } from './invalidRow.js';
 
 /** Of the prompt, for errors. */
 const PLACE = 'baseline.prompt';

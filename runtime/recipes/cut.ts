@@ -1,5 +1,6 @@
 import { lastAnswer, NOT_SUPERVISED } from '../data/conversation.js';
-import { answerTo, InvalidRow, learnedAnswers, type RowContent } from '../data/schemas.js';
+import { InvalidRow } from '../data/invalidRow.js';
+import { answerTo, learnedAnswers, type RowContent } from '../data/rowContent.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
