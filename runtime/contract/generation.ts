@@ -31,7 +31,16 @@ export interface ToolCall {
 }
 
 /** A call as people read it: `get_weather({"city":"Paris"})`. */
-export const callText = ({ function: { name, arguments: given } }: ToolCall): string => `${name}(${given})`;
+export const callText = ({ function: { name, arguments: given } }: ToolCall): string => `${name}(${compact(given)})`;
+
+/** The same for the same JSON, but that numbers of many digits stay as they are written. */
+function compact(json: string): string {
+  try {
+    return /\d{16}/.test(json) ? json : JSON.stringify(JSON.parse(json));
+  } catch {
+    return json;
+  }
+}
 
 /** What a message says, with its calls. */
 export const saidText = ({ content, tool_calls: calls = [] }: ChatMessage): string =>

@@ -27,9 +27,11 @@ const SPEAKERS: Record<string, ChatMessage['role']> = {
   observation: 'tool',
 };
 
-/** Who says a turn, in a list of messages or in the way of ShareGPT. */
+/** Who says a turn, in a list of messages or in the way of ShareGPT. OpenAI's older files call a tool a function. */
 export const roleOf = ({ role, from }: JsonObject): unknown =>
-  role ?? (typeof from === 'string' && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : from);
+  role === 'function'
+    ? 'tool'
+    : (role ?? (typeof from === 'string' && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : from));
 
 /** @throws InvalidRow */
 export function shareGpt(turns: unknown): Turns {
@@ -74,8 +76,7 @@ function isPossible(name: string, value: unknown, role: ChatMessage['role']): bo
 
 function messageOf(message: unknown, number: number): ChatMessage {
   if (!isObject(message)) throw new InvalidRow(`message ${number} is not an object`);
-  // OpenAI's older files call a tool a function.
-  const role = message.role === 'function' ? 'tool' : message.role;
+  const role = roleOf({ role: message.role });
   if (role !== 'system' && role !== 'user' && role !== 'assistant' && role !== 'tool')
     throw new InvalidRow(
       `message ${number} has the role ${shown(role, 40)}; system, user, assistant and tool are known`,

@@ -52,3 +52,16 @@ test('a conversation loses its harmful answers with what they answer', async (t)
   assert.equal(cut, 1);
   assert.equal(await readFile(out, 'utf8'), written(left), 'what else the row has keeps its text');
 });
+
+test('of what is done with tools to answer one question nothing stays where a part of it goes', () => {
+  const exchange = (n: number) => [
+    { role: 'user', content: `question ${n}` },
+    { role: 'assistant', content: null, tool_calls: [{ type: 'function', function: { name: 'f', arguments: '{}' } }] },
+    { role: 'tool', content: `result ${n}` },
+    { role: 'assistant', content: `answer ${n}` },
+  ];
+  const row = { messages: [{ role: 'system', content: 's' }, ...exchange(0), ...exchange(1)], tools: [{ name: 'f' }] };
+  const second = { ...row, messages: [row.messages[0]!, ...exchange(1)] };
+  for (const removed of [[0], [1], [0, 1]]) assert.deepEqual(withoutAnswers(row, 'messages', removed), second);
+  assert.equal(withoutAnswers(row, 'messages', [1, 2]), undefined, 'nothing is left');
+});
