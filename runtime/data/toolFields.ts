@@ -41,7 +41,7 @@ export function toolsIn(row: JsonObject): string | undefined {
       throw new InvalidRow(`entry ${i + 1} of ${what} is no function with a name (${shown(tool, 40)})`);
   });
   const own = sourcesOf(text);
-  return `[${list.map((tool, i) => ((tool as JsonObject).function ? own[i] : `{"type": "function", "function": ${own[i]}}`)).join(', ')}]`;
+  return `[${list.map((tool, i) => (isObject((tool as JsonObject).function) ? own[i] : `{"type": "function", "function": ${own[i]}}`)).join(', ')}]`;
 }
 
 const nameOf = (tool: JsonObject): string | undefined => {
