@@ -79,8 +79,8 @@ const DATE = new Date(2024, 6, 26);
 
 /**
  * The chat template of a model folder: `chat_template.jinja`, or `chat_template` in tokenizer_config.json (a text, or a
- * list of named texts, of which "default" is taken), or in chat_template.json; else the plain one, which starts with
- * the beginning-of-text token if `bos` is set. A template is compiled when it is first used.
+ * list of named texts: "default", and "tool_use" for conversations with tools), or in chat_template.json; else the
+ * plain one, which starts with the beginning-of-text token if `bos` is set. A template is compiled when it is first used.
  */
 export async function loadChatTemplate(
   folder: string,
@@ -91,7 +91,18 @@ export async function loadChatTemplate(
   const found = (await templateFile(folder)) ?? templateOf(tokenizerConfig, join(folder, 'tokenizer_config.json'));
   const legacy = found ? undefined : await readOptionalJson(join(folder, 'chat_template.json'));
   const template = found ?? (legacy ? templateOf(legacy, join(folder, 'chat_template.json')) : undefined);
-  return template ? chatTemplate(template.source, template.place, special) : plainTemplate(folder, special, bos);
+  if (!template) return plainTemplate(folder, special, bos);
+  const { source, toolUse, place } = template;
+  const own = chatTemplate(source, place, special);
+  return toolUse === undefined ? own : withOther(own, chatTemplate(toolUse, place, special));
+}
+
+/** Two as one, of which the second is for conversations with tools. */
+function withOther(own: ChatTemplate, other: ChatTemplate): ChatTemplate {
+  const withTools = (tools: string | undefined): ChatTemplate =>
+    tools === undefined ? both : { ...other.withTools(tools), withTools };
+  const both: ChatTemplate = { ...own, withTools };
+  return both;
 }
 
 function plainTemplate(folder: string, special: SpecialTexts, bos: string): ChatTemplate {
@@ -274,6 +285,8 @@ function strftime(date: Date, format: string): string {
 
 interface Source {
   source: string;
+  /** Another one, for conversations with tools. */
+  toolUse?: string;
   place: string;
 }
 
@@ -289,7 +302,8 @@ function templateOf(config: JsonObject, place: string): Source | undefined {
   if (typeof given === 'string') return { source: given, place };
   if (Array.isArray(given) && given.every(isNamed)) {
     const chosen = given.find((entry) => entry.name === 'default') ?? (given.length === 1 ? given[0] : undefined);
-    if (chosen) return { source: chosen.template, place };
+    const toolUse = given.find((entry) => entry.name === 'tool_use' && entry !== chosen)?.template;
+    if (chosen) return { source: chosen.template, ...(toolUse !== undefined && { toolUse }), place };
     throw new HumanError(
       `none of the chat templates is named "default": ${
         given
