@@ -8,11 +8,20 @@ export function calledIn(turn: Readonly<Record<string, unknown>>): string[] {
   return [parsed(given)].flat().flatMap((call: unknown) => {
     if (!isObject(call)) return [];
     const { name, arguments: of = {} } = isObject(call['function']) ? call['function'] : call;
-    const text = typeof of === 'string' ? of : JSON.stringify(of);
+    const text = typeof of === 'string' ? of : textOf(of);
     return typeof name === 'string'
       ? [callText({ type: 'function', function: { name, arguments: text || '{}' } })]
       : [];
   });
+}
+
+/** '' for what is nested too deeply, which is no row either. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 function parsed(given: unknown): unknown {
