@@ -77,7 +77,7 @@ export function partsOf(
  * nothing would be left.
  */
 function withTheirTools({ prompt = [], unlearned }: Example, answers: readonly number[]): Pick<ScanRow, 'answers'> {
-  const turns = [...prompt, { role: 'assistant' as const, content: '' }];
+  const turns = [...prompt.map(({ role }) => ({ role, content: '' })), { role: 'assistant' as const, content: '' }];
   const learned = learnedAnswers(turns, unlearned).map((i) => turns[i]);
   const removed = new Set(answers.map((answer) => learned[answer]));
   for (const exchange of exchangesOf(turns, ({ role }) => role))
