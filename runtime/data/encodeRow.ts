@@ -20,7 +20,7 @@ export interface EncodedRow extends Supervised {
   prompt?: ChatMessage[];
   /** The last answer that is learned; '' for rows that only ask. */
   answer: string;
-  /** The last answer that is learned as a message, where it calls tools: `answer` is what a model writes to call them. */
+  /** The last answer that is learned, where it calls tools: `answer` is what a model writes to call them. */
   said?: ChatMessage;
   /** What the conversation may call, as the text of a list of JSON. */
   tools?: string;

@@ -40,8 +40,10 @@ export function toolsIn(row: JsonObject): string | undefined {
     if (!isObject(tool) || nameOf(tool) === undefined)
       throw new InvalidRow(`entry ${i + 1} of ${what} is no function with a name (${shown(tool, 40)})`);
   });
-  const own = sourcesOf(text);
-  return `[${list.map((tool, i) => (isObject((tool as JsonObject).function) ? own[i] : `{"type": "function", "function": ${own[i]}}`)).join(', ')}]`;
+  const wrapped = sourcesOf(text).map((own, i) =>
+    isObject((list[i] as JsonObject).function) ? own : `{"type": "function", "function": ${own}}`,
+  );
+  return `[${wrapped.join(', ')}]`;
 }
 
 const nameOf = (tool: JsonObject): string | undefined => {

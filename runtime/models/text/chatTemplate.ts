@@ -23,7 +23,8 @@ export interface ChatTemplate {
    */
   render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
   /**
-   * The same template for conversations in which these tools may be called: the text of a list of JSON; undefined: none.
+   * The same template for conversations in which these tools may be called, as the text of a list of JSON; undefined:
+   * none.
    */
   withTools(tools: string | undefined): ChatTemplate;
   /** Those that it is for. */
@@ -80,7 +81,8 @@ const DATE = new Date(2024, 6, 26);
 /**
  * The chat template of a model folder: `chat_template.jinja`, or `chat_template` in tokenizer_config.json (a text, or a
  * list of named texts: "default", and "tool_use" for conversations with tools), or in chat_template.json; else the
- * plain one, which starts with the beginning-of-text token if `bos` is set. A template is compiled when it is first used.
+ * plain one, which starts with the beginning-of-text token if `bos` is set. A template is compiled when it is first
+ * used.
  */
 export async function loadChatTemplate(
   folder: string,
