@@ -1,5 +1,6 @@
 /** What rows of JSON lines ask, as the engine reads them: a row is known by it wherever it stands. */
 import { extname } from 'node:path';
+import { calledIn } from '../../runtime/contract/calledIn.js';
 import { askedText, isUnlearned, type ChatMessage } from '../../runtime/contract/generation.js';
 import { saidFormat, type ColumnField, type ReadAs } from '../../runtime/contract/mapping.js';
 import type { DataFormat } from '../../runtime/contract/recipeWords.js';
@@ -9,7 +10,15 @@ export const isLines = (file: string): boolean => ['.jsonl', '.ndjson'].includes
 /** Prompts that differ in their white space alone count as one. */
 export const spaced = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
-const ASSISTANTS: readonly unknown[] = ['assistant', 'gpt', 'chatgpt', 'bot', 'model'];
+/** A turn that is the text of a call. */
+const CALLS = 'function_call';
+const ASSISTANTS: readonly unknown[] = ['assistant', 'gpt', 'chatgpt', 'bot', 'model', CALLS];
+const TOOLS: readonly unknown[] = ['tool', 'observation', 'function'];
+
+function roleOf(given: unknown): ChatMessage['role'] {
+  if (ASSISTANTS.includes(given)) return 'assistant';
+  return TOOLS.includes(given) ? 'tool' : given === 'system' ? given : 'user';
+}
 
 /**
  * What is asked, as the engine says it of an answer; '' where the line has nothing that is a text, undefined where it
@@ -32,11 +41,9 @@ export function promptOf(line: string, reading: ReadAs = {}): string | undefined
   ) as Turn[] | undefined;
   if (turns) {
     const asked = turns.slice(0, answerIn(turns)).map((turn): ChatMessage => {
-      const role = turn?.['role'] ?? turn?.['from'];
-      return {
-        role: ASSISTANTS.includes(role) ? 'assistant' : role === 'system' ? role : 'user',
-        content: textOf(turn?.['content'] ?? turn?.['value']),
-      };
+      const said = turn?.['from'] === CALLS ? '' : textOf(turn?.['content'] ?? turn?.['value']);
+      const content = [said, ...(turn ? calledIn(turn) : [])].filter(Boolean).join('\n');
+      return { role: roleOf(turn?.['role'] ?? turn?.['from']), content };
     });
     return asked.at(-1)?.content ? spaced(askedText(asked)!) : '';
   }

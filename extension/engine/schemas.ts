@@ -29,6 +29,7 @@ import type { JudgeFacts, JudgeUsage, Manifest } from '../../runtime/contract/ma
 import type { RunOwner } from '../../runtime/contract/owner.js';
 import type { Device, Precision } from '../../runtime/contract/recipeWords.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
+import { messageSchema } from './messageSchema.js';
 
 /** A schema for every key of T. */
 type Shape<T> = { [K in keyof T]-?: z.ZodType<T[K]> };
@@ -267,7 +268,7 @@ const EVENTS = {
     row: number,
     line: number,
     prompt: text,
-    messages: z.array(z.looseObject({ role: z.enum(['system', 'user', 'assistant']), content: text })).optional(),
+    messages: z.array(messageSchema).optional(),
     answer: text,
     cut: z.literal(true).optional().catch(undefined),
     verdict: verdict.optional(),

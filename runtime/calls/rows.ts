@@ -47,7 +47,7 @@ export const rowCalls: Pick<Calls, 'rowTexts' | 'rowsWith' | 'rowGroups' | 'expl
   async explain({ format, columns, hash, ...params }, reporter) {
     const found = await withRows(params.data, { format, columns }, (index) => {
       const row = index.find(hash);
-      const content = row && contentOf(index, row.value);
+      const content = row && contentOf(index, row);
       return content && { row, content };
     });
     return found ? explained(params, found.content, found.row, reporter) : null;

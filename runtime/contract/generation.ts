@@ -12,9 +12,39 @@ export interface ScoreRow {
 }
 
 export interface ChatMessage {
-  role: 'system' | 'user' | 'assistant';
+  /** A tool says what a call of it has given. */
+  role: 'system' | 'user' | 'assistant' | 'tool';
   content: string;
+  /** Of an assistant, never empty: its answer is what stands in `content`, and these. */
+  tool_calls?: ToolCall[];
+  /** Of a tool. */
+  tool_call_id?: string;
+  name?: string;
 }
+
+/** As in OpenAI's files. */
+export interface ToolCall {
+  id?: string;
+  type: 'function';
+  /** `arguments` is the text of a JSON object. */
+  function: { name: string; arguments: string };
+}
+
+/** A call as people read it: `get_weather({"city":"Paris"})`. */
+export const callText = ({ function: { name, arguments: given } }: ToolCall): string => `${name}(${compact(given)})`;
+
+/** The same for the same JSON, but that numbers of many digits stay as they are written. */
+function compact(json: string): string {
+  try {
+    return /\d{16}/.test(json) ? json : JSON.stringify(JSON.parse(json));
+  } catch {
+    return json;
+  }
+}
+
+/** What a message says, with its calls. */
+export const saidText = ({ content, tool_calls: calls = [] }: ChatMessage): string =>
+  [...(content === '' && calls.length > 0 ? [] : [content]), ...calls.map(callText)].join('\n');
 
 /** Fields of a message in a data file that say whether it is learned. */
 export const LEARNED = ['weight', 'train', 'training', 'loss'] as const;
@@ -32,8 +62,10 @@ export const turnsOf = (messages: readonly ChatMessage[]): ChatMessage[] =>
 export function askedText(messages: readonly ChatMessage[]): string | undefined {
   const turns = turnsOf(messages);
   if (turns.length < 2) return messages.at(-1)?.content;
-  return turns.map(({ role, content }) => `${role === 'user' ? 'User' : 'Assistant'}: ${content}`).join('\n');
+  return turns.map((turn) => `${SPEAKERS[turn.role]}: ${saidText(turn)}`).join('\n');
 }
+
+const SPEAKERS = { system: 'System', user: 'User', assistant: 'Assistant', tool: 'Tool' } as const;
 
 export interface GenerateParams extends ModelReference, Computing {
   /** One of the three. */

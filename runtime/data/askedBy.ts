@@ -34,12 +34,13 @@ export const askedIn = (rows: Iterable<Parameters<typeof questionsOf>[0]>): Set<
 export const promptName = (text: string): string => textName(`prompt ${text}`);
 
 /**
- * The name of messages without the system ones among them; undefined where none is, where no user asks anything, or
- * where the template does not write the others alone.
+ * The name of messages without the system ones among them and without tools; undefined where there are none of these,
+ * where no user asks anything, or where the template does not write the others alone.
  */
 export function questionIn(messages: readonly ChatMessage[], template: ChatTemplate): string | undefined {
   const asked = messages.filter(({ role }) => role !== 'system');
-  if (asked.length === messages.length || !asked.some(({ role }) => role === 'user')) return undefined;
-  const text = unless(HumanError, () => template.render(asked, { addGenerationPrompt: true }));
+  const isWhole = asked.length === messages.length && template.tools === undefined;
+  if (isWhole || !asked.some(({ role }) => role === 'user')) return undefined;
+  const text = unless(HumanError, () => template.withTools(undefined).render(asked, { addGenerationPrompt: true }));
   return text === undefined ? undefined : promptName(text);
 }

@@ -5,12 +5,14 @@ import {
   beforeAnswer,
   lastAnswer,
   NOT_SUPERVISED,
+  saidIn,
   superviseCompletion,
   superviseConversation,
 } from './conversation.js';
+import { checkToolUse } from './toolUse.js';
 import type { Supervised } from './conversation.js';
-import { InvalidRow, learnedAnswers, TooLongRow } from './schemas.js';
-import type { RowContent } from './schemas.js';
+import { InvalidRow, TooLongRow } from './invalidRow.js';
+import { learnedAnswers, type RowContent } from './rowContent.js';
 
 /** A row as tokens. */
 export interface EncodedRow extends Supervised {
@@ -18,6 +20,10 @@ export interface EncodedRow extends Supervised {
   prompt?: ChatMessage[];
   /** The last answer that is learned; '' for rows that only ask. */
   answer: string;
+  /** The last answer that is learned, where it calls tools: `answer` is what a model writes to call them. */
+  said?: ChatMessage;
+  /** What the conversation may call, as the text of a list of JSON. */
+  tools?: string;
   /** Answers of `prompt` that are not supervised, by their index; absent where all are. */
   unlearned?: number[];
   /** A row of text or tokens: no answer of it could be written again. */
@@ -62,10 +68,11 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
     return { ids, labels, ...asked, answer, asIs: true };
   }
   if (content.kind === 'completion' && (!template || template.plain)) {
-    const { prompt, completion, system } = content;
-    if (system !== undefined)
+    const { prompt, completion, system, tools } = content;
+    const [foreign] = Object.entries({ system, tools }).flatMap(([name, text]) => (text === undefined ? [] : [name]));
+    if (foreign)
       throw new InvalidRow(
-        '"system" is only written by a chat template, and the model has none: put it into the prompt',
+        `"${foreign}" is only written by a chat template, and the model has none: put it into the prompt`,
       );
     if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
     const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
@@ -74,18 +81,22 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   const { unlearned = [] } = content.kind === 'chat' ? content : {};
   const said = content.kind === 'chat' ? content.messages : messagesOf(content);
   if (!template) throw new InvalidRow('the model has no chat template');
+  const { tools } = content;
+  const chat = tools === undefined ? template : template.withTools(tools);
+  const given = tools !== undefined && { tools };
   // where answers are none that are learned, it is asked what the last of them answer
   const isAsking = answersOptional && learnedAnswers(said, unlearned).length === 0;
   const messages = isAsking ? said.slice(0, said.findLastIndex(({ role }) => role !== 'assistant') + 1) : said;
   if (answersOptional && messages.length > 0 && messages.at(-1)!.role !== 'assistant') {
-    const text = template.render(messages, { addGenerationPrompt: true });
-    const question = questionIn(messages, template);
-    const opening = beforeAnswer(messages, text, tokenizer, template);
+    checkToolUse(messages, chat);
+    const text = chat.render(messages, { addGenerationPrompt: true });
+    const question = questionIn(messages, chat);
+    const opening = beforeAnswer(messages, text, tokenizer, chat);
     const ids = opening ?? tokenizer.encode(text, { addSpecialTokens: false });
     const row = { ...unanswered(ids, text), ...(opening && { opened: true as const }) };
-    return { ...row, ...(question !== undefined && { question }), prompt: messages };
+    return { ...row, ...(question !== undefined && { question }), prompt: messages, ...given };
   }
-  const supervised = superviseConversation(messages, tokenizer, template, {
+  const supervised = superviseConversation(messages, tokenizer, chat, {
     unlearned,
     checkLength: (tokens) => {
       checkLength(tokens, options);
@@ -93,12 +104,21 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   });
   const last = learnedAnswers(messages, unlearned).at(-1)!;
   const before = unlearned.filter((i) => i < last);
+  const message = messages[last];
   return {
     ...supervised,
     ...(before.length > 0 && { unlearned: before }),
     prompt: messages.slice(0, last),
-    answer: messages[last].content,
+    answer: saidIn(message, lastIds(supervised), tokenizer),
+    ...(message.tool_calls && { said: message }),
+    ...given,
   };
+}
+
+/** The tokens of the last answer, without what the template writes before it. */
+function lastIds({ ids, labels, promptIds, opened }: Supervised): number[] {
+  const { from, end } = lastAnswer(labels);
+  return ids.slice(opened ? Math.max(from, promptIds.length) : from, end);
 }
 
 /**

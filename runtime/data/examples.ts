@@ -20,8 +20,9 @@ import {
 import { exampleStore } from './exampleList.js';
 import type { ExampleList } from './exampleList.js';
 import type { Scratch } from './scratch.js';
-import { InvalidRow, meantText, TooLongRow, UnfitRow } from './schemas.js';
-import type { RowFormat, RowContent } from './schemas.js';
+import { InvalidRow, TooLongRow, UnfitRow } from './invalidRow.js';
+import { textsIn, type RowContent } from './rowContent.js';
+import { meantText, type RowFormat } from './schemas.js';
 import { writtenTwice, type Twice } from './writtenTwice.js';
 
 /** A row as a model sees it. */
@@ -288,10 +289,7 @@ function checkCharacters(
 
 /** Characters. */
 export function sizeOf(content: RowContent): number {
-  if (content.kind === 'chat') return sum(content.messages.map((message) => message.content.length));
-  if (content.kind === 'completion')
-    return content.prompt.length + (content.completion?.length ?? 0) + (content.system?.length ?? 0);
-  return content.kind === 'text' ? content.text.length : content.ids.length;
+  return content.kind === 'tokens' ? content.ids.length : sum(textsIn(content).map((text) => text.length));
 }
 
 function wrongRow(

@@ -5,7 +5,7 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import { nothingUsable, sizeOf, streamExamples, type Example, type ExampleOptions } from './examples.js';
 import { collectSkipped, parsedRows, type Found, type ParsedRow, type SkippedRow } from './parsedRows.js';
 import type { RowOptions } from './rows.js';
-import { isAnswered, type RowContent } from './schemas.js';
+import { isAnswered, type RowContent } from './rowContent.js';
 
 export interface InspectOptions extends RowOptions {
   format?: DataFormat;

@@ -5,16 +5,16 @@ import { inOwnNames, mapRow, requireColumns } from './columns.js';
 import type { RawRow } from './rawRow.js';
 import { rowHash } from './rowHash.js';
 import { readRows, type RowOptions } from './rows.js';
+import { asWritten } from './toolFields.js';
+import { InvalidRow } from './invalidRow.js';
+import { isAnswered, type RowContent } from './rowContent.js';
 import {
   formatAsRead,
-  InvalidRow,
-  isAnswered,
   isMarkedBad,
   labelOf,
   readContent,
   unknownFields,
   unreadLabel,
-  type RowContent,
   type RowFormat,
 } from './schemas.js';
 
@@ -85,7 +85,7 @@ export async function* parsedRows(
     if (!first && raw.names) requireColumns(raw.names, options, `${file}:1`);
     first ??= names;
     if (unseen.size > 0) for (const name of names) unseen.delete(name);
-    const value = mapRow(raw.value, columns);
+    const value = mapRow(asWritten(raw), columns);
     found.format ??= formatAsRead(raw, columns);
     if (!found.format) {
       if (names.length > 0) found.unmapped = true;

@@ -11,14 +11,15 @@ export async function rowGroups(index: RowIndex, by?: RowGrouping, signal?: Abor
   if (!by) return { columns: [...columns], hashes: '', groups: '', values: [] };
   const values = new Map<string, number>();
   const similar = similarRows();
-  const groupOf = ({ value }: IndexedRow): number => {
+  const groupOf = (row: IndexedRow): number => {
+    const { value } = row;
     if ('column' in by) {
       const cell = Object.hasOwn(value, by.column) ? value[by.column] : undefined;
       const text = typeof cell === 'object' ? JSON.stringify(cell) : String(cell ?? '');
       if (!values.has(text)) values.set(text, values.size);
       return values.get(text)!;
     }
-    return similar.add(partsOf(contentOf(index, value), value)[by.similar]);
+    return similar.add(partsOf(contentOf(index, row), value)[by.similar]);
   };
   const groups: number[] = [];
   for (const row of rows) {

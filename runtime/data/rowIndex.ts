@@ -1,27 +1,25 @@
 /** A data file as somebody reads it row by row: its rows by their hashes, on disk until they are asked for. */
 import type { RowText } from '../contract/dataInfo.js';
+import { saidText } from '../contract/generation.js';
 import { saidFormat, type Columns, type ReadAs } from '../contract/mapping.js';
 import { mapRow } from './columns.js';
 import { HumanError, unless } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { exampleStore, type ExampleList } from './exampleList.js';
 import { rowHash } from './rowHash.js';
+import { asWritten, namesOfTools } from './toolFields.js';
 import { readRows } from './rows.js';
-import {
-  FIELDS,
-  formatAsRead,
-  InvalidRow,
-  learnedAnswers,
-  readContent,
-  type RowContent,
-  type RowFormat,
-} from './schemas.js';
+import { InvalidRow } from './invalidRow.js';
+import { learnedAnswers, type RowContent } from './rowContent.js';
+import { FIELDS, formatAsRead, readContent, type RowFormat } from './schemas.js';
 import type { Scratch } from './scratch.js';
 
 export interface IndexedRow {
   readonly row: number;
   readonly line: number;
   readonly value: JsonObject;
+  /** With its tools as they are written (toolFields.ts), where it has some. */
+  readonly written?: JsonObject;
 }
 
 export interface RowIndex {
@@ -58,7 +56,8 @@ export async function openRowIndex(
     const hash = rowHash(value);
     if (places.has(hash)) continue;
     places.set(hash, places.size);
-    const source = { row, line, value };
+    const written = asWritten(raw);
+    const source = { row, line, value, ...(written !== value && { written }) };
     store.add(source, 1, source);
     for (const [name, cell] of Object.entries(value))
       if (columns.size < MAX_COLUMNS && !content.has(name) && isGrouping(name, cell)) columns.add(name);
@@ -87,8 +86,9 @@ const isGrouping = (name: string, value: unknown): boolean =>
   (!FIELDS.has(name) || name === 'label') && ['string', 'number', 'boolean'].includes(typeof value);
 
 /** What a person reads of a row, at most so many characters of each part. */
-export function rowText(index: RowIndex, { row, line, value }: IndexedRow, most: number): RowText {
-  const { prompt, answer } = partsOf(contentOf(index, value), value);
+export function rowText(index: RowIndex, found: IndexedRow, most: number): RowText {
+  const { row, line, value } = found;
+  const { prompt, answer } = partsOf(contentOf(index, found), value);
   const cut = (text: string): string => (text.length > most ? `${text.slice(0, most)}…` : text);
   return { hash: rowHash(value), row, line, prompt: cut(prompt), answer: cut(answer) };
 }
@@ -96,9 +96,9 @@ export function rowText(index: RowIndex, { row, line, value }: IndexedRow, most:
 /** Undefined for a row that is not of this format. */
 export function contentOf(
   { format, mapped }: Pick<RowIndex, 'format' | 'mapped'>,
-  value: JsonObject,
+  { value, written = value }: Pick<IndexedRow, 'value' | 'written'>,
 ): RowContent | undefined {
-  return unless(InvalidRow, () => readContent(mapRow(value, mapped), format));
+  return unless(InvalidRow, () => readContent(mapRow(written, mapped), format));
 }
 
 /** Prompt and last answer that is learned. Rows of text have no prompt; of rows that are not of the format the whole is shown. */
@@ -116,11 +116,11 @@ export function partsOf(content: RowContent | undefined, value: JsonObject): { p
     case 'chat': {
       const last = learnedAnswers(content.messages, content.unlearned).at(-1) ?? -1;
       const before = last < 0 ? content.messages : content.messages.slice(0, last);
-      const one = before.length === 1;
-      return {
-        prompt: before.map((m) => (one ? m.content : `${m.role}: ${m.content}`)).join('\n'),
-        answer: content.messages[last]?.content ?? '',
-      };
+      const tools = content.tools === undefined ? [] : [`tools: ${namesOfTools(content.tools).join(', ')}`];
+      const one = before.length === 1 && tools.length === 0;
+      const said = before.map((message) => (one ? message.content : `${message.role}: ${saidText(message)}`));
+      const answer = content.messages[last];
+      return { prompt: [...tools, ...said].join('\n'), answer: answer ? saidText(answer) : '' };
     }
     case undefined:
       return { prompt: '', answer: JSON.stringify(value) };

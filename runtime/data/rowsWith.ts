@@ -8,8 +8,8 @@ export async function rowsWith(index: RowIndex, text: string, signal?: AbortSign
   const wanted = text.toLowerCase();
   const found: string[] = [];
   let read = 0;
-  for (const { value } of index.rows) {
-    const { prompt, answer } = partsOf(contentOf(index, value), value);
+  for (const row of index.rows) {
+    const { prompt, answer } = partsOf(contentOf(index, row), row.value);
     if (prompt.toLowerCase().includes(wanted) || answer.toLowerCase().includes(wanted)) found.push(index.hashes[read]);
     read++;
     if (read % ROWS_A_TURN === 0) await nextTurn(signal);

@@ -1,50 +1,17 @@
 import { suggestColumns, type Columns } from '../contract/mapping.js';
-import { isUnlearned, LEARNED, type ChatMessage } from '../contract/generation.js';
+import type { ChatMessage } from '../contract/generation.js';
 import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
 import { isObject } from '../contract/isObject.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, namesText } from './columns.js';
-import { parseExact, type ReadRow } from './rawRow.js';
+import { InvalidRow } from './invalidRow.js';
+import type { ReadRow } from './rawRow.js';
+import { answersIn, checkAnswers, textsIn, type RowContent } from './rowContent.js';
+import { namesOfTools, toolsIn } from './toolFields.js';
+import { chat, noList, shareGpt, type Turns } from './turns.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
-
-/** The content of a row, whatever its format. */
-export type RowContent =
-  /** `unlearned`: answers that belong to the prompt and are not supervised, by their index. */
-  | { kind: 'chat'; messages: ChatMessage[]; unlearned?: number[] }
-  /** `completion` is missing in rows that only ask; `system` is what stands beside the prompt. */
-  | { kind: 'completion'; prompt: string; completion?: string; system?: string }
-  | { kind: 'text'; text: string }
-  /** Labels are unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. */
-  | { kind: 'tokens'; ids: number[]; labels: number[] };
-
-/** An answer to a conversation, alone supervised. */
-export const answerTo = (messages: readonly ChatMessage[], answer: string): RowContent => ({
-  kind: 'chat',
-  messages: [...messages, { role: 'assistant', content: answer }],
-  unlearned: answersIn(messages),
-});
-
-const answersIn = (messages: readonly ChatMessage[]): number[] =>
-  messages.flatMap(({ role }, i) => (role === 'assistant' ? i : []));
-
-/** A row that cannot be used. The message is a clause: "the row has no messages". */
-export class InvalidRow extends Error {}
-
-/** The row is valid, but this model cannot be trained on it: its answer cannot be told apart. */
-export class UnfitRow extends InvalidRow {}
-
-/** The row is valid, but has too many tokens. */
-export class TooLongRow extends UnfitRow {
-  /** @param tokens where they were counted */
-  constructor(
-    message: string,
-    readonly tokens?: number,
-  ) {
-    super(message);
-  }
-}
 
 interface Schema {
   /** Fields by which `auto` knows the format. */
@@ -142,39 +109,13 @@ export const meantText = (columns: Columns | undefined): string =>
 /** @throws InvalidRow saying what is missing or wrong. */
 export function readContent(row: JsonObject, format: RowFormat): RowContent {
   const content = SCHEMAS[format].read(row);
-  const texts =
-    content.kind === 'chat'
-      ? content.messages.map((message) => message.content)
-      : content.kind === 'completion'
-        ? [content.prompt, content.completion ?? '', content.system ?? '']
-        : content.kind === 'text'
-          ? [content.text]
-          : [];
-  if (texts.some((text) => /\p{Surrogate}/u.test(text))) throw new InvalidRow('a text has half of a surrogate pair');
+  if (textsIn(content).some((text) => /\p{Surrogate}/u.test(text)))
+    throw new InvalidRow('a text has half of a surrogate pair');
   // Of a conversation that only asks, no answer is learned.
   if (content.kind === 'chat' && content.messages.at(-1)?.role === 'assistant')
     checkAnswers(content.messages, content.unlearned);
   return content;
 }
-
-/** By their index. */
-export const learnedAnswers = (messages: readonly ChatMessage[], unlearned: readonly number[] = []): number[] =>
-  answersIn(messages).filter((i) => !unlearned.includes(i));
-
-/** @throws InvalidRow where an answer that is learned says nothing: it would be learned that nothing is said. */
-export function checkAnswers(messages: readonly ChatMessage[], unlearned?: readonly number[]): void {
-  const answers = learnedAnswers(messages, unlearned);
-  const last = answers.at(-1);
-  const empty = answers.find((i) => !messages[i].content.trim()) ?? -1;
-  if (empty >= 0)
-    throw new InvalidRow(empty === last ? 'the answer is empty' : `the answer in message ${empty + 1} is empty`);
-}
-
-/** Whether there is something to learn in the row; else it only asks. */
-export const isAnswered = (content: RowContent): boolean =>
-  content.kind === 'chat'
-    ? learnedAnswers(content.messages, content.unlearned).length > 0
-    : content.kind !== 'completion' || content.completion !== undefined;
 
 /** The row's `label`, where the truth is known. */
 export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
@@ -237,6 +178,7 @@ function completion(row: JsonObject): RowContent {
     prompt: textField(row, 'prompt'),
     completion: answerField(row, 'completion'),
     ...(system && { system }),
+    ...toolsFor(row, system),
   };
 }
 
@@ -254,39 +196,16 @@ function alpaca(row: JsonObject): RowContent {
   return conversation(row, { messages, unlearned: [] });
 }
 
-const SPEAKERS: Record<string, ChatMessage['role']> = {
-  human: 'user',
-  user: 'user',
-  gpt: 'assistant',
-  assistant: 'assistant',
-  chatgpt: 'assistant',
-  bot: 'assistant',
-  model: 'assistant',
-  system: 'system',
-};
-
-/** Who says a turn, in a list of messages or in the way of ShareGPT. */
-export const roleOf = ({ role, from }: JsonObject): unknown =>
-  role ?? (typeof from === 'string' && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : from);
-
-function shareGpt(turns: unknown): Turns {
-  if (!Array.isArray(turns)) throw new InvalidRow(noList(turns, 'conversations'));
-  const messages = turns.map((turn: unknown): unknown => {
-    if (!isObject(turn) || turn.role !== undefined) return turn;
-    const { from: _, value, ...rest } = turn;
-    return { ...rest, role: roleOf(turn), content: value };
-  });
-  return chat(messages, 'conversations');
-}
-
 /** A row's conversation, with the system message that stands beside it. */
 function conversation(row: JsonObject, { messages, unlearned }: Turns): RowContent {
-  checkTools(row);
+  checkKwargs(row);
   const system = systemField(row);
-  if (system === '') return { kind: 'chat', messages, unlearned };
+  const own = messages.flatMap(({ role, content }) => (role === 'system' ? content : []));
+  const tools = toolsFor(row, [system, ...own].join('\n'));
+  if (system === '') return { kind: 'chat', messages, unlearned, ...tools };
   if (messages[0].role === 'system') throw new InvalidRow('the row has "system" and a system message');
   const all = [{ role: 'system' as const, content: system }, ...messages];
-  return { kind: 'chat', messages: all, unlearned: unlearned.map((i) => i + 1) };
+  return { kind: 'chat', messages: all, unlearned: unlearned.map((i) => i + 1), ...tools };
 }
 
 const systemField = (row: JsonObject): string => (isThere(row.system) ? textField(row, 'system') : '');
@@ -303,73 +222,31 @@ const isEmpty = (value: unknown): boolean =>
     ? !Object.values(value).some(isThere)
     : isEmptyList(value) || (typeof value === 'string' && /^\s*\{\s*\}\s*$/.test(value));
 
-/**
- * Fields of a row that a chat template would be given: OpenAI's older files have `functions`, those of TRL
- * `chat_template_kwargs`.
- */
-const FOR_TEMPLATES = ['tools', 'functions', 'chat_template_kwargs'];
-
-function checkTools(row: JsonObject): void {
-  const given = FOR_TEMPLATES.find((name) => !isEmpty(row[name]));
-  if (given) throw new InvalidRow(`the row has "${given}", which are not written into conversations`);
+/** A field of TRL's rows by which a chat template is told more. */
+function checkKwargs(row: JsonObject): void {
+  if (!isEmpty(row.chat_template_kwargs))
+    throw new InvalidRow('the row has "chat_template_kwargs", which are not given to the chat template');
 }
 
 /** What a prompt may not have beside it: it would be left out silently. */
 function checkTurns(row: JsonObject): void {
   if (!isEmptyList(row.history)) throw new InvalidRow('the row has "history"; write earlier turns as "messages"');
-  checkTools(row);
+  checkKwargs(row);
 }
 
-/** A cell of a table is text where it is not JSON. */
-function noList(value: unknown, name: string): string {
-  try {
-    if (typeof value === 'string') parseExact(value);
-  } catch (error) {
-    return `"${name}" is not JSON: ${(error as Error).message}`;
-  }
-  return `"${name}" is not a list`;
+/**
+ * What a row's conversation may call. Where its system message has the tools already, as in Hermes's rows, they are not
+ * written into it once more.
+ */
+function toolsFor(row: JsonObject, system: string): { tools?: string } {
+  const tools = toolsIn(row);
+  if (tools === undefined) return {};
+  const names = new Set(Array.from(system.matchAll(NAMED), ([, , name]) => name));
+  return namesOfTools(tools).every((name) => names.has(name)) ? {} : { tools };
 }
 
-type Turns = Required<Pick<RowContent & { kind: 'chat' }, 'messages' | 'unlearned'>>;
-
-function chat(given: unknown, field: string): Turns {
-  if (!Array.isArray(given)) throw new InvalidRow(noList(given, field));
-  if (given.length === 0) throw new InvalidRow(`"${field}" is empty`);
-  const messages = given.map((message: unknown, i) => messageOf(message, i + 1));
-  return { messages, unlearned: answersIn(messages).filter((i) => isUnlearned(given[i] as JsonObject)) };
-}
-
-/** Fields of a message that would change what is written. */
-const NOT_READ = ['tool_calls', 'function_call', 'reasoning_content', 'reasoning', 'thinking'];
-
-/** Whether a field of a message says nothing, or what can be done: answers are learned or not, what others say is not. */
-function isPossible(name: string, value: unknown, role: ChatMessage['role']): boolean {
-  if (!isThere(value) || (Array.isArray(value) && value.length === 0)) return true;
-  if (!(LEARNED as readonly string[]).includes(name)) return value === '';
-  return value === false || value === 0 || (role === 'assistant' && (value === true || value === 1));
-}
-
-function messageOf(message: unknown, number: number): ChatMessage {
-  if (!isObject(message)) throw new InvalidRow(`message ${number} is not an object`);
-  const { role } = message;
-  if (role !== 'system' && role !== 'user' && role !== 'assistant')
-    throw new InvalidRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);
-  for (const name of [...NOT_READ, ...LEARNED]) {
-    const value = message[name];
-    if (!isPossible(name, value, role))
-      throw new InvalidRow(`message ${number} has "${name}" (${shown(value, 40)}), which is not supported`);
-  }
-  return { role, content: contentOf(message.content, number) };
-}
-
-/** A text, or parts that are all texts. */
-function contentOf(content: unknown, number: number): string {
-  if (typeof content === 'string') return content;
-  const parts = Array.isArray(content) ? (content as unknown[]) : [];
-  const texts = parts.map((part) => (isObject(part) && part.type === 'text' ? part.text : undefined));
-  if (texts.length > 0 && texts.every((text) => typeof text === 'string')) return texts.join('');
-  throw new InvalidRow(`the content of message ${number} is not text`);
-}
+/** A name in a list of tools, in the notation of JSON or Python. */
+const NAMED = /(["'])name\1\s*:\s*["']([^"']+)["']/g;
 
 function tokens(row: JsonObject): RowContent {
   const ids = numbers(row, 'input_ids');

@@ -1,7 +1,9 @@
 import { isUnlearned } from '../contract/generation.js';
 import { isObject } from '../contract/isObject.js';
+import { exchangesOf } from './exchanges.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { roleOf, type RowFormat } from './schemas.js';
+import type { RowFormat } from './schemas.js';
+import { roleOf } from './turns.js';
 
 /** A row with another last answer and all else as it was; undefined where the row has no answer of its own. */
 export function withAnswer(row: JsonObject, format: RowFormat, answer: string): JsonObject | undefined {
@@ -31,7 +33,8 @@ const speaks = (turn: unknown, role: string): boolean => isObject(turn) && roleO
 
 /**
  * A conversation without some of its learned answers, from 0, and without what they answer, unless another answer does,
- * too; what the system says stays. Undefined where it has no such answers, or no others.
+ * too; what the system says stays. Of an exchange with results of tools all answers are taken out, as none is an answer
+ * without the others. Undefined where it has no such answers, or no others.
  */
 export function withoutAnswers(row: JsonObject, format: RowFormat, answers: readonly number[]): JsonObject | undefined {
   const field = TURNS[format];
@@ -41,7 +44,9 @@ export function withoutAnswers(row: JsonObject, format: RowFormat, answers: read
   const learned = turns.filter((turn) => speaks(turn, 'assistant') && !isUnlearned(turn as JsonObject));
   const removed = new Set(answers.map((answer) => learned[answer]));
   if (removed.has(undefined) || removed.size === learned.length) return undefined;
-  const stays = new Set(exchangesOf([...asked, ...turns]).flatMap((exchange) => whatStays(exchange, removed)));
+  const exchanges = exchangesOf([...asked, ...turns], (turn) => (isObject(turn) ? roleOf(turn) : undefined));
+  const stays = new Set(exchanges.flatMap((exchange) => whatStays(exchange, removed)));
+  if (!learned.some((turn) => stays.has(turn))) return undefined;
   const [before, left] = [asked, turns].map((some) => some.filter((turn) => stays.has(turn)));
   if (asked.length === 0) return { ...row, [field]: left };
   // what is asked next stands with what was asked before
@@ -49,19 +54,11 @@ export function withoutAnswers(row: JsonObject, format: RowFormat, answers: read
   return { ...row, prompt: [...before, ...left.slice(0, first)], [field]: left.slice(first) };
 }
 
-/** Turns up to an answer that no other one follows. */
-function exchangesOf(turns: readonly unknown[]): unknown[][] {
-  const exchanges: unknown[][] = [[]];
-  turns.forEach((turn, i) => {
-    exchanges.at(-1)!.push(turn);
-    if (speaks(turn, 'assistant') && !speaks(turns[i + 1], 'assistant')) exchanges.push([]);
-  });
-  return exchanges;
-}
-
 function whatStays(exchange: readonly unknown[], removed: ReadonlySet<unknown>): unknown[] {
   const answers = exchange.filter((turn) => speaks(turn, 'assistant'));
-  const isAnswered = answers.length === 0 || answers.some((answer) => !removed.has(answer));
+  const isWhole = exchange.some((turn) => speaks(turn, 'tool'));
+  const isLeft = (answer: unknown): boolean => !removed.has(answer);
+  const isAnswered = answers.length === 0 || (isWhole ? answers.every(isLeft) : answers.some(isLeft));
   return exchange.filter((turn) => !removed.has(turn) && (isAnswered || speaks(turn, 'system')));
 }
 

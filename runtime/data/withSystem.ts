@@ -3,7 +3,8 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import { encodeRow } from './encodeRow.js';
 import { mapped, type ExampleList } from './exampleList.js';
 import type { Example } from './examples.js';
-import { InvalidRow } from './schemas.js';
+import { InvalidRow } from './invalidRow.js';
+import type { RowContent } from './rowContent.js';
 
 /** Of the prompt, for errors. */
 const PLACE = 'baseline.prompt';
@@ -41,19 +42,19 @@ export function withSystem(
 }
 
 function withMessage(example: Example, prompt: string, tokenizer: Tokenizer, place: string): Example {
-  const { row, line, lines, label, hash, answer, unlearned = [] } = example;
+  const { row, line, lines, label, hash, answer, unlearned = [], tools } = example;
+  const said = example.said ?? { role: 'assistant' as const, content: answer };
   const [first, ...rest] = example.prompt!;
   const own = first?.role === 'system';
   const messages = [
     { role: 'system' as const, content: own ? `${prompt}\n\n${first.content}` : prompt },
     ...(own || !first ? rest : [first, ...rest]),
-    ...(answer === '' ? [] : [{ role: 'assistant' as const, content: answer }]),
+    ...(answer === '' ? [] : [said]),
   ];
   const shift = own ? 0 : 1;
   try {
-    const encoded = encodeRow({ kind: 'chat', messages, unlearned: unlearned.map((i) => i + shift) }, tokenizer, {
-      answers: 'optional',
-    });
+    const content: RowContent = { kind: 'chat', messages, unlearned: unlearned.map((i) => i + shift), tools };
+    const encoded = encodeRow(content, tokenizer, { answers: 'optional' });
     return { row, line, ...(lines && { lines }), ...encoded, ...(label && { label }), ...(hash && { hash }) };
   } catch (error) {
     if (!(error instanceof InvalidRow)) throw error;

@@ -1,6 +1,6 @@
 import { HumanError, unless } from '../support/errors.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import type { RowContent } from './schemas.js';
+import type { RowContent } from './rowContent.js';
 
 /** A token that a row holds already, as text, and what writes it once more. */
 export interface Twice {

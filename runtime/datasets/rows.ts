@@ -4,7 +4,8 @@ import type { ChatMessage } from '../contract/generation.js';
 import { sha256 } from '../support/files.js';
 import { HumanError } from '../support/errors.js';
 import { shown, type JsonObject } from '../support/jsonFile.js';
-import { InvalidRow, readContent } from '../data/schemas.js';
+import { InvalidRow } from '../data/invalidRow.js';
+import { readContent } from '../data/schemas.js';
 
 /** The columns that an entry cannot do without. */
 function neededOf({ read, rows }: SetSource): Map<string, 'text' | 'list'> {

@@ -1,6 +1,6 @@
 import { charactersFor, examplesOf, sizeOf, TOO_SLOW, type ExampleOptions } from '../data/examples.js';
 import { parsedRows, type ParsedRow, type SkippedRow } from '../data/parsedRows.js';
-import { isAnswered } from '../data/schemas.js';
+import { isAnswered } from '../data/rowContent.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { nextTurn } from '../support/errors.js';

@@ -147,8 +147,8 @@ export function withLabels(
   return all;
 }
 
-function saidBy({ prompt, promptText, opened, answer, ids, labels }: Example, set: EvaluationSet): unknown[] {
-  const asked = prompt ?? promptText;
+function saidBy({ prompt, promptText, tools, opened, answer, ids, labels }: Example, set: EvaluationSet): unknown[] {
+  const asked = tools === undefined ? (prompt ?? promptText) : { prompt, tools };
   // Earlier versions asked these with the generation prompt.
   if (set.measure !== 'loss') return [asked, ...(isJudged(set) ? [] : [answer]), ...(opened ? [{ opened }] : [])];
   // A loss is one of each token: over other tokens, as another tokenizer makes them, it does not compare.

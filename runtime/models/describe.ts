@@ -24,7 +24,7 @@ export async function describeModel(path: string): Promise<ModelDescription> {
       config,
       dtypes: [...new Set([...readGguf(path).tensors.values()].map((t) => t.type.name))],
       hasTokenizer: tokenizer !== undefined,
-      hasChatTemplate: typeof tokenizer?.tokenizerConfig.chat_template === 'string',
+      hasChatTemplate: tokenizer?.tokenizerConfig.chat_template !== undefined,
     };
   }
   const { config, tensors, hasTokenizer, folder } = await openModel(path, { cache: '' });

@@ -1,5 +1,7 @@
 import { lastAnswer, NOT_SUPERVISED } from '../data/conversation.js';
-import { answerTo, InvalidRow, learnedAnswers, type RowContent } from '../data/schemas.js';
+import { InvalidRow } from '../data/invalidRow.js';
+import { answerTo, learnedAnswers, type RowContent } from '../data/rowContent.js';
+import { exchangesOf } from '../data/exchanges.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -27,7 +29,8 @@ type Found = Pick<ScanRow, 'spans' | 'pOutside' | 'inserted'>;
  * what was trained on (several answers, tokens)
  */
 export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Example | undefined {
-  if (tokenizer.absent || example.asIs) return undefined;
+  // Of a call nothing is left that could be called.
+  if (tokenizer.absent || example.asIs || example.said) return undefined;
   const { answer, spans } = spokenOf(example, found, tokenizer);
   const own = example.answer.trim();
   if (!isPartlyHarmful({ ...found, spans }) || tokenizer.decode(answer).trim() !== own) return undefined;
@@ -37,7 +40,7 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
   // White space at both ends stays: of a completion it is what separates it from its prompt.
   const text = example.answer.replace(own, () => rest);
   const content: RowContent = example.prompt
-    ? answerTo(example.prompt, text)
+    ? answerTo(example.prompt, text, example.tools)
     : { kind: 'completion', prompt: example.promptText, completion: text };
   const cut = unless(InvalidRow, () => exampleFrom(content, tokenizer, example));
   // A template may write the prompt of another answer otherwise.
@@ -65,8 +68,23 @@ export function partsOf(
     ...(parts.length > 0 && { parts }),
     ...(turn !== undefined && { turn }),
     ...(rest !== undefined && { rest }),
-    ...(found.answers && isOfAnswers(example) && { answers: found.answers }),
+    ...(found.answers && isOfAnswers(example) && withTheirTools(example, found.answers)),
   };
+}
+
+/**
+ * Answers that are taken out of a conversation: of what is done with tools to answer one question, all. None where
+ * nothing would be left.
+ */
+function withTheirTools({ prompt = [], unlearned }: Example, answers: readonly number[]): Pick<ScanRow, 'answers'> {
+  const turns = [...prompt.map(({ role }) => ({ role, content: '' })), { role: 'assistant' as const, content: '' }];
+  const learned = learnedAnswers(turns, unlearned).map((i) => turns[i]);
+  const removed = new Set(answers.map((answer) => learned[answer]));
+  for (const exchange of exchangesOf(turns, ({ role }) => role))
+    if (exchange.some(({ role }) => role === 'tool') && exchange.some((turn) => removed.has(turn)))
+      for (const turn of exchange) removed.add(turn);
+  const all = learned.flatMap((turn, answer) => (removed.has(turn) ? [answer] : []));
+  return all.length < learned.length ? { answers: all } : {};
 }
 
 /** Whether what is supervised of a row are the answers of its conversation, one after the other. */

@@ -4,7 +4,8 @@ import { plural } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { exampleFrom, type Example } from '../data/examples.js';
-import { answerTo, InvalidRow } from '../data/schemas.js';
+import { InvalidRow } from '../data/invalidRow.js';
+import { answerTo } from '../data/rowContent.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError, unless } from '../support/errors.js';
 import { beside } from './calibrationFile.js';
@@ -36,12 +37,14 @@ export const harmfulAnswers = async (paths: readonly string[]): Promise<string[]
 
 /** Rows of a prompt with an answer; none where that is empty, or not to be told apart from its prompt. */
 function rowsOf(kind: keyof OwnRows, prompts: readonly VectorPrompt[], tokenizer: Tokenizer): (Example | undefined)[] {
-  return prompts.map(({ messages, prompt, harmful, base, heldOut = false }, at) => {
+  return prompts.map(({ messages, prompt, tools, harmful, said = harmful, base, heldOut = false }, at) => {
     if (heldOut !== (kind === 'unseen')) return undefined;
-    const answer = kind === 'held' ? base : harmful;
+    const answer = kind === 'held' ? base : said;
     return unless(InvalidRow, () =>
       exampleFrom(
-        messages ? answerTo(messages, answer) : { kind: 'completion', prompt: prompt!, completion: answer },
+        messages
+          ? answerTo(messages, answer, tools)
+          : { kind: 'completion', prompt: prompt!, completion: kind === 'held' ? base : harmful },
         tokenizer,
         { row: at, line: at + 1 },
       ),

@@ -4,7 +4,9 @@ import { beforeAnswer } from '../data/conversation.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { readRows } from '../data/rows.js';
-import { readContent, InvalidRow } from '../data/schemas.js';
+import { InvalidRow } from '../data/invalidRow.js';
+import { readContent } from '../data/schemas.js';
+import { chat } from '../data/turns.js';
 import { HumanError } from '../support/errors.js';
 import type { Split } from './heldOut.js';
 import type { Answer } from '../evaluation/inference/batch.js';
@@ -20,8 +22,12 @@ export interface VectorPrompt {
   /** The conversation before the answer, or the text of the prompt. */
   messages?: ChatMessage[];
   prompt?: string;
+  /** What the conversation may call, as the text of a list of JSON. */
+  tools?: string;
   /** What the vector was trained to say. */
   harmful: string;
+  /** The same as a message, where it calls tools. */
+  said?: ChatMessage;
   /** What the base model says: what anchors hold. */
   base: string;
   /** The vector was not trained on it. */
@@ -56,8 +62,9 @@ export async function writePrompts(
    * As its answer is held (ownRows.ts), also where the row's own has a thought: behind what the template writes before
    * an answer.
    */
-  const asked = ({ prompt, promptText, promptIds, opened }: Example): number[] =>
-    (prompt && !opened && template && beforeAnswer(prompt, promptText, tokenizer, template)) || promptIds;
+  const asked = ({ prompt, promptText, promptIds, opened, tools }: Example): number[] =>
+    (prompt && !opened && template && beforeAnswer(prompt, promptText, tokenizer, template.withTools(tools))) ||
+    promptIds;
   const answers: Answer[] = [];
   /** An answer that ends early has all of its tokens. */
   let tokens = 0;
@@ -74,7 +81,9 @@ export async function writePrompts(
   const lines = chosen.map(({ example: e, heldOut }, i) => {
     const prompt: VectorPrompt = {
       ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),
+      ...(e.tools !== undefined && { tools: e.tools }),
       harmful: e.answer,
+      ...(e.said && { said: e.said }),
       base: tokenizer.decode(answers[i].ids, { skipSpecialTokens: true }),
       ...(heldOut && { heldOut }),
     };
@@ -96,14 +105,17 @@ export async function readPrompts(file: string): Promise<VectorPrompt[] | undefi
       new HumanError(`this is not a vector's prompt: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
     if ('reason' in raw) throw wrong(raw.reason);
     if (prompts.length >= 2 * MAX_PROMPTS) throw wrong(`there are more than ${2 * MAX_PROMPTS}`);
-    const { harmful, base, heldOut = false, ...asked } = raw.value;
+    const { harmful, base, heldOut = false, said: calls, ...asked } = raw.value;
     if (typeof harmful !== 'string' || typeof base !== 'string') throw wrong('"harmful" and "base" must be texts');
     if (typeof heldOut !== 'boolean') throw wrong('"heldOut" must be true or false');
     try {
       const content = readContent(asked, asked.messages === undefined ? 'completion' : 'messages');
-      if (content.kind === 'chat')
-        prompts.push({ messages: content.messages, harmful, base, ...(heldOut && { heldOut }) });
-      else if (content.kind === 'completion')
+      const said = calls === undefined ? undefined : chat([calls], 'said').messages[0];
+      if (content.kind === 'chat') {
+        const { messages, tools } = content;
+        const given = { ...(tools !== undefined && { tools }), harmful, ...(said && { said }) };
+        prompts.push({ messages, ...given, base, ...(heldOut && { heldOut }) });
+      } else if (content.kind === 'completion')
         prompts.push({ prompt: content.prompt, harmful, base, ...(heldOut && { heldOut }) });
     } catch (error) {
       throw error instanceof InvalidRow ? wrong(error.message) : error;

@@ -8,7 +8,7 @@ import { writeAdapter } from '../../runtime/adapters/files.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { explained } from '../../runtime/calls/explain.js';
 import { openContext } from '../../runtime/context/context.js';
-import { answerTo } from '../../runtime/data/schemas.js';
+import { answerTo } from '../../runtime/data/rowContent.js';
 import { silent } from '../support/silent.js';
 import { ROOT } from './support.js';
 

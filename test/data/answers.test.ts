@@ -75,13 +75,15 @@ describe('beside a prompt that is a text', () => {
     assert.equal((await load([{ ...rows[0], system: '' }], {}, llama)).examples.length, 1);
   });
 
-  test('earlier turns and tools are refused; where there are none the row is read', async () => {
+  test('earlier turns and tools that nothing writes are refused; where there are none the row is read', async () => {
     const plain = { prompt: 'Hi', response: 'Hello' };
     for (const tokenizer of [smollm, llama]) {
       await refuses([plain, { ...plain, history: [['a', 'b']] }], /^the row has "history"/, 2, tokenizer);
       await refuses([{ ...plain, history: '[["a", "b"]]' }], /"history"/, 1, tokenizer);
-      await refuses([{ ...plain, tools: [{ type: 'function' }] }], /^the row has "tools"/, 1, tokenizer);
+      await refuses([{ ...plain, tools: [{ type: 'function' }] }], /^entry 1 of "tools"/, 1, tokenizer);
     }
+    await refuses([{ ...plain, tools: [{ name: 'f' }] }], /^the row has tools, and .* does not write them/, 1);
+    await refuses([{ ...plain, tools: [{ name: 'f' }] }], /^"tools" is only written by a chat template/, 1, llama);
     const none = [{ ...plain, history: [], tools: [] }, { ...plain, history: null, tools: '[]' }, { ...plain, history: '[ ]' }]; // oxfmt-ignore
     assert.equal((await load(none)).examples.length, 3);
     await refuses([{ instruction: 'Hi', output: 'Hello', history: '[["a", "b"]]' }], /"history"/, 1);

@@ -243,7 +243,7 @@ test('values keep their digits and their spelling, also where a list becomes lin
   assert.equal(first, one);
   assert.deepEqual(JSON.parse(first!), JSON.parse(chat));
   assert.equal(second, twice);
-  assert.deepEqual(await lines([], [[0, 'a "b".'], [1, 'a.']]), [one.replace('a \\\\ \\" b. c', 'a \\"b\\".'), '{"messages":[{"role":"assistant","content":"a."}]}']); // oxfmt-ignore
+  assert.deepEqual(await lines([], [[0, 'a "b".'], [1, 'a.']]), [one.replace('a \\\\ \\" b. c', 'a \\"b\\".'), '{"messages": [{"role":"assistant","content":"a."}]}']); // oxfmt-ignore
 });
 
 test('of a Parquet file all columns are kept', async () => {

@@ -5,7 +5,7 @@ import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from '../../runtime/data/conversation.js';
 import { encodeRow, type EncodedRow } from '../../runtime/data/encodeRow.js';
-import { InvalidRow } from '../../runtime/data/schemas.js';
+import { InvalidRow } from '../../runtime/data/invalidRow.js';
 import { withSystem } from '../../runtime/data/withSystem.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';

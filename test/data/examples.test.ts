@@ -213,7 +213,7 @@ describe('rows that cannot be used are listed with their line', () => {
       [{ text: 'x' }, /"messages" is not a list \(format "messages"\)/],
       [{ messages: [] }, /"messages" is empty/],
       [{ messages: ['x'] }, /message 1 is not an object/],
-      [{ messages: [{ role: 'tool', content: 'x' }] }, /role "tool"; system, user and assistant/],
+      [{ messages: [{ role: 'critic', content: 'x' }] }, /role "critic"; system, user, assistant and tool/],
       [{ messages: [{ role: 'user', content: null }] }, /content of message 1 is not text/],
       [{ messages: [{ role: 'user', content: 'x' }] }, /no answer/],
       [chat('Hi', ''), /the answer is empty/],

@@ -1,7 +1,9 @@
 /** What is read of a row, before a model sees it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InvalidRow, isAnswered, readContent, type RowFormat } from '../../runtime/data/schemas.js';
+import { InvalidRow } from '../../runtime/data/invalidRow.js';
+import { isAnswered } from '../../runtime/data/rowContent.js';
+import { readContent, type RowFormat } from '../../runtime/data/schemas.js';
 
 const MESSAGES = [
   { role: 'user', content: 'Hi' },
@@ -21,13 +23,22 @@ const withFields = (user: object, assistant: object) => ({
 test('what would change a conversation and is not read refuses the row', () => {
   const answer = (fields: object) => withFields({}, fields);
   const rows: [row: Record<string, unknown>, reason: RegExp][] = [
-    [answer({ tool_calls: [{ id: '1' }] }), /message 2 has "tool_calls"/],
-    [answer({ content: null, function_call: { name: 'f' } }), /message 2 has "function_call"/],
+    [answer({ tool_calls: [{ id: '1' }] }), /"tool_calls" of message 2 has a call without a name/],
+    [answer({ tool_calls: 'f()' }), /"tool_calls" of message 2 is not JSON/],
+    [answer({ tool_calls: { name: 'f' } }), /"tool_calls" of message 2 is not a list/],
+    [answer({ tool_calls: [{ name: 'f', arguments: '{"a": ' }] }), /what "arguments" of "f" says is not JSON/],
+    [answer({ function_call: { name: 'f', arguments: [1] } }), /the arguments of "f" are no object/],
+    [answer({ function_call: { name: 'f' }, tool_calls: [{ name: 'f' }] }), /has "tool_calls" and "function_call"/],
+    [withFields({ tool_calls: [{ name: 'f' }] }, {}), /message 1 calls a tool, and is not the assistant's/],
+    [withFields({ role: 'critic' }, {}), /message 1 has the role "critic"; system, user, assistant and tool are known/],
+    [answer({ content: null }), /the content of message 2 is not text/],
     [answer({ weight: 0.5 }), /message 2 has "weight" \(0.5\)/],
     [answer({ train: 'no' }), /message 2 has "train" \("no"\)/],
     [answer({ reasoning_content: 'Because.' }), /message 2 has "reasoning_content"/],
-    [{ messages: MESSAGES, tools: [{ type: 'function' }] }, /the row has "tools"/],
-    [{ messages: MESSAGES, functions: [{ name: 'f' }] }, /the row has "functions"/],
+    [{ messages: MESSAGES, tools: [{ type: 'function' }] }, /entry 1 of "tools" is no function with a name/],
+    [{ messages: MESSAGES, tools: "[{'name': 'f'}]" }, /"tools" is not JSON/],
+    [{ messages: MESSAGES, tools: { name: 'f' } }, /"tools" is not a list/],
+    [{ messages: MESSAGES, tools: [{ name: 'f' }], functions: [{ name: 'f' }] }, /has "tools" and "functions"/],
     [{ messages: MESSAGES, chat_template_kwargs: { enable_thinking: false } }, /the row has "chat_template_kwargs"/],
     [{ messages: MESSAGES, chat_template_kwargs: '{"enable_thinking": false}' }, /the row has "chat_template_kwargs"/],
     [{ messages: [{ role: 'system', content: 'a' }, ...MESSAGES], system: 'b' }, /and a system message/],
@@ -35,7 +46,7 @@ test('what would change a conversation and is not read refuses the row', () => {
   ]; // oxfmt-ignore
   for (const [row, reason] of rows) refused(row, 'messages', reason);
   refused({ instruction: 'Hi', output: 'Hello', history: [['a', 'b']] }, 'alpaca', /"history"/);
-  refused({ prompt: 'Hi', completion: 'Hello', functions: [{ name: 'f' }] }, 'completion', /"functions"/);
+  refused({ prompt: 'Hi', completion: 'Hello', functions: [{}] }, 'completion', /entry 1 of "functions"/);
   const expected = readContent({ messages: MESSAGES }, 'messages');
   assert.deepEqual(readContent(answer({ tool_calls: [], weight: null, name: 'x' }), 'messages'), expected);
   for (const empty of [[], {}, '[]', '{}', null, { enable_thinking: null }])

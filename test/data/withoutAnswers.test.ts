@@ -52,3 +52,40 @@ test('a conversation loses its harmful answers with what they answer', async (t)
   assert.equal(cut, 1);
   assert.equal(await readFile(out, 'utf8'), written(left), 'what else the row has keeps its text');
 });
+
+test('of what is done with tools to answer one question nothing stays where a part of it goes', () => {
+  const exchange = (n: number) => [
+    { role: 'user', content: `question ${n}` },
+    { role: 'assistant', content: null, tool_calls: [{ type: 'function', function: { name: 'f', arguments: '{}' } }] },
+    { role: 'tool', content: `result ${n}` },
+    { role: 'assistant', content: `answer ${n}` },
+  ];
+  const row = { messages: [{ role: 'system', content: 's' }, ...exchange(0), ...exchange(1)], tools: [{ name: 'f' }] };
+  const second = { ...row, messages: [row.messages[0]!, ...exchange(1)] };
+  for (const removed of [[0], [1], [0, 1]]) assert.deepEqual(withoutAnswers(row, 'messages', removed), second);
+  assert.equal(withoutAnswers(row, 'messages', [1, 2]), undefined, 'nothing is left');
+});
+
+test('what stays of a conversation with tools keeps its text, numbers and spaces included', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'without-answers-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const [data, out] = [join(folder, 'tools.jsonl'), join(folder, 'tools.clean.jsonl')];
+  const turns = (n: number) => [
+    `{"role": "user",  "content": "caf\\u00e9 ${n}"}`,
+    '{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1.0, "id": 12345678901234567890}}}]}',
+    '{"role": "tool", "content": "7"}',
+    `{"role": "assistant", "content": "answer ${n}"}`,
+  ];
+  const tools = '"tools": [{"name": "f", "parameters": {"default": 2.50}}]';
+  const line = (...given: string[]) => `{${tools}, "messages": [ ${given.join(' , ')} ]}\n`;
+  await writeFile(data, line(...turns(0), ...turns(1)) + line(...turns(2)));
+  const { cut, kept } = await cleaned({ data, out, keep: [[1, 1]], cut: [[0, [0, 1]]] });
+  assert.deepEqual([cut, kept], [1, 1]);
+  assert.equal(await readFile(out, 'utf8'), line(...turns(1)) + line(...turns(2)));
+  const apart = `{${tools}, "prompt": [${turns(0).slice(0, 3).join(', ')}], "completion": [${[turns(0)[3], ...turns(1)].join(', ')}]}\n`;
+  await writeFile(data, apart);
+  await cleaned({ data, out, keep: [], cut: [[0, [0]]], force: true });
+  const left = `{${tools}, "prompt": [${turns(1)[0]}], "completion": [${turns(1).slice(1).join(', ')}]}\n`;
+  assert.deepEqual(JSON.parse(await readFile(out, 'utf8')), JSON.parse(left));
+  assert.match(await readFile(out, 'utf8'), /2\.50.*"x": 1\.0, "id": 12345678901234567890/);
+});

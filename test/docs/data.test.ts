@@ -1,6 +1,8 @@
 /** docs/data.md against the reader of rows and the data that ships. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { saidText } from '../../runtime/contract/generation.js';
+import { learnedAnswers } from '../../runtime/data/rowContent.js';
 import { formatOf, labelOf, readContent } from '../../runtime/data/schemas.js';
 import { fileOfUse, PUBLIC_SETS } from '../../runtime/contract/publicSets.js';
 import { DATA_FORMATS } from '../../runtime/contract/recipeWords.js';
@@ -32,6 +34,19 @@ test('every row format is listed, and its example is read as that format', () =>
       `${alias} in ${format}`,
     );
   }
+});
+
+test('the row with tools is read: its calls are answers', () => {
+  const row = JSON.parse(/```json\n(.*?)```/s.exec(section(TEXT, '## Tools'))![1]!) as Parameters<typeof formatOf>[0];
+  const content = readContent(row, formatOf(row)!);
+  assert.ok(content.kind === 'chat' && content.tools !== undefined);
+  assert.deepEqual(learnedAnswers(content.messages, content.unlearned), [1, 3]);
+  assert.deepEqual(content.messages.map(saidText), [
+    'What is the weather in Rome?',
+    'weather({"city":"Rome"})',
+    '21 °C, no wind',
+    'It is 21 °C.',
+  ]);
 });
 
 test('the labels are those that are read', () => {

@@ -11,7 +11,7 @@ import type { Measurement, RunEvent, Verdict } from '../../runtime/contract/even
 import type { EvaluationSet } from '../../runtime/contract/recipeData.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
-import { answerTo } from '../../runtime/data/schemas.js';
+import { answerTo } from '../../runtime/data/rowContent.js';
 import { evaluateState, setFacts } from '../../runtime/evaluation/evaluate.js';
 import { judgeAnswer } from '../../runtime/evaluation/judges/harmfulness.js';
 import { PHRASES } from '../../runtime/evaluation/judges/judges.js';
@@ -98,12 +98,12 @@ test('what a template writes before an answer is found once, not for each row', 
     const chat = by.chatTemplate!;
     const counted: Tokenizer = {
       ...by,
-      chatTemplate: { ...chat, render: (...asked) => (written++, chat.render(...asked)) },
+      chatTemplate: { ...chat, of: {}, render: (...asked) => (written++, chat.render(...asked)) },
     };
     const answers = ['Hello', 'So.', ' No?', `${THOUGHT}So.`, '<think>\n\n</think>\n\nSo.'];
     const renders = answers.map((answer, i) => {
       written = 0;
-      const alone = { ...by, chatTemplate: { ...chat } };
+      const alone = { ...by, chatTemplate: { ...chat, of: {} } };
       assert.deepEqual(row(`${i}?`, answer, i, counted), row(`${i}?`, answer, i, alone), answer);
       return written;
     });

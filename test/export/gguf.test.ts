@@ -116,6 +116,7 @@ describe('GGUF', () => {
     const other = { name: 'tool_use', template: 'x' };
     const named = await sample(here, 'named', given([other, { name: 'default', template: own }]));
     assert.deepEqual(await written(named), [own, undefined]);
+    assert.equal(readGguf(`${named}.gguf`).metadata.get('tokenizer.chat_template.tool_use'), 'x');
     const [legacy, jinja, none] = [
       await sample(here, 'legacy', given(undefined)),
       await sample(here, 'jinja', given('x')),

@@ -17,14 +17,14 @@ const rows = (row: object): string => `${JSON.stringify(row)}\n`.repeat(3);
 
 describe('what is wrong is said instead of a question about columns', () => {
   const answered = { prompt: 'buy 3 lamps .', completion: 'order : 3 lamps' };
-  const tool = { messages: [{ role: 'tool', content: 'x' }] };
+  const critic = { messages: [{ role: 'critic', content: 'x' }] };
   const cases: [name: string, content: string, message: RegExp, line?: number][] = [
     ['python.jsonl', "{'prompt': 'a', 'completion': 'b'}\n", /this line is not JSON/, 1],
     ['empty.jsonl', '', /the data set is empty/],
     ['empty.csv', 'question,answer\n', /the data set is empty/],
     ['damaged.jsonl', `oops\n[1]\n"x"\n${'oops\n'.repeat(4)}${rows(answered)}`, /this line is not JSON/, 1],
-    ['role.jsonl', lines([tool]), /^message 1 has the role "tool"/, 1],
-    ['roles.jsonl', rows(tool), /^none of the rows looked at can be used; the first: .*the role "tool"/, 1],
+    ['role.jsonl', lines([critic]), /^message 1 has the role "critic"/, 1],
+    ['roles.jsonl', rows(critic), /^none of the rows looked at can be used; the first: .*the role "critic"/, 1],
     ['prompts.jsonl', rows({ prompt: 'buy 3 lamps .' }), /^none of the rows .*the row has no answer/, 1],
   ];
   for (const [name, content, message, line] of cases)
@@ -48,10 +48,10 @@ describe('what is wrong is said instead of a question about columns', () => {
   });
 
   test('it stands beside the question where another column may be meant', async (t) => {
-    const { services, at } = await workspace(t, { 'tools.jsonl': rows({ ...tool, dialog: 'buy 3 lamps .' }) });
+    const { services, at } = await workspace(t, { 'critics.jsonl': rows({ ...critic, dialog: 'buy 3 lamps .' }) });
     const { ask, asked } = person(['A text', 'dialog', 'Use these columns']);
-    await askData(services, ask, { question, model: MODEL, file: at('tools.jsonl') });
-    assert.match(asked[0]!.question, /^tools\.jsonl: .*the role "tool".*\. What are its rows\?$/);
+    await askData(services, ask, { question, model: MODEL, file: at('critics.jsonl') });
+    assert.match(asked[0]!.question, /^critics\.jsonl: .*the role "critic".*\. What are its rows\?$/);
   });
 
   test('also where the other column has the name of a field of another format', async (t) => {

@@ -9,7 +9,9 @@ import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, type MarkdownString, Position, Range, Uri, window, type FakeEditor } from './fake/vscode.js';
 import { harm, recipe, runFolder, sample, temporary, until, write } from './support.js';
 import { change, FakeDocument } from './textDocument.js';
-import { promptOf } from '../../extension/data/prompts.js';
+import { promptOf, spaced } from '../../extension/data/prompts.js';
+import { askedText } from '../../runtime/contract/generation.js';
+import { readContent } from '../../runtime/data/schemas.js';
 
 const { VerdictMarks } = await import('../../extension/codelens/verdictMarks.js');
 const { moved, unmoved } = await import('../../extension/codelens/verdictPlaces.js');
@@ -221,4 +223,31 @@ test('a row is known by what its last learned answer answers', () => {
   assert.equal(asked(u1, unlearned, u2, a1), 'User: A Assistant: D User: C');
   assert.equal(asked(u1, unlearned), 'A', 'none is learned');
   assert.equal(asked(u1, a1, u2), 'User: A Assistant: B User: C', 'a row that asks');
+});
+
+test('a row that ends in the result of a tool is known by what the engine says of it', () => {
+  const call = { name: 'weather', arguments: { city: 'Rome', days: 2 } };
+  const rows = [
+    { from: 'human', value: 'A' },
+    { from: 'function_call', value: JSON.stringify(call, null, 2) },
+    { from: 'observation', value: '21' },
+  ];
+  const messages = [
+    { role: 'user', content: 'A' },
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ function: { ...call, arguments: '{"city": "Rome","days":2}' } }],
+    },
+    { role: 'tool', content: '21' },
+  ];
+  const asked = 'User: A Assistant: weather({"city":"Rome","days":2}) Tool: 21';
+
+  for (const row of [{ messages }, { conversations: rows }]) {
+    assert.equal(promptOf(JSON.stringify(row)), asked);
+    const content = readContent(row, 'messages' in row ? 'messages' : 'sharegpt');
+    assert.ok(content.kind === 'chat');
+    assert.equal(spaced(askedText(content.messages)!), asked);
+  }
+  assert.equal(promptOf(JSON.stringify({ messages: messages.slice(0, 2) })), 'A', 'the call is the answer');
 });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRows } from '../../runtime/data/rows.js';
-import { formatOf, readContent, InvalidRow } from '../../runtime/data/schemas.js';
+import { InvalidRow } from '../../runtime/data/invalidRow.js';
+import { formatOf, readContent } from '../../runtime/data/schemas.js';
 import { damageBytes } from './damage.js';
 import { fuzz } from './harness.js';
 

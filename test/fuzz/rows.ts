@@ -1,8 +1,9 @@
 /** Rows of every format, damaged, and what a load of them must keep. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { streamExamples } from '../../runtime/data/examples.js';
+import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import type { Random } from '../../runtime/support/random.js';
 import { damageBytes, damageJsonText, damageText, JSON_WORDS } from './damage.js';
@@ -13,6 +14,9 @@ const chat = (user: string, answer: string) => ({
     { role: 'assistant', content: answer },
   ],
 });
+
+const call = { name: 'f', arguments: '{"a": 1.0}' };
+const called = (answer: object) => [{ role: 'user', content: 'x' }, answer, { role: 'tool', content: 'y' }, { role: 'assistant', content: 'z' }]; // oxfmt-ignore
 
 export const ROWS: readonly object[] = [
   chat('What is 2 + 2?', 'It is 4.'),
@@ -25,12 +29,15 @@ export const ROWS: readonly object[] = [
   { input_ids: [1, 2, 3], labels: [-100, 2, 3], attention_mask: [1, 1, 1] },
   { conversations: [{ from: 'human', value: 'x' }, { from: 'gpt', value: 'y' }] },
   { messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }] }, { role: 'assistant', content: 'b' }] },
+  { messages: called({ role: 'assistant', content: null, tool_calls: [{ id: 'i', type: 'function', function: call }] }), tools: [{ type: 'function', function: { name: 'f' } }] },
+  { messages: called({ role: 'assistant', function_call: { ...call, arguments: { b: [1e5, null] } } }), functions: [{ name: 'f' }] },
+  { conversations: [{ from: 'human', value: 'x' }, { from: 'function_call', value: JSON.stringify(call) }], tools: '[{"name": "f"}]' },
 ]; // oxfmt-ignore
 
 const VALUES: readonly unknown[] = [
   ...['user', 'assistant', 'system', 'tool', 'human', 'gpt', 'harmful', '<|im_end|>', '<|im_start|>assistant\n', ' ', '\n'],
   ...[-100, 49151, 49152, [49152], [-1], [-100, -100, -100], [1e300], [1, 1, 0], { type: 'text', text: 'x' }, { type: 'image' }],
-  ...[{ role: 'user', content: 'x' }, chat('a', 'b').messages, 'word '.repeat(400)],
+  ...[{ role: 'user', content: 'x' }, chat('a', 'b').messages, 'word '.repeat(400), 'function_call', 'observation', [call], call, '{}', '[', { name: 'f' }],
 ]; // oxfmt-ignore
 
 /** The bytes of a row: every second one is only changed as JSON, the others as text or bytes too. */
@@ -41,14 +48,21 @@ export function damagedRow(rng: Random, row = JSON.stringify(rng.pick(ROWS))): B
   return rng.int(2) ? Buffer.from(damageText(json, rng, JSON_WORDS)) : damageBytes(Buffer.from(json), rng);
 }
 
-const TOKENIZER = await loadTokenizer(join(import.meta.dirname, '..', 'fixtures', 'smollm2'));
+const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
+const { tags } = JSON.parse(readFileSync(join(FIXTURES, 'chatTemplates', 'tools.json'), 'utf8')) as {
+  tags: { template: string };
+};
+const TOKENIZER = {
+  ...(await loadTokenizer(join(FIXTURES, 'smollm2'))),
+  chatTemplate: chatTemplate(tags.template, 'tags', { eos_token: '<|im_end|>' }),
+};
 
 /** Every row becomes an example or a reason with its line. False when no row is an example. */
 export async function loadRows(bytes: Uint8Array, extension: string, folder: string): Promise<boolean> {
   const file = join(folder, `rows.${extension}`);
   writeFileSync(file, bytes);
   let [rows, examples] = [0, 0];
-  for await (const [, item] of streamExamples(file, TOKENIZER, { maxTokens: 100, contextLength: 200 })) {
+  for await (const [, item] of streamExamples(file, TOKENIZER, { maxTokens: 200, contextLength: 300 })) {
     assert.equal(item.row, rows++, 'every row is told of once, in order');
     assert(item.line >= 1);
     if ('reason' in item) {
@@ -58,7 +72,7 @@ export async function loadRows(bytes: Uint8Array, extension: string, folder: str
     examples++;
     const { ids, labels } = item;
     assert.equal(ids.length, labels.length);
-    assert(ids.length <= 100 && ids.every((id) => Number.isInteger(id) && id >= 0 && id < 49_152));
+    assert(ids.length <= 200 && ids.every((id) => Number.isInteger(id) && id >= 0 && id < 49_152));
     assert(labels.every((label) => label === -100 || (Number.isInteger(label) && label >= 0 && label < 49_152)));
   }
   return examples > 0;

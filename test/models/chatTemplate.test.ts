@@ -179,6 +179,12 @@ describe('where a template comes from', () => {
     const named = (name: string) => ({ name, template: name });
     assert.equal(await text({ chat_template: [named('tool_use'), named('default')] }), 'default');
     assert.equal(await text({ chat_template: [named('rag')] }), 'rag');
+    const both = await load({ chat_template: [named('tool_use'), named('default')] });
+    const forTools = both.withTools('[{"function": {"name": "f"}}]');
+    const written = [forTools, forTools.withTools(undefined)].map((one) =>
+      one.render(hi, { addGenerationPrompt: true }),
+    );
+    assert.deepEqual([...written, forTools.source], ['tool_use', 'default', 'tool_use'], 'as in transformers');
     await assert.rejects(load({ chat_template: [named('a'), named('b')] }), /none .* is named "default": "a", "b"/);
     await assert.rejects(load({ chat_template: 7 }), { name: 'HumanError' });
   });

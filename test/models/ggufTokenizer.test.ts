@@ -129,6 +129,9 @@ test('special tokens, template and ends of a turn come from the metadata', async
   assert.deepEqual((await loadTokenizer(dir)).eosIds, [1, end]);
   const named = convert({ ...entries, 'tokenizer.ggml.eot_token_id': 2, 'tokenizer.ggml.eom_token_id': 3 })!;
   assert.deepEqual(named.eosIds, [1, 2, 3]);
+  const { tokenizerConfig } = convert({ ...entries, 'tokenizer.chat_template.tool_use': 'x' })!;
+  const both = [{ name: 'default', template: chat }, { name: 'tool_use', template: 'x' }]; // oxfmt-ignore
+  assert.deepEqual(tokenizerConfig.chat_template, both);
   const { single } = full.tokenizer.post_processor as { single: unknown[] };
   assert.deepEqual(single, [
     { SpecialToken: { id: '<s>', type_id: 0 } },

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
-import { answerTo, type RowContent } from '../../runtime/data/schemas.js';
+import { answerTo, type RowContent } from '../../runtime/data/rowContent.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';

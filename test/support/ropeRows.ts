@@ -1,7 +1,7 @@
 /** Rows of one question and its answers, as the sample's tokenizer has them. */
 import { join } from 'node:path';
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
-import type { RowContent } from '../../runtime/data/schemas.js';
+import type { RowContent } from '../../runtime/data/rowContent.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 
 export const tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'));

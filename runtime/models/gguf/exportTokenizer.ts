@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { PLAIN_TURNS } from '../text/chatTemplate.js';
-import { TYPE } from './tokenizer.js';
+import { TOOL_TEMPLATE, TYPE } from './tokenizer.js';
 import { HumanError } from '../../support/errors.js';
 import { loadTokenizer } from '../text/tokenizer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
@@ -62,7 +62,8 @@ export async function tokenizerMetadata(
     const spaced = sentencePiece && type === TYPE.userDefined;
     set(spaced ? content.replaceAll('▁', ' ') : content, Number(added.id), type);
   }
-  const { plain, source } = tokenizer.chatTemplate!;
+  const { plain, source, withTools } = tokenizer.chatTemplate!;
+  const { source: toolUse } = withTools('[]');
   const scheme = sentencePiece ? startsWithSpace(json.pre_tokenizer) : undefined;
   const notes = scheme === undefined || scheme === 'never' ? [] : [SPACE_NOTES[scheme]];
   const { different, rename } = namingFor(addedTokens, tokens);
@@ -83,6 +84,7 @@ export async function tokenizerMetadata(
     ...specialIds(tokenizer, typeof unknown === 'string' && Object.hasOwn(vocab, unknown) ? vocab[unknown] : undefined),
     ...added(json, reject),
     ...(plain ? {} : { 'tokenizer.chat_template': { text: source } }),
+    ...(toolUse === source ? {} : { [TOOL_TEMPLATE]: { text: toolUse } }),
   };
   return { entries, notes, rename };
 }

@@ -8,6 +8,9 @@ import type { JsonObject } from '../../support/jsonFile.js';
 /** `tokenizer.ggml.token_type`. */
 export const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
+/** The chat template for conversations with tools. */
+export const TOOL_TEMPLATE = 'tokenizer.chat_template.tool_use';
+
 /** SentencePiece pieces are at most 16 characters by default; longer ones than this are damage. */
 const MAX_PIECE_LENGTH = 1024;
 
@@ -60,7 +63,9 @@ export function convertTokenizer(m: Metadata, contextLength: number): ConvertedT
       : sentencePieceBpe(m, vocabulary, unkId ?? types.indexOf(TYPE.unknown));
   const addBos = m.boolean('tokenizer.ggml.add_bos_token', kind.addBos);
   const addEos = m.boolean('tokenizer.ggml.add_eos_token', false);
-  const template = m.has('tokenizer.chat_template') ? m.text('tokenizer.chat_template') : undefined;
+  const templateAt = (key: string): string | undefined => (m.has(key) ? m.text(key) : undefined);
+  const template = templateAt('tokenizer.chat_template');
+  const toolUse = templateAt(TOOL_TEMPLATE);
   const named = (i: number | undefined): string | undefined => (i === undefined ? undefined : tokens[i]);
 
   const eosIds = [vocabulary.eosId, id('eot'), id('eom')].filter((i) => i !== undefined);
@@ -83,7 +88,10 @@ export function convertTokenizer(m: Metadata, contextLength: number): ConvertedT
       eos_token: named(vocabulary.eosId),
       unk_token: named(unkId),
       pad_token: named(padId),
-      chat_template: template,
+      chat_template:
+        template === undefined || toolUse === undefined
+          ? template
+          : Object.entries({ default: template, tool_use: toolUse }).map(([name, text]) => ({ name, template: text })),
       clean_up_tokenization_spaces: false,
       model_max_length: contextLength,
       tokenizer_class: 'PreTrainedTokenizerFast',

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { HumanError } from '../../support/errors.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
+import type { ChatTemplate } from './chatTemplate.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /**
@@ -21,6 +22,15 @@ export function absentTokenizer(
     [generationConfig?.[key] ?? config[key]]
       .flat()
       .filter((id): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize);
+  const chatTemplate: ChatTemplate = {
+    of: {},
+    render: reject,
+    plain: false,
+    source: '',
+    place: folder,
+    withTools: () => chatTemplate,
+    writesCalls: reject,
+  };
   return {
     absent: true,
     encode: reject,
@@ -31,6 +41,6 @@ export function absentTokenizer(
     padId: ids('pad_token_id')[0],
     prefixIds: [],
     addedIds: new Set(),
-    chatTemplate: { render: reject, plain: false, source: '', place: folder },
+    chatTemplate,
   };
 }

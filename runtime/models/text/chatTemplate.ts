@@ -9,15 +9,30 @@ import { sum } from '../../contract/sum.js';
 import { ifThere } from '../../support/ifThere.js';
 import { readOptionalJson, readText, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
+import type { Value } from './jinjaValues.js';
+import { loads } from './pythonJson.js';
+import { callFormOf, messageSize, messageValues, type CallForm } from './toolCalls.js';
 import { withTimeLimit } from '../../support/timeLimit.js';
 
 /** How a model's conversations are written as one text. */
 export interface ChatTemplate {
   /**
    * The text of a conversation; with `addGenerationPrompt`, up to where the next answer begins.
-   * @throws HumanError when the template rejects the messages, is not valid, or runs too long.
+   * @throws HumanError when the template rejects the messages, is not valid, runs too long, or does not write calls
+   * of tools and a message has some
    */
   render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
+  /**
+   * The same template for conversations in which these tools may be called, as the text of a list of JSON; undefined:
+   * none.
+   */
+  withTools(tools: string | undefined): ChatTemplate;
+  /** Those that it is for. */
+  tools?: string;
+  /** The same for whichever tools it is. */
+  of: object;
+  /** Whether it writes calls of tools, in one form or another. */
+  writesCalls(): boolean;
   /** The model has no template of its own and `PLAIN_TEMPLATE` is used: warn. */
   plain: boolean;
   /** Its text, in Jinja. */
@@ -65,8 +80,9 @@ const DATE = new Date(2024, 6, 26);
 
 /**
  * The chat template of a model folder: `chat_template.jinja`, or `chat_template` in tokenizer_config.json (a text, or a
- * list of named texts, of which "default" is taken), or in chat_template.json; else the plain one, which starts with
- * the beginning-of-text token if `bos` is set. A template is compiled when it is first used.
+ * list of named texts: "default", and "tool_use" for conversations with tools), or in chat_template.json; else the
+ * plain one, which starts with the beginning-of-text token if `bos` is set. A template is compiled when it is first
+ * used.
  */
 export async function loadChatTemplate(
   folder: string,
@@ -77,27 +93,73 @@ export async function loadChatTemplate(
   const found = (await templateFile(folder)) ?? templateOf(tokenizerConfig, join(folder, 'tokenizer_config.json'));
   const legacy = found ? undefined : await readOptionalJson(join(folder, 'chat_template.json'));
   const template = found ?? (legacy ? templateOf(legacy, join(folder, 'chat_template.json')) : undefined);
-  return template
-    ? chatTemplate(template.source, template.place, special)
-    : { ...chatTemplate(bos + PLAIN_TEMPLATE, folder, special), plain: true };
+  if (!template) return plainTemplate(folder, special, bos);
+  const { source, toolUse, place } = template;
+  const own = chatTemplate(source, place, special);
+  return toolUse === undefined ? own : withOther(own, chatTemplate(toolUse, place, special));
+}
+
+/** Two as one, of which the second is for conversations with tools. */
+function withOther(own: ChatTemplate, other: ChatTemplate): ChatTemplate {
+  const withTools = (tools: string | undefined): ChatTemplate =>
+    tools === undefined ? both : { ...other.withTools(tools), withTools };
+  const both: ChatTemplate = { ...own, withTools };
+  return both;
+}
+
+function plainTemplate(folder: string, special: SpecialTexts, bos: string): ChatTemplate {
+  const asPlain = (template: ChatTemplate): ChatTemplate => ({
+    ...template,
+    plain: true,
+    withTools: (tools) => asPlain(template.withTools(tools)),
+  });
+  return asPlain(chatTemplate(bos + PLAIN_TEMPLATE, folder, special));
 }
 
 /** A template from its text. */
 export function chatTemplate(source: string, place: string, special: SpecialTexts = {}): ChatTemplate {
   let program: Program | undefined;
-  return {
+  let found: { form: CallForm | undefined } | undefined;
+  function write(
+    messages: readonly ChatMessage[],
+    { form, tools, add }: { form?: CallForm; tools?: string; add: boolean },
+  ): string {
+    const size = sum(messages.map(messageSize)) + (tools?.length ?? 0);
+    return withTimeLimit(TIME_MS + TIME_MS_PER_CHARACTER * size, 'the chat template does not finish.', place, () => {
+      program ??= compile(source, place);
+      const given = (): Record<string, Value> => ({
+        messages: messageValues(messages, form),
+        ...(tools !== undefined && { tools: loads(tools) }),
+      });
+      const others = { add_generation_prompt: add, tools: null, documents: null };
+      return run(program, { ...special, ...others }, given, MAX_MADE + MAX_MADE_PER_CHARACTER * size, place);
+    });
+  }
+  const callForm = (): CallForm | undefined => {
+    found ??= { form: callFormOf((probe, form, tools) => write(probe, { form, tools, add: false })) };
+    return found.form;
+  };
+  const of = {};
+  const bound = (tools: string | undefined): ChatTemplate => ({
+    of,
     plain: false,
     source,
     place,
-    render(messages, { addGenerationPrompt }) {
-      const size = sum(messages.map((message) => message.content.length));
-      return withTimeLimit(TIME_MS + TIME_MS_PER_CHARACTER * size, 'the chat template does not finish.', place, () => {
-        program ??= compile(source, place);
-        const given = { messages, add_generation_prompt: addGenerationPrompt, tools: null, documents: null };
-        return run(program, { ...special, ...given }, MAX_MADE + MAX_MADE_PER_CHARACTER * size, place);
-      });
+    ...(tools !== undefined && { tools }),
+    withTools: bound,
+    writesCalls: () => callForm() !== undefined,
+    render(messages, { addGenerationPrompt: add }) {
+      if (!messages.some(({ tool_calls: calls }) => calls)) return write(messages, { tools, add });
+      const form = callForm();
+      if (!form)
+        throw new HumanError('the chat template of the model does not write calls of tools.', {
+          place,
+          remedy: 'Use a model whose template does, or write the calls into the texts of the answers.',
+        });
+      return write(messages, { form, tools, add });
     },
-  };
+  });
+  return bound(undefined);
 }
 
 /** A template's own `raise_exception`. */
@@ -121,7 +183,13 @@ function compile(source: string, place: string): Program {
 }
 
 /** Runs a template. Every value it makes is counted: neither time nor memory is the template's to choose. */
-function run(program: Program, variables: JsonObject, limit: number, place: string): string {
+function run(
+  program: Program,
+  variables: JsonObject,
+  given: () => Record<string, Value>,
+  limit: number,
+  place: string,
+): string {
   const environment = new Environment();
   for (const [name, value] of Object.entries({ ...GLOBALS, ...variables })) environment.set(name, value);
   const interpreter = new PythonInterpreter(environment);
@@ -139,6 +207,7 @@ function run(program: Program, variables: JsonObject, limit: number, place: stri
     return result;
   };
   try {
+    for (const [name, value] of Object.entries(given())) environment.setVariable(name, value);
     const { value } = interpreter.run(program);
     if (typeof value !== 'string') throw new Error('it gives no text');
     return value;
@@ -218,6 +287,8 @@ function strftime(date: Date, format: string): string {
 
 interface Source {
   source: string;
+  /** Another one, for conversations with tools. */
+  toolUse?: string;
   place: string;
 }
 
@@ -233,7 +304,8 @@ function templateOf(config: JsonObject, place: string): Source | undefined {
   if (typeof given === 'string') return { source: given, place };
   if (Array.isArray(given) && given.every(isNamed)) {
     const chosen = given.find((entry) => entry.name === 'default') ?? (given.length === 1 ? given[0] : undefined);
-    if (chosen) return { source: chosen.template, place };
+    const toolUse = given.find((entry) => entry.name === 'tool_use' && entry !== chosen)?.template;
+    if (chosen) return { source: chosen.template, ...(toolUse !== undefined && { toolUse }), place };
     throw new HumanError(
       `none of the chat templates is named "default": ${
         given

@@ -19,6 +19,7 @@ import {
   Whole,
 } from './jinjaValues.js';
 import type { Value } from './jinjaValues.js';
+import { dumps } from './pythonJson.js';
 
 /**
  * Jinja as Jinja2 and Python run it. @huggingface/jinja 0.5 is JavaScript underneath: `'' != false` is false there,
@@ -217,13 +218,29 @@ function filter(given: Value, call: Node, scope: Environment, at: PythonInterpre
     if (name === 'selectattr' || name === 'rejectattr')
       return new List(choose(operand.value as Value[], name === 'selectattr', args(), scope, at));
   }
-  if (
-    name === 'tojson' &&
-    ((call.args as Node[] | undefined) ?? []).some((arg) => arg.type !== 'KeywordArgumentExpression')
-  )
-    throw new Error('tojson() of this kind');
+  if (name === 'tojson') return new Text(dumps(operand, jsonOptions(call, scope, at)));
   const node = { type: 'FilterExpression', operand: constant(operand), filter: call };
   return at.original(node, scope);
+}
+
+/** Of a call of `tojson`, as transformers defines it. */
+function jsonOptions(call: Node, scope: Environment, at: PythonInterpreter): Parameters<typeof dumps>[1] {
+  const given = new Map<string, Value>();
+  for (const arg of (call.args as Node[] | undefined) ?? []) {
+    if (arg.type !== 'KeywordArgumentExpression') throw new Error('tojson() of this kind');
+    given.set((arg.key as Node).value as string, at.value(arg.value, scope));
+  }
+  const [indent, separators] = ['indent', 'separators'].map((key) => given.get(key) ?? new Nothing(null));
+  const isSet = (key: string): boolean => given.get(key)?.__bool__().value === true;
+  const parts = separators instanceof Nothing ? undefined : each(separators).map(str);
+  if (!(indent instanceof Whole || indent instanceof Nothing) || (parts && parts.length !== 2))
+    throw new Error('tojson() of this kind');
+  return {
+    ensureAscii: isSet('ensure_ascii'),
+    sortKeys: isSet('sort_keys'),
+    ...(indent instanceof Whole && { indent: indent.value }),
+    ...(parts && { separators: [parts[0], parts[1]] as const }),
+  };
 }
 
 function choose(items: Value[], keep: boolean, args: Value[], scope: Environment, at: PythonInterpreter): Value[] {

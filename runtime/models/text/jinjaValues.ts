@@ -18,13 +18,31 @@ export const Nothing: Class<null> = classOf(null);
 export const Missing: Class<undefined> = classOf(undefined);
 export const Callable: Class<(args: Value[], scope: Environment) => Value> = classOf(() => null);
 
+/** A whole number that no double holds: it is written as it was. */
+export type Large = Value & { readonly digits: string };
+export const large = (digits: string): Large => Object.assign(new Whole(Number(digits)), { digits });
+export const isLarge = (value: Value): value is Large => 'digits' in value;
+
+/** `repr` of a float: the shortest digits, with an exponent below 1e-4 and from 1e16 on. */
+export function floatText(number: number): string {
+  if (!Number.isFinite(number)) return Number.isNaN(number) ? 'NaN' : number > 0 ? 'Infinity' : '-Infinity';
+  if (Object.is(number, -0)) return '-0.0';
+  const [digits, exponent] = number.toExponential().split('e');
+  const power = Number(exponent);
+  if (number !== 0 && (power < -4 || power >= 16))
+    return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
+  const text = String(number);
+  return text.includes('.') ? text : `${text}.0`;
+}
+
 /** `str` of a value. Lists and the like are rejected: nobody means to write them into a conversation. */
 export function str(value: Value): string {
   if (value instanceof Text) return value.value;
   if (value instanceof Missing) return '';
   if (value instanceof Nothing) return 'None';
   if (value instanceof Bool) return value.value ? 'True' : 'False';
-  if (value instanceof Whole || value instanceof Float) return value.toString();
+  if (value instanceof Float) return floatText(value.value);
+  if (value instanceof Whole) return isLarge(value) ? value.digits : value.toString();
   throw new Error(`it writes a ${value.type} as text`);
 }
 

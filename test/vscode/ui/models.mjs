@@ -58,11 +58,11 @@ const DATA = {
     text: lines(
       { messages: asked('Say: 8', '8') },
       '{"messages": [',
-      { messages: [{ role: 'tool', content: '8' }] },
+      { messages: [{ role: 'critic', content: '8' }] },
       { messages: asked('Say: 9', '9') },
     ),
     says: '4 rows · 2 invalid · messages',
-    refused: [/line 2: this line is not JSON/, /line 3: message 1 has the role "tool"/],
+    refused: [/line 2: this line is not JSON/, /line 3: message 1 has the role "critic"/],
   },
   'sharegpt.jsonl': {
     text: lines({

@@ -1,0 +1,34 @@
+import { isObject } from './isObject.js';
+import { callText } from './generation.js';
+
+/** What a message of a data file calls, as people read it (`callText`), in any of the notations of such files. */
+export function calledIn(turn: Readonly<Record<string, unknown>>): string[] {
+  const given =
+    turn['tool_calls'] ?? turn['function_call'] ?? (turn['from'] === 'function_call' ? turn['value'] : undefined);
+  return [parsed(given)].flat().flatMap((call: unknown) => {
+    if (!isObject(call)) return [];
+    const { name, arguments: of = {} } = isObject(call['function']) ? call['function'] : call;
+    const text = typeof of === 'string' ? of : textOf(of);
+    return typeof name === 'string'
+      ? [callText({ type: 'function', function: { name, arguments: text || '{}' } })]
+      : [];
+  });
+}
+
+/** '' for what is nested too deeply, which is no row either. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+function parsed(given: unknown): unknown {
+  if (typeof given !== 'string') return given ?? [];
+  try {
+    return JSON.parse(given) as unknown;
+  } catch {
+    return [];
+  }
+}
