@@ -39,6 +39,16 @@ export async function addModel(
       title: t('Remove it from the view'),
       run: () => services.models.remove(path),
     });
+  const { missing } = model.info ?? {};
+  if (missing)
+    services.notices.warn(
+      t(
+        '{0} was added, but only rows of tokens can be used with it: {1} {2}',
+        model.name,
+        missing.message,
+        missing.remedy,
+      ),
+    );
   return model;
 }
 

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
-import { HumanError } from '../../support/errors.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
+import { missingTokenizer } from './missingTokenizer.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /**
@@ -8,14 +7,12 @@ import type { Tokenizer } from './tokenizer.js';
  * has to do with text is rejected.
  */
 export function absentTokenizer(
-  { folder, config, generationConfig }: Pick<ModelFolder, 'folder' | 'config' | 'generationConfig'>,
+  { path, folder, gguf, config, generationConfig }: Omit<ModelFolder, 'tensors' | 'hasTokenizer'>,
   vocabSize: number,
 ): Tokenizer {
+  const place = gguf === undefined ? folder : path;
   const reject = (): never => {
-    throw new HumanError('this model folder has no tokenizer.', {
-      place: join(folder, 'tokenizer.json'),
-      remedy: 'Copy tokenizer.json and tokenizer_config.json of the model into it.',
-    });
+    throw missingTokenizer(place);
   };
   const ids = (key: string): number[] =>
     [generationConfig?.[key] ?? config[key]]
@@ -31,6 +28,6 @@ export function absentTokenizer(
     padId: ids('pad_token_id')[0],
     prefixIds: [],
     addedIds: new Set(),
-    chatTemplate: { render: reject, plain: false, source: '', place: folder },
+    chatTemplate: { render: reject, plain: false, source: '', place },
   };
 }
