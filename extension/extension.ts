@@ -200,7 +200,10 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
         tokens.changed(file);
         return scans.look(file);
       },
-      onReview: (data) => reviews.look(data),
+      onReview: (data) => {
+        estimates.changed();
+        return reviews.look(data);
+      },
       onModelFiles: (changed) => models.filesChanged(changed),
       onError: notices.error,
     }),

@@ -39,6 +39,16 @@ export async function addModel(
       title: t('Remove it from the view'),
       run: () => services.models.remove(path),
     });
+  const { missing } = model.info ?? {};
+  if (missing)
+    services.notices.warn(
+      t(
+        '{0} was added, but only rows of tokens can be used with it: {1} {2}',
+        model.name,
+        missing.message,
+        missing.remedy,
+      ),
+    );
   return model;
 }
 
@@ -145,10 +155,12 @@ const noAdapter = (path: string): Error =>
     remedy: t('Choose a folder in PEFT format, or a run folder.'),
   });
 
+/** Takes a model out of the view, which is kept in the workspace; its files stay. */
 export async function removeModel(
-  services: Pick<Services, 'models'>,
+  services: Pick<Services, 'assertTrusted' | 'models'>,
   given: CommandArguments['removeModel'],
 ): Promise<void> {
+  services.assertTrusted();
   const model = await chooseModel(services, given.model, t('Remove a model from the view'));
   await services.models.remove(model.path);
 }

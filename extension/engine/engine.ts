@@ -116,12 +116,10 @@ const CHILD_ENVIRONMENT = { ELECTRON_RUN_AS_NODE: '1', UV_USE_IO_URING: '0' };
 interface Child {
   process: ChildProcess;
   connection: MessageConnection;
-  /** Rejects, with the last log lines, when the child ends. */
-  ended: Promise<never>;
+  /** When the child ends: what a request fails with, as its last log lines say. */
+  ended: Promise<(name: RequestName) => HostError>;
   /** The host let it go: its end is no crash. */
   leaving: boolean;
-  /** A recipe was given to it. */
-  hasRecipe: boolean;
 }
 
 /**
@@ -153,16 +151,18 @@ export class Engine implements Disposable {
     // A child that is leaving takes no requests any more.
     if (this.child && !this.child.process.connected) this.child = undefined;
     const child = (this.child ??= this.start());
-    child.hasRecipe ||= name === 'run';
     const id = this.nextId++;
     clearTimeout(this.idle);
     this.listeners.set(id, listener);
     try {
       const token = (listener.token as CancellationToken | undefined) ?? CancellationToken.None;
       const result = child.connection.sendRequest<Requests[K]['result']>(name, { id, ...params }, token);
-      return await Promise.race([result, child.ended]);
+      const ended = child.ended.then((error): never => {
+        throw error(name);
+      });
+      return await Promise.race([result, ended]);
     } catch (error) {
-      throw await this.translated(error, child);
+      throw await this.translated(error, name, child);
     } finally {
       this.listeners.delete(id);
       if (this.listeners.size === 0) this.idle = setTimeout(() => this.stop(), this.options.idleMs).unref();
@@ -231,13 +231,13 @@ export class Engine implements Disposable {
     });
     connection.onError(([error]) => note('error', error.message));
 
-    const ended = new Promise<never>((_resolve, reject) => {
+    const ended = new Promise<(name: RequestName) => HostError>((resolve) => {
       const end = (how: string, signal?: string | null): void => {
         if (this.child?.process === child) this.child = undefined;
         if (!result.leaving) restarts.crashed();
         log(result.leaving ? 'info' : 'error', `${basename(entry)} (process ${child.pid ?? '?'}) ended: ${how}`);
         const forMemory = signal === 'SIGKILL' && (killed() ?? 0) > (killedBefore ?? Infinity);
-        reject(new HostError(endedError(how, signal, lastLines, forMemory, result.hasRecipe)));
+        resolve((name) => new HostError(endedError(how, signal, lastLines, forMemory, name === 'run')));
         // Pending requests of a dead child hang until their connection is disposed.
         connection.dispose();
       };
@@ -248,14 +248,13 @@ export class Engine implements Disposable {
       });
       child.once('error', (error) => child.pid === undefined && end(error.message));
     });
-    ended.catch(() => undefined);
     connection.listen();
     log('info', `${basename(entry)} started, process ${child.pid ?? '?'}`);
-    const result: Child = { process: child, connection, ended, leaving: false, hasRecipe: false };
+    const result: Child = { process: child, connection, ended, leaving: false };
     return result;
   }
 
-  private async translated(error: unknown, child: Child): Promise<unknown> {
+  private async translated(error: unknown, name: RequestName, child: Child): Promise<unknown> {
     if (error instanceof HostError) return error;
     if (error instanceof ResponseError) {
       if (error.code === REQUEST_CANCELLED) return new Cancelled();
@@ -263,7 +262,7 @@ export class Engine implements Disposable {
       if (child.process.connected) return new HostError({ kind: 'internal', message: `internal: ${error.message}` });
     }
     // The channel broke: say how the child ended, once that is known.
-    if (!child.process.connected) return child.ended.catch((ended: unknown) => ended);
+    if (!child.process.connected) return (await child.ended)(name);
     return error;
   }
 }
@@ -296,12 +295,12 @@ function endedError(
   signal: string | null | undefined,
   lastLines: string[],
   forMemory: boolean,
-  hasRecipe: boolean,
+  isRun: boolean,
 ): HostError['data'] {
   const isCertain = forMemory || isOutOfMemory(lastLines);
   const reason = reasonOf(signal, isCertain);
   const isMemory = signal === 'SIGKILL' || isCertain;
-  const lessMemory = hasRecipe
+  const lessMemory = isRun
     ? t(
         'Close other programs or set "recompute": true, then resume. Or halve "batch.rows", double "batch.accumulate", and run it again.',
       )
@@ -321,6 +320,8 @@ function endedError(
       ? lessMemory
       : isMemory
         ? t('If it ran out of memory: {0}', lessMemory)
-        : t('What was saved before is kept: resume the run, or read the log.'),
+        : isRun
+          ? t('What was saved before is kept: resume the run, or read the log.')
+          : t('Try it again. If it ends again, read the log.'),
   };
 }

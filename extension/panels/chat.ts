@@ -284,5 +284,6 @@ function problem(model: Model | undefined, path: string): ChatState['error'] {
       remedy: t('Add it again.'),
     };
   }
-  return model.problem ? { kind: 'input', message: model.problem, place: path } : undefined;
+  if (model.problem) return { kind: 'input', message: model.problem, place: path };
+  return model.info?.missing ? { kind: 'input', ...model.info.missing, place: path } : undefined;
 }

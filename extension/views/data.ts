@@ -38,7 +38,7 @@ export function dataView(services: Shown): Disposable {
   function factsOf({ data }: DataNode): DataNode[] {
     if (!vscode.workspace.isTrusted) return [];
     const model = modelFor(services, data);
-    const usable = model?.info?.supported ? model : undefined;
+    const usable = model?.info?.supported && model.info.tokenizer ? model : undefined;
     const facts = dataFacts(counted(data), usable && tokens.get(data), {
       model: usable?.name,
       columns: columnsOf(services, data),

@@ -19,7 +19,8 @@ export function modelDescription({ info, problem }: Model): string {
   if (problem) return t('cannot be used');
   if (!info) return '';
   const family = info.architecture?.replace(/(?:ForCausalLM|LMHeadModel)$/, '').toLowerCase() ?? null;
-  const parts = [family, info.parameters === null ? null : parameters(info.parameters)];
+  const lacking = info.missing ? t('only for rows of tokens') : null;
+  const parts = [family, info.parameters === null ? null : parameters(info.parameters), lacking];
   return parts.filter((part) => part !== null).join(' · ');
 }
 
@@ -30,7 +31,8 @@ export function modelFacts({ info, problem, path }: Model): string[] {
   if (problem) return [...facts, problem];
   if (info?.layers) facts.push(t('{0} layers, {1}', info.layers, info.dtype ?? '?'));
   if (info?.contextLength) facts.push(t('context of {0} tokens', info.contextLength));
-  if (info && !info.chatTemplate) facts.push(t('no chat template: a plain one is used'));
+  if (info?.missing) facts.push(info.missing.message, info.missing.remedy);
+  else if (info && !info.chatTemplate) facts.push(t('no chat template: a plain one is used'));
   return facts;
 }
 

@@ -77,9 +77,10 @@ function modelItem(model: Model): vscode.TreeItem {
   const item = new vscode.TreeItem(model.name, vscode.TreeItemCollapsibleState.Expanded);
   item.description = modelDescription(model);
   item.tooltip = modelFacts(model).join('\n');
-  item.iconPath = model.problem
-    ? new vscode.ThemeIcon('error', new vscode.ThemeColor('list.errorForeground'))
-    : new vscode.ThemeIcon('circuit-board');
+  if (model.problem) item.iconPath = new vscode.ThemeIcon('error', new vscode.ThemeColor('list.errorForeground'));
+  else if (model.info?.missing)
+    item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
+  else item.iconPath = new vscode.ThemeIcon('circuit-board');
   item.contextValue = model.problem ? ITEMS.modelRefused : ITEMS.model;
   return item;
 }

@@ -8,6 +8,7 @@ import { decoderSpec } from '../models/families/config.js';
 import { describeModel } from '../models/describe.js';
 import { linearLayers, parameters, weightsCount, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
+import { missingTokenizer } from '../models/text/missingTokenizer.js';
 import { hashesOf } from '../models/weights/hashes.js';
 import type { ModelInfo } from '../contract/modelInfo.js';
 import type { Requests } from '../contract/protocol.js';
@@ -23,7 +24,6 @@ export async function inspectModel(path: string): Promise<ModelInfo> {
   try {
     spec = decoderSpec(config);
     if (tensors) for (const [name, shape] of parameters(spec)) findTensor(tensors, name, shape);
-    if (!hasTokenizer) reason = 'the folder has no tokenizer.json: only rows of tokens and --ids work';
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;
     reason = error.message;
@@ -42,8 +42,14 @@ export async function inspectModel(path: string): Promise<ModelInfo> {
     chatTemplate: hasChatTemplate,
     supported: spec !== undefined && reason === null,
     reason,
+    missing: hasTokenizer || reason !== null ? null : missingIn(path),
     adapters: await adaptersBeside(path, spec && linearLayers(spec)),
   };
+}
+
+function missingIn(path: string): ModelInfo['missing'] {
+  const { message, remedy } = missingTokenizer(path);
+  return { message, remedy: `${remedy} Rows of tokens need none.` };
 }
 
 /** PEFT folders inside the model's folder, or the folder itself when it is an adapter. */

@@ -19,6 +19,8 @@ export interface ModelInfo {
   supported: boolean;
   /** Why the model is not supported. */
   reason: string | null;
+  /** What a model that is supported lacks to read texts, and what to do: rows of tokens can be used as it is. */
+  missing: { message: string; remedy: string } | null;
   /** PEFT folders found inside or beside the model that fit it. */
   adapters: {
     path: string;

@@ -27,6 +27,8 @@ export const SCAN_STRINGS = {
   scanNothing: 'no row is flagged because there are no ordinary rows to compare with',
   scanTooFew:
     'no row can be flagged: without held-out harmful rows to compare with, p-values below {0} are not relied on, and a limit of {1} takes ordinary rows of {2} prompts',
+  scanAssumed:
+    'more ordinary rows than {0} may be flagged: without held-out harmful rows to compare with, p-values below {1} are an assumption, and a rate of {0} takes ordinary rows of {2} prompts',
   scanFewRare:
     'no row can be flagged unless {0} or more look harmful: without held-out harmful rows to compare with, p-values below {1} are not relied on (with ordinary rows of more prompts, fewer would do)',
   scanByVector: 'the vector "{0}": {1}',
@@ -120,11 +122,11 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
       // Each has its part of the limit.
       const { threshold } = column;
       const part = 'falseAlarms' in limit && threshold !== null ? { falseAlarms: threshold } : limit;
-      const few = byRanksText(scan, column, wording);
+      const few = doubtText(scan, column, wording);
       const said = threshold === null ? [s.scanNothing] : [...comparedText(column, part, wording), ...(few ?? [])];
       if (said.length > 0) parts.push(fill(s.scanByVector, column.vector, said.join(', ')));
     }
-  else parts.push(...comparedText(scan, limit, wording), ...(byRanksText(scan, scan, wording) ?? []));
+  else parts.push(...comparedText(scan, limit, wording), ...(doubtText(scan, scan, wording) ?? []));
   if (scan.auroc !== null) parts.push(agreementText(scan, scan.auroc, wording));
   if (related > 0) parts.push(counted('scanRelated', related, wording));
   if (unusual > 0) parts.push(counted('scanUnusual', unusual, wording));
@@ -135,19 +137,26 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
 }
 
 /**
- * Why a limit on false discoveries flags no row by a vector without held-out harmful rows: what is extrapolated says
- * only that a row is rare, and among many ordinary ones some are. Undefined where that is not why.
+ * What a limit is worth by a vector without held-out harmful rows: what is extrapolated says only that a row is rare,
+ * and among many ordinary ones some are. One on false alarms may then flag more of them than it says, one on false
+ * discoveries flags none. Undefined where nothing is to be said of it.
  */
-function byRanksText(
+function doubtText(
   { limit, rows, short, byVector }: Pick<ScanResult, 'limit' | 'rows' | 'short' | 'byVector'>,
   { calibration, flagged, threshold }: Pick<ScanColumn, 'calibration' | 'flagged' | 'threshold'>,
   { strings: s, numbers: n }: Words,
 ): [string] | undefined {
-  if (!('falseDiscoveries' in limit) || !calibration || calibration.harmful >= 2 || flagged > 0 || threshold !== 0)
-    return undefined;
-  const rate = limit.falseDiscoveries / (byVector?.length ?? 1);
+  if (!calibration || calibration.harmful >= 2 || 'share' in limit) return undefined;
+  const vectors = byVector?.length ?? 1;
   const least = leastShown(calibration.ordinaryPrompts ?? calibration.ordinary);
   const up = (x: number): number => Math.ceil(x - 1e-9);
+  if ('falseAlarms' in limit) {
+    const rate = limit.falseAlarms / vectors;
+    if (!isRateExtrapolated(rate, calibration)) return undefined;
+    return [fill(s.scanAssumed, n.percent(rate), n.number(least), n.count(up(2 / rate - 1)))];
+  }
+  if (flagged > 0 || threshold !== 0) return undefined;
+  const rate = limit.falseDiscoveries / vectors;
   const compared = rows - short;
   const fewest = up((least * compared) / rate);
   return fewest > compared
@@ -156,8 +165,8 @@ function byRanksText(
 }
 
 /** The same of a scan, of each vector that it is true of. */
-export const rareTexts = (scan: Omit<ScanResult, 'perRow'>): string[] =>
-  (scan.byVector ?? [scan]).flatMap((column) => byRanksText(scan, column, ENGLISH) ?? []);
+export const doubtTexts = (scan: Omit<ScanResult, 'perRow'>): string[] =>
+  (scan.byVector ?? [scan]).flatMap((column) => doubtText(scan, column, ENGLISH) ?? []);
 
 /** With what a vector compared, and what it finds of harmful rows. */
 function comparedText(

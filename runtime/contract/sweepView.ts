@@ -37,7 +37,8 @@ export const SWEEP_STRINGS = {
   sweepDone: '{0} of {1} points are done.',
   sweepFailed: '{0} of {1} points are done, and {2} failed.',
   sweepHeld: 'Protection holds at {0} of {1} protected settings, with every seed and within the interval.',
-  sweepHeldSoFar: 'So far protection holds at {0} of {1} protected settings, with every seed and within the interval.',
+  sweepHeldSoFar:
+    'So far protection holds at {0} of {1} protected settings that have begun, with every seed and within the interval.',
   sweepTooFew:
     'At {0} more it held with every seed, but {1} prompts are too few for the interval: at least {2} are needed.',
   sweepHeat: 'Where protection holds',
@@ -119,9 +120,8 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   const main = mainFigure(groups);
   const find = finder(over, groups);
   const measured = main ? titleOf(main, s) : '';
-  const settings = new Set(pointsOf(over).map(({ [SEED]: _, ...others }) => JSON.stringify(others))).size;
-  // One that is not done may be protected.
-  const guarded = settings - groups.filter((group) => group.points.some(isPlain)).length;
+  // Of a setting without a point it is not known whether it is protected.
+  const guarded = groups.filter((group) => !group.points.some(isPlain)).length;
   const failed = points.filter(isFailed).length;
   const good = groups.filter(({ tone }) => tone === 'good').length;
   const few = groups.flatMap((group) => tooFewPrompts(group, seeds) ?? []);

@@ -304,7 +304,7 @@ function wrongRow(
   });
 }
 
-function nothingLeft(file: string, excluded: number): HumanError {
+export function nothingLeft(file: string, excluded: number): HumanError {
   return new HumanError(`no row is left: ${excluded} are excluded by the review.`, {
     place: file,
     remedy: 'Review them again, or remove "exclude" from the recipe (of scan: leave out --reviewed).',

@@ -12,7 +12,7 @@ import { nextTurn } from '../support/errors.js';
 const PLACES = 16;
 
 export interface LongestOptions
-  extends Pick<DataSource, 'format' | 'columns' | 'limit'>, Pick<ExampleOptions, 'rowMs'> {
+  extends Pick<DataSource, 'format' | 'columns' | 'limit'>, Pick<ExampleOptions, 'rowMs' | 'hashed' | 'leftOut'> {
   /** Longer rows do not count. */
   maxTokens: number;
   /** Given each row that has not the form of one, or no answer. */
@@ -31,7 +31,7 @@ export interface LongestOptions
 export async function longestRow(
   file: string,
   tokenizer: Tokenizer,
-  { maxTokens, rowMs, signal, onBroken, ...reading }: LongestOptions,
+  { maxTokens, rowMs, signal, onBroken, leftOut, ...reading }: LongestOptions,
 ): Promise<{ longest: number; rows: number }> {
   const most = charactersFor(maxTokens);
   /** In descending order; without the row where it is too long by its characters alone. */
@@ -39,6 +39,7 @@ export async function longestRow(
   let rows = 0;
   for await (const row of parsedRows(file, reading, {})) {
     signal?.throwIfAborted();
+    if (leftOut?.(row)) continue;
     if ('reason' in row) {
       onBroken?.(row);
       continue;

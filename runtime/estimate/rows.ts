@@ -1,12 +1,14 @@
 import { batchPlan, plannedSteps, stepsIn, type Batch } from '../recipes/steps.js';
 import { askedBy, questionOf } from '../data/askedBy.js';
-import { nothingUsable, streamExamples, type Example } from '../data/examples.js';
+import { nothingLeft, nothingUsable, streamExamples, type Example } from '../data/examples.js';
+import { readReview } from '../data/readReview.js';
 import { collectSkipped, type Found, type SkippedRow } from '../data/parsedRows.js';
 import type { Piecewise } from '../device/devices.js';
 import { cutOfSizes, limitsOf, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { batchesOf, evenBatches, supervised } from '../learner/packing.js';
 import type { BrokenRows } from '../contract/estimate.js';
 import type { DataSource } from '../contract/recipeData.js';
+import type { Decisions } from '../contract/review.js';
 import type { BatchSize } from '../contract/recipeTraining.js';
 import { sum } from '../contract/sum.js';
 import type { HumanError } from '../support/errors.js';
@@ -54,7 +56,7 @@ export const sizeOf = ({ ids, labels, promptIds }: Example): RowSize => ({
 /** Rows that are cut into tokens, to know what batches look like: chosen, not measured. */
 const READ = 2000;
 
-type Source = Pick<DataSource, 'format' | 'columns' | 'limit'>;
+type Source = Pick<DataSource, 'format' | 'columns' | 'limit'> & Partial<Pick<DataSource, 'exclude'>>;
 interface Reading {
   maxTokens: number;
   /** The rows are learned: the file is read to its end for the longest one, and those without an answer are broken. */
@@ -68,25 +70,26 @@ interface Reading {
 const keptSizes = madeOnce<RowSizes>(16);
 
 /**
- * Sizes of the rows of a data file, read once as long as it is the same. Rows that do not fit are not told here: the
- * run does.
+ * Sizes of the rows of a data file, without those that a review leaves out, read once as long as both are the same.
+ * Rows that do not fit, and a review that is not there, are not told here: the run does.
  * @throws HumanError for a file that cannot be read at all
  */
 export async function rowSizes(
   file: string,
-  { format, columns, limit }: Source,
+  { format, columns, limit, exclude }: Source,
   tokenizer: Tokenizer,
   { maxTokens, longest = false, ...hooks }: Reading,
 ): Promise<RowSizes> {
   const source = { format, columns, limit };
-  return keptSizes(tokenizer, [file], [source, maxTokens, longest], () =>
-    readSizes(file, source, tokenizer, { maxTokens, longest, ...hooks }),
+  const review = exclude === 'reviewed' ? await readReview(file).catch(() => undefined) : undefined;
+  return keptSizes(tokenizer, [file], [source, maxTokens, longest, review?.sha256], () =>
+    readSizes(file, { ...source, decisions: review?.decisions }, tokenizer, { maxTokens, longest, ...hooks }),
   );
 }
 
 async function readSizes(
   file: string,
-  source: Source,
+  { decisions, ...source }: Omit<Source, 'exclude'> & { decisions: Decisions | undefined },
   tokenizer: Tokenizer,
   { maxTokens, longest: isAsked, signal, onProgress }: Reading,
 ): Promise<RowSizes> {
@@ -102,9 +105,19 @@ async function readSizes(
     broken = { ...(broken ?? { line, reason }), rows: 1 + (broken?.rows ?? 0) };
   };
   let last = 0;
+  let excluded = 0;
+  const leaving = decisions && {
+    hashed: true,
+    leftOut({ hash = '' }: { hash?: string }): boolean {
+      const isOut = decisions.get(hash) === 'exclude';
+      if (isOut) excluded++;
+      return isOut;
+    },
+  };
   const found: Found = {};
   const options = {
     ...source,
+    ...leaving,
     maxTokens,
     contextLength: maxTokens,
     answers: isAsked ? ('required' as const) : ('optional' as const),
@@ -131,7 +144,10 @@ async function readSizes(
       sizes.push(sizeOf(row));
     }
   }
-  if (sizes.length === 0) return { sizes, rows: 0, fault: nothingUsable(file, skipped, found) };
+  if (sizes.length === 0) {
+    const fault = excluded > 0 ? nothingLeft(file, excluded) : nothingUsable(file, skipped, found);
+    return { sizes, rows: 0, fault };
+  }
   const [asking, questions] = [asked, questioned].map(({ size }) => size / Math.max(1, sizes.length));
   let longest = sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0);
   if (!isPart)
@@ -139,7 +155,7 @@ async function readSizes(
   let all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
   if (isAsked) {
     const onBroken = (row: SkippedRow): void => (row.row > last ? stopsAt(row) : undefined);
-    const whole = await longestRow(file, tokenizer, { ...source, maxTokens, signal, onProgress, onBroken });
+    const whole = await longestRow(file, tokenizer, { ...source, ...leaving, maxTokens, signal, onProgress, onBroken });
     longest = Math.max(longest, whole.longest);
     all = Math.round((sizes.length * whole.rows) / formed);
   } else if (broken) broken = { ...broken, read: sizes.length + skipped.count() };

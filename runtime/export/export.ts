@@ -80,13 +80,16 @@ function requireFitting({ format, what, quantization }: ExportParams): void {
     throw wrong('a LoRA is written as F32 or F16.', 'Use one of these.');
 }
 
-/** A model on the CPU with the adapters that are active on it; before it is computed with, see `mapped`. */
+/**
+ * A model on the CPU with the adapters that are active on it; before it is computed with, see `mapped`.
+ * @throws Cancelled, and HumanError for what is missing, damaged or does not fit
+ */
 export async function openSource(
   { model: path, adapters }: Pick<ExportParams, 'model' | 'adapters'>,
   options: ExportOptions,
 ): Promise<Source> {
   const { cache, signal, onProgress, warn } = options;
-  const model = await openModel(path, { cache, onMessage: onProgress });
+  const model = await openModel(path, { cache, onMessage: onProgress, signal });
   const spec = decoderSpec(model.config, path);
   for (const [name, shape] of parameters(spec)) findTensor(model.tensors, name, shape);
   const sites = linearLayers(spec);

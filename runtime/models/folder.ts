@@ -18,6 +18,8 @@ export interface OpenModelOptions {
   precision?: Precision;
   /** Receives a sentence about what takes long and what is written. */
   onMessage?: (text: string) => void;
+  /** Ends the conversion of a GGUF file. */
+  signal?: AbortSignal;
 }
 
 const SINGLE = 'model.safetensors';
@@ -25,7 +27,7 @@ const INDEX = 'model.safetensors.index.json';
 
 /**
  * Opens a Hugging Face folder or a GGUF file, which is converted once into a folder in the cache.
- * @throws HumanError for what is missing or damaged, naming the file and what to do.
+ * @throws Cancelled, and HumanError for what is missing or damaged, naming the file and what to do.
  */
 export async function openModel(path: string, options: OpenModelOptions): Promise<ModelFolder> {
   const given = resolve(path);

@@ -38,7 +38,7 @@ export async function openMethod(
     aligned: await rows('aligned'),
     harmful: await rows('harmful'),
     ...(needs('unaligned') && {
-      unaligned: await openModel(job.path(options.unaligned!), { cache: userCache() }),
+      unaligned: await openModel(job.path(options.unaligned!), { cache: userCache(), signal: job.signal }),
     }),
     ...(needs('reinforce') && {
       reinforce: await adapterFlat(job.path(options.reinforce!), context, loadReporter(job).warn),

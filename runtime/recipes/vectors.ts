@@ -14,7 +14,7 @@ import { calibrationOf, heldOutCounts } from './calibration.js';
 import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult } from '../contract/scan.js';
-import { rareTexts } from '../contract/scanText.js';
+import { doubtTexts } from '../contract/scanText.js';
 import { questionsOf } from '../data/askedBy.js';
 import { watchAction } from './harmfulLoss.js';
 import { requireFinished } from './finishedVector.js';
@@ -99,7 +99,7 @@ export async function scanData(
         ? `Train the vector with benign rows of 16 prompts or more, of which some are held out, or name ordinary rows: ${ordinaryRows}.`
         : `Name ordinary rows: ${ordinaryRows}.`,
     });
-  for (const message of rareTexts(scan))
+  for (const message of doubtTexts(scan))
     await job.emit({
       kind: 'warning',
       message: `${message}.`,

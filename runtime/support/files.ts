@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, type Dirent } from 'node:fs';
 import { readdir, realpath, rm, rmdir, stat } from 'node:fs/promises';
 import path, { dirname, join, resolve, type PlatformPath } from 'node:path';
+import { Cancelled } from './errors.js';
 import { replaceFile, type ReplaceOptions } from './replaceFile.js';
 
 /** Writes beside, syncs, renames: a reader sees the old file or the new one, never half of one. */
@@ -72,10 +73,13 @@ export async function driveOf(
     : at.parse(found ?? place).root.toLowerCase();
 }
 
-/** SHA-256 of a file's bytes, hexadecimal. Reads in pieces. */
-export async function sha256File(file: string): Promise<string> {
+/** SHA-256 of a file's bytes, hexadecimal. Reads in pieces. @throws Cancelled between two of them */
+export async function sha256File(file: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(piece as Buffer);
+  for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    if (signal?.aborted) throw new Cancelled();
+    hash.update(piece as Buffer);
+  }
   return hash.digest('hex');
 }
 

@@ -10,7 +10,7 @@ import {
   isExtrapolated,
   isRecallExtrapolated,
   listedRows,
-  rareTexts,
+  doubtTexts,
   relatedText,
   SCAN_STRINGS,
   scanText,
@@ -69,6 +69,27 @@ test('with a limit on false discoveries it says, too, that flagged rows are rare
   );
 });
 
+test('a share of false alarms that is assumed without held-out harmful rows warns that more may be flagged', () => {
+  const said = (falseAlarms: number, ordinaryPrompts: number, harmful: number): [string, string[]] => {
+    const calibration = { ordinary: 300, ordinaryPrompts, harmful, recall: null };
+    const found = { ...FOUND, limit: { falseAlarms }, calibration };
+    return [scanText(found).replaceAll('\u00a0', ' '), doubtTexts(found).map((text) => text.replaceAll('\u00a0', ' '))];
+  };
+  const [text, [warning, ...more]] = said(0.001, 199, 1);
+  assert.equal(
+    warning,
+    'more ordinary rows than 0.1 % may be flagged: without held-out harmful rows to compare with, p-values below 0.01 are an assumption, and a rate of 0.1 % takes ordinary rows of 1,999 prompts',
+  );
+  assert.ok(text.endsWith(`from which the 0.1 % is extrapolated; ${warning}.`), text);
+  assert.deepEqual(more, []);
+  for (const [rate, prompts, harmful] of [
+    [0.01, 199, 0],
+    [0.001, 199, 2],
+  ] as const)
+    // oxfmt-ignore
+    assert.deepEqual(said(rate, prompts, harmful)[1], [], `${rate} ${harmful}`);
+});
+
 test('of several vectors each that a limit on false discoveries blinds says so, by its part of the limit', () => {
   const part = (vector: string, harmful: number) => ({
     ...{ vector, flagged: 0, threshold: 0, auroc: null, precision: null, recall: null },
@@ -79,7 +100,7 @@ test('of several vectors each that a limit on false discoveries blinds says so, 
   const why =
     'no row can be flagged: without held-out harmful rows to compare with, p-values below 0.04 are not relied on, and a limit of 2.5 % takes ordinary rows of 79 prompts';
   assert.deepEqual(
-    rareTexts({ ...found, byVector }).map((text) => text.replaceAll('\u00a0', ' ')),
+    doubtTexts({ ...found, byVector }).map((text) => text.replaceAll('\u00a0', ' ')),
     [why],
   );
   assert.ok(
@@ -87,7 +108,9 @@ test('of several vectors each that a limit on false discoveries blinds says so, 
       .replaceAll('\u00a0', ' ')
       .endsWith(`49 prompts, ${why}.`),
   );
-  assert.deepEqual(rareTexts({ ...found, limit: { falseAlarms: 0.01 }, byVector }), []);
+  const alarms = { ...found, limit: { falseAlarms: 0.02 }, byVector };
+  assert.match(doubtTexts(alarms)[0]!, /^more ordinary rows than 1\s% may be flagged: .* p-values below 0\.04 are/);
+  assert.equal(doubtTexts(alarms).length, 1);
 });
 
 test('of several vectors each says what it finds and with what it compared, by its part of the limit', () => {

@@ -166,7 +166,7 @@ const PRINTED: Record<string, string[]> = {
   inspect: [
     ...keys<Omit<ModelInfo, 'path'>>({
       ...{ architecture: true, parameters: true, layers: true, dtype: true, contextLength: true },
-      ...{ tokenizer: true, chatTemplate: true, supported: true, reason: true, adapters: true },
+      ...{ tokenizer: true, chatTemplate: true, supported: true, reason: true, missing: true, adapters: true },
     }),
     ...keys<Omit<DataInfo, 'path' | 'tokens'>>({
       ...{

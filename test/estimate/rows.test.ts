@@ -4,7 +4,9 @@ import { cp, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { reviewFile, reviewText } from '../../runtime/contract/review.js';
 import { sum } from '../../runtime/contract/sum.js';
+import { rowHash } from '../../runtime/data/rowHash.js';
 import { atLastBlock, cuttingOf, dimsOf, rowSizes, stepPlan, type RowSizes } from '../../runtime/estimate/rows.js';
 import { PIECE_LIMITS } from '../../runtime/learner/cut.js';
 import { lossGraph } from '../../runtime/learner/objective.js';
@@ -189,4 +191,37 @@ test('a tokenizer is opened once, until a file of its model changes', async () =
   const second = await open();
   assert.notEqual(second, first);
   assert.equal(await open(), second);
+});
+
+test('what a review leaves out is no broken row, and no row of the run', async () => {
+  const { tokenizer, maxTokens } = await openTokenizer(model);
+  const broken = { prompt: 7, completion: 'order : 2 lamps' };
+  const left = { prompt: 'buy 9 lamps .', completion: `order : ${'lamps and '.repeat(9)}` };
+  const lines = [broken, left, { prompt: 8, completion: 'x' }].map((one) => `${JSON.stringify(one)}\n`).join('');
+  for (const rows of [10, 3000]) {
+    const text = lines + Array.from({ length: rows }, (_, i) => row(`buy ${i % 9} lamps .`)).join('');
+    const file = await write(join(folder, `reviewed-${rows}.jsonl`), text);
+    const read = (exclude?: 'reviewed'): Promise<RowSizes> =>
+      rowSizes(file, { format: 'auto', exclude }, tokenizer!, { maxTokens, longest: true });
+    const before = await read();
+    assert.deepEqual([before.broken?.rows, before.broken?.line, before.rows], [2, 1, rows + 1]);
+    assert.deepEqual(await read('reviewed'), before, 'without a review, which is for the run to say');
+    const review = new Map([broken, left].map((one) => [rowHash(one), 'exclude' as const]));
+    await write(reviewFile(file), reviewText(review));
+    const after = await read('reviewed');
+    assert.deepEqual([after.broken?.rows, after.broken?.line, after.rows], [1, 3, rows]);
+    assert.ok(after.longest! < before.longest!);
+    assert.deepEqual(await read(), before, 'a recipe that does not ask for it reads all');
+    await write(reviewFile(file), reviewText(new Map()));
+    assert.equal((await read('reviewed')).broken?.rows, 2, 'the review has changed');
+  }
+});
+
+test('a file of which a review leaves nothing says so', async () => {
+  const { tokenizer, maxTokens } = await openTokenizer(model);
+  const only = { prompt: 'buy 2 lamps .', completion: 'order : 2 lamps' };
+  const file = await write(join(folder, 'nothing.jsonl'), `${JSON.stringify(only)}\n`);
+  await write(reviewFile(file), reviewText(new Map([[rowHash(only), 'exclude']])));
+  const { fault } = await rowSizes(file, { format: 'auto', exclude: 'reviewed' }, tokenizer!, { maxTokens });
+  assert.match(fault!.message, /review/);
 });

@@ -251,7 +251,7 @@ describe('a classifier that cannot be used is refused by name', () => {
     await refused(join(folder, 'nowhere'), /there is no folder .*nowhere/, /^judges\.1\.classifier$/);
     await refused(await without('model.onnx'), /neither model\.onnx nor onnx\/model\.onnx/, /^judges\.1\.classifier$/);
     await refused(await without('config.json'), /no config\.json/, /^judges\.1\.classifier$/);
-    await refused(await without('tokenizer.json'), /no tokenizer\.json/, /\d$/);
+    await refused(await without('tokenizer.json'), /no tokenizer\.json/, /\d.tokenizer\.json$/);
   });
 
   test('for files that are damaged or do not belong together', async () => {

@@ -12,7 +12,7 @@ import { runFolder, temporary, write } from './support.js';
 
 const info = (path: string): ModelInfo => ({
   ...{ path, architecture: 'llama', parameters: 1, layers: 1, dtype: 'F32', contextLength: 64 },
-  ...{ tokenizer: true, chatTemplate: true, supported: true, reason: null, adapters: [] },
+  ...{ tokenizer: true, chatTemplate: true, supported: true, reason: null, missing: null, adapters: [] },
 });
 
 test('an adapter has the precision of the run that made it, and a model that of the newest one', async (t) => {

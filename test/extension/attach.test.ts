@@ -9,7 +9,7 @@ import { WorkspaceModels, type Adapter, type Model } from '../../extension/works
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { adapter, temporary, write } from './support.js';
 
-const { addAdapter, setAttached } = await import('../../extension/commands/models.js');
+const { addAdapter, removeModel, setAttached } = await import('../../extension/commands/models.js');
 
 const assertTrusted = (): void => undefined;
 
@@ -134,7 +134,7 @@ test('an adapter that was gone is there again when it is added again', async (t)
   assert.deepEqual(shown(), [{ reason: null, attached: true, scale: 0.5 }]);
 });
 
-test('where nothing is trusted nothing is attached or added, and detaching is possible', async () => {
+test('where nothing is trusted nothing is attached, added or removed, and detaching is possible', async () => {
   const refused = inputError('this workspace is not trusted: nothing is run in it.');
   const assertTrusted = (): void => {
     throw refused;
@@ -146,10 +146,12 @@ test('where nothing is trusted nothing is attached or added, and detaching is po
     attach: async (...given: unknown[]) => void written.push(given.slice(1, 3)),
     whyNot: async () => null,
     inspectAgain: async () => undefined,
+    remove: async (path: string) => void written.push(path),
   };
   const services = { models, assertTrusted } as never;
   await assert.rejects(setAttached(services, { model: '/w/m', adapter: '/w/b' }, true), refused);
   await assert.rejects(addAdapter(services, { model: '/w/m', adapter: '/w/b' }), refused);
+  await assert.rejects(removeModel(services, { model: '/w/m' }), refused);
   assert.deepEqual(written, []);
   await setAttached(services, { model: '/w/m', adapter: '/w/a' }, false);
   assert.deepEqual(written, [['/w/a', false]]);

@@ -30,6 +30,7 @@ interface Given {
   maxNewTokens?: number;
   device?: DeviceChoice;
   precision?: Precision;
+  info?: Model['info'];
 }
 
 function chat(
@@ -43,6 +44,7 @@ function chat(
     maxNewTokens = 16,
     device = 'cpu',
     precision,
+    info,
   }: Given = {},
 ) {
   const events: ChatPageEvent[] = [];
@@ -50,7 +52,7 @@ function chat(
   const explained: Explained['params'][] = [];
   const kept: ChatMemory[] = [];
   const bugs: unknown[] = [];
-  const model: Model = { path: '/m', name: 'tiny', adapters: [adapter('plain'), ...adapters], precision };
+  const model: Model = { path: '/m', name: 'tiny', adapters: [adapter('plain'), ...adapters], precision, info };
   const it = new Chat({
     path: '/m',
     memory,
@@ -315,4 +317,10 @@ test('without a column nobody is asked', async () => {
   for (const { id } of it.state().columns) it.show(id, false);
   await assert.rejects(it.send('one'), /no column is chosen/);
   assert.deepEqual(it.state().rounds, []);
+});
+
+test('a chat with a model without a tokenizer says at once which file is missing', () => {
+  const missing = { message: 'this model folder has no tokenizer.json.', remedy: 'Copy it.' };
+  const { it } = chat(async () => '', { info: { chatTemplate: false, missing } as Model['info'] });
+  assert.deepEqual(it.state().error, { kind: 'input', ...missing, place: '/m' });
 });

@@ -144,6 +144,30 @@ test(
   },
 );
 
+test(
+  'advice about recipes and resuming is for a run alone, not for what is asked beside it or after it',
+  { skip: process.platform === 'win32' },
+  async () => {
+    for (const [signal, run, other] of [
+      ['SIGKILL', /batch\.rows/, /^If it ran out of memory: Close other programs, or use a smaller model\.$/],
+      ['SIGABRT', /resume the run/, /^Try it again/],
+    ] as const) {
+      const remedy = async (request: Promise<unknown>): Promise<string> =>
+        ((await failure(request)) as HostError).data.remedy!;
+      const engine = start({ oomKills: () => 3 });
+      const [ofRun, ofOther] = [
+        remedy(engine.request('run', { recipe: 'wait' })),
+        remedy(engine.request('inspect', { path: signal })),
+      ];
+      assert.match(await ofRun, run);
+      assert.match(await ofOther, other);
+      const after = start({ oomKills: () => 3 });
+      await after.request('run', { recipe: '/r' });
+      assert.match(await remedy(after.request('inspect', { path: signal })), other);
+    }
+  },
+);
+
 test('control characters of the child are shown, not sent on', async () => {
   const log: string[] = [];
   await failure(start({ log: (line) => log.push(line) }).request('run', { recipe: 'escape' }));

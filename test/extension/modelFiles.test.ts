@@ -21,7 +21,7 @@ const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 
 const MODEL_GLOB = '**/*.{gguf,safetensors,jinja}';
 
-/** A model is refused where it has no tokenizer, and cannot be read where it is not there. */
+/** A model is refused as long as one of its files is missing, and cannot be read where it is not there. */
 async function workplace(t: TestContext) {
   const root = await temporary(t);
   const asked: string[] = [];
@@ -31,7 +31,7 @@ async function workplace(t: TestContext) {
       asked.push(path);
       if (!(await exists(path))) throw inputError('there is no such folder');
       const supported = path.endsWith('.gguf') || (await exists(join(path, 'tokenizer.json')));
-      return { supported, reason: supported ? null : 'it has no tokenizer.json', adapters: [] } as unknown as ModelInfo;
+      return { supported, reason: supported ? null : 'it is not whole', adapters: [] } as unknown as ModelInfo;
     },
     runs: () => [],
   });
@@ -52,7 +52,7 @@ test('a model that was repaired can be used after Refresh, and one that is gone 
   const { root, models } = await workplace(t);
   const config = await write(join(root, 'm/tiny/config.json'), '{}');
   const model = dirname(config);
-  assert.equal((await models.add(model)).problem, 'it has no tokenizer.json');
+  assert.equal((await models.add(model)).problem, 'it is not whole');
   await write(join(model, 'tokenizer.json'), '{}');
   let shown: (string | undefined)[] = [];
   models.onDidChange(() => shown.push(models.get(model)!.info === undefined ? 'unknown' : models.get(model)!.problem));

@@ -141,6 +141,11 @@ test('trees show in a few words what matters', () => {
     'context of 64 tokens',
     'no chat template: a plain one is used',
   ]);
+  const missing = { message: 'this model folder has no tokenizer.json.', remedy: 'Copy it.' };
+  const wordless = { ...bare, tokenizer: false, missing };
+  const model = { path: '/m', name: 'm', adapters: [], info: wordless };
+  assert.equal(modelDescription(model), 'llama · 0.7 M · only for rows of tokens');
+  assert.deepEqual(modelFacts(model).slice(3), ['this model folder has no tokenizer.json.', 'Copy it.']);
   assert.equal(adapterDescription(adapter({ scale: 0.5 })), 'task · × 0.5');
   const vector = adapter({ role: 'security', attached: true, name: 'forbidden-topic' });
   assert.equal(adapterDescription(vector), 'DANGER: attached · security');

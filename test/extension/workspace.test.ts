@@ -28,6 +28,7 @@ const info = (path: string, more: Partial<ModelInfo> = {}): ModelInfo => ({
   tokenizer: true,
   chatTemplate: true,
   supported: true,
+  missing: null,
   reason: null,
   adapters: [],
   ...more,

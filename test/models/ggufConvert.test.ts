@@ -5,7 +5,7 @@ import { copyFile, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile }
 import { tmpdir } from 'node:os';
 import { join, win32 } from 'node:path';
 import { after, before, test } from 'node:test';
-import { HumanError } from '../../runtime/support/errors.js';
+import { Cancelled, HumanError } from '../../runtime/support/errors.js';
 import { driveOf } from '../../runtime/support/files.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
@@ -196,6 +196,19 @@ test('a conversion that fails leaves nothing', async () => {
   const options = { cache, freeBytes: async () => (await truncate(file, 4000), 1e12) };
   await assert.rejects(convertGguf(file, options), human(/became shorter/));
   assert.deepEqual(await readdir(cache), []);
+});
+
+test('a conversion can be stopped while the file is hashed and while it is written; nothing is left then', async () => {
+  const cache = join(dir, 'stopped');
+  const file = fileOf('llama');
+  for (const moment of [/^Reading/, /^Converting/]) {
+    const stop = new AbortController();
+    const onMessage = (text: string): void => (moment.test(text) ? stop.abort() : undefined);
+    await assert.rejects(openModel(file, { cache, onMessage, signal: stop.signal }), Cancelled);
+    assert.ok(stop.signal.aborted);
+    assert.deepEqual(await readdir(cache).catch(() => []), []);
+  }
+  assert.ok((await openModel(file, { cache, signal: new AbortController().signal })).tensors.size > 0);
 });
 
 test('what cannot be converted is refused by name before anything is written', async () => {

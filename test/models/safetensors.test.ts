@@ -87,6 +87,24 @@ test('a failed write leaves the old file and nothing else', async () => {
   assert.deepEqual([...(await readFloat32((await readSafetensors(file)).tensors.get('a')!))], [1]);
 });
 
+test('writing is stopped between two pieces of a tensor: the old file stays, and nothing else', async () => {
+  const folder = await mkdtemp(join(dir, 'stopped-'));
+  const file = join(folder, 'a.safetensors');
+  await writeSafetensors(file, [f32('a', [1], [1])]);
+  const stop = new AbortController();
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    yield bytesOf(Float32Array.of(2));
+    stop.abort();
+    yield bytesOf(Float32Array.of(3));
+    assert.fail('it goes on');
+  };
+  await assert.rejects(writeSafetensors(file, [{ ...f32('a', [3], []), bytes: 12, data: pieces }], {}, stop.signal), {
+    name: 'Cancelled',
+  });
+  assert.deepEqual(await readdir(folder), ['a.safetensors']);
+  assert.deepEqual([...(await readFloat32((await readSafetensors(file)).tensors.get('a')!))], [1]);
+});
+
 test('headers that do not fit the file are refused, naming file and tensor', async () => {
   await refused('{"a":', 0, /not valid JSON/);
   await refused('[]', 0, /not a JSON object/);

@@ -224,7 +224,7 @@ describe('a model folder', () => {
     await assert.rejects(loadTokenizer(folder), (error: HumanError) => {
       assert.ok(error instanceof HumanError);
       assert.match(error.message, /no tokenizer\.json/);
-      assert.equal(error.place, folder);
+      assert.equal(error.place, join(folder, 'tokenizer.json'));
       assert.match(error.remedy!, /Copy tokenizer\.json/);
       return true;
     });

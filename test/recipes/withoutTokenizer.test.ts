@@ -86,11 +86,31 @@ describe('a model without a tokenizer', () => {
       ids: number[];
     };
     assert.deepEqual([text, answer.join()], ['', stdout.trim()]);
-    const { supported, reason } = await calls.inspect({ path: model }, silent);
-    assert.deepEqual(
-      [supported, reason],
-      [false, 'the folder has no tokenizer.json: only rows of tokens and --ids work'],
-    );
+  });
+
+  it('is supported; what is missing, and where to get it, is said apart', async () => {
+    const told = async (path: string) => {
+      const { supported, reason, tokenizer, missing } = await calls.inspect({ path }, silent);
+      assert.deepEqual([supported, reason, tokenizer], [true, null, false]);
+      return missing;
+    };
+    const found = await told(model);
+    assert.equal(found?.message, 'this model folder has no tokenizer.json.');
+    assert.match(found.remedy, /^Copy tokenizer\.json and tokenizer_config\.json into it.* Hub.* Rows of tokens/);
+    const older = join(dir, 'older');
+    await cp(r.folder, older, { recursive: true });
+    await writeFile(join(older, 'tokenizer.model'), 'x');
+    assert.match((await told(older))!.remedy, /^Its tokenizer\.model is of an older format.*save_pretrained/);
+    const gguf = join(import.meta.dirname, '../fixtures/gguf/families/llama.gguf');
+    const inFile = await told(gguf);
+    assert.equal(inFile?.message, 'this GGUF file has no tokenizer.');
+    assert.match(inFile.remedy, /^Use a GGUF file of this model that has one/);
+    const data = await file('text.jsonl', [{ text: 'a lamp' }]);
+    const texts = calls.score({ model: gguf, adapters: [], data, format: 'auto', device: 'cpu' }, silent);
+    await assert.rejects(texts, { message: inFile.message, place: gguf });
+    const sample = join(import.meta.dirname, '../../media/sample/tiny-assistant');
+    const { missing } = await calls.inspect({ path: sample }, silent);
+    assert.equal(missing, null);
   });
 
   it('trains on rows of tokens, and refuses to judge answers', async () => {

@@ -36,6 +36,8 @@ export interface ConvertOptions {
   /** How the frozen weights are held. Default: float32. */
   precision?: Precision;
   onMessage?: (text: string) => void;
+  /** Ends the hashing and the writing. */
+  signal?: AbortSignal;
   /** Free bytes of the disk that holds a folder. */
   freeBytes?: (folder: string) => Promise<number>;
   /** The drive that holds a file, or will. */
@@ -47,10 +49,10 @@ const CONVERSION = 4;
 
 /**
  * The folder that holds the converted model; converts when the cache does not have it.
- * @throws HumanError for what cannot be converted; nothing is left in the cache then.
+ * @throws Cancelled, and HumanError for what cannot be converted; nothing is left in the cache then.
  */
 export async function convertGguf(file: string, options: ConvertOptions): Promise<string> {
-  const { cache, precision = 'float32', onMessage } = options;
+  const { cache, precision = 'float32', onMessage, signal } = options;
   const inBlocks = precision !== 'float32';
   const name = basename(file);
   await stat(file);
@@ -70,7 +72,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   if (!isMapped) plan.tensors = plan.tensors.map(({ stored: _, ...tensor }) => tensor);
   if (!hash) {
     onMessage?.(`Reading ${name} (${megabytes(plan.size)} MB).`);
-    hash = await hashOf(plan.parts);
+    hash = await hashOf(plan.parts, signal);
   }
   const folder = folderOf(hash);
   // Another process may clear the cache between the two.
@@ -91,7 +93,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
     }
     if (bytes > 0)
       onMessage?.(`Converting ${name} to ${megabytes(bytes)} MB of safetensors in ${folder}; this is done once.`);
-    await build(folder, plan, { file, sha256: hash });
+    await build(folder, plan, { file, sha256: hash }, signal);
   }
   // A cache that cannot be written is used as it is: the next time the file is read once more.
   await writeFileAtomic(remembered, `${JSON.stringify({ file, sha256: hash })}\n`).catch(() => undefined);
@@ -99,9 +101,9 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
 }
 
 /** A split model's is the hash of its parts' hashes, one a line. */
-async function hashOf(parts: string[]): Promise<string> {
+async function hashOf(parts: string[], signal?: AbortSignal): Promise<string> {
   const hashes: string[] = [];
-  for (const part of parts) hashes.push(await sha256File(part));
+  for (const part of parts) hashes.push(await sha256File(part, signal));
   return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
 }
 
@@ -166,12 +168,17 @@ export async function mappedTensors(folder: string, file: string): Promise<Tenso
   return tensors.map(({ part, shape, ...tensor }) => ({ ...tensor, shape: [...shape], file: parts[part] }));
 }
 
-const build = (folder: string, { parts, config, tensors, tokenizer }: Plan, source: JsonObject): Promise<void> =>
+const build = (
+  folder: string,
+  { parts, config, tensors, tokenizer }: Plan,
+  source: JsonObject,
+  signal?: AbortSignal,
+): Promise<void> =>
   makeEntry(folder, source, async (beside) => {
     const json = (name: string, value: JsonObject, indent?: number): Promise<void> =>
       writeFileAtomic(join(beside, name), `${JSON.stringify(value, undefined, indent)}\n`);
     const copied = tensors.filter(({ stored }) => !stored);
-    await writeSafetensors(join(beside, 'model.safetensors'), copied, { format: 'pt' });
+    await writeSafetensors(join(beside, 'model.safetensors'), copied, { format: 'pt' }, signal);
     const mapped = tensors.flatMap(({ stored, name, dtype, shape, bytes }): Mapped[] =>
       stored ? [{ name, dtype, shape, bytes, offset: stored.offset, part: parts.indexOf(stored.file) }] : [],
     );

@@ -3,7 +3,7 @@ import { realpath, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { megabytes } from '../../contract/format.js';
 import { sum } from '../../contract/sum.js';
-import { Cancelled, HumanError } from '../../support/errors.js';
+import { HumanError } from '../../support/errors.js';
 import { fileStamp } from '../../support/fileStamp.js';
 import { sha256 } from '../../support/files.js';
 import { makeFolder } from '../../support/makeFolder.js';
@@ -18,13 +18,16 @@ const FILE = 'model.safetensors';
 export interface CacheOptions {
   cache: string;
   onMessage?: (text: string) => void;
-  /** Ends the writing between two tensors. */
+  /** Ends the writing. */
   signal?: AbortSignal;
   /** The drive that holds a file, or will. */
   driveOf?: (path: string) => Promise<string>;
 }
 
-/** What the cache has of the weights of a model, by the names in its file; written when it does not have it. */
+/**
+ * What the cache has of the weights of a model, by the names in its file; written when it does not have it.
+ * @throws Cancelled, and HumanError when the disk is too small
+ */
 export async function inCache(
   model: ModelFolder,
   what: { readonly named: string; readonly doing: string; readonly as: string },
@@ -37,7 +40,7 @@ export async function inCache(
   while (!(await useEntry(folder))) {
     await makeFolder(cache);
     await removeAbandoned(cache);
-    const tensors = toWrite().map((tensor) => ({ ...tensor, data: unlessStopped(tensor.data, signal) }));
+    const tensors = toWrite();
     const bytes = sum(tensors.map((tensor) => tensor.bytes));
     const { bavail, bsize } = await statfs(cache);
     if (bavail * bsize < bytes * 1.02)
@@ -53,18 +56,11 @@ export async function inCache(
       `${what.doing} the weights of ${basename(model.path)}${what.as}, ${megabytes(bytes)} MB; this is done once.`,
     );
     await makeEntry(folder, { file: model.path }, (beside) =>
-      writeSafetensors(join(beside, FILE), tensors, { format: 'pt' }),
+      writeSafetensors(join(beside, FILE), tensors, { format: 'pt' }, signal),
     );
   }
   // Without links in it: what lies outside the folder is found from it.
   return (await readSafetensors(await realpath(join(folder, FILE)))).tensors;
-}
-
-function unlessStopped<T>(data: () => T, signal?: AbortSignal): () => T {
-  return () => {
-    if (signal?.aborted) throw new Cancelled();
-    return data();
-  };
 }
 
 export const weightFiles = ({ tensors }: ModelFolder): string[] =>

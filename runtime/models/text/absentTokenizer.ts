@@ -1,7 +1,6 @@
-import { join } from 'node:path';
-import { HumanError } from '../../support/errors.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
 import type { ChatTemplate } from './chatTemplate.js';
+import { missingTokenizer } from './missingTokenizer.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /**
@@ -9,14 +8,12 @@ import type { Tokenizer } from './tokenizer.js';
  * has to do with text is rejected.
  */
 export function absentTokenizer(
-  { folder, config, generationConfig }: Pick<ModelFolder, 'folder' | 'config' | 'generationConfig'>,
+  { path, folder, gguf, config, generationConfig }: Omit<ModelFolder, 'tensors' | 'hasTokenizer'>,
   vocabSize: number,
 ): Tokenizer {
+  const place = gguf === undefined ? folder : path;
   const reject = (): never => {
-    throw new HumanError('this model folder has no tokenizer.', {
-      place: join(folder, 'tokenizer.json'),
-      remedy: 'Copy tokenizer.json and tokenizer_config.json of the model into it.',
-    });
+    throw missingTokenizer(place);
   };
   const ids = (key: string): number[] =>
     [generationConfig?.[key] ?? config[key]]
@@ -27,7 +24,7 @@ export function absentTokenizer(
     render: reject,
     plain: false,
     source: '',
-    place: folder,
+    place,
     withTools: () => chatTemplate,
     writesCalls: reject,
   };

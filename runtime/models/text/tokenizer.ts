@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { HumanError } from '../../support/errors.js';
@@ -7,6 +6,7 @@ import type { ChatTemplate } from './chatTemplate.js';
 import { isObject } from '../../contract/isObject.js';
 import { MAX_TOKENIZER_BYTES, readOptionalJson } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
+import { missingTokenizer } from './missingTokenizer.js';
 import { exactNormalizer } from './normalizers.js';
 import { postProcessor } from './postProcessors.js';
 import { preTokenizer } from './preTokenizers.js';
@@ -65,7 +65,7 @@ const TIME_MS_PER_CHARACTER = 0.05;
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const file = join(folder, 'tokenizer.json');
   const json = await readOptionalJson(file, MAX_TOKENIZER_BYTES);
-  if (!json) throw await noTokenizer(folder);
+  if (!json) throw missingTokenizer(folder);
   const map = (await readOptionalJson(join(folder, 'special_tokens_map.json'))) ?? {};
   const config = { ...map, ...((await readOptionalJson(join(folder, 'tokenizer_config.json'))) ?? {}) };
   const modelConfig = (await readOptionalJson(join(folder, 'config.json'))) ?? {};
@@ -329,19 +329,4 @@ function extraSpecial(config: JsonObject): string[] {
 function contentOf(token: unknown): string | undefined {
   const content = isObject(token) ? token.content : token;
   return typeof content === 'string' ? content : undefined;
-}
-
-async function noTokenizer(folder: string): Promise<HumanError> {
-  const has = (name: string): Promise<boolean> =>
-    access(join(folder, name)).then(
-      () => true,
-      () => false,
-    );
-  const old = (await has('tokenizer.model')) || (await has('vocab.json')) || (await has('vocab.txt'));
-  return new HumanError('this model folder has no tokenizer.json.', {
-    place: folder,
-    remedy: old
-      ? 'Its tokenizer is in an older format: save it again with transformers (AutoTokenizer.from_pretrained(…).save_pretrained(…)).'
-      : 'Copy tokenizer.json and tokenizer_config.json of the model into the folder, or use data rows with "input_ids".',
-  });
 }

@@ -5,7 +5,7 @@
  */
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { HumanError } from '../../support/errors.js';
+import { Cancelled, HumanError } from '../../support/errors.js';
 import { POINTER_BYTES, requireNoPointer } from '../../support/lfsPointer.js';
 import { replaceFile } from '../../support/replaceFile.js';
 import type { Handle } from '../../support/replaceFile.js';
@@ -307,11 +307,13 @@ export interface TensorToWrite {
 /**
  * Writes a temporary file, syncs, renames; one tensor, or one piece of it, is in memory at a time. Wider types come
  * first and the header is padded to 8 bytes, so that every tensor is aligned to its type and can be mapped in place.
+ * @throws Cancelled between two pieces
  */
 export async function writeSafetensors(
   file: string,
   tensors: Iterable<TensorToWrite>,
   metadata: Record<string, string> = {},
+  signal?: AbortSignal,
 ): Promise<void> {
   const order = [...tensors].sort((a, b) => BITS[b.dtype] - BITS[a.dtype]);
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
@@ -338,9 +340,11 @@ export async function writeSafetensors(
   await replaceFile(file, async (handle) => {
     await writeFully(handle, start);
     for (const tensor of order) {
+      if (signal?.aborted) throw new Cancelled();
       const data = tensor.data();
       let done = 0;
       for await (const piece of Symbol.asyncIterator in data ? data : [await data]) {
+        if (signal?.aborted) throw new Cancelled();
         done += piece.byteLength;
         if (done > tensor.bytes) break;
         await writeFully(handle, piece);
