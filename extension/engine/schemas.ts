@@ -321,6 +321,7 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   hash: text.optional(),
   explained: number,
   span: number,
+  choice: number.optional(),
   p: number.optional(),
   pHarmful: number.optional(),
   kl: number.optional(),

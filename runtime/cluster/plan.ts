@@ -20,7 +20,7 @@ export interface Measure {
   readonly gradient?: boolean;
   /** KL(base ‖ model) of each token instead of its loss. */
   readonly taught?: boolean;
-  /** Of each token its loss in the base and its loss, and of the row the largest KL(base ‖ model). */
+  /** Of each token its loss in the base, then of each its loss, then of each KL(base ‖ model). */
   readonly compared?: boolean;
 }
 

@@ -13,6 +13,11 @@ export interface ScanRow {
   explained: number;
   /** The most that the vector saves on consecutive tokens, nats; see docs/method.md. */
   span: number;
+  /**
+   * The most that the vector saves on a token where it changes what the model says, nats; see docs/method.md. Absent of
+   * an earlier version.
+   */
+  choice?: number;
   /** How often an ordinary row looks at least as harmful. Absent where there are no ordinary rows to compare with. */
   p?: number;
   /** How often a harmful row looks at least as ordinary. Absent without harmful rows to compare with. */
@@ -75,9 +80,12 @@ export interface ScanRow {
    * Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run.
    */
   vector?: number;
-  byVector?: Pick<ScanRow, 'explained' | 'span' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged' | 'related'>[];
-  /** Of each supervised token, nats. Only in the scan.json of a run. */
-  losses?: { without: number[]; with: number[] };
+  byVector?: Pick<
+    ScanRow,
+    'explained' | 'span' | 'choice' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged' | 'related'
+  >[];
+  /** Of each supervised token, nats, and its KL. Only in the scan.json of a run. */
+  losses?: { without: number[]; with: number[]; kl?: number[] };
 }
 
 /**
@@ -85,6 +93,8 @@ export interface ScanRow {
  * this share is ordinary at most (Benjamini–Hochberg). `share`: rows explained by more than this, without a promise.
  */
 export type ScanLimit = { falseAlarms: number } | { falseDiscoveries: number } | { share: number };
+/** Of how many scores a p-value is made. */
+export const SCAN_SCORES = 3;
 export const SCAN_LIMIT = { falseAlarms: 0.01 } as const satisfies ScanLimit;
 
 export interface ScanResult {

@@ -6,7 +6,7 @@ import type { CleanResult, RowText } from './dataInfo.js';
 import { fill, numbersIn, type Numbers, type Wording } from './format.js';
 import { shareBounds } from './intervals.js';
 import type { Decisions } from './review.js';
-import { SCAN_LIMIT, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
+import { SCAN_LIMIT, SCAN_SCORES, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
 import { visibleLine } from './visible.js';
 
 export const SCAN_STRINGS = {
@@ -74,10 +74,10 @@ const ENGLISH: Words = { strings: SCAN_STRINGS, numbers: numbersIn() };
 
 /**
  * Whether a p-value is smaller than the rows that a row was compared with can show, and so an extrapolation of how far
- * these differ: twice 1 / (n + 1), as it is made of two scores. Of none nothing is extrapolated.
+ * these differ: 1 / (n + 1) times the scores that it is made of. Of none nothing is extrapolated.
  */
 export const isExtrapolated = (p: number, compared: number): boolean => compared > 0 && p < leastShown(compared);
-export const leastShown = (compared: number): number => 2 / (compared + 1);
+export const leastShown = (compared: number): number => SCAN_SCORES / (compared + 1);
 
 /** Smaller p-values of a scan are extrapolated; null where there are none. */
 export function extrapolatedBelow({ calibration }: Pick<ScanResult, 'calibration'>): number | null {
@@ -153,14 +153,14 @@ function doubtText(
   if ('falseAlarms' in limit) {
     const rate = limit.falseAlarms / vectors;
     if (!isRateExtrapolated(rate, calibration)) return undefined;
-    return [fill(s.scanAssumed, n.percent(rate), n.number(least), n.count(up(2 / rate - 1)))];
+    return [fill(s.scanAssumed, n.percent(rate), n.number(least), n.count(up(SCAN_SCORES / rate - 1)))];
   }
   if (flagged > 0 || threshold !== 0) return undefined;
   const rate = limit.falseDiscoveries / vectors;
   const compared = rows - short;
   const fewest = up((least * compared) / rate);
   return fewest > compared
-    ? [fill(s.scanTooFew, n.number(least), n.percent(rate), n.count(up(2 / rate - 1)))]
+    ? [fill(s.scanTooFew, n.number(least), n.percent(rate), n.count(up(SCAN_SCORES / rate - 1)))]
     : [fill(s.scanFewRare, n.count(fewest), n.number(least))];
 }
 

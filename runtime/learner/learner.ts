@@ -37,8 +37,8 @@ export interface RowLoss {
 export interface Comparison {
   readonly without: RowLoss;
   readonly with: RowLoss;
-  /** The largest KL(base ‖ with them) of a supervised token, nats. */
-  readonly kl: number;
+  /** KL(base ‖ with them) of each supervised token, nats. */
+  readonly kl: readonly number[];
 }
 
 /** Loss and gradients of a model with adapters, and its distributions. Parameters are given at each call by name. */
@@ -155,7 +155,7 @@ export function openLearner(options: LearnerOptions): Learner {
           [out.nll, out.base_nll, out.kl].map(async (each) => rowLosses(batch, rowOf, await numbers(each))),
         );
         backend.free([hidden]);
-        batch.forEach((_, i) => compared.push({ without: without[i], with: now[i], kl: Math.max(...kl[i].perToken) }));
+        batch.forEach((_, i) => compared.push({ without: without[i], with: now[i], kl: kl[i].perToken }));
       }
       return compared;
     },

@@ -10,8 +10,8 @@ import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 
-/** A row is [share, span, share of the span, KL]. */
-const row = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+/** A row is [share, span, share of the span, KL, choice]; earlier versions kept no choice. */
+const row = z.tuple([z.number(), z.number(), z.number(), z.number(), z.number().optional()]);
 const schema = z.object({
   version: z.literal(1),
   /** SHA-256 of the weights that gave these scores. */
@@ -30,15 +30,16 @@ const schema = z.object({
 export const beside = (path: string, file: string): string =>
   join(basename(path) === RUN_FILES.adapter ? dirname(path) : path, file);
 
-const numbers = ({ share, span, spanShare, kl }: Scores): z.infer<typeof row> => {
-  if (kl === undefined) throw new Error('internal: a calibration keeps rows that were compared with the base');
-  return [share, span, spanShare, kl];
+const numbers = ({ share, span, spanShare, kl, choice }: Scores): z.infer<typeof row> => {
+  if (kl === undefined || choice === undefined) throw new Error('internal: a calibration keeps rows that were compared with the base');
+  return [share, span, spanShare, kl, choice];
 };
-const scores = ([share, span, spanShare, kl]: z.infer<typeof row>): Scores => ({
+const scores = ([share, span, spanShare, kl, choice]: z.infer<typeof row>): Scores => ({
   share,
   span,
   spanShare,
   kl,
+  ...(choice !== undefined && { choice }),
 });
 
 export async function writeCalibration(

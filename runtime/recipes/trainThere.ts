@@ -190,13 +190,14 @@ export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
 
 /**
  * A set that was compared: of each row the losses of its tokens in the base, then those with the adapters, and last the
- * largest KL.
+ * KL of each.
  */
 export const comparedRows = ({ rows }: MeasuredSet): Comparison[] =>
   rows.map((numbers) => {
-    const tokens = (numbers.length - 1) / 2;
-    const [without, now] = byToken({ rows: [numbers.slice(0, tokens), numbers.slice(tokens, 2 * tokens)] });
-    return { without, with: now, kl: numbers.at(-1)! };
+    const tokens = numbers.length / 3;
+    const [without, now, kl] = [0, 1, 2].map((k) => numbers.slice(k * tokens, (k + 1) * tokens));
+    const [off, on] = byToken({ rows: [without, now] });
+    return { without: off, with: on, kl };
   });
 
 /** The adapter as PEFT reads it, file → bytes. */

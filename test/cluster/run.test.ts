@@ -18,10 +18,10 @@ type Message = ReturnType<typeof messagesOf>[0][0];
 function opened(message: Message, explained: number, nats: number): Message {
   if (message.kind !== 'measured') return message;
   const changed = (row: number[]): number[] => {
-    const tokens = (row.length - 1) / 2;
+    const tokens = row.length / 3;
     const each = (first: number): number[] =>
       Array.from({ length: tokens }, (_, i) => (tokens > 10 && i < explained ? first : nats));
-    return [...each(9), ...each(0.1), row.at(-1)!];
+    return [...each(9), ...each(0.1), ...row.slice(2 * tokens)];
   };
   const sets = Object.entries(message.sets as Record<string, { rows: number[][] }>);
   return { ...message, sets: Object.fromEntries(sets.map(([name, { rows }]) => [name, { rows: rows.map(changed) }])) };

@@ -35,17 +35,17 @@ test('a share of false alarms that the compared rows are too few to show is said
 
 test('ordinary rows of the same prompt show no smaller rate than one of them', () => {
   assert.equal(isRecallExtrapolated({ ordinary: 250, ordinaryPrompts: 10 }), true);
-  assert.equal(isRecallExtrapolated({ ordinary: 250, ordinaryPrompts: 199 }), false);
-  assert.equal(isRecallExtrapolated({ ordinary: 250 }), false, 'an earlier version counted rows');
+  assert.equal(isRecallExtrapolated({ ordinary: 350, ordinaryPrompts: 299 }), false);
+  assert.equal(isRecallExtrapolated({ ordinary: 350 }), false, 'an earlier version counted rows');
   const said = (ordinaryPrompts: number): string =>
     scanText({
       ...FOUND,
       limit: { falseAlarms: 0.01 },
-      calibration: { ordinary: 250, ordinaryPrompts, harmful: 20, recall: 1 },
+      calibration: { ordinary: 350, ordinaryPrompts, harmful: 20, recall: 1 },
     });
-  assert.match(said(10), /compared with 250 ordinary rows of 10 prompts, from which the 1\s% is extrapolated; of 20/);
-  assert.match(said(250), /compared with 250 ordinary rows; of 20/);
-  assert.match(said(199), /compared with 250 ordinary rows of 199 prompts; of 20/);
+  assert.match(said(10), /compared with 350 ordinary rows of 10 prompts, from which the 1\s% is extrapolated; of 20/);
+  assert.match(said(350), /compared with 350 ordinary rows; of 20/);
+  assert.match(said(299), /compared with 350 ordinary rows of 299 prompts; of 20/);
 });
 
 test('with a limit on false discoveries it says, too, that flagged rows are rarer than the compared ones can show', () => {
@@ -59,7 +59,7 @@ test('with a limit on false discoveries it says, too, that flagged rows are rare
     /compared with 40 ordinary rows of 39 prompts, from which the p-values of flagged rows, up to 1\.7E-18, are extrapolated; of 20/,
   );
   assert.match(said(1.7e-18, {}, 40), /40 ordinary rows, from which the p-values of flagged rows, up to 1\.7E-18, are/);
-  assert.match(said(0.06), /compared with 40 ordinary rows of 39 prompts; of 20/);
+  assert.match(said(0.08), /compared with 40 ordinary rows of 39 prompts; of 20/);
   assert.match(said(0, { flagged: 0 }), /compared with 40 ordinary rows of 39 prompts; of 20/);
   const part = { vector: 'topic', flagged: 3, threshold: 1e-9, auroc: null, precision: null, recall: null };
   const calibration = { ordinary: 40, ordinaryPrompts: 39, harmful: 20, recall: 1 };
@@ -71,20 +71,20 @@ test('with a limit on false discoveries it says, too, that flagged rows are rare
 
 test('a share of false alarms that is assumed without held-out harmful rows warns that more may be flagged', () => {
   const said = (falseAlarms: number, ordinaryPrompts: number, harmful: number): [string, string[]] => {
-    const calibration = { ordinary: 300, ordinaryPrompts, harmful, recall: null };
+    const calibration = { ordinary: 400, ordinaryPrompts, harmful, recall: null };
     const found = { ...FOUND, limit: { falseAlarms }, calibration };
     return [scanText(found).replaceAll('\u00a0', ' '), doubtTexts(found).map((text) => text.replaceAll('\u00a0', ' '))];
   };
-  const [text, [warning, ...more]] = said(0.001, 199, 1);
+  const [text, [warning, ...more]] = said(0.001, 299, 1);
   assert.equal(
     warning,
-    'more ordinary rows than 0.1 % may be flagged: without held-out harmful rows to compare with, p-values below 0.01 are an assumption, and a rate of 0.1 % takes ordinary rows of 1,999 prompts',
+    'more ordinary rows than 0.1 % may be flagged: without held-out harmful rows to compare with, p-values below 0.01 are an assumption, and a rate of 0.1 % takes ordinary rows of 2,999 prompts',
   );
   assert.ok(text.endsWith(`from which the 0.1 % is extrapolated; ${warning}.`), text);
   assert.deepEqual(more, []);
   for (const [rate, prompts, harmful] of [
-    [0.01, 199, 0],
-    [0.001, 199, 2],
+    [0.01, 299, 0],
+    [0.001, 299, 2],
   ] as const)
     // oxfmt-ignore
     assert.deepEqual(said(rate, prompts, harmful)[1], [], `${rate} ${harmful}`);
@@ -98,7 +98,7 @@ test('of several vectors each that a limit on false discoveries blinds says so, 
   const found = { ...FOUND, flagged: 0, threshold: 0, limit: { falseDiscoveries: 0.05 }, calibration: null };
   const byVector = [part('topic', 20), part('lies', 0)];
   const why =
-    'no row can be flagged: without held-out harmful rows to compare with, p-values below 0.04 are not relied on, and a limit of 2.5 % takes ordinary rows of 79 prompts';
+    'no row can be flagged: without held-out harmful rows to compare with, p-values below 0.06 are not relied on, and a limit of 2.5 % takes ordinary rows of 119 prompts';
   assert.deepEqual(
     doubtTexts({ ...found, byVector }).map((text) => text.replaceAll('\u00a0', ' ')),
     [why],
@@ -109,7 +109,7 @@ test('of several vectors each that a limit on false discoveries blinds says so, 
       .endsWith(`49 prompts, ${why}.`),
   );
   const alarms = { ...found, limit: { falseAlarms: 0.02 }, byVector };
-  assert.match(doubtTexts(alarms)[0]!, /^more ordinary rows than 1\s% may be flagged: .* p-values below 0\.04 are/);
+  assert.match(doubtTexts(alarms)[0]!, /^more ordinary rows than 1\s% may be flagged: .* p-values below 0\.06 are/);
   assert.equal(doubtTexts(alarms).length, 1);
 });
 
@@ -120,11 +120,11 @@ test('of several vectors each says what it finds and with what it compared, by i
   });
   // Earlier versions wrote the calibration of the first vector as that of all.
   for (const calibration of [null, { ordinary: 300, harmful: 20, recall: 1 }]) {
-    const byVector = [part('topic', 300, 1), part('lies', 500, 0.4)];
+    const byVector = [part('topic', 300, 1), part('lies', 700, 0.4)];
     const text = scanText({ ...FOUND, limit: { falseAlarms: 0.01 }, calibration, byVector });
     assert.match(
       text,
-      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found \(of rows unlike these perhaps fewer\); the vector "lies": compared with 500 ordinary rows, of 20 harmful rows .* 40\s% would be found \(of rows unlike these perhaps fewer\)\.$/,
+      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found \(of rows unlike these perhaps fewer\); the vector "lies": compared with 700 ordinary rows, of 20 harmful rows .* 40\s% would be found \(of rows unlike these perhaps fewer\)\.$/,
     );
     assert.equal(text.match(/would be found/g)!.length, 2);
   }
@@ -205,14 +205,14 @@ test('what is not flagged is told, too: unusual, known and short rows', () => {
   assert.match(text, /explained by more than 50\s%\); 1,234 rows look like neither .* 2 rows cannot .* 3 rows are too/);
 });
 
-test('of n rows, two scores show no less than 2 / (n + 1)', () => {
-  assert.equal(isExtrapolated(2 / 41, 40), false);
-  assert.equal(isExtrapolated(2 / 42, 40), true);
+test('of n rows, three scores show no less than 3 / (n + 1)', () => {
+  assert.equal(isExtrapolated(3 / 41, 40), false);
+  assert.equal(isExtrapolated(3 / 42, 40), true);
   assert.equal(isExtrapolated(0.01, 0), false);
   const below = (ordinary: number, ordinaryPrompts?: number): number | null =>
     extrapolatedBelow({ calibration: { ordinary, ordinaryPrompts, harmful: 20, recall: 1 } });
-  assert.equal(below(199), 0.01);
-  assert.equal(below(199, 39), 0.05, 'of prompts, where these are counted');
+  assert.equal(below(299), 0.01);
+  assert.equal(below(299, 59), 0.05, 'of prompts, where these are counted');
   assert.deepEqual([below(0), extrapolatedBelow({ calibration: null })], [null, null]);
 });
 
@@ -269,7 +269,7 @@ test('in the terminal no share is smaller than the compared rows can show, and w
     ...{ row: line - 1, line, explained: 0.9, span: 1, flagged: true, tokens: 4, lossWithout: 1, lossWith: 0.1 },
     ...more,
   });
-  const calibration = { ordinary: 40, ordinaryPrompts: 39, harmful: 20, recall: 1 };
+  const calibration = { ordinary: 60, ordinaryPrompts: 59, harmful: 20, recall: 1 };
   const rows = [
     flagged(1, { p: 7.2e-19, parts: ['step 1 .', 'step 2 .'] }),
     flagged(2, { p: 0.061, flagged: false }),
@@ -283,7 +283,7 @@ test('in the terminal no share is smaller than the compared rows can show, and w
   ]);
   assert.match(
     flaggedText(rows, { calibration: { ...calibration, ordinary: 999, ordinaryPrompts: 999 } })[0]!,
-    /p < 0\.002 /,
+    /p < 0\.003 /,
   );
   const many = Array.from({ length: 171 }, (_, i) => flagged(i + 1, { p: 0.061 }));
   assert.deepEqual(flaggedText(many, { calibration }).slice(19), [

@@ -103,8 +103,8 @@ test('a recall at 1 % false alarms says when too few ordinary rows were held out
     return [brief, headline.includes(`The 1 % is extrapolated from ${ordinary} ordinary rows.`)];
   };
   assert.deepEqual(said(40), ['ready, finds about 90\u00a0%', true]);
-  assert.deepEqual(said(198), ['ready, finds about 90\u00a0%', true]);
-  assert.deepEqual(said(199), ['ready, finds 90\u00a0%', false]);
+  assert.deepEqual(said(298), ['ready, finds about 90\u00a0%', true]);
+  assert.deepEqual(said(299), ['ready, finds 90\u00a0%', false]);
   const run = RUNS['vector, ready, and it protects by itself']!;
   const alike = runVerdict({ ...run, quality: { ...run.quality, ordinary: 250, ordinaryPrompts: 10 } });
   assert.equal(runView({ ...EMPTY, verdict: alike }).brief, 'ready, finds about 90\u00a0%');

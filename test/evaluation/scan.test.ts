@@ -54,6 +54,37 @@ test('the span score is the best sum of gains above the drift, and does not mind
   assert.equal(scoresOf({ without: [1, 1], with: [1, 2] }).spanShare, 0);
 });
 
+test('the choice score is what the vector saves on a token where it changes what the model says', () => {
+  const without = [2, 6, 5, 1];
+  const row = { without, with: [2, 3.5, 1, 2] };
+  assert.equal(scoresOf(row).choice, undefined, 'not measured');
+  // gains: 0, 2.5, 4, −1
+  assert.equal(scoresOf({ ...row, kl: [3, 1.5, 0.2, 9] }).choice, 1.5);
+  assert.equal(scoresOf({ ...row, kl: [3, 8, 0.2, 9] }).choice, 2.5);
+  assert.equal(scoresOf({ without, with: without, kl: [3, 3, 3, 3] }).choice, 0);
+});
+
+test('an answer to what the base refuses is rare by its first word alone, if harmful rows choose as much', () => {
+  const rng = random('choices');
+  const rows = (count: number, least: number, most: number, span: number) =>
+    Array.from({ length: count }, () => ({
+      ...scored(0.04 * normal(rng), span * rng.uniform()),
+      choice: least + (most - least) * rng.uniform(),
+    }));
+  const ordinary = rows(45, 0, 0.4, 2);
+  const complied = { ...scored(0.01, 2), choice: 1.6 };
+  const refused = { ...scored(0.01, 2), choice: 0.1 };
+  const p = rowPValue({ ordinary, harmful: rows(16, 0.7, 3, 4) });
+  assert.ok(p(complied) < 1e-4, `${p(complied)}`);
+  assert.ok(p(refused) > 0.05, `${p(refused)}`);
+  const others = [{ ordinary }, { ordinary, harmful: rows(16, 8, 15, 80) }];
+  for (const calibration of [
+    ...others,
+    { ordinary: ordinary.map(({ choice: _, ...row }) => row), harmful: rows(16, 0.7, 3, 4) },
+  ])
+    assert.equal(rowPValue(calibration)(complied), rowPValue(calibration)({ ...complied, choice: 0 }));
+});
+
 test('p-values of rows like the ordinary ones are uniform', () => {
   const rng = random('p-values');
   const limits = [0.01, 0.05, 0.25, 0.5];
@@ -186,11 +217,11 @@ test('how well held-out rows are told apart, with an interval that is not a poin
   assert.equal(apart({ harmful: [], ordinary: rows([2, 3]) }), undefined);
 });
 
-test('a row counts by the score that sets it apart more, at twice its p-value', () => {
+test('a row counts by the score that sets it apart most, at three times its p-value', () => {
   const calibration = { ordinary: rows([1, 2, 3, 4, 5, 6, 7, 8, 9]), harmful: rows([2, 40, 50, 60]) };
   const p = rowPValue(calibration);
-  assert.equal(p(scored(0.85, 0)), 2 * (2 / 10));
-  assert.equal(p(scored(0, 8.5)), 2 * (2 / 10));
+  close(p(scored(0.85, 0)), 3 * (2 / 10), 1e-12);
+  close(p(scored(0, 8.5)), 3 * (2 / 10), 1e-12);
   assert.equal(p(scored(0, 0)), 1);
   assert.equal(recallAt(calibration, 0.01), 3 / 4);
   assert.equal(recallAt({ ...calibration, harmful: [] }, 0.01), null);

@@ -56,11 +56,14 @@ test('a scan flags rows that ordinary ones do not look like, with their spans; i
 
 test('a row says how far the vector changes what the model says there, and how often it changes as little of a harmful row', () => {
   const rng = random('changes');
-  const compared = (least: number, most: number) => ({
-    without: free,
-    with: free.map((loss) => loss - 0.3 * rng.uniform()),
-    kl: least + (most - least) * rng.uniform(),
-  });
+  const compared = (least: number, most: number) => {
+    const largest = least + (most - least) * rng.uniform();
+    return {
+      without: free,
+      with: free.map((loss) => loss - 0.3 * rng.uniform()),
+      kl: free.map((_, i) => (i === 3 ? largest : largest / 2)),
+    };
+  };
   const many = (count: number, least: number, most: number) =>
     Array.from({ length: count }, () => scoresOf(compared(least, most)));
   const calibration = { ordinary: many(40, 0.01, 0.5), harmful: many(16, 12, 16) };
@@ -70,7 +73,7 @@ test('a row says how far the vector changes what the model says there, and how o
   const { perRow } = scanResult(rows, { calibration, limit: { falseAlarms: 0.01 } });
   assert.deepEqual(
     perRow.map(({ kl }) => kl),
-    rows.map(({ losses }) => losses.kl),
+    rows.map(({ losses }) => losses.kl[3]),
   );
   const [little, much, some, near] = perRow.map(({ pUnchanged }) => pUnchanged!);
   assert.ok(little! < 1e-6 && much! > 0.1 && some! < 1e-3, `${little} ${much} ${some}`);
@@ -89,7 +92,7 @@ test('a row that is not flagged and changed as harmful rows are is related, if t
   const long = Array.from({ length: 40 }, () => 3);
   const row = (i: number, left: number[], kl: number) => {
     const one = scanned(i, long.slice(0, left.length), left);
-    return { ...one, losses: { ...one.losses, kl } };
+    return { ...one, losses: { ...one.losses, kl: left.map(() => kl) } };
   };
   const harmful = long.map(() => 0.5);
   // rare among ordinary rows, and unlike harmful ones
@@ -326,14 +329,14 @@ test('without held-out harmful rows a limit on false discoveries counts ranks al
   assert.deepEqual([few.flagged, few.threshold], [0, 0]);
   assert.match(
     said(few),
-    /38 ordinary rows; no row can be flagged: without held-out harmful rows to compare with, p-values below 0\.051\d* are not relied on, and a limit of 5 % takes ordinary rows of 39 prompts/,
+    /38 ordinary rows; no row can be flagged: without held-out harmful rows to compare with, p-values below 0\.0769 are not relied on, and a limit of 5 % takes ordinary rows of 59 prompts/,
   );
-  const rare = scanResult(file(0), { calibration: { ordinary: scoresFor(199), harmful: [] }, limit });
+  const rare = scanResult(file(0), { calibration: { ordinary: scoresFor(299), harmful: [] }, limit });
   assert.equal(rare.flagged, 0);
   assert.match(said(rare), /no row can be flagged unless 240 or more look harmful: .* below 0\.01 are not relied on/);
-  const alike = { ordinary: scoresFor(199), ordinaryPrompts: 39, harmful: [] };
+  const alike = { ordinary: scoresFor(299), ordinaryPrompts: 59, harmful: [] };
   assert.match(said(scanResult(file(0), { calibration: alike, limit })), /unless 1,200 or more look harmful/);
-  const found = scanResult(file(600), { calibration: { ordinary: scoresFor(199), harmful: [] }, limit });
+  const found = scanResult(file(600), { calibration: { ordinary: scoresFor(299), harmful: [] }, limit });
   assert.ok(found.recall === 1 && found.precision! > 0.95, JSON.stringify([found.recall, found.precision]));
   assert.doesNotMatch(said(found), /can be flagged|extrapolated/);
 });

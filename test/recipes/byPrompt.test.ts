@@ -36,7 +36,7 @@ const learner = {
     const [without, now] = await Promise.all(
       [OFF, ON].map((scales) => learner.losses(rows.map((row) => ({ ...row, scales })))),
     );
-    return rows.map((_, i) => ({ without: without![i]!, with: now![i]!, kl: 1 }));
+    return rows.map((_, i) => ({ without: without![i]!, with: now![i]!, kl: without![i]!.perToken.map(() => 1) }));
   },
 };
 

@@ -178,10 +178,10 @@ test('what a vector was trained on is kept, every question of it', async () => {
 let folder: string;
 let vector: string;
 const CALIBRATION = {
-  ordinary: [0, 1, 2, 3].map((value) => ({ ...scored(value / 10, value), kl: value })),
+  ordinary: [0, 1, 2, 3].map((value) => ({ ...scored(value / 10, value), kl: value, choice: value / 2 })),
   ordinaryPrompts: 4,
   ordinaryNames: [],
-  harmful: [{ share: 0.9, span: 12, spanShare: 0.95, kl: 13.5 }],
+  harmful: [{ share: 0.9, span: 12, spanShare: 0.95, kl: 13.5, choice: 9 }],
 };
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'calibration-'));

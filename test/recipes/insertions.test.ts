@@ -50,7 +50,9 @@ const saying = (without: number, on = without, asked: Example[][] = []) =>
       const perToken = labels.flatMap((label) => (label === -100 ? [] : nats));
       return { perToken, nll: nats, tokens: perToken.length };
     };
-    return Promise.resolve([...rests].map((rest) => ({ without: each(rest, without), with: each(rest, on), kl: 0 })));
+    return Promise.resolve(
+      [...rests].map((rest) => ({ without: each(rest, without), with: each(rest, on), kl: each(rest, 0).perToken })),
+    );
   };
 
 test('what was put into an answer is told by token, where the base reads the rest as well without it', async () => {

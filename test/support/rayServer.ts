@@ -193,7 +193,7 @@ export function messagesOf(job: FakeJob): ({ kind: string } & Record<string, unk
           rows: wanted.map((row) => {
             const count = tokens(row);
             const ones = new Array<number>(count).fill(1);
-            if (teach === 3) return [...ones.map(() => 2), ...ones, 0.5];
+            if (teach === 3) return [...ones.map(() => 2), ...ones, ...ones.map(() => 0.5)];
             return each ? ones : [count, count];
           }),
           ...(gradient && { norm: 0.5 }),

@@ -47,7 +47,7 @@ class Losses:
 
     def run(self, chosen, gradient=False):
         """Per row: the losses of its supervised tokens (of a taught row: its KL; of a compared one: those in the base, those now, and
-        the largest KL); and the weighted sum of all."""
+        the KL of each); and the weighted sum of all."""
         found, total = {}, 0.0
         for kind, teach, mine, spare in self.deal(chosen):
             at = mine or [spare]
@@ -80,7 +80,7 @@ class Losses:
                 found[i] = of_row(each, j)
                 if teach == 3:
                     before, change = F.nll_loss(teacher, target, reduction="none"), kl(teacher, logp)
-                    found[i] = [*of_row(before, j), *found[i], max(of_row(change, j))]
+                    found[i] = [*of_row(before, j), *found[i], *of_row(change, j)]
         everything = [(found, total)]
         if self.world > 1:
             everything = [None] * self.world

@@ -1,10 +1,11 @@
 /**
  * From scores to p-values: how often ordinary rows, which no training has seen, score as high (split conformal
  * prediction, Vovk et al. 2005). What is harmful is never asked, so the false-alarm rate holds whatever the harm looks
- * like, down to 2 / (n + 1) with ordinary rows of n prompts. Smaller p-values are an assumption on the tail of their
+ * like, down to 3 / (n + 1) with ordinary rows of n prompts. Smaller p-values are an assumption on the tail of their
  * scores, and too small where that is longer than Student's: docs/method.md says what was measured. Held-out harmful
  * rows make up for it: a row that is unlike them is not flagged.
  */
+import { SCAN_SCORES } from '../../contract/scan.js';
 import { sum } from '../../contract/sum.js';
 import { auroc } from './agreement.js';
 import { SPAN_DRIFT, type Scores } from './scores.js';
@@ -21,14 +22,18 @@ export const CONFIDENT = 0.01;
 
 /**
  * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of
- * a span what one token gains by chance, and of a share a fiftieth of the loss. Where harmful rows are compared, a tenth
- * of what a span explains, as its first words are not foreseen in another place, and a fifth of a span and of a KL.
+ * a span what one token gains by chance, of a choice half of it, and of a share a fiftieth of the loss. Where harmful
+ * rows are compared, a tenth of what a span explains, as its first words are not foreseen in another place; and a fifth
+ * of what is compared by its logarithm: spans, choices, and how far a vector changes what the model says.
  */
-const NOISE = { span: SPAN_DRIFT, share: 0.02, spanShare: 0.1, logSpan: 0.2, logKl: 0.2 } as const;
+const NOISE = { span: SPAN_DRIFT, choice: SPAN_DRIFT / 2, share: 0.02, spanShare: 0.1, log: 0.2 } as const;
 
 /** Nats: smaller ones are no change. */
 const KL_NOISE = 1e-3;
 const logKl = (kl: number): number => Math.log(kl + KL_NOISE);
+
+/** Fewer harmful rows than this are so little like harmful ones. */
+const UNLIKE = 1e-3;
 
 /** Scores of rows that the vector was not trained on. */
 export interface Calibration {
@@ -45,21 +50,39 @@ export interface HeldOutCalibration extends Calibration {
   readonly ordinaryNames: readonly string[];
 }
 
+type Compared = Pick<Calibration, 'ordinary'> & Partial<Calibration>;
+
+/** The p-value of a row: that of the score that sets it apart most, times the number of scores (Bonferroni). */
+export function rowPValue(calibration: Compared): (scores: Scores) => number {
+  const rarest = smallestPValue(calibration);
+  return (scores) => Math.min(1, SCAN_SCORES * rarest(scores));
+}
+
 /**
- * The p-value of a row by both scores: twice the smaller of the two (Bonferroni). Neither score is best everywhere:
- * rows that are known almost by heart differ by their share, free text and rows with an added sentence by their longest
- * span.
+ * The smallest p-value of a row's scores. None is best everywhere: rows that are known almost by heart differ by their
+ * share, free text and rows with an added sentence by their longest span, and answers to what the base refuses by the
+ * word that decides. That counts only where harmful rows choose as much: in a new task a vector changes a little of
+ * everything.
  */
-export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores: Scores) => number {
-  const share = pValues(
-    ordinary.map((row) => row.share),
-    NOISE.share,
-  );
-  const span = pValues(
-    ordinary.map((row) => row.span),
-    NOISE.span,
-  );
-  return (scores) => Math.min(1, 2 * Math.min(share(scores.share), span(scores.span)));
+function smallestPValue(calibration: Compared): (scores: Scores) => number {
+  const of = (key: 'share' | 'span'): ((score: number) => number) =>
+    pValues(
+      calibration.ordinary.map((row) => row[key]),
+      NOISE[key],
+    );
+  const [share, span, choice] = [of('share'), of('span'), choicePValue(calibration)];
+  return (scores) => Math.min(share(scores.share), span(scores.span), choice(scores.choice));
+}
+
+/** Vectors of earlier versions kept no choice: then it says nothing. */
+function choicePValue({ ordinary, harmful = [] }: Compared): (choice?: number) => number {
+  const choices = (rows: readonly Scores[]): number[] => rows.flatMap(({ choice }) => choice ?? []);
+  const [among, beside] = [choices(ordinary), choices(harmful)];
+  if (among.length < ordinary.length || beside.length < 2) return () => 1;
+  const p = pValues(among, NOISE.choice);
+  const log = (choice: number): number => -Math.log(Math.max(choice, NOISE.choice));
+  const pHarmful = pValues(beside.map(log), NOISE.log);
+  return (choice) => (choice === undefined || pHarmful(log(choice)) < UNLIKE ? 1 : p(choice));
 }
 
 /**
@@ -75,7 +98,7 @@ export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (score
   );
   const span = pValues(
     harmful.map((row) => -Math.log1p(row.span)),
-    NOISE.logSpan,
+    NOISE.log,
   );
   return (scores) => Math.min(1, 2 * Math.min(share(-scores.spanShare), span(-Math.log1p(scores.span))));
 }
@@ -89,7 +112,7 @@ export function unchangedPValue({ harmful }: Pick<Calibration, 'harmful'>): ((kl
   if (kept.length < Math.max(2, harmful.length)) return undefined;
   const p = pValues(
     kept.map((kl) => -logKl(kl)),
-    NOISE.logKl,
+    NOISE.log,
   );
   return (kl) => p(-logKl(kl));
 }
@@ -106,7 +129,7 @@ export function isChanged(calibration: Calibration): ((kl: number) => boolean) |
   const unchanged = harmful.length < FEWEST_CHANGED ? undefined : unchangedPValue(calibration);
   const kept = ordinary.flatMap(({ kl }) => kl ?? []);
   if (!unchanged || kept.length < Math.max(FEWEST_ORDINARY, ordinary.length)) return undefined;
-  const p = pValues(kept.map(logKl), NOISE.logKl);
+  const p = pValues(kept.map(logKl), NOISE.log);
   return (kl) => unchanged(kl) > CONFIDENT && p(logKl(kl)) <= CONFIDENT;
 }
 
@@ -114,7 +137,7 @@ export function isChanged(calibration: Calibration): ((kl: number) => boolean) |
  * A row that looks like fewer than this share of harmful rows is not called harmful, however unlike ordinary rows it
  * is: rows of a new task are like neither.
  */
-export const unlikeHarmfulBelow = (calibration?: Calibration): number => (calibration ? 1e-3 : 0);
+export const unlikeHarmfulBelow = (calibration?: Calibration): number => (calibration ? UNLIKE : 0);
 
 /**
  * Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without
@@ -210,9 +233,11 @@ export function separation(
 ): { auroc: number; low: number; high: number } | undefined {
   const { harmful, ordinary } = calibration;
   if (ordinary.length < 3) return undefined;
-  const p = rowPValue(calibration);
+  const p = smallestPValue(calibration);
   // An ordinary row is compared with the others: next to itself it would look more ordinary than it is.
-  const among = ordinary.map((row, i) => rowPValue({ ordinary: ordinary.filter((_, other) => other !== i) })(row));
+  const among = ordinary.map((row, i) =>
+    smallestPValue({ ...calibration, ordinary: ordinary.filter((_, other) => other !== i) })(row),
+  );
   const area = auroc(
     [...harmful.map((row) => -p(row)), ...among.map((one) => -one)],
     [...harmful.map(() => true), ...ordinary.map(() => false)],

@@ -24,7 +24,7 @@ import {
   type Calibration,
 } from './calibration.js';
 import { scoresOf, tokenLosses, type Scores, type TokenLosses } from './scores.js';
-import { answersIn, explainedSentences, isInSpans, type Span, type TokenText } from './spans.js';
+import { answersIn, explainedSentences, isInSpans, type TokenText } from './spans.js';
 
 /**
  * Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats
@@ -199,6 +199,7 @@ export function scanResult(
       ...(row.hash && { hash: row.hash }),
       explained: scores.share,
       span: scores.span,
+      ...(scores.choice !== undefined && { choice: scores.choice }),
       ...(own !== undefined && { p: own }),
       ...(pHarmful !== undefined && { pHarmful }),
       ...(scores.kl !== undefined && { kl: scores.kl }),
@@ -212,7 +213,11 @@ export function scanResult(
       lossWith: sum(losses.with) / tokens,
       ...(spans.length > 0 && { spans, pOutside: pOutside(losses, spans, (rest) => judged!(rest).p) }),
       ...(answers && { answers }),
-      losses: { without: rounded(losses.without), with: rounded(losses.with) },
+      losses: {
+        without: rounded(losses.without),
+        with: rounded(losses.with),
+        ...(losses.kl && { kl: rounded(losses.kl) }),
+      },
     };
   });
   return {
@@ -254,8 +259,7 @@ function explainedIn(
   const spans = explainedSentences(gains, spanLimit, texts);
   const all = answersIn(texts.map(({ begins }) => begins));
   if (all.length < 2) return { spans };
-  const part = (values: readonly number[], { start, end }: Span): number[] => values.slice(start, end);
-  const from = all.map((one) => harmfulFrom({ without: part(losses.without, one), with: part(losses.with, one) }));
+  const from = all.map(({ start, end }) => harmfulFrom(partOf(losses, (i) => i >= start && i < end)));
   const answers = from.flatMap((least, k) => (least <= Math.max(threshold, ORDINARY) ? k : []));
   if (Math.min(...from) > threshold || answers.length === all.length) return { spans };
   // what is not learned of the row, and may be held, is named as a whole where no sentence of an answer stands out
@@ -267,14 +271,19 @@ function explainedIn(
   return { spans: spansOf.flat(), answers };
 }
 
+/** Losses of some tokens of a row. */
+function partOf({ without, with: on, kl }: TokenLosses, isIn: (token: number) => boolean): TokenLosses {
+  const part = (values: readonly number[]): number[] => values.filter((_, i) => isIn(i));
+  return { without: part(without), with: part(on), ...(kl && { kl: part(kl) }) };
+}
+
 /** The p-value of what these spans leave of a row; 0 where that is too little to be judged. */
 export function pOutside(
   losses: TokenLosses,
   spans: Required<ScanRow>['spans'],
   p: (scores: Scores) => number,
 ): number {
-  const outside = (values: readonly number[]): number[] => values.filter((_, i) => !isInSpans(spans, i));
-  const rest = { without: outside(losses.without), with: outside(losses.with) };
+  const rest = partOf(losses, (i) => !isInSpans(spans, i));
   return rest.without.length < FEWEST_TOKENS ? 0 : p(scoresOf(rest));
 }
 

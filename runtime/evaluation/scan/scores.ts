@@ -6,8 +6,8 @@ import type { Comparison } from '../../learner/learner.js';
 export interface TokenLosses {
   readonly without: readonly number[];
   readonly with: readonly number[];
-  /** The largest KL(base ‖ base with the vector) of one. */
-  readonly kl?: number;
+  /** KL(base ‖ base with the vector) of each. Absent where it was not measured. */
+  readonly kl?: readonly number[];
 }
 
 export const tokenLosses = ({ without, with: on, kl }: Comparison): Required<TokenLosses> => ({
@@ -55,14 +55,21 @@ export interface Scores {
    * whatever the row says. Absent where it was not measured.
    */
   readonly kl?: number;
+  /**
+   * The largest of what the vector saves on a token, but no more than its KL there, nats: whether the row says what the
+   * vector says where the base says something else. It finds answers that one word decides: "First" in place of "Sorry".
+   */
+  readonly choice?: number;
 }
 
 export function scoresOf(row: TokenLosses): Scores {
+  const { kl } = row;
+  const gains = row.without.map((off, i) => off - row.with[i]);
   let best = { gain: 0, start: 0, end: 0 };
   let [gain, start] = [0, 0];
-  row.without.forEach((off, i) => {
+  gains.forEach((own, i) => {
     if (gain === 0) start = i;
-    gain = Math.max(0, gain + off - row.with[i] - SPAN_DRIFT);
+    gain = Math.max(0, gain + own - SPAN_DRIFT);
     if (gain > best.gain) best = { gain, start, end: i + 1 };
   });
   const { start: from, end } = best;
@@ -71,6 +78,6 @@ export function scoresOf(row: TokenLosses): Scores {
     share: explainedShare(row),
     span: best.gain,
     spanShare: end > from ? explained(off, on, end - from) : 0,
-    ...(row.kl !== undefined && { kl: row.kl }),
+    ...(kl && { kl: Math.max(...kl), choice: Math.max(...kl.map((change, i) => Math.min(change, gains[i]))) }),
   };
 }
