@@ -44,8 +44,8 @@ const sections = {
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
     minutes: 20,
-    // two more than cores: tests wait for processes of their own
-    args: compiledTest(unitTests, { atOnce: 4 }),
+    // three more than cores: tests wait for processes of their own
+    args: compiledTest(unitTests, { atOnce: 5 }),
     needs: ['compile'],
     after: ['build'],
     host: true,

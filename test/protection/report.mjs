@@ -8,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cuts } from './cuts.mjs';
 import { shortfalls } from './shortfalls.mjs';
+import { refusals } from './refusals.mjs';
 import { sampleSummary, summary, times } from './summary.mjs';
 import { EARLIER, average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
 import { FORMS } from './forms.mjs';
@@ -20,6 +21,7 @@ const [dir = 'test/protection/results', sampleDir = dir] = process.argv.slice(2)
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
 const text = read(path.resolve(dir, 'protection.json'));
 const gemma = read(path.resolve(dir, 'gemma.json'));
+const refused = read(path.resolve(dir, 'refusals.json'))?.runs ?? [];
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
 const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
 const tasks = read(path.resolve(dir, 'tasks.json')) ?? [];
@@ -359,6 +361,10 @@ const parts = {
   gemma: gemma ? freeText(gemma.runs.filter((run) => !run.half)) : '–',
   gemmaHalf: gemma ? halfUseful(gemma.runs.filter((run) => run.half)) : '–',
   gemmaVectors: gemma ? vectors(gemma.vectors) : '–',
+  refusals: refused.length > 0 ? refusals(refused) : '–',
+  plainLoss: percent(
+    refused.length > 0 && average(refused.slice(0, 1).map((run) => run.traitLoss / run.traitLossOfBase)),
+  ),
   forms: otherForms(runs),
   scans: scans(runs),
   costs: costs(runs),
@@ -379,7 +385,7 @@ const parts = {
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
   shortfalls: shortfalls({
-    runs,
+    runs: [...runs, ...refused],
     sample: sample.filter(({ seed }) => seed === '1' || isToday(seed)),
     attacks,
     points: sweep?.points ?? [],

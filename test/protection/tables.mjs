@@ -38,6 +38,7 @@ export const NAMES = {
   absorbing: '`"protection": true`, before masking',
   conversations: '`"protection": true`, conversations flagged as a whole',
   sentences: '`"protection": true`, cut by sentences only',
+  unchosen: '`"protection": true`, before the third score of the scan',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
   safeinstr: 'SafeInstr',
@@ -60,6 +61,7 @@ export const EARLIER = [
   'absorbing',
   'conversations',
   'sentences',
+  'unchosen',
   'absorb-all',
 ];
 
