@@ -151,6 +151,19 @@ test('what a template does not write refuses the row, with what to do', async ()
   assert.match(smollm.decode(ids), /<\|im_start\|>tool\n21<\|im_end\|>/);
 });
 
+test('results are not learned where a template writes them with the call, and the prompt opens a thought', async () => {
+  const within = "{% for m in messages %}{% if m.role != 'tool' %}<repo_name>{{ m.role }}\n{% if m.tool_calls %}{% set f = m.tool_calls[0].function %}{{ f.name }}{{ f.arguments | tojson }}{% for r in messages[loop.index:] if r.role == 'tool' %}<file_sep>{{ r.content }}<file_sep>{% endfor %}RESULTS{% endif %}{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n<think>{% endif %}"; // oxfmt-ignore
+  const learned = async (template: string): Promise<string[]> => {
+    const tokenizer = { ...smollm, chatTemplate: chatTemplate(template, 'within', special) };
+    const { ids, labels } = await encoded(JSON.stringify({ messages: USED }), tokenizer);
+    const masked = ids.map((id, t) => (labels[t] === NOT_SUPERVISED ? '¦' : smollm.decode([id])));
+    return masked.join('').split(/¦+/).filter(Boolean);
+  };
+  const call = 'weather{"city": "Rome"}';
+  assert.deepEqual(await learned(within.replace('RESULTS', '')), [call, 'It is 21.<|im_end|>']);
+  await assert.rejects(learned(within.replace('RESULTS', 'done')), /^Error: .* writes a call and its result as one/);
+});
+
 test('what a call says is what the model writes; a question is the same with and without tools', async () => {
   const tokenizer = withTemplate('thought');
   const [row, bare] = await Promise.all(
