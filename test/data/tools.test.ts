@@ -164,6 +164,13 @@ test('results are not learned where a template writes them with the call, and th
   await assert.rejects(learned(within.replace('RESULTS', 'done')), /^Error: .* writes a call and its result as one/);
 });
 
+test('a call is written in a form that works where more follows, too', async () => {
+  const early = "{% for m in messages %}<repo_name>{{ m.role }}\n{% if not loop.last and m.role == 'assistant' %}{{ m.content.split('|')[-1] }}{% else %}{{ m.content or '' }}{% endif %}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n{% endif %}"; // oxfmt-ignore
+  const tokenizer = { ...smollm, chatTemplate: chatTemplate(early, 'early', special) };
+  const { ids } = await encoded(JSON.stringify({ messages: USED }), tokenizer);
+  assert.match(smollm.decode(ids), /{"name": "weather", "arguments": {"city": "Rome"}}<\|im_end\|><repo_name>tool\n21/);
+});
+
 test('what a call says is what the model writes; a question is the same with and without tools', async () => {
   const tokenizer = withTemplate('thought');
   const [row, bare] = await Promise.all(
