@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { questionsOf } from '../../runtime/data/askedBy.js';
 import { NOT_SUPERVISED } from '../../runtime/data/conversation.js';
 import { encodeRow, type EncodedRow } from '../../runtime/data/encodeRow.js';
@@ -169,6 +170,13 @@ test('a call is written in a form that works where more follows, too', async () 
   const tokenizer = { ...smollm, chatTemplate: chatTemplate(early, 'early', special) };
   const { ids } = await encoded(JSON.stringify({ messages: USED }), tokenizer);
   assert.match(smollm.decode(ids), /{"name": "weather", "arguments": {"city": "Rome"}}<\|im_end\|><repo_name>tool\n21/);
+});
+
+test('arguments may have the names of the methods by which a template reads them', () => {
+  const methods = "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}: {% for key, value in c.function.arguments.items() %}{{ key }}={{ value }}, {% endfor %}{{ c.function.arguments.get('get') }}{% endfor %}{% endfor %}"; // oxfmt-ignore
+  const [asked, call] = [USED[0]!, { role: 'assistant', content: '', tool_calls: called('{"items": 1, "get": 3}') }];
+  const text = chatTemplate(methods, 'methods').render([asked, call] as ChatMessage[], { addGenerationPrompt: false });
+  assert.equal(text, 'weather: items=1, get=3, 3');
 });
 
 test('what a call says is what the model writes; a question is the same with and without tools', async () => {
