@@ -24,6 +24,7 @@ const SPEAKERS: Record<string, ChatMessage['role']> = {
   [CALLING]: 'assistant',
   system: 'system',
   tool: 'tool',
+  function: 'tool',
   observation: 'tool',
 };
 
