@@ -78,17 +78,22 @@ export function callsIn(message: JsonObject, number: number): ToolCall[] | undef
   if (names.length > 1) throw new InvalidRow(`message ${number} has "tool_calls" and "function_call"`);
   const what = `"${names[0]}" of message ${number}`;
   const given = message[names[0]];
-  const { list } = listIn(names[0] === 'function_call' ? [given] : given, what);
-  return list.map((call) => callOf(call, what));
+  const calls =
+    names[0] === 'function_call' ? [given] : typeof given === 'string' ? callsAsWritten(given, what) : given;
+  if (!Array.isArray(calls)) throw new InvalidRow(`${what} is not a list`);
+  return calls.map((call) => callOf(call, what));
 }
 
 /** The calls in a text that is one of them, or a list of them. @throws InvalidRow */
 export function callsOfText(text: string, number: number): ToolCall[] {
   const what = `what message ${number} calls`;
-  const value = parsed(text, what);
-  // Their arguments as they are written.
-  const quoted = parseExact(quotedArguments(text, parseTree(text)));
-  return (Array.isArray(value) ? (quoted as unknown[]) : [quoted]).map((call) => callOf(call, what));
+  return [callsAsWritten(text, what)].flat().map((call) => callOf(call, what));
+}
+
+/** Calls of a text, their arguments as they are written. */
+function callsAsWritten(text: string, what: string): unknown {
+  parsed(text, what);
+  return parseExact(quotedArguments(text, parseTree(text)));
 }
 
 function callOf(call: unknown, what: string): ToolCall {

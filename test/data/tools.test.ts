@@ -119,6 +119,16 @@ test('rows in other notations say the same as those of OpenAI', async () => {
   assert.notEqual((await contentOf({ messages: [other, ...USED], tools: [WEATHER] })).tools, undefined);
 });
 
+test('arguments keep their numbers, also of calls that are a text', async () => {
+  const given = '{"x": 1.0, "id": 12345678901234567890}';
+  const calls = `[{"function": {"name": "weather", "arguments": ${given}}}]`;
+  for (const written of [calls, JSON.stringify(calls)]) {
+    const row = await read(`{"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "tool_calls": ${written}}]}`); // oxfmt-ignore
+    assert.ok('content' in row && row.content.kind === 'chat');
+    assert.equal(row.content.messages[1]!.tool_calls![0]!.function.arguments, given);
+  }
+});
+
 test('of a table what no object has is left out', async () => {
   const value = {
     messages: USED.map((one) => ({ tool_calls: null, ...one })),
