@@ -156,6 +156,13 @@ test('what a template does not write refuses the row, with what to do', async ()
   await rejected({ messages: told, tools: [WEATHER] }, /^the row has tools, and .* or remove them from the row/);
   const deaf = "{% for m in messages if m.role != 'tool' %}<repo_name>{{ m.role }}\n{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n{% endif %}"; // oxfmt-ignore
   const noResults = { ...smollm, chatTemplate: chatTemplate(deaf, 'deaf', special) };
+  const each = "{% for m in messages %}<repo_name>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n{% endif %}"; // oxfmt-ignore
+  const one = { ...smollm, chatTemplate: chatTemplate(each.replace('m.tool_calls or []', '(m.tool_calls or [])[:1]'), 'one', special) }; // oxfmt-ignore
+  const twice = { role: 'assistant', tool_calls: ['{}', '{}'].flatMap(called) };
+  await rejected({ messages: [USED[0], twice] }, /^message 2 calls several tools, .* writes one call a message/, one);
+  const failing = { ...smollm, chatTemplate: chatTemplate(each.replace('tojson', 'nosuch'), 'failing', special) };
+  for (const _ of [1, 2])
+    await assert.rejects(encoded(JSON.stringify({ messages: USED }), failing), /the chat template failed: .*nosuch/);
   const shown = [USED[0]!, { role: 'assistant', content: 'weather()' }, ...USED.slice(2)];
   await rejected({ messages: shown }, /^message 3 is the result of a tool, and .* does not write it/, noResults);
   const { ids } = await encoded(JSON.stringify({ messages: shown }), plain);

@@ -1,6 +1,6 @@
 /** Messages as values of a template; calls of tools in the form that it can write. */
 import type { ChatMessage, ToolCall } from '../../contract/generation.js';
-import { HumanError, unless } from '../../support/errors.js';
+import { HumanError } from '../../support/errors.js';
 import { Dict, List, Nothing, Text, type Value } from './jinjaValues.js';
 import { loads } from './pythonJson.js';
 
@@ -46,15 +46,26 @@ const PROBE_TOOLS = JSON.stringify([
   },
 ]);
 
-/** The first form in which a template writes calls, if it can where more follows; undefined where it writes none. */
+/**
+ * The first form in which a template writes calls, if it can where more follows; undefined where it writes none.
+ * @throws HumanError where it fails in every form
+ */
 export function callFormOf(
   render: (messages: readonly ChatMessage[], form: CallForm, tools: string) => string,
 ): CallForm | undefined {
+  let failure: HumanError | undefined;
+  let isWritten = false;
   for (const probe of PROBES)
-    for (const form of FORMS) {
-      const text = unless(HumanError, () => render(probe, form, PROBE_TOOLS));
-      if (text !== undefined && [CALLED, KEY, VALUE].every((part) => text.includes(part))) return form;
-    }
+    for (const form of FORMS)
+      try {
+        const text = render(probe, form, PROBE_TOOLS);
+        if ([CALLED, KEY, VALUE].every((part) => text.includes(part))) return form;
+        isWritten = true;
+      } catch (error) {
+        if (!(error instanceof HumanError)) throw error;
+        failure = error;
+      }
+  if (failure && !isWritten) throw failure;
   return undefined;
 }
 
