@@ -1,6 +1,7 @@
 /** Tools of a row, and what its messages call, in the notations of data files: those of OpenAI's, and of others. */
 import { parseTree, type Node } from 'jsonc-parser';
 import type { ToolCall } from '../contract/generation.js';
+import { isNone } from '../contract/isNone.js';
 import { isObject } from '../contract/isObject.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
@@ -49,13 +50,6 @@ export function toolsIn(row: JsonObject): string | undefined {
 const nameOf = (tool: JsonObject): string | undefined => {
   const { name } = isObject(tool.function) ? tool.function : tool;
   return typeof name === 'string' && name !== '' ? name : undefined;
-};
-
-/** Nothing, an empty list, or an object in which nothing is set, also as text. */
-export const isNone = (value: unknown): boolean => {
-  if (Array.isArray(value)) return value.length === 0;
-  if (isObject(value)) return !Object.values(value).some(isThere);
-  return !isThere(value) || (typeof value === 'string' && /^\s*(\[\s*\]|\{\s*\}|null)?\s*$/.test(value));
 };
 
 /** The texts of the members of a list. */

@@ -129,6 +129,14 @@ test('arguments keep their numbers, also of calls that are a text', async () => 
   }
 });
 
+test('beside a call only blank text, null and an empty list are no text', async () => {
+  const said = async (content: unknown): Promise<string> =>
+    (await contentOf({ messages: [USED[0], { role: 'assistant', content, tool_calls: called('{}') }] })).messages[1]!
+      .content;
+  for (const content of ['[]', '{}', 'null', ' [ ] ']) assert.equal(await said(content), content);
+  for (const content of [undefined, null, [], '', ' \n']) assert.equal(await said(content), '');
+});
+
 test('of a table what no object has is left out', async () => {
   const value = {
     messages: USED.map((one) => ({ tool_calls: null, ...one })),
