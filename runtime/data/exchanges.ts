@@ -14,3 +14,15 @@ export function exchangesOf<T>(turns: readonly T[], roleOf: (turn: T) => unknown
   });
   return exchanges;
 }
+
+/** Turns that go, and the answers that go with them: of an exchange with results of tools none is one without the others. */
+export function withTheirTools<T>(
+  exchanges: readonly T[][],
+  removed: ReadonlySet<T>,
+  roleOf: (turn: T) => unknown,
+): Set<T> {
+  const whole = exchanges.filter(
+    (exchange) => exchange.some((turn) => roleOf(turn) === 'tool') && exchange.some((turn) => removed.has(turn)),
+  );
+  return new Set([...removed, ...whole.flat().filter((turn) => roleOf(turn) === 'assistant')]);
+}
