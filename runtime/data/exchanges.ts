@@ -15,7 +15,10 @@ export function exchangesOf<T>(turns: readonly T[], roleOf: (turn: T) => unknown
   return exchanges;
 }
 
-/** Turns that go, and the answers that go with them: of an exchange with results of tools none is one without the others. */
+/**
+ * Turns that go, and the answers that go with them: of an exchange with results of tools none is an answer without the
+ * others.
+ */
 export function withTheirTools<T>(
   exchanges: readonly T[][],
   removed: ReadonlySet<T>,
