@@ -102,6 +102,17 @@ export function superviseConversation(
     const next = unless(HumanError, () => write(other(i + 1, used[i + 1].content.startsWith('?') ? '!' : '?')));
     return next ? commonLength(whole.ids, next.ids) : 0;
   };
+  /** Message i, found as the last one and with other calls. */
+  const calledAgain = (i: number): Span => {
+    const before = used.slice(0, i);
+    const parts = unless(HumanError, () => ({
+      turn: text([...before, used[i]]),
+      others: ['?', '!'].map((content) => text([...before, { role: 'assistant', content }])),
+      calling: ['?', '!'].map((name) => text(calling(i, name))),
+    }));
+    if (parts) return writtenAgain(parts, whole, tokenizer);
+    throw new UnfitRow(`the chat template rejects the conversation with another call, ${INSEPARABLE}`);
+  };
   let prompt: Written = { text: '', ids: [] };
   let opening: number[] | undefined;
   let question: string | undefined;
@@ -124,18 +135,12 @@ export function superviseConversation(
     const from = prompt.ids.length;
     let span: Span;
     if (!before || !startsWith(whole.ids, prompt.ids)) {
-      const texts = message.tool_calls ? tried() : others();
-      if (texts) span = changedBy(texts, message, whole, before, tokenizer);
-      else {
-        const [calls, before] = [used.slice(0, i + 1), used.slice(0, i)];
-        const parts = unless(HumanError, () => ({
-          turn: text(calls),
-          others: ['?', '!'].map((content) => text([...before, { role: 'assistant', content }])),
-          calling: ['?', '!'].map((name) => text(calling(i, name))),
-        }));
-        if (!parts) throw new UnfitRow(`the chat template rejects the conversation with another call, ${INSEPARABLE}`);
-        span = writtenAgain(parts, whole, tokenizer);
-      }
+      const again = message.tool_calls && i < last ? unless(UnfitRow, () => calledAgain(i)) : undefined;
+      const texts = again ? undefined : message.tool_calls ? tried() : others();
+      span = again ?? (texts ? changedBy(texts, message, whole, before, tokenizer) : calledAgain(i));
+      // A template may write results otherwise, or not at all, where nothing is called.
+      if (!again && message.tool_calls && i < last && span.end > nextContent(i))
+        throw new UnfitRow(`the chat template writes a call and its result as one, ${INSEPARABLE}`);
     } else if (i === last) span = { from, end: endOf(whole, whole.ids.length, from, tokenizer, others) };
     else {
       const turn = write(used.slice(0, i + 1));

@@ -1,6 +1,7 @@
 /** Tools of a row, and what its messages call, in the notations of data files: those of OpenAI's, and of others. */
 import { parseTree, type Node } from 'jsonc-parser';
 import type { ToolCall } from '../contract/generation.js';
+import { isNone } from '../contract/isNone.js';
 import { isObject } from '../contract/isObject.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
@@ -51,13 +52,6 @@ const nameOf = (tool: JsonObject): string | undefined => {
   return typeof name === 'string' && name !== '' ? name : undefined;
 };
 
-/** Nothing, an empty list, or an object in which nothing is set, also as text. */
-export const isNone = (value: unknown): boolean => {
-  if (Array.isArray(value)) return value.length === 0;
-  if (isObject(value)) return !Object.values(value).some(isThere);
-  return !isThere(value) || (typeof value === 'string' && /^\s*(\[\s*\]|\{\s*\}|null)?\s*$/.test(value));
-};
-
 /** The texts of the members of a list. */
 const sourcesOf = (text: string): string[] =>
   (parseTree(text)?.children ?? []).map(({ offset, length }) => text.slice(offset, offset + length));
@@ -78,17 +72,22 @@ export function callsIn(message: JsonObject, number: number): ToolCall[] | undef
   if (names.length > 1) throw new InvalidRow(`message ${number} has "tool_calls" and "function_call"`);
   const what = `"${names[0]}" of message ${number}`;
   const given = message[names[0]];
-  const { list } = listIn(names[0] === 'function_call' ? [given] : given, what);
-  return list.map((call) => callOf(call, what));
+  const calls =
+    names[0] === 'function_call' ? [given] : typeof given === 'string' ? callsAsWritten(given, what) : given;
+  if (!Array.isArray(calls)) throw new InvalidRow(`${what} is not a list`);
+  return calls.map((call) => callOf(call, what));
 }
 
 /** The calls in a text that is one of them, or a list of them. @throws InvalidRow */
 export function callsOfText(text: string, number: number): ToolCall[] {
   const what = `what message ${number} calls`;
-  const value = parsed(text, what);
-  // Their arguments as they are written.
-  const quoted = parseExact(quotedArguments(text, parseTree(text)));
-  return (Array.isArray(value) ? (quoted as unknown[]) : [quoted]).map((call) => callOf(call, what));
+  return [callsAsWritten(text, what)].flat().map((call) => callOf(call, what));
+}
+
+/** Calls of a text, their arguments as they are written. */
+function callsAsWritten(text: string, what: string): unknown {
+  parsed(text, what);
+  return parseExact(quotedArguments(text, parseTree(text)));
 }
 
 function callOf(call: unknown, what: string): ToolCall {

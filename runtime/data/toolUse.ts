@@ -18,7 +18,7 @@ const MODEL = 'use a model whose template does';
  * @param messages that are written, up to the last answer that is learned
  * @param template for the tools of the row
  * @throws InvalidRow where it does not write the tools, a call or a result of one; UnfitRow where it drops the text of
- * an answer that calls, too
+ * an answer that calls, too; HumanError where it fails to write any call
  */
 export function checkToolUse(messages: readonly ChatMessage[], template: ChatTemplate): void {
   if (template.tools === undefined && !messages.some(({ role, tool_calls: calls }) => calls || role === 'tool')) return;
@@ -45,6 +45,11 @@ const notCalled = (i: number): InvalidRow =>
     `message ${i + 1} calls a tool, and the model's chat template does not write it: ${MODEL}, or write the call into the text of the message`,
   );
 
+const notEach = (i: number): InvalidRow =>
+  new InvalidRow(
+    `message ${i + 1} calls several tools, and the model's chat template writes one call a message: ${MODEL}, or put each call into a message of its own, with its result behind it`,
+  );
+
 function inMarks(message: ChatMessage, i: number, marked: Mark): ChatMessage {
   const { role, content, tool_calls: calls } = message;
   if (role === 'tool' && content.trim() !== '')
@@ -66,8 +71,9 @@ function inMarks(message: ChatMessage, i: number, marked: Mark): ChatMessage {
   return {
     ...message,
     ...(content.trim() !== '' && { content: marked('text', lost) }),
-    tool_calls: calls.map((call): ToolCall => {
-      const [name, argument] = ['call', 'argument'].map((what) => marked(what, () => notCalled(i)));
+    tool_calls: calls.map((call, n): ToolCall => {
+      const missing = n === 0 ? notCalled : notEach;
+      const [name, argument] = ['call', 'argument'].map((what) => marked(what, () => missing(i)));
       return { ...call, function: { ...call.function, name, arguments: JSON.stringify({ given: argument }) } };
     }),
   };

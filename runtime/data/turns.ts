@@ -6,7 +6,7 @@ import type { JsonObject } from '../support/jsonFile.js';
 import { InvalidRow } from './invalidRow.js';
 import { parseExact } from './rawRow.js';
 import { answersIn, type RowContent } from './rowContent.js';
-import { callsIn, callsOfText, isNone } from './toolFields.js';
+import { callsIn, callsOfText } from './toolFields.js';
 
 export type Turns = Required<Pick<RowContent & { kind: 'chat' }, 'messages' | 'unlearned'>>;
 
@@ -24,6 +24,7 @@ const SPEAKERS: Record<string, ChatMessage['role']> = {
   [CALLING]: 'assistant',
   system: 'system',
   tool: 'tool',
+  function: 'tool',
   observation: 'tool',
 };
 
@@ -89,7 +90,7 @@ function messageOf(message: unknown, number: number): ChatMessage {
   const calls = callsIn(message, number);
   if (calls && role !== 'assistant')
     throw new InvalidRow(`message ${number} calls a tool, and is not the assistant's but has the role "${role}"`);
-  const isBare = calls !== undefined && isNone(message.content);
+  const isBare = calls !== undefined && isEmpty(message.content);
   return {
     role,
     content: isBare ? '' : contentOf(message.content, number),
@@ -106,6 +107,13 @@ const named = (message: JsonObject): Pick<ChatMessage, 'tool_call_id' | 'name'> 
       return typeof text === 'string' && text !== '' ? [[name, text] as const] : [];
     }),
   );
+
+/** Nothing, no parts, or blank text. */
+const isEmpty = (content: unknown): boolean =>
+  content === undefined ||
+  content === null ||
+  (Array.isArray(content) && content.length === 0) ||
+  (typeof content === 'string' && content.trim() === '');
 
 /** A text, or parts that are all texts. */
 function contentOf(content: unknown, number: number): string {

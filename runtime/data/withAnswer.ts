@@ -1,6 +1,6 @@
 import { isUnlearned } from '../contract/generation.js';
 import { isObject } from '../contract/isObject.js';
-import { exchangesOf } from './exchanges.js';
+import { exchangesOf, withTheirTools } from './exchanges.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import type { RowFormat } from './schemas.js';
 import { roleOf } from './turns.js';
@@ -42,9 +42,11 @@ export function withoutAnswers(row: JsonObject, format: RowFormat, answers: read
   if (!field || !Array.isArray(turns)) return undefined;
   const asked: unknown[] = format === 'completion' && Array.isArray(row.prompt) ? row.prompt : [];
   const learned = turns.filter((turn) => speaks(turn, 'assistant') && !isUnlearned(turn as JsonObject));
-  const removed = new Set(answers.map((answer) => learned[answer]));
-  if (removed.has(undefined) || removed.size === learned.length) return undefined;
-  const exchanges = exchangesOf([...asked, ...turns], (turn) => (isObject(turn) ? roleOf(turn) : undefined));
+  const given = new Set(answers.map((answer) => learned[answer]));
+  if (given.has(undefined) || given.size === learned.length) return undefined;
+  const speaker = (turn: unknown): unknown => (isObject(turn) ? roleOf(turn) : undefined);
+  const exchanges = exchangesOf([...asked, ...turns], speaker);
+  const removed = withTheirTools(exchanges, given, speaker);
   const stays = new Set(exchanges.flatMap((exchange) => whatStays(exchange, removed)));
   if (!learned.some((turn) => stays.has(turn))) return undefined;
   const [before, left] = [asked, turns].map((some) => some.filter((turn) => stays.has(turn)));
@@ -56,9 +58,7 @@ export function withoutAnswers(row: JsonObject, format: RowFormat, answers: read
 
 function whatStays(exchange: readonly unknown[], removed: ReadonlySet<unknown>): unknown[] {
   const answers = exchange.filter((turn) => speaks(turn, 'assistant'));
-  const isWhole = exchange.some((turn) => speaks(turn, 'tool'));
-  const isLeft = (answer: unknown): boolean => !removed.has(answer);
-  const isAnswered = answers.length === 0 || (isWhole ? answers.every(isLeft) : answers.some(isLeft));
+  const isAnswered = answers.length === 0 || !answers.every((answer) => removed.has(answer));
   return exchange.filter((turn) => !removed.has(turn) && (isAnswered || speaks(turn, 'system')));
 }
 

@@ -1,7 +1,7 @@
 import { lastAnswer, NOT_SUPERVISED } from '../data/conversation.js';
 import { InvalidRow } from '../data/invalidRow.js';
 import { answerTo, learnedAnswers, type RowContent } from '../data/rowContent.js';
-import { exchangesOf } from '../data/exchanges.js';
+import { exchangesOf, withTheirTools } from '../data/exchanges.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -68,7 +68,7 @@ export function partsOf(
     ...(parts.length > 0 && { parts }),
     ...(turn !== undefined && { turn }),
     ...(rest !== undefined && { rest }),
-    ...(found.answers && isOfAnswers(example) && withTheirTools(example, found.answers)),
+    ...(found.answers && isOfAnswers(example) && answersOut(example, found.answers)),
   };
 }
 
@@ -76,13 +76,12 @@ export function partsOf(
  * Answers that are taken out of a conversation: of what is done with tools to answer one question, all. None where
  * nothing would be left.
  */
-function withTheirTools({ prompt = [], unlearned }: Example, answers: readonly number[]): Pick<ScanRow, 'answers'> {
+function answersOut({ prompt = [], unlearned }: Example, answers: readonly number[]): Pick<ScanRow, 'answers'> {
   const turns = [...prompt.map(({ role }) => ({ role, content: '' })), { role: 'assistant' as const, content: '' }];
   const learned = learnedAnswers(turns, unlearned).map((i) => turns[i]);
-  const removed = new Set(answers.map((answer) => learned[answer]));
-  for (const exchange of exchangesOf(turns, ({ role }) => role))
-    if (exchange.some(({ role }) => role === 'tool') && exchange.some((turn) => removed.has(turn)))
-      for (const turn of exchange) removed.add(turn);
+  const roleOf = ({ role }: (typeof turns)[number]): string => role;
+  const given = new Set(answers.map((answer) => learned[answer]));
+  const removed = withTheirTools(exchangesOf(turns, roleOf), given, roleOf);
   const all = learned.flatMap((turn, answer) => (removed.has(turn) ? [answer] : []));
   return all.length < learned.length ? { answers: all } : {};
 }

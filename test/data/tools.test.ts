@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { questionsOf } from '../../runtime/data/askedBy.js';
 import { NOT_SUPERVISED } from '../../runtime/data/conversation.js';
 import { encodeRow, type EncodedRow } from '../../runtime/data/encodeRow.js';
@@ -118,6 +119,24 @@ test('rows in other notations say the same as those of OpenAI', async () => {
   assert.notEqual((await contentOf({ messages: [other, ...USED], tools: [WEATHER] })).tools, undefined);
 });
 
+test('arguments keep their numbers, also of calls that are a text', async () => {
+  const given = '{"x": 1.0, "id": 12345678901234567890}';
+  const calls = `[{"function": {"name": "weather", "arguments": ${given}}}]`;
+  for (const written of [calls, JSON.stringify(calls)]) {
+    const row = await read(`{"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "tool_calls": ${written}}]}`); // oxfmt-ignore
+    assert.ok('content' in row && row.content.kind === 'chat');
+    assert.equal(row.content.messages[1]!.tool_calls![0]!.function.arguments, given);
+  }
+});
+
+test('beside a call only blank text, null and an empty list are no text', async () => {
+  const said = async (content: unknown): Promise<string> =>
+    (await contentOf({ messages: [USED[0], { role: 'assistant', content, tool_calls: called('{}') }] })).messages[1]!
+      .content;
+  for (const content of ['[]', '{}', 'null', ' [ ] ']) assert.equal(await said(content), content);
+  for (const content of [undefined, null, [], '', ' \n']) assert.equal(await said(content), '');
+});
+
 test('of a table what no object has is left out', async () => {
   const value = {
     messages: USED.map((one) => ({ tool_calls: null, ...one })),
@@ -145,10 +164,44 @@ test('what a template does not write refuses the row, with what to do', async ()
   await rejected({ messages: told, tools: [WEATHER] }, /^the row has tools, and .* or remove them from the row/);
   const deaf = "{% for m in messages if m.role != 'tool' %}<repo_name>{{ m.role }}\n{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n{% endif %}"; // oxfmt-ignore
   const noResults = { ...smollm, chatTemplate: chatTemplate(deaf, 'deaf', special) };
+  const each = "{% for m in messages %}<repo_name>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n{% endif %}"; // oxfmt-ignore
+  const one = { ...smollm, chatTemplate: chatTemplate(each.replace('m.tool_calls or []', '(m.tool_calls or [])[:1]'), 'one', special) }; // oxfmt-ignore
+  const twice = { role: 'assistant', tool_calls: ['{}', '{}'].flatMap(called) };
+  await rejected({ messages: [USED[0], twice] }, /^message 2 calls several tools, .* writes one call a message/, one);
+  const failing = { ...smollm, chatTemplate: chatTemplate(each.replace('tojson', 'nosuch'), 'failing', special) };
+  for (const _ of [1, 2])
+    await assert.rejects(encoded(JSON.stringify({ messages: USED }), failing), /the chat template failed: .*nosuch/);
   const shown = [USED[0]!, { role: 'assistant', content: 'weather()' }, ...USED.slice(2)];
   await rejected({ messages: shown }, /^message 3 is the result of a tool, and .* does not write it/, noResults);
   const { ids } = await encoded(JSON.stringify({ messages: shown }), plain);
   assert.match(smollm.decode(ids), /<\|im_start\|>tool\n21<\|im_end\|>/);
+});
+
+test('results are not learned where a template writes them with the call, and the prompt opens a thought', async () => {
+  const within = "{% for m in messages %}{% if m.role != 'tool' %}<repo_name>{{ m.role }}\n{% if m.tool_calls %}{% set f = m.tool_calls[0].function %}{{ f.name }}{{ f.arguments | tojson }}{% for r in messages[loop.index:] if r.role == 'tool' %}<file_sep>{{ r.content }}<file_sep>{% endfor %}RESULTS{% endif %}{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n<think>{% endif %}"; // oxfmt-ignore
+  const learned = async (template: string): Promise<string[]> => {
+    const tokenizer = { ...smollm, chatTemplate: chatTemplate(template, 'within', special) };
+    const { ids, labels } = await encoded(JSON.stringify({ messages: USED }), tokenizer);
+    const masked = ids.map((id, t) => (labels[t] === NOT_SUPERVISED ? '¦' : smollm.decode([id])));
+    return masked.join('').split(/¦+/).filter(Boolean);
+  };
+  const call = 'weather{"city": "Rome"}';
+  assert.deepEqual(await learned(within.replace('RESULTS', '')), [call, 'It is 21.<|im_end|>']);
+  await assert.rejects(learned(within.replace('RESULTS', 'done')), /^Error: .* writes a call and its result as one/);
+});
+
+test('a call is written in a form that works where more follows, too', async () => {
+  const early = "{% for m in messages %}<repo_name>{{ m.role }}\n{% if not loop.last and m.role == 'assistant' %}{{ m.content.split('|')[-1] }}{% else %}{{ m.content or '' }}{% endif %}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n{% endif %}"; // oxfmt-ignore
+  const tokenizer = { ...smollm, chatTemplate: chatTemplate(early, 'early', special) };
+  const { ids } = await encoded(JSON.stringify({ messages: USED }), tokenizer);
+  assert.match(smollm.decode(ids), /{"name": "weather", "arguments": {"city": "Rome"}}<\|im_end\|><repo_name>tool\n21/);
+});
+
+test('arguments may have the names of the methods by which a template reads them', () => {
+  const methods = "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}: {% for key, value in c.function.arguments.items() %}{{ key }}={{ value }}, {% endfor %}{{ c.function.arguments.get('get') }}{% endfor %}{% endfor %}"; // oxfmt-ignore
+  const [asked, call] = [USED[0]!, { role: 'assistant', content: '', tool_calls: called('{"items": 1, "get": 3}') }];
+  const text = chatTemplate(methods, 'methods').render([asked, call] as ChatMessage[], { addGenerationPrompt: false });
+  assert.equal(text, 'weather: items=1, get=3, 3');
 });
 
 test('what a call says is what the model writes; a question is the same with and without tools', async () => {

@@ -64,6 +64,22 @@ test('of what is done with tools to answer one question nothing stays where a pa
   const second = { ...row, messages: [row.messages[0]!, ...exchange(1)] };
   for (const removed of [[0], [1], [0, 1]]) assert.deepEqual(withoutAnswers(row, 'messages', removed), second);
   assert.equal(withoutAnswers(row, 'messages', [1, 2]), undefined, 'nothing is left');
+  const [asked, call, ...told] = exchange(0);
+  const waiting = { ...row, messages: [row.messages[0]!, asked!, call!, { role: 'user', content: 'wait' }, ...told, ...exchange(1)] }; // oxfmt-ignore
+  for (const removed of [[0], [1]])
+    assert.deepEqual(withoutAnswers(waiting, 'messages', removed), second, 'a turn waits');
+});
+
+test('the result of a function is that of a tool, also of those that say from whom a turn is', () => {
+  const exchange = (n: number) => [
+    { from: 'human', value: `question ${n}` },
+    { from: 'function_call', value: '{"name": "f", "arguments": {}}' },
+    { from: 'function', value: `result ${n}` },
+    { from: 'gpt', value: `answer ${n}` },
+  ];
+  const row = { conversations: [...exchange(0), ...exchange(1)] };
+  for (const removed of [[0], [1]])
+    assert.deepEqual(withoutAnswers(row, 'sharegpt', removed), { conversations: exchange(1) });
 });
 
 test('what stays of a conversation with tools keeps its text, numbers and spaces included', async (t) => {

@@ -243,7 +243,8 @@ test('a row that ends in the result of a tool is known by what the engine says o
   ];
   const asked = 'User: A Assistant: weather({"city":"Rome","days":2}) Tool: 21';
 
-  for (const row of [{ messages }, { conversations: rows }]) {
+  const older = messages.with(1, { role: 'assistant', content: null, tool_calls: [], function_call: call } as never);
+  for (const row of [{ messages }, { messages: older }, { conversations: rows }]) {
     assert.equal(promptOf(JSON.stringify(row)), asked);
     const content = readContent(row, 'messages' in row ? 'messages' : 'sharegpt');
     assert.ok(content.kind === 'chat');

@@ -31,7 +31,7 @@ export interface ChatTemplate {
   tools?: string;
   /** The same for whichever tools it is. */
   of: object;
-  /** Whether it writes calls of tools, in one form or another. */
+  /** Whether it writes calls of tools, in one form or another. @throws HumanError where it fails in all of them */
   writesCalls(): boolean;
   /** The model has no template of its own and `PLAIN_TEMPLATE` is used: warn. */
   plain: boolean;
@@ -119,7 +119,7 @@ function plainTemplate(folder: string, special: SpecialTexts, bos: string): Chat
 /** A template from its text. */
 export function chatTemplate(source: string, place: string, special: SpecialTexts = {}): ChatTemplate {
   let program: Program | undefined;
-  let found: { form: CallForm | undefined } | undefined;
+  let found: { form?: CallForm; failure?: HumanError } | undefined;
   function write(
     messages: readonly ChatMessage[],
     { form, tools, add }: { form?: CallForm; tools?: string; add: boolean },
@@ -136,7 +136,13 @@ export function chatTemplate(source: string, place: string, special: SpecialText
     });
   }
   const callForm = (): CallForm | undefined => {
-    found ??= { form: callFormOf((probe, form, tools) => write(probe, { form, tools, add: false })) };
+    try {
+      found ??= { form: callFormOf((probe, form, tools) => write(probe, { form, tools, add: false })) };
+    } catch (error) {
+      if (error instanceof HumanError) found = { failure: error };
+      else throw error;
+    }
+    if (found.failure) throw found.failure;
     return found.form;
   };
   const of = {};

@@ -170,7 +170,8 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
   }
   const name = property.type === 'Identifier' ? (property.value as string) : '';
   if (name === 'length' && (object instanceof Text || object instanceof List)) return new Missing(undefined);
-  if (object instanceof Dict && !object.value.has(name) && Object.hasOwn(DICT_METHODS, name)) {
+  // As in Python, a method hides a key of its name.
+  if (object instanceof Dict && Object.hasOwn(DICT_METHODS, name)) {
     const method = DICT_METHODS[name];
     return new Callable((args) => method(object.value, args));
   }

@@ -1,6 +1,6 @@
 /** Messages as values of a template; calls of tools in the form that it can write. */
 import type { ChatMessage, ToolCall } from '../../contract/generation.js';
-import { HumanError, unless } from '../../support/errors.js';
+import { HumanError } from '../../support/errors.js';
 import { Dict, List, Nothing, Text, type Value } from './jinjaValues.js';
 import { loads } from './pythonJson.js';
 
@@ -20,15 +20,23 @@ const FORMS: readonly CallForm[] = (['object', 'text'] as const).flatMap((given)
 
 const [ASKED, CALLED, KEY, VALUE] = ['Which?', 'called_probe', 'key_probe', 'value_probe'];
 /** Some templates want ids of nine letters and digits. */
-const PROBE: readonly ChatMessage[] = [
+const ID = 'abcdefghi';
+const CALL: readonly ChatMessage[] = [
   { role: 'user', content: ASKED },
   {
     role: 'assistant',
     content: '',
-    tool_calls: [
-      { id: 'abcdefghi', type: 'function', function: { name: CALLED, arguments: JSON.stringify({ [KEY]: VALUE }) } },
-    ],
+    tool_calls: [{ id: ID, type: 'function', function: { name: CALLED, arguments: JSON.stringify({ [KEY]: VALUE }) } }],
   },
+];
+/** Some write a call otherwise where more follows; some reject that. */
+const PROBES: readonly (readonly ChatMessage[])[] = [
+  [
+    ...CALL,
+    { role: 'tool', tool_call_id: ID, name: CALLED, content: 'Found.' },
+    { role: 'assistant', content: 'This.' },
+  ],
+  CALL,
 ];
 /** What such a template may ask for before it writes calls. */
 const PROBE_TOOLS = JSON.stringify([
@@ -38,14 +46,28 @@ const PROBE_TOOLS = JSON.stringify([
   },
 ]);
 
-/** The first form in which a template writes calls; undefined where it writes them in none. */
-export const callFormOf = (
+/**
+ * The first form in which a template writes calls, if it can where more follows; undefined where it writes none.
+ * @throws HumanError where it fails in every form
+ */
+export function callFormOf(
   render: (messages: readonly ChatMessage[], form: CallForm, tools: string) => string,
-): CallForm | undefined =>
-  FORMS.find((form) => {
-    const text = unless(HumanError, () => render(PROBE, form, PROBE_TOOLS));
-    return text !== undefined && [CALLED, KEY, VALUE].every((part) => text.includes(part));
-  });
+): CallForm | undefined {
+  let failure: HumanError | undefined;
+  let isWritten = false;
+  for (const probe of PROBES)
+    for (const form of FORMS)
+      try {
+        const text = render(probe, form, PROBE_TOOLS);
+        if ([CALLED, KEY, VALUE].every((part) => text.includes(part))) return form;
+        isWritten = true;
+      } catch (error) {
+        if (!(error instanceof HumanError)) throw error;
+        failure = error;
+      }
+  if (failure && !isWritten) throw failure;
+  return undefined;
+}
 
 /** The messages of a conversation as the template sees them. @param form undefined: none of them calls */
 export const messageValues = (messages: readonly ChatMessage[], form: CallForm | undefined): Value =>
