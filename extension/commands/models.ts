@@ -34,21 +34,15 @@ export async function addModel(
   if (/[\\/](?:config\.json|[^\\/]+\.safetensors)$/.test(path)) path = dirname(path);
   await requireModel(path);
   const model = await services.models.add(path);
+  const remove = { title: t('Remove it from the view'), run: () => services.models.remove(path) };
   if (model.problem)
-    services.notices.warn(t('{0} was added, but it cannot be used: {1}', model.name, model.problem), {
-      title: t('Remove it from the view'),
-      run: () => services.models.remove(path),
-    });
+    services.notices.warn(t('{0} was added, but it cannot be used: {1}', model.name, model.problem), remove);
   const { missing } = model.info ?? {};
-  if (missing)
-    services.notices.warn(
-      t(
-        '{0} was added, but only rows of tokens can be used with it: {1} {2}',
-        model.name,
-        missing.message,
-        missing.remedy,
-      ),
-    );
+  if (missing) {
+    const { message, remedy } = missing;
+    const text = t('{0} was added, but only rows of tokens can be used with it: {1} {2}', model.name, message, remedy);
+    services.notices.warn(text, remove);
+  }
   return model;
 }
 

@@ -31,7 +31,8 @@ export const beside = (path: string, file: string): string =>
   join(basename(path) === RUN_FILES.adapter ? dirname(path) : path, file);
 
 const numbers = ({ share, span, spanShare, kl, choice }: Scores): z.infer<typeof row> => {
-  if (kl === undefined || choice === undefined) throw new Error('internal: a calibration keeps rows that were compared with the base');
+  if (kl === undefined || choice === undefined)
+    throw new Error('internal: a calibration keeps rows that were compared with the base');
   return [share, span, spanShare, kl, choice];
 };
 const scores = ([share, span, spanShare, kl, choice]: z.infer<typeof row>): Scores => ({
