@@ -23,10 +23,10 @@ export const CONFIDENT = 0.01;
 /**
  * Deviations below these are noise of a language model, however little the rows that were held out happen to differ: of
  * a span what one token gains by chance, of a choice half of it, and of a share a fiftieth of the loss. Where harmful
- * rows are compared, a tenth of what a span explains, as its first words are not foreseen in another place; and a fifth
+ * rows are compared, a twentieth of a span's loss, as its first words are not foreseen in another place; and a fifth
  * of what is compared by its logarithm: spans, choices, and how far a vector changes what the model says.
  */
-const NOISE = { span: SPAN_DRIFT, choice: SPAN_DRIFT / 2, share: 0.02, spanShare: 0.1, log: 0.2 } as const;
+const NOISE = { span: SPAN_DRIFT, choice: SPAN_DRIFT / 2, share: 0.02, spanShare: 0.05, log: 0.2 } as const;
 
 /** Nats: smaller ones are no change. */
 const KL_NOISE = 1e-3;
