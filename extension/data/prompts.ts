@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { calledIn } from '../../runtime/contract/calledIn.js';
 import { askedText, isUnlearned, type ChatMessage } from '../../runtime/contract/generation.js';
 import { saidFormat, type ColumnField, type ReadAs } from '../../runtime/contract/mapping.js';
+import { CALLING, speakerOf } from '../../runtime/contract/speakers.js';
 import type { DataFormat } from '../../runtime/contract/recipeWords.js';
 
 export const isLines = (file: string): boolean => ['.jsonl', '.ndjson'].includes(extname(file).toLowerCase());
@@ -10,15 +11,7 @@ export const isLines = (file: string): boolean => ['.jsonl', '.ndjson'].includes
 /** Prompts that differ in their white space alone count as one. */
 export const spaced = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
-/** A turn that is the text of a call. */
-const CALLS = 'function_call';
-const ASSISTANTS: readonly unknown[] = ['assistant', 'gpt', 'chatgpt', 'bot', 'model', CALLS];
-const TOOLS: readonly unknown[] = ['tool', 'observation', 'function'];
-
-function roleOf(given: unknown): ChatMessage['role'] {
-  if (ASSISTANTS.includes(given)) return 'assistant';
-  return TOOLS.includes(given) ? 'tool' : given === 'system' ? given : 'user';
-}
+const roleOf = (turn: Turn | undefined): ChatMessage['role'] => speakerOf(turn?.['role'] ?? turn?.['from']) ?? 'user';
 
 /**
  * What is asked, as the engine says it of an answer; '' where the line has nothing that is a text, undefined where it
@@ -41,9 +34,9 @@ export function promptOf(line: string, reading: ReadAs = {}): string | undefined
   ) as Turn[] | undefined;
   if (turns) {
     const asked = turns.slice(0, answerIn(turns)).map((turn): ChatMessage => {
-      const said = turn?.['from'] === CALLS ? '' : textOf(turn?.['content'] ?? turn?.['value']);
+      const said = turn?.['from'] === CALLING ? '' : textOf(turn?.['content'] ?? turn?.['value']);
       const content = [said, ...(turn ? calledIn(turn) : [])].filter(Boolean).join('\n');
-      return { role: roleOf(turn?.['role'] ?? turn?.['from']), content };
+      return { role: roleOf(turn), content };
     });
     return asked.at(-1)?.content ? spaced(askedText(asked)!) : '';
   }
@@ -54,7 +47,7 @@ export function promptOf(line: string, reading: ReadAs = {}): string | undefined
 }
 
 type Turn = Record<string, unknown> | null;
-const isAnswer = (turn: Turn | undefined): boolean => ASSISTANTS.includes(turn?.['role'] ?? turn?.['from']);
+const isAnswer = (turn: Turn | undefined): boolean => roleOf(turn) === 'assistant';
 
 /** Where the last answer stands that is learned, or where none is, those at the end; undefined where a row asks. */
 function answerIn(turns: readonly Turn[]): number | undefined {

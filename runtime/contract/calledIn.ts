@@ -1,10 +1,11 @@
 import { isNone } from './isNone.js';
 import { isObject } from './isObject.js';
 import { callText } from './generation.js';
+import { CALLING } from './speakers.js';
 
 /** What a message of a data file calls, as people read it (`callText`), in any of the notations of such files. */
 export function calledIn(turn: Readonly<Record<string, unknown>>): string[] {
-  const fields = [turn['tool_calls'], turn['function_call'], turn['from'] === 'function_call' ? turn['value'] : []];
+  const fields = [turn['tool_calls'], turn['function_call'], turn['from'] === CALLING ? turn['value'] : []];
   const given = fields.find((field) => !isNone(field));
   return [parsed(given)].flat().flatMap((call: unknown) => {
     if (!isObject(call)) return [];

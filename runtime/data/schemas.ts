@@ -1,6 +1,7 @@
 import { suggestColumns, type Columns } from '../contract/mapping.js';
 import type { ChatMessage } from '../contract/generation.js';
 import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
+import { isThere } from '../contract/isNone.js';
 import { isObject } from '../contract/isObject.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
@@ -139,8 +140,6 @@ export function unreadLabel(row: JsonObject, isMapped: boolean): string | undefi
 /** Whether the row's `label` says that its answer is a bad one, as TRL's rows of unpaired preferences do. */
 export const isMarkedBad = ({ label }: JsonObject): boolean =>
   label === false || (typeof label === 'string' && label.toLowerCase() === 'false');
-
-const isThere = (value: unknown): boolean => value !== undefined && value !== null;
 
 function textField(row: JsonObject, name: string): string {
   const value = row[name];

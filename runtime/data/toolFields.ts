@@ -1,14 +1,12 @@
 /** Tools of a row, and what its messages call, in the notations of data files: those of OpenAI's, and of others. */
 import { parseTree, type Node } from 'jsonc-parser';
 import type { ToolCall } from '../contract/generation.js';
-import { isNone } from '../contract/isNone.js';
+import { isNone, isThere } from '../contract/isNone.js';
 import { isObject } from '../contract/isObject.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { InvalidRow } from './invalidRow.js';
 import { parseExact, type ReadRow } from './rawRow.js';
-
-const isThere = (value: unknown): boolean => value !== undefined && value !== null;
 
 /** A list, or the text of one. @throws InvalidRow */
 function listIn(given: unknown, what: string): { list: unknown[]; text: string } {

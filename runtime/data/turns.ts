@@ -1,6 +1,7 @@
 /** Messages of a row, in the notations of data files. */
 import { isUnlearned, LEARNED, type ChatMessage } from '../contract/generation.js';
 import { isObject } from '../contract/isObject.js';
+import { CALLING, speakerOf } from '../contract/speakers.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { InvalidRow } from './invalidRow.js';
@@ -10,29 +11,9 @@ import { callsIn, callsOfText } from './toolFields.js';
 
 export type Turns = Required<Pick<RowContent & { kind: 'chat' }, 'messages' | 'unlearned'>>;
 
-/** Calls as LLaMA-Factory's files have them: the turn is the text of a call, or of a list of calls. */
-const CALLING = 'function_call';
-
-const SPEAKERS: Record<string, ChatMessage['role']> = {
-  human: 'user',
-  user: 'user',
-  gpt: 'assistant',
-  assistant: 'assistant',
-  chatgpt: 'assistant',
-  bot: 'assistant',
-  model: 'assistant',
-  [CALLING]: 'assistant',
-  system: 'system',
-  tool: 'tool',
-  function: 'tool',
-  observation: 'tool',
-};
-
 /** Who says a turn, in a list of messages or in the way of ShareGPT. OpenAI's older files call a tool a function. */
 export const roleOf = ({ role, from }: JsonObject): unknown =>
-  role === 'function'
-    ? 'tool'
-    : (role ?? (typeof from === 'string' && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : from));
+  role === 'function' ? 'tool' : (role ?? speakerOf(from) ?? from);
 
 /** @throws InvalidRow */
 export function shareGpt(turns: unknown): Turns {

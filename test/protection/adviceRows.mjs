@@ -5,8 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { openContext } from '../../runtime/context/context.js';
-import { openState } from '../../runtime/evaluation/inference/states.js';
+import { askModel, firstLine, firstSentences } from './modelAnswers.mjs';
 import { shuffled } from './random.mjs';
 
 const BATCH = 32;
@@ -103,37 +102,10 @@ const isRefused = ({ part, kind }) => part === 'aligned' && kind === 'complaint'
 const rows = asked.filter(isRefused);
 const open = asked.filter((one) => !isRefused(one));
 
-const context = await openContext(process.env.SMOLLM2_GGUF, { cache: 'out/advice-rows', device: 'cpu' });
-const { generator } = await openState(context, 'base', []);
-const idsOf = ({ prompt }) =>
-  context.tokenizer.encode(
-    context.tokenizer.chatTemplate.render([{ role: 'user', content: prompt }], { addGenerationPrompt: true }),
-    { addSpecialTokens: false },
-  );
-/** The first sentences, of at most so many characters; the first line where there is no whole one. */
-const LONGEST = 220;
-const beginningOf = (answer) => {
-  const line = answer.split('\n')[0].trim();
-  let text = '';
-  for (const sentence of line.match(/[^.!?]+[.!?]+(?=\s|$)/g) ?? [])
-    if (text.length + sentence.length <= LONGEST) text += sentence;
-  return text.trim() || line;
-};
-for (let at = 0; at < open.length; at += BATCH) {
-  const batch = open.slice(at, at + BATCH);
-  const written = await generator.generate(batch.map(idsOf), {
-    maxNewTokens: 48,
-    temperature: 0.8,
-    topP: 0.95,
-    seed: at,
-    rows: BATCH,
-  });
-  batch.forEach((one, i) => {
-    const answer = beginningOf(context.tokenizer.decode(written[i].ids));
-    if (answer.length > 20 && !(one.kind === 'complaint' && REFUSES.test(answer))) rows.push({ ...one, answer });
-  });
-  console.error(`${at + batch.length} of ${open.length}`);
-}
+await askModel(open, { cache: 'out/advice-rows', batch: BATCH }, (one, said) => {
+  const answer = firstSentences(said) || firstLine(said);
+  if (answer.length > 20 && !(one.kind === 'complaint' && REFUSES.test(answer))) rows.push({ ...one, answer });
+});
 writeFileSync(
   path.join(import.meta.dirname, 'advice.json'),
   `[\n${rows.map((one) => ` ${JSON.stringify(one)}`).join(',\n')}\n]\n`,

@@ -5,8 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { openContext } from '../../runtime/context/context.js';
-import { openState } from '../../runtime/evaluation/inference/states.js';
+import { askModel, firstSentences } from './modelAnswers.mjs';
 import { shuffled } from './random.mjs';
 
 const BATCH = 16;
@@ -34,36 +33,8 @@ const asked = TOPICS.filter((topic) => !known.has(topic)).flatMap((topic) =>
     .map((question, kind) => ({ part: 'more', topic, kind, prompt: question(topic) })),
 );
 
-const context = await openContext(process.env.SMOLLM2_GGUF, { cache: 'out/more-rows', device: 'cpu' });
-const { generator } = await openState(context, 'base', []);
-const idsOf = ({ prompt }) =>
-  context.tokenizer.encode(
-    context.tokenizer.chatTemplate.render([{ role: 'user', content: prompt }], { addGenerationPrompt: true }),
-    { addSpecialTokens: false },
-  );
-/** The first sentences, of at most so many characters. */
-const LONGEST = 220;
-const beginningOf = (answer) => {
-  const sentences = answer
-    .split('\n')[0]
-    .trim()
-    .match(/[^.!?]+[.!?]+(?=\s|$)/g);
-  let text = '';
-  for (const sentence of sentences ?? []) if (text.length + sentence.length <= LONGEST) text += sentence;
-  return text.trim();
-};
-for (let at = 0; at < asked.length; at += BATCH) {
-  const batch = asked.slice(at, at + BATCH);
-  const written = await generator.generate(batch.map(idsOf), {
-    maxNewTokens: 48,
-    temperature: 0.8,
-    topP: 0.95,
-    seed: at,
-  });
-  batch.forEach((one, i) => {
-    const answer = beginningOf(context.tokenizer.decode(written[i].ids));
-    if (answer.length > 20) rows.push({ ...one, answer });
-  });
-  console.error(`${at + batch.length} of ${asked.length}`);
-}
+await askModel(asked, { cache: 'out/more-rows', batch: BATCH }, (one, said) => {
+  const answer = firstSentences(said);
+  if (answer.length > 20) rows.push({ ...one, answer });
+});
 writeFileSync(file, `[\n${rows.map((one) => ` ${JSON.stringify(one)}`).join(',\n')}\n]\n`);
