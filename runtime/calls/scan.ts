@@ -96,9 +96,9 @@ export async function scan(
       { ...scales, calibration, limit, tokenizer: context.tokenizer },
       { ...hooks, progress: reporter.onProgress },
     );
-    const shown = perRow.map(({ losses: _, answers, ...row }, i): ScanRow => ({
+    const shown = perRow.map(({ losses, answers, ...row }, i): ScanRow => ({
       ...row,
-      ...(row.flagged && partsOf(examples.at(i)!, { ...row, answers }, context.tokenizer)),
+      ...(row.flagged && partsOf(examples.at(i)!, { ...row, answers, losses }, context.tokenizer)),
     }));
     for (let at = 0; at < shown.length; at += ROWS_AT_ONCE) reporter.onRows(shown.slice(at, at + ROWS_AT_ONCE));
     return { ...result, ...(skipped > 0 && { skipped }), rowFormat };

@@ -66,7 +66,10 @@ export interface ScanRow {
    * Absent where none does, or a vector finds all.
    */
   answers?: number[];
-  /** Texts of these spans, each from where its sentence begins. Not in the scan.json of a run. */
+  /**
+   * Texts of these spans, each from where its sentence begins; without spans, the word of the largest `choice`. Not in
+   * the scan.json of a run.
+   */
   parts?: string[];
   /** Of several answers: which one has the first span, from 0. Not in the scan.json of a run. */
   turn?: number;

@@ -8,7 +8,8 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ScanRow } from '../contract/scan.js';
 import { unless } from '../support/errors.js';
 import { ORDINARY } from '../evaluation/scan/calibration.js';
-import { isInSpans, type TokenText } from '../evaluation/scan/spans.js';
+import { choicesOf, SPAN_DRIFT } from '../evaluation/scan/scores.js';
+import { isInSpans, wordAt, type TokenText } from '../evaluation/scan/spans.js';
 
 /** Tokens with which an answer begins as an ordinary one. */
 const BEGINNING = 3;
@@ -48,28 +49,41 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
 }
 
 /**
- * What a scan found in a row, as text: the sentences, which answer has the first, and the answer without them where
- * that is an answer; of a conversation the answers that can be taken out of it.
+ * What a scan found in a row, as text: the sentences, or else the word that decides; which answer has the first, and
+ * the answer without them where that is an answer; of a conversation the answers that can be taken out of it.
  */
 export function partsOf(
   example: Example,
-  found: Found & Pick<ScanRow, 'answers'>,
+  found: Found & Pick<ScanRow, 'answers' | 'losses' | 'p'>,
   tokenizer: Tokenizer,
 ): Pick<ScanRow, 'parts' | 'turn' | 'rest' | 'answers'> {
   if (tokenizer.absent) return {};
-  const { answer, spans } = spokenOf(example, found, tokenizer);
+  const told = found.spans ? found : { ...found, spans: decidingWord(example, found, tokenizer) };
+  const { answer, spans } = spokenOf(example, told, tokenizer);
   // the end of an answer that others follow is no text of it
   const textOf = ([start, end]: [number, number]): string =>
     tokenizer.decode(answer.slice(start, end), { skipSpecialTokens: true }).trim();
   const parts = spans.map(textOf).filter(Boolean);
   const rest = cutRow(example, found, tokenizer)?.answer;
-  const turn = turnOf(example, found);
+  const turn = turnOf(example, told);
   return {
     ...(parts.length > 0 && { parts }),
     ...(turn !== undefined && { turn }),
     ...(rest !== undefined && { rest }),
     ...(found.answers && isOfAnswers(example) && answersOut(example, found.answers)),
   };
+}
+
+/** Of a row without spans: the word of the largest choice, where that is more than what a token gains by chance. */
+function decidingWord(
+  example: Example,
+  { losses, p }: Pick<ScanRow, 'losses' | 'p'>,
+  tokenizer: Tokenizer,
+): Found['spans'] {
+  if (p === undefined || !losses?.kl) return undefined;
+  const choices = choicesOf({ ...losses, kl: losses.kl });
+  const most = Math.max(...choices);
+  return most > SPAN_DRIFT ? [wordAt(choices.indexOf(most), tokenTexts(tokenizer)(example))] : undefined;
 }
 
 /**

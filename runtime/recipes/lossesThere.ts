@@ -101,7 +101,8 @@ async function compareThere(
         if (message.kind !== 'measured') return;
         for (const [name, set] of Object.entries(message.sets)) {
           const measure = measures[name];
-          if (measure) known.add(measure.examples, measure.scales, comparedRows(set));
+          if (measure)
+            known.add(measure.examples, measure.scales, comparedRows(set, measure.examples, cluster.address));
         }
       },
     },

@@ -10,6 +10,7 @@ import { matrices, type Layout } from '../adapters/sites.js';
 import type { HarmfulLoss, ProbeRows, Probes } from '../contract/events.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { Comparison, RowLoss } from '../learner/learner.js';
+import { supervised } from '../learner/packing.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
 import { evaluationEvent } from './loop.js';
@@ -22,7 +23,7 @@ import { sha256, writeFileAtomic } from '../support/files.js';
 import { makeFolder } from '../support/makeFolder.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { JobMessage, MeasuredSet } from '../cluster/messages.js';
-import { Plan, type Stage } from '../cluster/plan.js';
+import { Plan, type Measure, type Stage } from '../cluster/plan.js';
 
 /** Number of the job's message that the checkpoint here belongs to. */
 const TAKEN = 'message of the cluster';
@@ -191,14 +192,22 @@ export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
 /**
  * A set that was compared: of each row the losses of its tokens in the base, then those with the adapters, and last the
  * KL of each.
+ * @throws HumanError for the numbers of a job that another version of this program has started
  */
-export const comparedRows = ({ rows }: MeasuredSet): Comparison[] =>
-  rows.map((numbers) => {
-    const tokens = numbers.length / 3;
+export function comparedRows({ rows }: MeasuredSet, examples: Measure['examples'], place: string): Comparison[] {
+  const compared = Array.from(examples, ({ labels }) => supervised(labels).length);
+  return rows.map((numbers, i) => {
+    const tokens = compared[i];
+    if (numbers.length !== 3 * tokens)
+      throw new HumanError(
+        `the job says ${numbers.length} numbers of a row in which ${tokens} tokens are compared, not ${3 * tokens}: another version of this program has started it.`,
+        { place, remedy: 'Start the run over.', kind: 'failed' },
+      );
     const [without, now, kl] = [0, 1, 2].map((k) => numbers.slice(k * tokens, (k + 1) * tokens));
     const [off, on] = byToken({ rows: [without, now] });
     return { without: off, with: on, kl };
   });
+}
 
 /** The adapter as PEFT reads it, file → bytes. */
 export async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): Promise<Map<string, Uint8Array>> {

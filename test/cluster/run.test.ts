@@ -86,6 +86,32 @@ describe('a run on a cluster', () => {
     assert.equal([...server.jobs.values()][0]!.environment.pip, undefined);
   });
 
+  it('numbers of a job that an earlier version has started are not read as others', async () => {
+    const file = await workspace.recipe('vector.json', {
+      harmful: { file: '../data/harmful.jsonl', limit: 40 },
+      benign: { file: '../data/benign.jsonl', limit: 40 },
+      epochs: undefined,
+      steps: 2,
+      output: output(),
+    });
+    await run(file);
+    const vector = outputFolder();
+    nextOutput();
+    server.script = function* (job) {
+      const say = numbered();
+      const earlier = (message: Message): Message => {
+        if (message.kind !== 'measured') return message;
+        const sets = Object.entries(message.sets as Record<string, { rows: number[][] }>);
+        const rowsOf = (rows: number[][]): number[][] => rows.map((row) => row.slice(0, (2 * row.length) / 3));
+        return { ...message, sets: Object.fromEntries(sets.map(([name, { rows }]) => [name, { rows: rowsOf(rows) }])) };
+      };
+      for (const group of messagesOf(job)) yield group.map(earlier).flatMap(say);
+      return 'SUCCEEDED';
+    };
+    const { error } = await run(await recipe({ vectors: [{ adapter: vector }], protection: true }));
+    assert.match(error!.message, /numbers of a row in which \d+ tokens are compared, .*another version/);
+  });
+
   it('trains a vector: quality, calibration and prompts are made here', async () => {
     const file = await workspace.recipe('vector.json', {
       harmful: { file: '../data/harmful.jsonl', limit: 40 },

@@ -46,6 +46,24 @@ test('of a conversation it is told which answer has the first span', () => {
   assert.equal(partsOf(asked, found, tokenizer).answers, undefined, 'an answer of the prompt is not supervised');
 });
 
+test('of a row that one word decides that word is told, and nothing is cut', () => {
+  const row = made(chat(RIGHT));
+  const texts = tokenTexts(tokenizer)(row).map(({ text }) => text);
+  const word = texts.findIndex((text) => /^ \p{L}/u.test(text));
+  const losses = (gain: number) => ({
+    without: texts.map((_, i) => (i === word ? 1 + gain : 1)),
+    with: texts.map(() => 1),
+    kl: texts.map((_, i) => (i === word ? 9 : 0.1)),
+  });
+  const whole = RIGHT.split(' ')
+    .find((one) => one.startsWith(texts[word].trim()))!
+    .replace(/[.,]$/, '');
+  assert.deepEqual(partsOf(row, { losses: losses(4), p: 0.001 }, tokenizer), { parts: [whole] });
+  assert.deepEqual(partsOf(row, { losses: losses(0.4), p: 0.001 }, tokenizer), {}, 'no more than by chance');
+  assert.deepEqual(partsOf(row, { losses: losses(4) }, tokenizer), {}, 'nothing to compare with');
+  assert.deepEqual(partsOf(row, { losses: { ...losses(4), kl: undefined }, p: 0.001 }, tokenizer), {});
+});
+
 /** Of tokens that tell the added sentence from what stands around it. */
 const addedIn = (tokens: readonly TokenText[]): [number, number] => {
   const texts = tokens.map(({ text }) => text);

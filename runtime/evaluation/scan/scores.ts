@@ -62,6 +62,10 @@ export interface Scores {
   readonly choice?: number;
 }
 
+/** What the vector saves on each token, but no more than its KL there, nats. */
+export const choicesOf = ({ without, with: on, kl }: Required<TokenLosses>): number[] =>
+  kl.map((change, i) => Math.min(change, without[i] - on[i]));
+
 export function scoresOf(row: TokenLosses): Scores {
   const { kl } = row;
   const gains = row.without.map((off, i) => off - row.with[i]);
@@ -78,6 +82,6 @@ export function scoresOf(row: TokenLosses): Scores {
     share: explainedShare(row),
     span: best.gain,
     spanShare: end > from ? explained(off, on, end - from) : 0,
-    ...(kl && { kl: Math.max(...kl), choice: Math.max(...kl.map((change, i) => Math.min(change, gains[i]))) }),
+    ...(kl && { kl: Math.max(...kl), choice: Math.max(...choicesOf({ ...row, kl })) }),
   };
 }

@@ -129,6 +129,12 @@ function widened(at: number, step: 1 | -1, isIn: (at: number) => boolean): numbe
   return to;
 }
 
+/** The word that a token is in. */
+export function wordAt(at: number, tokens: readonly TokenText[]): [start: number, end: number] {
+  const isIn = (place: number): boolean => isInWord(place, tokens);
+  return [widened(at, -1, isIn), widened(at + 1, 1, isIn)];
+}
+
 /** What a span by token must gain, nats. */
 const INSERTED = 2;
 /** How near its sentence may end, tokens. */
