@@ -138,8 +138,9 @@ export async function fineTune(
   });
   async function recipeOf({ root, ...chosen }: Omit<FineTuneChoice, Made> & { root: string }, name: string) {
     const anchored = chosen.strengthened && chosen.vectors.length > 0;
-    const { model, data, method } = chosen;
-    const training = await suggested(services, { model, data: [data], method, anchored, vectors: chosen.vectors });
+    const { model, method, vectors } = chosen;
+    const data = { ...chosen.data, ...(chosen.reviewed && { exclude: 'reviewed' as const }) };
+    const training = await suggested(services, { model, data: [data], method, anchored, vectors });
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'adapters', basename(file, '.json'));
     const { generation, judges } = recipeLike(services, chosen.model);

@@ -24,13 +24,13 @@ export async function suggestTraining(
   const { spec } = planned;
   const { tokenizer } = await openTokenizer(model);
   const read: { rows: number; longest: number }[] = [];
-  for (const { file, format = 'auto', columns, limit } of data) {
+  for (const { file, format = 'auto', columns, limit, exclude } of data) {
     const onProgress = (bytes: number, total: number): void => {
       if (signal.aborted) throw new Cancelled();
       say(`reading ${basename(file)}`, bytes / total);
     };
     const [source, reading] = [
-      { format, columns, limit },
+      { format, columns, limit, exclude },
       { maxTokens: spec.contextLength, longest: true, onProgress },
     ];
     const found = tokenizer && (await rowSizes(file, source, tokenizer, reading));

@@ -198,7 +198,14 @@ const PARAMS: {
   defaults: {
     model: path,
     data: z
-      .array(z.strictObject({ file: path, ...readAs, limit: z.int().min(1).optional() }))
+      .array(
+        z.strictObject({
+          file: path,
+          ...readAs,
+          limit: z.int().min(1).optional(),
+          exclude: z.literal('reviewed').optional(),
+        }),
+      )
       .min(1)
       .max(10),
     method: z.enum(['lora', 'full', 'vector']),

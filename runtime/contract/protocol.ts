@@ -278,7 +278,8 @@ export interface Requests {
   defaults: {
     params: {
       model: string;
-      data: (ReadAs & { file: string; limit?: number })[];
+      /** `exclude`: without the rows that the review beside the file excludes. */
+      data: (ReadAs & { file: string; limit?: number; exclude?: 'reviewed' })[];
       method: 'lora' | 'full' | 'vector';
       /** Each step holds rows of an anchor, too. */
       anchored?: boolean;

@@ -3,6 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { reviewFile, reviewText } from '../../runtime/contract/review.js';
+import { rowHash } from '../../runtime/data/rowHash.js';
 import { suggestTraining } from '../../runtime/calls/defaults.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
@@ -168,6 +170,20 @@ test('of a large file the longest row counts wherever it stands, and a file is r
   assert.equal((await suggest(1)).batch.maxTokens, 32, 'only the rows that are used count');
   await writeFile(file, '{"no": "row"}\n');
   await assert.rejects(suggest(), /its only row cannot be used/);
+});
+
+test('rows that a review excludes do not count, where the review does', async () => {
+  const rows = [40, 1].map((count) => ({ prompt: 'buy lamps .', completion: 'lamps '.repeat(count) }));
+  const file = workspace.file('data/reviewed.jsonl');
+  await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  await writeFile(reviewFile(file), reviewText(new Map([[rowHash(rows[0]!), 'exclude']])));
+  const longest = async (exclude?: 'reviewed'): Promise<number> => {
+    const data = [{ file, exclude }];
+    const model = workspace.file('tiny-assistant');
+    return (await suggestTraining({ model, data, method: 'lora' }, silent)).batch.maxTokens;
+  };
+  assert.ok((await longest()) > 40);
+  assert.equal(await longest('reviewed'), 32);
 });
 
 test('a fine-tuning with a vector has room for the longest of its rows', async () => {
