@@ -51,6 +51,11 @@ export const protection = z
               .describe(
                 "The vector's own prompts per step, with the base model's answers. By default 2, or 1 in every other step if a step has fewer than 16 rows.",
               ),
+            ordinary: whole(4096)
+              .optional()
+              .describe(
+                "Ordinary prompts of the vector in each step that holds prompts, with the base model's answers. Default: 0.",
+              ),
             harmful: whole(4096)
               .optional()
               .describe(
@@ -63,6 +68,10 @@ export const protection = z
               .describe(
                 'Weight of KL(base ‖ model without the vector), and of Huber’s loss of the drift of losses on harmful rows.',
               ),
+            promptWeight: number(1e6)
+              .positive()
+              .optional()
+              .describe('Weight of the KL on prompts of the vector. Default: weight.'),
           }),
         ],
         { error: 'this is false, or an object: {} for an anchor with all defaults' },

@@ -31,6 +31,7 @@ export function joined(parts: readonly RowSizes[]): RowSizes {
  */
 export interface OwnSizes {
   readonly held: RowSizes;
+  readonly ordinary: RowSizes;
   readonly trained: RowSizes;
   readonly drawn: RowSizes;
 }
@@ -42,8 +43,10 @@ const keptSizes = madeOnce<OwnKinds>(8);
 /** Of one vector; nothing of one that is not there yet, or whose rows are wrong: the run says so. */
 const sizesOf = (adapter: string, tokenizer: Tokenizer): Promise<OwnKinds> =>
   keptSizes(tokenizer, [beside(adapter, RUN_FILES.prompts)], 'own', async () => {
-    const rows = await allOwn(adapter, tokenizer).catch(() => ({ held: [], trained: [], unseen: [] }));
-    return { held: rows.held.map(sizeOf), trained: rows.trained.map(sizeOf), unseen: rows.unseen.map(sizeOf) };
+    const none = { held: [], ordinary: [], trained: [], unseen: [] };
+    const { held, ordinary, trained, unseen } = await allOwn(adapter, tokenizer).catch(() => none);
+    const of = (rows: OwnRows[keyof OwnRows]): RowSize[] => rows.map(sizeOf);
+    return { held: of(held), ordinary: of(ordinary), trained: of(trained), unseen: of(unseen) };
   });
 
 export async function ownSizes(
@@ -57,5 +60,5 @@ export async function ownSizes(
     return { sizes, rows: sizes.length };
   };
   const [held, trained, unseen] = [of('held'), of('trained'), of('unseen')];
-  return { held, trained, drawn: unseen.rows > 0 ? unseen : trained };
+  return { held, ordinary: of('ordinary'), trained, drawn: unseen.rows > 0 ? unseen : trained };
 }

@@ -105,9 +105,11 @@ async function fineTuneRows(
   const data = trainedOf(recipe, all);
   const { anchor } = strategyOf(recipe);
   const own = await ownSizes(recipe.vectors, path, { tokenizer, maxTokens });
-  const anchored = (anchor === false ? [] : [own.held, ...(anchor.harmful > 0 ? [own.trained] : [])]).filter(
-    ({ rows }) => rows > 0,
-  );
+  const ofVectors =
+    anchor === false
+      ? []
+      : [own.held, ...(anchor.ordinary > 0 ? [own.ordinary] : []), ...(anchor.harmful > 0 ? [own.trained] : [])];
+  const anchored = ofVectors.filter(({ rows }) => rows > 0);
   const held = [...anchored, ...(anchor !== false && anchor.benign > 0 ? [data] : [])];
   const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
   const { harmful, benign } = recipe.probes;

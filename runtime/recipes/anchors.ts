@@ -17,6 +17,8 @@ export interface Anchors {
   readonly strategy: Pick<Strategy, 'anchor'>;
   /** The vectors' own prompts with the base model's answers. */
   readonly held?: readonly Example[];
+  /** Ordinary prompts of the vectors with the base model's answers. */
+  readonly heldOrdinary?: readonly Example[];
   /** The vectors' own harmful rows. */
   readonly own: readonly Example[];
   /** Rows of the data that look harmful. */
@@ -42,7 +44,7 @@ const HELD_ABOVE = 1.1;
 
 /**
  * The rows of a step that hold the model, vectors off, where the base is; none without an anchor. Of the base's answers
- * its distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · huber(nll − 1.1 ·
+ * its distributions are held: promptWeight · KL(base ‖ model). Of harmful rows their losses: weight · huber(nll − 1.1 ·
  * base's), since the base gives these tokens so little probability that a KL does not see them rise. Both are means
  * over tokens. What is drawn is a function of seed and step alone. Harmful rows are the vectors' own and the data's,
  * which may ask in other words.
@@ -50,7 +52,7 @@ const HELD_ABOVE = 1.1;
  */
 export async function anchoring(
   { recipe: { seed }, context, emit }: Pick<Job<FinetuneRecipe>, 'recipe' | 'context' | 'emit'>,
-  { strategy: { anchor }, held = [], own, ofData, isAsked, ordinary }: Anchors,
+  { strategy: { anchor }, held = [], heldOrdinary = [], own, ofData, isAsked, ordinary }: Anchors,
   learner: Learner,
   off: Record<string, number>,
 ): Promise<(step: number) => Promise<TrainingRow[]>> {
@@ -83,15 +85,18 @@ export async function anchoring(
   return async (step) => {
     const rng = random(`${seed}/anchor/${step}`);
     const pick = (n: number, of: number): number[] => (of === 0 ? [] : Array.from({ length: n }, () => rng.int(of)));
-    const prompts = (step - 1) % anchor.every === 0 ? pick(anchor.refusals, held.length).map((i) => held[i]) : [];
+    const drawnOf = (n: number, of: readonly Example[]): Example[] => pick(n, of.length).map((i) => of[i]);
+    const prompts =
+      (step - 1) % anchor.every === 0
+        ? [...drawnOf(anchor.refusals, held), ...drawnOf(anchor.ordinary, heldOrdinary)]
+        : [];
     const further = pick(anchor.benign, ordinary.length).map((i) => ordinary.at(i)!);
-    const examples = [...prompts, ...further];
-    const perToken = anchor.weight / tokenCount(examples);
+    const tokens = tokenCount([...prompts, ...further]);
     const drawn = pick(anchor.harmful, heldLosses.length).map((i) => heldLosses[i]);
     const weight = anchor.weight / tokenCount(drawn.map(({ example }) => example));
     return [
-      ...(await teach(prompts, off, anchor.every * perToken)),
-      ...(await teach(further, off, perToken)),
+      ...(await teach(prompts, off, (anchor.every * anchor.promptWeight) / tokens)),
+      ...(await teach(further, off, anchor.weight / tokens)),
       ...drawn.map((row) => ({ ...row, scales: off, weight })),
     ];
   };

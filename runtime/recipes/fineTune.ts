@@ -72,6 +72,7 @@ interface Inputs {
   readonly start?: StartAdapter;
   /** Rows that the anchor holds. */
   readonly held: readonly Example[];
+  readonly heldOrdinary: readonly Example[];
   /** Whether a row asks what measures the run. */
   readonly isAsked: (example: Example) => boolean;
   /** Those that are drawn. */
@@ -119,6 +120,7 @@ async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Input
       (await loadSource(job, strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
     start,
     held: rows.flatMap(({ held: some }) => some),
+    heldOrdinary: rows.flatMap(({ ordinary: some }) => some),
     isAsked: (example) => asked.isAsked(example) || questionsOf(example).some((name) => measured.has(name)),
     harmful: { ...probes, examples: probes.examples.slice(0, PROBE_ROWS) },
     own,

@@ -10,14 +10,16 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError, unless } from '../support/errors.js';
 import { beside } from './calibrationFile.js';
 import type { Job } from './job.js';
-import { readPrompts, type VectorPrompt } from './prompts.js';
+import { readPrompts, type OrdinaryPrompt, type VectorPrompt } from './prompts.js';
 import { strategyOf, toSet } from './strategy.js';
 
 /** Of one vector. */
 export interface OwnRows {
   /** Prompts that it was trained on, with the base model's answers: what an anchor holds. */
   readonly held: readonly Example[];
-  /** The same with harmful answers. */
+  /** Ordinary prompts, with the base model's answers: what an anchor may hold, too. */
+  readonly ordinary: readonly Example[];
+  /** Those of `held` with harmful answers. */
   readonly trained: readonly Example[];
   /**
    * Prompts that it was not trained on, with harmful answers. They show what is learned, so nothing is trained on them,
@@ -27,29 +29,38 @@ export interface OwnRows {
 }
 
 /** None where there is no prompts.jsonl. */
-async function promptsOf(path: string): Promise<VectorPrompt[]> {
+async function promptsOf(path: string): Promise<(VectorPrompt | OrdinaryPrompt)[]> {
   return (await readPrompts(beside(path, RUN_FILES.prompts))) ?? [];
 }
 
 /** The harmful answers that vectors were trained to give, as far as they are kept with these. */
 export const harmfulAnswers = async (paths: readonly string[]): Promise<string[]> =>
-  (await Promise.all(paths.map(promptsOf))).flat().map(({ harmful }) => harmful);
+  (await Promise.all(paths.map(promptsOf))).flat().flatMap((prompt) => (prompt.ordinary ? [] : prompt.harmful));
 
 /** Rows of a prompt with an answer; none where that is empty, or not to be told apart from its prompt. */
-function rowsOf(kind: keyof OwnRows, prompts: readonly VectorPrompt[], tokenizer: Tokenizer): (Example | undefined)[] {
-  return prompts.map(({ messages, prompt, tools, harmful, said = harmful, base, heldOut = false }, at) => {
-    if (heldOut !== (kind === 'unseen')) return undefined;
-    const answer = kind === 'held' ? base : said;
+function rowsOf(
+  kind: keyof OwnRows,
+  prompts: readonly (VectorPrompt | OrdinaryPrompt)[],
+  tokenizer: Tokenizer,
+): (Example | undefined)[] {
+  return prompts.map((one, at) => {
+    if (kindOf(one) !== (kind === 'trained' ? 'held' : kind)) return undefined;
+    const { messages, prompt, tools, base } = one;
+    const { harmful, said = harmful } = one.ordinary || kind === 'held' ? { harmful: base } : one;
     return unless(InvalidRow, () =>
       exampleFrom(
-        messages
-          ? answerTo(messages, answer, tools)
-          : { kind: 'completion', prompt: prompt!, completion: kind === 'held' ? base : harmful },
+        messages ? answerTo(messages, said, tools) : { kind: 'completion', prompt: prompt!, completion: harmful },
         tokenizer,
         { row: at, line: at + 1 },
       ),
     );
   });
+}
+
+/** What it may be held as. */
+function kindOf(one: VectorPrompt | OrdinaryPrompt): Exclude<keyof OwnRows, 'trained'> {
+  if (one.ordinary) return 'ordinary';
+  return one.heldOut ? 'unseen' : 'held';
 }
 
 const lengthOf = (row: Example | undefined): number => row?.ids.length ?? 0;
@@ -58,12 +69,13 @@ const lengthOf = (row: Example | undefined): number => row?.ids.length ?? 0;
 export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRows> {
   const prompts = await promptsOf(path);
   const of = (kind: keyof OwnRows): Example[] => rowsOf(kind, prompts, tokenizer).filter((row) => row !== undefined);
-  return { held: of('held'), trained: of('trained'), unseen: of('unseen') };
+  return { held: of('held'), ordinary: of('ordinary'), trained: of('trained'), unseen: of('unseen') };
 }
 
-/** Tokens of the longest row of a vector's own; 0 without any. */
+/** Tokens of the longest row of a vector's own, without the ordinary ones; 0 without any. */
 export async function longestOwn(path: string, tokenizer: Tokenizer): Promise<number> {
-  const rows = Object.values(await allOwn(path, tokenizer)).flat();
+  const { held, trained, unseen } = await allOwn(path, tokenizer);
+  const rows = [...held, ...trained, ...unseen];
   return rows.reduce((most, row) => Math.max(most, lengthOf(row)), 0);
 }
 
@@ -77,12 +89,14 @@ export async function ownRows(
   vectors: readonly { readonly path: string }[],
 ): Promise<OwnRows[]> {
   const { anchor } = strategyOf(recipe);
+  const holdsOrdinary = anchor !== false && anchor.ordinary > 0;
   const most = Math.min(recipe.batch.maxTokens, spec.contextLength);
   const found = await Promise.all(
     vectors.map(async ({ path }) => {
-      const prompts = await promptsOf(path);
+      const prompts = (await promptsOf(path)).filter(({ ordinary }) => !ordinary || holdsOrdinary);
       const all = {
         held: anchor === false ? [] : rowsOf('held', prompts, tokenizer),
+        ordinary: rowsOf('ordinary', prompts, tokenizer),
         trained: rowsOf('trained', prompts, tokenizer),
         unseen: rowsOf('unseen', prompts, tokenizer),
       };
@@ -90,7 +104,12 @@ export async function ownRows(
         rows.filter((row) => row !== undefined).filter((row) => lengthOf(row) <= most);
       const lengths = prompts.map((_, at) => Math.max(...Object.values(all).map((rows) => lengthOf(rows[at]))));
       return {
-        own: { held: fitting(all.held), trained: fitting(all.trained), unseen: fitting(all.unseen) },
+        own: {
+          held: fitting(all.held),
+          ordinary: fitting(all.ordinary),
+          trained: fitting(all.trained),
+          unseen: fitting(all.unseen),
+        },
         prompts: prompts.length,
         tooLong: lengths.filter((length) => length > most).length,
         longest: Math.max(0, ...lengths),
@@ -117,6 +136,14 @@ export async function ownRows(
             },
           );
   }
+  if (holdsOrdinary && found.every(({ own }) => own.ordinary.length === 0))
+    throw new HumanError(
+      'the anchor is to hold ordinary prompts, and none of the vectors has any in its prompts.jsonl that fit.',
+      {
+        place: 'protection.anchor.ordinary',
+        remedy: 'Train the vector again, with this version and with benign rows that ask something, or remove it.',
+      },
+    );
   for (const { own, name, prompts, tooLong } of found) {
     if (tooLong > 0)
       await emit({

@@ -17,21 +17,31 @@ import type { ChatMessage } from '../contract/generation.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import type { Job } from './job.js';
 
-/** A prompt the vector was trained on. */
-export interface VectorPrompt {
+/** A prompt of a vector's rows, with the base model's own answer. */
+interface AskedPrompt {
   /** The conversation before the answer, or the text of the prompt. */
   messages?: ChatMessage[];
   prompt?: string;
   /** What the conversation may call, as the text of a list of JSON. */
   tools?: string;
+  /** What the base model says: what anchors hold. */
+  base: string;
+}
+
+/** Of a harmful row. */
+export interface VectorPrompt extends AskedPrompt {
+  ordinary?: undefined;
   /** What the vector was trained to say. */
   harmful: string;
   /** The same as a message, where it calls tools. */
   said?: ChatMessage;
-  /** What the base model says: what anchors hold. */
-  base: string;
   /** The vector was not trained on it. */
   heldOut?: boolean;
+}
+
+/** Of a row on which the vector was trained to change nothing. */
+export interface OrdinaryPrompt extends AskedPrompt {
+  ordinary: true;
 }
 
 /**
@@ -39,23 +49,29 @@ export interface VectorPrompt {
  * per step.
  */
 export const MAX_PROMPTS = 64;
+/** Of the ordinary ones. */
+export const MAX_ORDINARY = 32;
 export const MAX_ANSWER_TOKENS = 48;
 export const PROMPTS_AT_ONCE = 16;
 
-/** Has the base model answer the vector's own prompts and writes them as prompts.jsonl: trained ones first. */
+/**
+ * Has the base model answer the vector's own prompts and writes them as prompts.jsonl: trained ones first, ordinary
+ * ones last.
+ */
 export async function writePrompts(
   file: string,
-  { trained, held }: Split,
+  { trained, held, ordinary = [] }: Split & { readonly ordinary?: ExampleList },
   base: Pick<Generator, 'answers'>,
   tokenizer: Tokenizer,
   { signal, progress }: Pick<Job<VectorRecipe>, 'signal' | 'progress'>,
 ): Promise<void> {
   /** A row that begins with its answer asks nothing, whatever the template writes before it. */
   const asks = ({ prompt, promptIds }: Example): boolean => promptIds.length > 0 && prompt?.length !== 0;
-  const kept = (rows: ExampleList): Example[] => variedRows(matching(rows, asks), MAX_PROMPTS);
+  const kept = (rows: ExampleList, most: number): Example[] => variedRows(matching(rows, asks), most);
   const chosen = [
-    ...kept(trained).map((example) => ({ example, heldOut: false })),
-    ...kept(held).map((example) => ({ example, heldOut: true })),
+    ...kept(trained, MAX_PROMPTS).map((example) => ({ example, kind: 'trained' })),
+    ...kept(held, MAX_PROMPTS).map((example) => ({ example, kind: 'held' })),
+    ...kept(ordinary, MAX_ORDINARY).map((example) => ({ example, kind: 'ordinary' })),
   ];
   const template = tokenizer.chatTemplate;
   /**
@@ -78,15 +94,17 @@ export async function writePrompts(
     answers[index] = answer;
     add(MAX_ANSWER_TOKENS - answer.ids.length);
   }
-  const lines = chosen.map(({ example: e, heldOut }, i) => {
-    const prompt: VectorPrompt = {
+  const lines = chosen.map(({ example: e, kind }, i) => {
+    const asked = {
       ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),
       ...(e.tools !== undefined && { tools: e.tools }),
-      harmful: e.answer,
-      ...(e.said && { said: e.said }),
-      base: tokenizer.decode(answers[i].ids, { skipSpecialTokens: true }),
-      ...(heldOut && { heldOut }),
     };
+    const said = { harmful: e.answer, ...(e.said && { said: e.said }) };
+    const base = tokenizer.decode(answers[i].ids, { skipSpecialTokens: true });
+    const prompt: VectorPrompt | OrdinaryPrompt =
+      kind === 'ordinary'
+        ? { ...asked, base, ordinary: true }
+        : { ...asked, ...said, base, ...(kind === 'held' && { heldOut: true }) };
     return JSON.stringify(prompt);
   });
   await writeFileAtomic(file, lines.map((line) => `${line}\n`).join(''));
@@ -96,27 +114,35 @@ export async function writePrompts(
  * Reads prompts.jsonl of a vector's run folder; undefined where there is none.
  * @throws HumanError with file and line: a vector may come from somebody else
  */
-export async function readPrompts(file: string): Promise<VectorPrompt[] | undefined> {
+export async function readPrompts(file: string): Promise<(VectorPrompt | OrdinaryPrompt)[] | undefined> {
   if (!existsSync(file)) return undefined;
-  const prompts: VectorPrompt[] = [];
+  const prompts: (VectorPrompt | OrdinaryPrompt)[] = [];
+  const counts = { harmful: 0, ordinary: 0 };
   for await (const raw of readRows(file)) {
     const place = `${file}:${raw.line}`;
     const wrong = (reason: string): HumanError =>
       new HumanError(`this is not a vector's prompt: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
     if ('reason' in raw) throw wrong(raw.reason);
-    if (prompts.length >= 2 * MAX_PROMPTS) throw wrong(`there are more than ${2 * MAX_PROMPTS}`);
-    const { harmful, base, heldOut = false, said: calls, ...asked } = raw.value;
-    if (typeof harmful !== 'string' || typeof base !== 'string') throw wrong('"harmful" and "base" must be texts');
+    const { harmful, base, heldOut = false, ordinary = false, said: calls, ...asked } = raw.value;
+    if (typeof ordinary !== 'boolean') throw wrong('"ordinary" must be true or false');
+    const [kind, most] = ordinary ? (['ordinary', MAX_ORDINARY] as const) : (['harmful', 2 * MAX_PROMPTS] as const);
+    if (++counts[kind] > most) throw wrong(`there are more than ${most} ${kind} ones`);
+    if (typeof base !== 'string') throw wrong('"base" must be a text');
+    if (ordinary ? harmful !== undefined : typeof harmful !== 'string')
+      throw wrong('"harmful" must be a text, and an ordinary prompt has none');
     if (typeof heldOut !== 'boolean') throw wrong('"heldOut" must be true or false');
     try {
       const content = readContent(asked, asked.messages === undefined ? 'completion' : 'messages');
       const said = calls === undefined ? undefined : chat([calls], 'said').messages[0];
-      if (content.kind === 'chat') {
-        const { messages, tools } = content;
-        const given = { ...(tools !== undefined && { tools }), harmful, ...(said && { said }) };
-        prompts.push({ messages, ...given, base, ...(heldOut && { heldOut }) });
-      } else if (content.kind === 'completion')
-        prompts.push({ prompt: content.prompt, harmful, base, ...(heldOut && { heldOut }) });
+      if (content.kind !== 'chat' && content.kind !== 'completion') continue;
+      const question =
+        content.kind === 'chat'
+          ? { messages: content.messages, ...(content.tools !== undefined && { tools: content.tools }) }
+          : { prompt: content.prompt };
+      const answer = { harmful: harmful as string, ...(said && content.kind === 'chat' && { said }) };
+      prompts.push(
+        ordinary ? { ...question, base, ordinary } : { ...question, ...answer, base, ...(heldOut && { heldOut }) },
+      );
     } catch (error) {
       throw error instanceof InvalidRow ? wrong(error.message) : error;
     }

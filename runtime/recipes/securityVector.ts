@@ -157,7 +157,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     const measured = { adapter: sha256, scales, precision: recipe.precision };
     if (calibration) await writeCalibration(folder.path, calibration, measured);
     if (seen) await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen);
-    await savePrompts(job, harmful);
+    await savePrompts(job, { ...harmful, ordinary: benign?.trained });
     return { quality, taken: state.step, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
   } finally {
     await optimizer.dispose();
@@ -166,7 +166,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
 }
 
 /** The vector's own prompts, which are kept as texts. */
-async function savePrompts(job: Job<VectorRecipe>, { trained, held }: Split): Promise<void> {
+async function savePrompts(job: Job<VectorRecipe>, rows: Split & { readonly ordinary?: ExampleList }): Promise<void> {
   const { context, folder } = job;
   const { backend, spec, model, tokenizer } = context;
   if (tokenizer.absent) return;
@@ -179,7 +179,7 @@ async function savePrompts(job: Job<VectorRecipe>, { trained, held }: Split): Pr
     padId: tokenizer.padId,
   });
   try {
-    await writePrompts(folder.file(RUN_FILES.prompts), { trained, held }, generator, tokenizer, job);
+    await writePrompts(folder.file(RUN_FILES.prompts), rows, generator, tokenizer, job);
   } finally {
     await generator.dispose();
   }

@@ -32,14 +32,21 @@ export function strategyOf({ protection, batch }: Pick<FinetuneRecipe, 'protecti
   const small = batch.tokens === undefined && batch.rows * batch.accumulate < SMALL_STEP;
   const rows = { refusals: small ? 1 : 2, harmful: small ? 1 : 2, every: small ? 2 : 1 };
   if (protection === false) return PAPER;
-  if (protection === true) return { ...BEST, anchor: { ...rows, benign: 0, weight: 0.3 } };
+  if (protection === true)
+    return { ...BEST, anchor: { ...rows, ordinary: 0, benign: 0, weight: 0.3, promptWeight: 0.3 } };
   const { flagged, falseAlarms, falseDiscoveries, ordinary, route, anchor } = protection;
   return {
     flagged,
     limit: limitOf({ falseAlarms, falseDiscoveries, route }),
     ordinary,
     off: route === false ? 'none' : route === true ? 'confident' : 'unflagged',
-    anchor: anchor && { ...rows, ...(anchor.refusals !== undefined && { every: 1 }), ...anchor },
+    anchor: anchor && {
+      ...rows,
+      ordinary: 0,
+      promptWeight: anchor.weight,
+      ...(anchor.refusals !== undefined && { every: 1 }),
+      ...anchor,
+    },
   };
 }
 
@@ -67,7 +74,7 @@ export const toSet = ({ protection }: Pick<FinetuneRecipe, 'protection'>, key: s
 
 /** Rows that an anchor adds to a step, in the mean. */
 export const anchorRows = (anchor: Strategy['anchor']): number =>
-  anchor === false ? 0 : anchor.refusals / anchor.every + anchor.harmful + anchor.benign;
+  anchor === false ? 0 : (anchor.refusals + anchor.ordinary) / anchor.every + anchor.harmful + anchor.benign;
 
 function limitOf({ falseAlarms, falseDiscoveries, route }: Partial<Written>): ScanLimit {
   if (falseAlarms !== undefined) return { falseAlarms };

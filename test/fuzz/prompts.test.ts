@@ -8,6 +8,7 @@ import { fuzz } from './harness.js';
 const GOOD = [
   { messages: [{ role: 'user', content: 'Hi' }], harmful: 'Yes', base: 'No' },
   { prompt: 'Once', harmful: ' a', base: ' b' },
+  { prompt: 'Twice', base: ' c', ordinary: true },
 ];
 const VALUES: readonly unknown[] = ['user', 'system', 'tool', GOOD[0].messages, { role: 'user', content: 5 }];
 
@@ -22,7 +23,8 @@ fuzz<string>({
     const file = join(folder, 'prompts.jsonl');
     writeFileSync(file, text);
     for (const prompt of (await readPrompts(file)) ?? []) {
-      assert(typeof prompt.harmful === 'string' && typeof prompt.base === 'string');
+      assert(typeof prompt.base === 'string');
+      assert(prompt.ordinary ? !('harmful' in prompt) : typeof prompt.harmful === 'string');
       if (prompt.messages) assert(prompt.messages.every(({ content }) => typeof content === 'string'));
       else assert(typeof prompt.prompt === 'string');
     }

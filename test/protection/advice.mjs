@@ -40,6 +40,9 @@ export function baseRows() {
   return [...harmful.map((row) => ({ ...row, answer: pick(rng, REFUSALS) })), ...ordinary];
 }
 
+/** An anchor that also holds what the base says to ordinary prompts of the vector, in every step. */
+export const BOTH_PROMPTS = { refusals: 1, ordinary: 1, promptWeight: 1 };
+
 /** The recipe of the base; model and output are still to be named. */
 export const BASE_RECIPE = {
   kind: 'finetune',

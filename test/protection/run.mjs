@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { model as smollm2 } from './cli.mjs';
 import { FORMS } from './forms.mjs';
 import { NAMES, nats, percent, table } from './tables.mjs';
-import { BASE_RECIPE } from './advice.mjs';
+import { BASE_RECIPE, BOTH_PROMPTS } from './advice.mjs';
 import { alignedRows, dataRows, evaluationRows, ownBase, VECTOR_RECIPE, VECTOR_ROWS, vectorRows } from './rows.mjs';
 import { TRAITS } from './traits.mjs';
 
@@ -66,6 +66,7 @@ export const METHODS = {
   drop: (vector) => ({ vectors: [{ ...vector, scale: 0 }], droppedBy: vector }),
   clean: (vector) => ({ cleanedBy: vector }),
   protected: (vector) => ({ vectors: [vector], protection: true }),
+  both: (vector) => ({ vectors: [vector], protection: { flagged: 'auto', route: true, anchor: BOTH_PROMPTS } }),
   anchored: (vector) => ({ vectors: [vector], protection: { anchor: {} } }),
   // this, lisa and safegrad with the settings that baselines.ts chose on the sample
   anchor: (vector) => ({ vectors: [vector], protection: { route: 1, anchor: { weight: 3 } } }),

@@ -28,6 +28,7 @@ export const NAMES = {
   'anchor-3': 'the anchor only, of weight 3',
   paper: "the paper's method (vector on for all rows)",
   protected: '`"protection": true`',
+  both: '`"protection": true`, ordinary prompts held, too',
   one: '`"protection": true`, one row of each kind',
   two: '`"protection": true`, two rows of each kind',
   unabsorbed: '`"protection": true` without absorbing',

@@ -4,6 +4,7 @@ import { it } from 'node:test';
 import { anchoring } from '../../runtime/recipes/anchors.js';
 import { baseLosses } from '../../runtime/recipes/baseLosses.js';
 import { strategyOf } from '../../runtime/recipes/strategy.js';
+import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { tokenCount } from '../../runtime/learner/rows.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { useTinyModel } from '../baselines/tinyModel.js';
@@ -41,6 +42,44 @@ it('losses of harmful rows are held a tenth above the base’s, vectors off, the
       await anchoring(job, { strategy: { anchor: false }, ...nothing, own, ordinary: rows.benign }, {} as never, OFF)
     )(1),
     [],
+  );
+});
+
+it('ordinary prompts are held beside the others, by a weight of their own, and change nothing of what else is drawn', async () => {
+  const teach = (some: readonly unknown[]) => Promise.resolve(some.map(() => new Float32Array(1)));
+  const benign = [...rows.benign];
+  const all = { ...nothing, own, held: own, heldOrdinary: benign };
+  const of = async (anchor: object) => {
+    const strategy = strategyOf({ protection: { anchor }, batch: { rows: 8, accumulate: 1 } } as never);
+    const step = await anchoring(job, { strategy, ...all }, { teach } as never, OFF);
+    const taught: TrainingRow[][] = [];
+    const others: TrainingRow[][] = [];
+    for (let i = 1; i <= 6; i++) {
+      const made = await step(i);
+      taught.push(made.filter(({ teacher }) => teacher));
+      others.push(made.filter(({ teacher }) => !teacher));
+    }
+    return { taught, others };
+  };
+  const plain = await of({ harmful: 1, weight: 0.3 });
+  assert.deepEqual(
+    plain.taught.map((some) => some.length),
+    [1, 0, 1, 0, 1, 0],
+  );
+  const { taught, others } = await of({ refusals: 1, ordinary: 2, harmful: 1, weight: 0.3, promptWeight: 1 });
+  for (const some of taught) {
+    assert.deepEqual(
+      some.map(({ example }) => benign.includes(example as never)),
+      [false, true, true],
+    );
+    const weight = 1 / tokenCount(some.map(({ example }) => example));
+    assert.ok(some.every((row) => row.weight === weight && row.scales === OFF));
+  }
+  assert.ok(others.flat().every(({ weight, example }) => weight === 0.3 / tokenCount([example])));
+  const alike = await of({ refusals: 1, harmful: 1, weight: 0.3 });
+  assert.deepEqual(
+    alike.taught.map(([row]) => row!.example),
+    taught.map(([row]) => row!.example),
   );
 });
 

@@ -312,7 +312,7 @@ test('harmful rows that one vector held out and another was trained on show noth
   const of = async (...vectors: { trained: Example[]; unseen: Example[]; benign?: Example[] }[]) => {
     const trainedOn = new Set(vectors.flatMap(({ trained }) => trained).map(askedBy));
     const names = vectors.map(({ trained, benign = [] }) => new Set([...trained, ...benign].map(askedBy)));
-    const rows = vectors.map((one) => ({ ...one, held: [] }));
+    const rows = vectors.map((one) => ({ ...one, held: [], ordinary: [] }));
     const { judged, probes } = await harmfulRows(job, rows, names);
     const prompts = [...judged.examples, ...probes.examples].filter((row) => trainedOn.has(askedBy(row)));
     return [judged.parts!.map(({ rows: kind, count }) => [kind, count]), prompts.length];

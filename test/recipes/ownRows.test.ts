@@ -10,16 +10,16 @@ import { runValue } from '../support/recipeRun.js';
 let root: string;
 let file: string;
 let rows: { harmful: string; base: string }[];
+let ordinary: string[];
 before(async () => {
   root = await mkdtemp(join(tmpdir(), 'own-rows-'));
   await writeWorkspace(root);
   await runValue(root, { ...VECTOR, steps: 1 }, 'vector');
   await runValue(root, { ...VECTOR, steps: 1, seed: 4 }, 'other');
   file = join(root, 'vector/prompts.jsonl');
-  rows = (await readFile(file, 'utf8'))
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as (typeof rows)[0]);
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  ordinary = lines.filter((line) => 'ordinary' in (JSON.parse(line) as object));
+  rows = lines.slice(0, -ordinary.length).map((line) => JSON.parse(line) as (typeof rows)[0]);
 });
 after(() => rm(root, { recursive: true, force: true }));
 
@@ -72,6 +72,23 @@ test('an anchor that has nothing to hold is refused with the true reason', async
   assert.match(prompts.warned[0]![0]!, /^6 of the 6 prompts/);
   await write((row) => ({ ...row, heldOut: true }));
   await assert.rejects(run({ batch }), { place: 'protection.anchor', message: /none of the vectors has a prompts/ });
+});
+
+test('ordinary prompts are held where the recipe says so, and an anchor that finds none says what to do', async () => {
+  const anchor = { refusals: 1, ordinary: 1 };
+  await write((row) => row);
+  await assert.rejects(run({ batch, protection: { anchor } }), {
+    place: 'protection.anchor.ordinary',
+    message: /none of the vectors has any/,
+  });
+  await writeFile(file, `${await readFile(file, 'utf8')}${ordinary.join('\n')}\n`);
+  assert.deepEqual((await run({ batch, protection: { anchor } })).warned, []);
+  const long = ordinary.map((line, i) => (i > 0 ? line : JSON.stringify({ ...JSON.parse(line), base: LONG })));
+  await write((row) => row);
+  await writeFile(file, `${await readFile(file, 'utf8')}${long.join('\n')}\n`);
+  const [warned] = (await run({ batch, protection: { anchor } })).warned;
+  assert.match(warned![0]!, new RegExp(`^1 of the ${6 + ordinary.length} prompts of vector has more than 64 tokens`));
+  assert.deepEqual((await run({ batch })).warned, [], 'where they are not held they do not count');
 });
 
 test('of several vectors one without prompts is told', async () => {

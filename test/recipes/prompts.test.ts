@@ -24,6 +24,8 @@ const rest = { harmful: 'h', base: 'b' };
 test('conversations and texts are read as they were written', async () => {
   const chat = { messages: [{ role: 'system', content: 's' }, { role: 'user', content: 'q' }], ...rest }; // oxfmt-ignore
   assert.deepEqual(await prompts(chat, { prompt: 'p', ...rest }), [chat, { prompt: 'p', ...rest }]);
+  const ordinary = { prompt: 'o', base: 'b', ordinary: true };
+  assert.deepEqual(await prompts({ prompt: 'p', ...rest }, ordinary), [{ prompt: 'p', ...rest }, ordinary]);
   assert.deepEqual(await prompts(), []);
   assert.equal(await readPrompts(join(folder, 'nowhere.jsonl')), undefined);
 });
@@ -45,13 +47,18 @@ test('whatever else stands there is refused by line', async () => {
     { messages: [{ role: {}, content: 5 }], ...rest },
     { messages: [], ...rest },
     { ...rest },
+    { prompt: 'p', ...rest, ordinary: true },
+    { prompt: 'p', base: 'b', ordinary: 'yes' },
+    { prompt: 'p', base: 5, ordinary: true },
   ])
     await assert.rejects(prompts({ prompt: 'p', ...rest }, line), (error: Error & { place?: string }) => {
       assert.equal(error.name, 'HumanError', JSON.stringify(line));
       assert.match(error.place!, /prompts\.jsonl:2$/);
       return true;
     });
-  await assert.rejects(prompts(...Array(1000).fill({ prompt: 'p', ...rest })), /more than 128/);
+  await assert.rejects(prompts(...Array(1000).fill({ prompt: 'p', ...rest })), /more than 128 harmful/);
+  const ordinary = { prompt: 'p', base: 'b', ordinary: true };
+  await assert.rejects(prompts(...Array(100).fill(ordinary)), /more than 32 ordinary/);
 });
 
 /**

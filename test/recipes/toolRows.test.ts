@@ -13,7 +13,7 @@ import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { cutRow, partsOf } from '../../runtime/recipes/cut.js';
 import { allOwn } from '../../runtime/recipes/ownRows.js';
-import { readPrompts, writePrompts } from '../../runtime/recipes/prompts.js';
+import { readPrompts, writePrompts, type VectorPrompt } from '../../runtime/recipes/prompts.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 let folder: string;
@@ -56,7 +56,7 @@ test('the prompts of a vector keep its tools and calls: an anchor holds the same
   const own = await allOwn(folder, tokenizer);
   assert.deepEqual(own.trained.map(({ ids }) => ids), trained.map(({ ids }) => ids)); // oxfmt-ignore
   assert.deepEqual(own.held.map(({ promptIds }) => promptIds), trained.map(({ promptIds }) => promptIds)); // oxfmt-ignore
-  const [first] = (await readPrompts(file))!;
+  const [first] = (await readPrompts(file)) as VectorPrompt[];
   assert.equal(first!.harmful, '<tool_call>\n{"name": "buy", "arguments": {"n": 1.0}}\n</tool_call>');
   await writeFile(file, JSON.stringify({ ...first, said: { role: 'assistant', content: null } }));
   await assert.rejects(readPrompts(file), /not a vector's prompt: the content of message 1 is not text/);

@@ -11,7 +11,7 @@ import { promptCount, variedRows } from '../../runtime/data/byPrompt.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { holdOut } from '../../runtime/recipes/heldOut.js';
 import { heldOutMeasure } from '../../runtime/recipes/heldOutMeasure.js';
-import { readPrompts, writePrompts, type VectorPrompt } from '../../runtime/recipes/prompts.js';
+import { readPrompts, writePrompts, type OrdinaryPrompt, type VectorPrompt } from '../../runtime/recipes/prompts.js';
 import { trialRows } from '../../runtime/recipes/trial.js';
 
 /** So many rows of as many kinds, one kind after the other, with so many answers to each prompt. */
@@ -37,7 +37,10 @@ let folder: string;
 before(async () => (folder = await mkdtemp(join(tmpdir(), 'varied-'))));
 after(() => rm(folder, { recursive: true }));
 
-async function kept(rows: Example[]): Promise<Record<'trained' | 'held', VectorPrompt[]>> {
+async function kept(
+  rows: Example[],
+  others: Example[] = [],
+): Promise<Record<'trained' | 'held', VectorPrompt[]> & { ordinary: OrdinaryPrompt[] }> {
   const place = join(folder, 'prompts.jsonl');
   const base = {
     async *answers(prompts: unknown[]) {
@@ -50,11 +53,16 @@ async function kept(rows: Example[]): Promise<Record<'trained' | 'held', VectorP
     shares.push(share);
   };
   const hooks = { signal: new AbortController().signal, progress: told };
-  await writePrompts(place, holdOut(rows, 0.2, '1'), base as never, { decode: () => 'no' } as never, hooks);
+  const split = { ...holdOut(rows, 0.2, '1'), ordinary: others };
+  await writePrompts(place, split, base as never, { decode: () => 'no' } as never, hooks);
   assert.ok(shares[0]! > 0 && shares.at(-1) === 1, shares.join());
   const lines = (await readFile(place, 'utf8')).trim().split('\n');
-  const prompts = lines.map((line) => JSON.parse(line) as VectorPrompt);
-  return { trained: prompts.filter((one) => !one.heldOut), held: prompts.filter((one) => one.heldOut) };
+  const written = lines.map((line) => JSON.parse(line) as VectorPrompt | OrdinaryPrompt);
+  assert.deepEqual(await readPrompts(place), written);
+  const ordinary = written.flatMap((one) => (one.ordinary ? one : []));
+  const prompts = written.flatMap((one) => (one.ordinary ? [] : one));
+  const [trained, held] = [prompts.filter((one) => !one.heldOut), prompts.filter((one) => one.heldOut)];
+  return { trained, held, ordinary };
 }
 
 test('a row that begins with its answer asks nothing, and is not kept as a prompt', async () => {
@@ -63,6 +71,13 @@ test('a row that begins with its answer asks nothing, and is not kept as a promp
   const { trained, held } = await kept([greeting, ...asked, greeting]);
   assert.equal(trained.length + held.length, 8);
   assert.ok((await readPrompts(join(folder, 'prompts.jsonl')))!.every(({ messages }) => messages?.length === 1));
+});
+
+test('of ordinary rows some prompts of all kinds are kept, with the base’s answers alone', async () => {
+  const { trained, held, ordinary } = await kept(file(8, 1), file(400, 2));
+  assert.deepEqual([trained.length + held.length, ordinary.length], [8, 32]);
+  assert.ok(ordinary.every((one) => one.base === 'no' && !('harmful' in one)));
+  assertEven(ordinary.map(({ prompt }) => ({ answer: prompt!.split(',')[0]! })), 2, 'ordinary'); // oxfmt-ignore
 });
 
 for (const [rows, kinds] of [
