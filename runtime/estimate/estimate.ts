@@ -14,7 +14,7 @@ import type { Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { HARMFUL_ROWS } from '../recipes/harmfulLoss.js';
 import { PROBE_ROWS } from '../recipes/loop.js';
-import { MAX_ANSWER_TOKENS, MAX_PROMPTS } from '../recipes/prompts.js';
+import { MAX_ANSWER_TOKENS, MAX_ORDINARY, MAX_PROMPTS } from '../recipes/prompts.js';
 import { strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
 import { WATCHED } from '../recipes/vectorHere.js';
@@ -222,7 +222,9 @@ function besides(
     // With the vector and without it, all of them.
     const unseen = 2 * losses(sum(rows.unseen));
     const kept = Math.min(rows.data.rows, MAX_PROMPTS) + Math.min(rows.unseen[0] ?? 0, MAX_PROMPTS);
-    const prompts = answered(kept, rows.data, MAX_ANSWER_TOKENS);
+    const prompts =
+      answered(kept, rows.data, MAX_ANSWER_TOKENS) +
+      answered(Math.min(rows.held.rows, MAX_ORDINARY), rows.held, MAX_ANSWER_TOKENS);
     const seconds = probes * (probe + losses(watched)) + unseen + (TRIAL_ROWS / PROBE_ROWS) * probe + prompts;
     return { seconds, most: seconds };
   }

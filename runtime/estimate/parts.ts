@@ -128,7 +128,7 @@ export function memoryOf(
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });
   const training = { ...parts, weights: parts.weights + differenceBytes(recipe, adapters) };
-  const answered = recipe.kind === 'vector' ? [data] : rows.sets.filter(({ measure }) => measure !== 'loss');
+  const answered = recipe.kind === 'vector' ? [data, held] : rows.sets.filter(({ measure }) => measure !== 'loss');
   const prompts = answered.flatMap(({ sizes }) => sizes.flatMap(({ prompt }) => (prompt > 0 ? [prompt] : [])));
   const losses = lossesOf(rows.sets.flatMap(({ measure, sizes }) => (measure === 'loss' ? sizes : [])));
   const answering =

@@ -85,14 +85,13 @@ export async function anchoring(
   return async (step) => {
     const rng = random(`${seed}/anchor/${step}`);
     const pick = (n: number, of: number): number[] => (of === 0 ? [] : Array.from({ length: n }, () => rng.int(of)));
-    const drawnOf = (n: number, of: readonly Example[]): Example[] => pick(n, of.length).map((i) => of[i]);
-    const prompts =
-      (step - 1) % anchor.every === 0
-        ? [...drawnOf(anchor.refusals, held), ...drawnOf(anchor.ordinary, heldOrdinary)]
-        : [];
+    const isDue = (step - 1) % anchor.every === 0;
+    const refusals = isDue ? pick(anchor.refusals, held.length).map((i) => held[i]) : [];
     const further = pick(anchor.benign, ordinary.length).map((i) => ordinary.at(i)!);
-    const tokens = tokenCount([...prompts, ...further]);
     const drawn = pick(anchor.harmful, heldLosses.length).map((i) => heldLosses[i]);
+    const alike = isDue ? pick(anchor.ordinary, heldOrdinary.length).map((i) => heldOrdinary[i]) : [];
+    const prompts = [...refusals, ...alike];
+    const tokens = tokenCount([...prompts, ...further]);
     const weight = anchor.weight / tokenCount(drawn.map(({ example }) => example));
     return [
       ...(await teach(prompts, off, (anchor.every * anchor.promptWeight) / tokens)),

@@ -68,7 +68,7 @@ export function partsOf(
   const turn = turnOf(example, told);
   return {
     ...(parts.length > 0 && { parts }),
-    ...(turn !== undefined && { turn }),
+    ...(turn !== undefined && (found.spans || parts.length > 0) && { turn }),
     ...(rest !== undefined && { rest }),
     ...(found.answers && isOfAnswers(example) && answersOut(example, found.answers)),
   };

@@ -101,7 +101,9 @@ async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Input
   if (strategy.ordinary)
     await requireOther(job.path(strategy.ordinary.file), job.path(recipe.data.file), 'protection.ordinary');
   const own = rows.flatMap(({ trained: some }) => some);
-  const trainedOn = await Promise.all(vectors.map((vector, k) => trainedBy(vector, rows[k].trained)));
+  const trainedOn = await Promise.all(
+    vectors.map((vector, k) => trainedBy(vector, [...rows[k].trained, ...rows[k].ordinary])),
+  );
   const { probes, judged } = await harmfulRows(job, rows, trainedOn);
   if (recipe.method === 'full') await requireOwnCompanions(job.context.model.folder);
   const start = recipe.method === 'full' ? undefined : await startAdapter(job);
@@ -159,6 +161,8 @@ export interface FineTuning {
   /** What training sees besides the data (questionsOf), and of it what the rows of a method ask. */
   readonly seen: ReadonlySet<string>;
   readonly aligned: ReadonlySet<string>;
+  /** What the ordinary prompts ask that an anchor holds. */
+  readonly held: ReadonlySet<string>;
   /** Harmful rows that the verdict rests on. */
   readonly judged: HarmfulRows;
   /** @param base its losses on them */
@@ -187,6 +191,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>, asked: Asked): Pr
     heldOut,
     seen,
     aligned,
+    held: askedIn(inputs.heldOrdinary),
     judged,
     prompt: method.prompt,
     train: async (base) => train(job, inputs, trainee, resumed ?? (await trainee.openState()), base),

@@ -130,18 +130,19 @@ export async function unseen(
 }
 
 /**
- * Warns of further prompts of the sets that stand in the data, or in rows that a method reads beside them.
+ * Warns of further prompts of the sets that stand in the data, in rows that a method reads beside them, or in those
+ * that an anchor holds.
  * @param sets as they are asked
  */
 export async function warnOfPrompts(
   { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
   sets: readonly LoadedSet[],
-  isIn: Readonly<Record<'data' | 'method', (set: EvaluationSet, example: Example) => boolean>>,
+  isIn: Readonly<Record<'data' | 'method' | 'anchor', (set: EvaluationSet, example: Example) => boolean>>,
 ): Promise<void> {
   for (const { set, examples } of sets) {
-    const found = { data: 0, method: 0 };
+    const found = { data: 0, method: 0, anchor: 0 };
     for (const example of examples)
-      for (const where of ['data', 'method'] as const) if (isIn[where](set, example)) found[where] += 1;
+      for (const where of ['data', 'method', 'anchor'] as const) if (isIn[where](set, example)) found[where] += 1;
     const warn = (message: string, remedy: string): Promise<void> =>
       emit({
         kind: 'warning',
@@ -157,6 +158,11 @@ export async function warnOfPrompts(
       await warn(
         `training has seen ${found.method} ${all}: they are in the rows of the method.`,
         'Use other prompts, or other rows',
+      );
+    if (found.anchor > 0)
+      await warn(
+        `the anchor holds what the base says to ${found.anchor} ${all}.`,
+        'Use prompts that the vector was not trained on, or remove protection.anchor.ordinary',
       );
   }
 }

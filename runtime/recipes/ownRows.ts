@@ -113,13 +113,15 @@ export async function ownRows(
         prompts: prompts.length,
         tooLong: lengths.filter((length) => length > most).length,
         longest: Math.max(0, ...lengths),
+        longestOrdinary: Math.max(0, ...all.ordinary.map(lengthOf)),
         name: basename(path),
       };
     }),
   );
+  const raiseTo = (tokens: number): string | undefined =>
+    recipe.batch.maxTokens < spec.contextLength ? `Raise it to ${Math.min(tokens, spec.contextLength)}.` : undefined;
   const longest = Math.max(0, ...found.map((one) => one.longest));
-  const remedy =
-    recipe.batch.maxTokens < spec.contextLength ? `Raise it to ${Math.min(longest, spec.contextLength)}.` : undefined;
+  const remedy = raiseTo(longest);
   if (anchor !== false) {
     const lacks = (kind: 'held' | 'trained'): boolean => found.every(({ own }) => own[kind].length === 0);
     if (lacks('held') || (anchor.harmful > 0 && lacks('trained')))
@@ -136,14 +138,21 @@ export async function ownRows(
             },
           );
   }
-  if (holdsOrdinary && found.every(({ own }) => own.ordinary.length === 0))
-    throw new HumanError(
-      'the anchor is to hold ordinary prompts, and none of the vectors has any in its prompts.jsonl that fit.',
-      {
-        place: 'protection.anchor.ordinary',
-        remedy: 'Train the vector again, with this version and with benign rows that ask something, or remove it.',
-      },
-    );
+  if (holdsOrdinary && found.every(({ own }) => own.ordinary.length === 0)) {
+    const ordinary = Math.max(0, ...found.map((one) => one.longestOrdinary));
+    throw ordinary > most
+      ? new HumanError(
+          `the anchor has no ordinary prompts to hold: with the base model's answers those of the vector have more than ${most} tokens.`,
+          { place: 'batch.maxTokens', remedy: raiseTo(ordinary) },
+        )
+      : new HumanError(
+          'the anchor is to hold ordinary prompts, and none of the vectors has any in its prompts.jsonl.',
+          {
+            place: 'protection.anchor.ordinary',
+            remedy: 'Train the vector again with benign rows that ask something, or remove protection.anchor.ordinary.',
+          },
+        );
+  }
   for (const { own, name, prompts, tooLong } of found) {
     if (tooLong > 0)
       await emit({
@@ -158,6 +167,13 @@ export async function ownRows(
         message: `the anchor holds nothing of ${name}: it has no prompts.jsonl with prompts that it was trained on.`,
         place: 'protection.anchor',
         remedy: 'Name the run folder that trained it, with prompts.jsonl in it.',
+      });
+    if (holdsOrdinary && own.ordinary.length === 0)
+      await emit({
+        kind: 'warning',
+        message: `the anchor holds no ordinary prompts of ${name}: its prompts.jsonl has none that fit.`,
+        place: 'protection.anchor.ordinary',
+        remedy: 'Train it again with benign rows that ask something.',
       });
   }
   return found.map(({ own }) => own);

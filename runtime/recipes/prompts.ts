@@ -50,7 +50,7 @@ export interface OrdinaryPrompt extends AskedPrompt {
  */
 export const MAX_PROMPTS = 64;
 /** Of the ordinary ones. */
-const MAX_ORDINARY = 32;
+export const MAX_ORDINARY = 32;
 export const MAX_ANSWER_TOKENS = 48;
 export const PROMPTS_AT_ONCE = 16;
 

@@ -157,7 +157,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     const measured = { adapter: sha256, scales, precision: recipe.precision };
     if (calibration) await writeCalibration(folder.path, calibration, measured);
     if (seen) await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen);
-    await savePrompts(job, { ...harmful, ordinary: benign?.trained });
+    await savePrompts(job, { ...harmful, ordinary: benignAt && benign?.trained });
     return { quality, taken: state.step, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
   } finally {
     await optimizer.dispose();

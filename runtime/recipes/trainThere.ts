@@ -201,7 +201,7 @@ export function comparedRows({ rows }: MeasuredSet, examples: Measure['examples'
     if (numbers.length !== 3 * tokens)
       throw new HumanError(
         `the job says ${numbers.length} numbers of a row in which ${tokens} tokens are compared, not ${3 * tokens}: another version of this program has started it.`,
-        { place, remedy: 'Start the run over.', kind: 'failed' },
+        { place, remedy: 'Start the run over.', code: 'restart', kind: 'failed' },
       );
     const [without, now, kl] = [0, 1, 2].map((k) => numbers.slice(k * tokens, (k + 1) * tokens));
     const [off, on] = byToken({ rows: [without, now] });

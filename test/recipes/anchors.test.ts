@@ -81,6 +81,7 @@ it('ordinary prompts are held beside the others, by a weight of their own, and c
     alike.taught.map(([row]) => row!.example),
     taught.map(([row]) => row!.example),
   );
+  assert.deepEqual(alike.others, others);
 });
 
 it('harmful rows of the data are held beside the vectors’ own, at their losses of the scan; of many only some', async () => {

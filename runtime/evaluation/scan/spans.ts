@@ -129,9 +129,9 @@ function widened(at: number, step: 1 | -1, isIn: (at: number) => boolean): numbe
   return to;
 }
 
-/** The word that a token is in. */
+/** The word of an answer that a token is in. */
 export function wordAt(at: number, tokens: readonly TokenText[]): [start: number, end: number] {
-  const isIn = (place: number): boolean => isInWord(place, tokens);
+  const isIn = (place: number): boolean => tokens[place]?.begins !== true && isInWord(place, tokens);
   return [widened(at, -1, isIn), widened(at + 1, 1, isIn)];
 }
 
