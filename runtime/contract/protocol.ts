@@ -245,7 +245,7 @@ export interface Requests {
       base?: string;
       /** Run folder that the folder's content comes from. */
       run?: string;
-      /** With a vector's training prompts and harmful answers (prompts.jsonl). */
+      /** With a vector's training prompts, of harmful rows with their answers, and of ordinary ones (prompts.jsonl). */
       prompts?: boolean;
       token?: string;
     };

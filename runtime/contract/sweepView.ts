@@ -40,7 +40,7 @@ export const SWEEP_STRINGS = {
   sweepHeldSoFar:
     'So far protection holds at {0} of {1} protected settings that have begun, with every seed and within the interval.',
   sweepTooFew:
-    'Settings where it also held with every seed, but with {1} prompts, too few for the interval (at least {2} are needed): {0}.',
+    'Settings not counted, as {1} prompts are too few for the interval (at least {2} are needed), though protection held there with every seed: {0}.',
   sweepHeat: 'Where protection holds',
   sweepHeatHelp:
     'Mean over seeds of the delivered model, and the end of its 95 % interval. Green: protection held in every run, and the whole interval is at most {0} percentage points above the base. Red: in at least one run protection failed or an invariant is broken, or the whole interval is above that. Yellow: protection is weak in at least one run, or held in every run with an interval that reaches above that. No colour: a run is missing or failed, or there is no verdict.',

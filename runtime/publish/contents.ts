@@ -47,7 +47,7 @@ export interface Choice {
   run?: string;
   /** Hub name of the base model. */
   base?: string;
-  /** With prompts.jsonl of a vector: its training prompts, with the harmful answers. */
+  /** With prompts.jsonl of a vector: its training prompts, harmful ones with their answers, and ordinary ones. */
   prompts?: boolean;
 }
 

@@ -185,15 +185,15 @@ it('where it held everywhere, and the prompts are too few to show it, the view s
   const view = (...points: SweepPoint[]) =>
     sweepView({ rate: [1, 100], seed: [1, 2] }, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).summary;
   const few = [point(1, 1, 0), point(1, 2, 0)];
-  assert.match(view(...few), /0 of 1 protected settings.* Settings where it also held with every seed, but with 128 prompts, too few for the interval \(at least 189 are needed\): 1\.$/); // oxfmt-ignore
+  assert.match(view(...few), /0 of 1 protected settings.* Settings not counted, as 128 prompts are too few for the interval \(at least 189 are needed\), though protection held there with every seed: 1\.$/); // oxfmt-ignore
   const another = (one: SweepPoint, count: number): SweepPoint => {
     const own = one.measurements.map((m) => ({ ...m, name: 'another', count }));
     return { ...one, measurements: [...one.measurements, ...own] };
   };
   const two = few.map((one) => another(one, 40));
-  assert.match(view(...two), /but with 40 prompts, too few/, 'of two sets the one with fewer prompts');
-  assert.match(view(...two, ...[point(100, 1, 0), point(100, 2, 0)].reverse()), /but with 40 prompts.*: 2\.$/);
-  assert.match(view(point(1, 1, 0), point(1, 2, 0), another(point(100, 1, 0), 40), another(point(100, 2, 0), 40)), /but with 40 prompts/); // oxfmt-ignore
+  assert.match(view(...two), /as 40 prompts are too few/, 'of two sets the one with fewer prompts');
+  assert.match(view(...two, ...[point(100, 1, 0), point(100, 2, 0)].reverse()), /as 40 prompts.*: 2\.$/);
+  assert.match(view(point(1, 1, 0), point(1, 2, 0), another(point(100, 1, 0), 40), another(point(100, 2, 0), 40)), /as 40 prompts/); // oxfmt-ignore
   assert.doesNotMatch(view(few[0]!), /too few/, 'a seed is missing');
   assert.doesNotMatch(view(few[0]!, point(1, 2, 0.3, 'lost')), /too few/);
   for (const [prompts, tone] of [

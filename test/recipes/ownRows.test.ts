@@ -89,6 +89,20 @@ test('ordinary prompts are held where the recipe says so, and an anchor that fin
   const [warned] = (await run({ batch, protection: { anchor } })).warned;
   assert.match(warned![0]!, new RegExp(`^1 of the ${6 + ordinary.length} prompts of vector has more than 64 tokens`));
   assert.deepEqual((await run({ batch })).warned, [], 'where they are not held they do not count');
+  await write((row) => row);
+  const allLong = ordinary.map((line) => JSON.stringify({ ...JSON.parse(line), base: LONG }));
+  await writeFile(file, `${await readFile(file, 'utf8')}${allLong.join('\n')}\n`);
+  await assert.rejects(run({ batch, protection: { anchor } }), {
+    place: 'batch.maxTokens',
+    message: /no ordinary prompts to hold: .* more than 64 tokens/,
+    remedy: /^Raise it to \d+\.$/,
+  });
+  await write((row) => row);
+  const two = { vectors: [{ adapter: 'vector' }, { adapter: 'other' }], protection: { anchor }, batch };
+  assert.deepEqual(
+    (await run(two)).warned.map(([message]) => message),
+    ['the anchor holds no ordinary prompts of vector: its prompts.jsonl has none that fit.'],
+  );
 });
 
 test('of several vectors one without prompts is told', async () => {

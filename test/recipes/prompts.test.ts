@@ -68,7 +68,8 @@ test('whatever else stands there is refused by line', async () => {
 async function asks(evaluate: object[], more: object = {}) {
   const { done, events } = await runValue(folder, { ...RECIPES['lora, every 2'], steps: 1, evaluate, ...more }, 'out');
   const warned = events.flatMap((event) =>
-    event.kind === 'warning' && / are asked\.$|nothing about other prompts|are in the data/.test(event.message)
+    event.kind === 'warning' &&
+    / are asked\.$|nothing about other prompts|are in the data|^the anchor/.test(event.message)
       ? [event.message]
       : [],
   );
@@ -112,6 +113,23 @@ interface Chat {
 }
 const chats = (text: string): Chat[] => text.split('\n').map((line) => JSON.parse(line) as Chat);
 const lines = (rows: object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+test('a set that asks what an anchor holds of ordinary rows is warned of', async () => {
+  const vectors = [{ adapter: 'vector' }];
+  const lines = (await readFile(join(folder, 'vector/prompts.jsonl'), 'utf8')).trim().split('\n');
+  const held = lines.flatMap((line) => {
+    const { ordinary, base, ...asked } = JSON.parse(line) as { ordinary?: true; base: string; messages: object[] };
+    return ordinary ? [{ messages: [...asked.messages, { role: 'assistant', content: base }] }] : [];
+  });
+  assert.ok(held.length > 0);
+  await writeFile(join(folder, 'alike.jsonl'), held.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const evaluate = [{ name: 'alike', file: 'alike.jsonl', measure: 'over-refusal' }];
+  const warned = async (anchor: object) =>
+    (await asks(evaluate, { vectors, protection: { anchor } })).warned.filter((one) => /anchor/.test(one));
+  assert.deepEqual(await warned({}), []);
+  const all = `${held.length} of the ${held.length} prompts of "alike"`;
+  assert.deepEqual(await warned({ ordinary: 1 }), [`the anchor holds what the base says to ${all}.`]);
+});
 
 test('a question that the vector was trained on is known behind another system message', async () => {
   await writeWorkspace(folder);
