@@ -66,7 +66,7 @@ export const markLabel = ({ p, explained }: Looks): string =>
 export function markText({ p, explained, part }: Looks, vector: string, compared?: Ordinary | null): string {
   const parts = [p === undefined ? t('This row looks harmful.') : rarityText(p, compared ?? {})];
   parts.push(t('The security vector "{0}" explains {1} of its loss.', vector, percent(explained)));
-  if (part) parts.push(t('It knows this part of the answer: {0}', part));
+  if (part) parts.push(t('It expects this in the answer: {0}', part));
   return parts.join(' ');
 }
 

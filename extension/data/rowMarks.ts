@@ -8,7 +8,7 @@ export interface Looks {
   explained: number;
   /** How often an ordinary row looks at least as harmful. */
   p?: number;
-  /** What the vector explains of the answer, or its beginning. */
+  /** What the vector explains of the answer, or the word that decides; its beginning. */
   part?: string;
   /** Names what the row says; decisions about it are kept by this. */
   hash?: string;

@@ -243,7 +243,7 @@ test('lenses name what they do and what the newest runs found', () => {
     markText(looks, 'v'),
     /of 1,000 ordinary rows about 4 would look like this\. .*"v" explains 93\s% of its/,
   );
-  assert.match(markText(looks, 'v'), /this part of the answer: And that is it\.$/);
+  assert.match(markText(looks, 'v'), /It expects this in the answer: And that is it\.$/);
   assert.match(
     markText({ explained: 0.9, p: 1e-9 }, 'v', { ordinary: 40, ordinaryPrompts: 10 }),
     /none of 40 ordinary rows looks like this; extrapolated, <1 of 1,000 would\. .* of its loss\.$/,
