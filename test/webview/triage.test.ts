@@ -160,9 +160,12 @@ describe('triage page', { skip: missing }, () => {
       (row) => row % 3 === 0 && /^27/.test(String(row)),
     );
     await until(async () => (await said()) === `${rows.length} rows`, 'rows with that text');
-    assert.deepEqual(
-      asked(page, 'search').map((request) => request['text']),
-      ['lamp 27'],
+    // On a busy machine there may be time to ask between two keys.
+    const searched = asked(page, 'search').map((request) => request['text'] as string);
+    assert.equal(searched.at(-1), 'lamp 27');
+    assert.ok(
+      searched.every((one) => 'lamp 27'.startsWith(one)),
+      searched.join(),
     );
     await page.page.keyboard.press('x');
     await until(() => asked(page, 'decide').length === 1, 'keys go to the rows again');
@@ -174,7 +177,7 @@ describe('triage page', { skip: missing }, () => {
     await field.click();
     await page.page.keyboard.press('Escape');
     await until(async () => (await said()) === '19,954 rows', 'all flagged rows');
-    assert.equal(asked(page, 'search').length, 1);
+    assert.equal(asked(page, 'search').length, searched.length);
     assert.deepEqual(page.complaints, []);
     await page.close();
   });
