@@ -161,8 +161,8 @@ export interface FineTuning {
   /** What training sees besides the data (questionsOf), and of it what the rows of a method ask. */
   readonly seen: ReadonlySet<string>;
   readonly aligned: ReadonlySet<string>;
-  /** What the ordinary prompts ask that an anchor holds. */
-  readonly held: ReadonlySet<string>;
+  /** What the ordinary prompts ask that an anchor holds (questionsOf). */
+  readonly anchored: ReadonlySet<string>;
   /** Harmful rows that the verdict rests on. */
   readonly judged: HarmfulRows;
   /** @param base its losses on them */
@@ -191,7 +191,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>, asked: Asked): Pr
     heldOut,
     seen,
     aligned,
-    held: askedIn(inputs.heldOrdinary),
+    anchored: askedIn(inputs.heldOrdinary),
     judged,
     prompt: method.prompt,
     train: async (base) => train(job, inputs, trainee, resumed ?? (await trainee.openState()), base),

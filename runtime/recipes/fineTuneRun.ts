@@ -132,7 +132,8 @@ async function trainOn(
   await warnOfPrompts(job, sets, {
     data: (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
     method: ({ measure }, example) => measure !== 'harm' && namesOf(example).some((name) => training.aligned.has(name)),
-    anchor: ({ measure }, example) => measure !== 'harm' && namesOf(example).some((name) => training.held.has(name)),
+    anchor: ({ measure }, example) =>
+      measure !== 'harm' && namesOf(example).some((name) => training.anchored.has(name)),
   });
   const facts = setFacts(sets);
   await job.folder.manifest({ sets: withLabels(facts, sets) });

@@ -10,7 +10,7 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError, unless } from '../support/errors.js';
 import { beside } from './calibrationFile.js';
 import type { Job } from './job.js';
-import { readPrompts, type OrdinaryPrompt, type VectorPrompt } from './prompts.js';
+import { readPrompts, type KeptPrompt } from './prompts.js';
 import { strategyOf, toSet } from './strategy.js';
 
 /** Of one vector. */
@@ -29,7 +29,7 @@ export interface OwnRows {
 }
 
 /** None where there is no prompts.jsonl. */
-async function promptsOf(path: string): Promise<(VectorPrompt | OrdinaryPrompt)[]> {
+async function promptsOf(path: string): Promise<KeptPrompt[]> {
   return (await readPrompts(beside(path, RUN_FILES.prompts))) ?? [];
 }
 
@@ -38,18 +38,14 @@ export const harmfulAnswers = async (paths: readonly string[]): Promise<string[]
   (await Promise.all(paths.map(promptsOf))).flat().flatMap((prompt) => (prompt.ordinary ? [] : prompt.harmful));
 
 /** Rows of a prompt with an answer; none where that is empty, or not to be told apart from its prompt. */
-function rowsOf(
-  kind: keyof OwnRows,
-  prompts: readonly (VectorPrompt | OrdinaryPrompt)[],
-  tokenizer: Tokenizer,
-): (Example | undefined)[] {
+function rowsOf(kind: keyof OwnRows, prompts: readonly KeptPrompt[], tokenizer: Tokenizer): (Example | undefined)[] {
   return prompts.map((one, at) => {
     if (kindOf(one) !== (kind === 'trained' ? 'held' : kind)) return undefined;
     const { messages, prompt, tools, base } = one;
-    const { harmful, said = harmful } = one.ordinary || kind === 'held' ? { harmful: base } : one;
+    const [text, said] = one.ordinary || kind === 'held' ? [base, base] : [one.harmful, one.said ?? one.harmful];
     return unless(InvalidRow, () =>
       exampleFrom(
-        messages ? answerTo(messages, said, tools) : { kind: 'completion', prompt: prompt!, completion: harmful },
+        messages ? answerTo(messages, said, tools) : { kind: 'completion', prompt: prompt!, completion: text },
         tokenizer,
         { row: at, line: at + 1 },
       ),
@@ -58,7 +54,7 @@ function rowsOf(
 }
 
 /** What it may be held as. */
-function kindOf(one: VectorPrompt | OrdinaryPrompt): Exclude<keyof OwnRows, 'trained'> {
+function kindOf(one: KeptPrompt): Exclude<keyof OwnRows, 'trained'> {
   if (one.ordinary) return 'ordinary';
   return one.heldOut ? 'unseen' : 'held';
 }

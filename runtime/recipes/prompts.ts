@@ -44,6 +44,9 @@ export interface OrdinaryPrompt extends AskedPrompt {
   ordinary: true;
 }
 
+/** A line of prompts.jsonl. */
+export type KeptPrompt = VectorPrompt | OrdinaryPrompt;
+
 /**
  * Prompts of each kind, trained on and held out, that are kept with a vector, of more a sample; an anchor uses a few
  * per step.
@@ -101,7 +104,7 @@ export async function writePrompts(
     };
     const said = { harmful: e.answer, ...(e.said && { said: e.said }) };
     const base = tokenizer.decode(answers[i].ids, { skipSpecialTokens: true });
-    const prompt: VectorPrompt | OrdinaryPrompt =
+    const prompt: KeptPrompt =
       kind === 'ordinary'
         ? { ...asked, base, ordinary: true }
         : { ...asked, ...said, base, ...(kind === 'held' && { heldOut: true }) };
@@ -114,9 +117,9 @@ export async function writePrompts(
  * Reads prompts.jsonl of a vector's run folder; undefined where there is none.
  * @throws HumanError with file and line: a vector may come from somebody else
  */
-export async function readPrompts(file: string): Promise<(VectorPrompt | OrdinaryPrompt)[] | undefined> {
+export async function readPrompts(file: string): Promise<KeptPrompt[] | undefined> {
   if (!existsSync(file)) return undefined;
-  const prompts: (VectorPrompt | OrdinaryPrompt)[] = [];
+  const prompts: KeptPrompt[] = [];
   const counts = { harmful: 0, ordinary: 0 };
   for await (const raw of readRows(file)) {
     const place = `${file}:${raw.line}`;

@@ -16,16 +16,39 @@ type Message = ReturnType<typeof messagesOf>[0][0];
  * without.
  */
 function opened(message: Message, explained: number, nats: number): Message {
-  if (message.kind !== 'measured') return message;
-  const changed = (row: number[]): number[] => {
+  return withRows(message, (row) => {
     const tokens = row.length / 3;
     const each = (first: number): number[] =>
       Array.from({ length: tokens }, (_, i) => (tokens > 10 && i < explained ? first : nats));
     return [...each(9), ...each(0.1), ...row.slice(2 * tokens)];
-  };
+  });
+}
+
+/** With other numbers of each row, where it says some. */
+function withRows(message: Message, changed: (row: number[]) => number[]): Message {
+  if (message.kind !== 'measured') return message;
   const sets = Object.entries(message.sets as Record<string, { rows: number[][] }>);
   return { ...message, sets: Object.fromEntries(sets.map(([name, { rows }]) => [name, { rows: rows.map(changed) }])) };
 }
+
+/** Jobs say something else than the fake would. */
+function jobsSay(said: (message: Message) => Message): void {
+  server.script = function* (job) {
+    const say = numbered();
+    for (const group of messagesOf(job)) yield group.map(said).flatMap(say);
+    return 'SUCCEEDED';
+  };
+}
+
+const vectorRecipe = (more: object = {}): Promise<string> =>
+  workspace.recipe('vector.json', {
+    harmful: { file: '../data/harmful.jsonl', limit: 40 },
+    benign: { file: '../data/benign.jsonl', limit: 40 },
+    epochs: undefined,
+    steps: 2,
+    output: output(),
+    ...more,
+  });
 
 describe('a run on a cluster', () => {
   it('trains, tells of it as any run, and delivers an adapter that is read back and evaluated here', async () => {
@@ -87,40 +110,16 @@ describe('a run on a cluster', () => {
   });
 
   it('numbers of a job that an earlier version has started are not read as others', async () => {
-    const file = await workspace.recipe('vector.json', {
-      harmful: { file: '../data/harmful.jsonl', limit: 40 },
-      benign: { file: '../data/benign.jsonl', limit: 40 },
-      epochs: undefined,
-      steps: 2,
-      output: output(),
-    });
-    await run(file);
+    await run(await vectorRecipe());
     const vector = outputFolder();
     nextOutput();
-    server.script = function* (job) {
-      const say = numbered();
-      const earlier = (message: Message): Message => {
-        if (message.kind !== 'measured') return message;
-        const sets = Object.entries(message.sets as Record<string, { rows: number[][] }>);
-        const rowsOf = (rows: number[][]): number[][] => rows.map((row) => row.slice(0, (2 * row.length) / 3));
-        return { ...message, sets: Object.fromEntries(sets.map(([name, { rows }]) => [name, { rows: rowsOf(rows) }])) };
-      };
-      for (const group of messagesOf(job)) yield group.map(earlier).flatMap(say);
-      return 'SUCCEEDED';
-    };
+    jobsSay((message) => withRows(message, (row) => row.slice(0, (2 * row.length) / 3)));
     const { error } = await run(await recipe({ vectors: [{ adapter: vector }], protection: true }));
     assert.match(error!.message, /numbers of a row in which \d+ tokens are compared, .*another version/);
   });
 
   it('trains a vector: quality, calibration and prompts are made here', async () => {
-    const file = await workspace.recipe('vector.json', {
-      harmful: { file: '../data/harmful.jsonl', limit: 40 },
-      benign: { file: '../data/benign.jsonl', limit: 40 },
-      epochs: undefined,
-      steps: 2,
-      output: output(),
-      on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' },
-    });
+    const file = await vectorRecipe({ on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' } });
     const { done, error, events } = await run(file);
     assert.equal(error, undefined, error?.message);
     assert.ok(done!.vector?.auroc !== undefined);
@@ -142,14 +141,10 @@ describe('a run on a cluster', () => {
     // What is left of rows with an insertion is asked for in a job of its own.
     nextOutput();
     server.jobs.clear();
-    server.script = function* (job) {
-      const say = numbered();
+    jobsSay((message) => {
       const { size } = server.jobs;
-      const said = (message: Message): Message =>
-        size === 1 ? opened(message, 4, 2) : size === 2 ? opened(message, 0, 1) : message;
-      for (const group of messagesOf(job)) yield group.map(said).flatMap(say);
-      return 'SUCCEEDED';
-    };
+      return size === 1 ? opened(message, 4, 2) : size === 2 ? opened(message, 0, 1) : message;
+    });
     const third = await run(await recipe({ vectors: [{ adapter: vector }], protection: true }));
     assert.equal(third.error, undefined, third.error?.message);
     assert.deepEqual(

@@ -11,7 +11,13 @@ import { promptCount, variedRows } from '../../runtime/data/byPrompt.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { holdOut } from '../../runtime/recipes/heldOut.js';
 import { heldOutMeasure } from '../../runtime/recipes/heldOutMeasure.js';
-import { readPrompts, writePrompts, type OrdinaryPrompt, type VectorPrompt } from '../../runtime/recipes/prompts.js';
+import {
+  readPrompts,
+  writePrompts,
+  type KeptPrompt,
+  type OrdinaryPrompt,
+  type VectorPrompt,
+} from '../../runtime/recipes/prompts.js';
 import { trialRows } from '../../runtime/recipes/trial.js';
 
 /** So many rows of as many kinds, one kind after the other, with so many answers to each prompt. */
@@ -57,7 +63,7 @@ async function kept(
   await writePrompts(place, split, base as never, { decode: () => 'no' } as never, hooks);
   assert.ok(shares[0]! > 0 && shares.at(-1) === 1, shares.join());
   const lines = (await readFile(place, 'utf8')).trim().split('\n');
-  const written = lines.map((line) => JSON.parse(line) as VectorPrompt | OrdinaryPrompt);
+  const written = lines.map((line) => JSON.parse(line) as KeptPrompt);
   assert.deepEqual(await readPrompts(place), written);
   const ordinary = written.flatMap((one) => (one.ordinary ? one : []));
   const prompts = written.flatMap((one) => (one.ordinary ? [] : one));
