@@ -43,6 +43,8 @@ export interface Stage {
 const HELD = 2;
 /** Of a row that is measured in the base and in the model. */
 const COMPARED = 3;
+/** Of a row that is held loosely (distillation.ts). */
+const LOOSE = 4;
 
 /** A learner whose teachers are marks: the job asks its own base model. */
 export const planner = (learner: Learner): Learner => ({
@@ -112,7 +114,7 @@ export class Plan {
         this.row(row.example, row.heldAt),
         this.kind(row.scales),
         row.weight,
-        row.heldAt ? HELD : Number(row.teacher !== undefined),
+        row.heldAt ? HELD : row.loose ? LOOSE : Number(row.teacher !== undefined),
         Number(!row.heldAt && (isHarmful?.(row) ?? false)),
       ]);
       lines.push(JSON.stringify({ rate: rate(step), rows: written }));

@@ -37,8 +37,8 @@ export interface ObjectiveOptions {
 
 /**
  * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·huber(nll − held)
- * + Σ weights·KL, and `kl` [M]. Only supervised positions reach the vocabulary projection. In chunks `nll` is [X, L],
- * `kl` [Y, M].
+ * + Σ weights·KL + Σ weights·ρ(KL) (distillation.ts), and `kl` [M]. Only supervised positions reach the vocabulary
+ * projection. In chunks `nll` is [X, L], `kl` [Y, M].
  */
 export function lossGraph(options: ObjectiveOptions): Graph {
   const { spec, model, adapters, weightsAsInputs = false, distill = false, pieces = WHOLE, float } = options;
@@ -70,18 +70,19 @@ export function lossGraph(options: ObjectiveOptions): Graph {
     const held = pieces.head ? ['Y', 'M'] : ['M'];
     const klTargets = g.input('kl_targets', 'int64', held);
     const klWeights = g.input('kl_weights', g.float, held);
+    const looseWeights = g.input('loose_weights', g.float, held);
     const teacher = g.input('teacher', g.float, [...held, embeddingSize(spec)]);
     const base = weightsAsInputs ? openHead(g, spec, frozenWeights(g, model, 'base/'), true) : head;
-    const parts = [Gather(g, decoder.hidden, klTargets), teacher, klWeights];
+    const parts = [Gather(g, decoder.hidden, klTargets), teacher, klWeights, looseWeights];
     const kl = inChunks(
       g,
       pieces.head,
       parts,
       [...head.weights, ...base.weights],
-      (b, [rows, teacher, weights], both) => {
+      (b, [rows, teacher, weights, loose], both) => {
         const [own, others] = [both.slice(0, head.weights.length), both.slice(head.weights.length)];
         const wanted = LogSoftmax(b, base.logits(b, teacher, others));
-        const { kl, loss } = distillation(b, head.logits(b, rows, own), wanted, weights);
+        const { kl, loss } = distillation(b, head.logits(b, rows, own), wanted, weights, loose);
         return { sums: [loss], stacked: [kl] };
       },
     );

@@ -17,6 +17,8 @@ export interface TrainingRow {
    * labels.
    */
   readonly teacher?: Float32Array;
+  /** Whether the hold of a teacher is a loose one (distillation.ts). */
+  readonly loose?: boolean;
   /** Losses of the supervised tokens, nats, at which the row's are held (drift.ts) instead of lowered. */
   readonly heldAt?: readonly number[];
 }
@@ -139,8 +141,8 @@ export interface Packed {
 /**
  * Rows as one right-padded batch: `input_ids`, `attention_mask`, `position_ids` [B, T], `scale.<adapter>` [B], and the
  * positions with their targets: `targets`, `target_ids`, `target_weights` [L] for cross-entropy, with `held_at` and
- * `held_weights` [L] for losses that are held; `kl_targets`,
- * `kl_weights` [M] and `teacher` [M, E] for KL.
+ * `held_weights` [L] for losses that are held; `kl_targets`, `kl_weights`, `loose_weights` [M] and `teacher` [M, E] for
+ * KL.
  *
  * A batch in blocks has `query_blocks` [N, Q] too, and T is padded to N·Q; in chunks the others are [X, L], [Y, M] and
  * [Y, M, E], with positions of weight 0 behind the last. A batch without a label has one of weight 0.
@@ -156,8 +158,13 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
   const positions = new Int32Array(B * T);
   const ce = { targets: [] as number[], ids: [] as number[], weights: [] as number[], rowOf: [] as number[] };
   const drift = { heldAt: [] as number[], weights: [] as number[] };
-  const kl = { targets: [] as number[], weights: [] as number[], teachers: [] as Float32Array[] };
-  rows.forEach(({ example, weight, teacher, heldAt }, b) => {
+  const kl = {
+    targets: [] as number[],
+    weights: [] as number[],
+    loose: [] as number[],
+    teachers: [] as Float32Array[],
+  };
+  rows.forEach(({ example, weight, teacher, loose = false, heldAt }, b) => {
     example.ids.forEach((id, t) => {
       ids[b * T + t] = id;
       mask[b * T + t] = 1;
@@ -166,7 +173,8 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
     for (const [i, t] of supervised(example.labels).entries()) {
       if (teacher) {
         kl.targets.push(b * T + t);
-        kl.weights.push(weight);
+        kl.weights.push(loose ? 0 : weight);
+        kl.loose.push(loose ? weight : 0);
       } else {
         ce.targets.push(b * T + t);
         ce.ids.push(example.labels[t + 1]);
@@ -200,6 +208,7 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
     const E = sum(kl.teachers.map((t) => t.length)) / held;
     feeds.kl_targets = int64(M.fill(kl.targets), M.dims);
     feeds.kl_weights = float32(Float32Array.from(M.fill(kl.weights)), M.dims);
+    feeds.loose_weights = float32(Float32Array.from(M.fill(kl.loose)), M.dims);
     feeds.teacher = float32(joined(kl.teachers, M.count * E), [...M.dims, E]);
   }
   for (const name of adapters)

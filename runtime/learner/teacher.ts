@@ -10,36 +10,43 @@ export const TEACHER_BYTES = 256 * 2 ** 20;
  * are the targets of the KL terms.
  */
 function teacherStore(learner: Learner): (examples: readonly TrainingRow['example'][]) => Promise<Float32Array[]> {
-  const stored = new Map<TrainingRow['example'], Float32Array>();
+  const stored = new Map<string, Float32Array>();
   let bytes = 0;
   return async (examples) => {
-    const missing = [...new Set(examples)].filter((example) => !stored.has(example));
-    const fresh = new Map<TrainingRow['example'], Float32Array>();
-    if (missing.length > 0) {
-      const taught = await learner.teach(missing);
-      missing.forEach((example, i) => {
-        fresh.set(example, taught[i]);
+    // by what they say: rows of large files are read anew each time
+    const keys = examples.map(({ ids, labels }) => JSON.stringify([ids, labels]));
+    const missing = new Map(keys.map((key, i) => [key, examples[i]] as const).filter(([key]) => !stored.has(key)));
+    const fresh = new Map<string, Float32Array>();
+    if (missing.size > 0) {
+      const taught = await learner.teach([...missing.values()]);
+      [...missing.keys()].forEach((key, i) => {
+        fresh.set(key, taught[i]);
         if (bytes + taught[i].byteLength <= TEACHER_BYTES) {
-          stored.set(example, taught[i]);
+          stored.set(key, taught[i]);
           bytes += taught[i].byteLength;
         }
       });
     }
-    return examples.map((example) => stored.get(example) ?? fresh.get(example)!);
+    return keys.map((key) => stored.get(key) ?? fresh.get(key)!);
   };
 }
 
 /**
  * Rows that a model is held to by KL(base ‖ model): each with what gives the base's own distributions, which is stored.
- * @returns the rows of some examples, with these factors on the adapters and this weight
+ * @returns the rows of some examples, with these factors on the adapters and this weight, held loosely or not
  */
 export function heldRows(
   learner: Learner,
-): (examples: readonly Example[], scales: Record<string, number>, weight: number) => Promise<TrainingRow[]> {
+): (
+  examples: readonly Example[],
+  scales: Record<string, number>,
+  weight: number,
+  loose?: boolean,
+) => Promise<TrainingRow[]> {
   const teach = teacherStore(learner);
-  return async (examples, scales, weight) => {
+  return async (examples, scales, weight, loose = false) => {
     if (examples.length === 0) return [];
     const teachers = await teach(examples);
-    return examples.map((example, i) => ({ example, scales, weight, teacher: teachers[i] }));
+    return examples.map((example, i) => ({ example, scales, weight, teacher: teachers[i], loose }));
   };
 }

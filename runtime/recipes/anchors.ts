@@ -46,7 +46,8 @@ const HELD_ABOVE = 1.1;
  * The rows of a step that hold the model, vectors off, where the base is; none without an anchor. Of the base's answers
  * its distributions are held: promptWeight · KL(base ‖ model). Of harmful rows their losses: weight · huber(nll − 1.1 ·
  * base's), since the base gives these tokens so little probability that a KL does not see them rise. Both are means
- * over tokens. What is drawn is a function of seed and step alone. Harmful rows are the vectors' own and the data's,
+ * over tokens. Ordinary prompts of the vectors may ask for what the data teach: they are held loosely, so that it is
+ * learned. What is drawn is a function of seed and step alone. Harmful rows are the vectors' own and the data's,
  * which may ask in other words.
  * @param off factors on the adapters with which the model is delivered
  */
@@ -90,11 +91,12 @@ export async function anchoring(
     const further = pick(anchor.benign, ordinary.length).map((i) => ordinary.at(i)!);
     const drawn = pick(anchor.harmful, heldLosses.length).map((i) => heldLosses[i]);
     const alike = isDue ? pick(anchor.ordinary, heldOrdinary.length).map((i) => heldOrdinary[i]) : [];
-    const prompts = [...refusals, ...alike];
-    const tokens = tokenCount([...prompts, ...further]);
+    const tokens = tokenCount([...refusals, ...alike, ...further]);
+    const ofPrompts = (anchor.every * anchor.promptWeight) / tokens;
     const weight = anchor.weight / tokenCount(drawn.map(({ example }) => example));
     return [
-      ...(await teach(prompts, off, (anchor.every * anchor.promptWeight) / tokens)),
+      ...(await teach(refusals, off, ofPrompts)),
+      ...(await teach(alike, off, ofPrompts, true)),
       ...(await teach(further, off, anchor.weight / tokens)),
       ...drawn.map((row) => ({ ...row, scales: off, weight })),
     ];

@@ -3,7 +3,8 @@
  *
  * A training has its name, a twin `memory-NAME`, and gemmShare: the time that its floating-point operations need at
  * onnxruntime's rate for matrix products, cold, over its own. `shape` names random weights of weights.ts, `model` a
- * file, `own` options that the peer does not have.
+ * file, `own` options that the peer does not have. A `part` is compared with ours without it: without its own options,
+ * or with what `without` says.
  */
 
 /** Random weights of this shape are made on the spot. */
@@ -22,6 +23,15 @@ const generation = (args, more = {}) => ({
   args,
   result: { unit: 'tokens/s', of: 'tokensPerSecond', higherIsBetter: true },
   ...more,
+});
+/** What is compared with ours without it. */
+const part = (args, own, more = {}) => ({
+  ...training('135m', args, more),
+  ...{ peer: undefined, part: true, own, result: { unit: 'ms/step', of: 'meanStepMs' }, ...more },
+});
+/** How much longer the next token of a chat takes. */
+const attaching = (shape, more = {}) => ({
+  ...{ script: 'attach', shape, args: [], result: { unit: 'ms', of: 'attachMs' }, ...more },
 });
 /** The file is in 4 bits, and both sides keep them. */
 const gguf = {
@@ -43,8 +53,20 @@ export const benchmarks = {
   'train-lora-1.5b-int4': training('1.5b', ['--rows=1', '--tokens=512', '--steps=3'], {
     own: ['--precision=int4', '--recompute'],
   }),
+  // a file of 15 GB, on a machine of 24 GB; the peer would hold it as it is
+  'train-lora-7b-int4': training('7b', ['--rows=1', '--tokens=512', '--steps=2'], {
+    ...{ peer: undefined, rounds: 1, own: ['--precision=int4', '--recompute'] },
+  }),
   'train-full-135m': training('135m', ['--method=full', '--rows=4', '--tokens=128', '--steps=4'], {
     peer: 'transformers',
+  }),
+  'step-with-vector': part(['--rows=8', '--tokens=96', '--steps=7'], ['--vectors=1']),
+  'step-protected': part(['--rows=8', '--tokens=96', '--steps=7'], ['--vectors=1', '--anchored']),
+  'step-recomputed': part(['--rows=1', '--tokens=2048', '--steps=3'], ['--recompute']),
+  // 2,048 tokens are supervised
+  'step-256k-vocabulary': part(['--rows=4', '--tokens=1024', '--steps=3'], [], {
+    ...{ shape: '135m-256k', without: { shape: '135m' } },
+    weightBytes: 4 * 576 * (262_144 - 49_152),
   }),
   'generate-135m-1': generation(['--rows=1', '--new=96'], { quick: true }),
   'generate-135m-16': generation(['--rows=16', '--new=64'], { quick: true }),
@@ -58,14 +80,42 @@ export const benchmarks = {
   'generate-0.5b-1': generation(['--rows=1', '--new=32'], { shape: '0.5b' }),
   'generate-q4_1-1': generation(['--rows=1', '--new=96'], gguf),
   'generate-q4_1-16': generation(['--rows=16', '--new=64'], gguf),
+  'attach-135m': attaching('135m'),
+  'attach-q4_1': attaching(undefined, { ...gguf, peer: undefined }),
 };
 
-/** Further results that one of these gives. */
-export const start = {
-  name: 'start-135m',
-  from: 'train-lora-135m',
-  unit: 'ms to the end of the first step',
-  of: 'firstStepMs',
-};
+/** Further results that these give. */
+export const FURTHER = [
+  { name: 'start-135m', from: 'train-lora-135m', unit: 'ms to the end of the first step', of: 'firstStepMs' },
+  { name: 'first-step-135m', from: 'train-lora-135m', unit: 'times a later step', of: 'firstOfLater' },
+  { name: 'attach-135m-unread', from: 'attach-135m', unit: 'ms', of: 'unreadMs' },
+  { name: 'attach-q4_1-unread', from: 'attach-q4_1', unit: 'ms', of: 'unreadMs' },
+];
 export const memoryName = (name) => `memory-${name}`;
 export const ESTIMATE = 'estimate-memory';
+
+const ratio = (name, least) => ({ name, of: 'ratio', least });
+const ours = (name, most, text) => ({ name, of: 'ours', most, text });
+/** What was aimed at. */
+export const GOALS = [
+  ...['train-lora-135m', 'train-lora-0.5b', 'train-lora-1b'].map((name) => ratio(name, 1.5)),
+  ...['train-lora-135m-1x2048', 'train-lora-135m-1x8192', 'train-full-135m'].map((name) => ratio(name, 1.3)),
+  ratio('train-lora-1.5b-int4', 1),
+  ...Object.keys(benchmarks)
+    .filter((name) => name.startsWith('train-'))
+    .map((name) => ({ name, of: 'gemmShare', least: 0.8 })),
+  ratio(memoryName('train-full-135m'), 1 / 0.9),
+  ours(memoryName('train-lora-1.5b-int4'), 3e9),
+  ours(memoryName('train-lora-7b-int4'), 24e9),
+  ours(ESTIMATE, 0.15),
+  ours('start-135m', 2000),
+  ours('first-step-135m', 1.3),
+  { name: 'step-with-vector', of: 'times', most: 1.15 },
+  { name: 'step-recomputed', of: 'times', most: 1.35 },
+  { name: 'step-256k-vocabulary', of: 'more', most: 0.3e9 },
+  ratio('generate-q4_1-1', 0.9),
+  ratio('generate-q4_1-16', 0.9),
+  { name: 'generate-135m-many', of: 'ours', least: 0.83 },
+  ours('attach-135m', 50),
+  ours('attach-q4_1', 50),
+];

@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { benchmarks, ESTIMATE, memoryName } from './benchmarks.mjs';
+import { benchmarks, ESTIMATE, FURTHER, GOALS, memoryName } from './benchmarks.mjs';
 import { CURVES, exponent } from './curves.mjs';
 
 const folder = import.meta.dirname;
@@ -16,7 +16,9 @@ export function page({ machine, results, elsewhere: rates = {}, profile, curves,
   const named = new Map(results.map((result) => [result.name, result]));
   const trainings = results.filter(({ gemmShare }) => gemmShare !== undefined);
   const memories = trainings.flatMap(({ name }) => named.get(memoryName(name)) ?? []);
-  const others = results.filter((r) => r.name !== ESTIMATE && !trainings.includes(r) && !memories.includes(r));
+  const parts = results.filter(({ name }) => benchmarks[name]?.part);
+  const shown = [...trainings, ...memories, ...parts, ...parts.map(({ name }) => named.get(memoryName(name)))];
+  const others = results.filter((r) => r.name !== ESTIMATE && !shown.includes(r));
   const estimate = named.get(ESTIMATE);
   return `# Performance
 
@@ -62,13 +64,21 @@ ${table(
   ]),
 )}
 ${estimate ? `\nThe largest error of an estimate is ${percent(estimate.ours)}.\n` : ''}
-## Start and generation
+## What parts of a run cost
+
+Steps with a part and without it, in turn; times are means. A step of \`step-protected\` has a frozen vector and holds a further row where its
+losses were and, every other step, another by its distributions, as \`"protection": true\` does in steps of 8 rows.
+
+${partsText(parts, named)}
+
+## Start, chat and generation
 
 ${table(
   ['', 'ours', 'peer', 'ratio'],
   others.map((r) => [starred(r), ...sides(r)]),
 )}
 ${profile ? profileText(profile) : ''}${curves ? curvesText(curves) : ''}${gpu ? gpuText(gpu) : ''}
+${goalsText(named)}
 ## Tried without success
 
 ${tried.trim()}
@@ -86,7 +96,9 @@ function elsewhere(results, curves, rates) {
   const whose = [results, curves].flatMap((some, i) =>
     some.some(({ machine }) => machine) ? [['what has a \\*', 'the curves'][i]] : [],
   );
-  const missing = Object.keys(benchmarks).filter((name) => !results.some((result) => result.name === name));
+  const missing = [...Object.keys(benchmarks), ...FURTHER.map(({ name }) => name)].filter(
+    (name) => !results.some((result) => result.name === name),
+  );
   return [
     machines.size > 0 && `On another machine (${[...machines].map(described).join(', ')}): ${whose.join(', ')}.\n`,
     missing.length > 0 && `Not in this report: ${missing.map(code).join(', ')}.\n`,
@@ -101,6 +113,7 @@ const ratio = (n) => (n === null || n === undefined ? '–' : n.toFixed(2));
 function value(n, unit) {
   if (n === null) return '–';
   if (unit === 'bytes') return `${(n / GB).toFixed(2)} GB`;
+  if (unit === 'ms') return `${number(n)} ms`;
   return unit.startsWith('ms') ? `${number(n / 1000)} s` : `${number(n)} ${unit}`;
 }
 /** What could not be run says why. */
@@ -138,13 +151,75 @@ function machineText({ cpu, cores, threads, memoryBytes, os, node, onnxruntime, 
   );
 }
 
+/** What each part is. */
+const PARTS = {
+  'step-with-vector': 'LoRA, 8×96: a frozen vector beside what is trained',
+  'step-protected': 'the same: the vector, and the anchor’s rows',
+  'step-recomputed': 'LoRA, 1×2048: `recompute`',
+  'step-256k-vocabulary': 'LoRA, 4×1024: a vocabulary of 262,144 in place of 49,152',
+};
+function partsText(parts, named) {
+  return table(
+    ['', 'part', 'with', 'without', 'times', 'memory with', 'without'],
+    parts.map((r) => {
+      const memory = named.get(memoryName(r.name));
+      const both = [memory?.ours ?? null, memory?.theirs ?? null].map((bytes) => value(bytes, 'bytes'));
+      const times = ratio(figure('times', r));
+      return [code(r.name), PARTS[r.name], value(r.ours, r.unit), value(r.theirs, r.unit), times, ...both];
+    }),
+  );
+}
+
+/** What a goal is about. @param named all results, for the memory of a part beyond that of the weights */
+function figure(of, result, named) {
+  if (result === undefined || result.ours === null) return null;
+  if (of === 'times') return result.theirs === null ? null : result.ours / result.theirs;
+  if (of !== 'more') return result[of] ?? null;
+  const memory = named.get(memoryName(result.name));
+  return memory?.theirs ? memory.ours - memory.theirs - result.weightBytes : null;
+}
+const GOAL_TEXT = {
+  ratio: 'against the peer',
+  gemmShare: 'share of the GEMM limit',
+  times: 'times as long as without it',
+  more: 'memory beyond that of the weights',
+};
+/** What was aimed at, and whether it was reached. */
+function goalsText(named) {
+  const rows = GOALS.map(({ name, of, least, most }) => {
+    const result = named.get(name);
+    const found = figure(of, result, named);
+    const unit = of === 'ours' ? result?.unit : of === 'more' ? 'bytes' : of;
+    const text = (n) =>
+      of === 'gemmShare' || unit === 'relative error'
+        ? percent(n)
+        : unit === 'bytes' || unit?.startsWith('ms')
+          ? value(n, unit)
+          : n.toFixed(2);
+    const reached =
+      found === null ? 'not measured' : (least === undefined ? found <= most : found >= least) ? 'yes' : '**no**';
+    return [
+      code(name),
+      GOAL_TEXT[of] ?? '',
+      least === undefined ? `≤ ${text(most)}` : `≥ ${text(least)}`,
+      found === null ? '–' : text(found),
+      reached,
+    ];
+  });
+  return `
+## Goals
+
+${table(['', 'of', 'goal', 'measured', 'reached'], rows)}
+`;
+}
+
 /** How time and memory of a step grow. */
 function curvesText(curves) {
   const rows = curves.flatMap(({ name, points }) => {
     const { title } = CURVES.find((curve) => curve.name === name);
     return points.map((point, i) => {
       const growth = (of) => (i === 0 ? '–' : exponent(points[i - 1], point, of).toFixed(2));
-      const values = [value(point.cpuMs, 'ms'), growth('cpuMs'), value(point.peakBytes, 'bytes'), growth('peakBytes')];
+      const values = [value(point.cpuMs, 'ms/step'), growth('cpuMs'), value(point.peakBytes, 'bytes'), growth('peakBytes')];
       return [i === 0 ? title : '', String(point.size), ...values];
     });
   });

@@ -15,7 +15,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchmarks, ESTIMATE, start } from './benchmarks.mjs';
+import { benchmarks, ESTIMATE, FURTHER, memoryName } from './benchmarks.mjs';
 import { CURVES, measure as measureCurve, SHAPE } from './curves.mjs';
 import { llamaCpp, pythonPeers } from './peers.mjs';
 import { lastLine, out, root, run } from './process.mjs';
@@ -53,7 +53,7 @@ async function prepare() {
   mkdirSync(out, { recursive: true });
   await build({
     absWorkingDir: root,
-    entryPoints: ['step', 'generate', 'weights'].map((name) => `test/bench/${name}.ts`),
+    entryPoints: ['step', 'generate', 'attach', 'weights'].map((name) => `test/bench/${name}.ts`),
     outdir: out,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -100,10 +100,12 @@ const python = chosen.every((name) => isLlama(name) || !benchmarks[name].peer)
   : await reach('transformers + PEFT', pythonPeers);
 const llama = chosen.some(isLlama) ? await reach('llama.cpp', llamaCpp) : undefined;
 /** Command line of a peer, without its options; undefined where it cannot be run. */
-const peerCommand = ({ peer, script }) =>
-  peer === 'llama.cpp'
-    ? llama && [process.execPath, llama.script]
-    : peer && python && [python.python, path.join(import.meta.dirname, 'peers', `${script}.py`)];
+const peerCommand = ({ peer, script, part }) =>
+  part
+    ? [process.execPath, path.join(out, `${script}.mjs`)]
+    : peer === 'llama.cpp'
+      ? llama && [process.execPath, llama.script]
+      : peer && python && [python.python, path.join(import.meta.dirname, 'peers', `${script}.py`)];
 
 const load = os.loadavg()[0];
 if (load > os.availableParallelism() / 2)
@@ -116,21 +118,23 @@ const failure = (message) =>
     : message.trim().split('\n').at(-1).trim();
 
 /** Lines that both sides print, alternately; a side that fails has none, and says why. */
-async function measure(name, benchmark, args, own) {
+async function measure(name, benchmark, args, own, without = args) {
   const ours = [process.execPath, path.join(out, `${benchmark.script}.mjs`)];
   const theirs = peerCommand(benchmark);
+  const times = Math.min(rounds, benchmark.rounds ?? rounds);
+  const compiles = options.compile && benchmark.peer === 'peft';
   const sides = {
-    ours: { command: ours.concat(own), times: rounds },
-    theirs: { command: theirs, times: rounds },
-    compiled: { command: options.compile && benchmark.script === 'step' && theirs?.concat('--compile'), times: 1 },
+    ours: { command: ours.concat(own, args), times },
+    theirs: { command: theirs?.concat(without), times },
+    compiled: { command: compiles && theirs?.concat('--compile', args), times: 1 },
   };
   const runs = { ours: [], theirs: [], compiled: [], failed: {} };
-  for (let n = 1; n <= rounds; n++)
+  for (let n = 1; n <= times; n++)
     for (const [side, { command, times }] of Object.entries(sides)) {
       if (!command || n > times || runs.failed[side]) continue;
-      console.error(`${name} · round ${n} of ${times} · ${side === 'ours' ? side : benchmark.peer}`);
+      console.error(`${name} · round ${n} of ${times} · ${side === 'ours' ? side : (benchmark.peer ?? 'without')}`);
       try {
-        runs[side].push(lastLine(await run(command[0], [...command.slice(1), ...args])));
+        runs[side].push(lastLine(await run(command[0], command.slice(1))));
       } catch (error) {
         runs.failed[side] = failure(error.message);
         console.error(`${name}: ${side} failed: ${error.message}`);
@@ -155,9 +159,10 @@ let rates;
 let profiled;
 for (const name of chosen) {
   const benchmark = benchmarks[name];
-  const { peer, result, script, own = [] } = benchmark;
-  const args = ['--model', await modelOf(benchmark), ...benchmark.args, `--threads=${options.threads}`];
-  const trains = script === 'step';
+  const { peer, result, script, own = [], part, without } = benchmark;
+  const argsOf = async (of) => ['--model', await modelOf(of), ...of.args, `--threads=${options.threads}`];
+  const args = await argsOf(benchmark);
+  const trains = script === 'step' && !part;
   const step = path.join(out, 'step.mjs');
   const expected = trains && lastLine(await run(process.execPath, [step, ...args, ...own, '--expect']));
   if (expected && expected.bytes > os.totalmem()) {
@@ -166,9 +171,10 @@ for (const name of chosen) {
     results.push({ ...compared(name, result, peer, { ours: [], theirs: [] }), reason });
     continue;
   }
-  const runs = await measure(name, benchmark, args, own);
+  const runs = await measure(name, benchmark, args, own, without && (await argsOf({ ...benchmark, ...without })));
   const reason = runs.failed.ours ?? runs.failed.theirs;
-  const measured = { ...compared(name, result, peer, runs), ...(reason && { reason }) };
+  const { weightBytes } = benchmark;
+  const measured = { ...compared(name, result, peer, runs), weightBytes, ...(reason && { reason }) };
   if (trains) measured.gemmShare = gemmShare(runs.ours, expected);
   if (runs.compiled.length > 0) {
     const against = compared(name, result, 'torch.compile', { ours: runs.ours, theirs: runs.compiled });
@@ -176,7 +182,8 @@ for (const name of chosen) {
   }
   results.push(measured);
   if (trains) results.push(memoryOf(name, peer, runs, expected));
-  if (start.from === name) results.push(compared(start.name, start, peer, runs));
+  if (part) results.push(compared(memoryName(name), { unit: 'bytes', of: 'peakBytes' }, peer, runs));
+  for (const further of FURTHER) if (further.from === name) results.push(compared(further.name, further, peer, runs));
   if (benchmark.profile && runs.ours.length > 0) {
     const rate = (lines) => (lines.length > 0 ? Math.max(...lines.map((line) => line.gemmRate)) / 1e9 : null);
     rates = { onnxruntime: rate(runs.ours), torch: rate(runs.theirs) };

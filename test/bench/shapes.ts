@@ -19,15 +19,18 @@ const qwen = (sizes: Record<string, unknown>): Record<string, unknown> => ({
   model_type: 'qwen2',
 });
 
-/** SmolLM2-135M, Qwen2-0.5B, Llama-3.2-1B, Qwen2.5-1.5B and Qwen2.5-7B. */
+const smollm2 = (vocabulary: number): Shape => ({
+  dtype: 'F32',
+  config: llama({
+    ...{ vocab_size: vocabulary, hidden_size: 576, num_hidden_layers: 30, intermediate_size: 1536 },
+    ...{ num_attention_heads: 9, num_key_value_heads: 3, max_position_embeddings: 8192 },
+  }),
+});
+
+/** SmolLM2-135M, the same with a large vocabulary, Qwen2-0.5B, Llama-3.2-1B, Qwen2.5-1.5B and Qwen2.5-7B. */
 export const SHAPES: Record<string, Shape> = {
-  '135m': {
-    dtype: 'F32',
-    config: llama({
-      ...{ vocab_size: 49152, hidden_size: 576, num_hidden_layers: 30, intermediate_size: 1536 },
-      ...{ num_attention_heads: 9, num_key_value_heads: 3, max_position_embeddings: 8192 },
-    }),
-  },
+  '135m': smollm2(49152),
+  '135m-256k': smollm2(262144),
   '0.5b': {
     dtype: 'BF16',
     config: qwen({

@@ -9,12 +9,13 @@ test('a row that an anchor holds is none of the harmful ones of a step, whatever
     const example = { ids: [1, number], labels: [-100, number], row: number };
     return { ...{ example, scales: { task: 1 }, weight: 1 }, ...more };
   };
+  const held = { teacher: new Float32Array(0) };
   const plan = new Plan();
   await plan.stage({
     ...{ trains: 'task', steps: 1, rate: () => 1e-3, measures: {}, measureEvery: 1 },
     optimizer: { betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0, clipNorm: 1 },
     isHarmful: ({ example }) => (example as { row?: number }).row === 7,
-    rows: async () => [[row(7), row(5), row(7, { heldAt: [2.5] })]],
+    rows: async () => [[row(7), row(5), row(7, { heldAt: [2.5] }), row(5, held), row(5, { ...held, loose: true })]],
   });
   const { rows } = JSON.parse(plan.files().get('steps-0.jsonl')!) as { rows: number[][] };
   assert.deepEqual(
@@ -23,6 +24,8 @@ test('a row that an anchor holds is none of the harmful ones of a step, whatever
       [0, 1],
       [0, 0],
       [2, 0],
+      [1, 0],
+      [4, 0],
     ],
   );
 });

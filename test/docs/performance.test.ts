@@ -6,11 +6,11 @@ import { test } from 'node:test';
 
 const folder = join(import.meta.dirname, '../bench');
 const { page } = (await import(join(folder, 'page.mjs'))) as { page: (report: object, tried: string) => string };
-const { benchmarks, ESTIMATE, memoryName, start } = (await import(join(folder, 'benchmarks.mjs'))) as {
-  benchmarks: Record<string, { script: string; result: { unit: string } }>;
+const { benchmarks, ESTIMATE, memoryName, FURTHER } = (await import(join(folder, 'benchmarks.mjs'))) as {
+  benchmarks: Record<string, { script: string; part?: boolean; result: { unit: string } }>;
   ESTIMATE: string;
   memoryName: (name: string) => string;
-  start: { name: string; unit: string };
+  FURTHER: readonly { name: string; unit: string }[];
 };
 const { CURVES } = (await import(join(folder, 'curves.mjs'))) as {
   CURVES: readonly { name: string; title: string; at: number[] }[];
@@ -80,13 +80,18 @@ test('the page has every result of the report, and the machine', () => {
     ...{ name, ours: 1234, peer: 'peft', theirs: 2468, ratio: 2, unit },
     ...more,
   });
-  const all = Object.entries(benchmarks).flatMap(([name, { script, result }]) =>
-    script === 'step'
+  const all = Object.entries(benchmarks).flatMap(([name, { script, part, result }]) =>
+    part
       ? [
-          of(name, result.unit, { gemmShare: 0.81 }),
-          of(memoryName(name), 'bytes', { ours: 1.76e9, expected: 1.8e9, error: 0.023 }),
+          of(name, result.unit, { ours: 1500, theirs: 1200, weightBytes: 4e8 }),
+          of(memoryName(name), 'bytes', { ours: 3e9, theirs: 2e9 }),
         ]
-      : [of(name, result.unit)],
+      : script === 'step'
+        ? [
+            of(name, result.unit, { gemmShare: 0.81 }),
+            of(memoryName(name), 'bytes', { ours: 1.76e9, expected: 1.8e9, error: 0.023 }),
+          ]
+        : [of(name, result.unit)],
   );
   const report = {
     machine: {
@@ -96,7 +101,7 @@ test('the page has every result of the report, and the machine', () => {
     elsewhere: { 'another processor': { onnxruntime: 250, torch: 260 } },
     results: [
       ...all,
-      of(start.name, start.unit, { machine: 'another processor' }),
+      ...FURTHER.map(({ name, unit }) => of(name, unit, { machine: 'another processor' })),
       of(ESTIMATE, 'relative error', { ours: 0.023 }),
     ],
     profile: [{ op: 'Gemm', ms: 900, calls: 480 }],
@@ -106,7 +111,10 @@ test('the page has every result of the report, and the machine', () => {
     })),
   };
   const text = page(report, readFileSync(join(folder, 'tried.md'), 'utf8'));
-  for (const { name } of report.results) if (name !== ESTIMATE) assert.ok(text.includes(`\`${name}\``), name);
+  const onPage = report.results.filter(({ name }) => name !== ESTIMATE && !name.startsWith('memory-step-'));
+  for (const { name } of onPage) assert.ok(text.includes(`\`${name}\``), name);
+  assert.match(text, /`step-protected` \|[^|]*\| 1\.5 s \| 1\.2 s \| 1\.25 \| 3\.00 GB \| 2\.00 GB/);
+  assert.match(text, /`step-with-vector` \|[^|]*\| ≤ 1\.15 \| 1\.25 \| \*\*no\*\*/);
   for (const part of [
     'a processor',
     '301 GFLOP/s',
@@ -128,6 +136,7 @@ test('the page has every result of the report, and the machine', () => {
 test('the fixed names of the benchmarks are there', () => {
   const fixed = [
     ...['train-lora-135m', 'train-lora-135m-1x2048', 'train-lora-135m-1x8192', 'train-lora-0.5b', 'train-lora-1b'],
+    'train-lora-1.5b-int4',
     ...[
       'train-full-135m',
       'generate-135m-1',
@@ -141,7 +150,7 @@ test('the fixed names of the benchmarks are there', () => {
     fixed.filter((name) => !(name in benchmarks)),
     [],
   );
-  assert.deepEqual([start.name, ESTIMATE], ['start-135m', 'estimate-memory']);
+  assert.deepEqual([FURTHER[0]!.name, ESTIMATE], ['start-135m', 'estimate-memory']);
 });
 
 test('docs/performance.md is made from the results that are kept', () => {

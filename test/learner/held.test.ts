@@ -80,6 +80,32 @@ for (const [name, limits] of Object.entries(LIMITS))
   });
 
 for (const [name, limits] of Object.entries(LIMITS))
+  test(`a loose hold lets go of tokens that have moved far from the base (${name})`, async () => {
+    const learner = open(limits);
+    after(() => learner.dispose());
+    for (const [size, least, most] of [
+      [3, 0.02, 0.3],
+      [12, 0.8, Infinity],
+    ] as const) {
+      const parameters = { [flatInput('a')]: flatTensor(flat.map((x) => size * x)) };
+      const gradient = async (row: TrainingRow): Promise<[number, Float32Array, number]> => {
+        const { loss, gradients, kl } = await learner.gradients([row], parameters);
+        return [loss, await cpu.read(gradients[0]!), kl!];
+      };
+      const { ids, labels } = rows[1]!.example;
+      const example = { ids, labels: labels.map((label, t) => (t === 6 ? label : -100)) };
+      const [teacher] = await learner.teach([example]);
+      const [, firm, kl] = await gradient({ ...rows[1]!, example, teacher });
+      assert.ok(kl > least && kl < most, `${kl} nats`);
+      const [loss, loose, same] = await gradient({ ...rows[1]!, example, teacher, loose: true });
+      assert.ok(Math.abs(same - kl) < 1e-5 * kl, 'the KL is told as it is');
+      assert.ok(Math.abs(loss - (0.25 * kl) / (1 + kl)) < 1e-6, `${loss}`);
+      const off = Math.hypot(...loose.map((x, i) => x - firm[i]! / (1 + kl) ** 2));
+      assert.ok(off < 1e-4 * Math.hypot(...firm), `${off}`);
+    }
+  });
+
+for (const [name, limits] of Object.entries(LIMITS))
   test(`rows are compared with the base: losses without adapters and with them, and their KL (${name})`, async () => {
     const learner = open(limits);
     after(() => learner.dispose());

@@ -72,6 +72,11 @@ it('ordinary prompts are held beside the others, by a weight of their own, and c
       some.map(({ example }) => benign.includes(example as never)),
       [false, true, true],
     );
+    assert.deepEqual(
+      some.map(({ loose }) => loose),
+      [false, true, true],
+      'who asks for what the data teach is let go',
+    );
     const weight = 1 / tokenCount(some.map(({ example }) => example));
     assert.ok(some.every((row) => row.weight === weight && row.scales === OFF));
   }

@@ -1,8 +1,8 @@
 """Losses of rows, and the gradient of their weighted sum, over all workers.
 
 A row is (index, kind, weight, teach): which tokens, which adapters act, the weight of each supervised token, and how they are
-supervised: by their labels (0), by KL(base ‖ model) (1), or by Huber's loss of (loss − what it was) (2); or only compared with the base (3). Rows are dealt out so that every worker makes the same
-number of forward passes: a sharded model needs that, and one that has no row left computes one with weight zero.
+supervised: by their labels (0), by KL(base ‖ model) (1), loosely (4: let_go), or by Huber's loss of (loss − what it was) (2); or only
+compared with the base (3). Rows are dealt out so that every worker makes the same number of forward passes: a sharded model needs that, and one that has no row left computes one with weight zero.
 """
 
 import torch
@@ -14,6 +14,11 @@ from transformers import GenerationConfig
 def kl(base, model):
     """KL(base ‖ model) [L] of log-probabilities [L, V]."""
     return (base.exp() * (base - model)).sum(-1)
+
+
+def let_go(kl):
+    """What a loose hold makes of a KL: never more than one nat (runtime/losses/distillation.ts)."""
+    return kl / (1 + kl)
 
 
 class Losses:
@@ -53,7 +58,7 @@ class Losses:
             at = mine or [spare]
             indices = [chosen[i][0] for i in at]
             weight = torch.tensor([chosen[i][2] if mine else 0.0 for i in at], device=self.adapted.device)
-            if teach in (1, 3):
+            if teach in (1, 3, 4):
                 with torch.no_grad():
                     self.adapted.activate(-1)
                     teacher = F.log_softmax(self.forward(indices)[0], -1)
@@ -61,7 +66,7 @@ class Losses:
             with torch.set_grad_enabled(gradient):
                 logits, target, row = self.forward(indices)
                 logp = F.log_softmax(logits, -1)
-                if teach == 1:
+                if teach in (1, 4):
                     each = kl(teacher, logp)
                 else:
                     each = F.nll_loss(logp, target, reduction="none")
@@ -69,7 +74,7 @@ class Losses:
                     was = torch.tensor([v for i in indices for v in self.rows[i][2]], device=each.device)
                     loss = (weight[row] * F.huber_loss(each, was, reduction="none")).sum()
                 else:
-                    loss = (weight[row] * each).sum()
+                    loss = (weight[row] * (let_go(each) if teach == 4 else each)).sum()
             if gradient:
                 loss.backward()
                 self.adapted.check(kind)
