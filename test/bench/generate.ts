@@ -4,8 +4,8 @@
  * reading them counts. Prints one JSON line.
  *
  * With `--prompts N`, so many of unlike lengths are also answered, `rows` at once, until a token ends the answer (one
- * in `new`) or it has `new` tokens: `ofBatchRate` is the rate of that over the rate of one full batch; `inGroups` is
- * the same for `rows` prompts after the other `rows`, as long as the longest answer takes.
+ * in `new`) or it has `new` tokens: `ofBatchRate` is the rate of that over the rate of one full batch, whose tokens are
+ * drawn as well; `inGroups` is the same for `rows` prompts after the other `rows`, as long as the longest answer takes.
  */
 import { parseArgs } from 'node:util';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
@@ -40,9 +40,9 @@ const rng = random(0);
 const prompts = Array.from({ length: rows }, () =>
   Array.from({ length: promptTokens }, () => 3 + rng.int(spec.vocabSize - 3)),
 );
-const run = async (maxNewTokens: number): Promise<number> => {
+const run = async (maxNewTokens: number, temperature = 0): Promise<number> => {
   const began = performance.now();
-  const answers = await generator.generate(prompts, { maxNewTokens, temperature: 0, topP: 1 });
+  const answers = await generator.generate(prompts, { maxNewTokens, temperature, topP: 1 });
   const made = sum(answers.map((answer) => answer.ids.length));
   if (made !== rows * maxNewTokens) throw new Error(`${made} tokens instead of ${rows * maxNewTokens}`);
   return (performance.now() - began) / 1000;
@@ -71,6 +71,7 @@ async function many(count: number): Promise<{ ofBatchRate: number; inGroups: num
     for (let at = 0; at < count; at += rows) made += await tokens(asked.slice(at, at + rows));
     return made;
   });
+  const rate = (rows * newTokens) / (await run(newTokens, draw.temperature));
   await ending.dispose();
   return { ofBatchRate: rounded(together / rate), inGroups: rounded(inGroups / rate) };
 }

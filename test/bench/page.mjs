@@ -67,7 +67,8 @@ ${estimate ? `\nThe largest error of an estimate is ${percent(estimate.ours)}.\n
 ## What parts of a run cost
 
 Steps with a part and without it, in turn; times are means. A step of \`step-protected\` has a frozen vector and holds a further row where its
-losses were and, every other step, another by its distributions, as \`"protection": true\` does in steps of 8 rows.
+losses were and, every other step, another by its distributions, as \`"protection": true\` does in steps of 8 rows. Each graph of a run maps the
+file of the weights for itself, which counts as resident memory each time, though the pages are the same.
 
 ${partsText(parts, named)}
 
@@ -204,12 +205,16 @@ function goalsText(named) {
       least === undefined ? `≤ ${text(most)}` : `≥ ${text(least)}`,
       found === null ? '–' : text(found),
       reached,
+      of === 'ratio' && found !== null && result.gemmShare ? text(found / result.gemmShare) : '',
     ];
   });
   return `
 ## Goals
 
-${table(['', 'of', 'goal', 'measured', 'reached'], rows)}
+At the limit: what the ratio would be if nothing of a step took time but its matrix products, at onnxruntime's rate. Where that is below the goal, only
+faster products would reach it.
+
+${table(['', 'of', 'goal', 'measured', 'reached', 'at the limit'], rows)}
 `;
 }
 
@@ -219,7 +224,12 @@ function curvesText(curves) {
     const { title } = CURVES.find((curve) => curve.name === name);
     return points.map((point, i) => {
       const growth = (of) => (i === 0 ? '–' : exponent(points[i - 1], point, of).toFixed(2));
-      const values = [value(point.cpuMs, 'ms/step'), growth('cpuMs'), value(point.peakBytes, 'bytes'), growth('peakBytes')];
+      const values = [
+        value(point.cpuMs, 'ms/step'),
+        growth('cpuMs'),
+        value(point.peakBytes, 'bytes'),
+        growth('peakBytes'),
+      ];
       return [i === 0 ? title : '', String(point.size), ...values];
     });
   });

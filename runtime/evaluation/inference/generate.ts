@@ -254,16 +254,18 @@ export function drawToken(
   const p = new Float64Array(logits.length);
   let total = 0;
   for (let i = 0; i < p.length; i++) total += p[i] = Math.exp((logits[i] - logits[best]) / temperature);
+  if (topP >= 1) {
+    let u = rng.uniform() * total;
+    for (let i = 0; i < p.length; i++) if ((u -= p[i]) < 0) return i;
+    return p.length - 1;
+  }
   // All tokens below this together have less than 1 − topP: sorting the others is enough.
-  const least = topP < 1 ? ((1 - topP) * total) / p.length : 0;
+  const least = ((1 - topP) * total) / p.length;
   const order: number[] = [];
   for (let i = 0; i < p.length; i++) if (p[i] >= least) order.push(i);
-  if (topP < 1) order.sort((a, b) => p[b] - p[a]);
-  let kept = order.length;
-  if (topP < 1) {
-    let sum = 0;
-    kept = order.findIndex((i) => (sum += p[i]) >= topP * total) + 1 || order.length;
-  }
+  order.sort((a, b) => p[b] - p[a]);
+  let sum = 0;
+  const kept = order.findIndex((i) => (sum += p[i]) >= topP * total) + 1 || order.length;
   let mass = 0;
   for (let i = 0; i < kept; i++) mass += p[order[i]];
   let u = rng.uniform() * mass;
