@@ -22,7 +22,7 @@ const { dtype } = shape;
 const config = { ...shape.config, ...(layers !== undefined && { num_hidden_layers: Number(layers) }) };
 /** Drawn once; every matrix reads them from a place of its own, so that billions of weights take no hours. */
 const rng = random(name);
-const drawn = Float32Array.from({ length: 2 * PIECE }, () => DEVIATION * rng.normal());
+const drawn = stored(Float32Array.from({ length: 2 * PIECE }, () => DEVIATION * rng.normal()));
 
 const tensors = [...parameters(decoderSpec(config))].map(([tensor, dims]): TensorToWrite => {
   const count = dims.reduce((a, b) => a * b, 1);
@@ -38,18 +38,20 @@ const tensors = [...parameters(decoderSpec(config))].map(([tensor, dims]): Tenso
       for (let at = 0; at < count; at += PIECE) {
         const start = places.int(PIECE);
         const length = Math.min(PIECE, count - at);
-        const values =
-          constant === undefined ? drawn.slice(start, start + length) : new Float32Array(length).fill(constant);
-        yield dtype === 'F32' ? bytesOf(values) : upperHalves(values);
+        yield bytesOf(
+          constant === undefined
+            ? drawn.subarray(start, start + length)
+            : stored(new Float32Array(length).fill(constant)),
+        );
       }
     },
   };
 });
 
-/** Float32 cut to bfloat16. */
-function upperHalves(values: Float32Array): Uint8Array {
+/** As the file has them: float32 cut to bfloat16. */
+function stored(values: Float32Array): Float32Array | Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  return bytesOf(Uint16Array.from(words, (word) => word >>> 16));
+  return dtype === 'F32' ? values : Uint16Array.from(words, (word) => word >>> 16);
 }
 
 await mkdir(folder, { recursive: true });
