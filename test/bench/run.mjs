@@ -213,7 +213,10 @@ const file = path.resolve(options.json);
 const before = options.merge && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 const cpu = os.cpus()[0]?.model ?? 'unknown';
 /** In the order of the benchmarks, whenever they were run. */
-const placeOf = ({ name }) => Object.keys(benchmarks).indexOf(name.replace(/^memory-/, ''));
+const placeOf = ({ name }) => {
+  const from = FURTHER.find((further) => further.name === name)?.from ?? name.replace(/^memory-/, '');
+  return Object.keys(benchmarks).indexOf(from);
+};
 /** What joins the report of another machine is marked with this one. */
 const isElsewhere = before !== undefined && before.machine.cpu !== cpu;
 const marked = (some) => (isElsewhere ? some.map((one) => ({ ...one, machine: cpu })) : some);

@@ -29,6 +29,7 @@ export const NAMES = {
   paper: "the paper's method (vector on for all rows)",
   protected: '`"protection": true`',
   both: '`"protection": true`, ordinary prompts held, too',
+  firm: '`"protection": true`, ordinary prompts held firmly, too',
   one: '`"protection": true`, one row of each kind',
   two: '`"protection": true`, two rows of each kind',
   unabsorbed: '`"protection": true` without absorbing',
@@ -52,6 +53,7 @@ export const NAMES = {
 };
 /** `"protection": true` as it was before, and parts of it. */
 export const EARLIER = [
+  'firm',
   'one',
   'two',
   'unabsorbed',
