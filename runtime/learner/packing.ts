@@ -17,7 +17,7 @@ export interface TrainingRow {
    * labels.
    */
   readonly teacher?: Float32Array;
-  /** Whether the hold of a teacher is a loose one (distillation.ts). */
+  /** Of a row with a teacher: whether it is held loosely (distillation.ts). */
   readonly loose?: boolean;
   /** Losses of the supervised tokens, nats, at which the row's are held (drift.ts) instead of lowered. */
   readonly heldAt?: readonly number[];
@@ -142,7 +142,7 @@ export interface Packed {
  * Rows as one right-padded batch: `input_ids`, `attention_mask`, `position_ids` [B, T], `scale.<adapter>` [B], and the
  * positions with their targets: `targets`, `target_ids`, `target_weights` [L] for cross-entropy, with `held_at` and
  * `held_weights` [L] for losses that are held; `kl_targets`, `kl_weights`, `loose_weights` [M] and `teacher` [M, E] for
- * KL.
+ * KL, firm and loose.
  *
  * A batch in blocks has `query_blocks` [N, Q] too, and T is padded to N·Q; in chunks the others are [X, L], [Y, M] and
  * [Y, M, E], with positions of weight 0 behind the last. A batch without a label has one of weight 0.

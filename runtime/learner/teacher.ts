@@ -13,7 +13,7 @@ function teacherStore(learner: Learner): (examples: readonly TrainingRow['exampl
   const stored = new Map<string, Float32Array>();
   let bytes = 0;
   return async (examples) => {
-    // by what they say: rows of large files are read anew each time
+    // by content: rows of large files are other objects each time
     const keys = examples.map(({ ids, labels }) => JSON.stringify([ids, labels]));
     const missing = new Map(keys.map((key, i) => [key, examples[i]] as const).filter(([key]) => !stored.has(key)));
     const fresh = new Map<string, Float32Array>();

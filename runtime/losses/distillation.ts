@@ -1,9 +1,7 @@
 import type { Builder, Value } from '../onnx/graph.js';
 import { Add, Div, LogSoftmax, Mul, Probabilities, ReduceSum, Sub } from '../onnx/ops.js';
 
-/**
- * Nats that the loss of a loose hold never reaches: of two, a tenth let go of ordinary answers, too (docs/protection.md).
- */
+/** The loss of a token that is held loosely stays below it, in nats. With a tenth, ordinary answers were let go, too. */
 const LOOSE_AT = 1;
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Adapters of a chat: `attach.mjs --model FOLDER|FILE.gguf [--threads N] [--precision float32|int8|int4]`. How much
  * longer the next token takes after an adapter was attached, detached, or given another factor than when nothing has
- * changed; and after one was attached whose file was not read before. Prints one JSON line, in milliseconds.
+ * changed; and after one was attached whose file was not read before. Prints one JSON line: medians, in milliseconds.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -75,14 +75,15 @@ try {
     found.attached.push(await ask({ path: vector, scale: 1 }));
   }
   const unread = await ask({ path: vector, scale: 1 }, { path: other, scale: 1 });
-  const same = Math.min(...found.same);
+  const middle = (ms: readonly number[]): number => [...ms].sort((a, b) => a - b)[Math.floor(ms.length / 2)]!;
+  const same = middle(found.same);
   const more = (ms: number): number => Math.round(10 * Math.max(0, ms - same)) / 10;
-  const least = (ms: readonly number[]): number => more(Math.min(...ms));
+  const median = (ms: readonly number[]): number => more(middle(ms));
   console.log(
     JSON.stringify({
       tokenMs: Math.round(same),
-      attachMs: Math.max(least(found.attached), least(found.detached), least(found.rescaled)),
-      ...{ attached: least(found.attached), detached: least(found.detached), rescaled: least(found.rescaled) },
+      attachMs: Math.max(median(found.attached), median(found.detached), median(found.rescaled)),
+      ...{ attached: median(found.attached), detached: median(found.detached), rescaled: median(found.rescaled) },
       ...{ firstMs: more(first), unreadMs: more(unread) },
     }),
   );

@@ -61,7 +61,7 @@ export const benchmarks = {
     peer: 'transformers',
   }),
   'step-with-vector': part(['--rows=8', '--tokens=96', '--steps=7'], ['--vectors=1']),
-  'step-protected': part(['--rows=8', '--tokens=96', '--steps=7'], ['--vectors=1', '--anchored']),
+  'step-protected': part(['--rows=8', '--tokens=96', '--steps=8'], ['--vectors=1', '--anchored']),
   'step-recomputed': part(['--rows=1', '--tokens=2048', '--steps=3'], ['--recompute']),
   // 2,048 tokens are supervised
   'step-256k-vocabulary': part(['--rows=4', '--tokens=1024', '--steps=3'], [], {
@@ -89,13 +89,14 @@ export const FURTHER = [
   { name: 'start-135m', from: 'train-lora-135m', unit: 'ms to the end of the first step', of: 'firstStepMs' },
   { name: 'first-step-135m', from: 'train-lora-135m', unit: 'times a later step', of: 'firstOfLater' },
   { name: 'attach-135m-unread', from: 'attach-135m', unit: 'ms', of: 'unreadMs' },
+  { name: 'attach-q4_1-first', from: 'attach-q4_1', unit: 'ms', of: 'firstMs' },
   { name: 'attach-q4_1-unread', from: 'attach-q4_1', unit: 'ms', of: 'unreadMs' },
 ];
 export const memoryName = (name) => `memory-${name}`;
 export const ESTIMATE = 'estimate-memory';
 
 const ratio = (name, least) => ({ name, of: 'ratio', least });
-const ours = (name, most, text) => ({ name, of: 'ours', most, text });
+const ours = (name, most) => ({ name, of: 'ours', most });
 /** What was aimed at. */
 export const GOALS = [
   ...['train-lora-135m', 'train-lora-0.5b', 'train-lora-1b'].map((name) => ratio(name, 1.5)),

@@ -71,9 +71,10 @@ async function many(count: number): Promise<{ ofBatchRate: number; inGroups: num
     for (let at = 0; at < count; at += rows) made += await tokens(asked.slice(at, at + rows));
     return made;
   });
-  const rate = (rows * newTokens) / (await run(newTokens, draw.temperature));
+  const seconds = Math.min(await run(newTokens, draw.temperature), await run(newTokens, draw.temperature));
+  const drawn = (rows * newTokens) / seconds;
   await ending.dispose();
-  return { ofBatchRate: rounded(together / rate), inGroups: rounded(inGroups / rate) };
+  return { ofBatchRate: rounded(together / drawn), inGroups: rounded(inGroups / drawn) };
 }
 const rounded = (share: number): number => Math.round(1000 * share) / 1000;
 

@@ -66,13 +66,16 @@ ${table(
 ${estimate ? `\nThe largest error of an estimate is ${percent(estimate.ours)}.\n` : ''}
 ## What parts of a run cost
 
-Steps with a part and without it, in turn; times are means. A step of \`step-protected\` has a frozen vector and holds a further row where its
+Steps with a part and without it, in turn; of each the least of the means of the rounds. A step of \`step-protected\` has a frozen vector and holds a further row where its
 losses were and, every other step, another by its distributions, as \`"protection": true\` does in steps of 8 rows. Each graph of a run maps the
 file of the weights for itself, which counts as resident memory each time, though the pages are the same.
 
 ${partsText(parts, named)}
 
 ## Start, chat and generation
+
+\`attach-…\`: how much longer the next token of a chat takes after an adapter was attached, detached or given another factor; \`-unread\`: after one was
+attached whose file had not been read; \`-first\`: after the first one of a chat with weights in blocks, for which the model is opened again.
 
 ${table(
   ['', 'ours', 'peer', 'ratio'],

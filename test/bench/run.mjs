@@ -122,7 +122,7 @@ async function measure(name, benchmark, args, own, without = args) {
   const ours = [process.execPath, path.join(out, `${benchmark.script}.mjs`)];
   const theirs = peerCommand(benchmark);
   const times = Math.min(rounds, benchmark.rounds ?? rounds);
-  const compiles = options.compile && benchmark.peer === 'peft';
+  const compiles = options.compile && benchmark.script === 'step' && !benchmark.part;
   const sides = {
     ours: { command: ours.concat(own, args), times },
     theirs: { command: theirs?.concat(without), times },

@@ -74,7 +74,7 @@ export { protectedRun as protected };
 
 /** Flagged rows that the vector absorbs first, and harmful rows whose losses are held. */
 export async function strengthened(bench) {
-  const protection = { flagged: 'absorb', anchor: { refusals: 2, harmful: 4, benign: 2, weight: 0.3 } };
+  const protection = { flagged: 'absorb', anchor: { refusals: 2, ordinary: 1, harmful: 4, benign: 2, weight: 0.3 } };
   const change = { vectors: await vectors(bench), protection, evaluate: [] };
   const runs = await same(bench, 'protected.json', 'strengthened', change, hereAndThere(bench.on()));
   const copies = await apart(...runs.map(({ folder }) => path.join(folder, 'absorbed')));

@@ -1,8 +1,8 @@
 """Losses of rows, and the gradient of their weighted sum, over all workers.
 
 A row is (index, kind, weight, teach): which tokens, which adapters act, the weight of each supervised token, and how they are
-supervised: by their labels (0), by KL(base ‖ model) (1), loosely (4: let_go), or by Huber's loss of (loss − what it was) (2); or only
-compared with the base (3). Rows are dealt out so that every worker makes the same number of forward passes: a sharded model needs that, and one that has no row left computes one with weight zero.
+supervised: by their labels (0), by KL(base ‖ model) (1), by Huber's loss of (loss − what it was) (2), not at all but compared
+with the base (3), or by a KL that lets go (4). Rows are dealt out so that every worker makes the same number of forward passes: a sharded model needs that, and one that has no row left computes one with weight zero.
 """
 
 import torch
