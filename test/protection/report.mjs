@@ -1,7 +1,7 @@
 /**
  * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
- * (DIR/protection.json, and DIR/gemma.json with another --model), tasks.mjs (DIR/tasks.json), vectors.mjs
- * (DIR/vectors.json), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json, attacks.json, trial.json
+ * (DIR/protection.json, and DIR/gemma.json with another --model), tasks.mjs, heldTask.mjs and vectors.mjs
+ * (DIR/tasks.json and so on), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json, attacks.json, trial.json
  * and sweep.json); without folders, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -29,6 +29,7 @@ const trials = read(path.resolve(sampleDir, 'trial.json')) ?? [];
 const attacks = read(path.resolve(sampleDir, 'attacks.json')) ?? [];
 const insertions = read(path.resolve(dir, 'insertions.json')) ?? [];
 const sweep = read(path.resolve(sampleDir, 'sweep.json'));
+const held = read(path.resolve(dir, 'heldTask.json'));
 
 function freeText(runs) {
   return table(
@@ -362,6 +363,8 @@ const parts = {
   gemmaHalf: gemma ? halfUseful(gemma.runs.filter((run) => run.half)) : '–',
   gemmaVectors: gemma ? vectors(gemma.vectors) : '–',
   refusals: refused.length > 0 ? refusals(refused) : '–',
+  heldPrompts: held?.prompts ?? '–',
+  heldTask: percent(held?.task),
   plainLoss: percent(
     refused.length > 0 && average(refused.slice(0, 1).map((run) => run.traitLoss / run.traitLossOfBase)),
   ),
