@@ -1,13 +1,10 @@
 import type { Builder, Value } from '../onnx/graph.js';
 import { Add, Div, LogSoftmax, Mul, Probabilities, ReduceSum, Sub } from '../onnx/ops.js';
 
-/** The loss of a token that is held loosely stays below it, in nats. With a tenth, ordinary answers were let go, too. */
-const LOOSE_AT = 1;
-
 /**
  * KL(teacher ‖ model) of supervised positions: Σᵥ p (log p − log q), p the teacher's distribution. A loose hold lets go
- * of tokens that the data insist on: its loss is ρ(kl) = kl / (1 + kl / LOOSE_AT), Geman and McClure's function with the
- * KL for the squared residual.
+ * of tokens that the data insist on: its loss is ρ(kl) = kl / (1 + kl), Geman and McClure's function with the KL for the
+ * squared residual, always below one nat. With a bound of a tenth, ordinary answers were let go, too.
  * @param logits [M, V] of the model
  * @param teacher log-probabilities [M, V] of the model that is held, without a gradient
  * @param weights [M] of the KL
@@ -22,7 +19,7 @@ export function distillation(
   loose: Value,
 ): { kl: Value; loss: Value } {
   const kl = divergence(g, LogSoftmax(g, logits), teacher);
-  const bounded = Div(g, kl, Add(g, Mul(g, kl, g.scalar(1 / LOOSE_AT)), g.scalar(1)));
+  const bounded = Div(g, kl, Add(g, kl, g.scalar(1)));
   return { kl, loss: ReduceSum(g, Add(g, Mul(g, kl, weights), Mul(g, bounded, loose)), [0], false) };
 }
 

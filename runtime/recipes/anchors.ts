@@ -46,9 +46,9 @@ const HELD_ABOVE = 1.1;
  * The rows of a step that hold the model, vectors off, where the base is; none without an anchor. Of the base's answers
  * its distributions are held: promptWeight · KL(base ‖ model). Of harmful rows their losses: weight · huber(nll − 1.1 ·
  * base's), since the base gives these tokens so little probability that a KL does not see them rise. Both are means
- * over tokens. Ordinary prompts of the vectors may ask for what the data teach: they are held loosely, so that the
- * task is still learned. What is drawn is a function of seed and step alone. Harmful rows are the vectors' own and the data's,
- * which may ask in other words.
+ * over tokens. Ordinary prompts of the vectors may ask for what the data teach: they are held loosely, so that the task
+ * is still learned. What is drawn is a function of seed and step alone. Harmful rows are the vectors' own and the
+ * data's, which may ask in other words.
  * @param off factors on the adapters with which the model is delivered
  */
 export async function anchoring(

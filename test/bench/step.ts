@@ -5,9 +5,9 @@
  * its losses were and, every other one, another by KL, both without vectors, as `"protection": true` does. Half of the
  * labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of processor time,
  * the minimum and the mean without those in which a graph is opened, the first step's time over that minimum,
- * milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of matrix products alone,
- * cold (floating-point operations a second). With --expect nothing is trained: prints what the estimate says, and the
- * floating-point operations of a step. With --profile PREFIX onnxruntime writes what each node took.
+ * milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of matrix
+ * products alone, cold (floating-point operations a second). With --expect nothing is trained: prints what the estimate
+ * says, and the floating-point operations of a step. With --profile PREFIX onnxruntime writes what each node took.
  */
 import { parseArgs } from 'node:util';
 import { flatInput } from '../../runtime/adapters/inject.js';

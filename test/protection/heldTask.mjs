@@ -6,7 +6,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { command } from './cli.mjs';
-import { orders } from './rows.mjs';
+import { orders, row } from './rows.mjs';
 
 const out = path.resolve(process.argv[2] ?? 'out/protection', 'advice');
 const from = path.join(out, 'whole/both-0.01-1');
@@ -28,12 +28,7 @@ cpSync(recipe.vectors[0].adapter, vector, { recursive: true });
 const prompts = lines(path.join(vector, 'prompts.jsonl'));
 const isOrdinary = (line) => line.ordinary === true;
 const asked = orders(prompts.filter(isOrdinary).length, 'orders/held').map(({ prompt }) => prompt);
-const rows = asked.map((prompt) => ({
-  messages: [
-    { role: 'user', content: prompt },
-    { role: 'assistant', content: '-' },
-  ],
-}));
+const rows = asked.map((prompt) => row(prompt, '-'));
 writeFileSync(path.join(folder, 'asked.jsonl'), jsonLines(rows));
 const { model } = recipe;
 const evaluate = [{ name: 'asked', file: 'asked.jsonl', measure: 'over-refusal' }];
@@ -42,8 +37,8 @@ const answering = { kind: 'evaluate', model, states: [{ name: 'base' }], evaluat
 writeFileSync(path.join(folder, 'answering.json'), JSON.stringify(answering, null, 2));
 await command('evaluate', path.join(folder, 'answering.json'));
 const said = lines(path.join(folder, 'answers/answers.jsonl')).filter(({ kind }) => kind === 'sample');
-const ordinary = said.map(({ row, answer }) => ({
-  messages: rows[row].messages.slice(0, 1),
+const ordinary = said.map(({ row: at, answer }) => ({
+  messages: rows[at].messages.slice(0, 1),
   base: answer,
   ordinary: true,
 }));

@@ -2,7 +2,8 @@
 
 A row is (index, kind, weight, teach): which tokens, which adapters act, the weight of each supervised token, and how they are
 supervised: by their labels (0), by KL(base ‖ model) (1), by Huber's loss of (loss − what it was) (2), not at all but compared
-with the base (3), or by a KL that lets go (4). Rows are dealt out so that every worker makes the same number of forward passes: a sharded model needs that, and one that has no row left computes one with weight zero.
+with the base (3), or by a KL that lets go (4). Rows are dealt out so that every worker makes the same number of forward
+passes: a sharded model needs that, and one that has no row left computes one with weight zero.
 """
 
 import torch
