@@ -19,7 +19,8 @@ export interface Backward {
  *
  * `loss` has one element, its own gradient is 1, or `seed` (a value of the graph of the same shape; then `loss` may
  * have any shape and the result is the product with the Jacobian). `wrt` are inputs, initializers or values in between.
- * With `segmentOf` little of the forward pass is kept: its segments are computed again when their gradients are.
+ * With `segmentOf` little of the forward pass is kept: its segments are computed again when their gradients are. With
+ * `onto` the gradients are added to these values, aligned with `wrt`, which then are inputs.
  * Only nodes on a path from `wrt` to `loss` get a gradient. The result is checked and holds nothing that no output
  * needs.
  *
@@ -29,9 +30,9 @@ export function backward(
   graph: Graph,
   loss: Value,
   wrt: readonly Value[],
-  options: { seed?: Value; names?: readonly string[]; segmentOf?: SegmentOf } = {},
+  options: { seed?: Value; names?: readonly string[]; segmentOf?: SegmentOf; onto?: readonly Value[] } = {},
 ): Backward {
-  const { seed, segmentOf, names = wrt.map((x) => `${x.name}'`) } = options;
+  const { seed, segmentOf, onto = [], names = wrt.map((x) => `${x.name}'`) } = options;
   if (loss.dtype !== 'float32' && loss.dtype !== 'float64') throw new Error(`the loss ${loss.name} is ${loss.dtype}`);
   if (!seed && loss.shape.some((dim) => dim !== 1))
     throw new Error(`the loss ${loss.name} has shape ${shapeText(loss.shape)}: without a seed it must be one number`);
@@ -42,10 +43,10 @@ export function backward(
 
   const g = new Builder(graph.name, { from: graph, float: loss.dtype });
   const scans: ScanPair[] = [];
-  const found = differentiate(g, graph, [[loss, seed ?? Full(g, loss.shape, 1, loss.dtype)]], wrt, {
-    scans,
-    segmentOf,
-  });
+  const ofLoss = [loss, seed ?? Full(g, loss.shape, 1, loss.dtype)] as const;
+  // d (loss + Σ ⟨onto, x⟩) / d x
+  const seeds = [ofLoss, ...onto.map((sum, i) => [wrt[i], sum] as const)];
+  const found = differentiate(g, graph, seeds, wrt, { scans, segmentOf });
   const gradients = wrt.map((x, i) =>
     g.named(`${x.name}'`, () => found[i] ?? Full(g, x.shape, 0, x.dtype as FloatType)),
   );

@@ -24,25 +24,23 @@ export function differentiate(
 ): (Value | undefined)[] {
   const varies = dependents(graph, wrt);
   const reread = rereader(g, graph, segmentOf);
-  /** What has reached each value so far, in the order of the walk. */
-  const contributions = new Map<string, Value[]>();
+  /** What has reached each value so far, added up at once: nothing waits in memory for its sum. */
+  const gradients = new Map<string, Value>();
   const contribute = (x: Value, dX: Value): void => {
-    const before = contributions.get(x.name);
-    if (before) before.push(dX);
-    else contributions.set(x.name, [dX]);
+    const before = gradients.get(x.name);
+    gradients.set(x.name, before ? accumulate(g, before, dX) : dX);
   };
-  const gradientOf = (x: Value): Value | undefined => contributions.get(x.name)?.reduce((a, b) => accumulate(g, a, b));
 
   for (const [y, seed] of seeds) if (varies.has(y.name)) contribute(y, seed);
   for (const node of [...graph.nodes].reverse()) {
-    const reached = node.outputs.some((y) => contributions.has(y.name));
+    const reached = node.outputs.some((y) => gradients.has(y.name));
     const needsGrad = node.inputs.map((x) => varies.has(x.name));
     if (!reached || !needsGrad.includes(true) || NO_GRADIENT.has(node.op)) continue;
     const rule = ruleOf(node.op);
     if (!rule) throw new Error(`no gradient rule for ${node.op} (${where(node)})`);
     g.named(`${node.name}'`, () => {
       const dY = node.outputs.map((y) => {
-        const sum = gradientOf(y);
+        const sum = gradients.get(y.name);
         return sum && !takesSmall(node, needsGrad, y) ? Expand(g, sum, y.shape) : sum;
       });
       const dX = rule(g, reread(node), dY, needsGrad, differentiate);
@@ -57,7 +55,7 @@ export function differentiate(
   }
   return wrt.map((x) =>
     g.named(`${x.name}'`, () => {
-      const sum = gradientOf(x);
+      const sum = gradients.get(x.name);
       return sum && Expand(g, sum, x.shape);
     }),
   );

@@ -32,8 +32,6 @@ export interface MemoryOptions {
   readonly probes?: readonly MicroBatch[];
   /** Of the recipe's optimizer. */
   readonly moments?: OptimizerOptions['moments'];
-  /** Whether gradients of several micro-batches are added up. */
-  readonly adds?: boolean;
   /** Whether a graph has the nodes of each piece. */
   readonly unrolled?: boolean;
   /** Tokens that have a teacher. */
@@ -50,7 +48,6 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     longest = [],
     losses,
     probes = [],
-    adds = false,
     unrolled = false,
     taught = 0,
     moments,
@@ -72,7 +69,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   return {
     weights: (full ? 4 * own : model.bytes) + unpacked,
     // What is trained; of a full training, which has it above, the gradients, which are kept from step to step.
-    adapters: 4 * own * (full && adds ? 2 : 1) + 4 * frozen + pieces,
+    adapters: 4 * own + 4 * frozen + pieces,
     moments: (moments === '8bit' ? 2 : 8) * own,
     // with what the base's head takes of rows with a teacher: E numbers of each token
     activations: activations + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),

@@ -121,7 +121,6 @@ export function memoryOf(
     batches: batchesOf(plan),
     longest: plan.longest,
     unrolled: cutting.limits.doubled === true,
-    adds: [...plan.sampled, ...measured].some(({ length }) => length > 1),
     probes: measured.flat(),
     moments: recipe.optimizer.moments,
     losses: lossesOf(withLongest(data)),

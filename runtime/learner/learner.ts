@@ -5,9 +5,9 @@ import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
 import { cutOf, limitsOf, piecesOf, type PieceLimits, type Pieces } from './cut.js';
-import { comparisonGraph, gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
+import { comparisonGraph, gradientGraph, gradientOutput, lossGraph, sumInput, teacherGraph } from './objective.js';
 import { inOrder, LOSS_BATCH, pack, supervised, type Packed, type TrainingRow } from './packing.js';
-import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
+import { zeros, type Backend, type Feeds, type Session, type Tensor } from '../device/session.js';
 
 export interface LearnerOptions {
   readonly backend: Backend;
@@ -55,12 +55,13 @@ export interface Learner {
   /**
    * Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row
    * loss.
-   * @param over earlier gradients that nobody reads any more: the new ones may take their place
+   * @param to `onto`: gradients of earlier rows, which these are added to; they are taken over. `over`: gradients that
+   * nobody reads any more: the new ones may take their place
    */
   gradients(
     rows: readonly TrainingRow[],
     parameters: Feeds,
-    over?: readonly Tensor[],
+    to?: { readonly onto?: readonly Tensor[]; readonly over?: readonly Tensor[] },
   ): Promise<{
     loss: number;
     rows: RowLoss[];
@@ -166,14 +167,27 @@ export function openLearner(options: LearnerOptions): Learner {
         await (await session).dispose();
       }
     },
-    async gradients(rows, parameters, over) {
+    async gradients(rows, parameters, { onto, over } = {}) {
       const distill = rows.some((row) => row.teacher);
       const { feeds, rowOf, held, pieces } = packed(rows, names);
-      const session = await open(distill ? 'distill' : 'gradient', pieces, () =>
-        backend.session(gradientGraph({ ...graphOptions, distill, pieces }, trainable), { ...place, keep }),
+      // An adapter's gradient is always added, if only to zeros: that costs little, and a second graph a second.
+      const sum =
+        onto ??
+        (options.weightsAsInputs ? undefined : trainable.map((name, i) => zeros(parameters[name].dims, over?.[i])));
+      const session = await open(`${distill ? 'distill' : 'gradient'}${sum ? ' sum' : ''}`, pieces, () =>
+        backend.session(gradientGraph({ ...graphOptions, distill, pieces, adds: sum !== undefined }, trainable), {
+          ...place,
+          keep,
+        }),
       );
-      const into = over && Object.fromEntries(keep.map((name, i) => [name, over[i]]));
-      const out = await session.run({ ...parameters, ...feeds }, undefined, into);
+      const named = (name: (input: string) => string, tensors: readonly Tensor[] = []): Feeds =>
+        Object.fromEntries(tensors.map((x, i) => [name(trainable[i]), x]));
+      const out = await session.run(
+        { ...parameters, ...feeds, ...named(sumInput, sum) },
+        undefined,
+        named(gradientOutput, sum ?? over),
+      );
+      for (const x of onto ?? []) backend.release(x);
       const kl = out.kl ? (await backend.read(out.kl)).subarray(0, held) : undefined;
       return {
         loss: (await backend.read(out.loss))[0],

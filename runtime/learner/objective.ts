@@ -137,18 +137,34 @@ const inChunks = (
 
 export const gradientOutput = (input: string): string => `grad.${input}`;
 
-/** The loss graph with gradients of the named inputs as outputs `grad.<input>`. `nll`, `kl` and `loss` stay outputs. */
-export function gradientGraph(options: ObjectiveOptions, wrt: readonly string[]): Graph {
-  const forward = lossGraph(options);
-  const byName = new Map(forward.inputs.map((v) => [v.name, v]));
+export const sumInput = (input: string): string => `sum.${input}`;
+
+/**
+ * The loss graph with gradients of the named inputs as outputs `grad.<input>`. `nll`, `kl` and `loss` stay outputs.
+ * With `adds` gradients are added to further inputs `sum.<input>`, each as soon as it is there.
+ */
+export function gradientGraph(options: ObjectiveOptions & { readonly adds?: boolean }, wrt: readonly string[]): Graph {
+  const loss = lossGraph(options);
+  const byName = new Map(loss.inputs.map((v) => [v.name, v]));
   const values = wrt.map((name): Value => {
     const value = byName.get(name);
     if (!value) throw new Error(`the graph has no input "${name}" to take a gradient of`);
     return value;
   });
-  const loss = forward.outputs.find((v) => v.name === 'loss')!;
+  const g = new Builder(loss.name, { from: loss });
+  const onto = options.adds ? values.map(({ name, dtype, shape }) => g.input(sumInput(name), dtype, shape)) : [];
   const segmentOf = options.recompute ? blockOf(options.spec) : undefined;
-  return backward(forward, loss, values, { names: wrt.map(gradientOutput), segmentOf }).graph;
+  const { graph } = backward(
+    g.graph(),
+    loss.outputs.find((v) => v.name === 'loss')!,
+    values,
+    {
+      names: wrt.map(gradientOutput),
+      segmentOf,
+      onto,
+    },
+  );
+  return graph;
 }
 
 /** The block that a node is in, by the name of its module. */

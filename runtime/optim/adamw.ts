@@ -74,11 +74,3 @@ export function sumOfSquaresGraph(rank: number): Graph {
   );
   return g.graph();
 }
-
-/** a + b, for gradients of micro-batches. */
-export function addGraph(rank: number): Graph {
-  const g = new Builder('add');
-  const [a, b] = [g.input('a', g.float, anyShape(rank)), g.input('b', g.float, anyShape(rank))];
-  g.outputAs('sum', Add(g, a, b));
-  return g.graph();
-}

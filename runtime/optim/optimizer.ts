@@ -1,10 +1,10 @@
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
-import { float32, scalar, uint8, type Backend, type Session, type Tensor } from '../device/session.js';
+import { float32, scalar, uint8, zeros, type Backend, type Session, type Tensor } from '../device/session.js';
 import { fuse } from '../onnx/fused.js';
 import type { Graph } from '../onnx/graph.js';
 import { elementsOf } from '../onnx/shapes.js';
 import { HumanError } from '../support/errors.js';
-import { ADAMW_SCALARS, adamWGraph, addGraph, sumOfSquaresGraph, type AdamWScalars } from './adamw.js';
+import { ADAMW_SCALARS, adamWGraph, sumOfSquaresGraph, type AdamWScalars } from './adamw.js';
 import { clipFactor } from './clip.js';
 import { codedBytes, codedIn, coder, LEAST } from './moments8.js';
 
@@ -25,8 +25,6 @@ export interface Optimizer {
   init(names: readonly string[], p: Tensor[]): OptimizerState;
   /** Global L2 norm over tensors. */
   norm(tensors: readonly Tensor[]): Promise<number>;
-  /** a + b, tensor by tensor; takes both over, as `init` does. */
-  add(a: Tensor[], b: Tensor[]): Promise<Tensor[]>;
   /**
    * One AdamW step in place of `state`'s tensors; frees the gradients. Returns the global norm before clipping. `check`
    * sees it before anything changes and may throw.
@@ -45,7 +43,6 @@ interface Arithmetic {
   /** A moment of zeros for a parameter; other forms of it are the arithmetic's own. */
   zeros(p: Tensor): Tensor;
   sumOfSquares(x: Tensor): Promise<number>;
-  add(a: Tensor, b: Tensor): Promise<Tensor>;
   adamW(
     of: { p: Tensor; g: Tensor; m: Tensor; v: Tensor },
     scalars: AdamWScalars,
@@ -53,19 +50,13 @@ interface Arithmetic {
   dispose(): Promise<void>;
 }
 
-const zeros = (p: Tensor): Tensor => float32(new Float32Array(elementsOf(p.dims)), p.dims);
-
 /** Each graph in one pass over memory, written over what it reads. */
 function onCpu(): Arithmetic {
-  const [squares, sum, adamW] = [sumOfSquaresGraph(1), addGraph(1), adamWGraph(1)].map(fuse);
+  const [squares, adamW] = [sumOfSquaresGraph(1), adamWGraph(1)].map(fuse);
   const array = ({ data }: Tensor): Float32Array => data as Float32Array;
   return {
-    zeros,
+    zeros: ({ dims }) => zeros(dims),
     sumOfSquares: async (x) => squares({ x: array(x) }, {}, {}).sum,
-    async add(a, b) {
-      sum({ a: array(a), b: array(b) }, {}, { sum: array(a) });
-      return a;
-    },
     async adamW({ p, g, m, v }, scalars) {
       const [p1, m1, v1] = [p, m, v].map(array);
       adamW({ p: p1, g: array(g), m: m1, v: v1 }, { ...scalars }, { p1, m1, v1 });
@@ -88,7 +79,7 @@ function onCpuIn8Bits(): Arithmetic {
   const [m, v] = [new Float32Array(PIECE), new Float32Array(PIECE)];
   return {
     ...inner,
-    zeros: (p) => (elementsOf(p.dims) < LEAST ? zeros(p) : uint8(new Uint8Array(codedBytes(elementsOf(p.dims))))),
+    zeros: (p) => (elementsOf(p.dims) < LEAST ? zeros(p.dims) : uint8(new Uint8Array(codedBytes(elementsOf(p.dims))))),
     async adamW(of, scalars) {
       if (of.m.type !== 'uint8') return inner.adamW(of, scalars);
       const n = elementsOf(of.p.dims);
@@ -121,15 +112,10 @@ function onDevice(backend: Backend): Arithmetic {
   };
   const free = (...tensors: Tensor[]): void => tensors.forEach((x) => backend.release(x));
   return {
-    zeros,
+    zeros: ({ dims }) => zeros(dims),
     async sumOfSquares(x) {
       const { sum } = await (await open(sumOfSquaresGraph, x)).run({ x });
       return (await backend.read(sum))[0];
-    },
-    async add(a, b) {
-      const { sum } = await (await open(addGraph, a, ['sum'])).run({ a, b });
-      free(a, b);
-      return sum;
     },
     async adamW({ p, g, m, v }, scalars) {
       const feeds = Object.fromEntries(ADAMW_SCALARS.map((name) => [name, scalar(scalars[name])]));
@@ -170,11 +156,6 @@ export function openOptimizer(
   return {
     norm,
     init: (names, p) => ({ step: 0, names, p: [...p], m: p.map(arithmetic.zeros), v: p.map(arithmetic.zeros) }),
-    async add(a, b) {
-      const sums: Tensor[] = [];
-      for (const [i, x] of a.entries()) sums.push(await arithmetic.add(x, b[i]));
-      return sums;
-    },
     async step(state, gradients, learningRate, check) {
       const total = await norm(gradients);
       check?.(total);

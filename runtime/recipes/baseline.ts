@@ -10,7 +10,6 @@ import { batchesOf } from '../learner/packing.js';
 import { openModel } from '../models/folder.js';
 import { userCache } from '../models/cache/userCache.js';
 import { flatTensors } from '../learner/rows.js';
-import type { Optimizer } from '../optim/optimizer.js';
 import type { Feeds, Tensor } from '../device/session.js';
 import { loadReporter, loadSource, type Job } from './job.js';
 import type { LoopOptions } from './loop.js';
@@ -53,12 +52,10 @@ export function gradientHook(
   { recipe, context: { backend } }: Pick<Job<FinetuneRecipe>, 'recipe' | 'context'>,
   {
     learner,
-    optimizer,
     parameters,
     off,
   }: {
     learner: Learner;
-    optimizer: Optimizer;
     parameters: () => Feeds;
     off: GradientStep['off'];
   },
@@ -67,7 +64,7 @@ export function gradientHook(
   const read = (tensors: readonly Tensor[]): Promise<Float32Array[]> =>
     Promise.all(tensors.map((tensor) => backend.read(tensor)));
   const gradientsOf: GradientStep['gradientsOf'] = async (rows) => {
-    const { gradients: sum } = await summed({ learner, optimizer }, batchesOf(rows, recipe.batch), parameters());
+    const { gradients: sum } = await summed(learner, batchesOf(rows, recipe.batch), parameters());
     const values = await read(sum);
     for (const tensor of sum) backend.release(tensor);
     return values;

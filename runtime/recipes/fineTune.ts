@@ -211,7 +211,7 @@ async function train(
 ): Promise<Witness> {
   const { recipe, context, folder } = job;
   const { vectors, harmful, judged, method } = inputs;
-  const { learner, optimizer } = trainee;
+  const { learner } = trainee;
   const { state, artifacts } = training;
   const off = { [TASK]: 1 };
   const on = { ...off, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
@@ -254,7 +254,7 @@ async function train(
     steps,
     parameters,
     rows,
-    gradients: gradientHook(method, job, { learner, optimizer, parameters, off }),
+    gradients: gradientHook(method, job, { learner, parameters, off }),
     isHarmful: ({ teacher, example }) => teacher === undefined && plan.looksHarmful((example as Example).row),
     scales: { off, on },
     probes: { ...probes, rows: probeRows },

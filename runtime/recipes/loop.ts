@@ -110,11 +110,11 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
   const watch = divergenceWatch(options.vocabSize, options.losses);
 
   /** Gradients of the step before, to be written over. */
-  let old: Tensor[][] = [];
+  let old: Tensor[] | undefined;
 
   /** Whether training ends here. */
   const measure = async (): Promise<boolean> => {
-    old = [];
+    old = undefined;
     const [probes, harmfulLoss] = [await options.probe(), await options.harmfulLoss?.()];
     if (probes ?? harmfulLoss)
       await emit(evaluationEvent(state.step, { probes, probeRows: options.probeRows, harmfulLoss }));
@@ -139,7 +139,8 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     const rate = learningRate(options.optimizerOptions, step, steps);
 
     const batches = (await options.rows(step)).flatMap(cut);
-    const found = await summed(options, batches, options.parameters(), old);
+    const found = await summed(options.learner, batches, options.parameters(), old);
+    old = found.gradients;
     if (!Number.isFinite(found.loss)) throw notFinite('loss', step, saved);
     let nll = 0;
     let tokens = 0;

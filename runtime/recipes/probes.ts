@@ -10,7 +10,7 @@ import { summed } from './summed.js';
 
 export interface ProbeOptions {
   readonly learner: Learner;
-  readonly optimizer: Pick<Optimizer, 'norm' | 'add'>;
+  readonly optimizer: Pick<Optimizer, 'norm'>;
   readonly backend: Pick<Backend, 'release'>;
   readonly parameters: () => Feeds;
   readonly harmful: readonly Example[];
@@ -58,7 +58,7 @@ async function measure(
 ): Promise<Probe | undefined> {
   if (examples.length === 0) return undefined;
   const batches = batchesOf(rowsOf(examples, scales, 1 / tokenCount(examples)), batch);
-  const { rows: losses, gradients } = await summed({ learner, optimizer }, batches, parameters());
+  const { rows: losses, gradients } = await summed(learner, batches, parameters());
   const norm = await optimizer.norm(gradients);
   for (const gradient of gradients) backend.release(gradient);
   return { loss: meanPerToken(losses), norm };

@@ -65,7 +65,7 @@ export async function shortTraining<T>(
     for (let step = 1; step <= steps; step++) {
       if (signal.aborted) throw new Cancelled();
       const batches = batchesOf(await rowsAt(step), recipe.batch);
-      const { gradients } = await summed({ learner, optimizer }, batches, parameters());
+      const { gradients } = await summed(learner, batches, parameters());
       await optimizer.step(state, gradients, learningRate(options, step, steps));
       progress(message, step / steps);
     }

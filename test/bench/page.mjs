@@ -160,6 +160,7 @@ const PARTS = {
   'step-with-vector': 'LoRA, 8×96: a frozen vector beside what is trained',
   'step-protected': 'the same: the vector, and the anchor’s rows',
   'step-recomputed': 'LoRA, 1×2048: `recompute`',
+  'step-accumulated': 'full fine-tuning, 4×128: two micro-batches, whose gradients are added up',
   'step-256k-vocabulary': 'LoRA, 4×1024: a vocabulary of 262,144 in place of 49,152',
 };
 function partsText(parts, named) {

@@ -1,13 +1,14 @@
 /**
  * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8]
- * [--vectors 0] [--anchored] [--steps 6] [--threads N] [--recompute] [--precision float32|int8|int4] [--moments
- * float32|8bit]`. `--vectors` are frozen adapters beside the trained one. `--anchored` steps hold a further row where
- * its losses were and, every other one, another by KL, both without vectors, as `"protection": true` does. Half of the
- * labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of processor time,
- * the minimum and the mean without those in which a graph is opened, the first step's time over that minimum,
- * milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of matrix
- * products alone, cold (floating-point operations a second). With --expect nothing is trained: prints what the estimate
- * says, and the floating-point operations of a step. With --profile PREFIX onnxruntime writes what each node took.
+ * [--accumulate 1] [--vectors 0] [--anchored] [--steps 6] [--threads N] [--recompute] [--precision float32|int8|int4]
+ * [--moments float32|8bit]`. A step has `--accumulate` such batches. `--vectors` are frozen adapters beside the trained
+ * one. `--anchored` steps hold a further row where its losses were and, every other one, another by KL, both without
+ * vectors, as `"protection": true` does. Half of the labels are masked, as in prompt/answer data. Prints one JSON line:
+ * milliseconds of every step, and of processor time, the minimum and the mean without those in which a graph is opened,
+ * the first step's time over that minimum, milliseconds from opening the model to the end of the first step, peak
+ * resident bytes, and then the rate of matrix products alone, cold (floating-point operations a second). With --expect
+ * nothing is trained: prints what the estimate says, and the floating-point operations of a step. With --profile PREFIX
+ * onnxruntime writes what each node took.
  */
 import { parseArgs } from 'node:util';
 import { flatInput } from '../../runtime/adapters/inject.js';
@@ -19,6 +20,7 @@ import { copyAsFloat32 } from '../../runtime/models/packed/float32Copy.js';
 import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { random } from '../../runtime/support/random.js';
+import { summed } from '../../runtime/recipes/summed.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { openLearner } from '../../runtime/learner/learner.js';
@@ -39,6 +41,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '4' },
     tokens: { type: 'string', default: '128' },
     rank: { type: 'string', default: '8' },
+    accumulate: { type: 'string', default: '1' },
     vectors: { type: 'string', default: '0' },
     anchored: { type: 'boolean', default: false },
     steps: { type: 'string', default: '6' },
@@ -112,7 +115,8 @@ for (let i = 0; i < steps!; i++) {
   const began = performance.now();
   const used = process.cpuUsage();
   const fed = { ...frozen, ...Object.fromEntries(names.map((name, n) => [name, state.p[n]!])) };
-  const { loss, gradients } = await learner.gradients([...batch, ...anchor(i)], fed, old);
+  const batches = Array.from({ length: Number(values.accumulate) }, () => [...batch, ...anchor(i)]);
+  const { loss, gradients } = await summed(learner, batches, fed, old);
   old = gradients;
   await optimizer.step(state, gradients, LEARNING_RATE);
   const ended = performance.now();

@@ -206,7 +206,7 @@ for (const [method, family] of [
       const out = await learner.gradients(rows, feeds);
       const gradients = await Promise.all(out.gradients.map(async (d) => (await backend.read(d)).slice()));
       for (const { data } of out.gradients) (data as Float32Array).fill(NaN);
-      const again = await learner.gradients(rows, feeds, out.gradients);
+      const again = await learner.gradients(rows, feeds, { over: out.gradients });
       assert.ok(
         again.gradients.every((d, i) => d === out.gradients[i]),
         'written over the earlier ones',

@@ -48,30 +48,17 @@ test('AdamW on tensors of any rank is the recurrence of its definition, clipped 
   want.forEach((elements, i) =>
     elements.forEach((e, j) => assert.ok(Math.abs(e.p - (state.p[i]!.data as Float32Array)[j]!) < 1e-5)),
   );
-  const sums = await optimizer.add(tensors(), tensors());
-  assert.deepEqual(
-    sums.map((t) => [...t.dims]),
-    shapes,
-  );
   await optimizer.dispose();
 });
 
-test('a tensor of several pieces is stepped and added in place, to its last element', async () => {
+test('a tensor of several pieces is stepped in place, to its last element', async () => {
   const backend = await openBackend('cpu', 1);
   const optimizer = openOptimizer(backend, { ...OPTIONS, weightDecay: 0, clipNorm: 1e9 });
   const size = 2 ** 20 + 3;
   const own = new Float32Array(size).fill(1);
   const state = optimizer.init(['a'], [float32(own, [size])]);
-  const [sum] = await optimizer.add(
-    [float32(new Float32Array(size).fill(2), [size])],
-    [
-      float32(
-        Float32Array.from({ length: size }, (_, i) => (i % 2 ? 1 : -5)),
-        [size],
-      ),
-    ],
-  );
-  await optimizer.step(state, [sum!], 0.1);
+  const gradient = Float32Array.from({ length: size }, (_, i) => (i % 2 ? 3 : -3));
+  await optimizer.step(state, [float32(gradient, [size])], 0.1);
   // the first step of AdamW is the learning rate in the direction of the gradient
   assert.equal(state.p[0]!.data, own);
   assert.ok(own.every((p, i) => Math.abs(p - (i % 2 ? 0.9 : 1.1)) < 1e-5));
