@@ -10,7 +10,6 @@ import { stepWork } from '../device/trial.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
 import { LOSS_BATCH } from '../learner/packing.js';
 import { weightsCount } from '../models/decoder/spec.js';
-import type { Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { HARMFUL_ROWS } from '../recipes/harmfulLoss.js';
 import { PROBE_ROWS } from '../recipes/loop.js';
@@ -26,6 +25,7 @@ import { batchesOf, bytesOf, graphsOf, hostBytes, memoryOf, planOf, type Parts }
 import { remedyFor } from './remedy.js';
 import { cuttingOf, dimsOf, meanSize, type RowSize, type RowSizes, type StepPlan } from './rows.js';
 import { rowsOfRecipe } from './rowsOfRecipe.js';
+import { updateSeconds, workSeconds } from './seconds.js';
 import type { Speed } from './speed.js';
 
 export interface EstimateOptions {
@@ -167,27 +167,11 @@ function usefulTokens(plan: StepPlan): number {
   return sum(batches.map(({ useful }) => useful)) / padded;
 }
 
-const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
-  flops / speed.flops + moved / speed.moved + nodes * speed.node;
-
-/**
- * What the optimizer reads and writes: the gradient for its norm, then it again with parameters and moments, and these
- * written: 1 + 4 + 3.
- */
-const UPDATE_VECTORS = 8;
-/**
- * How many times as long it takes with moments that are decoded from 8 bits and coded again: `test/bench/updates.ts`
- * measured 7.3 on an AMD EPYC. Of a small full fine-tuning the whole step takes twice the time (docs/recipes.md,
- * `optimizer.moments`).
- */
-const CODED = 7;
-
 /** Mean of the sampled steps. */
 function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: StepPlan, speed: Speed): number {
   const size = method === 'full' ? weightsCount(model.spec) : adapters[0].layout.size;
-  const times = recipe.optimizer.moments === '8bit' ? CODED : 1;
-  const update = (times * 4 * UPDATE_VECTORS * size) / speed.moved;
-  const batches = batchesOf(plan).map((batch) => secondsOf(graphs.gradient(batch).work(batch.dims), speed));
+  const update = updateSeconds(size, recipe.optimizer.moments, speed);
+  const batches = batchesOf(plan).map((batch) => workSeconds(graphs.gradient(batch).work(batch.dims), speed));
   return sum(batches) / plan.sampled.length + update;
 }
 
@@ -208,11 +192,11 @@ function besides(
     dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, cutting);
   const lossSeconds = (count: number, size: Size): number => {
     const batch = alike(count, size);
-    return secondsOf(graphs.loss(batch).work(batch.dims), speed);
+    return workSeconds(graphs.loss(batch).work(batch.dims), speed);
   };
   const losses = (count: number): number => (count / LOSS_BATCH.rows) * lossSeconds(LOSS_BATCH.rows, mean);
   const probed = alike(PROBE_ROWS, mean);
-  const probe = secondsOf(graphs.gradient(probed).work(probed.dims), speed);
+  const probe = workSeconds(graphs.gradient(probed).work(probed.dims), speed);
   const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   const answered = (count: number, { sizes }: RowSizes, most: number): number =>
     count * (token(meanSize(sizes).prompt) + most * token(1));

@@ -98,6 +98,7 @@ export const FURTHER = [
 ];
 export const memoryName = (name) => `memory-${name}`;
 export const ESTIMATE = 'estimate-memory';
+export const TIME_ESTIMATE = 'estimate-time';
 
 const ratio = (name, least) => ({ name, of: 'ratio', least });
 const ours = (name, most) => ({ name, of: 'ours', most });

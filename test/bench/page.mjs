@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { benchmarks, ESTIMATE, FURTHER, GOALS, memoryName } from './benchmarks.mjs';
+import { benchmarks, ESTIMATE, FURTHER, GOALS, memoryName, TIME_ESTIMATE } from './benchmarks.mjs';
 import { CURVES, exponent } from './curves.mjs';
 
 const folder = import.meta.dirname;
@@ -18,8 +18,8 @@ export function page({ machine, results, elsewhere: rates = {}, profile, curves,
   const memories = trainings.flatMap(({ name }) => named.get(memoryName(name)) ?? []);
   const parts = results.filter(({ name }) => benchmarks[name]?.part);
   const shown = [...trainings, ...memories, ...parts, ...parts.map(({ name }) => named.get(memoryName(name)))];
-  const others = results.filter((r) => r.name !== ESTIMATE && !shown.includes(r));
-  const estimate = named.get(ESTIMATE);
+  const others = results.filter((r) => ![ESTIMATE, TIME_ESTIMATE].includes(r.name) && !shown.includes(r));
+  const [estimate, ofTime] = [ESTIMATE, TIME_ESTIMATE].map((name) => named.get(name));
   return `# Performance
 
 Made by \`npm run bench -- --json test/bench/results.json\` and \`node test/bench/page.mjs\`. Ours and the peer's in turn on the same machine and the
@@ -37,18 +37,25 @@ ${table(
     'ratio',
     ...(hasCompiled(trainings) ? ['torch.compile', 'ratio'] : []),
     'share of the GEMM limit',
+    ...(ofTime ? ['estimate', 'off by'] : []),
   ],
   trainings.map((r) => [
     starred(r),
     ...sides(r),
     ...(hasCompiled(trainings) ? [value(r.compiled ?? null, r.unit), ratio(r.compiledRatio)] : []),
     r.gemmShare === null ? '–' : percent(r.gemmShare),
+    ...(ofTime ? [value(r.expectedMs ?? null, r.unit), r.timeError === undefined ? '–' : percent(r.timeError)] : []),
   ]),
 )}
 
 The share of the GEMM limit is the time that the floating-point operations of a step need at onnxruntime's own rate for matrix
 products, over the time of the step. The rate is measured in the same run with as many different weights in turn as the model has and a
-fresh output each time; a share above 100 % is of a machine that was slower meanwhile.
+fresh output each time; a share above 100 % is of a machine that was slower meanwhile.${
+    ofTime
+      ? ` The
+[estimate](recipes.md#what-a-run-takes) is what a run says before its first step; later ones correct it by steps that were measured.`
+      : ''
+  }
 
 ## Memory
 

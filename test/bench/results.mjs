@@ -28,9 +28,14 @@ export function gemmShare(lines, { flops }) {
   return shares.length === 0 ? null : round(Math.max(...shares));
 }
 
-/** Largest relative error of all memories. */
-export function estimateOf(name, results) {
-  const errors = results.flatMap(({ error }) => error ?? []);
+/** Milliseconds of a step as they were expected before any was measured, and how far that was off. */
+export function timeOf({ ours }, { stepMs }) {
+  return ours === null ? {} : { expectedMs: stepMs, timeError: round(Math.abs(stepMs / ours - 1)) };
+}
+
+/** Largest relative error of all memories, or all times. */
+export function estimateOf(name, results, of = 'error') {
+  const errors = results.flatMap((result) => result[of] ?? []);
   return {
     name,
     ours: errors.length > 0 ? Math.max(...errors) : null,

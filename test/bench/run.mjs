@@ -15,11 +15,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchmarks, ESTIMATE, FURTHER, memoryName } from './benchmarks.mjs';
+import { benchmarks, ESTIMATE, FURTHER, memoryName, TIME_ESTIMATE } from './benchmarks.mjs';
 import { CURVES, measure as measureCurve, SHAPE } from './curves.mjs';
 import { llamaCpp, pythonPeers } from './peers.mjs';
 import { lastLine, out, root, run } from './process.mjs';
-import { compared, estimateOf, gemmShare, memoryOf, operators } from './results.mjs';
+import { compared, estimateOf, gemmShare, memoryOf, operators, timeOf } from './results.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -175,7 +175,7 @@ for (const name of chosen) {
   const reason = runs.failed.ours ?? runs.failed.theirs;
   const { weightBytes } = benchmark;
   const measured = { ...compared(name, result, peer, runs), weightBytes, ...(reason && { reason }) };
-  if (trains) measured.gemmShare = gemmShare(runs.ours, expected);
+  if (trains) Object.assign(measured, { gemmShare: gemmShare(runs.ours, expected), ...timeOf(measured, expected) });
   if (runs.compiled.length > 0) {
     const against = compared(name, result, 'torch.compile', { ours: runs.ours, theirs: runs.compiled });
     Object.assign(measured, { compiled: against.theirs, compiledRatio: against.ratio });
@@ -235,9 +235,12 @@ const here = {
   gemm: rates ?? before?.machine.gemm,
 };
 const machine = isElsewhere ? before.machine : here;
-const others = (before?.results ?? []).filter(({ name }) => name !== ESTIMATE && !results.some((r) => r.name === name));
+const others = (before?.results ?? []).filter(
+  ({ name }) => name !== ESTIMATE && name !== TIME_ESTIMATE && !results.some((r) => r.name === name),
+);
 const all = [...others, ...marked(results)].sort((a, b) => placeOf(a) - placeOf(b));
 if (all.some(({ error }) => error !== undefined)) all.push(estimateOf(ESTIMATE, all));
+if (all.some(({ timeError }) => timeError !== undefined)) all.push(estimateOf(TIME_ESTIMATE, all, 'timeError'));
 mkdirSync(path.dirname(file), { recursive: true });
 const report = {
   machine,

@@ -17,7 +17,7 @@ import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { sum } from '../../runtime/contract/sum.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { copyAsFloat32 } from '../../runtime/models/packed/float32Copy.js';
-import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
+import { linearLayers, parameters, weightsCount } from '../../runtime/models/decoder/spec.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { random } from '../../runtime/support/random.js';
 import { summed } from '../../runtime/recipes/summed.js';
@@ -28,9 +28,10 @@ import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { openBackend, type Tensor } from '../../runtime/device/session.js';
 import { trainingGraphs } from '../../runtime/estimate/graphs.js';
 import { trainingMemory } from '../../runtime/estimate/memory.js';
+import { updateSeconds, workSeconds } from '../../runtime/estimate/seconds.js';
 import { plannedModel } from '../../runtime/estimate/model.js';
 import { cuttingOf, dimsOf } from '../../runtime/estimate/rows.js';
-import { coldProductRate } from '../../runtime/estimate/speed.js';
+import { coldProductRate, measureSpeed } from '../../runtime/estimate/speed.js';
 import { memoryLimit } from '../../runtime/support/memory.js';
 import { plainAdamW } from '../support/plainAdamW.js';
 
@@ -151,7 +152,7 @@ console.log(
 );
 
 /** The estimate of this very batch. */
-async function expected(): Promise<{ bytes: number; flops: number; limitBytes: number }> {
+async function expected(): Promise<{ bytes: number; stepMs: number; flops: number; limitBytes: number }> {
   const planned = await plannedModel(values.model!, values.precision as Precision);
   const sites = linearLayers(planned.spec).map((s) => ({ ...s, rank: rank!, scale: 2 }));
   const method = values.method === 'full' ? ('full' as const) : ('lora' as const);
@@ -177,9 +178,14 @@ async function expected(): Promise<{ bytes: number; flops: number; limitBytes: n
     graphs,
     batches: [{ ...batch, useful: rows! * tokens! }],
   });
+  const work = graphs.gradient(batch).work(batch.dims);
+  const speed = await measureSpeed(await openBackend('cpu', Number(values.threads)));
+  const trained = method === 'full' ? weightsCount(spec) : adapters[0]!.layout.size;
+  const seconds = workSeconds(work, speed) + updateSeconds(trained, values.moments as '8bit' | 'float32', speed);
   return {
     bytes: Object.values(parts).reduce<number>((all, part) => all + Number(part), 0),
-    flops: graphs.gradient(batch).work(batch.dims).flops,
+    stepMs: Math.round(1000 * seconds),
+    flops: work.flops,
     limitBytes: memoryLimit(),
   };
 }

@@ -19,7 +19,8 @@ const results = (await import(join(folder, 'results.mjs'))) as {
   compared: (name: string, result: object, peer: string, runs: object) => { ours: number | null; ratio: number | null };
   gemmShare: (lines: object[], expected: { flops: number }) => number | null;
   memoryOf: (name: string, peer: string, runs: object, expected: object) => { name: string; error: number };
-  estimateOf: (name: string, results: object[]) => { ours: number | null };
+  estimateOf: (name: string, results: object[], of?: string) => { ours: number | null };
+  timeOf: (result: { ours: number | null }, expected: { stepMs: number }) => object;
   operators: (events: object[]) => object[];
 };
 
@@ -42,11 +43,15 @@ test('the best of both sides is compared, in the direction that is better', () =
   assert.equal(results.compared('a', unit, 'peft', { ours: [], theirs: [] }).ours, null);
 });
 
-test('the GEMM share is the time at the limit over the time taken; an estimate is judged by the peak', () => {
+test('the GEMM share is the time at the limit over the time taken; estimates are judged by the peak and by the step', () => {
   assert.equal(results.gemmShare(runs.ours, { flops: 180e9 }), 0.5);
   const memory = results.memoryOf('train-a', 'peft', runs, { bytes: 1.98e9 });
   assert.deepEqual([memory.name, memory.error], [memoryName('train-a'), 0.1]);
   assert.equal(results.estimateOf(ESTIMATE, [{ error: 0.02 }, {}, { error: 0.1 }]).ours, 0.1);
+  const time = results.timeOf({ ours: 900 }, { stepMs: 1080 });
+  assert.deepEqual(time, { expectedMs: 1080, timeError: 0.2 });
+  assert.deepEqual(results.timeOf({ ours: null }, { stepMs: 1080 }), {});
+  assert.equal(results.estimateOf(ESTIMATE, [time, { error: 0.3 }], 'timeError').ours, 0.2);
 });
 
 test('the profile counts the kernels of the fastest step by operator, those of a body once, the slowest operator first', () => {
@@ -111,7 +116,7 @@ test('the page has every result of the report, and the machine', () => {
     })),
   };
   const text = page(report, readFileSync(join(folder, 'tried.md'), 'utf8'));
-  const onPage = report.results.filter(({ name }) => name !== ESTIMATE && !name.startsWith('memory-step-'));
+  const onPage = report.results.filter(({ name }) => !name.startsWith('estimate-') && !name.startsWith('memory-step-'));
   for (const { name } of onPage) assert.ok(text.includes(`\`${name}\``), name);
   assert.match(text, /`step-protected` \|[^|]*\| 1\.5 s \| 1\.2 s \| 1\.25 \| 3\.00 GB \| 2\.00 GB/);
   assert.match(text, /`step-with-vector` \|[^|]*\| ≤ 1\.15 \| 1\.25 \| \*\*no\*\*/);
