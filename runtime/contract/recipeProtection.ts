@@ -49,12 +49,12 @@ export const protection = z
             refusals: count(4096)
               .optional()
               .describe(
-                "The vector's own prompts per step, with the base model's answers. By default 2, or 1 in every other step if a step has fewer than 16 rows.",
+                "The vector's own prompts per step, with the base model's answers. By default 2, or, if a step has fewer than 16 rows, 1 in every other step, and in every step if the base refuses what they ask.",
               ),
             ordinary: whole(4096)
               .optional()
               .describe(
-                "Ordinary prompts of the vector in each step that holds prompts, with the base model's answers. Default: 0.",
+                "Ordinary prompts of the vector in each step that holds prompts, with the base model's answers. Default: 0, or 1 if a step has fewer than 16 rows and the base refuses what the harmful ones ask.",
               ),
             harmful: whole(4096)
               .optional()
@@ -71,7 +71,9 @@ export const protection = z
             promptWeight: number(1e6)
               .positive()
               .optional()
-              .describe('Weight of the KL on prompts of the vector. Default: weight.'),
+              .describe(
+                'Weight of the KL on prompts of the vector. Default: weight, or 1 if ordinary prompts are held because the base refuses.',
+              ),
           }),
         ],
         { error: 'this is false, or an object: {} for an anchor with all defaults' },

@@ -4,7 +4,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { sum } from '../contract/sum.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { beside } from '../recipes/calibrationFile.js';
-import { allOwn, type OwnRows } from '../recipes/ownRows.js';
+import { allOwn, isRefused, type OwnRows, type Refusals } from '../recipes/ownRows.js';
 import { madeOnce } from '../support/fileStamp.js';
 import { longestIn, sizeOf, type RowSize, type RowSizes } from './rows.js';
 
@@ -34,19 +34,21 @@ export interface OwnSizes {
   readonly ordinary: RowSizes;
   readonly trained: RowSizes;
   readonly drawn: RowSizes;
+  /** Whether the base refuses what they were made of. */
+  readonly refused: boolean;
 }
 
-type OwnKinds = Readonly<Record<keyof OwnRows, readonly RowSize[]>>;
+type OwnKinds = Readonly<Record<keyof OwnRows, readonly RowSize[]>> & { readonly base: Refusals };
 /** Of eight vectors, as an estimate is asked for at every change of a recipe. */
 const keptSizes = madeOnce<OwnKinds>(8);
 
 /** Of one vector; nothing of one that is not there yet, or whose rows are wrong: the run says so. */
 const sizesOf = (adapter: string, tokenizer: Tokenizer): Promise<OwnKinds> =>
   keptSizes(tokenizer, [beside(adapter, RUN_FILES.prompts)], 'own', async () => {
-    const none = { held: [], ordinary: [], trained: [], unseen: [] };
-    const { held, ordinary, trained, unseen } = await allOwn(adapter, tokenizer).catch(() => none);
+    const none = { held: [], ordinary: [], trained: [], unseen: [], base: { asked: 0, refused: 0 } };
+    const { held, ordinary, trained, unseen, base } = await allOwn(adapter, tokenizer).catch(() => none);
     const of = (rows: OwnRows[keyof OwnRows]): RowSize[] => rows.map(sizeOf);
-    return { held: of(held), ordinary: of(ordinary), trained: of(trained), unseen: of(unseen) };
+    return { held: of(held), ordinary: of(ordinary), trained: of(trained), unseen: of(unseen), base };
   });
 
 export async function ownSizes(
@@ -60,5 +62,6 @@ export async function ownSizes(
     return { sizes, rows: sizes.length };
   };
   const [held, trained, unseen] = [of('held'), of('trained'), of('unseen')];
-  return { held, ordinary: of('ordinary'), trained, drawn: unseen.rows > 0 ? unseen : trained };
+  const refused = isRefused(own.map(({ base }) => base));
+  return { held, ordinary: of('ordinary'), trained, drawn: unseen.rows > 0 ? unseen : trained, refused };
 }

@@ -37,7 +37,7 @@ import { ownRows } from './ownRows.js';
 import { plainPlan, reportHeldOut, reportPlan, rowPlan, unabsorbed, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
-import { strategyOf, type Strategy } from './strategy.js';
+import { type Strategy } from './strategy.js';
 import { readTrained } from './trainedFile.js';
 import { openTrainee, TASK, type Trainee } from './trainee.js';
 import { aloneOn, readVectors, scanData, type ActiveVector } from './vectors.js';
@@ -96,8 +96,7 @@ async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Input
   const { data: loaded, parts } = await loadTrainingData(job, asked.note);
   const { trained, held } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
-  const rows = await ownRows(job, vectors);
-  const strategy = strategyOf(recipe);
+  const { own: rows, strategy } = await ownRows(job, vectors);
   if (strategy.ordinary)
     await requireOther(job.path(strategy.ordinary.file), job.path(recipe.data.file), 'protection.ordinary');
   const own = rows.flatMap(({ trained: some }) => some);

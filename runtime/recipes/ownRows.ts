@@ -1,8 +1,10 @@
 /** The rows of a vector's prompts.jsonl, as a fine-tuning holds and measures them. */
 import { basename } from 'node:path';
 import { plural } from '../contract/format.js';
+import { sum } from '../contract/sum.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import { isRefusal } from '../evaluation/judges/harmfulness.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { InvalidRow } from '../data/invalidRow.js';
 import { answerTo } from '../data/rowContent.js';
@@ -11,7 +13,7 @@ import { HumanError, unless } from '../support/errors.js';
 import { beside } from './calibrationFile.js';
 import type { Job } from './job.js';
 import { readPrompts, type KeptPrompt } from './prompts.js';
-import { strategyOf, toSet } from './strategy.js';
+import { strategyOf, toSet, type Strategy } from './strategy.js';
 
 /** Of one vector. */
 export interface OwnRows {
@@ -61,11 +63,33 @@ function kindOf(one: KeptPrompt): Exclude<keyof OwnRows, 'trained'> {
 
 const lengthOf = (row: Example | undefined): number => row?.ids.length ?? 0;
 
-/** A vector's own rows, however long. */
-export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRows> {
+/** How many of some vectors' harmful prompts there are, and how many of them the base model refuses. */
+export interface Refusals {
+  readonly asked: number;
+  readonly refused: number;
+}
+
+/** As the published phrases recognise a refusal, in English. */
+function refusalsIn(prompts: readonly KeptPrompt[]): Refusals {
+  const harmful = prompts.filter(({ ordinary }) => !ordinary);
+  return { asked: harmful.length, refused: harmful.filter(({ base }) => isRefusal(base)).length };
+}
+
+/** Whether the base refuses what the vectors were made of. */
+export const isRefused = (of: readonly Refusals[]): boolean =>
+  sum(of.map(({ refused }) => refused)) > sum(of.map(({ asked }) => asked)) / 2;
+
+/** A vector's own rows, however long, and what the base says to its prompts. */
+export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRows & { readonly base: Refusals }> {
   const prompts = await promptsOf(path);
   const of = (kind: keyof OwnRows): Example[] => rowsOf(kind, prompts, tokenizer).filter((row) => row !== undefined);
-  return { held: of('held'), ordinary: of('ordinary'), trained: of('trained'), unseen: of('unseen') };
+  return {
+    held: of('held'),
+    ordinary: of('ordinary'),
+    trained: of('trained'),
+    unseen: of('unseen'),
+    base: refusalsIn(prompts),
+  };
 }
 
 /** Tokens of the longest row of a vector's own, without the ordinary ones; 0 without any. */
@@ -78,42 +102,46 @@ export async function longestOwn(path: string, tokenizer: Tokenizer): Promise<nu
 /**
  * Of each vector; rows that are longer than the data may be take no part. Warns of these, and of a vector of which the
  * anchor holds nothing.
+ * @returns with the strategy of the recipe, which may go by what the base refuses
  * @throws HumanError when it has nothing to hold of any
  */
 export async function ownRows(
   { context: { tokenizer, spec }, recipe, emit }: Pick<Job<FinetuneRecipe>, 'context' | 'recipe' | 'emit'>,
   vectors: readonly { readonly path: string }[],
-): Promise<OwnRows[]> {
-  const { anchor } = strategyOf(recipe);
+): Promise<{ own: OwnRows[]; strategy: Strategy }> {
+  const written = strategyOf(recipe);
+  const { anchor } = written;
+  const read = await Promise.all(vectors.map(({ path }) => promptsOf(path)));
+  const base = read.map(refusalsIn);
+  const refused = strategyOf(recipe, isRefused(base));
   const holdsOrdinary = anchor !== false && anchor.ordinary > 0;
+  const mayHold = refused.anchor !== false && refused.anchor.ordinary > 0;
   const most = Math.min(recipe.batch.maxTokens, spec.contextLength);
-  const found = await Promise.all(
-    vectors.map(async ({ path }) => {
-      const prompts = (await promptsOf(path)).filter(({ ordinary }) => !ordinary || holdsOrdinary);
-      const all = {
-        held: anchor === false ? [] : rowsOf('held', prompts, tokenizer),
-        ordinary: rowsOf('ordinary', prompts, tokenizer),
-        trained: rowsOf('trained', prompts, tokenizer),
-        unseen: rowsOf('unseen', prompts, tokenizer),
-      };
-      const fitting = (rows: readonly (Example | undefined)[]): Example[] =>
-        rows.filter((row) => row !== undefined).filter((row) => lengthOf(row) <= most);
-      const lengths = prompts.map((_, at) => Math.max(...Object.values(all).map((rows) => lengthOf(rows[at]))));
-      return {
-        own: {
-          held: fitting(all.held),
-          ordinary: fitting(all.ordinary),
-          trained: fitting(all.trained),
-          unseen: fitting(all.unseen),
-        },
-        prompts: prompts.length,
-        tooLong: lengths.filter((length) => length > most).length,
-        longest: Math.max(0, ...lengths),
-        longestOrdinary: Math.max(0, ...all.ordinary.map(lengthOf)),
-        name: basename(path),
-      };
-    }),
-  );
+  const found = vectors.map(({ path }, k) => {
+    const prompts = read[k].filter(({ ordinary }) => !ordinary || mayHold);
+    const all = {
+      held: anchor === false ? [] : rowsOf('held', prompts, tokenizer),
+      ordinary: rowsOf('ordinary', prompts, tokenizer),
+      trained: rowsOf('trained', prompts, tokenizer),
+      unseen: rowsOf('unseen', prompts, tokenizer),
+    };
+    const fitting = (rows: readonly (Example | undefined)[]): Example[] =>
+      rows.filter((row) => row !== undefined).filter((row) => lengthOf(row) <= most);
+    const lengths = prompts.map((_, at) => Math.max(...Object.values(all).map((rows) => lengthOf(rows[at]))));
+    return {
+      own: {
+        held: fitting(all.held),
+        ordinary: fitting(all.ordinary),
+        trained: fitting(all.trained),
+        unseen: fitting(all.unseen),
+      },
+      prompts: prompts.length,
+      tooLong: lengths.filter((length) => length > most).length,
+      longest: Math.max(0, ...lengths),
+      longestOrdinary: Math.max(0, ...all.ordinary.map(lengthOf)),
+      name: basename(path),
+    };
+  });
   const raiseTo = (tokens: number): string | undefined =>
     recipe.batch.maxTokens < spec.contextLength ? `Raise it to ${Math.min(tokens, spec.contextLength)}.` : undefined;
   const longest = Math.max(0, ...found.map((one) => one.longest));
@@ -172,5 +200,13 @@ export async function ownRows(
         remedy: 'Train it again with benign rows that ask something.',
       });
   }
-  return found.map(({ own }) => own);
+  const own = found.map((one) => one.own);
+  if (holdsOrdinary || !mayHold || own.every(({ ordinary }) => ordinary.length === 0))
+    return { own, strategy: written };
+  await emit({
+    kind: 'state',
+    state: 'preparing',
+    message: `the base refuses ${sum(base.map((of) => of.refused))} of the ${sum(base.map((of) => of.asked))} harmful prompts of the ${plural(vectors.length, 'vector', 'vectors')}: each step holds one of them and an ordinary one`,
+  });
+  return { own, strategy: refused };
 }

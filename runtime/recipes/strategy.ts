@@ -3,6 +3,7 @@ import type { FlaggedStrategy } from '../contract/recipeWords.js';
 import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
 
 type Written = Exclude<FinetuneRecipe['protection'], boolean>;
+type WrittenAnchor = Exclude<Written['anchor'], false>;
 
 /** How a run protects: `protection` of its recipe with everything decided that does not depend on the data. */
 export interface Strategy {
@@ -14,7 +15,7 @@ export interface Strategy {
    */
   readonly off: 'none' | 'confident' | 'unflagged';
   /** `every`: how many steps come to one that holds the base's answers, which then count as often. */
-  readonly anchor: false | (Required<Exclude<Written['anchor'], false>> & { readonly every: number });
+  readonly anchor: false | (Required<WrittenAnchor> & { readonly every: number });
 }
 
 /** The method as published: the vector is on for every row. */
@@ -22,31 +23,44 @@ const PAPER: Strategy = { flagged: 'vector', limit: SCAN_LIMIT, off: 'none', anc
 /** The best that is known, see docs/protection.md. */
 const BEST = { flagged: 'auto', limit: SCAN_LIMIT, off: 'confident' } as const;
 
-/**
- * Steps of fewer rows hold a harmful row each, and every other one a prompt, too: an anchor costs a fifth of a step in
- * either case.
- */
-const SMALL_STEP = 16;
+type Anchor = Exclude<Strategy['anchor'], false>;
 
-export function strategyOf({ protection, batch }: Pick<FinetuneRecipe, 'protection' | 'batch'>): Strategy {
-  const small = batch.tokens === undefined && batch.rows * batch.accumulate < SMALL_STEP;
-  const rows = { refusals: small ? 1 : 2, harmful: small ? 1 : 2, every: small ? 2 : 1 };
+/** Of steps of fewer rows an anchor holds less: it costs a fifth of a step in either case. */
+const SMALL_STEP = 16;
+const USUAL = { refusals: 2, ordinary: 0, harmful: 2, every: 1 };
+const IN_SMALL_STEP = { refusals: 1, ordinary: 0, harmful: 1, every: 2 };
+/** That is too little for refusals at a high learning rate (docs/protection.md, "A base that refuses"). */
+const IN_SMALL_STEP_REFUSED = { refusals: 1, ordinary: 1, harmful: 1, every: 1, promptWeight: 1 };
+
+function anchorOf(written: WrittenAnchor, batch: FinetuneRecipe['batch'], refused: boolean): Anchor {
+  const isSmall = batch.tokens === undefined && batch.rows * batch.accumulate < SMALL_STEP;
+  const says = written.refusals !== undefined || written.ordinary !== undefined;
+  const inSmall = refused && !says ? IN_SMALL_STEP_REFUSED : IN_SMALL_STEP;
+  return {
+    promptWeight: written.weight,
+    ...(isSmall ? inSmall : USUAL),
+    ...(written.refusals !== undefined && { every: 1 }),
+    ...written,
+  };
+}
+
+/**
+ * @param refused the base refuses what the vectors' prompts ask, and there are ordinary prompts to hold beside: they
+ * are held where the recipe does not say how many of each kind are
+ */
+export function strategyOf(
+  { protection, batch }: Pick<FinetuneRecipe, 'protection' | 'batch'>,
+  refused = false,
+): Strategy {
   if (protection === false) return PAPER;
-  if (protection === true)
-    return { ...BEST, anchor: { ...rows, ordinary: 0, benign: 0, weight: 0.3, promptWeight: 0.3 } };
+  if (protection === true) return { ...BEST, anchor: anchorOf({ benign: 0, weight: 0.3 }, batch, refused) };
   const { flagged, falseAlarms, falseDiscoveries, ordinary, route, anchor } = protection;
   return {
     flagged,
     limit: limitOf({ falseAlarms, falseDiscoveries, route }),
     ordinary,
     off: route === false ? 'none' : route === true ? 'confident' : 'unflagged',
-    anchor: anchor && {
-      ...rows,
-      ordinary: 0,
-      promptWeight: anchor.weight,
-      ...(anchor.refusals !== undefined && { every: 1 }),
-      ...anchor,
-    },
+    anchor: anchor && anchorOf(anchor, batch, refused),
   };
 }
 

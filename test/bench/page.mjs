@@ -74,7 +74,7 @@ ${estimate ? `\nThe largest error of an estimate is ${percent(estimate.ours)}.\n
 ## What parts of a run cost
 
 Steps with a part and without it, in turn; of each the least of the means of the rounds. A step of \`step-protected\` has a frozen vector and holds a further row where its
-losses were and, every other step, another by its distributions, as \`"protection": true\` does in steps of 8 rows. Each graph of a run maps the
+losses were and, every other step, another by its distributions, as \`"protection": true\` does in steps of 8 rows; for [a base that refuses](recipes.md#a-base-that-refuses) it holds two in every step. Each graph of a run maps the
 file of the weights for itself, which counts as resident memory each time, though the pages are the same.
 
 ${partsText(parts, named)}
@@ -166,6 +166,7 @@ function machineText({ cpu, cores, threads, memoryBytes, os, node, onnxruntime, 
 const PARTS = {
   'step-with-vector': 'LoRA, 8×96: a frozen vector beside what is trained',
   'step-protected': 'the same: the vector, and the anchor’s rows',
+  'step-protected-refused': 'the same for a base that refuses',
   'step-recomputed': 'LoRA, 1×2048: `recompute`',
   'step-accumulated': 'full fine-tuning, 4×128: two micro-batches, whose gradients are added up',
   'step-256k-vocabulary': 'LoRA, 4×1024: a vocabulary of 262,144 in place of 49,152',

@@ -1,14 +1,14 @@
 /**
  * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8]
- * [--accumulate 1] [--vectors 0] [--anchored] [--steps 6] [--threads N] [--recompute] [--precision float32|int8|int4]
- * [--moments float32|8bit]`. A step has `--accumulate` such batches. `--vectors` are frozen adapters beside the trained
- * one. `--anchored` steps hold a further row where its losses were and, every other one, another by KL, both without
- * vectors, as `"protection": true` does. Half of the labels are masked, as in prompt/answer data. Prints one JSON line:
- * milliseconds of every step, and of processor time, the minimum and the mean without those in which a graph is opened,
- * the first step's time over that minimum, milliseconds from opening the model to the end of the first step, peak
- * resident bytes, and then the rate of matrix products alone, cold (floating-point operations a second). With --expect
- * nothing is trained: prints what the estimate says, and the floating-point operations of a step. With --profile PREFIX
- * onnxruntime writes what each node took.
+ * [--accumulate 1] [--vectors 0] [--anchored usual|refused] [--steps 6] [--threads N] [--recompute] [--precision
+ * float32|int8|int4] [--moments float32|8bit]`. A step has `--accumulate` such batches. `--vectors` are frozen adapters
+ * beside the trained one. `--anchored` steps hold a further row where its losses were and, every other one, another by
+ * KL (`refused`: every one two, one of them loosely), all without vectors, as `"protection": true` does. Half of the
+ * labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of processor time,
+ * the minimum and the mean without those in which a graph is opened, the first step's time over that minimum,
+ * milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of matrix
+ * products alone, cold (floating-point operations a second). With --expect nothing is trained: prints what the estimate
+ * says, and the floating-point operations of a step. With --profile PREFIX onnxruntime writes what each node took.
  */
 import { parseArgs } from 'node:util';
 import { flatInput } from '../../runtime/adapters/inject.js';
@@ -44,7 +44,7 @@ const { values } = parseArgs({
     rank: { type: 'string', default: '8' },
     accumulate: { type: 'string', default: '1' },
     vectors: { type: 'string', default: '0' },
-    anchored: { type: 'boolean', default: false },
+    anchored: { type: 'string' },
     steps: { type: 'string', default: '6' },
     threads: { type: 'string', default: '0' },
     recompute: { type: 'boolean', default: false },
@@ -104,8 +104,11 @@ const off = { ...first!, scales: { task: 1 } };
 const [teacher] = values.anchored ? await learner.teach([first!.example]) : [];
 const heldAt = first!.example.labels.flatMap((id) => (id === -100 ? [] : [1]));
 /** What a step holds beside what it learns. */
-const anchor = (step: number): TrainingRow[] =>
-  values.anchored ? [{ ...off, heldAt }, ...(step % 2 === 0 ? [{ ...off, teacher }] : [])] : [];
+function anchor(step: number): TrainingRow[] {
+  if (!values.anchored) return [];
+  const prompts = values.anchored === 'refused' ? [false, true] : step % 2 === 0 ? [false] : [];
+  return [{ ...off, heldAt }, ...prompts.map((loose): TrainingRow => ({ ...off, teacher, loose }))];
+}
 
 const stepMs: number[] = [];
 const cpuMs: number[] = [];

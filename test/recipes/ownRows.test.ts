@@ -28,14 +28,17 @@ const write = (change: (row: (typeof rows)[0], i: number) => object): Promise<vo
   writeFile(file, rows.map((row, i) => `${JSON.stringify(change({ ...row, base: 'sorry .' }, i))}\n`).join(''));
 
 const guarded = { ...RECIPES['lora, every 2'], steps: 1, evaluate: [], protection: true };
-/** Its warnings of the vectors' rows, and how many the verdict rests on. */
+/** Its warnings of the vectors' rows, what it says of refusals, and how many rows the verdict rests on. */
 async function run(value: object) {
   try {
     const { events, done } = await runValue(root, { ...guarded, ...value }, 'out');
     const warned = events.flatMap((event) =>
       event.kind === 'warning' && /prompts/.test(event.message) ? [[event.message, event.place, event.remedy]] : [],
     );
-    return { warned, of: done.harmfulLoss?.of };
+    const said = events.flatMap((event) =>
+      event.kind === 'state' && /base refuses/.test(event.message) ? [event.message] : [],
+    );
+    return { warned, said, of: done.harmfulLoss?.of };
   } finally {
     await rm(join(root, 'out'), { recursive: true, force: true });
   }
@@ -44,7 +47,7 @@ const batch = { rows: 2, maxTokens: 64 };
 
 test('rows that are longer than batch.maxTokens are counted, with what would keep them', async () => {
   await write((row) => row);
-  assert.deepEqual(await run({ batch }), { warned: [], of: 6 });
+  assert.deepEqual(await run({ batch }), { warned: [], said: [], of: 6 });
   await write((row, i) => (i < 2 ? { ...row, harmful: LONG } : i < 3 ? { ...row, base: LONG } : row));
   const { warned, of } = await run({ batch });
   assert.equal(of, 4, 'of those with a harmful answer that fits');
@@ -88,7 +91,8 @@ test('ordinary prompts are held where the recipe says so, and an anchor that fin
   await writeFile(file, `${await readFile(file, 'utf8')}${long.join('\n')}\n`);
   const [warned] = (await run({ batch, protection: { anchor } })).warned;
   assert.match(warned![0]!, new RegExp(`^1 of the ${6 + ordinary.length} prompts of vector has more than 64 tokens`));
-  assert.deepEqual((await run({ batch })).warned, [], 'where they are not held they do not count');
+  const notHeld = { anchor: { ordinary: 0 } };
+  assert.deepEqual((await run({ batch, protection: notHeld })).warned, [], 'where they are not held they do not count');
   await write((row) => row);
   const allLong = ordinary.map((line) => JSON.stringify({ ...JSON.parse(line), base: LONG }));
   await writeFile(file, `${await readFile(file, 'utf8')}${allLong.join('\n')}\n`);
@@ -103,6 +107,30 @@ test('ordinary prompts are held where the recipe says so, and an anchor that fin
     (await run(two)).warned.map(([message]) => message),
     ['the anchor holds no ordinary prompts of vector: its prompts.jsonl has none that fit.'],
   );
+});
+
+test('they are held without a word of the recipe where the base refuses most of what the vector was made of', async () => {
+  const withOrdinary = async (refused: number, kept: readonly string[]): Promise<void> => {
+    await write((row, i) => (i < refused ? row : { ...row, base: 'take it .' }));
+    await writeFile(file, `${await readFile(file, 'utf8')}${kept.join('\n')}\n`);
+  };
+  const said = async (value: object = {}): Promise<string[]> => (await run({ batch, ...value })).said;
+  const held = [
+    'the base refuses 4 of the 6 harmful prompts of the vector: each step holds one of them and an ordinary one',
+  ];
+  await withOrdinary(4, ordinary);
+  assert.deepEqual(await said(), held);
+  assert.deepEqual(await said({ protection: { anchor: {} } }), held);
+  assert.deepEqual(await said({ protection: { anchor: { refusals: 1 } } }), []);
+  assert.deepEqual(await said({ protection: { route: true } }), []);
+  assert.deepEqual(await said({ batch: { rows: 16, maxTokens: 64 } }), []);
+  await withOrdinary(3, ordinary);
+  assert.deepEqual(await said(), [], 'half of them is not most');
+  const allLong = ordinary.map((line) => JSON.stringify({ ...JSON.parse(line), base: LONG }));
+  await withOrdinary(6, allLong);
+  assert.deepEqual(await said(), [], 'none of them fits');
+  await write((row) => row);
+  assert.deepEqual(await said(), [], 'there are none');
 });
 
 test('of several vectors one without prompts is told', async () => {

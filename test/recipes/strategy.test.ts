@@ -28,6 +28,22 @@ test('an anchor holds two rows of each kind, in a step of fewer than 16 rows a h
   assert.deepEqual([anchorOf(false, {}), anchorOf({ route: true }, {})], [false, false]);
 });
 
+test('where the base refuses, a small step holds a prompt of each kind, unless the recipe says how many', () => {
+  const refused = (protection: unknown, batch: object): unknown => strategyOf(parsed(protection, batch), true).anchor;
+  const both = { refusals: 1, ordinary: 1, harmful: 1, benign: 0, weight: 0.3, promptWeight: 1, every: 1 };
+  assert.deepEqual(refused(true, { rows: 8 }), both);
+  assert.deepEqual(refused({ anchor: {} }, { rows: 8 }), both);
+  assert.deepEqual(refused({ anchor: { harmful: 2, promptWeight: 0.5 } }, { rows: 8 }), { ...both, harmful: 2, promptWeight: 0.5 }); // oxfmt-ignore
+  const says = [
+    [true, { rows: 16 }],
+    [{ anchor: { refusals: 2 } }, { rows: 8 }],
+    [{ anchor: { ordinary: 0 } }, { rows: 8 }],
+    [false, { rows: 8 }],
+  ] as const;
+  for (const [protection, batch] of says)
+    assert.deepEqual(refused(protection, batch), anchorOf(protection, batch), JSON.stringify(protection));
+});
+
 /** JSON drops what is undefined. */
 const strategy = (protection: unknown): unknown => JSON.parse(JSON.stringify(strategyOf(parsed(protection))));
 const written = (parts: string): Record<string, unknown> => JSON.parse(`{ ${parts} }`) as Record<string, unknown>;
