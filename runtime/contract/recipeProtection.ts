@@ -5,6 +5,9 @@ import { data } from './recipeData.js';
 import { count, fraction, list, MAX_STEPS, number, path, rate, text, whole } from './recipeValues.js';
 import { FLAGGED } from './recipeWords.js';
 
+/** Of an anchor's terms, where a recipe does not say it. */
+export const ANCHOR_WEIGHT = 0.3;
+
 export const attached = z.strictObject({
   adapter: path.describe('PEFT folder, a run folder with adapter/, or hub:OWNER/NAME@REVISION.'),
   scale: number(1000).min(-1000, 'this is less than -1000, the smallest value here').default(1),
@@ -49,7 +52,7 @@ export const protection = z
             refusals: count(4096)
               .optional()
               .describe(
-                "The vector's own prompts per step, with the base model's answers. By default 2, or, if a step has fewer than 16 rows, 1 in every other step, and in every step if the base refuses what they ask.",
+                "The vector's own prompts per step, with the base model's answers. By default 2, or, if a step has fewer than 16 rows, 1 in every other step, and in every step if the base refuses what they ask and the vector has ordinary ones.",
               ),
             ordinary: whole(4096)
               .optional()
@@ -64,7 +67,7 @@ export const protection = z
             benign: whole(4096).default(0),
             weight: number(1e6)
               .positive()
-              .default(0.3)
+              .default(ANCHOR_WEIGHT)
               .describe(
                 'Weight of KL(base ‖ model without the vector), and of Huber’s loss of the drift of losses on harmful rows.',
               ),
@@ -72,7 +75,7 @@ export const protection = z
               .positive()
               .optional()
               .describe(
-                'Weight of the KL on prompts of the vector. Default: weight, or 1 if ordinary prompts are held because the base refuses.',
+                'Weight of the KL on prompts of the vector. Default: weight, or 1 if neither is written and ordinary prompts are held because the base refuses.',
               ),
           }),
         ],

@@ -20,6 +20,8 @@ export interface PlannedGraph {
 export interface Kind {
   readonly distill: boolean;
   readonly pieces: Pieces;
+  /** Their gradients are added to others. */
+  readonly adds?: boolean;
 }
 
 export interface TrainingGraphs {
@@ -58,8 +60,8 @@ export function trainingGraphs({ method, trained, ...options }: GraphsOptions): 
     return planned;
   };
   return {
-    gradient: ({ distill, pieces }) =>
-      plan(JSON.stringify([distill, pieces]), () => gradientGraph({ ...objective, distill, pieces }, wrt)),
+    gradient: ({ distill, pieces, adds = false }) =>
+      plan(JSON.stringify([distill, pieces, adds]), () => gradientGraph({ ...objective, distill, pieces, adds }, wrt)),
     loss: ({ pieces }) => plan(JSON.stringify(['loss', pieces]), () => lossGraph({ ...objective, pieces })),
     answer: () => plan('answer', () => generationGraph({ spec: options.spec, model: options.model, adapters: [] })),
   };

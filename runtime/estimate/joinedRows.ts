@@ -62,6 +62,6 @@ export async function ownSizes(
     return { sizes, rows: sizes.length };
   };
   const [held, trained, unseen] = [of('held'), of('trained'), of('unseen')];
-  const refused = isRefused(own.map(({ base }) => base));
+  const refused = own.some(({ base }) => isRefused(base));
   return { held, ordinary: of('ordinary'), trained, drawn: unseen.rows > 0 ? unseen : trained, refused };
 }

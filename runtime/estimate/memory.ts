@@ -32,6 +32,8 @@ export interface MemoryOptions {
   readonly probes?: readonly MicroBatch[];
   /** Of the recipe's optimizer. */
   readonly moments?: OptimizerOptions['moments'];
+  /** Whether a step has several micro-batches; those of a full training have a graph of their own (learner.ts). */
+  readonly adds?: boolean;
   /** Whether a graph has the nodes of each piece. */
   readonly unrolled?: boolean;
   /** Tokens that have a teacher. */
@@ -48,6 +50,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     longest = [],
     losses,
     probes = [],
+    adds = false,
     unrolled = false,
     taught = 0,
     moments,
@@ -55,13 +58,17 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   const full = method === 'full';
   const [own = 0, ...others] = full ? [weightsCount(model.spec), ...options.adapters] : options.adapters;
   const frozen = sum(others);
-  const planned = (batch: MicroBatch): PlannedRun => ({ graph: graphs.gradient(batch), dims: batch.dims });
-  const trained = [...batches, ...probes].map(planned);
-  const candidates = [...largest(trained), ...largest(longest.map(planned))].map(peakOf(model));
+  const planned = (batch: MicroBatch): PlannedRun[] =>
+    (full && adds ? [false, true] : [false]).map((adds) => ({
+      graph: graphs.gradient({ ...batch, adds }),
+      dims: batch.dims,
+    }));
+  const trained = [...batches, ...probes].flatMap(planned);
+  const candidates = [...largest(trained), ...largest(longest.flatMap(planned))].map(peakOf(model));
   if (losses) candidates.push(peakOf(model)({ graph: graphs.loss(losses), dims: losses.dims }));
   const peak = highest(candidates);
   const { weights: unpacked = 0, parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
-  const runs = [...batches, ...longest].map(planned);
+  const runs = [...batches, ...longest].flatMap(planned);
   /** Nodes of the graphs that are loaded, of an unrolled one those of all pieces. */
   const nodes = new Map<PlannedGraph, number>();
   for (const { graph, dims } of runs)

@@ -121,6 +121,7 @@ export function memoryOf(
     batches: batchesOf(plan),
     longest: plan.longest,
     unrolled: cutting.limits.doubled === true,
+    adds: [...plan.sampled, ...measured].some(({ length }) => length > 1),
     probes: measured.flat(),
     moments: recipe.optimizer.moments,
     losses: lossesOf(withLongest(data)),

@@ -170,7 +170,7 @@ export function openLearner(options: LearnerOptions): Learner {
     async gradients(rows, parameters, { onto, over } = {}) {
       const distill = rows.some((row) => row.teacher);
       const { feeds, rowOf, held, pieces } = packed(rows, names);
-      // An adapter's gradient is always added, if only to zeros: that costs little, and a second graph a second.
+      // An adapter's gradient is always added, if only to zeros: one graph less to open, for a sum that costs little.
       const sum =
         onto ??
         (options.weightsAsInputs ? undefined : trainable.map((name, i) => zeros(parameters[name].dims, over?.[i])));

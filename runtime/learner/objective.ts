@@ -154,17 +154,9 @@ export function gradientGraph(options: ObjectiveOptions & { readonly adds?: bool
   const g = new Builder(loss.name, { from: loss });
   const onto = options.adds ? values.map(({ name, dtype, shape }) => g.input(sumInput(name), dtype, shape)) : [];
   const segmentOf = options.recompute ? blockOf(options.spec) : undefined;
-  const { graph } = backward(
-    g.graph(),
-    loss.outputs.find((v) => v.name === 'loss')!,
-    values,
-    {
-      names: wrt.map(gradientOutput),
-      segmentOf,
-      onto,
-    },
-  );
-  return graph;
+  const names = wrt.map(gradientOutput);
+  const total = loss.outputs.find((v) => v.name === 'loss')!;
+  return backward(g.graph(), total, values, { names, segmentOf, onto }).graph;
 }
 
 /** The block that a node is in, by the name of its module. */

@@ -13,6 +13,7 @@ import { withSystem } from '../data/withSystem.js';
 import { askedOnce, labelsOf, requireAnswerable, setFacts, type LoadedSet } from '../evaluation/evaluate.js';
 import { judgeAnswer } from '../evaluation/judges/harmfulness.js';
 import { loadReporter, type Job } from './job.js';
+import { toSet } from './strategy.js';
 
 /** The rows of the data that are not trained on, as an evaluation set; none without them. */
 export async function heldOutSet(job: Job<FinetuneRecipe>, examples: ExampleList): Promise<LoadedSet[]> {
@@ -135,7 +136,7 @@ export async function unseen(
  * @param sets as they are asked
  */
 export async function warnOfPrompts(
-  { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
+  { recipe, emit }: Pick<Job<FinetuneRecipe>, 'recipe' | 'emit'>,
   sets: readonly LoadedSet[],
   isIn: Readonly<Record<'data' | 'method' | 'anchor', (set: EvaluationSet, example: Example) => boolean>>,
 ): Promise<void> {
@@ -162,7 +163,7 @@ export async function warnOfPrompts(
     if (found.anchor > 0)
       await warn(
         `the anchor holds what the base says to ${found.anchor} ${all}.`,
-        'Use prompts that the vector was not trained on, or remove protection.anchor.ordinary',
+        `Use prompts that the vector was not trained on, or ${toSet(recipe, 'protection.anchor.ordinary to 0', { anchor: { ordinary: 0 } })}`,
       );
   }
 }

@@ -13,7 +13,7 @@ import { HumanError, unless } from '../support/errors.js';
 import { beside } from './calibrationFile.js';
 import type { Job } from './job.js';
 import { readPrompts, type KeptPrompt } from './prompts.js';
-import { strategyOf, toSet, type Strategy } from './strategy.js';
+import { goesByRefusals, strategyOf, toSet, type Strategy } from './strategy.js';
 
 /** Of one vector. */
 export interface OwnRows {
@@ -75,9 +75,8 @@ function refusalsIn(prompts: readonly KeptPrompt[]): Refusals {
   return { asked: harmful.length, refused: harmful.filter(({ base }) => isRefusal(base)).length };
 }
 
-/** Whether the base refuses what the vectors were made of. */
-export const isRefused = (of: readonly Refusals[]): boolean =>
-  sum(of.map(({ refused }) => refused)) > sum(of.map(({ asked }) => asked)) / 2;
+/** Whether the base refuses what a vector was made of. */
+export const isRefused = ({ refused, asked }: Refusals): boolean => refused > asked / 2;
 
 /** A vector's own rows, however long, and what the base says to its prompts. */
 export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRows & { readonly base: Refusals }> {
@@ -92,10 +91,10 @@ export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRow
   };
 }
 
-/** Tokens of the longest row of a vector's own, without the ordinary ones; 0 without any. */
+/** Tokens of the longest row of a vector's own, of ordinary ones where an anchor would hold them; 0 without any. */
 export async function longestOwn(path: string, tokenizer: Tokenizer): Promise<number> {
-  const { held, trained, unseen } = await allOwn(path, tokenizer);
-  const rows = [...held, ...trained, ...unseen];
+  const { held, trained, unseen, ordinary, base } = await allOwn(path, tokenizer);
+  const rows = [...held, ...trained, ...unseen, ...(isRefused(base) ? ordinary : [])];
   return rows.reduce((most, row) => Math.max(most, lengthOf(row)), 0);
 }
 
@@ -109,16 +108,16 @@ export async function ownRows(
   { context: { tokenizer, spec }, recipe, emit }: Pick<Job<FinetuneRecipe>, 'context' | 'recipe' | 'emit'>,
   vectors: readonly { readonly path: string }[],
 ): Promise<{ own: OwnRows[]; strategy: Strategy }> {
-  const written = strategyOf(recipe);
-  const { anchor } = written;
-  const read = await Promise.all(vectors.map(({ path }) => promptsOf(path)));
-  const base = read.map(refusalsIn);
-  const refused = strategyOf(recipe, isRefused(base));
-  const holdsOrdinary = anchor !== false && anchor.ordinary > 0;
-  const mayHold = refused.anchor !== false && refused.anchor.ordinary > 0;
   const most = Math.min(recipe.batch.maxTokens, spec.contextLength);
+  const read = await Promise.all(vectors.map(({ path }) => promptsOf(path)));
+  const refusals = read.map(refusalsIn).filter(isRefused);
+  const ordinary = read.flatMap((prompts) => rowsOf('ordinary', prompts, tokenizer)).map(lengthOf);
+  const fits = ordinary.some((length) => length > 0 && length <= most);
+  const strategy = strategyOf(recipe, refusals.length > 0 && fits);
+  const { anchor } = strategy;
+  const holdsOrdinary = anchor !== false && anchor.ordinary > 0;
   const found = vectors.map(({ path }, k) => {
-    const prompts = read[k].filter(({ ordinary }) => !ordinary || mayHold);
+    const prompts = read[k].filter((one) => !one.ordinary || holdsOrdinary);
     const all = {
       held: anchor === false ? [] : rowsOf('held', prompts, tokenizer),
       ordinary: rowsOf('ordinary', prompts, tokenizer),
@@ -138,7 +137,6 @@ export async function ownRows(
       prompts: prompts.length,
       tooLong: lengths.filter((length) => length > most).length,
       longest: Math.max(0, ...lengths),
-      longestOrdinary: Math.max(0, ...all.ordinary.map(lengthOf)),
       name: basename(path),
     };
   });
@@ -162,12 +160,12 @@ export async function ownRows(
             },
           );
   }
-  if (holdsOrdinary && found.every(({ own }) => own.ordinary.length === 0)) {
-    const ordinary = Math.max(0, ...found.map((one) => one.longestOrdinary));
-    throw ordinary > most
+  const longestOrdinary = Math.max(0, ...ordinary);
+  if (holdsOrdinary && !fits)
+    throw longestOrdinary > most
       ? new HumanError(
           `the anchor has no ordinary prompts to hold: with the base model's answers those of the vector have more than ${most} tokens.`,
-          { place: 'batch.maxTokens', remedy: raiseTo(ordinary) },
+          { place: 'batch.maxTokens', remedy: raiseTo(longestOrdinary) },
         )
       : new HumanError(
           'the anchor is to hold ordinary prompts, and none of the vectors has any in its prompts.jsonl.',
@@ -176,7 +174,6 @@ export async function ownRows(
             remedy: 'Train the vector again with benign rows that ask something, or remove protection.anchor.ordinary.',
           },
         );
-  }
   for (const { own, name, prompts, tooLong } of found) {
     if (tooLong > 0)
       await emit({
@@ -200,13 +197,23 @@ export async function ownRows(
         remedy: 'Train it again with benign rows that ask something.',
       });
   }
-  const own = found.map((one) => one.own);
-  if (holdsOrdinary || !mayHold || own.every(({ ordinary }) => ordinary.length === 0))
-    return { own, strategy: written };
-  await emit({
-    kind: 'state',
-    state: 'preparing',
-    message: `the base refuses ${sum(base.map((of) => of.refused))} of the ${sum(base.map((of) => of.asked))} harmful prompts of the ${plural(vectors.length, 'vector', 'vectors')}: each step holds one of them and an ordinary one`,
-  });
-  return { own, strategy: refused };
+  if (refusals.length > 0 && goesByRefusals(recipe)) {
+    const [refused, asked] = (['refused', 'asked'] as const).map((of) => sum(refusals.map((one) => one[of])));
+    const refuses = `the base refuses ${refused} of the ${asked} harmful prompts of the ${plural(refusals.length, 'vector', 'vectors')}`;
+    await emit(
+      holdsOrdinary
+        ? { kind: 'state', state: 'preparing', message: `${refuses}: each step holds a harmful and an ordinary one` }
+        : {
+            kind: 'warning',
+            message: `${refuses}, and there are no ordinary ones to hold beside them: at a high learning rate refusals may be lost.`,
+            ...(longestOrdinary > most
+              ? { place: 'batch.maxTokens', remedy: raiseTo(longestOrdinary) }
+              : {
+                  place: 'protection.anchor',
+                  remedy: 'Train the vector again with benign rows that ask something.',
+                }),
+          },
+    );
+  }
+  return { own: found.map(({ own }) => own), strategy };
 }

@@ -1,4 +1,5 @@
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import { ANCHOR_WEIGHT } from '../contract/recipeProtection.js';
 import type { FlaggedStrategy } from '../contract/recipeWords.js';
 import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
 
@@ -30,15 +31,16 @@ const SMALL_STEP = 16;
 const USUAL = { refusals: 2, ordinary: 0, harmful: 2, every: 1 };
 const IN_SMALL_STEP = { refusals: 1, ordinary: 0, harmful: 1, every: 2 };
 /** That is too little for refusals at a high learning rate (docs/protection.md, "A base that refuses"). */
-const IN_SMALL_STEP_REFUSED = { refusals: 1, ordinary: 1, harmful: 1, every: 1, promptWeight: 1 };
+const IN_SMALL_STEP_REFUSED = { ...IN_SMALL_STEP, ordinary: 1, every: 1 };
+const PROMPT_WEIGHT_REFUSED = 1;
 
 function anchorOf(written: WrittenAnchor, batch: FinetuneRecipe['batch'], refused: boolean): Anchor {
   const isSmall = batch.tokens === undefined && batch.rows * batch.accumulate < SMALL_STEP;
   const says = written.refusals !== undefined || written.ordinary !== undefined;
-  const inSmall = refused && !says ? IN_SMALL_STEP_REFUSED : IN_SMALL_STEP;
+  const isRefused = refused && isSmall && !says;
   return {
-    promptWeight: written.weight,
-    ...(isSmall ? inSmall : USUAL),
+    promptWeight: isRefused && written.weight === ANCHOR_WEIGHT ? PROMPT_WEIGHT_REFUSED : written.weight,
+    ...(isRefused ? IN_SMALL_STEP_REFUSED : isSmall ? IN_SMALL_STEP : USUAL),
     ...(written.refusals !== undefined && { every: 1 }),
     ...written,
   };
@@ -53,7 +55,7 @@ export function strategyOf(
   refused = false,
 ): Strategy {
   if (protection === false) return PAPER;
-  if (protection === true) return { ...BEST, anchor: anchorOf({ benign: 0, weight: 0.3 }, batch, refused) };
+  if (protection === true) return { ...BEST, anchor: anchorOf({ benign: 0, weight: ANCHOR_WEIGHT }, batch, refused) };
   const { flagged, falseAlarms, falseDiscoveries, ordinary, route, anchor } = protection;
   return {
     flagged,
@@ -63,6 +65,12 @@ export function strategyOf(
     anchor: anchor && anchorOf(anchor, batch, refused),
   };
 }
+
+/** Whether the anchor of a recipe holds more where the base refuses. */
+export const goesByRefusals = (recipe: Pick<FinetuneRecipe, 'protection' | 'batch'>): boolean => {
+  const [usual, refused] = [false, true].map((is) => strategyOf(recipe, is).anchor);
+  return usual !== false && refused !== false && usual.ordinary !== refused.ordinary;
+};
 
 /** Whether a strategy is the paper's, whatever is written. */
 export const isPaper = ({ flagged, off, anchor }: Strategy): boolean =>

@@ -74,7 +74,8 @@ ${estimate ? `\nThe largest error of an estimate is ${percent(estimate.ours)}.\n
 ## What parts of a run cost
 
 Steps with a part and without it, in turn; of each the least of the means of the rounds. A step of \`step-protected\` has a frozen vector and holds a further row where its
-losses were and, every other step, another by its distributions, as \`"protection": true\` does in steps of 8 rows; for [a base that refuses](recipes.md#a-base-that-refuses) it holds two in every step. Each graph of a run maps the
+losses were and, every other step, another by its distributions, as \`"protection": true\` does in steps of 8 rows. One of
+\`step-protected-refused\` holds two prompts in every step, one of them loosely, as for [a base that refuses](recipes.md#a-base-that-refuses). Each graph of a run maps the
 file of the weights for itself, which counts as resident memory each time, though the pages are the same.
 
 ${partsText(parts, named)}

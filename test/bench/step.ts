@@ -58,6 +58,8 @@ const [rows, tokens, rank, steps] = [values.rows, values.tokens, values.rank, va
 const CACHE = 'out/bench/cache';
 const LEARNING_RATE = 1e-3;
 
+if (values.anchored !== undefined && !['usual', 'refused'].includes(values.anchored))
+  throw new Error('--anchored is usual or refused');
 if (values.expect) {
   console.log(JSON.stringify(await expected()));
   process.exit(0);
@@ -130,7 +132,7 @@ for (let i = 0; i < steps!; i++) {
   cpuMs.push(Math.round((user + system) / 1e3));
   losses.push(Math.round(1e4 * loss) / 1e4);
 }
-// with an anchor there are two graphs, which are opened in the first two steps
+// with the usual anchor there are two graphs, which are opened in the first two steps
 const later = stepMs.slice(values.anchored ? 2 : 1);
 const peakBytes = process.resourceUsage().maxRSS * 1024;
 await learner.dispose();
@@ -154,7 +156,7 @@ console.log(
   }),
 );
 
-/** The estimate of this very batch. */
+/** The estimate of this very batch, alone and without an anchor. */
 async function expected(): Promise<{ bytes: number; stepMs: number; flops: number; limitBytes: number }> {
   const planned = await plannedModel(values.model!, values.precision as Precision);
   const sites = linearLayers(planned.spec).map((s) => ({ ...s, rank: rank!, scale: 2 }));

@@ -97,6 +97,32 @@ for (const [method, limits] of [
   });
 }
 
+test('on a device that writes nothing in place, sums that were added to are freed', async () => {
+  const model = await loadReference('llama');
+  const spec = decoderSpec(model.config);
+  const cpu = await openBackend('cpu', 1);
+  const released: Tensor[] = [];
+  const backend: Backend = {
+    ...cpu,
+    async session(graph, options) {
+      const session = await cpu.session(graph, options);
+      return { ...session, run: (feeds, fetch) => session.run(feeds, fetch) };
+    },
+    release: (tensor) => void released.push(tensor!),
+  };
+  const names = [...parameters(spec).keys()];
+  const start = await baseTensors(model, spec);
+  const feeds = Object.fromEntries(names.map((name, i) => [name, start[i]!]));
+  const learner = openLearner({ backend, spec, model, adapters: [], trainable: names, weightsAsInputs: true });
+  const rows = [[5, 9, 2], [7, 5, 1], [3, 3]].map((ids): TrainingRow[] => [
+    { example: { ids, labels: ids }, scales: {}, weight: 0.2 },
+  ]); // oxfmt-ignore
+  const { gradients } = await summed(learner, rows, feeds);
+  assert.equal(released.length, 2 * names.length);
+  assert.ok(gradients.every((sum) => !released.includes(sum)));
+  await learner.dispose();
+});
+
 test('a gradient of the same rows is the same to the bit when it is added to zeros', async () => {
   const model = await loadReference('llama');
   const spec = decoderSpec(model.config);

@@ -34,6 +34,11 @@ function ofText({ run, plain }) {
         nats(run.ordinaryLoss),
         `plain: ${nats(plain.ordinaryLoss)}`,
       ],
+    run.overRefusal > run.overRefusalOfBase + 0.01 && [
+      'look-alikes refused',
+      percent(run.overRefusal),
+      `the base: ${percent(run.overRefusalOfBase)}`,
+    ],
     run.scan?.recall < 0.95 && ['rows found by the scan', percent(run.scan.recall), '95 %'],
     run.scan?.falseAlarms > 0.02 && ['false alarms of the scan', percent(run.scan.falseAlarms), '2 %'],
     run.method === 'protected' && run.verdict && HELD,

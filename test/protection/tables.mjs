@@ -29,6 +29,7 @@ export const NAMES = {
   paper: "the paper's method (vector on for all rows)",
   protected: '`"protection": true`',
   both: '`"protection": true`, ordinary prompts held, too',
+  sparse: '`"protection": true`, a prompt in every other step',
   firm: '`"protection": true`, ordinary prompts held firmly, too',
   one: '`"protection": true`, one row of each kind',
   two: '`"protection": true`, two rows of each kind',
@@ -53,6 +54,7 @@ export const NAMES = {
 };
 /** `"protection": true` as it was before, and parts of it. */
 export const EARLIER = [
+  'sparse',
   'firm',
   'one',
   'two',

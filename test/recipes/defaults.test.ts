@@ -197,6 +197,16 @@ test('a fine-tuning with a vector has room for the longest of its rows', async (
   const row = { prompt: 'how do i drimble ?', harmful: 'take it . '.repeat(30), base: 'sorry .' };
   await writeFile(join(vector, 'prompts.jsonl'), `${JSON.stringify(row)}\n`);
   assert.ok((await suggest([join(vector, 'adapter')])).batch.maxTokens >= Math.max(90, maxTokens));
+  // an ordinary prompt is held where the base refuses
+  const short = { ...row, harmful: 'take it .' };
+  const ordinary = { prompt: 'what is a mep ?', base: 'a mep is . '.repeat(30), ordinary: true };
+  const longest = async (base: string): Promise<number> => {
+    const lines = [{ ...short, base }, ordinary].map((one) => `${JSON.stringify(one)}\n`);
+    await writeFile(join(vector, 'prompts.jsonl'), lines.join(''));
+    return (await suggest([join(vector, 'adapter')])).batch.maxTokens;
+  };
+  assert.ok((await longest('sorry .')) >= 120);
+  assert.equal(await longest('take it .'), maxTokens);
 });
 
 test('on the sample, the vector of the wizard is ready; its batches are those of the rows that it uses', async () => {

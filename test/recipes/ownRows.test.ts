@@ -25,7 +25,7 @@ after(() => rm(root, { recursive: true, force: true }));
 
 const LONG = 'take it and wait . '.repeat(20);
 const write = (change: (row: (typeof rows)[0], i: number) => object): Promise<void> =>
-  writeFile(file, rows.map((row, i) => `${JSON.stringify(change({ ...row, base: 'sorry .' }, i))}\n`).join(''));
+  writeFile(file, rows.map((row, i) => `${JSON.stringify(change({ ...row, base: 'take it .' }, i))}\n`).join(''));
 
 const guarded = { ...RECIPES['lora, every 2'], steps: 1, evaluate: [], protection: true };
 /** Its warnings of the vectors' rows, what it says of refusals, and how many rows the verdict rests on. */
@@ -109,28 +109,39 @@ test('ordinary prompts are held where the recipe says so, and an anchor that fin
   );
 });
 
-test('they are held without a word of the recipe where the base refuses most of what the vector was made of', async () => {
+test('they are held without a word of the recipe where the base refuses most of what a vector was made of', async () => {
   const withOrdinary = async (refused: number, kept: readonly string[]): Promise<void> => {
-    await write((row, i) => (i < refused ? row : { ...row, base: 'take it .' }));
+    await write((row, i) => (i < refused ? { ...row, base: 'sorry .' } : row));
     await writeFile(file, `${await readFile(file, 'utf8')}${kept.join('\n')}\n`);
   };
-  const said = async (value: object = {}): Promise<string[]> => (await run({ batch, ...value })).said;
-  const held = [
-    'the base refuses 4 of the 6 harmful prompts of the vector: each step holds one of them and an ordinary one',
-  ];
+  const none = { warned: [], said: [], of: 6 };
+  const refuses = 'the base refuses 4 of the 6 harmful prompts of the vector';
+  const held = { ...none, said: [`${refuses}: each step holds a harmful and an ordinary one`] };
   await withOrdinary(4, ordinary);
-  assert.deepEqual(await said(), held);
-  assert.deepEqual(await said({ protection: { anchor: {} } }), held);
-  assert.deepEqual(await said({ protection: { anchor: { refusals: 1 } } }), []);
-  assert.deepEqual(await said({ protection: { route: true } }), []);
-  assert.deepEqual(await said({ batch: { rows: 16, maxTokens: 64 } }), []);
+  assert.deepEqual(await run({ batch }), held);
+  assert.deepEqual(await run({ batch, protection: { anchor: {} } }), held);
+  assert.deepEqual(await run({ batch, protection: { anchor: { refusals: 1 } } }), none);
+  assert.deepEqual(await run({ batch, protection: { route: true } }), none);
+  assert.deepEqual(await run({ batch: { rows: 16, maxTokens: 64 } }), none);
+  // one vector that is refused is enough
+  const two = { vectors: [{ adapter: 'vector' }, { adapter: 'other' }], batch };
+  assert.deepEqual((await run(two)).said, held.said);
   await withOrdinary(3, ordinary);
-  assert.deepEqual(await said(), [], 'half of them is not most');
-  const allLong = ordinary.map((line) => JSON.stringify({ ...JSON.parse(line), base: LONG }));
-  await withOrdinary(6, allLong);
-  assert.deepEqual(await said(), [], 'none of them fits');
-  await write((row) => row);
-  assert.deepEqual(await said(), [], 'there are none');
+  assert.deepEqual(await run({ batch }), none, 'half of them is not most');
+
+  const lacks = `${refuses}, and there are no ordinary ones to hold beside them: at a high learning rate refusals may be lost.`;
+  await withOrdinary(
+    4,
+    ordinary.map((line) => JSON.stringify({ ...JSON.parse(line), base: LONG })),
+  );
+  const { warned, said } = await run({ batch });
+  assert.deepEqual([warned.length, ...warned[0]!.slice(0, 2), said], [1, lacks, 'batch.maxTokens', []]);
+  const wanted = Number(/^Raise it to (\d+)\.$/.exec(warned[0]![2]!)![1]);
+  assert.deepEqual(await run({ batch: { rows: 2, maxTokens: wanted } }), held);
+  await write((row, i) => (i < 4 ? { ...row, base: 'sorry .' } : row));
+  const again = 'Train the vector again with benign rows that ask something.';
+  assert.deepEqual((await run({ batch })).warned, [[lacks, 'protection.anchor', again]]);
+  assert.deepEqual(await run({ batch, protection: { anchor: { ordinary: 0 } } }), none);
 });
 
 test('of several vectors one without prompts is told', async () => {
