@@ -149,6 +149,33 @@ test("an anchor's own rows count, of either kind, and a vector's harmful ones wh
   assert.ok((await by(harmful, {})) > least, 'its gradient is drawn');
 });
 
+test('where the base refuses, ordinary prompts of the vector count, and each step has more rows', async () => {
+  const file = await rows('refused', short(300));
+  const adapter = await vectorWith('refused vector', 3, 3);
+  const prompts = join(adapter, 'prompts.jsonl');
+  const kept = await readFile(prompts, 'utf8');
+  const long = { prompt: 'sell a mep .', base: 'lamps '.repeat(4000).trim(), ordinary: true };
+  const by = async (refused: boolean, protection: unknown, size = 1): Promise<Expected> => {
+    const said = refused ? kept.replaceAll('"base":"lamps', '"base":"sorry , lamps') : kept;
+    await writeFile(prompts, `${said}${JSON.stringify(long)}\n`);
+    return estimate(file, {
+      vectors: [{ adapter }],
+      protection,
+      recompute: false,
+      batch: { rows: size, maxTokens: 8192 },
+    });
+  };
+  const bytes = ({ memory }: Expected): number => memory.activations + memory.logits;
+  const [answers, refuses] = [await by(false, true), await by(true, true)];
+  assert.ok(bytes(refuses) > 5 * bytes(answers));
+  assert.ok(refuses.stepSeconds[0] > answers.stepSeconds[0]);
+  for (const [protection, size] of [
+    [{ anchor: { ordinary: 0 } }, 1],
+    [true, 16],
+  ] as const)
+    assert.ok(bytes(await by(true, protection, size)) < 2 * bytes(await by(false, protection, size)));
+});
+
 test('what a step on the longest row needs decides whether activations are computed again', async () => {
   const file = await rows('longest', short(2000).with(777, 4000));
   const by = (recompute?: boolean) => estimate(file, { ...(recompute !== undefined && { recompute }) });
