@@ -28,6 +28,29 @@ const shares = (temperature: number, topP: number): number[] => {
 const close = (got: number[], want: number[]): void =>
   want.forEach((w, i) => assert.ok(Math.abs(got[i]! - w) < 0.015, `${got.join(' ')} against ${want.join(' ')}`));
 
+/** By the definition: the tokens in the order of their probability, the first of those that are as likely first. */
+function drawnByOrder(logits: Float32Array, temperature: number, topP: number, uniform: number): number {
+  const best = Math.max(...logits);
+  const p = [...logits].map((x) => Math.exp((x - best) / temperature));
+  const order = [...p.keys()].sort((a, b) => p[b]! - p[a]! || a - b);
+  let left = topP * p.reduce((a, b) => a + b);
+  const kept = order.findIndex((i) => (left -= p[i]!) <= 0) + 1 || order.length;
+  let u = uniform * order.slice(0, kept).reduce((all, i) => all + p[i]!, 0);
+  return order.slice(0, kept).find((i) => (u -= p[i]!) < 0) ?? order[kept - 1]!;
+}
+
+test('the nucleus is drawn from in the order of probability, also among tokens that are as likely', () => {
+  const rng = random('nucleus');
+  for (let i = 0; i < 300; i++) {
+    // few values, so that many tokens are as likely
+    const logits = Float32Array.from({ length: 40 }, () => rng.int(i % 2 ? 5 : 1000) / (i % 3 ? 2 : 500));
+    const [temperature, topP] = [0.5 + rng.uniform(), 0.05 + 0.94 * rng.uniform()];
+    const uniform = i % 10 === 0 ? 1 - 1e-16 : rng.uniform();
+    const drawn = drawToken(logits, { temperature, topP }, { uniform: () => uniform } as never);
+    assert.equal(drawn, drawnByOrder(logits, temperature, topP, uniform), `${i}`);
+  }
+});
+
 test('temperature 0 takes the likeliest token, 1 draws from the model, 2 flattens', () => {
   assert.equal(drawToken(LOGITS, { temperature: 0, topP: 1 }, random(1)), 2);
   close(shares(1, 1), [0.1, 0.3, 0.4, 0.2]);

@@ -261,14 +261,18 @@ export function drawToken(
   }
   // All tokens below this together have less than 1 − topP: sorting the others is enough.
   const least = ((1 - topP) * total) / p.length;
-  const order: number[] = [];
-  for (let i = 0; i < p.length; i++) if (p[i] >= least) order.push(i);
-  order.sort((a, b) => p[b] - p[a]);
-  let sum = 0;
-  const kept = order.findIndex((i) => (sum += p[i]) >= topP * total) + 1 || order.length;
+  const likely = p.filter((x) => x >= least).sort();
+  const end = likely.length;
   let mass = 0;
-  for (let i = 0; i < kept; i++) mass += p[order[i]];
+  let kept = 0;
+  do mass += likely[end - ++kept];
+  while (kept < end && mass < topP * total);
   let u = rng.uniform() * mass;
-  for (let i = 0; i < kept; i++) if ((u -= p[order[i]]) < 0) return order[i];
-  return order[kept - 1];
+  let rank = 1;
+  while (rank < kept && (u -= likely[end - rank]) >= 0) rank++;
+  // Of those that are as likely the first comes first.
+  const found = likely[end - rank];
+  let skip = 0;
+  while (rank > skip + 1 && likely[end - rank + skip + 1] === found) skip++;
+  for (let i = p.indexOf(found); ; i = p.indexOf(found, i + 1)) if (skip-- === 0) return i;
 }
