@@ -1,12 +1,12 @@
 /**
  * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--rows=N]
- * [--full] [--form=NAME] [--quiet] [--model=FILE] [--out=DIR]`: what protection does on free-form text (--half: on
- * half-useful rows of these traits; --rows: with a vector of so many rows; --form: with other questions, see
- * forms.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs), or another
- * --model. For each trait it trains a vector and fine-tunes with each method. Runs that are done are not repeated.
- * Prints a table, with what docs/protection.md has of the same runs, and writes DIR/protection.json; `node
- * test/protection/report.mjs DIR` makes docs/protection.md of it. --quick takes ten minutes: one vector, and a
- * protected run on rows that are all half useful, of which dropping leaves nothing.
+ * [--batch=N] [--steps=N] [--full] [--form=NAME] [--quiet] [--model=FILE] [--out=DIR]`: what protection does on
+ * free-form text (--half: on half-useful rows of these traits; --rows: with a vector of so many; --batch: in steps of
+ * so many; --form: with other questions, see forms.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF,
+ * see test/smollm2/run.mjs), or another --model. For each trait it trains a vector and fine-tunes with each method.
+ * Runs that are done are not repeated. Prints a table, beside what docs/protection.md has, and writes
+ * DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it. --quick takes ten minutes:
+ * one vector, and a protected run on rows that are all half useful, of which dropping leaves nothing.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
     seeds: { type: 'string', default: '1' },
     rows: { type: 'string', default: String(VECTOR_ROWS) },
     steps: { type: 'string', default: '40' },
+    batch: { type: 'string', default: '8' },
     vectorSteps: { type: 'string', default: '24' },
     threads: { type: 'string', default: '0' },
     model: { type: 'string', default: smollm2 },
@@ -67,7 +68,6 @@ export const METHODS = {
   clean: (vector) => ({ cleanedBy: vector }),
   protected: (vector) => ({ vectors: [vector], protection: true }),
   both: (vector) => ({ vectors: [vector], protection: { flagged: 'auto', route: true, anchor: BOTH_PROMPTS } }),
-  anchored: (vector) => ({ vectors: [vector], protection: { anchor: {} } }),
   // this, lisa and safegrad with the settings that baselines.ts chose on the sample
   anchor: (vector) => ({ vectors: [vector], protection: { route: 1, anchor: { weight: 3 } } }),
   absorb: (vector) => ({ vectors: [vector], protection: { flagged: 'absorb' } }),
@@ -230,7 +230,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
       evaluateEvery: 1000,
       generation: { maxNewTokens: 36 },
       optimizer: { learningRate: rate, schedule: 'linear', warmupSteps: 0.05 },
-      batch: { rows: 8, maxTokens: FORMS[form]?.maxTokens ?? 128 },
+      batch: { rows: Number(options.batch), maxTokens: FORMS[form]?.maxTokens ?? 128 },
       steps: Number(options.steps),
       seed,
       threads: Number(options.threads),
