@@ -96,7 +96,7 @@ export function quietSeconds(passes: readonly Pass[], threads: number | undefine
   return Math.min(least('clock'), least('cpu') / cores);
 }
 
-/** Seconds of a run on so many threads, of two after one to warm up. */
+/** Seconds of a run on so many threads, of four after one to warm up. */
 async function secondsOf(
   backend: Backend,
   threads: number | undefined,
@@ -105,16 +105,17 @@ async function secondsOf(
 ): Promise<number> {
   const session = await backend.session(graph);
   try {
-    return quietSeconds(await timedPasses(3, () => session.run(feeds)), threads);
+    return quietSeconds(await timedPasses(5, () => session.run(feeds)), threads);
   } finally {
     await session.dispose();
   }
 }
 
-/** Sizes of the three graphs: chosen so that they are measured in half a second. */
+/** Sizes of the three graphs: chosen so that they are measured in half a second, and a run is more than its start. */
 const PRODUCTS: Product[] = Array.from({ length: 6 }, () => ({ in: 1024, out: 2048 }));
 const ROWS = 256;
-const ADDED = 2 ** 21;
+const ADDED = 2 ** 20;
+const ADDITIONS = 32;
 const NODES = 5000;
 
 function chain(name: string, length: number, count: number, next: (g: Builder, y: Value, x: Value) => Value): Graph {
@@ -127,8 +128,8 @@ function chain(name: string, length: number, count: number, next: (g: Builder, y
 }
 
 export async function measureSpeed(backend: Backend): Promise<Speed> {
-  const flops = await coldProductRate(backend, PRODUCTS, ROWS, { passes: 2 });
-  const adding = chain('moved', 8, ADDED, Add);
+  const flops = await coldProductRate(backend, PRODUCTS, ROWS, { passes: 4 });
+  const adding = chain('moved', ADDITIONS, ADDED, Add);
   const x = float32(new Float32Array(ADDED), [ADDED]);
   const moved = workOf(adding)({}).moved / (await secondsOf(backend, threadsOf(backend), adding, { x }));
   const one = float32(new Float32Array(1), [1]);
