@@ -40,8 +40,8 @@ export async function suggestTraining(
         : await counted(file, { ...source, tokenizer, ...reading }),
     );
   }
-  const own = tokenizer ? await Promise.all(vectors.map((path) => longestOwn(path, tokenizer))) : [];
-  const longest = Math.max(...read.map((file) => file.longest), ...own);
+  const own = tokenizer ? await longestOwn(vectors, tokenizer) : 0;
+  const longest = Math.max(...read.map((file) => file.longest), own);
   const rows = Math.max(1, read[0].rows);
   const facts = { rows, longest, parameters: weightsCount(spec), spec, method, anchored, files: data.length };
   const mapped = method !== 'full' && countsMapped() ? planned.bytes : 0;

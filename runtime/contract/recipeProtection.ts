@@ -75,7 +75,7 @@ export const protection = z
               .positive()
               .optional()
               .describe(
-                'Weight of the KL on prompts of the vector. Default: weight, or 1 if neither is written and ordinary prompts are held because the base refuses.',
+                'Weight of the KL on prompts of the vector. Default: weight, or 1 if that is 0.3 and ordinary prompts are held because the base refuses.',
               ),
           }),
         ],

@@ -91,10 +91,14 @@ export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRow
   };
 }
 
-/** Tokens of the longest row of a vector's own, of ordinary ones where an anchor would hold them; 0 without any. */
-export async function longestOwn(path: string, tokenizer: Tokenizer): Promise<number> {
-  const { held, trained, unseen, ordinary, base } = await allOwn(path, tokenizer);
-  const rows = [...held, ...trained, ...unseen, ...(isRefused(base) ? ordinary : [])];
+/** Tokens of the longest row of vectors' own, of ordinary ones where an anchor would hold them; 0 without any. */
+export async function longestOwn(paths: readonly string[], tokenizer: Tokenizer): Promise<number> {
+  const all = await Promise.all(paths.map((path) => allOwn(path, tokenizer)));
+  const refused = all.some(({ base }) => isRefused(base));
+  const rows = all.flatMap(({ held, trained, unseen, ordinary }) => [
+    ...[...held, ...trained, ...unseen],
+    ...(refused ? ordinary : []),
+  ]);
   return rows.reduce((most, row) => Math.max(most, lengthOf(row)), 0);
 }
 

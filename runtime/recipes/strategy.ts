@@ -36,8 +36,8 @@ const PROMPT_WEIGHT_REFUSED = 1;
 
 function anchorOf(written: WrittenAnchor, batch: FinetuneRecipe['batch'], refused: boolean): Anchor {
   const isSmall = batch.tokens === undefined && batch.rows * batch.accumulate < SMALL_STEP;
-  const says = written.refusals !== undefined || written.ordinary !== undefined;
-  const isRefused = refused && isSmall && !says;
+  const declines = written.refusals !== undefined || written.ordinary === 0;
+  const isRefused = refused && isSmall && !declines;
   return {
     promptWeight: isRefused && written.weight === ANCHOR_WEIGHT ? PROMPT_WEIGHT_REFUSED : written.weight,
     ...(isRefused ? IN_SMALL_STEP_REFUSED : isSmall ? IN_SMALL_STEP : USUAL),
@@ -48,7 +48,7 @@ function anchorOf(written: WrittenAnchor, batch: FinetuneRecipe['batch'], refuse
 
 /**
  * @param refused the base refuses what the vectors' prompts ask, and there are ordinary prompts to hold beside: they
- * are held where the recipe does not say how many of each kind are
+ * are held unless the recipe names `refusals`, or no ordinary ones
  */
 export function strategyOf(
   { protection, batch }: Pick<FinetuneRecipe, 'protection' | 'batch'>,
@@ -69,7 +69,7 @@ export function strategyOf(
 /** Whether the anchor of a recipe holds more where the base refuses. */
 export const goesByRefusals = (recipe: Pick<FinetuneRecipe, 'protection' | 'batch'>): boolean => {
   const [usual, refused] = [false, true].map((is) => strategyOf(recipe, is).anchor);
-  return usual !== false && refused !== false && usual.ordinary !== refused.ordinary;
+  return usual !== false && refused !== false && usual.every !== refused.every;
 };
 
 /** Whether a strategy is the paper's, whatever is written. */

@@ -35,6 +35,7 @@ test('where the base refuses, a small step holds a prompt of each kind, unless t
   assert.deepEqual(refused({ anchor: {} }, { rows: 8 }), both);
   assert.deepEqual(refused({ anchor: { harmful: 2, promptWeight: 0.5 } }, { rows: 8 }), { ...both, harmful: 2, promptWeight: 0.5 }); // oxfmt-ignore
   assert.deepEqual(refused({ anchor: { weight: 2 } }, { rows: 8 }), { ...both, weight: 2, promptWeight: 2 });
+  assert.deepEqual(refused({ anchor: { ordinary: 2 } }, { rows: 8 }), { ...both, ordinary: 2 });
   const says = [
     [true, { rows: 16 }],
     [{ anchor: { refusals: 2 } }, { rows: 8 }],
