@@ -1,4 +1,4 @@
-/** How fast this machine computes, measured by three small graphs in half a second. */
+/** How fast this machine computes, measured by three small graphs in a second. */
 import { availableParallelism } from 'node:os';
 import { sum } from '../contract/sum.js';
 import { float32, type Backend, type Tensor } from '../device/session.js';
@@ -96,7 +96,7 @@ export function quietSeconds(passes: readonly Pass[], threads: number | undefine
   return Math.min(least('clock'), least('cpu') / cores);
 }
 
-/** Seconds of a run on so many threads, of four after one to warm up. */
+/** Seconds of a run on so many threads, of eight after one to warm up. */
 async function secondsOf(
   backend: Backend,
   threads: number | undefined,
@@ -105,13 +105,13 @@ async function secondsOf(
 ): Promise<number> {
   const session = await backend.session(graph);
   try {
-    return quietSeconds(await timedPasses(5, () => session.run(feeds)), threads);
+    return quietSeconds(await timedPasses(9, () => session.run(feeds)), threads);
   } finally {
     await session.dispose();
   }
 }
 
-/** Sizes of the three graphs: chosen so that they are measured in half a second, and a run is more than its start. */
+/** Sizes of the three graphs: chosen so that they are measured in a second, and a run is more than its start. */
 const PRODUCTS: Product[] = Array.from({ length: 6 }, () => ({ in: 1024, out: 2048 }));
 const ROWS = 256;
 const ADDED = 2 ** 20;
@@ -128,7 +128,7 @@ function chain(name: string, length: number, count: number, next: (g: Builder, y
 }
 
 export async function measureSpeed(backend: Backend): Promise<Speed> {
-  const flops = await coldProductRate(backend, PRODUCTS, ROWS, { passes: 4 });
+  const flops = await coldProductRate(backend, PRODUCTS, ROWS, { passes: 8 });
   const adding = chain('moved', ADDITIONS, ADDED, Add);
   const x = float32(new Float32Array(ADDED), [ADDED]);
   const moved = workOf(adding)({}).moved / (await secondsOf(backend, threadsOf(backend), adding, { x }));
