@@ -20,7 +20,7 @@ export interface Backward {
  * `loss` has one element, its own gradient is 1, or `seed` (a value of the graph of the same shape; then `loss` may
  * have any shape and the result is the product with the Jacobian). `wrt` are inputs, initializers or values in between.
  * With `segmentOf` little of the forward pass is kept: its segments are computed again when their gradients are. With
- * `onto` the gradients are added to these values, aligned with `wrt`, which then are inputs.
+ * `onto` each is added to a further input of that name, aligned with `wrt`, which then are inputs.
  * Only nodes on a path from `wrt` to `loss` get a gradient. The result is checked and holds nothing that no output
  * needs.
  *
@@ -30,7 +30,7 @@ export function backward(
   graph: Graph,
   loss: Value,
   wrt: readonly Value[],
-  options: { seed?: Value; names?: readonly string[]; segmentOf?: SegmentOf; onto?: readonly Value[] } = {},
+  options: { seed?: Value; names?: readonly string[]; segmentOf?: SegmentOf; onto?: readonly string[] } = {},
 ): Backward {
   const { seed, segmentOf, onto = [], names = wrt.map((x) => `${x.name}'`) } = options;
   if (loss.dtype !== 'float32' && loss.dtype !== 'float64') throw new Error(`the loss ${loss.name} is ${loss.dtype}`);
@@ -45,7 +45,7 @@ export function backward(
   const scans: ScanPair[] = [];
   const ofLoss = [loss, seed ?? Full(g, loss.shape, 1, loss.dtype)] as const;
   // d (loss + Σ ⟨onto, x⟩) / d x
-  const seeds = [ofLoss, ...onto.map((sum, i) => [wrt[i], sum] as const)];
+  const seeds = [ofLoss, ...onto.map((sum, i) => [wrt[i], g.input(sum, wrt[i].dtype, wrt[i].shape)] as const)];
   const found = differentiate(g, graph, seeds, wrt, { scans, segmentOf });
   const gradients = wrt.map((x, i) =>
     g.named(`${x.name}'`, () => found[i] ?? Full(g, x.shape, 0, x.dtype as FloatType)),

@@ -59,8 +59,8 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   const [own = 0, ...others] = full ? [weightsCount(model.spec), ...options.adapters] : options.adapters;
   const frozen = sum(others);
   const planned = (batch: MicroBatch): PlannedRun[] =>
-    (full && adds ? [false, true] : [false]).map((adds) => ({
-      graph: graphs.gradient({ ...batch, adds }),
+    (full && adds ? [false, true] : [false]).map((isSum) => ({
+      graph: graphs.gradient({ ...batch, adds: isSum }),
       dims: batch.dims,
     }));
   const trained = [...batches, ...probes].flatMap(planned);

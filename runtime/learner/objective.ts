@@ -151,12 +151,11 @@ export function gradientGraph(options: ObjectiveOptions & { readonly adds?: bool
     if (!value) throw new Error(`the graph has no input "${name}" to take a gradient of`);
     return value;
   });
-  const g = new Builder(loss.name, { from: loss });
-  const onto = options.adds ? values.map(({ name, dtype, shape }) => g.input(sumInput(name), dtype, shape)) : [];
+  const onto = options.adds ? wrt.map(sumInput) : [];
   const segmentOf = options.recompute ? blockOf(options.spec) : undefined;
   const names = wrt.map(gradientOutput);
   const total = loss.outputs.find((v) => v.name === 'loss')!;
-  return backward(g.graph(), total, values, { names, segmentOf, onto }).graph;
+  return backward(loss, total, values, { names, segmentOf, onto }).graph;
 }
 
 /** The block that a node is in, by the name of its module. */

@@ -115,21 +115,21 @@ export async function ownRows(
   const most = Math.min(recipe.batch.maxTokens, spec.contextLength);
   const read = await Promise.all(vectors.map(({ path }) => promptsOf(path)));
   const refusals = read.map(refusalsIn).filter(isRefused);
-  const ordinary = read.flatMap((prompts) => rowsOf('ordinary', prompts, tokenizer)).map(lengthOf);
-  const fits = ordinary.some((length) => length > 0 && length <= most);
+  const ordinary = read.map((prompts) => rowsOf('ordinary', prompts, tokenizer));
+  const fitting = (rows: readonly (Example | undefined)[]): Example[] =>
+    rows.filter((row) => row !== undefined).filter((row) => lengthOf(row) <= most);
+  const fits = ordinary.some((rows) => fitting(rows).length > 0);
   const strategy = strategyOf(recipe, refusals.length > 0 && fits);
   const { anchor } = strategy;
   const holdsOrdinary = anchor !== false && anchor.ordinary > 0;
   const found = vectors.map(({ path }, k) => {
-    const prompts = read[k].filter((one) => !one.ordinary || holdsOrdinary);
+    const prompts = read[k];
     const all = {
       held: anchor === false ? [] : rowsOf('held', prompts, tokenizer),
-      ordinary: rowsOf('ordinary', prompts, tokenizer),
+      ordinary: holdsOrdinary ? ordinary[k] : [],
       trained: rowsOf('trained', prompts, tokenizer),
       unseen: rowsOf('unseen', prompts, tokenizer),
     };
-    const fitting = (rows: readonly (Example | undefined)[]): Example[] =>
-      rows.filter((row) => row !== undefined).filter((row) => lengthOf(row) <= most);
     const lengths = prompts.map((_, at) => Math.max(...Object.values(all).map((rows) => lengthOf(rows[at]))));
     return {
       own: {
@@ -138,7 +138,7 @@ export async function ownRows(
         trained: fitting(all.trained),
         unseen: fitting(all.unseen),
       },
-      prompts: prompts.length,
+      prompts: prompts.filter((one) => !one.ordinary || holdsOrdinary).length,
       tooLong: lengths.filter((length) => length > most).length,
       longest: Math.max(0, ...lengths),
       name: basename(path),
@@ -164,7 +164,7 @@ export async function ownRows(
             },
           );
   }
-  const longestOrdinary = Math.max(0, ...ordinary);
+  const longestOrdinary = Math.max(0, ...ordinary.flat().map(lengthOf));
   if (holdsOrdinary && !fits)
     throw longestOrdinary > most
       ? new HumanError(

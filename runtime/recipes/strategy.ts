@@ -19,12 +19,12 @@ export interface Strategy {
   readonly anchor: false | (Required<WrittenAnchor> & { readonly every: number });
 }
 
+type Anchor = Exclude<Strategy['anchor'], false>;
+
 /** The method as published: the vector is on for every row. */
 const PAPER: Strategy = { flagged: 'vector', limit: SCAN_LIMIT, off: 'none', anchor: false };
 /** The best that is known, see docs/protection.md. */
 const BEST = { flagged: 'auto', limit: SCAN_LIMIT, off: 'confident' } as const;
-
-type Anchor = Exclude<Strategy['anchor'], false>;
 
 /** Of steps of fewer rows an anchor holds less: it costs a fifth of a step in either case. */
 const SMALL_STEP = 16;

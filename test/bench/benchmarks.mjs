@@ -100,6 +100,8 @@ export const FURTHER = [
 export const memoryName = (name) => `memory-${name}`;
 export const ESTIMATE = 'estimate-memory';
 export const TIME_ESTIMATE = 'estimate-time';
+/** By name: which error of a result an estimate is judged by. */
+export const ESTIMATES = { [ESTIMATE]: 'error', [TIME_ESTIMATE]: 'timeError' };
 
 const ratio = (name, least) => ({ name, of: 'ratio', least });
 const ours = (name, most) => ({ name, of: 'ours', most });

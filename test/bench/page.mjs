@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { benchmarks, ESTIMATE, FURTHER, GOALS, memoryName, TIME_ESTIMATE } from './benchmarks.mjs';
+import { benchmarks, ESTIMATE, ESTIMATES, FURTHER, GOALS, memoryName, TIME_ESTIMATE } from './benchmarks.mjs';
 import { CURVES, exponent } from './curves.mjs';
 
 const folder = import.meta.dirname;
@@ -18,7 +18,7 @@ export function page({ machine, results, elsewhere: rates = {}, profile, curves,
   const memories = trainings.flatMap(({ name }) => named.get(memoryName(name)) ?? []);
   const parts = results.filter(({ name }) => benchmarks[name]?.part);
   const shown = [...trainings, ...memories, ...parts, ...parts.map(({ name }) => named.get(memoryName(name)))];
-  const others = results.filter((r) => ![ESTIMATE, TIME_ESTIMATE].includes(r.name) && !shown.includes(r));
+  const others = results.filter((r) => !(r.name in ESTIMATES) && !shown.includes(r));
   const [estimate, ofTime] = [ESTIMATE, TIME_ESTIMATE].map((name) => named.get(name));
   return `# Performance
 

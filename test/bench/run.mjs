@@ -15,7 +15,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchmarks, ESTIMATE, FURTHER, memoryName, TIME_ESTIMATE } from './benchmarks.mjs';
+import { benchmarks, ESTIMATES, FURTHER, memoryName } from './benchmarks.mjs';
 import { CURVES, measure as measureCurve, SHAPE } from './curves.mjs';
 import { llamaCpp, pythonPeers } from './peers.mjs';
 import { lastLine, out, root, run } from './process.mjs';
@@ -236,11 +236,11 @@ const here = {
 };
 const machine = isElsewhere ? before.machine : here;
 const others = (before?.results ?? []).filter(
-  ({ name }) => name !== ESTIMATE && name !== TIME_ESTIMATE && !results.some((r) => r.name === name),
+  ({ name }) => !(name in ESTIMATES) && !results.some((r) => r.name === name),
 );
 const all = [...others, ...marked(results)].sort((a, b) => placeOf(a) - placeOf(b));
-if (all.some(({ error }) => error !== undefined)) all.push(estimateOf(ESTIMATE, all));
-if (all.some(({ timeError }) => timeError !== undefined)) all.push(estimateOf(TIME_ESTIMATE, all, 'timeError'));
+for (const [name, error] of Object.entries(ESTIMATES))
+  if (all.some((result) => result[error] !== undefined)) all.push(estimateOf(name, all, error));
 mkdirSync(path.dirname(file), { recursive: true });
 const report = {
   machine,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
-import { openBackend, type Backend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { cutOf, limitsOf, PIECE_LIMITS } from '../../runtime/learner/cut.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
@@ -13,6 +13,7 @@ import type { Graph } from '../../runtime/onnx/graph.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { random } from '../../runtime/support/random.js';
 import { unrolling } from '../support/unrolling.js';
+import { recording } from '../support/recording.js';
 import { loadReference } from '../support/reference.js';
 import { noting } from '../support/runTokens.js';
 
@@ -146,14 +147,6 @@ test('losses of many or long rows are computed a budget of tokens at a time, tho
   await learner.dispose();
 });
 
-/** A device that keeps the graphs it was given. */
-function recording(backend: Backend): { backend: Backend; graphs: Graph[] } {
-  const graphs: Graph[] = [];
-  return {
-    graphs,
-    backend: { ...backend, session: (graph, options) => (graphs.push(graph), backend.session(graph, options)) },
-  };
-}
 const scans = ({ nodes }: Graph): number => nodes.filter(({ op }) => op === 'Scan').length;
 
 // some layers of a gemma3 have a window

@@ -14,19 +14,11 @@ import type { Graph } from '../../runtime/onnx/graph.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { random } from '../../runtime/support/random.js';
 import { summed } from '../../runtime/recipes/summed.js';
+import { recording } from '../support/recording.js';
 import { loadReference } from '../support/reference.js';
 
 const PIECES = { queries: 2, scores: Infinity, whole: 0, positions: Infinity, logits: 400 };
 const DIMS = { B: 1, T: 12, S: 12, P: 0, L: 9, M: 9 };
-
-/** A backend, and the graphs that were opened on it. */
-function noting(backend: Backend): { backend: Backend; graphs: Graph[] } {
-  const graphs: Graph[] = [];
-  return {
-    graphs,
-    backend: { ...backend, session: (graph, options) => (graphs.push(graph), backend.session(graph, options)) },
-  };
-}
 
 for (const [method, limits] of [
   ['full', undefined],
@@ -38,7 +30,7 @@ for (const [method, limits] of [
     const spec = decoderSpec(model.config);
     const full = method === 'full';
     const rng = random(method);
-    const { backend, graphs } = noting(await openBackend('cpu', 1));
+    const { backend, graphs } = recording(await openBackend('cpu', 1));
     const layout = layOut(linearLayers(spec).map((s) => ({ ...s, rank: 2, scale: 1 })));
     const flat = flatTensor(initialise(layout, rng).map((x) => x + 0.1 * rng.normal()));
     const names = full ? [...parameters(spec).keys()] : [flatInput('a')];
