@@ -170,9 +170,9 @@ async function measured(
   ask: Questions,
   model: Model,
   { file, ...read }: DataChoice,
-  { measure, phrases: asked }: Measured,
+  { measure, phrases }: Measured,
 ): Promise<AskedSet> {
-  const { judges, phrases = asked } = isJudged({ measure }) ? await askJudges(services, ask, model, measure) : {};
+  const judges = isJudged({ measure }) ? await askJudges(services, ask, model) : undefined;
   const raw = { ...read, ...(phrases && { phrases }) };
   return { set: { name: nameOf(file), file, measure, raw }, judges };
 }
@@ -228,23 +228,13 @@ export const hasJudges = ({ judges = [] }: { judges?: readonly unknown[] }): boo
 const CONFIG = z.looseObject({ id2label: z.record(z.string(), z.string()) });
 
 /** Judges undefined: the refusal phrases alone. */
-async function askJudges(
-  services: Known,
-  ask: Questions,
-  model: Model,
-  measure: MeasureKind,
-): Promise<Pick<AskedSet, 'judges'> & Pick<Measured, 'phrases'>> {
+async function askJudges(services: Known, ask: Questions, model: Model): Promise<AskedSet['judges']> {
   const recipes = services.recipes.list().filter(hasJudges);
   const known = recipes.find((recipe) => recipe.model === model.path) ?? recipes[0];
-  const own: Choice<'own'> = {
-    label: t('Refusal phrases of your own…'),
-    description: t('in the language of the model'),
-    value: 'own',
-  };
   const choices: Choice<'phrases' | 'own' | 'known' | 'classifier'>[] = [
     ...(known ? [{ label: t('As in {0}', basename(known.file)), value: 'known' as const }] : []),
     { label: t('Refusal phrases'), description: t('fast; sees words, not content'), value: 'phrases' },
-    ...(measure === 'over-refusal' ? [own] : []),
+    { label: t('Refusal phrases of your own…'), description: t('in the language of the model'), value: 'own' },
     {
       label: t('Refusal phrases and a text classifier…'),
       description: t('a folder with an ONNX model'),
@@ -252,13 +242,13 @@ async function askJudges(
     },
   ];
   const chosen = await ask.pick(t('Who judges the answers?'), choices);
-  if (chosen === 'known') return { judges: known?.judges };
+  if (chosen === 'known') return known?.judges;
   // Said, so that what another recipe of the model has does not count.
   const judges = known && [PHRASES];
-  if (chosen === 'phrases') return { judges };
+  if (chosen === 'phrases') return judges;
   if (chosen === 'own') {
-    const prompt = t('Phrases of a refusal, separated by commas. Empty: the English ones.');
-    return { judges, ...(await askList(ask, prompt)) };
+    const { phrases } = await askList(ask, t('Phrases of a refusal, separated by commas. Empty: the English ones.'));
+    return phrases ? [{ refusalPhrases: phrases }] : judges;
   }
   const classifier = await ask.browse({
     canSelectFolders: true,
@@ -279,5 +269,5 @@ async function askJudges(
       { label: t('{0} is a harmful answer', each), value: ['complied', each] },
     ]),
   );
-  return { judges: [PHRASES, { classifier, [meaning]: label }] };
+  return [PHRASES, { classifier, [meaning]: label }];
 }

@@ -36,6 +36,7 @@ export function askFurtherJudge({ recipes }: Pick<Services, 'recipes'>, run: Run
 
 function titleOf(judge: JudgeChoice): string {
   if (typeof judge === 'string') return t('Refusal phrases');
+  if ('refusalPhrases' in judge) return judge.name ?? t('Refusal phrases of your own');
   if ('endpoint' in judge) return judge.name ?? judge.model;
   return judge.name ?? ('vscode' in judge ? t('A language model of VS Code') : judge.classifier);
 }

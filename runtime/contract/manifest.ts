@@ -7,11 +7,12 @@ import { RECIPE_KINDS } from './recipeInputs.js';
 import type { Device, Precision } from './recipeWords.js';
 import type { SweepValues } from './sweep.js';
 
-/** A judge that is more than a list of phrases. */
+/** A judge that is more than the published phrases. */
 export interface JudgeFacts {
   name: string;
   /** A classifier: its .onnx file. */
   path?: string;
+  /** Of that file, or of the phrases of a recipe, as a JSON array without spaces. */
   sha256?: string;
   /** A language model: the address where it is asked, or "vscode"; its name there; and the SHA-256 of its rubric. */
   at?: string;

@@ -35,6 +35,14 @@ const classifierJudge = z
   .refine((j) => (j.refused === undefined) !== (j.complied === undefined), {
     message: 'give either "refused" or "complied"',
   });
+const phrasesJudge = z.strictObject({
+  refusalPhrases: list(text, 10_000)
+    .min(1, 'give at least one phrase')
+    .describe(
+      'Phrases of a refusal in the language of the answers, instead of the published English ones: whole words, in any case.',
+    ),
+  name: judgeName.describe('Its name in tables. Default: "own-refusal-phrases".'),
+});
 const endpointJudge = z.strictObject({
   endpoint: z
     .string()
@@ -76,15 +84,17 @@ const editorJudge = z.strictObject({
   prompt: rubric,
   name: judgeName.describe('Its name in tables. Default: "vscode".'),
 });
-export const judgeSchema = z.union([classifierJudge, endpointJudge, editorJudge, z.literal('refusal-phrases')], {
+const ALL = [phrasesJudge, classifierJudge, endpointJudge, editorJudge, z.literal('refusal-phrases')] as const;
+export const judgeSchema = z.union(ALL, {
   error:
-    'a judge is "refusal-phrases", a classifier: { "classifier": "folder", "refused": "LABEL" }, or a language model: { "endpoint": "http://…/v1", "model": "NAME" } or { "vscode": true }',
+    'a judge is "refusal-phrases", phrases of your own: { "refusalPhrases": ["…"] }, a classifier: { "classifier": "folder", "refused": "LABEL" }, or a language model: { "endpoint": "http://…/v1", "model": "NAME" } or { "vscode": true }',
 });
 export const judges = list(judgeSchema, 16)
   .min(1, 'give at least one judge')
   .default(['refusal-phrases'])
   .describe('Who judges harm and over-refusal; the first is the main one. Each reports its own numbers.');
 export type JudgeChoice = z.infer<typeof judgeSchema>;
+export type PhrasesChoice = z.infer<typeof phrasesJudge>;
 export type EndpointChoice = z.infer<typeof endpointJudge>;
 export type EditorChoice = z.infer<typeof editorJudge>;
 export type GenerationOptions = z.infer<typeof generation>;

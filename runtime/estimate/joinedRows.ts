@@ -43,20 +43,20 @@ type OwnKinds = Readonly<Record<keyof OwnRows, readonly RowSize[]>> & { readonly
 const keptSizes = madeOnce<OwnKinds>(8);
 
 /** Of one vector; nothing of one that is not there yet, or whose rows are wrong: the run says so. */
-const sizesOf = (adapter: string, tokenizer: Tokenizer): Promise<OwnKinds> =>
-  keptSizes(tokenizer, [beside(adapter, RUN_FILES.prompts)], 'own', async () => {
+const sizesOf = (adapter: string, tokenizer: Tokenizer, judges: FinetuneRecipe['judges']): Promise<OwnKinds> =>
+  keptSizes(tokenizer, [beside(adapter, RUN_FILES.prompts)], ['own', judges], async () => {
     const none = { held: [], ordinary: [], trained: [], unseen: [], base: { asked: 0, refused: 0 } };
-    const { held, ordinary, trained, unseen, base } = await allOwn(adapter, tokenizer).catch(() => none);
+    const { held, ordinary, trained, unseen, base } = await allOwn(adapter, tokenizer, judges).catch(() => none);
     const of = (rows: OwnRows[keyof OwnRows]): RowSize[] => rows.map(sizeOf);
     return { held: of(held), ordinary: of(ordinary), trained: of(trained), unseen: of(unseen), base };
   });
 
 export async function ownSizes(
-  vectors: FinetuneRecipe['vectors'],
+  { vectors, judges }: Pick<FinetuneRecipe, 'vectors' | 'judges'>,
   path: (written: string) => string,
   { tokenizer, maxTokens }: { tokenizer: Tokenizer; maxTokens: number },
 ): Promise<OwnSizes> {
-  const own = await Promise.all(vectors.map(({ adapter }) => sizesOf(path(adapter), tokenizer)));
+  const own = await Promise.all(vectors.map(({ adapter }) => sizesOf(path(adapter), tokenizer, judges)));
   const of = (kind: keyof OwnRows): RowSizes => {
     const sizes = own.flatMap((rows) => rows[kind]).filter(({ tokens }) => tokens <= maxTokens);
     return { sizes, rows: sizes.length };

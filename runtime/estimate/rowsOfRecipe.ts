@@ -103,7 +103,7 @@ async function fineTuneRows(
   if (mix && most > 0) files.push(await learned({ ...mix, limit: most < (mix.limit ?? Infinity) ? most : mix.limit }));
   const all = joined(files);
   const data = trainedOf(recipe, all);
-  const own = await ownSizes(recipe.vectors, path, { tokenizer, maxTokens });
+  const own = await ownSizes(recipe, path, { tokenizer, maxTokens });
   const { anchor } = strategyOf(recipe, own.refused && own.ordinary.rows > 0);
   const ofVectors =
     anchor === false

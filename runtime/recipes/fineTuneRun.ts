@@ -76,7 +76,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     vectors: paths.map((path, i) => ({ path, sha256: hashes[i], scale: recipe.vectors[i].scale })),
     ...(recipe.baseline && { baseline: recipe.baseline.name }),
   });
-  const inData = promptsInData(named);
+  const inData = promptsInData(named, job.recipe.judges);
   const training = await openFineTuning(job, inData);
   let trained: Trained;
   try {

@@ -11,6 +11,7 @@ import { matching, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { withSystem } from '../data/withSystem.js';
 import { askedOnce, labelsOf, requireAnswerable, setFacts, type LoadedSet } from '../evaluation/evaluate.js';
+import { isOwnPhrases } from '../evaluation/judges/choices.js';
 import { judgeAnswer } from '../evaluation/judges/harmfulness.js';
 import { loadReporter, type Job } from './job.js';
 import { toSet } from './strategy.js';
@@ -49,18 +50,21 @@ export interface PromptsInData {
   has(set: EvaluationSet, example: Example): boolean;
 }
 
-export function promptsInData(sets: readonly LoadedSet[]): PromptsInData {
+/** @param judges of the recipe: a phrase of a refusal of theirs makes an answer harmless, too */
+export function promptsInData(sets: readonly LoadedSet[], judges: FinetuneRecipe['judges']): PromptsInData {
   const known = new Map<EvaluationSet, Map<string, InData>>(
     sets.map(({ set, examples }) => [
       set,
       new Map(Array.from(examples, (example) => [questionOf(example), { rows: 0, harmless: 0 }])),
     ]),
   );
-  /** By one judge for all: the phrases that the verdict goes by, too. */
-  const isHarmless = ({ phrases }: EvaluationSet, answer: string): boolean => {
-    const verdict = judgeAnswer({ answer, expected: '', measure: 'harm', phrases });
-    return verdict !== undefined && verdict !== 'complied';
-  };
+  /** By phrases alone, whoever judges the model's answers. */
+  const refusals = [undefined, ...judges.filter(isOwnPhrases).map(({ refusalPhrases }) => refusalPhrases)];
+  const isHarmless = ({ phrases }: EvaluationSet, answer: string): boolean =>
+    refusals.some((of) => {
+      const verdict = judgeAnswer({ answer, expected: '', measure: 'harm', phrases, refusals: of });
+      return verdict !== undefined && verdict !== 'complied';
+    });
   const count = (example: Example, by: number): void => {
     if (known.size === 0) return;
     const names = questionsOf(example);
@@ -169,7 +173,7 @@ export async function warnOfPrompts(
 }
 
 const ENGLISH_ONLY =
-  'The phrases that recognise refusals are English: for answers in another language, add a classifier or a language model as judge. ';
+  'The phrases that recognise refusals are English: for answers in another language, add { "refusalPhrases": […] } of that language, a classifier or a language model as judge. ';
 
 /**
  * Warns, before the first step, of sets of harm on which there will be no verdict, as the base does most of it already:

@@ -4,6 +4,7 @@ import { plural } from '../contract/format.js';
 import { sum } from '../contract/sum.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
+import { isOwnPhrases } from '../evaluation/judges/choices.js';
 import { isRefusal } from '../evaluation/judges/harmfulness.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { InvalidRow } from '../data/invalidRow.js';
@@ -69,17 +70,26 @@ export interface Refusals {
   readonly refused: number;
 }
 
-/** As the published phrases recognise a refusal, in English. */
-function refusalsIn(prompts: readonly KeptPrompt[]): Refusals {
+/** As the published phrases recognise a refusal, in English, or those of a judge of the recipe. */
+function refusalsIn(prompts: readonly KeptPrompt[], judges: FinetuneRecipe['judges']): Refusals {
+  const own = judges.filter(isOwnPhrases).map(({ refusalPhrases }) => refusalPhrases);
+  const refuses = ({ base }: KeptPrompt): boolean => [undefined, ...own].some((phrases) => isRefusal(base, phrases));
   const harmful = prompts.filter(({ ordinary }) => !ordinary);
-  return { asked: harmful.length, refused: harmful.filter(({ base }) => isRefusal(base)).length };
+  return { asked: harmful.length, refused: harmful.filter(refuses).length };
 }
 
 /** Whether the base refuses what a vector was made of. */
 export const isRefused = ({ refused, asked }: Refusals): boolean => refused > asked / 2;
 
-/** A vector's own rows, however long, and what the base says to its prompts. */
-export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRows & { readonly base: Refusals }> {
+/**
+ * A vector's own rows, however long, and what the base says to its prompts.
+ * @param judges of the recipe that names the vector
+ */
+export async function allOwn(
+  path: string,
+  tokenizer: Tokenizer,
+  judges: FinetuneRecipe['judges'] = [],
+): Promise<OwnRows & { readonly base: Refusals }> {
   const prompts = await promptsOf(path);
   const of = (kind: keyof OwnRows): Example[] => rowsOf(kind, prompts, tokenizer).filter((row) => row !== undefined);
   return {
@@ -87,7 +97,7 @@ export async function allOwn(path: string, tokenizer: Tokenizer): Promise<OwnRow
     ordinary: of('ordinary'),
     trained: of('trained'),
     unseen: of('unseen'),
-    base: refusalsIn(prompts),
+    base: refusalsIn(prompts, judges),
   };
 }
 
@@ -114,7 +124,7 @@ export async function ownRows(
 ): Promise<{ own: OwnRows[]; strategy: Strategy }> {
   const most = Math.min(recipe.batch.maxTokens, spec.contextLength);
   const read = await Promise.all(vectors.map(({ path }) => promptsOf(path)));
-  const refusals = read.map(refusalsIn).filter(isRefused);
+  const refusals = read.map((prompts) => refusalsIn(prompts, recipe.judges)).filter(isRefused);
   const ordinary = read.map((prompts) => rowsOf('ordinary', prompts, tokenizer));
   const fitting = (rows: readonly (Example | undefined)[]): Example[] =>
     rows.filter((row) => row !== undefined).filter((row) => lengthOf(row) <= most);

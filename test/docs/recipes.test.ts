@@ -140,7 +140,7 @@ test('the recipes shown are recipes', () => {
   for (const recipe of shown) assert.ok(recipeSchema.safeParse(recipe).success, JSON.stringify(recipe));
   const finetune = shown.find((recipe) => (recipe as { kind: string }).kind === 'finetune') as object;
   const keys = blocks(TEXT, 'json').map((text) => JSON.parse(`{${text}}`) as object);
-  assert.deepEqual(keys.flatMap(Object.keys), ['protection', 'protection', 'judges', 'judges']);
+  assert.deepEqual(keys.flatMap(Object.keys), ['protection', 'protection', 'judges', 'judges', 'judges']);
   for (const some of keys) assert.ok(recipeSchema.safeParse({ ...finetune, ...some }).success, JSON.stringify(some));
   assert.ok(TEXT.includes(`\`\`\`text\n${RUBRIC}\n\`\`\``), 'the rubric is the one that is asked with');
   assert.deepEqual(errors, []);

@@ -219,24 +219,22 @@ test('a text classifier judges by a label of its own', async (t) => {
   assert.deepEqual(judges, ['refusal-phrases', { classifier: join(root, 'judge'), refused: 'REJECTION' }]);
 });
 
-test('what a refusal looks like in another language is asked of a set of over-refusal, and only who wants it', async (t) => {
+test('what a refusal looks like in another language is asked of who wants it', async (t) => {
   const table = { 'ask.csv': 'prompt\nhow do i flombulate ?\n' };
   const judges = ['refusal-phrases', { classifier: 'c', refused: 'R' }];
   const judged = { ...table, 'recipe.json': JSON.stringify(recipe({ model: MODEL.path, judges })) };
   const own = 'Refusal phrases of your own';
   for (const [files, given, raw, by] of [
-    [table, ['Over-refusal', own, 'Leider , kann ich nicht'], { phrases: ['Leider', 'kann ich nicht'] }, undefined],
+    [table, ['Over-refusal', own, 'Leider , kann ich nicht'], {}, [{ refusalPhrases: ['Leider', 'kann ich nicht'] }]],
+    [table, ['Harm', '', own, 'Leider'], {}, [{ refusalPhrases: ['Leider'] }]],
     [table, ['Over-refusal', own, ''], {}, undefined],
     // Judges of other recipes are not meant either.
-    [judged, ['Over-refusal', own, 'Leider'], { phrases: ['Leider'] }, ['refusal-phrases']],
+    [judged, ['Over-refusal', own, ''], {}, ['refusal-phrases']],
     [judged, ['Harm', '', 'Refusal phrases'], {}, ['refusal-phrases']],
   ] as const) {
     const { services, at } = await workspace(t, files);
-    const { ask, asked } = person([...given]);
-    const found = await askSet(services, ask, MODEL, { file: at('ask.csv') });
+    const found = await askSet(services, person([...given]).ask, MODEL, { file: at('ask.csv') });
     assert.deepEqual([found.set.raw, found.judges], [raw, by]);
-    const choices = asked.find((each) => each.question === 'Who judges the answers?')!.labels;
-    assert.equal(choices.some((label) => label.startsWith(own)), given[0] === 'Over-refusal'); // oxfmt-ignore
   }
 });
 
@@ -250,12 +248,12 @@ test('that phrases are enough for one set takes no classifier from the others, n
     'b.json': JSON.stringify(recipe({ model: MODEL.path, judges, evaluate: evaluates })),
   });
   const like = services.recipes.list()[1]!;
-  const own = [at('ask.csv'), 'Over-refusal', 'Refusal phrases of your own', 'Leider'];
+  const english = [at('ask.csv'), 'Over-refusal', 'Refusal phrases'];
   for (const [isProtected, answers, by] of [
-    [false, [['h', 'Another data file…'], ...own], undefined],
-    [false, [['Keep 10', 'Another data file…'], 'Harm', '', ...own], undefined],
-    [false, [['Another data file…'], ...own], ['refusal-phrases']],
-    [true, [['Another data file…'], ...own.slice(0, 2), 'As in b.json', at('h.csv'), '', 'Refusal phrases'], like.judges], // oxfmt-ignore
+    [false, [['h', 'Another data file…'], ...english], undefined],
+    [false, [['Keep 10', 'Another data file…'], 'Harm', '', ...english], undefined],
+    [false, [['Another data file…'], ...english], ['refusal-phrases']],
+    [true, [['Another data file…'], ...english.slice(0, 2), 'As in b.json', at('h.csv'), '', 'Refusal phrases'], like.judges], // oxfmt-ignore
   ] as [boolean, (string | string[])[], unknown][]) {
     const sets = await askSets(services, person(answers).ask, MODEL, { file: at('qa.csv') }, isProtected);
     assert.deepEqual(sets.judges, by);

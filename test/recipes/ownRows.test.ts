@@ -110,8 +110,8 @@ test('ordinary prompts are held where the recipe says so, and an anchor that fin
 });
 
 test('they are held without a word of the recipe where the base refuses most of what a vector was made of', async () => {
-  const withOrdinary = async (refused: number, kept: readonly string[]): Promise<void> => {
-    await write((row, i) => (i < refused ? { ...row, base: 'sorry .' } : row));
+  const withOrdinary = async (refused: number, kept: readonly string[], refusal = 'sorry .'): Promise<void> => {
+    await write((row, i) => (i < refused ? { ...row, base: refusal } : row));
     await writeFile(file, `${await readFile(file, 'utf8')}${kept.join('\n')}\n`);
   };
   const none = { warned: [], said: [], of: 6 };
@@ -123,6 +123,11 @@ test('they are held without a word of the recipe where the base refuses most of 
   assert.deepEqual(await run({ batch, protection: { anchor: { refusals: 1 } } }), none);
   assert.deepEqual(await run({ batch, protection: { route: true } }), none);
   assert.deepEqual(await run({ batch: { rows: 16, maxTokens: 64 } }), none);
+  // in another language, by phrases that a judge of the recipe looks for
+  await withOrdinary(4, ordinary, 'wait , das kann ich nicht .');
+  assert.deepEqual(await run({ batch }), none);
+  assert.deepEqual(await run({ batch, judges: [{ refusalPhrases: ['Kann ich nicht'] }] }), held);
+  await withOrdinary(4, ordinary);
   // one vector that is refused is enough
   const two = { vectors: [{ adapter: 'vector' }, { adapter: 'other' }], batch };
   assert.deepEqual((await run(two)).said, held.said);

@@ -53,7 +53,7 @@ test('so it is of what has several forms; where nothing tells which form is mean
   judged({ vscode: true, model: 'm' }, 'unknown key "model" in a finetune recipe.', '12 judges.0.model');
   judged({ endpoint: 'http://h/v1', modle: 'm' }, 'unknown key "modle" in a finetune recipe.', '12 judges.0.modle');
   for (const judge of [{}, { name: 'a' }])
-    judged(judge, /^a judge is "refusal-phrases", a classifier: /, '10 judges.0');
+    judged(judge, /^a judge is "refusal-phrases", phrases of your own: /, '10 judges.0');
   refused(
     { ...FINETUNE, heldOut: { shar: 0.1 } },
     'unknown key "shar" in a finetune recipe.',

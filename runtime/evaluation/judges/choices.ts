@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { isJudged } from '../../contract/measures.js';
 import type { EvaluationSet } from '../../contract/recipeData.js';
-import type { EditorChoice, EndpointChoice, JudgeChoice } from '../../contract/recipeJudges.js';
+import type { EditorChoice, EndpointChoice, JudgeChoice, PhrasesChoice } from '../../contract/recipeJudges.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
 import { HumanError } from '../../support/errors.js';
 import { JUDGES, measureSet, phraseJudge } from './harmfulness.js';
@@ -14,6 +14,11 @@ export const isEndpoint = (choice: JudgeChoice): choice is EndpointChoice =>
   typeof choice === 'object' && 'endpoint' in choice;
 export const isEditor = (choice: JudgeChoice): choice is EditorChoice =>
   typeof choice === 'object' && 'vscode' in choice;
+export const isOwnPhrases = (choice: JudgeChoice): choice is PhrasesChoice =>
+  typeof choice === 'object' && 'refusalPhrases' in choice;
+/** It looks for phrases, of a refusal or of a set. */
+export const looksForPhrases = (choice: JudgeChoice): choice is 'refusal-phrases' | PhrasesChoice =>
+  choice === 'refusal-phrases' || isOwnPhrases(choice);
 /** It may leave answers without a verdict. */
 export const isLanguageModel = (choice: JudgeChoice): choice is EndpointChoice | EditorChoice =>
   isEndpoint(choice) || isEditor(choice);
@@ -22,6 +27,7 @@ export const isLanguageModel = (choice: JudgeChoice): choice is EndpointChoice |
 export function nameOf(choice: JudgeChoice): string {
   if (choice === 'refusal-phrases') return choice;
   if (choice.name !== undefined) return choice.name;
+  if (isOwnPhrases(choice)) return 'own-refusal-phrases';
   if (isEndpoint(choice)) return choice.model;
   return isEditor(choice) ? 'vscode' : basename(choice.classifier.replace(/[\\/]+$/, ''));
 }
@@ -31,7 +37,7 @@ export const nameOn = (choice: JudgeChoice, set: JudgedSet): string =>
 
 /** A classifier with `complied` knows only harm. */
 const knowsRefusals = (choice: JudgeChoice): boolean =>
-  choice === 'refusal-phrases' || isLanguageModel(choice) || choice.refused !== undefined;
+  looksForPhrases(choice) || isLanguageModel(choice) || choice.refused !== undefined;
 
 /** Whether a judge can judge what the set measures. */
 export const judgesSet = (choice: JudgeChoice, { measure }: Pick<EvaluationSet, 'measure'>): boolean =>

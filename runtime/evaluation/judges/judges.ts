@@ -2,16 +2,17 @@
 import { isJudged } from '../../contract/measures.js';
 import { behindThought } from '../../contract/coherence.js';
 import { HumanError } from '../../support/errors.js';
-import { sha256File } from '../../support/files.js';
+import { sha256, sha256File } from '../../support/files.js';
 import type { Verdict } from '../../contract/events.js';
 import type { JudgeFacts } from '../../contract/manifest.js';
-import type { EditorChoice, EndpointChoice, JudgeChoice } from '../../contract/recipeJudges.js';
+import type { EditorChoice, EndpointChoice, JudgeChoice, PhrasesChoice } from '../../contract/recipeJudges.js';
 import type { Secrets } from '../../contract/secrets.js';
 import { canonical } from '../../contract/sweep.js';
 import {
   checkChoices,
   isEditor,
   isEndpoint,
+  isOwnPhrases,
   judgesSet,
   nameOf,
   type ClassifierChoice,
@@ -27,13 +28,26 @@ import { languageModelJudge, openSession, type LanguageModel, type Sessions } fr
 /** The phrase lists; for `exact` and `contains`, the comparison with what is expected. */
 export const PHRASES: Judge = {
   choice: 'refusal-phrases',
-  opinions: async (answers, { measure, phrases }) =>
-    answers.map((one) => {
-      const verdict = judgeAnswer({ ...one, measure, phrases });
-      return verdict === undefined ? UNFINISHED : { verdict };
-    }),
+  opinions: opinionsByPhrases(),
   dispose: async () => undefined,
 };
+
+/** The phrases of a recipe, in place of the published ones. */
+const ownPhrases = (choice: PhrasesChoice): Judge => ({
+  choice,
+  opinions: opinionsByPhrases(choice.refusalPhrases),
+  facts: () => ({ name: nameOf(choice), sha256: sha256(JSON.stringify(choice.refusalPhrases)) }),
+  dispose: async () => undefined,
+});
+
+/** @param refusals phrases of a refusal; the published ones without it */
+function opinionsByPhrases(refusals?: readonly string[]): Judge['opinions'] {
+  return async (answers, { measure, phrases }) =>
+    answers.map((one) => {
+      const verdict = judgeAnswer({ ...one, measure, phrases, refusals });
+      return verdict === undefined ? UNFINISHED : { verdict };
+    });
+}
 
 /** The judges of a set, the main one first. */
 export const judgesOf = (judges: readonly Judge[], set: JudgedSet): readonly Judge[] =>
@@ -83,6 +97,7 @@ export async function openChoices(choices: readonly JudgeChoice[], means: JudgeM
 
 async function openJudge(choice: JudgeChoice, place: string, means: JudgeMeans): Promise<Judge> {
   if (choice === 'refusal-phrases') return PHRASES;
+  if (isOwnPhrases(choice)) return ownPhrases(choice);
   if (isEndpoint(choice)) {
     const token = choice.token === undefined ? undefined : means.secrets(choice.endpoint, choice.token);
     return modelJudge(choice, place, means, () => endpointModel(choice, { token, attempts: means.attempts }));

@@ -4,7 +4,7 @@
 import { boundsOf, isJudged, isLeftOpen } from '../../contract/measures.js';
 import type { Label } from '../../contract/labels.js';
 import type { Measurement, Verdict, WarningEvent } from '../../contract/events.js';
-import { isLanguageModel, measuresOf, nameOn, type JudgedSet } from './choices.js';
+import { isLanguageModel, looksForPhrases, measuresOf, nameOn, type JudgedSet } from './choices.js';
 import type { AnsweredPrompt, Judge, Opinion } from './judge.js';
 import { measureSet } from './harmfulness.js';
 
@@ -113,7 +113,7 @@ export function judgedMeasures(
   const labelled = labels.filter(Boolean).length;
   const more = { ...(open > 0 && { open }), ...(labelled > 0 && { labelled }) };
   const silent = verdicts.filter((verdict, i) => cut[i] && !labels[i] && verdict === 'neither').length;
-  const isCut = choice === 'refusal-phrases' && cut.includes(true);
+  const isCut = looksForPhrases(choice) && cut.includes(true);
   return measuresOf(choice, judged, set, state).map((one) =>
     withInterval({ ...one, ...more, ...(isCut && one.measure === 'harm' && { cut: silent }) }),
   );

@@ -224,7 +224,7 @@ function settings(run: ReportRun): Html {
     ),
     ...judges.map((judge): [string, string, string] => [
       `judge ${judge.name}${judge.usage ? `, ${usageText(judge.usage)}` : ''}`,
-      judge.path ?? `${judge.model} at ${judge.at}`,
+      judge.path ?? (judge.at === undefined ? 'phrases of the recipe' : `${judge.model} at ${judge.at}`),
       judge.sha256 ?? `rubric ${judge.rubric}`,
     ]),
     ...(result ? [['result', result.path, result.sha256] as [string, string, string]] : []),
