@@ -1,25 +1,36 @@
-/** Names of what rows ask: of the whole prompt, and of the question, which is the same behind any system message. */
+/**
+ * Names of what rows ask: of the whole prompt, and of the question, which is the same behind any system message. Two
+ * prompts that differ in case, white space and punctuation at most have one name: what is learned of the one is known
+ * of the other, and both are one prompt where an interval counts them.
+ */
 import type { ChatMessage } from '../contract/generation.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import { HumanError, unless } from '../support/errors.js';
 import { textName } from '../support/files.js';
 import type { Example } from './examples.js';
 
-/** Names what a row asks last, or all that it says where it asks nothing. */
+/** Names what a row asks last, to the letter, or all that it says where it asks nothing. */
 export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>): string =>
-  promptText === '' ? textName(`row ${ids.join()}`) : promptName(promptText);
+  textName(promptText === '' ? `row ${ids.join()}` : `prompt ${promptText}`);
+
+const promptOf = (row: Pick<Example, 'promptText' | 'ids'>): string =>
+  row.promptText === '' ? askedBy(row) : promptName(row.promptText);
 
 /** The same without system messages: what was learned of a question behind one of them is known behind another. */
 export const questionOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string =>
-  row.question ?? askedBy(row);
+  row.question ?? promptOf(row);
 
 /** How many different questions rows ask last. */
 export const questionCount = (rows: Iterable<Parameters<typeof questionOf>[0]>): number =>
   new Set(Array.from(rows, questionOf)).size;
 
-/** Both names of what a row asks last: files of an earlier version have that of the whole prompt. */
-export const namesOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string[] =>
-  row.question === undefined ? [askedBy(row)] : [row.question, askedBy(row)];
+/** Both names of what a row asks last. */
+const namesOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string[] =>
+  row.question === undefined ? [promptOf(row)] : [row.question, promptOf(row)];
+
+/** Whether what a row asks last is among these names; those of a file of an earlier version are to the letter. */
+export const isAmong = (names: ReadonlySet<string>, row: Pick<Example, 'promptText' | 'ids' | 'question'>): boolean =>
+  namesOf(row).some((name) => names.has(name)) || names.has(askedBy(row));
 
 /** Names all that a row teaches to answer, in order: rows with the same first name tell each other's answers. */
 export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question' | 'earlier'>): string[] => [
@@ -27,11 +38,26 @@ export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'
   ...namesOf(row),
 ];
 
+/** Whether any of what a row teaches to answer is among these names. */
+export const isTaught = (
+  names: ReadonlySet<string>,
+  row: Pick<Example, 'promptText' | 'ids' | 'question' | 'earlier'>,
+): boolean => questionsOf(row).some((name) => names.has(name)) || isAmong(names, row);
+
 /** All these names of rows. */
 export const askedIn = (rows: Iterable<Parameters<typeof questionsOf>[0]>): Set<string> =>
   new Set(Array.from(rows, questionsOf).flat());
 
-export const promptName = (text: string): string => textName(`prompt ${text}`);
+export const promptName = (text: string): string => textName(`prompt ${plain(text)}`);
+
+/** Punctuation within a word or a number says something: "3.5" is not "35". */
+const plain = (text: string): string =>
+  text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[.,;:!?\u2026\u3001\u3002]+(?![\p{L}\p{N}])/gu, '')
+    .replace(/\s+/gu, ' ')
+    .replace(/(?<![\p{L}\p{M}\p{N}]) | (?![\p{L}\p{N}])/gu, '');
 
 /**
  * The name of messages without the system ones among them and without tools; undefined where there are none of these,

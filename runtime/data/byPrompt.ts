@@ -12,12 +12,15 @@ type Asking = Parameters<typeof questionsOf>[0];
  * share none.
  * @param hear all that a row teaches to answer
  */
-export function byPrompt(rows: Iterable<Asking>, hear?: (questions: readonly string[]) => void): Map<string, number[]> {
+export function byPrompt<R extends Asking>(
+  rows: Iterable<R>,
+  hear?: (questions: readonly string[], row: R) => void,
+): Map<string, number[]> {
   const groups = new Map<string, number[]>();
   let at = 0;
   for (const row of rows) {
     const questions = questionsOf(row);
-    hear?.(questions);
+    hear?.(questions, row);
     const group = groups.get(questions[0]);
     if (group) group.push(at);
     else groups.set(questions[0], [at]);

@@ -14,6 +14,13 @@ import { failureOf } from './failures.js';
 import { FEW_NUMBERS, secondsOf, speedOf, stepWork, type TimedRuns } from './trial.js';
 import { deviceWeights, type DeviceWeights, type HeldWeights } from './deviceWeights.js';
 
+/**
+ * Since version 1.29 onnxruntime's binaries collect events (names of model files and graphs, hardware, run times, an
+ * id of the machine) in the user's cache folder and send them to Microsoft, unless this is set before the first session
+ * is made.
+ */
+process.env['ORT_DISABLE_TELEMETRY'] = '1';
+
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
 export type Tensor = ort.Tensor;
 export type Feeds = Record<string, Tensor>;

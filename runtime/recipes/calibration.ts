@@ -5,7 +5,7 @@ import type { Warn } from '../adapters/flat.js';
 import { plural } from '../contract/format.js';
 import type { Precision } from '../contract/recipeWords.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import { questionsOf } from '../data/askedBy.js';
+import { isTaught } from '../data/askedBy.js';
 import { promptCount } from '../data/byPrompt.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
 import { FEWEST_ORDINARY, type Calibration } from '../evaluation/scan/calibration.js';
@@ -112,7 +112,7 @@ async function unseenRows(
   for (const { path } of vectors) {
     const trained = await readTrained(path);
     if (!trained) continue;
-    const unseen = matching(left, (row) => !questionsOf(row).some((name) => trained.has(name)));
+    const unseen = matching(left, (row) => !isTaught(trained, row));
     if (unseen.length < left.length)
       warn(
         leftOut(left.length - unseen.length, `prompts that "${basename(beside(path, ''))}" was trained on`),
@@ -121,5 +121,5 @@ async function unseenRows(
       );
     left = unseen;
   }
-  return matching(left, (row) => !questionsOf(row).some((name) => heldOut.has(name)));
+  return matching(left, (row) => !isTaught(heldOut, row));
 }

@@ -31,7 +31,7 @@ import { judgesOfRun, note, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
-import { namesOf } from '../data/askedBy.js';
+import { isAmong } from '../data/askedBy.js';
 import { sha256File } from '../support/files.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
@@ -125,15 +125,13 @@ async function trainOn(
   const { recipe, context } = job;
   inData.leaveOut(training.heldOut);
   const all = [...named, ...(await heldOutSet(job, training.heldOut))];
-  const isSeen: typeof inData.has = (set, example) =>
-    inData.teaches(set, example) || namesOf(example).some((name) => training.seen.has(name));
+  const isSeen: typeof inData.has = (set, example) => inData.teaches(set, example) || isAmong(training.seen, example);
   const { sets, trainedPrompts } = await unseen(job, all, isSeen);
   const deliveredSets = asked(job, sets, training.prompt);
   await warnOfPrompts(job, sets, {
     data: (set, example) => inData.has(set, example) && !(set.measure === 'harm' && isSeen(set, example)),
-    method: ({ measure }, example) => measure !== 'harm' && namesOf(example).some((name) => training.aligned.has(name)),
-    anchor: ({ measure }, example) =>
-      measure !== 'harm' && namesOf(example).some((name) => training.anchored.has(name)),
+    method: ({ measure }, example) => measure !== 'harm' && isAmong(training.aligned, example),
+    anchor: ({ measure }, example) => measure !== 'harm' && isAmong(training.anchored, example),
   });
   const facts = setFacts(sets);
   await job.folder.manifest({ sets: withLabels(facts, sets) });

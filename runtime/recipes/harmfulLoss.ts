@@ -5,7 +5,7 @@ import { LIMITS } from '../contract/limits.js';
 import { fellBeyondChance, hasFallen } from '../contract/verdict.js';
 import type { HarmfulLoss, RunEvent, WatchEnd } from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
-import { namesOf } from '../data/askedBy.js';
+import { isAmong } from '../data/askedBy.js';
 import { inTurn, promptCount, sumsByPrompt, variedRows } from '../data/byPrompt.js';
 import type { Example } from '../data/examples.js';
 import type { Checkpoint } from '../runs/checkpoint.js';
@@ -73,7 +73,7 @@ export async function harmfulRows(
 const isOtherThan =
   (trainedOn: readonly ReadonlySet<string>[]) =>
   (example: Example): boolean =>
-    !namesOf(example).some((name) => trainedOn.some((names) => names.has(name)));
+    !trainedOn.some((names) => isAmong(names, example));
 
 /**
  * Rows of the recipe, of which the vectors may have been trained on some. Those do not judge where others can; those

@@ -1,5 +1,5 @@
 import { MOST_HELD_OUT } from '../contract/recipeWords.js';
-import { askedIn, questionsOf } from '../data/askedBy.js';
+import { askedIn, isTaught, questionsOf } from '../data/askedBy.js';
 import { byPrompt, promptCount, variedRows } from '../data/byPrompt.js';
 import { matching, subset, type ExampleList } from '../data/exampleList.js';
 import { random } from '../support/random.js';
@@ -52,8 +52,8 @@ export function holdOut(
   if (wanted === 0) return none;
   const known = new Set<string>();
   const first = new Set<string>();
-  const groups = byPrompt(examples, (questions) => {
-    if (questions.some((name) => seen.has(name))) known.add(questions[0]);
+  const groups = byPrompt(examples, (questions, row) => {
+    if (isTaught(seen, row)) known.add(questions[0]);
     if (questions.some((name) => apart.has(name))) first.add(questions[0]);
   });
   if (wantedOf(groups.size, share) === 0) return none;

@@ -7,7 +7,7 @@ import type { TrainedPrompts } from '../contract/events.js';
 import type { Manifest, SetFacts } from '../contract/manifest.js';
 import { wayTo } from '../contract/moved.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import { namesOf, questionOf } from '../data/askedBy.js';
+import { isAmong, questionOf } from '../data/askedBy.js';
 import type { LoadedSet } from '../evaluation/evaluate.js';
 import { readManifest } from '../runs/output.js';
 import { readTrained } from './trainedFile.js';
@@ -39,7 +39,7 @@ export async function seenBefore(
   }
   return harm.flatMap(({ set, examples }) => {
     const seen = new Set<string>();
-    for (const example of examples) if (namesOf(example).some((name) => names.has(name))) seen.add(questionOf(example));
+    for (const example of examples) if (isAmong(names, example)) seen.add(questionOf(example));
     const counted = runs.map((run) => countedOf(run, facts[set.name].sha256));
     const count = Math.max(seen.size, ...counted);
     return count > 0 ? [{ set: set.name, count }] : [];

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { askedBy, questionOf, questionsOf } from '../../runtime/data/askedBy.js';
+import { askedBy, isAmong, isTaught, promptName, questionOf, questionsOf } from '../../runtime/data/askedBy.js';
 import { NOT_SUPERVISED, supervisedTokens } from '../../runtime/data/conversation.js';
 import { loadExamples } from '../../runtime/data/examples.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
@@ -133,13 +133,29 @@ describe('row formats are found and read', () => {
     examples.push(...(await load([{ prompt: 'Hi', completion: 'Hello', system: 'Be brave.' }])).examples);
     assert.deepEqual(new Set(examples.map(questionOf)).size, 1);
     assert.equal(new Set(examples.map(askedBy)).size, 4);
-    assert.equal(questionOf(examples[0]!), askedBy(examples[0]!));
+    assert.deepEqual(questionsOf(examples[0]!), [questionOf(examples[0]!)]);
     const [alone, behind] = (await load([{ messages: [...hi, ...bye] }, { messages: [system('x'), ...hi, ...bye] }]))
       .examples; // oxfmt-ignore
-    assert.deepEqual(questionsOf(behind!), [...questionsOf(alone!), askedBy(behind!)]);
+    const [first, last, whole, ...rest] = questionsOf(behind!);
+    assert.deepEqual([[first, last], rest], [questionsOf(alone!), []]);
+    assert.equal(whole, promptName(behind!.promptText));
     // Where nobody asks anything, the system message is what is asked.
     const bare = await load(['a', 'b'].map((text) => ({ messages: [system(text), hi[1]] })));
     assert.equal(new Set(bare.examples.map(questionOf)).size, 2);
+  });
+
+  test('case, white space and punctuation make no other question, but within words and numbers they do', async () => {
+    const asked = async (...prompts: string[]) =>
+      (await load(prompts.map((prompt) => ({ messages: chat(prompt, 'Hello').messages })))).examples;
+    const same = await asked('How do I do this?', 'how do i do this', ' HOW  do I do\nthis ?! ', 'How do I… do this.');
+    assert.equal(new Set(same.map(questionOf)).size, 1);
+    assert.equal(new Set(same.map(askedBy)).size, 4, 'each is asked');
+    const other = await asked('What is 3.5?', 'What is 35?', 'What is 3 5?', 'What is 3-5?', 'What is -3 5?', "What's 35?", 'was ist 35?', 'Wäs ist 35?'); // oxfmt-ignore
+    assert.equal(new Set(other.map(questionOf)).size, other.length);
+    // A file of an earlier version names prompts to the letter.
+    assert.ok(isAmong(new Set([askedBy(same[1]!)]), same[1]!) && isTaught(new Set([askedBy(same[1]!)]), same[1]!));
+    assert.ok(isAmong(new Set([questionOf(same[0]!)]), same[1]!));
+    assert.ok(!isAmong(new Set([askedBy(same[0]!)]), same[1]!));
   });
 
   test('text: every token is supervised, and none is added', async () => {

@@ -10,7 +10,7 @@ import type { ExampleList } from '../../runtime/data/exampleList.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { calibrationOf } from '../../runtime/recipes/calibration.js';
 import { readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
-import { askedBy, promptName } from '../../runtime/data/askedBy.js';
+import { promptName, questionOf } from '../../runtime/data/askedBy.js';
 import { harmfulRows } from '../../runtime/recipes/harmfulLoss.js';
 import { holdOut, holdOutOfBoth } from '../../runtime/recipes/heldOut.js';
 import { readTrained, writeTrained } from '../../runtime/recipes/trainedFile.js';
@@ -80,7 +80,7 @@ test('rows with the same prompt are on one side; so are texts without one that s
 
 test('what was trained on before is never held out, and nothing is where too little else is there', () => {
   const rows = examples(100, (row) => `prompt ${row}`);
-  const seen = (count: number) => new Set(rows.slice(0, count).map(askedBy));
+  const seen = (count: number) => new Set(rows.slice(0, count).map(questionOf));
   const unseen = [...holdOut(rows, 0.2, '1', seen(70)).held].map(({ row }) => row);
   assert.equal(unseen.length, 20);
   assert.ok(unseen.every((row) => row >= 70));
@@ -101,7 +101,7 @@ test('conversations that begin alike are on one side, as every answer is trained
   assert.equal(kept.length, 24);
   for (const row of kept) assert.ok(kept.includes(row ^ 1), `the other turn of ${row}`);
   // One question of a conversation is enough.
-  const seen = new Set(rows.filter((_, row) => row % 2 === 1 && row < 80).map(askedBy));
+  const seen = new Set(rows.filter((_, row) => row % 2 === 1 && row < 80).map(questionOf));
   for (const { row } of holdOut(rows, 0.2, '1', seen).held) assert.ok(row >= 80, `${row}`);
 });
 
@@ -113,7 +113,7 @@ test('the same question behind several system messages is on one side; files of 
   const kept = held(rows);
   assert.equal(kept.length, 25);
   for (const row of kept) assert.ok(kept.includes(5 * Math.floor(row / 5)), `${row}`);
-  const seen = new Set(rows.filter((_, row) => row % 5 === 0 && row < 75).map(askedBy));
+  const seen = new Set(rows.filter((_, row) => row % 5 === 0 && row < 75).map(questionOf));
   for (const { row } of holdOut(rows, 0.2, '1', seen).held) assert.ok(row >= 75, `${row}`);
 });
 
@@ -150,7 +150,7 @@ test('the other file holds out all rows of the prompts of both, so that as many 
     [holdOutOfBoth([rows, answers], 0.2, '1')[1], 512, 8000],
   ] as const) {
     assert.equal(split.held.length, measured);
-    assert.equal(new Set(Array.from(split.held, askedBy)).size, 200);
+    assert.equal(new Set(Array.from(split.held, questionOf)).size, 200);
     assert.equal(split.trained.length, left, 'a share of the rows, though more than are measured');
   }
 });
@@ -310,11 +310,11 @@ test('harmful rows that one vector held out and another was trained on show noth
     Array.from({ length: count }, (_, i) => example(i, `question ${from + i}`));
   const job = { recipe: { protection: true, batch: { rows: 8 }, probes: {} } } as Parameters<typeof harmfulRows>[0];
   const of = async (...vectors: { trained: Example[]; unseen: Example[]; benign?: Example[] }[]) => {
-    const trainedOn = new Set(vectors.flatMap(({ trained }) => trained).map(askedBy));
-    const names = vectors.map(({ trained, benign = [] }) => new Set([...trained, ...benign].map(askedBy)));
+    const trainedOn = new Set(vectors.flatMap(({ trained }) => trained).map(questionOf));
+    const names = vectors.map(({ trained, benign = [] }) => new Set([...trained, ...benign].map(questionOf)));
     const rows = vectors.map((one) => ({ ...one, held: [], ordinary: [] }));
     const { judged, probes } = await harmfulRows(job, rows, names);
-    const prompts = [...judged.examples, ...probes.examples].filter((row) => trainedOn.has(askedBy(row)));
+    const prompts = [...judged.examples, ...probes.examples].filter((row) => trainedOn.has(questionOf(row)));
     return [judged.parts!.map(({ rows: kind, count }) => [kind, count]), prompts.length];
   };
   const first = { trained: asked(0, 30), unseen: asked(30, 10) };
@@ -335,7 +335,7 @@ test('ordinary rows that the vector was trained on are not compared with, and th
   await cp(vector, run, { recursive: true });
   const { adapter, scales } = (await readCalibration(vector))!;
   const kept = [example(0, 'held 0'), example(1, 'held 1')];
-  const ordinaryNames = kept.map(askedBy);
+  const ordinaryNames = kept.map(questionOf);
   await writeCalibration(run, { ...CALIBRATION, ordinaryPrompts: 2, ordinaryNames }, { adapter, scales, precision });
   await writeTrained(run, [[example(0, 'trained 0'), example(1, 'trained 1')]], new Set());
   const warnings: string[] = [];
