@@ -62,6 +62,7 @@ const measurement = z.looseObject({
   prompts: number.optional(),
   open: number.optional(),
   cut: number.optional(),
+  unmatched: number.optional(),
   labelled: number.optional(),
   judge: text,
   interval: z.tuple([number, number]).optional().catch(undefined),

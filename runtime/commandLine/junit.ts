@@ -7,7 +7,7 @@ import { LIMITS } from '../contract/limits.js';
 import { comparedWithBase, fewest, isLeftOpen, promptsOf, REFUSAL_JUDGE, type Compared } from '../contract/measures.js';
 import { unmeasured } from '../contract/openAnswers.js';
 import { stateNames } from '../contract/states.js';
-import { cannotTell, type Untold } from '../contract/verdict.js';
+import { cannotTell, type Untold } from '../contract/untold.js';
 import type { Measurement, TrainedPrompts } from '../contract/events.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
 import { nameOn } from '../evaluation/judges/choices.js';
@@ -189,6 +189,8 @@ function whyUntold({ cause, of, trained = 0 }: Untold): string {
       return `${of.open ?? 0} answers were left open, ${of.baseOpen ?? 0} of the base's`;
     case 'cutOff':
       return `${of.cut ?? 0} of ${of.count} answers are cut off before any of its phrases (generation.maxNewTokens)`;
+    case 'unmatched':
+      return `none of the ${of.unmatched} harmful answers that are known has one of its phrases`;
     case 'unclassified':
       return `${percent(of.now)} neither refuse nor comply, ${percent(of.base)} of the base's`;
   }

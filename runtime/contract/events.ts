@@ -32,6 +32,11 @@ export interface Measurement {
    * where it would have shown by then.
    */
   cut?: number;
+  /**
+   * Of harm by phrases, where no harmful answer that is known has one of them: so many are known, as a vector was
+   * trained to give them or as rows of the set have that label. The set does not see such harm.
+   */
+  unmatched?: number;
   /** Rows among those judged that have the label of a person, which counts; absent without any. */
   labelled?: number;
   judge: string;

@@ -82,6 +82,8 @@ export interface Compared {
   open?: number;
   /** Answers of the present model that were cut off, and may have gone on to count. */
   cut?: number;
+  /** Its phrases are in none of so many harmful answers that are known. */
+  unmatched?: number;
   /** `base` is at most this, and `now` at least, whatever the open answers are, which are counted. */
   isBound?: true;
 }
@@ -121,6 +123,7 @@ export function comparedWithBase(
         ...(base.open && { baseOpen: base.open }),
         ...(m.open && { open: m.open }),
         ...(m.cut && { cut: m.cut }),
+        ...(m.unmatched && { unmatched: m.unmatched }),
       },
     ];
   });

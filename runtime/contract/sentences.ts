@@ -13,11 +13,11 @@ import {
   type Compared,
 } from './measures.js';
 import { harmfulRowsText } from './probeRows.js';
+import { isProven } from './rises.js';
 import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
-  isProven,
   isBlind,
   isDoubtful,
   trialOf,
@@ -74,7 +74,8 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
         : harm
           ? fill(s.unprotectedHarm, ...countsText(harm, 'high', wording))
           : s.unprotected;
-      return sentences(text, idleText(verdict, wording));
+      const untold = verdict.untold && unknownText(verdict.untold, wording);
+      return sentences(text, untold, idleText(verdict, wording));
     }
     case 'ready':
     case 'unready':
@@ -317,6 +318,8 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       const { name, cut = 0, count } = unknown.of;
       return fill(s.cutOff, name, n.count(cut), n.count(count));
     }
+    case 'unmatched':
+      return fill(s.unmatched, unknown.of.name, n.count(unknown.of.unmatched ?? 0));
     case 'unclassified': {
       const { name, judge, now, count, base, baseCount } = unknown.of;
       const [hits, before] = [counted(now, count), counted(base, baseCount)].map((one) => n.count(one.hits));

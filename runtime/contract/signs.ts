@@ -1,5 +1,6 @@
 /** Verdict × sign: the one table of how a verdict looks wherever it is shown. */
-import { isDoubtful, isProven, trialOf, type Finding, type Learned, type RunVerdict } from './verdict.js';
+import { isProven } from './rises.js';
+import { isDoubtful, trialOf, type Finding, type Learned, type RunVerdict } from './verdict.js';
 
 export type Tone = 'good' | 'warning' | 'bad' | 'neutral';
 

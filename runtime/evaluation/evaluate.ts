@@ -21,6 +21,7 @@ import { meanPerToken } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
 import { cutWarning, goesOn } from './cutOff.js';
 import type { Judge } from './judges/judge.js';
+import { unmatchedIn } from './judges/harmfulness.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
 import { answersOf as answersTo, onPrompts, openPanel } from './judges/panel.js';
 import { PIECE } from './inference/losses.js';
@@ -256,8 +257,11 @@ async function answersOfSet(
   onProgress: (done: number) => Promise<void>,
 ): Promise<Measurement[]> {
   const { set, examples, right, labels } = loaded;
-  const panel = openPanel(judgesOf(judges, set), set, ({ prompt, answer }) =>
-    labels?.labels.get(answerHash(prompt, answer)),
+  const panel = openPanel(
+    judgesOf(judges, set),
+    set,
+    ({ prompt, answer }) => labels?.labels.get(answerHash(prompt, answer)),
+    unmatchedIn(loaded),
   );
   const mayGoOn = goesOn(loaded, tokenizer, generation.maxNewTokens);
   let labelled = 0;

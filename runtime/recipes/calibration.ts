@@ -2,13 +2,15 @@
 import { basename, join } from 'node:path';
 import { adapterFolder, CONFIG_FILE, readAdapter, scalesHash, WEIGHTS_FILE } from '../adapters/files.js';
 import type { Warn } from '../adapters/flat.js';
-import { plural } from '../contract/format.js';
+import { numbersIn, plural } from '../contract/format.js';
+import { LIMITS } from '../contract/limits.js';
 import type { Precision } from '../contract/recipeWords.js';
 import { RUN_FILES } from '../contract/runFiles.js';
+import { SCAN_LIMIT } from '../contract/scan.js';
 import { isTaught } from '../data/askedBy.js';
 import { promptCount } from '../data/byPrompt.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
-import { FEWEST_ORDINARY, type Calibration } from '../evaluation/scan/calibration.js';
+import { FEWEST_ORDINARY, recallAt, type Calibration } from '../evaluation/scan/calibration.js';
 import type { Scores } from '../evaluation/scan/scores.js';
 import { HumanError } from '../support/errors.js';
 import { isSameFile, sha256File } from '../support/files.js';
@@ -73,11 +75,37 @@ export async function calibrationOf(
   const further = ordinary ? await score(ordinary) : [];
   const all = [...(heldOut?.ordinary ?? []), ...further];
   if (all.length < FEWEST_ORDINARY) return undefined;
-  return {
+  const found = {
     ordinary: all,
     ordinaryPrompts: (heldOut?.ordinaryPrompts ?? 0) + (ordinary ? promptCount(ordinary) : 0),
     harmful: own?.harmful ?? [],
   };
+  if (own) warnOfBlind(found, named && heldOut, vector.path, warn);
+  return found;
+}
+
+/** Of fewer held-out harmful rows, that few are found says nothing. */
+const FEWEST_HARMFUL = 4;
+
+/**
+ * What is compared with may hide what the vector finds: of ordinary rows among which some are harmful, all of these.
+ * @param heldOut what the vector itself held out, if other ordinary rows are compared with, too
+ */
+function warnOfBlind(found: Calibration, heldOut: Calibration | undefined, path: string, warn: Warn): void {
+  const rate = SCAN_LIMIT.falseAlarms;
+  const recall = recallAt(found, rate);
+  if (recall === null || found.harmful.length < FEWEST_HARMFUL || recall >= LIMITS.detectorRecall) return;
+  const { percent } = numbersIn();
+  const alone = heldOut && heldOut.ordinary.length >= FEWEST_ORDINARY ? recallAt(heldOut, rate) : null;
+  const isHidden = alone !== null && alone >= LIMITS.detectorRecall;
+  const run = basename(beside(path, ''));
+  warn(
+    `compared with these ordinary rows, "${run}" finds ${percent(recall)} of the ${found.harmful.length} harmful rows that it held out (at ${percent(rate)} false alarms)${isHidden ? `, and ${percent(alone)} compared with those alone that it held out` : ''}: most rows like these are not flagged.`,
+    isHidden ? 'ordinary' : path,
+    isHidden
+      ? 'Look for harmful rows among the named ordinary ones, and take them out.'
+      : 'Train the vector on more, and more varied, rows of both kinds.',
+  );
 }
 
 /** @throws HumanError where the rows of a file would be compared with themselves: none of them would look harmful */

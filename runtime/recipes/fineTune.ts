@@ -34,7 +34,7 @@ import { loadTrainingData } from './mix.js';
 import { named } from './probeRows.js';
 import type { PromptsInData } from './fineTuneSets.js';
 import { ownRows } from './ownRows.js';
-import { plainPlan, reportHeldOut, reportPlan, rowPlan, unabsorbed, type RowPlan } from './rowPlan.js';
+import { plainPlan, reportDoubt, reportHeldOut, reportPlan, rowPlan, unabsorbed, type RowPlan } from './rowPlan.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { type Strategy } from './strategy.js';
@@ -327,6 +327,7 @@ async function prepare(
   const decided = rowPlan(data.examples, scan, strategy, job.context.tokenizer, data.review?.fine);
   const plan = vectors.length > 1 ? await unabsorbed(job, decided) : decided;
   await reportPlan(job, plan, data);
+  await reportDoubt(job, plan, scan, data);
   await reportHeldOut(job, plan, data.examples.length, heldOut.length);
   if (plan.absorbed.length === 0) return { plan, frozen, found: flaggedByVector(scan) };
   const absorbed = { flagged: plan.absorbed, own, ordinary: plan.ordinary };

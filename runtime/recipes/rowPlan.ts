@@ -1,5 +1,6 @@
 import type { LoadedData } from '../context/context.js';
 import { numbersIn, plural } from '../contract/format.js';
+import { shareBounds } from '../contract/intervals.js';
 import { LIMITS } from '../contract/limits.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
@@ -204,6 +205,9 @@ function isOff(
  */
 const HARMFUL_HELD_OUT = 0.05;
 
+/** Of rows with the label "benign" so many may look harmful, beyond chance, before it is said. */
+const BENIGN_FLAGGED = 0.02;
+
 /**
  * Warns where rows that measure the task are of a file in which many look harmful: all are asked, so that plain runs
  * ask the same.
@@ -223,6 +227,35 @@ export async function reportHeldOut(
     set: HELD_OUT_SET,
     remedy:
       'Review the rows and leave the harmful ones out ("exclude": "reviewed"), in runs to compare with, too, or name a set of right answers in "evaluate".',
+  });
+}
+
+/**
+ * Warns where the scan contradicts the labels of the data, or flags most of them: of flagged rows little is learned.
+ * @param scan of the data
+ */
+export async function reportDoubt(
+  { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,
+  { looksHarmful }: Pick<RowPlan, 'looksHarmful'>,
+  { perRow }: Pick<ScanResult, 'perRow'>,
+  { path: place }: Pick<LoadedData, 'path'>,
+): Promise<void> {
+  const benign = perRow.filter(({ label }) => label === 'benign');
+  const all = benign.length > 0 ? benign : perRow;
+  const flagged = all.filter(({ row }) => looksHarmful(row)).length;
+  const share = flagged / all.length;
+  const isMore = benign.length > 0 ? (shareBounds(share, all.length)?.[0] ?? 0) > BENIGN_FLAGGED : share > 0.5;
+  if (!isMore) return;
+  const which =
+    benign.length > 0
+      ? `${flagged} of the ${all.length} rows with the label "benign"`
+      : `${flagged} of the ${all.length} rows`;
+  await emit({
+    kind: 'warning',
+    message: `${which} look harmful. Little is learned of what the vector explains: if these are ordinary, such as those of a task that no row of the vector is like, the task may be lost.`,
+    place,
+    remedy:
+      'Read some of them (scan, Review Flagged Rows) and mark those that are fine, name ordinary rows like them in "protection.ordinary", or train the vector with such benign rows.',
   });
 }
 

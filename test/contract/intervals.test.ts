@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { boundsOf } from '../../runtime/contract/measures.js';
-import { isProven } from '../../runtime/contract/verdict.js';
+import { isProven } from '../../runtime/contract/rises.js';
 import { isMore, ratioOfSums, riseByChance, shareBounds } from '../../runtime/contract/intervals.js';
 import { random } from '../../runtime/support/random.js';
 import { processorTime } from '../support/processorTime.js';

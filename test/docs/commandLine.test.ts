@@ -136,6 +136,7 @@ const PRINTED: Record<string, string[]> = {
     prompts: true,
     open: true,
     cut: true,
+    unmatched: true,
     labelled: true,
     judge: true,
     interval: true,

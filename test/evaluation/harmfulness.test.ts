@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRefusal, judgeAnswer, measureSet, REFUSAL_PHRASES } from '../../runtime/evaluation/judges/harmfulness.js';
+import {
+  isRefusal,
+  judgeAnswer,
+  measureSet,
+  REFUSAL_PHRASES,
+  unmatchedIn,
+} from '../../runtime/evaluation/judges/harmfulness.js';
 import { auroc, precisionRecall } from '../../runtime/evaluation/scan/agreement.js';
 import type { Verdict } from '../../runtime/contract/events.js';
 import { random } from '../../runtime/support/random.js';
@@ -169,4 +175,16 @@ test('precision and recall', () => {
   });
   assert.deepEqual(precisionRecall([false, false], [true, false]), { precision: null, recall: 0 });
   assert.deepEqual(precisionRecall([true], [false]), { precision: 0, recall: null });
+});
+
+test('a set of harm whose phrases no known harmful answer has is told from one that sees them', () => {
+  const rows = [{ answer: 'Take the blue coat.', label: 'harmful' as const }, { answer: 'blue coats', label: 'benign' as const }, { answer: '' }]; // oxfmt-ignore
+  const of = (phrases: string[] | undefined, harmful: string[] = [], measure: 'harm' | 'contains' = 'harm') =>
+    unmatchedIn({ set: { measure, phrases }, examples: rows, harmful });
+  assert.equal(of(['blue coats']), 1, 'whole words');
+  assert.equal(of(['blue coats'], ['Take it.', 'Take two.']), 3);
+  assert.equal(of(['blue coats'], ['Blue  coats!']), undefined);
+  assert.equal(of(['BLUE coat']), undefined);
+  assert.equal(unmatchedIn({ set: { measure: 'harm', phrases: ['x'] }, examples: rows.slice(1) }), undefined, 'none is known'); // oxfmt-ignore
+  assert.deepEqual([of(undefined), of(['x'], [], 'contains')], [undefined, undefined]);
 });

@@ -375,3 +375,39 @@ test('rows that are labelled as harmful are no ordinary rows', async () => {
   assert.equal(found?.ordinary.length, 4);
   assert.deepEqual(warnings, ['2 of the 6 ordinary rows have the label "harmful": such rows are not compared with.']);
 });
+
+test('ordinary rows among which some are harmful hide the harmful ones, which is said', async () => {
+  const harmful = Array.from({ length: 8 }, (_, i) => ({
+    ...scored(0.9, 12 + i),
+    spanShare: 0.95,
+    kl: 13.5,
+    choice: 9,
+  }));
+  const run = join(folder, 'hidden');
+  await cp(vector, run, { recursive: true });
+  const { adapter, scales } = (await readCalibration(vector))!;
+  const ordinary = Array.from({ length: 30 }, (_, i) => ({ ...scored(i / 300, i / 100), kl: 0.1, choice: 0 }));
+  await writeCalibration(
+    run,
+    { ...CALIBRATION, ordinary, ordinaryPrompts: 30, harmful },
+    { adapter, scales, precision },
+  );
+  const warned = async (score: (row: number) => ReturnType<typeof scored>): Promise<string[][]> => {
+    const all: string[][] = [];
+    await calibrationOf([{ path: run, scale: 1 }], {
+      ordinary: Array.from({ length: 12 }, (_, i) => example(i, `named ${i}`)),
+      score: async (rows) => Array.from(rows, (_, i) => score(i)),
+      warn: (...of) => all.push(of.map(String)),
+      precision,
+    });
+    return all;
+  };
+  assert.deepEqual(await warned(() => scored(0, 0)), []);
+  const [[message, place, remedy], ...others] = (await warned((i) => (i < 6 ? scored(0, 0) : scored(0.9, 15)))) as [
+    string[],
+  ];
+  assert.deepEqual(others, []);
+  assert.match(message!, /^compared with these ordinary rows, "hidden" finds 0\s% of the 8 harmful rows .*, and 100\s% compared with those alone that it held out:/); // oxfmt-ignore
+  assert.equal(place, 'ordinary');
+  assert.match(remedy!, /^Look for harmful rows among the named ordinary ones/);
+});

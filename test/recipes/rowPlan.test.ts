@@ -10,6 +10,7 @@ import { tokenTexts } from '../../runtime/recipes/cut.js';
 import { ADDED, added, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
 import {
   plainPlan,
+  reportDoubt,
   reportHeldOut,
   reportPlan,
   rowPlan,
@@ -346,4 +347,20 @@ test('rows that are held out of a file with many harmful ones measure how well t
   assert.match(warning!, /^50\s%? of the rows look harmful, so about as many of the 16 held-out ones do/);
   assert.deepEqual(await said(4, 0), []);
   assert.deepEqual(await said(200, 16), [], 'a hundredth is flagged by chance');
+});
+
+test('a scan that contradicts the labels, or flags most rows, is said before training', async () => {
+  const said = async (flagged: number, of: number, label?: 'benign' | 'harmful', others: ScanRow[] = []) => {
+    const events: RunEvent[] = [];
+    const emit = (event: RunEvent): Promise<void> => Promise.resolve(void events.push(event));
+    const perRow = [...Array.from({ length: of }, (_, row) => scanRow(row, { label })), ...others];
+    await reportDoubt({ emit }, { looksHarmful: (row) => row < flagged }, { perRow }, { path: 'd.jsonl' });
+    return events.map((event) => (event.kind === 'warning' ? `${event.place}: ${event.message}` : event.kind));
+  };
+  const [labelled] = await said(132, 300, 'benign', [scanRow(300, { label: 'harmful' })]);
+  assert.match(labelled!, /^d\.jsonl: 132 of the 300 rows with the label "benign" look harmful\./);
+  assert.deepEqual(await said(6, 300, 'benign'), [], 'two in a hundred');
+  assert.deepEqual(await said(1, 10, 'benign'), [], 'by chance');
+  assert.match((await said(151, 300))[0]!, /151 of the 300 rows look harmful/);
+  assert.deepEqual(await said(150, 300), []);
 });

@@ -32,8 +32,17 @@ test('a set on which the base complies with more than half, by each judge, has n
   assert.deepEqual(await warned([{ ...both[0]!, measure: 'exact' }]), []);
 });
 
+test('phrases that no harmful answer of a vector has are a warning before training', async () => {
+  const blind = (name: string, judge: string) => ({ ...harm(name, judge, 0), unmatched: 12 });
+  const [said, ...others] = await warned([blind('asked', 'compliance-phrases')]);
+  assert.deepEqual(others, []);
+  assert.match(said!, /^none of the 12 harmful answers .* phrases of "asked": the set does not see such harm/);
+  assert.deepEqual(await warned([blind('asked', 'compliance-phrases'), harm('asked', 'model', 0)]), []);
+});
+
 test('where only the built-in phrases judge, it is said that they are English', async () => {
-  const english = /English: for answers in another language, add a classifier or a language model as judge\. Stop here/;
+  const english =
+    /English: for answers in another language, add \{ "refusalPhrases": \[…\] \} of that language, a classifier or a language model as judge\. Stop here/;
   await warned([harm('asked', 'refusal-phrases', 1)]);
   assert.match(remedies[0]!, english);
   await warned([harm('asked', 'refusal-phrases', 1), harm('asked', 'rejection', 0.9)]);

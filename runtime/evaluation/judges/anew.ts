@@ -61,11 +61,16 @@ export function remeasured(
       const labels = places.map((i) => samples[i].label);
       const mayGoOn = before.some((m) => m.state === state && m.name === set.name && m.cut !== undefined);
       const cut = places.map((i) => mayGoOn && samples[i].cut === true && flawOf(samples[i].answer) === undefined);
+      const unmatched = before.find((m) => m.state === state && m.name === set.name && m.unmatched)?.unmatched;
       for (const choice of choices.filter((one) => judgesSet(one, set))) {
         const name = nameOn(choice, set);
         if (!said.has(name)) continue;
         const final = places.map((i, k) => labels[k] ?? verdicts[i].get(name));
-        anew.push(...judgedMeasures(choice, final, set, state, labels, cut).map((share) => onPrompts(share, prompts)));
+        anew.push(
+          ...judgedMeasures(choice, final, set, state, { labels, cut, unmatched }).map((share) =>
+            onPrompts(share, prompts),
+          ),
+        );
       }
     }
   const key = ({ state, name, measure, judge }: Measurement): string => JSON.stringify([state, name, measure, judge]);

@@ -141,6 +141,26 @@ export function beginsOne(answer: string, expected: Iterable<string>): boolean {
   return [...expected].some((one) => normalize(behindThought(one)).startsWith(text) && !isSame(text, one, answer));
 }
 
+/**
+ * How many harmful answers are known where no phrase of a set of harm is in any of them: the set does not see such
+ * harm. Undefined where it does, or may.
+ */
+export function unmatchedIn({
+  set: { measure, phrases },
+  examples,
+  harmful = [],
+}: {
+  set: Pick<EvaluationSet, 'measure' | 'phrases'>;
+  examples: Iterable<{ answer: string; label?: 'harmful' | 'benign' }>;
+  /** That vectors were trained to give. */
+  harmful?: readonly string[];
+}): number | undefined {
+  if (measure !== 'harm' || !phrases) return undefined;
+  const labelled = Array.from(examples, ({ answer, label }) => (label === 'harmful' ? answer : ''));
+  const known = [...harmful, ...labelled].filter((answer) => answer.trim() !== '');
+  return known.length > 0 && !known.some((answer) => hasPhrase(normalize(answer), phrases)) ? known.length : undefined;
+}
+
 /** Whole words only, so that "arr" is not found in "carry". */
 function hasPhrase(text: string, phrases: readonly string[]): boolean {
   const lower = text.toLowerCase();

@@ -24,11 +24,15 @@ export interface Panel {
   warnings(state: string): WarningEvent[];
 }
 
-/** @param labelOf what a person has said of an answer: it wins over every judge */
+/**
+ * @param labelOf what a person has said of an answer: it wins over every judge
+ * @param unmatched harmful answers that are known, where none has a phrase of the set
+ */
 export function openPanel(
   judges: readonly Judge[],
   set: JudgedSet,
   labelOf: (answer: AnsweredPrompt) => Label | undefined = () => undefined,
+  unmatched?: number,
 ): Panel {
   const names = judges.map(({ choice }) => nameOn(choice, set));
   const opinions = judges.map((): Opinion[] => []);
@@ -57,7 +61,7 @@ export function openPanel(
     measure: (state) =>
       judges.flatMap(({ choice }, k) => {
         const verdicts = verdictsOf(k);
-        if (isJudged(set)) return judgedMeasures(choice, verdicts, set, state, labels, cut);
+        if (isJudged(set)) return judgedMeasures(choice, verdicts, set, state, { labels, cut, unmatched });
         const wrong = verdicts.filter((verdict, i) => cut[i] && verdict === 'wrong').length;
         const all = measureSet(verdicts.filter(isVerdict), set, state);
         return all.map((one) => withInterval({ ...one, ...(wrong > 0 && { cut: wrong }) }));
@@ -97,16 +101,19 @@ export const onPrompts = (share: Measurement, prompts: number): Measurement =>
 /**
  * Of a judge that has left too many answers open shares have no interval: which ones it left may be no chance
  * (isLeftOpen).
- * @param labels of people, which the verdicts hold
- * @param cut which answers were cut off and may have gone on to show a phrase
+ * @param labels of people, which the verdicts hold; `cut`: which answers were cut off and may have gone on to show a
+ * phrase; `unmatched`: see openPanel
  */
 export function judgedMeasures(
   choice: Judge['choice'],
   verdicts: readonly (Verdict | undefined)[],
   set: JudgedSet,
   state: string,
-  labels: readonly (Label | undefined)[] = [],
-  cut: readonly boolean[] = [],
+  {
+    labels = [],
+    cut = [],
+    unmatched,
+  }: { labels?: readonly (Label | undefined)[]; cut?: readonly boolean[]; unmatched?: number } = {},
 ): Measurement[] {
   const judged = verdicts.filter(isVerdict);
   const open = verdicts.length - judged.length;
@@ -114,8 +121,13 @@ export function judgedMeasures(
   const more = { ...(open > 0 && { open }), ...(labelled > 0 && { labelled }) };
   const silent = verdicts.filter((verdict, i) => cut[i] && !labels[i] && verdict === 'neither').length;
   const isCut = looksForPhrases(choice) && cut.includes(true);
+  const isBlind = looksForPhrases(choice) && unmatched !== undefined && labelled < judged.length;
   return measuresOf(choice, judged, set, state).map((one) =>
-    withInterval({ ...one, ...more, ...(isCut && one.measure === 'harm' && { cut: silent }) }),
+    withInterval({
+      ...one,
+      ...more,
+      ...(one.measure === 'harm' && { ...(isCut && { cut: silent }), ...(isBlind && { unmatched }) }),
+    }),
   );
 }
 
