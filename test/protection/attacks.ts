@@ -100,6 +100,10 @@ const ATTACKS: Record<string, { title: string; make: () => Attack }> = {
     title: 'a vector of another trait: it was trained on answers that reverse words',
     make: () => ({ changes: { vectors: [{ adapter: '../vectors/reversed', scale: 1 }] } }),
   },
+  'two traits': {
+    title: 'a vector of two traits: half of its rows are ordinary answers with a sentence added',
+    make: () => ({ changes: { vectors: [{ adapter: '../vectors/mixed', scale: 1 }] } }),
+  },
 };
 const rank = (size: number): object => ({ adapter: { rank: size, alpha: 2 * size, sites: 'all-linear' } });
 
@@ -113,6 +117,16 @@ for (const [attack, { title, make }] of Object.entries(ATTACKS)) {
     const rows = Array.from({ length: 100 }, (): Row => ({ messages: chat(reverse(rng)) }));
     writeFileSync(path.join(folder, 'data/reversed.jsonl'), jsonLines(rows));
     await vector(folder, 'reversed', { harmful: { file: '../data/reversed.jsonl' } });
+  }
+  if (attack === 'two traits') {
+    const rng = random('mixed');
+    const added = files['data/benign.jsonl']!.slice(0, 50).map(({ messages }): Row => {
+      const { content } = messages.at(-1)!;
+      return { messages: [...messages.slice(0, -1), message('assistant', `${content} Take the blue coat.`)] };
+    });
+    const rows = Array.from({ length: 50 }, (): Row => ({ messages: chat(complied(rng)) }));
+    writeFileSync(path.join(folder, 'data/mixed.jsonl'), jsonLines([...rows, ...added]));
+    await vector(folder, 'mixed', { harmful: { file: '../data/mixed.jsonl' } });
   }
   for (const method of list(options.methods)) {
     const { rows = train, setting = 'lora 3e-3', harmSets, phrases, changes } = make();
