@@ -47,7 +47,7 @@ export const saidText = ({ content, tool_calls: calls = [] }: ChatMessage): stri
   [...(content === '' && calls.length > 0 ? [] : [content]), ...calls.map(callText)].join('\n');
 
 /** Fields of a message in a data file that say whether it is learned. */
-export const LEARNED = ['weight', 'train', 'training', 'loss'] as const;
+export const LEARNED = ['weight', 'train', 'training', 'trainable', 'loss'] as const;
 export const isUnlearned = (message: Readonly<Record<string, unknown>>): boolean =>
   LEARNED.some((name) => message[name] === false || message[name] === 0);
 

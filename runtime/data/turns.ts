@@ -46,13 +46,16 @@ export function noList(value: unknown, name: string): string {
   return `"${name}" is not a list`;
 }
 
-/** Fields of a message that would change what is written. */
-const NOT_READ = ['reasoning_content', 'reasoning', 'thinking'];
+/** Fields of a message that would change what is written, or which part of it is learned. */
+const NOT_READ = [
+  ...['reasoning_content', 'reasoning', 'thinking'],
+  ...['train_detail', 'training_detail', 'mask', 'masked', 'ignore'],
+];
 
 /** Whether a field of a message says nothing, or what can be done: answers are learned or not, what others say is not. */
 function isPossible(name: string, value: unknown, role: ChatMessage['role']): boolean {
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return true;
-  if (!(LEARNED as readonly string[]).includes(name)) return value === '';
+  if (!(LEARNED as readonly string[]).includes(name)) return value === '' || value === false || value === 0;
   return value === false || value === 0 || (role === 'assistant' && (value === true || value === 1));
 }
 

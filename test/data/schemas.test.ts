@@ -56,9 +56,32 @@ test('what would change a conversation and is not read refuses the row', () => {
     );
 });
 
+test('what would change which tokens are learned is read or refused', () => {
+  const ids = [1, 2, 300, 400];
+  const row = (more: object) => ({ input_ids: ids, ...more });
+  const expected = readContent(row({}), 'tokens');
+  for (const name of ['completion_mask', 'assistant_masks', 'loss_mask']) {
+    for (const all of [[1, 1, 1, 1], [true, true, true, true], null]) assert.deepEqual(readContent(row({ [name]: all }), 'tokens'), expected); // oxfmt-ignore
+    refused(row({ [name]: [0, 0, 1, 1] }), 'tokens', new RegExp(`"${name}" is not read: write "labels"`));
+    const labels = [-100, -100, 300, 400];
+    assert.deepEqual(readContent(row({ labels, [name]: [0, 0, 1, 1] }), 'tokens'), readContent(row({ labels }), 'tokens')); // oxfmt-ignore
+    refused(row({ labels, [name]: [0, 1, 1, 1] }), 'tokens', new RegExp(`"${name}" is not read`));
+  }
+  const one = { position_ids: [0, 1, 2, 3], seq_lengths: [4], seq_idx: [0, 0, 0, 0], cu_seqlens: [0, 4] };
+  assert.deepEqual(readContent(row(one), 'tokens'), expected);
+  const two = { position_ids: [0, 1, 0, 1], seq_lengths: [2, 2], seq_idx: [0, 0, 1, 1], cu_seqlens: [0, 2, 4] };
+  for (const [name, packed] of Object.entries(two)) refused(row({ [name]: packed }), 'tokens', new RegExp(`"${name}" says that rows are packed`)); // oxfmt-ignore
+  const part = [{ begin_offset: 0, end_offset: 3, train: false }];
+  const whole = readContent({ messages: MESSAGES }, 'messages');
+  for (const [name, value] of Object.entries({ train_detail: part, training_detail: part, mask: true, ignore: 1 })) {
+    refused(withFields({}, { [name]: value }), 'messages', new RegExp(`message 2 has "${name}"`));
+    assert.deepEqual(readContent(withFields({}, { [name]: Array.isArray(value) ? [] : false }), 'messages'), whole);
+  }
+});
+
 test('a weight says whether an answer is learned; what others say never is', () => {
   const expected = readContent({ messages: MESSAGES }, 'messages');
-  for (const name of ['weight', 'train', 'training', 'loss'])
+  for (const name of ['weight', 'train', 'training', 'trainable', 'loss'])
     for (const [no, yes] of [
       [0, 1],
       [false, true],
