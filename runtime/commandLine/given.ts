@@ -1,4 +1,5 @@
 /** What a command is given: its options and arguments, checked. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Reporter } from '../calls/reporter.js';
@@ -124,10 +125,14 @@ const SCALED = /^(.+)@(-?\d+(?:\.\d+)?)$/;
 /** A name of the Hub has an @ of its own, before its revision, which may be a number, too. */
 const SCALED_HUB_NAME = /^(hub:[^@]+@.+)@(-?\d+(?:\.\d+)?)$/;
 
-/** DIR or DIR@SCALE; a folder may have an @ in its name, so only a number behind the last one is a scale. */
+/**
+ * DIR or DIR@SCALE; a folder may have an @ in its name, so only a number behind the last one is a scale, and only if
+ * there is no folder of the whole name.
+ */
 export function reference(values: Values): ModelReference {
   const adapters = (values.adapter ?? []).map((text) => {
-    const [, path = text, scale = '1'] = (isHubName(text) ? SCALED_HUB_NAME : SCALED).exec(text) ?? [];
+    const isScaled = isHubName(text) ? SCALED_HUB_NAME : existsSync(resolve(text)) ? undefined : SCALED;
+    const [, path = text, scale = '1'] = isScaled?.exec(text) ?? [];
     return { path: adapterPath(path), scale: Number(scale) };
   });
   return { model: resolve(required(values, 'model')), adapters };

@@ -35,6 +35,7 @@ export async function generate({ values, out, reporter }: Given): Promise<number
     topP: number(values, 'top-p', 1, 1),
     seed: number(values, 'seed', 0, Number.MAX_SAFE_INTEGER),
   };
+  if (!Number.isInteger(options.seed ?? 0)) throw wrong('--seed must be a whole number.');
   if ((values.prompt === undefined) === (values.ids === undefined))
     throw wrong('generate needs either --prompt or --ids.');
   const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));

@@ -3,6 +3,7 @@ import type { ChatMessage } from '../contract/generation.js';
 import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
 import { isThere } from '../contract/isNone.js';
 import { isObject } from '../contract/isObject.js';
+import { speakerOf } from '../contract/speakers.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, namesText } from './columns.js';
@@ -11,7 +12,7 @@ import { InvalidRow } from './invalidRow.js';
 import type { ReadRow } from './rawRow.js';
 import { answersIn, checkAnswers, textsIn, type RowContent } from './rowContent.js';
 import { namesOfTools, toolsIn } from './toolFields.js';
-import { chat, noList, shareGpt, type Turns } from './turns.js';
+import { chat, noList, roleOf, shareGpt, type Turns } from './turns.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
 
@@ -93,9 +94,15 @@ export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowF
 /** Names the fields of a row and the formats that are known. */
 export function unknownFields(row: JsonObject): string {
   const names = Object.keys(row);
+  if (isMessage(row))
+    return 'it is a message of its own; a row is a conversation: {"messages": […]}, also where each line is a list of messages';
   const suggested = suggestColumns(row);
   return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? meantText(suggested) : wrappedText(row)}`;
 }
+
+const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
+  (isThere(content) && ['system', 'user', 'assistant', 'tool'].includes(String(roleOf({ role })))) ||
+  (isThere(value) && speakerOf(from) !== undefined);
 
 /** Of an object that has the rows of the file in a list. */
 function wrappedText(row: JsonObject): string {

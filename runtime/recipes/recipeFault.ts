@@ -1,13 +1,15 @@
 /** What the schema finds wrong with a recipe, in plain words. */
 import type * as z from 'zod';
 import { sum } from '../contract/sum.js';
+import type { Recipe } from '../contract/recipe.js';
 import { HumanError } from '../support/errors.js';
+import { nearKey } from './nearKey.js';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
 export interface RecipeText {
-  readonly kind: string;
+  readonly kind: Recipe['kind'];
   /** File, line and key. */
   placeOf(path: Path): string;
   isThere(path: Path): boolean;
@@ -37,13 +39,21 @@ function faultOf(issue: Issue, recipe: RecipeText): HumanError {
       `unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in ${kind === 'evaluate' ? 'an' : 'a'} ${kind} recipe.`,
       {
         place: placeOf([...issue.path, issue.keys[0]]),
-        remedy: 'Check the spelling against docs or the completion in the editor, or remove it.',
+        remedy: meant(issue, kind),
       },
     );
   const [message, place] = [`${plainly(issue).replace(/\.$/, '')}.`, placeOf(issue.path)];
   // What is ours says what to do.
   if (issue.code === 'custom') return new Clash(message, { place });
   return new HumanError(message, { place, remedy: 'Correct this value.' });
+}
+
+function meant({ path, keys: [key] }: Issue & { keys: readonly string[] }, kind: RecipeText['kind']): string {
+  const within = path.filter((part) => typeof part === 'string').join('.');
+  const near = nearKey(key, within, kind);
+  return near === undefined
+    ? 'Check the spelling against docs or the completion in the editor, or remove it.'
+    : `Perhaps "${near}" is meant; or remove it.`;
 }
 
 const TYPES: Readonly<Record<string, string>> = {

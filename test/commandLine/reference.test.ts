@@ -1,6 +1,8 @@
 /** What is behind an @ is a scale only where it cannot be a part of the name. */
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { parse, reference } from '../../runtime/commandLine/given.js';
 
@@ -13,6 +15,18 @@ test('of a folder a number behind the last @ is its scale', () => {
     { path: resolve('dir'), scale: 1 },
     { path: resolve('at@home'), scale: 1 },
     { path: resolve('at@home'), scale: -1 },
+  ]);
+});
+
+test('a folder whose whole name is there is that folder', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'at-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const run = join(root, 'run@2');
+  assert.deepEqual(adapters(run), [{ path: join(root, 'run'), scale: 2 }]);
+  mkdirSync(run);
+  assert.deepEqual(adapters(run, `${run}@2`), [
+    { path: run, scale: 1 },
+    { path: run, scale: 2 },
   ]);
 });
 

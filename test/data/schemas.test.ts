@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidRow } from '../../runtime/data/invalidRow.js';
 import { isAnswered } from '../../runtime/data/rowContent.js';
-import { readContent, type RowFormat } from '../../runtime/data/schemas.js';
+import { readContent, unknownFields, type RowFormat } from '../../runtime/data/schemas.js';
 
 const MESSAGES = [
   { role: 'user', content: 'Hi' },
@@ -102,4 +102,15 @@ test('a weight says whether an answer is learned; what others say never is', () 
     readContent({ conversations }, 'sharegpt'),
     readContent({ messages: [{ role: 'system', content: 'Be kind.' }, ...MESSAGES] }, 'messages'),
   );
+});
+
+test('messages that stand where rows are expected are told what a row is', () => {
+  assert.match(unknownFields({ role: 'user', content: 'Hi' }), /^it is a message of its own; a row is a conversation/);
+  assert.match(unknownFields({ from: 'human', value: 'Hi' }), /^it is a message of its own/);
+  for (const row of [
+    { content: 'Hi' },
+    { from: 'a@example.org', to: 'b@example.org', value: 'x' },
+    { role: 'nurse', content: 'x' },
+  ])
+    assert.match(unknownFields(row), /match no row format/);
 });

@@ -82,3 +82,33 @@ test('a value that does not fit is told in plain words what was expected', () =>
   ] as const)
     refused({ ...FINETUNE, ...change }, message);
 });
+
+test('an unknown key is answered with the one that is likely meant', () => {
+  const remedy = (recipe: object): string => {
+    try {
+      parsed({ ...FINETUNE, ...recipe });
+    } catch (error) {
+      return (error as { remedy?: string }).remedy ?? '';
+    }
+    assert.fail(JSON.stringify(recipe));
+  };
+  for (const [recipe, key] of [
+    [{ learningRate: 1 }, 'optimizer.learningRate'],
+    [{ lerningRate: 1 }, 'optimizer.learningRate'],
+    [{ optimizer: { learning_rate: 1 } }, 'optimizer.learningRate'],
+    [{ num_train_epochs: 1 }, 'epochs'],
+    [{ epoch: 1 }, 'epochs'],
+    [{ adapter: { r: 8 } }, 'adapter.rank'],
+    [{ adapter: { lora_alpha: 8 } }, 'adapter.alpha'],
+    [{ adapter: { target_modules: [] } }, 'adapter.sites'],
+    [{ adapter: { phrase: 1 }, evaluate: [] }, undefined],
+    [{ evaluate: [{ name: 'n', file: 'f', measure: 'harm', phrase: ['x'] }] }, 'evaluate.phrases'],
+    [{ heldOut: { share: 0.1, phrase: ['x'] } }, 'heldOut.phrases'],
+    [{ judges: [{ vscode: true, model: 'm' }] }, undefined],
+    [{ speed: 3 }, undefined],
+  ] as const) {
+    const wanted =
+      key === undefined ? /^(Check the spelling|Perhaps "(?!judges\.model))/ : new RegExp(`^Perhaps "${key}" is meant`);
+    assert.match(remedy(recipe), wanted, JSON.stringify(recipe));
+  }
+});
