@@ -1,7 +1,7 @@
 /** The verdict as one sentence: English here, translated by the host for the window and its pages. */
 import { fill, numbersIn, type Wording } from './format.js';
 import type { InvariantName } from './invariants.js';
-import { counted } from './intervals.js';
+import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
 import {
   boundsOf,
@@ -107,7 +107,7 @@ function vectorText(
   return sentences(
     isBlurred
       ? fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc))
-      : fill(kind === 'ready' ? s.ready : s.unreadyFinds, rows, percent(quality.recall), ...area),
+      : fill(kind === 'ready' ? s.ready : s.unreadyFinds, rows, foundText(quality, kind === 'ready', wording), ...area),
     !isBlurred &&
       isRecallExtrapolated(quality) &&
       fromOrdinary(quality, { rows: s.vectorBeyond, prompts: s.vectorBeyondPrompts }, n),
@@ -115,6 +115,18 @@ function vectorText(
     stepText({ taken }, wording),
     trialText(quality, wording),
   );
+}
+
+/** Share of the held-out harmful rows that is found, with its lower bound. */
+function foundText(
+  { recall, harmful = 0, harmfulPrompts }: VectorQuality,
+  isBounded: boolean,
+  wording: VerdictWording,
+): string {
+  const { strings: s, numbers: n } = wording;
+  const text = wordsOf(wording).percent(recall);
+  const [low] = (isBounded && recall !== undefined && shareBounds(recall, harmful, harmfulPrompts)) || [];
+  return low === undefined ? text : fill(s.atLeast, text, n.bound(low, 'low'));
 }
 
 /** How well a vector protects by itself: with the rows of the trial, and how sure that is. */

@@ -88,7 +88,7 @@ export type Learned = { cause: 'evaluation'; risen: Compared[] } | { cause: 'lea
 
 /** Why there is no verdict. */
 export type UnknownCause =
-  | { cause: 'notMeasured' | 'notEvaluated' | 'learnedNothing' }
+  | { cause: 'notMeasured' | 'notEvaluated' | 'learnedNothing' | 'taskUnmeasured' }
   /** Of a vector: of one kind of rows, or of both, none were held out. */
   | { cause: 'notHeldOut'; quality?: VectorQuality }
   | { cause: 'lossUnclear'; loss: HarmfulLoss }
@@ -338,7 +338,8 @@ function unsure(run: RunFacts, compared: readonly Compared[]): UnknownCause | un
     const causes = compared.filter((one) => one.name === name).map((one) => cannotTell(run, deliveredState(run), one));
     if (!causes.includes(undefined)) return causes[0];
   }
-  if (learnedTask(run) === false) return { cause: 'learnedNothing' };
+  const learned = learnedTask(run);
+  if (!learned) return { cause: learned === false ? 'learnedNothing' : 'taskUnmeasured' };
   const loss = wholeLoss(run.harmfulLoss);
   return loss && loss.low < LIMITS.lossSurelyKept ? { cause: 'lossUnclear', loss } : undefined;
 }
