@@ -25,11 +25,19 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
     const facts = setFacts(sets);
     await job.folder.manifest({ sets: withLabels(facts, sets) });
     const trainedPrompts: TrainedPrompts[] = [];
+    const unknown: [state: string, result: string][] = [];
     for (const { name, results } of states)
-      for (const seen of await seenBefore(results, sets, facts)) trainedPrompts.push({ ...seen, state: name });
+      for (const seen of await seenBefore(results, sets, facts, (result) => unknown.push([name, result])))
+        trainedPrompts.push({ ...seen, state: name });
     await job.begin();
     for (const one of tooLong(sets, job.context.tokenizer, recipe.generation.maxNewTokens)) await emit(one);
     for (const one of trainedPrompts) await emit(seenWarning(one, sets));
+    for (const [state, result] of unknown)
+      await emit({
+        kind: 'state',
+        state: 'preparing',
+        message: `which prompts of these sets the training of "${state}" has seen is not known: ${basename(result)} is not in the folder of its run`,
+      });
     const all: Measurement[] = [];
     const there = job.cluster && (await statesThere(job, job.cluster, sets, states));
     const generation = { ...recipe.generation, seed: recipe.seed };

@@ -18,11 +18,13 @@ const RESULTS: readonly string[] = [RUN_FILES.adapter, RUN_FILES.model];
  * Of each set of harm, how many prompts the vectors of these adapters and models, or the methods that they follow, were
  * trained on: by what the vectors say where they are as they were, and by what the runs counted of the same set.
  * @param results folders of adapters and models
+ * @param unknown hears of those that no run's folder holds: what their training has seen is not known
  */
 export async function seenBefore(
   results: readonly string[],
   sets: readonly LoadedSet[],
   facts: Readonly<Record<string, SetFacts>>,
+  unknown: (result: string) => void,
 ): Promise<TrainedPrompts[]> {
   const harm = sets.filter(({ set }) => set.measure === 'harm');
   if (harm.length === 0) return [];
@@ -30,9 +32,11 @@ export async function seenBefore(
   const runs: Manifest[] = [];
   for (const result of results) {
     const folder = await adapterFolder(result);
-    for (const name of (await readTrained(folder)) ?? []) names.add(name);
+    const trained = await readTrained(folder);
+    for (const name of trained ?? []) names.add(name);
     const made = dirname(folder);
     const run = RESULTS.includes(basename(folder)) ? await readManifest(made) : undefined;
+    if (!run && !trained) unknown(result);
     if (!run) continue;
     runs.push(run);
     for (const name of await trainedOf(made, run)) names.add(name);

@@ -1,6 +1,6 @@
 /** An evaluation says which of its prompts the training of what it asks has seen: no gate rests on them. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -57,7 +57,10 @@ async function seen(state: object, evaluate: object[] = [MINE]): Promise<[Traine
   const { done, events } = await runValue(folder, recipe, 'evaluated');
   await rm(join(folder, 'evaluated'), { recursive: true });
   const warned = events.flatMap((event) =>
-    event.kind === 'warning' && event.place === 'evaluate' ? [event.message] : [],
+    (event.kind === 'warning' && event.place === 'evaluate') ||
+    (event.kind === 'state' && /is not known/.test(event.message))
+      ? [event.message]
+      : [],
   );
   return [done.trainedPrompts, warned];
 }
@@ -73,6 +76,13 @@ test('by the vectors of the run that made an adapter or a model, whatever the se
     undefined,
     [],
   ]);
+});
+
+test('of an adapter or a model that is in no run folder it is said that this is not known', async () => {
+  await cp(join(folder, 'lora/adapter'), join(folder, 'copy'), { recursive: true });
+  const unknown = ['which prompts of these sets the training of "candidate" has seen is not known: copy is not in the folder of its run']; // oxfmt-ignore
+  assert.deepEqual(await seen({ adapters: [{ adapter: 'copy' }] }), [undefined, unknown]);
+  assert.deepEqual(await seen({ adapters: [{ adapter: 'copy' }] }, [{ ...MINE, measure: 'over-refusal' }]), [undefined, []]); // oxfmt-ignore
 });
 
 test('also where they are asked behind a system message', async () => {
