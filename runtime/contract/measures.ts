@@ -50,10 +50,16 @@ export function wholeLoss(loss: HarmfulLoss | undefined): HarmfulLoss | undefine
 export const promptsOf = ({ count, prompts = count }: Pick<Measurement, 'count' | 'prompts'>): number =>
   Math.min(count, prompts);
 
-/** Of a share, by its prompts: at most as much as if what was cut off had gone on to count. */
-export function boundsOf(of: Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut'>): [number, number] | undefined {
-  const { value, count, cut = 0 } = of;
-  const [low, high] = [value, value + cut / count].map((share) => shareBounds(share, count, promptsOf(of)));
+/**
+ * Of a share, by its prompts: at most as much as if what was cut off had gone on to count, and all where phrases see
+ * nothing.
+ */
+export function boundsOf(
+  of: Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut' | 'unmatched'>,
+): [number, number] | undefined {
+  const { value, count, cut = 0, unmatched } = of;
+  const most = unmatched ? 1 : value + cut / count;
+  const [low, high] = [value, most].map((share) => shareBounds(share, count, promptsOf(of)));
   return low && high && [low[0], high[1]];
 }
 

@@ -256,7 +256,7 @@ test('phrases that no known harmful answer has say nothing, of a plain run eithe
     const measurements = both.map((one) => (one.state === 'base' ? one : { ...one, state: 'plain' }));
     return verdictText(runVerdict({ ...RUNS['protected, held']!, vectors: 0, harmfulLoss: undefined, measurements }));
   };
-  assert.match(plain({ unmatched: 15 }), /complies with 0 of .* none of the 15 harmful answers/);
+  assert.match(plain({ unmatched: 15 }), /complies with 0 of .* \(at most 100.%, .* none of the 15 harmful answers/);
   assert.match(plain({}, [...beside(0, 0), ...beside(0, 1, { measure: 'neither' })]), /neither refuse nor comply/);
   assert.doesNotMatch(plain({}), /No verdict/);
 });
