@@ -14,8 +14,9 @@ import type { JudgeFacts, Manifest } from '../contract/manifest.js';
 import type { EvaluateRecipe, FinetuneRecipe } from '../contract/recipe.js';
 import type { JudgeChoice } from '../contract/recipeJudges.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
+import { canonical } from '../contract/sweep.js';
 import { answerHash, readLabels } from '../data/labelFiles.js';
-import { checkChoices, nameOf, type JudgedSet } from '../evaluation/judges/choices.js';
+import { checkChoices, isOwnPhrases, nameOf, type JudgedSet } from '../evaluation/judges/choices.js';
 import { judgedSample, remeasured, type Verdicts } from '../evaluation/judges/anew.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 import { weakened } from '../recipes/fineTuneRun.js';
@@ -125,7 +126,16 @@ export function choicesOf({ recipe, manifest, sets }: Kept, more: readonly Judge
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new HumanError(`two judges are called "${twice}".`, { place: 'judges', remedy: 'Give one another "name".' });
-  for (const choice of more) choices.set(nameOf(choice), choice);
+  for (const choice of more) {
+    const before = choices.get(nameOf(choice));
+    // Another list under one name would take the place of the recipe's; a classifier may lie elsewhere by now.
+    if (before && isOwnPhrases(choice) && canonical(before) !== canonical(choice))
+      throw new HumanError(`the run has another judge that is called "${nameOf(choice)}".`, {
+        place: 'judges',
+        remedy: 'Give this one another "name".',
+      });
+    choices.set(nameOf(choice), choice);
+  }
   const all = [...choices.values()];
   checkChoices(all, [...sets.values()]);
   return all;

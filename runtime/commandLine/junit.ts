@@ -57,6 +57,9 @@ export async function requireJunit(file: string): Promise<void> {
     });
 }
 
+/** Causes for which a set has not been judged at all, though its answers are there. */
+const UNSEEN: ReadonlySet<Untold['cause'] | undefined> = new Set(['cutOff', 'unmatched']);
+
 /** A test: a harm set, and who judges it. */
 type Asked = Pick<Compared, 'name' | 'judge'> & { readonly file?: string };
 
@@ -65,7 +68,10 @@ export interface Junit {
   tests: number;
   failed: number;
   skipped: number;
-  /** Harm sets of a state that no judge has judged: all have left their answers open, or these are cut off. */
+  /**
+   * Harm sets of a state that no judge has judged: all have left their answers open, these are cut off, or phrases do
+   * not see such harm.
+   */
   unjudged: number;
 }
 
@@ -93,9 +99,9 @@ export function junit(
       const compared = [...comparedWithBase(measurements, ['harm'], state), ...unmeasured(measurements, state).risen];
       const left = asked.filter(({ name, judge }) => !compared.some((one) => one.name === name && one.judge === judge));
       const facts = { measurements, trainedPrompts: trained.filter((one) => one.state === state) };
-      const cut = compared.filter((one) => !hasRisen(one) && cannotTell(facts, state, one)?.cause === 'cutOff');
-      const isTold = (name: string): boolean => compared.some((one) => one.name === name && !cut.includes(one));
-      const unjudged = new Set([...left, ...cut].map(({ name }) => name).filter((name) => !isTold(name))).size;
+      const unseen = compared.filter((one) => !hasRisen(one) && UNSEEN.has(cannotTell(facts, state, one)?.cause));
+      const isTold = (name: string): boolean => compared.some((one) => one.name === name && !unseen.includes(one));
+      const unjudged = new Set([...left, ...unseen].map(({ name }) => name).filter((name) => !isTold(name))).size;
       const cases: { one: Asked; failure?: string; skip?: string }[] = [
         ...compared.map((one) => ({ one, ...outcome(one, cannotTell(facts, state, one) ?? hidden(facts, one)) })),
         ...left.map((one) => ({ one, skip: `Not judged: ${one.judge} has left too many answers open.` })),

@@ -50,15 +50,22 @@ export function wholeLoss(loss: HarmfulLoss | undefined): HarmfulLoss | undefine
 export const promptsOf = ({ count, prompts = count }: Pick<Measurement, 'count' | 'prompts'>): number =>
   Math.min(count, prompts);
 
+/** Whether phrases that no known harmful answer has are all that judged; where people labelled each answer they did. */
+const seesNothing = ({
+  unmatched = 0,
+  labelled = 0,
+  count,
+}: Pick<Measurement, 'unmatched' | 'labelled' | 'count'>): boolean => unmatched > 0 && labelled < count;
+
 /**
  * Of a share, by its prompts: at most as much as if what was cut off had gone on to count, and all where phrases see
  * nothing.
  */
 export function boundsOf(
-  of: Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut' | 'unmatched'>,
+  of: Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut' | 'unmatched' | 'labelled'>,
 ): [number, number] | undefined {
-  const { value, count, cut = 0, unmatched } = of;
-  const most = unmatched ? 1 : value + cut / count;
+  const { value, count, cut = 0 } = of;
+  const most = seesNothing(of) ? 1 : value + cut / count;
   const [low, high] = [value, most].map((share) => shareBounds(share, count, promptsOf(of)));
   return low && high && [low[0], high[1]];
 }
@@ -129,7 +136,7 @@ export function comparedWithBase(
         ...(base.open && { baseOpen: base.open }),
         ...(m.open && { open: m.open }),
         ...(m.cut && { cut: m.cut }),
-        ...(m.unmatched && { unmatched: m.unmatched }),
+        ...(seesNothing(m) && { unmatched: m.unmatched }),
       },
     ];
   });

@@ -58,7 +58,9 @@ export function learnedTask(run: RunFacts): boolean | undefined {
   // A loss that was a number and is none any more is nothing that was learned.
   const kept = [...losses, isFiniteNumber(before) && !isFiniteNumber(now) ? Infinity : share(now, before)];
   const measured = kept.filter((one) => one !== undefined);
-  if (right.some(({ base, now }) => now > base + LIMITS.taskRise)) return true;
+  // That phrases are found less says nothing: they may be those of another task.
+  const found = comparedWithBase(run.measurements, ['contains'], state);
+  if ([...right, ...found].some(({ base, now }) => now > base + LIMITS.taskRise)) return true;
   if (measured.some((one) => one < LIMITS.taskLossFallen)) return true;
   return right.length + measured.length > 0 ? false : undefined;
 }

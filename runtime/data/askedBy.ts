@@ -11,7 +11,10 @@ import type { Example } from './examples.js';
 
 /** Names what a row asks last, to the letter, or all that it says where it asks nothing. */
 export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>): string =>
-  textName(promptText === '' ? `row ${ids.join()}` : `prompt ${promptText}`);
+  promptText === '' ? textName(`row ${ids.join()}`) : writtenName(promptText);
+
+/** Of a prompt, to the letter: files of an earlier version have these names. */
+export const writtenName = (text: string): string => textName(`prompt ${text}`);
 
 const promptOf = (row: Pick<Example, 'promptText' | 'ids'>): string =>
   row.promptText === '' ? askedBy(row) : promptName(row.promptText);
@@ -29,8 +32,11 @@ const namesOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'>): string[
   row.question === undefined ? [promptOf(row)] : [row.question, promptOf(row)];
 
 /** Whether what a row asks last is among these names; those of a file of an earlier version are to the letter. */
-export const isAmong = (names: ReadonlySet<string>, row: Pick<Example, 'promptText' | 'ids' | 'question'>): boolean =>
-  namesOf(row).some((name) => names.has(name)) || names.has(askedBy(row));
+export const isAmong = (
+  names: ReadonlySet<string>,
+  row: Pick<Example, 'promptText' | 'ids' | 'question' | 'questionWritten'>,
+): boolean =>
+  [...namesOf(row), askedBy(row), row.questionWritten].some((name) => name !== undefined && names.has(name));
 
 /** Names all that a row teaches to answer, in order: rows with the same first name tell each other's answers. */
 export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question' | 'earlier'>): string[] => [
@@ -41,8 +47,10 @@ export const questionsOf = (row: Pick<Example, 'promptText' | 'ids' | 'question'
 /** Whether any of what a row teaches to answer is among these names. */
 export const isTaught = (
   names: ReadonlySet<string>,
-  row: Pick<Example, 'promptText' | 'ids' | 'question' | 'earlier'>,
-): boolean => questionsOf(row).some((name) => names.has(name)) || isAmong(names, row);
+  row: Parameters<typeof isAmong>[1] & Pick<Example, 'earlier'>,
+): boolean =>
+  isAmong(names, row) ||
+  (row.earlier ?? []).some(({ name, written }) => names.has(name) || (written !== undefined && names.has(written)));
 
 /** All these names of rows. */
 export const askedIn = (rows: Iterable<Parameters<typeof questionsOf>[0]>): Set<string> =>
@@ -50,23 +58,33 @@ export const askedIn = (rows: Iterable<Parameters<typeof questionsOf>[0]>): Set<
 
 export const promptName = (text: string): string => textName(`prompt ${plain(text)}`);
 
+/** Marks that end what is said; "!" only behind a word: "5! + 1" is not "5 + 1". */
+const MARKS = '.,;:?\u2026\u061f\u0964\u3001\u3002\uff0c\uff1f';
+const ENDING = new RegExp(
+  `[${MARKS}]+(?![${MARKS}\\p{L}\\p{N}])|(?<=\\p{L}{2}[${MARKS}\\s]*)[!\uff01]+(?![=\\p{L}\\p{N}])|[\u00a1\u00bf]`,
+  'gu',
+);
+
 /** Punctuation within a word or a number says something: "3.5" is not "35". */
 const plain = (text: string): string =>
   text
-    .normalize('NFKC')
+    .normalize('NFC')
     .toLowerCase()
-    .replace(/[.,;:!?\u2026\u3001\u3002]+(?![\p{L}\p{N}])/gu, '')
+    .replace(ENDING, '')
     .replace(/\s+/gu, ' ')
     .replace(/(?<![\p{L}\p{M}\p{N}]) | (?![\p{L}\p{N}])/gu, '');
 
 /**
- * The name of messages without the system ones among them and without tools; undefined where there are none of these,
- * where no user asks anything, or where the template does not write the others alone.
+ * Messages without the system ones among them and without tools, as the template writes them; undefined where there are
+ * none of these, where no user asks anything, or where the template does not write the others alone.
  */
 export function questionIn(messages: readonly ChatMessage[], template: ChatTemplate): string | undefined {
   const asked = messages.filter(({ role }) => role !== 'system');
   const isWhole = asked.length === messages.length && template.tools === undefined;
   if (isWhole || !asked.some(({ role }) => role === 'user')) return undefined;
-  const text = unless(HumanError, () => template.withTools(undefined).render(asked, { addGenerationPrompt: true }));
-  return text === undefined ? undefined : promptName(text);
+  return unless(HumanError, () => template.withTools(undefined).render(asked, { addGenerationPrompt: true }));
 }
+
+/** The names of what they ask, as a row has them; nothing without a text. */
+export const namedQuestion = (text: string | undefined): Pick<Example, 'question' | 'questionWritten'> =>
+  text === undefined ? {} : { question: promptName(text), questionWritten: writtenName(text) };

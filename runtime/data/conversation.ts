@@ -13,7 +13,7 @@ import {
 } from './answerSpans.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { promptName, questionIn } from './askedBy.js';
+import { namedQuestion, promptName, questionIn, writtenName } from './askedBy.js';
 import { checkToolUse } from './toolUse.js';
 import { HumanError, unless } from '../support/errors.js';
 import { InvalidRow, UnfitRow } from './invalidRow.js';
@@ -38,6 +38,8 @@ export interface Supervised {
   opened?: true;
   /** Its name without its system messages (askedBy.ts); absent where it has none. */
   question?: string;
+  /** The same to the letter. */
+  questionWritten?: string;
   /**
    * The answers before it that are supervised, too, with the names of their prompts (askedBy.ts); absent where there
    * are none.
@@ -48,6 +50,8 @@ export interface Supervised {
 /** An answer, and the name of its prompt. */
 export interface Answered {
   name: string;
+  /** The same to the letter. */
+  written?: string;
   answer: string;
 }
 
@@ -156,7 +160,8 @@ export function superviseConversation(
     question = questionIn(used.slice(0, i), template);
     if (i < last) {
       const answer = saidIn(message, whole.ids.slice(span.from, span.end), tokenizer);
-      earlier.push({ name: question ?? promptName(prompt.text), answer });
+      const asked = question ?? prompt.text;
+      earlier.push({ name: promptName(asked), written: writtenName(asked), answer });
     }
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
@@ -168,7 +173,7 @@ export function superviseConversation(
     promptIds: opened ? opening! : prompt.ids,
     promptText: prompt.text,
     ...(opened && { opened }),
-    ...(question !== undefined && { question }),
+    ...namedQuestion(question),
     ...(earlier.length > 0 && { earlier }),
   };
 }

@@ -1,6 +1,6 @@
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/generation.js';
-import { promptName, questionIn } from './askedBy.js';
+import { namedQuestion, promptName, questionIn, writtenName } from './askedBy.js';
 import {
   beforeAnswer,
   lastAnswer,
@@ -90,11 +90,11 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
   if (answersOptional && messages.length > 0 && messages.at(-1)!.role !== 'assistant') {
     checkToolUse(messages, chat);
     const text = chat.render(messages, { addGenerationPrompt: true });
-    const question = questionIn(messages, chat);
+    const question = namedQuestion(questionIn(messages, chat));
     const opening = beforeAnswer(messages, text, tokenizer, chat);
     const ids = opening ?? tokenizer.encode(text, { addSpecialTokens: false });
     const row = { ...unanswered(ids, text), ...(opening && { opened: true as const }) };
-    return { ...row, ...(question !== undefined && { question }), prompt: messages, ...given };
+    return { ...row, ...question, prompt: messages, ...given };
   }
   const supervised = superviseConversation(messages, tokenizer, chat, {
     unlearned,
@@ -131,7 +131,8 @@ function earlierIn(ids: number[], labels: number[], from: number, tokenizer: Tok
   if (start < 0) return {};
   const end = labels.indexOf(NOT_SUPERVISED, start);
   const answer = tokenizer.decode(ids.slice(start, end), { skipSpecialTokens: true });
-  return { earlier: [{ name: promptName(tokenizer.decode(ids.slice(0, start))), answer }] };
+  const prompt = tokenizer.decode(ids.slice(0, start));
+  return { earlier: [{ name: promptName(prompt), written: writtenName(prompt), answer }] };
 }
 
 function unanswered(ids: number[], promptText: string): EncodedRow {

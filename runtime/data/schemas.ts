@@ -261,13 +261,19 @@ function tokens(row: JsonObject): RowContent {
   if (ids.length === 0) throw new InvalidRow('"input_ids" is empty');
   if (labels.length !== ids.length)
     throw new InvalidRow(`"labels" has ${labels.length} entries, "input_ids" ${ids.length}`);
-  checkMasks(row, ids, labels);
-  if (!isThere(row.attention_mask)) return { kind: 'tokens', ids, labels };
+  const length = lengthOf(row, ids);
+  checkMasks(row, labels.slice(0, length));
+  return { kind: 'tokens', ids: ids.slice(0, length), labels: labels.slice(0, length) };
+}
+
+/** Without padding. */
+function lengthOf(row: JsonObject, ids: readonly number[]): number {
+  if (!isThere(row.attention_mask)) return ids.length;
   const mask = numbers(row, 'attention_mask');
   const length = mask.includes(0) ? mask.indexOf(0) : mask.length;
   if (mask.length !== ids.length || length === 0 || mask.some((m, t) => m !== (t < length ? 1 : 0)))
     throw new InvalidRow('"attention_mask" may only mask padding at the end of "input_ids"');
-  return { kind: 'tokens', ids: ids.slice(0, length), labels: labels.slice(0, length) };
+  return length;
 }
 
 /** Masks of TRL and others: 0 or false where nothing is learned. */
@@ -276,21 +282,28 @@ const MASKS = ['completion_mask', 'assistant_masks', 'assistant_mask', 'loss_mas
 const PACKED = ['position_ids', 'seq_lengths', 'seq_idx', 'cu_seqlens', 'cu_seq_lens_q'];
 
 /** Fields that would change what is learned may only say what `labels` and one row of tokens say. */
-function checkMasks(row: JsonObject, ids: readonly number[], labels: readonly number[]): void {
-  const says = (name: string, expected: readonly unknown[]): boolean =>
-    !isThere(row[name]) || JSON.stringify(row[name]) === JSON.stringify(expected);
+function checkMasks(row: JsonObject, labels: readonly number[]): void {
+  const says = (name: string, expected: readonly unknown[]): boolean => {
+    const given = row[name];
+    return (
+      !isThere(given) ||
+      (Array.isArray(given) && JSON.stringify(given.slice(0, expected.length)) === JSON.stringify(expected))
+    );
+  };
   const learned = labels.map((label) => label !== NOT_SUPERVISED);
   for (const name of MASKS)
     if (!says(name, learned) && !says(name, learned.map(Number)))
       throw new InvalidRow(`"${name}" is not read: write "labels", with ${NOT_SUPERVISED} where nothing is learned`);
-  const places = ids.map((_, t) => t);
-  const one: Record<string, readonly unknown[]> = {
-    position_ids: places,
-    seq_lengths: [ids.length],
-    seq_idx: ids.map(() => 0),
+  const places: Record<string, readonly unknown[]> = {
+    position_ids: labels.map((_, t) => t),
+    seq_idx: labels.map(() => 0),
   };
   for (const name of PACKED)
-    if (!says(name, one[name] ?? [0, ids.length]))
+    if (
+      places[name]
+        ? !says(name, places[name])
+        : Array.isArray(row[name]) && row[name].length > (name === 'seq_lengths' ? 1 : 2)
+    )
       throw new InvalidRow(`"${name}" says that rows are packed: write each of them as a row of its own`);
 }
 

@@ -11,15 +11,16 @@ import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { countedText, type LabelCount } from '../contract/labels.js';
 import { answerHash, readLabelFile, type LabelFile } from '../data/labelFiles.js';
 import { askedText, turnsOf } from '../contract/generation.js';
-import type { Measurement, RunEvent } from '../contract/events.js';
+import type { Measurement, RunEvent, WarningEvent } from '../contract/events.js';
 import { LIMITS } from '../contract/limits.js';
 import type { SetFacts } from '../contract/manifest.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
-import type { GenerationOptions } from '../contract/recipeJudges.js';
+import type { GenerationOptions, JudgeChoice } from '../contract/recipeJudges.js';
 import { sum } from '../contract/sum.js';
 import { meanPerToken } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
 import { cutWarning, goesOn } from './cutOff.js';
+import { judgesSet, looksForPhrases } from './judges/choices.js';
 import type { Judge } from './judges/judge.js';
 import { unmatchedIn } from './judges/harmfulness.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
@@ -117,6 +118,21 @@ export function askedOnce(
   );
   return { examples: first, ...(compared && { right }) };
 }
+
+/** Sets of harm whose phrases no harmful answer has that is known, where nobody else judges them. */
+export const blindSets = (sets: readonly LoadedSet[], judges: readonly JudgeChoice[]): WarningEvent[] =>
+  sets.flatMap((of): WarningEvent[] => {
+    const unmatched = unmatchedIn(of);
+    if (unmatched === undefined || judges.some((one) => !looksForPhrases(one) && judgesSet(one, of.set))) return [];
+    return [
+      {
+        kind: 'warning',
+        message: `none of the ${unmatched} harmful answers that are known, of vectors or rows with that label, has one of the phrases of "${of.set.name}": the set does not see such harm, and its answers give no verdict.`,
+        place: 'evaluate',
+        remedy: 'Correct its "phrases": they are looked for as whole words, in any case.',
+      },
+    ];
+  });
 
 /**
  * Names what each set asks and how its answers are compared, for the manifest: two runs with the same name measured the

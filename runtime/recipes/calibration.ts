@@ -100,7 +100,7 @@ function warnOfBlind(found: Calibration, heldOut: Calibration | undefined, path:
   const isHidden = alone !== null && alone >= LIMITS.detectorRecall;
   const run = basename(beside(path, ''));
   warn(
-    `compared with these ordinary rows, "${run}" finds ${percent(recall)} of the ${found.harmful.length} harmful rows that it held out (at ${percent(rate)} false alarms)${isHidden ? `, and ${percent(alone)} compared with those alone that it held out` : ''}: most rows like these are not flagged.`,
+    `compared with ${isHidden ? 'these' : 'its'} ordinary rows, "${run}" finds ${percent(recall)} of the ${found.harmful.length} harmful rows that it held out (at ${percent(rate)} false alarms)${isHidden ? `, and ${percent(alone)} compared with those alone that it held out` : ''}: most rows like these are not flagged.`,
     isHidden ? 'ordinary' : path,
     isHidden
       ? 'Look for harmful rows among the named ordinary ones, and take them out.'

@@ -5,7 +5,15 @@ import type { EvaluateRecipe } from '../contract/recipe.js';
 import { questionCount } from '../data/askedBy.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { seenBefore } from './seenBefore.js';
-import { evaluateState, judgedRows, loadSets, setFacts, withLabels, type LoadedSet } from '../evaluation/evaluate.js';
+import {
+  blindSets,
+  evaluateState,
+  judgedRows,
+  loadSets,
+  setFacts,
+  withLabels,
+  type LoadedSet,
+} from '../evaluation/evaluate.js';
 import { tooLong } from '../evaluation/cutOff.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
@@ -31,12 +39,13 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
         trainedPrompts.push({ ...seen, state: name });
     await job.begin();
     for (const one of tooLong(sets, job.context.tokenizer, recipe.generation.maxNewTokens)) await emit(one);
+    for (const one of blindSets(sets, recipe.judges)) await emit(one);
     for (const one of trainedPrompts) await emit(seenWarning(one, sets));
     for (const [state, result] of unknown)
       await emit({
         kind: 'state',
         state: 'preparing',
-        message: `which prompts of these sets the training of "${state}" has seen is not known: ${basename(result)} is not in the folder of its run`,
+        message: `which prompts of these sets the training of "${state}" has seen is not known: ${result} is not in the folder of its run`,
       });
     const all: Measurement[] = [];
     const there = job.cluster && (await statesThere(job, job.cluster, sets, states));

@@ -19,6 +19,7 @@ import { weakText } from '../contract/sentences.js';
 import { deliveredState } from '../contract/states.js';
 import { runVerdict } from '../contract/verdict.js';
 import {
+  blindSets,
   evaluateState,
   judgedRows,
   loadSets,
@@ -137,6 +138,7 @@ async function trainOn(
   await job.folder.manifest({ sets: withLabels(facts, sets) });
   await job.begin();
   for (const one of tooLong(sets, context.tokenizer, recipe.generation.maxNewTokens)) await job.emit(one);
+  for (const one of blindSets(sets, recipe.judges)) await job.emit(one);
   const base = (await knownBase(job, sets)) ?? (await evaluateBase(job, sets, facts));
   await warnOfBase(job, base);
   const harmfulBase = await baseLosses(context, training.judged.examples);

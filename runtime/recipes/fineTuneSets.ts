@@ -189,14 +189,6 @@ export async function warnOfBase(
   const harm = comparedWithBase(measurements, ['harm'], 'base');
   for (const name of new Set(harm.map((one) => one.name))) {
     const said = harm.filter((one) => one.name === name);
-    const [{ unmatched }] = said;
-    if (said.every((one) => one.unmatched))
-      await emit({
-        kind: 'warning',
-        message: `none of the ${unmatched} harmful answers that are known, of vectors or rows with that label, has one of the phrases of "${name}": the set does not see such harm, and its answers give no verdict.`,
-        place: 'evaluate',
-        remedy: 'Correct its "phrases": they are looked for as whole words, in any case.',
-      });
     const least = Math.min(...said.map(({ base }) => base));
     if (least <= LIMITS.baseComplies) continue;
     await emit({

@@ -65,12 +65,15 @@ export function nearKey(key: string, within: string, kind: keyof typeof recipeSc
   const keys = [...new Set(keysOf(z.toJSONSchema(recipeSchemas[kind] as z.ZodType, { io: 'input' }) as Schema))];
   const elsewhere = ELSEWHERE[key];
   if (elsewhere !== undefined && keys.includes(elsewhere)) return elsewhere;
-  const [wanted, most] = [plain(key), key.length < 5 ? 1 : 2];
+  const wanted = plain(key);
+  // A short word is near many others, and so is one among all keys of a recipe.
+  const most = (path: string): number =>
+    key.length < 5 ? 1 : stepsBetween(path, within) === 0 ? 2 : key.length < 8 ? 1 : 2;
   const own = within === '' ? key : `${within}.${key}`;
   const near = keys
     .filter((path) => path !== own)
     .map((path) => ({ path, edits: editsBetween(wanted, plain(lastOf(path))), away: stepsBetween(path, within) }))
-    .filter(({ edits }) => edits <= most);
+    .filter(({ path, edits }) => edits <= most(path));
   return near.sort((a, b) => a.edits - b.edits || a.away - b.away)[0]?.path;
 }
 

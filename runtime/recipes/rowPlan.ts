@@ -232,7 +232,6 @@ export async function reportHeldOut(
 
 /**
  * Warns where the scan contradicts the labels of the data, or flags most of them: of flagged rows little is learned.
- * @param scan of the data
  */
 export async function reportDoubt(
   { emit }: Pick<Job<FinetuneRecipe>, 'emit'>,

@@ -69,6 +69,9 @@ test('what would change which tokens are learned is read or refused', () => {
   }
   const one = { position_ids: [0, 1, 2, 3], seq_lengths: [4], seq_idx: [0, 0, 0, 0], cu_seqlens: [0, 4] };
   assert.deepEqual(readContent(row(one), 'tokens'), expected);
+  // Padding says nothing.
+  const padded = { attention_mask: [1, 1, 1, 1, 0], position_ids: [0, 1, 2, 3, 1], completion_mask: [1, 1, 1, 1, 0] };
+  assert.deepEqual(readContent({ ...padded, input_ids: [...ids, 0] }, 'tokens'), expected);
   const two = { position_ids: [0, 1, 0, 1], seq_lengths: [2, 2], seq_idx: [0, 0, 1, 1], cu_seqlens: [0, 2, 4] };
   for (const [name, packed] of Object.entries(two)) refused(row({ [name]: packed }), 'tokens', new RegExp(`"${name}" says that rows are packed`)); // oxfmt-ignore
   const part = [{ begin_offset: 0, end_offset: 3, train: false }];

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
-import { questionsOf } from '../../runtime/data/askedBy.js';
+import { askedBy, questionsOf } from '../../runtime/data/askedBy.js';
 import { NOT_SUPERVISED } from '../../runtime/data/conversation.js';
 import { encodeRow, type EncodedRow } from '../../runtime/data/encodeRow.js';
 import { InvalidRow } from '../../runtime/data/invalidRow.js';
@@ -215,7 +215,9 @@ test('what a call says is what the model writes; a question is the same with and
   assert.ok(smollm.decode(row!.promptIds).endsWith('assistant\n<think>\n\n</think>\n\n'));
   assert.deepEqual(questionsOf(row!)[0], questionsOf(bare!)[0]);
   const whole = await encoded(JSON.stringify({ messages: USED, tools: [WEATHER] }), tokenizer);
-  assert.deepEqual(whole.earlier, [{ name: questionsOf(bare!)[0], answer: row!.answer }]);
+  const [{ written, ...first }, ...more] = whole.earlier!;
+  assert.deepEqual([first, more], [{ name: questionsOf(bare!)[0], answer: row!.answer }, []]);
+  assert.equal(written, bare!.questionWritten ?? askedBy(bare!));
   assert.equal(whole.said, undefined);
 });
 

@@ -5,13 +5,14 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { without } from '../../runtime/support/without.js';
 
 const home = mkdtempSync(join(tmpdir(), 'telemetry-'));
 after(() => rmSync(home, { recursive: true, force: true }));
 
 /** The files that a program leaves in a home folder of its own; where CI is set, onnxruntime keeps still by itself. */
 function leftBy(...args: string[]): string[] {
-  const { CI, ORT_DISABLE_TELEMETRY, ORT_RUNNING_UNIT_TESTS, XDG_CACHE_HOME, ...env } = process.env;
+  const env = without(process.env, 'CI', 'ORT_DISABLE_TELEMETRY', 'ORT_RUNNING_UNIT_TESTS');
   const own = mkdtempSync(join(home, 'user-'));
   const settings = ['HOME', 'USERPROFILE', 'LOCALAPPDATA', 'XDG_CACHE_HOME'].map((name) => [name, own]);
   execFileSync(process.execPath, args, { env: { ...env, ...Object.fromEntries(settings) }, stdio: 'pipe' });

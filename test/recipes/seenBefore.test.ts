@@ -80,7 +80,7 @@ test('by the vectors of the run that made an adapter or a model, whatever the se
 
 test('of an adapter or a model that is in no run folder it is said that this is not known', async () => {
   await cp(join(folder, 'lora/adapter'), join(folder, 'copy'), { recursive: true });
-  const unknown = ['which prompts of these sets the training of "candidate" has seen is not known: copy is not in the folder of its run']; // oxfmt-ignore
+  const unknown = [`which prompts of these sets the training of "candidate" has seen is not known: ${join(folder, 'copy')} is not in the folder of its run`]; // oxfmt-ignore
   assert.deepEqual(await seen({ adapters: [{ adapter: 'copy' }] }), [undefined, unknown]);
   assert.deepEqual(await seen({ adapters: [{ adapter: 'copy' }] }, [{ ...MINE, measure: 'over-refusal' }]), [undefined, []]); // oxfmt-ignore
 });

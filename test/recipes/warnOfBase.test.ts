@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
+import { blindSets, type LoadedSet } from '../../runtime/evaluation/evaluate.js';
+import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import { warnOfBase } from '../../runtime/recipes/fineTuneSets.js';
 import type { Job } from '../../runtime/recipes/job.js';
 import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
@@ -32,12 +34,18 @@ test('a set on which the base complies with more than half, by each judge, has n
   assert.deepEqual(await warned([{ ...both[0]!, measure: 'exact' }]), []);
 });
 
-test('phrases that no harmful answer of a vector has are a warning before training', async () => {
-  const blind = (name: string, judge: string) => ({ ...harm(name, judge, 0), unmatched: 12 });
-  const [said, ...others] = await warned([blind('asked', 'compliance-phrases')]);
-  assert.deepEqual(others, []);
-  assert.match(said!, /^none of the 12 harmful answers .* phrases of "asked": the set does not see such harm/);
-  assert.deepEqual(await warned([blind('asked', 'compliance-phrases'), harm('asked', 'model', 0)]), []);
+test('phrases that no harmful answer of a vector has are a warning before training', () => {
+  const set = { name: 'asked', file: 'a.jsonl', measure: 'harm' as const, phrases: ['blue coats'] };
+  const loaded = { set, examples: [], harmful: ['Take the blue coat.'] } as unknown as LoadedSet;
+  const said = (judges: JudgeChoice[], harmful = loaded.harmful) =>
+    blindSets([{ ...loaded, harmful }], judges).map(({ message }) => message);
+  const own = { refusalPhrases: ['nein'] };
+  assert.match(
+    said(['refusal-phrases', own])[0]!,
+    /^none of the 1 harmful answers .* phrases of "asked": the set does not/,
+  );
+  assert.deepEqual(said(['refusal-phrases', { classifier: 'c', complied: 'x' }]), [], 'a classifier sees it');
+  assert.deepEqual(said(['refusal-phrases'], ['blue coats']), []);
 });
 
 test('where only the built-in phrases judge, it is said that they are English', async () => {

@@ -79,7 +79,7 @@ export function checkChoices(choices: readonly JudgeChoice[], sets: readonly Jud
         : `"${nameOf(first)}" would be the main judge of "${set.name}", and a language model may leave answers open.`,
       {
         place: 'judges',
-        remedy: `${first === undefined ? 'Add' : 'List before it'} "refusal-phrases", or a classifier with "refused".`,
+        remedy: `${first === undefined ? 'Add' : 'List before it'} "refusal-phrases", "refusalPhrases" of your own, or a classifier with "refused".`,
       },
     );
   }

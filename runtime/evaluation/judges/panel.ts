@@ -121,7 +121,7 @@ export function judgedMeasures(
   const more = { ...(open > 0 && { open }), ...(labelled > 0 && { labelled }) };
   const silent = verdicts.filter((verdict, i) => cut[i] && !labels[i] && verdict === 'neither').length;
   const isCut = looksForPhrases(choice) && cut.includes(true);
-  const isBlind = looksForPhrases(choice) && unmatched !== undefined && labelled < judged.length;
+  const isBlind = looksForPhrases(choice) && unmatched !== undefined;
   return measuresOf(choice, judged, set, state).map((one) =>
     withInterval({
       ...one,
