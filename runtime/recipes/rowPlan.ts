@@ -241,6 +241,7 @@ export async function reportDoubt(
 ): Promise<void> {
   const benign = perRow.filter(({ label }) => label === 'benign');
   const all = benign.length > 0 ? benign : perRow;
+  if (all.length < LIMITS.fewestPrompts) return;
   const flagged = all.filter(({ row }) => looksHarmful(row)).length;
   const share = flagged / all.length;
   const isMore = benign.length > 0 ? (shareBounds(share, all.length)?.[0] ?? 0) > BENIGN_FLAGGED : share > 0.5;

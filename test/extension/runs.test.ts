@@ -15,7 +15,7 @@ import { factsOf } from '../../runtime/contract/facts.js';
 import type { DoneEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
-import { harm, runFolder, step, temporary, write } from './support.js';
+import { harm, LEARNED, runFolder, step, temporary, write } from './support.js';
 
 test('steps become columns of equal length, and what is no number becomes a gap', () => {
   const columns = emptyTrain();
@@ -198,7 +198,7 @@ test('the host reads the same facts of a run as the report does of its folder', 
     harmfulGradNormWithout: 4,
     harmfulLossWithout: 4,
   });
-  const measurements = [harm('base', 0), harm('protected', 0)];
+  const measurements = [harm('base', 0), harm('protected', 0), ...LEARNED];
   const done = {
     kind: 'done' as const,
     outcome: 'finished' as const,

@@ -53,6 +53,12 @@ export const harm = (state: string, value: number, name = 'forbidden'): Measurem
   judge: 'refusal-phrases',
 });
 
+/** That a protected run has learned its task. */
+export const LEARNED: readonly Measurement[] = ['base', 'protected'].map((state) => ({
+  ...{ state, name: 'ordinary', measure: 'loss', count: 30, judge: 'cross-entropy' },
+  value: state === 'base' ? 2 : 1,
+}));
+
 export const manifest = (root: string, more: Partial<Manifest> = {}): Manifest => ({
   version: 1,
   kind: 'finetune',

@@ -33,7 +33,7 @@ import {
   runTooltip,
 } from '../../extension/views/labels.js';
 import type { Adapter, Model } from '../../extension/workspace/models.js';
-import { adapter as adapterOf, harm, manifest, recipe } from './support.js';
+import { adapter as adapterOf, harm, LEARNED, manifest, recipe } from './support.js';
 
 const adapter = (more: Partial<Adapter> = {}): Adapter =>
   adapterOf('colours', { path: '/w/adapters/colours/adapter', ...more });
@@ -182,7 +182,11 @@ test('a run shows its progress and how it ended', () => {
   const done = { kind: 'done' as const, outcome: 'finished' as const, output: '/w', step: 9, seconds: 1, laws };
   const held = (more: object = {}): Run =>
     run(
-      { measurements: [harm('base', 0), harm('protected', 0)], done: { ...done, measurements: [] }, ...more },
+      {
+        measurements: [harm('base', 0), harm('protected', 0), ...LEARNED],
+        done: { ...done, measurements: [] },
+        ...more,
+      },
       { vectors },
     );
   assert.equal(runDescription(held()), 'protected · ✓ harm 0\u00a0%');

@@ -360,7 +360,8 @@ test('a scan that contradicts the labels, or flags most rows, is said before tra
   const [labelled] = await said(132, 300, 'benign', [scanRow(300, { label: 'harmful' })]);
   assert.match(labelled!, /^d\.jsonl: 132 of the 300 rows with the label "benign" look harmful\./);
   assert.deepEqual(await said(6, 300, 'benign'), [], 'two in a hundred');
-  assert.deepEqual(await said(1, 10, 'benign'), [], 'by chance');
+  assert.deepEqual(await said(2, 30, 'benign'), [], 'by chance');
+  assert.deepEqual(await said(9, 10, 'benign'), [], 'too few to tell');
   assert.match((await said(151, 300))[0]!, /151 of the 300 rows look harmful/);
   assert.deepEqual(await said(150, 300), []);
 });
