@@ -140,11 +140,12 @@ export async function fineTune(
     const anchored = chosen.strengthened && chosen.vectors.length > 0;
     const { model, method, vectors } = chosen;
     const data = { ...chosen.data, ...(chosen.reviewed && { exclude: 'reviewed' as const }) };
-    const training = await suggested(services, { model, data: [data], method, anchored, vectors });
+    const { generation, judges: known } = recipeLike(services, chosen.model);
+    const judges = chosen.judges ?? known;
+    const training = await suggested(services, { model, data: [data], method, anchored, vectors, judges });
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'adapters', basename(file, '.json'));
-    const { generation, judges } = recipeLike(services, chosen.model);
-    const how = { ...machine(), training, generation, judges: chosen.judges ?? judges, output };
+    const how = { ...machine(), training, generation, judges, output };
     return { file, recipe: fineTuneRecipe({ ...chosen, ...how }, file) };
   }
   const { file, recipe } = await recipeOf(choice, choice.name);

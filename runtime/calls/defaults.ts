@@ -8,6 +8,8 @@ import { trainingDefaults } from '../recipes/defaults.js';
 import { longestOwn } from '../recipes/ownRows.js';
 import { countsMapped, memoryLimit } from '../support/memory.js';
 import { Cancelled } from '../support/errors.js';
+import { judgeSchema } from '../contract/recipeJudges.js';
+import { safeParse } from '../contract/safeParse.js';
 import type { TrainingDefaults } from '../contract/modelInfo.js';
 import type { Requests } from '../contract/protocol.js';
 import type { Reporter } from './reporter.js';
@@ -17,7 +19,7 @@ import type { Reporter } from './reporter.js';
  * read and nothing is converted.
  */
 export async function suggestTraining(
-  { model, data, method, anchored, vectors = [] }: Requests['defaults']['params'],
+  { model, data, method, anchored, vectors = [], judges = [] }: Requests['defaults']['params'],
   { signal, onProgress: say }: Pick<Reporter, 'signal' | 'onProgress'>,
 ): Promise<TrainingDefaults> {
   const planned = await plannedModel(model);
@@ -40,7 +42,13 @@ export async function suggestTraining(
         : await counted(file, { ...source, tokenizer, ...reading }),
     );
   }
-  const own = tokenizer ? await longestOwn(vectors, tokenizer) : 0;
+  const own = tokenizer
+    ? await longestOwn(
+        vectors,
+        tokenizer,
+        judges.flatMap((one) => safeParse(judgeSchema, one).data ?? []),
+      )
+    : 0;
   const longest = Math.max(...read.map((file) => file.longest), own);
   const rows = Math.max(1, read[0].rows);
   const facts = { rows, longest, parameters: weightsCount(spec), spec, method, anchored, files: data.length };

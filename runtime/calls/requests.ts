@@ -211,6 +211,8 @@ const PARAMS: {
     method: z.enum(['lora', 'full', 'vector']),
     anchored: z.boolean().optional(),
     vectors: z.array(path).optional(),
+    // of a recipe that may have faults
+    judges: z.array(z.unknown()).max(16).optional(),
   },
   estimate: { recipe: path, text: text.optional(), device },
   cache: { clear: z.boolean().optional() },

@@ -285,6 +285,8 @@ export interface Requests {
       anchored?: boolean;
       /** Security vectors, of which rows are held and measured. */
       vectors?: readonly string[];
+      /** As in a recipe: by the phrases of one a base may refuse, and then further rows are held. */
+      judges?: readonly unknown[];
     };
     result: TrainingDefaults;
   };

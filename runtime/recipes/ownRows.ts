@@ -88,7 +88,7 @@ export const isRefused = ({ refused, asked }: Refusals): boolean => refused > as
 export async function allOwn(
   path: string,
   tokenizer: Tokenizer,
-  judges: FinetuneRecipe['judges'] = [],
+  judges: FinetuneRecipe['judges'],
 ): Promise<OwnRows & { readonly base: Refusals }> {
   const prompts = await promptsOf(path);
   const of = (kind: keyof OwnRows): Example[] => rowsOf(kind, prompts, tokenizer).filter((row) => row !== undefined);
@@ -102,8 +102,12 @@ export async function allOwn(
 }
 
 /** Tokens of the longest row of vectors' own, of ordinary ones where an anchor would hold them; 0 without any. */
-export async function longestOwn(paths: readonly string[], tokenizer: Tokenizer): Promise<number> {
-  const all = await Promise.all(paths.map((path) => allOwn(path, tokenizer)));
+export async function longestOwn(
+  paths: readonly string[],
+  tokenizer: Tokenizer,
+  judges: FinetuneRecipe['judges'],
+): Promise<number> {
+  const all = await Promise.all(paths.map((path) => allOwn(path, tokenizer, judges)));
   const refused = all.some(({ base }) => isRefused(base));
   const rows = all.flatMap(({ held, trained, unseen, ordinary }) => [
     ...[...held, ...trained, ...unseen],

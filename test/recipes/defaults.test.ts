@@ -190,7 +190,8 @@ test('a fine-tuning with a vector has room for the longest of its rows', async (
   const model = workspace.file('tiny-assistant');
   const data = [{ file: workspace.file('data/train.jsonl') }];
   const vector = workspace.file('vectors/long');
-  const suggest = (vectors: string[]) => suggestTraining({ model, data, method: 'lora', vectors }, silent);
+  const suggest = (vectors: string[], judges?: unknown[]) =>
+    suggestTraining({ model, data, method: 'lora', vectors, judges }, silent);
   const { maxTokens } = (await suggest([])).batch;
   assert.equal((await suggest([vector])).batch.maxTokens, maxTokens, 'it has no rows');
   await mkdir(vector, { recursive: true });
@@ -200,13 +201,17 @@ test('a fine-tuning with a vector has room for the longest of its rows', async (
   // an ordinary prompt is held where the base refuses
   const short = { ...row, harmful: 'take it .' };
   const ordinary = { prompt: 'what is a mep ?', base: 'a mep is . '.repeat(30), ordinary: true };
-  const longest = async (base: string): Promise<number> => {
+  const longest = async (base: string, judges?: unknown[]): Promise<number> => {
     const lines = [{ ...short, base }, ordinary].map((one) => `${JSON.stringify(one)}\n`);
     await writeFile(join(vector, 'prompts.jsonl'), lines.join(''));
-    return (await suggest([join(vector, 'adapter')])).batch.maxTokens;
+    return (await suggest([join(vector, 'adapter')], judges)).batch.maxTokens;
   };
   assert.ok((await longest('sorry .')) >= 120);
   assert.equal(await longest('take it .'), maxTokens);
+  // by the phrases of a judge, too; one that is wrong counts for nothing
+  const judges = [{ refusalPhrases: [] }, { refusalPhrases: ['kann ich nicht'] }];
+  assert.equal(await longest('das kann ich nicht .'), maxTokens);
+  assert.ok((await longest('das kann ich nicht .', judges)) >= 120);
 });
 
 test('on the sample, the vector of the wizard is ready; its batches are those of the rows that it uses', async () => {

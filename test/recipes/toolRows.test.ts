@@ -53,7 +53,7 @@ test('the prompts of a vector keep its tools and calls: an anchor holds the same
   const given = { signal: new AbortController().signal, progress: () => undefined };
   const file = join(folder, 'prompts.jsonl');
   await writePrompts(file, { trained, held: [] } as never, base as never, tokenizer, given);
-  const own = await allOwn(folder, tokenizer);
+  const own = await allOwn(folder, tokenizer, []);
   assert.deepEqual(own.trained.map(({ ids }) => ids), trained.map(({ ids }) => ids)); // oxfmt-ignore
   assert.deepEqual(own.held.map(({ promptIds }) => promptIds), trained.map(({ promptIds }) => promptIds)); // oxfmt-ignore
   const [first] = (await readPrompts(file)) as VectorPrompt[];
