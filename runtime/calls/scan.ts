@@ -85,6 +85,7 @@ export async function scan(
         ordinary === undefined
           ? undefined
           : (await loadRows(context, ordinary, await readAlike(ordinary, { format, columns }), reporter)).examples,
+      scanned: examples,
       precision: computing.precision ?? 'float32',
       score: (rows) => scoresOfRows(learner, parameters, rows, scales, hooks),
       warn: warnsOf(reporter),

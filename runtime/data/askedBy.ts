@@ -13,6 +13,9 @@ import type { Example } from './examples.js';
 export const askedBy = ({ promptText, ids }: Pick<Example, 'promptText' | 'ids'>): string =>
   promptText === '' ? textName(`row ${ids.join()}`) : writtenName(promptText);
 
+/** Names all that a row says, as tokens. */
+export const wholeName = ({ ids }: Pick<Example, 'ids'>): string => textName(ids.join());
+
 /** Of a prompt, to the letter: files of an earlier version have these names. */
 export const writtenName = (text: string): string => textName(`prompt ${text}`);
 

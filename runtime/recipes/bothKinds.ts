@@ -2,11 +2,8 @@
 import type { LoadedData } from '../context/context.js';
 import { plural } from '../contract/format.js';
 import type { VectorRecipe } from '../contract/recipe.js';
-import type { Example } from '../data/examples.js';
-import { textName } from '../support/files.js';
+import { wholeName } from '../data/askedBy.js';
 import type { Job } from './job.js';
-
-const nameOf = ({ ids }: Example): string => textName(ids.join());
 
 /** Warns of rows in both files, and of rows whose label says that they belong in the other one. */
 export async function warnOfKinds(
@@ -19,11 +16,11 @@ export async function warnOfKinds(
   const labelled = { harmful: 0, benign: 0 };
   let both = 0;
   for (const row of harmful.examples) {
-    if (benign) names.add(nameOf(row));
+    if (benign) names.add(wholeName(row));
     if (row.label === 'benign') labelled.harmful += 1;
   }
   for (const row of benign?.examples ?? []) {
-    if (names.has(nameOf(row))) both += 1;
+    if (names.has(wholeName(row))) both += 1;
     if (row.label === 'harmful') labelled.benign += 1;
   }
   if (both > 0)

@@ -7,7 +7,7 @@ import { LIMITS } from '../contract/limits.js';
 import type { Precision } from '../contract/recipeWords.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
-import { isTaught } from '../data/askedBy.js';
+import { isTaught, wholeName } from '../data/askedBy.js';
 import { promptCount } from '../data/byPrompt.js';
 import { matching, type ExampleList } from '../data/exampleList.js';
 import { FEWEST_ORDINARY, recallAt, type Calibration } from '../evaluation/scan/calibration.js';
@@ -32,11 +32,14 @@ export async function calibrationOf(
   vectors: Scaled,
   {
     ordinary: named,
+    scanned,
     precision,
     score,
     warn,
   }: {
     ordinary?: ExampleList;
+    /** What is compared with them. */
+    scanned: ExampleList;
     /** How the model's weights are held. */
     precision: Precision;
     score: (rows: ExampleList) => Promise<Scores[]>;
@@ -71,6 +74,7 @@ export async function calibrationOf(
   }
   // Rows that are scored now, with these weights, tell more than scores with others.
   const heldOut = isOther && named ? undefined : own;
+  if (named) warnOfSame(named, scanned, warn);
   const ordinary = named && (await unseenRows(vectors, named, new Set(heldOut?.ordinaryNames), warn));
   const further = ordinary ? await score(ordinary) : [];
   const all = [...(heldOut?.ordinary ?? []), ...further];
@@ -115,6 +119,18 @@ export async function requireOther(ordinary: string, scanned: string, key?: stri
       place: key ?? ordinary,
       remedy: 'Name another file of ordinary rows, or none.',
     });
+}
+
+/** Rows of the file that somebody found fine may be among them; a copy of it hides all that is harmful. */
+function warnOfSame(ordinary: ExampleList, scanned: ExampleList, warn: Warn): void {
+  const names = new Set(Array.from(ordinary, wholeName));
+  const same = matching(scanned, (row) => names.has(wholeName(row))).length;
+  if (2 * same <= scanned.length) return;
+  warn(
+    `${same} of the ${scanned.length} rows that are scanned are among the ordinary rows: they are compared with themselves, and do not look harmful.`,
+    'ordinary',
+    'Name other ordinary rows.',
+  );
 }
 
 /**

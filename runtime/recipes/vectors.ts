@@ -157,6 +157,7 @@ async function scanWith(
     };
     const calibration = await calibrationOf([vector], {
       ordinary,
+      scanned: data.examples,
       precision: job.recipe.precision,
       score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
       warn: loadReporter(job).warn,

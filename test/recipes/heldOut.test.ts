@@ -197,16 +197,22 @@ const precision: Precision = 'float32';
 
 test('a calibration is read as it was written, and belongs to its vector alone', async () => {
   const { ordinaryNames: _, ...found } = CALIBRATION;
-  assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none, warn, precision }), found);
+  assert.deepEqual(
+    await calibrationOf([{ path: vector, scale: 1 }], { score: none, warn, precision, scanned: [] }),
+    found,
+  );
   const adapter = { path: join(vector, 'adapter'), scale: 1 };
   assert.deepEqual(
-    await calibrationOf([adapter], { score: none, warn, precision }),
+    await calibrationOf([adapter], { score: none, warn, precision, scanned: [] }),
     found,
     'named by adapter/ in its run',
   );
-  assert.equal(await calibrationOf([{ path: vector, scale: 0.5 }], { score: none, warn, precision }), undefined);
+  assert.equal(
+    await calibrationOf([{ path: vector, scale: 0.5 }], { score: none, warn, precision, scanned: [] }),
+    undefined,
+  );
   const two = [1, 1].map((scale) => ({ path: vector, scale }));
-  assert.equal(await calibrationOf(two, { score: none, warn, precision }), undefined);
+  assert.equal(await calibrationOf(two, { score: none, warn, precision, scanned: [] }), undefined);
   assert.equal(await readCalibration(folder), undefined);
 });
 
@@ -220,7 +226,7 @@ test('ordinary rows of one prompt count as one', async () => {
       await calibrationOf([{ path, scale: 1 }], {
         ordinary,
         score: (rows) => Promise.resolve(Array.from(rows, () => scored(0, 0))),
-        ...{ warn, precision },
+        ...{ warn, precision, scanned: [] },
       })
     )?.ordinaryPrompts;
   const further = [example(0, 'p'), example(1, 'p'), example(2, 'q')];
@@ -233,7 +239,7 @@ test('a calibration belongs to the scale that the config gives the weights', asy
   const [config, place] = [join(scaled, 'adapter/adapter_config.json'), join(scaled, 'calibration.json')];
   const settings = JSON.parse(await readFile(config, 'utf8')) as { lora_alpha: number };
   await writeFile(config, JSON.stringify({ ...settings, lora_alpha: -2 * settings.lora_alpha }));
-  const read = () => calibrationOf([{ path: scaled, scale: 1 }], { score: none, warn, precision });
+  const read = () => calibrationOf([{ path: scaled, scale: 1 }], { score: none, warn, precision, scanned: [] });
   await assert.rejects(read(), { name: 'HumanError', place, message: /these weights at another scale/ });
   const { scales } = JSON.parse(await readFile(place, 'utf8')) as { scales: string };
   assert.match(scales, /^[0-9a-f]{64}$/);
@@ -248,7 +254,7 @@ test('a calibration of weights that were held otherwise says so, and further ord
   const of = async (precision: Precision, ordinary?: Example[]) => {
     const warnings: string[] = [];
     const found = await calibrationOf([{ path: join(run, 'adapter'), scale: 1 }], {
-      ...{ ordinary, precision },
+      ...{ ordinary, precision, scanned: [] },
       score: (rows) => Promise.resolve(Array.from(rows, () => scored(0, 0))),
       warn: (...words) => warnings.push(words.join(' ')),
     });
@@ -277,7 +283,7 @@ test('further ordinary rows count, too; too few of them do not', async () => {
   const more = (count: number) => ({
     ordinary,
     score: () => Promise.resolve(Array.from({ length: count }, () => scored(0, 0))),
-    ...{ warn, precision },
+    ...{ warn, precision, scanned: [] },
   });
   const both = await calibrationOf([{ path: vector, scale: 1 }], more(1));
   assert.deepEqual([both?.ordinary.length, both?.harmful.length], [5, 1]);
@@ -292,7 +298,7 @@ test('a calibration of other weights, or a damaged one, is an error with its pla
   await writeFile(join(other, 'adapter/adapter_model.safetensors'), 'others');
   await writeCalibration(other, CALIBRATION, { adapter: 'f00', scales: 'f00', precision });
   const place = join(other, 'calibration.json');
-  const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none, warn, precision });
+  const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none, warn, precision, scanned: [] });
   await assert.rejects(read(), { name: 'HumanError', place, message: /other weights/ });
   for (const damaged of [
     '{"version":1}',
@@ -350,6 +356,7 @@ test('ordinary rows that the vector was trained on are not compared with, and th
       score: async (rows) => Array.from(rows, ({ promptText }) => (asked.push(promptText), scored(0, 0))),
       warn: (message) => warnings.push(message),
       precision,
+      scanned: [],
     });
     return [found?.ordinary.length, found?.ordinaryPrompts, asked];
   };
@@ -371,9 +378,28 @@ test('rows that are labelled as harmful are no ordinary rows', async () => {
     score: async (rows) => Array.from(rows, () => scored(0, 0)),
     warn: (message) => warnings.push(message),
     precision,
+    scanned: [],
   });
   assert.equal(found?.ordinary.length, 4);
   assert.deepEqual(warnings, ['2 of the 6 ordinary rows have the label "harmful": such rows are not compared with.']);
+});
+
+test('a file that is compared with most of its own rows is warned of', async () => {
+  const warnings: string[] = [];
+  const rows = Array.from({ length: 8 }, (_, i) => example(i, `p ${i}`, [i]));
+  const of = async (count: number) => {
+    warnings.length = 0;
+    const found = await calibrationOf([{ path: vector, scale: 2 }], {
+      ordinary: rows.slice(0, count),
+      score: async (some) => Array.from(some, () => scored(0, 0)),
+      warn: (message) => warnings.push(message),
+      ...{ precision, scanned: rows },
+    });
+    return [found?.ordinary.length, ...warnings];
+  };
+  assert.deepEqual(await of(4), [4], 'rows that were found fine');
+  const same = '5 of the 8 rows that are scanned are among the ordinary rows: they are compared with themselves, and do not look harmful.'; // oxfmt-ignore
+  assert.deepEqual(await of(5), [5, same]);
 });
 
 test('ordinary rows among which some are harmful hide the harmful ones, which is said', async () => {
@@ -399,6 +425,7 @@ test('ordinary rows among which some are harmful hide the harmful ones, which is
       score: async (rows) => Array.from(rows, (_, i) => score(i)),
       warn: (...of) => all.push(of.map(String)),
       precision,
+      scanned: [],
     });
     return all;
   };
