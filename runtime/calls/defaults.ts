@@ -42,13 +42,8 @@ export async function suggestTraining(
         : await counted(file, { ...source, tokenizer, ...reading }),
     );
   }
-  const own = tokenizer
-    ? await longestOwn(
-        vectors,
-        tokenizer,
-        judges.flatMap((one) => safeParse(judgeSchema, one).data ?? []),
-      )
-    : 0;
+  const known = judges.flatMap((one) => safeParse(judgeSchema, one).data ?? []);
+  const own = tokenizer ? await longestOwn(vectors, tokenizer, known) : 0;
   const longest = Math.max(...read.map((file) => file.longest), own);
   const rows = Math.max(1, read[0].rows);
   const facts = { rows, longest, parameters: weightsCount(spec), spec, method, anchored, files: data.length };

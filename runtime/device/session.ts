@@ -15,9 +15,9 @@ import { FEW_NUMBERS, secondsOf, speedOf, stepWork, type TimedRuns } from './tri
 import { deviceWeights, type DeviceWeights, type HeldWeights } from './deviceWeights.js';
 
 /**
- * Since version 1.29 onnxruntime's binaries for Linux and macOS collect events (names of model files and graphs, hardware, run times, an
- * id of the machine) in the user's cache folder and send them to Microsoft, unless this is set before the first session
- * is made.
+ * Since version 1.29 onnxruntime's binaries for Linux and macOS collect events (names of model files and graphs,
+ * hardware, run times, an id of the machine) in the user's cache folder and send them to Microsoft, unless this is set
+ * before the first session is made.
  */
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 
