@@ -14,8 +14,8 @@ import { vulkanEnv } from '../support/vulkan.js';
 interface Steps {
   losses: number[];
   norms: number[];
-  /** Of the last batch in pieces. */
-  pieces: { loss: number; norm: number; nll: number[] };
+  /** Of the last batch in pieces; null for weights in blocks. */
+  pieces: null | { loss: number; norm: number; nll: number[] };
   answers: number[][];
   device: Record<string, number>;
   cpu: Record<string, number>;
@@ -55,6 +55,15 @@ const SMALL = [
   'Sin',
 ];
 
+function comparePieces(cpu: NonNullable<Steps['pieces']>, gpu: NonNullable<Steps['pieces']>): void {
+  assert.equal(gpu.nll.length, cpu.nll.length);
+  assert.ok(Math.abs(cpu.loss - gpu.loss) < 1e-5, `in pieces ${cpu.loss}, ${gpu.loss}`);
+  assert.ok(Math.abs(cpu.norm / gpu.norm - 1) < 1e-3, `${cpu.norm}, ${gpu.norm}`);
+  cpu.nll.forEach((nll, i) =>
+    assert.ok(Math.abs(nll - gpu.nll[i]!) < 1e-4, `row ${i} in pieces: ${nll}, ${gpu.nll[i]}`),
+  );
+}
+
 /** @throws AssertionError unless losses, norms of the gradients and places of the nodes are as they should be */
 function compare(cpu: Steps, gpu: Steps, t: TestContext): void {
   cpu.losses.forEach((loss, i) =>
@@ -68,12 +77,8 @@ function compare(cpu: Steps, gpu: Steps, t: TestContext): void {
       `step ${i + 1}: gradient norm ${norm} on the CPU, ${gpu.norms[i]} on webgpu`,
     ),
   );
-  for (const found of [cpu.pieces, gpu.pieces]) assert.equal(found.nll.length, cpu.pieces.nll.length);
-  assert.ok(Math.abs(cpu.pieces.loss - gpu.pieces.loss) < 1e-5, `in pieces ${cpu.pieces.loss}, ${gpu.pieces.loss}`);
-  assert.ok(Math.abs(cpu.pieces.norm / gpu.pieces.norm - 1) < 1e-3, `${cpu.pieces.norm}, ${gpu.pieces.norm}`);
-  cpu.pieces.nll.forEach((nll, i) =>
-    assert.ok(Math.abs(nll - gpu.pieces.nll[i]!) < 1e-4, `row ${i} in pieces: ${nll}, ${gpu.pieces.nll[i]}`),
-  );
+  if (cpu.pieces && gpu.pieces) comparePieces(cpu.pieces, gpu.pieces);
+  else assert.deepEqual([cpu.pieces, gpu.pieces], [null, null]);
   t.diagnostic(
     `on the CPU while training on webgpu: ${
       Object.entries(gpu.cpu)
@@ -106,7 +111,7 @@ it('five steps of vector training on webgpu give the losses of the CPU within 1e
  * ten minutes.
  */
 const LONG = process.env['WEBGPU_STEPS'];
-const FAMILY_STEPS = LONG ?? '2';
+const FAMILY_STEPS = LONG ?? '1';
 
 it('every family trains on webgpu as on the CPU', async (t) => {
   const env = await vulkanEnv();

@@ -56,22 +56,22 @@ for (let step = 0; step < STEPS[precision]; step++) {
   losses.push(loss);
   norms.push((await optimizer.step(state, gradients, options.learningRate)).norm);
 }
-const limits = { queries: 12, scores: Infinity, whole: 0, positions: 8, logits: Infinity, doubled: true };
-const cutting = openLearner({ ...trained, limits });
 const parameters = { [flatInput('security')]: state.p[0]! };
-const cut = await cutting.gradients(last, parameters);
-const squares = (await backend.read(cut.gradients[0]!)).reduce((sum, d) => sum + d * d, 0);
+/** The last batch in pieces. */
+async function pieces(): Promise<object> {
+  const limits = { queries: 12, scores: Infinity, whole: 0, positions: 8, logits: Infinity, doubled: true };
+  const cutting = openLearner({ ...trained, limits });
+  const { loss, gradients } = await cutting.gradients(last, parameters);
+  const squares = (await backend.read(gradients[0]!)).reduce((sum, d) => sum + d * d, 0);
+  const nll = (await cutting.losses(last, parameters)).map((row) => row.nll);
+  await cutting.dispose();
+  return { loss, norm: Math.sqrt(squares), nll };
+}
 // of a batch of ordinary rows alone no token has a label
 const held = await learner.gradients(
   last.filter(({ teacher }) => teacher),
   parameters,
 );
-const pieces = {
-  loss: cut.loss,
-  norm: Math.sqrt(squares),
-  nll: (await cutting.losses(last, parameters)).map(({ nll }) => nll),
-};
-await cutting.dispose();
 const graph = gradientGraph({ spec, model, adapters, distill: true, maxSplitOutputs: backend.maxSplitOutputs }, [
   flatInput('security'),
 ]);
@@ -104,7 +104,7 @@ console.log(
   JSON.stringify({
     losses: [...losses, held.loss],
     norms,
-    pieces,
+    pieces: precision === 'float32' ? await pieces() : null,
     answers: precision === 'float32' ? await generated() : [],
     ...placement,
   }),
