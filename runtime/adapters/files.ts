@@ -21,7 +21,10 @@ import { isOfTextModel, lastPart } from './sites.js';
 
 export const CONFIG_FILE = 'adapter_config.json';
 export const WEIGHTS_FILE = 'adapter_model.safetensors';
-/** Role and provenance. PEFT knows no such keys, and warns of unknown ones in its own file. */
+/**
+ * Role and provenance. PEFT knows no such keys, and warns of unknown ones in its own file. The header of a vector's
+ * weights has the role, too: this file may be left behind where an adapter is copied.
+ */
 export const ROLE_FILE = 'security_vector.json';
 
 /** A security vector is active only while other weights train; a task adapter is for use. */
@@ -117,12 +120,13 @@ export async function readAdapter(path: string): Promise<AdapterFile> {
     throw new HumanError(`the folder has no ${WEIGHTS_FILE}.`, { place: folder, remedy });
   }
   const weightsFile = join(folder, WEIGHTS_FILE);
-  const { tensors } = await readSafetensors(weightsFile);
+  const { tensors, metadata } = await readSafetensors(weightsFile);
   const modules = await readModules(pairs(tensors.values(), weightsFile), config, configFile, weightsFile);
   const own = files.has(ROLE_FILE)
     ? parseRole(await readJsonObject(join(folder, ROLE_FILE)), join(folder, ROLE_FILE))
     : undefined;
-  return { path: folder, config, role: own?.role ?? 'task', provenance: own?.provenance ?? {}, modules };
+  const role = metadata.role === 'security' ? 'security' : (own?.role ?? 'task');
+  return { path: folder, config, role, provenance: own?.provenance ?? {}, modules };
 }
 
 /** Tensors of forms of LoRA that are not supported, even if the config does not mention them. */
@@ -321,7 +325,8 @@ export async function writeAdapter(
       },
     ];
   });
-  await writeSafetensors(join(folder, WEIGHTS_FILE), tensors, { format: 'pt' });
+  const metadata = { format: 'pt', ...(role === 'security' && { role }) };
+  await writeSafetensors(join(folder, WEIGHTS_FILE), tensors, metadata);
   await writeFileAtomic(join(folder, ROLE_FILE), `${JSON.stringify({ role, ...provenance }, undefined, 2)}\n`);
   await writeFileAtomic(join(folder, CONFIG_FILE), `${JSON.stringify(formatAdapterConfig(written), undefined, 2)}\n`);
 }

@@ -79,12 +79,22 @@ test('what is written is read again, with role and provenance; a task adapter ha
     'security_vector.json',
   ]);
   const { metadata } = await readSafetensors(join(path, 'adapter_model.safetensors'));
-  assert.deepEqual(metadata, { format: 'pt' });
+  assert.deepEqual(metadata, { format: 'pt', role: 'security' });
   // a run folder means the adapter in it
   await cp(path, join(dir, 'run', 'adapter'), { recursive: true });
   assert.equal((await readAdapter(join(dir, 'run'))).path, join(dir, 'run', 'adapter'));
   await writeFile(join(path, 'security_vector.json'), '{"role":"securty"}');
   await assert.rejects(readAdapter(path), (error) => human(error, /"role" is "securty"/));
+});
+
+test('a vector is one without its security_vector.json, too', async () => {
+  const { config, modules } = await readAdapter(join(LLAMA, 'adapters', 'security'));
+  for (const role of ['security', 'task'] as const) {
+    const path = join(dir, `marked-${role}`);
+    await writeAdapter(path, { config, role, modules });
+    await rm(join(path, 'security_vector.json'));
+    assert.equal((await readAdapter(path)).role, role);
+  }
 });
 
 test('patterns and "all-linear" are written as lists that target the same modules', async () => {
