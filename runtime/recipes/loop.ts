@@ -1,4 +1,5 @@
 import { Cancelled, HumanError, nextTurn } from '../support/errors.js';
+import { usedMemory } from '../support/memory.js';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
 import type { HarmfulLoss, ProbeRows, Probes, RunEvent } from '../contract/events.js';
@@ -174,7 +175,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
       learningRate: rate,
       tokens,
       stepMs,
-      memoryBytes: process.memoryUsage.rss(),
+      memoryBytes: usedMemory(),
       secondsLeft: left.after(step),
     });
     watch(step, nll / tokens);

@@ -43,6 +43,12 @@ export const countsMapped = (): boolean => {
   }
 };
 
+/** What {@link countsMapped} counts, in bytes; the system's own number has weights once for each session that maps them. */
+export const usedMemory = (): number => {
+  const anonymous = countsMapped() ? undefined : ANONYMOUS.exec(readFileSync(STATUS, 'latin1'));
+  return anonymous ? 1024 * Number(anonymous[1]) : process.memoryUsage.rss();
+};
+
 /** A separate thread, because computing blocks the main one. */
 const WATCH = `
   const { workerData: { bytes, over, highest, message, everyMs, graceMs, parent, mapped } } = require('node:worker_threads');
@@ -91,10 +97,7 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
   }).unref();
 }
 
-/**
- * The most bytes that the process has used since they are watched, 0 where they are not. The system's own number has
- * weights once for each session that maps them.
- */
+/** The most bytes that the process has used since they are watched, as {@link usedMemory} counts; 0 where they are not. */
 export const peakMemory = (): number => highest[0];
 
 export const OTHER_LIMIT = 'SECURITY_VECTORS_MEMORY_GB sets another limit.';

@@ -1,7 +1,13 @@
 /** What a process has used at most, for the estimates of the next runs. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { peakMemory, watchMemory } from '../../runtime/support/memory.js';
+import { float32, openBackend } from '../../runtime/device/session.js';
+import { Builder } from '../../runtime/onnx/graph.js';
+import { MatMul } from '../../runtime/onnx/ops.js';
+import { countsMapped, peakMemory, usedMemory, watchMemory } from '../../runtime/support/memory.js';
 import { until } from '../extension/support.js';
 
 test('the peak of a process is what it has taken since it is watched', async () => {
@@ -12,4 +18,26 @@ test('the peak of a process is what it has taken since it is watched', async () 
   const taken = Buffer.alloc(3e8, 1);
   await until(() => peakMemory() > before + 2e8, 'it has risen');
   assert.equal(taken.at(-1), 1);
+});
+
+test('weights that two sessions map from their file count in neither', async (t) => {
+  if (countsMapped()) return t.skip('mapped weights cannot be told apart here');
+  const folder = await mkdtemp(join(tmpdir(), 'mapped-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const [rows, columns] = [100, 250_000];
+  const bytes = 4 * rows * columns;
+  await writeFile(join(folder, 'weights'), Buffer.alloc(bytes));
+  const backend = await openBackend('cpu');
+  const before = [usedMemory(), process.memoryUsage.rss()];
+  for (const name of ['first', 'second']) {
+    const g = new Builder(name);
+    const weights = g.external('w', 'float32', [rows, columns], { file: 'weights', offset: 0, bytes });
+    g.outputAs('y', MatMul(g, g.input('x', 'float32', [1, rows]), weights));
+    const session = await backend.session(g.graph(), { folder, keep: [] });
+    t.after(() => session.dispose());
+    await session.run({ x: float32(new Float32Array(rows), [1, rows]) });
+  }
+  const [used, resident] = [usedMemory() - before[0]!, process.memoryUsage.rss() - before[1]!];
+  assert.ok(resident > 1.5 * bytes, `${resident} bytes are resident`);
+  assert.ok(used < 0.5 * bytes, `${used} bytes are used`);
 });
