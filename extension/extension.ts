@@ -9,6 +9,7 @@ import { setAttached } from './commands/models.js';
 import { registerCommands } from './commands/register.js';
 import { workspaceRoots } from './commands/root.js';
 import { keepQueue } from './commands/queue.js';
+import { renames } from './data/renames.js';
 import { Reviews } from './data/reviews.js';
 import { replacePoints } from './commands/replacePoints.js';
 import { COMMANDS, CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
@@ -148,6 +149,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const scans = own(new Scans(workspaceRoots, problems, (data) => readBy(recipes, data)));
   const reviews = own(new Reviews(problems));
   own(scans.onDidChange((data) => void reviews.look(data)));
+  own(renames({ scans, onError: notices.error }));
   own(
     vscode.workspace.onDidChangeWorkspaceFolders(({ added, removed }) =>
       scans.foldersChanged(added.map(pathOf), removed.map(pathOf)).catch(notices.error),

@@ -7,6 +7,7 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
 import { hasToReview } from '../data/scans.js';
+import { reviewedRows } from '../data/reviewedRows.js';
 import { Disposables, Emitter, throttle, type Disposable } from '../host/disposable.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.js';
@@ -109,7 +110,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
   }
 
   private command(kind: Kind): vscode.Command {
-    const { estimates, store, scans, reviews } = this.services;
+    const { estimates, store, scans } = this.services;
     const { file } = kind;
     switch (kind.of) {
       case 'recipe': {
@@ -142,7 +143,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
         return commandLink('scan', scanTitle(scan?.vectorName ?? vector?.name, scan, scans.since(file)), { file });
       }
       case 'review':
-        return commandLink('review', reviewTitle(scans.get(file), reviews.counts(file)), { file });
+        return commandLink('review', reviewTitle(scans.get(file), reviewedRows(file, this.services)), { file });
       case 'save':
         return commandLink('saveCleaned', t('Save a cleaned copy'), { file });
       case 'clear':

@@ -88,7 +88,11 @@ export async function deleteRuns(
   const jobs = (await Promise.all(runs.map(jobsOf))).flat();
   if (!given.confirmed || jobs.length > 0) {
     const detail = [
-      runs.length > 1 && runs.map(runTitle).slice(0, 10).join('\n'),
+      runs.length > 1 &&
+        runs
+          .map((run) => runTitle(run, store.nameOf(run)))
+          .slice(0, 10)
+          .join('\n'),
       runs.length > 10 && t('… and {0} more', runs.length - 10),
       t('Everything that the run made goes with it: its adapter or model, its answers and its report.'),
       used.length > 0 &&

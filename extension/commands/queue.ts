@@ -30,9 +30,18 @@ export async function moveDown({ store, runner }: Parts, given: CommandArguments
   return runner.move(folder, 'down');
 }
 
-export function pauseQueue({ runner, notices }: Pick<Services, 'runner' | 'notices'>, paused: boolean): void {
+export function pauseQueue(
+  { runner, notices, store }: Pick<Services, 'runner' | 'notices' | 'store'>,
+  paused: boolean,
+): void {
   runner.pause(paused);
-  if (paused) notices.info(t('The queue is paused: the current run goes on to its end, and no other begins.'));
+  if (!paused) return;
+  const isAtWork = store.live().some(({ place }) => place === undefined);
+  notices.info(
+    isAtWork
+      ? t('The queue is paused: the current run goes on to its end, and no other begins.')
+      : t('The queue is paused: no run begins until it goes on.'),
+  );
 }
 
 /** The queue in the workspace's memory. */

@@ -269,8 +269,15 @@ const folderOf = (given: string): string => (given.endsWith(RUN_FILES.manifest) 
 
 function runChoices(store: Services['store'], fits: (run: Run) => boolean): Choice<string>[] {
   const runs = store.list().filter(fits);
-  if (runs.length === 0) throw inputError(t('there is no such run.'), { remedy: t('Run a recipe first.') });
-  return runs.map((run) => ({ label: runTitle(run), description: runDescription(run), value: run.folder }));
+  if (runs.length === 0) {
+    const remedy = store.list().length === 0 ? t('Run a recipe first.') : undefined;
+    throw inputError(t('there is no such run.'), { remedy });
+  }
+  return runs.map((run) => ({
+    label: runTitle(run, store.nameOf(run)),
+    description: runDescription(run),
+    value: run.folder,
+  }));
 }
 
 function activeRecipe(): string | undefined {

@@ -6,6 +6,7 @@ import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
 import { reviewText } from '../data/reviews.js';
+import { reviewedRows } from '../data/reviewedRows.js';
 import { errorData, inputError } from '../host/errors.js';
 import { expectation } from '../runs/estimates.js';
 import type { RecipeFacts } from '../runs/recipe.js';
@@ -210,9 +211,13 @@ async function askVector(
 }
 
 /** Whether the review beside the data counts, which may have come with them. */
-async function askReview({ reviews }: Pick<Services, 'reviews'>, ask: Questions, file: string): Promise<boolean> {
-  await ask.atFirst(file, () => reviews.require(file));
-  const counts = reviews.counts(file);
+async function askReview(
+  services: Pick<Services, 'reviews' | 'scans'>,
+  ask: Questions,
+  file: string,
+): Promise<boolean> {
+  await ask.atFirst(file, () => services.reviews.require(file));
+  const counts = reviewedRows(file, services);
   if (counts.exclude + counts.fine === 0) return false;
   return ask.pick(t('{0} has been reviewed. Use the review?', basename(file)), [
     { label: t('With the review: {0}', reviewText(counts)), value: true },

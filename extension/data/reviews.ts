@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MAX_HASH_LISTS_BYTES, type HashListsFault } from '../../runtime/contract/hashLists.js';
 import {
-  decisionCounts,
   parseReview,
   reviewFile,
   reviewText as fileText,
@@ -62,10 +61,6 @@ export class Reviews implements Disposable {
     if (this.last?.known !== known || this.last.pending !== pending)
       this.last = { known, pending, all: changed(known, pending) };
     return this.last.all;
-  }
-
-  counts(data: string): Record<Decision, number> {
-    return decisionCounts(this.get(data).values());
   }
 
   /** The file beside the data may be another one: reads it. What is wrong with it is a problem of that file. */

@@ -101,8 +101,8 @@ interface Added extends ReadAs {
 export class Scans implements Disposable {
   private scans = new Map<string, Scan>();
   private states = new Map<string, Since>();
-  /** Files that are gone, whose scans are kept: they may come back. */
-  readonly away = new Set<string>();
+  /** Files that are gone, whose scans are kept: they may come back. Undefined: they were gone before they were read. */
+  readonly away = new Map<string, Scan | undefined>();
   private loaded: Promise<void> = Promise.resolve();
   private readonly changes = new Emitter<string>();
   private readonly stateChanges = new Emitter<string>();
@@ -110,6 +110,9 @@ export class Scans implements Disposable {
   readonly onDidChange = this.changes.event;
   /** Fires with the data file of which `since` has changed. */
   readonly onDidChangeState = this.stateChanges.event;
+  private readonly moves = new Emitter<{ from: string; to: string }>();
+  /** Fires before the changes that come of it. */
+  readonly onDidMove = this.moves.event;
 
   constructor(
     /** Folders of the workspace: each keeps the scans of its own files, the first one those of files elsewhere. */
@@ -151,7 +154,7 @@ export class Scans implements Disposable {
     return (this.loaded = this.loaded.then(() => {
       const isLeft = (data: string): boolean => removed.some((folder) => isWithin(data, folder));
       for (const data of this.list().filter(isLeft)) this.forget(data);
-      for (const data of [...this.away].filter(isLeft)) this.away.delete(data);
+      for (const data of [...this.away.keys()].filter(isLeft)) this.away.delete(data);
       return this.readAll(added);
     }));
   }
@@ -221,8 +224,9 @@ export class Scans implements Disposable {
 
   /** @param isAway it may come back, which who hears of it is to know */
   private forget(data: string, isAway = false): boolean {
+    const scan = this.scans.get(data);
     if (!this.scans.delete(data)) return false;
-    if (isAway) this.away.add(data);
+    if (isAway) this.away.set(data, scan);
     this.states.delete(data);
     this.changes.fire(data);
     return true;
@@ -233,6 +237,24 @@ export class Scans implements Disposable {
     for (const root of this.roots()) await this.readGuarded(root, scanFile(root, data));
   }
 
+  /** A data file, or a folder that it is in, has another name: what was found is found there. */
+  async moved(from: string, to: string): Promise<void> {
+    for (const data of [...this.scans.keys(), ...this.away.keys()].filter((path) => isWithin(path, from))) {
+      const scan = this.scans.get(data) ?? this.away.get(data);
+      if (!scan) continue;
+      const now = { ...scan, data: to + data.slice(from.length) };
+      this.scans.delete(data);
+      this.away.delete(data);
+      this.scans.set(now.data, now);
+      this.states.set(now.data, this.since(data));
+      this.states.delete(data);
+      this.moves.fire({ from: data, to: now.data });
+      for (const path of [data, now.data]) this.changes.fire(path);
+      await this.save(now);
+      await this.remove(data, this.roots());
+    }
+  }
+
   /** What was found is not to be shown any more. */
   async drop(data: string): Promise<void> {
     if (this.forget(data)) await this.remove(data, this.roots());
@@ -241,6 +263,7 @@ export class Scans implements Disposable {
   dispose(): void {
     this.changes.dispose();
     this.stateChanges.dispose();
+    this.moves.dispose();
   }
 
   private async readAll(roots: readonly string[]): Promise<void> {
@@ -265,7 +288,7 @@ export class Scans implements Disposable {
     if (!kept) return;
     const { version: _, lines, explained, ps, parts, keys, blocks, hashes, ...scan } = kept;
     const data = fromStatePath(root, scan.data);
-    if (!(await exists(data))) return void this.away.add(data);
+    if (!(await exists(data))) return void this.away.set(data, undefined);
     // One that is kept in another folder, as it was scanned from there, stands back.
     if (this.scans.has(data) && root !== (folderOf(data, this.roots()) ?? this.roots()[0])) return;
     const [shares, chances, said, texts] = [explained.split(' '), ps.split(' '), parts.split('\n'), keys.split(' ')];

@@ -1,11 +1,25 @@
 import * as vscode from 'vscode';
-import { CONFIGURATION, type Settings } from './contributions.js';
+import type * as z from 'zod';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import { CONFIGURATION, SETTINGS, type Settings } from './contributions.js';
+import { inputError } from './errors.js';
+import { t } from './text.js';
 
-/** A setting's value; the default is the one in package.json. */
+/**
+ * A setting's value; the default is the one in package.json.
+ * @throws HostError for a value that it cannot have, which VS Code gives all the same
+ */
 export function setting<K extends keyof Settings>(name: K): Settings[K] {
-  const value = vscode.workspace.getConfiguration(CONFIGURATION).get<Settings[K]>(name);
-  if (value === undefined) throw new Error(`internal: setting ${CONFIGURATION}.${name} has no default`);
-  return value;
+  const id = `${CONFIGURATION}.${name}`;
+  const value = vscode.workspace.getConfiguration(CONFIGURATION).get<unknown>(name);
+  if (value === undefined) throw new Error(`internal: setting ${id} has no default`);
+  const parsed = safeParse(SETTINGS[name] as z.ZodType<Settings[K]>, value);
+  if (parsed.data === undefined)
+    throw inputError(t('the setting "{0}" cannot be {1}.', id, JSON.stringify(value).slice(0, 40)), {
+      place: 'settings.json',
+      remedy: t('Correct it in the settings of VS Code, or reset it.'),
+    });
+  return parsed.data;
 }
 
 export const onDidChangeSetting = (name: keyof Settings, listener: () => unknown): vscode.Disposable =>

@@ -101,7 +101,8 @@ export const TRIAGE_REQUEST: z.ZodType<TriagePageRequest> = z.union([
     ]),
   }),
   z.strictObject({ type: z.literal('search'), text: z.string().min(1).max(MAX_CHARACTERS) }),
-  z.strictObject({ type: z.enum(['explain', 'open']), hash }),
+  z.strictObject({ type: z.literal('explain'), hash }),
+  z.strictObject({ type: z.literal('open'), hash, line: z.int().min(1) }),
   z.strictObject({
     type: z.literal('decide'),
     hashes: hashes.max(MAX_ROWS),

@@ -63,6 +63,12 @@ export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageSta
     this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.triage, this));
     this.disposables.add(scans.onDidChange((data) => this.pages.get(data)?.draw()));
     this.disposables.add(scans.onDidChangeState((data) => this.pages.get(data)?.draw()));
+    this.disposables.add(
+      scans.onDidMove(({ from, to }) => {
+        this.pages.get(from)?.moved(to);
+        this.pages.move(from, to);
+      }),
+    );
     this.disposables.add(reviews.onDidChange((change) => this.pages.get(change.data)?.decided(change)));
   }
 
@@ -73,7 +79,7 @@ export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageSta
       if (!scans.get(data))
         throw inputError(t('the file has not been scanned.'), { place: data, remedy: t('Scan it first.') });
       await reviews.look(data);
-      return t('Review: {0}', basename(data));
+      return titleOf(data);
     });
   }
 
@@ -100,7 +106,7 @@ class TriagePanel {
 
   constructor(
     readonly panel: vscode.WebviewPanel,
-    private readonly data: string,
+    private data: string,
     private readonly services: TriageServices,
   ) {
     this.channel = this.disposables.add(
@@ -111,15 +117,27 @@ class TriagePanel {
   draw(): void {
     const { reviews, scans } = this.services;
     const scan = scans.get(this.data);
-    // While the file is gone, as in another branch, the page stays as it is.
-    if (!scan) return scans.away.has(this.data) ? undefined : this.panel.dispose();
+    if (!scan && !scans.away.has(this.data)) return this.panel.dispose();
     if (!this.channel.ready) return;
+    // While the file is gone, as in another branch, the page stays as it is.
+    if (!scan)
+      return this.channel.post({
+        type: 'away',
+        text: t('{0} is not there. Its rows are shown again when it is back.', this.data),
+      });
     this.channel.post({
       type: 'table',
       language: textLanguage(),
       strings: translated(TRIAGE_STRINGS),
       triage: triageState(scan, scans.since(this.data).changed, reviews.get(this.data)),
     });
+  }
+
+  /** The file has another name, or another folder. */
+  moved(to: string): void {
+    this.data = to;
+    this.panel.title = titleOf(to);
+    this.draw();
   }
 
   decided({ rows }: ReviewChange): void {
@@ -158,7 +176,8 @@ class TriagePanel {
             place: this.data,
             remedy: t('Scan the file again.'),
           });
-        return actions.open(this.data, row.line);
+        // of rows of one text each is at its own line, as long as the file is the one that was scanned
+        return actions.open(this.data, this.services.scans.since(this.data).changed ? row.line : request.line);
       }
       case 'saveCleaned':
         return actions.saveCleaned(this.data);
@@ -228,6 +247,8 @@ class TriagePanel {
     }
   }
 }
+
+const titleOf = (data: string): string => t('Review: {0}', basename(data));
 
 const lists = (decisions: Decisions): TriageState['decisions'] => {
   const found: Record<Decision, string[]> = { exclude: [], fine: [], unsure: [] };

@@ -122,8 +122,7 @@ export function setAlike(run: Run, other: Run, name: string, its = name): boolea
 }
 
 /** "colours", "colours, protected by forbidden-topic", "colours, plain", "colours, lisa". */
-export function runTitle(run: Run): string {
-  const name = nameOf(run);
+export function runTitle(run: Run, name = nameOf(run)): string {
   if (kindOf(run) !== 'finetune') return name;
   const baseline = baselineName(run);
   if (baseline) return `${name}, ${baseline}`;

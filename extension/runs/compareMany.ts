@@ -32,7 +32,7 @@ const MAX_ANSWER_ROWS = 1000;
 
 /** Names that no two of the runs have: by their folders, where they are called the same. */
 export function titlesOf(runs: readonly Run[], shortPath: (folder: string) => string): Map<string, string> {
-  const titles = runs.map(runTitle);
+  const titles = runs.map((run) => runTitle(run));
   return new Map(
     runs.map((run, i) => {
       const isOnly = titles.filter((title) => title === titles[i]).length === 1;

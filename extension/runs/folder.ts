@@ -13,6 +13,7 @@ import { now, sinceThen } from '../host/clock.js';
 import { errorData } from '../host/errors.js';
 import { readJsonLines } from '../host/jsonLines.js';
 import { editorPath } from '../host/paths.js';
+import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
 import { readEnds } from './ends.js';
 import { readLabel } from './label.js';
@@ -45,12 +46,16 @@ export async function readRun(folder: string, { whole = true } = {}): Promise<Ru
   run.partial = ends !== undefined;
   for (const event of ends ?? (await readNewEvents(run))) applyEvent(run, event);
   // A finished run is not resumed.
-  run.hasCheckpoint =
-    manifest.outcome !== 'finished' && (await exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE)));
+  run.hasCheckpoint = manifest.outcome !== 'finished' && (await hasCheckpoint(folder));
   applyManifest(run, manifest, owner);
   run.result = await orWarning(run, () => resultOf(folder, manifest));
+  if (outcome === 'finished') await warnOfGone(run, manifest);
   return run;
 }
+
+/** Whether something is there to go on from. */
+export const hasCheckpoint = (folder: string): Promise<boolean> =>
+  exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE));
 
 /**
  * Files called manifest.json are other people's, too: it is a run's when it says so, or when a run's other files lie
@@ -149,6 +154,19 @@ async function resultOf(folder: string, { role, result }: Manifest): Promise<str
   }
   const adapter = join(folder, 'adapter');
   return role && (await adapterFacts(adapter)) ? adapter : undefined;
+}
+
+/** Its manifest says how it ended, whatever has become of its other files. */
+async function warnOfGone(run: Run, { result }: Manifest): Promise<void> {
+  if (result && run.result === undefined)
+    warn(run, { kind: 'input', message: t('what the run made is gone.'), place: join(run.folder, result.path) });
+  const events = join(run.folder, RUN_FILES.events);
+  if (!(await exists(events)))
+    warn(run, {
+      kind: 'input',
+      message: t('the file is gone: charts and earlier warnings are not shown.'),
+      place: events,
+    });
 }
 
 /** The answers of a run, in the order in which they were given. */

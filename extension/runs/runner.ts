@@ -1,7 +1,6 @@
 import { basename, join } from 'node:path';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
-import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
-import { exists } from '../host/checkedFile.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { now } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import type { Token } from '../engine/engine.js';
@@ -11,6 +10,7 @@ import { t } from '../host/text.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { refusedByCluster, refusedSecrets } from '../../runtime/contract/recipeFacts.js';
+import { hasCheckpoint } from './folder.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { nameJobs } from './clusterJobs.js';
 import { requireFree } from './owner.js';
@@ -82,7 +82,7 @@ export class Runner implements Disposable {
     const run = await this.options.store.open(folder).catch(() => undefined);
     if (!run || isRunning(run)) return undefined;
     // Of a run that failed before it wrote anything the store does not know what is in its folder.
-    return isFinished(run) || (await exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE))) ? run : undefined;
+    return isFinished(run) || (await hasCheckpoint(folder)) ? run : undefined;
   }
 
   /**

@@ -6,12 +6,13 @@ import { now as monotonic } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { newestFirst } from './compare.js';
-import { readAnswers, readNewEvents, readRun, warn } from './folder.js';
+import { distinctNames } from './distinct.js';
+import { hasCheckpoint, readAnswers, readNewEvents, readRun, warn } from './folder.js';
 import type { RunLabel } from './label.js';
 import type { RecipeFacts } from './recipe.js';
 import { errorData } from '../host/errors.js';
 import { viewOf } from './reading.js';
-import { applyEvent, createRun, idleProgress, isOver, isSweep, sweepOf, type Run } from './run.js';
+import { applyEvent, createRun, idleProgress, isFinished, isOver, isSweep, nameOf, sweepOf, type Run } from './run.js';
 
 /** What happened to a run, for pages that draw it. */
 export interface RunChange {
@@ -37,6 +38,7 @@ export class RunStore implements Disposable {
   private readonly changes = new Emitter<RunChange>();
   readonly onDidChange = this.changes.event;
   private readonly judged = new Set<string>();
+  private names: ReadonlyMap<string, string> | undefined;
   /** Folders of the runs that are selected in the view. */
   selected: readonly string[] = [];
 
@@ -45,6 +47,16 @@ export class RunStore implements Disposable {
   /** Newest first, without the points of sweeps. */
   list(): Run[] {
     return newestFirst([...this.runs.values()].filter((run) => !this.isPoint(run)));
+  }
+
+  /** What it is called among the others. */
+  nameOf(run: Run): string {
+    if (!this.names) {
+      const runs = this.list();
+      const names = distinctNames(runs.map((one) => ({ name: nameOf(one), folder: one.folder })));
+      this.names = new Map(runs.map(({ folder }, i) => [folder, names[i]!]));
+    }
+    return this.names.get(run.folder) ?? nameOf(run);
   }
 
   /** Newest first, with the points of sweeps. */
@@ -284,7 +296,7 @@ export class RunStore implements Disposable {
       result.progress.state = 'stopped';
     }
     result.manifest ??= read?.manifest;
-    result.hasCheckpoint ||= read?.hasCheckpoint ?? false;
+    result.hasCheckpoint = !isFinished(result) && (await hasCheckpoint(result.folder));
     // What it goes on from was made by the recipe in its folder, where the engine has refused the one that it has now.
     if (run.resumed && result === run) run.recipe = read?.recipe ?? run.recipe;
     result.recipe ??= run.recipe;
@@ -301,6 +313,7 @@ export class RunStore implements Disposable {
   }
 
   private fire(run: Run, kind: RunChange['kind'], to?: string): void {
+    this.names = undefined;
     this.changes.fire({ run, kind, to, from: lengths(run), answers: 0 });
   }
 }

@@ -11,7 +11,6 @@ import {
   isReplacement,
   isRunning,
   isSweep,
-  nameOf,
   sweepOf,
   type Run,
 } from '../runs/run.js';
@@ -89,7 +88,7 @@ const isShown = (run: Run, all: boolean): boolean => all || !run.label?.archived
 function runItem(node: RunNode, store: Services['store']): vscode.TreeItem {
   const run = store.get(node.run);
   if (!run) return new vscode.TreeItem(node.run);
-  const item = new vscode.TreeItem(nameOf(run));
+  const item = new vscode.TreeItem(store.nameOf(run));
   const { id, color } = runIcon(run);
   if (isSweep(run)) item.collapsibleState = vscode.TreeItemCollapsibleState.Collapsed;
   item.description = runDescription(run);

@@ -21,6 +21,7 @@ import {
   type Targets,
   type Written,
 } from './trainingState.js';
+import { reviewedRows } from '../data/reviewedRows.js';
 
 /** What a picture of the training panel is made of. */
 export type TrainingParts = Pick<
@@ -130,7 +131,7 @@ async function known(
     runs: store.list(),
     counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
     readAs: (path) => readAs(parts, path),
-    review: (path) => reviews.counts(path),
+    review: (path) => reviewedRows(path, parts),
     scan: (path) => scans.get(path),
     since: (path) => scans.since(path),
     exists: (path) => there.has(path),

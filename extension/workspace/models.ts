@@ -7,6 +7,7 @@ import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
 import { adapterName, modelPath, newestFirst } from '../runs/compare.js';
+import { distinctNames } from '../runs/distinct.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../host/text.js';
 import { Turns } from '../host/turns.js';
@@ -315,7 +316,9 @@ export class WorkspaceModels implements Disposable {
     for (const a of adapters) a.reason ??= this.reasons.get(keyOf(path, a.path)) ?? null;
     // In the same order whatever was trained last: tasks first, then by name.
     const rank = (a: Adapter): number => (a.role === 'security' ? 1 : 0);
-    adapters.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+    adapters.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name) || (a.path < b.path ? -1 : 1));
+    const names = distinctNames(adapters.map(({ name, path: folder }) => ({ name, folder: runOf(folder) })));
+    adapters.forEach((a, i) => (a.name = names[i]!));
     const problem = known && 'problem' in known ? known.problem : info && !info.supported ? info.reason : null;
     const [newest] = newestFirst(runs);
     const precision = newest?.manifest?.precision;
@@ -335,6 +338,9 @@ export function adapterOf(
   if (role === 'security' && run.manifest?.outcome !== 'finished') return undefined;
   return { path: run.result, name: run.name, role, precision };
 }
+
+/** Where an adapter of a run lies is called alike in all of them. */
+const runOf = (adapter: string): string => (basename(adapter) === 'adapter' ? dirname(adapter) : adapter);
 
 const keyOf = (model: string, adapter: string): string => JSON.stringify([model, adapter]);
 

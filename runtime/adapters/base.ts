@@ -1,6 +1,8 @@
 import { HumanError } from '../support/errors.js';
 import type { ModelHashes } from '../models/weights/hashes.js';
-import type { AdapterFile } from './files.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+import { writtenTokens } from '../models/text/writtenTokens.js';
+import { ROLE_FILE, type AdapterFile } from './files.js';
 
 /**
  * That the adapter was trained on these weights, where it says on which ones.
@@ -18,5 +20,24 @@ export async function requireBase(
   throw new HumanError(
     `it was trained on other weights${name}, of SHA-256 ${baseModel.sha256.slice(0, 12)}…; the model here has ${known[0].slice(0, 12)}….`,
     { place: path, remedy: 'Train it on this model, or name the model that it was trained on.' },
+  );
+}
+
+/**
+ * Why the adapter does here what nobody has measured, though the weights are the same; undefined where nothing is known
+ * of another chat template or tokenizer.
+ */
+export function otherTokens(
+  { path, provenance: { baseModel } }: Pick<AdapterFile, 'path' | 'provenance'>,
+  tokenizer: Tokenizer,
+): HumanError | undefined {
+  const now = writtenTokens(tokenizer);
+  if (baseModel?.tokens === undefined || now === undefined || now === baseModel.tokens) return undefined;
+  return new HumanError(
+    'it was trained with another chat template or tokenizer: rows and questions become other tokens here.',
+    {
+      place: path,
+      remedy: `Put back the files of the model that it was trained on (tokenizer.json, tokenizer_config.json, chat_template.jinja), or train it again. If the change is meant, take "tokens" out of its ${ROLE_FILE}.`,
+    },
   );
 }

@@ -33,7 +33,8 @@ export type AdapterRole = 'task' | 'security';
 /** What an adapter was trained on, or made of. */
 export interface AdapterProvenance {
   name?: string;
-  baseModel?: { name?: string; architecture?: string; sha256?: string };
+  /** `tokens`: how its tokenizer writes a conversation (writtenTokens) */
+  baseModel?: { name?: string; architecture?: string; sha256?: string; tokens?: string };
   made?: MadeFrom;
 }
 
@@ -283,7 +284,12 @@ function parseRole(json: Record<string, unknown>, place: string): { role: Adapte
   }
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
   const base = isObject(baseModel)
-    ? { name: text(baseModel.name), architecture: text(baseModel.architecture), sha256: text(baseModel.sha256) }
+    ? {
+        name: text(baseModel.name),
+        architecture: text(baseModel.architecture),
+        sha256: text(baseModel.sha256),
+        ...(typeof baseModel.tokens === 'string' && { tokens: baseModel.tokens }),
+      }
     : undefined;
   return { role, provenance: { name: text(name), baseModel: base } };
 }

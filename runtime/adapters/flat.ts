@@ -1,7 +1,8 @@
 import { HumanError } from '../support/errors.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ModelHashes } from '../models/weights/hashes.js';
 import type { AdapterConfig } from './adapterConfig.js';
-import { requireBase } from './base.js';
+import { otherTokens, requireBase } from './base.js';
 import {
   moduleScales,
   readAdapter,
@@ -27,6 +28,8 @@ export interface AdaptedModel {
   readonly sites: readonly Site[];
   /** Those that name it; asked for only where an adapter names its base. */
   readonly hashes: () => Promise<ModelHashes>;
+  /** Of where it is used; undefined where only its weights are. */
+  readonly tokenizer?: Tokenizer;
 }
 
 /** Told what of an adapter is not used. */
@@ -36,12 +39,18 @@ export type Warn = (message: string, place: string, remedy: string) => void;
  * Reads an adapter folder for a model.
  * @param warn of parts that are not computed here
  * @throws HumanError when the adapter was made for another model: of other layers, or of other weights where it names
- * them
+ * them, or of another chat template or tokenizer
  */
-export async function adapterFlat(path: string, { sites, hashes }: AdaptedModel, warn?: Warn): Promise<FlatAdapter> {
+export async function adapterFlat(
+  path: string,
+  { sites, hashes, tokenizer }: AdaptedModel,
+  warn?: Warn,
+): Promise<FlatAdapter> {
   const file = await readAdapter(path);
   const flat = fitted(file, sites, warn);
   await requireBase(file, hashes);
+  const other = tokenizer && otherTokens(file, tokenizer);
+  if (other) throw other;
   return flat;
 }
 

@@ -1,4 +1,5 @@
 /** Answers of a model with adapters: sessions stay open, and attaching an adapter is only another input of one. */
+import { otherTokens } from '../adapters/base.js';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { ScaledAdapter } from '../adapters/merge.js';
 import { openGenerator, type Generator } from '../evaluation/inference/generate.js';
@@ -11,6 +12,7 @@ import type { Device } from '../contract/recipeWords.js';
 import { modelStamp } from '../models/modelFiles.js';
 import { HumanError } from '../support/errors.js';
 import { shown } from '../support/jsonFile.js';
+import { without } from '../support/without.js';
 import { adapterStamp } from './explain.js';
 import { kept } from './kept.js';
 import { local, opened, warnOfTemplate } from './opened.js';
@@ -70,7 +72,13 @@ export async function generate(
         const key = JSON.stringify([model, path, await adapterStamp(path)]);
         return keptAdapter(
           key,
-          () => adapterFlat(path, context, warnsOf(reporter)),
+          async () => {
+            const warn = warnsOf(reporter);
+            const adapter = await adapterFlat(path, without(context, 'tokenizer'), warn);
+            const other = otherTokens(adapter.file, context.tokenizer);
+            if (other) warn(other.message, path, other.remedy ?? '');
+            return adapter;
+          },
           (adapter) => ({ ...adapter, scale }),
         );
       }),

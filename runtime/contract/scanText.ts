@@ -55,8 +55,8 @@ export const SCAN_STRINGS = {
   unscannedStayOne: '1 row was not scanned and stays: line {0}.',
   relatedStay: '{0} related rows are not flagged and stay: lines {1}. Read them.',
   relatedStayOne: '1 related row is not flagged and stays: line {0}. Read it.',
-  unscannedLeft: '{0} rows were not scanned and are left out: lines {1}.',
-  unscannedLeftOne: '1 row was not scanned and is left out: line {0}.',
+  unscannedLeft: '{0} more rows were not scanned and are left out, too: lines {1}.',
+  unscannedLeftOne: '1 more row was not scanned and is left out, too: line {0}.',
 } as const;
 export type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
 type Words = Wording<ScanStrings>;
@@ -286,7 +286,7 @@ const NAMED_LINES = 5;
 const namedLines = (lines: readonly number[], count = lines.length): string =>
   `${lines.slice(0, NAMED_LINES).join(', ')}${count > NAMED_LINES ? ', …' : ''}`;
 
-/** "train.clean.jsonl: rows unchanged: 12, …. 2 rows were not scanned and are left out: lines 3, 7." */
+/** "train.clean.jsonl: rows unchanged: 12, …. 2 more rows were not scanned and are left out, too: lines 3, 7." */
 export function cleanedText(
   name: string,
   { kept, cut, left, unscanned }: CleanResult,

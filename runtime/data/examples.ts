@@ -297,7 +297,7 @@ function wrongRow(
   { line, reason, unmapped }: SkippedRow,
   { others, isAll } = { others: 0, isAll: true },
 ): HumanError {
-  const more = ` and ${isAll ? '' : 'at least '}${others} more: "inspect FILE" lists those that no model can use`;
+  const more = ` and ${isAll ? '' : 'at least '}${others} more: the Data view, or "inspect FILE", lists those that no model can use`;
   return new HumanError(`${reason}.`, {
     place: `${file}:${line}`,
     remedy: unmapped ? SAY_COLUMNS : `Correct or remove this row${others > 0 ? more : ''}.`,

@@ -196,15 +196,14 @@ export function watch(
       await warn('Training ends here; this state is delivered.');
       return true;
     }
-    if (!warned)
-      await warn('The run goes on: the verdict is about its end, and the loss may have risen again by then.');
+    if (!warned) await warn('The verdict is about the end of the run: the loss may have risen again by then.');
     warned = true;
     return false;
   };
 }
 
 const remedies = (recipe: Pick<FinetuneRecipe, 'protection'>): Record<WatchAction, string> => ({
-  continue: `Wait for the verdict. Where that is weak, too, ${toSet(recipe, 'protection.watch to "stop" or "restore"', { watch: 'restore' })}.`,
+  continue: `Look at the verdict. Where that is weak, too, ${toSet(recipe, 'protection.watch to "stop" or "restore"', { watch: 'restore' })}.`,
   stop: 'Strengthen the protection or lower optimizer.learningRate; "restore" goes back to the last step that held.',
   restore: 'Strengthen the protection or lower optimizer.learningRate to train for longer.',
 });

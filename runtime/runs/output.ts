@@ -280,7 +280,7 @@ async function requireCheckpoint(folder: string): Promise<void> {
   if (!hasCheckpoint(join(folder, RUN_FILES.checkpoint))) throw nothingToResume(folder, 'this run has no checkpoint.');
 }
 
-const nothingToResume = (place: string, why: string, remedy = 'Run the recipe without --resume.'): HumanError =>
+const nothingToResume = (place: string, why: string, remedy = 'Run its recipe from the start.'): HumanError =>
   new HumanError(`there is nothing to resume: ${why}`, { place, remedy });
 
 /** What stands there is replaced only where a person says so. */

@@ -88,7 +88,8 @@ for (const [what, use] of Object.entries(USES))
 
 test('an adapter belongs to no model that another one was merged into', async () => {
   const format = 'safetensors';
-  await calls.export({ model: file('model'), adapters: [at('silent')], format, out: file('merged') }, silent);
+  await run({ ...PLAIN, adapter: rank2, steps: 1, evaluate: [], output: 'task' });
+  await calls.export({ model: file('model'), adapters: [at('task')], format, out: file('merged') }, silent);
   const options = { maxNewTokens: 1, temperature: 0, topP: 1 };
   const asked = calls.generate({ model: file('merged'), adapters: [at('own')], ids: [5], options }, silent);
   await assert.rejects(asked, /other weights/);

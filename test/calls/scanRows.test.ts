@@ -124,7 +124,7 @@ test('rows that are not scanned are counted, and in a cleaned copy named and lef
     assert.deepEqual([result.rows, result.skipped, result.rowFormat], [2, 1, 'completion']);
     assert.match(said, /1 row was not scanned: it is too long, or its answers cannot be separated/);
     assert.deepEqual([cleaned.kept, cleaned.left, cleaned.unscanned], [2, 0, { count: 1, lines: [2], stayed: stay }]);
-    assert.match(said, stay ? /1 row was not scanned and stays: line 2\.\n/ : /1 row was not scanned and is left out: line 2\.\n--keep-unscanned keeps what/); // oxfmt-ignore
+    assert.match(said, stay ? /1 row was not scanned and stays: line 2\.\n/ : /1 more row was not scanned and is left out, too: line 2\.\n--keep-unscanned keeps what/); // oxfmt-ignore
     assert.equal((await readFile(out, 'utf8')).trim().split('\n').length, stay ? 3 : 2);
   }
   // What a review says of them comes first.

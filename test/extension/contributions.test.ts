@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import * as z from 'zod';
 import {
   COMMANDS,
   CONFIGURATION,
   CONTEXTS,
   ITEMS,
   PANELS,
+  SETTINGS,
   STEPS,
   VIEWS,
   WALKTHROUGH,
@@ -142,6 +144,11 @@ test('settings have a default and a description, and are those that the code rea
     sources.flatMap((text) => [...text.matchAll(/setting\('(\w+)'\)/g)].map((m) => `${CONFIGURATION}.${m[1]}`)),
   );
   assert.deepEqual(Object.keys(contributes.configuration.properties).sort(), [...read_].sort());
+  for (const [name, schema] of Object.entries(SETTINGS)) {
+    const { type, enum: values, minimum, maximum } = z.toJSONSchema(schema);
+    const own = contributes.configuration.properties[`${CONFIGURATION}.${name}`] as z.core.JSONSchema.BaseSchema;
+    assert.deepEqual([type, values, minimum, maximum], [own.type, own.enum, own.minimum, own.maximum], name);
+  }
 });
 
 test('every %text% of package.json is there, and none too many', () => {

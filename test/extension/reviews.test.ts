@@ -5,7 +5,9 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Problems } from '../../extension/data/problems.js';
+import { reviewedRows } from '../../extension/data/reviewedRows.js';
 import { Reviews, type ReviewChange } from '../../extension/data/reviews.js';
+import type { Scan } from '../../extension/data/scans.js';
 import { reviewFile } from '../../runtime/contract/review.js';
 import { temporary, write } from './support.js';
 
@@ -31,7 +33,11 @@ test('decisions are kept beside the data, changed and taken back; what is decide
     reviews.decide(data, [C], 'unsure'),
   ]);
   assert.deepEqual(await kept(), { version: 1, exclude: [A], fine: [B], unsure: [C] });
-  assert.deepEqual(reviews.counts(data), { exclude: 1, fine: 1, unsure: 1 });
+  const scans = { get: () => undefined };
+  assert.deepEqual(reviewedRows(data, { reviews, scans }), { exclude: 1, fine: 1, unsure: 1 });
+  // of the scan it is known that three rows have the text B
+  const scan = { table: { hashes: [B, C, B, B].join(' ') } } as Scan;
+  assert.deepEqual(reviewedRows(data, { reviews, scans: { get: () => scan } }), { exclude: 1, fine: 3, unsure: 1 });
   await reviews.decide(data, [A, C], undefined);
   assert.deepEqual(await kept(), { version: 1, exclude: [], fine: [B], unsure: [] });
   assert.deepEqual([...reviews.get(data)], [[B, 'fine']]);

@@ -43,7 +43,7 @@ const knowing = (of: Run): Services =>
   ({
     assertTrusted: () => undefined,
     recipes: { list: () => [] },
-    store: { open: async () => of, list: () => [of] },
+    store: { open: async () => of, list: () => [of], nameOf: () => of.name },
   }) as unknown as Services;
 const point: SweepPoint = { values: { seed: 1 }, folder: '/w/s/points/a', verdict: 'held', headline: '', measurements: [], seconds: 1 }; // oxfmt-ignore
 

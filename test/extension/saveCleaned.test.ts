@@ -148,7 +148,7 @@ test('rows that were not scanned are counted by themselves and named; whether th
   );
   for (const [choice, said] of [
     ['Keep them as they are', '2 rows were not scanned and stay: lines 4, 5.'],
-    ['Leave them out', '2 rows were not scanned and are left out: lines 4, 5.'],
+    ['Leave them out', '2 more rows were not scanned and are left out, too: lines 4, 5.'],
   ] as const) {
     fake.answer = () => choice;
     await saveCleaned(services, { file: data, out });

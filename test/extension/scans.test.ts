@@ -94,6 +94,32 @@ test('while its file is gone a scan is not there, and with it comes back', async
   }
 });
 
+test('a scan goes along where its file, or the folder that it is in, has another name', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'data', 'train.jsonl'), 'a\nb\nc\n');
+  const scans = new Scans(() => [root]);
+  const scan = await scans.add(data, 'v', 'v', { ...found, perRow: [row(1, 0.8), row(2, 0.1), row(3, 0.2)] });
+  const moves: object[] = [];
+  scans.onDidMove((move) => moves.push(move));
+  const places = [join(root, 'data', 'orders.jsonl'), join(root, 'other', 'orders.jsonl')] as const;
+  await rename(data, places[0]);
+  // a watcher may have been faster
+  await scans.look(data);
+  await scans.moved(data, places[0]);
+  await rename(join(root, 'data'), join(root, 'other'));
+  await scans.moved(join(root, 'data'), join(root, 'other'));
+  assert.deepEqual(moves, [
+    { from: data, to: places[0] },
+    { from: places[0], to: places[1] },
+  ]);
+  const later = new Scans(() => [root]);
+  await later.load();
+  for (const one of [scans, later]) {
+    assert.deepEqual([one.list(), [...one.away.keys()]], [[places[1]], []]);
+    assert.deepEqual([one.get(places[1])!.marks, one.since(places[1]).changed], [scan.marks, false]);
+  }
+});
+
 test('scans come and go with the folders of the workspace that keep them', async (t) => {
   const root = await temporary(t);
   const [a, ab] = ['a', 'ab'].map((name) => join(root, name)) as [string, string];

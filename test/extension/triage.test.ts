@@ -158,11 +158,25 @@ test('while its file is gone a page stays, and with it has its rows again; where
   // Shown anew meanwhile
   await panel.send(2, { type: 'ready' });
   assert.deepEqual([panel.isDisposed, tables()], [false, 1]);
+  const { type, text } = events().at(-1) as { type: string; text?: string };
+  assert.deepEqual([type, text], ['away', `${data} is not there. Its rows are shown again when it is back.`]);
   await rename(`${data}.away`, data);
   await scans.look(data);
   assert.deepEqual([panel.isDisposed, tables() > 1], [false, true]);
   await scans.drop(data);
   assert.equal(panel.isDisposed, true);
+});
+
+test('a page goes on where its file has another name', async (t) => {
+  const { data, panel, panels, scans, events } = await opened(t, 10);
+  const to = join(data, '..', 'orders.jsonl');
+  await rename(data, to);
+  await scans.moved(data, to);
+  assert.deepEqual([panel.isDisposed, panel.title], [false, 'Review: orders.jsonl']);
+  const last = events().at(-1) as { type: string; triage?: { id: string; name: string } };
+  assert.deepEqual([last.type, last.triage?.id, last.triage?.name], ['table', to, 'orders.jsonl']);
+  await panels.show(to);
+  assert.equal(fake.panels.length, 1, 'it is the page of the new name');
 });
 
 test('a text is searched for in the whole file, and another text ends the search', async (t) => {
@@ -185,7 +199,7 @@ test('a text is searched for in the whole file, and another text ends the search
 });
 
 test('the row that is looked at is shown at once, and explained unless another one is looked at before', async (t) => {
-  const { root, data, panel, events, asked, opens, computed, answer } = await opened(t, 10);
+  const { root, data, scans, panel, events, asked, opens, computed, answer } = await opened(t, 10);
   const first = panel.send(2, { type: 'explain', hash: hashOf(1) });
   await new Promise((resolve) => setImmediate(resolve));
   const second = panel.send(3, { type: 'explain', hash: hashOf(2) });
@@ -211,6 +225,12 @@ test('the row that is looked at is shown at once, and explained unless another o
     ...{ device: 'cpu', precision: 'int4' },
   });
   assert.deepEqual(computed.at(-1), [join(root, 'm'), join(root, 'v')]);
-  await panel.send(4, { type: 'open', hash: hashOf(2) });
-  assert.deepEqual(opens, [[data, 1]]);
+  // of rows of one text each is at its own line; in another file it is where its text is found
+  await panel.send(4, { type: 'open', hash: hashOf(2), line: 7 });
+  scans.note(data, { changed: true });
+  await panel.send(5, { type: 'open', hash: hashOf(2), line: 7 });
+  assert.deepEqual(opens, [
+    [data, 7],
+    [data, 1],
+  ]);
 });

@@ -119,7 +119,7 @@ describe('the loss on harmful rows', () => {
     assert.match(
       warnings()[0]!,
       new RegExp(
-        `^at step ${fell} the loss on 6 harmful rows, .* The run goes on: the verdict is about its end, and the loss may have risen again by then\\.$`,
+        `^at step ${fell} the loss on 6 harmful rows, .* The verdict is about the end of the run: the loss may have risen again by then\\.$`,
       ),
     );
     assert.equal(whole.watch, undefined);

@@ -43,6 +43,30 @@ describe('the chat page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a question shows its answer, wherever one has read before; opened again or smaller, the end is shown', async () => {
+    const rounds = Array.from({ length: 30 }, (_, i) => round(i, 'buy 2 cup', { base: 'order : 2 cup .' }));
+    const page = await openChat(chatState({ rounds }));
+    const left = () =>
+      page.page.evaluate(() => {
+        const log = document.querySelector('.turns')!;
+        return log.scrollHeight - log.scrollTop - log.clientHeight;
+      }, undefined);
+    await until(async () => (await left()) < 2, 'the end');
+    await page.page.setViewportSize({ width: 700, height: 360 });
+    await until(async () => (await left()) < 2, 'the end of a smaller page');
+    await page.page.evaluate(() => document.querySelector('.turns')!.scrollTo(0, 0), undefined);
+    await until(async () => (await left()) > 100, 'an earlier round');
+    const state = (last: number, more = {}) => ({
+      ...{ type: 'state', language: 'en', strings: CHAT_STRINGS },
+      chat: chatState({ rounds: [...rounds, ...(last === 30 ? [round(30, 'buy 3 cup', { base: '' }, more)] : [])] }),
+    });
+    await page.event(state(29));
+    assert.ok((await left()) > 100, 'who reads is left there');
+    await page.event(state(30, { phase: 'writing' }));
+    await until(async () => (await left()) < 2, 'the new question');
+    await page.close();
+  });
+
   test('an answer that was stopped before its first word is not called empty', async () => {
     const rounds = [1, 2].map((id) => round(id, 'buy 2 cup', { base: '' }, id === 1 ? { stopped: true } : {}));
     const page = await openChat(chatState({ rounds }));

@@ -63,6 +63,29 @@ describe('triage page', { skip: missing }, () => {
   const asked = (page: OpenPage, type: string) => page.requests.filter((request) => request.type === type);
   const active = (page: OpenPage) => text(page, '.space .row.active .prompt');
 
+  test('rows of one text each have their own line; while the file is gone a page that is shown anew says so', async () => {
+    const state = triageState(6);
+    const table = { ...state.table, hashes: 'h0 h1 h1 h0 h1 h1', lines: '3 4 5 6 7 8' };
+    const page = await open({ ...state, table });
+    const lines = async () => page.page.locator('.space .row .line').allTextContents();
+    await until(async () => (await lines()).join(' ') === '3 6', 'their own lines');
+    await grid(page).press('End');
+    await until(async () => (await text(page, '.detail h2')).includes('6'), 'the line of the second');
+    await grid(page).press('Enter');
+    await until(() => asked(page, 'open').length === 1, 'the row in the editor');
+    assert.deepEqual(asked(page, 'open')[0], { type: 'open', hash: 'h0', line: 6 });
+    const away = { type: 'away', text: '/w/train.jsonl is not there.' };
+    await page.event(away);
+    assert.equal((await lines()).length, 2, 'what is shown stays');
+    await page.close();
+    const empty = await OpenPage.open(browser, 'triage', 'dark', wide, async (request, opened) => {
+      if (request.type === 'ready') await opened.event(away);
+      return undefined;
+    });
+    await until(async () => (await text(empty, 'body')).trim() === away.text, 'the sentence');
+    await empty.close();
+  });
+
   test('rows are decided by keyboard; a row that is done makes place for the next', async () => {
     const page = await open(triageState(30));
     await until(async () => (await active(page)) === 'Question 0?', 'the worst row first');

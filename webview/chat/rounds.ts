@@ -11,6 +11,9 @@ export class Rounds {
   private readonly shown = new Map<number, { key: string; element: HTMLElement }>();
   /** Texts of the answers to the last question that is being answered, by column. */
   private streaming = new Map<string, Text>();
+  /** Only who reads the end follows it. */
+  private follows = true;
+  private last: number | undefined;
 
   constructor(
     private readonly strings: ChatStrings,
@@ -18,10 +21,15 @@ export class Rounds {
   ) {
     // A log is read out as it grows; `aria-busy` holds that back while an answer is being written.
     this.element = el('div', { class: 'turns', role: 'log', tabindex: 0 });
+    this.element.addEventListener('scroll', () => (this.follows = this.isAtEnd()));
+    new ResizeObserver(() => this.follow()).observe(this.element);
   }
 
   update({ rounds, columns, busy }: ChatState): void {
-    const atEnd = this.atEnd();
+    // Who asks wants to see what becomes of it.
+    const last = rounds.at(-1)?.id;
+    this.follows ||= last !== undefined && last !== this.last;
+    this.last = last;
     this.element.setAttribute('aria-busy', String(busy));
     const hidden = new Set(columns.filter((column) => !column.shown).map(({ id }) => id));
     const order = columns.map(({ id }) => id);
@@ -46,16 +54,15 @@ export class Rounds {
     elements.forEach((element, i) => {
       if (this.element.children[i] !== element) this.element.insertBefore(element, this.element.children[i] ?? null);
     });
-    if (atEnd) this.toEnd();
+    this.follow();
   }
 
   token(column: string, text: string): void {
     const content = this.streaming.get(column);
     if (!content) return;
-    const atEnd = this.atEnd();
     content.parentElement?.querySelector('.waiting')?.remove();
     content.appendData(text);
-    if (atEnd) this.toEnd();
+    this.follow();
   }
 
   private round(round: ChatRound): HTMLElement {
@@ -123,14 +130,13 @@ export class Rounds {
     );
   }
 
-  /** Only who reads the end follows it. */
-  private atEnd(): boolean {
+  private isAtEnd(): boolean {
     const { scrollTop, scrollHeight, clientHeight } = this.element;
     return scrollHeight - scrollTop - clientHeight < 24;
   }
 
-  private toEnd(): void {
-    this.element.scrollTop = this.element.scrollHeight;
+  private follow(): void {
+    if (this.follows) this.element.scrollTop = this.element.scrollHeight;
   }
 }
 

@@ -40,6 +40,8 @@ export interface TriageState {
 
 export type TriagePageEvent =
   | { type: 'table'; language: string; strings: TriageStrings; triage: TriageState }
+  /** The file is gone; a page that shows its rows goes on doing so. */
+  | { type: 'away'; text: string }
   /** On `texts`: those that were asked for; rows that are not in the file any more are missing. */
   | { type: 'texts'; asked: string[]; rows: RowText[] }
   /** On `group`. */
@@ -62,7 +64,8 @@ export type TriagePageRequest =
   | { type: 'search'; text: string }
   | { type: 'explain'; hash: string }
   | { type: 'decide'; hashes: string[]; decision: Decision | null }
-  | { type: 'open'; hash: string }
+  /** `line`: of the row, as it was scanned */
+  | { type: 'open'; hash: string; line: number }
   | { type: 'saveCleaned' }
   | { type: 'saveFine' }
   | { type: 'scanAgain' };

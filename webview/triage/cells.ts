@@ -103,7 +103,12 @@ export function oneRow(
   n: Numbers,
   rows: Rows,
   row: number,
-  { decision, text, selected }: { decision?: Decision; text: RowText | null | undefined; selected: boolean },
+  {
+    decision,
+    text,
+    line,
+    selected,
+  }: { decision?: Decision; text: RowText | null | undefined; line: number; selected: boolean },
 ): HTMLElement {
   const cell = (name: string, content: string, title?: string): HTMLElement =>
     el('div', { class: name, role: 'gridcell', title }, content);
@@ -126,6 +131,6 @@ export function oneRow(
     cell('answer', text?.answer ?? ''),
     cell('loss', n.number(rounded(rows.without[row]!))),
     cell('loss', n.number(rounded(rows.with[row]!))),
-    cell('line', n.count(text?.line ?? rows.lines[row]!)),
+    cell('line', n.count(line)),
   );
 }

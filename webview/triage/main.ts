@@ -41,6 +41,9 @@ function receive(event: TriagePageEvent): void {
         page = new TriagePage(event, channel.state?.view);
       }
       return page.load(event.triage);
+    case 'away':
+      // what is shown stays
+      return page ? undefined : document.body.replaceChildren(el('p', { class: 'page empty' }, event.text));
     case 'texts':
       return page?.takeTexts(event.asked, event.rows);
     case 'groups':
@@ -319,7 +322,7 @@ class TriagePage {
     if (!item) return;
     if ('group' in item) return this.expand(!item.open);
     this.keep();
-    void this.send({ type: 'open', hash: this.shown.hashOf(item) });
+    void this.send({ type: 'open', hash: this.shown.hashOf(item), line: this.shown.rows.lines[item.row]! });
   }
 
   private decide(decision: Decision | undefined): void {
@@ -355,11 +358,12 @@ class TriagePage {
     const { rows, review, groupedBy: by } = shown;
     const item = shown.items[at]!;
     const hash = shown.hashOf(item);
+    const text = this.texts.of(hash);
     if (!('group' in item)) {
       const selected = shown.selected.has(item.row);
-      return oneRow(s, n, rows, item.row, { decision: review.of(hash), text: this.texts.of(hash), selected });
+      const line = shown.lineOf(item.row, text);
+      return oneRow(s, n, rows, item.row, { decision: review.of(hash), text, line, selected });
     }
-    const text = this.texts.of(hash);
     return groupRow(s, n, {
       name: by && 'column' in by ? shown.groupValues[item.group] || s.noValue : (text?.[by?.similar ?? 'answer'] ?? ''),
       rows: item.rows.length,
@@ -379,7 +383,8 @@ class TriagePage {
     const hash = rows.hashes[row]!;
     const known = this.explanation.lookAt(hash);
     const text = known ? known.row : this.texts.of(hash);
-    this.detail.show(rows, row, text, known?.tokens ?? null, known?.pending ?? false);
+    const line = this.shown.lineOf(row, text);
+    this.detail.show(rows, row, { text, line, tokens: known?.tokens ?? null, pending: known?.pending ?? false });
   }
 
   /** False when the request failed; what failed is shown. */

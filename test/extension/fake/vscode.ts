@@ -113,6 +113,8 @@ export const fake = {
   /** What is shown over a text. */
   hovers: undefined as HoverProvider | undefined,
   trust: new Emitter<void>(),
+  willRename: new Emitter<object>(),
+  didRename: new Emitter<object>(),
   folders: new Emitter<{ added: { uri: Uri }[]; removed: { uri: Uri }[] }>(),
   diagnostics: new Map<string, Diagnostic[] | undefined>(),
   opened: [] as string[],
@@ -253,6 +255,8 @@ export const workspace = {
   onDidChangeConfiguration: fake.configuration.event,
   onDidGrantWorkspaceTrust: fake.trust.event,
   onDidChangeWorkspaceFolders: fake.folders.event,
+  onWillRenameFiles: fake.willRename.event,
+  onDidRenameFiles: fake.didRename.event,
   onDidChangeTextDocument: fake.documents.event,
   onDidCloseTextDocument: fake.closed.event,
 };

@@ -22,6 +22,18 @@ export default async function triage({ step, page, until, shot, command, open, c
     await frame.locator('vscode-dropdown').nth(at).click();
     await frame.locator('vscode-dropdown').nth(at).locator('vscode-option').filter({ hasText: text }).first().click();
   };
+  const renameInExplorer = async (from, to) => {
+    await open(from);
+    await command('File: Reveal Active File in Explorer View');
+    await page.keyboard.press('F2');
+    const input = page.locator('.explorer-item-edited input, .explorer-folders-view input').first();
+    await input.waitFor();
+    await input.fill(to);
+    await input.press('Enter');
+    // VS Code asks whether the review may be renamed, too.
+    await page.locator('.monaco-dialog-box').getByRole('button', { name: 'OK' }).click();
+    await until(async () => (await readFile(file('data', to), 'utf8').catch(() => '')) !== '', `${to} in its folder`);
+  };
   let flagged;
 
   await step('the vector is trained, and the data are scanned with it', async () => {
@@ -121,6 +133,21 @@ export default async function triage({ step, page, until, shot, command, open, c
     await command('Security Vectors: Review Flagged Rows');
     // It is as it was left: the only row that was fine is none any more.
     await choose(0, 'flagged', webview('main.page.triage .grid .empty:not([hidden])'));
+    await table();
+  });
+
+  await step('renamed, a file keeps its review and its scan, and the page goes on; undone, too', async () => {
+    const { exclude } = await review();
+    const tab = (name) => page.locator('.tab').filter({ hasText: `Review: ${name}` });
+    await renameInExplorer('data/train.jsonl', 'renamed.jsonl');
+    await tab('renamed.jsonl').first().click();
+    await table();
+    assert.deepEqual(JSON.parse(await readFile(file('data/renamed.jsonl.review.json'), 'utf8')).exclude, exclude);
+    await assert.rejects(readFile(file('data/train.jsonl.review.json')), { code: 'ENOENT' });
+    await renameInExplorer('data/renamed.jsonl', 'train.jsonl');
+    await tab('train.jsonl').first().waitFor();
+    assert.deepEqual((await review()).exclude, exclude);
+    await command('Security Vectors: Review Flagged Rows');
     await table();
   });
 

@@ -1,0 +1,96 @@
+/** An adapter knows how its rows were written: with another chat template or tokenizer nothing is measured of it. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { ROLE_FILE } from '../../runtime/adapters/files.js';
+import { calls } from '../../runtime/calls/calls.js';
+import { runRecipe } from '../../runtime/calls/run.js';
+import { writtenTokens } from '../../runtime/models/text/writtenTokens.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import { PLAIN, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { silent } from '../support/silent.js';
+
+let root: string;
+const file = (...parts: string[]): string => join(root, ...parts);
+const at = (name: string) => ({ path: file(name), scale: 1 });
+const config = (): string => file('model', 'tokenizer_config.json');
+let written: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'other-tokens-'));
+  await writeWorkspace(root);
+  written = await readFile(config(), 'utf8');
+  await run({ ...VECTOR, output: 'vector' });
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+async function run(value: object): Promise<void> {
+  const recipe = file('recipe.json');
+  await writeFile(recipe, JSON.stringify(value));
+  await runRecipe(recipe, { signal: new AbortController().signal, onEvent: () => undefined, force: true });
+}
+
+const changed = (value: object): Promise<void> =>
+  writeFile(config(), JSON.stringify({ ...(JSON.parse(written) as object), ...value }));
+const CHATML =
+  "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+const evaluated = { model: 'model', generation: { maxNewTokens: 3 }, batch: { rows: 2 }, threads: 1, device: 'cpu' };
+const data = (): string => file('train.jsonl');
+const USES: Readonly<Record<string, () => Promise<unknown>>> = {
+  'to be evaluated': () =>
+    run({
+      ...evaluated,
+      kind: 'evaluate',
+      adapters: [{ adapter: 'vector' }],
+      evaluate: PLAIN.evaluate.slice(1),
+      output: 'evaluated',
+    }),
+  'to score rows': () =>
+    calls.score({ model: file('model'), adapters: [at('vector')], data: data(), device: 'cpu' }, silent),
+  'to scan': () =>
+    calls.scan({ model: file('model'), vector: file('vector'), data: data(), limit: { falseAlarms: 0.1 } }, silent),
+  'to protect a fine-tuning': () =>
+    run({ ...PLAIN, vectors: [{ adapter: 'vector', scale: 1 }], steps: 1, evaluate: [], output: 'tuned' }),
+  'to start a fine-tuning from': () =>
+    run({ ...PLAIN, adapter: { init: 'vector' }, steps: 1, evaluate: [], output: 'started' }),
+};
+
+for (const [what, use] of Object.entries(USES))
+  test(`where the chat template is another one, an adapter is refused ${what}, until somebody says that it is meant`, async (t) => {
+    await changed({ chat_template: CHATML });
+    const role = file('vector', 'adapter', ROLE_FILE);
+    const own = await readFile(role, 'utf8');
+    t.after(async () => {
+      await writeFile(config(), written);
+      await writeFile(role, own);
+    });
+    await assert.rejects(use(), {
+      name: 'HumanError',
+      message: /^it was trained with another chat template or tokenizer: /,
+      place: file('vector', 'adapter'),
+      remedy: /chat_template\.jinja/,
+    });
+    const { baseModel, ...rest } = JSON.parse(own) as { baseModel: { tokens?: string } };
+    assert.match(baseModel.tokens!, /^[0-9a-f]{64}$/);
+    await writeFile(role, JSON.stringify({ ...rest, baseModel: { ...baseModel, tokens: undefined } }));
+    await use();
+  });
+
+test('what changes no token is no other tokenizer, and in a chat another one is warned of', async (t) => {
+  t.after(() => writeFile(config(), written));
+  const before = writtenTokens(await loadTokenizer(file('model')));
+  await changed({ model_max_length: 17, comment: 'written again' });
+  assert.equal(writtenTokens(await loadTokenizer(file('model'))), before);
+  const options = { maxNewTokens: 1, temperature: 0, topP: 1 };
+  const ask = async (): Promise<string[]> => {
+    const said: string[] = [];
+    const onLog = (_: unknown, text: string) => void said.push(text);
+    await calls.generate({ model: file('model'), adapters: [at('vector')], ids: [5], options }, { ...silent, onLog });
+    return said.filter((text) => /another chat template or tokenizer/.test(text));
+  };
+  assert.deepEqual(await ask(), []);
+  await changed({ chat_template: CHATML });
+  assert.equal((await ask()).length, 1);
+});
