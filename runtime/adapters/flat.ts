@@ -1,17 +1,22 @@
+import { join } from 'node:path';
 import { HumanError } from '../support/errors.js';
+import { withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ModelHashes } from '../models/weights/hashes.js';
 import type { AdapterConfig } from './adapterConfig.js';
 import { otherTokens, requireBase } from './base.js';
 import {
+  CONFIG_FILE,
   moduleScales,
   readAdapter,
+  WEIGHTS_FILE,
   writeAdapter,
   type AdapterFile,
   type AdapterModule,
   type AdapterProvenance,
   type AdapterRole,
 } from './files.js';
+import { PATTERN_LIMIT_MS, targeted } from './peftPatterns.js';
 import { isOfTextModel, layout as layOut, matrices, type Layout, type Site } from './sites.js';
 import { without } from '../support/without.js';
 
@@ -104,6 +109,10 @@ export function fitted(file: AdapterFile, sites: readonly Site[], warn?: Warn): 
     }
     return { ...site, rank: aShape[0], scale, module, written: name };
   });
+  requireWhole(
+    file,
+    sites.filter(({ name }) => !adapted.some((site) => site.name === name)),
+  );
   const layout = layOut(adapted.map((site) => without(site, 'module', 'written')));
   const flat = new Float32Array(layout.size);
   layout.sites.forEach((site, i) => {
@@ -113,6 +122,23 @@ export function fitted(file: AdapterFile, sites: readonly Site[], warn?: Warn): 
   });
   const renamed = adapted.some(({ name, written }) => name !== written);
   return { file: renamed ? { ...file, config: renamedConfig(file, adapted) } : file, layout, flat };
+}
+
+/** @throws HumanError where the config targets a layer for which there are no matrices, and PEFT would start anew */
+function requireWhole({ path, config }: AdapterFile, others: readonly Site[]): void {
+  const names = others.map(({ name }) => name);
+  const lost = withTimeLimit(PATTERN_LIMIT_MS, 'the name patterns take too long to match.', path, () => {
+    const found = targeted(config, names, path);
+    return names.filter((_, i) => found[i]);
+  });
+  if (lost.length === 0) return;
+  throw new HumanError(
+    `the adapter has no matrices for ${lost.length} of the layers that its config targets, such as ${lost[0]}: a part of it is missing.`,
+    {
+      place: join(path, WEIGHTS_FILE),
+      remedy: `Copy the adapter folder again. If it was trained without them, correct "target_modules" in ${CONFIG_FILE}.`,
+    },
+  );
 }
 
 /** The same ranks and scales for layers of other names, which those of the file and its patterns may not match. */

@@ -1,7 +1,7 @@
 /** What calls open, wherever it is named. */
 import { dirname } from 'node:path';
 import { hubAdapters } from '../adapters/hubAdapters.js';
-import { openContext, scratchFolder, templateWarning, type Context } from '../context/context.js';
+import { openContext, scratchFolder, templateWarning, unusedWarning, type Context } from '../context/context.js';
 import type { ModelReference } from '../contract/modelInfo.js';
 import type { Computing } from '../contract/recipeWords.js';
 import { warnsOf, type Reporter } from './reporter.js';
@@ -18,19 +18,22 @@ export async function local(
   return adapters.map(({ path, scale }) => ({ path: hub.get(path)?.folder ?? path, scale }));
 }
 
-export function opened(
+export async function opened(
   model: string,
   beside: string,
   reporter: Reporter,
   { device = 'auto', precision }: Computing,
 ): Promise<Context> {
-  return openContext(model, {
+  const context = await openContext(model, {
     device,
     precision,
     scratch: scratchFolder(dirname(beside)),
     onMessage: (text) => reporter.onProgress(text),
     signal: reporter.signal,
   });
+  const warning = unusedWarning(context);
+  if (warning) warnsOf(reporter)(warning.message, warning.place, warning.remedy);
+  return context;
 }
 
 const warned = new WeakSet<Context>();

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { endJobs, openCluster, stopJobs, type Cluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
-import { openContext, scratchFolder, templateWarning, type Context } from '../context/context.js';
+import { openContext, scratchFolder, templateWarning, unusedWarning, type Context } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
@@ -355,8 +355,8 @@ const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<s
 async function warnOfContext(context: Context, emit: Job<Recipe>['emit'], given?: string): Promise<void> {
   const { device, reason = given } = context.backend;
   if (reason) await emit({ kind: 'state', state: 'preparing', message: `${device}: ${reason}`, device });
-  const warning = templateWarning(context);
-  if (warning) await emit({ kind: 'warning', ...warning });
+  for (const warning of [templateWarning(context), unusedWarning(context)])
+    if (warning) await emit({ kind: 'warning', ...warning });
 }
 
 /** The same recipe may mean another adapter tomorrow. */

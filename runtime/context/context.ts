@@ -6,7 +6,8 @@ import { readReview, type Review } from '../data/readReview.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { absentTokenizer } from '../models/text/absentTokenizer.js';
-import { linearLayers, weightsCount, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
+import { linearLayers, parameters, weightsCount, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
+import { unusedWeights } from '../models/decoder/weights.js';
 import { hashesOf, type ModelHashes } from '../models/weights/hashes.js';
 import { watchWeights } from '../models/weights/intact.js';
 import { userCache } from '../models/cache/userCache.js';
@@ -85,11 +86,26 @@ export async function openContext(path: string, options: ContextOptions): Promis
   };
 }
 
+interface Warning {
+  message: string;
+  place: string;
+  remedy: string;
+}
+
+/** What to say of a model with weights that its config does not use; undefined where all are used. */
+export function unusedWarning({ model, spec }: Pick<Context, 'model' | 'spec'>): Warning | undefined {
+  const unused = unusedWeights(model, parameters(spec));
+  if (unused.length === 0) return undefined;
+  return {
+    message: `${unused.length === 1 ? '1 weight of the model is' : `${unused.length} weights of the model are`} not used: by its config.json it has no ${unused[0]}.`,
+    place: join(model.path, 'config.json'),
+    remedy:
+      'If the file was changed, put the original back: without them it is another model than that of its publisher.',
+  };
+}
+
 /** What to say of a model whose conversations are written by a plain template; undefined where it has its own. */
-export function templateWarning({
-  tokenizer,
-  model,
-}: Pick<Context, 'tokenizer' | 'model'>): { message: string; place: string; remedy: string } | undefined {
+export function templateWarning({ tokenizer, model }: Pick<Context, 'tokenizer' | 'model'>): Warning | undefined {
   if (!tokenizer.chatTemplate?.plain) return undefined;
   const own = model.gguf
     ? 'take another GGUF file that has it, or the Hugging Face folder'

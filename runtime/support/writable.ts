@@ -11,8 +11,12 @@ import { makeFolder } from './makeFolder.js';
  * @throws what that would end with
  */
 export async function requireWritable(file: string): Promise<void> {
-  if ((await stat(file).catch(() => undefined))?.isDirectory())
-    throw new HumanError('this is a folder; a file was expected.', { place: file, remedy: 'Name a file.' });
+  const there = await stat(file).catch(() => undefined);
+  if (there && !there.isFile())
+    throw new HumanError(`this is a ${there.isDirectory() ? 'folder' : 'device or pipe'}; a file was expected.`, {
+      place: file,
+      remedy: 'Name a file.',
+    });
   const folder = dirname(file);
   const part = partOf(file);
   const made = await makeFolder(folder);

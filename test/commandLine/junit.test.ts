@@ -209,6 +209,8 @@ describe('what it takes', () => {
     try {
       await assert.rejects(requireJunit(join(folder, 'closed/j.xml')), { code: 'EROFS' });
       await assert.rejects(requireJunit(folder), { place: folder, message: /this is a folder/ });
+      if (process.platform !== 'win32')
+        await assert.rejects(requireJunit('/dev/null'), { place: '/dev/null', message: /this is a device or pipe/ });
       await requireJunit(join(folder, 'a/b/j.xml'));
       assert.deepEqual(await readdir(folder), [], 'nothing is left of it');
     } finally {

@@ -273,7 +273,10 @@ describe('a file without a usable row', () => {
       'Correct or remove this row and 2 more: the Data view, or "inspect FILE", lists those that no model can use.',
     );
     const more = [...three, wrong, ...Array<unknown>(1010).fill(good), wrong];
-    await of(more, 'Correct or remove this row and at least 3 more: the Data view, or "inspect FILE", lists those that no model can use.');
+    await of(
+      more,
+      'Correct or remove this row and at least 3 more: the Data view, or "inspect FILE", lists those that no model can use.',
+    );
   });
 
   test('strict: the first broken row ends the load, with its line; too long rows do not', async () => {

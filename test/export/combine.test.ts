@@ -105,7 +105,7 @@ it('says of the adapter that is projected on, too, that its layers for images ar
     await mkdir(path);
     await cp(join(adapterOf('llama', 'task'), 'adapter_config.json'), join(path, 'adapter_config.json'));
     const config = JSON.parse(await readFile(join(path, 'adapter_config.json'), 'utf8')) as object;
-    await writeFile(join(path, 'adapter_config.json'), JSON.stringify({ ...config, r: 2, target_modules: [site!.name.split('.').at(-1)] })); // oxfmt-ignore
+    await writeFile(join(path, 'adapter_config.json'), JSON.stringify({ ...config, r: 2, target_modules: Object.keys(modules) })); // oxfmt-ignore
     await writeSafetensors(join(path, WEIGHTS_FILE), tensors);
     return path;
   };

@@ -30,7 +30,7 @@ export class Detail {
     this.element.replaceChildren(el('p', { class: 'empty' }, this.strings.detailEmpty));
   }
 
-  /** @param row its index in the table; @param known `text`: undefined until it is read, null where it is gone */
+  /** @param row its index in the table; `text` is undefined until it is read, null where it is gone */
   show(
     rows: Rows,
     row: number,

@@ -65,6 +65,22 @@ export function findTensor(
   return info;
 }
 
+/** Of a layer for text; buffers have other shapes. */
+const OF_LAYER = /(^|\.)(layers|h|blocks)\.\d+\..+\.(weight|bias)$/;
+const OF_OTHERS = /(^|\.)(vision_tower|vision_model|audio_tower|multi_modal_projector)\./;
+
+/** Weights of layers that are in the files, and for which the model has no use: by its config it would be another one. */
+export function unusedWeights(
+  { tensors }: Pick<ModelFolder, 'tensors'>,
+  parameters: ReadonlyMap<string, readonly number[]>,
+): string[] {
+  const used = new Set([...parameters.keys()].flatMap(namesOf));
+  return [...tensors.values()]
+    .filter(({ name, shape }) => [1, 2].includes(shape.length) && OF_LAYER.test(name) && !OF_OTHERS.test(name))
+    .map(({ name }) => name)
+    .filter((name) => !used.has(name));
+}
+
 /**
  * The deepest folder that holds every weight file, from which a session maps them: onnxruntime maps no file outside the
  * folder that it is given. They lie apart in a Hub cache of links, and where a GGUF file is mapped.
