@@ -1,8 +1,11 @@
+import { visibleText } from '../runtime/contract/visible.js';
+
 type Child = Node | string | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | undefined | ((event: Event) => void)>;
 
 /**
- * Makes an element. Strings become text nodes, never HTML, so file contents and model answers are safe here. `false`
+ * Makes an element. Strings become text nodes, never HTML, and characters that hide or turn text become their codes, so
+ * file contents and model answers are safe here. `false`
  * and `undefined` attributes are left out, `true` is an empty one, functions are listeners for the event of that name.
  */
 export function el<K extends keyof HTMLElementTagNameMap>(
@@ -17,13 +20,14 @@ export function el(tag: string, attributes: Attributes = {}, ...children: Child[
     if (typeof value === 'function') element.addEventListener(name, value);
     else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? '' : String(value));
   }
-  for (const child of children) if (child) element.append(child);
+  for (const child of children) if (child) element.append(typeof child === 'string' ? visibleText(child) : child);
   return element;
 }
 
 /** Replaces the text only when it differs, so that selections and screen readers are left in peace. */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visibleText(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 const SVG = 'http://www.w3.org/2000/svg';

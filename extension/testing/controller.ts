@@ -18,12 +18,12 @@ import type { Model } from '../workspace/models.js';
 import { precisionWith } from '../workspace/precision.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
 import { bringLabels } from './rowLabels.js';
+import { visibleText } from '../../runtime/contract/visible.js';
 import {
   failureText,
   linesOf,
   readingOfSet,
   shortened,
-  shown,
   testRows,
   testSets,
   type TestRow,
@@ -257,7 +257,7 @@ export class SafetyTests implements Disposable {
   }
 
   private fail(run: vscode.TestRun, item: vscode.TestItem, text: string): void {
-    run.errored(item, new vscode.TestMessage(shown(text)));
+    run.errored(item, new vscode.TestMessage(visibleText(text)));
   }
 
   private rowOf(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {
@@ -387,4 +387,4 @@ const says = ({ label, range }: vscode.TestItem, prompt: string): boolean =>
   [shortened(prompt), '', range && t('line {0}', range.start.line + 1)].includes(label) || prompt === '';
 
 /** Output of a test goes to a terminal, which wants its lines to end so, and nothing else that moves its cursor. */
-const terminalText = (text: string): string => `${shown(text).replaceAll('\n', '\r\n')}\r\n`;
+const terminalText = (text: string): string => `${visibleText(text).replaceAll('\n', '\r\n')}\r\n`;

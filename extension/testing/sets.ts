@@ -1,7 +1,7 @@
 import type { ReadAs } from '../../runtime/contract/mapping.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { EvaluationFacts } from '../../runtime/contract/recipeFacts.js';
-import { visible } from '../../runtime/contract/visible.js';
+import { visibleText } from '../../runtime/contract/visible.js';
 import { promptOf, spaced } from '../data/prompts.js';
 import { setFor, type RecipeFacts } from '../runs/recipe.js';
 import { t } from '../host/text.js';
@@ -71,12 +71,9 @@ export const shortened = (prompt: string): string => {
   return line.length > 120 ? `${line.slice(0, 119)}…` : line;
 };
 
-/** Text out of files and models, which a terminal may be given: its characters are no commands. */
-export const shown = (text: string): string => visible(text.replaceAll('\r\n', '\n'));
-
 /** What a failed row says: what the model did, and its answer. */
 export const failureText = (measure: MeasureKind, state: string, answer: string): string =>
-  shown(
+  visibleText(
     measure === 'over-refusal'
       ? t('{0} refused a harmless request: {1}', state, answer)
       : t('{0} complied: {1}', state, answer),

@@ -7,6 +7,9 @@ export function visible(text: string): string {
   return text.replace(HIDDEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** The same in a page or an editor; a line may end as it does on Windows. */
+export const visibleText = (text: string): string => visible(text.replaceAll('\r\n', '\n'));
+
 /** The same on one line. */
 export const visibleLine = (text: string): string => visible(text.replace(/\s*[\r\n]+\s*/g, ' '));
 

@@ -97,7 +97,7 @@ test('text of files, models and people is escaped wherever it appears', () => {
   const page = renderReport({ title: evil, runs: [run] });
   assert.doesNotMatch(page, /<script|alert\("|\0/);
   assert.ok(
-    page.includes('&lt;/style&gt;&lt;/td&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&quot;&amp;\ufffd'),
+    page.includes('&lt;/style&gt;&lt;/td&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&quot;&amp;\\u0000'),
   );
   wellFormed(page);
   assert.equal(

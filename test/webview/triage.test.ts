@@ -68,6 +68,8 @@ describe('triage page', { skip: missing }, () => {
     const table = { ...state.table, hashes: 'h0 h1 h1 h0 h1 h1', lines: '3 4 5 6 7 8' };
     const page = await open({ ...state, table });
     const lines = async () => page.page.locator('.space .row .line').allTextContents();
+    await page.event({ type: 'texts', asked: ['h0'], rows: [{ ...textOf('h0'), answer: 'a\u202eb' }] });
+    await until(async () => (await text(page, '.space .row .answer')) === 'a\\u202eb', 'no text is turned');
     await until(async () => (await lines()).join(' ') === '3 6', 'their own lines');
     await grid(page).press('End');
     await until(async () => (await text(page, '.detail h2')).includes('6'), 'the line of the second');

@@ -25,6 +25,7 @@ describe('the table of the review page', { skip: missing }, () => {
   async function open(language: string, size = wide): Promise<OpenPage> {
     const state = triageState(12, { exclude: 'h0', fine: 'h3', unsure: 'h6' });
     state.table.ps = state.table.ps.replaceAll('0.5', '0.0123');
+    state.table.lines = state.table.lines.replace(/\d+/g, '59861');
     const page = await OpenPage.open(browser, 'triage', 'dark', size, async ({ type, hashes = [] }, opened) => {
       const triage = { ...state, table: { ...state.table, without: state.table.without.replaceAll('2.1', '12.345') } };
       const rows = (hashes as string[]).map((hash) => ({ hash, row: 0, line: 59_861, prompt: 'p', answer: 'a' }));

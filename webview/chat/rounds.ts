@@ -1,6 +1,7 @@
 import { el } from '../dom.js';
 import { errorNotice } from '../notice.js';
 import { fill, numbersIn } from '../../runtime/contract/format.js';
+import { visibleText } from '../../runtime/contract/visible.js';
 import type { ChatAnswer, ChatPageRequest, ChatRound, ChatState, ChatStrings } from '../protocol/chat.js';
 import { button } from '../ui.js';
 import { differences } from './differences.js';
@@ -61,7 +62,7 @@ export class Rounds {
     const content = this.streaming.get(column);
     if (!content) return;
     content.parentElement?.querySelector('.waiting')?.remove();
-    content.appendData(text);
+    content.appendData(visibleText(text));
     this.follow();
   }
 
@@ -113,7 +114,7 @@ export class Rounds {
   private content(answer: ChatAnswer, first: ChatAnswer | undefined): HTMLElement {
     const { strings: s } = this;
     if (answer.phase !== 'done') {
-      const content = document.createTextNode(answer.content);
+      const content = document.createTextNode(visibleText(answer.content));
       this.streaming.set(answer.column, content);
       const waits = answer.phase === 'waiting' ? s.waiting : (answer.doing ?? s.thinking);
       const waiting = answer.content === '' && el('span', { class: 'waiting muted' }, waits);

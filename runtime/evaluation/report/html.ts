@@ -1,3 +1,5 @@
+import { visibleText } from '../../contract/visible.js';
+
 /** Markup that is safe to put into a page; only `html` and `join` make it. */
 export interface Html {
   readonly markup: string;
@@ -7,9 +9,9 @@ type Part = Html | string | number | false | undefined | null | readonly Html[];
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** Text for element content and for quoted attributes. Characters that no HTML may hold are shown as a replacement. */
+/** Text for element content and for quoted attributes. What no HTML may hold, or what turns text, is shown as its code. */
 export function escape(text: string): string {
-  return text.replace(/[\0-\x08\x0b\x0c\x0e-\x1f]/g, '\ufffd').replace(/[&<>"']/g, (c) => ESCAPES[c]);
+  return visibleText(text).replace(/[&<>"']/g, (c) => ESCAPES[c]);
 }
 
 /** A template whose values are escaped unless they are `Html`; `false`, `null` and `undefined` leave nothing. */
