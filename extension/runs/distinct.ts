@@ -9,19 +9,18 @@ interface Named {
  *   "orders", "orders (copy)", "orders (old/orders)"
  */
 export function distinctNames(all: readonly Named[]): string[] {
-  const alike = new Map<string, Named[]>();
-  for (const one of all) alike.set(one.name, [...(alike.get(one.name) ?? []), one]);
-  return all.map((one) => {
-    const others = alike.get(one.name)!.filter((other) => other !== one);
-    if (others.length === 0) return one.name;
-    const parts = partsOf(one.folder);
-    for (let n = 1; n <= parts.length; n++) {
-      const end = parts.slice(-n).join('/');
-      if (others.some((other) => partsOf(other.folder).slice(-n).join('/') === end)) continue;
-      return end === one.name ? one.name : `${one.name} (${end})`;
+  const names = all.map(({ name }) => name);
+  const alike = new Map<string, number[]>();
+  names.forEach((name, i) => (alike.has(name) ? alike.get(name)!.push(i) : alike.set(name, [i])));
+  for (let group of alike.values()) {
+    const parts = new Map(group.map((i) => [i, all[i]!.folder.split(/[\\/]+/).filter(Boolean)]));
+    for (let n = 1; group.length > 1 && group.some((i) => parts.get(i)!.length >= n); n++) {
+      const ends = new Map(group.map((i) => [i, parts.get(i)!.slice(-n).join('/')]));
+      const counts = new Map<string, number>();
+      for (const end of ends.values()) counts.set(end, (counts.get(end) ?? 0) + 1);
+      for (const [i, end] of ends) if (counts.get(end) === 1 && end !== names[i]) names[i] += ` (${end})`;
+      group = group.filter((i) => counts.get(ends.get(i)!)! > 1);
     }
-    return one.name;
-  });
+  }
+  return names;
 }
-
-const partsOf = (folder: string): string[] => folder.split(/[\\/]+/).filter(Boolean);

@@ -10,4 +10,6 @@ test('what is called alike is told apart by its folder', () => {
   assert.deepEqual(names(['a', '/w/old/a'], ['a', '/w/new/a']), ['a (old/a)', 'a (new/a)']);
   assert.deepEqual(names(['a', 'C:\\w\\x'], ['a', 'C:\\w\\y']), ['a (x)', 'a (y)']);
   assert.deepEqual(names(['a', '/w/a'], ['a', '/w/a']), ['a', 'a']);
+  const many = distinctNames(Array.from({ length: 20_000 }, (_, i) => ({ name: 'a', folder: `/w/runs/${i}` })));
+  assert.deepEqual([many[0], many.at(-1)], ['a (0)', 'a (19999)']);
 });
