@@ -33,19 +33,19 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
     const facts = setFacts(sets);
     await job.folder.manifest({ sets: withLabels(facts, sets) });
     const trainedPrompts: TrainedPrompts[] = [];
-    const unknown: [state: string, result: string][] = [];
+    const unknown: [state: string, why: string][] = [];
     for (const { name, results } of states)
-      for (const seen of await seenBefore(results, sets, facts, (result) => unknown.push([name, result])))
+      for (const seen of await seenBefore(results, sets, facts, (why) => unknown.push([name, why])))
         trainedPrompts.push({ ...seen, state: name });
     await job.begin();
     for (const one of tooLong(sets, job.context.tokenizer, recipe.generation.maxNewTokens)) await emit(one);
     for (const one of blindSets(sets, recipe.judges)) await emit(one);
     for (const one of trainedPrompts) await emit(seenWarning(one, sets));
-    for (const [state, result] of unknown)
+    for (const [state, why] of unknown)
       await emit({
         kind: 'state',
         state: 'preparing',
-        message: `which prompts of these sets the training of "${state}" has seen is not known: ${result} is not in the folder of its run`,
+        message: `which prompts of these sets the training of "${state}" has seen is not known: ${why}`,
       });
     const all: Measurement[] = [];
     const there = job.cluster && (await statesThere(job, job.cluster, sets, states));

@@ -1,8 +1,8 @@
 /**
  * What training has seen of the prompts of an evaluation: of an adapter or a model in a run's folder, that run says it.
  */
-import { basename, dirname, resolve } from 'node:path';
-import { adapterFolder, hashAdapter } from '../adapters/files.js';
+import { basename, dirname, join, resolve } from 'node:path';
+import { adapterFolder, hashAdapter, WEIGHTS_FILE } from '../adapters/files.js';
 import type { TrainedPrompts } from '../contract/events.js';
 import type { Manifest, SetFacts } from '../contract/manifest.js';
 import { wayTo } from '../contract/moved.js';
@@ -10,6 +10,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { isAmong, questionOf } from '../data/askedBy.js';
 import type { LoadedSet } from '../evaluation/evaluate.js';
 import { readManifest } from '../runs/output.js';
+import { sha256File } from '../support/files.js';
 import { readTrained } from './trainedFile.js';
 
 const RESULTS: readonly string[] = [RUN_FILES.adapter, RUN_FILES.model];
@@ -18,13 +19,14 @@ const RESULTS: readonly string[] = [RUN_FILES.adapter, RUN_FILES.model];
  * Of each set of harm, how many prompts the vectors of these adapters and models, or the methods that they follow, were
  * trained on: by what the vectors say where they are as they were, and by what the runs counted of the same set.
  * @param results folders of adapters and models
- * @param unknown hears of those that no run's folder holds: what their training has seen is not known
+ * @param unknown hears why it is not known what the training of one has seen: no run's folder holds it, or that of
+ *   another run
  */
 export async function seenBefore(
   results: readonly string[],
   sets: readonly LoadedSet[],
   facts: Readonly<Record<string, SetFacts>>,
-  unknown: (result: string) => void,
+  unknown: (why: string) => void,
 ): Promise<TrainedPrompts[]> {
   const harm = sets.filter(({ set }) => set.measure === 'harm');
   if (harm.length === 0) return [];
@@ -36,8 +38,9 @@ export async function seenBefore(
     for (const name of trained ?? []) names.add(name);
     const made = dirname(folder);
     const run = RESULTS.includes(basename(folder)) ? await readManifest(made) : undefined;
-    if (!run && !trained) unknown(result);
+    if (!run && !trained) unknown(`${result} is not in the folder of its run`);
     if (!run) continue;
+    if (!(await isResultOf(run, folder))) unknown(`what lies in ${result} is not what its run has made`);
     runs.push(run);
     for (const name of await trainedOf(made, run)) names.add(name);
   }
@@ -48,6 +51,13 @@ export async function seenBefore(
     const count = Math.max(seen.size, ...counted);
     return count > 0 ? [{ set: set.name, count }] : [];
   });
+}
+
+/** Whether a run has made what lies in its folder, where its manifest says what that was. */
+async function isResultOf({ result }: Manifest, folder: string): Promise<boolean> {
+  if (result === undefined || result.path !== basename(folder)) return true;
+  const weights = result.path === RUN_FILES.model ? 'model.safetensors' : WEIGHTS_FILE;
+  return result.sha256 === (await sha256File(join(folder, weights)).catch(() => undefined));
 }
 
 /**

@@ -78,6 +78,21 @@ test('by the vectors of the run that made an adapter or a model, whatever the se
   ]);
 });
 
+test('so it is of one in the folder of a run that has made another', async (t) => {
+  const own = join(folder, 'lora', 'adapter');
+  const kept = join(folder, 'kept');
+  await rename(own, kept);
+  t.after(async () => {
+    await rm(own, { recursive: true });
+    await rename(kept, own);
+  });
+  await cp(join(folder, 'plain', 'adapter'), own, { recursive: true });
+  const unknown = [`which prompts of these sets the training of "candidate" has seen is not known: what lies in ${join(folder, 'lora')} is not what its run has made`]; // oxfmt-ignore
+  const [trained, said] = await seen({ adapters: [{ adapter: 'lora' }] });
+  assert.deepEqual(trained, [SEEN], 'what its run has seen counts all the same');
+  assert.deepEqual(said.filter((one) => /is not known/.test(one)), unknown); // oxfmt-ignore
+});
+
 test('of an adapter or a model that is in no run folder it is said that this is not known', async () => {
   await cp(join(folder, 'lora/adapter'), join(folder, 'copy'), { recursive: true });
   const unknown = [`which prompts of these sets the training of "candidate" has seen is not known: ${join(folder, 'copy')} is not in the folder of its run`]; // oxfmt-ignore
