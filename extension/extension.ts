@@ -149,7 +149,6 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const scans = own(new Scans(workspaceRoots, problems, (data) => readBy(recipes, data)));
   const reviews = own(new Reviews(problems));
   own(scans.onDidChange((data) => void reviews.look(data)));
-  own(renames({ scans, onError: notices.error }));
   own(
     vscode.workspace.onDidChangeWorkspaceFolders(({ added, removed }) =>
       scans.foldersChanged(added.map(pathOf), removed.map(pathOf)).catch(notices.error),
@@ -173,6 +172,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     ),
   );
   const mappings = own(new Mappings(context.workspaceState));
+  own(renames({ scans, mappings, onError: notices.error }));
   const { inspector, tokens } = dataInspectors({ engine, mappings, models, recipes, scans, store });
   own(inspector);
   own(tokens);

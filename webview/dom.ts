@@ -1,5 +1,8 @@
 import { visibleText } from '../runtime/contract/visible.js';
 
+/** Attributes that people read. */
+const READ: ReadonlySet<string> = new Set(['title', 'aria-label']);
+
 type Child = Node | string | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | undefined | ((event: Event) => void)>;
 
@@ -18,7 +21,8 @@ export function el(tag: string, attributes: Attributes = {}, ...children: Child[
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'function') element.addEventListener(name, value);
-    else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? '' : String(value));
+    else if (value !== undefined && value !== false)
+      element.setAttribute(name, value === true ? '' : READ.has(name) ? visibleText(String(value)) : String(value));
   }
   for (const child of children) if (child) element.append(typeof child === 'string' ? visibleText(child) : child);
   return element;

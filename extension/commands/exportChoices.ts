@@ -4,7 +4,7 @@ import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Adapter } from '../workspace/models.js';
 
-type Exported = Pick<Adapter, 'name' | 'role' | 'scale'>;
+type Exported = Pick<Adapter, 'name' | 'ownName' | 'role' | 'scale'>;
 /** What is written: the rest of the engine's request is where from and where to. */
 export type ExportForm = Pick<Requests['export']['params'], 'format' | 'quantization' | 'what'>;
 
@@ -57,7 +57,7 @@ const vectorOf = (adapters: readonly Exported[]): Exported | undefined => adapte
 
 /** "tiny-assistant-colours-peft", "tiny-assistant.gguf": where it is written, if nothing else is chosen. */
 export function exportName(model: string, adapters: readonly Exported[], { format, what }: ExportForm): string {
-  const name = [model, ...activeOf(adapters).map((a) => a.name)].join('-');
+  const name = [model, ...activeOf(adapters).map(({ name, ownName = name }) => ownName)].join('-');
   if (format === 'gguf') return `${name}${what === 'adapter' ? '-lora' : ''}.gguf`;
   return `${name}-${format}`;
 }

@@ -107,7 +107,9 @@ export async function deleteRuns(
     ];
     const [first] = runs;
     const question =
-      runs.length === 1 ? t('Move "{0}" to the trash?', nameOf(first!)) : t('Move {0} runs to the trash?', runs.length);
+      runs.length === 1
+        ? t('Move "{0}" to the trash?', store.nameOf(first!))
+        : t('Move {0} runs to the trash?', runs.length);
     await confirm(question, detail.filter(Boolean).join('\n'), t('Move to Trash'));
   }
   for (const { folder } of runs) {

@@ -31,7 +31,7 @@ export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoic
       attached.every((a) => state.adapters.some((b) => sameAdapter(a.path, b.path) && a.scale === b.scale)),
   );
   if (!isKnown) {
-    const name = attached.map((a) => a.name).join(' + ');
+    const name = attached.map((a) => a.ownName ?? a.name).join(' + ');
     states.push({ name, adapters: attached.map(({ path, scale }) => ({ path, scale })) });
   }
   const named = states.map((state) => ({ ...state, state: state.name }));

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { COLUMN_FIELDS, type Columns } from '../../runtime/contract/mapping.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
+import { isWithin } from '../host/paths.js';
 
 const KEY = 'data.columns';
 const KEPT = z.record(z.string(), z.partialRecord(z.enum(COLUMN_FIELDS), z.string()));
@@ -26,6 +27,14 @@ export class Mappings implements Disposable {
     const { [file]: _, ...others } = this.all();
     await this.memento.update(KEY, columns ? { ...others, [file]: columns } : others);
     this.changes.fire(file);
+  }
+
+  /** A data file, or a folder that it is in, has another name. */
+  async moved(from: string, to: string): Promise<void> {
+    for (const [file, columns] of Object.entries(this.all()).filter(([path]) => isWithin(path, from))) {
+      await this.set(to + file.slice(from.length), columns);
+      await this.set(file, undefined);
+    }
   }
 
   dispose(): void {

@@ -239,12 +239,14 @@ export class Scans implements Disposable {
 
   /** A data file, or a folder that it is in, has another name: what was found is found there. */
   async moved(from: string, to: string): Promise<void> {
+    await this.loaded;
     for (const data of [...this.scans.keys(), ...this.away.keys()].filter((path) => isWithin(path, from))) {
       const scan = this.scans.get(data) ?? this.away.get(data);
       if (!scan) continue;
       const now = { ...scan, data: to + data.slice(from.length) };
       this.scans.delete(data);
       this.away.delete(data);
+      this.away.delete(now.data);
       this.scans.set(now.data, now);
       this.states.set(now.data, this.since(data));
       this.states.delete(data);

@@ -156,10 +156,16 @@ async function resultOf(folder: string, { role, result }: Manifest): Promise<str
   return role && (await adapterFacts(adapter)) ? adapter : undefined;
 }
 
+const WEIGHTS: Readonly<Record<string, string>> = {
+  [RUN_FILES.adapter]: 'adapter_model.safetensors',
+  [RUN_FILES.model]: 'model.safetensors',
+};
+
 /** Its manifest says how it ended, whatever has become of its other files. */
 async function warnOfGone(run: Run, { result }: Manifest): Promise<void> {
-  if (result && run.result === undefined)
-    warn(run, { kind: 'input', message: t('what the run made is gone.'), place: join(run.folder, result.path) });
+  const weights = result && join(run.folder, result.path, WEIGHTS[result.path] ?? '');
+  if (weights !== undefined && !(await exists(weights)))
+    warn(run, { kind: 'input', message: t('what the run made is gone.'), place: weights });
   const events = join(run.folder, RUN_FILES.events);
   if (!(await exists(events)))
     warn(run, {

@@ -377,7 +377,7 @@ async function rowsOf({ set }: TestSet, most = Infinity): Promise<TestRow[]> {
 const stateOf = (model: Model): string =>
   model.adapters
     .filter((a) => a.attached)
-    .map((a) => a.name)
+    .map(({ name, ownName = name }) => ownName)
     .join(' + ') || 'base';
 
 const lineOf = (row: vscode.TestItem | undefined): number | undefined => row?.range && row.range.start.line + 1;

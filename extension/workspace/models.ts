@@ -26,7 +26,10 @@ import {
 export interface Adapter {
   /** PEFT folder, absolute. */
   path: string;
+  /** As people see it: with its folder, where another has the same. */
   name: string;
+  /** Without its folder, where `name` has it: for names of files and of what is measured. */
+  ownName?: string;
   /** null until the engine has answered. */
   role: 'task' | 'security' | null;
   rank: number | null;
@@ -318,7 +321,7 @@ export class WorkspaceModels implements Disposable {
     const rank = (a: Adapter): number => (a.role === 'security' ? 1 : 0);
     adapters.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name) || (a.path < b.path ? -1 : 1));
     const names = distinctNames(adapters.map(({ name, path: folder }) => ({ name, folder: runOf(folder) })));
-    adapters.forEach((a, i) => (a.name = names[i]!));
+    adapters.forEach((a, i) => names[i] !== a.name && Object.assign(a, { ownName: a.name, name: names[i] }));
     const problem = known && 'problem' in known ? known.problem : info && !info.supported ? info.reason : null;
     const [newest] = newestFirst(runs);
     const precision = newest?.manifest?.precision;

@@ -2,7 +2,7 @@ import { HumanError } from '../support/errors.js';
 import type { ModelHashes } from '../models/weights/hashes.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { writtenTokens } from '../models/text/writtenTokens.js';
-import { ROLE_FILE, type AdapterFile } from './files.js';
+import { ROLE_FILE, type AdapterFile, type AdapterProvenance } from './files.js';
 
 /**
  * That the adapter was trained on these weights, where it says on which ones.
@@ -40,4 +40,12 @@ export function otherTokens(
       remedy: `Put back the files of the model that it was trained on (tokenizer.json, tokenizer_config.json, chat_template.jinja), or train it again. If the change is meant, take "tokens" out of its ${ROLE_FILE}.`,
     },
   );
+}
+
+/** The base of an adapter that is made of several. How that writes is only known where all of them say the same. */
+export function sharedBase(files: readonly Pick<AdapterFile, 'provenance'>[]): AdapterProvenance['baseModel'] {
+  const bases = files.map(({ provenance }) => provenance.baseModel);
+  const first = bases.find((base) => base !== undefined);
+  const isShared = bases.every((base) => base?.tokens === first?.tokens);
+  return first && (isShared ? first : { ...first, tokens: undefined });
 }

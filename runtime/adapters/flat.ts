@@ -124,19 +124,22 @@ export function fitted(file: AdapterFile, sites: readonly Site[], warn?: Warn): 
   return { file: renamed ? { ...file, config: renamedConfig(file, adapted) } : file, layout, flat };
 }
 
-/** @throws HumanError where the config targets a layer for which there are no matrices, and PEFT would start anew */
+/** Of a layer for text of a model with images, before transformers 4.52; patterns of a config may mean that one. */
+const olderName = (name: string): string => name.replace(/^model\.language_model\./, 'language_model.model.');
+
+/** @throws HumanError where the config targets a layer for which there are no matrices, in PEFT they would do nothing */
 function requireWhole({ path, config }: AdapterFile, others: readonly Site[]): void {
   const names = others.map(({ name }) => name);
   const lost = withTimeLimit(PATTERN_LIMIT_MS, 'the name patterns take too long to match.', path, () => {
-    const found = targeted(config, names, path);
-    return names.filter((_, i) => found[i]);
+    const [found, older] = [names, names.map(olderName)].map((written) => targeted(config, written, path));
+    return names.filter((_, i) => found[i] && older[i]);
   });
   if (lost.length === 0) return;
   throw new HumanError(
     `the adapter has no matrices for ${lost.length} of the layers that its config targets, such as ${lost[0]}: a part of it is missing.`,
     {
       place: join(path, WEIGHTS_FILE),
-      remedy: `Copy the adapter folder again. If it was trained without them, correct "target_modules" in ${CONFIG_FILE}.`,
+      remedy: `Copy or download the adapter again. If it was trained without them, correct "target_modules" in ${CONFIG_FILE}.`,
     },
   );
 }

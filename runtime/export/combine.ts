@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { sharedBase } from '../adapters/base.js';
 import { WEIGHTS_FILE, folderName, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { project, significant, sum, truncate, type Combined } from '../adapters/algebra.js';
@@ -65,7 +66,7 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
       provenance: {
         name: names.length > 0 ? names.join(' + ') : undefined,
         baseModel: {
-          ...files.find(({ provenance }) => provenance.baseModel)?.provenance.baseModel,
+          ...sharedBase(files),
           sha256: (await source.hashes())[0],
         },
         made: { from: named, exactRank: exact, ...(cut && { rank, error: cut.error }) },

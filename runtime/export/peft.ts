@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { sharedBase } from '../adapters/base.js';
 import { formatAdapterConfig, loadedAs, type AdapterConfig } from '../adapters/adapterConfig.js';
 import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
@@ -122,7 +123,7 @@ async function joined(files: readonly AdapterFile[], { adapters, sites, spec }: 
     role: files.some(({ role }) => role === 'security') ? 'security' : 'task',
     provenance: {
       name: names.length > 0 ? names.join(' + ') : undefined,
-      baseModel: files.find(({ provenance }) => provenance.baseModel)?.provenance.baseModel,
+      baseModel: sharedBase(files),
     },
   });
 }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { openContext, scratchFolder, type Context } from '../context/context.js';
+import { openContext, scratchFolder, unusedWarning, type Context } from '../context/context.js';
 import type { Measurement, RunEvent, TrainedPrompts } from '../contract/events.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
 import { questionCount } from '../data/askedBy.js';
@@ -95,6 +95,8 @@ async function readState(
           scratch: scratchFolder(job.folder.path),
           signal: job.signal,
         });
+  const unused = model === undefined ? undefined : unusedWarning(context);
+  if (unused) await job.emit({ kind: 'warning', ...unused });
   const active = await activeAdapters(
     context,
     adapters.map((a) => ({ path: job.path(a.adapter), scale: a.scale })),

@@ -22,6 +22,11 @@ test('an adapter without matrices for a layer that its config targets is refused
     () => fitted({ ...whole, modules }, sites),
     (error) => human(error, message),
   );
+  // those of a model with images are excluded by what they were called, or are called now
+  const renamed = sites.map((site) => ({ ...site, name: site.name.replace(/^model\./, 'model.language_model.') }));
+  const now = new Map([...modules].map(([name, one]) => [name.replace(/^model\./, 'model.language_model.'), one]));
+  for (const excludeModules of ['language_model\\.model\\.layers\\.1\\..*', 'model\\.language_model\\.layers\\.1\\..*'])
+    fitted({ ...whole, modules: now, config: { ...whole.config, excludeModules } }, renamed);
   // trained on these alone
   const own = { ...whole.config, layersToTransform: [0] };
   assert.equal(fitted({ ...whole, modules, config: own }, sites).layout.sites.length, modules.size);

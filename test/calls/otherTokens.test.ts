@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { sharedBase } from '../../runtime/adapters/base.js';
 import { ROLE_FILE } from '../../runtime/adapters/files.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { runRecipe } from '../../runtime/calls/run.js';
@@ -78,11 +79,27 @@ for (const [what, use] of Object.entries(USES))
     await use();
   });
 
+test('an adapter that is made of several knows how rows were written where all of them say the same', () => {
+  const of = (tokens?: string) => ({ provenance: { baseModel: { name: 'm', ...(tokens && { tokens }) } } });
+  assert.equal(sharedBase([of('a'), of('a')])?.tokens, 'a');
+  for (const files of [
+    [of('a'), of('b')],
+    [of('a'), of()],
+    [of('a'), { provenance: {} }],
+  ])
+    assert.deepEqual([sharedBase(files)?.name, sharedBase(files)?.tokens], ['m', undefined]);
+});
+
 test('what changes no token is no other tokenizer, and in a chat another one is warned of', async (t) => {
   t.after(() => writeFile(config(), written));
   const before = writtenTokens(await loadTokenizer(file('model')));
   await changed({ model_max_length: 17, comment: 'written again' });
   assert.equal(writtenTokens(await loadTokenizer(file('model'))), before);
+  // a branch for system messages alone
+  const own = (JSON.parse(written) as { chat_template: string }).chat_template;
+  await changed({ chat_template: `{% if messages[0]['role'] == 'system' %}you{% endif %}${own}` });
+  assert.notEqual(writtenTokens(await loadTokenizer(file('model'))), before);
+  await writeFile(config(), written);
   const options = { maxNewTokens: 1, temperature: 0, topP: 1 };
   const ask = async (): Promise<string[]> => {
     const said: string[] = [];
