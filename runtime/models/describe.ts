@@ -1,7 +1,7 @@
 import { openModel } from './folder.js';
 import { readGguf } from './gguf/file/gguf.js';
 import { planConversion } from './gguf/convert.js';
-import { loadTokenizer } from './text/tokenizer.js';
+import { loadTokenizer, type Tokenizer } from './text/tokenizer.js';
 import type { TensorInfo } from './weights/safetensors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 
@@ -14,6 +14,8 @@ export interface ModelDescription {
   dtypes: string[];
   hasTokenizer: boolean;
   hasChatTemplate: boolean;
+  /** Of a folder that has one. */
+  tokenizer?: Tokenizer;
 }
 
 /** @throws HumanError for what is missing, damaged or, in a GGUF file, cannot be converted. */
@@ -28,11 +30,13 @@ export async function describeModel(path: string): Promise<ModelDescription> {
     };
   }
   const { config, tensors, hasTokenizer, folder } = await openModel(path, { cache: '' });
+  const tokenizer = hasTokenizer ? await loadTokenizer(folder) : undefined;
   return {
     config,
     tensors,
     dtypes: [...new Set([...tensors.values()].map((t) => t.dtype))],
     hasTokenizer,
-    hasChatTemplate: hasTokenizer && (await loadTokenizer(folder)).chatTemplate?.plain === false,
+    hasChatTemplate: tokenizer?.chatTemplate?.plain === false,
+    ...(tokenizer && { tokenizer }),
   };
 }

@@ -1,11 +1,18 @@
 /** An adapter fits by the model's layers and by the hash of the base that it was trained on. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, open, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
+import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
 import { inspectAdapter } from '../../runtime/calls/inspect.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import { writtenTokens } from '../../runtime/models/text/writtenTokens.js';
 import { sha256File } from '../../runtime/support/files.js';
+import { random } from '../../runtime/support/random.js';
 import { ROOT } from './support.js';
 
 const dir = await mkdtemp(join(tmpdir(), 'fits-'));
@@ -31,6 +38,25 @@ test('its own base fits, other weights of the same shape do not, and an adapter 
   const other = await adapter('other', { role: 'task', baseModel: { name: 'llama-2', sha256: 'ab' } });
   const reason = 'it was trained on other weights (of llama-2)';
   assert.deepEqual(await inspectAdapter(model, other), { role: 'task', rank: plain.rank, fits: false, reason });
+});
+
+test('one that was trained with another chat template or tokenizer does not fit', async () => {
+  const sample = join(ROOT, 'media/sample/tiny-assistant');
+  const sha256 = await sha256File(join(sample, 'model.safetensors'));
+  const spec = decoderSpec(JSON.parse(await readFile(join(sample, 'config.json'), 'utf8')));
+  const layout = plainLayout(linearLayers(spec), { rank: 2, alpha: 2, sites: 'all-linear' });
+  const flat = initialise(layout, random('tokens'));
+  const config = plainConfig({ rank: 2, alpha: 2, sites: 'all-linear' }, layout, linearLayers(spec));
+  for (const [tokens, fits] of [
+    [writtenTokens(await loadTokenizer(sample)), true],
+    ['ab', false],
+  ] as const) {
+    const folder = join(dir, `tokens-${fits}`);
+    await saveAdapter(folder, { layout, flat, config, role: 'task', provenance: { baseModel: { sha256, tokens } } });
+    const found = await inspectAdapter(sample, folder);
+    const reason = fits ? null : 'it was trained with another chat template or tokenizer';
+    assert.deepEqual([found.fits, found.reason], [fits, reason]);
+  }
 });
 
 test('another shape does not fit, whatever hash it names', async () => {
