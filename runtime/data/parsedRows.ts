@@ -14,6 +14,7 @@ import {
   labelOf,
   readContent,
   unknownFields,
+  wrapperOf,
   unreadLabel,
   type RowFormat,
 } from './schemas.js';
@@ -88,8 +89,9 @@ export async function* parsedRows(
     const value = mapRow(asWritten(raw), columns);
     found.format ??= formatAsRead(raw, columns);
     if (!found.format) {
-      if (names.length > 0) found.unmapped = true;
-      yield { ...skip(unknownFields(value)), ...(names.length > 0 && { unmapped: true as const }) };
+      const isUnmapped = names.length > 0 && wrapperOf(value) === undefined;
+      if (isUnmapped) found.unmapped = true;
+      yield { ...skip(unknownFields(value)), ...(isUnmapped && { unmapped: true as const }) };
       continue;
     }
     try {

@@ -104,11 +104,15 @@ const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
   (isThere(content) && ['system', 'user', 'assistant', 'tool'].includes(String(roleOf({ role })))) ||
   (isThere(value) && speakerOf(from) !== undefined);
 
-/** Of an object that has the rows of the file in a list. */
-function wrappedText(row: JsonObject): string {
+/** The key of an object that has the rows of the file in a list: of such a file no column can be chosen. */
+export function wrapperOf(row: JsonObject): string | undefined {
   const isRow = (value: unknown): boolean =>
     isObject(value) && (formatOf(value) ?? suggestColumns(value)) !== undefined;
-  const key = Object.keys(row).find((name) => Array.isArray(row[name]) && isRow((row[name] as unknown[])[0]));
+  return Object.keys(row).find((name) => Array.isArray(row[name]) && isRow((row[name] as unknown[])[0]));
+}
+
+function wrappedText(row: JsonObject): string {
+  const key = wrapperOf(row);
   return key === undefined ? '' : `; the rows in "${key}" must be a list at the top level of the file`;
 }
 
