@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { PRECISIONS, type Precision } from '../../runtime/contract/recipeWords.js';
@@ -39,6 +39,8 @@ const MAX_HEADER = 64 * 1024 ** 2;
 
 /** What the header of the weights says, where the file beside them was left behind; the engine checks the rest of it. */
 async function roleInHeader(file: string): Promise<'security' | undefined> {
+  // opening a pipe would wait for who writes into it
+  if (!(await stat(file).catch(() => undefined))?.isFile()) return undefined;
   const handle = await open(file).catch(() => undefined);
   if (!handle) return undefined;
   try {
