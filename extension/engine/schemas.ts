@@ -369,7 +369,12 @@ export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   ended: text.optional(),
   device: device.optional(),
   precision: oneOf<Precision>({ float32: true, int8: true, int4: true }).optional(),
-  model: z.looseObject({ path: text, architecture: text, sha256: text } satisfies Shape<Manifest['model']>),
+  model: z.looseObject({
+    path: text,
+    architecture: text,
+    sha256: text,
+    tokens: text.optional(),
+  } satisfies Shape<Manifest['model']>),
   data: z.array(
     z.looseObject({
       path: text,

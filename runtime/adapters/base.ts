@@ -31,13 +31,22 @@ export function otherTokens(
   { path, provenance: { baseModel } }: Pick<AdapterFile, 'path' | 'provenance'>,
   tokenizer: Tokenizer,
 ): HumanError | undefined {
+  return tokensFault(baseModel?.tokens, tokenizer, { place: path, kept: `its ${ROLE_FILE}` });
+}
+
+/** The same of what was trained with a tokenizer that wrote `before`. @param kept the file that says so */
+export function tokensFault(
+  before: string | undefined,
+  tokenizer: Tokenizer,
+  { place, kept }: { place: string; kept: string },
+): HumanError | undefined {
   const now = writtenTokens(tokenizer);
-  if (baseModel?.tokens === undefined || now === undefined || now === baseModel.tokens) return undefined;
+  if (before === undefined || now === undefined || now === before) return undefined;
   return new HumanError(
     'it was trained with another chat template or tokenizer: rows and questions become other tokens here.',
     {
-      place: path,
-      remedy: `Put back the files of the model that it was trained on (tokenizer.json, tokenizer_config.json, chat_template.jinja), or train it again. If the change is meant, take "tokens" out of its ${ROLE_FILE}.`,
+      place,
+      remedy: `Put back the files that it was trained with (tokenizer.json, tokenizer_config.json, chat_template.jinja), or train it again. If the change is meant, take "tokens" out of ${kept}.`,
     },
   );
 }

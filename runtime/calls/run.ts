@@ -16,6 +16,7 @@ import { evaluateRun } from '../recipes/evaluateRun.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
+import { writtenTokens } from '../models/text/writtenTokens.js';
 import { sha256Copies, sha256Weights } from '../models/weights/hashes.js';
 import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
@@ -159,7 +160,12 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
     started,
     device: context.backend.device,
     ...(recipe.precision !== 'float32' && { precision: recipe.precision }),
-    model: { path: path(recipe.model), architecture: context.spec.architecture, sha256: modelSha256 },
+    model: {
+      path: path(recipe.model),
+      architecture: context.spec.architecture,
+      sha256: modelSha256,
+      tokens: writtenTokens(context.tokenizer),
+    },
     data: [],
     vectors: [],
     ...('role' in kind && { role: kind.role }),

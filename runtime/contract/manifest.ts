@@ -54,7 +54,8 @@ export interface Manifest {
   device?: Device;
   /** How the frozen weights were held, where not as they are. */
   precision?: Precision;
-  model: { path: string; architecture: string; sha256: string };
+  /** `tokens`: how its tokenizer and chat template write conversations */
+  model: { path: string; architecture: string; sha256: string; tokens?: string };
   data: {
     path: string;
     /** Those that are used. */

@@ -1,8 +1,12 @@
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { tokensFault } from '../adapters/base.js';
 import { openContext, scratchFolder, unusedWarning, type Context } from '../context/context.js';
 import type { Measurement, RunEvent, TrainedPrompts } from '../contract/events.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { questionCount } from '../data/askedBy.js';
+import { readManifest } from '../runs/output.js';
+import type { HumanError } from '../support/errors.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { seenBefore } from './seenBefore.js';
 import {
@@ -95,6 +99,8 @@ async function readState(
           scratch: scratchFolder(job.folder.path),
           signal: job.signal,
         });
+  const changed = await changedSince(context);
+  if (changed) throw changed;
   const unused = model === undefined ? undefined : unusedWarning(context);
   if (unused) await job.emit({ kind: 'warning', ...unused });
   const active = await activeAdapters(
@@ -111,4 +117,15 @@ async function readState(
   }
   const results = [...(model === undefined ? [] : [context.model.folder]), ...active.map(({ path }) => path)];
   return { context, adapters: active, results };
+}
+
+/** Of a model that a run has made: why nothing that is measured here is true of it. */
+async function changedSince({ model: { folder }, tokenizer }: Context): Promise<HumanError | undefined> {
+  if (basename(folder) !== RUN_FILES.model) return undefined;
+  const made = dirname(folder);
+  const run = await readManifest(made);
+  const kept = `"model" in ${join(made, RUN_FILES.manifest)}`;
+  return run?.result?.path === RUN_FILES.model
+    ? tokensFault(run.model.tokens, tokenizer, { place: folder, kept })
+    : undefined;
 }

@@ -79,6 +79,21 @@ for (const [what, use] of Object.entries(USES))
     await use();
   });
 
+test('so is the model of a full fine-tuning, whose own files were changed', async () => {
+  await run({ ...PLAIN, adapter: undefined, method: 'full', steps: 1, evaluate: [], output: 'full' });
+  const [own, manifest] = [file('full', 'model', 'tokenizer_config.json'), file('full', 'manifest.json')];
+  const before = await readFile(own, 'utf8');
+  const states = [{ name: 'base' }, { name: 'full', model: 'full/model' }];
+  const use = (): Promise<void> =>
+    run({ ...evaluated, kind: 'evaluate', states, evaluate: PLAIN.evaluate.slice(1), output: 'measured' });
+  await use();
+  await writeFile(own, JSON.stringify({ ...(JSON.parse(before) as object), chat_template: CHATML }));
+  await assert.rejects(use(), { message: /another chat template or tokenizer/, place: file('full', 'model') });
+  const { model, ...rest } = JSON.parse(await readFile(manifest, 'utf8')) as { model: object };
+  await writeFile(manifest, JSON.stringify({ ...rest, model: { ...model, tokens: undefined } }));
+  await use();
+});
+
 test('an adapter that is made of several knows how rows were written where all of them say the same', () => {
   const of = (tokens?: string) => ({ provenance: { baseModel: { name: 'm', ...(tokens && { tokens }) } } });
   assert.equal(sharedBase([of('a'), of('a')])?.tokens, 'a');
