@@ -30,20 +30,9 @@ import type { RunOwner } from '../../runtime/contract/owner.js';
 import type { Device, Precision } from '../../runtime/contract/recipeWords.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import { messageSchema } from './messageSchema.js';
+import { flag, number, oneOf, text, type Shape } from './shapes.js';
 
-/** A schema for every key of T. */
-type Shape<T> = { [K in keyof T]-?: z.ZodType<T[K]> };
 type EventOf<K extends RunEvent['kind']> = Extract<RunEvent, { kind: K }>;
-
-/** One of the words of a union, all of which are given. */
-const oneOf = <T extends string>(words: Record<T, true>): z.ZodType<T> => z.enum(Object.keys(words) as T[]);
-/** JSON has no NaN and no infinity: they are written as null. */
-const number = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? NaN);
-const text = z.string();
-const flag = z.boolean().optional();
 
 const measurement = z.looseObject({
   state: text,

@@ -3,10 +3,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { endJobs, openCluster, stopJobs, type Cluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
-import { openContext, scratchFolder, templateWarning, unusedWarning, type Context } from '../context/context.js';
+import { openContext, scratchFolder } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
-import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
-import { hubName } from '../contract/hubName.js';
+import { hubAdapters } from '../adapters/hubAdapters.js';
 import { estimateText, remedyText } from '../contract/estimate.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
@@ -41,6 +40,7 @@ import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
 import { plain } from './estimate.js';
 import { withoutGpu } from './withoutGpu.js';
+import { warnOfContext, warnOfRevisions } from './runWarnings.js';
 import { secretsFrom } from './secrets.js';
 import type { Shared } from './sweepShared.js';
 import type { Ending, Job } from '../recipes/job.js';
@@ -357,24 +357,6 @@ function doesNotFit(expected: Expected, file: string): HumanError {
 
 const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<string> =>
   `the run "${name}" of ${started}, which had come to step ${await stepsMade(folder)}, and its checkpoint`;
-
-async function warnOfContext(context: Context, emit: Job<Recipe>['emit'], given?: string): Promise<void> {
-  const { device, reason = given } = context.backend;
-  if (reason) await emit({ kind: 'state', state: 'preparing', message: `${device}: ${reason}`, device });
-  for (const warning of [templateWarning(context), unusedWarning(context)])
-    if (warning) await emit({ kind: 'warning', ...warning });
-}
-
-/** The same recipe may mean another adapter tomorrow. */
-async function warnOfRevisions(hub: ReadonlyMap<string, HubAdapter>, emit: Job<Recipe>['emit']): Promise<void> {
-  for (const [name, { commit, isPinned }] of hub)
-    if (!isPinned)
-      await emit({
-        kind: 'warning',
-        message: `${name} is now at commit ${commit}, and may change later.`,
-        remedy: `Write hub:${hubName(name)!.repository}@${commit} to use this one for ever.`,
-      });
-}
 
 /** Another device or processor rounds differently. */
 async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: Job<Recipe>): Promise<void> {

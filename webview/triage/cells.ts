@@ -103,12 +103,7 @@ export function oneRow(
   n: Numbers,
   rows: Rows,
   row: number,
-  {
-    decision,
-    text,
-    line,
-    selected,
-  }: { decision?: Decision; text: RowText | null | undefined; line: number; selected: boolean },
+  { decision, text, selected }: { decision?: Decision; text: RowText | null | undefined; selected: boolean },
 ): HTMLElement {
   const cell = (name: string, content: string, title?: string): HTMLElement =>
     el('div', { class: name, role: 'gridcell', title }, content);
@@ -131,6 +126,6 @@ export function oneRow(
     cell('answer', text?.answer ?? ''),
     cell('loss', n.number(rounded(rows.without[row]!))),
     cell('loss', n.number(rounded(rows.with[row]!))),
-    cell('line', n.count(line)),
+    cell('line', n.count(rows.lineOf(row, text))),
   );
 }

@@ -30,24 +30,16 @@ export class Detail {
     this.element.replaceChildren(el('p', { class: 'empty' }, this.strings.detailEmpty));
   }
 
-  /** @param row its index in the table; `text` is undefined until it is read, null where it is gone */
+  /** @param row its index in the table; @param text undefined until it is read, null where it is gone */
   show(
     rows: Rows,
     row: number,
-    {
-      text,
-      line,
-      tokens,
-      pending,
-    }: {
-      text: RowText | null | undefined;
-      line: number;
-      tokens: readonly ExplainedToken[] | null;
-      pending: boolean;
-    },
+    text: RowText | null | undefined,
+    tokens: readonly ExplainedToken[] | null,
+    pending: boolean,
   ): void {
     const { strings: s } = this;
-    const title = fill(s.detailTitle, this.numbers.count(line));
+    const title = fill(s.detailTitle, this.numbers.count(rows.lineOf(row, text)));
     const isOther = this.shown !== rows.hashes[row];
     this.shown = rows.hashes[row];
     const content: (Node | null)[] = [

@@ -42,7 +42,6 @@ function receive(event: TriagePageEvent): void {
       }
       return page.load(event.triage);
     case 'away':
-      // what is shown stays
       return page ? undefined : document.body.replaceChildren(el('p', { class: 'page empty' }, event.text));
     case 'texts':
       return page?.takeTexts(event.asked, event.rows);
@@ -360,9 +359,7 @@ class TriagePage {
     const hash = shown.hashOf(item);
     const text = this.texts.of(hash);
     if (!('group' in item)) {
-      const selected = shown.selected.has(item.row);
-      const line = shown.lineOf(item.row, text);
-      return oneRow(s, n, rows, item.row, { decision: review.of(hash), text, line, selected });
+      return oneRow(s, n, rows, item.row, { decision: review.of(hash), text, selected: shown.selected.has(item.row) });
     }
     return groupRow(s, n, {
       name: by && 'column' in by ? shown.groupValues[item.group] || s.noValue : (text?.[by?.similar ?? 'answer'] ?? ''),
@@ -383,8 +380,7 @@ class TriagePage {
     const hash = rows.hashes[row]!;
     const known = this.explanation.lookAt(hash);
     const text = known ? known.row : this.texts.of(hash);
-    const line = this.shown.lineOf(row, text);
-    this.detail.show(rows, row, { text, line, tokens: known?.tokens ?? null, pending: known?.pending ?? false });
+    this.detail.show(rows, row, text, known?.tokens ?? null, known?.pending ?? false);
   }
 
   /** False when the request failed; what failed is shown. */

@@ -39,6 +39,8 @@ export class Rows {
   readonly shares: Float64Array;
   readonly without: Float64Array;
   readonly with: Float64Array;
+  /** The file is not the one that was scanned. */
+  changed = false;
 
   constructor(table: TriageTable) {
     this.hashes = list(table.hashes);
@@ -50,6 +52,11 @@ export class Rows {
     this.shares = numbers(table.shares, this.count);
     this.without = numbers(table.without, this.count);
     this.with = numbers(table.with, this.count);
+  }
+
+  /** @param text of the row; in a file that is not the one that was scanned, the row is where its text is found */
+  lineOf(row: number, text: { line: number } | null | undefined): number {
+    return this.changed && text ? text.line : this.lines[row]!;
   }
 
   isFlagged(row: number): boolean {

@@ -58,7 +58,6 @@ export class ShownRows {
   groupValues: string[] = [];
   items: Item[] = [];
   readonly selected = new Set<number>();
-  private changed = false;
   private hashes: string | undefined;
   private order!: Uint32Array;
   private groups: Int32Array | undefined;
@@ -103,7 +102,6 @@ export class ShownRows {
 
   /** False when the rows are those of the table before. */
   load({ table, decisions, changed }: TriageState): boolean {
-    this.changed = changed;
     const isOther = this.hashes !== table.hashes;
     this.hashes = table.hashes;
     if (isOther) {
@@ -116,14 +114,9 @@ export class ShownRows {
       this.leaveGroups();
       this.selected.clear();
     } else this.review.load(decisions);
+    this.rows.changed = changed;
     this.order = sortRows(this.rows, this.review, this.sort);
     return isOther;
-  }
-
-  /** @param text of the row; in a file that is not the one that was scanned, the row is where its text is found */
-  lineOf(row: number, text: { line: number } | null | undefined): number {
-    const scanned = this.rows.lines[row]!;
-    return this.changed ? (text?.line ?? scanned) : scanned;
   }
 
   setFilter(filter: Filter): void {

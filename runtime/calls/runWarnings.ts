@@ -1,0 +1,25 @@
+/** What a run says of its model and its adapters before it begins. */
+import type { HubAdapter } from '../adapters/hubAdapters.js';
+import { templateWarning, unusedWarning, type Context } from '../context/context.js';
+import { hubName } from '../contract/hubName.js';
+import type { Recipe } from '../contract/recipe.js';
+import type { Job } from '../recipes/job.js';
+
+/** @param given why it is this device, where the device does not say it */
+export async function warnOfContext(context: Context, emit: Job<Recipe>['emit'], given?: string): Promise<void> {
+  const { device, reason = given } = context.backend;
+  if (reason) await emit({ kind: 'state', state: 'preparing', message: `${device}: ${reason}`, device });
+  for (const warning of [templateWarning(context), unusedWarning(context)])
+    if (warning) await emit({ kind: 'warning', ...warning });
+}
+
+/** The same recipe may mean another adapter tomorrow. */
+export async function warnOfRevisions(hub: ReadonlyMap<string, HubAdapter>, emit: Job<Recipe>['emit']): Promise<void> {
+  for (const [name, { commit, isPinned }] of hub)
+    if (!isPinned)
+      await emit({
+        kind: 'warning',
+        message: `${name} is now at commit ${commit}, and may change later.`,
+        remedy: `Write hub:${hubName(name)!.repository}@${commit} to use this one for ever.`,
+      });
+}
