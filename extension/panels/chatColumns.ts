@@ -60,7 +60,7 @@ export function chatColumns(model: Model, compared: readonly ModelState[], answe
       details: [parts.filter(Boolean).join(' + '), precision && t('weights in {0}', precision)]
         .filter(Boolean)
         .join(', '),
-      attached: id === attached,
+      attached: own.length > 0 && id === attached,
       danger: own.some(({ known }) => known?.role !== 'task'),
       isUsual,
     });

@@ -101,9 +101,7 @@ class ComparePanel {
         return;
       case 'openAnswers': {
         const runs = await this.runs();
-        const answers = await comparedAnswers(runs, titlesOf(runs, shortPath), (folder) =>
-          this.store.answersOf(folder),
-        );
+        const answers = await comparedAnswers(runs, titlesOf(runs), (folder) => this.store.answersOf(folder));
         return this.channel.post({ type: 'answers', ...answers });
       }
       case 'openRun':
@@ -133,7 +131,7 @@ class ComparePanel {
     this.panel.title = t('{0} runs compared', runs.length);
     this.stale.clear();
     this.channel.ready = true;
-    const titles = titlesOf(runs, shortPath);
+    const titles = titlesOf(runs);
     for (const run of runs) {
       await this.send(run, titles);
       await nextTurn();
@@ -144,7 +142,7 @@ class ComparePanel {
     const stale = [...this.stale];
     this.stale.clear();
     const runs = await this.runs();
-    const titles = titlesOf(runs, shortPath);
+    const titles = titlesOf(runs);
     for (const run of runs) if (this.channel.ready && stale.includes(run.folder)) await this.send(run, titles);
   }
 

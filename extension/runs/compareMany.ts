@@ -22,6 +22,7 @@ import { safeParse } from '../../runtime/contract/safeParse.js';
 import { stretchesOf } from '../../runtime/contract/smoothing.js';
 import { stateOfRun, measureOf, runTitle } from './compare.js';
 import { readingOf } from './reading.js';
+import { distinctNames } from './distinct.js';
 import type { RecipeFacts } from './recipe.js';
 import { kindOf, type Run } from './run.js';
 
@@ -31,14 +32,9 @@ const MAX_STEPS = 1500;
 const MAX_ANSWER_ROWS = 1000;
 
 /** Names that no two of the runs have: by their folders, where they are called the same. */
-export function titlesOf(runs: readonly Run[], shortPath: (folder: string) => string): Map<string, string> {
-  const titles = runs.map((run) => runTitle(run));
-  return new Map(
-    runs.map((run, i) => {
-      const isOnly = titles.filter((title) => title === titles[i]).length === 1;
-      return [run.folder, isOnly ? titles[i]! : `${titles[i]} (${shortPath(run.folder)})`];
-    }),
-  );
+export function titlesOf(runs: readonly Run[]): Map<string, string> {
+  const names = distinctNames(runs.map((run) => ({ name: runTitle(run), folder: run.folder })));
+  return new Map(runs.map(({ folder }, i) => [folder, names[i]!]));
 }
 
 /** Two judges agree or not; of two, one is no list of phrases, and so is named in the manifest. */

@@ -132,6 +132,13 @@ test('an attached set is a column of its own, and stays one after it has answere
   ]); // oxfmt-ignore
 });
 
+test('a model that nothing is attached to has no column that says "attached"', () => {
+  assert.deepEqual(
+    chat(byName).it.state().columns.map(({ name, attached }) => [name, attached]),
+    [['base', false], ['plain', false]],
+  ); // oxfmt-ignore
+});
+
 test('the same adapters are one column, whether their run or their folder is named', () => {
   const one = stateId({ adapters: [{ path: '/a', scale: 1 }, { path: '/b/adapter', scale: 2 }] }); // oxfmt-ignore
   assert.equal(one, stateId({ adapters: [{ path: '/b', scale: 2 }, { path: '/a/adapter', scale: 1 }] })); // oxfmt-ignore
