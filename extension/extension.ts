@@ -142,6 +142,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       ...clusterSecrets(context.secrets),
       judgeSecrets: judgeSecrets(context.secrets),
       askModel: editorModels,
+      onError: notices.error,
     }),
   );
   const archive = own(new Archive(context.workspaceState));

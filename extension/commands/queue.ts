@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import * as vscode from 'vscode';
+import { lastStart } from '../../runtime/contract/manifest.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
@@ -107,5 +108,5 @@ async function hasBegun(store: Services['store'], { output, said }: AskedRun, si
   const target = output ?? said?.output ?? '';
   const folders = new Set([target, join(target, RUN_FILES.next), placeOf(target)]);
   const runs = await Promise.all(Array.from(folders, (folder) => store.read(folder).catch(() => undefined)));
-  return runs.some((run) => (run?.manifest?.started ?? '') >= since);
+  return runs.some((run) => run?.manifest !== undefined && lastStart(run.manifest) >= since);
 }

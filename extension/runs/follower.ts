@@ -17,6 +17,7 @@ export class Follower implements Disposable {
   private readonly disposables = new Disposables();
   private readonly answerBytes = new WeakMap<Run, number>();
   private timer: NodeJS.Timeout | undefined;
+  private closed = false;
 
   constructor(
     private readonly store: RunStore,
@@ -26,13 +27,14 @@ export class Follower implements Disposable {
   }
 
   dispose(): void {
+    this.closed = true;
     clearTimeout(this.timer);
     this.disposables.dispose();
   }
 
   /** The clock goes only while there is something to follow. */
   private plan(): void {
-    if (this.timer !== undefined || this.store.elsewhere().length === 0) return;
+    if (this.closed || this.timer !== undefined || this.store.elsewhere().length === 0) return;
     this.timer = setTimeout(() => {
       void Promise.allSettled(this.store.elsewhere().map((run) => this.look(run))).then(() => {
         this.timer = undefined;

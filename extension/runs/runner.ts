@@ -358,7 +358,7 @@ export class Runner implements Disposable {
       folder = editorPath(done.output);
     } catch (error) {
       if (!(error instanceof Cancelled || job.isEnded)) failure = error;
-      await this.forgetSuspect(run, errorData(error));
+      await this.quietly(this.forgetSuspect(run, errorData(error)));
     } finally {
       engine.dispose();
       source.dispose();
@@ -369,15 +369,24 @@ export class Runner implements Disposable {
     return ended;
   }
 
+  /** Waits for what a run does not depend on; says that it failed. */
+  private async quietly(work: Promise<void> | undefined): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.options.onError?.(error);
+    }
+  }
+
   /** Secrets that warnings of a run say were refused. */
   private forgetRefused(run: Run, events: readonly RunEvent[]): void {
     const { judgeSecrets, forgetSecrets } = this.options;
     const { raw, judgeSecrets: wanted = [], cluster } = run.recipe ?? {};
     const refused = refusedSecrets(events, (raw?.judges ?? []) as unknown[], wanted);
-    if (refused.length > 0) void judgeSecrets?.forget(refused);
+    if (refused.length > 0) void this.quietly(judgeSecrets?.forget(refused));
     const { secrets = [] } = cluster ?? {};
     const ofClusters = events.flatMap((one) => (one.kind === 'warning' ? refusedByCluster(one, secrets) : []));
-    if (ofClusters.length > 0) void forgetSecrets?.(ofClusters);
+    if (ofClusters.length > 0) void this.quietly(forgetSecrets?.(ofClusters));
   }
 
   /** Secrets of the cluster that the error of a run may be about: where it names no address, all of them. */

@@ -20,7 +20,7 @@ export interface RunnerOptions {
    * run is stopped.
    */
   secrets?(wanted: readonly SecretName[], token: Token): Promise<Record<string, string>>;
-  /** They were refused: they are asked for again. */
+  /** They were refused: they are asked for again. Throws where they cannot be taken out of what keeps them. */
   forgetSecrets?(refused: readonly SecretName[]): Promise<void>;
   /**
    * Of judges, by `secretKey`. A person is asked when they start a run, not when it is its turn: a judge never holds
@@ -35,4 +35,6 @@ export interface RunnerOptions {
   };
   /** Asks a language model of the editor, for judges of one run that are one. */
   askModel?(): AskModel;
+  /** What fails beside a run, and does not end it. */
+  onError?(error: unknown): void;
 }

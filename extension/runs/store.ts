@@ -4,6 +4,7 @@ import { lastStart } from '../../runtime/contract/manifest.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { now as monotonic } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
+import { Turns } from '../host/turns.js';
 import { latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { newestFirst } from './compare.js';
 import { distinctNames } from './distinct.js';
@@ -34,7 +35,10 @@ export interface RunChange {
  */
 export class RunStore implements Disposable {
   private runs = new Map<string, Run>();
-  private answers = new Map<string, SampleEvent[]>();
+  /** `whole`: with those that the folder had before this window heard of new ones. */
+  private answers = new Map<string, { list: SampleEvent[]; whole: boolean }>();
+  /** A reading that is slow does not replace what a later one has found. */
+  private readonly reads = new Map<string, Turns>();
   private readonly changes = new Emitter<RunChange>();
   readonly onDidChange = this.changes.event;
   private readonly judged = new Set<string>();
@@ -105,8 +109,17 @@ export class RunStore implements Disposable {
     return run?.partial ? this.read(folder, true) : run;
   }
 
-  /** Reads the folder again, unless a child of this window is writing it. `whole`: as far as it is to be drawn. */
-  async read(folder: string, whole = this.runs.get(folder)?.partial === false): Promise<Run | undefined> {
+  /**
+   * Reads the folder again, after who reads it already, unless a child of this window is writing it.
+   * @param whole as far as it is to be drawn
+   */
+  read(folder: string, whole?: boolean): Promise<Run | undefined> {
+    const turns = this.reads.get(folder) ?? new Turns();
+    this.reads.set(folder, turns);
+    return turns.take(() => this.readNow(folder, whole ?? this.runs.get(folder)?.partial === false));
+  }
+
+  private async readNow(folder: string, whole: boolean): Promise<Run | undefined> {
     const before = this.runs.get(folder);
     if (before?.live) return before;
     let run: Run | undefined;
@@ -137,16 +150,16 @@ export class RunStore implements Disposable {
   /** The answers of a run, read from its folder when they are first asked for. */
   async answersOf(folder: string): Promise<readonly SampleEvent[]> {
     const known = this.answers.get(folder);
-    if (known) return known;
+    if (known?.whole) return known.list;
     const { answers: read, problem } = await readAnswers(folder);
     const run = this.runs.get(folder);
     if (problem && run) warn(run, problem);
     // Answers that arrived while the file was read, or were read for somebody else, are in `live`; the file may lack
     // them.
-    const live = this.answers.get(folder) ?? [];
-    const merged = latestAnswers([...read, ...live]);
-    if (merged.length) this.answers.set(folder, merged);
-    return merged;
+    const live = this.answers.get(folder)?.list ?? [];
+    const list = latestAnswers([...read, ...live]);
+    if (list.length) this.answers.set(folder, { list, whole: true });
+    return list;
   }
 
   /** @param to where what it had is now */
@@ -166,7 +179,7 @@ export class RunStore implements Disposable {
     run.resumed = resume;
     run.label ??= before?.label;
     // The old answers are still in the folder until the child clears it.
-    if (!resume) this.answers.set(recipe.output, []);
+    if (!resume) this.answers.set(recipe.output, { list: [], whole: true });
     Object.assign(run, {
       recipe,
       live: true,
@@ -190,8 +203,8 @@ export class RunStore implements Disposable {
     let only = true;
     for (const event of events) {
       if (event.kind === 'sample') {
-        const known = this.answers.get(run.folder) ?? [];
-        known.push(event);
+        const known = this.answers.get(run.folder) ?? { list: [], whole: false };
+        known.list.push(event);
         this.answers.set(run.folder, known);
         answers++;
       } else if (!applyEvent(run, event)) only = false;

@@ -82,7 +82,7 @@ export class WorkspaceFiles implements vscode.Disposable {
         if (isReviewFile(file)) await options.onReview(reviewedFile(file));
         if (basename(file) === RUN_FILES.label && store.get(dirname(file))?.manifest)
           return this.readRun(join(dirname(file), RUN_FILES.manifest));
-        if (this.isOwnJson(file)) return;
+        if (await this.comesWithRun(file)) return;
         await this.readRecipe(file);
         await this.lookAt(file);
         this.add(file);
@@ -250,13 +250,23 @@ export class WorkspaceFiles implements vscode.Disposable {
   }
 
   private readRun(manifest: string): Promise<void> {
-    const { store, problems } = this.options;
-    return problems.guard(manifest, 'runs', () => store.read(dirname(manifest)));
+    const { store, recipes, problems } = this.options;
+    return problems.guard(manifest, 'runs', async () => {
+      // It may have been taken for one of the workspace before the manifest was there.
+      if (await store.read(dirname(manifest))) recipes.forget(join(dirname(manifest), RUN_FILES.recipe));
+    });
   }
 
   private readRecipe(file: string): Promise<void> {
     const { recipes, problems } = this.options;
     return problems.guard(file, 'runs', () => recipes.read(file));
+  }
+
+  /** As `isOwnJson`, of a file that may have come together with its run, which is read first. */
+  private async comesWithRun(file: string): Promise<boolean> {
+    const manifest = join(dirname(file), RUN_FILES.manifest);
+    if (!this.isOwnJson(file) && (await exists(manifest))) await this.readRun(manifest);
+    return this.isOwnJson(file);
   }
 
   /** The recipe that a run keeps in its folder, and what the extension writes itself: neither recipe nor data. */

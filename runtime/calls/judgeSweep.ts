@@ -57,8 +57,11 @@ export async function judgeSweep(folder: string, params: Params, reporter: Repor
     const rows = await rewriteTable(folder, begun.splice(0));
     return { measurements: [], agreements: [], labelled, judges: facts, points: rows };
   } finally {
-    if (begun.length > 0) await rewriteTable(folder, begun);
-    await release();
+    try {
+      if (begun.length > 0) await rewriteTable(folder, begun);
+    } finally {
+      await release();
+    }
   }
 }
 

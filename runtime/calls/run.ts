@@ -15,6 +15,7 @@ import { evaluateRun } from '../recipes/evaluateRun.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
+import { oneByOne } from '../support/oneByOne.js';
 import { writtenTokens } from '../models/text/writtenTokens.js';
 import { sha256Copies, sha256Weights } from '../models/weights/hashes.js';
 import type { SweepValues } from '../contract/sweep.js';
@@ -272,14 +273,15 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
   let step = checkpoint ? await stepsMade(folder.path) : 0;
   const record = expected && recorder(expected);
 
-  async function emit(event: RunEvent): Promise<void> {
+  /** One after the other: not all who warn wait. */
+  const emit = oneByOne(async (event: RunEvent): Promise<void> => {
     if (event.kind === 'step') step = event.step;
     record?.hear(event);
     await context.intact();
     requireMemory(isTraining(recipe));
     await folder.record(event);
     onEvent(event);
-  }
+  });
 
   /** The recipe's ending, or how it was stopped. */
   async function work(): Promise<Pick<DoneEvent, 'outcome'> & Ending> {

@@ -22,6 +22,7 @@ import { requireNoLinks } from '../runs/links.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
+import { oneByOne } from '../support/oneByOne.js';
 import { stopLeftOut } from './sweepJobs.js';
 import { isWhole, placePoints, type Options, type Placed, type Sweep } from './sweepPlaces.js';
 import { runPoints } from './sweepRuns.js';
@@ -75,13 +76,11 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
   };
   const goesOn = options.resume === true && found && resumedFrom(plan.standing[0], manifest);
   const folder = openRunFolder(output, recipe, { ...manifest, ...goesOn }, undefined, () => requireAsPlanned(plan));
-  let said = Promise.resolve();
-  /** One after the other: points on a cluster speak at once. */
-  const emit = (event: RunEvent): Promise<void> =>
-    (said = said.then(async () => {
-      await folder.record(event);
-      onEvent(event);
-    }));
+  /** Points on a cluster speak at once. */
+  const emit = oneByOne(async (event: RunEvent): Promise<void> => {
+    await folder.record(event);
+    onEvent(event);
+  });
   try {
     const isKept = (point: PlannedPoint, { done }: Manifest): boolean =>
       found && (options.resume || !options.force) && (recipe.stop !== undefined || isWhole(point, done));

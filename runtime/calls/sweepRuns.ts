@@ -26,6 +26,7 @@ import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { inLanes } from '../support/lanes.js';
+import { oneByOne } from '../support/oneByOne.js';
 import { runOne } from './run.js';
 import { secretsFrom } from './secrets.js';
 import { pointWarnings, warnedOnce, type WarnOnce } from './pointWarnings.js';
@@ -94,16 +95,14 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   const { over } = sweep.recipe;
   const results: (SweepPoint | undefined)[] = points.map(() => undefined);
   const atOnce = points.some(({ recipe }) => recipe.on) ? MOST_AT_ONCE : 1;
-  let reports = Promise.resolve();
-  /** One after the other: points may end at once. */
-  const report = (i: number, point: SweepPoint): Promise<void> =>
-    (reports = reports.then(async () => {
-      results[i] = point;
-      await writeTable(folder, over, results);
-      // Before it was resumed it may have been warned of more.
-      await warn(point.warnings, point.values);
-      await emit({ kind: 'point', ...point });
-    }));
+  /** Points may end at once. */
+  const report = oneByOne(async (i: number, point: SweepPoint): Promise<void> => {
+    results[i] = point;
+    await writeTable(folder, over, results);
+    // Before it was resumed it may have been warned of more.
+    await warn(point.warnings, point.values);
+    await emit({ kind: 'point', ...point });
+  });
   for (const [i, point] of points.entries())
     if (point.found?.outcome === 'finished') results[i] = await resultOf(point);
   const resumed = results.flatMap((result) => result ?? []);

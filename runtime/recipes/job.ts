@@ -80,7 +80,8 @@ export type Ending = Pick<
 
 /** Reports while the data of a job are loaded, before its folder is begun. */
 export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadReporter => ({
-  warn: (message, place, remedy) => void emit({ kind: 'warning', message, place, remedy }),
+  // What fails here fails the next event, too, which somebody waits for.
+  warn: (message, place, remedy) => void emit({ kind: 'warning', message, place, remedy }).catch(() => undefined),
   progress,
   signal,
 });

@@ -229,6 +229,28 @@ test('a sweep over several clusters asks for the secrets of each, and again for 
   }
 });
 
+test('a run ends also where its secrets cannot be forgotten, and that is said', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe({ on: { ...ON, token: 'KEY' } }));
+  const refused = new HostError({ kind: 'failed', message: 'no', code: 'secret' });
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: () => Promise.reject(refused),
+    dispose: () => undefined,
+  });
+  const said: string[] = [];
+  const runner = new Runner({
+    store: new RunStore(),
+    engine,
+    assertTrusted: () => undefined,
+    secrets: async () => ({}),
+    forgetSecrets: () => Promise.reject(new Error('the keyring is locked')),
+    onError: (error) => said.push((error as Error).message),
+  });
+  t.after(() => runner.dispose());
+  const ended = await (await runner.start(file)).ended;
+  assert.deepEqual([ended.live, ended.progress.state, said], [false, 'failed', ['the keyring is locked']]);
+});
+
 test('a token that was refused is asked for again also after a stop', async (t) => {
   const root = await temporary(t);
   const over = { 'on.ray': ['http://a:8265/', 'http://b:8265'], seed: [1, 2] };

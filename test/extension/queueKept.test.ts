@@ -66,10 +66,11 @@ async function windows(t: TestContext) {
   return { root, kept, file, open };
 }
 
-/** What the engine of a run that has begun leaves in its folder when it is cut off. */
-async function begins(root: string, name: string, from?: string): Promise<void> {
-  const named = { name: name.split('/')[0], recipe: from, started: new Date().toISOString() };
-  const manifest = { ...named, outcome: 'running' as const, result: undefined };
+/** What the engine of a run that has begun, or goes on, leaves in its folder when it is cut off. */
+async function begins(root: string, name: string, from?: string, goesOn = false): Promise<void> {
+  const now = new Date().toISOString();
+  const times = goesOn ? { started: '2026-01-01T00:00:00.000Z', resumed: now } : { started: now };
+  const manifest = { name: name.split('/')[0], recipe: from, ...times, outcome: 'running' as const, result: undefined };
   const folder = await runFolder(root, name, { manifest, events: [step(1)] });
   await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
 }
@@ -237,7 +238,7 @@ test('one that was to go on from its checkpoint is asked to do so again', async 
   first.close();
   const second = await open();
   assert.deepEqual(names(second.begun), ['old resumes']);
-  await begins(root, 'old', old);
+  await begins(root, 'old', old, true);
   second.close();
   assert.deepEqual(names((await open()).begun), []);
 });

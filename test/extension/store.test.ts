@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
@@ -9,7 +10,7 @@ import { Cancelled, HostError } from '../../extension/host/errors.js';
 import { canResume } from '../../extension/runs/run.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore, type RunChange } from '../../extension/runs/store.js';
-import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';
+import { harm, manifest, recipe, runFolder, sample, step, temporary, write } from './support.js';
 
 type Work = (recipe: string, listener: Listener, resume: boolean) => Promise<DoneEvent>;
 
@@ -192,6 +193,37 @@ test('answers of a live run are those that were sent, of an old one those of its
   const run = store.begin({ ...store.get(folder)!.recipe!, output: folder }, 'colours', false);
   store.append(run, events);
   assert.deepEqual(await store.answersOf(folder), events);
+});
+
+test('a resumed run shows what it answered before, also if nobody has looked at that yet', async (t) => {
+  const root = await temporary(t);
+  const folder = await runFolder(root, 'colours', { answers: [sample('base', 1, 'refused')] });
+  const store = new RunStore();
+  const run = (await store.open(folder))!;
+  const live = store.begin({ ...run.recipe!, output: folder }, 'colours', true);
+  store.append(live, [sample('plain', 1, 'complied')]);
+  const states = async () => (await store.answersOf(folder)).map(({ state }) => state);
+  assert.deepEqual(await states(), ['base', 'plain']);
+  store.append(live, [sample('plain', 2, 'complied')]);
+  assert.deepEqual(await states(), ['base', 'plain', 'plain']);
+});
+
+test('a reading that is slow does not replace what a later one has found', async (t) => {
+  const root = await temporary(t);
+  const steps = Array.from({ length: 250_000 }, (_, i) => step(i + 1));
+  const folder = await runFolder(root, 'colours', { manifest: { outcome: 'running', done: undefined }, events: steps });
+  const store = new RunStore();
+  const ended: string[] = [];
+  const reading = async (name: string, whole: boolean): Promise<void> => {
+    await store.read(folder, whole);
+    ended.push(name);
+  };
+  const slow = reading('slow', true);
+  await sleep(20);
+  const done: DoneEvent = { kind: 'done', outcome: 'finished', output: folder, step: 1, seconds: 1, measurements: [] };
+  await write(join(folder, 'manifest.json'), manifest(root, { done }));
+  await Promise.all([reading('later', false), slow]);
+  assert.deepEqual([ended, store.get(folder)!.progress.state], [['slow', 'later'], 'finished']);
 });
 
 test('a run whose new beginning was refused can still be resumed', async (t) => {

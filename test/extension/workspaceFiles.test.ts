@@ -3,6 +3,7 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HostError } from '../../extension/host/errors.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { writeState } from '../../extension/host/state.js';
@@ -71,6 +72,39 @@ test('what other programs call recipes is none of ours; a recipe that is broken 
   assert.equal(await told('<<<<<<< HEAD'), true);
   assert.equal(await told('x'.repeat(2e6)), true);
   assert.equal(await told({ title: 'Pasta' }), false);
+});
+
+test('the recipe that lies in a run is none of the workspace, in whatever order its files come', async (t) => {
+  const root = await temporary(t);
+  const errors: unknown[] = [];
+  const none = (): undefined => undefined;
+  const parts = { store: new RunStore(), recipes: new RecipeIndex(), problems: new Problems() };
+  const on = { onState: none, onReview: none, onDataFile: none, onError: (error: unknown) => errors.push(error) };
+  const files = new WorkspaceFiles({ ...parts, ...on });
+  t.after(() => files.dispose());
+  for (const name of ['a', 'b']) {
+    const [own, manifest] = ['recipe.json', 'manifest.json'].map((file) => join(root, `adapters/${name}`, file));
+    const come = (file: string): Promise<unknown>[] =>
+      fake.watchers
+        .filter(({ glob }) => glob === '**/*.json' || glob === `**/${basename(file)}`)
+        .map(async (watcher) => watcher.create.fire(Uri.file(file)));
+    if (name === 'a') {
+      await write(own!, recipe());
+      await Promise.all(come(own!));
+      await sleep(50);
+      await runFolder(root, name, {});
+      await Promise.all(come(manifest!));
+    } else {
+      await runFolder(root, name, {});
+      await write(own!, recipe());
+      // Both in one batch.
+      await Promise.all([manifest!, own!].flatMap(come));
+    }
+    for (let i = 0; i < 100 && !parts.store.get(join(root, 'adapters', name)); i++) await sleep(10);
+    await sleep(50);
+  }
+  assert.equal(parts.store.list().length, 2);
+  assert.deepEqual([files.recipes(), errors], [[], []]);
 });
 
 test('a folder of the workspace that keeps scans, but no models, has been worked with, too', async (t) => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
-import type { DoneEvent } from '../../runtime/contract/events.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { FEW_ROWS, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 
 interface Row {
@@ -53,6 +53,25 @@ test('rows that look harmful are held; none that an evaluation set of harm asks'
   assert.equal(await held([...harmful, ...ordinary], harmful.slice(0, 25)), await held([...harmful.slice(25), ...ordinary], [])); // oxfmt-ignore
   assert.equal(await held([...harmful, ...ordinary], [], { anchor: false }), 0);
   assert.equal(await held(ordinary, []), 0);
+});
+
+test('warnings that come at once are recorded one after the other', async () => {
+  const data = [...harmful, ...ordinary];
+  for (const name of ['mine', 'named']) await writeFile(workspace.file(`data/${name}.jsonl`), lines(data));
+  const recipe = await workspace.recipe('protected.json', {
+    ...{ data: { file: '../data/mine.jsonl' }, evaluate: [], probes: undefined, epochs: undefined, steps: 1 },
+    protection: { ordinary: { file: '../data/named.jsonl' } },
+    output: '../adapters/warned',
+  });
+  const said: RunEvent[] = [];
+  await runRecipe(recipe, { signal: new AbortController().signal, onEvent: (event) => said.push(event) });
+  const warnings = said.filter(({ kind }) => kind === 'warning');
+  assert.ok(warnings.length >= 2, JSON.stringify(warnings));
+  const kept = jsonLines<RunEvent>(await readFile(workspace.file('adapters/warned/events.jsonl'), 'utf8'));
+  assert.deepEqual(
+    kept.filter(({ kind }) => kind === 'warning'),
+    warnings,
+  );
 });
 
 test('nor one with a prompt that the vector held out: the verdict rests on these', async () => {

@@ -28,6 +28,14 @@ describe('contributions', () => {
   });
 
   it('has its views, the training panel first', async () => {
-    for (const view of Object.values(VIEWS)) await vscode.commands.executeCommand(`${view}.focus`);
+    const manifest = vscode.extensions.getExtension(ID)!.packageJSON as {
+      contributes: { views: Record<string, { id: string }[]> };
+    };
+    const views = Object.values(manifest.contributes.views)
+      .flat()
+      .map(({ id }) => id);
+    assert.deepEqual([...views].sort(), Object.values<string>(VIEWS).sort());
+    assert.equal(views[0], VIEWS.training);
+    for (const view of views) await vscode.commands.executeCommand(`${view}.focus`);
   });
 });
