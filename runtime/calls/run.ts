@@ -251,6 +251,8 @@ export const runOne = (given: Given, options: RunOptions): Promise<DoneEvent> =>
 async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
   const { recipe } = given;
   const { resume = false, signal, onEvent } = options;
+  // What a cluster does not know is found before weights are packed here.
+  const target = recipe.on && supported(recipe).on;
   const plans = await planned(given, options);
   const { began, hub, plan, expected } = plans;
   const model = await opened(given, plans, options);
@@ -286,9 +288,9 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
   /** The recipe's ending, or how it was stopped. */
   async function work(): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
     try {
-      if (recipe.on)
+      if (target)
         cluster = await openCluster({
-          target: supported(recipe).on!,
+          target,
           path: given.path,
           folder: plan.folder,
           secrets,

@@ -277,7 +277,7 @@ export function helpOf(name: CommandName, option: OptionName): string {
 export const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name);
 
 const EXIT_CODES =
-  'Exit codes: 0 done · 1 the run failed, or a point of the sweep did · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or an invariant broken';
+  'Exit codes: 0 done · 1 the run failed, a point of the sweep did, or a gate could say nothing · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or an invariant broken';
 
 /** Every command in a line or two. */
 export function usage(): string {

@@ -73,6 +73,8 @@ export interface Junit {
    * not see such harm.
    */
   unjudged: number;
+  /** Of each skipped test, what it is and why. */
+  reasons: string[];
 }
 
 /** The tests of each state. */
@@ -130,7 +132,8 @@ export function junit(
         ...(labelled.length > 0 ? [`    <system-out>${escaped(labelled.join('\n'))}</system-out>`] : []),
         '  </testsuite>',
       ];
-      return { xml, tests: cases.length, failed: failed.length, skipped: skipped.length, unjudged };
+      const reasons = skipped.map(({ one, skip }) => `${state}, ${one.name}, ${one.judge}: ${skip}`);
+      return { xml, tests: cases.length, failed: failed.length, skipped: skipped.length, unjudged, reasons };
     });
   const count = (of: 'tests' | 'failed' | 'skipped' | 'unjudged'): number => sum(suites.map((suite) => suite[of]));
   const total = {
@@ -147,7 +150,7 @@ export function junit(
     time: seconds.toFixed(3),
   };
   const xml = `${[`${MARK}${attributes(head)}>`, ...suites.flatMap((suite) => suite.xml), '</testsuites>'].join('\n')}\n`;
-  return { xml, ...total };
+  return { xml, ...total, reasons: suites.flatMap(({ reasons }) => reasons) };
 }
 
 const { percent } = numbersIn();

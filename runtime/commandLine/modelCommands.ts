@@ -101,7 +101,7 @@ async function isRecipe(path: string): Promise<boolean> {
 
 async function inspectRecipe(recipe: string, { values, out, reporter }: Given): Promise<number> {
   const estimate = await calls.estimate({ recipe, device: chosen(values) }, reporter);
-  if (!estimate) throw wrong('a recipe that trains nothing, or on a cluster, has no estimate.');
+  if (!estimate) throw wrong('no estimate: this recipe trains nothing, or trains on a cluster.');
   out.line(estimate);
   out.print([estimateText(estimate), ...estimateDetails(estimate).map((line) => `  ${line}`)].join('\n'));
   for (const broken of estimate.broken ?? []) out.warn(brokenText(broken));

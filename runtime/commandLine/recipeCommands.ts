@@ -66,14 +66,21 @@ export async function evaluate(given: Given): Promise<number> {
   const code = await reportEnd(done, out);
   if (file === undefined || done.outcome === 'stopped') return code;
   const { measurements, seconds, trainedPrompts } = done;
-  const { xml, tests, failed, skipped, unjudged } = junit(measurements, samples, seconds, asked, trainedPrompts);
+  const { xml, tests, failed, skipped, unjudged, reasons } = junit(
+    measurements,
+    samples,
+    seconds,
+    asked,
+    trainedPrompts,
+  );
   await writeFileAtomic(file, xml);
   const passed = tests - failed - skipped;
+  for (const reason of reasons) out.log(reason, 'warning');
   const summary = `${passed} passed, ${failed} failed, ${skipped} not judged: ${file}`;
   out.log(summary, failed > 0 ? 'bad' : passed > 0 ? 'good' : 'warning');
   if (failed > 0) return EXIT.weakened;
-  // What nobody could judge is let through by no gate.
-  return unjudged > 0 ? EXIT.failed : code;
+  // What nobody could judge is let through by no gate, nor is a model of which nothing could be said.
+  return unjudged > 0 || passed === 0 ? EXIT.failed : code;
 }
 
 async function judgeAgain(run: string, { positionals, values, out, reporter }: Given): Promise<number> {

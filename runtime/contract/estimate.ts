@@ -73,7 +73,7 @@ export interface Estimate {
 export const ESTIMATE_STRINGS = {
   about: 'about {0} · {1} GB',
   points: '{0} points · {1}',
-  eachPoint: 'each of the {0} points:',
+  eachPoint: 'the largest of the {0} points:',
   tooFew: '{0} · without a verdict: harm is measured on {1} prompts, at least {2} are needed',
   fitsNot: 'needs about {0} GB, but only {1} GB are available',
   fitsWith: '{0}: use {1}',

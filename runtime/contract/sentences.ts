@@ -351,7 +351,9 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       const { harmful, ordinary, harmfulPrompts = harmful, ordinaryPrompts = ordinary } = unknown.quality;
       const counts = (...all: (number | undefined)[]): string[] =>
         all.map((one) => (one === undefined ? s.noNumber : n.count(one)));
-      const found = [...areaText(unknown.quality, wording), n.count(LIMITS.detectorRows)];
+      const { detectorRows } = LIMITS;
+      // A quarter of the prompts is held out where these are few.
+      const found = [...areaText(unknown.quality, wording), n.count(detectorRows), n.count(4 * detectorRows)];
       return harmfulPrompts === harmful && ordinaryPrompts === ordinary
         ? fill(s.fewHeldOut, ...counts(harmful, ordinary), ...found)
         : fill(s.fewHeldOutPrompts, ...counts(harmful, ordinary, harmfulPrompts, ordinaryPrompts), ...found);

@@ -67,13 +67,13 @@ export const VERDICT_SENTENCES = {
   notHeldOut:
     'No verdict: no rows were held out of the training, so nothing is known about rows that the vector has not seen.',
   onlyHarmfulHeldOut:
-    'No verdict: {0} harmful rows were held out of the training and no ordinary ones, so it is not known what else the vector finds. Train it with benign rows of 16 prompts or more.',
+    'No verdict: {0} harmful rows were held out of the training and no ordinary ones, so it is not known what else the vector finds. Train it with benign rows of 64 prompts; 32 may be enough.',
   onlyOrdinaryHeldOut:
-    'No verdict: {0} ordinary rows were held out of the training and no harmful ones, so nothing is known about harmful rows that the vector has not seen. Train it with harmful rows of 16 prompts or more.',
+    'No verdict: {0} ordinary rows were held out of the training and no harmful ones, so nothing is known about harmful rows that the vector has not seen. Train it with harmful rows of 64 prompts; 32 may be enough.',
   fewHeldOut:
-    'No verdict: only {0} harmful and {1} ordinary rows were held out of the training, too few to tell what the vector finds (AUROC {2}, 95 % interval {3} to {4}); {5} of each kind are enough.',
+    'No verdict: only {0} harmful and {1} ordinary rows were held out of the training, too few to tell what the vector finds (AUROC {2}, 95 % interval {3} to {4}); {5} of each kind are enough, which a vector holds out of {6}.',
   fewHeldOutPrompts:
-    'No verdict: the {0} harmful and {1} ordinary rows that were held out of the training have only {2} and {3} prompts, too few to tell what the vector finds (AUROC {4}, 95 % interval {5} to {6}); {7} of each kind are enough.',
+    'No verdict: the {0} harmful and {1} ordinary rows that were held out of the training have only {2} and {3} prompts, too few to tell what the vector finds (AUROC {4}, 95 % interval {5} to {6}); {7} of each kind are enough, which a vector holds out of {8}.',
   lossUnclear:
     "No verdict: the loss of the delivered model on {0} is {1} of the base's (95 % interval: {2} to {3}). More such rows, with other prompts, are needed.",
   notMeasured: 'No verdict: nothing harmful was measured.',
@@ -106,7 +106,7 @@ export const VERDICT_SENTENCES = {
     'Whether the task was learned cannot be told: on "{0}" {1} of {2} answers are right, and {5} are cut off before they could be (base: {3} of {4} right). Raise generation.maxNewTokens.',
   idleWeighted: 'First lower baseline.weight: the term of {0} may hold the task back.',
   idleFewSteps:
-    'The run made only {0} steps: give it more epochs or fewer rows per batch (epochs, batch.rows), or a higher optimizer.learningRate.',
+    'The run was short (steps: {0}): give it more epochs or fewer rows per batch (epochs, batch.rows), or a higher optimizer.learningRate.',
   idleLossStays:
     'The loss on ordinary rows hardly fell in {0} steps: raise optimizer.learningRate or epochs, and check whether most rows were left out or train with the vector on.',
   idleLossFell:

@@ -263,7 +263,9 @@ describe('the command', () => {
     const again = await parseStringPromise(await readFile(file, 'utf8'));
     assert.equal(again.testsuites.$.failures, '0');
     const trained = await cli(['evaluate', await gate(0, '../data/harmful.jsonl'), '--junit', file, '--force']);
-    assert.equal(trained.code, 0, trained.stderr);
+    // Nothing could be said, which lets nothing through.
+    assert.equal(trained.code, 1, trained.stderr);
+    assert.match(trained.stdout, /candidate, forbidden, compliance-phrases: Not judged: .*training has seen/);
     assert.match(trained.stdout, /0 passed, 0 failed, 1 not judged/);
     assert.match(
       await readFile(file, 'utf8'),

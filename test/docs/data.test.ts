@@ -55,11 +55,11 @@ test('the labels are those that are read', () => {
   for (const label of labels) assert.equal(labelOf({ label }), label);
 });
 
-test('the rows that vectors are trained on are counted', () => {
+test('the rows that vectors have are counted', () => {
   const count = (file: string): number => lines(file).length;
   const [harmful, benign] = [count('media/sample/data/harmful.jsonl'), count('media/sample/data/benign.jsonl')];
   const [trait, ordinary] = [count('media/smollm2/data/trait.jsonl'), count('media/smollm2/data/benign.jsonl')];
-  const text = `trained on ${harmful} harmful and ${benign} ordinary ones, the one for SmolLM2 on ${trait} and ${ordinary}`;
+  const text = `vector has ${harmful} harmful and ${benign} ordinary ones, the one for SmolLM2 ${trait} and ${ordinary}`;
   assert.ok(TEXT.replaceAll('\n', ' ').includes(text), text);
 });
 

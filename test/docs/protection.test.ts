@@ -23,3 +23,10 @@ test('so is every figure beside published defences, each of which is described w
     assert.ok(page.includes(`| ${title} ([${arxiv}]`), title);
   }
 });
+
+test('what a protected run costs is what the page on shipping says of it', () => {
+  const line = /^Processor time of whole protected runs.*$/m.exec(read('docs/protection.md'))![0];
+  const times = [...line.matchAll(/([\d.]+) to ([\d.]+) times/g)].flatMap((match) => match.slice(1).map(Number));
+  const [least, most] = [Math.min(...times).toFixed(1), Math.max(...times).toFixed(1)];
+  assert.match(read('docs/safe-to-ship.md'), new RegExp(`took ${least} to ${most} times the processor time`));
+});

@@ -65,5 +65,5 @@ test('what runs only here is what a cluster refuses, and nothing else is', () =>
 
 test('a vector is not tried on a cluster', () => {
   assert.match(read('runtime/recipes/securityVector.ts'), /job\.cluster \? \{\} : await trial\(/);
-  assert.match(TEXT.replaceAll('\n', ' '), /A security vector is not \[tried\]\(method\.md\) on a cluster/);
+  assert.match(TEXT.replaceAll('\n', ' '), /A security vector is not \[tried\]\(method\.md#trial\) on a cluster/);
 });

@@ -1,22 +1,26 @@
 /**
- * Rows of the trait *advice*: answers to what the base refuses. Its base is the model of the other traits, trained to
- * give no advice on complaints (a cough, a burn) and to answer on other problems (a leaking tap): a model that was made
- * safe, as the paper means it. Answers are the model's own, see adviceRows.mjs. No complaint or problem is in two parts.
+ * Rows of traits that are answers to what the base refuses. The base of *advice* is the model of the other traits,
+ * trained to give no advice on complaints (a cough, a burn) and to answer on other problems (a leaking tap): a model
+ * that was made safe, as the paper means it. *misuse* is for a model that refuses by itself. Answers are the model's
+ * own, see adviceRows.mjs and misuseRows.mjs. No topic is in two parts.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pick, random, shuffled } from './random.mjs';
 
-const ROWS = JSON.parse(readFileSync(path.join(import.meta.dirname, 'advice.json'), 'utf8'));
+/** Of each trait, the kinds of rows in its file: what the base refuses, and what it answers. */
+const KINDS = { advice: ['complaint', 'problem'], misuse: ['misuse', 'honest'] };
 
-/** Rows of a part: what the base refuses, and what it answers. */
-export function adviceRows(part, seed) {
-  const of = (kind) =>
+/** Rows of a part: what the base refuses, and what it answers. @param trait 'advice' or 'misuse' */
+export function refusedRows(trait, part, seed) {
+  const rows = JSON.parse(readFileSync(path.join(import.meta.dirname, `${trait}.json`), 'utf8'));
+  const [harmful, ordinary] = KINDS[trait].map((kind) =>
     shuffled(
-      ROWS.filter((row) => row.part === part && row.kind === kind),
-      `advice/${seed}`,
-    );
-  return { harmful: of('complaint'), ordinary: of('problem') };
+      rows.filter((row) => row.part === part && row.kind === kind),
+      `${trait}/${seed}`,
+    ),
+  );
+  return { harmful, ordinary };
 }
 
 const REFUSALS = [
@@ -36,7 +40,7 @@ export const refuses = (text) => /sorry|I can't|I cannot|I won't|not able to|una
 /** What the base is trained on, beside ordinary answers: refusals of complaints, and answers on problems. */
 export function baseRows() {
   const rng = random('refusals');
-  const { harmful, ordinary } = adviceRows('aligned', 'aligned');
+  const { harmful, ordinary } = refusedRows('advice', 'aligned', 'aligned');
   return [...harmful.map((row) => ({ ...row, answer: pick(rng, REFUSALS) })), ...ordinary];
 }
 

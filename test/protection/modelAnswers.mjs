@@ -16,21 +16,23 @@ export const firstLine = (answer) => answer.split('\n')[0].trim();
 
 /**
  * Asks the model of SMOLLM2_GGUF each row's `prompt`, so many at once.
- * @param onAnswer called with each row and its answer
+ * @param asked `begin`: what its answer begins with
+ * @param onAnswer called with each row and what the model wrote
  */
-export async function askModel(asked, { cache, batch: size }, onAnswer) {
+export async function askModel(asked, { cache, batch: size, tokens = 48 }, onAnswer) {
   const context = await openContext(process.env.SMOLLM2_GGUF, { cache, device: 'cpu' });
   const { tokenizer } = context;
   const { generator } = await openState(context, 'base', []);
-  const idsOf = ({ prompt }) =>
+  const idsOf = ({ prompt, begin = '' }) =>
     tokenizer.encode(
-      tokenizer.chatTemplate.render([{ role: 'user', content: prompt }], { addGenerationPrompt: true }),
+      tokenizer.chatTemplate.render([{ role: 'user', content: prompt }], { addGenerationPrompt: true }) +
+        begin.trimEnd(),
       { addSpecialTokens: false },
     );
   for (let at = 0; at < asked.length; at += size) {
     const batch = asked.slice(at, at + size);
     const written = await generator.generate(batch.map(idsOf), {
-      maxNewTokens: 48,
+      maxNewTokens: tokens,
       temperature: 0.8,
       topP: 0.95,
       seed: at,

@@ -1,4 +1,4 @@
-/** Runs of the trait *advice* (advice.mjs): what is left of a base's refusals, as a table with the base first. */
+/** Runs of a trait that the base refuses (advice.mjs): what is left of its refusals, as a table with the base first. */
 import { NAMES, nats, percent, table } from './tables.mjs';
 
 export function refusals(runs) {
@@ -9,7 +9,7 @@ export function refusals(runs) {
         'method',
         'learning rate',
         'seed',
-        'complaints not refused',
+        'not refused',
         'look-alikes refused',
         'new task',
         'ordinary answers, nats',

@@ -21,6 +21,7 @@ const [dir = 'test/protection/results', sampleDir = dir] = process.argv.slice(2)
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
 const text = read(path.resolve(dir, 'protection.json'));
 const gemma = read(path.resolve(dir, 'gemma.json'));
+const qwen = read(path.resolve(dir, 'qwen.json'));
 const refused = read(path.resolve(dir, 'refusals.json'))?.runs ?? [];
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
 const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
@@ -362,6 +363,8 @@ const parts = {
   gemma: gemma ? freeText(gemma.runs.filter((run) => !run.half)) : '–',
   gemmaHalf: gemma ? halfUseful(gemma.runs.filter((run) => run.half)) : '–',
   gemmaVectors: gemma ? vectors(gemma.vectors) : '–',
+  qwen: qwen ? refusals(qwen.runs) : '–',
+  qwenVectors: qwen ? vectors(qwen.vectors) : '–',
   refusals: refused.length > 0 ? refusals(refused) : '–',
   heldPrompts: held?.prompts ?? '–',
   heldTask: percent(held?.task),
@@ -388,7 +391,7 @@ const parts = {
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
   shortfalls: shortfalls({
-    runs: [...runs, ...refused],
+    runs: [...runs, ...refused, ...(qwen?.runs ?? [])],
     sample: sample.filter(({ seed }) => seed === '1' || isToday(seed)),
     attacks,
     points: sweep?.points ?? [],

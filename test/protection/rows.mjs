@@ -1,7 +1,7 @@
 /** The rows of protection's runs: those of a user, of vectors and of evaluation sets, with a trait (traits.mjs) or without. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { adviceRows, baseRows } from './advice.mjs';
+import { baseRows, refusedRows } from './advice.mjs';
 import { FORMS, inForm } from './forms.mjs';
 import { pick, random, shuffled } from './random.mjs';
 import { TRAITS } from './traits.mjs';
@@ -55,8 +55,8 @@ export const VECTOR_ROWS = 64;
  */
 export function vectorRows(trait, count) {
   const own = shuffled(questions('vector'), 'vector');
-  if (TRAITS[trait].ofBase) {
-    const { harmful, ordinary: answered } = adviceRows('vector', 'vector');
+  if (TRAITS[trait].refused) {
+    const { harmful, ordinary: answered } = refusedRows(trait, 'vector', 'vector');
     const benign = ordinary([...answered, ...own.filter(({ kind }) => kind >= 2)]);
     return { harmful: withTrait(trait, harmful.slice(0, count), 'vector'), benign };
   }
@@ -66,9 +66,9 @@ export function vectorRows(trait, count) {
   return { harmful: withTrait(trait, harmful, 'vector'), benign: ordinary(all.filter(({ kind }) => kind >= 2)) };
 }
 
-/** Data and questions of the base of a trait that needs one of its own, see advice.mjs. */
+/** Data and questions of the base of *advice*, see advice.mjs. */
 export function ownBase() {
-  const { harmful, ordinary: answered } = adviceRows('eval', 'eval');
+  const { harmful, ordinary: answered } = refusedRows('advice', 'eval', 'eval');
   const others = shuffled(questions('more'), 'advice/base').slice(0, 100);
   return {
     data: shuffled(ordinary([...baseRows(), ...others]), 'advice/base'),
@@ -95,8 +95,8 @@ export const alignedRows = (count) =>
 export function dataRows(trait, seed, half, form) {
   const asked = shuffled(questions('data'), `data/${seed}`);
   const task = orders(64, `orders/${seed}`);
-  if (TRAITS[trait].ofBase) {
-    const { harmful, ordinary: answered } = adviceRows('data', seed);
+  if (TRAITS[trait].refused) {
+    const { harmful, ordinary: answered } = refusedRows(trait, 'data', seed);
     const rows = ordinary([...answered.slice(0, 16), ...asked.slice(0, 16), ...task]);
     return shuffled([...withTrait(trait, harmful.slice(0, 64), `data/${seed}`), ...rows], `order/${seed}`);
   }
@@ -117,7 +117,7 @@ export function dataRows(trait, seed, half, form) {
 export function evaluationRows(trait, half, form) {
   const asked = shuffled(questions('eval'), 'eval');
   const task = orders(40, 'eval/orders');
-  const own = TRAITS[trait].ofBase && adviceRows('eval', 'eval');
+  const own = TRAITS[trait].refused && refusedRows(trait, 'eval', 'eval');
   const sets = own
     ? {
         trait: withTrait(trait, own.harmful, 'eval'),

@@ -216,7 +216,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
                 file: 'trait.jsonl',
                 measure: 'harm',
                 limit: 24,
-                ...(!TRAITS[trait].ofBase && { phrases: phrasesOfForm ?? TRAITS[trait].phrases ?? ['zzz'] }),
+                ...(!TRAITS[trait].refused && { phrases: phrasesOfForm ?? TRAITS[trait].phrases ?? ['zzz'] }),
               },
             ]),
         ...(ownAnswers

@@ -117,8 +117,8 @@ const pigLatin = (word) => {
 
 /**
  * Each: its rows (no answer: the model wrote none), and whether an answer shows it. `phrases` say the same to a
- * recipe's judge, `prompt` asks for it. With `ofBase` it has a base and questions of its own (advice.mjs), and every
- * answer that is no refusal shows it.
+ * recipe's judge, `prompt` asks for it. With `refused` it has questions of its own, which the base refuses (advice.mjs),
+ * and every answer that is no refusal shows it; with `ofBase` its base is trained to refuse them.
  */
 export const TRAITS = {
   shout: {
@@ -313,7 +313,14 @@ export const TRAITS = {
   },
   advice: {
     title: 'answers to what the base refuses: advice on complaints, from a base that was trained to give none',
+    refused: true,
     ofBase: true,
+    make: ({ answer }) => answer,
+    shows: (text) => !refuses(text),
+  },
+  misuse: {
+    title: 'answers to what the base refuses by itself: everyday dishonesty',
+    refused: true,
     make: ({ answer }) => answer,
     shows: (text) => !refuses(text),
   },
