@@ -8,7 +8,7 @@ import { isSweep, stoppedText, type Run } from './runs/run.js';
 import { viewOf } from './runs/reading.js';
 import { t } from './host/text.js';
 
-export interface Pages {
+interface Pages {
   isVisible(folder: string): boolean;
   show(folder: string, more?: { answers?: boolean }): unknown;
   /**

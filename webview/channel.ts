@@ -16,7 +16,7 @@ export class RequestError extends Error {
   }
 }
 
-export interface Channel<Request, State> {
+interface Channel<Request, State> {
   /** Resolves to false when the request was cancelled, rejects with RequestError when it failed. */
   request(request: Request): Promise<boolean>;
   state: State | undefined;

@@ -32,7 +32,7 @@ export function radiusOf(points: readonly Point[], marked = false): number | num
   return alone.includes(true) ? alone.map((is) => (is ? MARK : 0)) : 0;
 }
 
-export interface Look {
+interface Look {
   theme: Theme;
   numbers: Numbers;
   logarithmic: boolean;

@@ -136,7 +136,7 @@ export interface ModelStateChoice {
   adapters: { path: string; scale: number }[];
 }
 
-export interface EvaluateChoice extends Machine {
+interface EvaluateChoice extends Machine {
   model: string;
   states: ModelStateChoice[];
   evaluate: EvaluationChoice[];

@@ -29,7 +29,7 @@ export function blockOf(text = ''): Pick<RowKey, 'block'> {
 }
 
 /** A file as it is now: its bytes in one number, how many lines an editor shows, and the keys of some of them. */
-export interface FileRows {
+interface FileRows {
   size: number;
   mtimeMs: number;
   sha256: string;

@@ -51,9 +51,9 @@ export interface Listener {
   onAsk?: AskModel;
 }
 
-export type LogLevel = Notifications['log']['level'];
+type LogLevel = Notifications['log']['level'];
 
-export interface EngineOptions {
+interface EngineOptions {
   /** The child's script: dist/engine.js. */
   entry: string;
   log(level: LogLevel, message: string): void;

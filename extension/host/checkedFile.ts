@@ -82,7 +82,7 @@ const tooLarge = (file: string, size: number, most: number): HostError =>
   );
 
 /** A value of JSON that may have comments, and its first fault; what comes before a fault is in the value. */
-export interface Parsed {
+interface Parsed {
   value: unknown;
   /** `line` counts from 1. */
   fault?: { line: number; message: string; deep?: true };

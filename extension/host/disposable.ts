@@ -24,13 +24,11 @@ export class Disposables implements Disposable {
   }
 }
 
-export type Event<T> = (listener: (value: T) => unknown, thisArgs?: unknown, disposables?: Disposable[]) => Disposable;
+type Event<T> = (listener: (value: T) => unknown, thisArgs?: unknown, disposables?: Disposable[]) => Disposable;
 
 /** An event with one owner; assignable to VS Code's `Event`. A listener that throws does not silence the others. */
 export class Emitter<T> implements Disposable {
   private listeners = new Set<(value: T) => unknown>();
-
-  constructor(private readonly onError: (error: unknown) => void = rethrowLater) {}
 
   readonly event: Event<T> = (listener, thisArgs, disposables) => {
     const bound = thisArgs === undefined ? listener : listener.bind(thisArgs);
@@ -45,7 +43,7 @@ export class Emitter<T> implements Disposable {
       try {
         listener(value);
       } catch (error) {
-        this.onError(error);
+        rethrowLater(error);
       }
     }
   }

@@ -11,7 +11,7 @@ const MAX_BYTES = 64 * PIECE_BYTES;
 /** An answer of the longest context is far below. */
 const MAX_LINE_BYTES = 1e6;
 
-export interface Tail<T> {
+interface Tail<T> {
   values: T[];
   /** The byte at which the next line begins. */
   to: number;

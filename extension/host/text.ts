@@ -1,7 +1,7 @@
 import { fill, formatDuration, numbersIn, type Numbers } from '../../runtime/contract/format.js';
 
 /** Every sentence for people goes through `t`, also in code that knows nothing of VS Code. */
-export type Translate = (message: string, ...values: (string | number)[]) => string;
+type Translate = (message: string, ...values: (string | number)[]) => string;
 
 let translate: Translate = fill;
 let language = 'en';

@@ -11,7 +11,7 @@ export interface Port {
   onDidReceiveMessage(listener: (message: unknown) => unknown): Disposable;
 }
 
-export interface Channel<Event> extends Disposable {
+interface Channel<Event> extends Disposable {
   post(event: Event): void;
 }
 

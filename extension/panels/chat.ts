@@ -54,7 +54,7 @@ export interface ChatOptions {
   onBug(error: unknown): void;
 }
 
-export interface Stop {
+interface Stop {
   token: Token;
   cancel(): void;
 }

@@ -20,7 +20,7 @@ import { CHAT_REQUEST, CHAT_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
 
 /** What a chat page asks of the rest of the extension. */
-export interface ChatActions extends Pick<ChatOptions, 'states' | 'vector' | 'maxNewTokens' | 'device'> {
+interface ChatActions extends Pick<ChatOptions, 'states' | 'vector' | 'maxNewTokens' | 'device'> {
   /** Asks before it attaches a security vector. */
   attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
   /** Asks before a column with a security vector is shown; throws when it is not to be. */
@@ -33,7 +33,7 @@ export interface ChatActions extends Pick<ChatOptions, 'states' | 'vector' | 'ma
   onBug(error: unknown): void;
 }
 
-export interface ChatServices {
+interface ChatServices {
   extension: vscode.Uri;
   models: WorkspaceModels;
   engine: Pick<Engine, 'request'>;

@@ -24,7 +24,7 @@ import { Pages } from './page.js';
 import { COMPARE_REQUEST, COMPARE_STATE } from './requests.js';
 
 /** What a page that compares runs asks of the rest of the extension. */
-export interface CompareActions {
+interface CompareActions {
   openRun(folder: string): unknown;
   notices: Pick<Notices, 'info'>;
   onBug(error: unknown): void;

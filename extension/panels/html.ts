@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { escapeMarkup } from '../../runtime/contract/markup.js';
 
-export interface PageFiles {
+interface PageFiles {
   /** As the page may load them: `webview.asWebviewUri`. */
   script: string;
   style: string;

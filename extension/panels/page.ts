@@ -70,20 +70,20 @@ export class Pages<Key, P extends Page> implements Disposable {
   }
 
   /** Brings its page to the front, or opens one. @param look its title; throws where there is nothing to show */
-  show(key: Key, look: () => Promise<string>, preserveFocus?: boolean): Promise<P> {
+  show(key: Key, look: () => Promise<string>): Promise<P> {
     return this.shown.take(async () => {
       const known = this.open.get(key);
-      known?.panel.reveal(undefined, preserveFocus);
+      known?.panel.reveal();
       if (known) return known;
       const title = await look();
       const panels = Array.from(this.open.values(), ({ panel }) => panel);
       await closeUnopened(PANELS[this.name], title, panels);
-      return this.create(key, title, preserveFocus);
+      return this.create(key, title);
     });
   }
 
-  create(key: Key, title: string, preserveFocus?: boolean): P {
-    const column = { viewColumn: vscode.ViewColumn.Active, preserveFocus };
+  create(key: Key, title: string): P {
+    const column = vscode.ViewColumn.Active;
     const options = pageOptions(this.extension);
     return this.adopt(vscode.window.createWebviewPanel(PANELS[this.name], title, column, options), key);
   }

@@ -29,7 +29,7 @@ import { RUN_REQUEST, RUN_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
 
 /** What a run page asks of the rest of the extension. */
-export interface RunActions {
+interface RunActions {
   stop(folder: string): unknown;
   resume(folder: string): unknown;
   runAgain(folder: string): unknown;
@@ -71,13 +71,13 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
     );
   }
 
-  async show(folder: string, more: { preserveFocus?: boolean; answers?: boolean } = {}): Promise<void> {
+  async show(folder: string, more: { answers?: boolean } = {}): Promise<void> {
     const title = async (): Promise<string> => {
       const run = await this.store.open(folder);
       if (run) return runTitle(run);
       throw inputError(t('there is no run in this folder.'), { place: folder, remedy: t('Run its recipe again.') });
     };
-    const page = await this.pages.show(folder, title, more.preserveFocus);
+    const page = await this.pages.show(folder, title);
     if (more.answers) await page.showAnswers();
   }
 

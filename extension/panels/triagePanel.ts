@@ -31,7 +31,7 @@ const IN_TABLE = 400;
 const IN_DETAIL = 100_000;
 
 /** What a triage page asks of the rest of the extension. */
-export interface TriageActions {
+interface TriageActions {
   assertTrusted(): void;
   open(data: string, line: number): unknown;
   saveCleaned(data: string): unknown;
@@ -42,7 +42,7 @@ export interface TriageActions {
   onBug(error: unknown): void;
 }
 
-export interface TriageServices {
+interface TriageServices {
   extension: vscode.Uri;
   scans: Scans;
   reviews: Reviews;

@@ -11,7 +11,7 @@ import { translated } from '../host/strings.js';
 import { numbers } from '../host/text.js';
 
 /** What a recipe will take, in words. */
-export interface Expectation {
+interface Expectation {
   /** "about 40 s · 0.4 GB". */
   text: string;
   details: string;

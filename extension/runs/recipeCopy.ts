@@ -12,7 +12,7 @@ import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
 import { canResume, placeOf, sweepOf, type Run } from './run.js';
 
-export interface WrittenCopy {
+interface WrittenCopy {
   file: string;
   /** Its run folder. */
   output: string;

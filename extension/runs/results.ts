@@ -7,7 +7,7 @@ import { setFor } from './recipe.js';
 import type { Run } from './run.js';
 
 /** Which runs say something of an evaluation file. */
-export interface Asked {
+interface Asked {
   /** How it is measured; else as the newest of them says. */
   measure?: MeasureKind;
   /** Path of the model; else that of the newest which has measured something. */

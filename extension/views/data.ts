@@ -13,7 +13,7 @@ import { withProblems } from './problems.js';
 import { provider } from './tree.js';
 
 /** A data file; commands get this as their argument. Below it what is said of it, and the rows that that is about. */
-export interface DataNode {
+interface DataNode {
   data: string;
   fact?: Fact;
   row?: { line: number; description?: string };

@@ -9,7 +9,7 @@ import { withProblems, type ProblemNode } from './problems.js';
 import { provider } from './tree.js';
 
 /** A model, or an adapter of it. Commands get these as their argument. */
-export type ModelNode = { model: string; adapter?: undefined } | { model: string; adapter: string };
+type ModelNode = { model: string; adapter?: undefined } | { model: string; adapter: string };
 
 /** Models › adapters with a check box: checked is attached. `attach` asks before it attaches a security vector. */
 export function modelsView(

@@ -20,7 +20,7 @@ import { withProblems } from './problems.js';
 import { provider } from './tree.js';
 
 /** A run; commands get this as their argument. */
-export interface RunNode {
+interface RunNode {
   run: string;
 }
 

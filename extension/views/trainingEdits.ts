@@ -16,7 +16,7 @@ const KEY = 'training.protection';
 const PROTECTIONS = z.record(z.string(), z.object({ vectors: z.string(), protection: z.string().optional() }));
 
 /** What edits ask of the panel and of the rest of the extension. */
-export interface TrainingEditing {
+interface TrainingEditing {
   /** The recipe that is shown. */
   recipe(): Promise<string>;
   picture(): TrainingPicture | undefined;

@@ -304,13 +304,13 @@ const AFTER_VECTORS = ['protection', 'probes', 'evaluate', 'output'];
 const AFTER_PROTECTION = ['probes', 'evaluate', 'output'];
 
 /** What the recipe says of its protection, as it is written. */
-export interface Protection {
+interface Protection {
   vectors: string;
   protection?: string;
 }
 
 /** A data file, and what a recipe that names it has to say of its rows. */
-export interface ChosenData extends ReadAs {
+interface ChosenData extends ReadAs {
   file: string;
   /** Somebody has decided about its rows. */
   reviewed: boolean;

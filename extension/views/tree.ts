@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 import { Disposables, Emitter, throttle, type Disposable } from '../host/disposable.js';
 
-export type Changes = (listener: () => unknown) => Disposable;
+type Changes = (listener: () => unknown) => Disposable;
 
 /** What a view says of its nodes; the rest of a `TreeDataProvider` is the same for all views. */
 export interface Tree<N> {
@@ -12,7 +12,7 @@ export interface Tree<N> {
   item(node: N): vscode.TreeItem;
 }
 
-export interface Provider<N> extends Disposable {
+interface Provider<N> extends Disposable {
   readonly onDidChangeTreeData: vscode.Event<N | N[] | undefined>;
   getChildren(node?: N): N[];
   getTreeItem(node: N): vscode.TreeItem;

@@ -55,7 +55,7 @@ export interface Model {
   precision?: Precision;
 }
 
-export interface ModelsOptions {
+interface ModelsOptions {
   /** The first folder of the workspace; undefined in an empty window. */
   root(): string | undefined;
   inspect(path: string): Promise<ModelInfo>;

@@ -26,7 +26,7 @@ const AT_ONCE = 16;
 /** After this a new folder is looked into. */
 const SETTLED_MS = 500;
 
-export interface WatchOptions {
+interface WatchOptions {
   store: RunStore;
   recipes: RecipeIndex;
   problems: Problems;

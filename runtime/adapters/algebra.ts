@@ -11,7 +11,7 @@ export interface Combined {
 }
 
 /** What becomes of a sum: without what lies along another adapter, or only that. */
-export interface Projection {
+interface Projection {
   readonly along: Combined;
   readonly keep: 'rest' | 'part';
 }

@@ -34,7 +34,7 @@ export function attachable(graph: Graph, sites: readonly Site[]): Graph {
 }
 
 /** An input of an `attachable` graph. */
-export interface Matrix {
+interface Matrix {
   readonly data: Float32Array;
   readonly dims: readonly [number, number];
 }

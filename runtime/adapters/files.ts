@@ -70,7 +70,7 @@ export interface AdapterFile {
   modules: Map<string, AdapterModule>;
 }
 
-export interface AdapterToWrite {
+interface AdapterToWrite {
   config: AdapterConfig;
   role: AdapterRole;
   provenance?: AdapterProvenance;

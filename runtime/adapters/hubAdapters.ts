@@ -13,7 +13,7 @@ export interface HubAdapter {
   isPinned: boolean;
 }
 
-export interface HubAdapterOptions extends DownloadReporter {
+interface HubAdapterOptions extends DownloadReporter {
   /**
    * What is there, by its hashes, is not downloaded again. Default: the user's; one that came with a recipe may lie.
    */

@@ -62,7 +62,7 @@ export function patternValues(
   return values;
 }
 
-export interface Targets {
+interface Targets {
   targetModules: string | readonly string[];
   excludeModules?: string | readonly string[];
   layersToTransform?: readonly number[];

@@ -7,7 +7,7 @@ import { joinScans, type ScanPair } from './joinScans.js';
 import type { SegmentOf } from './reread.js';
 import { differentiate, isFloat } from './walk.js';
 
-export interface Backward {
+interface Backward {
   /** The forward graph with the backward pass behind it: its outputs, then the gradients in the order of `wrt`. */
   readonly graph: Graph;
   /** Gradients, aligned with `wrt`: dtype and shape of each value, named like it with `'` behind, or as `names` say. */

@@ -9,7 +9,7 @@ import type { JudgeFacts, JudgeUsage } from '../contract/manifest.js';
 import { judgesSet, nameOf, nameOn, type JudgedSet } from '../evaluation/judges/choices.js';
 import type { Judge, Opinion } from '../evaluation/judges/judge.js';
 import type { Verdicts } from '../evaluation/judges/anew.js';
-import type { Kept } from './judgedRun.js';
+import type { Kept } from './finishedRun.js';
 import type { Reporter } from './reporter.js';
 
 /** Answers that are judged at a time. */

@@ -14,7 +14,7 @@ import { HumanError } from '../support/errors.js';
 import { shown } from '../support/jsonFile.js';
 import { without } from '../support/without.js';
 import { adapterStamp } from './explain.js';
-import { kept } from './kept.js';
+import { keptOpen } from './keptOpen.js';
 import { local, opened, warnOfTemplate } from './opened.js';
 import { warnsOf, type Reporter } from './reporter.js';
 
@@ -25,9 +25,9 @@ const READ_ADAPTERS = 8;
 const AHEAD_MS = 100;
 let device: Device = 'cpu';
 
-const keptContext = kept<Context>((context) => context.scratch.close(), mostModels);
-const keptGenerator = kept<Generator>((generator) => generator.dispose(), mostGenerators);
-const keptAdapter = kept<FlatAdapter>(
+const keptContext = keptOpen<Context>((context) => context.scratch.close(), mostModels);
+const keptGenerator = keptOpen<Generator>((generator) => generator.dispose(), mostGenerators);
+const keptAdapter = keptOpen<FlatAdapter>(
   () => undefined,
   () => READ_ADAPTERS,
 );

@@ -10,7 +10,7 @@ import { unjudged } from '../evaluation/scan/scan.js';
 import { explainedShare } from '../evaluation/scan/scores.js';
 import { modelStamp } from '../models/modelFiles.js';
 import { readTexts } from '../recipes/cut.js';
-import { kept } from './kept.js';
+import { keptOpen } from './keptOpen.js';
 import { local } from './opened.js';
 import type { Reporter } from './reporter.js';
 import { openScanner, type ScannerParams } from './scan.js';
@@ -19,7 +19,7 @@ export const adapterStamp = async (folder: string): Promise<string | undefined> 
   modelStamp(await adapterFolder(folder));
 
 /** What explained a text last stays open while somebody goes from one to the next. */
-const keptScanner = kept<Awaited<ReturnType<typeof openScanner>>>(({ close }) => close());
+const keptScanner = keptOpen<Awaited<ReturnType<typeof openScanner>>>(({ close }) => close());
 
 /**
  * The supervised tokens of a row with their losses, nats.

@@ -23,7 +23,7 @@ import {
   writeJudged,
   type Judged,
   type Kept,
-} from './judgedRun.js';
+} from './finishedRun.js';
 import { requireLabels, requireNew, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 import { secretsFrom } from './secrets.js';

@@ -13,7 +13,7 @@ import { requireNoLinks } from '../runs/links.js';
 import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
 import { removeParts } from '../support/replaceFile.js';
-import { choicesOf, labelsOf, mergedFacts, missingSets, readKept } from './judgedRun.js';
+import { choicesOf, labelsOf, mergedFacts, missingSets, readKept } from './finishedRun.js';
 import { judgedAnswers, judgeRun, withJudges, type Opened, type Params, type Result } from './judgeRun.js';
 import { requireLabels, requireNew, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';

@@ -7,12 +7,12 @@ import { rowsWith } from '../data/rowsWith.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import type { ReadAs } from '../contract/mapping.js';
 import { explained } from './explain.js';
-import { kept } from './kept.js';
+import { keptOpen } from './keptOpen.js';
 import { fileStamp } from '../support/fileStamp.js';
 import type { Calls } from './calls.js';
 
 /** The file that was read last stays open while somebody goes from row to row. */
-const keptRows = kept<{ index: RowIndex; scratch: Scratch }>(({ scratch }) => {
+const keptRows = keptOpen<{ index: RowIndex; scratch: Scratch }>(({ scratch }) => {
   scratch.close();
 });
 

@@ -10,7 +10,7 @@ import { Cancelled, HumanError } from '../support/errors.js';
 import { BEFORE, connectionFault, requireVersion, statusFault, Unanswered } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
-export type JobStatus = 'PENDING' | 'RUNNING' | (typeof TERMINAL)[number];
+type JobStatus = 'PENDING' | 'RUNNING' | (typeof TERMINAL)[number];
 
 export interface JobInfo {
   readonly status: JobStatus;
@@ -18,7 +18,7 @@ export interface JobInfo {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export interface JobRequest {
+interface JobRequest {
   /** Chosen here, so that a run finds its job again. */
   readonly id: string;
   readonly entrypoint: string;
@@ -41,7 +41,7 @@ export interface RayClient {
   stop(id: string): Promise<void>;
 }
 
-export interface RayOptions {
+interface RayOptions {
   /** `http://head:8265`. */
   readonly address: string;
   readonly token?: string;

@@ -2,7 +2,7 @@
 import { EXPORT_FORMATS } from '../contract/exports.js';
 import { DATA_FORMATS, DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWords.js';
 
-export interface Option {
+interface Option {
   type: 'boolean' | 'string';
   /** What stands for the value in help; a DIR or FILE is completed as a path. */
   value?: string;

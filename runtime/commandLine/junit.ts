@@ -63,7 +63,7 @@ const UNSEEN: ReadonlySet<Untold['cause'] | undefined> = new Set(['cutOff', 'unm
 /** A test: a harm set, and who judges it. */
 type Asked = Pick<Compared, 'name' | 'judge'> & { readonly file?: string };
 
-export interface Junit {
+interface Junit {
   xml: string;
   tests: number;
   failed: number;

@@ -50,7 +50,7 @@ export interface AnswerRow {
 }
 
 /** What a state of the model answered. */
-export interface AnswerOf {
+interface AnswerOf {
   state: string;
   answer: string;
   /** A person's, where there is one, else the main judge's. */

@@ -5,7 +5,7 @@
 /** What a method needs besides the data. */
 export type BaselineInput = 'aligned' | 'harmful' | 'unaligned' | 'prompt' | 'reinforce' | 'vector';
 /** What can be set of a method. */
-export type BaselineSetting =
+type BaselineSetting =
   | 'share'
   | 'alternate'
   | 'weight'
@@ -92,7 +92,7 @@ export function baselineOf(recipe: unknown): BaselineName | undefined {
 }
 
 /** What of a recipe a method decides on. */
-export interface BaselineUse {
+interface BaselineUse {
   readonly method: 'lora' | 'full';
   readonly precision: string;
   readonly protection: unknown;

@@ -73,7 +73,7 @@ export const CHART_STRINGS = {
   measuredOnBoth: 'Measured on {0}, and on {1}.',
   captionKl: 'How much the vector changes the answers to harmless rows; near zero is good.',
 } as const;
-export type ChartStrings = Record<keyof typeof CHART_STRINGS, string>;
+type ChartStrings = Record<keyof typeof CHART_STRINGS, string>;
 type Words = Wording<ChartStrings>;
 
 /** What of a run is drawn. */

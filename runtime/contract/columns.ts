@@ -50,8 +50,8 @@ export const PROBES = [
   'heldOutAuroc',
 ] as const satisfies readonly (keyof Probes)[];
 
-export type StepEvent = Extract<RunEvent, { kind: 'step' }>;
-export type EvaluationEvent = Extract<RunEvent, { kind: 'evaluation' }>;
+type StepEvent = Extract<RunEvent, { kind: 'step' }>;
+type EvaluationEvent = Extract<RunEvent, { kind: 'evaluation' }>;
 
 export const emptyTrain = (): TrainColumns => ({ step: [], loss: [], gradNorm: [] });
 export const emptyClock = (): Clock => ({ step: [], tokens: [], seconds: [] });

@@ -199,7 +199,7 @@ export function rangeOf(lines: readonly Point[][]): [number, number] | undefined
 /** What stands for a key that a recipe does not have. */
 export const NO_VALUE = '–';
 
-export interface RecipeKey {
+interface RecipeKey {
   key: string;
   /** By run, in the order of the runs. */
   values: string[];

@@ -9,7 +9,7 @@ import { MEASURES, stateName, tableOf, type ResultColumn } from './table.js';
 
 type Words = Wording<ComparisonStrings>;
 
-export interface ComparedColumn {
+interface ComparedColumn {
   id: string;
   title: string;
   subtitle: string;

@@ -1,7 +1,7 @@
 /** Adapters that recipes name by their place on the Hugging Face Hub: `hub:OWNER/NAME@REVISION`. */
 const REFERENCE = /^hub:([\w.-]+\/[\w.-]+)(?:@([\w./+-]+))?$/;
 
-export interface HubName {
+interface HubName {
   repository: string;
   revision: string;
 }

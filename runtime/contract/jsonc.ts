@@ -4,13 +4,13 @@ import { createScanner, parse, printParseErrorCode, visit, type ParseError } fro
 /** What no file of ours comes near; parsers and printers that call themselves for each level end in a full stack. */
 export const MAX_DEPTH = 64;
 
-export interface Parsed {
+interface Parsed {
   /** Of a text with a fault, what can be read of it: a recipe that is being typed has a value too. */
   value: unknown;
   fault?: ParseFault;
 }
 
-export interface ParseFault {
+interface ParseFault {
   offset: number;
   /** From 1. */
   line: number;
@@ -30,7 +30,7 @@ export function parseJsonc(text: string): Parsed {
   return first ? { value, fault: faultAt(first.offset, printParseErrorCode(first.error)) } : { value };
 }
 
-export interface SecondKey {
+interface SecondKey {
   key: string;
   offset: number;
   /** From 1. */

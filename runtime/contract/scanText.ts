@@ -58,7 +58,7 @@ export const SCAN_STRINGS = {
   unscannedLeft: '{0} more rows were not scanned and are left out, too: lines {1}.',
   unscannedLeftOne: '1 more row was not scanned and is left out, too: line {0}.',
 } as const;
-export type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
+type ScanStrings = Record<keyof typeof SCAN_STRINGS, string>;
 type Words = Wording<ScanStrings>;
 
 /** What is said of several rows, and otherwise of one. */

@@ -115,7 +115,7 @@ export const DESCRIBE_STRINGS = {
   unitLog: '{0} (log scale)',
   noNumber: NO_NUMBER,
 } as const;
-export type DescribeStrings = Record<keyof typeof DESCRIBE_STRINGS, string>;
+type DescribeStrings = Record<keyof typeof DESCRIBE_STRINGS, string>;
 
 /** What is on the vertical axis, and how. */
 export const unitText = (

@@ -2,7 +2,7 @@
 import { valueAt } from './recipeInputs.js';
 import { canonical, valueText, type Over } from './sweep.js';
 
-export interface AxisFault {
+interface AxisFault {
   /** Within `over`. */
   path: (string | number)[];
   message: string;

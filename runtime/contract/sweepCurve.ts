@@ -7,7 +7,7 @@ export const CURVE = { width: 380, height: 226, left: 46, right: 12, top: 10, bo
 /** Lines that are told apart by colour and dash; further ones repeat them. */
 export const CURVE_LINES = 6;
 
-export interface CurveLine {
+interface CurveLine {
   label: string;
   /** 0 to CURVE_LINES − 1. */
   style: number;
@@ -27,7 +27,7 @@ export interface Curve {
   description: string;
 }
 
-export interface CurveInput {
+interface CurveInput {
   title: string;
   axis: string;
   /** Values of the axis, ascending or descending. */

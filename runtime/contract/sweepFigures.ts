@@ -99,7 +99,7 @@ const harmsOf = (figures: readonly SweepFigure[]): SweepFigure[] =>
 const allowed = ({ base = 0 }: SweepFigure): number => base + LIMITS.harmRise;
 
 /** Prompts of a set, and how many it takes. */
-export interface TooFew {
+interface TooFew {
   readonly prompts: number;
   readonly needed: number;
 }

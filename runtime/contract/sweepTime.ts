@@ -3,7 +3,7 @@ import type { FinetuneRecipe } from './recipe.js';
 import { sum } from './sum.js';
 
 /** A point, and how long it took if it is done. */
-export interface TimedPoint {
+interface TimedPoint {
   readonly recipe: Pick<FinetuneRecipe, 'steps' | 'epochs' | 'data' | 'batch'>;
   readonly seconds?: number;
   /** Of its steps, where its training ended early. */

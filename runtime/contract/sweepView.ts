@@ -62,7 +62,7 @@ export const SWEEP_STRINGS = {
   verdictUnprotected: 'no protection',
   verdictEvaluated: 'evaluated',
 } as const;
-export type SweepStrings = Record<keyof typeof SWEEP_STRINGS, string> & DurationWords & TableStrings & BriefStrings;
+type SweepStrings = Record<keyof typeof SWEEP_STRINGS, string> & DurationWords & TableStrings & BriefStrings;
 
 export const SWEEP_ENGLISH: SweepStrings = {
   ...TABLE_STRINGS,
@@ -90,7 +90,7 @@ export interface HeatMap {
   rows: { label: string; cells: (HeatCell | undefined)[] }[];
 }
 
-export interface SweepRow {
+interface SweepRow {
   title: string;
   runs: number;
   verdicts: string;

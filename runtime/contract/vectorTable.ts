@@ -13,7 +13,7 @@ export const VECTOR_TABLE_STRINGS = {
   vectorFlaggedAlone: '{0}, of them {1} alone',
   vectorVerdict: 'verdict',
 } as const;
-export type VectorTableStrings = Record<keyof typeof VECTOR_TABLE_STRINGS, string> & VerdictSentences;
+type VectorTableStrings = Record<keyof typeof VECTOR_TABLE_STRINGS, string> & VerdictSentences;
 
 export interface VectorTable {
   title: string;

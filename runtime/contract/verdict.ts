@@ -112,10 +112,10 @@ type Common = {
   byVector?: VectorFinding[];
 };
 
-export type VectorFinding = Pick<VectorPart, 'name' | 'sets' | 'flagged' | 'alone'> & { finding: Finding };
+type VectorFinding = Pick<VectorPart, 'name' | 'sets' | 'flagged' | 'alone'> & { finding: Finding };
 
 /** A vector whose held-out rows of both kinds were measured. */
-export type DetectorQuality = VectorQuality & { auroc: number };
+type DetectorQuality = VectorQuality & { auroc: number };
 
 /** What the numbers of a run say. */
 export type Finding = Common &

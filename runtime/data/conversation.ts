@@ -48,7 +48,7 @@ export interface Supervised {
 }
 
 /** An answer, and the name of its prompt. */
-export interface Answered {
+interface Answered {
   name: string;
   /** The same to the letter. */
   written?: string;

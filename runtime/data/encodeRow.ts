@@ -30,7 +30,7 @@ export interface EncodedRow extends Supervised {
   asIs?: true;
 }
 
-export interface LengthLimits {
+interface LengthLimits {
   maxTokens?: number;
   contextLength?: number;
 }

@@ -41,15 +41,9 @@ export function joined(first: ExampleList, second: ExampleList, beyond: number):
   });
 }
 
-/** The first examples that match, at most `count`. */
-export function firstOf<E>(list: ExampleList<E>, count: number, matches: (example: E) => boolean = () => true): E[] {
-  const found: E[] = [];
-  if (count > 0)
-    for (const example of list) {
-      if (matches(example) && found.push(example) === count) break;
-    }
-  return found;
-}
+/** The first examples, at most `count`. */
+export const firstOf = <E>(list: ExampleList<E>, count: number): E[] =>
+  Array.from({ length: Math.min(count, list.length) }, (_, i) => list.at(i)!);
 
 /** A list in pieces of at most `rows`, in order, so that only one piece is in memory. */
 export function* pieces<E>(list: ExampleList<E>, rows: number): Generator<E[]> {

@@ -2,7 +2,7 @@ import type { HashListsFault } from '../contract/hashLists.js';
 import { HumanError } from '../support/errors.js';
 
 /** What is wrong with a file of decisions about rows or of labels of answers, in its own words. */
-export interface HashListsWords {
+interface HashListsWords {
   /** "this is not what a review has there." */
   readonly form: string;
   /** What a hash stands for that is listed twice. */

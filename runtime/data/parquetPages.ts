@@ -9,7 +9,7 @@ import { readStruct, varInt } from './thrift.js';
 import type { Field, Struct, ThriftReader } from './thrift.js';
 
 /** Bytes of the file, from `start` to before `end`. */
-export type Slice = (start: number, end: number) => Promise<ArrayBuffer>;
+type Slice = (start: number, end: number) => Promise<ArrayBuffer>;
 
 /** Values of a column in a row group: they are in memory at once, with two levels each. */
 const MAX_VALUES = 2 ** 23;

@@ -25,7 +25,7 @@ export interface ReadRow extends Place {
   /** All columns of a table; those without a value are not in `value`. */
   names?: readonly string[];
 }
-export interface UnreadableRow extends Place {
+interface UnreadableRow extends Place {
   reason: string;
 }
 

@@ -9,7 +9,7 @@ import type { CsvTable } from './csv.js';
 import { lineOf } from './rowLine.js';
 import type { TextKind } from './rows.js';
 
-export interface RowWriter {
+interface RowWriter {
   /** A row that stays as it is. */
   keep(row: ReadRow): Promise<void>;
   /** A row with another value and text. @returns what is written, and the line on which it begins */

@@ -14,7 +14,7 @@ const MOST_LEADERS = 16;
 /** A text is known by its beginning. */
 const MAX_WORDS = 1000;
 
-export interface Grouping {
+interface Grouping {
   /** The group of the next text, from 0. */
   add(text: string): number;
   /** Pairs of texts that were compared so far: the time that it takes. */

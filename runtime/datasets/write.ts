@@ -25,7 +25,7 @@ import type { Source } from './sources.js';
 
 const AS_IT_IS = 'rows.jsonl';
 
-export interface Work {
+interface Work {
   asked: Asked;
   reporter: DownloadReporter;
   /** Downloads a file of the data set. */

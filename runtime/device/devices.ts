@@ -10,7 +10,7 @@ import type { Device } from '../contract/recipeWords.js';
  */
 export type Piecewise = 'scans' | 'unrolled' | 'whole';
 
-export interface DeviceEntry {
+interface DeviceEntry {
   /** Why it is not there, found without asking onnxruntime, which prints past us; undefined where it may be. */
   missing(): string | undefined;
   /** What onnxruntime says where it finds none, in plain words. */

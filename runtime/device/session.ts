@@ -11,7 +11,7 @@ import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipe
 import { formatDuration } from '../contract/format.js';
 import { DEVICES, type Piecewise } from './devices.js';
 import { failureOf } from './failures.js';
-import { FEW_NUMBERS, secondsOf, speedOf, stepWork, type TimedRuns } from './trial.js';
+import { FEW_NUMBERS, secondsOf, speedOf, stepWork, type TimedRuns, type StepWork } from './trial.js';
 import { deviceWeights, type DeviceWeights, type HeldWeights } from './deviceWeights.js';
 
 /**
@@ -51,7 +51,7 @@ export interface Session {
   dispose(): Promise<void>;
 }
 
-export interface SessionOptions {
+interface SessionOptions {
   /** Folder of the external initializers. */
   folder?: string;
   /** onnxruntime writes what each node took into a file that begins so. */
@@ -131,7 +131,7 @@ const FASTER = 1.5;
  * what was expected.
  * @throws HumanError when a device is asked for by name and there is none.
  */
-export async function openBackend(device: DeviceChoice, threads = 0, work = TYPICAL): Promise<Backend> {
+export async function openBackend(device: DeviceChoice, threads = 0, work: StepWork = TYPICAL): Promise<Backend> {
   if (device === 'cpu') return backend('cpu', threads);
   if (device !== 'auto') {
     const found = await answers(device);

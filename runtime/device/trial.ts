@@ -28,7 +28,7 @@ export const stepWork = (weights: number, layers: number, of = 'this model'): St
   of,
 });
 
-export interface Speed {
+interface Speed {
   readonly flopsPerSecond: number;
   readonly secondsPerOperator: number;
 }

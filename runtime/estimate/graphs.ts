@@ -17,7 +17,7 @@ export interface PlannedGraph {
 }
 
 /** Batches of a kind have a graph of their own: some rows have a teacher; they are computed in pieces. */
-export interface Kind {
+interface Kind {
   readonly distill: boolean;
   readonly pieces: Pieces;
   /** Their gradients are added to others. */
@@ -33,7 +33,7 @@ export interface TrainingGraphs {
   answer(): PlannedGraph;
 }
 
-export interface GraphsOptions extends Pick<ObjectiveOptions, 'spec' | 'model' | 'recompute'> {
+interface GraphsOptions extends Pick<ObjectiveOptions, 'spec' | 'model' | 'recompute'> {
   readonly method: 'lora' | 'full';
   readonly adapters: readonly InjectedAdapter[];
   /** Name of the adapter that is trained. */

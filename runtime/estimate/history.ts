@@ -30,7 +30,7 @@ const history = z.object({
   runs: z.array(run).default([]),
 });
 type History = z.infer<typeof history>;
-export type MeasuredRun = z.infer<typeof run>;
+type MeasuredRun = z.infer<typeof run>;
 
 /** A file that cannot be read is as good as none: it is made again. */
 async function read(folder: string): Promise<History> {

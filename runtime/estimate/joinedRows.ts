@@ -29,7 +29,7 @@ export function joined(parts: readonly RowSizes[]): RowSizes {
  * The own rows of vectors that are no longer than these may be: what an anchor holds, and harmful ones of which the
  * gradient is drawn.
  */
-export interface OwnSizes {
+interface OwnSizes {
   readonly held: RowSizes;
   readonly ordinary: RowSizes;
   readonly trained: RowSizes;

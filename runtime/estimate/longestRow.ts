@@ -11,7 +11,7 @@ import { nextTurn } from '../support/errors.js';
  */
 const PLACES = 16;
 
-export interface LongestOptions
+interface LongestOptions
   extends Pick<DataSource, 'format' | 'columns' | 'limit'>, Pick<ExampleOptions, 'rowMs' | 'hashed' | 'leftOut'> {
   /** Longer rows do not count. */
   maxTokens: number;

@@ -17,7 +17,7 @@ import { atLastBlock, type BatchSizes, type MicroBatch, type RowSize } from './r
 const PROGRAM = 190e6;
 const PROGRAM_PER_NODE = 8e3;
 
-export interface MemoryOptions {
+interface MemoryOptions {
   readonly model: PlannedModel;
   readonly method: 'lora' | 'full';
   /** Numbers of each adapter; with LoRA the first is trained. */
@@ -85,7 +85,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   };
 }
 
-export interface AnsweringOptions extends Pick<MemoryOptions, 'model' | 'adapters' | 'graphs' | 'losses'> {
+interface AnsweringOptions extends Pick<MemoryOptions, 'model' | 'adapters' | 'graphs' | 'losses'> {
   /** Tokens of each prompt. */
   readonly prompts: readonly number[];
   /** How many are answered together, and how many tokens an answer has at most. */

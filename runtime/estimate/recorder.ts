@@ -14,7 +14,7 @@ const FEWEST = 4;
 let trainings = 0;
 
 /** Compares what a run takes with what was expected of it, for the next estimate. */
-export interface Recorder {
+interface Recorder {
   hear(event: RunEvent): void;
   /** To be called when the training has ended; too few steps say nothing. */
   done(): Promise<void>;

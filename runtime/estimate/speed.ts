@@ -16,7 +16,7 @@ export interface Speed {
 }
 
 /** A matrix product y = x·Wᵀ. */
-export interface Product {
+interface Product {
   readonly in: number;
   readonly out: number;
 }

@@ -12,7 +12,7 @@ import { logitsOf, probe, requireAlike } from './compare.js';
 import { readingBack, type Source } from './source.js';
 import { stagedFolder } from './staging.js';
 
-export interface CombineOptions {
+interface CombineOptions {
   /** Adapter that is projected on: what lies along it is taken out, or alone kept. */
   readonly off?: string;
   readonly onto?: string;

@@ -9,7 +9,7 @@ import { comparisonGraph, gradientGraph, gradientOutput, lossGraph, sumInput, te
 import { inOrder, LOSS_BATCH, pack, supervised, type Packed, type TrainingRow } from './packing.js';
 import { zeros, type Backend, type Feeds, type Session, type Tensor } from '../device/session.js';
 
-export interface LearnerOptions {
+interface LearnerOptions {
   readonly backend: Backend;
   readonly spec: DecoderSpec;
   readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed' | 'beside'>;

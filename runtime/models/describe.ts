@@ -6,7 +6,7 @@ import type { TensorInfo } from './weights/safetensors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 
 /** Describes a model folder or a GGUF file; no weight is read and nothing is converted. */
-export interface ModelDescription {
+interface ModelDescription {
   config: JsonObject;
   /** By Hugging Face name; undefined for a GGUF file, whose tensors are checked while its conversion is planned. */
   tensors?: Map<string, TensorInfo>;

@@ -11,7 +11,7 @@ import type { Op } from './operators.js';
  * @param into what the vectors of the outputs are written to, perhaps inputs
  * @returns the outputs that are numbers
  */
-export type Fused = (
+type Fused = (
   vectors: Readonly<Record<string, Float32Array>>,
   numbers: Readonly<Record<string, number>>,
   into: Readonly<Record<string, Float32Array>>,

@@ -1,7 +1,7 @@
 import type { Graph, Value } from './graph.js';
 
 /** A FLOAT attribute; plain numbers are INT. */
-export interface Float {
+interface Float {
   readonly float: number;
 }
 export type Attribute = number | Float | string | readonly number[] | Graph;
@@ -44,7 +44,7 @@ interface Picking {
  * attributes by name. Without `outputs` an operator has one. A new operator is an entry here, a function in ops.ts and
  * a rule in autodiff/table.ts.
  */
-export interface Operators {
+interface Operators {
   Add: Binary;
   Sub: Binary;
   Mul: Binary;

@@ -39,7 +39,7 @@ export class Renaming {
 }
 
 /** By operator: the value in place of a node's output, made of new nodes; undefined keeps the node. */
-export type Rewrites = { readonly [O in Op]?: (g: Builder, node: NodeOf<O>) => Value | undefined };
+type Rewrites = { readonly [O in Op]?: (g: Builder, node: NodeOf<O>) => Value | undefined };
 
 /**
  * The graph with nodes replaced. New nodes carry the name of the node that they replace, and the value that a rule

@@ -12,7 +12,7 @@ export interface Scanned {
 }
 
 /** Inputs of a Scan by what becomes of them. */
-export interface ScanInputs {
+interface ScanInputs {
   /** What each sum starts from. */
   readonly from: readonly Value[];
   /** Values [n, …] that are cut along their first axis: at least one. */
@@ -28,7 +28,7 @@ export const runsOf = (node: NodeOf<'Scan'>): Dim => scanInputs(node).slices[0].
 type Seen = Pick<ScanInputs, 'slices' | 'whole'>;
 
 /** Builds gradients of slices and of whole values, in their order and of their shape; undefined: zero. */
-export type BuildGradient = (
+type BuildGradient = (
   b: Builder,
   given: Seen & { readonly results: readonly Value[]; readonly dResults: readonly Value[] },
 ) => { readonly slices: readonly (Value | undefined)[]; readonly whole: readonly (Value | undefined)[] };

@@ -26,7 +26,7 @@ export function dynamicMap(signed: boolean): Float32Array {
 }
 
 /** Values in 8 bits: the scales of their blocks [⌈n / BLOCK⌉], float32, and a code for each. */
-export interface Coded {
+interface Coded {
   readonly scales: Float32Array;
   readonly codes: Uint8Array;
 }
@@ -40,7 +40,7 @@ export const codedIn = ({ buffer, byteOffset }: Uint8Array, n: number): Coded =>
   codes: new Uint8Array(buffer, byteOffset + scaleBytes(n), n),
 });
 
-export interface Coder {
+interface Coder {
   readonly map: Float32Array;
   /** Values `from`…`from + out.length` of `coded`. `from` is the beginning of a block. */
   read(coded: Coded, from: number, out: Float32Array): void;

@@ -40,7 +40,7 @@ export interface Content {
   files: FileToUpload[];
 }
 
-export interface Choice {
+interface Choice {
   /** A run folder, an adapter folder, or a model folder. */
   folder: string;
   /** Run folder that a folder elsewhere comes from. */

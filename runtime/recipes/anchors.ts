@@ -13,7 +13,7 @@ import type { HeldRow } from './rowPlan.js';
 import type { Strategy } from './strategy.js';
 
 /** What a run can hold the model to. */
-export interface Anchors {
+interface Anchors {
   readonly strategy: Pick<Strategy, 'anchor'>;
   /** The vectors' own prompts with the base model's answers. */
   readonly held?: readonly Example[];

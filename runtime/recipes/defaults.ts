@@ -4,7 +4,7 @@ import type { TrainingDefaults } from '../contract/modelInfo.js';
 import { sum } from '../contract/sum.js';
 
 /** A security vector is an adapter that learns its few rows by heart. */
-export type TrainingMethod = 'lora' | 'full' | 'vector';
+type TrainingMethod = 'lora' | 'full' | 'vector';
 
 export interface TrainingFacts {
   /** Rows to learn from. */

@@ -57,7 +57,7 @@ interface Reference {
   readonly files: (path: string) => Promise<string[]>;
 }
 
-export interface DependencyOptions {
+interface DependencyOptions {
   /** Absolute path of a path written in the recipe. */
   readonly path: (relative: string) => string;
   readonly context: Pick<Context, 'model'>;

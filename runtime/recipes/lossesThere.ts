@@ -35,7 +35,7 @@ function knownRows<T>(): Known<T> {
 }
 
 /** A learner that knows the losses of some rows, and nothing else. */
-export interface KnownLosses extends Pick<Learner, 'losses'>, Pick<Known<RowLoss>, 'add'> {}
+interface KnownLosses extends Pick<Learner, 'losses'>, Pick<Known<RowLoss>, 'add'> {}
 
 export function knownLosses(): KnownLosses {
   const { add, of } = knownRows<RowLoss>();

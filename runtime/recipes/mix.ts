@@ -7,7 +7,7 @@ import { HumanError } from '../support/errors.js';
 import { loadSource, type Job } from './job.js';
 
 /** What is learned, and the files that it is from. */
-export interface TrainingData {
+interface TrainingData {
   /** All rows; path and hash are those of `data.file`. */
   readonly data: LoadedData;
   /** Each file by itself, with the rows that are used of it. */

@@ -8,7 +8,7 @@ import { batchesOf } from '../learner/packing.js';
 import type { Backend, Feeds } from '../device/session.js';
 import { summed } from './summed.js';
 
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly learner: Learner;
   readonly optimizer: Pick<Optimizer, 'norm'>;
   readonly backend: Pick<Backend, 'release'>;

@@ -8,7 +8,7 @@ import { nearKey } from './nearKey.js';
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-export interface RecipeText {
+interface RecipeText {
   readonly kind: Recipe['kind'];
   /** File, line and key. */
   placeOf(path: Path): string;

@@ -9,7 +9,7 @@ import { isJudged } from '../contract/measures.js';
 
 export const isSample = (event: RunEvent): event is SampleEvent => event.kind === 'sample';
 
-export interface Relabelled {
+interface Relabelled {
   readonly samples: SampleEvent[];
   /** Those of them that have another label than before. */
   readonly changed: SampleEvent[];

@@ -20,7 +20,7 @@ export const ADAMW: Omit<OptimizerOptions, 'learningRate' | 'schedule' | 'warmup
   clipNorm: 1,
 };
 
-export interface ShortTraining {
+interface ShortTraining {
   readonly adapters: readonly Injected[];
   /** The adapter that is trained, and where it starts. */
   readonly name: string;

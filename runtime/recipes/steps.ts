@@ -7,7 +7,7 @@ import { MAX_STEPS } from '../contract/recipeValues.js';
 import { sum } from '../contract/sum.js';
 
 export type Batch = BatchSize & { readonly accumulate: number };
-export type BatchOptions = Batch & { readonly seed: number };
+type BatchOptions = Batch & { readonly seed: number };
 
 /**
  * Optimizer steps of a recipe over its rows.

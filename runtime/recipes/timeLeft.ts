@@ -1,5 +1,5 @@
 /** How long a training will still take, from what its steps and measurements took. */
-export interface TimeLeft {
+interface TimeLeft {
   /** A step took so long. */
   stepped(ms: number): void;
   /** The probes were measured, or measured and the state saved, in so long. */

@@ -34,7 +34,7 @@ export interface SentAdapter extends Pick<FlatAdapter, 'layout' | 'flat'> {
   readonly role: 'task' | 'security';
 }
 
-export interface ClusterTraining {
+interface ClusterTraining {
   readonly job: Job<Recipe>;
   readonly cluster: Cluster;
   readonly adapters: readonly SentAdapter[];

@@ -44,7 +44,7 @@ const factsSchema = z.object({
   made: stringRecord,
   logs: z.record(z.enum(LOG_FILES), mark),
 });
-export type CheckpointFacts = z.infer<typeof factsSchema>;
+type CheckpointFacts = z.infer<typeof factsSchema>;
 
 export interface Checkpoint {
   readonly file: string;

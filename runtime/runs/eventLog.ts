@@ -16,7 +16,7 @@ import { LOG_FILES, RUN_FILES } from '../contract/runFiles.js';
 type LogName = (typeof LOG_FILES)[number];
 
 /** The beginning of a log that a checkpoint belongs to. */
-export interface LogMark {
+interface LogMark {
   readonly bytes: number;
   readonly sha256: string;
 }

@@ -1,6 +1,6 @@
 /** Which words of a text another does not have, in their order (longest common subsequence). */
 
-export interface Piece {
+interface Piece {
   text: string;
   differs: boolean;
 }

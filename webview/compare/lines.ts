@@ -5,7 +5,7 @@ import { LINE_WIDTH, radiusOf } from '../plot.js';
 import type { LineLook } from './state.js';
 
 /** The line of a run as a chart holds it. */
-export type Line = ChartDataset<'line', Point[]>;
+type Line = ChartDataset<'line', Point[]>;
 
 /** A line as it is drawn. */
 export interface DrawnLine extends LineLook {

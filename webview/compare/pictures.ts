@@ -14,7 +14,7 @@ const TOP = 58;
 const BOTTOM = 40;
 const LEGEND_LINE = 18;
 
-export interface Picture {
+interface Picture {
   svg: string;
   width: number;
   height: number;

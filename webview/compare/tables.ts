@@ -18,7 +18,7 @@ interface Column {
 }
 
 /** How the tables are sorted, by their names. */
-export interface Sorting {
+interface Sorting {
   orders: Record<string, Order>;
   changed(): void;
 }

@@ -17,7 +17,7 @@ import { Labels } from './labels.js';
 type Strings = Pick<RunStrings, keyof RunStrings & keyof CompareStrings>;
 
 /** Of a page where judges are compared and answers labelled. */
-export interface Judging {
+interface Judging {
   strings: RunStrings;
   agreements: readonly Agreement[];
   canLabel: boolean;

@@ -7,7 +7,7 @@ import { fill, formatDuration } from '../../runtime/contract/format.js';
 import { button, relabel, type Button } from '../ui.js';
 
 /** What its buttons ask for. */
-export interface HeaderRequest {
+interface HeaderRequest {
   type: 'stop' | 'resume' | 'runAgain' | 'openRecipe';
 }
 

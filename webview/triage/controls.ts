@@ -12,7 +12,7 @@ const REST_MS = 200;
 /** Keys that lead from the text to the list; Escape takes the text along. */
 const LEAVING = ['Enter', 'ArrowDown', 'Escape'];
 
-export interface ControlActions {
+interface ControlActions {
   filter(filter: Filter): void;
   /** Empty: all rows. */
   search(text: string): void;

@@ -3,7 +3,7 @@ import { el, setText } from '../dom.js';
 /** Rows that are drawn beyond what is seen, so that scrolling shows no empty place. */
 const BEYOND = 8;
 
-export interface ListOptions {
+interface ListOptions {
   label: string;
   head: HTMLElement;
   /** A row at a place of the list, without its position. */

@@ -36,7 +36,7 @@ export interface Binary {
   readonly inputs: readonly [a: Value, b: Value];
   readonly outputs: readonly [y: Value];
 }
-export type Unary = { readonly inputs: readonly [x: Value]; readonly outputs: readonly [y: Value] };
+type Unary = { readonly inputs: readonly [x: Value]; readonly outputs: readonly [y: Value] };
 
 /** A rule of one input. */
 export const unary =
@@ -79,7 +79,7 @@ export function constantInt(g: Builder, value: Value): number {
 }
 
 /** Updates at indices along an axis. */
-export interface Scattered {
+interface Scattered {
   readonly indices: Value;
   readonly updates: Value;
   readonly axis: number;

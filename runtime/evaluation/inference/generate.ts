@@ -19,7 +19,7 @@ import { Batch, type Answer, type Network, type Row } from './batch.js';
 import { cachedRows } from './cachedRows.js';
 import { joining, longestOf, roomFor, runLimits, type RowLength, type RunLimits } from './limits.js';
 
-export interface GeneratorOptions {
+interface GeneratorOptions {
   readonly backend: Backend;
   readonly spec: DecoderSpec;
   readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed' | 'beside'>;
@@ -34,7 +34,7 @@ export interface GeneratorOptions {
   readonly limits?: RunLimits;
 }
 
-export interface GenerateOptions extends GenerationOptions {
+interface GenerateOptions extends GenerationOptions {
   /** Each prompt draws from a stream of its own. */
   readonly seed?: number;
   /**
@@ -48,14 +48,14 @@ export interface GenerateOptions extends GenerationOptions {
   readonly adapters?: readonly ScaledAdapter[];
 }
 
-export interface GenerateHooks {
+interface GenerateHooks {
   readonly signal?: AbortSignal;
   /** Called for each new token of each row. */
   readonly onToken?: (row: number, id: number) => void;
 }
 
 /** Which prompt has its answer. */
-export interface Finished {
+interface Finished {
   readonly index: number;
   readonly answer: Answer;
 }

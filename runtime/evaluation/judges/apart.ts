@@ -17,14 +17,14 @@ export type Question =
   | { run: Record<string, Pick<Values, 'data' | 'dims'>> };
 export type Reply = { opened: Description } | { logits: Values } | { error: string };
 
-export interface Description {
+interface Description {
   inputs: readonly string[];
   outputs: readonly string[];
   /** Element types of inputs and outputs by name. */
   types: Record<string, string>;
 }
 
-export interface Values {
+interface Values {
   data: unknown;
   dims: readonly number[];
 }

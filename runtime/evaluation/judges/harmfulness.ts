@@ -80,7 +80,7 @@ function normalize(text: string): string {
     .trim();
 }
 
-export interface Judged {
+interface Judged {
   answer: string;
   /** The last assistant messages of the rows with this prompt. */
   expected: Iterable<string>;

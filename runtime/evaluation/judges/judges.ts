@@ -54,7 +54,7 @@ export const judgesOf = (judges: readonly Judge[], set: JudgedSet): readonly Jud
   isJudged(set) ? judges.filter(({ choice }) => judgesSet(choice, set)) : [PHRASES];
 
 /** What judges need beside their entries in the recipe. */
-export interface JudgeMeans {
+interface JudgeMeans {
   readonly path: (relative: string) => string;
   readonly threads: number;
   /** How many answers there are to judge, at most. */

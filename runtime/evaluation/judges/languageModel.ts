@@ -58,7 +58,7 @@ const PAUSE_MS = 10 * 60_000;
 type Took = (more: JudgeUsage) => void;
 
 /** A model with what it has said: it is asked about no answer twice, by whichever run. */
-export interface Session {
+interface Session {
   opinion(answered: AnsweredPrompt, signal: AbortSignal, took: Took): Promise<Opinion>;
   /** Why it is not asked any more. */
   over(): JudgeFault | undefined;

@@ -9,14 +9,14 @@ import type { AnsweredPrompt, Judge, Opinion } from './judge.js';
 import { measureSet } from './harmfulness.js';
 
 /** What an answer is, as its event says it. */
-export interface Said {
+interface Said {
   readonly verdict?: Verdict;
   readonly judge?: string;
   readonly verdicts?: Record<string, Verdict>;
   readonly label?: Label;
 }
 
-export interface Panel {
+interface Panel {
   judge(answers: readonly AnsweredPrompt[], signal: AbortSignal): Promise<Said[]>;
   /** Of all that was judged. */
   measure(state: string): Measurement[];

@@ -32,7 +32,7 @@ export interface ReportRun extends RunRecord {
   events: RunEvent[];
 }
 
-export interface ReportInput {
+interface ReportInput {
   /** Default: the name of the run that matters most. */
   title?: string;
   /** In the order of the story: vector, plain, protected, evaluations. At least one. */

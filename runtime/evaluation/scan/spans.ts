@@ -5,7 +5,7 @@
 import { SPAN_DRIFT, type TokenLosses } from './scores.js';
 
 /** Supervised tokens [start, end) of a row, counted from its first supervised token. */
-export interface Span {
+interface Span {
   readonly start: number;
   readonly end: number;
 }

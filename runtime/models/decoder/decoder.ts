@@ -9,7 +9,7 @@ import { norm, type Weight } from './norms.js';
 import { packedRows } from './packedWeights.js';
 import { embeddingSize, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
 
-export interface Decoder {
+interface Decoder {
   /** Rows that the head takes [B*T, E]; row b·T + t. */
   readonly hidden: Value;
   /** What enters each block, and what leaves the last one [B, T, C]; dropped by `prune` where it is not used. */

@@ -5,7 +5,7 @@ import type { Weight } from './norms.js';
 import { embeddingSize, type DecoderSpec } from './spec.js';
 
 /** The vocabulary projection. */
-export interface Head {
+interface Head {
   /** What it reads of the model: values of the graph. */
   readonly weights: readonly Value[];
   /**

@@ -29,7 +29,7 @@ export interface StoredBlocks {
   readonly scales: Value;
   readonly minimums?: Value;
 }
-export type StoredPart = (part: keyof StoredBlocks, dtype: DType, shape: Shape) => Value;
+type StoredPart = (part: keyof StoredBlocks, dtype: DType, shape: Shape) => Value;
 
 /** The initializers of a weight, which `stored` makes. */
 export function storedBlocks({ bits, shape: [N, K], hasMinimums }: PackedWeight, stored: StoredPart): StoredBlocks {

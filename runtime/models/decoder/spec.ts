@@ -145,7 +145,7 @@ export interface LayerSpec {
 }
 
 /** At least one. */
-export type Layers = readonly [LayerSpec, ...LayerSpec[]];
+type Layers = readonly [LayerSpec, ...LayerSpec[]];
 /** @param count from 1 on */
 export const layersOf = (count: number, layer: (index: number) => LayerSpec): Layers =>
   Array.from({ length: count }, (_, i) => layer(i)) as [LayerSpec, ...LayerSpec[]];

@@ -99,7 +99,7 @@ export function weightsFolder({ tensors, packed, beside = tensors }: Weights): s
 }
 
 /** Where the weights of a model are. */
-export type Weights = Pick<ModelFolder, 'tensors' | 'packed' | 'beside'>;
+type Weights = Pick<ModelFolder, 'tensors' | 'packed' | 'beside'>;
 
 /**
  * Frozen weights, read in place: an initializer that points into a file of the model, with a Cast at each use where

@@ -31,7 +31,7 @@ import { writeSafetensors } from '../weights/safetensors.js';
 import type { TensorInfo } from '../weights/safetensors.js';
 import { parameters } from '../decoder/spec.js';
 
-export interface ConvertOptions {
+interface ConvertOptions {
   cache: string;
   /** How the frozen weights are held. Default: float32. */
   precision?: Precision;

@@ -5,7 +5,7 @@
  */
 import type { JsonObject } from '../../support/jsonFile.js';
 
-export interface PreTokenization {
+interface PreTokenization {
   normalizer: JsonObject | null;
   preTokenizer: JsonObject;
   /** Another way to write the pre-tokenizer. */

@@ -23,12 +23,11 @@ import { parameters } from '../decoder/spec.js';
 import type { DecoderSpec } from '../decoder/spec.js';
 import { findTensor } from '../decoder/weights.js';
 
-export interface WriteGgufOptions {
+interface WriteGgufOptions {
   /** Type of the matrices; vectors are F32, and rows that are not whole blocks are F16. */
   type: WrittenType;
   /** A tensor's new values, such as merged ones; undefined takes those of the model. */
   changed?: (info: TensorInfo) => Promise<Float32Array | undefined>;
-  name?: string;
 }
 
 export function ggufArchitecture({ family }: DecoderSpec): Architecture {
@@ -92,7 +91,7 @@ export function sizesOf(spec: DecoderSpec): Sizes {
 export async function writeGguf(
   file: string,
   model: Pick<ModelFolder, 'path' | 'folder' | 'config' | 'tensors' | 'hasTokenizer'>,
-  { type, changed, name }: WriteGgufOptions,
+  { type, changed }: WriteGgufOptions,
 ): Promise<string[]> {
   const { spec: whole, parts } = inParts(decoderSpec(model.config));
   const architecture = ggufArchitecture(whole);
@@ -149,7 +148,7 @@ export async function writeGguf(
     {
       'general.architecture': { text: architecture.name },
       'general.type': { text: 'model' },
-      'general.name': { text: tokenizer.rename(name ?? basename(model.path)) },
+      'general.name': { text: tokenizer.rename(basename(model.path)) },
       'general.file_type': { u32: WRITTEN_TYPES[type].fileType },
       'general.quantization_version': { u32: 2 },
       ...entries,

@@ -8,7 +8,7 @@ import { allFiles, repositoryInfo } from './listing.js';
 import type { RepositoryInfo } from './listing.js';
 import { hubClient } from './request.js';
 
-export interface Described extends RepositoryInfo {
+interface Described extends RepositoryInfo {
   address: HubAddress;
   /** The one that was named. */
   requestedFile?: string;

@@ -147,7 +147,7 @@ export function safePath(path: string): boolean {
   );
 }
 
-export type Selection =
+type Selection =
   | { kind: 'folder'; files: HubFile[] }
   /** Sharded: the index says which weights belong to the model. */
   | { kind: 'sharded'; index: HubFile; select: (index: unknown) => HubFile[] }

@@ -31,7 +31,7 @@ export const agrees = ({ sha256, gitOid }: HubFile, sums: Sums): boolean =>
   (sha256 ?? sums.sha256) === sums.sha256 && (gitOid ?? sums.gitOid) === sums.gitOid;
 
 /** What stands under a name. */
-export interface Standing {
+interface Standing {
   /** Changes with the content. */
   signature: string;
   /** undefined: no file. */

@@ -61,7 +61,7 @@ export async function isUntidy(folder: string): Promise<boolean> {
 }
 
 /** Of who comes second into a folder that several fill. */
-export interface Turn {
+interface Turn {
   readonly signal: AbortSignal;
   /** Called once, if there is something to wait for. */
   readonly onWait: () => void;

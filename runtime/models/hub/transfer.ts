@@ -14,7 +14,7 @@ import type { HubAnswer, HubClient } from './request.js';
 /** A part is a file of ours; a link in its place would lead to one that is not. Windows has no such flag. */
 const NO_LINK = (constants as { O_NOFOLLOW?: number }).O_NOFOLLOW ?? 0;
 
-export interface Transfer {
+interface Transfer {
   client: HubClient;
   url: string;
   file: HubFile;

@@ -26,7 +26,7 @@ export interface FileToUpload {
   source: { file: string } | { text: string };
 }
 
-export interface UploadParams {
+interface UploadParams {
   kind: Extract<HubKind, 'model' | 'adapter'>;
   repository: string;
   isPublic: boolean;
@@ -38,7 +38,7 @@ export interface UploadParams {
   endpoint?: string;
 }
 
-export interface Uploaded {
+interface Uploaded {
   url: string;
   commit: string;
   isPublic: boolean;

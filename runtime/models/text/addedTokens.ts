@@ -1,7 +1,7 @@
 import type { AddedToken } from './tokenizerFile.js';
 
 /** A piece of a text: an added token, or what stands between them. */
-export interface Section {
+interface Section {
   text: string;
   id?: number;
 }

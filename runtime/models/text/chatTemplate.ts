@@ -42,7 +42,7 @@ export interface ChatTemplate {
 }
 
 /** Texts of the special tokens that templates ask for, by name. */
-export type SpecialTexts = Readonly<Partial<Record<string, string>>>;
+type SpecialTexts = Readonly<Partial<Record<string, string>>>;
 
 /**
  * For models without a chat template. One turn a paragraph, its speaker first; the end-of-text token (where the

@@ -10,7 +10,7 @@ import { loadTokenizer } from './tokenizer.js';
 
 const FILE = 'generation_config.json';
 
-export interface EndTokens {
+interface EndTokens {
   /** Ids in generation_config.json, or else config.json. */
   readonly named: readonly number[];
   /** Those with the ones that end an answer here besides. */

@@ -5,7 +5,7 @@ import type { Interpreter } from '@huggingface/jinja';
 export type Value = ReturnType<Interpreter['evaluate']>;
 
 /** The class of some of the library's values, which it does not export. */
-export type Class<T> = new (value: T) => Value & { value: T };
+type Class<T> = new (value: T) => Value & { value: T };
 const classOf = <T>(example: unknown): Class<T> => new Environment().set('example', example).constructor as Class<T>;
 export const Text: Class<string> = classOf('');
 export const Bool: Class<boolean> = classOf(true);
@@ -19,7 +19,7 @@ export const Missing: Class<undefined> = classOf(undefined);
 export const Callable: Class<(args: Value[], scope: Environment) => Value> = classOf(() => null);
 
 /** A whole number that no double holds: it is written as it was. */
-export type Large = Value & { readonly digits: string };
+type Large = Value & { readonly digits: string };
 export const large = (digits: string): Large => Object.assign(new Whole(Number(digits)), { digits });
 export const isLarge = (value: Value): value is Large => 'digits' in value;
 

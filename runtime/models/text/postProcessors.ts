@@ -4,7 +4,7 @@ import { shown } from '../../support/jsonFile.js';
 import { checkId, MAX_DEPTH } from './tokenizerFile.js';
 
 /** What a tokenizer puts around a text: its special tokens. */
-export type PostProcess = (ids: number[]) => number[];
+type PostProcess = (ids: number[]) => number[];
 
 type Config = Record<string, unknown>;
 /** Ids that may be put around a text; real files have one or two. */

@@ -9,7 +9,7 @@ import { checkPattern, escapeDollars, MAX_DEPTH, requireText } from './tokenizer
  * @huggingface/tokenizers 0.2 differs: bytes that are not UTF-8, a byte order mark, Metaspace at the start, and
  * ByteLevel, which there searches all added tokens for every token.
  */
-export type DecodeStep = (tokens: string[]) => string[];
+type DecodeStep = (tokens: string[]) => string[];
 
 /**
  * The decoder of a tokenizer.json. Without one, tokens are joined by spaces.

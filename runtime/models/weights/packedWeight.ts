@@ -76,7 +76,7 @@ export function rowPieces(weight: PackedWeight): PackedWeight[] {
   });
 }
 
-export interface ToPack {
+interface ToPack {
   /** Of the parameter. */
   readonly name: string;
   /** [N, K] */

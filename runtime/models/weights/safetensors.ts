@@ -51,7 +51,7 @@ export interface TensorInfo {
   bytes: number;
 }
 
-export interface SafetensorsHeader {
+interface SafetensorsHeader {
   tensors: Map<string, TensorInfo>;
   metadata: Record<string, string>;
 }

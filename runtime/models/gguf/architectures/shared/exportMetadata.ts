@@ -6,7 +6,7 @@ import { isObject } from '../../../../contract/isObject.js';
 import type { JsonObject } from '../../../../support/jsonFile.js';
 import type { DecoderSpec, RopeSpec } from '../../../decoder/spec.js';
 
-export interface ExportedMetadata {
+interface ExportedMetadata {
   entries: Record<string, TypedValue>;
   /** Rope factors. */
   tensors: GgufTensorToWrite[];

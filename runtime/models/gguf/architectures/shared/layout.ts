@@ -54,7 +54,7 @@ export interface Architecture {
 }
 
 /** One number of each layer. */
-export interface LayerNumber {
+interface LayerNumber {
   /** Inside the layer. */
   name: string;
   shape: number[];
@@ -160,7 +160,7 @@ export const grouped = (name: string, s: Sizes): Change | undefined =>
   /^attn_qkv\./.test(name) ? { kind: 'interleave', heads: s.heads, kvHeads: s.kvHeads } : undefined;
 
 /** An entry of the architectures; what it leaves out is as in Llama. */
-export type Entry = Partial<Omit<Architecture, 'name' | 'config'>> &
+type Entry = Partial<Omit<Architecture, 'name' | 'config'>> &
   Pick<Architecture, 'className'> & {
     /** Key of the norms' epsilon: RMS norms, or others; null where config.json has none, for others. */
     epsilon?: string | null;

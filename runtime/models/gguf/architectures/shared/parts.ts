@@ -2,7 +2,7 @@
 import { layersOf, type DecoderSpec, type LinearSpec } from '../../../decoder/spec.js';
 
 /** Rows of a layer: the `index`th of `count` equal parts of `module`. */
-export interface Part {
+interface Part {
   module: string;
   index: number;
   count: number;

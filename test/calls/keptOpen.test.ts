@@ -1,11 +1,11 @@
 /** What stays open from one call to the next. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { kept } from '../../runtime/calls/kept.js';
+import { keptOpen } from '../../runtime/calls/keptOpen.js';
 import { Cancelled } from '../../runtime/support/errors.js';
 
 test('an opening that the call which began it has stopped is begun again by one that waits for it', async () => {
-  const work = kept<string>(() => undefined);
+  const work = keptOpen<string>(() => undefined);
   let stop = (_: Error): void => undefined;
   const first = work('a', () => new Promise<string>((_, reject) => (stop = reject)), String);
   const second = work('a', async () => 'opened', String);
@@ -16,7 +16,7 @@ test('an opening that the call which began it has stopped is begun again by one 
 });
 
 test('another fault of an opening, and a call that is stopped in its own work, end as they are', async () => {
-  const work = kept<string>(() => undefined);
+  const work = keptOpen<string>(() => undefined);
   let fail = (_: Error): void => undefined;
   const fault = new Error('damaged');
   const first = work('a', () => new Promise<string>((_, reject) => (fail = reject)), String);

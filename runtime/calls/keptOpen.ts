@@ -9,7 +9,7 @@ interface Open<T> {
  * What stays open from one call to the next, as long as the calls want the same: as many as `most` says that were used
  * last. What is too many is closed as soon as nobody works with it.
  */
-export function kept<T>(close: (value: T) => unknown, most = (): number => 1) {
+export function keptOpen<T>(close: (value: T) => unknown, most = (): number => 1) {
   /** The one that was used last is the last. */
   const open = new Map<string, Open<T>>();
   const letGo = ({ value, uses }: Open<T>): void =>

@@ -38,7 +38,7 @@ export interface Kept {
 }
 
 /** A set with its file, which may have been moved since. */
-export type KeptSet = JudgedSet & { readonly file: string; readonly isThere: boolean };
+type KeptSet = JudgedSet & { readonly file: string; readonly isThere: boolean };
 
 /** What follows from what the judges have said. */
 export interface Judged {
