@@ -115,6 +115,8 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const notices = createNotices(log, () => {
     restarts.reset();
     for (const counts of [inspector, tokens]) counts.countFailed();
+    estimates.changed();
+    models.inspectFailed().catch(notices.error);
   });
   const onBug = logBug(log);
 

@@ -70,6 +70,8 @@ export class Marks implements Disposable {
         this.work(marked);
       }),
     );
+    // Its language was changed: it closes and opens, and its editors stay.
+    add(vscode.workspace.onDidOpenTextDocument((document) => this.adopt(document)));
     add(vscode.workspace.onDidCloseTextDocument((document) => this.close(document)));
   }
 

@@ -167,6 +167,8 @@ export async function setAttached(
 ): Promise<void> {
   if (attached) services.assertTrusted();
   const title = attached ? t('Attach an adapter') : t('Detach an adapter');
+  // What was attached by the last click counts.
+  await services.models.settled();
   const model = await chooseModel(services, given.model, title);
   const adapter = await chooseAdapter(model, given.adapter, title, !attached);
   if (attached && adapter.reason !== null) throw doesNotFit(adapter.name, model, adapter.reason);

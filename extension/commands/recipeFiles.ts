@@ -185,10 +185,13 @@ export async function freeFile(folder: string, name: string, extension = '.json'
   return file(await firstFree(name, (one) => exists(file(one))));
 }
 
+/** What names of data files and models end with; other dots belong to the name, as in `v0.2`. */
+const ENDINGS = /(\.(jsonl|json|csv|tsv|parquet|txt|gz|gguf|safetensors))+$/i;
+
 /** "Forbidden topic.jsonl" → "forbidden-topic": a name for files and folders on every system. */
 export function slug(text: string): string {
   const name = text
-    .replace(/\.[a-z0-9]+$/i, '')
+    .replace(ENDINGS, '')
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, '-')
     .replace(/^-+|-+$/g, '');

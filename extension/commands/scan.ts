@@ -15,6 +15,7 @@ import { t } from '../host/text.js';
 import { scanModelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
 import { precisionWith } from '../workspace/precision.js';
+import { confirm } from './confirm.js';
 import { chooseModel } from './models.js';
 import { askData, dataInFront, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
@@ -67,7 +68,12 @@ export async function clearScan(
   { scans }: Pick<Services, 'scans'>,
   { file = vscode.window.activeTextEditor?.document.uri.fsPath }: CommandArguments['clearScan'],
 ): Promise<void> {
-  if (file !== undefined) await scans.drop(file);
+  if (file === undefined || !scans.get(file)) return;
+  const detail = t(
+    'What the scan has found is deleted; a new one takes as long as the first. Decisions about rows stay.',
+  );
+  await confirm(t('Clear the scan of {0}?', basename(file)), detail, t('Clear'));
+  await scans.drop(file);
 }
 
 async function chooseVector(

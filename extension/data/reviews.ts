@@ -154,9 +154,9 @@ export class Reviews implements Disposable {
   }
 }
 
-/** "171 rows fine, 3 left out". */
+/** "rows fine: 171, left out: 3". */
 export const reviewText = ({ fine, exclude }: Record<Decision, number>): string =>
-  t('{0} rows fine, {1} left out', numbers().count(fine), numbers().count(exclude));
+  t('rows fine: {0}, left out: {1}', numbers().count(fine), numbers().count(exclude));
 
 function changed(known: Decisions, changes: readonly Change[]): Map<string, Decision> {
   const decisions = new Map(known);

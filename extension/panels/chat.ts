@@ -123,13 +123,16 @@ export class Chat {
     this.memory = { ...this.memory, rounds: [...rounds, round], states: [...states, ...added] };
     const stop = (this.stopping = this.options.newStop());
     this.options.changed();
-    for (const [i, column] of columns.entries()) {
-      if (stop.token.isCancellationRequested) break;
-      await this.answer(column, round, round.answers[i]!, stop.token);
+    try {
+      for (const [i, column] of columns.entries()) {
+        if (stop.token.isCancellationRequested) break;
+        await this.answer(column, round, round.answers[i]!, stop.token);
+      }
+    } finally {
+      // Columns that were not reached were not asked.
+      round.answers = round.answers.filter(({ phase }) => phase !== 'waiting');
+      this.stopping = undefined;
     }
-    // Columns that were not reached were not asked.
-    round.answers = round.answers.filter(({ phase }) => phase !== 'waiting');
-    this.stopping = undefined;
     // Cleared meanwhile: the answers belong to a conversation that is gone.
     const isThere = this.memory.rounds.includes(round);
     if (isThere) this.options.keep(this.memory);
@@ -182,8 +185,8 @@ export class Chat {
     answer.phase = 'writing';
     this.options.keep(this.memory);
     this.options.changed();
-    const maxNewTokens = this.options.maxNewTokens();
     try {
+      const maxNewTokens = this.options.maxNewTokens();
       const { text, ids, stopped, seconds } = await this.options.generate(
         {
           model: column.model ?? this.options.path,

@@ -88,8 +88,14 @@ export class Pages<Key, P extends Page> implements Disposable {
     return this.adopt(vscode.window.createWebviewPanel(PANELS[this.name], title, column, options), key);
   }
 
-  /** Fills a panel, a new one or one of the window before. */
+  /** Fills a panel, a new one or one of the window before; of two for the same the one that is there stays. */
   adopt(panel: vscode.WebviewPanel, key: Key): P {
+    const known = this.open.get(key);
+    if (known) {
+      panel.dispose();
+      known.panel.reveal();
+      return known;
+    }
     const page = this.make(panel, key);
     this.open.set(key, page);
     panel.onDidDispose(() => {

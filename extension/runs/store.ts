@@ -248,6 +248,8 @@ export class RunStore implements Disposable {
     const read = await readRun(run.folder).catch(() => undefined);
     const result = read ?? run;
     if (!read) Object.assign(run.progress, { state: 'stopped', message, secondsLeft: null, secondsElapsed: 0 });
+    // Meanwhile it may have been started again.
+    if (this.runs.get(run.folder) !== run) return result;
     this.answers.delete(run.folder);
     this.runs.set(run.folder, result);
     this.fire(result, 'whole');

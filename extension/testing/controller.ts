@@ -99,6 +99,7 @@ export class SafetyTests implements Disposable {
     const id = `${root.id}\n${measure}\n${file}`;
     const known = root.children.get(id);
     const item = known ?? this.controller.createTestItem(id, name, vscode.Uri.file(file));
+    item.label = name;
     item.description = `${measure} · ${vscode.workspace.asRelativePath(file)}`;
     this.sets.set(item, set);
     if (isLines(file)) {

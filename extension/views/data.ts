@@ -7,18 +7,12 @@ import { droppedFile } from '../data/files.js';
 import { dataLink } from '../data/openData.js';
 import { columnsOf, modelFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
-import { dataFacts, type Fact } from './dataFacts.js';
+import { dataFacts, nodeId, type DataNode, type Fact } from './dataFacts.js';
 import { dataDescription, dataIcon, dataTooltip } from './labels.js';
 import { withProblems } from './problems.js';
 import { provider } from './tree.js';
 
 /** A data file; commands get this as their argument. Below it what is said of it, and the rows that that is about. */
-interface DataNode {
-  data: string;
-  fact?: Fact;
-  row?: { line: number; description?: string };
-}
-
 type Shown = Pick<
   Services,
   'files' | 'inspector' | 'tokens' | 'scans' | 'mappings' | 'notices' | 'recipes' | 'problems' | 'models' | 'store'
@@ -85,7 +79,7 @@ export function dataView(services: Shown): Disposable {
     provider(
       withProblems<DataNode>(
         {
-          id: ({ data, fact, row }) => [data, fact?.id, row?.line].filter((part) => part !== undefined).join('\n'),
+          id: nodeId,
           roots: () => files.dataFiles().map((data) => ({ data })),
           children: (node) =>
             node.row ? [] : node.fact ? (node.fact.rows ?? []).map((row) => ({ ...node, row })) : factsOf(node),

@@ -18,6 +18,17 @@ export interface Fact {
   rows?: { line: number; description?: string }[];
 }
 
+/** A node of the view: a data file, a fact of it, or a row of that. */
+export interface DataNode {
+  data: string;
+  fact?: Fact;
+  row?: { line: number; description?: string };
+}
+
+/** What a node is told by from the others: several rows may begin in one line. */
+export const nodeId = ({ data, fact, row }: DataNode): string =>
+  [data, fact?.id, row && fact?.rows?.indexOf(row)].filter((part) => part !== undefined).join('\n');
+
 const count = (value: number): string => numbers().count(value);
 /** Rows that are listed; the rest is counted. */
 const LISTED = 100;

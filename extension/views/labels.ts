@@ -76,7 +76,7 @@ export function runDescription(run: Run): string {
   const kind = kindOf(run);
   const { tags = [], archived } = run.label ?? {};
   const labels = [...tags.map((tag) => `#${tag}`), archived && t('archived')];
-  const points = isSweep(run) && donePoints(run) > 0 && t('{0} points', donePoints(run));
+  const points = isSweep(run) && donePoints(run) > 0 && t('points: {0}', donePoints(run));
   return [replacement, words[kind] ?? kind, points, endText(run), ...labels].filter(Boolean).join(' · ');
 }
 
@@ -108,7 +108,7 @@ export function runningText(run: Run): string {
   if (awaits !== undefined) return t('waits for {0}', awaits);
   if (place !== undefined) return t('place {0} in the queue', place);
   const done = isSweep(run) ? donePoints(run) : 0;
-  if (done > 0) return t('{0} points done', done);
+  if (done > 0) return t('points done: {0}', done);
   if (progress.state === 'training' && progress.steps) return t('step {0}/{1}', progress.step, progress.steps);
   const share = progress.fraction === null ? '' : ` ${percent(Math.floor(100 * progress.fraction) / 100)}`;
   const word = {

@@ -13,7 +13,10 @@ import { chosen, chosenData, protectedBy, readWritten, unprotected } from './tra
 
 /** The protection that a switch has taken out of recipes, in the workspace's memory. */
 const KEY = 'training.protection';
-const PROTECTIONS = z.record(z.string(), z.object({ vectors: z.string(), protection: z.string().optional() }));
+const PROTECTIONS = z.record(
+  z.string(),
+  z.object({ vectors: z.string(), protection: z.string().optional(), model: z.string().optional() }),
+);
 
 /** What edits ask of the panel and of the rest of the extension. */
 interface TrainingEditing {
@@ -82,15 +85,19 @@ export class TrainingEdits {
     if (!on) {
       await this.write(file, (text) => {
         const { edits, was } = unprotected(text);
-        void this.memento.update(KEY, { ...this.takenOut(), [file]: was });
+        const kept = { ...was, model: valueText(text, 'model') };
+        void this.memento.update(KEY, { ...this.takenOut(), [file]: kept });
         return edits;
       });
       return;
     }
-    if (before) return this.write(file, (text) => protectedBy(text, before));
-    const vector = this.panel.picture()?.state.form?.fields.vector.choices.find(({ value }) => value !== '');
-    if (!vector) throw inputError(t('there is no security vector yet.'), { remedy: t('Train one first.') });
-    await this.write(file, (text) => chosen(text, file, 'vector', vector.value));
+    await this.write(file, (text) => {
+      // Its vectors are those of another model, where the recipe has another one by now.
+      if (before?.model !== undefined && before.model === valueText(text, 'model')) return protectedBy(text, before);
+      const vector = this.panel.picture()?.state.form?.fields.vector.choices.find(({ value }) => value !== '');
+      if (!vector) throw inputError(t('there is no security vector yet.'), { remedy: t('Train one first.') });
+      return chosen(text, file, 'vector', vector.value, before);
+    });
   }
 
   private takenOut(): z.infer<typeof PROTECTIONS> {

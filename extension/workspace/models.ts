@@ -71,7 +71,8 @@ export class WorkspaceModels implements Disposable {
   /** Two quick clicks must not both start from the same file, nor a slow reader undo a click. */
   private readonly turns = new Turns();
   private entries: ModelEntry[] = [];
-  private readonly infos = new Map<string, ModelInfo | { problem: string }>();
+  /** `failed`: the engine did not come to look. */
+  private readonly infos = new Map<string, ModelInfo | { problem: string; failed: boolean }>();
   /** The last time that somebody asked about a model. */
   private readonly asked = new Map<string, symbol>();
   /** Of adapters that only the state file names. */
@@ -176,12 +177,20 @@ export class WorkspaceModels implements Disposable {
   async inspectAgain(path: string): Promise<void> {
     const asked = Symbol(path);
     this.asked.set(path, asked);
-    const info = await this.options.inspect(path).catch((error: unknown) => ({ problem: errorText(errorData(error)) }));
+    const info = await this.options.inspect(path).catch((thrown: unknown) => {
+      const error = errorData(thrown);
+      return { problem: errorText(error), failed: error.kind === 'failed' };
+    });
     if (this.asked.get(path) !== asked) return;
     const before = this.infos.get(path);
     this.infos.set(path, info);
     if (before && !isDeepStrictEqual({ ...before, adapters: [] }, { ...info, adapters: [] })) this.isOther(path);
     this.changes.fire();
+  }
+
+  /** Looks once more at models that the engine did not come to look at: a person tries again. */
+  async inspectFailed(): Promise<void> {
+    for (const [path, info] of this.infos) if ('failed' in info && info.failed) await this.inspectAgain(path);
   }
 
   private isOther(path: string): void {

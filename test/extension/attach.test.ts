@@ -24,6 +24,7 @@ async function attach(adapters: Adapter[], given: object, answers: string[] = []
   };
   const models = {
     list: () => [model],
+    settled: async () => undefined,
     attach: async (_: string, path: string, attached: boolean, scale?: number) =>
       void done.push(`${attached ? '+' : '-'}${path}${scale === undefined ? '' : ` ${scale}`}`),
   };
@@ -143,6 +144,7 @@ test('where nothing is trusted nothing is attached, added or removed, and detach
   const model = { path: '/w/m', name: 'm', adapters: [adapter('a', { attached: true }), adapter('b')] } as Model;
   const models = {
     list: () => [model],
+    settled: async () => undefined,
     attach: async (...given: unknown[]) => void written.push(given.slice(1, 3)),
     whyNot: async () => null,
     inspectAgain: async () => undefined,

@@ -151,6 +151,16 @@ test('what was decided shows at once: excluded and fine rows are no problems, fi
   await until(() => coloured(0) === flagged && problems() === flagged);
 });
 
+test('a file whose language is changed keeps its marks', async (t) => {
+  const { document, flagged, coloured } = await scanned(t, 40);
+  await until(() => coloured(0) === flagged);
+  // As VS Code does: the document closes and opens, and stays where it is shown.
+  await fake.closed.fire(document);
+  await until(() => coloured(0) === 0);
+  await fake.openedAgain.fire(document);
+  await until(() => coloured(0) === flagged);
+});
+
 test('marks of a scan that is dropped go', async (t) => {
   const { scans, file, flagged, coloured } = await scanned(t, 40);
   await until(() => coloured(0) === flagged);

@@ -29,7 +29,7 @@ test('a recipe that ignores a review says how many rows that are', () => {
 
 test('a recipe that uses a review says what it does', () => {
   const reviewed = TEXT.replace('train.jsonl" }', 'train.jsonl", "exclude": "reviewed" }');
-  assert.deepEqual(said(3, reviewed, 171), [true, 'With the review beside train.jsonl: 171 rows fine, 3 left out.']);
+  assert.deepEqual(said(3, reviewed, 171), [true, 'With the review beside train.jsonl: rows fine: 171, left out: 3.']);
   assert.deepEqual(said(0, reviewed), [true]);
 });
 
@@ -44,7 +44,7 @@ test('its button puts the review into the recipe, and another one takes it out',
     before.replace('train.jsonl" }', 'train.jsonl", "exclude": "reviewed" }'),
   );
   const [used] = panel.state().notices.filter(({ text }) => /review/.test(text));
-  assert.equal(used?.text, 'With the review beside train.jsonl: 0 rows fine, 1 left out.');
+  assert.equal(used?.text, 'With the review beside train.jsonl: rows fine: 0, left out: 1.');
   assert.deepEqual(used.buttons, [{ action: 'leaveReview', label: 'Train without the review' }]);
   assert.deepEqual(await panel.ask({ type: 'act', action: 'leaveReview' }), { kind: 'result' });
   assert.equal(await panel.read('protected'), before);
@@ -82,6 +82,6 @@ test('the wizard asks whether a review counts, which may have come with the data
   const hashes = ['a', 'b', 'c'].map((letter) => letter.repeat(16));
   await write(reviewFile(file), fileText(new Map([[hashes[0]!, 'fine'], [hashes[1]!, 'exclude'], [hashes[2]!, 'exclude']]))); // oxfmt-ignore
   const question = 'train.jsonl has been reviewed. Use the review?';
-  assert.equal((await data({ [question]: 'With the review: 1 rows fine, 2 left out' }, 'with')).exclude, 'reviewed');
+  assert.equal((await data({ [question]: 'With the review: rows fine: 1, left out: 2' }, 'with')).exclude, 'reviewed');
   assert.equal((await data({ [question]: 'Without it' }, 'without')).exclude, undefined);
 });

@@ -38,12 +38,12 @@ test('the answers of a sweep are judged again as soon as a point is done and nob
 test('a point that failed is not counted as done', () => {
   const failed: SweepPoint = { ...done, verdict: 'failed', error: { kind: 'input', message: 'no such file.' } };
   const live = (...points: SweepPoint[]) => runningText(Object.assign(sweep('stopped', points), { live: true }));
-  assert.equal(live(done, failed, done), '2 points done');
+  assert.equal(live(done, failed, done), 'points done: 2');
   assert.doesNotMatch(live(failed), /points/);
   const ended = sweep('stopped', [done, failed, done]);
   assert.match(
     runDescription(Object.assign(ended, { manifest: { ...ended.manifest, vectors: [] } })),
-    /^sweep · 2 points · /,
+    /^sweep · points: 2 · /,
   );
 });
 

@@ -113,4 +113,9 @@ test('a name becomes a file name', () => {
     [slug('Forbidden topic.jsonl'), slug('Ünïcode/../x'), slug('...')],
     ['forbidden-topic', 'ünïcode-x', 'run'],
   );
+  // A dot in a name is none of an ending.
+  assert.deepEqual(
+    [slug('lr 0.003'), slug('Mistral-7B-Instruct-v0.2'), slug('Llama-3.1'), slug('rows.jsonl.gz'), slug('m-3.1.gguf')],
+    ['lr-0-003', 'mistral-7b-instruct-v0-2', 'llama-3-1', 'rows', 'm-3-1'],
+  );
 });

@@ -1,12 +1,12 @@
 /**
  * `npm run protection [-- --quick] [--traits=a,b] [--half=a,b] [--methods=…] [--rates=…] [--seeds=…] [--rows=N]
- * [--batch=N] [--steps=N] [--full] [--form=NAME] [--quiet] [--model=FILE] [--out=DIR]`: what protection does on
- * free-form text (--half: on half-useful rows of these traits; --rows: with a vector of so many; --batch: in steps of
- * so many; --form: with other questions, see forms.mjs), by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF,
- * see test/smollm2/run.mjs), or another --model. For each trait it trains a vector and fine-tunes with each method.
- * Runs that are done are not repeated. Prints a table, beside what docs/protection.md has, and writes
- * DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it. --quick takes ten minutes:
- * one vector, and a protected run on rows that are all half useful, of which dropping leaves nothing.
+ * [--batch=N] [--steps=N] [--vectorSteps=N] [--full] [--form=NAME] [--quiet] [--model=FILE] [--out=DIR]`: what
+ * protection does on free-form text (--half: on half-useful rows of these traits; --rows: with a vector of so many;
+ * --batch: in steps of so many; --form: with other questions, see forms.mjs), by the command line on
+ * SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs), or another --model. For each trait it trains a vector
+ * and fine-tunes with each method. Runs that are done are not repeated. Prints a table, beside what docs/protection.md
+ * has, and writes DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it. --quick
+ * takes ten minutes: one vector, and a protected run on rows that are all half useful, of which dropping leaves nothing.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -15,6 +15,7 @@ import {
 import { numbersIn } from '../../runtime/contract/format.js';
 import { TRIAGE_STRINGS } from '../../webview/protocol/triage.js';
 import { rowsText, shownText } from '../../webview/triage/cells.js';
+import { keyAction } from '../../webview/triage/keys.js';
 import { ShownRows } from '../../webview/triage/shown.js';
 import { triageState } from './triageStates.js';
 
@@ -171,4 +172,24 @@ test('what is not listed any more is not selected: a decision is about rows that
   list.review.load({ exclude: first!, fine: '', unsure: '' });
   list.arrange();
   assert.equal(list.selected.size, 1);
+});
+
+test('rows that were selected stay so when the page is shown again', () => {
+  const list = new ShownRows();
+  list.load(triageState(12));
+  list.arrange();
+  list.select(1);
+  list.select(3);
+  const selected = [...list.selected];
+  assert.equal(selected.length, 2);
+  const again = new ShownRows(structuredClone(list.view(0)));
+  again.load(triageState(12));
+  again.arrange();
+  assert.deepEqual([...again.selected], selected);
+});
+
+test('what means redo elsewhere undoes nothing', () => {
+  const pressed = (shiftKey: boolean) =>
+    keyAction({ key: 'z', ctrlKey: true, metaKey: false, altKey: false, shiftKey } as KeyboardEvent, 10);
+  assert.deepEqual([pressed(false), pressed(true)], [{ do: 'undo' }, undefined]);
 });

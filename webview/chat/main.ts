@@ -87,9 +87,12 @@ class ChatPage {
     this.rounds.update(state);
     const ready = !state.error;
     this.input.disabled = !ready;
+    // The keyboard stays where it was: of the two buttons one is there.
+    const hasFocus = [this.sendButton, this.stopButton].some((one) => one.matches(':focus-within'));
     this.sendButton.hidden = state.busy;
     this.sendButton.disabled = !ready;
     this.stopButton.hidden = !state.busy;
+    if (hasFocus) (state.busy ? this.stopButton : this.input).focus();
     this.clearButton.disabled = state.busy || state.rounds.length === 0;
     setText(this.hint, state.chatTemplate ? s.hint : `${s.noTemplate} ${s.hint}`);
     this.tell(state.error);

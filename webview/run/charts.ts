@@ -53,12 +53,13 @@ export class Charts {
       view.dispose();
       this.charts.delete(id);
     }
-    for (const spec of specs) {
+    for (const [i, spec] of specs.entries()) {
       let view = this.charts.get(spec.id);
       if (!view) {
         view = new ChartView(spec, this.strings, this.numbers, this.send, this.small);
         this.charts.set(spec.id, view);
-        this.element.append(view.element);
+        // In the order of all, also where it comes later.
+        this.element.insertBefore(view.element, this.element.children[i] ?? null);
       }
       view.update(spec, run);
     }

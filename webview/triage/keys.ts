@@ -32,7 +32,7 @@ export function keyAction(event: KeyboardEvent, page: number): KeyAction | undef
   const decision = command ? undefined : DECISION_KEYS[key];
   if (decision !== undefined) return { do: 'decide', decision: decision === 'none' ? undefined : decision };
   if (command && key === 'a') return { do: 'selectAll' };
-  if (command && key === 'z') return { do: 'undo' };
+  if (command && key === 'z' && !event.shiftKey) return { do: 'undo' };
   switch (key) {
     case '/':
       return { do: 'search' };

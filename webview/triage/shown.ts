@@ -19,8 +19,9 @@ import {
   type SortKey,
 } from './rows.js';
 
-/** Rows of decisions that can be taken back in a page that is shown again. */
+/** Rows of decisions that can be taken back in a page that is shown again, and rows that stay selected there. */
 const MAX_UNDONE = 20_000;
+const MAX_SELECTED = 20_000;
 
 /** A place of the list, and the row that was there. */
 export interface Place {
@@ -36,6 +37,8 @@ export interface TriageView {
   grouping: RowGrouping | null;
   openGroups: number[];
   steps: Back[][];
+  /** Hashes of the selected rows; of a page of an earlier version there are none. */
+  selected?: string[];
   active?: Place;
 }
 
@@ -90,6 +93,7 @@ export class ShownRows {
       grouping,
       openGroups: [...this.openGroups],
       steps: this.review.steps(MAX_UNDONE),
+      selected: Array.from(this.selected, (row) => this.rows.hashes[row]!).slice(0, MAX_SELECTED),
       ...(item && { active: { at, hash: this.hashOf(item) } }),
     };
   }
@@ -110,9 +114,11 @@ export class ShownRows {
       this.review = new Review(decisions);
       if (this.kept) this.review.restore(this.kept.steps, new Set(this.rows.hashes));
       else this.grouping = null;
-      this.kept = undefined;
       this.leaveGroups();
       this.selected.clear();
+      const selected = new Set(this.kept?.selected);
+      for (const [row, hash] of this.rows.hashes.entries()) if (selected.has(hash)) this.selected.add(row);
+      this.kept = undefined;
     } else this.review.load(decisions);
     this.rows.changed = changed;
     this.order = sortRows(this.rows, this.review, this.sort);

@@ -97,6 +97,7 @@ export const fake = {
   watchers: [] as { glob: string; create: Emitter<Uri>; change: Emitter<Uri>; remove: Emitter<Uri> }[],
   documents: new Emitter<unknown>(),
   closed: new Emitter<unknown>(),
+  openedAgain: new Emitter<unknown>(),
   /** Who fills a view of the sidebar. */
   viewProvider: undefined as { resolveWebviewView(view: unknown): void } | undefined,
   /** Who fills the trees, by their views. */
@@ -259,6 +260,7 @@ export const workspace = {
   onDidRenameFiles: fake.didRename.event,
   onDidChangeTextDocument: fake.documents.event,
   onDidCloseTextDocument: fake.closed.event,
+  onDidOpenTextDocument: fake.openedAgain.event,
 };
 
 export const window = {
