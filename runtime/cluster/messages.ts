@@ -105,8 +105,8 @@ export function messageReader(
     if (piece.success) {
       parts.push(piece.data.data);
       if (piece.data.sha256 === undefined) return;
-      const bytes = gunzipSync(Buffer.from(parts.join(''), 'base64'), { maxOutputLength: MOST_BYTES });
-      if (sha256(bytes) !== piece.data.sha256) throw damaged(`message ${seq} is not what was sent`);
+      const bytes = unpacked(parts.join(''));
+      if (!bytes || sha256(bytes) !== piece.data.sha256) throw damaged(`message ${seq} is not what was sent`);
       whole = jsonOrNone(bytes.toString());
       parts = [];
     }
@@ -115,6 +115,15 @@ export function messageReader(
     // A message in parts that was cut off by a stop is read again from its first part.
     taken = seq;
     await hooks.onMessage(checked.data, seq);
+  }
+}
+
+/** Undefined for what is no whole message, or one that is too large. */
+function unpacked(text: string): Buffer | undefined {
+  try {
+    return gunzipSync(Buffer.from(text, 'base64'), { maxOutputLength: MOST_BYTES });
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,6 +5,7 @@ import type { Measurement, RunEvent, TrainedPrompts } from '../contract/events.j
 import type { EvaluateRecipe } from '../contract/recipe.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { questionCount } from '../data/askedBy.js';
+import { writtenTokens } from '../models/text/writtenTokens.js';
 import { readManifest } from '../runs/output.js';
 import type { HumanError } from '../support/errors.js';
 import { loadReporter, type Ending, type Job } from './job.js';
@@ -58,7 +59,15 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
       const here = there ? undefined : await openState(context, name, adapters);
       try {
         const state = here ?? there!.get(name)!;
-        all.push(...(await evaluateState(context, sets, state, { step: 0, generation, signal, emit, judges })));
+        all.push(
+          ...(await evaluateState(context, await setsOf(job, context, sets), state, {
+            step: 0,
+            generation,
+            signal,
+            emit,
+            judges,
+          })),
+        );
       } finally {
         await here?.dispose();
       }
@@ -68,6 +77,23 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
   } finally {
     await closeJudges(judges);
   }
+}
+
+/**
+ * The sets as a state is asked them: a model of its own may have another tokenizer or chat template. What is wrong with
+ * their rows has been said.
+ */
+async function setsOf(
+  job: Job<EvaluateRecipe>,
+  context: Context,
+  sets: readonly LoadedSet[],
+): Promise<readonly LoadedSet[]> {
+  const own = writtenTokens(context.tokenizer);
+  if (own === undefined || own === writtenTokens(job.context.tokenizer)) return sets;
+  const reporter = { ...loadReporter(job), warn: () => undefined };
+  const loaded = await loadSets(context, job.recipe.evaluate, job.path, reporter);
+  for (const one of tooLong(loaded, context.tokenizer, job.recipe.generation.maxNewTokens)) await job.emit(one);
+  return loaded;
 }
 
 const seenWarning = ({ set, state, count }: TrainedPrompts, sets: readonly LoadedSet[]): RunEvent => ({

@@ -18,7 +18,6 @@ import type { TrainingRow } from '../learner/packing.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
 import { readEvents } from '../runs/runFolder.js';
 import { planner } from '../cluster/plan.js';
-import { RUN_FILES } from '../contract/runFiles.js';
 import { absorb, keepAbsorbed, type Absorbed } from './absorb.js';
 import { gradientHook, openMethod } from './baseline.js';
 import { requireOther } from './calibration.js';
@@ -28,6 +27,7 @@ import { fineTuneHere, type PlannedTraining } from './fineTuneHere.js';
 import { fineTuneThere, scanThere } from './fineTuneThere.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { holdOut, type Split } from './heldOut.js';
+import type { Scanner } from './lossesThere.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
@@ -60,7 +60,8 @@ interface Inputs {
   readonly data: LoadedData;
   /** The files that it is from. */
   readonly parts: readonly LoadedData[];
-  /** Rows of the data that are not. */
+  /** Rows of the data that are not, and those of them that measure the run. */
+  readonly untrained: ExampleList;
   readonly heldOut: ExampleList;
   readonly vectors: readonly ActiveVector[];
   readonly strategy: Strategy;
@@ -94,7 +95,7 @@ type Asked = Pick<PromptsInData, 'note' | 'isAsked'>;
 async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Inputs> {
   const { recipe } = job;
   const { data: loaded, parts } = await loadTrainingData(job, asked.note);
-  const { trained, held } = heldOutRows(recipe, loaded);
+  const { trained, held, untrained } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
   const { own: rows, strategy } = await ownRows(job, vectors);
   if (strategy.ordinary)
@@ -113,6 +114,7 @@ async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Input
     data: { ...loaded, examples: method.rows?.(trained) ?? trained },
     method,
     parts,
+    untrained,
     heldOut: held,
     vectors,
     strategy,
@@ -153,7 +155,8 @@ function heldOutRows({ heldOut, seed }: FinetuneRecipe, { examples }: LoadedData
 
 /** A fine-tuning whose inputs were read and found right; nothing in the run folder has been touched. */
 export interface FineTuning {
-  /** Rows of the data that are not trained on. */
+  /** Rows of the data that are not trained on, and those of them that measure the run. */
+  readonly untrained: ExampleList;
   readonly heldOut: ExampleList;
   /** A system prompt that belongs to the delivered model. */
   readonly prompt?: string;
@@ -180,13 +183,14 @@ export interface FineTuning {
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>, asked: Asked): Promise<FineTuning> {
   const inputs = await readInputs(job, asked);
-  const { parts, heldOut, vectors, start, seen, aligned, judged, method } = inputs;
+  const { parts, untrained, heldOut, vectors, start, seen, aligned, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
   const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], start);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more,
   // is made when it is needed.
   const resumed = job.folder.checkpoint ? await trainee.openState() : undefined;
   return {
+    untrained,
     heldOut,
     seen,
     aligned,
@@ -311,9 +315,10 @@ async function prepare(
   await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
   const off = { [TASK]: 0 };
   const scales = vectors.map((one) => aloneOn(off, one));
-  const scanner =
-    job.cluster && artifacts[RUN_FILES.scan] === undefined
-      ? await scanThere(job, job.cluster, training, vectors, [data.examples, ordinary ?? []], scales)
+  // Asked where it is needed alone: a run that goes on has its scan, and points of a sweep may share one.
+  const scanner = (): Scanner | Promise<Scanner> =>
+    job.cluster
+      ? scanThere(job, job.cluster, training, vectors, [data.examples, ordinary ?? []], scales)
       : trainee.learner;
   const scan = await scanData(
     job,

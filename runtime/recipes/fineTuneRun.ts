@@ -124,7 +124,7 @@ async function trainOn(
   inData: PromptsInData,
 ): Promise<Trained> {
   const { recipe, context } = job;
-  inData.leaveOut(training.heldOut);
+  inData.leaveOut(training.untrained);
   const all = [...named, ...(await heldOutSet(job, training.heldOut))];
   const isSeen: typeof inData.has = (set, example) => inData.teaches(set, example) || isAmong(training.seen, example);
   const { sets, trainedPrompts } = await unseen(job, all, isSeen);

@@ -13,8 +13,10 @@ const USEFUL = 4;
 
 export interface Split {
   readonly trained: ExampleList;
-  /** Of more rows than tell something, those with the most prompts; the others are not trained on either. */
+  /** Of more rows than tell something, those with the most prompts. */
   readonly held: ExampleList;
+  /** All rows that are not trained on. */
+  readonly untrained: ExampleList;
 }
 
 const fewestOf = (prompts: number): number => Math.min(FEWEST, Math.floor(prompts / 4));
@@ -48,7 +50,7 @@ export function holdOut(
 ): Split {
   const n = examples.length;
   const wanted = wantedOf(n, share);
-  const none = { trained: examples, held: [] };
+  const none = { trained: examples, held: [], untrained: [] };
   if (wanted === 0) return none;
   const known = new Set<string>();
   const first = new Set<string>();
@@ -71,18 +73,17 @@ export function holdOut(
   }
   if (prompts < USEFUL) return none;
   const indices = Array.from({ length: n }, (_, i) => i);
+  const untrained = subset(
+    examples,
+    indices.filter((i) => held.has(i)),
+  );
   return {
     trained: subset(
       examples,
       indices.filter((i) => !held.has(i)),
     ),
-    held: variedRows(
-      subset(
-        examples,
-        indices.filter((i) => held.has(i)),
-      ),
-      MOST_HELD_OUT,
-    ),
+    held: variedRows(untrained, MOST_HELD_OUT),
+    untrained,
   };
 }
 

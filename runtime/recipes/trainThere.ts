@@ -91,7 +91,8 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
     try {
       return await check();
     } catch (error) {
-      await cluster.end(TRAIN);
+      // The first error counts: a cluster that does not answer now is asked again when the run is resumed or replaced.
+      await cluster.end(TRAIN).catch(() => undefined);
       throw error;
     }
   };

@@ -67,7 +67,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
  */
 export async function scanData(
   job: Job<FinetuneRecipe>,
-  learner: Scanner,
+  scanner: () => Scanner | Promise<Scanner>,
   parameters: Feeds,
   {
     data,
@@ -84,7 +84,9 @@ export async function scanData(
   let scan = kept === undefined ? undefined : await keptScan(file, kept);
   if (!scan) {
     const rows = { data, strategy, ordinary };
-    scan = await job.once(scanKey(job, strategy), () => scanWith(job, learner, parameters, vectors, rows, off));
+    scan = await job.once(scanKey(job, strategy), async () =>
+      scanWith(job, await scanner(), parameters, vectors, rows, off),
+    );
     await writeScan(file, scan);
     artifacts[RUN_FILES.scan] = await sha256File(file);
   }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { ExampleList } from '../../runtime/data/exampleList.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { promptName, questionOf } from '../../runtime/data/askedBy.js';
+import { promptsInData } from '../../runtime/recipes/fineTuneSets.js';
 import { harmfulRows } from '../../runtime/recipes/harmfulLoss.js';
 import { holdOut, holdOutOfBoth } from '../../runtime/recipes/heldOut.js';
 import { example } from '../support/example.js';
@@ -72,7 +73,7 @@ test('what was trained on before is never held out, and nothing is where too lit
   assert.equal(unseen.length, 20);
   assert.ok(unseen.every((row) => row >= 70));
   assert.equal(holdOut(rows, 0.2, '1', seen(95)).held.length, 5);
-  assert.deepEqual(holdOut(rows, 0.2, '1', seen(97)), { trained: rows, held: [] });
+  assert.deepEqual(holdOut(rows, 0.2, '1', seen(97)), { trained: rows, held: [], untrained: [] });
 });
 
 const answered = (prompt: string) => ({ name: promptName(prompt), answer: 'so.' });
@@ -175,4 +176,22 @@ test('harmful rows that one vector held out and another was trained on show noth
   assert.deepEqual(await of(refusing), [[['heldOut', 10]], 0]);
   const other = { trained: asked(60, 30), unseen: asked(90, 5), benign: asked(30, 4) };
   assert.deepEqual((await of(refusing, other))[0], [['heldOut', 6], ['heldOut', 5]]); // oxfmt-ignore
+});
+
+test('what training has seen does not count held-out rows that are too many to be measured', () => {
+  const [prompts, answers] = [40, 250];
+  const rows = examples(prompts * answers, (row) => `prompt ${Math.floor(row / answers)}`).map((row) => ({
+    ...row,
+    answer: "I'm sorry",
+  }));
+  const split = holdOut(rows, 0.2, '1');
+  assert.equal(split.trained.length + split.untrained.length, rows.length);
+  assert.ok(split.held.length < split.untrained.length);
+  const set = { name: 'harm', measure: 'harm', file: 'x' } as const;
+  const asked = Array.from({ length: prompts }, (_, p) => rows[p * answers]!);
+  const inData = promptsInData([{ set, examples: asked }] as never, []);
+  for (const row of rows) inData.note(row);
+  inData.leaveOut(split.untrained);
+  const taught = asked.filter((one) => inData.teaches(set as never, one)).length;
+  assert.deepEqual([taught, new Set(Array.from(split.trained, questionOf)).size], [30, 30]);
 });

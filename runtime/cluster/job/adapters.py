@@ -89,6 +89,10 @@ class Adapted:
         """From here on this adapter is trained, and all others are frozen."""
         self.trained = name
         self.on = None
+        # One that was trained before keeps the gradient of its last step.
+        for other in self.names:
+            for parameter in self.parameters(other):
+                parameter.grad = None
         self.versions = {other: [p._version for p in self.parameters(other)] for other in self.names if other != name}
 
     def activate(self, scale):

@@ -64,7 +64,14 @@ class Messages:
             last = at + MOST >= len(data)
             self._line({"kind": "part", "data": data[at : at + MOST], **({"sha256": sha256} if last else {})})
 
+    def keep(self, kind, **fields):
+        """Counts a short message, for who puts the line that is returned later."""
+        return self._numbered({"kind": kind, **finite(fields)})
+
     def _line(self, message):
+        self.put(self._numbered(message))
+
+    def _numbered(self, message):
         line = MARK + json.dumps({"seq": len(self.said) + 1, **message}, separators=(",", ":"))
         self.said.append(line)
-        self.put(line)
+        return line

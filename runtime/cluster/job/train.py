@@ -139,8 +139,8 @@ def run_stage(job, stage, number, adapted, losses, messages, kept, first):
         return sets
 
     def checkpoint(step):
-        if first:
-            messages.send("checkpoint", step=step, stage=number)
+        # It is said to be there when it is: the run may stop the job at once and come back for it.
+        line = messages.keep("checkpoint", step=step, stage=number) if first else None
         with tempfile.TemporaryDirectory() as folder:
             if first:
                 torch.save(
@@ -156,6 +156,8 @@ def run_stage(job, stage, number, adapted, losses, messages, kept, first):
                 )
             saved = Checkpoint.from_directory(folder) if first else None
             ray.train.report({"step": step}, checkpoint=saved, checkpoint_dir_name=folder_of(number, step))
+        if first:
+            messages.put(line)
 
     step = kept["step"] if kept else 0
     if not kept:
