@@ -90,12 +90,32 @@ export interface Select {
   show(choices: readonly { value: string; label: string }[], value: string, disabled: boolean): void;
 }
 
+/** Arrow keys on a closed list pass its entries; the one where they rest is chosen. */
+const SETTLED_MS = 600;
+
 /**
  * A list whose labels are not its values. The browser's own: it may be longer than the page, which the component is
  * not.
  */
 export function select(id: string, changed: (value: string) => void): Select {
-  const element = el('select', { id, change: () => changed(element.value) });
+  let isByKey = false;
+  let settling: number | undefined;
+  const tell = (): void => {
+    window.clearTimeout(settling);
+    settling = undefined;
+    changed(element.value);
+  };
+  const element = el('select', {
+    id,
+    pointerdown: () => void (isByKey = false),
+    keydown: () => void (isByKey = true),
+    change: () => {
+      if (!isByKey) return tell();
+      window.clearTimeout(settling);
+      settling = window.setTimeout(tell, SETTLED_MS);
+    },
+    blur: () => void (settling !== undefined && tell()),
+  });
   let shown = '';
   return {
     element,
@@ -104,7 +124,8 @@ export function select(id: string, changed: (value: string) => void): Select {
       if (key !== shown)
         element.replaceChildren(...choices.map((one) => el('option', { value: one.value }, one.label)));
       shown = key;
-      element.value = value;
+      // Where a person is on the way through the list, that stays.
+      if (settling === undefined) element.value = value;
       element.title = element.selectedOptions[0]?.label ?? '';
       element.disabled = disabled;
     },

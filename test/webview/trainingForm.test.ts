@@ -31,4 +31,35 @@ describe('the form', { skip: missing }, () => {
       assert.equal(await end('.form > .actions > vscode-button'), await end('#model'));
       await page.close();
     });
+
+  test('of a list that arrow keys pass only the entry where they rest is chosen', async () => {
+    const asked: { type: string; key?: string; value?: string }[] = [];
+    const training = trainingState();
+    const choices = ['a', 'b', 'c'].map((value) => ({ value, label: value }));
+    Object.assign(training.form!.fields.data, { choices, value: 'a' });
+    const page = await OpenPage.open(
+      browser,
+      'training',
+      'dark',
+      { width: 400, height: 800 },
+      async (request, opened) => {
+        asked.push(request);
+        if (request.type === 'ready')
+          await opened.event({ type: 'state', language: 'en', strings: TRAINING_STRINGS, training });
+        return undefined;
+      },
+    );
+    await until(async () => (await page.page.locator('#data').count()) > 0, 'the form');
+    await page.page.evaluate((id) => document.querySelector<HTMLElement>(id)!.focus(), '#data');
+    for (let i = 0; i < 2; i++) await page.page.keyboard.press('ArrowDown');
+    const chosen = () => asked.filter(({ type }) => type === 'choose');
+    await until(async () => chosen().length > 0, 'a choice');
+    await page.page.keyboard.press('ArrowUp');
+    await until(async () => chosen().length > 1, 'another choice');
+    assert.deepEqual(
+      chosen().map(({ key, value }) => [key, value]),
+      [2, 1].map((i) => ['data', choices[i]!.value]),
+    );
+    await page.close();
+  });
 });
