@@ -121,8 +121,11 @@ export function select(id: string, changed: (value: string) => void): Select {
     element,
     show(choices, value, disabled) {
       const key = JSON.stringify(choices);
-      if (key !== shown)
+      if (key !== shown) {
+        window.clearTimeout(settling);
+        settling = undefined;
         element.replaceChildren(...choices.map((one) => el('option', { value: one.value }, one.label)));
+      }
       shown = key;
       // Where a person is on the way through the list, that stays.
       if (settling === undefined) element.value = value;

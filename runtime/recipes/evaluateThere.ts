@@ -22,7 +22,7 @@ export async function statesThere(
   states: readonly NamedState[],
 ): Promise<Map<string, ModelState>> {
   const { recipe, context } = job;
-  const { tokenizer } = context;
+  const { tokenizer, spec } = context;
   const plan = new Plan();
   const named = states.map(({ name, adapters }, i) => ({
     name,
@@ -81,9 +81,12 @@ export async function statesThere(
         generator: {
           async *answers(asked) {
             for (const [index, prompt] of asked.entries()) {
-              const ids = answers.get(name)?.get(keyOf(prompt));
-              if (!ids) throw new Error('the cluster was not asked for the answer to this prompt');
-              yield { index, answer: { ids, reason: ids.length < recipe.generation.maxNewTokens ? 'stop' : 'length' } };
+              const found = answers.get(name)?.get(keyOf(prompt));
+              if (!found) throw new Error('the cluster was not asked for the answer to this prompt');
+              // The job does not know where the context ends.
+              const room = Math.min(recipe.generation.maxNewTokens, spec.contextLength - prompt.length);
+              const ids = found.slice(0, Math.max(0, room));
+              yield { index, answer: { ids, reason: ids.length < room ? 'stop' : 'length' } };
             }
           },
         },
