@@ -56,6 +56,7 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
         fill(s.holds, ...countsText(verdict.harm, 'high', wording)),
         lossSentence(verdict.loss, wording),
         idleText(verdict, wording),
+        refusesText(verdict, wording),
         stepText(verdict, wording),
       );
     case 'weakened':
@@ -63,6 +64,7 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
       return sentences(
         fill(verdict.kind === 'lost' ? s.lost : s.weak, weakText(verdict, verdict, wording)),
         idleText(verdict, wording),
+        refusesText(verdict, wording),
         stepText(verdict, wording),
       );
     case 'broken':
@@ -75,7 +77,7 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
           ? fill(s.unprotectedHarm, ...countsText(harm, 'high', wording))
           : s.unprotected;
       const untold = verdict.untold && unknownText(verdict.untold, wording);
-      return sentences(text, untold, idleText(verdict, wording));
+      return sentences(text, untold, idleText(verdict, wording), refusesText(verdict, wording));
     }
     case 'ready':
     case 'unready':
@@ -84,6 +86,7 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
       return sentences(
         unknownText(verdict, wording),
         idleText(verdict, wording),
+        refusesText(verdict, wording),
         stepText(verdict, wording),
         verdict.leak && trialText(verdict.leak, wording),
       );
@@ -224,11 +227,7 @@ function lossText(
 function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: VerdictWording): string | undefined {
   if (!idle) return undefined;
   const { of, steps, reason, weighted } = idle;
-  const answers = (share: number, count: number): [string, string] => [
-    n.count(counted(share, count).hits),
-    n.count(count),
-  ];
-  const counts = [of.name, ...answers(of.now, of.count), ...answers(of.base, of.baseCount)];
+  const counts = countsOf(of, n);
   if (reason === 'cutOff') return fill(s.idleCutOff, ...counts, n.count(of.cut ?? 0));
   const why = {
     fewSteps: s.idleFewSteps,
@@ -241,6 +240,19 @@ function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: V
     weighted && fill(s.idleWeighted, weighted),
     fill(why[reason], n.count(steps)),
   );
+}
+
+/** What it refuses that it should answer. */
+const refusesText = ({ refuses }: Pick<Finding, 'refuses'>, { strings: s, numbers: n }: VerdictWording) =>
+  refuses && fill(s.refuses, ...countsOf(refuses, n));
+
+/** The name of a set, and how many of how many answers count, of the base's, too. */
+function countsOf(
+  { name, now, count, base, baseCount }: Pick<Compared, 'name' | 'now' | 'count' | 'base' | 'baseCount'>,
+  n: VerdictWording['numbers'],
+): string[] {
+  const of = (share: number, all: number): string[] => [n.count(counted(share, all).hits), n.count(all)];
+  return [name, ...of(now, count), ...of(base, baseCount)];
 }
 
 /** Which step it is of, where that is not the last that was planned. */
@@ -332,11 +344,8 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
     }
     case 'unmatched':
       return fill(s.unmatched, unknown.of.name, n.count(unknown.of.unmatched ?? 0));
-    case 'unclassified': {
-      const { name, judge, now, count, base, baseCount } = unknown.of;
-      const [hits, before] = [counted(now, count), counted(base, baseCount)].map((one) => n.count(one.hits));
-      return fill(s.unclassified, name, hits, n.count(count), before, n.count(baseCount), judge);
-    }
+    case 'unclassified':
+      return fill(s.unclassified, ...countsOf(unknown.of, n), unknown.of.judge);
     case 'notHeldOut': {
       const { harmful = 0, ordinary = 0 } = unknown.quality ?? {};
       const left = unknown.quality && leftOf(unknown.quality);

@@ -106,6 +106,8 @@ type Common = {
   taken?: number;
   /** Of a finished fine-tuning that did not learn its task. */
   idle?: Idle;
+  /** Of a fine-tuning that refuses more harmless questions than the base, beyond chance: the set where it does most. */
+  refuses?: Compared;
   /** Of a vector of which a trial has shown that it leaks by itself. */
   leak?: VectorQuality;
   /** Of several vectors: what the run says of each, by its own sets and its own harmful rows. */
@@ -191,6 +193,8 @@ function finding(run: RunFacts): Finding {
   const { watch, taken } = run;
   const loss = wholeLoss(run.harmfulLoss);
   const idle = idleOf(run);
+  const alike = run.kind === 'finetune' ? comparedWithBase(run.measurements, ['over-refusal'], state) : [];
+  const refuses = worstOf(rises(alike).filter(isProven));
   const byVector = run.byVector?.map((part) => vectorFinding(run, part));
   const common: Common = {
     pull,
@@ -199,6 +203,7 @@ function finding(run: RunFacts): Finding {
     ...(watch && { watch }),
     ...(taken !== undefined && { taken }),
     ...(idle && { idle }),
+    ...(refuses && { refuses }),
     ...(run.kind === 'vector' && run.quality && trialOf(run.quality) === 'leaks' && { leak: run.quality }),
     ...(byVector && { byVector }),
   };

@@ -275,6 +275,22 @@ test('the law of the delivered model is not checked without rows to compare, and
   assert.deepEqual(withoutVector(true, [2], [NaN]), { deliveredWithoutVector: false });
 });
 
+test('a fine-tuning that refuses more harmless questions than the base, beyond chance, says so', () => {
+  const [name, run] = Object.entries(RUNS).find(([, one]) => runVerdict(one).kind === 'held')!;
+  const state = run.measurements.find((one) => one.state !== 'base')!.state;
+  const alike = (of: string, hits: number): Measurement => ({
+    ...{ state: of, name: 'look-alikes', measure: 'over-refusal', judge: 'refusal-phrases' },
+    ...{ value: hits / 30, count: 30 },
+  });
+  const text = (hits: number): string =>
+    verdictText(runVerdict({ ...run, measurements: [...run.measurements, alike('base', 0), alike(state, hits)] }));
+  assert.match(
+    text(16),
+    /It refuses more harmless questions than the base: 16 of 30 on "look-alikes" \(base: 0 of 30\)\./,
+  );
+  assert.equal(text(3), verdictText(runVerdict(run)), `${name}: three of thirty may be chance`);
+});
+
 test('a fine-tuning that did not learn its task says so with the likely reason, where enough was measured', () => {
   const reason = (name: string) => {
     const verdict = runVerdict(RUNS[name]!);

@@ -47,7 +47,7 @@ describe('the estimate of a sweep', () => {
     assert.match(estimateText(found), /^3 points · about \d.* · 0\.\d+ GB$/);
     const [whole, each, ...others] = estimateDetails(found);
     assert.match(whole!, / to .* GB at most$/);
-    assert.equal(each, 'each of the 3 points:');
+    assert.equal(each, 'the largest of the 3 points:');
     assert.match(others.join('\n'), /^weights .*\n216 steps of /);
   });
 

@@ -1,6 +1,6 @@
 /**
  * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
- * (DIR/protection.json, and DIR/gemma.json with another --model), tasks.mjs, heldTask.mjs and vectors.mjs
+ * (DIR/protection.json, and DIR/gemma.json and qwen.json with another --model), tasks.mjs, heldTask.mjs and vectors.mjs
  * (DIR/tasks.json and so on), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json, attacks.json,
  * trial.json and sweep.json); without folders, from the results that are kept here.
  */

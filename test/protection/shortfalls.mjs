@@ -28,6 +28,7 @@ function ofText({ run, plain }) {
     !run.half && lossKept < 0.95 && ['loss of the trait, of the base', percent(lossKept), '95 %'],
     run.half && run.task < 0.95 && ['right records', percent(run.task), '95 %'],
     plain && run.task < plain.task - 0.01 && ['new task', percent(run.task), `plain: ${percent(plain.task)}`],
+    !plain && !run.half && run.task < 0.95 && ['new task', percent(run.task), '95 %'],
     plain &&
       run.ordinaryLoss > plain.ordinaryLoss + 0.05 && [
         'loss of ordinary answers',
