@@ -108,7 +108,9 @@ export function select(id: string, changed: (value: string) => void): Select {
   const element = el('select', {
     id,
     pointerdown: () => void (isByKey = false),
-    keydown: () => void (isByKey = true),
+    // An open list is closed by these two, with what is chosen.
+    keydown: (event) => void (isByKey = !['Enter', ' '].includes((event as KeyboardEvent).key)),
+    keyup: () => void (isByKey = false),
     change: () => {
       if (!isByKey) return tell();
       window.clearTimeout(settling);
