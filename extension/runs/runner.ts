@@ -45,6 +45,7 @@ export class Runner implements Disposable {
   readonly onDidHold = this.holds.event;
   private holding = new Set<Run>();
   private readonly following: Disposable;
+  private readonly report = (error: unknown): void => this.options.onError?.(error);
 
   constructor(private readonly options: RunnerOptions) {
     // What is awaited may be made, or end otherwise, in another window.
@@ -358,7 +359,7 @@ export class Runner implements Disposable {
       folder = editorPath(done.output);
     } catch (error) {
       if (!(error instanceof Cancelled || job.isEnded)) failure = error;
-      await this.quietly(this.forgetSuspect(run, errorData(error)));
+      await this.forgetSuspect(run, errorData(error)).catch(this.report);
     } finally {
       engine.dispose();
       source.dispose();
@@ -369,24 +370,14 @@ export class Runner implements Disposable {
     return ended;
   }
 
-  /** Waits for what a run does not depend on; says that it failed. */
-  private async quietly(work: Promise<void> | undefined): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      this.options.onError?.(error);
-    }
-  }
-
   /** Secrets that warnings of a run say were refused. */
   private forgetRefused(run: Run, events: readonly RunEvent[]): void {
     const { judgeSecrets, forgetSecrets } = this.options;
-    const { raw, judgeSecrets: wanted = [], cluster } = run.recipe ?? {};
+    const { raw, judgeSecrets: wanted = [], cluster: { secrets = [] } = {} } = run.recipe ?? {};
     const refused = refusedSecrets(events, (raw?.judges ?? []) as unknown[], wanted);
-    if (refused.length > 0) void this.quietly(judgeSecrets?.forget(refused));
-    const { secrets = [] } = cluster ?? {};
+    if (refused.length > 0) judgeSecrets?.forget(refused).catch(this.report);
     const ofClusters = events.flatMap((one) => (one.kind === 'warning' ? refusedByCluster(one, secrets) : []));
-    if (ofClusters.length > 0) void this.quietly(forgetSecrets?.(ofClusters));
+    if (ofClusters.length > 0) forgetSecrets?.(ofClusters).catch(this.report);
   }
 
   /** Secrets of the cluster that the error of a run may be about: where it names no address, all of them. */

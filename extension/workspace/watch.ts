@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { isLogFile, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN } from '../data/files.js';
@@ -13,6 +13,7 @@ import type { RunStore } from '../runs/store.js';
 import { isLabelsFile } from '../../runtime/contract/labels.js';
 import { isReviewFile, reviewedFile } from '../../runtime/contract/review.js';
 import type { Problems } from '../data/problems.js';
+import { each, newestWritten, startOf } from './manyFiles.js';
 import type { RecipeIndex } from './recipes.js';
 import { STATE_FOLDER } from '../host/state.js';
 
@@ -21,8 +22,6 @@ const MODEL_GLOB = '**/*.{gguf,safetensors,jinja}';
 const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
 /** Far more runs than a person looks at; each has some JSON files. */
 const MAX_FILES = 50_000;
-/** Files that are read at once. */
-const AT_ONCE = 16;
 /** After this a new folder is looked into. */
 const SETTLED_MS = 500;
 
@@ -354,42 +353,6 @@ export class WorkspaceFiles implements vscode.Disposable {
       lookSoon();
     });
   }
-}
-
-/** The first characters of a file; empty for what is none. */
-async function startOf(file: string): Promise<string> {
-  try {
-    if (!(await stat(file)).isFile()) return '';
-    const handle = await open(file);
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
-      return buffer.toString('utf8', 0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    return '';
-  }
-}
-
-/** Does `work` for each, some at once. */
-async function each(files: readonly string[], work: (file: string) => Promise<void>): Promise<void> {
-  const waiting = [...files].reverse();
-  const next = async (): Promise<void> => {
-    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await work(file);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, next));
-}
-
-/** So that the top of the view is there while the rest is read. */
-async function newestWritten(files: readonly string[]): Promise<string[]> {
-  const written = (file: string): Promise<number> =>
-    stat(file).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => 0,
-    );
-  const dated = await Promise.all(files.map(async (file) => ({ file, at: await written(file) })));
-  return dated.sort((a, b) => b.at - a.at).map(({ file }) => file);
 }
 
 /** A folder and all that it lies in. */

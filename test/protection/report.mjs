@@ -20,17 +20,14 @@ const print = process.argv.includes('--print');
 const [dir = 'test/protection/results', sampleDir = dir] = process.argv.slice(2).filter((arg) => arg !== '--print');
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
 const text = read(path.resolve(dir, 'protection.json'));
-const gemma = read(path.resolve(dir, 'gemma.json'));
-const qwen = read(path.resolve(dir, 'qwen.json'));
+const [gemma, qwen] = ['gemma', 'qwen'].map((name) => read(path.resolve(dir, `${name}.json`)));
 const refused = read(path.resolve(dir, 'refusals.json'))?.runs ?? [];
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
-const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
-const tasks = read(path.resolve(dir, 'tasks.json')) ?? [];
-const trials = read(path.resolve(sampleDir, 'trial.json')) ?? [];
-const attacks = read(path.resolve(sampleDir, 'attacks.json')) ?? [];
-const insertions = read(path.resolve(dir, 'insertions.json')) ?? [];
-const sweep = read(path.resolve(sampleDir, 'sweep.json'));
-const held = read(path.resolve(dir, 'heldTask.json'));
+const [variants, tasks, insertions] = ['vectors', 'tasks', 'insertions'].map(
+  (name) => read(path.resolve(dir, `${name}.json`)) ?? [],
+);
+const [trials, attacks] = ['trial', 'attacks'].map((name) => read(path.resolve(sampleDir, `${name}.json`)) ?? []);
+const [sweep, held] = [read(path.resolve(sampleDir, 'sweep.json')), read(path.resolve(dir, 'heldTask.json'))];
 
 function freeText(runs) {
   return table(
@@ -360,13 +357,14 @@ const parts = {
       run,
     ]),
   ),
-  gemma: gemma ? freeText(gemma.runs.filter((run) => !run.half)) : '–',
-  gemmaHalf: gemma ? halfUseful(gemma.runs.filter((run) => run.half)) : '–',
-  gemmaVectors: gemma ? vectors(gemma.vectors) : '–',
-  qwen: qwen ? refusals(qwen.runs) : '–',
-  qwenVectors: qwen ? vectors(qwen.vectors) : '–',
-  refusals: refused.length > 0 ? refusals(refused) : '–',
-  heldPrompts: held?.prompts ?? '–',
+  ...(gemma && {
+    gemma: freeText(gemma.runs.filter((run) => !run.half)),
+    gemmaHalf: halfUseful(gemma.runs.filter((run) => run.half)),
+    gemmaVectors: vectors(gemma.vectors),
+  }),
+  ...(qwen && { qwen: refusals(qwen.runs), qwenVectors: vectors(qwen.vectors) }),
+  ...(refused.length > 0 && { refusals: refusals(refused) }),
+  heldPrompts: held?.prompts,
   heldTask: percent(held?.task),
   plainLoss: percent(
     refused.length > 0 && average(refused.slice(0, 1).map((run) => run.traitLoss / run.traitLossOfBase)),
@@ -386,8 +384,7 @@ const parts = {
     .sort()
     .join(', '),
   sample: sampleTable(sample.filter(({ seed }) => seed === '1')),
-  sweepFacts: sweep ? sweepFacts(sweep) : '–',
-  sweep: sweep ? sweepTable(sweep) : '–',
+  ...(sweep && { sweepFacts: sweepFacts(sweep), sweep: sweepTable(sweep) }),
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
   shortfalls: shortfalls({
@@ -396,8 +393,8 @@ const parts = {
     attacks,
     points: sweep?.points ?? [],
   }),
-  machine: text ? `${text.machine.cpu}, ${text.machine.cores} cores` : '–',
+  ...(text && { machine: `${text.machine.cpu}, ${text.machine.cores} cores` }),
 };
-const page = template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
+const page = template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name] ?? '–');
 if (print) process.stdout.write(page);
 else writeFileSync(path.join(root, 'docs/protection.md'), page);
