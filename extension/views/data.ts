@@ -12,7 +12,6 @@ import { dataDescription, dataIcon, dataTooltip } from './labels.js';
 import { withProblems } from './problems.js';
 import { provider } from './tree.js';
 
-/** A data file; commands get this as their argument. Below it what is said of it, and the rows that that is about. */
 type Shown = Pick<
   Services,
   'files' | 'inspector' | 'tokens' | 'scans' | 'mappings' | 'notices' | 'recipes' | 'problems' | 'models' | 'store'

@@ -18,7 +18,7 @@ export interface Fact {
   rows?: { line: number; description?: string }[];
 }
 
-/** A node of the view: a data file, a fact of it, or a row of that. */
+/** A data file; commands get this as their argument. Below it what is said of it, and the rows that that is about. */
 export interface DataNode {
   data: string;
   fact?: Fact;
