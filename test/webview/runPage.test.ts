@@ -93,6 +93,23 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('where the pressed button goes, the focus is on what can be done next, or on the title', async () => {
+    const run = { ...protectedRun(62), canStop: true };
+    const page = await openRun(run);
+    const snapshot = (more: object) =>
+      page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run: { ...run, ...more } });
+    const focused = (): Promise<string | null | undefined> =>
+      page.page.evaluate(() => document.activeElement?.textContent, undefined);
+    await page.page.evaluate((of) => document.querySelector<HTMLElement>(of)!.focus(), 'header.run vscode-button');
+    assert.equal(await focused(), 'Stop');
+    await snapshot({ canStop: false, canResume: true });
+    await until(async () => (await focused()) === 'Resume', 'stopped');
+    await snapshot({ canStop: false, canResume: false });
+    await until(async () => (await focused()) === run.title, 'no button is left');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('values that a step changes change in their places, and are read out by nobody', async () => {
     const run = protectedRun(60);
     const page = await openRun(run);

@@ -5,6 +5,7 @@ import { TRAINING_STRINGS } from '../../webview/protocol/training.js';
 import { missing, OpenPage, startBrowser, type Browser } from './browser.js';
 import { trainingState } from './moments.js';
 import { until } from './openPages.js';
+import { troubledRun } from './runSnapshots.js';
 
 describe('the form', { skip: missing }, () => {
   let browser: Browser;
@@ -31,6 +32,30 @@ describe('the form', { skip: missing }, () => {
       assert.equal(await end('.form > .actions > vscode-button'), await end('#model'));
       await page.close();
     });
+
+  test('the error of a run is read out once, however often the run is shown', async () => {
+    const training = trainingState();
+    const page = await OpenPage.open(
+      browser,
+      'training',
+      'dark',
+      { width: 400, height: 800 },
+      async ({ type }, opened) => {
+        if (type !== 'ready') return undefined;
+        await opened.event({ type: 'state', language: 'en', strings: TRAINING_STRINGS, training });
+        await opened.event({ type: 'run', run: troubledRun() });
+        return undefined;
+      },
+    );
+    const alerts = page.page.locator('.current .notice.error');
+    await until(async () => (await alerts.count()) === 1, 'the error');
+    await page.page.evaluate(() => document.querySelector('.current .notice.error')!.setAttribute('data-known', ''), undefined); // oxfmt-ignore
+    const again = { ...troubledRun(), title: 'shown again' };
+    await page.event({ type: 'run', run: again });
+    await until(async () => (await page.page.locator('.current h1').textContent()) === again.title, 'another state');
+    assert.equal(await page.page.locator('.current .notice.error[data-known]').count(), 1, 'the same alert');
+    await page.close();
+  });
 
   test('of a list that arrow keys pass only the entry where they rest is chosen', async () => {
     const asked: { type: string; key?: string; value?: string }[] = [];

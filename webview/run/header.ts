@@ -14,7 +14,8 @@ interface HeaderRequest {
 /** Title, progress with time left, Stop or Resume, and the verdict. */
 export class Header {
   readonly element: HTMLElement;
-  private readonly title = el('h1');
+  /** It takes the focus where no button can. */
+  private readonly title = el('h1', { tabindex: -1 });
   private readonly facts = el('p', { class: 'facts' });
   private readonly bar = el('progress', { max: 1 });
   private readonly verdict = el('p', { class: 'verdict-line', role: 'status' });
@@ -23,6 +24,7 @@ export class Header {
   private readonly resume: Button;
   private readonly runAgain: Button;
   private readonly openRecipe: Button;
+  private readonly buttons: readonly Button[];
 
   constructor(
     private readonly strings: RunStrings,
@@ -39,11 +41,11 @@ export class Header {
     this.resume = once('resume');
     this.runAgain = once('runAgain');
     this.openRecipe = button(strings.openRecipe, 'secondary', {}, () => send({ type: 'openRecipe' }));
-    const buttons = [this.stop, this.resume, this.openRecipe, this.runAgain, ...more];
+    this.buttons = [this.stop, this.resume, this.openRecipe, this.runAgain, ...more];
     this.element = el(
       'header',
       { class: 'run' },
-      el('div', { class: 'top' }, el('div', { class: 'titles' }, this.title, this.facts), ...buttons),
+      el('div', { class: 'top' }, el('div', { class: 'titles' }, this.title, this.facts), ...this.buttons),
       this.bar,
       this.verdict,
       this.why,
@@ -53,6 +55,7 @@ export class Header {
   update(run: RunSnapshot, { headline, explanation, tone }: RunView): void {
     const { strings: s } = this;
     const { progress } = run;
+    const focused = this.buttons.find((one) => one === document.activeElement);
     setText(this.title, run.title);
     setText(this.facts, facts(run, s));
     this.facts.title = run.expected?.details ?? '';
@@ -61,6 +64,7 @@ export class Header {
     this.show(this.resume, run.canResume);
     this.show(this.openRecipe, run.canRunAgain);
     this.show(this.runAgain, run.canRunAgain);
+    if (focused?.hidden) (this.buttons.find((one) => !one.hidden && !one.disabled) ?? this.title).focus();
     const running = RUNNING.has(progress.state) && !run.waits;
     this.bar.hidden = !running;
     this.bar.setAttribute('aria-label', s[progress.state]);

@@ -5,6 +5,7 @@ import { showLanguage } from '../language.js';
 import { Adapters } from '../chat/adapters.js';
 import { el, oncePerFrame } from '../dom.js';
 import { errorNotice, showFailure, thrown } from '../notice.js';
+import { Part } from '../part.js';
 import type { RunSnapshot } from '../protocol/run.js';
 import type {
   TrainingNotice,
@@ -73,7 +74,7 @@ class TrainingPage {
   private readonly form: Form;
   private readonly runSection: HTMLElement;
   private readonly header: Header;
-  private readonly runError = el('div');
+  private readonly runError = new Part();
   private readonly charts: Charts;
   private readonly queue: Queue;
   private readonly adapters: Adapters;
@@ -102,7 +103,13 @@ class TrainingPage {
     this.header = new Header(s, send, enlarge);
     this.charts = new Charts(s, this.numbers, send, true);
     this.queue = new Queue(s, send);
-    this.runSection = el('section', { class: 'current' }, this.header.element, this.runError, this.charts.element);
+    this.runSection = el(
+      'section',
+      { class: 'current' },
+      this.header.element,
+      this.runError.element,
+      this.charts.element,
+    );
     this.adapters = new Adapters(s, send);
     const isDrop = ({ dataTransfer }: DragEvent): boolean =>
       dataTransfer?.types.some((type) => DROPPED.includes(type)) === true;
@@ -151,8 +158,8 @@ class TrainingPage {
     const view = runView(shown, { strings: this.strings, numbers: this.numbers });
     this.header.update(shown, view);
     this.charts.update(shown, view.charts.slice(0, MAX_CHARTS));
-    const { error } = shown;
-    this.runError.replaceChildren(...(error ? [errorNotice(this.strings.errorTitle, error, this.strings.stack)] : []));
+    const { errorTitle, stack } = this.strings;
+    this.runError.show(shown.id, shown.error, (error) => errorNotice(errorTitle, error, stack));
   }
 
   requestEnded(error?: unknown): void {
