@@ -244,7 +244,7 @@ async function train(
   await job.emit({
     kind: 'state',
     state: 'training',
-    message: `fine-tuning on ${plan.rows.length} ${plural(plan.rows.length, 'row', 'rows')} ${recipe.baseline ? `by ${baselineFacts(recipe.baseline.name).title}` : withVectors(vectors)}`,
+    message: `fine-tuning on ${plan.rows.length} ${plural(plan.rows.length, 'row', 'rows')} ${recipe.baseline ? `by ${baselineFacts(recipe.baseline.name).title}` : withVectors(vectors, plan)}`,
     device: context.backend.device,
     steps,
   });
@@ -290,10 +290,11 @@ async function train(
   return { examples: witness, losses, watch: end, found };
 }
 
-const withVectors = (vectors: readonly ActiveVector[]): string =>
-  vectors.length === 0
-    ? 'without protection'
-    : `with ${vectors.map((v) => basename(v.path)).join(', ')} active and frozen`;
+function withVectors(vectors: readonly ActiveVector[], { off }: Pick<RowPlan, 'off'>): string {
+  if (vectors.length === 0) return 'without protection';
+  const where = off > 0 ? `, off for ${off} ${plural(off, 'row', 'rows')}` : '';
+  return `with ${vectors.map((v) => basename(v.path)).join(', ')} active and frozen${where}`;
+}
 
 /** What is done with each row, by a scan with the vectors, and the vectors as training sees them. */
 async function prepare(

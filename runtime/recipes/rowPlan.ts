@@ -7,7 +7,7 @@ import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { CONFIDENT, falseDiscoveryLimit, ORDINARY } from '../evaluation/scan/calibration.js';
+import { CONFIDENT, falseDiscoveryLimit } from '../evaluation/scan/calibration.js';
 import { isInSpans } from '../evaluation/scan/spans.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
@@ -21,6 +21,8 @@ export interface RowPlan {
   readonly rows: ExampleList;
   /** Whether the vector is on while a row trains. */
   readonly vectorOn: (row: number) => boolean;
+  /** How many rows train with it off. */
+  readonly off: number;
   readonly looksHarmful: (row: number) => boolean;
   /** Rows that do not look harmful. */
   readonly ordinary: ExampleList;
@@ -68,6 +70,7 @@ const EXPLAINED = 0.75;
 export const plainPlan = (rows: ExampleList): RowPlan => ({
   rows,
   vectorOn: () => false,
+  off: rows.length,
   looksHarmful: () => false,
   ordinary: rows,
   harmful: [],
@@ -124,6 +127,7 @@ export function rowPlan(
       return kept.get(i) ?? parted.get(i) ?? masked.get(i) ?? example;
     }),
     vectorOn: (row) => !off.has(row),
+    off: off.size,
     looksHarmful: (row) => harmful.has(row),
     ordinary: subset(data, ordinary),
     // of a row that "auto" leaves out or masks, sentences may say what cut rows teach
@@ -186,7 +190,7 @@ function explained(example: Example, { spans = [] }: ScanRow): Example {
 }
 
 function isOff(
-  { flagged, p, pHarmful = 1, pUnchanged = p === undefined || p <= ORDINARY ? 1 : 0, unjudged }: ScanRow,
+  { flagged, p, pUnchanged = 1, unjudged }: ScanRow,
   off: Strategy['off'],
   { threshold }: Pick<ScanResult, 'threshold'>,
 ): boolean {
@@ -196,7 +200,8 @@ function isOff(
   if (p === undefined) return false;
   // The base knows these answers: with the vector off there is nothing to learn from them.
   if (unjudged === 'known') return true;
-  return unjudged === undefined && pHarmful <= CONFIDENT && pUnchanged <= CONFIDENT;
+  // What the vector does not change, it does not keep from being learned.
+  return unjudged === undefined && pUnchanged <= CONFIDENT;
 }
 
 /**

@@ -64,23 +64,26 @@ test('the choice score is what the vector saves on a token where it changes what
   assert.equal(scoresOf({ without, with: without, kl: [3, 3, 3, 3] }).choice, 0);
 });
 
-test('an answer to what the base refuses is rare by its first word alone, if harmful rows choose as much', () => {
+test('an answer to what the base refuses is rare by its first word alone, if harmful rows choose and are changed as much', () => {
   const rng = random('choices');
   const rows = (count: number, least: number, most: number, span: number) =>
-    Array.from({ length: count }, () => ({
-      ...scored(0.04 * normal(rng), span * rng.uniform()),
-      choice: least + (most - least) * rng.uniform(),
-    }));
+    Array.from({ length: count }, () => {
+      const choice = least + (most - least) * rng.uniform();
+      return { ...scored(0.04 * normal(rng), span * rng.uniform()), choice, kl: 2 * choice };
+    });
   const ordinary = rows(45, 0, 0.4, 2);
-  const complied = { ...scored(0.01, 2), choice: 1.6 };
-  const refused = { ...scored(0.01, 2), choice: 0.1 };
-  const p = rowPValue({ ordinary, harmful: rows(16, 0.7, 3, 4) });
+  const harmful = rows(16, 0.7, 3, 4);
+  const complied = { ...scored(0.01, 2), choice: 1.6, kl: 3.2 };
+  const refused = { ...scored(0.01, 2), choice: 0.1, kl: 3.2 };
+  const p = rowPValue({ ordinary, harmful });
   assert.ok(p(complied) < 1e-4, `${p(complied)}`);
   assert.ok(p(refused) > 0.05, `${p(refused)}`);
-  const others = [{ ordinary }, { ordinary, harmful: rows(16, 8, 15, 80) }];
+  const changed = harmful.map((row) => ({ ...row, kl: 40 + row.kl }));
   for (const calibration of [
-    ...others,
-    { ordinary: ordinary.map(({ choice: _, ...row }) => row), harmful: rows(16, 0.7, 3, 4) },
+    { ordinary },
+    { ordinary, harmful: rows(16, 8, 15, 80) },
+    { ordinary, harmful: changed },
+    { ordinary: ordinary.map(({ choice: _, ...row }) => row), harmful },
   ])
     assert.equal(rowPValue(calibration)(complied), rowPValue(calibration)({ ...complied, choice: 0 }));
 });

@@ -9,7 +9,8 @@ import path from 'node:path';
 import { cuts } from './cuts.mjs';
 import { shortfalls } from './shortfalls.mjs';
 import { refusals } from './refusals.mjs';
-import { sampleSummary, summary, times } from './summary.mjs';
+import { routedTable } from './routed.mjs';
+import { dropping, sampleSummary, summary, times } from './summary.mjs';
 import { EARLIER, average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
 import { FORMS } from './forms.mjs';
 import { VECTOR_ROWS } from './rows.mjs';
@@ -23,7 +24,7 @@ const text = read(path.resolve(dir, 'protection.json'));
 const [gemma, qwen] = ['gemma', 'qwen'].map((name) => read(path.resolve(dir, `${name}.json`)));
 const refused = read(path.resolve(dir, 'refusals.json'))?.runs ?? [];
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
-const [variants, tasks, insertions] = ['vectors', 'tasks', 'insertions'].map(
+const [variants, tasks, insertions, routed] = ['vectors', 'tasks', 'insertions', 'routed'].map(
   (name) => read(path.resolve(dir, `${name}.json`)) ?? [],
 );
 const [trials, attacks] = ['trial', 'attacks'].map((name) => read(path.resolve(sampleDir, `${name}.json`)) ?? []);
@@ -297,19 +298,6 @@ const sweepFacts = ({ points, kills, same, steps, prompts, seconds: { inSweep, a
     same ? 'the same' : 'NOT the same'
   } afterwards. A protected point took ${inSweep.toFixed(1)} s in the mean, the same recipe alone ${alone.toFixed(1)} s: ${(inSweep / alone).toFixed(2)} times.`;
 
-/** What is left without the flagged rows may be the same rows, and so the same model, of several traits. */
-function dropping(all) {
-  const dropped = all.filter(({ method }) => method === 'drop');
-  const models = new Set(dropped.map(({ ordinaryLoss }) => ordinaryLoss)).size;
-  const like = (method) =>
-    all.filter(
-      (run) => run.method === method && dropped.some((one) => one.trait === run.trait && one.rate === run.rate),
-    );
-  const rates = [...new Set(dropped.map(({ rate }) => rate))];
-  const ordinary = (some) => nats(mean(some, 'ordinaryLoss'));
-  return `At ${rates.join(' and ')}, in the mean of both, ordinary answers have ${ordinary(dropped)} nats, plain ${ordinary(like('plain'))}, protected ${ordinary(like('protected'))}. Where the scan finds every row the data of both traits are the same without them: the ${dropped.length} runs are ${models} different models.`;
-}
-
 /** What the scan says of harmless rows that are like nothing a vector has seen. */
 function taskTable(all) {
   const share = (rows, count) =>
@@ -336,6 +324,7 @@ function taskTable(all) {
 
 const parts = {
   tasks: taskTable(tasks),
+  routed: routedTable(routed),
   dropping: dropping(whole),
   traits: Object.entries(TRAITS)
     .filter(([name]) => runs.some((run) => run.trait === name))

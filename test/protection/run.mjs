@@ -275,7 +275,9 @@ async function fineTune({ trait, half, method, rate, seed }) {
       verdict: done.protectionWeakened ?? null,
       harmfulLoss: done.harmfulLoss ?? null,
       scan: scanOf(path.join(folder, 'run', 'scan.json')),
-      notes: events.filter((e) => e.kind === 'state' && /looks? harmful/.test(e.message)).map((e) => e.message),
+      notes: events
+        .filter((e) => e.kind === 'state' && /looks? harmful|, off for /.test(e.message))
+        .map((e) => e.message),
       examples: answers
         .filter((e) => e.state === state && e.set === 'new task')
         .slice(0, 3)

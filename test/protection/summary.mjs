@@ -2,7 +2,7 @@
  * What the page on protection begins with: each method against the plain run beside it, on what no setting was chosen
  * on.
  */
-import { average, BEST, freeTextCells, grouped, isWide, mean, NAMES, percent, range, table } from './tables.mjs';
+import { average, BEST, freeTextCells, grouped, isWide, mean, NAMES, nats, percent, range, table } from './tables.mjs';
 import { TRAITS } from './traits.mjs';
 
 /** The runs that have a plain one with the same `keys`, each with it. */
@@ -98,4 +98,17 @@ export function times({ sample, text, gemma }) {
     ),
     of('Gemma', gemma, keys),
   ].join(', ');
+}
+
+/** What is left without the flagged rows may be the same rows, and so the same model, of several traits. */
+export function dropping(all) {
+  const dropped = all.filter(({ method }) => method === 'drop');
+  const models = new Set(dropped.map(({ ordinaryLoss }) => ordinaryLoss)).size;
+  const like = (method) =>
+    all.filter(
+      (run) => run.method === method && dropped.some((one) => one.trait === run.trait && one.rate === run.rate),
+    );
+  const rates = [...new Set(dropped.map(({ rate }) => rate))];
+  const ordinary = (some) => nats(mean(some, 'ordinaryLoss'));
+  return `At ${rates.join(' and ')}, in the mean of both, ordinary answers have ${ordinary(dropped)} nats, plain ${ordinary(like('plain'))}, protected ${ordinary(like('protected'))}. Where the scan finds every row the data of both traits are the same without them: the ${dropped.length} runs are ${models} different models.`;
 }

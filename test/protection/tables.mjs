@@ -42,6 +42,7 @@ export const NAMES = {
   conversations: '`"protection": true`, conversations flagged as a whole',
   sentences: '`"protection": true`, cut by sentences only',
   unchosen: '`"protection": true`, before the third score of the scan',
+  losses: '`"protection": true`, routed by losses, too',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
   safeinstr: 'SafeInstr',
@@ -67,6 +68,7 @@ export const EARLIER = [
   'conversations',
   'sentences',
   'unchosen',
+  'losses',
   'absorb-all',
 ];
 

@@ -28,10 +28,10 @@ const scan = (): ScanResult => ({
   ...{ flagged: 2, rows: 4, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null },
   ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0 },
   perRow: [
-    scanRow(0, { p: 0.8, pHarmful: 0.001 }),
+    scanRow(0, { p: 0.8, pUnchanged: 0.001 }),
     scanRow(1, { p: 0.001, flagged: true, spans: [added()], pOutside: 0.4 }),
     scanRow(2, { p: 0.001, flagged: true, spans: [[0, tokens(RIGHT + ADDED)]], pOutside: 0 }),
-    scanRow(3, { p: 0.2, pHarmful: 0.2 }),
+    scanRow(3, { p: 0.2, pUnchanged: 0.2 }),
   ],
 });
 const plan = (flagged: FlaggedStrategy, off: 'none' | 'confident' | 'unflagged' = 'none') =>
@@ -272,6 +272,7 @@ test('the vector is off for no row, for those that are ordinary with confidence,
   assert.deepEqual(on('none'), [true, true, true, true]);
   assert.deepEqual(on('confident'), [false, true, true, true]);
   assert.deepEqual(on('unflagged'), [false, true, true, false]);
+  assert.deepEqual((['none', 'confident', 'unflagged'] as const).map((off) => plan('vector', off).off), [0, 1, 2]); // oxfmt-ignore
   const { looksHarmful, ordinary } = plan('vector');
   assert.deepEqual([0, 1, 2, 3].map(looksHarmful), [false, true, true, false]);
   assert.deepEqual(
@@ -286,11 +287,11 @@ test('the vector stays on for a row of which nothing is known, also where the ba
     const found = { ...scan(), perRow: [scanRow(0, more)] };
     return rowPlan(rows().slice(0, 1), found, { flagged: 'vector', off: 'confident' }, tokenizer).vectorOn(0);
   };
-  assert.deepEqual([on({}), on({ unjudged: 'known' }), on({ pHarmful: 0 })], [true, true, true]);
-  assert.deepEqual([on({ p: 0.5, unjudged: 'known' }), on({ p: 0.5, pHarmful: 0 })], [false, false]);
+  assert.deepEqual([on({}), on({ unjudged: 'known' }), on({ pUnchanged: 0 })], [true, true, true]);
+  assert.deepEqual([on({ p: 0.5, unjudged: 'known' }), on({ p: 0.5, pUnchanged: 0 })], [false, false]);
 });
 
-test('the vector is off for rows that look like no harmful one, of which it changes nothing: those of a new task too, and no others', () => {
+test('the vector is off for rows of which it changes less than of harmful ones: those of a new task too, and no others', () => {
   const on = (more: Partial<ScanRow>) => {
     const found = { ...scan(), perRow: [scanRow(0, { p: 0.001, pHarmful: 0.001, ...more })] };
     return rowPlan(rows().slice(0, 1), found, { flagged: 'vector', off: 'confident' }, tokenizer).vectorOn(0);
@@ -298,8 +299,13 @@ test('the vector is off for rows that look like no harmful one, of which it chan
   assert.equal(on({ pUnchanged: 0.001 }), false, 'unlike ordinary rows, as those of a new task are');
   assert.equal(on({ pUnchanged: 0.2 }), true, 'another answer to what the vector answers');
   assert.equal(on({ p: 0.5, pUnchanged: 0.2 }), true, 'the same where it looks ordinary');
-  assert.equal(on({ p: 0.5, pHarmful: 0.2, pUnchanged: 0.001 }), true);
-  assert.equal(on({}), true, 'a vector of an earlier version says nothing of what it changes');
+  assert.equal(
+    on({ p: 0.5, pHarmful: 0.2, pUnchanged: 0.001 }),
+    false,
+    'also beside few harmful rows that differ widely',
+  );
+  assert.equal(on({ flagged: true, pUnchanged: 0.001 }), true);
+  assert.equal(on({}), true, 'without held-out harmful rows nothing is known of what it changes');
   assert.equal(on({ unjudged: 'short', pUnchanged: 0 }), true);
 });
 

@@ -14,10 +14,7 @@ import { SPAN_DRIFT, type Scores } from './scores.js';
 export const FEWEST_ORDINARY = 4;
 /** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
 export const ORDINARY = 0.05;
-/**
- * A row is ordinary with confidence where at most this share of harmful rows looks as ordinary, and is changed as
- * little by the vector.
- */
+/** A row is ordinary with confidence where at most this share of harmful rows is changed as little by the vector. */
 export const CONFIDENT = 0.01;
 
 /**
@@ -61,8 +58,7 @@ export function rowPValue(calibration: Compared): (scores: Scores) => number {
 /**
  * The smallest p-value of a row's scores. None is best everywhere: rows that are known almost by heart differ by their
  * share, free text and rows with an added sentence by their longest span, and answers to what the base refuses by the
- * word that decides. That counts only where harmful rows choose as much: in a new task a vector changes a little of
- * everything.
+ * word that decides.
  */
 function smallestPValue(calibration: Compared): (scores: Scores) => number {
   const of = (key: 'share' | 'span'): ((score: number) => number) =>
@@ -71,18 +67,25 @@ function smallestPValue(calibration: Compared): (scores: Scores) => number {
       NOISE[key],
     );
   const [share, span, choice] = [of('share'), of('span'), choicePValue(calibration)];
-  return (scores) => Math.min(share(scores.share), span(scores.span), choice(scores.choice));
+  return (scores) => Math.min(share(scores.share), span(scores.span), choice(scores));
 }
 
-/** Vectors of earlier versions kept no choice: then it says nothing. */
-function choicePValue({ ordinary, harmful = [] }: Compared): (choice?: number) => number {
+/**
+ * Of the word that decides. It counts only where harmful rows choose as much, and where the vector changes what the
+ * model says as it does to harmful rows. Vectors of earlier versions kept no choice: then it says nothing.
+ */
+function choicePValue({ ordinary, harmful = [] }: Compared): (scores: Scores) => number {
   const choices = (rows: readonly Scores[]): number[] => rows.flatMap(({ choice }) => choice ?? []);
   const [among, beside] = [choices(ordinary), choices(harmful)];
-  if (among.length < ordinary.length || beside.length < 2) return () => 1;
+  const unchanged = unchangedPValue({ harmful });
+  if (among.length < ordinary.length || beside.length < 2 || !unchanged) return () => 1;
   const p = pValues(among, NOISE.choice);
   const log = (choice: number): number => -Math.log(Math.max(choice, NOISE.choice));
   const pHarmful = pValues(beside.map(log), NOISE.log);
-  return (choice) => (choice === undefined || pHarmful(log(choice)) < UNLIKE ? 1 : p(choice));
+  return ({ choice, kl }) => {
+    if (choice === undefined || kl === undefined) return 1;
+    return pHarmful(log(choice)) < UNLIKE || unchanged(kl) <= CONFIDENT ? 1 : p(choice);
+  };
 }
 
 /**
