@@ -6,6 +6,7 @@ import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 import type { Workspace } from '../calls/support.js';
+import { writeModel } from '../kills/workspace.js';
 import type { RayServer, Script } from '../support/rayServer.js';
 import { PATIENCE, useServer } from './support.js';
 
@@ -32,7 +33,9 @@ export interface ClusterSweeps {
 /** Starts the server for the tests of a file, whose jobs do as the script says. */
 export async function useSweeps(script: Script): Promise<ClusterSweeps> {
   const { workspace, server, recipe } = await useServer(script);
-  await recipe({ steps: 2 });
+  // nothing is trained here: a model of one layer is loaded and read back as one of four is
+  await writeModel(workspace.file('small'));
+  await recipe({ model: '../small', steps: 2 });
   return {
     workspace,
     server,
