@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { FEW_ROWS, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 
 interface Row {
@@ -14,14 +14,14 @@ let workspace: Workspace;
 let ordinary: Row[];
 let harmful: Row[];
 let runs = 0;
-const run = async (recipe: string, onMessage: (message: string) => void = () => undefined): Promise<DoneEvent> =>
-  runRecipe(recipe, {
-    signal: new AbortController().signal,
-    onEvent: (event) => 'message' in event && event.message && onMessage(event.message),
-  });
 before(async () => {
   workspace = await sampleWorkspace();
-  await run(await workspace.recipe('vector.json', { harmful: { file: '../data/harmful.jsonl' }, benign: FEW_ROWS.benign, epochs: undefined, steps: 40, evaluateEvery: 40 })); // oxfmt-ignore
+  const vector = await workspace.recipe('vector.json', {
+    harmful: { file: '../data/harmful.jsonl' },
+    benign: FEW_ROWS.benign,
+    ...{ epochs: undefined, steps: 40, evaluateEvery: 40 },
+  });
+  await runRecipe(vector, { signal: new AbortController().signal, onEvent: () => undefined });
   const rows = jsonLines<Row>(await readFile(workspace.file('data/train.jsonl'), 'utf8'));
   harmful = rows.filter(({ label }) => label === 'harmful').slice(0, 40);
   ordinary = rows.filter(({ label }) => label !== 'harmful').slice(0, 40);
@@ -41,9 +41,17 @@ async function held(data: readonly Row[], asked: readonly Row[], protection: unk
     output: `../adapters/${runs++}`,
   });
   let count = 0;
-  await run(recipe, (message) => {
-    count = Number(/^the anchor holds (\d+) of the rows that look harmful/.exec(message)?.[1] ?? count);
+  const stop = new AbortController();
+  const { outcome } = await runRecipe(recipe, {
+    signal: stop.signal,
+    onEvent(event) {
+      if (event.kind !== 'state') return;
+      count = Number(/^the anchor holds (\d+) of the rows that look harmful/.exec(event.message)?.[1] ?? count);
+      // what is held is said before
+      if (event.state === 'training') stop.abort();
+    },
   });
+  assert.equal(outcome, 'stopped');
   return count;
 }
 
