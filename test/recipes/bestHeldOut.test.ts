@@ -51,13 +51,9 @@ it('the vector with the lowest loss on held-out rows is delivered, in a run that
   assert.ok(events.some((event) => event.kind === 'state' && event.message.includes(`of step ${at} is delivered`)));
   assert.equal(existsSync(join(root, 'long/checkpoint/held')), false);
 
-  for (const [out, stop] of [
-    ['stopped', { stopAfter: at + 7 }],
-    ['stopped at the end', { stopAt: 'saving' }],
-  ] as const) {
-    assert.equal((await run(out, stop)).done.outcome, 'stopped');
-    const { done: resumed } = await run(out, { resume: true });
-    assert.deepEqual([resumed.vector!.lossWith, resumed.taken, resumed.step], [lowest, at, done.step]);
-    assert.equal(await adapter(out), await adapter('long'));
-  }
+  for (const stop of [{ stopAfter: at + 7 }, { resume: true, stopAt: 'saving' }] as const)
+    assert.equal((await run('stopped', stop)).done.outcome, 'stopped');
+  const { done: resumed } = await run('stopped', { resume: true });
+  assert.deepEqual([resumed.vector!.lossWith, resumed.taken, resumed.step], [lowest, at, done.step]);
+  assert.equal(await adapter('stopped'), await adapter('long'));
 });
