@@ -63,20 +63,21 @@ describe('a sweep', () => {
   });
 
   it('keeps the points that a change of the recipe leaves as they are', async () => {
-    await run(await sweep('changed', over));
-    const more = await sweep('changed', { ...over, 'optimizer.learningRate': [0.05, 0.1], 'data.limit': [10] });
+    const few = { ...over, seed: [1] };
+    await run(await sweep('changed', few));
+    const more = await sweep('changed', { ...few, 'optimizer.learningRate': [0.05, 0.1], 'data.limit': [10] });
     await assert.rejects(run(more), { code: 'exists' });
     const { points } = await run(more, { resume: true });
     // With a limit that all rows are below the recipe is another one, and so are its results for all that is known.
     assert.equal(points.filter(({ resumed }) => resumed).length, 0);
-    const again = await run(await sweep('changed', { ...over, 'optimizer.learningRate': [0.05, 0.1] }), {
+    const again = await run(await sweep('changed', { ...few, 'optimizer.learningRate': [0.05, 0.1] }), {
       resume: true,
     });
     assert.deepEqual(
       again.points.filter(({ resumed }) => resumed).map(({ values }) => values),
-      [1, 2].map((seed) => ({ 'optimizer.learningRate': 0.05, seed })),
+      [{ 'optimizer.learningRate': 0.05, seed: 1 }],
     );
-    assert.equal(again.points.length, 4);
+    assert.equal(again.points.length, 2);
   });
 
   it('goes on after a point that fails, and tries that one again', async () => {
