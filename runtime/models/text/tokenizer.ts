@@ -144,6 +144,13 @@ function templateTexts(config: JsonObject, { bosId, eosIds, decode }: Tokenizer)
 }
 
 /**
+ * Texts of so few tokens are kept: to limit the time of each costs more than to decode it, and the same ones are asked
+ * for at each answer's end and where a row is read token by token.
+ */
+const SHORT = 2;
+const MOST_SHORT = 16_384;
+
+/**
  * A tokenizer from the contents of tokenizer.json and tokenizer_config.json, without a chat template.
  * @throws HumanError naming `place` when it cannot be used.
  */
@@ -208,7 +215,7 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
       const found = encodeText(text);
       return addSpecialTokens ? process(found) : found;
     });
-  const decode: Tokenizer['decode'] = (given, { skipSpecialTokens = false } = {}) =>
+  const decoded: Tokenizer['decode'] = (given, { skipSpecialTokens = false } = {}) =>
     limited(given.length, () => {
       const kept = skipSpecialTokens ? given.filter((id) => !special.has(id)) : given;
       const known = kept.map((id) => tokens[id]).filter((token) => token !== undefined);
@@ -216,6 +223,15 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
       const text = decoder(known);
       return clean ? cleanUp(text) : text;
     });
+  const short = new Map<string, string>();
+  const decode: Tokenizer['decode'] = (given, options = {}) => {
+    if (given.length > SHORT) return decoded(given, options);
+    const key = `${options.skipSpecialTokens === true}:${given.join()}`;
+    const text = short.get(key) ?? decoded(given, options);
+    if (short.size >= MOST_SHORT) short.clear();
+    short.set(key, text);
+    return text;
+  };
   const idOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : ids.get(text));
   const eos = idOf(texts.eos_token);
   return {
