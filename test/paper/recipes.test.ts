@@ -9,6 +9,7 @@ import { calls } from '../../runtime/calls/calls.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { downloadDataset } from '../../runtime/datasets/download.js';
+import { writeModel } from '../kills/workspace.js';
 import { root, useHub } from '../support/hubDownloads.js';
 import { jsonLines, PUBLIC } from '../support/publicSets.js';
 import { silent } from '../support/silent.js';
@@ -26,7 +27,7 @@ const range = <T>(count: number, make: (i: number) => T): T[] => Array.from({ le
 test('from the public sets to the tables of the paper', async () => {
   const here = join(dir, 'paper');
   await cp(join(root, 'media/paper'), here, { recursive: true });
-  await cp(join(root, 'media/sample/tiny-assistant'), join(here, 'models/chat-7b'), { recursive: true });
+  await writeModel(join(here, 'models/chat-7b'));
   for (const [folder, repository] of Object.entries(SETS)) {
     hub.repositories[`datasets/${repository}`] = PUBLIC[repository]!;
     await downloadDataset(
