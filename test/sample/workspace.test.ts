@@ -7,7 +7,7 @@ import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { hasCheckpoint } from '../../runtime/runs/checkpoint.js';
 import { claim } from '../../runtime/runs/owner.js';
 import { copySample, requireStoryFolder, stateFolder } from '../../runtime/sample/workspace.js';
-import { cli } from '../calls/support.js';
+import { cli, FEW_ROWS } from '../calls/support.js';
 import { withFault } from '../support/faults.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 
@@ -63,7 +63,7 @@ test('the story takes nothing that is not its own: a changed copy is kept, a for
   const short = join(out, 'short.json');
   await writeFile(
     short,
-    JSON.stringify({ ...written, epochs: undefined, steps: 1, model: 'workspace/tiny-assistant' })
+    JSON.stringify({ ...written, ...FEW_ROWS, epochs: undefined, steps: 1, model: 'workspace/tiny-assistant' })
       .replaceAll('../data', 'workspace/data')
       .replaceAll('../vectors', 'workspace/vectors'),
   );
