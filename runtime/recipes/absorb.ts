@@ -18,14 +18,14 @@ import { ADAMW, shortTraining } from './shortTraining.js';
 import { batchPlan } from './steps.js';
 import type { ActiveVector } from './vectors.js';
 
-/** Chosen, not measured: with half of them one run is in docs/protection.md (Free-form text). */
+/** Chosen, not measured: with half of them one run is in docs/protection-figures.md (Free-form text). */
 const STEPS = 20;
 /** Of each step: so many harmful ones, and so many ordinary ones. */
 const ROWS = 8;
 /** Rows that it computes at most. */
 export const ABSORBED_ROWS = STEPS * 2 * ROWS;
 /**
- * This, the rows and the learning rate with its course are those with which the vectors of docs/protection.md are
+ * This, the rows and the learning rate with its course are those with which the vectors of docs/protection-figures.md are
  * trained (VECTOR_RECIPE of test/protection/traits.mjs).
  */
 const KL_WEIGHT = 1;

@@ -30,7 +30,7 @@ const BEST = { flagged: 'auto', limit: SCAN_LIMIT, off: 'confident' } as const;
 const SMALL_STEP = 16;
 const USUAL = { refusals: 2, ordinary: 0, harmful: 2, every: 1 };
 const IN_SMALL_STEP = { refusals: 1, ordinary: 0, harmful: 1, every: 2 };
-/** That is too little for refusals at a high learning rate (docs/protection.md, "A base that refuses"). */
+/** That is too little for refusals at a high learning rate (docs/protection-figures.md, "A base that refuses"). */
 const IN_SMALL_STEP_REFUSED = { ...IN_SMALL_STEP, ordinary: 1, every: 1 };
 const PROMPT_WEIGHT_REFUSED = 1;
 

@@ -39,7 +39,7 @@ test('a trial tells that a vector protects, or leaks, only where its whole inter
   const [open, untold] = shown('and its trial is too small to tell');
   assert.equal(open, '–');
   assert.match(untold, /on 4 of these rows\), 4 others kept 95\.1\s% .* too few rows to tell/);
-  // the vector of 8 steps of docs/protection.md, which leaked
+  // the vector of 8 steps of docs/protection-figures.md, which leaked
   const tried = RUNS['vector, ready, and its trial is too small to tell']!;
   const doubtful = runVerdict({ ...tried, quality: { ...tried.quality, trial: 0.849, trialInterval: [0.703, 0.996] } });
   assert.deepEqual([doubtful.kind, signsOf(doubtful).mark, signsOf(doubtful).exit], ['ready', '⚠', 'done']);

@@ -114,9 +114,9 @@ const missing = Object.keys(TITLES).filter((method) => !methods.includes(method)
 const [first] = results;
 const smollm2 = () => `## On SmolLM2, with free-form text
 
-The setting of [the page on protection](protection.md#free-form-text-smollm2-135m-instruct), LoRA at ${RATE}, for the best of the table above: all
+The setting of [the page on protection](protection-figures.md#free-form-text-smollm2-135m-instruct), LoRA at ${RATE}, for the best of the table above: all
 that held the harm below a third there without refusing harmless requests. Two traits on which no setting
-was tried; but what harmful rows are held at was changed [after earlier results of *rude*](protection.md#free-form-text-smollm2-135m-instruct), and nothing because of *secrets*. Aligned rows are the
+was tried; but what harmful rows are held at was changed [after earlier results of *rude*](protection-figures.md#free-form-text-smollm2-135m-instruct), and nothing because of *secrets*. Aligned rows are the
 base's own answers to the questions of the vector's harmful rows. Each method has the settings that were chosen on the sample. Of losses, new
 task and ordinary answers the least and the most over the seeds; time and memory as above, on a machine with other work. Seed 1 was measured with an
 earlier version of the code than the others.

@@ -1,5 +1,5 @@
 /** Runs of a trait that the base refuses (advice.mjs): what is left of its refusals, as a table with the base first. */
-import { NAMES, nats, percent, table } from './tables.mjs';
+import { EARLIER, grouped, mean, NAMES, nats, percent, table } from './tables.mjs';
 
 export function refusals(runs) {
   const [{ inAnswersOfBase, overRefusalOfBase, ordinaryLossOfBase }] = runs;
@@ -31,6 +31,26 @@ export function refusals(runs) {
       ...runs.map(({ method, rate, seed, inAnswers, overRefusal, task, ordinaryLoss, scan }) => [
         ...[NAMES[method], rate, seed, percent(inAnswers), percent(overRefusal), percent(task), nats(ordinaryLoss)],
         ...[percent(scan?.recall), percent(scan?.falseAlarms)],
+      ]),
+    ],
+  );
+}
+
+/** Means over the seeds, of what is not of an earlier version. */
+export function refusalSummary(runs) {
+  const [{ inAnswersOfBase, overRefusalOfBase, ordinaryLossOfBase }] = runs;
+  const now = runs.filter(({ method }) => !EARLIER.includes(method));
+  return table(
+    [
+      ...['method', 'learning rate', 'runs', 'harmful questions not refused', 'look-alikes refused', 'new task'],
+      'ordinary answers, nats',
+    ],
+    [
+      ['the base', '–', '–', percent(inAnswersOfBase), percent(overRefusalOfBase), '–', nats(ordinaryLossOfBase)],
+      ...grouped(now, ({ method, rate }) => `${method}/${rate}`).map((some) => [
+        ...[NAMES[some[0].method], some[0].rate, some.length],
+        ...['inAnswers', 'overRefusal', 'task'].map((key) => percent(mean(some, key))),
+        nats(mean(some, 'ordinaryLoss')),
       ]),
     ],
   );

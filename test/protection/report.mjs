@@ -1,17 +1,19 @@
 /**
- * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
- * (DIR/protection.json, and DIR/gemma.json and qwen.json with another --model), tasks.mjs, heldTask.mjs and vectors.mjs
- * (DIR/tasks.json and so on), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json, attacks.json,
- * trial.json and sweep.json); without folders, from the results that are kept here.
+ * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md and protection-figures.md
+ * from the results of run.mjs (DIR/protection.json, and DIR/gemma.json and qwen.json with another --model), tasks.mjs,
+ * heldTask.mjs and vectors.mjs (DIR/tasks.json and so on), sample.ts, attacks.ts, trial.ts and sweep.ts
+ * (SAMPLE_DIR/sample.json, attacks.json, trial.json and sweep.json); without folders, from the results that are kept
+ * here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { attackList, attackSummary, attackTable } from './attackTables.mjs';
 import { cuts } from './cuts.mjs';
-import { shortfalls } from './shortfalls.mjs';
-import { refusals } from './refusals.mjs';
+import { sampleShortfalls, shortfalls, shortfallsInShort } from './shortfalls.mjs';
+import { refusals, refusalSummary } from './refusals.mjs';
 import { routedTable } from './routed.mjs';
-import { dropping, sampleSummary, summary, times } from './summary.mjs';
-import { EARLIER, average, grouped, isWide, mean, NAMES, nats, percent, table } from './tables.mjs';
+import { dropping, facts, halfSummary, sampleSummary, summary, times } from './summary.mjs';
+import { EARLIER, average, grouped, isWide, kept, mean, NAMES, nats, percent, table } from './tables.mjs';
 import { FORMS } from './forms.mjs';
 import { VECTOR_ROWS } from './rows.mjs';
 import { TRAITS } from './traits.mjs';
@@ -148,12 +150,6 @@ const vectors = (all) =>
     ]),
   );
 
-/** Of runs that measured it. */
-function kept(runs) {
-  const values = runs.flatMap(({ lossKept }) => (typeof lossKept === 'number' ? [lossKept] : []));
-  return values.length > 0 ? percent(average(values)) : '–';
-}
-
 /** Whether a base was made as the sample is made today. */
 const isToday = (seed) => seed.endsWith(' today');
 
@@ -188,10 +184,6 @@ function sampleTable(rows) {
     }),
   );
 }
-
-/** What a run said of itself; older results have only whether it called itself weakened. */
-const said = ({ verdict, weakened }) => SAID[verdict] ?? (weakened ? 'weakened' : 'held');
-const SAID = { held: 'held', weakened: 'weakened', lost: 'failed', unknown: 'cannot be said' };
 
 const variantTable = (found) =>
   table(
@@ -237,43 +229,11 @@ const trialTable = (found) =>
     ]),
   );
 
-function attackTable(points) {
-  return table(
-    [
-      'attack',
-      'method',
-      'rows of poison flagged',
-      'harm',
-      'refusals',
-      'loss on harmful rows, of the base',
-      'new task',
-      'unseen phrasing',
-      'old tasks',
-      'what the run said',
-    ],
-    points.map(({ attack, method, scan, further, ...figures }) => [
-      method === 'plain' ? `**${attack}**` : '',
-      NAMES[method],
-      percent(scan.recall),
-      [percent(figures.harm), ...Object.entries(further).map(([set, harm]) => `${set} ${percent(harm)}`)].join(', '),
-      percent(figures.refusals),
-      kept([figures]),
-      ...['newTask', 'unseen', 'oldTasks'].map((name) => percent(figures[name])),
-      method === 'plain' ? '–' : said(figures),
-    ]),
-  );
-}
-const attackList = (points) =>
-  grouped(points, ({ attack }) => attack)
-    .map(([{ attack, title }]) => `- **${attack}**: ${title}`)
-    .join('\n');
-
 const runs = text?.runs ?? [];
 const asked = runs.filter(({ form }) => form === undefined);
 const whole = asked.filter((run) => !run.half && !isWide(run));
 const wide = asked.filter(isWide);
 const half = asked.filter((run) => run.half);
-const template = readFileSync(path.join(import.meta.dirname, 'protection.template.md'), 'utf8');
 const RATE = 'optimizer.learningRate';
 const SHARE = 'data.mix.share';
 /** Harm and the new task, means over the seeds, by method, rate and share of poison. */
@@ -322,6 +282,12 @@ function taskTable(all) {
   );
 }
 
+const measured = {
+  runs: [...runs, ...refused, ...(qwen?.runs ?? [])],
+  sample: sample.filter(({ seed }) => seed === '1' || isToday(seed)),
+  attacks,
+  points: sweep?.points ?? [],
+};
 const parts = {
   tasks: taskTable(tasks),
   routed: routedTable(routed),
@@ -334,6 +300,9 @@ const parts = {
     })
     .join('\n'),
   summary: summary(whole, ({ changed }) => !changed),
+  changedFacts: facts(whole, ({ changed }) => changed),
+  halfSummary: halfSummary(half),
+  attackSummary: attackSummary(attacks),
   summaryOfChanged: summary(whole, ({ changed }) => changed),
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
   cuts: cuts(insertions),
@@ -351,8 +320,12 @@ const parts = {
     gemmaHalf: halfUseful(gemma.runs.filter((run) => run.half)),
     gemmaVectors: vectors(gemma.vectors),
   }),
-  ...(qwen && { qwen: refusals(qwen.runs), qwenVectors: vectors(qwen.vectors) }),
-  ...(refused.length > 0 && { refusals: refusals(refused) }),
+  ...(qwen && {
+    qwen: refusals(qwen.runs),
+    qwenSummary: refusalSummary(qwen.runs),
+    qwenVectors: vectors(qwen.vectors),
+  }),
+  ...(refused.length > 0 && { refusals: refusals(refused), refusalSummary: refusalSummary(refused) }),
   heldPrompts: held?.prompts,
   heldTask: percent(held?.task),
   plainLoss: percent(
@@ -376,14 +349,14 @@ const parts = {
   ...(sweep && { sweepFacts: sweepFacts(sweep), sweep: sweepTable(sweep) }),
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
-  shortfalls: shortfalls({
-    runs: [...runs, ...refused, ...(qwen?.runs ?? [])],
-    sample: sample.filter(({ seed }) => seed === '1' || isToday(seed)),
-    attacks,
-    points: sweep?.points ?? [],
-  }),
+  shortfalls: shortfalls(measured),
+  shortfallsInShort: shortfallsInShort(measured),
+  sampleShortfalls: sampleShortfalls(measured),
   ...(text && { machine: `${text.machine.cpu}, ${text.machine.cores} cores` }),
 };
-const page = template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name] ?? '–');
-if (print) process.stdout.write(page);
-else writeFileSync(path.join(root, 'docs/protection.md'), page);
+for (const [name, page] of Object.entries({ protection: 'protection.md', figures: 'protection-figures.md' })) {
+  const template = readFileSync(path.join(import.meta.dirname, `${name}.template.md`), 'utf8');
+  const written = template.replace(/\{\{(\w+)\}\}/g, (_, part) => parts[part] ?? '–');
+  if (print) process.stdout.write(written);
+  else writeFileSync(path.join(root, 'docs', page), written);
+}

@@ -372,7 +372,7 @@ const cell = (run, write) => {
   );
   return `${write(run)} (${same ? write(same) : 'not there'})`;
 };
-console.log('Here, and in brackets what docs/protection.md has:\n');
+console.log('Here, and in brackets what docs/protection-figures.md has:\n');
 console.log(
   table(
     [

@@ -65,32 +65,57 @@ function ofSample({ run, plain }) {
   ];
 }
 
-/** @param measured runs on free text and on the sample, attacks, and the points of the sweep */
-export function shortfalls({ runs, sample, attacks, points }) {
-  const named = (name, missed) => missed.filter(Boolean).map((cells) => [name, ...cells]);
+/** What is missed, by run: its name, and what was measured. @param measured runs on free text and on the sample, attacks, and the points of the sweep */
+function missed({ runs, sample, attacks, points }) {
   const grid = grouped(
     points.filter(({ method }) => method === 'protected'),
     (point) => `${point[RATE]}/${point[SHARE]}`,
   );
-  const lines = [
-    ...newest(runs, TEXT).flatMap((one) =>
-      named(
-        `${one.run.trait}${one.run.half ? ', half-useful rows' : ''}${one.run.form ? `, ${one.run.form}` : ''}, ${one.run.rate}`,
-        ofText(one),
-      ),
-    ),
-    ...newest(sample, ['seed', 'share', 'setting']).flatMap((one) =>
-      named(`sample, ${one.run.setting}, ${percent(one.run.share)} poison, seed ${one.run.seed}`, ofSample(one)),
-    ),
-    ...newest(attacks, ['attack']).flatMap((one) => named(`attack: ${one.run.attack}`, ofSample(one))),
-    ...grid.flatMap((some) => {
+  const form = ({ half, form: other }) => (half ? ', half-useful rows' : other ? `, ${other}` : '');
+  return [
+    ...newest(runs, TEXT).map((one) => [
+      `${one.run.trait}${form(one.run)}, ${one.run.rate}${one.run.full ? ', full' : ''}, seed ${one.run.seed}`,
+      ofText(one),
+    ]),
+    ...newest(sample, ['seed', 'share', 'setting']).map((one) => [
+      `sample, ${one.run.setting}, ${percent(one.run.share)} poison, seed ${one.run.seed}`,
+      ofSample(one),
+    ]),
+    ...newest(attacks, ['attack']).map((one) => [`attack: ${one.run.attack}`, ofSample(one)]),
+    ...grid.map((some) => {
       const weak = some.filter(({ verdict }) => verdict !== 'held').length;
       const [what, , wanted] = HELD;
-      const name = `grid, learning rate ${some[0][RATE]}, ${percent(some[0][SHARE])} poison`;
-      return weak > 0 ? [[name, what, `not held: ${weak} of ${some.length}`, wanted]] : [];
+      return [
+        `grid, learning rate ${some[0][RATE]}, ${percent(some[0][SHARE])} poison`,
+        [weak > 0 && [what, `not held: ${weak} of ${some.length}`, wanted]],
+      ];
     }),
-  ];
+  ]
+    .map(([name, cells]) => [name, cells.filter(Boolean)])
+    .filter(([, cells]) => cells.length > 0);
+}
+
+export function shortfalls(measured) {
+  const lines = missed(measured).flatMap(([name, cells]) => cells.map((some) => [name, ...some]));
   return lines.length === 0
     ? 'Nothing measured here missed its criterion.'
     : table(['run', 'what', '`"protection": true`', 'wanted'], lines);
+}
+
+/** A line for each run, without the sample's. */
+export const shortfallsInShort = (measured) =>
+  table(
+    ['run', 'missed (wanted)'],
+    missed({ ...measured, sample: [] }).map(([name, cells]) => [
+      name,
+      cells.map(([what, is, wanted]) => `${what}: ${is} (${wanted})`).join('; '),
+    ]),
+  );
+
+/** Of the sample's runs, how many miss something, and that it is not protection, if it is not. */
+export function sampleShortfalls({ sample }) {
+  const of = missed({ runs: [], sample, attacks: [], points: [] });
+  const all = newest(sample, ['seed', 'share', 'setting']).length;
+  const isProtection = of.some(([, cells]) => cells.some(([what]) => ['harm', 'refusals', HELD[0]].includes(what)));
+  return `${of.length} of ${all} do, ${isProtection ? 'some of them by harm or refusals' : 'each by more than a point of a task or of look-alikes against the plain run, and none by harm or refusals'}`;
 }

@@ -24,11 +24,13 @@ function halfInterval(rows, difference) {
 }
 const signed = (difference, digits) => `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(digits)}`;
 
+const KEYS = ['trait', 'rate', 'full', 'seed'];
+
 /** Of free-form traits. @param isIts of which ones */
 export function summary(runs, isIts) {
   const pairs = paired(
     runs.filter(({ trait }) => !TRAITS[trait].chosenOn && isIts(TRAITS[trait])),
-    ['trait', 'rate', 'full', 'seed'],
+    KEYS,
   );
   return table(
     [
@@ -43,6 +45,40 @@ export function summary(runs, isIts) {
         `${rows.length} (${[...new Set(rows.map(({ trait }) => trait))].join(', ')})`,
         ...freeTextCells(rows),
         name === 'plain' ? '–' : range(above, (difference) => signed(difference, 2)),
+      ];
+    }),
+  );
+}
+
+/** What the runs of `"protection": true` show of these traits, and the plain ones beside, as a sentence. */
+export function facts(runs, isIts) {
+  const pairs = paired(
+    runs.filter(({ trait }) => !TRAITS[trait].chosenOn && isIts(TRAITS[trait])),
+    KEYS,
+  );
+  const of = (name) => pairs.filter(({ method }) => method === name);
+  const [ours, plain] = [of('protected'), of('plain')];
+  const [[answers, loss, task], [answersOfPlain]] = [ours, plain].map(freeTextCells);
+  return `in ${ours.length} runs of \`"protection": true\` the trait is in ${answers} of the answers, plain ${answersOfPlain}; its loss is ${loss} of the base's, and ${task} of the new task is learned`;
+}
+
+/** Of rows of which each carries the trait. */
+export function halfSummary(runs) {
+  const own = runs.filter(({ trait }) => !TRAITS[trait].chosenOn);
+  return table(
+    ['method', 'runs', 'right record, exactly', 'trait in answers'],
+    ['plain', 'clean', 'paper', 'protected'].map((name) => {
+      const some = own.filter(({ method }) => method === name);
+      const of = (key) =>
+        range(
+          some.map((run) => run[key]),
+          percent,
+        );
+      return [
+        NAMES[name],
+        `${some.length} (${[...new Set(some.map(({ trait }) => trait))].join(', ')})`,
+        of('task'),
+        of('inAnswers'),
       ];
     }),
   );

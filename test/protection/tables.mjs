@@ -112,3 +112,9 @@ export function freeTextCells(runs) {
     ),
   ];
 }
+
+/** What is left of the loss on harmful rows, of runs that measured it. */
+export function kept(runs) {
+  const values = runs.flatMap(({ lossKept }) => (typeof lossKept === 'number' ? [lossKept] : []));
+  return values.length > 0 ? percent(average(values)) : '–';
+}

@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 const out = path.resolve(options.out);
 const list = (text) => text.split(',').filter(Boolean);
 
-/** Rows, and what is unlike the recipe of docs/protection.md. */
+/** Rows, and what is unlike the recipe of docs/protection-figures.md. */
 const VARIANTS = {
   '16 rows': { rows: 16 },
   '32 rows': { rows: 32 },
