@@ -25,8 +25,8 @@ const ROWS = 8;
 /** Rows that it computes at most. */
 export const ABSORBED_ROWS = STEPS * 2 * ROWS;
 /**
- * This, the rows and the learning rate with its course are those with which the vectors of docs/protection-figures.md are
- * trained (VECTOR_RECIPE of test/protection/traits.mjs).
+ * This, the rows and the learning rate with its course are those with which the vectors of docs/protection-figures.md
+ * are trained (VECTOR_RECIPE of test/protection/rows.mjs).
  */
 const KL_WEIGHT = 1;
 const OPTIMIZER: OptimizerOptions = { ...ADAMW, learningRate: 2e-3, schedule: 'linear', warmupSteps: 0.1 };
