@@ -3,6 +3,7 @@ import { loadData, type Context, type LoadedData } from '../context/context.js';
 import { scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf, requireOther } from '../recipes/calibration.js';
 import { partsOf } from '../recipes/cut.js';
+import { warnOfLanguages } from '../recipes/foreign.js';
 import { scanWithInsertions } from '../recipes/insertions.js';
 import { readAlike } from '../data/readAlike.js';
 import type { RowFormat } from '../contract/mapping.js';
@@ -76,6 +77,7 @@ export async function scan(
     const review = reviewed && { exclude: 'reviewed' as const, readExcluded: reviewed === 'read' };
     const rows = await loadRows(context, data, { format, columns, hashed: true, ...review }, reporter);
     const { examples, skipped, format: rowFormat } = rows;
+    await warnOfLanguages([{ path: vector }], rows, { warn: warnsOf(reporter), signal: reporter.signal });
     const hooks = {
       signal: reporter.signal,
       onProgress: (share: number) => reporter.onProgress('scanning', share),

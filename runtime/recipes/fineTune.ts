@@ -28,7 +28,8 @@ import { fineTuneThere, scanThere } from './fineTuneThere.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { holdOut, type Split } from './heldOut.js';
 import type { Scanner } from './lossesThere.js';
-import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
+import { warnOfLanguages } from './foreign.js';
+import { dataFacts, loadReporter, loadSource, type Job, type TrainingState } from './job.js';
 import { PROBE_ROWS } from './loop.js';
 import { loadTrainingData } from './mix.js';
 import { named } from './probeRows.js';
@@ -97,6 +98,7 @@ async function readInputs(job: Job<FinetuneRecipe>, asked: Asked): Promise<Input
   const { data: loaded, parts } = await loadTrainingData(job, asked.note);
   const { trained, held, untrained } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
+  await warnOfLanguages(vectors, loaded, loadReporter(job));
   const { own: rows, strategy } = await ownRows(job, vectors);
   if (strategy.ordinary)
     await requireOther(job.path(strategy.ordinary.file), job.path(recipe.data.file), 'protection.ordinary');

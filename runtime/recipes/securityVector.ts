@@ -22,6 +22,7 @@ import { lossWithVector, vectorHere, type PlannedVector } from './vectorHere.js'
 import { vectorThere } from './vectorThere.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
+import { languagesOf, summed, type Languages } from '../data/languages.js';
 import { warnOfKinds } from './bothKinds.js';
 import { writeCalibration } from './calibrationFile.js';
 import { holdOut, holdOutOfBoth, type Split } from './heldOut.js';
@@ -29,7 +30,7 @@ import { heldOutMeasure, heldOutQuality, reportQuality } from './heldOutMeasure.
 import { writePrompts } from './prompts.js';
 import { startAdapter, type StartAdapter } from './startAdapter.js';
 import { batchPlan, plannedSteps } from './steps.js';
-import { readTrained, writeTrained } from './trainedFile.js';
+import { readLanguages, readTrained, writeTrained } from './trainedFile.js';
 import { trial } from './trial.js';
 import { heldRows } from '../learner/teacher.js';
 
@@ -67,6 +68,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     harmful,
     benign,
     seen,
+    languages,
     start: { layout, config, flat: own },
   } = await readInputs(job);
   const learner = openLearner({
@@ -156,7 +158,10 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     const scales = scalesHash(await readAdapter(folder.path));
     const measured = { adapter: sha256, scales, precision: recipe.precision };
     if (calibration) await writeCalibration(folder.path, calibration, measured);
-    if (seen) await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen);
+    if (seen) {
+      const ofAll = languages && summed(languages, await languagesOf(harmful.trained, job.signal));
+      await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen, ofAll);
+    }
     await savePrompts(job, { ...harmful, ordinary: benignAt && benign?.trained });
     return { quality, taken: state.step, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
   } finally {
@@ -191,6 +196,8 @@ interface Inputs {
   readonly start: StartAdapter;
   /** What the vector that it continues was trained on; undefined where that is not known. */
   readonly seen?: ReadonlySet<string>;
+  /** Those of its harmful rows. */
+  readonly languages?: Languages;
 }
 
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
@@ -213,6 +220,7 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
   }
   const { init: from } = recipe.adapter;
   const seen = from === undefined ? new Set<string>() : await readTrained(job.path(from));
+  const languages = from === undefined ? new Map<string, number>() : await readLanguages(job.path(from));
   const share = seen ? recipe.heldOut : 0;
   const splits = benign
     ? holdOutOfBoth([harmful.examples, benign.examples], share, String(recipe.seed), seen)
@@ -233,6 +241,7 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
     harmful: splits[0],
     benign: splits.at(1),
     seen,
+    languages,
     start: await startAdapter(job),
   };
 }
