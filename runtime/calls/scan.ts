@@ -77,7 +77,11 @@ export async function scan(
     const review = reviewed && { exclude: 'reviewed' as const, readExcluded: reviewed === 'read' };
     const rows = await loadRows(context, data, { format, columns, hashed: true, ...review }, reporter);
     const { examples, skipped, format: rowFormat } = rows;
-    await warnOfLanguages([{ path: vector }], rows, { warn: warnsOf(reporter), signal: reporter.signal });
+    await warnOfLanguages([{ path: vector }], rows, {
+      warn: warnsOf(reporter),
+      progress: reporter.onProgress,
+      signal: reporter.signal,
+    });
     const hooks = {
       signal: reporter.signal,
       onProgress: (share: number) => reporter.onProgress('scanning', share),

@@ -15,7 +15,10 @@ const ROWS_AT_ONCE = 250;
 export type Languages = ReadonlyMap<string, number>;
 
 /** @throws Cancelled */
-export async function languagesOf(rows: ExampleList, signal?: AbortSignal): Promise<Languages> {
+export async function languagesOf(
+  rows: ExampleList,
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (share: number) => void } = {},
+): Promise<Languages> {
   // made when it is first needed: it holds tables of 60 languages
   const { eld } = await import('eld/extrasmall');
   const languageOf = (text: string): string | undefined => {
@@ -28,7 +31,10 @@ export async function languagesOf(rows: ExampleList, signal?: AbortSignal): Prom
   const counts = new Map<string, number>();
   let at = 0;
   for (const row of rows) {
-    if (at++ % ROWS_AT_ONCE === 0) await nextTurn(signal);
+    if (at++ % ROWS_AT_ONCE === 0) {
+      await nextTurn(signal);
+      onProgress?.((at - 1) / rows.length);
+    }
     const answers = told(learnedTexts(row));
     for (const language of new Set(answers.length > 0 ? answers : told([`${askedText(row)}\n${row.answer}`])))
       counts.set(language, (counts.get(language) ?? 0) + 1);

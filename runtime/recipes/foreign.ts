@@ -18,7 +18,7 @@ const nameOf = (language: string): string => names.of(language) ?? language;
 export async function warnOfLanguages(
   vectors: readonly { readonly path: string }[],
   { examples, path }: Pick<LoadedData, 'examples' | 'path'>,
-  { warn, signal }: Pick<LoadReporter, 'warn' | 'signal'>,
+  { warn, progress, signal }: LoadReporter,
 ): Promise<void> {
   const known: Languages[] = [];
   for (const vector of vectors) {
@@ -28,7 +28,8 @@ export async function warnOfLanguages(
     known.push(languages);
   }
   if (known.length === 0) return;
-  const foreign = [...(await languagesOf(examples, signal))].filter(
+  const onProgress = (share: number): void => progress?.(`finding the languages of ${basename(path)}`, share);
+  const foreign = [...(await languagesOf(examples, { signal, onProgress }))].filter(
     ([language, rows]) => rows >= SHARE * examples.length && !known.some((languages) => languages.has(language)),
   );
   if (foreign.length === 0) return;

@@ -159,7 +159,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     const measured = { adapter: sha256, scales, precision: recipe.precision };
     if (calibration) await writeCalibration(folder.path, calibration, measured);
     if (seen) {
-      const ofAll = languages && summed(languages, await languagesOf(harmful.trained, job.signal));
+      const ofAll = languages && summed(languages, await languagesOf(harmful.trained, job));
       await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen, ofAll);
     }
     await savePrompts(job, { ...harmful, ordinary: benignAt && benign?.trained });

@@ -74,5 +74,5 @@ test('two lists are summed, and reading them can be stopped', async () => {
       ['en', 2],
     ],
   );
-  await assert.rejects(languagesOf([row(ENGLISH)], AbortSignal.abort()), Cancelled);
+  await assert.rejects(languagesOf([row(ENGLISH)], { signal: AbortSignal.abort() }), Cancelled);
 });
