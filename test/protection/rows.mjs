@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { baseRows, refusedRows } from './advice.mjs';
-import { FORMS, inForm } from './forms.mjs';
+import { FORMS, halfInForm, inForm } from './forms.mjs';
 import { pick, random, shuffled } from './random.mjs';
 import { TRAITS } from './traits.mjs';
 
@@ -53,7 +53,11 @@ export const VECTOR_ROWS = 64;
  * What a vector is trained on: rows with the trait, and ordinary ones with other questions on the same topics. More
  * rows of each than the part `vector` has are on further topics.
  */
-export function vectorRows(trait, count) {
+export function vectorRows(trait, count, form) {
+  const rows = rowsOfVector(trait, count);
+  return { harmful: halfInForm(form, rows.harmful), benign: halfInForm(form, rows.benign) };
+}
+function rowsOfVector(trait, count) {
   const own = shuffled(questions('vector'), 'vector');
   if (TRAITS[trait].refused) {
     const { harmful, ordinary: answered } = refusedRows(trait, 'vector', 'vector');

@@ -147,11 +147,12 @@ async function modelOf(trait) {
   return path.join(folder, 'run', 'model');
 }
 
-const vectorFolder = (trait) => path.join(out, trait, `vector-${options.rows}`);
+const vectorFolder = (trait) =>
+  path.join(out, trait, `vector-${options.rows}${FORMS[options.form]?.half ? `-${options.form}` : ''}`);
 async function vector(trait) {
   const folder = vectorFolder(trait);
   return kept(folder, async () => {
-    const { harmful, benign } = vectorRows(trait, Number(options.rows));
+    const { harmful, benign } = vectorRows(trait, Number(options.rows), options.form);
     write(path.join(folder, 'harmful.jsonl'), jsonLines(harmful));
     write(path.join(folder, 'benign.jsonl'), jsonLines(benign));
     const recipe = path.join(folder, 'vector.json');
