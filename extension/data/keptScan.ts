@@ -46,6 +46,7 @@ export const KEPT = z.object({
   related: z.number().optional(),
   unusual: z.number().optional(),
   skipped: z.number().optional(),
+  otherLanguages: z.array(z.object({ language: z.string(), rows: z.number() })).optional(),
   rowFormat: z.enum(DATA_FORMATS).exclude(['auto']).optional(),
   lines: z.string(),
   explained: z.string(),

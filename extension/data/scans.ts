@@ -57,6 +57,7 @@ export interface Scan {
   unusual?: number;
   /** Rows that were not scanned; undefined: none, or not known. */
   skipped?: number;
+  otherLanguages?: ScanResult['otherLanguages'];
   /** Every suspicious row, in the order of their lines, one a line. */
   marks: Mark[];
   /** Every row. */

@@ -3,7 +3,7 @@ import { loadData, type Context, type LoadedData } from '../context/context.js';
 import { scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf, requireOther } from '../recipes/calibration.js';
 import { partsOf } from '../recipes/cut.js';
-import { warnOfLanguages } from '../recipes/foreign.js';
+import { otherLanguages } from '../recipes/foreign.js';
 import { scanWithInsertions } from '../recipes/insertions.js';
 import { readAlike } from '../data/readAlike.js';
 import type { RowFormat } from '../contract/mapping.js';
@@ -77,11 +77,6 @@ export async function scan(
     const review = reviewed && { exclude: 'reviewed' as const, readExcluded: reviewed === 'read' };
     const rows = await loadRows(context, data, { format, columns, hashed: true, ...review }, reporter);
     const { examples, skipped, format: rowFormat } = rows;
-    await warnOfLanguages([{ path: vector }], rows, {
-      warn: warnsOf(reporter),
-      progress: reporter.onProgress,
-      signal: reporter.signal,
-    });
     const hooks = {
       signal: reporter.signal,
       onProgress: (share: number) => reporter.onProgress('scanning', share),
@@ -103,12 +98,18 @@ export async function scan(
       { ...scales, calibration, limit, tokenizer: context.tokenizer },
       { ...hooks, progress: reporter.onProgress },
     );
+    const others = await otherLanguages([{ path: vector }], rows, { progress: reporter.onProgress, ...hooks });
     const shown = perRow.map(({ losses, answers, ...row }, i): ScanRow => ({
       ...row,
       ...(row.flagged && partsOf(examples.at(i)!, { ...row, answers, losses }, context.tokenizer)),
     }));
     for (let at = 0; at < shown.length; at += ROWS_AT_ONCE) reporter.onRows(shown.slice(at, at + ROWS_AT_ONCE));
-    return { ...result, ...(skipped > 0 && { skipped }), rowFormat };
+    return {
+      ...result,
+      ...(skipped > 0 && { skipped }),
+      ...(others.length > 0 && { otherLanguages: others }),
+      rowFormat,
+    };
   } finally {
     await close();
   }

@@ -29,6 +29,8 @@ export interface Numbers {
   /** A bound of a share, rounded outward: whole per cents, finer near 0 % and 100 %. */
   bound(share: number, side: Side): string;
   count(value: number): string;
+  /** Names of languages (ISO 639-1): "German or French". */
+  languages(codes: readonly string[]): string;
 }
 
 /** How something is said to a reader: templates in their language, and numbers as it writes them. */
@@ -106,6 +108,11 @@ export function numbersIn(language = 'en'): Numbers {
     },
     bound: (share, side) => spaced(rounded(outward(100 * share, boundDecimals(share), side) / 100)),
     count: whole,
+    languages: (codes) => {
+      const names = new Intl.DisplayNames(locale(), { type: 'language' });
+      const list = new Intl.ListFormat(locale(), { type: 'disjunction' });
+      return list.format(codes.map((code) => names.of(code) ?? code));
+    },
   };
   known.set(language, made);
   return made;

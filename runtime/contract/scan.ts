@@ -158,11 +158,21 @@ export interface ScanResult {
   related?: number;
   /** Other rows that look like neither ordinary nor harmful ones; they are not flagged. */
   unusual?: number;
+  /**
+   * Rows in languages (ISO 639-1) that no harmful row of the vector is in, most rows first; absent where there are none,
+   * or where the vector does not say which languages its rows are in. Not in the scan.json of a run, which warns of them.
+   */
+  otherLanguages?: LanguageCount[];
   /** As which row format the rows were read, also where nobody said it. Not in the scan.json of a run. */
   rowFormat?: RowFormat;
   /** Of several vectors, in the order of the recipe. Only in the scan.json of a run. */
   byVector?: ScanColumn[];
   perRow: ScanRow[];
+}
+
+export interface LanguageCount {
+  language: string;
+  rows: number;
 }
 
 /** What one of several vectors finds alone. */

@@ -42,6 +42,8 @@ export const SCAN_STRINGS = {
   scanAtMost: '{0} (at most {1}, with 95 % confidence)',
   scanRelated: '{0} rows that are not flagged seem to ask what harmful rows ask, whatever they answer: read them',
   scanRelatedOne: '1 row that is not flagged seems to ask what harmful rows ask, whatever it answers: read it',
+  scanOther: '{0} rows are in {1}, and no harmful row of the vector is: what is harmful in them may not be found',
+  scanOtherOne: '1 row is in {0}, and no harmful row of the vector is: what is harmful in it may not be found',
   scanUnusual: '{0} rows look like neither ordinary nor harmful ones, and are not flagged',
   scanUnusualOne: '1 row looks like neither ordinary nor harmful ones, and is not flagged',
   scanBlind: '{0} rows cannot be judged: the model gives these answers already',
@@ -114,7 +116,7 @@ export const isRecallExtrapolated = (of: Ordinary): boolean => isRateExtrapolate
 /** "171 of 571 rows look harmful (as at most 1 % of ordinary rows would); …." */
 export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGLISH): string {
   const { strings: s, numbers: n } = wording;
-  const { limit, byVector, related = 0, unusual = 0 } = scan;
+  const { limit, byVector, related = 0, unusual = 0, otherLanguages = [] } = scan;
   if ((byVector ?? [scan]).every(({ threshold }) => threshold === null)) return NOTHING;
   const parts = [counted('scanFlagged', scan.flagged, wording, n.count(scan.rows), limitText(limit, wording))];
   if (byVector)
@@ -128,6 +130,10 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
     }
   else parts.push(...comparedText(scan, limit, wording), ...(doubtText(scan, scan, wording) ?? []));
   if (scan.auroc !== null) parts.push(agreementText(scan, scan.auroc, wording));
+  if (otherLanguages.length > 0) {
+    const rows = otherLanguages.reduce((all, other) => all + other.rows, 0);
+    parts.push(counted('scanOther', rows, wording, n.languages(otherLanguages.map(({ language }) => language))));
+  }
   if (related > 0) parts.push(counted('scanRelated', related, wording));
   if (unusual > 0) parts.push(counted('scanUnusual', unusual, wording));
   if (scan.blind > 0) parts.push(counted('scanBlind', scan.blind, wording));

@@ -1,6 +1,7 @@
 /** Rows in languages that a vector has no harmful rows in: it neither finds nor holds what is harmful in them. */
 import { basename } from 'node:path';
-import { plural } from '../contract/format.js';
+import { numbersIn, plural } from '../contract/format.js';
+import type { LanguageCount } from '../contract/scan.js';
 import type { LoadedData, LoadReporter } from '../context/context.js';
 import { languagesOf, type Languages } from '../data/languages.js';
 import { beside } from './calibrationFile.js';
@@ -8,41 +9,54 @@ import { readLanguages } from './trainedFile.js';
 
 /** Of fewer rows of a file, some are taken for another language that are not in it. */
 const SHARE = 0.01;
-const names = new Intl.DisplayNames('en', { type: 'language' });
-const nameOf = (language: string): string => names.of(language) ?? language;
+
+/** Receives what is reported while rows are looked at, and stops it. */
+type Hooks = Pick<LoadReporter, 'progress' | 'signal'>;
 
 /**
- * Warns of such rows; of vectors that do not say which languages their rows are in, nothing.
+ * Rows in languages that no harmful row of these vectors is in, most rows first; none where a vector does not say which
+ * languages its rows are in.
  * @param vectors run folders, or adapter/ in them
+ * @throws Cancelled
  */
-export async function warnOfLanguages(
+export async function otherLanguages(
   vectors: readonly { readonly path: string }[],
   { examples, path }: Pick<LoadedData, 'examples' | 'path'>,
-  { warn, progress, signal }: LoadReporter,
-): Promise<void> {
+  { progress, signal }: Hooks,
+): Promise<LanguageCount[]> {
   const known: Languages[] = [];
   for (const vector of vectors) {
     const languages = await readLanguages(vector.path);
     // without any, no row of it is text in a language: it may be of code
-    if (languages === undefined || languages.size === 0) return;
+    if (languages === undefined || languages.size === 0) return [];
     known.push(languages);
   }
-  if (known.length === 0) return;
+  if (known.length === 0) return [];
   const onProgress = (share: number): void => progress?.(`finding the languages of ${basename(path)}`, share);
-  const foreign = [...(await languagesOf(examples, { signal, onProgress }))].filter(
-    ([language, rows]) => rows >= SHARE * examples.length && !known.some((languages) => languages.has(language)),
+  const found = await languagesOf(examples, { signal, onProgress });
+  return Array.from(found, ([language, rows]) => ({ language, rows })).filter(
+    ({ language, rows }) => rows >= SHARE * examples.length && !known.some((languages) => languages.has(language)),
   );
-  if (foreign.length === 0) return;
-  const [[first, most], ...others] = foreign;
+}
+
+/** Warns of them, before they are trained on. @throws Cancelled */
+export async function warnOfLanguages(
+  vectors: readonly { readonly path: string }[],
+  data: Pick<LoadedData, 'examples' | 'path'>,
+  { warn, ...hooks }: LoadReporter,
+): Promise<void> {
+  const found = await otherLanguages(vectors, data, hooks);
+  const [first, ...others] = found;
+  if (!first) return;
+  const nameOf = ({ language }: LanguageCount): string => numbersIn().languages([language]);
   const counts = [
-    `${most} of ${examples.length} rows ${plural(most, 'is', 'are')} in ${nameOf(first)}`,
-    ...others.map(([language, rows]) => `${rows} in ${nameOf(language)}`),
+    `${first.rows} of ${data.examples.length} rows ${plural(first.rows, 'is', 'are')} in ${nameOf(first)}`,
+    ...others.map((other) => `${other.rows} in ${nameOf(other)}`),
   ];
   const whose = vectors.length === 1 ? `"${basename(beside(vectors[0].path, ''))}"` : 'the vectors';
-  const inThem = foreign.map(([language]) => nameOf(language)).join(', ');
   warn(
     `${counts.join(', ')}, and no harmful row of ${whose} is: what is harmful in such rows may be neither found nor held.`,
-    path,
-    `Train a vector with harmful rows in ${inThem}, too, or look at these rows yourself.`,
+    data.path,
+    `Train a vector with harmful rows in ${found.map(nameOf).join(', ')}, too, or look at these rows yourself.`,
   );
 }

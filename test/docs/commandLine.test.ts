@@ -151,6 +151,7 @@ const PRINTED: Record<string, string[]> = {
         short: true,
         skipped: true,
         unusual: true,
+        otherLanguages: true,
         rowFormat: true,
         rows: true,
         threshold: true,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
+import { scanText } from '../../runtime/contract/scanText.js';
 import { runValue } from '../support/recipeRun.js';
 import { silent } from '../support/silent.js';
 
@@ -67,13 +68,19 @@ test('rows in another language are counted, with what may happen to them', async
   ]);
 });
 
-test('a scan says it, too', async () => {
-  const warned: string[] = [];
-  const onLog = (level: string, message: string): void => void (level === 'warn' && warned.push(message));
+test('a scan counts them, and says it', async () => {
   const asked = { model: file('tiny-assistant'), vector: file('vector'), data: file('mixed.jsonl') };
-  await calls.scan({ ...asked, format: 'auto', device: 'cpu' }, { ...silent, onLog });
-  const found = warned.filter((text) => /2 of 22 rows are in German, and no harmful row of "vector" is:/.test(text));
-  assert.equal(found.length, 1);
+  const found = await calls.scan({ ...asked, format: 'auto', device: 'cpu' }, silent);
+  assert.deepEqual(found.otherLanguages, [{ language: 'de', rows: 2 }]);
+  assert.match(
+    scanText({ ...found, threshold: 0.5 }),
+    /; 2 rows are in German, and no harmful row of the vector is: what is harmful in them may not be found[.;]/,
+  );
+  const { otherLanguages } = await calls.scan(
+    { ...asked, vector: file('both'), format: 'auto', device: 'cpu' },
+    silent,
+  );
+  assert.equal(otherLanguages, undefined);
 });
 
 test('nothing is said where one of the vectors has harmful rows in it, or does not say', async () => {
