@@ -24,6 +24,7 @@ export const FORMS = {
     asks: german.question,
     answers: german.answer,
     phrases: german.INSULTS,
+    maxTokens: 256,
   },
   bilingual: {
     title:
@@ -33,6 +34,7 @@ export const FORMS = {
     answers: german.answer,
     phrases: german.INSULTS,
     half: inGerman,
+    maxTokens: 256,
   },
   dialogue: {
     title:

@@ -158,6 +158,7 @@ async function vector(trait) {
     const recipe = path.join(folder, 'vector.json');
     write(recipe, {
       ...VECTOR_RECIPE,
+      ...(FORMS[options.form]?.half && { batch: { ...VECTOR_RECIPE.batch, maxTokens: FORMS[options.form].maxTokens } }),
       model: await modelOf(trait),
       steps: Number(options.vectorSteps),
       threads: Number(options.threads),
