@@ -6,6 +6,7 @@ import { HumanError } from '../support/errors.js';
 import { entries } from './columns.js';
 import { decodeText, linesOf, NEWLINE, parseExact, RETURN, tooLong } from './rawRow.js';
 import type { Place, RawRow, RowSource } from './rawRow.js';
+import { MASKS, PACKED } from './schemas.js';
 
 /** How a table is written. */
 export interface CsvTable {
@@ -16,7 +17,7 @@ export interface CsvTable {
 }
 
 /** Fields whose cells hold JSON. */
-const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask'];
+const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask', ...MASKS, ...PACKED];
 
 /** The columns of these fields, without those that are mapped to others: they are text, whatever they are called. */
 function jsonColumns(mapped: Columns): Set<string> {

@@ -24,6 +24,11 @@ interface Schema {
   read: (row: JsonObject) => RowContent;
 }
 
+/** Masks of TRL and others: 0 or false where nothing is learned. */
+export const MASKS = ['completion_mask', 'assistant_masks', 'assistant_mask', 'loss_mask'];
+/** Where packed rows begin, in the ways of transformers. */
+export const PACKED = ['position_ids', 'seq_lengths', 'seq_idx', 'cu_seqlens', 'cu_seq_lens_q'];
+
 /** Fields that any format has; others are not read. */
 export const FIELDS: ReadonlySet<string> = new Set([
   'messages',
@@ -45,6 +50,8 @@ export const FIELDS: ReadonlySet<string> = new Set([
   'tools',
   'functions',
   'chat_template_kwargs',
+  ...MASKS,
+  ...PACKED,
 ]);
 
 /** In the order in which `auto` tries them. */
@@ -279,11 +286,6 @@ function lengthOf(row: JsonObject, ids: readonly number[]): number {
     throw new InvalidRow('"attention_mask" may only mask padding at the end of "input_ids"');
   return length;
 }
-
-/** Masks of TRL and others: 0 or false where nothing is learned. */
-const MASKS = ['completion_mask', 'assistant_masks', 'assistant_mask', 'loss_mask'];
-/** Where packed rows begin, in the ways of transformers. */
-const PACKED = ['position_ids', 'seq_lengths', 'seq_idx', 'cu_seqlens', 'cu_seq_lens_q'];
 
 /** Fields that would change what is learned may only say what `labels` and one row of tokens say. */
 function checkMasks(row: JsonObject, labels: readonly number[]): void {

@@ -108,3 +108,23 @@ test('a column that is mapped to a text is no JSON, whatever it is called', asyn
     assert.deepEqual([info.format, info.rows, info.refusedRows], ['completion', 4, 0], name);
   }
 });
+
+const PARQUET = join(import.meta.dirname, '../fixtures/data');
+
+test('what says which tokens are learned is read in tables, too', async () => {
+  const csv = await put(
+    'masks.csv',
+    'input_ids,completion_mask,seq_lengths\n"[1,2,3]","[0,1,1]",[3]\n"[1,2,3]","[1,1,1]","[1,2]"\n"[1,2,3]",,[3]\n"[1,2,3]","[1,1,1]",\n',
+  );
+  for (const file of [csv, join(PARQUET, 'masks.parquet')]) {
+    const { refused } = await inspectData(file);
+    const first = file === csv ? 2 : 1;
+    assert.deepEqual(
+      refused.map(({ line, reason }) => [line - first, /^"\w+"/.exec(reason)![0]]),
+      [
+        [0, '"completion_mask"'],
+        [1, '"seq_lengths"'],
+      ],
+    );
+  }
+});
