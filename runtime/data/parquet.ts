@@ -1,21 +1,22 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import type { SchemaTree } from 'hyparquet';
+import { isPreference } from '../contract/mapping.js';
 import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { requireColumns, SAY_COLUMNS } from './columns.js';
+import { requireColumns } from './columns.js';
 import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
 import { checkPages, DECOMPRESSORS } from './parquetPages.js';
 import type { RawRow } from './rawRow.js';
 import type { RowOptions } from './rows.js';
-import { FIELDS, unknownFields } from './schemas.js';
+import { FIELDS, formatsOfTable } from './schemas.js';
 
 /** A row group is in memory at once; larger ones are refused. */
 const MAX_GROUP_BYTES = 2 ** 30;
 
 /**
  * The rows of a Parquet file, a row group at a time, only the columns that are mapped or that a row format has, unless
- * all are asked for. Whole numbers come as numbers, those that are no double as texts. `onProgress` is given the share
- * that is done.
+ * all are asked for or it is not clear what they are. Whole numbers come as numbers, those that are no double as texts.
+ * `onProgress` is given the share that is done.
  * @throws HumanError when the file is no Parquet, is damaged, or has a row group that is too large.
  */
 export async function* parquetRows(
@@ -91,14 +92,11 @@ async function open(
   const tree = parquetSchema(metadata);
   const names = tree.children.map((child) => child.element.name);
   requireColumns(names, options, file);
+  // What is said of columns that are no answer, or of no format, rests on all of them.
+  const isKnown = formatsOfTable(names, options.columns).length > 0 && !isPreference(names);
   const mapped = Object.values(options.columns ?? {});
-  const columns = names.filter((name) => options.allColumns === true || FIELDS.has(name) || mapped.includes(name));
-  if (columns.length === 0)
-    throw new HumanError(`${unknownFields(Object.fromEntries(names.map((name) => [name, null])))}.`, {
-      place: file,
-      code: 'columns',
-      remedy: SAY_COLUMNS,
-    });
+  const isRead = (name: string): boolean => FIELDS.has(name) || mapped.includes(name);
+  const columns = options.allColumns === true || !isKnown ? names : names.filter(isRead);
   return { buffer, metadata, tree, names, columns };
 }
 

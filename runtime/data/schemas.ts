@@ -85,6 +85,10 @@ export const hasFormat = (row: JsonObject, format: RowFormat): boolean => SCHEMA
 /** The format of a row; undefined when it has none of the known fields. */
 export const formatOf = (row: JsonObject): RowFormat | undefined => formatsIn(row).at(0);
 
+/** The formats that a table with these columns may have. */
+export const formatsOfTable = (names: readonly string[], columns?: Columns): RowFormat[] =>
+  formatsIn(mapRow(Object.fromEntries(names.map((name) => [name, []])), columns));
+
 /**
  * The same of a row as it was read. Of a table its columns say it, whichever cells are empty: a format yields only
  * where the row lacks what it needs and has more cells of another one, as in tables that were joined.
@@ -92,7 +96,7 @@ export const formatOf = (row: JsonObject): RowFormat | undefined => formatsIn(ro
 export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowFormat | undefined {
   const row = mapRow(value, columns);
   if (!names) return formatOf(row);
-  const formats = formatsIn(mapRow(Object.fromEntries(names.map((name) => [name, []])), columns));
+  const formats = formatsOfTable(names, columns);
   const cells = (format: RowFormat): number => SCHEMAS[format].columns.filter((name) => !isEmptyList(row[name])).length;
   const most = Math.max(...formats.map(cells));
   return formats.find((format) => !isEmptyList(row[SCHEMAS[format].columns[0]]) || cells(format) === most);

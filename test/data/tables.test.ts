@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { inspectData } from '../../runtime/data/inspectData.js';
+import { parsedRows } from '../../runtime/data/parsedRows.js';
 import { openRowIndex } from '../../runtime/data/rowIndex.js';
 import { readRows } from '../../runtime/data/rows.js';
 import { formatAsRead } from '../../runtime/data/schemas.js';
@@ -126,5 +127,17 @@ test('what says which tokens are learned is read in tables, too', async () => {
         [1, '"seq_lengths"'],
       ],
     );
+  }
+});
+
+test('of a Parquet file, too, the columns that may be meant are said, whichever others are fields', async () => {
+  for (const [name, columns] of [
+    ['pairs', '{"messages":"chosen"}'],
+    ['answers', '{"completion":"chosen"}'],
+    ['named', '{"prompt":"frage","completion":"antwort"}'],
+  ] as const) {
+    const { value } = await parsedRows(join(PARQUET, `${name}.parquet`), {}, {}).next();
+    const { meant, reason } = value as { meant?: object; reason?: string };
+    assert.ok(`${JSON.stringify(meant)} ${reason}`.includes(columns), name);
   }
 });
