@@ -118,7 +118,7 @@ const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
 /** The key of an object that has the rows of the file in a list: of such a file no column can be chosen. */
 export function wrapperOf(row: JsonObject): string | undefined {
   const isRow = (value: unknown): boolean =>
-    isObject(value) && (formatOf(value) ?? suggestColumns(value)) !== undefined;
+    isObject(value) && !isMessage(value) && (formatOf(value) ?? suggestColumns(value)) !== undefined;
   return Object.keys(row).find((name) => Array.isArray(row[name]) && isRow((row[name] as unknown[])[0]));
 }
 

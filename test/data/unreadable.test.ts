@@ -24,6 +24,11 @@ test('the progress of reading is a share, also of a file that is empty', async (
   assert.ok(shares.length > 0 && shares.every((share) => share >= 0 && share <= 1), shares.join());
 });
 
+const TURNS = [
+  { role: 'user', content: 'a' },
+  { role: 'assistant', content: 'b' },
+];
+
 describe('columns are to be chosen only where a row has some', () => {
   const cases: [file: string, content: string | Buffer, code: 'columns' | undefined, message: RegExp][] = [
     ['python.jsonl', "{'prompt': 'a', 'completion': 'b'}\n", undefined, /this line is not JSON/],
@@ -51,6 +56,14 @@ describe('columns are to be chosen only where a row has some', () => {
     ['cut.json', '[', undefined, /./],
     ['bare.jsonl', '{}\n', undefined, /its fields \(none\)/],
     ['own.jsonl', 'oops\n{"question": "a", "answer": "b"}\n', 'columns', /not JSON/],
+    // A conversation is a row, and its messages are none.
+    [
+      'turns.jsonl',
+      JSON.stringify({ thread: TURNS }),
+      'columns',
+      /its fields \("thread"\) match no row format \([\w, ]+\)\.$/,
+    ],
+    ['chat.jsonl', JSON.stringify({ chat: TURNS }), 'columns', /"columns": \{"messages":"chat"\} may be meant\.$/],
     ['own.csv', 'question,answer\na,b\n', 'columns', /match no row format/],
   ];
   for (const [name, content, code, message] of cases)
