@@ -4,6 +4,8 @@ import { open } from 'node:fs/promises';
 /** A file of JSON lines that is written row by row. */
 export interface JsonLinesFile {
   add(row: object): Promise<void>;
+  /** A row as it is written, in one line. */
+  addLine(text: string): Promise<void>;
   /** Synced. */
   end(): Promise<{ rows: number; sha256: string }>;
   close(): Promise<void>;
@@ -26,12 +28,14 @@ export async function jsonLinesFile(file: string): Promise<JsonLinesFile> {
     if (isOpen) await handle.close();
     isOpen = false;
   };
+  const addLine = async (text: string): Promise<void> => {
+    rows++;
+    waiting += `${text}\n`;
+    if (waiting.length >= AT_ONCE) await flush();
+  };
   return {
-    async add(row) {
-      rows++;
-      waiting += `${JSON.stringify(row)}\n`;
-      if (waiting.length >= AT_ONCE) await flush();
-    },
+    add: (row) => addLine(JSON.stringify(row)),
+    addLine,
     async end() {
       await flush();
       await handle.sync();

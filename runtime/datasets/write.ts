@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { plural } from '../contract/format.js';
 import { fileOfUse, type SetRows, type SetSource, type SetUse } from '../contract/publicSets.js';
+import type { RawRow } from '../data/rawRow.js';
+import { lineOf } from '../data/rowLine.js';
 import { readRows } from '../data/rows.js';
 import { formatOf, unknownFields } from '../data/schemas.js';
 import { listed } from '../models/hub/files.js';
@@ -91,7 +93,7 @@ async function* rowsOf(
     }
   }
 }
-type RowAt = { path: string; line: number } & ({ value: Record<string, unknown> } | { reason: string });
+type RowAt = { path: string } & RawRow;
 
 interface Part {
   rows: SetRows;
@@ -192,7 +194,7 @@ async function* plainRows(folder: string, source: Source, { asked, outputs, note
     else {
       if (count === 0 && formatOf(row.value) === undefined)
         notes.push(`${unknownFields(row.value)}; docs/data.md says which columns rows may have.`);
-      await lines.add(row.value);
+      await lines.addLine(lineOf(row));
       count++;
     }
     return count < (asked.limit ?? Infinity);

@@ -211,6 +211,19 @@ test('any other set is brought as it is: the split that is named, or a file', as
   await refused(download({ repository: 'some/set' }), /no \.parquet, \.jsonl/, /another data set/);
 });
 
+test('rows that are brought as they are keep their numbers and keys as they stand', async () => {
+  const rows = ['{"text": "a", "id": 12345678901234567890, "x": [1.0, 1e400]}', '{"text": "b", "x": 2.50, "x": 3.0}'];
+  const files = {
+    'train.jsonl': Buffer.from(`\ufeff${rows.join('\r\n')}`),
+    'list.json': Buffer.from(`[${rows.join(',\n')}]`),
+  };
+  hub.repositories['datasets/some/numbers'] = { files };
+  for (const split of ['train', 'list']) {
+    const { path } = await download({ repository: 'some/numbers', split });
+    assert.equal(await readFile(join(path, 'rows.jsonl'), 'utf8'), `${rows.join('\n')}\n`);
+  }
+});
+
 test('what a killed download left beside the folder goes, also where the folder is whole by now', async () => {
   const out = newFolder();
   const first = await download({ repository: BEAVERTAILS, out }, [], 'left');
