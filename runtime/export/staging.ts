@@ -1,29 +1,32 @@
 /** Exports are written beside their target and take its place when they are checked: whole, or not at all. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { OWNER } from '../contract/owner.js';
 import { claim, removeAbandoned } from '../runs/owner.js';
 import { folderClock, ownerOf } from '../runs/ownerOf.js';
 import { HumanError } from '../support/errors.js';
 import { isTrace, removeWith } from '../support/files.js';
-import { isPartOf, move } from '../support/replaceFile.js';
+import { behindLinks, isPartOf, move } from '../support/replaceFile.js';
 import { makeFolder } from '../support/makeFolder.js';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /**
- * Makes the folder `out` by letting `write` fill an empty one beside it.
+ * Makes the folder `named`, or the one that a link of this name leads to, by letting `write` fill an empty one beside
+ * it.
  * @param options.replaces what is there stays until the new folder is whole, and is then removed
- * @throws HumanError when something is there already, or at the end; then, and on every error of `write`, nothing is
- * left.
+ * @throws HumanError when something is there already, or at the end, or a disk is mounted there; then, and on every
+ * error of `write`, nothing is left.
  */
 export async function stagedFolder<T>(
-  out: string,
+  named: string,
   write: (folder: string) => Promise<T>,
   { replaces = false } = {},
 ): Promise<T> {
+  const out = await targetOf(resolve(named));
+  if (await isMounted(out)) throw mounted(out);
   await tidy(out);
   if (!replaces) await requireFreeFolder(out);
   return beside(out, async (folder) => {
@@ -45,6 +48,22 @@ export async function stagedFolder<T>(
     return result;
   });
 }
+
+/** The folder that a link leads to; any other is itself, by the name that was given. */
+const targetOf = async (out: string): Promise<string> =>
+  (await lstat(out).catch(() => undefined))?.isSymbolicLink() ? behindLinks(out) : out;
+
+/** Whether a folder is the root of another file system than the folder that it lies in. */
+async function isMounted(folder: string): Promise<boolean> {
+  const [own, above] = await Promise.all([folder, dirname(folder)].map((each) => stat(each).catch(() => undefined)));
+  return own !== undefined && above !== undefined && own.isDirectory() && own.dev !== above.dev;
+}
+
+const mounted = (place: string): HumanError =>
+  new HumanError('a disk is mounted at this folder: a new folder cannot take its place.', {
+    place,
+    remedy: 'Name a folder in it.',
+  });
 
 /** Where what is replaced lies until the new folder is in its place. */
 const oldOf = (staged: string): string => `${staged}.old`;

@@ -1,7 +1,7 @@
 /** An export is there as a whole and checked, or not at all. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import fs, { mkdir, utimes, writeFile } from 'node:fs/promises';
+import fs, { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +85,27 @@ describe('an export', () => {
     await stagedFolder(out, (folder) => writeFile(join(folder, 'made.txt'), ''));
     assert.deepEqual(readdirSync(out), ['made.txt']);
   });
+
+  it('follows a link to an empty folder, and refuses one that leads nowhere, before it writes', async () => {
+    await mkdir(here.file('linked', 'empty'), { recursive: true });
+    const link = here.file('linked', 'link');
+    await symlink(here.file('linked', 'empty'), link, 'junction');
+    await stagedFolder(link, (folder) => writeFile(join(folder, 'made.txt'), ''));
+    assert.deepEqual(readdirSync(here.file('linked', 'empty')), ['made.txt']);
+    rmSync(here.file('linked', 'empty'), { recursive: true });
+    await assert.rejects(
+      stagedFolder(link, () => assert.fail('written')),
+      { code: 'ENOLINK', path: link },
+    );
+    assert.deepEqual(readdirSync(here.file('linked')), ['link']);
+  });
+
+  it('refuses a folder at which a disk is mounted before it writes', { skip: process.platform === 'win32' }, () =>
+    assert.rejects(
+      stagedFolder('/dev', () => assert.fail('written')),
+      { name: 'HumanError', message: /^a disk is mounted at this folder/, place: '/dev' },
+    ),
+  );
 
   it('overwrites nothing', async () => {
     const full = here.file('full');
