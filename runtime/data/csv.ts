@@ -91,7 +91,7 @@ export async function* csvRows(
   } finally {
     input.destroy();
   }
-  if (fault) yield { row, line: passed.take(Infinity).line, reason: fault.reason };
+  if (fault) yield { row, line: passed.take(Infinity).line, reason: fault.reason, isEnd: true };
 }
 
 interface CsvRecord {

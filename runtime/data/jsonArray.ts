@@ -74,13 +74,14 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
       } else if (state === 'before') {
         if (byte === OPEN_LIST) state = 'inside';
       } else if (byte > 0x20) {
-        yield { row: row++, line, reason: 'there is text after the end of the list' };
+        yield { row: row++, line, reason: 'there is text after the end of the list', isEnd: true };
         return;
       }
     }
     if (first !== 0) keep(piece.subarray(start));
     offset += piece.length;
   }
-  if (first !== 0) yield { row: row++, line: first, reason: 'the file ends inside this row' };
-  else if (state === 'inside') yield { row: row++, line, reason: 'the list has no end: the file is cut off' };
+  if (first !== 0) yield { row: row++, line: first, reason: 'the file ends inside this row', isEnd: true };
+  else if (state === 'inside')
+    yield { row: row++, line, reason: 'the list has no end: the file is cut off', isEnd: true };
 }

@@ -27,6 +27,8 @@ export interface ReadRow extends Place {
 }
 interface UnreadableRow extends Place {
   reason: string;
+  /** What stands behind it is not read. */
+  isEnd?: true;
 }
 
 /** What the readers of the formats are given. */

@@ -80,7 +80,7 @@ type Read = AsyncGenerator<Provenance['sources'][number]>;
 /** The file of the Hub, its hash, and its rows one by one while `take` wants more. */
 async function* rowsOf(
   { files }: Source,
-  { bring, reporter }: Work,
+  { bring, reporter, notes }: Work & { notes: string[] },
   take: (row: RowAt) => boolean | Promise<boolean>,
 ): Read {
   for (const { path, size } of files) {
@@ -89,6 +89,8 @@ async function* rowsOf(
     const onProgress = (bytes: number, total: number): void => reporter.onProgress(`reading ${path}`, bytes / total);
     for await (const row of readRows(local.path, { allColumns: true, onProgress })) {
       if (reporter.signal.aborted) throw new Cancelled();
+      if ('reason' in row && row.isEnd)
+        notes.push(`${path} is not read behind line ${row.line}, where rows may be missing: ${row.reason}.`);
       if (!(await take({ path, ...row }))) return;
     }
   }
@@ -189,7 +191,7 @@ async function* plainRows(folder: string, source: Source, { asked, outputs, note
   const lines = await outputOf(outputs, folder, AS_IT_IS, null);
   let count = 0;
   let skipped = 0;
-  yield* rowsOf(source, { asked, ...work }, async (row) => {
+  yield* rowsOf(source, { asked, notes, ...work }, async (row) => {
     if ('reason' in row) skipped++;
     else {
       if (count === 0 && formatOf(row.value) === undefined)

@@ -224,6 +224,20 @@ test('rows that are brought as they are keep their numbers and keys as they stan
   }
 });
 
+test('a file that is not read to its end is named, with the line behind which rows may be missing', async () => {
+  const rest = 'e,f\n'.repeat(1000);
+  for (const [name, content, line, reason] of [
+    ['train.csv', `prompt,completion\na,b\nc,"d\n${rest}`, 3, 'a cell begins with a quote'],
+    ['train.json', '[{"text": "a"},\n{"text": "b"}', 2, 'the file ends inside this row'],
+    ['train.json', '[{"text": "a"},\n{"text": "b"}\n]\n[{"text": "c"}]', 4, 'there is text after the end of the list'],
+  ] as const) {
+    hub.repositories['datasets/some/torn'] = { files: { [name]: Buffer.from(content) } };
+    const { notes } = await download({ repository: 'some/torn' });
+    const said = `${name} is not read behind line ${line}, where rows may be missing: ${reason}`;
+    assert.ok(notes[0]!.startsWith(said), notes.join());
+  }
+});
+
 test('what a killed download left beside the folder goes, also where the folder is whole by now', async () => {
   const out = newFolder();
   const first = await download({ repository: BEAVERTAILS, out }, [], 'left');
