@@ -22,11 +22,12 @@ import { after, before, test } from 'node:test';
 import { clearCache, listCache, useEntry, userCache } from '../../runtime/models/cache/userCache.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { thisProcess } from '../../runtime/runs/ownerOf.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import type { CacheInfo } from '../../runtime/contract/modelInfo.js';
 import { cli, ROOT } from '../calls/support.js';
-import { watch } from '../support/faults.js';
+import { watch, withFault } from '../support/faults.js';
 import { program } from '../support/program.js';
 
 const GGUF = join(ROOT, 'test/fixtures/gguf/families/llama.gguf');
@@ -46,6 +47,15 @@ test('it lies where each system keeps caches', () => {
   assert.equal(userCache({ LOCALAPPDATA: '/local' }, 'win32'), join('/local/security-vectors/Cache'));
   assert.equal(userCache({ SECURITY_VECTORS_CACHE: '/own', XDG_CACHE_HOME: '/x' }, 'linux'), '/own');
   assert.throws(() => userCache({ SECURITY_VECTORS_CACHE: 'own' }, 'linux'), /absolute path/);
+});
+
+test('where it cannot be written, the error says what it is and how to have it elsewhere', async () => {
+  const cache = join(dir, 'closed');
+  const { error } = await withFault(dir, 'erofs:1', () => openModel(GGUF, { cache }));
+  assert.ok(error instanceof HumanError);
+  assert.match(error.message, /^the cache of converted weights cannot be written/);
+  assert.equal(error.place, cache);
+  assert.match(error.remedy!, /SECURITY_VECTORS_CACHE/);
 });
 
 /** A process that opens the model, says so, and stays until its input ends. */

@@ -3,8 +3,8 @@
  * weights in blocks. A folder appears by being renamed as a whole and disappears the same way, so that no process sees
  * half of one.
  */
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { rmSync } from 'node:fs';
+import { access, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { constants, rmSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { basename, isAbsolute, join } from 'node:path';
 import type { CacheEntry, CacheInfo } from '../../contract/modelInfo.js';
@@ -13,6 +13,7 @@ import { HumanError } from '../../support/errors.js';
 import { asked, thisProcess, type NamedProcess } from '../../runs/ownerOf.js';
 import { writeFileAtomic } from '../../support/files.js';
 import type { JsonObject } from '../../support/jsonFile.js';
+import { makeFolder } from '../../support/makeFolder.js';
 import { move, partOf } from '../../support/replaceFile.js';
 
 /** Where the system keeps what can be made again; SECURITY_VECTORS_CACHE is another folder. */
@@ -33,6 +34,24 @@ export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string
   const xdg = env.XDG_CACHE_HOME;
   return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(home, '.cache'), 'security-vectors');
 }
+
+/** Makes the folder of the cache. @throws HumanError where nothing can be written to it */
+export async function makeCache(cache: string): Promise<void> {
+  try {
+    await makeFolder(cache);
+    await access(cache, constants.W_OK);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!READ_ONLY.includes(code)) throw error;
+    throw new HumanError(`the cache of converted weights cannot be written (${code}).`, {
+      place: cache,
+      remedy: 'Check its permissions, or name another folder in the environment variable SECURITY_VECTORS_CACHE.',
+      cause: error,
+    });
+  }
+}
+
+const READ_ONLY = ['EROFS', 'EACCES', 'EPERM'];
 
 const ENTRY = /^(gguf|packed)-[0-9a-f]{32}-\d+(-whole|-float32)?(-int[48])?$/;
 /** An entry that is not yet, or no longer, in its place. */
@@ -61,8 +80,8 @@ export async function useEntry(folder: string): Promise<boolean> {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return false;
     // A cache that is shared and read-only is used as it is.
-    if (!['EROFS', 'EACCES', 'EPERM'].includes(code)) throw error;
-    return true;
+    if (!READ_ONLY.includes(code)) throw error;
+    return (await stat(folder).catch(() => undefined)) !== undefined;
   }
   if (used.size === 0) process.once('exit', () => used.forEach((mark) => rmSync(mark, { force: true })));
   used.add(own);

@@ -5,7 +5,7 @@
 import { realpath, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HumanError } from '../../support/errors.js';
-import { makeEntry, removeAbandoned, SOURCE, useEntry } from '../cache/userCache.js';
+import { makeCache, makeEntry, removeAbandoned, SOURCE, useEntry } from '../cache/userCache.js';
 import { onOneDrive, sha256, sha256File, writeFileAtomic } from '../../support/files.js';
 import { decoderSpec } from '../families/config.js';
 import { ARCHITECTURES, architectureOf } from './architectures/table.js';
@@ -26,7 +26,6 @@ import { convertTokenizer } from './tokenizer.js';
 import type { ConvertedTokenizer } from './tokenizer.js';
 import { formatJson, readJsonObject, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
-import { makeFolder } from '../../support/makeFolder.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import type { TensorInfo } from '../weights/safetensors.js';
 import { parameters } from '../decoder/spec.js';
@@ -78,7 +77,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   // Another process may clear the cache between the two.
   while (!(await useEntry(folder))) {
     const bytes = sum(plan.tensors.map((tensor) => (tensor.stored ? 0 : tensor.bytes)));
-    await makeFolder(cache);
+    await makeCache(cache);
     await removeAbandoned(cache);
     const free = await (options.freeBytes ?? freeBytes)(cache);
     if (free < bytes * 1.02) {

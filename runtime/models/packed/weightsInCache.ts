@@ -6,8 +6,7 @@ import { sum } from '../../contract/sum.js';
 import { HumanError } from '../../support/errors.js';
 import { fileStamp } from '../../support/fileStamp.js';
 import { sha256 } from '../../support/files.js';
-import { makeFolder } from '../../support/makeFolder.js';
-import { makeEntry, removeAbandoned, useEntry } from '../cache/userCache.js';
+import { makeCache, makeEntry, removeAbandoned, useEntry } from '../cache/userCache.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
 import { readSafetensors, writeSafetensors, type TensorInfo, type TensorToWrite } from '../weights/safetensors.js';
 
@@ -38,7 +37,7 @@ export async function inCache(
   const stamp = sha256(await fileStamp(weightFiles(model))).slice(0, 32);
   const folder = join(cache, `packed-${stamp}-${PACKING}${what.named}`);
   while (!(await useEntry(folder))) {
-    await makeFolder(cache);
+    await makeCache(cache);
     await removeAbandoned(cache);
     const tensors = toWrite();
     const bytes = sum(tensors.map((tensor) => tensor.bytes));
