@@ -15,7 +15,7 @@ import type { HubFile } from '../models/hub/files.js';
 import { downloadModel, type DownloadParams, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
 import { HumanError } from '../support/errors.js';
 import { isTrace } from '../support/files.js';
-import { isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
+import { changedIn, isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
 import { sourcesOf, splitsMeant, splitsOf } from './sources.js';
 import { writeRows } from './write.js';
 
@@ -74,11 +74,16 @@ export async function downloadDataset(
 
   await tidy(out);
   const before = await readProvenance(out);
-  if (before && !force && (await isSame(out, before, asked))) return { path: out, ...before };
+  const changed = before && (await changedIn(out, before));
+  if (before && !force && changed === undefined && isSame(before, asked)) return { path: out, ...before };
   if (force) await requireOwn(out, before);
   else if (!(await readdir(out).catch(() => [])).every(isTrace))
     throw new HumanError(
-      before ? `the folder holds another download of ${before.repository}.` : 'the folder is not empty.',
+      changed !== undefined
+        ? `${changed} in this folder was changed or removed since it was downloaded.`
+        : before
+          ? `the folder holds another download of ${before.repository}.`
+          : 'the folder is not empty.',
       {
         place: out,
         remedy: 'Choose another folder (--out), or replace what a download wrote there (--force).',

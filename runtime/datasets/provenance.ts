@@ -40,13 +40,17 @@ export async function readProvenance(folder: string): Promise<Provenance | undef
   return checked.success ? checked.data : undefined;
 }
 
-/** The folder has the answer already. */
-export async function isSame(folder: string, before: Provenance, asked: Asked): Promise<boolean> {
-  const { sources: _, files, notes: __, ...was } = before;
-  if (JSON.stringify({ ...was, revision: '' }) !== JSON.stringify({ ...asked, revision: '' })) return false;
+/** The same was asked for, whatever the revision was called. */
+export function isSame(before: Provenance, asked: Asked): boolean {
+  const { sources: _, files: __, notes: ___, ...was } = before;
+  return JSON.stringify({ ...was, revision: '' }) === JSON.stringify({ ...asked, revision: '' });
+}
+
+/** The first file that is not, or no longer, as it was written. */
+export async function changedIn(folder: string, { files }: Provenance): Promise<string | undefined> {
   for (const { name, sha256 } of files)
-    if ((await sha256File(join(folder, name)).catch(() => undefined)) !== sha256) return false;
-  return true;
+    if ((await sha256File(join(folder, name)).catch(() => undefined)) !== sha256) return name;
+  return undefined;
 }
 
 /** @throws HumanError where the folder holds what no download wrote. */

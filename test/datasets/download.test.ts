@@ -308,7 +308,8 @@ test('a second download reads what is there; a folder of others is left alone, a
   const error = await refused(download(other), /holds another download/, /--force/);
   assert.equal(error.code, 'exists');
   await writeFile(join(out, 'harmful.jsonl'), 'edited');
-  await refused(download({ repository: BEAVERTAILS, out }), /holds another download/, /--force/);
+  for (const limit of [undefined, 2])
+    await refused(download({ ...other, limit }), /^harmful\.jsonl in this folder was changed or removed/, /--force/);
   set(BEAVERTAILS).files[TRAIN] = gzip(jsonLines([{ text: 'x' }]));
   await assert.rejects(download({ ...other, force: true }), HumanError);
   assert.equal(
