@@ -1,7 +1,7 @@
 /** Adapters that are named by their place on the Hub (`hub:OWNER/NAME@REVISION`), as folders of the cache. */
 import { join } from 'node:path';
 import { hubName, isHubName } from '../contract/hubName.js';
-import { userCache } from '../models/cache/userCache.js';
+import { cacheError, userCache } from '../models/cache/userCache.js';
 import { downloadModel, type DownloadReporter } from '../models/hub/hub.js';
 import { readManifest } from '../models/hub/manifest.js';
 import { HumanError } from '../support/errors.js';
@@ -34,7 +34,7 @@ export async function hubAdapters(
       { kind: 'adapter', repository, revision, folder: into, token, force: true },
       reporter,
       { waits: true },
-    );
+    ).catch((error: unknown) => Promise.reject(cacheError(error, cache)));
     const { commit } = (await readManifest(folder))!;
     found.set(name, { folder, commit, isPinned: commit === revision });
   }

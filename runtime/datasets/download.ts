@@ -10,6 +10,7 @@ import type { DatasetInfo, DatasetResult } from '../contract/dataInfo.js';
 import type { Requests } from '../contract/protocol.js';
 import { sum } from '../contract/sum.js';
 import { stagedFolder, tidy } from '../export/staging.js';
+import { cacheError } from '../models/cache/userCache.js';
 import { describeRepository } from '../models/hub/describe.js';
 import type { HubFile } from '../models/hub/files.js';
 import { downloadModel, type DownloadParams, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
@@ -102,7 +103,7 @@ export async function downloadDataset(
           { ...given, repository: `${repository}/${path}`, revision: commit, folder: raw, force: true },
           reporter,
           { ...settings, waits: true },
-        ),
+        ).catch((error: unknown) => Promise.reject(cacheError(error, reporter.cache))),
     });
     // Who put something of their own there meanwhile keeps it.
     if (replaces) await requireOwn(out, before);

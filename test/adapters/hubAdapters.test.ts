@@ -8,8 +8,9 @@ import { runRecipe } from '../../runtime/calls/run.js';
 import { hubAdapters } from '../../runtime/adapters/hubAdapters.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
-import { Cancelled } from '../../runtime/support/errors.js';
+import { Cancelled, HumanError } from '../../runtime/support/errors.js';
 import { cli, FEW_ROWS, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
+import { withFault } from '../support/faults.js';
 import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { commitOf } from '../support/hubServer.js';
 
@@ -66,6 +67,15 @@ test('an adapter is brought with its role and without anything else, once for a 
   await writeFile(join(first.folder, 'adapter_model.safetensors'), 'changed');
   await bring(cache, name);
   assert.deepEqual(await readFile(join(first.folder, 'adapter_model.safetensors')), weights, 'it is known by its hash');
+});
+
+test('where the cache cannot be written, the error says so and how to have it elsewhere', async () => {
+  const cache = newFolder();
+  const { error } = await withFault(cache, 'erofs:1', () => bring(cache, `hub:${NAME}@${commit()}`));
+  assert.ok(error instanceof HumanError);
+  assert.match(error.message, /^the cache cannot be written/);
+  assert.equal(error.place, cache);
+  assert.match(error.remedy!, /SECURITY_VECTORS_CACHE/);
 });
 
 test('two that need one at once wait for one another, until they are stopped, and each file comes once', async () => {

@@ -53,7 +53,7 @@ test('where it cannot be written, the error says what it is and how to have it e
   const cache = join(dir, 'closed');
   const { error } = await withFault(dir, 'erofs:1', () => openModel(GGUF, { cache }));
   assert.ok(error instanceof HumanError);
-  assert.match(error.message, /^the cache of converted weights cannot be written/);
+  assert.match(error.message, /^the cache cannot be written/);
   assert.equal(error.place, cache);
   assert.match(error.remedy!, /SECURITY_VECTORS_CACHE/);
 });

@@ -41,14 +41,19 @@ export async function makeCache(cache: string): Promise<void> {
     await makeFolder(cache);
     await access(cache, constants.W_OK);
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    if (!READ_ONLY.includes(code)) throw error;
-    throw new HumanError(`the cache of converted weights cannot be written (${code}).`, {
-      place: cache,
-      remedy: 'Check its permissions, or name another folder in the environment variable SECURITY_VECTORS_CACHE.',
-      cause: error,
-    });
+    throw cacheError(error, cache);
   }
+}
+
+/** An error of who writes to the cache: where it cannot be written, it says how to have it elsewhere. */
+export function cacheError(error: unknown, cache: string): unknown {
+  const { code = '' } = (error instanceof HumanError ? (error.cause ?? {}) : error) as NodeJS.ErrnoException;
+  if (!READ_ONLY.includes(code)) return error;
+  return new HumanError(`the cache cannot be written (${code}).`, {
+    place: cache,
+    remedy: 'Check its permissions, or name another folder in the environment variable SECURITY_VECTORS_CACHE.',
+    cause: error,
+  });
 }
 
 const READ_ONLY = ['EROFS', 'EACCES', 'EPERM'];
