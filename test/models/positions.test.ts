@@ -114,6 +114,17 @@ describe('rope', () => {
     );
   });
 
+  it('queries of Ministral 3 grow from the original context on, wherever config.json has it', () => {
+    const original = { original_max_position_embeddings: 8 };
+    const rope_scaling = { rope_type: 'yarn', rope_theta: 100, factor: 2, llama_4_scaling_beta: 0.5 };
+    const of = (change: Config) =>
+      decoderSpec({ ...LLAMA, model_type: 'ministral3', num_key_value_heads: 2, rope_scaling, ...change }).layers[0]!
+        .attention;
+    assert.deepEqual(of(original).queryScaling, { beta: 0.5, context: 8 });
+    assert.deepEqual(of(original), of({ rope_scaling: { ...rope_scaling, ...original } }));
+    assert.equal(of({}).queryScaling!.context, 64);
+  });
+
   it("Hunyuan's alpha is in the base, and without it nothing changes", () => {
     const of = (alpha: number) => {
       const rope_scaling = { type: 'dynamic', factor: 1, alpha };

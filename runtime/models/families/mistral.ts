@@ -1,5 +1,5 @@
 /** Mistral and Ministral: Llama with windows. Sources: transformers' configuration and modeling files. */
-import { ropeParameters } from './shared/ropeFrequencies.js';
+import { originalContext, ropeParameters } from './shared/ropeFrequencies.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { sizes, slidingWindows, type Families, type Family } from './shared/parts.js';
 import { textModel } from './shared/textModel.js';
@@ -30,12 +30,10 @@ const ministral3: Family = (c) => {
   const window = c.optionalSize('sliding_window');
   const ropeOptions = { theta: 10000, parameters: MINISTRAL3_ROPE };
   const rope = ropeParameters(c, ropeOptions)!;
-  const queryScaling = {
-    beta: rope.number('llama_4_scaling_beta'),
-    context: rope.size('original_max_position_embeddings', c.size('max_position_embeddings', 262144)),
-  };
+  const s = sizes(c, { headDim: 128, defaultKvHeads: 8, defaultContext: 262144 });
+  const queryScaling = { beta: rope.number('llama_4_scaling_beta'), context: originalContext(c, rope, s) };
   return llamaLike(c, {
-    sizes: sizes(c, { headDim: 128, defaultKvHeads: 8, defaultContext: 262144 }),
+    sizes: s,
     epsilon: 1e-5,
     window: () => window,
     ropeOptions,

@@ -154,7 +154,11 @@ function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, optio
 }
 
 /** Original context: beside the rope parameters (Phi-3), in them, or the context length. */
-function originalContext(c: ConfigReader, scaling: ConfigReader, options: RopeOptions): number {
+export function originalContext(
+  c: ConfigReader,
+  scaling: ConfigReader,
+  options: Pick<RopeOptions, 'contextLength' | 'layerType' | 'originalContext'>,
+): number {
   const key = 'original_max_position_embeddings';
   const beside = options.layerType === undefined && (c.has(key) || options.originalContext !== undefined);
   return beside ? c.size(key, options.originalContext) : scaling.size(key, options.contextLength);
