@@ -112,6 +112,7 @@ describe('refused before a weight is read, by name', () => {
     ['llama', { rope_scaling: { type: 'linear', factor: 1e-60 } }, /no finite angles/],
     ['llama', { head_dim: 7 }, /head_dim = 7.*even/],
     ['phi3', { partial_rotary_factor: 0.1 }, /partial_rotary_factor = 0.1: 0 of 8.*even/],
+    ['gpt_neox', { rotary_pct: 0.4, rope_scaling: { type: 'yarn', factor: 4 } }, /rotary_pct = 0.4: 3 of 8.*even/],
     ['llama', { hidden_size: 33 }, /hidden_size = 33.*num_attention_heads/],
     ['llama', { num_key_value_heads: 3 }, /num_key_value_heads = 3/],
     ['llama', { num_hidden_layers: 2.5 }, /num_hidden_layers = 2.5/],

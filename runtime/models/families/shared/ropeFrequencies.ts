@@ -75,14 +75,15 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
     scaling?.has('rope_theta') || thetaKey === null
       ? (scaling?.positive('rope_theta', defaultBase) ?? defaultBase)
       : c.positive(thetaKey, defaultBase);
-  if (dim < 2 || dim > options.headDim)
+  const named = scaling?.raw('rope_type') ?? scaling?.raw('type') ?? 'default';
+  const type = typeof named === 'string' ? (options.rename?.[named] ?? named) : named;
+  // the ramp of YaRN has no entry for the last frequency of an odd number
+  if (dim < 2 || dim > options.headDim || (type === 'yarn' && share !== dim))
     c.reject(
       partial === 1 ? 'head_dim' : (options.partialKey ?? 'partial_rotary_factor'),
       `${share} of ${options.headDim} elements of a head would rotate; an even number of at least 2 is needed`,
     );
 
-  const named = scaling?.raw('rope_type') ?? scaling?.raw('type') ?? 'default';
-  const type = typeof named === 'string' ? (options.rename?.[named] ?? named) : named;
   const alpha = options.alpha && type === 'dynamic' && scaling?.raw('alpha') ? scaling.positive('alpha') : 1;
   const theta = alpha === 1 ? base : base * alpha ** (dim / (dim - 2));
   const exponents = Array.from({ length: dim / 2 }, (_, i) => f((2 * i) / share));
