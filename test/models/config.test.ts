@@ -131,6 +131,8 @@ describe('refused before a weight is read, by name', () => {
     ['qwen2', { layer_types: ['full_attention', 'linear_attention'] }, /linear_attention/],
     ['qwen2', { layer_types: ['full_attention', 'sliding_attention'] }, /no sliding_window/],
     ['gemma', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
+    ['llama', { is_causal: false }, /is_causal = false.*later positions/],
+    ['gemma3', { text_config: { ...GEMMA3, is_causal: false } }, /is_causal = false/],
     ['gemma2', { query_pre_attn_scalar: -1 }, /query_pre_attn_scalar/],
     ['falcon', { apply_residual_connection_post_layernorm: true }, /apply_residual_connection_post_layernorm/],
     ['bloom', { slow_but_exact: true, pretraining_tp: 2 }, /slow_but_exact/],
