@@ -283,6 +283,8 @@ test('a scaling of rope without a type is linear, as in llama.cpp', async () => 
   await assert.rejects(configWith('llama3', { 'llama.rope.scaling.factor': 2 }), human(/together with rope_freqs/));
   const phi = configWith('phi3', { 'phi3.rope.scaling.type': 'longrope', 'phi3.rope.scaling.factor': 2 });
   await assert.rejects(phi, human(/phi3.rope.scaling.factor: a factor beside long and short/));
+  const long = configWith('llama', { 'llama.rope.scaling.type': 'longrope' });
+  await assert.rejects(long, human(/llama.rope.scaling.type: the file has no long and short rope factors/));
 });
 
 test('Granite: factors that are missing or zero are those of llama.cpp; a model without rope is refused', async () => {

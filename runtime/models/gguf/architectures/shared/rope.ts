@@ -62,6 +62,8 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
       ...(Math.abs(attention / usual - 1) < 1e-6 ? {} : { attention_factor: attention }),
     };
   }
+  // A converter that has no place for the factors leaves the type alone: llama.cpp then computes another model.
+  if (type === 'longrope') m.reject(`${key}.type`, 'the file has no long and short rope factors');
   if (freqs) {
     if (type !== 'none' && factor !== 1)
       m.reject(`${key}.type`, `${shown(type)} together with rope_freqs.weight cannot be expressed in config.json`);
