@@ -99,6 +99,21 @@ test('a base of rope that config.json leaves to the family is written', async ()
   }
 });
 
+const LLAMA3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+const six = (factor: number): number[] => Array.from({ length: 6 }, () => factor);
+const LONG = {
+  rope_type: 'longrope',
+  short_factor: six(1.5),
+  long_factor: six(4),
+  original_max_position_embeddings: 16,
+};
+
+test("LongRoPE's factors are written with the type, without which llama.cpp looks for none", async () => {
+  const file = join(dir, 'long.gguf');
+  await writeGguf(file, ...ones({ ...PUBLISHED['TinyLlama-1.1B'], head_dim: 12, rope_scaling: LONG }));
+  assert.equal(readGguf(file).metadata.get('llama.rope.scaling.type'), 'longrope');
+});
+
 test('what llama.cpp has no place for, or misses, is refused', async () => {
   const cases: [name: string, change: Record<string, unknown>, message?: RegExp][] = [
     ['TinyLlama-1.1B', { attention_bias: true, mlp_bias: true }],
@@ -111,6 +126,8 @@ test('what llama.cpp has no place for, or misses, is refused', async () => {
     ['OLMo-2-1B', { tie_word_embeddings: true }, /olmo2 with a tied head/],
     ['c4ai-command-r-v01', { use_qk_norm: true }, /GGUF has no name/],
     ['c4ai-command-r7b', { tie_word_embeddings: false }, /cohere2 with a head of its own/],
+    ['OLMo-2-1B', { rope_scaling: LLAMA3 }, /olmo2 with rope_freqs.weight/],
+    ['Qwen3-0.6B', { head_dim: 12, rope_scaling: LONG }, /qwen3 with rope_factors_long.weight/],
   ];
   const file = join(dir, 'places.gguf');
   for (const [name, change, message] of cases) {

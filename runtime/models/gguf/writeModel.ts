@@ -8,6 +8,7 @@ import type { ModelFolder } from '../weights/modelFolder.js';
 import { WRITTEN_AS } from './architectures/table.js';
 import { planConversion } from './convert.js';
 import { ggufMetadata } from './architectures/shared/exportMetadata.js';
+import { ROPE_TENSORS } from './architectures/shared/rope.js';
 import { tokenizerMetadata } from './exportTokenizer.js';
 import type { Architecture, Sizes } from './architectures/shared/layout.js';
 import { isObject } from '../../contract/isObject.js';
@@ -138,7 +139,7 @@ export async function writeGguf(
     };
     stacked.set(found.name, [...(stacked.get(found.name) ?? []), tensor]);
   }
-  checkPlaces(architecture, spec, stacked);
+  checkPlaces(architecture, spec, new Set([...extra.map(({ name }) => name), ...stacked.keys()]));
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0] : stack(rows)));
   const tokenizer = model.hasTokenizer
     ? await tokenizerMetadata(model.folder, sizes.vocab)
@@ -166,9 +167,9 @@ export async function writeGguf(
 
 /** llama.cpp loads no file with a tensor more or less than it has a place for. */
 function checkPlaces(
-  { name: arch, biases = { may: [] }, head }: Architecture,
+  { name: arch, biases = { may: [] }, head, ropeTensors = [] }: Architecture,
   spec: DecoderSpec,
-  tensors: ReadonlyMap<string, unknown>,
+  tensors: ReadonlySet<string>,
 ): void {
   const reject = (what: string): never => {
     throw new HumanError(`llama.cpp does not load the architecture ${arch} ${what}.`, {
@@ -178,6 +179,7 @@ function checkPlaces(
   };
   if (head && (head === 'tied') !== spec.head.tied)
     reject(head === 'own' ? 'with a tied head' : 'with a head of its own');
+  for (const name of ROPE_TENSORS) if (tensors.has(name) && !ropeTensors.includes(name)) reject(`with ${name}`);
   const linear = ['attn_qkv', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'];
   for (const name of linear.filter((layer) => tensors.has(`blk.0.${layer}.weight`))) {
     const has = tensors.has(`blk.0.${name}.bias`);

@@ -1,11 +1,13 @@
 /** Granite in GGUF. */
 import { numberOr } from './shared/exportMetadata.js';
 import { GATED_BIASES, biasKeys, permuted, type Entries } from './shared/layout.js';
+import { ROPE_TENSORS } from './shared/rope.js';
 
 export const granite = {
   granite: {
     className: 'GraniteForCausalLM',
     biases: { may: GATED_BIASES },
+    ropeTensors: ROPE_TENSORS,
     change: permuted,
     config: (m, g, s) => {
       // What is a remark elsewhere switches rope off here.

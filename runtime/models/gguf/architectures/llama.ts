@@ -1,10 +1,12 @@
 /** Llama and its nearest relatives in GGUF. */
 import { ATTENTION, GATED, GATED_BIASES, NORMS, biasKeys, hasBias, permuted, type Entries } from './shared/layout.js';
+import { ROPE_TENSORS } from './shared/rope.js';
 
 export const llama = {
   llama: {
     className: 'LlamaForCausalLM',
     biases: { may: GATED_BIASES },
+    ropeTensors: ROPE_TENSORS,
     change: permuted,
     config: (_, g) => biasKeys(g),
     writtenFor: ['mistral', 'ministral', 'internlm3'],

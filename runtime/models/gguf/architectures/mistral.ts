@@ -3,7 +3,7 @@ import { isObject } from '../../../contract/isObject.js';
 import type { TypedValue } from '../file/writeFile.js';
 import { numberOr, ropeParameters } from './shared/exportMetadata.js';
 import { GATED_BIASES, permuted, type Entries } from './shared/layout.js';
-import { ropeConfig } from './shared/rope.js';
+import { ROPE_TENSORS, ropeConfig } from './shared/rope.js';
 
 export const mistral = {
   mistral: {
@@ -17,6 +17,7 @@ export const mistral = {
     modelType: 'ministral3',
     className: 'Ministral3ForCausalLM',
     biases: { may: GATED_BIASES },
+    ropeTensors: ROPE_TENSORS,
     change: permuted,
     config: (m, g, s) => {
       const beta = m.decimal('mistral3.attention.temperature_scale', 0);

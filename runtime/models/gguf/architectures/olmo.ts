@@ -1,5 +1,6 @@
 /** OLMo and EXAONE 4 in GGUF. */
 import { ATTENTION, GATED, OUTPUT_NORMS, clamp, permuted, type Entries } from './shared/layout.js';
+import { LLAMA3_FACTORS } from './shared/rope.js';
 
 export const olmo = {
   olmo: {
@@ -29,6 +30,7 @@ export const olmo = {
   },
   exaone4: {
     className: 'Exaone4ForCausalLM',
+    ropeTensors: [LLAMA3_FACTORS],
     sizeNames: { headDim: undefined },
     inner: { ...ATTENTION, ...GATED, ...OUTPUT_NORMS },
     windows: { period: 4, missing: 0 },

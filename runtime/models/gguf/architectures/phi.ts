@@ -1,5 +1,6 @@
 /** Phi in GGUF. */
 import { ATTENTION, FUSED, NORMS, OUTER, PLAIN_BIASES, type Entries } from './shared/layout.js';
+import { LONG_FACTORS } from './shared/rope.js';
 
 export const phi = {
   phi2: {
@@ -23,6 +24,7 @@ export const phi = {
   },
   phi3: {
     className: 'Phi3ForCausalLM',
+    ropeTensors: LONG_FACTORS,
     inner: { ...NORMS, ...FUSED },
     sizeNames: { headDim: undefined },
     partial: 'partial_rotary_factor',

@@ -10,12 +10,13 @@ import {
   shiftedNorms,
   type Entries,
 } from './shared/layout.js';
-import { ropeConfig } from './shared/rope.js';
+import { LLAMA3_FACTORS, ROPE_TENSORS, ropeConfig } from './shared/rope.js';
 
 export const plainMlp = {
   apertus: {
     className: 'ApertusForCausalLM',
     biases: { may: ['attn_output'] },
+    ropeTensors: ROPE_TENSORS,
     head: 'own',
     inner: { ...ATTENTION, ...PLAIN, attn_norm: 'attention_layernorm', ffn_norm: 'feedforward_layernorm' },
     numbers: {
@@ -32,6 +33,7 @@ export const plainMlp = {
   },
   arcee: {
     className: 'ArceeForCausalLM',
+    ropeTensors: [LLAMA3_FACTORS],
     inner: { ...NORMS, ...ATTENTION, ...PLAIN },
     activation: ['hidden_act', 'relu2'],
     change: permuted,

@@ -106,6 +106,8 @@ function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): Exported
     return {
       entries: {
         ...entries,
+        // other architectures than Phi-3's look for the factors only then
+        'rope.scaling.type': { text: 'longrope' },
         'rope.scaling.original_context_length': { u32: original },
         'rope.scaling.attn_factor': { f32: rope.attentionFactor },
       },

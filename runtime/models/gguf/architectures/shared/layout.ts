@@ -2,7 +2,7 @@
 import type { GgufFile } from '../../file/gguf.js';
 import type { Metadata } from '../../file/metadata.js';
 import { ropeConfig } from './rope.js';
-import type { GgufSource } from './rope.js';
+import type { GgufSource, RopeTensor } from './rope.js';
 import type { TypedValue } from '../../file/writeFile.js';
 import { shown } from '../../../../support/jsonFile.js';
 import type { JsonObject } from '../../../../support/jsonFile.js';
@@ -43,6 +43,8 @@ export interface Architecture {
   partial?: string;
   /** Linear layers that have a bias in llama.cpp besides q, k and v: those that may have one, or those that must. */
   biases?: { may: readonly string[] } | { must: readonly string[] };
+  /** Tensors with rope's factors that llama.cpp reads; it loads no file with another one. */
+  ropeTensors?: readonly RopeTensor[];
   /** llama.cpp has only tied heads for it, or only heads of their own; without it both. */
   head?: 'tied' | 'own';
   /** Layers with windows; without it GGUF cannot express them. */

@@ -8,10 +8,13 @@ import type { JsonObject } from '../../../../support/jsonFile.js';
 
 /** Tensors that hold rope's factors, one for each frequency; they become config.json. */
 export const ROPE_TENSORS = ['rope_freqs.weight', 'rope_factors_long.weight', 'rope_factors_short.weight'] as const;
+export type RopeTensor = (typeof ROPE_TENSORS)[number];
+/** Of Llama 3, and of LongRoPE. */
+export const [LLAMA3_FACTORS, ...LONG_FACTORS] = ROPE_TENSORS;
 
 /** A GGUF file with the factors of its rope read. */
 export interface GgufSource extends GgufFile {
-  rope: Partial<Record<(typeof ROPE_TENSORS)[number], number[]>>;
+  rope: Partial<Record<RopeTensor, number[]>>;
 }
 
 /** More frequencies than any head has. */
