@@ -246,6 +246,15 @@ test('what cannot be converted is refused by name before anything is written', a
   await assert.rejects(readdir(cache), /ENOENT/);
 });
 
+test('the epsilon of xIELU may be rounded as in a model in float16', async () => {
+  const bytes = readFileSync(fileOf('apertus'));
+  const at = bytes.indexOf('xielu.eps') + 'xielu.eps'.length + 16; // its type, that of its items, their number
+  for (const layer of [0, 1]) bytes.writeFloatLE(-1.0132789611816406e-6, at + 4 * layer);
+  const file = join(dir, 'rounded.gguf');
+  await writeFile(file, bytes);
+  assert.ok(await convertGguf(file, { cache: join(dir, 'rounded') }));
+});
+
 function withoutFirst({ tensors: [_, ...tensors], data, ...rest }: GgufParts): GgufParts {
   const from = Number(tensors[0]!.offset);
   const shifted = tensors.map((tensor) => ({ ...tensor, offset: Number(tensor.offset) - from }));
