@@ -78,6 +78,14 @@ describe('rope', () => {
     assert.deepEqual(rope({ rope_scaling: {}, rope_parameters: linear }), rope({ rope_parameters: linear }));
   });
 
+  it("the bounds of YaRN's ramp are whole numbers, unless truncate is false or null", () => {
+    const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16, beta_slow: 0.25 };
+    const of = (change: Config) => rope({ rope_theta: 100, rope_scaling: { ...yarn, ...change } }).invFreq;
+    assert.deepEqual(of({ truncate: true }), of({}));
+    assert.deepEqual(of({ truncate: null }), of({ truncate: false }));
+    assert.notDeepEqual(of({ truncate: false }), of({}));
+  });
+
   it('YaRN over two elements of a head', () => {
     const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16 };
     assert.deepEqual(rope({ head_dim: 2, rope_scaling: yarn }).invFreq, [1]);

@@ -206,8 +206,9 @@ function yarn(
   // A value of 0 means the default in transformers.
   const fast = scaling.number('beta_fast', 32) || 32;
   const slow = scaling.number('beta_slow', 1) || 1;
-  // transformers looks for it outside the entries for types of layers
-  const truncate = options.layerType !== undefined || scaling.boolean('truncate', true);
+  // transformers looks for it outside the entries for types of layers, and takes null for false
+  const truncate =
+    options.layerType !== undefined || (scaling.raw('truncate') !== null && scaling.boolean('truncate', true));
   const correction = (rotations: number): number =>
     (dim * Math.log(original / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
   const low = Math.max(truncate ? Math.floor(correction(fast)) : correction(fast), 0);
