@@ -53,7 +53,7 @@ export const cohere = {
       sizes: s,
       qkvBias: c.boolean('use_qkv_bias', false),
       norm: (name, size) => layerNorm(name, size, epsilon),
-      ropeOptions: { partial: 0.25 },
+      ropeOptions: { partial: 0.25, even: true },
       qkNorm: qkNorm
         ? (name) => ({ over: 'each', norm: layerNorm(name, s.headDim, epsilon, false), apart: true })
         : undefined,

@@ -77,6 +77,7 @@ const gptjLike =
     const s = gptSizes(c, 2048);
     const rotary = c.optionalSize('rotary_dim', 64) ?? s.headDim;
     if (rotary > s.headDim) c.reject('rotary_dim', `at most ${s.headDim}, the size of a head, is possible`);
+    if (rotary % 2 !== 0) c.reject('rotary_dim', 'an even number is needed');
     const rope = ropeSpec(c, {
       headDim: s.headDim,
       contextLength: s.contextLength,

@@ -64,7 +64,7 @@ export const neox = {
   persimmon: (c) => {
     const s = ungrouped(c, sizes(c));
     const epsilon = c.positive('layer_norm_eps', 1e-5);
-    const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5 });
+    const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5, even: true });
     const headNorms = optionalHeadNorms(c, true, s, epsilon);
     return gptLike(c, {
       sizes: s,

@@ -12,7 +12,7 @@ export const phi = {
   phi: (c) => {
     const s = sizes(c);
     const epsilon = c.positive('layer_norm_eps', 1e-5);
-    const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5 });
+    const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5, even: true });
     const headNorms = optionalHeadNorms(c, false, s, epsilon);
     return gptLike(c, {
       sizes: s,

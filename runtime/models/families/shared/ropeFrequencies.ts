@@ -20,6 +20,8 @@ export interface RopeOptions {
   /** Share of a head that rotates; `true` = the family reads `partial_rotary_factor` and takes 1 without it. */
   partial?: number | true;
   partialKey?: string;
+  /** transformers has no rotation of an odd number of elements in this family. */
+  even?: boolean;
   interleaved?: boolean;
   /** `dynamic` with an `alpha` means a larger base, whatever the length (Hunyuan). */
   alpha?: boolean;
@@ -78,7 +80,8 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const named = scaling?.raw('rope_type') ?? scaling?.raw('type') ?? 'default';
   const type = typeof named === 'string' ? (options.rename?.[named] ?? named) : named;
   // the ramp of YaRN has no entry for the last frequency of an odd number
-  if (dim < 2 || dim > options.headDim || (type === 'yarn' && share !== dim))
+  const evenOnly = options.even || type === 'yarn';
+  if (dim < 2 || dim > options.headDim || (evenOnly && share !== dim))
     c.reject(
       partial === 1 ? 'head_dim' : (options.partialKey ?? 'partial_rotary_factor'),
       `${share} of ${options.headDim} elements of a head would rotate; an even number of at least 2 is needed`,
