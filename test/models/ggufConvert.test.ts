@@ -296,6 +296,13 @@ test('a scaling of rope without a type is linear, as in llama.cpp', async () => 
   await assert.rejects(long, human(/llama.rope.scaling.type: the file has no long and short rope factors/));
 });
 
+test('a share of a head gives the number of its elements again', async () => {
+  const sizes = { 'glm4.attention.key_length': 44, 'glm4.attention.value_length': 44 };
+  const config = await configWith('glm4', { ...sizes, 'glm4.rope.dimension_count': 30 });
+  const power = Math.fround((config.rope_theta as number) ** Math.fround(2 / 30));
+  assert.equal(decoderSpec(config).layers[0]!.attention.rope!.invFreq[1], Math.fround(1 / power));
+});
+
 test('Granite: factors that are missing or zero are those of llama.cpp; a model without rope is refused', async () => {
   const { head_dim, hidden_size, num_attention_heads, ...config } = await configWith('granite', {
     'granite.attention.scale': undefined,

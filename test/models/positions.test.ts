@@ -73,6 +73,13 @@ describe('rope', () => {
     );
   });
 
+  it('30 of 44 elements turn, not the 29 that 30 / 44 of 44 are in float64', () => {
+    const gptj = { ...OTHERS.codegen!, model_type: 'gptj', n_embd: 176, rotary_dim: 30 };
+    const { dim, invFreq } = decoderSpec(gptj).layers[0]!.attention.rope!;
+    assert.equal(dim, 30);
+    assert.equal(invFreq[1], Math.fround(1 / Math.fround(10000 ** Math.fround(2 / 30))));
+  });
+
   it('an empty rope_scaling is none', () => {
     const linear = { rope_type: 'linear', factor: 4, rope_theta: 100 };
     assert.deepEqual(rope({ rope_scaling: {}, rope_parameters: linear }), rope({ rope_parameters: linear }));

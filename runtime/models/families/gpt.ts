@@ -1,6 +1,6 @@
 /** GPT-2 and its relatives from before Llama. Sources: transformers' configuration and modeling files. */
 import type { ConfigReader } from './shared/configReader.js';
-import { ropeSpec } from './shared/ropeFrequencies.js';
+import { ropeSpec, rotatingShare } from './shared/ropeFrequencies.js';
 import { mptSlopes } from './shared/alibiSlopes.js';
 import { GPT2_NAMES, gptLike, type GptLike } from './shared/gptLike.js';
 import {
@@ -81,7 +81,7 @@ const gptjLike =
     const rope = ropeSpec(c, {
       headDim: s.headDim,
       contextLength: s.contextLength,
-      partial: rotary / s.headDim,
+      partial: rotatingShare(rotary, s.headDim),
       interleaved: true,
     });
     return gptLike(c, {

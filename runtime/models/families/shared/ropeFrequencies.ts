@@ -52,6 +52,13 @@ export const llama3Rope = (theta: number, factor: number): Pick<RopeOptions, 'th
   },
 });
 
+/** The share of a head that gives its rotating elements again: `elements / headDim` may be a last bit too small for that. */
+export function rotatingShare(elements: number, headDim: number): number {
+  let share = elements / headDim;
+  while (Math.trunc(headDim * share) < elements) share += Number.EPSILON;
+  return share;
+}
+
 /**
  * The rope of a family: `rope_parameters` (transformers 5), or `rope_theta`, `rope_scaling` and the like (transformers
  * 4).

@@ -1,6 +1,7 @@
 /** The form of an entry of the architectures, and the parts that entries share. */
 import type { GgufFile } from '../../file/gguf.js';
 import type { Metadata } from '../../file/metadata.js';
+import { rotatingShare } from '../../../families/shared/ropeFrequencies.js';
 import { ropeConfig } from './rope.js';
 import type { GgufSource, RopeTensor } from './rope.js';
 import type { TypedValue } from '../../file/writeFile.js';
@@ -191,7 +192,7 @@ export function architecture(name: string, entry: Entry): Architecture {
       ...(epsilon === null ? {} : { [epsilon]: m.decimal(`${name}.attention.${norm}`) }),
       tie_word_embeddings: !g.tensors.has('output.weight'),
       ...(withoutRope ? {} : ropeConfig(m, g, name, s)),
-      ...(entry.partial === undefined ? {} : { [entry.partial]: s.ropeDim / s.headDim }),
+      ...(entry.partial === undefined ? {} : { [entry.partial]: rotatingShare(s.ropeDim, s.headDim) }),
       ...(entry.windows ? windowConfig(m, name, s, entry.windows) : {}),
       ...config?.(m, g, s),
     }),
