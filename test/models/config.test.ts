@@ -111,6 +111,7 @@ describe('refused before a weight is read, by name', () => {
     ],
     ['llama', { rope_scaling: { type: 'linear', factor: 1e-60 } }, /no finite angles/],
     ['llama', { head_dim: 7 }, /head_dim = 7.*even/],
+    ['phi3', { rope_parameters: { partial_rotary_factor: 0.1 } }, /partial_rotary_factor = 0.1: 0 of 8/],
     ['phi3', { partial_rotary_factor: 0.1 }, /partial_rotary_factor = 0.1: 0 of 8.*even/],
     ['gpt_neox', { rotary_pct: 0.4, rope_scaling: { type: 'yarn', factor: 4 } }, /rotary_pct = 0.4: 3 of 8.*even/],
     ['llama', { model_type: 'stablelm', partial_rotary_factor: 0.4 }, /partial_rotary_factor = 0.4: 3 of 8.*even/],

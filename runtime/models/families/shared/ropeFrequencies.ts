@@ -88,11 +88,13 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const type = typeof named === 'string' ? (options.rename?.[named] ?? named) : named;
   // the ramp of YaRN has no entry for the last frequency of an odd number
   const evenOnly = options.even || type === 'yarn';
-  if (dim < 2 || dim > options.headDim || (evenOnly && share !== dim))
-    c.reject(
-      partial === 1 ? 'head_dim' : (options.partialKey ?? 'partial_rotary_factor'),
+  if (dim < 2 || dim > options.headDim || (evenOnly && share !== dim)) {
+    const [from, key] = partial === 1 ? ([c, 'head_dim'] as const) : partialPlace(c, scaling, options);
+    from.reject(
+      key,
       `${share} of ${options.headDim} elements of a head would rotate; an even number of at least 2 is needed`,
     );
+  }
 
   const alpha = options.alpha && type === 'dynamic' && scaling?.raw('alpha') ? scaling.positive('alpha') : 1;
   const theta = alpha === 1 ? base : base * alpha ** (dim / (dim - 2));
@@ -149,12 +151,18 @@ export function ropeParameters(
   return unscaled || !legacy ? own : own.with(legacy);
 }
 
+/** Where the share is read, and its key there: where both have it the rope parameters count. */
+const partialPlace = (
+  c: ConfigReader,
+  scaling: ConfigReader | undefined,
+  { partialKey = 'partial_rotary_factor' }: RopeOptions,
+): [ConfigReader, key: string] =>
+  scaling?.has('partial_rotary_factor') ? [scaling, 'partial_rotary_factor'] : [c, partialKey];
+
 function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, options: RopeOptions): number {
   const key = options.partialKey ?? 'partial_rotary_factor';
-  // Where both have it the rope parameters count.
   if (options.partial !== undefined) c.ignore('partial_rotary_factor');
-  const from = scaling?.has('partial_rotary_factor') ? scaling : c;
-  const name = from === c ? key : 'partial_rotary_factor';
+  const [from, name] = partialPlace(c, scaling, options);
   const factor = from.positive(name, typeof options.partial === 'number' ? options.partial : 1);
   // some versions of transformers wrote both names
   if (key !== 'partial_rotary_factor') c.only('partial_rotary_factor', [factor], `it differs from ${key} = ${factor}`);
