@@ -54,7 +54,6 @@ import {
   requireAsPlanned,
   runFiles,
   type OutputOptions,
-  type OutputPlan,
 } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder, stepsMade, type RunFolder } from '../runs/runFolder.js';
@@ -216,26 +215,28 @@ async function stoppedOrThrown(
     () => thrown,
     (changed: unknown) => changed,
   );
-  if (!(error instanceof Cancelled || signal.aborted)) {
-    const told = withRemedy(error, folder, isTraining(recipe));
-    await folder.failed(told);
-    throw told;
-  }
+  if (!(error instanceof Cancelled || signal.aborted)) await failed(error, folder, recipe);
   // If this run had not begun, the folder holds another run, which nobody asked to stop.
   const jobs = recipe.on && (resume || folder.begun) && (await stopJobs(folder.path, cluster, error));
   if (jobs && jobs.left) await emit(jobs.left);
   return { outcome: 'stopped', measurements: [] };
 }
 
-/** Writes what a run that has begun leaves at its end, and puts one that is finished in its place. */
-async function close(folder: RunFolder, plan: OutputPlan, done: DoneEvent): Promise<void> {
+/** @throws the error as people are told of it; manifest.json has it then */
+async function failed(error: unknown, folder: RunFolder, recipe: RunRecipe): Promise<never> {
+  const told = withRemedy(error, folder, isTraining(recipe));
+  await folder.failed(told);
+  throw told;
+}
+
+/** Writes what a run that has begun leaves at its end. */
+async function close(folder: RunFolder, done: DoneEvent): Promise<void> {
   const finished = done.outcome === 'finished';
   const ended = { outcome: done.outcome, ended: new Date().toISOString(), done };
   // What the manifest counts is on disk before it says so.
   await folder.marks();
   if (finished) await writeReport(folder, { ...(await folder.manifest({})), ...ended });
-  await folder.manifest({ ...ended, files: finished ? await runFiles(plan.folder) : undefined });
-  if (finished && plan.folder !== plan.output) await finishReplacement(plan.output);
+  await folder.manifest({ ...ended, files: finished ? await runFiles(folder.path) : undefined });
 }
 
 /**
@@ -317,8 +318,13 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
     await record?.done();
     const output = ending.outcome === 'finished' ? plan.output : plan.folder;
     const done: DoneEvent = { kind: 'done', ...ending, output, step, seconds: seconds() };
-    await emit(done);
-    if (folder.begun) await close(folder, plan, done);
+    try {
+      await emit(done);
+      if (folder.begun) await close(folder, done);
+    } catch (error) {
+      await failed(error, folder, recipe);
+    }
+    if (done.outcome === 'finished' && output !== plan.folder) await finishReplacement(output);
     return done;
   } finally {
     context.scratch.close();

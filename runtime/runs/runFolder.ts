@@ -137,7 +137,9 @@ export function openRunFolder(
     manifest: change,
     async failed(error) {
       const ended = new Date().toISOString();
-      await change({ outcome: 'failed', ended, error: errorData(error) }).catch(() => undefined);
+      // What was to be said of its end is not so.
+      const none = { done: undefined, files: undefined };
+      await change({ ...none, outcome: 'failed', ended, error: errorData(error) }).catch(() => undefined);
     },
     release: async () => owned?.(),
   };
