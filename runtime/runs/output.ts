@@ -163,8 +163,8 @@ export async function runFiles(folder: string): Promise<string[]> {
  * last. A replacement that was cut off is completed by calling this again. Files that the replaced run did not make
  * stay; those that are mapped go to `next/`, which stays until nobody has them. Who works on the replaced run, as by
  * judging its answers, is waited for.
- * @throws HumanError where that takes longer; the finished run then stays in `next/`. And where a link in one of the
- * two would lead elsewhere; nothing is moved then
+ * @throws HumanError where that takes longer, and where a result is in the way that the replaced run did not make; the
+ * finished run then stays in `next/`. And where a link in one of the two would lead elsewhere; nothing is moved then
  */
 export async function finishReplacement(output: string, attempts = ATTEMPTS): Promise<void> {
   const next = join(output, RUN_FILES.next);
@@ -222,6 +222,9 @@ async function putInPlace(output: string): Promise<void> {
   const oldFiles = new Set(before.files);
   const standing = await runFiles(output);
   const going = standing.filter((file) => !newFiles.has(file) && oldFiles.has(file));
+  const others = RESULTS.filter((folder) => !hasMade(before, folder)).map((folder) => `${folder}/`);
+  const other = coming.find((file) => standing.includes(file) && others.some((folder) => file.startsWith(folder)));
+  if (other !== undefined) throw inTheWay(output, other);
   for (const file of standing)
     if (isOpened(file) && (coming.includes(file) || going.includes(file))) await remove(file);
   for (const file of coming) if (!isOpened(file)) await moveUp(file);
@@ -229,8 +232,7 @@ async function putInPlace(output: string): Promise<void> {
   for (const file of coming) if (isOpened(file)) await moveUp(file);
   await moveUp(RUN_FILES.label);
   await move(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
-  for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model, RUN_FILES.absorbed])
-    await removeEmpty(join(output, folder));
+  for (const folder of [RUN_FILES.checkpoint, ...RESULTS]) await removeEmpty(join(output, folder));
   await rm(join(next, RUN_FILES.owner), { force: true });
   await removeEmpty(next);
 
@@ -248,6 +250,23 @@ async function putInPlace(output: string): Promise<void> {
     });
   }
 }
+
+const RESULTS = [RUN_FILES.adapter, RUN_FILES.model, RUN_FILES.absorbed];
+
+/** Of an earlier version it is not known. */
+const hasMade = ({ files, result }: Manifest, folder: string): boolean =>
+  files === undefined || result?.path === folder || files.some((file) => file.startsWith(`${folder}/`));
+
+const inTheWay = (output: string, file: string): HumanError =>
+  new HumanError(
+    `the run is finished and cannot take the place of the one it replaces yet: "${file}" is there, which that one did not make.`,
+    {
+      kind: 'failed',
+      place: join(output, dirname(file)),
+      remedy:
+        'Move it elsewhere. The run takes that place when the folder is used next: run the recipe, or judge the answers.',
+    },
+  );
 
 /**
  * What adapters and models are opened by: it goes first and comes last, so that none is read with files of both runs.

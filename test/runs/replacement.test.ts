@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -126,4 +126,24 @@ test('a label alone is in the way of no run: neither where one is to stand nor w
   await write(join(fresh, 'label.json'), '{}');
   await requireAsPlanned(await planOutput(fresh, [], {}));
   assert.ok(existsSync(join(next, 'label.json')) && existsSync(join(fresh, 'label.json')));
+});
+
+test('a result that the replaced run did not make is not written over: nothing is moved until it lies elsewhere', async (t) => {
+  const { output, next } = await replaced(t);
+  const own = FILES.filter((file) => !file.startsWith('model/'));
+  await writeRun(output, 'old', own);
+  const mine = join(output, 'model/model.safetensors');
+  await write(mine, 'an export of mine');
+  await rm(join(output, 'model/config.json'));
+  await assert.rejects(planOutput(output, [], { force: true }), {
+    message: /is finished and cannot take the place .* yet: "model\/model\.safetensors" is there/,
+    place: join(output, 'model'),
+  });
+  assert.equal(readFileSync(mine, 'utf8'), 'an export of mine');
+  for (const file of own) assert.equal(readFileSync(join(output, file), 'utf8'), 'old');
+  await rename(join(output, 'model'), join(output, 'export'));
+  await finishReplacement(output);
+  for (const file of FILES) assert.equal(readFileSync(join(output, file), 'utf8'), 'new');
+  assert.equal(readFileSync(join(output, 'export/model.safetensors'), 'utf8'), 'an export of mine');
+  assert.ok(!existsSync(next));
 });
