@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { scratchFolder } from '../context/context.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
+import { plural } from '../contract/format.js';
 import { resumedFrom, type Manifest } from '../contract/manifest.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { changesOf } from '../recipes/dependencies.js';
@@ -31,7 +32,8 @@ import { openShared } from './sweepShared.js';
 /**
  * Runs every point of a sweep, what tells most first (contract/sweepOrder.ts). With `resume`, points whose result would
  * be the same are kept, wherever they stand in the table; the point that was interrupted goes on from its checkpoint.
- * Finished ones whose result would be another one are replaced only with `force`, which without `resume` replaces all.
+ * Finished ones whose result would be another one are replaced only with `force`, and interrupted ones started over
+ * without their checkpoint; without `resume` it replaces all.
  * A point that fails is a line of the table, and the sweep goes on.
  * @returns the last event; `stopped` when the signal fired
  * @throws HumanError for a sweep that cannot be run as it is written, when every point fails, and for a cluster that is
@@ -112,22 +114,28 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
   }
 }
 
-/** @throws HumanError where finished points would be replaced */
+/** @throws HumanError where finished points would be replaced, or the checkpoints of others lost */
 async function requireKept({ replaced }: Placed, output: string): Promise<void> {
   if (replaced.length === 0) return;
   const [{ by, run }] = replaced;
   const before = await openCheckpoint(join(run.folder, RUN_FILES.checkpoint)).catch(() => undefined);
   const changes = before && changesOf(before.facts.dependencies, by.depends, by.recipe);
-  const count = replaced.length === 1 ? 'a finished point' : `${replaced.length} finished points`;
-  throw new HumanError(
-    `${count} would be run again and replaced: ${changes ?? 'what the result depends on changed'}.`,
-    {
-      place: output,
-      remedy:
-        '--resume --force replaces them, each when its new run is done, and keeps the others; --out DIR writes to another folder.',
-      code: 'exists',
-    },
-  );
+  const finished = replaced.filter(({ run: { manifest } }) => manifest.outcome === 'finished').length;
+  const begun = replaced.length - finished;
+  const lost = [
+    finished > 0 &&
+      `${plural(finished, 'a finished point', `${finished} finished points`)} would be run again and replaced`,
+    begun > 0 &&
+      `${plural(begun, 'an interrupted point', `${begun} interrupted points`)} would be started over without ${plural(begun, 'its checkpoint', 'their checkpoints')}`,
+  ].filter(Boolean);
+  throw new HumanError(`${lost.join(', ')}: ${changes ?? 'what the result depends on changed'}.`, {
+    place: output,
+    remedy:
+      finished > 0
+        ? '--resume --force replaces them, each when its new run is done, and keeps the others; --out DIR writes to another folder.'
+        : 'Put back what changed to go on from there. --resume --force starts over and keeps the others; --out DIR writes to another folder.',
+    code: 'exists',
+  });
 }
 
 /** What stands in the folder. @throws HumanError where this one may not be written there */

@@ -16,7 +16,7 @@ import { dependenciesOf, digestOf, MAY_CHANGE, type Dependencies } from '../reci
 import { watchAction } from '../recipes/harmfulLoss.js';
 import type { RecipeFile } from '../recipes/readRecipe.js';
 import type { PlannedPoint } from '../recipes/sweepPoints.js';
-import { finishReplacement, readManifest } from '../runs/output.js';
+import { canGoOn, finishReplacement, readManifest } from '../runs/output.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunOptions } from './run.js';
 import type { Shared } from './sweepShared.js';
@@ -40,7 +40,7 @@ export interface Placed {
   readonly points: readonly Point[];
   /** Those that are no points, and that none takes the place of. */
   readonly left: readonly Standing[];
-  /** Finished ones whose place a point takes that depends on something else. */
+  /** Finished ones, and those that could go on, whose place a point takes that depends on something else. */
   readonly replaced: readonly { readonly by: Point; readonly run: Standing }[];
 }
 
@@ -90,9 +90,10 @@ export async function placePoints(
   const begun = new Set(placed.flatMap(({ folder, found }) => (found?.outcome === 'finished' ? [] : folder)));
   const left = all.filter(({ at, folder }) => !used.has(at) && !begun.has(folder));
   // One that was cut off while it replaced a run was to do so.
-  const finished = new Map(all.filter(({ manifest }) => manifest.outcome === 'finished').map((run) => [run.at, run]));
+  const kept = all.filter(({ at, manifest }) => manifest.outcome === 'finished' || canGoOn(at));
+  const byFolder = new Map(kept.map((run) => [run.at, run]));
   const replaced = placed.flatMap((by) => {
-    const run = by.found ? undefined : finished.get(by.folder);
+    const run = by.found ? undefined : byFolder.get(by.folder);
     return run && run.depends !== digestOf(by.depends) ? [{ by, run }] : [];
   });
   return { points: placed, left, replaced };

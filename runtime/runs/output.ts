@@ -289,7 +289,7 @@ async function removeEmpty(folder: string): Promise<void> {
  * Whether a run has a checkpoint that is of use: one of an earlier version cannot be resumed, and nothing is lost with
  * it.
  */
-const canGoOn = (folder: string): boolean => existsSync(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE));
+export const canGoOn = (folder: string): boolean => existsSync(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE));
 
 /** The run that is lost when the one of this plan starts anew, as it could go on; undefined where there is none. */
 export const lostBy = ({ folder, standing }: OutputPlan): Manifest | undefined =>

@@ -184,6 +184,26 @@ describe('a sweep that is resumed', () => {
     assert.equal((await run(recipe, { force: true })).points.filter(({ resumed }) => resumed).length, 0);
   });
 
+  it('starts a point over that a changed recipe takes the checkpoint from only where that is agreed to', async () => {
+    const base = RECIPES['lora, absorbs flagged rows'];
+    await at.write('base', base!);
+    const recipe = await at.sweep('begun', { seed: [1, 2] });
+    await run(recipe, { stopAt: () => true });
+    const output = join(at.root, 'sweeps/begun/points/seed-1');
+    const cut = { output, values: { seed: 1 }, ...stopAfter(4) };
+    await runRecipe(await at.write('point', { ...base, seed: 1 }), cut);
+    const files = ['manifest.json', 'events.jsonl', 'checkpoint/state.safetensors'].map((name) => join(output, name));
+    const before = files.map((file) => readFileSync(file, 'hex'));
+    await at.write('base', { ...base, steps: 7 });
+    const message =
+      'an interrupted point would be started over without its checkpoint: "steps" in the recipe changed from 5 to 7.';
+    await assert.rejects(run(recipe, { resume: true }), { message, remedy: /^Put back what changed/, code: 'exists' });
+    assert.deepEqual(files.map((file) => readFileSync(file, 'hex')), before, 'nothing was touched'); // oxfmt-ignore
+    const { points } = await run(recipe, { resume: true, force: true });
+    assert.deepEqual(points.map(({ folder, verdict }) => [folder === output, verdict === 'failed']), [[true, false], [false, false]]); // oxfmt-ignore
+    await at.write('base', base!);
+  });
+
   const said = async (done: DoneEvent): Promise<[number, string]> => {
     const lines: string[] = [];
     const code = await reportEnd(done, { width: 200, log: (text) => void lines.push(text) });
