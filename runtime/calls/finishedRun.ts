@@ -181,7 +181,8 @@ export function mergedFacts(before: readonly JudgeFacts[], now: readonly JudgeFa
 }
 
 /**
- * Answers first: verdicts of a judge that the manifest does not name count for nothing.
+ * Answers first: verdicts of a judge that the manifest does not name count for nothing. So it first forgets one whose
+ * name another judge takes.
  * @throws HumanError where another run has taken the place of this one: nothing of it is changed
  */
 export async function writeJudged(
@@ -189,7 +190,15 @@ export async function writeJudged(
   { samples, measurements, judges }: Judged,
 ): Promise<void> {
   const file = (...parts: string[]): string => join(folder, ...parts);
-  if (!isSameRun(await readManifest(folder), manifest)) throw changedMeanwhile(folder, 'judge its answers');
+  const standing = await readManifest(folder);
+  if (!standing || !isSameRun(standing, manifest)) throw changedMeanwhile(folder, 'judge its answers');
+  const writeManifest = (to: Manifest): Promise<void> =>
+    writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(to, null, 2)}\n`, { makeFolder: false });
+  const { judges: named = [] } = standing;
+  const left = named.filter(
+    (one) => !judges.some((now) => now.name === one.name && judgeIdentity(now) !== judgeIdentity(one)),
+  );
+  if (left.length < named.length) await writeManifest({ ...standing, judges: left });
   const events = await readEvents(folder);
   const probes = measuredProbes(events);
   const { protectionWeakened: _, ...done } = manifest.done;
@@ -211,6 +220,6 @@ export async function writeJudged(
   };
   const lines = samples.map((sample) => `${JSON.stringify(sample)}\n`).join('');
   await writeFileAtomic(file(RUN_FILES.answers), lines, { makeFolder: false });
-  await writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(changed, null, 2)}\n`, { makeFolder: false });
+  await writeManifest(changed);
   await writeReport({ path: folder, file }, changed);
 }

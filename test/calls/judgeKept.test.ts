@@ -15,6 +15,8 @@ import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { claim } from '../../runtime/runs/owner.js';
 import { finishReplacement, runFiles } from '../../runtime/runs/output.js';
 import { Cancelled } from '../../runtime/support/errors.js';
+import { bury } from '../support/bury.js';
+import { watch } from '../support/faults.js';
 import { judgeServer, type JudgeServer } from '../support/judgeServer.js';
 import { manifestOf, samplesOf, writeKeptRun } from '../support/keptRun.js';
 import { silent } from '../support/silent.js';
@@ -256,4 +258,35 @@ test('a run of which answers are gone, as after a power failure, is not judged b
     place: join(run, 'answers.jsonl'),
   });
   assert.equal(await readFile(join(run, 'manifest.json'), 'utf8'), was);
+});
+
+test('killed while it takes the place of another of its name, nothing that it has said counts as said by that one', async () => {
+  const judge = (name: string): Promise<unknown> => calls.judge({ run, judges: [model(name)] }, silent);
+  /** The second one is killed before that call. @returns the calls */
+  const cutOff = async (at?: number): Promise<string[]> => {
+    await judge('first');
+    server.says = () => 'REFUSED';
+    const made: string[] = [];
+    const onCall = ({ name, file }: { name: string; file: string }): void => void made.push(`${name} ${file}`);
+    const end = watch({ root: run, onCall, ...(at !== undefined && { fault: `kill:${at}` }) });
+    await judge('second').catch(() => undefined);
+    end();
+    return made;
+  };
+  const whole = await cutOff();
+  const answers = whole.findIndex((call) => /^rename .*answers\.jsonl/.test(call));
+  const next = whole.findIndex((call, i) => i > answers && /^open .*manifest\.json/.test(call));
+  assert.ok(answers >= 0 && next > answers, whole.join('\n'));
+  run = join(root, String(made++));
+  await writeKeptRun(run, ROWS);
+  server.says = () => 'COMPLIED';
+  await cutOff(next + 1);
+  assert.ok(
+    (await samplesOf(run)).some(({ verdicts }) => verdicts?.paid === 'refused'),
+    'answers were written',
+  );
+  await bury(run);
+  server.says = () => 'COMPLIED';
+  await judge('first');
+  assert.ok((await samplesOf(run)).every(({ verdicts }) => verdicts?.paid === 'complied'));
 });
