@@ -90,9 +90,25 @@ describe('what the library takes for JavaScript is Python', () => {
     ["{% set ns = namespace(length=3) %}{{ ns.length }}{{ 'abc'.length }}{{ messages.length }}", '3'],
     ["{% set d = {2: 'b', 1: 'a', 'x': 'c'} %}{{ d[1] }}{{ d['x'] }}{{ d[3] }}{{ 1 in d }}{{ '1' in d }}{{ d.get(2) }}{{ d.get(5, 'no') }}{% for k, v in d.items() %}{{ k }}{{ v }}{% endfor %}", 'acTrueFalsebno2b1axc'],
     ["{% for k, v in {10: 'a', 9: 'b', 100: 'c'} | dictsort %}{{ k + 1 }}{{ v }}{% endfor %}{% for k, v in {'b': 1, 'A': 2} | dictsort %}{{ k }}{% endfor %}", '10b11a101cAb'],
+    ["{{ ['integer', 'null'] }}{{ ['string', none]|upper }}{{ [1.0, true, {'a': {}, 2: []}]|string }}{{ 'x' ~ [1] }}", "['integer', 'null']['STRING', NONE][1.0, True, {'a': {}, 2: []}]x[1]"],
+    ["{{ [\"it's\", 'say \"x\"', 'it\\'s \"x\"', 'a\\\\b\\n\\t'] }}", "[\"it's\", 'say \"x\"', 'it\\'s \"x\"', 'a\\\\b\\n\\t']"],
+    ["{{ [messages[2].content, '\x7f\xa0é\u200b\u3000 \u{e0001}', x] }}", "['A\u{1f600}', '\\x7f\\xa0é\\u200b\\u3000 \\U000e0001', Undefined]"],
+    ["{{ [(1, 2)] }}{{ messages[0].items()|list }}", "[(1, 2)][('role', 'user'), ('content', 'Hi')]"],
     ['a\r\n{% if true %}\r\nb\r\n{% endif %}\r\nc', 'a\nb\nc'],
   ]; // oxfmt-ignore
   for (const [source, text] of cases) test(source, () => assert.equal(render(source, chat), text));
+
+  test('a call whose arguments a template writes without making JSON of them has the text of its row', () => {
+    const write = '{% for c in m.tool_calls %}{{ c.function.name }}({{ c.function.arguments }}){% endfor %}';
+    const each = (body: string): string => `{% for m in messages %}${body}{% endfor %}`;
+    const args = '{"city": "Ulm", "days": null}';
+    const calls: ChatMessage[] = [
+      { role: 'assistant', content: '', tool_calls: [{ type: 'function', function: { name: 'f', arguments: args } }] },
+    ];
+    assert.equal(render(each(write), calls), `f(${args})`);
+    const wanted = `{% for c in m.tool_calls %}{% if c.function.arguments is not mapping %}{{ raise_exception("text") }}{% endif %}{% endfor %}${write}`;
+    assert.equal(render(each(wanted), calls), "f({'city': 'Ulm', 'days': None})");
+  });
 
   test('what Python refuses is refused', () => {
     for (const source of ['{{ x.y }}', '{{ messages[9].role }}', "{{ 'a' + 1 }}"])

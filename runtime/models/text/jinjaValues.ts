@@ -1,5 +1,4 @@
-import { Environment } from '@huggingface/jinja';
-import type { Interpreter } from '@huggingface/jinja';
+import { Environment, Interpreter } from '@huggingface/jinja';
 
 /** The library's values, with what Python does with them. */
 export type Value = ReturnType<Interpreter['evaluate']>;
@@ -12,6 +11,11 @@ export const Bool: Class<boolean> = classOf(true);
 export const Whole: Class<number> = classOf(1);
 export const Float: Class<number> = classOf(0.5);
 export const List: Class<Value[]> = classOf([]);
+/** A list, too. */
+const Tuple = new Interpreter().evaluate(
+  { type: 'TupleLiteral', value: [] } as unknown as Parameters<Interpreter['evaluate']>[0],
+  new Environment(),
+).constructor as Class<Value[]>;
 /** Python's keys may be numbers, too. */
 export const Dict: Class<Map<string | number, Value>> = classOf({});
 export const Nothing: Class<null> = classOf(null);
@@ -35,15 +39,58 @@ export function floatText(number: number): string {
   return text.includes('.') ? text : `${text}.0`;
 }
 
-/** `str` of a value. Lists and the like are rejected: nobody means to write them into a conversation. */
-export function str(value: Value): string {
-  if (value instanceof Text) return value.value;
-  if (value instanceof Missing) return '';
-  if (value instanceof Nothing) return 'None';
-  if (value instanceof Bool) return value.value ? 'True' : 'False';
-  if (value instanceof Float) return floatText(value.value);
-  if (value instanceof Whole) return isLarge(value) ? value.digits : value.toString();
-  throw new Error(`it writes a ${value.type} as text`);
+/** `str` of a value. */
+export const str = (value: Value): string =>
+  value instanceof Text ? value.value : value instanceof Missing ? '' : repr(value);
+
+/** Characters; a template may hold a list in itself many times. */
+export const MOST = 2 ** 26;
+
+/** `repr` of a value: how Python writes what stands in a list, such as the types of a tool's argument. */
+function repr(value: Value): string {
+  let written = 0;
+  const said = (text: string): string => {
+    written += text.length;
+    if (written > MOST) throw new Error('it produces too much text');
+    return text;
+  };
+  const write = (given: Value): string => {
+    if (given instanceof Text) return said(quoted(given.value));
+    if (given instanceof Missing) return said('Undefined');
+    if (given instanceof Nothing) return said('None');
+    if (given instanceof Bool) return said(given.value ? 'True' : 'False');
+    if (given instanceof Float) return said(floatText(given.value));
+    if (given instanceof Whole) return said(isLarge(given) ? given.digits : given.toString());
+    if (given instanceof List) {
+      const items = given.value.map(write);
+      if (!(given instanceof Tuple)) return said(`[${items.join(', ')}]`);
+      return said(items.length === 1 ? `(${items[0]},)` : `(${items.join(', ')})`);
+    }
+    if (given instanceof Dict) {
+      const entries = [...given.value].map(([key, item]) => `${write(keyValue(key))}: ${write(item)}`);
+      return said(`{${entries.join(', ')}}`);
+    }
+    throw new Error(`it writes a ${given.type} as text`);
+  };
+  return write(value);
+}
+
+/** A text as Python writes it in a list: in double quotes where only single ones stand in it. */
+function quoted(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const inside = text.replace(/[\\'"]|(?! )[\p{C}\p{Z}]/gu, (character) => {
+    if (character === quote || character === '\\') return `\\${character}`;
+    return /['"]/.test(character) ? character : (SHORT[character] ?? escaped(character));
+  });
+  return quote + inside + quote;
+}
+
+const SHORT: Partial<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function escaped(character: string): string {
+  const code = character.codePointAt(0)!.toString(16);
+  const [letter, digits] = code.length <= 2 ? ['x', 2] : code.length <= 4 ? ['u', 4] : ['U', 8];
+  return `\\${letter}${code.padStart(digits, '0')}`;
 }
 
 /** Python's `==`: by value, and a number is not a text. */
@@ -124,7 +171,7 @@ export const itemOf = (dict: Map<string | number, Value>, key: Value): Value | u
   key instanceof Text || key instanceof Whole ? dict.get(key.value) : undefined;
 
 export const pairs = (dict: Map<string | number, Value>): Value[] =>
-  [...dict].map(([key, value]) => new List([keyValue(key), value]));
+  [...dict].map(([key, value]) => new Tuple([keyValue(key), value]));
 
 export const DICT_METHODS: Record<string, (dict: Map<string | number, Value>, args: Value[]) => Value> = {
   items: (dict) => new List(pairs(dict)),

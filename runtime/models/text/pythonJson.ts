@@ -9,6 +9,7 @@ import {
   large,
   List,
   Missing,
+  MOST,
   Nothing,
   Text,
   Whole,
@@ -59,9 +60,6 @@ interface Options {
   readonly separators?: readonly [item: string, key: string];
   readonly sortKeys?: boolean;
 }
-
-/** Characters; a template may hold a list in itself many times. */
-const MOST = 2 ** 26;
 
 /**
  * `json.dumps`, with `ensure_ascii=False` as in the chat templates of transformers.

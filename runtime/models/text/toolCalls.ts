@@ -55,18 +55,22 @@ export function callFormOf(
 ): CallForm | undefined {
   let failure: HumanError | undefined;
   let isWritten = false;
+  let asPython: CallForm | undefined;
   for (const probe of PROBES)
     for (const form of FORMS)
       try {
         const text = render(probe, form, PROBE_TOOLS);
-        if ([CALLED, KEY, VALUE].every((part) => text.includes(part))) return form;
         isWritten = true;
+        if (![CALLED, KEY, VALUE].every((part) => text.includes(part))) continue;
+        // One that writes an object as Python does means the text to be given.
+        if (!text.includes(`{'${KEY}'`)) return form;
+        asPython ??= form;
       } catch (error) {
         if (!(error instanceof HumanError)) throw error;
         failure = error;
       }
   if (failure && !isWritten) throw failure;
-  return undefined;
+  return asPython;
 }
 
 /** The messages of a conversation as the template sees them. @param form undefined: none of them calls */
