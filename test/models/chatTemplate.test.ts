@@ -94,6 +94,11 @@ describe('what the library takes for JavaScript is Python', () => {
     ["{{ [\"it's\", 'say \"x\"', 'it\\'s \"x\"', 'a\\\\b\\n\\t'] }}", "[\"it's\", 'say \"x\"', 'it\\'s \"x\"', 'a\\\\b\\n\\t']"],
     ["{{ [messages[2].content, '\x7f\xa0é\u200b\u3000 \u{e0001}', x] }}", "['A\u{1f600}', '\\x7f\\xa0é\\u200b\\u3000 \\U000e0001', Undefined]"],
     ["{{ [(1, 2)] }}{{ messages[0].items()|list }}", "[(1, 2)][('role', 'user'), ('content', 'Hi')]"],
+    ["{{ '<{}>{}'.format('a', x) }}{{ '{1}{0}{{}}'.format(none, 2) }}{{ 'x' * 3 }}{{ 2 * 'ab' }}{{ 'x' * -1 }}", '<a>2None{}xxxabab'],
+    ["{{ messages[2].content.find('\u{1f600}') }}{{ '\u{1f600}aba'.rfind('a') }}{{ 'a'.find('b') }}", '13-1'],
+    ["{{ [2, 1.5, 3]|min }}{{ [2, 3]|max }}[{{ []|min }}]{{ dict(id='a', n=1)|tojson }}{{ dict({'a': 1}, a=2).a }}", '1.53[]{"id": "a", "n": 1}2'],
+    ["{{ ['a', 'b']|map('upper')|join }}{{ [' a']|map('trim')|list }}{{ messages|map('length')|list }}{{ ['a-b']|map('replace', '-', '+')|first }}", "AB['a'][2, 2, 2]a+b"],
+    ["{{ ['a', '', none]|select|list }}{{ ['a', 'b']|reject('equalto', 'a')|list }}{{ ['a', 1]|select('string')|list }}{{ 1.0 is float }}{{ 1 is float }}", "['a']['b']['a']TrueFalse"],
     ['a\r\n{% if true %}\r\nb\r\n{% endif %}\r\nc', 'a\nb\nc'],
   ]; // oxfmt-ignore
   for (const [source, text] of cases) test(source, () => assert.equal(render(source, chat), text));
@@ -125,6 +130,8 @@ describe('a hostile template is stopped', () => {
     ['doubling text', '{% set n = namespace(x="ab") %}{% for i in range(100) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}', /too much text/],
     ['doubling lists', '{% set n = namespace(x=[1, 2]) %}{% for i in range(100) %}{% set n.x = n.x + n.x %}{% endfor %}', /too much text/],
     ['copies in a list', '{% set n = namespace(x=[]) %}{% for i in range(10000) %}{% set n.x = n.x + [("y" | replace("y", "yyyyyyyy")) | upper] %}{% endfor %}', /too much text|finish/],
+    ['a text many times', "{{ 'xx' * 100000000 }}", /too much text|too large/],
+    ['a long text many times', "{% set n = namespace(x='x' * 1000000) %}{{ n.x * 1000000 }}", /too much text/],
     ['wide indent', '{{ messages | tojson(indent=100000000) }}', /too large/],
     ['endless recursion', '{% macro f(g) %}{{ g(g) }}{% endmacro %}{{ f(f) }}', /nested too deeply/],
     ['deep nesting', `{{ ${'('.repeat(50_000)}1${')'.repeat(50_000)} }}`, /nested too deeply/],

@@ -9,7 +9,7 @@ import { sum } from '../../contract/sum.js';
 import { ifThere } from '../../support/ifThere.js';
 import { readOptionalJson, readText, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
-import type { Value } from './jinjaValues.js';
+import { dict, type Value } from './jinjaValues.js';
 import { loads } from './pythonJson.js';
 import { callFormOf, messageSize, messageValues, type CallForm } from './toolCalls.js';
 import { withTimeLimit } from '../../support/timeLimit.js';
@@ -198,6 +198,7 @@ function run(
 ): string {
   const environment = new Environment();
   for (const [name, value] of Object.entries({ ...GLOBALS, ...variables })) environment.set(name, value);
+  environment.setVariable('dict', dict);
   const interpreter = new PythonInterpreter(environment);
   const evaluate = interpreter.evaluate.bind(interpreter);
   let produced = 0;

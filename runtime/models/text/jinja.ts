@@ -6,20 +6,20 @@ import {
   DICT_METHODS,
   each,
   equal,
+  Float,
   isNumber,
   itemOf,
   List,
   METHODS,
   Missing,
   Nothing,
-  pairs,
+  repeated,
   str,
-  strip,
   Text,
   Whole,
 } from './jinjaValues.js';
 import type { Value } from './jinjaValues.js';
-import { dumps } from './pythonJson.js';
+import { constant, filter, type Node } from './jinjaFilters.js';
 
 /**
  * Jinja as Jinja2 and Python run it. @huggingface/jinja 0.5 is JavaScript underneath: `'' != false` is false there,
@@ -28,12 +28,6 @@ import { dumps } from './pythonJson.js';
  */
 export type Program = ReturnType<typeof parse>;
 type Statement = NonNullable<Parameters<Interpreter['evaluate']>[0]>;
-
-/** A node of the library's tree, as far as it is read here. */
-interface Node {
-  type: string;
-  [field: string]: unknown;
-}
 
 /**
  * A template as a program.
@@ -64,7 +58,6 @@ function markOutput(node: Node): void {
 /** Another node of the same class, which the library's own walks look at. */
 const derived = (node: Node, fields: Node): Node =>
   Object.assign(Object.create(Object.getPrototypeOf(node) as object) as Node, fields);
-const constant = (value: Value): Node => ({ type: 'Constant', value });
 
 /** `break` or `continue`, with what the blocks that it leaves have written. */
 class Jump extends Error {
@@ -150,6 +143,8 @@ function binary(node: Node, scope: Environment, at: PythonInterpreter): Value {
   if (operator === '~') return new Text(str(left) + str(right));
   if (operator === '+' && left instanceof Text !== right instanceof Text)
     throw new Error(`it adds a ${left.type} and a ${right.type}`);
+  if (operator === '*' && left instanceof Text && right instanceof Whole) return repeated(left.value, right.value);
+  if (operator === '*' && left instanceof Whole && right instanceof Text) return repeated(right.value, left.value);
   if (operator === '%' && left instanceof Whole && right instanceof Whole && right.value !== 0)
     return new Whole(left.value - right.value * Math.floor(left.value / right.value));
   return at.original({ ...node, left: constant(left), right: constant(right) }, scope);
@@ -182,102 +177,12 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
   return at.original({ ...node, object: constant(object) }, scope);
 }
 
-const OF_TEXT = new Set('trim upper lower title capitalize string replace indent'.split(' '));
-const OF_LIST = new Set('list first last map selectattr rejectattr sort unique reverse items join'.split(' '));
-/** What is false, such as `tools` where there are none, has nothing for these. */
-const OF_ANY = new Set('map select reject selectattr rejectattr'.split(' '));
-
-/** What a filter gives, where the library gives something else. */
-function filter(given: Value, call: Node, scope: Environment, at: PythonInterpreter): Value {
-  const name = (call.type === 'CallExpression' ? (call.callee as Node).value : call.value) as string;
-  const args = (): Value[] => ((call.args as Node[] | undefined) ?? []).map((arg) => at.value(arg, scope));
-  if (OF_ANY.has(name) && !given.__bool__().value) return new List([]);
-  let operand = given;
-  if (OF_TEXT.has(name)) operand = new Text(str(given));
-  else if (given instanceof Missing && OF_LIST.has(name)) operand = new List([]);
-  else if (given instanceof Missing && /^(length|count|int|float)$/.test(name)) operand = new Text('');
-  if (operand instanceof Text) {
-    if (name === 'trim') return strip(operand.value, args(), true, true);
-    if (name === 'capitalize' || name === 'title') return METHODS[name](operand.value, []);
-    if (name === 'length' || name === 'count') return new Whole(Array.from(operand.value).length);
-    if (name !== 'join' && OF_LIST.has(name)) operand = new List(each(operand));
-    if (name === 'list') return operand;
-  }
-  if (operand instanceof Dict && name === 'items') return new List(pairs(operand.value));
-  if (
-    operand instanceof Dict &&
-    name === 'dictsort' &&
-    [...operand.value.keys()].every((key) => typeof key === 'number')
-  ) {
-    if (call.type === 'CallExpression') throw new Error('dictsort() of this kind');
-    const sorted = [...operand.value].sort(([a], [b]) => Number(a) - Number(b));
-    return new List(pairs(new Map(sorted)));
-  }
-  if (operand instanceof List) {
-    if ((name === 'first' || name === 'last') && operand.value.length === 0) return new Missing(undefined);
-    if (name === 'join') operand = new List(operand.value.map((item) => new Text(str(item))));
-    if (name === 'selectattr' || name === 'rejectattr')
-      return new List(choose(operand.value as Value[], name === 'selectattr', args(), scope, at));
-  }
-  if (name === 'tojson') return new Text(dumps(operand, jsonOptions(call, scope, at)));
-  const node = { type: 'FilterExpression', operand: constant(operand), filter: call };
-  return at.original(node, scope);
-}
-
-/** Of a call of `tojson`, as transformers defines it. */
-function jsonOptions(call: Node, scope: Environment, at: PythonInterpreter): Parameters<typeof dumps>[1] {
-  const given = new Map<string, Value>();
-  for (const arg of (call.args as Node[] | undefined) ?? []) {
-    if (arg.type !== 'KeywordArgumentExpression') throw new Error('tojson() of this kind');
-    given.set((arg.key as Node).value as string, at.value(arg.value, scope));
-  }
-  const [indent, separators] = ['indent', 'separators'].map((key) => given.get(key) ?? new Nothing(null));
-  const isSet = (key: string): boolean => given.get(key)?.__bool__().value === true;
-  const parts = separators instanceof Nothing ? undefined : each(separators).map(str);
-  if (!(indent instanceof Whole || indent instanceof Nothing) || (parts && parts.length !== 2))
-    throw new Error('tojson() of this kind');
-  return {
-    ensureAscii: isSet('ensure_ascii'),
-    sortKeys: isSet('sort_keys'),
-    ...(indent instanceof Whole && { indent: indent.value }),
-    ...(parts && { separators: [parts[0], parts[1]] as const }),
-  };
-}
-
-function choose(items: Value[], keep: boolean, args: Value[], scope: Environment, at: PythonInterpreter): Value[] {
-  const [path, name, other] = args;
-  if (!(path instanceof Text) || (name !== undefined && !(name instanceof Text)))
-    throw new Error('selectattr() of this kind');
-  return items.filter((item) => {
-    let value = item;
-    for (const part of path.value.split('.'))
-      value = (value instanceof Dict ? value.value.get(part) : undefined) ?? new Missing(undefined);
-    return keep === (name === undefined ? value.__bool__().value : passes(name.value, value, other, scope, at));
-  });
-}
-
-function passes(
-  name: string,
-  value: Value,
-  other: Value | undefined,
-  scope: Environment,
-  at: PythonInterpreter,
-): boolean {
-  const equals = ['equalto', 'eq', '=='].includes(name);
-  if (other) {
-    if (equals || name === 'ne' || name === '!=') return equal(value, other) === equals;
-    if (name === 'in' && other instanceof List) return other.value.some((item) => equal(item, value));
-    throw new Error(`the test "${name}" of this kind`);
-  }
-  const tested = { type: 'TestExpression', operand: constant(value), negate: false, test: { value: name } };
-  return at.value(tested, scope).value === true;
-}
-
 /** A test that the library knows differently. */
 function test(name: string, value: Value): boolean | undefined {
   const sized = value instanceof Text || value instanceof List || value instanceof Dict || value instanceof Missing;
   if (name === 'iterable' || name === 'sequence') return sized;
   if (name === 'number') return isNumber(value);
+  if (name === 'float') return value instanceof Float;
   return undefined;
 }
 

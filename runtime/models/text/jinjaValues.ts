@@ -126,6 +126,32 @@ export function strip(text: string, [given]: Value[], left: boolean, right: bool
   return new Text(characters.slice(from, to).join(''));
 }
 
+/** A text as many times. */
+export function repeated(text: string, times: number): Value {
+  if (text.length * times > MOST) throw new Error('it produces too much text');
+  return new Text(text.repeat(Math.max(0, times)));
+}
+
+/** Where a part begins, in characters; -1: nowhere. */
+function placeOf(text: string, args: Value[], find: (part: string) => number): Value {
+  const [part] = args;
+  if (!(part instanceof Text) || args.length > 1) throw new Error('find() of this kind');
+  const at = find(part.value);
+  return new Whole(at < 0 ? -1 : Array.from(text.slice(0, at)).length);
+}
+
+/** `str.format`, without formats of numbers. */
+function format(text: string, args: Value[]): Value {
+  let next = 0;
+  const written = text.replace(/\{\{|\}\}|\{(\d*)\}|[{}]/g, (all, place?: string) => {
+    if (all === '{{' || all === '}}') return all[0];
+    const item = place === undefined ? undefined : args.at(place === '' ? next++ : Number(place));
+    if (!item || item.type === 'KeywordArgumentsValue') throw new Error('format() of this kind');
+    return str(item);
+  });
+  return new Text(written);
+}
+
 const capitalize = (text: string): string => {
   const [first = '', ...rest] = text;
   return first.toUpperCase() + rest.join('').toLowerCase();
@@ -137,6 +163,9 @@ export const METHODS: Record<string, (text: string, args: Value[]) => Value> = {
   rstrip: (text, args) => strip(text, args, false, true),
   capitalize: (text) => new Text(capitalize(text)),
   title: (text) => new Text(text.replace(/\p{L}+/gu, capitalize)),
+  find: (text, args) => placeOf(text, args, (part) => text.indexOf(part)),
+  rfind: (text, args) => placeOf(text, args, (part) => text.lastIndexOf(part)),
+  format,
   split: (text, args) => {
     const [separator, most] = args;
     const limit = most instanceof Whole && most.value >= 0 ? most.value : Infinity;
@@ -172,6 +201,15 @@ export const itemOf = (dict: Map<string | number, Value>, key: Value): Value | u
 
 export const pairs = (dict: Map<string | number, Value>): Value[] =>
   [...dict].map(([key, value]) => new Tuple([keyValue(key), value]));
+
+/** `dict()`: of another one, and of names. */
+export const dict: Value = new Callable((args) => {
+  const entries = args.map((arg) => {
+    if (!(arg instanceof Dict)) throw new Error('dict() of this kind');
+    return [...arg.value];
+  });
+  return new Dict(new Map(entries.flat()));
+});
 
 export const DICT_METHODS: Record<string, (dict: Map<string | number, Value>, args: Value[]) => Value> = {
   items: (dict) => new List(pairs(dict)),

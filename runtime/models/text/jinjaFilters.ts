@@ -1,0 +1,149 @@
+import type { Environment } from '@huggingface/jinja';
+import {
+  Dict,
+  each,
+  equal,
+  isNumber,
+  List,
+  METHODS,
+  Missing,
+  Nothing,
+  pairs,
+  str,
+  strip,
+  Text,
+  Whole,
+} from './jinjaValues.js';
+import type { Value } from './jinjaValues.js';
+import { dumps } from './pythonJson.js';
+
+/** A node of the library's tree, as far as it is read here. */
+export interface Node {
+  type: string;
+  [field: string]: unknown;
+}
+
+export const constant = (value: Value): Node => ({ type: 'Constant', value });
+
+/** Gives what expressions give: as Python does, or as the library. */
+interface Evaluator {
+  value(node: unknown, scope: Environment): Value;
+  original(node: Node, scope: Environment): Value;
+}
+
+const OF_TEXT = new Set('trim upper lower title capitalize string replace indent'.split(' '));
+const OF_LIST = new Set('list first last map selectattr rejectattr sort unique reverse items join'.split(' '));
+/** What is false, such as `tools` where there are none, has nothing for these. */
+const OF_ANY = new Set('map select reject selectattr rejectattr'.split(' '));
+
+/** What a filter gives, where the library gives something else. */
+export function filter(given: Value, call: Node, scope: Environment, at: Evaluator): Value {
+  const name = (call.type === 'CallExpression' ? (call.callee as Node).value : call.value) as string;
+  const args = (): Value[] => ((call.args as Node[] | undefined) ?? []).map((arg) => at.value(arg, scope));
+  if (OF_ANY.has(name) && !given.__bool__().value) return new List([]);
+  if (name === 'map' && !isNamed(call)) return mapped(given, call, scope, at);
+  let operand = given;
+  if (OF_TEXT.has(name)) operand = new Text(str(given));
+  else if (given instanceof Missing && OF_LIST.has(name)) operand = new List([]);
+  else if (given instanceof Missing && /^(length|count|int|float)$/.test(name)) operand = new Text('');
+  if (operand instanceof Text) {
+    if (name === 'trim') return strip(operand.value, args(), true, true);
+    if (name === 'capitalize' || name === 'title') return METHODS[name](operand.value, []);
+    if (name === 'length' || name === 'count') return new Whole(Array.from(operand.value).length);
+    if (name !== 'join' && OF_LIST.has(name)) operand = new List(each(operand));
+    if (name === 'list') return operand;
+  }
+  if (operand instanceof Dict && name === 'items') return new List(pairs(operand.value));
+  if (
+    operand instanceof Dict &&
+    name === 'dictsort' &&
+    [...operand.value.keys()].every((key) => typeof key === 'number')
+  ) {
+    if (call.type === 'CallExpression') throw new Error('dictsort() of this kind');
+    const sorted = [...operand.value].sort(([a], [b]) => Number(a) - Number(b));
+    return new List(pairs(new Map(sorted)));
+  }
+  if (operand instanceof List) {
+    const items: Value[] = operand.value;
+    if ((name === 'first' || name === 'last') && operand.value.length === 0) return new Missing(undefined);
+    if (name === 'join') operand = new List(operand.value.map((item) => new Text(str(item))));
+    if (name === 'selectattr' || name === 'rejectattr')
+      return new List(choose(items, name === 'selectattr', args(), scope, at));
+    if (name === 'select' || name === 'reject')
+      return new List(items.filter((item) => (name === 'select') === holds(item, args(), scope, at)));
+    if ((name === 'min' || name === 'max') && call.type === 'Identifier') return extreme(items, name);
+  }
+  if (name === 'tojson') return new Text(dumps(operand, jsonOptions(call, scope, at)));
+  const node = { type: 'FilterExpression', operand: constant(operand), filter: call };
+  return at.original(node, scope);
+}
+
+/** Of a call of `tojson`, as transformers defines it. */
+function jsonOptions(call: Node, scope: Environment, at: Evaluator): Parameters<typeof dumps>[1] {
+  const given = new Map<string, Value>();
+  for (const arg of (call.args as Node[] | undefined) ?? []) {
+    if (arg.type !== 'KeywordArgumentExpression') throw new Error('tojson() of this kind');
+    given.set((arg.key as Node).value as string, at.value(arg.value, scope));
+  }
+  const [indent, separators] = ['indent', 'separators'].map((key) => given.get(key) ?? new Nothing(null));
+  const isSet = (key: string): boolean => given.get(key)?.__bool__().value === true;
+  const parts = separators instanceof Nothing ? undefined : each(separators).map(str);
+  if (!(indent instanceof Whole || indent instanceof Nothing) || (parts && parts.length !== 2))
+    throw new Error('tojson() of this kind');
+  return {
+    ensureAscii: isSet('ensure_ascii'),
+    sortKeys: isSet('sort_keys'),
+    ...(indent instanceof Whole && { indent: indent.value }),
+    ...(parts && { separators: [parts[0], parts[1]] as const }),
+  };
+}
+
+function choose(items: Value[], keep: boolean, args: Value[], scope: Environment, at: Evaluator): Value[] {
+  const [path, ...test] = args;
+  if (!(path instanceof Text)) throw new Error('selectattr() of this kind');
+  return items.filter((item) => {
+    let value = item;
+    for (const part of path.value.split('.'))
+      value = (value instanceof Dict ? value.value.get(part) : undefined) ?? new Missing(undefined);
+    return keep === holds(value, test, scope, at);
+  });
+}
+
+/** Whether a value passes a test, or is true where none is given. */
+function holds(value: Value, test: Value[], scope: Environment, at: Evaluator): boolean {
+  if (test.length === 0) return value.__bool__().value;
+  const [name, other] = test;
+  if (!(name instanceof Text)) throw new Error('a choice of this kind');
+  return passes(name.value, value, other, scope, at);
+}
+
+const isNamed = (call: Node): boolean => (call.args as Node[] | undefined)?.[0]?.type === 'KeywordArgumentExpression';
+
+/** `map` with the name of a filter, and its arguments. */
+function mapped(given: Value, call: Node, scope: Environment, at: Evaluator): Value {
+  const [first, ...args] = (call.args as Node[] | undefined) ?? [];
+  const name = first && at.value(first, scope);
+  if (!(name instanceof Text)) throw new Error('map() of this kind');
+  const callee = { type: 'Identifier', value: name.value };
+  const inner = args.length > 0 ? { type: 'CallExpression', callee, args } : callee;
+  return new List(each(given).map((item) => filter(item, inner, scope, at)));
+}
+
+function extreme(items: Value[], name: 'min' | 'max'): Value {
+  if (!items.every(isNumber)) throw new Error(`${name}() of this kind`);
+  if (items.length === 0) return new Missing(undefined);
+  const better = (a: Value, b: Value): boolean =>
+    name === 'max' ? Number(a.value) > Number(b.value) : Number(a.value) < Number(b.value);
+  return items.reduce((best, item) => (better(item, best) ? item : best));
+}
+
+function passes(name: string, value: Value, other: Value | undefined, scope: Environment, at: Evaluator): boolean {
+  const equals = ['equalto', 'eq', '=='].includes(name);
+  if (other) {
+    if (equals || name === 'ne' || name === '!=') return equal(value, other) === equals;
+    if (name === 'in' && other instanceof List) return other.value.some((item) => equal(item, value));
+    throw new Error(`the test "${name}" of this kind`);
+  }
+  const tested = { type: 'TestExpression', operand: constant(value), negate: false, test: { value: name } };
+  return at.value(tested, scope).value === true;
+}
