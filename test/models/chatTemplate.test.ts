@@ -99,6 +99,12 @@ describe('what the library takes for JavaScript is Python', () => {
     ["{{ [2, 1.5, 3]|min }}{{ [2, 3]|max }}[{{ []|min }}]{{ dict(id='a', n=1)|tojson }}{{ dict({'a': 1}, a=2).a }}", '1.53[]{"id": "a", "n": 1}2'],
     ["{{ ['a', 'b']|map('upper')|join }}{{ [' a']|map('trim')|list }}{{ messages|map('length')|list }}{{ ['a-b']|map('replace', '-', '+')|first }}", "AB['a'][2, 2, 2]a+b"],
     ["{{ ['a', '', none]|select|list }}{{ ['a', 'b']|reject('equalto', 'a')|list }}{{ ['a', 1]|select('string')|list }}{{ 1.0 is float }}{{ 1 is float }}", "['a']['b']['a']TrueFalse"],
+    ["{{ \"it's an x-ray (of) 1ab\"|title }}{{ \"it's\".title() }}{{ [true]|title }}", "It's An X-Ray (Of) 1abIt'S[True]"],
+    ["{{ x|default(default_value='D') }}{{ ''|default('E', boolean=true) }}{{ ''|d('F', true) }}[{{ none|default('G') }}{{ x|d }}]", 'DEF[None]'],
+    ["{{ '12abc'|int }} {{ ' 1_2 '|int }} {{ '1.9'|int }} {{ -1.5|int }} {{ 'x'|int(7) }} {{ 'x'|int(default=8) }} {{ '-007'|int }}", '0 12 1 -1 7 8 -7'],
+    ["{{ '12abc'|float }} {{ 7|float(1.5) }} {{ '1e3'|float }} {{ none|float(2.5) }}", '0.0 7.0 1000.0 2.5'],
+    ["{{ -7.5 % 2 }} {{ 7 % -1.5 }} {{ -7 % 7 }}{{ ['a', 'A', 'b', 1, 1.0]|unique|join }}", '0.5 -0.5 0ab1'],
+    ['{% for a, (b, c) in [[1, [2, 3]]] %}{{ a }}{{ b }}{{ c }}{% endfor %}', '123'],
     ['a\r\n{% if true %}\r\nb\r\n{% endif %}\r\nc', 'a\nb\nc'],
   ]; // oxfmt-ignore
   for (const [source, text] of cases) test(source, () => assert.equal(render(source, chat), text));

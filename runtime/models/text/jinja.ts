@@ -145,8 +145,12 @@ function binary(node: Node, scope: Environment, at: PythonInterpreter): Value {
     throw new Error(`it adds a ${left.type} and a ${right.type}`);
   if (operator === '*' && left instanceof Text && right instanceof Whole) return repeated(left.value, right.value);
   if (operator === '*' && left instanceof Whole && right instanceof Text) return repeated(right.value, left.value);
-  if (operator === '%' && left instanceof Whole && right instanceof Whole && right.value !== 0)
-    return new Whole(left.value - right.value * Math.floor(left.value / right.value));
+  if (operator === '%' && isNumber(left) && isNumber(right) && Number(right.value) !== 0) {
+    const [divided, by] = [Number(left.value), Number(right.value)];
+    const rest = divided % by;
+    const number = rest !== 0 && rest < 0 !== by < 0 ? rest + by : rest;
+    return left instanceof Float || right instanceof Float ? new Float(number) : new Whole(number);
+  }
   return at.original({ ...node, left: constant(left), right: constant(right) }, scope);
 }
 
@@ -190,15 +194,9 @@ function test(name: string, value: Value): boolean | undefined {
 function loop(node: Node, scope: Environment, at: PythonInterpreter): Value {
   const iterable = node.iterable as Node;
   const select = iterable.type === 'SelectExpression' ? iterable : undefined;
-  const target = node.loopvar as Node;
   const bound = (item: Value): Environment => {
     const inner = new Environment(scope);
-    if (target.type === 'Identifier') inner.setVariable(target.value as string, item);
-    else {
-      const names = target.value as Node[];
-      if (!(item instanceof List) || item.value.length !== names.length) throw new Error('it cannot unpack a list');
-      names.forEach((name, i) => inner.setVariable(name.value as string, item.value[i]));
-    }
+    unpack(node.loopvar as Node, item, inner);
     return inner;
   };
   const items = each(at.value(select ? select.lhs : iterable, scope)).filter(
@@ -220,6 +218,18 @@ function loop(node: Node, scope: Environment, at: PythonInterpreter): Value {
     }
   }
   return new Text(ended ? text : text + block(node.defaultBlock, new Environment(scope), at));
+}
+
+function unpack(target: Node, item: Value, scope: Environment): void {
+  if (target.type === 'Identifier') {
+    scope.setVariable(target.value as string, item);
+    return;
+  }
+  const names = target.value as Node[];
+  if (!(item instanceof List) || item.value.length !== names.length) throw new Error('it cannot unpack a list');
+  names.forEach((name, i) => {
+    unpack(name, item.value[i], scope);
+  });
 }
 
 function round(items: Value[], i: number): Value {

@@ -1,14 +1,17 @@
 import type { Environment } from '@huggingface/jinja';
 import {
+  capitalize,
   Dict,
   each,
   equal,
+  Float,
   isNumber,
   List,
   METHODS,
   Missing,
   Nothing,
   pairs,
+  SPACE,
   str,
   strip,
   Text,
@@ -42,16 +45,27 @@ export function filter(given: Value, call: Node, scope: Environment, at: Evaluat
   const args = (): Value[] => ((call.args as Node[] | undefined) ?? []).map((arg) => at.value(arg, scope));
   if (OF_ANY.has(name) && !given.__bool__().value) return new List([]);
   if (name === 'map' && !isNamed(call)) return mapped(given, call, scope, at);
+  const argument = (place: number, key: string): Value | undefined => argumentOf(call, place, key, scope, at);
+  if (name === 'default' || name === 'd') {
+    const [other, always] = [argument(0, 'default_value'), argument(1, 'boolean')];
+    const isThere = always?.__bool__().value ? given.__bool__().value : !(given instanceof Missing);
+    return isThere ? given : (other ?? new Text(''));
+  }
   let operand = given;
   if (OF_TEXT.has(name)) operand = new Text(str(given));
   else if (given instanceof Missing && OF_LIST.has(name)) operand = new List([]);
   else if (given instanceof Missing && /^(length|count|int|float)$/.test(name)) operand = new Text('');
   if (operand instanceof Text) {
     if (name === 'trim') return strip(operand.value, args(), true, true);
-    if (name === 'capitalize' || name === 'title') return METHODS[name](operand.value, []);
+    if (name === 'capitalize') return METHODS[name](operand.value, []);
+    if (name === 'title') return new Text(operand.value.replace(WORD, capitalize));
     if (name === 'length' || name === 'count') return new Whole(Array.from(operand.value).length);
     if (name !== 'join' && OF_LIST.has(name)) operand = new List(each(operand));
     if (name === 'list') return operand;
+  }
+  if (name === 'int' || name === 'float') {
+    if (argument(1, 'base')) throw new Error('int() of this kind');
+    return numberOf(operand, name, argument(0, 'default'));
   }
   if (operand instanceof Dict && name === 'items') return new List(pairs(operand.value));
   if (
@@ -71,11 +85,48 @@ export function filter(given: Value, call: Node, scope: Environment, at: Evaluat
       return new List(choose(items, name === 'selectattr', args(), scope, at));
     if (name === 'select' || name === 'reject')
       return new List(items.filter((item) => (name === 'select') === holds(item, args(), scope, at)));
+    if (name === 'unique' && call.type === 'Identifier') return new List(unique(items));
     if ((name === 'min' || name === 'max') && call.type === 'Identifier') return extreme(items, name);
   }
   if (name === 'tojson') return new Text(dumps(operand, jsonOptions(call, scope, at)));
   const node = { type: 'FilterExpression', operand: constant(operand), filter: call };
   return at.original(node, scope);
+}
+
+/** An argument of a filter, by its place or its name. */
+function argumentOf(call: Node, place: number, key: string, scope: Environment, at: Evaluator): Value | undefined {
+  const isNamed = ({ type }: Node): boolean => type === 'KeywordArgumentExpression';
+  const args = (call.args as Node[] | undefined) ?? [];
+  const named = args.find((arg) => isNamed(arg) && (arg.key as Node).value === key)?.value;
+  const found = named ?? args.filter((arg) => !isNamed(arg))[place];
+  return found && at.value(found, scope);
+}
+
+/** What begins with a capital in `title`: all but what stands between white space, hyphens and opening brackets. */
+const WORD = new RegExp(`[^-({[<${SPACE}]+`, 'g');
+const FLOAT = /^[-+]?(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)(e[-+]?\d+)?$/i;
+
+/** `int` and `float`: the other value for a text that is none as a whole. */
+function numberOf(given: Value, name: 'int' | 'float', other: Value | undefined): Value {
+  const otherwise = other ?? (name === 'int' ? new Whole(0) : new Float(0));
+  let number: number;
+  if (isNumber(given)) {
+    if (name === 'int' && given instanceof Whole) return given;
+    number = Number(given.value);
+  } else {
+    const text = given instanceof Text ? (strip(given.value, [], true, true).value as string) : '';
+    if (!FLOAT.test(text)) return otherwise;
+    number = Number(text.replaceAll('_', ''));
+  }
+  return name === 'int' ? new Whole(Math.trunc(number)) : new Float(number);
+}
+
+/** Texts of the same letters are one, in capitals or not. */
+function unique(items: Value[]): Value[] {
+  const folded = (value: Value): Value => (value instanceof Text ? new Text(value.value.toLowerCase()) : value);
+  const kept: Value[] = [];
+  for (const item of items) if (!kept.some((one) => equal(folded(one), folded(item)))) kept.push(item);
+  return kept;
 }
 
 /** Of a call of `tojson`, as transformers defines it. */

@@ -110,7 +110,7 @@ export const isNumber = (value: Value): boolean =>
   value instanceof Whole || value instanceof Float || value instanceof Bool;
 
 /** White space of Python's `str`, which is not that of JavaScript. */
-const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+export const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const WORDS = new RegExp(`[^${SPACE}]+`, 'g');
 const isSpace = new RegExp(`[${SPACE}]`);
 
@@ -152,7 +152,7 @@ function format(text: string, args: Value[]): Value {
   return new Text(written);
 }
 
-const capitalize = (text: string): string => {
+export const capitalize = (text: string): string => {
   const [first = '', ...rest] = text;
   return first.toUpperCase() + rest.join('').toLowerCase();
 };
