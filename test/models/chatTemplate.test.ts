@@ -121,6 +121,15 @@ describe('what the library takes for JavaScript is Python', () => {
     assert.equal(render(each(wanted), calls), "f({'city': 'Ulm', 'days': None})");
   });
 
+  test('a template that wants a text before a call writes calls behind one', () => {
+    const source = `{% for m in messages %}{{ m.content[0].thought }}{{ m.content }}{% for c in m.tool_calls %}
+      {%- for key, value in c.function.arguments.items() %}[{{ c.function.name }} {{ key }} {{ value }}]{% endfor %}
+    {%- endfor %}{% endfor %}`;
+    const tool_calls = [{ type: 'function' as const, function: { name: 'f', arguments: '{"a": 1.0}' } }];
+    assert.equal(render(source, [{ role: 'assistant', content: 'Now.', tool_calls }]), 'Now.[f a 1.0]');
+    assert.throws(() => render(source, [{ role: 'assistant', content: '', tool_calls }]), /the chat template failed/);
+  });
+
   test('what Python refuses is refused', () => {
     for (const source of ['{{ x.y }}', '{{ messages[9].role }}', "{{ 'a' + 1 }}"])
       assert.throws(() => render(source, chat), { name: 'HumanError' });

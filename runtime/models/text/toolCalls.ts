@@ -29,15 +29,17 @@ const CALL: readonly ChatMessage[] = [
     tool_calls: [{ id: ID, type: 'function', function: { name: CALLED, arguments: JSON.stringify({ [KEY]: VALUE }) } }],
   },
 ];
+/** Some want a text before a call. */
+const SAID = CALL.map((message) => (message.tool_calls ? { ...message, content: 'I look.' } : message));
 /** Some write a call otherwise where more follows; some reject that. */
-const PROBES: readonly (readonly ChatMessage[])[] = [
+const PROBES: readonly (readonly ChatMessage[])[] = [CALL, SAID].flatMap((call) => [
   [
-    ...CALL,
+    ...call,
     { role: 'tool', tool_call_id: ID, name: CALLED, content: 'Found.' },
     { role: 'assistant', content: 'This.' },
   ],
-  CALL,
-];
+  call,
+]);
 /** What such a template may ask for before it writes calls. */
 const PROBE_TOOLS = JSON.stringify([
   {
