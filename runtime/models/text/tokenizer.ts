@@ -167,7 +167,8 @@ export function makeTokenizer(json: JsonObject, config: JsonObject, place: strin
 function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
   const file = checkTokenizerFile(json);
   const texts = specialTexts(config);
-  const added = allAddedTokens(file, config, texts);
+  const named = namedTokens(config);
+  const added = allAddedTokens(file, config, named);
   const library = new HuggingFaceTokenizer(
     {
       model: file.model,
@@ -198,7 +199,7 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
     ids.set(content, id);
   }
   const special = new Set(added.filter((token) => token.special).map((token) => token.id));
-  for (const content of extraSpecial(config)) if (ids.has(content)) special.add(ids.get(content)!);
+  for (const content of named) if (ids.has(content)) special.add(ids.get(content)!);
   // Clean-up is for WordPiece; for BPE it would take spaces away that the model wrote (transformers does the same).
   const clean = config.clean_up_tokenization_spaces === true && file.modelType !== 'BPE';
 
@@ -268,26 +269,24 @@ function prefixOf(encode: Tokenizer['encode']): number[] {
 
 /**
  * Tokens that are cut out of a text before anything else: those of tokenizer.json, and those that only the config
- * names.
+ * names. Where both describe one, the config does it, as in transformers.
  */
-function allAddedTokens(file: TokenizerFile, config: JsonObject, texts: ReturnType<typeof specialTexts>): AddedToken[] {
-  const added = [...file.addedTokens];
-  const names = new Set(added.map((token) => token.content));
-  const add = (entry: JsonObject, id: number): void => {
-    if (typeof entry.content !== 'string' || names.has(entry.content)) return;
-    names.add(entry.content);
-    added.push(addedToken(entry, id));
-  };
-  if (isObject(config.added_tokens_decoder)) {
-    for (const [id, entry] of Object.entries(config.added_tokens_decoder)) {
-      if (isObject(entry) && /^\d{1,7}$/.test(id) && Number(id) < 2 ** 22) add(entry, Number(id));
+function allAddedTokens(file: TokenizerFile, config: JsonObject, named: readonly string[]): AddedToken[] {
+  const added = new Map(file.addedTokens.map((token) => [token.content, token]));
+  if (isObject(config.added_tokens_decoder))
+    for (const [key, entry] of Object.entries(config.added_tokens_decoder)) {
+      if (!isObject(entry) || typeof entry.content !== 'string' || !/^\d{1,7}$/.test(key) || Number(key) >= 2 ** 22)
+        continue;
+      const own = added.get(entry.content);
+      const token = addedToken(entry, own?.id ?? Number(key));
+      added.set(entry.content, { ...token, special: token.special || own?.special === true });
     }
-  }
-  for (const content of [...Object.values(texts), ...extraSpecial(config)]) {
+  for (const content of named) {
     const id = file.vocab.get(content);
-    if (id !== undefined && content.length > 0) add({ content, special: true, normalized: false }, id);
+    if (id === undefined || content === '' || added.has(content)) continue;
+    added.set(content, addedToken({ content, special: true, normalized: false }, id));
   }
-  return added;
+  return [...added.values()];
 }
 
 /** Where the library's models differ from the `tokenizers` library. */
@@ -335,11 +334,13 @@ function specialTexts(config: JsonObject): Partial<Record<(typeof NAMED)[number]
   return found;
 }
 
-function extraSpecial(config: JsonObject): string[] {
-  const given = [config.additional_special_tokens, config.extra_special_tokens].flatMap((list) =>
+/** All that the config names: as the end of a text, as a padding, as an image. They are special. */
+function namedTokens(config: JsonObject): string[] {
+  const named = Object.entries(config).flatMap(([name, token]) => (name.endsWith('_token') ? [token] : []));
+  const listed = [config.additional_special_tokens, config.extra_special_tokens].flatMap((list) =>
     Array.isArray(list) ? (list as unknown[]) : isObject(list) ? Object.values(list) : [],
   );
-  return given.map(contentOf).filter((content) => content !== undefined);
+  return [...named, ...listed].map(contentOf).filter((content) => content !== undefined);
 }
 
 function contentOf(token: unknown): string | undefined {
