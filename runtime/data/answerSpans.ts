@@ -78,10 +78,14 @@ function spanOf(start: number, stop: number, whole: Written, tokenizer: Tokenize
   const before = idsBefore(start, whole, tokenizer);
   const upTo = tokenizer.encode(whole.text.slice(0, stop), { addSpecialTokens: false });
   if (!before || !startsWith(whole.ids, upTo)) return undefined;
-  let end = upTo.length;
-  while (end < whole.ids.length && isBlank(whole.ids[end], tokenizer) && !isEnd(whole.ids[end], tokenizer)) end++;
-  const ended = end < whole.ids.length && isEnd(whole.ids[end], tokenizer);
-  return { from: before.length, end: ended ? end + 1 : upTo.length };
+  return { from: before.length, end: endBehind(upTo.length, whole.ids, tokenizer) };
+}
+
+/** Index behind the end token that stands at a place, with at most white space before it; else the place. */
+function endBehind(place: number, ids: readonly number[], tokenizer: Tokenizer): number {
+  let end = place;
+  while (end < ids.length && isBlank(ids[end], tokenizer) && !isEnd(ids[end], tokenizer)) end++;
+  return end < ids.length && isEnd(ids[end], tokenizer) ? end + 1 : place;
 }
 
 /** Whether what was found to be written of an answer is what it says. */
@@ -132,8 +136,13 @@ export function innerEndOf(
   others: () => string[],
   nextContent: () => number,
 ): number {
-  if (turn.ids.length > from && startsWith(whole.ids, turn.ids))
-    return endOf(whole, turn.ids.length, from, tokenizer, others);
+  if (turn.ids.length > from && startsWith(whole.ids, turn.ids)) {
+    const end = endOf(whole, turn.ids.length, from, tokenizer, others);
+    if (end < turn.ids.length || isEnd(whole.ids[end - 1], tokenizer)) return end;
+    // Some templates write the end of an answer only where more follows.
+    const ended = endBehind(end, whole.ids, tokenizer);
+    return ended > end && ended <= nextContent() ? ended : end;
+  }
   // Some templates write more at the very end of a text: the answer is in what both have in common.
   const common = commonLength(whole.ids, turn.ids);
   const answer = content.trim();

@@ -234,6 +234,17 @@ test('what a template writes only at the very end of a text is not part of an ea
   }
 });
 
+test('an end that a template writes only where more follows is part of the answer before it', () => {
+  const source =
+    "{% for m in messages %}{% if m.role == 'user' %}{% if not loop.first %}\n<|im_end|>\n{% endif %}U:{{ m.content }}\n{% else %}A:{{ m.content }}{% endif %}{% endfor %}{% if add_generation_prompt %}A:{% endif %}";
+  const chat = [user('Hi'), assistant('Yes.'), user('<|im_end|>'), assistant('No.')];
+  const { ids, labels } = superviseConversation(chat, smollm, chatTemplate(source, 'a', special));
+  assert.deepEqual(answers(ids, labels, smollm), ['Yes.<|im_end|>', 'No.']);
+  const none = source.replace('\n<|im_end|>\n', '\n');
+  const bare = superviseConversation(chat, smollm, chatTemplate(none.replace('U:', ''), 'b', special));
+  assert.deepEqual(answers(bare.ids, bare.labels, smollm), ['Yes.', 'No.'], 'the user’s own is none');
+});
+
 test('a template that writes an answer in another way than it is given, without marks, is refused', () => {
   const shouting = written(
     '{% for m in messages %}[{{ m.role }}]{{ m.content | upper if loop.last else m.content }}{% endfor %}{% if add_generation_prompt %}[Assistant]{% endif %}',
