@@ -18,7 +18,7 @@ interface TrainingData {
 export const rowsForShare = (share: number | undefined, others: number): number =>
   share === undefined ? Infinity : Math.round((share * others) / (1 - share));
 
-/** Warns of texts from which a model does not learn to end: other rows get an end token. */
+/** Warns of rows from which a model does not learn to end: of texts, and of answers that a chat template does not end. */
 async function loadPart(
   job: Job<FinetuneRecipe>,
   source: DataSource,
@@ -26,17 +26,27 @@ async function loadPart(
   onExample: (example: Example) => void,
 ): Promise<LoadedData> {
   const { eosIds, decode } = job.context.tokenizer;
-  let ends = false;
+  let ends = eosIds.length === 0;
   const loaded = await loadSource(job, source, key, job.recipe.batch.maxTokens, (example) => {
-    ends ||= example.ids.some((id) => eosIds.includes(id));
+    ends ||= example.labels.some((id) => eosIds.includes(id));
     onExample(example);
   });
-  if (loaded.format === 'text' && eosIds.length > 0 && !ends)
+  const { format, path } = loaded;
+  const rows = loaded.examples.length;
+  const end = decode(eosIds.slice(0, 1));
+  if (format === 'text' && !ends)
     await job.emit({
       kind: 'warning',
-      message: `none of the ${loaded.examples.length} texts has ${decode(eosIds.slice(0, 1))} in it, with which the model ends: from them it does not learn to end.`,
-      place: loaded.path,
+      message: `none of the ${rows} texts has ${end} in it, with which the model ends: from them it does not learn to end.`,
+      place: path,
       remedy: 'Write it at the end of each text.',
+    });
+  else if (format !== 'tokens' && rows > 0 && !ends)
+    await job.emit({
+      kind: 'warning',
+      message: `the chat template writes no end (${eosIds.map((id) => decode([id])).join(', ')}) behind the answers of these rows: from them the model does not learn to end.`,
+      place: path,
+      remedy: 'Let it end as the base does, or write one of them behind the last answer in the chat template.',
     });
   return loaded;
 }

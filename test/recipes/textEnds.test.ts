@@ -1,4 +1,4 @@
-/** Texts are trained on as they are written: a fine-tuning says where none of them ends. */
+/** Texts and conversations are trained on as they are written: a fine-tuning says where none of them ends. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import type { RunEvent } from '../../runtime/contract/events.js';
 import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { openScratch, type Scratch } from '../../runtime/data/scratch.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
+import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import type { Job } from '../../runtime/recipes/job.js';
 import { loadTrainingData } from '../../runtime/recipes/mix.js';
 
@@ -50,4 +51,15 @@ test('texts without an end token are warned about once, where the model has one'
   assert.deepEqual(await warnings([plain], { ...smollm, eosIds: [] }), []);
   assert.deepEqual(await warnings([{ prompt: 'Hi', completion: 'Hello' }]), []);
   assert.deepEqual(await warnings([{ input_ids: [504, 2365] }]), []);
+});
+
+test('answers that a chat template ends only where more follows, or never, are warned about, too', async () => {
+  const source = `{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content }}{% if not loop.last %}<|im_end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}`;
+  const open = { ...smollm, chatTemplate: chatTemplate(source, 'x') };
+  const messages = ['user', 'assistant'].map((role) => ({ role, content: `A text of the ${role}.` }));
+  assert.deepEqual(await warnings([{ messages }], open), [
+    'the chat template writes no end (<|im_end|>) behind the answers of these rows: from them the model does not learn to end.',
+  ]);
+  assert.deepEqual(await warnings([{ messages }, { messages: [...messages, ...messages] }], open), []);
+  assert.deepEqual(await warnings([{ messages }]), []);
 });
