@@ -1,7 +1,6 @@
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
-import { isWithin } from '../host/paths.js';
 import type { VIEWS } from '../host/contributions.js';
 
 /** What is shown of an error. */
@@ -41,9 +40,9 @@ export class Problems implements Disposable {
     if (this.found.delete(file)) this.changes.fire();
   }
 
-  /** Those of all files in a folder. */
-  forgetIn(folder: string): void {
-    for (const file of this.found.keys()) if (isWithin(file, folder)) this.forget(file);
+  /** Those of all such files. */
+  forgetIf(is: (file: string) => boolean): void {
+    for (const file of this.found.keys()) if (is(file)) this.forget(file);
   }
 
   get(file: string): ErrorData | undefined {

@@ -240,12 +240,15 @@ export class WorkspaceFiles implements vscode.Disposable {
     }
   }
 
-  /** A run at work stays. */
+  /** A run at work stays, and what is in another folder of the workspace as well. */
   private forgetIn(left: string): void {
     const { store, recipes, problems } = this.options;
-    for (const { folder } of store.all()) if (isWithin(folder, left)) store.forget(folder);
-    for (const { file } of recipes.list()) if (isWithin(file, left)) recipes.forget(file);
-    problems.forgetIn(left);
+    const folders = vscode.workspace.workspaceFolders ?? [];
+    const isLeft = (path: string): boolean =>
+      isWithin(path, left) && !folders.some(({ uri }) => isWithin(path, uri.fsPath));
+    for (const { folder } of store.all()) if (isLeft(folder)) store.forget(folder);
+    for (const { file } of recipes.list()) if (isLeft(file)) recipes.forget(file);
+    problems.forgetIf(isLeft);
   }
 
   private readRun(manifest: string): Promise<void> {

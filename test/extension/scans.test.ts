@@ -150,6 +150,18 @@ test('scans come and go with the folders of the workspace that keep them', async
   assert.deepEqual(scans.list(), [files[1]]);
 });
 
+test('a folder that leaves the workspace leaves the scans of a folder in it that stays', async (t) => {
+  const outer = await temporary(t);
+  const inner = join(outer, 'inner');
+  const files = [await write(join(inner, 'a.jsonl'), 'a\n'), await write(join(outer, 'b.jsonl'), 'a\n')] as const;
+  let roots = [outer, inner];
+  const scans = new Scans(() => roots);
+  for (const file of files) await scans.add(file, 'v', 'v', { ...found, perRow: [row(1, 0.8)] });
+  roots = [inner];
+  await scans.foldersChanged([], [outer]);
+  assert.deepEqual(scans.list(), [files[0]]);
+});
+
 test('a scan holds where a recipe says the row format that was found, and not where it says another reading', async (t) => {
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), 'a\n');

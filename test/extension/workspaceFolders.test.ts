@@ -1,7 +1,7 @@
 /** Folders that join the workspace or leave it, while a window is open. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -88,6 +88,20 @@ test('a run at work there stays, and a folder that leaves during the first look 
   await first;
   await becomes({ ...ONE, runs: 2 });
   assert.ok(store.list().includes(live));
+});
+
+test('a folder that leaves takes nothing along of a folder in it that stays: pages of its runs stay open', async (t) => {
+  const { store, files, folders, change, becomes } = await twoFolders(t);
+  const [a] = folders as [string, string];
+  const before = workspace.workspaceFolders;
+  t.after(() => void Object.assign(workspace, { workspaceFolders: before }));
+  await files.scan();
+  const gone: string[] = [];
+  store.onDidChange(({ kind, run }) => kind === 'gone' && gone.push(run.folder));
+  Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file(a), name: 'a' }] });
+  await change([a], { removed: [dirname(a)] });
+  await becomes(ONE);
+  assert.deepEqual(gone, [join(folders[1]!, 'adapters/run')]);
 });
 
 test('of several folders the one that keeps the models is named at their view', async (t) => {
