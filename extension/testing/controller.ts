@@ -14,7 +14,7 @@ import { errorData } from '../host/errors.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
-import type { Model } from '../workspace/models.js';
+import { notAdded, type Model } from '../workspace/models.js';
 import { precisionWith } from '../workspace/precision.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
 import { bringLabels } from './rowLabels.js';
@@ -212,7 +212,8 @@ export class SafetyTests implements Disposable {
     try {
       services.assertTrusted();
       await saveOpen(set.set.file);
-      const model = services.models.get(set.model)!;
+      const model = services.models.get(set.model);
+      if (!model) throw notAdded(set.model);
       place = await this.placeOf(set, model, lines !== undefined);
       const recipe = await this.writeRecipe(set, model, place, lines);
       const { replace } = place;

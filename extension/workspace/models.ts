@@ -376,7 +376,7 @@ const stateAdapter = (root: string, entry: AdapterEntry): Partial<Adapter> & { p
   scale: entry.scale,
 });
 
-const notAdded = (path: string): Error =>
+export const notAdded = (path: string): Error =>
   inputError(t('this model is not in the workspace.'), { place: path, remedy: t('Add it first.') });
 
 function definedOnly<T extends object>(value: T): Partial<T> {

@@ -260,6 +260,17 @@ test('of a set with more rows than are listed, leaving one out leaves out no oth
   assert.ok(!explorer.said.some((said) => said.startsWith('skipped')), 'each was asked');
 });
 
+test('a set of a model that was removed while another one was run is an error that says so', async (t) => {
+  const { root, set, services, free } = await workplace(t, async () => void services.models.list().splice(0));
+  await set('eval/one.jsonl', ['A']);
+  await set('eval/two.jsonl', ['C']);
+  await rowsOf(services);
+  free();
+  await explorer.run!({}, TOKEN);
+  const gone = `errored forbidden: ${join(root, 'tiny')}: this model is not in the workspace. Add it first.`;
+  assert.deepEqual(explorer.said.filter((said) => !said.startsWith('skipped')), ['passed A', gone]); // oxfmt-ignore
+});
+
 test('a row of a file that is not one of lines is run with its whole set', async (t) => {
   const { set, services, free, evaluated } = await workplace(t);
   const file = await set('eval/forbidden.json', []);
