@@ -47,7 +47,7 @@ export class ComparePanels implements vscode.WebviewPanelSerializer<ComparePageS
 
   /** The same runs again are another page. */
   show(runs: readonly string[]): void {
-    this.pages.create([...runs], t('{0} runs compared', runs.length));
+    this.pages.create([...runs], titleOf(runs.length));
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
@@ -128,7 +128,7 @@ class ComparePanel {
     if (runs.length === 0)
       throw inputError(t('the runs of this comparison are gone.'), { remedy: t('Select others in the Runs view.') });
     this.folders = runs.map(({ folder }) => folder);
-    this.panel.title = t('{0} runs compared', runs.length);
+    this.panel.title = titleOf(runs.length);
     this.stale.clear();
     this.channel.ready = true;
     const titles = titlesOf(runs);
@@ -162,9 +162,12 @@ class ComparePanel {
     const left = this.folders.flatMap((other) => (other !== folder ? [other] : (to ?? [])));
     this.folders = [...new Set(left)];
     if (this.folders.length === 0) return this.panel.dispose();
+    this.panel.title = titleOf(this.folders.length);
     if (to === undefined) this.channel.post({ type: 'runs', of: [...this.folders] });
   }
 }
+
+const titleOf = (count: number): string => t('{0} runs compared', count);
 
 const shortPath = (path: string): string => vscode.workspace.asRelativePath(path);
 

@@ -72,6 +72,7 @@ test('a run that is gone leaves the page, and the page ends with the last', asyn
   await rm(folders[0]!, { recursive: true });
   store.forget(folders[0]!);
   assert.deepEqual(panel.events().at(-1), { type: 'runs', of: [folders[1]] });
+  assert.equal(panel.title, '1 runs compared', 'as the page itself says');
   store.forget(folders[1]!);
   assert.equal(panel.isDisposed, true);
 });
