@@ -132,7 +132,7 @@ export async function exportLabels(
     (
       await vscode.window.showSaveDialog({
         defaultUri: vscode.Uri.file(join(beside, 'labelled.jsonl')),
-        filters: { 'JSON lines': ['jsonl'] },
+        filters: { [t('JSON lines')]: ['jsonl'] },
       })
     )?.fsPath;
   if (out === undefined) return undefined;

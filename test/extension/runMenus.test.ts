@@ -3,13 +3,15 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
+import { fill } from '../../runtime/contract/format.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
 import { COMMAND_ARGUMENTS } from '../../extension/host/commandArguments.js';
 import { COMMANDS, type CommandName } from '../../extension/host/contributions.js';
+import { useTranslations } from '../../extension/host/text.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import type { Services } from '../../extension/services/services.js';
-import { fake } from './fake/vscode.js';
+import { fake, window } from './fake/vscode.js';
 import { manifest } from './support.js';
 
 const { badgeOf, itemOf } = await import('../../extension/views/runs.js');
@@ -144,4 +146,13 @@ test('a run without answers that is given to these commands is refused before an
     await assert.rejects(command(services, {}), /there is no such run/);
   }
   await assert.rejects(showAnswers(services, {}), /there is no such run/);
+});
+
+test('the dialog for labelled answers names its kind of file in the language of the window', async (t) => {
+  t.after(() => useTranslations({ t: fill }, 'en'));
+  useTranslations({ t: (text) => `<${text}>`, bundle: {} }, 'de');
+  const shown = t.mock.method(window, 'showSaveDialog', async () => undefined);
+  const of = run('finetune', 'finished');
+  await exportLabels(knowing(of), { run: of.folder });
+  assert.deepEqual(shown.mock.calls[0]!.arguments[0].filters, { '<JSON lines>': ['jsonl'] });
 });
