@@ -153,8 +153,7 @@ export class Scans implements Disposable {
   /** The workspace has other folders: each brings the scans of its own files, or takes them along. */
   foldersChanged(added: readonly string[], removed: readonly string[]): Promise<void> {
     return (this.loaded = this.loaded.then(() => {
-      const isLeft = (data: string): boolean =>
-        removed.includes(folderOf(data, [...removed, ...this.roots()]) ?? data);
+      const isLeft = (data: string): boolean => removed.includes(folderOf(data, [...removed, ...this.roots()]) ?? data);
       for (const data of this.list().filter(isLeft)) this.forget(data);
       for (const data of [...this.away.keys()].filter(isLeft)) this.away.delete(data);
       return this.readAll(added);
