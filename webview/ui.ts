@@ -27,7 +27,18 @@ export interface Button extends HTMLElement {
 /** `label` is read out instead of the face. */
 export function button(face: string | SVGElement, look: ButtonLook, options: Labelled, press: () => void): Button {
   const { label = typeof face === 'string' ? face : undefined, title } = options;
-  return el('vscode-button', { appearance: look, 'aria-label': label, title, click: press }, face) as Button;
+  const click = (): void => void (isIdle(made) || press());
+  const made = el('vscode-button', { appearance: look, 'aria-label': label, title, click }, face) as Button;
+  return made;
+}
+
+const isIdle = (of: Button): boolean => of.ariaDisabled === 'true';
+
+/** Greyed out, and nothing happens. Who has the focus on it keeps it: a browser would take it from what is disabled. */
+export function setDisabled(of: Button, disabled: boolean): void {
+  const keepsFocus = disabled && of === document.activeElement;
+  of.disabled = disabled && !keepsFocus;
+  of.ariaDisabled = keepsFocus ? 'true' : null;
 }
 
 /** A button keeps its place and the focus, and does something else. */

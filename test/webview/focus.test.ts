@@ -3,10 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
-import { TRAINING_STRINGS, type TrainingNotice } from '../../webview/protocol/training.js';
-import { missing, OpenPage, startBrowser, type Browser, type Page } from './browser.js';
-import { openCompared } from './comparedPages.js';
-import { sweep } from './comparedRuns.js';
+import { TRAINING_STRINGS } from '../../webview/protocol/training.js';
+import { missing, OpenPage, startBrowser, type Browser, type Page, type PageName } from './browser.js';
 import { trainingState } from './moments.js';
 import { until } from './openPages.js';
 import { chatState } from './chatStates.js';
@@ -22,71 +20,14 @@ describe('the focus', { skip: missing }, () => {
   let browser: Browser;
   before(async () => void (browser = await startBrowser()));
   after(() => browser.close());
-
-  test('a row that results are compared with is looked for by keyboard, one after the other', async () => {
-    const page = await openCompared(browser, [sweep(0), sweep(1), sweep(2)]);
-    const list = page.page.locator('vscode-dropdown[aria-label="Differences to"]');
-    const chosen = async () => (await list.locator('.selected-value').allTextContents()).join('').trim();
-    const first = await chosen();
-    await list.press('ArrowDown');
-    await until(async () => (await chosen()) !== first, 'the next row');
-    const second = await chosen();
-    await until(async () => (await page.page.locator('.compared .delta').count()) > 0, 'drawn');
-    assert.equal(await focused(page.page), 'Differences to');
-    await page.page.keyboard.press('ArrowDown');
-    await until(async () => (await chosen()) !== second, 'the row after that');
-    await page.close();
-  });
-
-  test('a vector that is detached in its warning leaves the focus on its box', async () => {
-    const { adapters } = chatState();
-    const attached = (on: boolean) =>
-      adapters.map((one) => (one.role === 'security' ? { ...one, attached: on } : one));
-    const show = (opened: OpenPage, on: boolean): Promise<void> =>
-      opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: chatState({ adapters: attached(on) }) });
-    const page = await OpenPage.open(browser, 'chat', 'dark', { width: 700, height: 640 }, async ({ type }, opened) => {
-      if (type === 'ready') await show(opened, true);
-      if (type === 'toggleAdapter') await show(opened, false);
-      return undefined;
-    });
-    const detach = page.page.locator('.notice.danger vscode-button').first();
-    await until(async () => (await detach.count()) === 1, 'the warning');
-    await detach.press('Enter');
-    await until(async () => (await page.page.locator('.notice.danger').count()) === 0, 'detached');
-    assert.match(await focused(page.page), /^forbidden-topic/);
-    await page.close();
-  });
-
-  test('a notice that is dealt with leaves the focus on what is offered next, else on the list of recipes', async () => {
-    const offer = (action: 'useReview' | 'leaveReview', label: string): TrainingNotice => ({
-      text: 'A review.',
-      buttons: [{ action, label }],
-    });
-    const notices = [[offer('useReview', 'Use the review')], [offer('leaveReview', 'Leave it')], []];
-    const show = (opened: OpenPage): Promise<void> => {
-      const training = trainingState({ notices: notices.shift() });
-      return opened.event({ type: 'state', language: 'en', strings: TRAINING_STRINGS, training });
-    };
-    const page = await OpenPage.open(browser, 'training', 'dark', { width: 400, height: 800 }, async ({ type }, opened) => {
-      if (type === 'ready' || type === 'act') await show(opened);
-      return undefined;
-    });
-    const named = (label: string) => page.page.locator(`vscode-button[aria-label="${label}"]`);
-    await until(async () => (await named('Use the review').count()) === 1, 'the notice');
-    await named('Use the review').press('Enter');
-    await until(async () => (await named('Leave it').count()) === 1, 'the next notice');
-    assert.equal(await focused(page.page), 'Leave it');
-    await page.page.keyboard.press('Enter');
-    await until(async () => (await page.page.locator('.notice').count()) === 0, 'no notice');
-    assert.equal(await page.page.evaluate(() => document.activeElement?.id, undefined), 'recipe');
-    await page.close();
-  });
+  const opening = (name: PageName, answer: Parameters<typeof OpenPage.open>[4]): Promise<OpenPage> =>
+    OpenPage.open(browser, name, 'dark', { width: name === 'training' ? 400 : 1280, height: 800 }, answer);
 
   test('Stop, pressed by keyboard, keeps the focus until the run has stopped, and Resume has it then', async () => {
     const run = { ...protectedRun(62), canStop: true };
     const show = (opened: OpenPage, more: object): Promise<void> =>
       opened.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run: { ...run, ...more } });
-    const page = await OpenPage.open(browser, 'run', 'dark', { width: 1280, height: 800 }, async ({ type }, opened) => {
+    const page = await opening('run', async ({ type }, opened) => {
       if (type === 'ready') await show(opened, {});
       if (type === 'stop') await show(opened, { progress: { ...run.progress, isStopping: true } });
       return undefined;
@@ -102,13 +43,13 @@ describe('the focus', { skip: missing }, () => {
     await page.close();
   });
 
-  test('PROBE Start, pressed by keyboard', async () => {
+  test('Start, pressed by keyboard, keeps the focus and has no further effect while the run goes on', async () => {
     const show = (opened: OpenPage, canStart: boolean): Promise<void> => {
       const training = trainingState();
       training.form!.canStart = canStart;
       return opened.event({ type: 'state', language: 'en', strings: TRAINING_STRINGS, training });
     };
-    const page = await OpenPage.open(browser, 'training', 'dark', { width: 400, height: 800 }, async ({ type }, opened) => {
+    const page = await opening('training', async ({ type }, opened) => {
       if (type === 'ready') await show(opened, true);
       if (type === 'start') {
         await show(opened, false);
@@ -119,9 +60,33 @@ describe('the focus', { skip: missing }, () => {
     const start = page.page.locator('.form > .actions > vscode-button');
     await until(async () => (await start.count()) === 1, 'the form');
     await start.press('Enter');
-    await until(async () => (await page.page.locator('.current h1').count()) === 1, 'run');
+    await until(() => page.page.locator('.current h1').isVisible(), 'the run');
     await page.drawn();
-    console.error('START', await focused(page.page));
+    assert.equal(await focused(page.page), 'Start');
+    await until(async () => (await start.locator('button').getAttribute('aria-disabled')) === 'true', 'greyed out');
+    await page.page.keyboard.press('Enter');
+    await page.drawn();
+    assert.equal(page.requests.filter(({ type }) => type === 'start').length, 1);
+    await show(page, true);
+    await until(async () => (await start.getAttribute('aria-disabled')) === null, 'it is over');
+    assert.equal(await focused(page.page), 'Start');
+    await page.close();
+  });
+
+  test('New chat, pressed by keyboard, keeps the focus', async () => {
+    const show = (opened: OpenPage, more: object = {}): Promise<void> =>
+      opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: chatState(more) });
+    const page = await opening('chat', async ({ type }, opened) => {
+      if (type === 'ready') await show(opened);
+      if (type === 'clear') await show(opened, { rounds: [] });
+      return undefined;
+    });
+    const clear = page.page.locator('header vscode-button');
+    await until(async () => (await clear.count()) === 1, 'the chat');
+    await clear.press('Enter');
+    await until(async () => (await page.page.locator('.round').count()) === 0, 'a new one');
+    await page.drawn();
+    assert.equal(await focused(page.page), CHAT_STRINGS.clear);
     await page.close();
   });
 });

@@ -4,7 +4,7 @@ import { el, setText } from '../dom.js';
 import { errorNotice, showFailure, thrown } from '../notice.js';
 import type { ChatPageEvent, ChatPageRequest, ChatPageState, ChatState, ChatStrings } from '../protocol/chat.js';
 import { fill } from '../../runtime/contract/format.js';
-import { button, textArea, type Button, type TextArea } from '../ui.js';
+import { button, setDisabled, textArea, type Button, type TextArea } from '../ui.js';
 import { Adapters } from './adapters.js';
 import { Columns } from './columns.js';
 import { Rounds } from './rounds.js';
@@ -93,7 +93,7 @@ class ChatPage {
     this.sendButton.disabled = !ready;
     this.stopButton.hidden = !state.busy;
     if (hasFocus) (state.busy ? this.stopButton : this.input).focus();
-    this.clearButton.disabled = state.busy || state.rounds.length === 0;
+    setDisabled(this.clearButton, state.busy || state.rounds.length === 0);
     setText(this.hint, state.chatTemplate ? s.hint : `${s.noTemplate} ${s.hint}`);
     this.tell(state.error);
     if (ready && !state.busy) this.keep();

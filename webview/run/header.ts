@@ -4,7 +4,7 @@ import type { RunView } from '../../runtime/contract/runView.js';
 import { el, setText } from '../dom.js';
 import type { RunProgress, RunSnapshot, RunStrings } from '../protocol/run.js';
 import { fill, formatDuration } from '../../runtime/contract/format.js';
-import { button, relabel, type Button } from '../ui.js';
+import { button, relabel, setDisabled, type Button } from '../ui.js';
 
 /** What its buttons ask for. */
 interface HeaderRequest {
@@ -34,7 +34,7 @@ export class Header {
     /** Once pressed it waits for what the host makes of it. */
     const once = (name: 'stop' | 'resume' | 'runAgain'): Button =>
       button(strings[name], 'primary', {}, () => {
-        this[name].disabled = true;
+        setDisabled(this[name], true);
         send({ type: name });
       });
     this.stop = once('stop');
@@ -81,15 +81,13 @@ export class Header {
 
   /** Buttons work again after a request failed. */
   enable(): void {
-    this.stop.disabled = false;
-    this.resume.disabled = false;
-    this.runAgain.disabled = false;
+    for (const one of [this.stop, this.resume, this.runAgain]) setDisabled(one, false);
   }
 
   private show(control: Button, visible: boolean): void {
     if (control.hidden === !visible) return;
     control.hidden = !visible;
-    control.disabled = false;
+    setDisabled(control, false);
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   TrainingPageRequest,
   TrainingStrings,
 } from '../protocol/training.js';
-import { button, checkBox, select, type Button, type CheckBox, type Select } from '../ui.js';
+import { button, checkBox, select, setDisabled, type Button, type CheckBox, type Select } from '../ui.js';
 
 type Send = (request: TrainingPageRequest) => void;
 
@@ -41,7 +41,10 @@ class Field {
     const key = JSON.stringify(action);
     if (key === this.shown) return;
     this.shown = key;
-    this.line.replaceChildren(this.note, ...(action ? [' ', link(action, this.send)] : []));
+    const hadFocus = this.line.contains(document.activeElement);
+    const made = action && link(action, this.send);
+    this.line.replaceChildren(this.note, ...(made ? [' ', made] : []));
+    if (hadFocus) (made ?? this.list.element).focus();
   }
 }
 
@@ -77,7 +80,7 @@ export class Form {
       send({ type: 'openKey', key: this.gearKey }),
     );
     this.start = button(s.start, 'primary', { title: s.startHint }, () => {
-      this.start.disabled = true;
+      setDisabled(this.start, true);
       send({ type: 'start' });
     });
     this.settings.setAttribute('role', 'group');
@@ -94,7 +97,7 @@ export class Form {
   update(form: TrainingForm, locked: boolean): void {
     for (const key of KEYS) this.fields[key].update(form.fields[key], locked);
     this.protect.show({ checked: form.isProtected, disabled: locked || !form.canProtect });
-    this.start.disabled = locked || !form.canStart;
+    setDisabled(this.start, locked || !form.canStart);
     const { text = '', details = '', fits = true } = form.expected ?? {};
     setText(this.expected, text);
     this.expected.title = details;

@@ -3,7 +3,7 @@ import { fill } from '../../runtime/contract/format.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import { el, setText } from '../dom.js';
 import type { TriageStrings } from '../protocol/triage.js';
-import { button, dropdown, searchField, type Button } from '../ui.js';
+import { button, dropdown, searchField, setDisabled, type Button } from '../ui.js';
 import { SIGNS } from './cells.js';
 import type { Filter } from './rows.js';
 
@@ -141,6 +141,6 @@ export class Controls {
   }
 
   allowUndo(allowed: boolean): void {
-    this.undoButton.disabled = !allowed;
+    setDisabled(this.undoButton, !allowed);
   }
 }
