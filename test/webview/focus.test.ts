@@ -5,6 +5,8 @@ import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { TRAINING_STRINGS } from '../../webview/protocol/training.js';
 import { missing, OpenPage, startBrowser, type Browser, type Page, type PageName } from './browser.js';
+import { openCompared } from './comparedPages.js';
+import { sweep } from './comparedRuns.js';
 import { trainingState } from './moments.js';
 import { until } from './openPages.js';
 import { chatState } from './chatStates.js';
@@ -22,6 +24,21 @@ describe('the focus', { skip: missing }, () => {
   after(() => browser.close());
   const opening = (name: PageName, answer: Parameters<typeof OpenPage.open>[4]): Promise<OpenPage> =>
     OpenPage.open(browser, name, 'dark', { width: name === 'training' ? 400 : 1280, height: 800 }, answer);
+
+  test('a row that results are compared with is looked for by keyboard, one after the other', async () => {
+    const page = await openCompared(browser, [sweep(0), sweep(1), sweep(2)]);
+    const list = page.page.locator('vscode-dropdown[aria-label="Differences to"]');
+    const chosen = async () => (await list.locator('.selected-value').allTextContents()).join('').trim();
+    const first = await chosen();
+    await list.press('ArrowDown');
+    await until(async () => (await chosen()) !== first, 'the next row');
+    const second = await chosen();
+    await until(async () => (await page.page.locator('.compared .delta').count()) > 0, 'drawn');
+    assert.equal(await focused(page.page), 'Differences to');
+    await page.page.keyboard.press('ArrowDown');
+    await until(async () => (await chosen()) !== second, 'the row after that');
+    await page.close();
+  });
 
   test('Stop, pressed by keyboard, keeps the focus until the run has stopped, and Resume has it then', async () => {
     const run = { ...protectedRun(62), canStop: true };

@@ -211,10 +211,10 @@ export class ResultTable {
     this.offered = offered;
     const { strings: s } = this.words;
     const ids = new Map(rows.map(({ id, title }) => [title, id]));
-    this.choice.replaceChildren(
-      el('span', {}, s.comparedWith),
-      dropdown(s.comparedWith, titles, chosen, (title) => this.compareWith(ids.get(title)!)),
-    );
+    const hadFocus = this.choice.contains(document.activeElement);
+    const list = dropdown(s.comparedWith, titles, chosen, (title) => this.compareWith(ids.get(title)!));
+    this.choice.replaceChildren(el('span', {}, s.comparedWith), list);
+    if (hadFocus) list.focus();
   }
 }
 
