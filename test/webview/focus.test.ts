@@ -40,6 +40,29 @@ describe('the focus', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a vector that is detached in its warning leaves the focus on its box', async () => {
+    const { adapters } = chatState();
+    const attached = (on: boolean) => adapters.map((one) => (one.role === 'security' ? { ...one, attached: on } : one));
+    const show = (opened: OpenPage, on: boolean): Promise<void> =>
+      opened.event({
+        type: 'state',
+        language: 'en',
+        strings: CHAT_STRINGS,
+        chat: chatState({ adapters: attached(on) }),
+      });
+    const page = await opening('chat', async ({ type }, opened) => {
+      if (type === 'ready') await show(opened, true);
+      if (type === 'toggleAdapter') await show(opened, false);
+      return undefined;
+    });
+    const detach = page.page.locator('.notice.danger vscode-button').first();
+    await until(async () => (await detach.count()) === 1, 'the warning');
+    await detach.press('Enter');
+    await until(async () => (await page.page.locator('.notice.danger').count()) === 0, 'detached');
+    assert.match(await focused(page.page), /^forbidden-topic/);
+    await page.close();
+  });
+
   test('Stop, pressed by keyboard, keeps the focus until the run has stopped, and Resume has it then', async () => {
     const run = { ...protectedRun(62), canStop: true };
     const show = (opened: OpenPage, more: object): Promise<void> =>

@@ -66,10 +66,16 @@ export class Adapters {
   private warn(attached: ChatAdapter[]): void {
     const { strings: s } = this;
     const key = attached.map(({ path }) => path).join('\n');
-    if (this.danger.dataset.shown === key) return;
+    const { shown = '' } = this.danger.dataset;
+    if (shown === key) return;
+    const hadFocus = this.danger.contains(document.activeElement);
     this.danger.dataset.shown = key;
     this.danger.className = attached.length > 0 ? 'notice danger' : '';
-    if (attached.length === 0) return this.danger.replaceChildren();
+    if (attached.length === 0) {
+      this.danger.replaceChildren();
+      if (hadFocus) this.boxes.get(shown.split('\n')[0]!)?.element.focus();
+      return;
+    }
     this.danger.replaceChildren(
       el('p', {}, fill(s.danger, attached.map(({ name }) => name).join(', '))),
       el(
@@ -83,5 +89,6 @@ export class Adapters {
         button(s.whyDanger, 'secondary', {}, () => this.send({ type: 'openWalkthrough', topic: 'danger' })),
       ),
     );
+    if (hadFocus) this.danger.querySelector<HTMLElement>('vscode-button')?.focus();
   }
 }
