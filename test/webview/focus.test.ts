@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
-import { TRAINING_STRINGS } from '../../webview/protocol/training.js';
+import { TRAINING_STRINGS, type TrainingNotice } from '../../webview/protocol/training.js';
 import { missing, OpenPage, startBrowser, type Browser, type Page, type PageName } from './browser.js';
 import { openCompared } from './comparedPages.js';
 import { sweep } from './comparedRuns.js';
@@ -60,6 +60,31 @@ describe('the focus', { skip: missing }, () => {
     await detach.press('Enter');
     await until(async () => (await page.page.locator('.notice.danger').count()) === 0, 'detached');
     assert.match(await focused(page.page), /^forbidden-topic/);
+    await page.close();
+  });
+
+  test('a notice that is dealt with leaves the focus on what is offered next, else on the list of recipes', async () => {
+    const offer = (action: 'useReview' | 'leaveReview', label: string): TrainingNotice => ({
+      text: 'A review.',
+      buttons: [{ action, label }],
+    });
+    const notices = [[offer('useReview', 'Use the review')], [offer('leaveReview', 'Leave it')], []];
+    const show = (opened: OpenPage): Promise<void> => {
+      const training = trainingState({ notices: notices.shift() });
+      return opened.event({ type: 'state', language: 'en', strings: TRAINING_STRINGS, training });
+    };
+    const page = await opening('training', async ({ type }, opened) => {
+      if (type === 'ready' || type === 'act') await show(opened);
+      return undefined;
+    });
+    const named = (label: string) => page.page.locator(`vscode-button[aria-label="${label}"]`);
+    await until(async () => (await named('Use the review').count()) === 1, 'the notice');
+    await named('Use the review').press('Enter');
+    await until(async () => (await named('Leave it').count()) === 1, 'the next notice');
+    assert.equal(await focused(page.page), 'Leave it');
+    await page.page.keyboard.press('Enter');
+    await until(async () => (await page.page.locator('.notice[role=status]').count()) === 0, 'no notice');
+    assert.equal(await page.page.evaluate(() => document.activeElement?.id, undefined), 'recipe');
     await page.close();
   });
 

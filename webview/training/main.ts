@@ -190,11 +190,15 @@ class TrainingPage {
           }),
         ),
       );
+    const hadFocus = this.notices.contains(document.activeElement);
     const open = { action: 'openFile', label: this.strings.openRecipe } as const;
     this.notices.replaceChildren(
       ...notices.map(notice),
       ...(error ? [errorNotice(this.strings.recipe, error, this.strings.stack), el('p', {}, link(open, send))] : []),
     );
+    if (!hadFocus) return;
+    const next = this.notices.querySelector<HTMLElement>('vscode-button:not([disabled]), button');
+    (next ?? this.recipes.element).focus();
   }
 }
 
