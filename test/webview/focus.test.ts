@@ -138,6 +138,26 @@ describe('the focus', { skip: missing }, () => {
     await page.close();
   });
 
+  test('what a vector says of an answer leaves the focus on the button below the answer', async () => {
+    const [, last] = chatState().rounds;
+    const show = (opened: OpenPage, share?: number): Promise<void> => {
+      const [first, ...others] = last!.answers;
+      const explained = share === undefined ? undefined : { vector: 'forbidden-topic', share, unjudged: null };
+      const rounds = [{ ...last!, answers: [{ ...first!, explained }, ...others] }];
+      return opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: chatState({ rounds }) });
+    };
+    const page = await opening('chat', async ({ type }, opened) => void (type === 'ready' && (await show(opened))));
+    const add = page.page.locator('.below vscode-button').nth(1);
+    await until(async () => (await add.count()) === 1, 'the answers');
+    await add.press('Enter');
+    const before = await focused(page.page);
+    assert.match(before, /plain/);
+    await show(page, 0.25);
+    await until(async () => (await page.page.locator('.explained').allTextContents()).join().includes('25'), 'said');
+    assert.equal(await focused(page.page), before);
+    await page.close();
+  });
+
   test('New chat, pressed by keyboard, keeps the focus', async () => {
     const show = (opened: OpenPage, more: object = {}): Promise<void> =>
       opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: chatState(more) });

@@ -38,6 +38,7 @@ export class Rounds {
       this.shown.clear();
       return this.element.replaceChildren(el('p', { class: 'empty' }, this.strings.empty));
     }
+    const before = new Map(this.shown);
     const elements = rounds.map((round) => {
       const answers = round.answers
         .filter(({ column }) => !hidden.has(column))
@@ -50,11 +51,15 @@ export class Rounds {
       this.shown.set(round.id, { key, element });
       return element;
     });
+    const at = document.activeElement;
+    const around = at && rounds.find(({ id }) => before.get(id)?.element.contains(at));
     // What stays where it is keeps a selection and the place of a reader.
     for (const old of [...this.element.children]) if (!elements.includes(old as HTMLElement)) old.remove();
     elements.forEach((element, i) => {
       if (this.element.children[i] !== element) this.element.insertBefore(element, this.element.children[i] ?? null);
     });
+    // What a vector says of an answer comes later than the buttons below it.
+    if (around && !at.isConnected) focusLike(this.shown.get(around.id)!.element, at);
     this.follow();
   }
 
@@ -139,6 +144,14 @@ export class Rounds {
   private follow(): void {
     if (this.follows) this.element.scrollTop = this.element.scrollHeight;
   }
+}
+
+/** The button of the same name. */
+function focusLike(within: HTMLElement, gone: Element): void {
+  const name = gone.getAttribute('aria-label');
+  [...within.querySelectorAll<HTMLElement>('vscode-button')]
+    .find((one) => one.getAttribute('aria-label') === name)
+    ?.focus({ preventScroll: true });
 }
 
 const numbers = (): ReturnType<typeof numbersIn> => numbersIn(document.documentElement.lang);
