@@ -1,9 +1,11 @@
 /** What a pressed button takes away, or is taken away with, leaves the focus where one goes on: in a browser. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
+import { fill } from '../../runtime/contract/format.js';
 import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { TRAINING_STRINGS, type TrainingNotice } from '../../webview/protocol/training.js';
+import { answers } from './answerRows.js';
 import { missing, OpenPage, startBrowser, type Browser, type Page, type PageName } from './browser.js';
 import { openCompared } from './comparedPages.js';
 import { sweep } from './comparedRuns.js';
@@ -172,6 +174,25 @@ describe('the focus', { skip: missing }, () => {
     await until(async () => (await page.page.locator('.round').count()) === 0, 'a new one');
     await page.drawn();
     assert.equal(await focused(page.page), CHAT_STRINGS.clear);
+    await page.close();
+  });
+
+  test('further answers are shown by keyboard, one page after the other, to the last', async () => {
+    const rows = Array.from({ length: 100 }, (_, row) => ({ ...answers[0]!, row }));
+    const page = await opening('run', async ({ type }, opened) => {
+      if (type !== 'ready') return undefined;
+      await opened.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run: protectedRun(108) });
+      await opened.event({ type: 'answers', rows, agreements: [], canLabel: false, reveal: false });
+      return undefined;
+    });
+    const shown = () => page.page.locator('.side-by-side tbody tr').count();
+    await until(async () => (await shown()) === 40, 'the first');
+    await page.page.locator('.answers vscode-button[aria-label*="40"]').press('Enter');
+    await until(async () => (await shown()) === 80, 'the next');
+    assert.equal(await focused(page.page), fill(RUN_STRINGS.answersMore, '20'));
+    await page.page.keyboard.press('Enter');
+    await until(async () => (await shown()) === 100, 'all');
+    assert.equal(await page.page.evaluate(() => document.activeElement?.className, undefined), 'answers');
     await page.close();
   });
 });

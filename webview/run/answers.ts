@@ -8,7 +8,7 @@ import { Part } from '../part.js';
 import type { CompareStrings } from '../protocol/compare.js';
 import type { RunPageRequest, RunStrings } from '../protocol/run.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
-import { button, checkBox, dropdown, type CheckBox } from '../ui.js';
+import { button, checkBox, dropdown, relabel, type Button, type CheckBox } from '../ui.js';
 import { agreementElement } from './agreement.js';
 import { AnswerTable } from './answerTable.js';
 import { Labels } from './labels.js';
@@ -55,7 +55,7 @@ export class Answers {
   private readonly hint = el('p', { class: 'muted', hidden: true });
   private readonly empty: HTMLElement;
   private readonly table: AnswerTable;
-  private readonly more = new Part();
+  private readonly more: Button;
   private offered = '';
   private tools: Tools | undefined;
 
@@ -70,6 +70,10 @@ export class Answers {
     this.controls = el('div', { class: 'controls' }, this.choice, this.differ.element, this.count);
     this.empty = el('p', { class: 'empty' }, strings.answersEmpty);
     this.table = new AnswerTable(strings);
+    this.more = button('', 'secondary', {}, () => {
+      this.limit += PAGE;
+      this.draw();
+    });
     this.agreement.element.className = 'scroll';
     this.element = el(
       'section',
@@ -77,7 +81,7 @@ export class Answers {
       el('h2', { id: 'answers-title' }, strings.answersTitle),
       this.agreement.element,
       this.controls,
-      el('div', {}, this.empty, this.hint, this.table.element, this.more.element),
+      el('div', {}, this.empty, this.hint, this.table.element, el('div', {}, this.more)),
     );
   }
 
@@ -182,12 +186,8 @@ export class Answers {
     setText(this.hint, this.judging?.strings.labelKeys ?? '');
     this.table.show(rows.slice(0, this.limit), states, labels);
     const left = rows.length - this.limit;
-    const more = left > 0 ? fill(s.answersMore, n.count(Math.min(left, PAGE))) : undefined;
-    this.more.show('', more, (face) =>
-      button(face, 'secondary', {}, () => {
-        this.limit += PAGE;
-        this.draw();
-      }),
-    );
+    if (left > 0) relabel(this.more, fill(s.answersMore, n.count(Math.min(left, PAGE))));
+    if (left <= 0 && this.more === document.activeElement) this.element.focus({ preventScroll: true });
+    this.more.hidden = left <= 0;
   }
 }
