@@ -195,4 +195,15 @@ describe('the focus', { skip: missing }, () => {
     assert.equal(await page.page.evaluate(() => document.activeElement?.className, undefined), 'answers');
     await page.close();
   });
+
+  test('the button for the whole range, which goes when it is pressed, leaves the focus beside it', async () => {
+    const page = await openCompared(browser, [sweep(0), sweep(1)]);
+    await page.page.locator('canvas').first().press('+');
+    const whole = page.page.locator('vscode-button[aria-label="Whole range"]');
+    await until(() => whole.isVisible(), 'a part of the range');
+    await whole.press('Enter');
+    await until(async () => !(await whole.isVisible()), 'the whole range');
+    assert.equal(await focused(page.page), 'Log scale');
+    await page.close();
+  });
 });

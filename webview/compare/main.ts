@@ -128,6 +128,8 @@ class ComparePage {
     });
     this.whole = button(s.wholeRange, 'secondary', {}, () => {
       this.state.range = undefined;
+      // It goes.
+      this.log.element.focus();
       this.draw();
     });
     const actions = el(
