@@ -1,8 +1,9 @@
 /** What a pressed button takes away, or is taken away with, leaves the focus where one goes on: in a browser. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { fill } from '../../runtime/contract/format.js';
 import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
+import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { TRAINING_STRINGS, type TrainingNotice } from '../../webview/protocol/training.js';
 import { answers } from './answerRows.js';
@@ -204,6 +205,21 @@ describe('the focus', { skip: missing }, () => {
     await whole.press('Enter');
     await until(async () => !(await whole.isVisible()), 'the whole range');
     assert.equal(await focused(page.page), 'Log scale');
+    await page.close();
+  });
+
+  test('a table that is drawn anew, as a run has another name or result, leaves the focus on the head of its column', async () => {
+    const runs = [sweep(0), sweep(1)];
+    const page = await openCompared(browser, runs);
+    const head = page.page.locator('.compared thead button').nth(2);
+    await head.press('Enter');
+    const before = await focused(page.page);
+    const of = runs.map(({ id }) => id);
+    const run = { ...runs[1]!, title: 'renamed' };
+    await page.event({ type: 'run', language: 'en', strings: COMPARE_STRINGS, of, run });
+    const rows = page.page.locator('.compared tbody th');
+    await until(async () => (await rows.allTextContents()).includes('renamed'), 'another name');
+    assert.equal(await focused(page.page), before);
     await page.close();
   });
 });

@@ -51,13 +51,14 @@ class RunTable {
     const order = this.sorting.orders[this.name];
     const by = columns.find(({ id }) => id === order?.column);
     if (order && by) rows.sort((a, b) => compare(by.cell(a).sort, by.cell(b).sort, order.down));
-    const head = columns.map(({ id, title, subtitle, meaning }, i) => {
+    const heads = (): HTMLElement[] => [...this.element.querySelectorAll<HTMLElement>('th button')];
+    const focused = heads().findIndex((one) => one === document.activeElement);
+    const head = columns.map(({ id, title, subtitle, meaning }) => {
       const sorted = order?.column === id ? (order.down ? 'descending' : 'ascending') : undefined;
       const press = (): void => {
         this.sorting.orders[this.name] = { column: id, down: sorted === 'ascending' };
         this.sorting.changed();
         this.draw(count, columns);
-        this.element.querySelectorAll<HTMLElement>('th button')[i]?.focus();
       };
       const label = fill(s.sortBy, [title, subtitle].filter(Boolean).join(' '));
       return el(
@@ -85,6 +86,7 @@ class RunTable {
     this.element.replaceChildren(
       el('table', { class: this.name }, el('thead', {}, el('tr', {}, ...head)), el('tbody', {}, ...body)),
     );
+    heads()[focused]?.focus();
   }
 }
 
