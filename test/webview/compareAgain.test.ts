@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { missing, startBrowser, type Browser, type OpenPage } from './browser.js';
-import { openCompared } from './comparedPages.js';
+import { openCompared, wide } from './comparedPages.js';
 import { sweep } from './comparedRuns.js';
 import { until } from './openPages.js';
 
@@ -44,6 +44,15 @@ describe('a page that compares runs', { skip: missing }, () => {
     assert.equal(await chosen(reference), row);
     assert.equal((await texts(page, '.compared tbody tr:last-child .delta')).length, 0);
     assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('the smoothing is written and read out in the language of the page', async () => {
+    const page = await openCompared(browser, [sweep(0), sweep(1)], 'dark', wide, 'de');
+    const slider = page.page.locator('input[type=range]');
+    await slider.press('End');
+    assert.equal(await page.page.locator('.curves output').textContent(), '0,98');
+    assert.equal(await slider.getAttribute('aria-valuetext'), '0,98');
     await page.close();
   });
 

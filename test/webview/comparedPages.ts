@@ -13,11 +13,12 @@ export async function openCompared(
   runs: ComparedRun[],
   theme: (typeof THEMES)[number] = 'dark',
   size = wide,
+  language = 'en',
 ): Promise<OpenPage> {
   const of = runs.map(({ id }) => id);
   const page = await OpenPage.open(browser, 'compare', theme, size, async ({ type }, opened) => {
     if (type === 'ready')
-      for (const run of runs) await opened.event({ type: 'run', language: 'en', strings: COMPARE_STRINGS, of, run });
+      for (const run of runs) await opened.event({ type: 'run', language, strings: COMPARE_STRINGS, of, run });
     if (type === 'openAnswers') {
       const titled = answers.map((row) => ({
         ...row,

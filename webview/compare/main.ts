@@ -165,7 +165,8 @@ class ComparePage {
     const { strings: s, state } = this;
     const axes = { [s.axisStep]: 'step', [s.axisTokens]: 'tokens', [s.axisSeconds]: 'seconds' } as const;
     const names = Object.keys(axes);
-    const amount = el('output', {}, String(state.smoothing));
+    const written = (): string => this.words.numbers.number(state.smoothing);
+    const amount = el('output', {}, written());
     const slider = el('input', {
       type: 'range',
       min: 0,
@@ -173,9 +174,11 @@ class ComparePage {
       step: 0.02,
       value: state.smoothing,
       'aria-label': s.smoothing,
+      'aria-valuetext': written(),
       input: (event) => {
         state.smoothing = Number((event.target as HTMLInputElement).value);
-        setText(amount, String(state.smoothing));
+        setText(amount, written());
+        slider.setAttribute('aria-valuetext', written());
         this.draw();
       },
     });
