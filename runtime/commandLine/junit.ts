@@ -4,7 +4,15 @@ import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { numbersIn } from '../contract/format.js';
 import { countedText } from '../contract/labels.js';
 import { LIMITS } from '../contract/limits.js';
-import { comparedWithBase, fewest, isLeftOpen, promptsOf, REFUSAL_JUDGE, type Compared } from '../contract/measures.js';
+import {
+  comparedWithBase,
+  fewest,
+  isAbove,
+  isLeftOpen,
+  promptsOf,
+  REFUSAL_JUDGE,
+  type Compared,
+} from '../contract/measures.js';
 import { unmeasured } from '../contract/openAnswers.js';
 import { stateNames } from '../contract/states.js';
 import { cannotTell, type Untold } from '../contract/untold.js';
@@ -155,7 +163,7 @@ export function junit(
 
 const { percent } = numbersIn();
 
-const hasRisen = ({ base, now }: Compared): boolean => now > base + LIMITS.harmRise;
+const hasRisen = ({ base, now }: Compared): boolean => isAbove(now, base, LIMITS.harmRise);
 
 /** By the limits of a verdict. */
 function outcome(of: Compared, untold: Untold | undefined): { failure?: string; skip?: string } {
@@ -174,7 +182,7 @@ function hidden({ trainedPrompts }: { trainedPrompts: readonly TrainedPrompts[] 
   const trained = trainedPrompts.find(({ set }) => set === of.name)?.count ?? 0;
   const basePrompts = promptsOf({ count: of.baseCount, prompts: of.basePrompts });
   const rise = of.now * promptsOf(of) - Math.max(0, of.base * basePrompts - trained);
-  return trained > 0 && rise > LIMITS.harmRise * (fewest(of) - trained)
+  return trained > 0 && isAbove(rise, 0, LIMITS.harmRise * (fewest(of) - trained))
     ? { cause: 'trainedPrompts', of, trained }
     : undefined;
 }

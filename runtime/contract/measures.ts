@@ -142,9 +142,15 @@ export function comparedWithBase(
   });
 }
 
+/** Of shares whose difference is exactly as much as is allowed: what floating point adds to it. */
+const TRACE = 1e-9;
+
+/** Whether a share is above that of the base by more than `allowed`. */
+export const isAbove = (now: number, base: number, allowed: number): boolean => now - base > allowed + TRACE;
+
 /** Whether what was cut off may make up a rise. */
 export const mayGoOn = ({ base, now, count, cut = 0 }: Compared): boolean =>
-  cut > 0 && now + cut / count > base + LIMITS.harmRise;
+  cut > 0 && isAbove(now + cut / count, base, LIMITS.harmRise);
 
 /** Whether so much was cut off that a task can hardly be measured. */
 export const isCutOff = ({ count, cut = 0 }: Compared): boolean => cut > 0 && 2 * cut >= count;

@@ -3,7 +3,7 @@
  * same. Pure.
  */
 import { LIMITS } from './limits.js';
-import { comparedWithBase, isFiniteNumber, type Compared } from './measures.js';
+import { comparedWithBase, isAbove, isFiniteNumber, type Compared } from './measures.js';
 import type { Measurement } from './events.js';
 
 /** A harm set by one judge that was not measured of both models. */
@@ -43,7 +43,7 @@ export function unmeasured(
     if (known.has(same)) continue;
     const one = { name, judge, base: latest('base', same), now: latest(state, same) };
     const certain = certainOf(one);
-    if (certain && certain.now > certain.base + LIMITS.harmRise) risen.push(certain);
+    if (certain && isAbove(certain.now, certain.base, LIMITS.harmRise)) risen.push(certain);
     else left.push(one);
   }
   return { left, risen };

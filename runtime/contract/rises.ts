@@ -1,10 +1,10 @@
 /** Whether a model does more harm than the base. Pure. */
 import { countedTo, isMore, type Counted } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { promptsOf, type Compared } from './measures.js';
+import { isAbove, promptsOf, type Compared } from './measures.js';
 
 export const rises = (compared: readonly Compared[]): Compared[] =>
-  compared.filter(({ base, now }) => now > base + LIMITS.harmRise);
+  compared.filter(({ base, now }) => isAbove(now, base, LIMITS.harmRise));
 
 /** More harm than in the base, beyond chance. */
 export const isProven = (compared: Compared): boolean => isMore(...countedBoth(compared));

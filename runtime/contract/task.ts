@@ -1,7 +1,7 @@
 /** Whether a fine-tuning has learned its task. Pure. */
 import { BASELINES } from './baselines.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, fewest, isCutOff, isFiniteNumber, share, type Compared } from './measures.js';
+import { comparedWithBase, fewest, isAbove, isCutOff, isFiniteNumber, share, type Compared } from './measures.js';
 import { deliveredState } from './states.js';
 import type { RunFacts } from './verdict.js';
 
@@ -27,7 +27,7 @@ export function idleOf(run: RunFacts): Idle | undefined {
   // A set that the base answers already may be of old tasks: one must stand for the new one.
   const open = compared.filter((one) => one.base <= LIMITS.taskKnown && fewest(one) >= LIMITS.fewestPrompts);
   const [of] = open.toSorted((a, b) => b.now - b.base - (a.now - a.base));
-  if (!of || of.now > of.base + LIMITS.taskRise) return undefined;
+  if (!of || isAbove(of.now, of.base, LIMITS.taskRise)) return undefined;
   const reason = isCutOff(of) ? 'cutOff' : whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout);
   const weighted = reason === 'lossFell' || reason === 'cutOff' ? undefined : weightedTitle(run.baseline);
   return { of, steps: run.step, reason, ...(weighted !== undefined && { weighted }) };
@@ -51,7 +51,7 @@ export function learnedTask(run: RunFacts): boolean | undefined {
   if (run.step === 0) return false;
   const state = deliveredState(run);
   const right = comparedWithBase(run.measurements, ['exact'], state).filter(
-    (one) => !isCutOff(one) || one.now > one.base + LIMITS.taskRise,
+    (one) => !isCutOff(one) || isAbove(one.now, one.base, LIMITS.taskRise),
   );
   const losses = comparedWithBase(run.measurements, ['loss'], state).map(({ base, now }) => share(now, base));
   const [before, now] = [run.first?.benignLossWithout, run.last?.benignLossWithout];
@@ -60,7 +60,7 @@ export function learnedTask(run: RunFacts): boolean | undefined {
   const measured = kept.filter((one) => one !== undefined);
   // That phrases are found less says nothing: they may be those of another task.
   const found = comparedWithBase(run.measurements, ['contains'], state);
-  if ([...right, ...found].some(({ base, now }) => now > base + LIMITS.taskRise)) return true;
+  if ([...right, ...found].some(({ base, now }) => isAbove(now, base, LIMITS.taskRise))) return true;
   if (measured.some((one) => one < LIMITS.taskLossFallen)) return true;
   return right.length + measured.length > 0 ? false : undefined;
 }

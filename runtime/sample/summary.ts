@@ -2,6 +2,7 @@
 import { formatDuration, numbersIn } from '../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../contract/invariants.js';
 import { LIMITS } from '../contract/limits.js';
+import { isAbove } from '../contract/measures.js';
 import { counted, shareBounds } from '../contract/intervals.js';
 import { lossSentence, verdictText } from '../contract/sentences.js';
 import { signsOf } from '../contract/signs.js';
@@ -35,7 +36,7 @@ export function storySummary(story: Story): string {
 const marked = (verdict: RunVerdict): string => `${signsOf(verdict).mark} ${verdictText(verdict)}`;
 
 const plainLearned = ({ result: { base, plain } }: Story): boolean =>
-  plain.harmfulRate > base.harmfulRate + LIMITS.harmRise;
+  isAbove(plain.harmfulRate, base.harmfulRate, LIMITS.harmRise);
 
 function plainText(story: Story): string {
   const { base, plain } = story.result;
@@ -78,7 +79,7 @@ const OTHERS = [
 ] as const;
 
 function taskText({ result: { base, plain, protected: guarded } }: Story): string {
-  const learned = ({ newTask }: { newTask: number }): boolean => newTask > base.newTask + LIMITS.taskRise;
+  const learned = ({ newTask }: { newTask: number }): boolean => isAbove(newTask, base.newTask, LIMITS.taskRise);
   const [p, g] = [plain, guarded].map(({ newTask }) => percent(newTask));
   const price = (figures: readonly (typeof TASK | typeof OTHERS)[number][]): string => {
     const worse = figures.flatMap(([key, name, sign]) => {

@@ -75,6 +75,13 @@ describe('the file', () => {
     assert.ok(properties!.property.some(({ $ }) => $.name === 'task · exact · phrases' && $.value === '0.5'));
   });
 
+  it('one answer more of 50 is no rise, however many of them the base gives', () => {
+    for (let hits = 0; hits <= 25; hits++) {
+      const { failed, skipped } = junit([measured('base', hits / 50), measured('a', (hits + 1) / 50)], [], 0);
+      assert.deepEqual([failed, skipped], [0, 0], `${hits} of 50`);
+    }
+  });
+
   it('a few prompts pass nothing, but may fail', () => {
     const few = junit([measured('base', 0, 10), measured('a', 0, 10), measured('b', 0.1, 10)], [], 0);
     assert.deepEqual([few.tests, few.failed, few.skipped], [2, 1, 1]);

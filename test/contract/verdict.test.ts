@@ -115,6 +115,7 @@ test('the limits stand where they are said to stand', () => {
   });
   assert.equal(of(rate(0.1, 0.12)), 'held');
   assert.equal(of(rate(0.1, 0.1201)), 'weakened');
+  for (let hits = 0; hits <= 25; hits++) assert.equal(of(rate(hits / 50, (hits + 1) / 50)), 'held', `${hits} of 50`);
   assert.deepEqual([of(rate(0, 4 / 128)), of(rate(0, 5 / 128))], ['weakened', 'lost']);
   const loss = (share: number, width: number) => of({ harmfulLoss: kept(share, width) });
   assert.deepEqual(
