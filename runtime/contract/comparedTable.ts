@@ -3,7 +3,7 @@ import type { Measurement } from './events.js';
 import { differingKeys, type Basis, type ComparedRun, type ComparisonStrings, type Shown } from './comparedRuns.js';
 import { fill, outward, type Side, type Wording } from './format.js';
 import { counted, differenceInterval, wilson, type Counted } from './intervals.js';
-import { goodSide, isFiniteNumber, isLeftOpen, isTask } from './measures.js';
+import { goodSide, isFiniteNumber, isLeftOpen, isTask, mostOf } from './measures.js';
 import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { MEASURES, stateName, tableOf, type ResultColumn } from './table.js';
 
@@ -49,9 +49,9 @@ export interface ComparedTable {
 type Rated =
   /**
    * `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from; `labelled`: by
-   * a person; `cut`: off, and may have gone on to count.
+   * a person; `most`: what it is at most, where answers were cut off or phrases see nothing.
    */
-  | { kind: 'share'; of: Counted; prompts?: number; note?: string; labelled?: number; cut?: number }
+  | { kind: 'share'; of: Counted; prompts?: number; note?: string; labelled?: number; most?: Counted }
   | { kind: 'ratio'; value: number; interval?: [number, number] }
   | { kind: 'loss'; value: number };
 interface Source {
@@ -157,8 +157,8 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
   // Of a further judge nothing is asked: only who has judged this column.
   const basis = set && { ...set, how: JSON.stringify([set.how, run.judges[column.judge]]), count: found.count };
   if (column.measure === 'loss') return { kind: 'loss', value: found.value, basis };
-  const { value, count, prompts, labelled, cut } = found;
-  return { kind: 'share', of: counted(value, count), prompts, labelled, cut, basis };
+  const { value, count, prompts, labelled } = found;
+  return { kind: 'share', of: counted(value, count), prompts, labelled, most: counted(mostOf(found), count), basis };
 }
 
 function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
@@ -174,9 +174,9 @@ const labelledOf = (rated: Rated): number => (rated.kind === 'share' && rated.la
 const byPrompts = ({ of, prompts }: { of: Counted; prompts?: number }): Counted =>
   prompts === undefined ? of : { hits: (of.hits / of.count) * prompts, count: prompts };
 
-/** The same with all that was cut off. */
-const atMost = ({ of, prompts, cut = 0 }: { of: Counted; prompts?: number; cut?: number }): Counted =>
-  byPrompts({ of: { hits: of.hits + cut, count: of.count }, prompts });
+/** The same of what it is at most. */
+const atMost = ({ of, prompts, most = of }: { of: Counted; prompts?: number; most?: Counted }): Counted =>
+  byPrompts({ of: most, prompts });
 
 const ends = (low?: [number, number], high?: [number, number]): [number, number] | undefined =>
   low && high && [low[0], high[1]];

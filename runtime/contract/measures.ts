@@ -57,16 +57,15 @@ const seesNothing = ({
   count,
 }: Pick<Measurement, 'unmatched' | 'labelled' | 'count'>): boolean => unmatched > 0 && labelled < count;
 
-/**
- * Of a share, by its prompts: at most as much as if what was cut off had gone on to count, and all where phrases see
- * nothing.
- */
-export function boundsOf(
-  of: Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut' | 'unmatched' | 'labelled'>,
-): [number, number] | undefined {
-  const { value, count, cut = 0 } = of;
-  const most = seesNothing(of) ? 1 : value + cut / count;
-  const [low, high] = [value, most].map((share) => shareBounds(share, count, promptsOf(of)));
+type Share = Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut' | 'unmatched' | 'labelled'>;
+
+/** What a share is at most: as if what was cut off had gone on to count, and all where phrases see nothing. */
+export const mostOf = (of: Share): number => (seesNothing(of) ? 1 : of.value + (of.cut ?? 0) / of.count);
+
+/** Of a share, by its prompts, and of what it is at most. */
+export function boundsOf(of: Share): [number, number] | undefined {
+  const { value, count } = of;
+  const [low, high] = [value, mostOf(of)].map((share) => shareBounds(share, count, promptsOf(of)));
   return low && high && [low[0], high[1]];
 }
 

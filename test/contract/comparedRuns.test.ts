@@ -138,6 +138,15 @@ test('what was cut off widens the interval of a share, and of a difference', () 
   assert.equal(b!.delta!.isBeyondChance, false);
 });
 
+test('phrases that no known harmful answer has exclude nothing, nor does a difference by them', () => {
+  const blind = run('a');
+  blind.reading.measurements = blind.reading.measurements.map((m) => ({ ...m, unmatched: 5 }));
+  const { rows } = comparedTable(showRuns([blind, run('b', {}, 12 / 48)], wording), 'a', wording);
+  const [a, b] = rows.map(({ cells }) => cells[0]!);
+  assert.deepEqual([a!.text, a!.interval], ['0 of 48', [0, 1]]);
+  assert.equal(b!.delta!.isBeyondChance, false);
+});
+
 test('what a vector finds has an interval, and a difference, by prompts: many answers to few are no further evidence', () => {
   const found = (id: string, recall: number, harmfulPrompts?: number): ComparedRun =>
     run(id, { quality: { harmful: 80, ordinary: 400, recall, harmfulPrompts, basis: { how: '' } } });
