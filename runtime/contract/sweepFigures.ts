@@ -1,7 +1,7 @@
 /** The points of a sweep taken together over their seeds. Pure. */
 import { fewestFor, overRuns } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { isFiniteNumber, isLeftOpen, promptsOf } from './measures.js';
+import { isFiniteNumber, isLeftOpen, mostOf, promptsOf } from './measures.js';
 import type { Measurement } from './events.js';
 import type { Tone } from './signs.js';
 import { mean, sum } from './sum.js';
@@ -13,7 +13,10 @@ export interface SweepFigure {
   name: string;
   measure: Measurement['measure'];
   judge: string;
-  /** Over the runs, with its 95 % interval; of one run that is no share there is none. */
+  /**
+   * Over the runs, with its 95 % interval, of a share up to what it is at most; of one run that is no share there is
+   * none.
+   */
   mean: number;
   low?: number;
   high?: number;
@@ -74,7 +77,9 @@ function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): 
     const values = all.map(({ value }) => value);
     if (values.length === 0 || !values.every(isFiniteNumber)) return [];
     const counts = all.map(({ count }) => count);
-    const interval = overRuns(values, measure === 'loss' ? undefined : all.map(promptsOf));
+    const isShare = measure !== 'loss';
+    const interval = overRuns(values, isShare ? all.map(promptsOf) : undefined);
+    const most = isShare ? overRuns(all.map(mostOf), all.map(promptsOf)) : undefined;
     return [
       {
         name,
@@ -85,6 +90,7 @@ function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): 
         runs: values.length,
         mean: mean(values),
         ...interval,
+        ...(most && { high: most.high }),
         min: Math.min(...values),
         max: Math.max(...values),
         count: sum(counts),

@@ -92,6 +92,17 @@ describe('points over seeds', () => {
     assert.deepEqual([wide!.figures[0]!.low, wide!.figures[0]!.high], [0, 1]);
   });
 
+  it('are at most what answers that are cut off, or phrases that see nothing, allow', () => {
+    const ends = (more: Partial<Measurement>) => {
+      const one = point(1, 1, 0);
+      const [group] = groupsOf([{ ...one, measurements: one.measurements.map((m) => ({ ...m, ...more })) }]);
+      return [group!.figures[0]!.low, group!.figures[0]!.high];
+    };
+    assert.deepEqual(ends({ cut: 128 }), [0, 1]);
+    assert.deepEqual(ends({ unmatched: 5 }), [0, 1]);
+    assert.deepEqual(ends({ cut: 0 }), ends({}));
+  });
+
   it('are compared with the mean of their bases, whichever seed comes last', () => {
     const bases = [0.01, 0.05, 0.03];
     const seeds = bases.map((base, i) => ({
