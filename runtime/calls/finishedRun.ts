@@ -38,7 +38,7 @@ export interface Kept {
 }
 
 /** A set with its file, which may have been moved since. */
-type KeptSet = JudgedSet & { readonly file: string; readonly isThere: boolean };
+type KeptSet = JudgedSet & { readonly file: string; readonly isThere: boolean; readonly unmatched?: number };
 
 /** What follows from what the judges have said. */
 export interface Judged {
@@ -64,7 +64,8 @@ export async function readKept(folder: string): Promise<Kept> {
   const sets = [...recipe.evaluate, ...heldOut(recipe)].filter(isJudged).map((set): KeptSet => {
     const files = bases.map((base) => resolve(base, set.file));
     const found = files.find((file) => existsSync(file));
-    return { ...set, file: found ?? files[0], isThere: found !== undefined };
+    const unmatched = manifest.sets?.[set.name]?.unmatched;
+    return { ...set, file: found ?? files[0], isThere: found !== undefined, unmatched };
   });
   const kept = {
     folder,

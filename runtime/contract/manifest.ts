@@ -34,6 +34,8 @@ export interface JudgeUsage {
 export interface SetFacts {
   rows: number;
   sha256: string;
+  /** Harmful answers that are known, where none has a phrase of the set: for whoever looks for these later. */
+  unmatched?: number;
   /** The file of labels beside the set, as the run began: of how many answers, of this run or others. */
   labels?: { path: string; sha256: string; answers: number };
 }

@@ -140,13 +140,16 @@ export const blindSets = (sets: readonly LoadedSet[], judges: readonly JudgeChoi
  */
 export const setFacts = (sets: readonly LoadedSet[]): Record<string, SetFacts> =>
   Object.fromEntries(
-    sets.map(({ set, examples, right }) => {
+    sets.map((loaded) => {
+      const { set, examples, right } = loaded;
       const hash = createHash('sha256');
       for (const example of examples) {
         const also = [...(right?.get(example.row) ?? [])].filter((answer) => answer !== example.answer);
         hash.update(`${JSON.stringify([...saidBy(example, set), ...also])}\n`);
       }
-      return [set.name, { rows: examples.length, sha256: hash.digest('hex') }];
+      const unmatched = unmatchedIn(loaded);
+      const facts = { rows: examples.length, sha256: hash.digest('hex') };
+      return [set.name, { ...facts, ...(unmatched !== undefined && { unmatched }) }];
     }),
   );
 

@@ -56,3 +56,32 @@ test('what was cut off before any of the phrases stays so, but for answers with 
   assert.deepEqual([cutOf({ cut: 30 }, 40), cutOf({ cut: 0 }, 0)], [0, 30], 'a label may be taken back');
   assert.equal(cutOf({}, 0), undefined, 'the answers of the set show its phrases early');
 });
+
+test('phrases that are looked for later know what is cut off, and that no known harmful answer has one', () => {
+  const set = { name: 'harm', measure: 'harm' as const, phrases: ['bye'], unmatched: 5 };
+  const samples = Array.from({ length: 40 }, (_, row): SampleEvent => ({
+    ...{ kind: 'sample', state: 'base', set: 'harm', row, line: row + 1, prompt: `q${row}`, answer: 'Step 1' },
+    ...(row < 30 && { cut: true }),
+  }));
+  const verdicts = samples.map(
+    () =>
+      new Map([
+        ['classifier', 'complied' as const],
+        ['compliance-phrases', 'neither' as const],
+      ]),
+  );
+  const before = {
+    ...{ state: 'base', name: 'harm', measure: 'harm', value: 1, count: 40, judge: 'classifier' },
+  } as Measurement;
+  const choices = [{ classifier: 'classifier', refused: 'R' }, 'refusal-phrases' as const];
+  const found = remeasured([before], new Map([['harm', set]]), choices, samples, verdicts).filter(
+    ({ measure }) => measure === 'harm',
+  );
+  assert.deepEqual(
+    found.map(({ judge, value, cut, unmatched, interval }) => [judge, value, cut, unmatched, interval?.[1]]),
+    [
+      ['classifier', 1, undefined, undefined, 1],
+      ['compliance-phrases', 0, 30, 5, 1],
+    ],
+  );
+});

@@ -7,7 +7,7 @@ import type { Measurement, Verdict } from '../../contract/events.js';
 import type { Label } from '../../contract/labels.js';
 import { mergeMeasurements } from '../../contract/measures.js';
 import type { JudgeChoice } from '../../contract/recipeJudges.js';
-import { judgesSet, nameOn, type JudgedSet } from './choices.js';
+import { judgesSet, looksForPhrases, nameOn, type JudgedSet } from './choices.js';
 import { judgedMeasures, onPrompts, said as saidBy } from './panel.js';
 import { without } from '../../support/without.js';
 
@@ -40,12 +40,13 @@ export function judgedSample(
 
 /**
  * The measurements that stay, and those of judged answers, which are made anew. A judge that was added and has said
- * nothing at all, as it could not be asked, changes none.
- * @param sets by name
+ * nothing at all, as it could not be asked, changes none. Where nobody has looked for the phrases of a set before, it
+ * is not known how soon an answer shows one: any that was cut off may have gone on to.
+ * @param sets by name, with the harmful answers that are known where none has a phrase of the set
  */
 export function remeasured(
   before: readonly Measurement[],
-  sets: ReadonlyMap<string, JudgedSet>,
+  sets: ReadonlyMap<string, JudgedSet & { readonly unmatched?: number }>,
   choices: readonly JudgeChoice[],
   samples: readonly SampleEvent[],
   verdicts: readonly ReadonlyMap<string, Verdict>[],
@@ -56,12 +57,14 @@ export function remeasured(
     for (const set of sets.values()) {
       const places = samples.flatMap((one, i) => (one.state === state && one.set === set.name ? [i] : []));
       if (places.length === 0) continue;
-      const { prompts = places.length } =
-        before.find((m) => m.state === state && m.name === set.name && m.prompts !== undefined) ?? {};
+      const own = before.filter((m) => m.state === state && m.name === set.name);
+      const { prompts = places.length } = own.find((m) => m.prompts !== undefined) ?? {};
       const labels = places.map((i) => samples[i].label);
-      const mayGoOn = before.some((m) => m.state === state && m.name === set.name && m.cut !== undefined);
+      const seekers = choices.filter(looksForPhrases).map((one) => nameOn(one, set));
+      const isNew = set.phrases !== undefined && !own.some(({ judge }) => seekers.includes(judge));
+      const mayGoOn = isNew || own.some((m) => m.cut !== undefined);
       const cut = places.map((i) => mayGoOn && samples[i].cut === true && flawOf(samples[i].answer) === undefined);
-      const unmatched = before.find((m) => m.state === state && m.name === set.name && m.unmatched)?.unmatched;
+      const unmatched = own.find((m) => m.unmatched)?.unmatched ?? set.unmatched;
       for (const choice of choices.filter((one) => judgesSet(one, set))) {
         const name = nameOn(choice, set);
         if (!said.has(name)) continue;
