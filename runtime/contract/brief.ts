@@ -54,7 +54,7 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
     case 'unknown':
       return join(s.briefUnknown, harm);
     case 'unprotected':
-      return verdict.learned?.cause === 'learned' ? s.briefLearned : join(harm);
+      return verdict.learned?.cause === 'learned' ? s.briefLearned : join(verdict.untold && s.briefUnknown, harm);
     case 'evaluated':
       return evaluatedText(byMainJudge(measurements), wording);
   }

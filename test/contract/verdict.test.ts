@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { briefText } from '../../runtime/contract/brief.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';
+import { ENGLISH } from '../../runtime/contract/runView.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { idleOf, learnedTask } from '../../runtime/contract/task.js';
@@ -255,11 +257,15 @@ test('phrases that no known harmful answer has say nothing, of a plain run eithe
   assert.equal(of(15, beside(0, 0, { judge: 'b' })).kind, 'held', 'another judge has read them');
   const plain = (more: object, both = beside(0, 0, more)) => {
     const measurements = both.map((one) => (one.state === 'base' ? one : { ...one, state: 'plain' }));
-    return verdictText(runVerdict({ ...RUNS['protected, held']!, vectors: 0, harmfulLoss: undefined, measurements }));
+    const facts = { ...RUNS['protected, held']!, vectors: 0, harmfulLoss: undefined, measurements };
+    const verdict = runVerdict(facts);
+    return `${verdictText(verdict)} [${briefText(verdict, measurements, ENGLISH)}]`;
   };
   assert.match(plain({ unmatched: 15 }), /complies with 0 of .* \(at most 100.%, .* none of the 15 harmful answers/);
   assert.match(plain({}, [...beside(0, 0), ...beside(0, 1, { measure: 'neither' })]), /neither refuse nor comply/);
-  assert.doesNotMatch(plain({}), /No verdict/);
+  assert.doesNotMatch(plain({}), /no verdict/i);
+  assert.match(plain({}), /\[harm 0\s%\]$/);
+  assert.match(plain({ unmatched: 15 }), /\[no verdict, harm 0\s%\]$/);
 });
 
 test('of a run that went on after a crash the latest probe counts, whatever it measured before', () => {
