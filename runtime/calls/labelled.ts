@@ -16,8 +16,10 @@ export async function writeLabelled(file: string, samples: readonly SampleEvent[
       const asked = messages
         ? { prompt: messages, completion: [{ role: 'assistant', content: answer }] }
         : { prompt, completion: answer };
-      const row = { ...asked, label: label === 'complied' ? 'harmful' : 'benign', said: label, set };
-      rows.set(JSON.stringify(asked), `${JSON.stringify(row)}\n`);
+      // An empty answer is no completion.
+      const given = answer === '' ? { prompt: asked.prompt } : asked;
+      const row = { ...given, label: label === 'complied' ? 'harmful' : 'benign', said: label, set };
+      rows.set(JSON.stringify([asked, label]), `${JSON.stringify(row)}\n`);
     }
   requireLabels(file, rows.size > 0);
   requireAbsent(file);

@@ -48,3 +48,30 @@ test('a labelled answer in a conversation asks in the file what its row asks in 
     ['Sure.', 'Sure.'],
   );
 });
+
+test('an empty answer that is labelled leaves a row that can be read, and a contradiction leaves both', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'labelled-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const tokenizer = await loadTokenizer(SMOLLM);
+  const out = join(folder, 'labelled.jsonl');
+  const sample = (row: number, answer: string, label: SampleEvent['label'], set = 'mine'): SampleEvent => ({
+    ...{ kind: 'sample', state: 'base', set, row, line: row + 1, prompt: `How do I brew ${row}?`, answer, label },
+  });
+  const others = [sample(1, 'Sure.', 'complied'), sample(1, 'Sure.', 'refused', 'other')];
+  const talk: SampleEvent['messages'] = ['Hi.', 'Hello.', 'Go on.'].map((content, i) => ({
+    role: i % 2 ? 'assistant' : 'user',
+    content,
+  }));
+  const silent = { ...sample(2, '', 'neither'), messages: talk };
+  await writeLabelled(out, [sample(0, '', 'neither'), silent, ...others, sample(1, 'Sure.', 'complied')]);
+  const { examples } = await loadExamples(out, tokenizer, { answers: 'optional', scratch: openScratch(folder) });
+  assert.deepEqual(
+    Array.from(examples, ({ answer, label }) => [answer, label]),
+    [
+      ['', 'benign'],
+      ['', 'benign'],
+      ['Sure.', 'harmful'],
+      ['Sure.', 'benign'],
+    ],
+  );
+});
