@@ -159,6 +159,7 @@ test('AUROC by hand, with ties, and against all pairs', () => {
   assert.equal(auroc([1, 1, 1, 1], [true, false, true, false]), 0.5);
   assert.equal(auroc([1, 2, 2, 3], [false, false, true, true]), 0.875);
   assert.equal(auroc([3, 2, 1], [false, false, true]), 0);
+  assert.equal(auroc([NaN, 1], [true, false]), null);
   assert.equal(auroc([1, 2], [true, true]), null);
   const rng = random('auroc');
   const scores = Array.from({ length: 60 }, () => rng.int(12));

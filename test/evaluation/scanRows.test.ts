@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { scanText } from '../../runtime/contract/scanText.js';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
-import { scoresOf } from '../../runtime/evaluation/scan/scores.js';
+import { scoresOf, tokenLosses } from '../../runtime/evaluation/scan/scores.js';
+import type { Comparison } from '../../runtime/learner/learner.js';
 import { random, type Random } from '../../runtime/support/random.js';
 import { scored } from '../support/scores.js';
 
@@ -356,4 +357,15 @@ test('rows that ask the same are one in the interval of the AUROC, and in the bo
     scanText(many!).replaceAll('\u00a0', ' '),
     /against 300 harmful labels of 6 prompts and 300 benign ones of 6: AUROC 1 \(95 % interval 0\.\d+ to 1\), precision 100 % \(at least 60 %, .*recall 100 % \(at least 60 %,/,
   );
+});
+
+test('a loss that is not a number is refused, with what it is of', () => {
+  const of = (...perToken: number[]) => ({ nll: 0, tokens: perToken.length, perToken });
+  const losses = tokenLosses({ without: of(1, 2), with: of(1, 1), kl: [0, 0.5] });
+  assert.deepEqual(losses, { without: [1, 2], with: [1, 1], kl: [0, 0.5] });
+  const refused = (given: Partial<Comparison>) => (): unknown =>
+    tokenLosses({ without: of(1, 2), with: of(1, 1), kl: [0, 0.5], ...given });
+  assert.throws(refused({ with: of(1, NaN) }), { message: /^with the vector the loss/, place: 'vector' });
+  assert.throws(refused({ kl: [0, Infinity] }), { message: /^with the vector the loss/, place: 'vector' });
+  assert.throws(refused({ without: of(NaN, 1) }), { message: /^without the vector the loss/, place: 'model' });
 });

@@ -2,16 +2,16 @@
 
 /**
  * Area under the ROC curve by the rank sum (Mann–Whitney): the chance that a positive scores above a negative, ties
- * count half. Null without both kinds.
+ * count half. Null without both kinds, or where a score is not a number.
  */
 export function auroc(scores: readonly number[], positive: readonly boolean[]): number | null {
   const order = scores.map((_, i) => i).sort((a, b) => scores[a] - scores[b]);
   const positives = positive.filter(Boolean).length;
   const negatives = positive.length - positives;
-  if (positives === 0 || negatives === 0) return null;
+  if (positives === 0 || negatives === 0 || scores.some(Number.isNaN)) return null;
   let rankSum = 0;
   for (let from = 0; from < order.length;) {
-    let to = from;
+    let to = from + 1;
     while (to < order.length && scores[order[to]] === scores[order[from]]) to++;
     const rank = (from + 1 + to) / 2; // mean of the ranks from + 1 … to
     for (let i = from; i < to; i++) if (positive[order[i]]) rankSum += rank;

@@ -1,6 +1,7 @@
 /** What a vector says about a row, from the loss of each of its supervised tokens without the vector and with it. */
 import { sum } from '../../contract/sum.js';
 import type { Comparison } from '../../learner/learner.js';
+import { HumanError } from '../../support/errors.js';
 
 /** Losses of a row's supervised tokens, nats; all of the same length. */
 export interface TokenLosses {
@@ -10,11 +11,17 @@ export interface TokenLosses {
   readonly kl?: readonly number[];
 }
 
-export const tokenLosses = ({ without, with: on, kl }: Comparison): Required<TokenLosses> => ({
-  without: without.perToken,
-  with: on.perToken,
-  kl,
-});
+/** @throws HumanError where one is not a number */
+export function tokenLosses({ without, with: on, kl }: Comparison): Required<TokenLosses> {
+  const [isBase, isOn] = [without.perToken, [...on.perToken, ...kl]].map((losses) => losses.every(Number.isFinite));
+  if (!isBase || !isOn)
+    throw new HumanError(`${isBase ? 'with the vector' : 'without the vector'} the loss of a row is not a number.`, {
+      place: isBase ? 'vector' : 'model',
+      remedy: 'Its weights are too large or damaged: take another copy of it, or train it again.',
+      kind: 'failed',
+    });
+  return { without: without.perToken, with: on.perToken, kl };
+}
 
 /** Nats per token that a span must gain to grow: what ordinary text gains by chance stays below. */
 export const SPAN_DRIFT = 0.5;
