@@ -33,11 +33,10 @@ async function loadPart(
   });
   const { format, path } = loaded;
   const rows = loaded.examples.length;
-  const end = decode(eosIds.slice(0, 1));
   if (format === 'text' && !ends)
     await job.emit({
       kind: 'warning',
-      message: `none of the ${rows} texts has ${end} in it, with which the model ends: from them it does not learn to end.`,
+      message: `none of the ${rows} texts has ${decode(eosIds.slice(0, 1))} in it, with which the model ends: from them it does not learn to end.`,
       place: path,
       remedy: 'Write it at the end of each text.',
     });
