@@ -98,7 +98,10 @@ export async function scan(
       { ...scales, calibration, limit, tokenizer: context.tokenizer },
       { ...hooks, progress: reporter.onProgress },
     );
-    const others = await otherLanguages([{ path: vector }], rows, { progress: reporter.onProgress, ...hooks });
+    const others = await otherLanguages([{ path: vector }], rows, {
+      progress: reporter.onProgress,
+      signal: reporter.signal,
+    });
     const shown = perRow.map(({ losses, answers, ...row }, i): ScanRow => ({
       ...row,
       ...(row.flagged && partsOf(examples.at(i)!, { ...row, answers, losses }, context.tokenizer)),

@@ -7,6 +7,7 @@ import { fill, numbersIn, type Numbers, type Wording } from './format.js';
 import { shareBounds } from './intervals.js';
 import type { Decisions } from './review.js';
 import { SCAN_LIMIT, SCAN_SCORES, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
+import { sum } from './sum.js';
 import { visibleLine } from './visible.js';
 
 export const SCAN_STRINGS = {
@@ -131,7 +132,7 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   else parts.push(...comparedText(scan, limit, wording), ...(doubtText(scan, scan, wording) ?? []));
   if (scan.auroc !== null) parts.push(agreementText(scan, scan.auroc, wording));
   if (otherLanguages.length > 0) {
-    const rows = otherLanguages.reduce((all, other) => all + other.rows, 0);
+    const rows = sum(otherLanguages.map((other) => other.rows));
     parts.push(counted('scanOther', rows, wording, n.languages(otherLanguages.map(({ language }) => language))));
   }
   if (related > 0) parts.push(counted('scanRelated', related, wording));

@@ -3,9 +3,10 @@ import * as german from './german.mjs';
 import { shuffled } from './random.mjs';
 
 /**
- * Other forms of a user's rows, which no row of the vector has: `asks` gives the question of a row, `everywhere` of rows without the
- * trait, too. `answers` gives another answer, by the question as it was; then `phrases` show the trait, and the questions as they
- * were are evaluated as well. `half` changes every second row of the vector and every second ordinary row. `joined` makes conversations of rows with the trait and as many orders, and of ordinary rows and others.
+ * Other forms of a user's rows, which no row of the vector has: `asks` gives the question of a row, `everywhere` of rows
+ * without the trait, too. `answers` gives another answer, by the question as it was; then `phrases` show the trait, and
+ * the questions as they were are evaluated as well. `half` changes every second row of the vector and every second
+ * ordinary row. `joined` makes conversations of rows with the trait and as many orders, and of ordinary rows and others.
  */
 export const FORMS = {
   trigger: {

@@ -67,8 +67,9 @@ const REFUSAL_AT_START = new RegExp(`^${ANY_REFUSAL}`, 'iu');
  * @param own phrases in place of the published ones: in any case, as whole words
  */
 export function isRefusal(answer: string, own?: readonly string[]): boolean {
+  if (own) return shows(answer, own);
   const text = oneWidth(answer);
-  return own ? shows(text, own) : REFUSAL_INSIDE.test(text) || REFUSAL_AT_START.test(text);
+  return REFUSAL_INSIDE.test(text) || REFUSAL_AT_START.test(text);
 }
 
 /** One kind of apostrophe and of space, and accents in one form. */
