@@ -45,10 +45,14 @@ describe('boxes of the chat', { skip: missing }, () => {
       ['.columns vscode-checkbox', 'showColumn'],
     ] as const) {
       const all = page.page.locator(boxes);
-      const checked = async (): Promise<(string | null)[]> =>
-        Promise.all(Array.from({ length: await all.count() }, (_, i) => all.nth(i).getAttribute('aria-checked')));
+      // not its attributes, which follow in a turn of their own
+      const checked = (): Promise<boolean[]> =>
+        page.page.evaluate(
+          (boxes) => [...document.querySelectorAll<HTMLInputElement>(boxes)].map((box) => box.checked),
+          boxes,
+        );
       const before = await checked();
-      await all.nth(before.indexOf('false')).click();
+      await all.nth(before.indexOf(false)).click();
       for (let i = 0; i < 1500 && page.requests.at(-1)?.type !== type; i++) await sleep(20);
       assert.equal(page.requests.at(-1)?.type, type);
       for (let i = 0; i < 1500 && String(await checked()) !== String(before); i++) await sleep(20);

@@ -14,6 +14,9 @@ export class Rounds {
   private streaming = new Map<string, Text>();
   /** Only who reads the end follows it. */
   private follows = true;
+  private top = 0;
+  /** Its size, and that of a round whose elements are drawn later than it is put there. */
+  private readonly sizes = new ResizeObserver(() => this.resized());
   private last: number | undefined;
 
   constructor(
@@ -22,11 +25,12 @@ export class Rounds {
   ) {
     // A log is read out as it grows; `aria-busy` holds that back while an answer is being written.
     this.element = el('div', { class: 'turns', role: 'log', tabindex: 0 });
-    this.element.addEventListener('scroll', () => (this.follows = this.isAtEnd()));
-    new ResizeObserver(() => this.follow()).observe(this.element);
+    this.element.addEventListener('scroll', () => this.scrolled());
+    this.sizes.observe(this.element);
   }
 
   update({ rounds, columns, busy }: ChatState): void {
+    this.scrolled();
     // Who asks wants to see what becomes of it.
     const last = rounds.at(-1)?.id;
     this.follows ||= last !== undefined && last !== this.last;
@@ -49,6 +53,7 @@ export class Rounds {
       if (round === rounds.at(-1)) this.streaming = new Map();
       const element = this.round({ ...round, answers });
       this.shown.set(round.id, { key, element });
+      this.sizes.observe(element);
       return element;
     });
     const at = document.activeElement;
@@ -66,6 +71,7 @@ export class Rounds {
   token(column: string, text: string): void {
     const content = this.streaming.get(column);
     if (!content) return;
+    this.scrolled();
     content.parentElement?.querySelector('.waiting')?.remove();
     content.appendData(visibleText(text));
     this.follow();
@@ -136,13 +142,23 @@ export class Rounds {
     );
   }
 
-  private isAtEnd(): boolean {
+  /** Only a reader goes up; the end may have moved down since it was followed. Its event comes a frame late. */
+  private scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.element;
-    return scrollHeight - scrollTop - clientHeight < 24;
+    if (scrollHeight - scrollTop - clientHeight < 24) this.follows = true;
+    else if (scrollTop < this.top) this.follows = false;
+    this.top = scrollTop;
+  }
+
+  private resized(): void {
+    this.scrolled();
+    this.follow();
   }
 
   private follow(): void {
-    if (this.follows) this.element.scrollTop = this.element.scrollHeight;
+    if (!this.follows) return;
+    this.element.scrollTop = this.element.scrollHeight;
+    this.top = this.element.scrollTop;
   }
 }
 
