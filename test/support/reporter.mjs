@@ -41,9 +41,12 @@ export default async function* reporter(events) {
       all = { passed: 0, failed: 0, skipped: 0, ms: 0 };
     }
     if (data.nesting === 0) all.ms += data.details.duration_ms;
+    // A suite whose hook fails runs none of its tests: only it knows why.
+    const { failureType } = data.details.error ?? {};
+    if (failureType === 'hookFailed') yield describeFailure(data);
     if (!isTest(data)) continue;
     // A parent that fails only because of its subtests is not one more failure.
-    if (data.details.error?.failureType === 'subtestsFailed') continue;
+    if (failureType === 'subtestsFailed') continue;
     const ok = type === 'test:pass';
     const skipped = data.skip !== undefined || data.todo !== undefined;
     tests.push({ name: data.name, file, seconds: data.details.duration_ms / 1000, ok, skipped, why: data.skip });
