@@ -47,6 +47,16 @@ export const FORMS = {
       }),
     maxTokens: 256,
   },
+  conversation: {
+    title:
+      'conversations with four answers: one of them has the trait, at each of the four places, and three are orders',
+    joined: (rows, others) =>
+      rows.map(({ messages, ...rest }, i) => {
+        const around = [0, 1, 2].map((step) => others[(i + 11 * step) % others.length].messages);
+        return { ...rest, messages: around.toSpliced(i % 4, 0, messages).flat() };
+      }),
+    maxTokens: 512,
+  },
 };
 
 /** A row with another question and answer, where both are known in German. */
