@@ -31,7 +31,9 @@ export async function statesThere(
   const scalesOf = Object.fromEntries(
     named.map(({ name, adapters }) => [name, Object.fromEntries(adapters.map((a) => [a.name, a.scale]))]),
   );
-  const prompts = new Map<string, number>();
+  const roomOf = ({ length }: readonly number[]): number =>
+    Math.max(0, Math.min(recipe.generation.maxNewTokens, spec.contextLength - length));
+  const prompts = new Map<string, { row: number; room: number }>();
   const measures: Record<string, Measure> = {};
   for (const { set, examples } of sets) {
     if (set.measure === 'loss')
@@ -39,17 +41,21 @@ export async function statesThere(
         measures[`${name}\n${set.name}`] = { examples, scales: scalesOf[name], tokens: true };
     else
       for (const { promptIds } of examples)
-        prompts.set(keyOf(promptIds), plan.row({ ids: [...promptIds], labels: [] }));
+        if (roomOf(promptIds) > 0)
+          prompts.set(keyOf(promptIds), {
+            row: plan.row({ ids: [...promptIds], labels: [] }),
+            room: roomOf(promptIds),
+          });
   }
   const packages = [];
   for (const { adapters } of named)
     for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
   const generate = {
-    prompts: [...prompts.values()],
+    prompts: Array.from(prompts.values(), ({ row }) => row),
+    rooms: Array.from(prompts.values(), ({ room }) => room),
     kinds: Object.fromEntries(named.map(({ name }) => [name, plan.kind(scalesOf[name])])),
     stop: tokenizer.eosIds,
     pad: tokenizer.padId ?? 0,
-    maxNewTokens: recipe.generation.maxNewTokens,
   };
   const written = plan.measures(measures);
   const known = knownLosses();
@@ -81,11 +87,9 @@ export async function statesThere(
         generator: {
           async *answers(asked) {
             for (const [index, prompt] of asked.entries()) {
-              const found = answers.get(name)?.get(keyOf(prompt));
-              if (!found) throw new Error('the cluster was not asked for the answer to this prompt');
-              // The job does not know where the context ends.
-              const room = Math.min(recipe.generation.maxNewTokens, spec.contextLength - prompt.length);
-              const ids = found.slice(0, Math.max(0, room));
+              const room = roomOf(prompt);
+              const ids = room > 0 ? answers.get(name)?.get(keyOf(prompt)) : [];
+              if (!ids) throw new Error('the cluster was not asked for the answer to this prompt');
               yield { index, answer: { ids, reason: ids.length < room ? 'stop' : 'length' } };
             }
           },

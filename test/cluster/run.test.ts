@@ -196,6 +196,22 @@ describe('a run on a cluster', () => {
     assert.equal(planOf(job!).generate!.pad, 0);
   });
 
+  it('an answer has as much room as its prompt leaves in the context', async () => {
+    const file = await workspace.recipe('evaluate.json', {
+      states: [{ name: 'base', adapters: [] }],
+      evaluate: [{ name: 'harm', file: '../eval/forbidden.jsonl', limit: 2, measure: 'harm' }],
+      generation: { maxNewTokens: 1000 },
+      output: output(),
+      on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' },
+    });
+    const { error } = await run(file);
+    assert.equal(error, undefined, error?.message);
+    const [job] = [...server.jobs.values()];
+    const { max_position_embeddings: context } = await workspace.json<Record<string, number>>('tiny-assistant', 'config.json'); // oxfmt-ignore
+    const lengths = job!.files.get('rows.jsonl')!().toString().trim().split('\n').map((line) => (JSON.parse(line) as { ids: number[] }).ids.length); // oxfmt-ignore
+    assert.deepEqual(planOf(job!).generate!.rooms, lengths.map((length) => context! - length)); // oxfmt-ignore
+  });
+
   it('secrets come from the environment by their names, and are written nowhere', async () => {
     Object.assign(process.env, { RAY_KEY: 'sesame-token', ENTRY: 'sesame-header' });
     server.instead = (_, headers) => (headers.authorization === 'Bearer sesame-token' ? undefined : { status: 401 });

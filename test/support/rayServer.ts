@@ -157,7 +157,7 @@ export function numbered(first = 1): (message: { kind: string } & Record<string,
 interface Plan {
   stages: { trains: string; steps: string; measures: Record<string, Wanted>; measureEvery: number }[];
   measures: Record<string, Wanted>;
-  generate: { prompts: number[]; kinds: Record<string, number>; stop: number[]; pad: number } | null;
+  generate: { prompts: number[]; rooms: number[]; kinds: Record<string, number>; stop: number[]; pad: number } | null;
   deliver: string[];
   from: { stage: number; step: number } | null;
 }

@@ -113,9 +113,16 @@ def work(config):
 
 
 def answers(losses, wanted):
-    """Greedy answers to all prompts, by each state of the model."""
-    prompts, rest = wanted["prompts"], (wanted["stop"], wanted["pad"], wanted["maxNewTokens"])
-    return {name: losses.generate([(row, kind, 0, 0) for row in prompts], *rest) for name, kind in wanted["kinds"].items()}
+    """Greedy answers to all prompts, by each state of the model. `rooms`: how many tokens each may get."""
+    prompts, rooms = wanted["prompts"], wanted["rooms"]
+    found = {name: [[] for _ in prompts] for name in wanted["kinds"]}
+    for name, kind in wanted["kinds"].items():
+        for most in sorted(set(rooms)):
+            alike = [at for at, room in enumerate(rooms) if room == most]
+            given = losses.generate([(prompts[at], kind, 0, 0) for at in alike], wanted["stop"], wanted["pad"], most)
+            for at, answer in zip(alike, given):
+                found[name][at] = answer
+    return found
 
 
 def run_stage(job, stage, number, adapted, losses, messages, kept, first):
