@@ -26,7 +26,7 @@ class GenerationConfig:
         vars(self).update(settings)
 
 class Model:
-    config = SimpleNamespace(use_cache=True)
+    config = SimpleNamespace(use_cache=True, get_text_config=lambda: None)
     generation_config = GenerationConfig(repetition_penalty=1.3, no_repeat_ngram_size=2)
     def from_pretrained(folder, **_):
         return Model()

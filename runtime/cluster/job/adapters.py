@@ -7,6 +7,7 @@ at every step that they still are.
 import functools
 import hashlib
 import json
+import math
 import os
 
 import torch
@@ -36,6 +37,12 @@ def auto(folder):
     return AutoModelForImageTextToText if config.model_type == "mistral3" else AutoModelForCausalLM
 
 
+def long_from(config):
+    """Rows of more tokens than this have other factors of LongRoPE."""
+    rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    return rope["original_max_position_embeddings"] if rope.get("rope_type") == "longrope" else math.inf
+
+
 def blocks(model):
     """The layers of the decoder, in their order."""
     return max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=len)
@@ -49,6 +56,7 @@ class Adapted:
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
         base = auto(folder).from_pretrained(folder, dtype=dtype, local_files_only=True)
         base.config.use_cache = False
+        self.long_from = long_from(base.config)
         # The folder's own has what greedy answers do not, as a penalty on repetitions, and `generate` would fill in from it.
         base.generation_config = GenerationConfig()
         self.names = [adapter["name"] for adapter in adapters]

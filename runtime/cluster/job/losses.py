@@ -27,12 +27,17 @@ class Losses:
         self.adapted, self.rows, self.most = adapted, rows, most_tokens
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
-    def deal(self, chosen):
-        """Batches of one kind of row and of like lengths: each worker's share, and their places in `chosen`."""
+    def deal(self, chosen, grow=0):
+        """Batches of one kind of row and of like lengths: each worker's share, and their places in `chosen`. `grow`: tokens that
+        each row may get. transformers chooses the factors of LongRoPE for a whole batch: rows that have other ones share none."""
         groups = {}
+        long_from = self.adapted.long_from
         for at, (index, kind, _, teach) in enumerate(chosen):
-            groups.setdefault((kind, teach), []).append((len(self.rows[index][0]), at))
-        for (kind, teach), group in sorted(groups.items()):
+            length = len(self.rows[index][0])
+            becomes_long = length <= long_from < length + grow
+            side = (length > long_from, at if becomes_long else -1)
+            groups.setdefault((kind, teach, side), []).append((length, at))
+        for (kind, teach, _), group in sorted(groups.items()):
             group.sort(reverse=True)
             while group:
                 size = max(1, self.most // group[0][0]) * self.world
@@ -95,9 +100,10 @@ class Losses:
         return [merged[i] for i in range(len(chosen))], sum(t for _, t in everything)
 
     def generate(self, chosen, stop, pad, most):
-        """Greedy answers as tokens, without the one that ends them. Left-padded, as each answer grows to the right."""
+        """Greedy answers as tokens, without the one that ends them. Left-padded, as each answer grows to the right. All that are
+        made together have room for `most` tokens: beyond the context some models have no positions."""
         found = {}
-        for kind, _, mine, spare in self.deal(chosen):
+        for kind, _, mine, spare in self.deal(chosen, most):
             self.adapted.activate(kind)
             prompts = [self.rows[chosen[i][0]][0] for i in mine or [spare]]
             longest = max(map(len, prompts))
