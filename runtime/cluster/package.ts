@@ -29,7 +29,7 @@ export async function requirements(ray: string): Promise<string[]> {
 export interface JobPlan {
   readonly adapters: readonly { readonly name: string; readonly files: ReadonlyMap<string, Uint8Array> }[];
   readonly scales: readonly Readonly<Record<string, number>>[];
-  readonly files: ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, Uint8Array>;
   readonly stages?: readonly object[];
   readonly measures?: object;
   readonly generate?: object;
@@ -48,7 +48,7 @@ export async function packed(
 ): Promise<Buffer> {
   const files = new Map<string, Uint8Array>();
   for (const script of SCRIPTS) files.set(script, await readFile(join(SHIPPED, script)));
-  for (const [name, text] of plan.files) files.set(name, Buffer.from(text));
+  for (const [name, bytes] of plan.files) files.set(name, bytes);
   for (const adapter of plan.adapters)
     for (const [name, bytes] of adapter.files) files.set(`${adapter.name}/${name}`, bytes);
   const job = {

@@ -6,6 +6,8 @@ import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { tokenCount } from '../learner/rows.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
+import { sha256 } from '../support/files.js';
+import { Lines } from './lines.js';
 
 type Tokens = TrainingRow['example'];
 type Scales = TrainingRow['scales'];
@@ -54,13 +56,16 @@ export const planner = (learner: Learner): Learner => ({
 
 /** Collects the rows and kinds of a plan, each once. */
 export class Plan {
-  readonly #rows = new Map<string, number>();
+  readonly #rows = new Lines();
+  /** Number of a row by the hash of its line. */
+  readonly #known = new Map<string, number>();
   readonly #kinds = new Map<string, number>();
-  readonly #files = new Map<string, string[]>();
+  readonly #files = new Map<string, Lines>();
 
   /** @param at losses of its supervised tokens, at which they are held */
   row({ ids, labels }: Tokens, at?: readonly number[]): number {
-    return placed(this.#rows, JSON.stringify({ ids, labels, at }));
+    const line = JSON.stringify({ ids, labels, at });
+    return placed(this.#known, sha256(line), () => this.#rows.add(line));
   }
 
   kind(scales: Scales): number {
@@ -107,7 +112,7 @@ export class Plan {
     measureEvery,
     goal,
   }: Stage): Promise<object> {
-    const lines: string[] = [];
+    const lines = new Lines();
     for (let step = 1; step <= steps; step++) {
       const all = (await rows(step)).flat();
       const written = all.map((row) => [
@@ -117,7 +122,7 @@ export class Plan {
         row.heldAt ? HELD : row.loose ? LOOSE : Number(row.teacher !== undefined),
         Number(!row.heldAt && (isHarmful?.(row) ?? false)),
       ]);
-      lines.push(JSON.stringify({ rate: rate(step), rows: written }));
+      lines.add(JSON.stringify({ rate: rate(step), rows: written }));
     }
     const file = `steps-${this.#files.size}.jsonl`;
     this.#files.set(file, lines);
@@ -138,10 +143,9 @@ export class Plan {
     };
   }
 
-  /** Files of the package, name → text, beside job.json. */
-  files(): Map<string, string> {
-    const files = new Map([...this.#files].map(([name, lines]) => [name, text(lines)]));
-    return files.set('rows.jsonl', text([...this.#rows.keys()]));
+  /** Files of the package, name → bytes, beside job.json. */
+  files(): Map<string, Buffer> {
+    return new Map([...this.#files, ['rows.jsonl', this.#rows] as const].map(([name, lines]) => [name, lines.bytes()]));
   }
 
   /** Adapter → factor, by kind. */
@@ -150,11 +154,10 @@ export class Plan {
   }
 }
 
-const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
-
-function placed(known: Map<string, number>, key: string): number {
+function placed(known: Map<string, number>, key: string, onNew = (): void => undefined): number {
   const found = known.get(key);
   if (found !== undefined) return found;
+  onNew();
   known.set(key, known.size);
   return known.size - 1;
 }

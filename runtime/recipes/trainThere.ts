@@ -173,7 +173,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
     job.progress(`fetching what step ${state.step} had made`);
     ended = false;
     const from = { stage: own, step: state.step };
-    const fetching = { adapters: [], scales: [], files: new Map<string, string>(), deliver, from };
+    const fetching = { adapters: [], scales: [], files: new Map<string, Uint8Array>(), deliver, from };
     await cluster.run(`step-${state.step}`, fetching, { after: 0, step: () => state.step, onMessage });
   }
   const missing = deliver.find((name) => !delivered.has(name));
@@ -193,17 +193,23 @@ export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
 /**
  * A set that was compared: of each row the losses of its tokens in the base, then those with the adapters, and last the
  * KL of each.
- * @throws HumanError for the numbers of a job that another version of this program has started
+ * @throws HumanError for what a job says that another version of this program has started
  */
-export function comparedRows({ rows }: MeasuredSet, examples: Measure['examples'], place: string): Comparison[] {
+export function comparedRows(set: MeasuredSet | undefined, examples: Measure['examples'], place: string): Comparison[] {
+  const other = (what: string): HumanError =>
+    new HumanError(`the job says ${what}: another version of this program has started it.`, {
+      place,
+      remedy: 'Start the run over.',
+      code: 'restart',
+      kind: 'failed',
+    });
   const compared = Array.from(examples, ({ labels }) => supervised(labels).length);
-  return rows.map((numbers, i) => {
+  if (set?.rows.length !== compared.length)
+    throw other(`something of ${set?.rows.length ?? 0} rows where ${compared.length} are compared`);
+  return set.rows.map((numbers, i) => {
     const tokens = compared[i];
     if (numbers.length !== 3 * tokens)
-      throw new HumanError(
-        `the job says ${numbers.length} numbers of a row in which ${tokens} tokens are compared, not ${3 * tokens}: another version of this program has started it.`,
-        { place, remedy: 'Start the run over.', code: 'restart', kind: 'failed' },
-      );
+      throw other(`${numbers.length} numbers of a row in which ${tokens} tokens are compared, not ${3 * tokens}`);
     const [without, now, kl] = [0, 1, 2].map((k) => numbers.slice(k * tokens, (k + 1) * tokens));
     const [off, on] = byToken({ rows: [without, now] });
     return { without: off, with: on, kl };

@@ -161,7 +161,11 @@ describe('cluster.json', () => {
     const storage = workspace.file('storage');
     await mkdir(storage, { recursive: true });
     await writeFile(workspace.file('thesis.zip'), 'mine');
-    const plan = { adapters: [], scales: [], files: new Map([['rows.jsonl', '{"ids":[1],"labels":[1]}\n']]) };
+    const plan = {
+      adapters: [],
+      scales: [],
+      files: new Map([['rows.jsonl', Buffer.from('{"ids":[1],"labels":[1]}\n')]]),
+    };
     for (const bad of [
       { run: 'r', jobs: { train: '../thesis' } },
       { run: OURS, jobs: { train: '../thesis' } },

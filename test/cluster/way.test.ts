@@ -20,7 +20,11 @@ import { zipEntries } from '../support/zip.js';
 
 const TLS = new URL('../fixtures/tls/', import.meta.url);
 const CERTIFICATE = new URL('cert.pem', TLS).pathname;
-const PLAN: JobPlan = { adapters: [], scales: [], files: new Map([['rows.jsonl', '{"ids":[1],"labels":[1]}\n']]) };
+const PLAN: JobPlan = {
+  adapters: [],
+  scales: [],
+  files: new Map([['rows.jsonl', Buffer.from('{"ids":[1],"labels":[1]}\n')]]),
+};
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cluster-'));
