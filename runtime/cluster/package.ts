@@ -1,7 +1,7 @@
 /** What a job is sent: its scripts, the rows and the plan, and the adapters, as one archive. */
 import { readFile, rm, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { sha256, writeFileAtomic } from '../support/files.js';
 import type { RayClient } from './client.js';
@@ -95,7 +95,8 @@ export async function placed(
   if (!isHere) throw tooLarge(bytes.length, client.address);
   const file = packageFile(storage, id);
   await writeFileAtomic(file, bytes);
-  return `file://${file}`;
+  // Ray reads what stands behind the scheme as in any address: without %, # and ?.
+  return pathToFileURL(file).href;
 }
 
 /** Removes the package of a job that has ended, where it is in `on.storage`; a run does not fail for one that stays. */

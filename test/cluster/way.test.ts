@@ -1,12 +1,13 @@
 /** The way to a cluster: certificates, and packages of every size. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { rayClient } from '../../runtime/cluster/client.js';
 import { openCluster, type ClusterOptions } from '../../runtime/cluster/cluster.js';
 import { Unanswered } from '../../runtime/cluster/faults.js';
@@ -127,7 +128,8 @@ test('a package that is too large for Ray goes to on.storage where that is here,
     send(t, { ray: server.address, storage: 's3://bucket' }, large),
     refusal(/too large for Ray's package store: 1 MiB; it takes 100 MiB/, /Mount the folder of on\.storage/),
   );
-  const storage = await temporary(t);
+  const storage = `${await temporary(t)}/50% #1`;
+  await mkdir(storage);
   let during: string[] = [];
   server.script = function* (job) {
     during = readdirSync(storage);
@@ -136,7 +138,7 @@ test('a package that is too large for Ray goes to on.storage where that is here,
   await send(t, { ray: server.address, storage }, large);
   const [job] = server.jobs.values();
   assert.deepEqual(during, [`${job!.id}.zip`]);
-  assert.equal(job!.environment.working_dir, `file://${storage}/${during[0]}`);
+  assert.equal(job!.environment.working_dir, pathToFileURL(`${storage}/${during[0]}`).href);
   assert.ok(job!.files.has('train.py') && job!.files.has('rows.jsonl'));
   assert.equal(server.packages.size, 0);
   assert.deepEqual(await readdir(storage), [], 'it is removed when the job has ended');

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { zipEntries } from './zip.js';
 
@@ -63,7 +64,7 @@ export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' 
       if (server.jobs.has(id)) return [400, `Job with submission_id ${id} already exists.`];
       const { working_dir: place } = environment;
       const bytes = place.startsWith('file://')
-        ? await readFile(place.slice('file://'.length))
+        ? await readFile(fileURLToPath(place))
         : server.packages.get(place.replace('gcs://', ''));
       if (!bytes) return [500, `${environment.working_dir} is not there`];
       const files = zipEntries(bytes, environment.working_dir);
