@@ -217,11 +217,12 @@ export function jobFault(
       const found = pattern.exec(text);
       if (found) return new HumanError(sentence(found), { place, remedy, kind: 'failed' });
     }
+  const [, others] = /^other packages: (.+)$/m.exec(log) ?? [];
   return new HumanError(
     `the job failed on the cluster: ${(lastError(log) || mainLine(message)).replace(/\.?$/, '.')}`,
     {
       place,
-      remedy: `Its whole log is on the Ray dashboard.${kept}`,
+      remedy: `${others === undefined ? '' : `It may be its packages: it has ${others.slice(0, 300)}. Install those of requirements.txt there (docs/scale.md), or set on.install to true. `}Its whole log is on the Ray dashboard.${kept}`,
       kind: 'failed',
     },
   );

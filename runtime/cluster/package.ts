@@ -9,7 +9,7 @@ import { MOST_PACKAGE, tooLarge } from './faults.js';
 import { zip } from './zip.js';
 
 /** What is shipped with every job. */
-const SCRIPTS = ['train.py', 'adapters.py', 'losses.py', 'messages.py'] as const;
+const SCRIPTS = ['train.py', 'adapters.py', 'losses.py', 'messages.py', 'requirements.txt'] as const;
 const SHIPPED = join(dirname(fileURLToPath(import.meta.url)), 'job');
 /** Bytes of an adapter that also comes through the log. */
 const MOST_IN_LOG = 20 * 2 ** 20;

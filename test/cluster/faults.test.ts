@@ -176,6 +176,16 @@ describe('faults of a run on a cluster', () => {
     assert.deepEqual(stepsOf(await recorded(outputFolder())), [1, 2, 3, 4]);
   });
 
+  it('of a failure that nobody knows it is said which packages there are other ones', async () => {
+    server.script = endsWith(function* () {
+      yield ['other packages: transformers 4.53.3 instead of 5.23.0', 'TypeError: strange'];
+      return 'FAILED';
+    });
+    const { error } = await run(await recipe());
+    assert.match(error!.message, /failed on the cluster: TypeError: strange/);
+    assert.match(error!.remedy!, /packages: it has transformers 4\.53\.3 instead of 5\.23\.0\. .*requirements\.txt/);
+  });
+
   for (const [what, log, expected] of [
     ['a full disk', 'OSError: [Errno 28] No space left on device', /the disk of the cluster is full/],
     ['another model there', 'RuntimeError: other-model 0123456789abcdef', /another one than the model here/],

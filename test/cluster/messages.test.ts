@@ -75,3 +75,19 @@ for thread in threads:
     Array.from({ length: 20 }, (_, step) => `measured ${step}`),
   );
 });
+
+test('a job that ends with an error says before it which packages are others than it is made for', { skip }, () => {
+  const script = `
+import importlib.metadata, sys
+importlib.metadata.version = lambda name: {"torch": "2.15.0+cu132", "transformers": "4.53.3"}[name]
+import messages
+messages.here = lambda name: "played.txt"
+messages.open = lambda name: __import__("io").StringIO("ray[default]==2.60.0\\ntorch==2.15.0\\ntransformers==5.23.0\\n")
+sys.excepthook = messages.explain
+raise TypeError("strange")
+`;
+  const { stderr } = spawnSync(PYTHON, ['-c', script], { cwd: JOB, encoding: 'utf8', env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } }); // oxfmt-ignore
+  const lines = stderr.trim().split('\n');
+  assert.equal(lines[0], 'other packages: transformers 4.53.3 instead of 5.23.0');
+  assert.equal(lines.at(-1), 'TypeError: strange');
+});

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sys
+from importlib.metadata import PackageNotFoundError, version
 
 MARK = "@security-vectors "
 MOST = 3_800
@@ -32,6 +33,27 @@ def say(line):
     data = f"\n{line}\n".encode()
     while data:
         data = data[os.write(1, data) :]
+
+
+def other_packages():
+    """Those that are here in another version than jobs are made for; Ray's is that of the cluster."""
+    with open(here("requirements.txt")) as file:
+        wanted = dict(line.strip().split("==") for line in file if line.strip() and not line.startswith("ray"))
+    for name, made_for in wanted.items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            continue
+        if found.split("+")[0] != made_for:
+            yield f"{name} {found} instead of {made_for}"
+
+
+def explain(kind, error, trace):
+    """What Python says of an error, behind what may be its cause."""
+    others = ", ".join(other_packages())
+    if others:
+        print(f"other packages: {others}", file=sys.stderr)
+    sys.__excepthook__(kind, error, trace)
 
 
 def finite(value):

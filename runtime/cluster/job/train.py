@@ -15,6 +15,10 @@ import tempfile
 import threading
 import time
 
+from messages import Messages, explain, here, note, say
+
+sys.excepthook = explain  # before packages that may not be the ones that are wanted
+
 import ray
 import ray.train
 import torch
@@ -24,7 +28,6 @@ from ray.util.queue import Empty, Queue
 
 from adapters import Adapted, blocks, weights_sha256
 from losses import Losses
-from messages import Messages, here, note, say
 
 STATE = "state.pt"
 
@@ -269,7 +272,7 @@ def main():
     signal.signal(signal.SIGTERM, stopped)  # after ray.init, which sets its own
     queue = Queue(actor_options={"num_cpus": 0})
     started = threading.Event()
-    ended = threading.Event()
+    finished = threading.Event()
 
     def speak():
         waited = 0
@@ -279,7 +282,7 @@ def main():
                 started.set()
                 say(line)
             except Empty:
-                if ended.is_set():
+                if finished.is_set():
                     return
                 waited += 1
                 if not started.is_set() and waited % 15 == 0:
@@ -301,7 +304,7 @@ def main():
             ),
         ).fit()
     finally:
-        ended.set()
+        finished.set()
         speaker.join()
 
 
