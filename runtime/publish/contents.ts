@@ -181,9 +181,12 @@ async function downloadedFrom(run: ReportRun | undefined): Promise<string | unde
   return (await readManifest(folder))?.repository;
 }
 
-/** `owner/name`; anything else is a path. */
-export const hubNameIn = (text: string | undefined): string | undefined =>
-  text !== undefined && /^\w[\w.-]*\/\w[\w.-]*$/.test(text) && !existsSync(text) ? text : undefined;
+/** `owner/name`. */
+export const isRepository = (text: string): boolean => /^\w[\w.-]*\/\w[\w.-]*$/.test(text);
+
+/** What a config calls its base, where it is no path. */
+const hubNameIn = (text: string | undefined): string | undefined =>
+  text !== undefined && isRepository(text) && !existsSync(text) ? text : undefined;
 
 async function fileAt(folder: string, name: string): Promise<FileToUpload> {
   const file = await ownFile(folder, name);

@@ -8,7 +8,7 @@ import type { DownloadParams, DownloadReporter } from '../models/hub/hub.js';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
 import { modelCard } from './card.js';
-import { contentOf, hubNameIn, textFile, type Content } from './contents.js';
+import { contentOf, isRepository, textFile, type Content } from './contents.js';
 
 type Params = Requests['planPublish']['params'] & Pick<DownloadParams, 'endpoint'>;
 
@@ -49,7 +49,7 @@ async function prepared(
 ): Promise<{ plan: PublishPlan; content: Content }> {
   const { repository, isPublic = false, base, token, endpoint } = params;
   for (const name of [repository, base])
-    if (name !== undefined && hubNameIn(name) === undefined)
+    if (name !== undefined && !isRepository(name))
       throw new HumanError('this is not the name of a repository.', { place: name, remedy: 'Write OWNER/NAME.' });
   const content = await contentOf(params);
   const card = textFile('README.md', modelCard(repository.split('/')[1], content));

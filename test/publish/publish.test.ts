@@ -368,7 +368,7 @@ test('a Hub that lists other files than were sent, a server error and a request 
     planned: (await planPublish({ folder: task, repository: NAME })).sha256,
   });
   hub.faults.statuses = [{ at: 'storage', status: 500 }];
-  await refused(publish(await asked(), reporter()), /refuses: .*500/, /Publish again later/);
+  await refused(publish(await asked(), reporter()), /storage .* status 500/, /Publish again later/);
   hub.faults.instead = (at, _, response) => {
     if (at === 'tree') response.writeHead(200, { 'content-type': 'application/json' }).end('[]');
     return at === 'tree';

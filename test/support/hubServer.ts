@@ -41,7 +41,11 @@ export interface HubFaults {
   /** Files in a page of the listing. */
   page: number;
   /** Answers itself; false: the usual answer. */
-  instead?: (at: 'info' | 'tree' | 'file' | 'storage', request: IncomingMessage, response: ServerResponse) => boolean;
+  instead?: (
+    at: 'info' | 'tree' | 'file' | 'write' | 'storage',
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => boolean;
 }
 
 export interface HubRequest {
@@ -231,7 +235,10 @@ export async function startHub(): Promise<HubServer> {
 
   const hub = createServer((request, response) => {
     record('hub', request);
-    if (request.method === 'POST') return void write(request, response);
+    if (request.method === 'POST') {
+      if (!state.faults.instead?.('write', request, response)) void write(request, response);
+      return;
+    }
     const url = new URL(request.url ?? '/', 'http://hub');
     const api = /^\/api\/((?:datasets\/)?[^/]+\/[^/]+)\/(revision|tree)\/([^/]+)$/.exec(
       url.pathname.replace('/api/models/', '/api/'),

@@ -7,7 +7,7 @@ import { Cancelled, HumanError } from '../../support/errors.js';
 import { checkedAddress } from './address.js';
 import type { HubAddress } from './address.js';
 import { connectionError } from './connectionErrors.js';
-import { Interrupted } from './responseErrors.js';
+import { again, Interrupted, storageError } from './responseErrors.js';
 import { isMixedUp, isWeights } from './files.js';
 import type { HubFile, HubKind } from './files.js';
 import { agrees } from './hashes.js';
@@ -163,6 +163,7 @@ async function created(
 
 /**
  * `fetch` with the proxy of this machine. The token goes to the Hub's own origin only, and redirects are not followed.
+ * What the storage refuses is told here: its signed address, which the error of the library repeats, is a key.
  */
 function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal): typeof fetch {
   const { origin } = new URL(endpoint);
@@ -176,11 +177,14 @@ function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal
     headers.set('user-agent', 'security-vectors');
     const request = { method: init.method, body: init.body, headers: Object.fromEntries(headers.entries()) };
     try {
-      const answer = await send(url, { ...request, dispatcher: await dispatcher, redirect: 'error', signal });
+      const answer = await send(url, { ...request, dispatcher: await dispatcher, redirect: 'manual', signal });
       isReached = true;
-      return answer;
+      if (answer.ok || (url.origin === origin && !isRedirect(answer))) return answer;
+      await answer.body?.cancel();
+      throw url.origin === origin ? elsewhere(repository, url.host) : storageError(answer, url.host, 'publish').final;
     } catch (error) {
       if (signal.aborted) throw new Cancelled();
+      if (error instanceof HumanError) throw error;
       const failed = connectionError(error, {
         host: url.host,
         place: repository,
@@ -192,6 +196,15 @@ function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal
     }
   }) as typeof fetch;
 }
+
+const isRedirect = ({ status }: { status: number }): boolean => status >= 300 && status < 400;
+
+/** The Hub does so for a repository that was renamed. */
+const elsewhere = (place: string, host: string): HumanError =>
+  new HumanError(`${host} redirects to another address: the repository may have been renamed.`, {
+    place,
+    remedy: 'Look at its page, and publish under the name that it has now.',
+  });
 
 /** What the Hub lists is what was sent. */
 async function compare(
@@ -217,6 +230,9 @@ async function compare(
     );
 }
 
+/** Too slow, another commit in between, too many requests. */
+const PASSING = new Set([408, 412, 429]);
+
 function forPeople(error: unknown, { repository: place, endpoint }: HubAddress): unknown {
   if (!(error instanceof HubApiError)) return error;
   const { host } = new URL(endpoint);
@@ -226,9 +242,10 @@ function forPeople(error: unknown, { repository: place, endpoint }: HubAddress):
       place,
       remedy: 'Make a token with the right to write to repositories of this owner, in the account settings of the Hub.',
     });
+  const passes = status >= 500 || PASSING.has(status);
   return new HumanError(`${host} refuses: ${error.message.slice(0, 300)} (${status}).`, {
     place,
-    remedy: status >= 500 ? 'Publish again later: what was sent is not sent twice.' : 'Check the name (OWNER/NAME).',
+    remedy: passes ? again('publish', ' later') : 'Check the name (OWNER/NAME).',
     kind: 'failed',
   });
 }
