@@ -7,6 +7,7 @@ import { withoutSlash } from '../contract/address.js';
 import { jsonOrNone } from '../support/jsonFile.js';
 import { safeParse } from '../contract/safeParse.js';
 import { Cancelled, HumanError } from '../support/errors.js';
+import { onDemand } from '../support/onDemand.js';
 import { BEFORE, connectionFault, requireVersion, statusFault, Unanswered } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
@@ -70,10 +71,10 @@ const infoSchema = z.object({
  */
 export function rayClient({ address: given, token, secret, headers, ca, answerMs = 30_000 }: RayOptions): RayClient {
   const address = withoutSlash(given);
-  const network = import('../support/network.js').then(({ request, proxyAgent, trustingAgent }) => ({
-    request,
-    dispatcher: ca === undefined ? proxyAgent() : trustingAgent(ca),
-  }));
+  const network = onDemand(async () => {
+    const { request, proxyAgent, trustingAgent } = await import('../support/network.js');
+    return { request, dispatcher: ca === undefined ? proxyAgent() : trustingAgent(ca) };
+  });
   const secrets = [token, ...Object.values(headers ?? {})].filter((value) => value !== undefined);
 
   async function call(
@@ -84,7 +85,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
   ): Promise<{ status: number; text: string }> {
     let answer: { status: number; text: string };
     const sendingMs = (body?.data.length ?? 0) / SLOWEST;
-    const { request, dispatcher } = await network;
+    const { request, dispatcher } = await network();
     try {
       const { statusCode, body: content } = await request(`${address}${path}`, {
         method,

@@ -265,7 +265,11 @@ describe('a language model behind an endpoint', () => {
     await server.close();
     const gone = await opened(server.address);
     assert.match((await ask(gone, 'A.'))[0]!.why!, /cannot be reached \(ECONNREFUSED\)/);
-    await closeJudges([slow, gone]);
+    process.env.http_proxy = 'socks5://127.0.0.1:1';
+    const behind = await opened(server.address);
+    const unasked = await ask(behind, 'A.').finally(() => delete process.env.http_proxy);
+    assert.match(unasked[0]!.why!, /^http_proxy: this is not the address of an HTTP proxy/);
+    await closeJudges([slow, gone, behind]);
   });
 
   test('is asked once more when it was left alone for long enough, and then like any other', async () => {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { upload } from '../../runtime/models/hub/upload.js';
 import { NAME, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { startHub } from '../support/hubServer.js';
 
@@ -90,6 +91,33 @@ test('the proxy that the environment names is used, and one that refuses is name
   await refused(download({ folder: newFolder(), endpoint }), /cannot be reached at hub\.invalid/, /HTTPS_PROXY/);
   await download({ folder: newFolder() }); // this machine needs no proxy
   assert.equal(tunnels.filter((to) => to !== 'hub.invalid:80').length, 0);
+});
+
+test('what is no HTTP proxy is named, and ends a download or a publication with a word, not the program', async (t) => {
+  t.after(() => void delete process.env.https_proxy);
+  const { signal } = new AbortController();
+  const reporter = { signal, onProgress: () => undefined, onLog: () => undefined };
+  const made = {
+    kind: 'adapter',
+    repository: 'someone/made',
+    isPublic: false,
+    title: '',
+    files: [],
+    removed: [],
+  } as const;
+  for (const address of ['socks5://127.0.0.1:1080', 'proxy.example.org:3128', '127.0.0.1:3128', 'some where']) {
+    process.env.https_proxy = address;
+    const asked = [
+      () => download({ folder: newFolder() }),
+      () => upload({ ...made, token: TOKEN, endpoint: hub.url }, reporter),
+    ];
+    for (const one of asked) {
+      const error = await refused(one(), /^this is not the address of an HTTP proxy\.$/, /http:\/\/HOST:PORT/);
+      assert.deepEqual([error.place, error.kind], ['https_proxy', 'input']);
+    }
+  }
+  process.env.https_proxy = '';
+  await download({ folder: newFolder() });
 });
 
 test('silence ends a download, after it was tried again', async () => {

@@ -3,7 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import * as z from 'zod';
 import { withoutSlash } from '../../contract/address.js';
+import { errorText } from '../../contract/errors.js';
+import { HumanError } from '../../support/errors.js';
 import { jsonOrNone } from '../../support/jsonFile.js';
+import { onDemand } from '../../support/onDemand.js';
 import { safeParse } from '../../contract/safeParse.js';
 import type { EndpointChoice } from '../../contract/recipeJudges.js';
 import { JudgeFault, type LanguageModel, type Reply } from './languageModel.js';
@@ -47,10 +50,10 @@ export function endpointModel(
   { token, attempts = ATTEMPTS }: { token?: string; attempts?: Attempts },
 ): LanguageModel {
   const address = withoutSlash(choice.endpoint);
-  const network = import('../../support/network.js').then(({ proxyAgent, request }) => ({
-    request,
-    dispatcher: proxyAgent(),
-  }));
+  const network = onDemand(async () => {
+    const { proxyAgent, request } = await import('../../support/network.js');
+    return { request, dispatcher: proxyAgent() };
+  });
   const timeout = choice.timeoutSeconds * 1000;
   /** Some models know no temperature, or another name for the limit: what was refused is not sent from then on. */
   const parameters = new Map([
@@ -62,7 +65,7 @@ export function endpointModel(
   const missing = choice.token !== undefined && !token;
 
   async function post(content: object, signal: AbortSignal, sent: () => void): Promise<Answer> {
-    const { request, dispatcher } = await network;
+    const { request, dispatcher } = await network();
     sent();
     const {
       statusCode,
@@ -134,6 +137,7 @@ export function endpointModel(
       } catch (error) {
         if (error instanceof JudgeFault || signal.aborted) throw error;
         fault = connectionFault(error, choice, address);
+        if (error instanceof HumanError) throw fault;
       }
       if (attempt + 1 < attempts.count)
         await delay(Math.min(waitMs, LONGEST_WAIT_MS), undefined, { signal }).catch(() => undefined);
@@ -147,7 +151,7 @@ export function endpointModel(
     model: () => choice.model,
     concurrency: choice.concurrency,
     ask,
-    close: async () => (await network).dispatcher.close(),
+    close: async () => (await network().catch(() => undefined))?.dispatcher.close(),
   };
 }
 
@@ -217,6 +221,8 @@ function statusFault(status: number, text: string, { model, token }: EndpointCho
 const GONE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED']);
 
 function connectionFault(error: unknown, { timeoutSeconds }: EndpointChoice, address: string): JudgeFault {
+  // a proxy that is none
+  if (error instanceof HumanError) return new JudgeFault(errorText(error), 'judge');
   const { name, code, message } = error as NodeJS.ErrnoException;
   if (name === 'TimeoutError' || /TIMEOUT/.test(code ?? ''))
     return new JudgeFault(`it gave no reply within ${timeoutSeconds} s.`, 'answer');

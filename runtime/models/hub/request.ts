@@ -1,6 +1,7 @@
 import type { Response as HttpResponse, fetch as undiciFetch } from 'undici';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { parseJson } from '../../support/jsonFile.js';
+import { onDemand } from '../../support/onDemand.js';
 import type { HubAddress } from './address.js';
 import { connectionError } from './connectionErrors.js';
 import { LEAST_BYTES, persistently } from './persistence.js';
@@ -42,10 +43,10 @@ export function hubClient(
 ): HubClient {
   const { signal, patience, use = 'download' } = options;
   const { origin } = new URL(address.endpoint);
-  const network = import('../../support/network.js').then(({ fetch, proxyAgent }) => ({
-    fetch,
-    dispatcher: proxyAgent(),
-  }));
+  const network = onDemand(async () => {
+    const { fetch, proxyAgent } = await import('../../support/network.js');
+    return { fetch, dispatcher: proxyAgent() };
+  });
   let isReached = false;
   const failure = (error: unknown, host: string, silent: string | false): Error =>
     signal.aborted
@@ -53,7 +54,7 @@ export function hubClient(
       : connectionError(error, { host, place: address.repository, use, silent, isReached });
 
   async function open(start: string, headers: Record<string, string> = {}): Promise<HubAnswer> {
-    const { fetch, dispatcher } = await network;
+    const { fetch, dispatcher } = await network();
     let url = new URL(start);
     let atHome = true;
     for (let hop = 0; hop <= REDIRECTS; hop++) {

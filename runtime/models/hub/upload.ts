@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { fetch as send } from 'undici';
 import { sum } from '../../contract/sum.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
+import { onDemand } from '../../support/onDemand.js';
 import { checkedAddress } from './address.js';
 import type { HubAddress } from './address.js';
 import { connectionError } from './connectionErrors.js';
@@ -167,7 +168,7 @@ async function created(
  */
 function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal): typeof fetch {
   const { origin } = new URL(endpoint);
-  const dispatcher = import('../../support/network.js').then(({ proxyAgent }) => proxyAgent());
+  const dispatcher = onDemand(async () => (await import('../../support/network.js')).proxyAgent());
   let isReached = false;
   return (async (input: string, init: RequestInit = {}) => {
     const url = new URL(input);
@@ -177,7 +178,7 @@ function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal
     headers.set('user-agent', 'security-vectors');
     const request = { method: init.method, body: init.body, headers: Object.fromEntries(headers.entries()) };
     try {
-      const answer = await send(url, { ...request, dispatcher: await dispatcher, redirect: 'manual', signal });
+      const answer = await send(url, { ...request, dispatcher: await dispatcher(), redirect: 'manual', signal });
       isReached = true;
       if (answer.ok || (url.origin === origin && !isRedirect(answer))) return answer;
       await answer.body?.cancel();
