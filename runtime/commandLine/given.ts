@@ -19,7 +19,10 @@ export function parse(argv: readonly string[]) {
   const { tokens, ...given } = parsed(argv);
   const seen = new Set<OptionName>();
   for (const token of tokens) {
+    // As a path, what a variable that is not set leaves would be this folder.
+    if (token.kind === 'positional' && token.value === '') throw wrong('an argument is empty.');
     if (token.kind !== 'option') continue;
+    if (token.value === '' && token.name !== 'prompt') throw wrong(`--${token.name} is empty.`);
     const { type, multiple } = options[token.name];
     if (seen.has(token.name) && type === 'string' && !multiple) throw wrong(`--${token.name} is given twice.`);
     seen.add(token.name);
@@ -33,11 +36,24 @@ function parsed(argv: readonly string[]) {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (!code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    // Node's own text goes on with advice on arguments that begin with a dash
-    const [, option] = /^Unknown option '(.+?)'/.exec(message) ?? [];
-    throw wrong(option === undefined ? message : `there is no option ${option}.`);
+    for (const [theirs, ours] of PARSE_FAULTS) {
+      const [, option] = theirs.exec(message) ?? [];
+      if (option !== undefined) throw wrong(ours(option));
+    }
+    throw wrong(message);
   }
 }
+
+/** Node's own texts are no sentences, or advise of what is not allowed here. */
+const PARSE_FAULTS: readonly (readonly [RegExp, (option: string) => string])[] = [
+  [/^Unknown option '(.+?)'/, (option) => `there is no option ${option}.`],
+  [/^Option '(--[\w-]+) <value>' argument missing/, (option) => `${option} needs a value.`],
+  [
+    /^Option '(--[\w-]+)' argument is ambiguous/,
+    (option) => `${option} needs a value; one that begins with a dash is written ${option}=-….`,
+  ],
+  [/^Option '(?:-\w, )?(--[\w-]+)' does not take an argument/, (option) => `${option} takes no value.`],
+];
 
 export const wrong = (message: string): HumanError =>
   new HumanError(message, { remedy: 'See security-vectors --help.' });

@@ -87,9 +87,20 @@ test('an option is known, and has one value unless it may have several', () => {
   refused(/^--model is given twice\.$/, 'scan', '--model', 'a', '--model', 'b');
   refused(/^there is no option --epochs\.$/, 'train', '--epochs', '3');
   refused(/^there is no option -x\.$/, 'train', '-x');
-  refused(/--model <value>' argument missing/, 'scan', '--model');
+  refused(/^--model needs a value\.$/, 'scan', '--model');
+  refused(/^--prompt needs a value; .* is written --prompt=-…\.$/, 'generate', '--prompt', '--raw');
+  refused(/^--json takes no value\.$/, 'runs', '--json=true');
+  refused(/^--help takes no value\.$/, 'runs', '--help=true');
   const { adapter, json } = parse(['score', '--adapter', 'a', '--adapter', 'b', '--json', '--json']).values;
   assert.deepEqual([adapter, json], [['a', 'b'], true]);
+});
+
+test('an empty value, as of a variable that is not set, is not this folder', () => {
+  const refused = (message: RegExp, ...argv: string[]) => assert.throws(() => parse(argv), { message });
+  refused(/^--out is empty\.$/, 'train', 'recipe.json', '--out', '');
+  refused(/^--adapter is empty\.$/, 'generate', '--adapter=');
+  refused(/^an argument is empty\.$/, 'publish', '', '--to', 'owner/name', '--yes');
+  assert.equal(parse(['generate', '--prompt', '']).values.prompt, '');
 });
 
 test('of rows that nobody has reviewed, --reviewed is what to leave out', async (t) => {
