@@ -52,7 +52,8 @@ async function estimateSweep(
     seconds.push(...end.seconds.map((each) => secondsLeft(order, each)!));
   }
   const [largest] = ends.sort((a, b) => b.peakBytes[1] - a.peakBytes[1] || b.steps - a.steps);
-  return { ...plain(largest), points: points.length, seconds: [Math.min(...seconds), Math.max(...seconds)] };
+  const count = points.length > 1 ? { points: points.length } : {};
+  return { ...plain(largest), ...count, seconds: [Math.min(...seconds), Math.max(...seconds)] };
 }
 
 /** Without what only the run needs of it. */

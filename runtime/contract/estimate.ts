@@ -62,7 +62,7 @@ export interface Estimate {
    * An earlier run of this model on this machine was measured; otherwise this rests on how fast the machine computes.
    */
   measured: boolean;
-  /** Of a sweep: how many there are. `seconds` is then of all of them, and the rest of its largest point. */
+  /** Of a sweep of several: how many there are. `seconds` is then of all of them, and the rest of its largest point. */
   points?: number;
   /** Of a protected run: prompts of its smallest set of harm, where one was read to its end. */
   harmPrompts?: number;

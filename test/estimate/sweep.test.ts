@@ -51,6 +51,13 @@ describe('the estimate of a sweep', () => {
     assert.match(others.join('\n'), /^weights .*\n216 steps of /);
   });
 
+  it('is that of its run, of a sweep of one point', async () => {
+    const found = await sweep({ seed: [1] });
+    assert.equal(found.points, undefined);
+    assert.match(estimateText(found), /^about \d/);
+    assert.ok(!estimateDetails(found).join('\n').includes('points'));
+  });
+
   it('is what `inspect` says of its recipe', async () => {
     const file = join(root, 'sweep.json');
     await writeFile(file, text({ seed: [1, 2] }));
