@@ -1,4 +1,4 @@
-import { basename, dirname, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errorText } from '../../runtime/contract/errors.js';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
@@ -198,17 +198,26 @@ export class WorkspaceModels implements Disposable {
     this.versionChanges.fire(path);
   }
 
-  /** Files in the folders of models, or models themselves, or what they lie in, have come, changed or gone. */
+  /**
+   * Files in the folders of models or adapters, or models themselves, or what they lie in, have come, changed or gone.
+   */
   async filesChanged(files: readonly string[]): Promise<void> {
-    const root = this.options.root();
-    const all = root === undefined ? [] : this.entries.map((entry) => fromStatePath(root, entry.path));
-    const changed = all.filter((path) =>
-      files.some((file) => dirname(file) === path || isWithin(path, file) || wholeOf(file) === wholeOf(path)),
+    const isIn = (path: string): boolean => files.some((file) => dirname(file) === path || isWithin(path, file));
+    const models = this.list();
+    const changed = models
+      .map(({ path }) => path)
+      .filter((path) => isIn(path) || files.some((file) => wholeOf(file) === wholeOf(path)));
+    const adapters = models.flatMap((model) =>
+      model.adapters
+        .filter(({ path }) => isIn(path) || isIn(join(path, 'adapter')))
+        .map(({ path }) => ({ model, path })),
     );
-    if (changed.length === 0) return;
-    this.reasons.clear();
+    if (changed.length === 0 && adapters.length === 0) return;
+    if (changed.length > 0) this.reasons.clear();
+    for (const { model, path } of adapters) this.reasons.delete(keyOf(model.path, path));
     for (const path of changed) this.isOther(path);
-    for (const path of changed) await this.inspectAgain(path);
+    if (adapters.length > 0) await this.turns.take(() => this.readAdapters());
+    for (const path of new Set([...changed, ...adapters.map(({ model }) => model.path)])) await this.inspectAgain(path);
     await this.compare();
   }
 

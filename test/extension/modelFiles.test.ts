@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { DataInspector } from '../../extension/data/files.js';
@@ -89,6 +90,30 @@ test('a model is looked at again when its files have changed, and those of other
   await tell('create', '**/*', join(root, 'm'));
   assert.deepEqual(await again(), [tiny]);
   await until(() => models.get(tiny)!.problem === undefined);
+});
+
+test('an adapter is looked at again when its files have changed, or are gone with what they lie in', async (t) => {
+  const { root, models, tell } = await workplace(t);
+  const tiny = dirname(await write(join(root, 'tiny/config.json'), '{}'));
+  const config = await write(join(root, 'adapters/a/adapter/adapter_config.json'), '{ "r": 4 }');
+  await models.add(tiny);
+  const run = join(root, 'adapters/a');
+  await models.attach(tiny, run, true);
+  const shown = async (expected: object): Promise<void> => {
+    await until(() => {
+      const [{ rank, reason, attached } = {}] = models.get(tiny)!.adapters;
+      return isDeepStrictEqual({ rank, reason, attached }, { ...expected, attached: true });
+    });
+  };
+  await shown({ rank: 4, reason: null });
+  await tell('change', '**/*.json', await write(config, '{ "r": 8 }'));
+  await shown({ rank: 8, reason: null });
+  await rename(run, join(root, 'away'));
+  await tell('remove', '**/*', run);
+  await shown({ rank: null, reason: 'its folder is gone' });
+  await rename(join(root, 'away'), run);
+  await tell('create', '**/*', run);
+  await shown({ rank: 8, reason: null });
 });
 
 test('parts of a GGUF model and chat templates are files of a model', async (t) => {
