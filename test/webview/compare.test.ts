@@ -46,6 +46,27 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('of recipes that differ in many keys each part of a key is whole, on one line', async () => {
+    const keys = Array.from({ length: 24 }, (_, i) => `probes.harmful.number${i}`);
+    const differing = (value: string) => ({ recipe: Object.fromEntries(keys.map((key) => [key, value])) });
+    const page = await open([sweep(0, differing('1')), sweep(1, differing('2'))]);
+    const lines = await page.page.evaluate(
+      (heads) =>
+        Array.from(document.querySelectorAll(heads)).flatMap((head) =>
+          Array.from(head.childNodes).flatMap((part) => {
+            const range = document.createRange();
+            range.selectNodeContents(part);
+            const rows = new Set(Array.from(range.getClientRects(), ({ y }) => y));
+            return part.nodeType === Node.TEXT_NODE ? [rows.size] : [];
+          }),
+        ),
+      '.recipes thead button',
+    );
+    assert.deepEqual([...new Set(lines)], [1]);
+    assert.equal((await texts(page, '.recipes thead th'))[1]?.trim(), keys[0]);
+    await page.close();
+  });
+
   test('of runs with several judges a table says how far these agree; without any there is none', async () => {
     const between = {
       set: 'topic',

@@ -67,7 +67,7 @@ class RunTable {
         el(
           'button',
           { class: 'sort', 'aria-label': label, click: press },
-          title,
+          ...breakable(title),
           sorted ? (order?.down ? ' ↓' : ' ↑') : '',
         ),
         subtitle ? el('span', { class: 'set' }, subtitle) : null,
@@ -89,6 +89,10 @@ class RunTable {
     heads()[focused]?.focus();
   }
 }
+
+/** A key breaks before a dot and nowhere else: as many columns as there are would leave a letter on each line. */
+const breakable = (key: string): (Node | string)[] =>
+  key.split(/(?=\.)/).flatMap((part, i) => (i === 0 ? [part] : [el('wbr'), part]));
 
 /** Rows without a value are last, whichever way. */
 function compare(a: string | number | undefined, b: string | number | undefined, down: boolean): number {
