@@ -114,6 +114,7 @@ const error = z.looseObject({
     away: true,
     token: true,
     restart: true,
+    setting: true,
   })
     .optional()
     .catch(undefined),

@@ -1,6 +1,7 @@
 import { isAbsolute, sep } from 'node:path';
 import * as vscode from 'vscode';
 import type { ErrorData } from '../../runtime/contract/errors.js';
+import { exists } from './checkedFile.js';
 import { COMMANDS } from './contributions.js';
 import { Cancelled, errorData, inputError, parsePlace } from './errors.js';
 import { showMessage, unlinked } from './messages.js';
@@ -8,7 +9,8 @@ import { t } from './text.js';
 
 export interface Notices {
   /**
-   * What, where, next step; with a button that opens the place if it is one in a file. Silent for what was cancelled.
+   * What, where, next step; with a button that opens the place if it is a setting, or one in a file that is there.
+   * Silent for what was cancelled.
    */
   error(error: unknown): void;
   info(message: string, ...buttons: Button[]): void;
@@ -35,7 +37,7 @@ export function createNotices(log: vscode.LogOutputChannel, tryAgain: () => void
     if (thrown instanceof Cancelled) return;
     const data = errorData(thrown);
     log.error(data.stack ?? describe(data));
-    caught(show('error', describe(data), buttonsFor(data, log, tryAgain)));
+    caught(buttonsFor(data, log, tryAgain).then((buttons) => show('error', describe(data), buttons)));
   }
   return {
     info: (message, ...buttons) => caught(show('info', message, buttons)),
@@ -52,13 +54,19 @@ export function describe({ message, place, remedy }: ErrorData): string {
 
 const shortPlace = (place: string): string => (isAbsolute(place) ? vscode.workspace.asRelativePath(place) : place);
 
-function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () => void): Button[] {
+async function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () => void): Promise<Button[]> {
   const buttons: Button[] = [];
   const place = parsePlace(data.place);
-  if (place) {
+  // A file that cannot be written, or is gone, cannot be opened.
+  if (place && (!isAbsolute(place.file) || (await exists(place.file)))) {
     const name = place.file.split(/[\\/]/).at(-1)!;
     buttons.push({ title: t('Open {0}, line {1}', name, place.line), run: () => openPlace(data.place!) });
   }
+  if (data.code === 'setting')
+    buttons.push({
+      title: t('Open the settings'),
+      run: () => vscode.commands.executeCommand('workbench.action.openSettings', `@id:${data.place}`),
+    });
   if (data.code === 'token')
     buttons.push({ title: t('Set the token…'), run: () => vscode.commands.executeCommand(COMMANDS.setHubToken) });
   if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type * as z from 'zod';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { CONFIGURATION, SETTINGS, type Settings } from './contributions.js';
-import { inputError } from './errors.js';
+import { HostError } from './errors.js';
 import { t } from './text.js';
 
 /**
@@ -15,8 +15,11 @@ export function setting<K extends keyof Settings>(name: K): Settings[K] {
   if (value === undefined) throw new Error(`internal: setting ${id} has no default`);
   const parsed = safeParse(SETTINGS[name] as z.ZodType<Settings[K]>, value);
   if (parsed.data === undefined)
-    throw inputError(t('the setting "{0}" cannot be {1}.', id, JSON.stringify(value).slice(0, 40)), {
-      place: 'settings.json',
+    throw new HostError({
+      kind: 'input',
+      code: 'setting',
+      place: id,
+      message: t('this setting cannot be {0}.', JSON.stringify(value).slice(0, 40)),
       remedy: t('Correct it in the settings of VS Code, or reset it.'),
     });
   return parsed.data;

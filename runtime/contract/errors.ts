@@ -15,9 +15,10 @@ export interface ErrorData {
    * started before a person tries again. columns = rows of no known format: it must be said which columns are what.
    * secret = a cluster does not accept one, or there is none. away = it cannot be reached or used, or something else
    * answers. token = the Hub may give it to an access token, or to another one.
-   * restart = a run cannot go on from its checkpoint, and can start over.
+   * restart = a run cannot go on from its checkpoint, and can start over. setting = one of VS Code, which `place` names,
+   * has a value that it cannot have.
    */
-  code?: 'exists' | 'crashed' | 'columns' | 'secret' | 'away' | 'token' | 'restart';
+  code?: 'exists' | 'crashed' | 'columns' | 'secret' | 'away' | 'token' | 'restart' | 'setting';
   stack?: string;
 }
 

@@ -52,8 +52,9 @@ test('a setting that cannot be what it is, is named', (t) => {
   assert.throws(() => setting(id), {
     data: {
       kind: 'input',
-      message: 'the setting "securityVectors.scanFalseAlarms" cannot be "banana".',
-      place: 'settings.json',
+      code: 'setting',
+      message: 'this setting cannot be "banana".',
+      place: 'securityVectors.scanFalseAlarms',
       remedy: 'Correct it in the settings of VS Code, or reset it.',
     },
   });

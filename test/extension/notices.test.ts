@@ -1,11 +1,14 @@
 /** The buttons of a message are known by what they are, not by what they are called in some language. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type * as vscode from 'vscode';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 import { Cancelled, HostError, inputError } from '../../extension/host/errors.js';
-import { fake } from './fake/vscode.js';
+import { commands, fake } from './fake/vscode.js';
+import { temporary, write } from './support.js';
 
 const { createNotices } = await import('../../extension/host/notices.js');
 const { isAgreed, withProgress } = await import('../../extension/host/messages.js');
@@ -45,6 +48,28 @@ test('a file that a place names and that is not found is no button that does not
   createNotices(log, () => undefined).error(inputError('this is not JSON.', { place: 'gone.json:7' }));
   await sleep(10);
   assert.deepEqual(fake.said.slice(1), ['"gone.json" is nowhere in this workspace. Open the folder that it lies in.']);
+});
+
+test('a file is offered to be opened where it is there, and a setting in the settings', async (t) => {
+  const there = await write(join(await temporary(t), 'there.json'), '{}');
+  const called: (string | undefined)[] = [];
+  const before = commands.executeCommand;
+  commands.executeCommand = async (name, uri) => void called.push(name, uri.fsPath);
+  t.after(() => (commands.executeCommand = before));
+  const titles = async (data: Partial<ErrorData>): Promise<string[]> => {
+    const shown = new Promise<string[]>((resolve) => {
+      fake.choose = (buttons) => (resolve(buttons.map(({ title }) => title)), buttons[0]);
+    });
+    createNotices(log, () => undefined).error(new HostError({ kind: 'input', message: 'cannot be written.', ...data }));
+    const found = await shown;
+    await nextTurn();
+    return found;
+  };
+  assert.deepEqual(await titles({ place: there }), ['Open there.json, line 1']);
+  assert.deepEqual(await titles({ place: join(dirname(there), 'label.json') }), []);
+  assert.deepEqual(called.splice(0), ['vscode.open', there]);
+  assert.deepEqual(await titles({ code: 'setting', place: 'securityVectors.threads' }), ['Open the settings']);
+  assert.deepEqual(called, ['workbench.action.openSettings', undefined]);
 });
 
 test('an engine that was given up can be tried again, whatever the remedy is', async () => {
