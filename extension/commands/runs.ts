@@ -242,7 +242,7 @@ export async function chooseRun(
   fits: (run: Run) => boolean = () => true,
 ): Promise<string> {
   if (given !== undefined) return folderOf(given);
-  const choices = runChoices(store, fits);
+  const choices = runChoices(store, fits, title);
   if (choices.length === 1) return choices[0]!.value;
   return wizard(title, 1, (ask) => ask.pick(t('Which run?'), choices));
 }
@@ -259,7 +259,10 @@ export async function chooseRuns(
   if (given.length >= least) return given.map(folderOf);
   // The title of the view passes the row that has the focus alone, and the palette none.
   const proposed = given.every((folder) => store.selected.includes(folder)) ? store.selected : given;
-  const choices = runChoices(store, fits).map((choice) => ({ ...choice, picked: proposed.includes(choice.value) }));
+  const choices = runChoices(store, fits, title, least).map((choice) => ({
+    ...choice,
+    picked: proposed.includes(choice.value),
+  }));
   const chosen = await wizard(title, 1, (ask) => ask.pickMany(t('Which runs?'), choices));
   if (chosen.length >= least) return chosen;
   throw inputError(t('too few runs were chosen.'), { remedy: t('Choose {0} or more.', least) });
@@ -267,12 +270,17 @@ export async function chooseRuns(
 
 const folderOf = (given: string): string => (given.endsWith(RUN_FILES.manifest) ? dirname(given) : given);
 
-function runChoices(store: Services['store'], fits: (run: Run) => boolean): Choice<string>[] {
-  const runs = store.list().filter(fits);
-  if (runs.length === 0) {
-    const remedy = store.list().length === 0 ? t('Run a recipe first.') : undefined;
-    throw inputError(t('there is no such run.'), { remedy });
-  }
+/** @throws HostError where there are fewer than the command needs: choosing would lead nowhere */
+function runChoices(store: Services['store'], fits: (run: Run) => boolean, title: string, least = 1): Choice<string>[] {
+  const all = store.list();
+  const runs = all.filter(fits);
+  if (all.length === 0) throw inputError(t('there is no run yet.'), { remedy: t('Run a recipe first.') });
+  if (runs.length === 0)
+    throw inputError(t('no run here is one for "{0}".', title), {
+      remedy: t('Look in the Runs view how each has ended.'),
+    });
+  if (runs.length < least)
+    throw inputError(t('"{0}" needs {1} runs.', title, least), { remedy: t('Run another recipe first.') });
   return runs.map((run) => ({
     label: runTitle(run, store.nameOf(run)),
     description: runDescription(run),

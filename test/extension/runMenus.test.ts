@@ -16,6 +16,7 @@ import { manifest } from './support.js';
 
 const { badgeOf, itemOf } = await import('../../extension/views/runs.js');
 const { exportLabels, judgeAgain } = await import('../../extension/commands/judgeAgain.js');
+const { compareRuns } = await import('../../extension/commands/manageRuns.js');
 const { runAgain, showAnswers } = await import('../../extension/commands/runs.js');
 
 interface Entry {
@@ -41,11 +42,11 @@ const run = (kind: Manifest['kind'], state: Run['progress']['state'], more: obje
     more,
   );
 };
-const knowing = (of: Run): Services =>
+const knowing = (...all: Run[]): Services =>
   ({
     assertTrusted: () => undefined,
     recipes: { list: () => [] },
-    store: { open: async () => of, list: () => [of], nameOf: () => of.name },
+    store: { open: async () => all[0], list: () => all, nameOf: ({ name }: Run) => name, selected: [] },
   }) as unknown as Services;
 const point: SweepPoint = { values: { seed: 1 }, folder: '/w/s/points/a', verdict: 'held', headline: '', measurements: [], seconds: 1 }; // oxfmt-ignore
 
@@ -87,7 +88,9 @@ for (const [what, of, expected] of [
   test(`the row of ${what} offers ${expected.join(', ') || 'none of these'}, and the palette to run it again if that does`, async () => {
     assert.deepEqual(offered(of), expected);
     // The one run that fits is taken; its recipe is gone.
-    const found = expected.includes('runAgain') ? /the recipe of this run is gone/ : /there is no such run/;
+    const found = expected.includes('runAgain')
+      ? /the recipe of this run is gone/
+      : /no run here is one for "Run again"/;
     await assert.rejects(runAgain(knowing(of), {}), found);
   });
 
@@ -106,7 +109,7 @@ test("the row of a sweep's point offers what that of another run does, but for i
     assert.ok(commandsOf(next).includes(deleteRuns));
     const atWork = run('finetune', 'training', { ...ofSweep, elsewhere: { pid: 1 } });
     assert.deepEqual(commandsOf(atWork), [COMMANDS.openRun, COMMANDS.compareRuns]);
-    await assert.rejects(runAgain(knowing(one), {}), /there is no such run/);
+    await assert.rejects(runAgain(knowing(one), {}), /no run here is one for "Run again"/);
   }
 });
 
@@ -143,9 +146,23 @@ test('a run without answers that is given to these commands is refused before an
   const services = knowing(vector);
   for (const command of [judgeAgain, exportLabels]) {
     await assert.rejects(command(services, { run: vector.folder }), /this run has no answers that can be judged/);
-    await assert.rejects(command(services, {}), /there is no such run/);
+    await assert.rejects(
+      command(services, {}),
+      /no run here is one for "(Judge the answers again|Save labelled answers)"/,
+    );
   }
-  await assert.rejects(showAnswers(services, {}), /there is no such run/);
+  await assert.rejects(showAnswers(services, {}), /no run here is one for "Show answers side by side"/);
+});
+
+test('a command of the palette for which there are too few runs says so, and lets nobody choose', async () => {
+  const compare = (...runs: Run[]): Promise<unknown> =>
+    compareRuns({ ...knowing(...runs), comparePanels: { show: () => undefined } } as unknown as Services, {});
+  await assert.rejects(compare(), {
+    data: { kind: 'input', message: 'there is no run yet.', remedy: 'Run a recipe first.' },
+  });
+  await assert.rejects(compare(run('finetune', 'finished', { manifest: manifest('/w') })), {
+    data: { kind: 'input', message: '"Compare runs" needs 2 runs.', remedy: 'Run another recipe first.' },
+  });
 });
 
 test('the dialog for labelled answers names its kind of file in the language of the window', async (t) => {
