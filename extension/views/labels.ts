@@ -109,6 +109,8 @@ export function runningText(run: Run): string {
   if (place !== undefined) return t('place {0} in the queue', place);
   const done = isSweep(run) ? donePoints(run) : 0;
   if (done > 0) return t('points done: {0}', done);
+  // Its process is about to end.
+  if (isOver(run)) return endText(run);
   if (progress.state === 'training' && progress.steps) return t('step {0}/{1}', progress.step, progress.steps);
   const share = progress.fraction === null ? '' : ` ${percent(Math.floor(100 * progress.fraction) / 100)}`;
   const word = {

@@ -178,6 +178,9 @@ test('a run shows its progress and how it ended', () => {
   Object.assign(live.progress, { state: 'training', step: 62, steps: 108 });
   assert.equal(runDescription(live), 'step 62/108');
   assert.equal(runIcon(live).id, 'loading~spin');
+  // What it has said last is not shown as the engine spells it.
+  Object.assign(live.progress, { state: 'finished', fraction: 1, secondsElapsed: 41 });
+  assert.equal(runDescription(live), '– 41 s');
   const laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
   const done = { kind: 'done' as const, outcome: 'finished' as const, output: '/w', step: 9, seconds: 1, laws };
   const held = (more: object = {}): Run =>
