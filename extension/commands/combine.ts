@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path';
-import * as vscode from 'vscode';
 import type { CombineResult } from '../../runtime/contract/exports.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import { withProgress } from '../host/messages.js';
+import { revealButtons } from '../host/reveal.js';
 import { numbers, t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { adapterName } from '../runs/compare.js';
@@ -49,7 +49,7 @@ export async function combine(
           result.exactRank,
           numbers().percent(result.error),
         ),
-    { title: t('Reveal'), run: () => vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(result.path)) },
+    ...revealButtons(result.path),
   );
   return result;
 }

@@ -6,6 +6,7 @@ import { Cancelled, inputError } from '../host/errors.js';
 import { confirm } from './confirm.js';
 import type { Services } from '../services/services.js';
 import { folderOf } from '../host/paths.js';
+import { revealButtons } from '../host/reveal.js';
 import { STATE_FOLDER } from '../host/state.js';
 import { withProgress } from '../host/messages.js';
 import { t, times } from '../host/text.js';
@@ -260,10 +261,8 @@ export async function exportAdapter(
   const result = await withProgress(t('Exporting {0}', basename(out)), (onProgress, token) =>
     services.engine.request('export', params, { token, onProgress }),
   );
-  services.notices.info([t('Exported to {0}.', result.path), ...(result.notes ?? [])].join(' '), {
-    title: t('Reveal'),
-    run: () => vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(result.path)),
-  });
+  const said = [t('Exported to {0}.', result.path), ...(result.notes ?? [])].join(' ');
+  services.notices.info(said, ...revealButtons(result.path));
   return result;
 }
 
