@@ -9,7 +9,7 @@ import { isWithin } from '../host/paths.js';
 import { t } from '../host/text.js';
 import { jobsOf } from '../runs/clusterJobs.js';
 import { runTitle } from '../runs/compare.js';
-import { tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
+import { removeLabel, tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
 import { requireFree } from '../runs/owner.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import { isReplacement, isRunning, kindOf, nameOf, sweepOf, type Run } from '../runs/run.js';
@@ -115,7 +115,10 @@ export async function deleteRuns(
   for (const { folder } of runs) {
     // Somebody may have begun to work there while the person was asked.
     await requireIdle(store, folder);
-    if (store.get(folder)?.manifest) await remove(folder);
+    const run = store.get(folder);
+    if (run?.manifest) await remove(folder);
+    // The next run of its recipe would be called, and put away, like it.
+    else if (run?.label) await removeLabel(folder);
     store.forget(folder);
     problems.forget(join(folder, RUN_FILES.manifest));
   }

@@ -1,3 +1,4 @@
+import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
@@ -28,6 +29,12 @@ export const readLabel = (folder: string): Promise<RunLabel | undefined> =>
 
 export const writeLabel = (folder: string, label: RunLabel): Promise<void> =>
   replaceFile(join(folder, RUN_FILES.label), `${JSON.stringify(label, undefined, 2)}\n`);
+
+/** Of a run that never began: its folder has nothing else, or what others have put there. */
+export async function removeLabel(folder: string): Promise<void> {
+  await rm(join(folder, RUN_FILES.label), { force: true });
+  await rmdir(folder).catch(() => undefined);
+}
 
 /** "#baseline, lr 3e-3" → ["baseline", "lr 3e-3"]: each once, in the order of writing. */
 export const tagsOf = (text: string): string[] => [

@@ -2,7 +2,7 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { access, readFile, rename, rm, utimes } from 'node:fs/promises';
+import { access, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
@@ -15,6 +15,7 @@ import { Cancelled, type HostError } from '../../extension/host/errors.js';
 import { runTitle } from '../../extension/runs/compare.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { tagsOf } from '../../extension/runs/label.js';
+import { recipeFacts } from '../../extension/runs/recipe.js';
 import { nameOf } from '../../extension/runs/run.js';
 import { RunStore } from '../../extension/runs/store.js';
 import type { Services } from '../../extension/services/services.js';
@@ -137,6 +138,22 @@ test('deleting says what uses the run and what else lies there, and takes it to 
     store.list().map(({ folder }) => folder),
     [waiting.folder, other],
   );
+});
+
+test('of a run that was taken out of the queue the name goes with it, and what others have put into its folder stays', async (t) => {
+  const { root, services, store } = await workspace(t);
+  for (const others of [[], ['notes.md']]) {
+    const folder = join(root, 'adapters', `never-${others.length}`);
+    const facts = recipeFacts(JSON.stringify(recipe({ output: folder })), join(root, 'r.json'))!;
+    await store.withdraw(store.begin(facts, 'never', false), 'removed');
+    for (const name of others) await write(join(folder, name), 'mine');
+    await manage.renameRun(services, { run: folder, name: 'later' });
+    await manage.archiveRuns(services, { run: folder });
+    await manage.deleteRuns(services, { run: folder, confirmed: true });
+    assert.equal(store.get(folder), undefined);
+    assert.deepEqual(await readdir(folder).catch(() => []), others);
+  }
+  assert.deepEqual(fake.deleted, []);
 });
 
 test('without a trash it is deleted only after one more question', async (t) => {
