@@ -83,7 +83,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const services = createServices(context, own);
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState, logBug(services.log))), own);
-  const { files, scans, models, notices, runner } = services;
+  const { files, scans, models, notices, runner, runPanels } = services;
   own(
     files.onDidChange(() => {
       void runner.recipesChanged();
@@ -95,11 +95,14 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
   // Not awaited: a large workspace must not hold up the first command.
   const looks = [
-    files.scan().then(async () => {
-      // First: a run of the queue that goes on from a checkpoint is not taken for a job that was cut off.
-      own(await keepQueue(services, context.workspaceState));
-      own(findJobs(services, context.workspaceState, notices.error));
-    }),
+    files
+      .scan()
+      .then(async () => {
+        // First: a run of the queue that goes on from a checkpoint is not taken for a job that was cut off.
+        own(await keepQueue(services, context.workspaceState));
+        own(findJobs(services, context.workspaceState, notices.error));
+      })
+      .finally(runPanels.allKnown),
     scans.load(),
     models.refresh(),
   ];

@@ -49,6 +49,9 @@ interface RunActions {
 export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, vscode.Disposable {
   private readonly disposables = new Disposables();
   private readonly pages: Pages<string, RunPanel>;
+  /** Ends the wait of pages whose runs are not there yet: one that waits in the queue may have no folder. */
+  allKnown!: () => void;
+  private readonly known = new Promise<void>((resolve) => (this.allKnown = resolve));
 
   constructor(
     extension: vscode.Uri,
@@ -88,7 +91,9 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
     const state = safeParse(RUN_STATE, kept).data;
-    if (!state || !(await this.store.open(state.run))) return panel.dispose();
+    if (!state) return panel.dispose();
+    if (!(await this.store.open(state.run))) await this.known;
+    if (!this.store.get(state.run)) return panel.dispose();
     this.pages.adopt(panel, state.run);
   }
 

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inputError, HostError } from '../../extension/host/errors.js';
 import { Chat, EMPTY_CHAT } from '../../extension/panels/chat.js';
 import { RunPanels } from '../../extension/panels/runPanel.js';
+import { recipeFacts } from '../../extension/runs/recipe.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
@@ -119,6 +120,24 @@ test('a tab of the window before does not take the place of a page that is open'
   for (let i = 0; i < 100 && page.events().length === before; i++) await sleep(20);
   assert.ok(page.events().length > before);
   assert.equal(restored.isDisposed, true);
+});
+
+test('the page of a run that waits comes back in the next window once the queue is there; that of one that is gone closes', async (t) => {
+  const root = await temporary(t);
+  const store = new RunStore();
+  const panels = new RunPanels(Uri.file('/x') as never, store, { onBug: assert.ifError } as never);
+  const [waits, gone] = [new FakePanel('waits'), new FakePanel('gone')];
+  const back = [
+    panels.deserializeWebviewPanel(waits as never, { run: join(root, 'adapters/waits') }),
+    panels.deserializeWebviewPanel(gone as never, { run: join(root, 'adapters/gone') }),
+  ];
+  const facts = recipeFacts(JSON.stringify(recipe({ output: 'adapters/waits' })), join(root, 'r.json'))!;
+  store.queued(store.begin(facts, 'waits', false), 1, 'Place 1 of 1 in the queue.');
+  panels.allKnown();
+  await Promise.all(back);
+  assert.deepEqual([waits.isDisposed, gone.isDisposed], [false, true]);
+  await waits.request({ type: 'ready' });
+  assert.match(JSON.stringify(waits.events()), /Place 1 of 1 in the queue/);
 });
 
 test('rows in one line of a file are told apart', async (t) => {
