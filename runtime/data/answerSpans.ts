@@ -105,6 +105,16 @@ function changed(others: readonly string[], text: string): { start: number; stop
 }
 
 /**
+ * Index behind the end token of an answer that begins at `from`, the first one if only white space and special tokens
+ * follow it; undefined where it has none at its end.
+ */
+export function lastEnd(ids: readonly number[], from: number, tokenizer: Tokenizer): number | undefined {
+  let end: number | undefined;
+  for (let t = ids.length; t > from && isBlank(ids[t - 1], tokenizer); t--) if (isEnd(ids[t - 1], tokenizer)) end = t;
+  return end;
+}
+
+/**
  * Index behind the last token of an answer that stands before `limit`: behind its end token, if only white space and
  * special tokens follow there, or if more follows that no answer changes.
  */
@@ -116,9 +126,8 @@ export function endOf(
   others: () => string[],
 ): number {
   const { ids } = whole;
-  let end = limit;
-  for (let t = limit; t > from && isBlank(ids[t - 1], tokenizer); t--) if (isEnd(ids[t - 1], tokenizer)) end = t;
-  if (end < limit || isEnd(ids[limit - 1], tokenizer)) return end;
+  const end = lastEnd(ids.slice(0, limit), from, tokenizer);
+  if (end !== undefined) return end;
   // Some templates go on behind the answer with a prompt for the next one: the answer's end token is the first one
   // behind it.
   const stop = tokenizer.encode(whole.text.slice(0, changed(others(), whole.text).stop), { addSpecialTokens: false });

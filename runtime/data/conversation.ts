@@ -6,6 +6,7 @@ import {
   idsBefore,
   innerEndOf,
   INSEPARABLE,
+  lastEnd,
   startsWith,
   type Span,
   writtenAgain,
@@ -180,7 +181,15 @@ export function superviseConversation(
 
 /** What an answer says, of which these are the tokens: one that calls tools says what the model writes to call them. */
 export const saidIn = ({ content, tool_calls: calls }: ChatMessage, ids: number[], tokenizer: Tokenizer): string =>
-  calls ? tokenizer.decode(ids, { skipSpecialTokens: true }).trim() : content;
+  calls ? tokenizer.decode(ids, { skipSpecialTokens: true }).trim() : withoutEnd(content, tokenizer);
+
+/** An answer without the end tokens that are written behind it: what a model says ends before them. */
+export function withoutEnd(answer: string, tokenizer: Pick<Tokenizer, 'eosIds' | 'decode'>): string {
+  const text = answer.trimEnd();
+  const ends = tokenizer.eosIds.map((id) => tokenizer.decode([id]));
+  const end = ends.find((one) => one !== '' && text.endsWith(one));
+  return end === undefined ? answer : withoutEnd(text.slice(0, -end.length), tokenizer);
+}
 
 /** Whether the answer stands directly behind its prompt. */
 function isAnsweredBy({ content, tool_calls: calls }: ChatMessage, { text }: Written, prompt: Written): boolean {
@@ -274,7 +283,8 @@ export function supervisedTokens(labels: readonly number[]): number {
 
 /**
  * A prompt and its completion as one text, for models without a chat template: what the tokenizer puts before a text,
- * the prompt, the completion, the end-of-text token. The completion and the end are supervised.
+ * the prompt, the completion, and the end-of-text token where the completion does not end with one. The completion and
+ * the end are supervised.
  * @throws InvalidRow when prompt and completion share a token.
  */
 export function superviseCompletion(prompt: string, completion: string, tokenizer: Tokenizer): Supervised {
@@ -283,7 +293,9 @@ export function superviseCompletion(prompt: string, completion: string, tokenize
     ...tokenizer.encode(text, { addSpecialTokens: false }),
   ];
   const promptIds = encode(prompt);
-  const ids = [...encode(prompt + completion), ...tokenizer.eosIds.slice(0, 1)];
+  const text = encode(prompt + completion);
+  const end = lastEnd(text, promptIds.length, tokenizer);
+  const ids = end === undefined ? [...text, ...tokenizer.eosIds.slice(0, 1)] : text.slice(0, end);
   if (!startsWith(ids, promptIds))
     throw new UnfitRow(
       'the end of the prompt and the beginning of the completion become one token; put the white space between them into the completion',

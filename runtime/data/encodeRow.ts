@@ -8,6 +8,7 @@ import {
   saidIn,
   superviseCompletion,
   superviseConversation,
+  withoutEnd,
 } from './conversation.js';
 import { checkToolUse } from './toolUse.js';
 import type { Supervised } from './conversation.js';
@@ -74,7 +75,8 @@ function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptio
       throw new InvalidRow(
         `"${foreign}" is only written by a chat template, and the model has none: put it into the prompt`,
       );
-    if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
+    if (completion !== undefined)
+      return { ...superviseCompletion(prompt, completion, tokenizer), answer: withoutEnd(completion, tokenizer) };
     const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
     return unanswered(ids, prompt);
   }

@@ -297,6 +297,23 @@ test('prompt and completion as one text: completion and end are supervised', asy
   assert.throws(() => superviseCompletion('The cap', 'ital', smollm), refusal(/become one token/));
 });
 
+test('the end of an answer is learned once, where the row has written it, too', () => {
+  const prompt = 'The capital of France is';
+  const once = encodeRow({ kind: 'completion', prompt, completion: ' Paris' }, smollm, {});
+  const plain = { ...smollm, chatTemplate: undefined };
+  for (const end of ['<|im_end|>', '<|im_end|>\n', '<|im_end|><|im_end|>']) {
+    const { ids, labels } = superviseCompletion(prompt, ` Paris${end}`, smollm);
+    assert.equal(smollm.decode(ids), `${prompt} Paris<|im_end|>`, end);
+    assert.equal(ids.at(-1), labels.at(-1));
+    for (const tokenizer of [smollm, plain]) {
+      const row = encodeRow({ kind: 'completion', prompt, completion: ` Paris${end}` }, tokenizer, {});
+      assert.equal(row.answer, once.answer, 'what a model answers has no end token');
+    }
+  }
+  const other = superviseCompletion(prompt, ' Paris<|im_start|>', smollm);
+  assert.equal(smollm.decode(other.ids), `${prompt} Paris<|im_start|><|im_end|>`);
+});
+
 test('answers of weight 0 are read and not learned, and what follows the last learned one is not read', () => {
   const messages = [user('a?'), assistant('one'), user('b?'), assistant('two'), user('c?'), assistant('three')];
   const encoded = (unlearned: number[]) => encodeRow({ kind: 'chat', messages, unlearned }, smollm, {});
