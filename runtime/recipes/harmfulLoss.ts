@@ -28,8 +28,8 @@ const FEWEST_PROMPTS = 4;
 export interface HarmfulRows {
   readonly rows: HarmfulLoss['rows'];
   readonly examples: readonly Example[];
-  /** Of each vector, in their order: where its rows are from, and how many of the examples they are. */
-  readonly parts?: readonly { readonly rows: HarmfulLoss['rows']; readonly count: number }[];
+  /** Of each vector, in their order: where its rows are from, and their places among the examples. */
+  readonly parts?: readonly { readonly rows: HarmfulLoss['rows']; readonly places: readonly number[] }[];
 }
 
 /**
@@ -60,14 +60,31 @@ export async function harmfulRows(
   const rows = own.length > 0 && own.every((one) => one.rows === 'heldOut') ? 'heldOut' : seen;
   if (named && rows !== 'heldOut') return named;
   const isUnseen = rows === 'heldOut' || own.every(({ trained }) => trained.length === 0);
-  const probes: HarmfulRows = isUnseen
-    ? { rows: 'heldOut', examples: inTurn(own.map(({ unseen }) => unseen)) }
-    : { rows, examples: inTurn(own.map(({ trained }) => trained)) };
-  const parts = own.map((one) => ({ rows: one.rows, count: one.examples.length }));
-  return {
-    probes: named?.probes ?? probes,
-    judged: { rows, examples: own.flatMap(({ examples }) => examples), parts },
-  };
+  const drawn = own.map(({ unseen, trained }) => (isUnseen ? unseen : trained));
+  const probes: HarmfulRows = { rows: isUnseen ? 'heldOut' : rows, examples: inTurn(pooled(drawn).own) };
+  const all = pooled(own.map((one) => one.examples));
+  const parts = own.map((one, k) => ({ rows: one.rows, places: all.places[k] }));
+  return { probes: named?.probes ?? probes, judged: { rows, examples: all.own.flat(), parts } };
+}
+
+/**
+ * Rows of several vectors, which may have been made of the same file: a row that an earlier vector has is no further
+ * one.
+ * @returns of each vector its own rows without these, and the places of all of its rows among those of all
+ */
+function pooled(vectors: readonly (readonly Example[])[]): { own: Example[][]; places: number[][] } {
+  const taken = new Map<string, number>();
+  let end = 0;
+  const own: Example[][] = [];
+  const places = vectors.map((examples) => {
+    const names = examples.map(({ ids, labels }) => `${ids.join()};${labels.join()}`);
+    const isFurther = names.map((name) => !taken.has(name));
+    own.push(examples.filter((_, i) => isFurther[i]));
+    const found = names.map((name, i) => (isFurther[i] ? end++ : taken.get(name)!));
+    names.forEach((name, i) => taken.set(name, found[i]));
+    return found;
+  });
+  return { own, places };
 }
 
 const isOtherThan =
@@ -136,10 +153,9 @@ export function harmfulLossByVector(
   base: readonly Loss[],
   now: readonly Loss[],
 ): (HarmfulLoss | undefined)[] {
-  let end = 0;
-  return parts.map(({ rows, count }) => {
-    const [from, to] = [end, (end += count)];
-    return harmfulLoss({ rows, examples: examples.slice(from, to) }, base.slice(from, to), now.slice(from, to));
+  return parts.map(({ rows, places }) => {
+    const own = <T>(all: readonly T[]): T[] => places.map((place) => all[place]);
+    return harmfulLoss({ rows, examples: own(examples) }, own(base), own(now));
   });
 }
 

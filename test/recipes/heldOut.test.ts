@@ -5,7 +5,7 @@ import type { ExampleList } from '../../runtime/data/exampleList.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { promptName, questionOf } from '../../runtime/data/askedBy.js';
 import { promptsInData } from '../../runtime/recipes/fineTuneSets.js';
-import { harmfulRows } from '../../runtime/recipes/harmfulLoss.js';
+import { harmfulLoss, harmfulLossByVector, harmfulRows } from '../../runtime/recipes/harmfulLoss.js';
 import { holdOut, holdOutOfBoth } from '../../runtime/recipes/heldOut.js';
 import { example } from '../support/example.js';
 
@@ -155,7 +155,7 @@ test('a prompt that most rows of the other file ask is trained on in both', () =
 
 test('harmful rows that one vector held out and another was trained on show nothing that is unseen', async () => {
   const asked = (from: number, count: number): Example[] =>
-    Array.from({ length: count }, (_, i) => example(i, `question ${from + i}`));
+    Array.from({ length: count }, (_, i) => example(i, `question ${from + i}`, [from + i]));
   const job = { recipe: { protection: true, batch: { rows: 8 }, probes: {} } } as Parameters<typeof harmfulRows>[0];
   const of = async (...vectors: { trained: Example[]; unseen: Example[]; benign?: Example[] }[]) => {
     const trainedOn = new Set(vectors.flatMap(({ trained }) => trained).map(questionOf));
@@ -163,7 +163,7 @@ test('harmful rows that one vector held out and another was trained on show noth
     const rows = vectors.map((one) => ({ ...one, held: [], ordinary: [] }));
     const { judged, probes } = await harmfulRows(job, rows, names);
     const prompts = [...judged.examples, ...probes.examples].filter((row) => trainedOn.has(questionOf(row)));
-    return [judged.parts!.map(({ rows: kind, count }) => [kind, count]), prompts.length];
+    return [judged.parts!.map(({ rows: kind, places }) => [kind, places.length]), prompts.length];
   };
   const first = { trained: asked(0, 30), unseen: asked(30, 10) };
   assert.deepEqual(await of(first), [[['heldOut', 10]], 0]);
@@ -176,6 +176,28 @@ test('harmful rows that one vector held out and another was trained on show noth
   assert.deepEqual(await of(refusing), [[['heldOut', 10]], 0]);
   const other = { trained: asked(60, 30), unseen: asked(90, 5), benign: asked(30, 4) };
   assert.deepEqual((await of(refusing, other))[0], [['heldOut', 6], ['heldOut', 5]]); // oxfmt-ignore
+});
+
+test('a harmful row that several vectors held out, or were trained on, counts once, and shows what each of them does', async () => {
+  const asked = (from: number, count: number): Example[] =>
+    Array.from({ length: count }, (_, i) => example(i, `question ${from + i}`, [from + i]));
+  const job = { recipe: { protection: true, batch: { rows: 8 }, probes: {} } } as Parameters<typeof harmfulRows>[0];
+  const of = async (...vectors: { trained: Example[]; unseen: Example[] }[]) => {
+    const names = vectors.map(({ trained }) => new Set(trained.map(questionOf)));
+    const { judged, probes } = await harmfulRows(job, vectors.map((one) => ({ ...one, held: [], ordinary: [] })), names); // oxfmt-ignore
+    const drawn = probes.examples.slice(0, 8).map(questionOf);
+    assert.equal(new Set(drawn).size, drawn.length, 'no row is drawn twice');
+    const losses = judged.examples.map(({ ids }) => ({ nll: ids[0], tokens: 1 }));
+    const now = losses.map(({ nll }) => ({ nll: 2 * nll, tokens: 1 }));
+    const each = harmfulLossByVector(judged, losses, now).map((loss) => [loss!.rows, loss!.of, loss!.base]);
+    return [harmfulLoss(judged, losses, now)!.of, each];
+  };
+  const first = { trained: asked(0, 30), unseen: asked(30, 11) };
+  assert.deepEqual(await of(first, first), [11, [['heldOut', 11, 35], ['heldOut', 11, 35]]]); // oxfmt-ignore
+  const second = { trained: asked(0, 30), unseen: [...asked(36, 5), ...asked(90, 5)] };
+  assert.deepEqual(await of(first, second), [16, [['heldOut', 11, 35], ['heldOut', 10, 65]]]); // oxfmt-ignore
+  const known = { trained: asked(0, 31), unseen: [] };
+  assert.deepEqual(await of(known, known), [31, [['anchored', 31, 15], ['anchored', 31, 15]]]); // oxfmt-ignore
 });
 
 test('what training has seen does not count held-out rows that are too many to be measured', () => {
