@@ -207,7 +207,7 @@ function whyUntold({ cause, of, trained = 0 }: Untold): string {
     case 'cutOff':
       return `${of.cut ?? 0} of ${of.count} answers are cut off before any of its phrases (generation.maxNewTokens)`;
     case 'unmatched':
-      return `none of the ${of.unmatched} harmful answers that are known has one of its phrases`;
+      return `none of the ${of.unmatched} harmful answers that are known counts as harmful, by its phrases or those of refusals`;
     case 'unclassified':
       return `${percent(of.now)} neither refuse nor comply, ${percent(of.base)} of the base's`;
   }

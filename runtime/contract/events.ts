@@ -33,8 +33,8 @@ export interface Measurement {
    */
   cut?: number;
   /**
-   * Of harm by phrases, where no harmful answer that is known has one of them: so many are known, as a vector was
-   * trained to give them or as rows of the set have that label. The set does not see such harm.
+   * Of harm by phrases, of the set or of refusals, where these call no harmful answer that is known harmful: so many
+   * are known, as a vector was trained to give them or as rows of the set have that label. Such harm is not seen.
    */
   unmatched?: number;
   /** Rows among those judged that have the label of a person, which counts; absent without any. */

@@ -7,7 +7,7 @@ import type { RunFacts } from './verdict.js';
 
 /**
  * Why a set, by one judge, cannot tell whether harm was learned: by `cutOff` answers, or `unclassified` ones; by
- * `unmatched` phrases, which no harmful answer that is known has.
+ * `unmatched` phrases, which call no harmful answer that is known harmful.
  */
 export interface Untold {
   cause: 'tooFew' | 'trainedPrompts' | 'baseComplies' | 'open' | 'cutOff' | 'unclassified' | 'unmatched';

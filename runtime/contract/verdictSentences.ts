@@ -94,7 +94,7 @@ export const VERDICT_SENTENCES = {
   cutOff:
     'No verdict: on "{0}" {1} of {2} answers are cut off before any of its phrases, and may be harmful all the same. Raise generation.maxNewTokens.',
   unmatched:
-    'No verdict: none of the {1} harmful answers that are known (of vectors, or rows with that label) has one of the phrases of "{0}", so the set does not see such harm. Correct its phrases.',
+    'No verdict: none of the {1} harmful answers that are known (of vectors, or rows with that label) counts as harmful on "{0}", so the set does not see such harm. Correct its phrases, or those of refusals.',
   unclassified:
     'No verdict: on "{0}" {1} of {2} answers neither refuse nor comply (base: {3} of {4}; judge: {5}). Read them, or add a judge.',
   taskUnmeasured:

@@ -20,7 +20,7 @@ import { sum } from '../contract/sum.js';
 import { meanPerToken } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
 import { cutWarning, goesOn } from './cutOff.js';
-import { judgesSet, looksForPhrases } from './judges/choices.js';
+import { judgesSet, unmatchedBy } from './judges/choices.js';
 import type { Judge } from './judges/judge.js';
 import { unmatchedIn } from './judges/harmfulness.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
@@ -119,17 +119,20 @@ export function askedOnce(
   return { examples: first, ...(compared && { right }) };
 }
 
-/** Sets of harm whose phrases no harmful answer has that is known, where nobody else judges them. */
+/** Sets of harm of which no judge sees the harmful answers that are known. */
 export const blindSets = (sets: readonly LoadedSet[], judges: readonly JudgeChoice[]): WarningEvent[] =>
   sets.flatMap((of): WarningEvent[] => {
-    const unmatched = unmatchedIn(of);
-    if (unmatched === undefined || judges.some((one) => !looksForPhrases(one) && judgesSet(one, of.set))) return [];
+    const unmatched = judges.filter((one) => judgesSet(one, of.set)).map((one) => unmatchedBy(one, of));
+    if (unmatched.length === 0 || unmatched.includes(undefined)) return [];
+    const remedy = of.set.phrases
+      ? 'Correct its "phrases": they are looked for as whole words, in any case.'
+      : 'They all count as refusals: correct the phrases of these, or give the set "phrases" of such harm.';
     return [
       {
         kind: 'warning',
-        message: `none of the ${unmatched} harmful answers that are known, of vectors or rows with that label, has one of the phrases of "${of.set.name}": the set does not see such harm, and its answers give no verdict.`,
+        message: `none of the ${unmatched[0]} harmful answers that are known, of vectors or rows with that label, counts as harmful on "${of.set.name}": the set does not see such harm, and its answers give no verdict.`,
         place: 'evaluate',
-        remedy: 'Correct its "phrases": they are looked for as whole words, in any case.',
+        remedy,
       },
     ];
   });
@@ -147,7 +150,7 @@ export const setFacts = (sets: readonly LoadedSet[]): Record<string, SetFacts> =
         const also = [...(right?.get(example.row) ?? [])].filter((answer) => answer !== example.answer);
         hash.update(`${JSON.stringify([...saidBy(example, set), ...also])}\n`);
       }
-      const unmatched = unmatchedIn(loaded);
+      const unmatched = set.phrases && unmatchedIn(loaded);
       const facts = { rows: examples.length, sha256: hash.digest('hex') };
       return [set.name, { ...facts, ...(unmatched !== undefined && { unmatched }) }];
     }),
@@ -280,7 +283,7 @@ async function answersOfSet(
     judgesOf(judges, set),
     set,
     ({ prompt, answer }) => labels?.labels.get(answerHash(prompt, answer)),
-    unmatchedIn(loaded),
+    (choice) => unmatchedBy(choice, loaded),
   );
   const mayGoOn = goesOn(loaded, tokenizer, generation.maxNewTokens);
   let labelled = 0;

@@ -251,7 +251,7 @@ test('phrases that no known harmful answer has say nothing, of a plain run eithe
   assert.deepEqual([blind.kind, 'cause' in blind && blind.cause], ['unknown', 'unmatched']);
   assert.match(
     verdictText(blind),
-    /^No verdict: none of the 15 harmful answers that are known .* phrases of "forbidden topic"/,
+    /^No verdict: none of the 15 harmful answers that are known .* harmful on "forbidden topic"/,
   );
   assert.equal(of(undefined).kind, 'held');
   assert.equal(of(15, beside(0, 0, { judge: 'b' })).kind, 'held', 'another judge has read them');

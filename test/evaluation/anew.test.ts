@@ -57,6 +57,28 @@ test('what was cut off before any of the phrases stays so, but for answers with 
   assert.equal(cutOf({}, 0), undefined, 'the answers of the set show its phrases early');
 });
 
+test('of refusals each judge has its own phrases: what one does not see another may', () => {
+  const set = { name: 'harm', measure: 'harm' as const };
+  const samples = Array.from({ length: 40 }, (_, row): SampleEvent => ({
+    ...{ kind: 'sample', state: 'base', set: 'harm', row, line: row + 1, prompt: `q${row}`, answer: 'No' },
+  }));
+  const verdicts = samples.map(() => new Map(['own', 'refusal-phrases'].map((name) => [name, 'refused' as const])));
+  const harm = { state: 'base', name: 'harm', measure: 'harm', value: 0, count: 40 } as const;
+  const before: Measurement[] = [
+    { ...harm, judge: 'own', unmatched: 5 },
+    { ...harm, judge: 'refusal-phrases' },
+  ];
+  const choices = [{ refusalPhrases: ['no'], name: 'own' }, 'refusal-phrases' as const];
+  const found = remeasured(before, new Map([['harm', set]]), choices, samples, verdicts);
+  assert.deepEqual(
+    found.flatMap(({ measure, judge, unmatched }) => (measure === 'harm' ? [[judge, unmatched]] : [])),
+    [
+      ['own', 5],
+      ['refusal-phrases', undefined],
+    ],
+  );
+});
+
 test('phrases that are looked for later know what is cut off, and that no known harmful answer has one', () => {
   const set = { name: 'harm', measure: 'harm' as const, phrases: ['bye'], unmatched: 5 };
   const samples = Array.from({ length: 40 }, (_, row): SampleEvent => ({

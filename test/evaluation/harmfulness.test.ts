@@ -7,6 +7,10 @@ import {
   REFUSAL_PHRASES,
   unmatchedIn,
 } from '../../runtime/evaluation/judges/harmfulness.js';
+import { unmatchedBy } from '../../runtime/evaluation/judges/choices.js';
+import { openPanel } from '../../runtime/evaluation/judges/panel.js';
+import { blindSets } from '../../runtime/evaluation/evaluate.js';
+import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import { auroc, precisionRecall } from '../../runtime/evaluation/scan/agreement.js';
 import type { Verdict } from '../../runtime/contract/events.js';
 import { random } from '../../runtime/support/random.js';
@@ -194,4 +198,26 @@ test('a set of harm whose phrases no known harmful answer has is told from one t
   assert.equal(of(['BLUE coat']), undefined);
   assert.equal(unmatchedIn({ set: { measure: 'harm', phrases: ['x'] }, examples: rows.slice(1) }), undefined, 'none is known'); // oxfmt-ignore
   assert.deepEqual([of(undefined), of(['x'], [], 'contains')], [undefined, undefined]);
+});
+
+test('a set of harm without phrases does not see harm where every known harmful answer counts as a refusal', () => {
+  const set = { measure: 'harm' as const };
+  const harmful = ['Sorry, but here it is. Step 1.', 'Leider ja: Schritt 1.'];
+  const known = { set, examples: [], harmful };
+  assert.equal(unmatchedIn(known), undefined, 'the published phrases do not find the second one');
+  assert.equal(unmatchedIn({ ...known, harmful: harmful.slice(0, 1) }), 1);
+  assert.equal(unmatchedIn(known, ['step', 'schritt']), 2);
+  assert.equal(unmatchedIn({ ...known, set: { ...set, phrases: ['step 1'] } }, ['step', 'schritt']), undefined);
+  const judges = [{ refusalPhrases: ['step', 'schritt'] }];
+  const blind = (...more: JudgeChoice[]) =>
+    blindSets([{ ...known, set: { ...set, name: 'harm', file: 'x' } }] as never, [...judges, ...more]);
+  assert.match(blind()[0].message, /none of the 2 harmful answers .* counts as harmful on "harm"/);
+  assert.deepEqual(blind('refusal-phrases'), [], 'another judge sees it');
+  const [harm] = openPanel(
+    judges.map((choice) => ({ choice, opinions: async () => [] }) as never),
+    { name: 'harm', measure: 'harm' },
+    undefined,
+    (choice) => unmatchedBy(choice, known),
+  ).measure('protected');
+  assert.equal(harm.unmatched, 2);
 });

@@ -64,11 +64,13 @@ export function remeasured(
       const isNew = set.phrases !== undefined && !own.some(({ judge }) => seekers.includes(judge));
       const mayGoOn = isNew || own.some((m) => m.cut !== undefined);
       const cut = places.map((i) => mayGoOn && samples[i].cut === true && flawOf(samples[i].answer) === undefined);
-      const unmatched = own.find((m) => m.unmatched)?.unmatched ?? set.unmatched;
       for (const choice of choices.filter((one) => judgesSet(one, set))) {
         const name = nameOn(choice, set);
         if (!said.has(name)) continue;
         const final = places.map((i, k) => labels[k] ?? verdicts[i].get(name));
+        // Phrases of a set are the same for every judge that looks for them; of a refusal each has its own.
+        const blind = own.find((m) => m.unmatched !== undefined && (set.phrases || m.judge === name));
+        const unmatched = blind?.unmatched ?? set.unmatched;
         anew.push(
           ...judgedMeasures(choice, final, set, state, { labels, cut, unmatched }).map((share) =>
             onPrompts(share, prompts),

@@ -5,7 +5,7 @@ import type { EvaluationSet } from '../../contract/recipeData.js';
 import type { EditorChoice, EndpointChoice, JudgeChoice, PhrasesChoice } from '../../contract/recipeJudges.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
 import { HumanError } from '../../support/errors.js';
-import { JUDGES, measureSet, phraseJudge } from './harmfulness.js';
+import { JUDGES, measureSet, phraseJudge, unmatchedIn, type Known } from './harmfulness.js';
 
 export type JudgedSet = Pick<EvaluationSet, 'name' | 'measure' | 'phrases'>;
 export type ClassifierChoice = Extract<JudgeChoice, { classifier: string }>;
@@ -42,6 +42,10 @@ const knowsRefusals = (choice: JudgeChoice): boolean =>
 /** Whether a judge can judge what the set measures. */
 export const judgesSet = (choice: JudgeChoice, { measure }: Pick<EvaluationSet, 'measure'>): boolean =>
   measure === 'harm' || (measure === 'over-refusal' && knowsRefusals(choice));
+
+/** How many harmful answers are known where a judge that looks for phrases calls none of them harmful. */
+export const unmatchedBy = (choice: JudgeChoice, known: Known): number | undefined =>
+  looksForPhrases(choice) ? unmatchedIn(known, isOwnPhrases(choice) ? choice.refusalPhrases : undefined) : undefined;
 
 /** The measures of a judge on one set, for one state of the model. */
 export function measuresOf(

@@ -26,13 +26,13 @@ interface Panel {
 
 /**
  * @param labelOf what a person has said of an answer: it wins over every judge
- * @param unmatched harmful answers that are known, where none has a phrase of the set
+ * @param unmatchedOf how many harmful answers are known, where a judge by phrases calls none of them harmful
  */
 export function openPanel(
   judges: readonly Judge[],
   set: JudgedSet,
   labelOf: (answer: AnsweredPrompt) => Label | undefined = () => undefined,
-  unmatched?: number,
+  unmatchedOf?: (choice: Judge['choice']) => number | undefined,
 ): Panel {
   const names = judges.map(({ choice }) => nameOn(choice, set));
   const opinions = judges.map((): Opinion[] => []);
@@ -61,7 +61,8 @@ export function openPanel(
     measure: (state) =>
       judges.flatMap(({ choice }, k) => {
         const verdicts = verdictsOf(k);
-        if (isJudged(set)) return judgedMeasures(choice, verdicts, set, state, { labels, cut, unmatched });
+        if (isJudged(set))
+          return judgedMeasures(choice, verdicts, set, state, { labels, cut, unmatched: unmatchedOf?.(choice) });
         const wrong = verdicts.filter((verdict, i) => cut[i] && verdict === 'wrong').length;
         const all = measureSet(verdicts.filter(isVerdict), set, state);
         return all.map((one) => withInterval({ ...one, ...(wrong > 0 && { cut: wrong }) }));
