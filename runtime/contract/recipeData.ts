@@ -1,7 +1,7 @@
 /** Data of recipes: files and how their rows are read, what is held out of them, and the sets that measure. */
 import * as z from 'zod';
 import { COLUMN_FIELDS, type ColumnField, formatsOf } from './mapping.js';
-import { distinct, list, number, path, rows, text } from './recipeValues.js';
+import { distinct, list, number, path, phrase, rows, text } from './recipeValues.js';
 import { DATA_FORMATS, MEASURES, MOST_HELD_OUT } from './recipeWords.js';
 
 const column = text.optional();
@@ -63,7 +63,7 @@ const mix = z
   .describe('Rows of a second file, which are learned together with the others.');
 export const mixedData = z.strictObject({ ...dataKeys, mix: mix.optional() }).refine(fits, UNFIT);
 
-const phrases = list(text, 10_000)
+const phrases = list(phrase, 10_000)
   .min(1)
   .optional()
   .describe(

@@ -1,7 +1,7 @@
 /** How a recipe has answers written and judged. */
 import * as z from 'zod';
 import { secret } from './recipeCluster.js';
-import { count, list, number, path, text } from './recipeValues.js';
+import { count, list, number, path, phrase, text } from './recipeValues.js';
 
 export const generation = z
   .strictObject({
@@ -36,7 +36,7 @@ const classifierJudge = z
     message: 'give either "refused" or "complied"',
   });
 const phrasesJudge = z.strictObject({
-  refusalPhrases: list(text, 10_000)
+  refusalPhrases: list(phrase, 10_000)
     .min(1, 'give at least one phrase')
     .describe(
       'Phrases of a refusal in the language of the answers, instead of the published English ones: whole words, in any case.',

@@ -23,6 +23,8 @@ export const distinct = <T extends z.ZodType<{ name: string }>>(entries: z.ZodAr
     });
   });
 export const text = z.string().min(1).max(4096, 'this text has more than 4096 characters');
+/** What is looked for in answers. */
+export const phrase = text.regex(/\S/, 'this phrase has nothing but white space, which is never found');
 export const rows = count(1e9);
 export const fraction = number(1).min(0);
 /** Of a decaying mean: with 1 it would never move from zero. */

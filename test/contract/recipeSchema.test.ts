@@ -34,6 +34,24 @@ test('evaluations of earlier versions have batches, which nothing reads', () => 
   }
 });
 
+test('phrases that are looked for in answers have something in them', () => {
+  const recipe = (phrase: string, refusal: string): object => ({
+    ...{ kind: 'evaluate', model: 'm', output: 'o' },
+    evaluate: [{ name: 'n', file: 'f', measure: 'harm', phrases: ['a', phrase] }],
+    judges: [{ refusalPhrases: [refusal] }],
+  });
+  for (const [given, isRight] of [
+    [recipe('b c', '…'), true],
+    [recipe(' ', 'no'), false],
+    [recipe('b', '\t\u00a0'), false],
+  ] as const)
+    assert.deepEqual(
+      [isValid(given), recipeSchema.safeParse(given).success],
+      [isRight, isRight],
+      JSON.stringify(given),
+    );
+});
+
 test('what other programs call recipes is as it likes', () => {
   for (const theirs of [
     { title: 'Pasta', ingredients: [] },
