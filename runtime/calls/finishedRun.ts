@@ -127,18 +127,18 @@ export function choicesOf({ recipe, manifest, sets }: Kept, more: readonly Judge
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new HumanError(`two judges are called "${twice}".`, { place: 'judges', remedy: 'Give one another "name".' });
-  for (const choice of more) {
+  for (const [i, choice] of more.entries()) {
     const before = choices.get(nameOf(choice));
     // Another list under one name would take the place of the recipe's; a classifier may lie elsewhere by now.
     if (before && isOwnPhrases(choice) && canonical(before) !== canonical(choice))
       throw new HumanError(`the run has another judge that is called "${nameOf(choice)}".`, {
-        place: 'judges',
+        place: `judges.${i}`,
         remedy: 'Give this one another "name".',
       });
     choices.set(nameOf(choice), choice);
   }
   const all = [...choices.values()];
-  checkChoices(all, [...sets.values()]);
+  checkChoices(all, [...sets.values()], (i) => (more.includes(all[i]) ? `judges.${more.indexOf(all[i])}` : 'judges'));
   return all;
 }
 

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
+import { choicesOf } from '../../runtime/calls/finishedRun.js';
 import { judgePlace, readJudge } from '../../runtime/commandLine/judge.js';
 import { HumanError } from '../../runtime/support/errors.js';
 
@@ -50,4 +51,22 @@ test('a place among further judges is what stands on the command line', () => {
   assert.equal(judgePlace('judges', given), '--judge');
   assert.equal(judgePlace('generation.maxNewTokens', given), 'generation.maxNewTokens');
   assert.equal(judgePlace(undefined, given), undefined);
+});
+
+test('a further judge that cannot be one is named as it was given, whatever judges the run has', async () => {
+  const run = { recipe: { judges: ['refusal-phrases'] }, manifest: {}, sets: new Map() };
+  const given = ['{"refusalPhrases": ["no"], "name": "fine"}', '{"refusalPhrases": ["no"], "name": "exact-match"}'];
+  const other = '{"refusalPhrases": ["no"], "name": "refusal-phrases"}';
+  for (const [all, wrong] of [
+    [given, given[1]],
+    [given.toReversed(), given[1]],
+    [[given[0], other], other],
+  ] as const) {
+    const more = await Promise.all(all.map(readJudge));
+    assert.throws(
+      () => choicesOf(run as never, more),
+      (error) => error instanceof HumanError && judgePlace(error.place, all) === `--judge ${wrong}`,
+      all.join(' '),
+    );
+  }
 });

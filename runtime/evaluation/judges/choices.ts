@@ -60,17 +60,22 @@ export function measuresOf(
 }
 
 /**
+ * @param placeOf where a judge was written
  * @throws HumanError for two judges of one name, a set that nobody can judge, and one whose first judge may leave
  * answers open
  */
-export function checkChoices(choices: readonly JudgeChoice[], sets: readonly JudgedSet[]): void {
+export function checkChoices(
+  choices: readonly JudgeChoice[],
+  sets: readonly JudgedSet[],
+  placeOf = (i: number): string => `judges.${i}`,
+): void {
   const names = choices.map(nameOf);
   const taken: string[] = Object.values(JUDGES);
   names.forEach((name, i) => {
     const own = choices[i] !== 'refusal-phrases' && taken.includes(name);
     if (!own && names.indexOf(name) === i) return;
     throw new HumanError(own ? `"${name}" is the name of a built-in judge.` : `two judges are called "${name}".`, {
-      place: `judges.${i}`,
+      place: placeOf(i),
       remedy: choices[i] === 'refusal-phrases' ? 'List it once.' : 'Give this one another "name".',
     });
   });
