@@ -7,6 +7,7 @@ import { reachCluster, wayTo } from '../cluster/cluster.js';
 import { isOfTheWay } from '../cluster/faults.js';
 import type { ErrorData } from '../contract/errors.js';
 import type { DoneEvent, RunEvent, WarningEvent } from '../contract/events.js';
+import { plural } from '../contract/format.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -118,7 +119,7 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   await emit({
     kind: 'state',
     state: 'preparing',
-    message: `${points.length} points, ${found} of them are done${left()}`,
+    message: `${points.length} ${plural(points.length, 'point', 'points')}, ${found} of them done${left()}`,
     progress: found / points.length,
   });
   const running = new Set<number>();

@@ -4,6 +4,7 @@ import { readAdapter, scalesHash, WEIGHTS_FILE } from '../adapters/files.js';
 import { saveAdapter } from '../adapters/flat.js';
 import { initialise, type Layout } from '../adapters/sites.js';
 import type { LoadedData } from '../context/context.js';
+import { plural } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { openGenerator } from '../evaluation/inference/generate.js';
 import { sha256File } from '../support/files.js';
@@ -116,7 +117,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     await job.emit({
       kind: 'state',
       state: 'training',
-      message: `training the vector on ${harmful.trained.length} harmful rows`,
+      message: `training the vector on ${harmful.trained.length} harmful ${plural(harmful.trained.length, 'row', 'rows')}`,
       device: backend.device,
       steps,
     });

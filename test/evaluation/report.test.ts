@@ -318,6 +318,17 @@ test('a set that asks something else in the plain run does not stand beside that
   );
 });
 
+test('one row and one step are no rows and steps', () => {
+  const run = plainRun();
+  const review = { path: 'r.json', sha256: 'ff', excluded: 1, fine: 2 };
+  run.manifest.data = [{ path: 'one.jsonl', rows: 1, sha256: 'ff', review }];
+  run.manifest.done = { ...run.manifest.done!, step: 1 };
+  run.events = run.events.map((event) => (event.kind === 'done' ? { ...event, step: 1 } : event));
+  const text = textOf(renderReport({ runs: [run] }));
+  for (const said of [/ 1 step · /, /data, 1 row one\.jsonl/, /review, 1 row left out, 2 fine/])
+    assert.match(text, said);
+});
+
 test('steps that a run repeated after a crash are drawn once', () => {
   const run = vectorRun();
   const again = run.events.filter((event) => event.kind === 'step' && event.step > 100);

@@ -10,7 +10,7 @@ import { ANSWER_STRINGS, answerRows, labelCounts, latestAnswers, type SampleEven
 import { asksSame } from '../../contract/askedSets.js';
 import { dataHashes, runDifferences } from '../../contract/comparison.js';
 import { doneOf, type RunRecord } from '../../contract/facts.js';
-import { DIFFERENCE, fill } from '../../contract/format.js';
+import { DIFFERENCE, fill, plural } from '../../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
 import { isObject } from '../../contract/isObject.js';
 import { agreements } from '../../contract/agreement.js';
@@ -115,7 +115,7 @@ function facts(run: ReportRun): string {
   const done = doneOf(run);
   return [
     outcome,
-    done && KINDS[kind].trains && `${done.step} steps`,
+    done && KINDS[kind].trains && `${done.step} ${plural(done.step, 'step', 'steps')}`,
     done && formatSeconds(done.seconds),
     device && `on ${'on' in run.recipe && run.recipe.on ? 'a Ray cluster' : DEVICE_NAMES[device]}`,
     precision && `frozen weights in ${precision}`,
@@ -207,14 +207,14 @@ function settings(run: ReportRun): Html {
   const files: [string, string, string][] = [
     [`model (${model.architecture})`, model.path, model.sha256],
     ...data.flatMap(({ path, rows, sha256, review }): [string, string, string][] => [
-      [`data, ${rows} rows`, path, sha256],
+      [`data, ${rows} ${plural(rows, 'row', 'rows')}`, path, sha256],
       ...(review
         ? [
-            [`review, ${review.excluded} rows left out, ${review.fine} fine`, review.path, review.sha256] as [
-              string,
-              string,
-              string,
-            ],
+            [
+              `review, ${review.excluded} ${plural(review.excluded, 'row', 'rows')} left out, ${review.fine} fine`,
+              review.path,
+              review.sha256,
+            ] as [string, string, string],
           ]
         : []),
     ]),
