@@ -115,7 +115,14 @@ const finetuneRecipe = z
   })
   .superRefine(({ vectors, evaluate }, context) => {
     const harm = evaluate.filter(({ measure }) => measure === 'harm').map(({ name }) => name);
-    vectors.forEach(({ sets = [] }, i) =>
+    vectors.forEach(({ adapter, sets = [] }, i) => {
+      if (vectors.findIndex((one) => one.adapter === adapter) < i)
+        context.addIssue({
+          code: 'custom',
+          message:
+            'this vector is listed already, and would be added twice: remove it, or set the "scale" of the first',
+          path: ['vectors', i, 'adapter'],
+        });
       sets.forEach((name, k) => {
         if (!harm.includes(name))
           context.addIssue({
@@ -123,8 +130,8 @@ const finetuneRecipe = z
             message: `there is no evaluation set of harm with the name "${name}"`,
             path: ['vectors', i, 'sets', k],
           });
-      }),
-    );
+      });
+    });
   })
   .superRefine((recipe, context) => {
     const { baseline: followed } = recipe;

@@ -37,6 +37,15 @@ test('two states of one name are refused', () => {
   parse({ ...EVALUATE, states: states.slice(0, 2) });
 });
 
+test('a vector that is listed twice is refused', () => {
+  const vectors = [{ adapter: 'v' }, { adapter: 'w' }, { adapter: 'v', scale: 0.5 }];
+  assert.throws(() => parse({ ...PLAIN, steps: 1, vectors }), {
+    message: 'this vector is listed already, and would be added twice: remove it, or set the "scale" of the first.',
+    place: /^r\.json:\d+ vectors\.2\.adapter$/,
+  });
+  parse({ ...PLAIN, steps: 1, vectors: vectors.slice(0, 2) });
+});
+
 test('a state with an adapter is not called base', async () => {
   const run = async (recipe: object, output: string) => {
     const file = join(root, 'recipe.json');
