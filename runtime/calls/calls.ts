@@ -21,7 +21,7 @@ import { judgeAgain } from './judge.js';
 import { local, opened } from './opened.js';
 import { warnsOf, type Reporter } from './reporter.js';
 import { planPublish, publish } from '../publish/publish.js';
-import { readRecipe } from '../recipes/readRecipe.js';
+import { readRecipe } from '../recipes/reading/readRecipe.js';
 import { rowCalls } from './rows.js';
 import { runOne } from './run.js';
 import { loadRows, scan } from './scan.js';

@@ -9,7 +9,7 @@ import { lossesOf } from '../evaluation/inference/losses.js';
 import { unjudged } from '../evaluation/scan/scan.js';
 import { explainedShare } from '../evaluation/scan/scores.js';
 import { modelStamp } from '../models/modelFiles.js';
-import { readTexts } from '../recipes/cut.js';
+import { readTexts } from '../recipes/protection/cut.js';
 import { keptOpen } from './keptOpen.js';
 import { local } from './opened.js';
 import type { Reporter } from './reporter.js';

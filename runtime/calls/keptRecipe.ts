@@ -9,7 +9,7 @@ import type { Recipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { JUDGES } from '../evaluation/judges/harmfulness.js';
-import { parseRecipe } from '../recipes/readRecipe.js';
+import { parseRecipe } from '../recipes/reading/readRecipe.js';
 import { readText } from '../support/jsonFile.js';
 import { without } from '../support/without.js';
 

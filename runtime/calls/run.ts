@@ -11,7 +11,7 @@ import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
-import { evaluateRun } from '../recipes/evaluateRun.js';
+import { evaluateRun } from '../recipes/evaluation/evaluateRun.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
@@ -24,7 +24,7 @@ import { resumedFrom, type Manifest } from '../contract/manifest.js';
 import type { Recipe, RunRecipe } from '../contract/recipe.js';
 import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
-import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
+import { readRecipe, type RecipeFile } from '../recipes/reading/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
 import { withRemedy } from '../runs/resuming.js';
@@ -36,15 +36,15 @@ import {
   requireAsBegun,
   requireSame,
   type Dependencies,
-} from '../recipes/dependencies.js';
-import { fineTuneRun } from '../recipes/fineTuneRun.js';
-import { requireWatched, watchAction } from '../recipes/harmfulLoss.js';
+} from '../recipes/training/dependencies.js';
+import { fineTuneRun } from '../recipes/fineTune/fineTuneRun.js';
+import { requireWatched, watchAction } from '../recipes/protection/harmfulLoss.js';
 import { plain } from './estimate.js';
 import { withoutGpu } from './withoutGpu.js';
 import { warnOfContext, warnOfRevisions } from './runWarnings.js';
 import { secretsFrom } from './secrets.js';
 import type { Shared } from './sweepShared.js';
-import type { Ending, Job } from '../recipes/job.js';
+import type { Ending, Job } from '../recipes/training/job.js';
 import {
   changedMeanwhile,
   finishReplacement,
@@ -57,7 +57,7 @@ import {
 } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder, stepsMade, type RunFolder } from '../runs/runFolder.js';
-import { trainSecurityVector } from '../recipes/securityVector.js';
+import { trainSecurityVector } from '../recipes/securityVector/securityVector.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 
 export interface RunOptions extends OutputOptions {

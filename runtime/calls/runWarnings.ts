@@ -3,7 +3,7 @@ import type { HubAdapter } from '../adapters/hubAdapters.js';
 import { templateWarning, unusedWarning, type Context } from '../context/context.js';
 import { hubName } from '../contract/hubName.js';
 import type { Recipe } from '../contract/recipe.js';
-import type { Job } from '../recipes/job.js';
+import type { Job } from '../recipes/training/job.js';
 
 /** @param given why it is this device, where the device does not say it */
 export async function warnOfContext(context: Context, emit: Job<Recipe>['emit'], given?: string): Promise<void> {

@@ -1,10 +1,10 @@
 /** How much of each row of a file a vector explains. */
 import { loadData, type Context, type LoadedData } from '../context/context.js';
 import { scoresOfRows } from '../evaluation/scan/scan.js';
-import { calibrationOf, requireOther } from '../recipes/calibration.js';
-import { partsOf } from '../recipes/cut.js';
-import { otherLanguages } from '../recipes/foreign.js';
-import { scanWithInsertions } from '../recipes/insertions.js';
+import { calibrationOf, requireOther } from '../recipes/protection/calibration.js';
+import { partsOf } from '../recipes/protection/cut.js';
+import { otherLanguages } from '../recipes/protection/foreign.js';
+import { scanWithInsertions } from '../recipes/protection/insertions.js';
 import { readAlike } from '../data/readAlike.js';
 import type { RowFormat } from '../contract/mapping.js';
 import type { Requests } from '../contract/protocol.js';
@@ -16,7 +16,7 @@ import { flatInput } from '../adapters/inject.js';
 import type { Computing } from '../contract/recipeWords.js';
 import { openLearner } from '../learner/learner.js';
 import { flatTensor } from '../learner/rows.js';
-import { requireFinished } from '../recipes/finishedVector.js';
+import { requireFinished } from '../recipes/vectorFiles/finishedVector.js';
 
 /** Row formats that a chat template writes, whichever the model has. */
 const CONVERSATIONS: ReadonlySet<string> = new Set<RowFormat>(['messages', 'sharegpt']);

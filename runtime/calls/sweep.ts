@@ -5,8 +5,8 @@ import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { plural } from '../contract/format.js';
 import { resumedFrom, type Manifest } from '../contract/manifest.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import { changesOf } from '../recipes/dependencies.js';
-import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
+import { changesOf } from '../recipes/training/dependencies.js';
+import { plannedPoints, type PlannedPoint } from '../recipes/reading/sweepPoints.js';
 import { openCheckpoint } from '../runs/checkpoint.js';
 import { withSweepResume } from '../runs/resuming.js';
 import {

@@ -1,7 +1,7 @@
 import type { WayOptions } from '../cluster/cluster.js';
 import { openContext, type Context, type ContextOptions } from '../context/context.js';
 import type { Sessions } from '../evaluation/judges/languageModel.js';
-import type { Once } from '../recipes/job.js';
+import type { Once } from '../recipes/training/job.js';
 
 /** What the runs of a sweep share: they work in one process, one after the other, on a cluster some at once. */
 export interface Shared {

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parseJsonc, secondKey, secondKeyText } from '../contract/jsonc.js';
 import { judgeSchema, type JudgeChoice } from '../contract/recipeJudges.js';
 import { safeParse } from '../contract/safeParse.js';
-import { MAX_BYTES } from '../recipes/readRecipe.js';
+import { MAX_BYTES } from '../recipes/reading/readRecipe.js';
 import { HumanError } from '../support/errors.js';
 import { readText } from '../support/jsonFile.js';
 

@@ -11,7 +11,7 @@ import { parseJsonc } from '../contract/jsonc.js';
 import { isObject } from '../contract/isObject.js';
 import { COLUMN_FIELDS } from '../contract/mapping.js';
 import { RECIPE_KEYS, saysKind } from '../contract/recipeFacts.js';
-import { MAX_BYTES } from '../recipes/readRecipe.js';
+import { MAX_BYTES } from '../recipes/reading/readRecipe.js';
 import { HumanError } from '../support/errors.js';
 import {
   adapterPath,

@@ -8,7 +8,7 @@ import { EXIT } from '../contract/errors.js';
 import { plural } from '../contract/format.js';
 import { usageText } from '../contract/judgeText.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
-import { readRecipe } from '../recipes/readRecipe.js';
+import { readRecipe } from '../recipes/reading/readRecipe.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { agreementTable } from './terminal.js';

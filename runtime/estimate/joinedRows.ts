@@ -3,8 +3,8 @@ import type { FinetuneRecipe } from '../contract/recipe.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { sum } from '../contract/sum.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { beside } from '../recipes/calibrationFile.js';
-import { allOwn, isRefused, type OwnRows, type Refusals } from '../recipes/ownRows.js';
+import { beside } from '../recipes/vectorFiles/calibrationFile.js';
+import { allOwn, isRefused, type OwnRows, type Refusals } from '../recipes/protection/ownRows.js';
 import { madeOnce } from '../support/fileStamp.js';
 import { longestIn, sizeOf, type RowSize, type RowSizes } from './rows.js';
 

@@ -1,4 +1,4 @@
-import { batchPlan, plannedSteps, stepsIn, type Batch } from '../recipes/steps.js';
+import { batchPlan, plannedSteps, stepsIn, type Batch } from '../recipes/training/steps.js';
 import { askedBy, questionOf } from '../data/askedBy.js';
 import { nothingLeft, nothingUsable, streamExamples, type Example } from '../data/examples.js';
 import { readReview } from '../data/readReview.js';

@@ -10,7 +10,7 @@ import { concatenate } from '../adapters/merge.js';
 import { isOfTextModel } from '../adapters/sites.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { endTokens } from '../models/text/endTokens.js';
-import { beside } from '../recipes/calibrationFile.js';
+import { beside } from '../recipes/vectorFiles/calibrationFile.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { ownFile } from '../support/ownFile.js';
 import { copyDurably } from '../support/replaceFile.js';

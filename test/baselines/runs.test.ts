@@ -13,7 +13,7 @@ import { BASELINE_NAMES, baselineFacts, type BaselineName } from '../../runtime/
 import type { DoneEvent } from '../../runtime/contract/events.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { silent } from '../support/silent.js';

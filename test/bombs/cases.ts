@@ -14,7 +14,7 @@ import { readJsonObject } from '../../runtime/support/jsonFile.js';
 import { readGguf } from '../../runtime/models/gguf/file/gguf.js';
 import { readSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { readRecipe } from '../../runtime/recipes/readRecipe.js';
+import { readRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 
 export interface Bomb {
   name: string;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Cluster } from '../../runtime/cluster/cluster.js';
-import { trainOnCluster } from '../../runtime/recipes/trainThere.js';
+import { trainOnCluster } from '../../runtime/recipes/training/trainThere.js';
 import { HumanError } from '../../runtime/support/errors.js';
 
 const JOB = join(import.meta.dirname, '../../runtime/cluster/job');

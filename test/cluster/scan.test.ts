@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cluster } from '../../runtime/cluster/cluster.js';
 import type { Example } from '../../runtime/data/examples.js';
-import type { Job } from '../../runtime/recipes/job.js';
-import { clusterComparisons } from '../../runtime/recipes/lossesThere.js';
+import type { Job } from '../../runtime/recipes/training/job.js';
+import { clusterComparisons } from '../../runtime/recipes/training/lossesThere.js';
 import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 
 const TOKENS = 20;

@@ -4,7 +4,7 @@ import type { Patience } from '../../runtime/cluster/follow.js';
 import { runSweep } from '../../runtime/calls/sweep.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
-import { readRecipe } from '../../runtime/recipes/readRecipe.js';
+import { readRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import type { Workspace } from '../calls/support.js';
 import { writeModel } from '../kills/workspace.js';
 import type { RayServer, Script } from '../support/rayServer.js';

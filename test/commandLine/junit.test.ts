@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import { junit, requireGate, requireJunit } from '../../runtime/commandLine/junit.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { EvaluateRecipe } from '../../runtime/contract/recipe.js';
 import { watch } from '../support/faults.js';

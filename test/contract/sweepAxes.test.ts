@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { parseJsonc } from '../../runtime/contract/jsonc.js';
 import type { Over } from '../../runtime/contract/sweep.js';
 import { axisFault } from '../../runtime/contract/sweepAxes.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { METHODS } from '../paper/table.js';
 
 const RATE = 'optimizer.learningRate';

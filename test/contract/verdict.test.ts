@@ -8,7 +8,7 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { idleOf, learnedTask } from '../../runtime/contract/task.js';
 import { runVerdict, type RunFacts } from '../../runtime/contract/verdict.js';
-import { withoutVector } from '../../runtime/recipes/fineTuneRun.js';
+import { withoutVector } from '../../runtime/recipes/fineTune/fineTuneRun.js';
 import { golden } from '../support/golden.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import { harm, kept, resumed, RUNS } from './runs.js';

@@ -15,7 +15,7 @@ import { previewData } from '../../runtime/data/preview.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { cleaned } from '../support/cleaned.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sum } from '../../runtime/contract/sum.js';
 import { epochOrder } from '../../runtime/data/epochOrder.js';
-import { batchPlan, plannedSteps } from '../../runtime/recipes/steps.js';
+import { batchPlan, plannedSteps } from '../../runtime/recipes/training/steps.js';
 
 const rows = Array.from({ length: 1003 }, (_, i) => i);
 const PER_EPOCH = 63;

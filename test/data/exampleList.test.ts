@@ -13,7 +13,7 @@ import { Cancelled } from '../../runtime/support/errors.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { batchPlan } from '../../runtime/recipes/steps.js';
+import { batchPlan } from '../../runtime/recipes/training/steps.js';
 import { watch } from '../support/faults.js';
 
 const smollm2 = join(import.meta.dirname, '../fixtures/smollm2');

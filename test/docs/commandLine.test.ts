@@ -12,7 +12,7 @@ import type { BrokenRows, Estimate, MemoryParts } from '../../runtime/contract/e
 import type { Diagnosis } from '../../runtime/commandLine/doctor.js';
 import type { RunSummary } from '../../runtime/commandLine/runs.js';
 import { commands } from '../../runtime/commandLine/commands.js';
-import { MAY_CHANGE } from '../../runtime/recipes/dependencies.js';
+import { MAY_CHANGE } from '../../runtime/recipes/training/dependencies.js';
 import { code, help, read, rows, section, sources } from './pages.js';
 
 const TEXT = read('docs/command-line.md');

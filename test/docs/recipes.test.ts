@@ -10,8 +10,8 @@ import { MEASURES, MOST_HELD_OUT } from '../../runtime/contract/recipeWords.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';
 import { JUDGES } from '../../runtime/evaluation/judges/harmfulness.js';
 import { RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
-import { BEST_PARTS, strategyOf } from '../../runtime/recipes/strategy.js';
-import { plannedPoints } from '../../runtime/recipes/sweepPoints.js';
+import { BEST_PARTS, strategyOf } from '../../runtime/recipes/protection/strategy.js';
+import { plannedPoints } from '../../runtime/recipes/reading/sweepPoints.js';
 import { blocks, code, PAGES, read, ROOT, rows, section } from './pages.js';
 
 const TEXT = read('docs/recipes.md');

@@ -9,7 +9,7 @@ import type { Finding, RunVerdict } from '../../runtime/contract/verdict.js';
 import { EXIT } from '../../runtime/contract/errors.js';
 import type { DoneEvent, Invariants, RunEvent, RunState, VectorQuality } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
-import { divergenceWatch, requireLearned } from '../../runtime/recipes/divergence.js';
+import { divergenceWatch, requireLearned } from '../../runtime/recipes/training/divergence.js';
 import { code, read, rows, section } from './pages.js';
 
 const TEXT = read('docs/run-folder.md');

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { MOST_PACKAGE, OLDEST } from '../../runtime/cluster/faults.js';
 import { PATIENCE } from '../../runtime/cluster/follow.js';
 import { supported } from '../../runtime/cluster/supported.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { code, read, rows, section } from './pages.js';
 
@@ -64,6 +64,6 @@ test('what runs only here is what a cluster refuses, and nothing else is', () =>
 });
 
 test('a vector is not tried on a cluster', () => {
-  assert.match(read('runtime/recipes/securityVector.ts'), /job\.cluster \? \{\} : await trial\(/);
+  assert.match(read('runtime/recipes/securityVector/securityVector.ts'), /job\.cluster \? \{\} : await trial\(/);
   assert.match(TEXT.replaceAll('\n', ' '), /A security vector is not \[tried\]\(method\.md#trial\) on a cluster/);
 });

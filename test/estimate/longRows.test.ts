@@ -8,7 +8,7 @@ import { estimateDetails, estimateText, type Remedy } from '../../runtime/contra
 import { GB } from '../../runtime/contract/format.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 
 const recipes = join(import.meta.dirname, '../../media/sample/recipes');
 let folder: string;

@@ -16,7 +16,7 @@ import { memoryPeak, workOf, type Dims } from '../../runtime/onnx/cost.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { loadReference } from '../support/reference.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
-import { plannedSteps, type Batch } from '../../runtime/recipes/steps.js';
+import { plannedSteps, type Batch } from '../../runtime/recipes/training/steps.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
 const LONG_AGO = new Date('2020-01-01');

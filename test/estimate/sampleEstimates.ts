@@ -5,7 +5,7 @@ import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type EstimateOptions, type Expected } from '../../runtime/estimate/estimate.js';
 import { parameters } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 
 export const recipes = join(import.meta.dirname, '../../media/sample/recipes');
 

@@ -14,10 +14,10 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { EvaluationSet } from '../../runtime/contract/recipeData.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import { dissent } from '../../runtime/contract/answers.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { measurementTable } from '../../runtime/commandLine/terminal.js';
-import { weakened } from '../../runtime/recipes/fineTuneRun.js';
+import { weakened } from '../../runtime/recipes/fineTune/fineTuneRun.js';
 import { makeClassifier } from './tinyClassifier.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample', import.meta.url));

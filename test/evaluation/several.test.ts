@@ -6,7 +6,7 @@ import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { agreement, scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { scanOfSeveral, limitOfEach } from '../../runtime/evaluation/scan/several.js';
-import { blindOf, blindText } from '../../runtime/recipes/vectors.js';
+import { blindOf, blindText } from '../../runtime/recipes/protection/vectors.js';
 import { scored } from '../support/scores.js';
 
 /** Ten tokens, each of 2 nats without the vector, and of `left` with it. */

@@ -19,7 +19,7 @@ import { openSession } from '../../runtime/evaluation/judges/languageModel.js';
 import { readReply } from '../../runtime/evaluation/judges/rubric.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { writePrompts } from '../../runtime/recipes/prompts.js';
+import { writePrompts } from '../../runtime/recipes/protection/prompts.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 let folder: string;

@@ -8,7 +8,7 @@ import { openBackend } from '../../runtime/device/session.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { baseTensors, saveFullModel } from '../../runtime/recipes/fullModel.js';
+import { baseTensors, saveFullModel } from '../../runtime/recipes/training/fullModel.js';
 import { ended, sample, settingsOf, type Changes } from './sample.js';
 import { at, place, randomAdapter, type Place } from './support.js';
 

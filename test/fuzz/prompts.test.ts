@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readPrompts } from '../../runtime/recipes/prompts.js';
+import { readPrompts } from '../../runtime/recipes/protection/prompts.js';
 import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 

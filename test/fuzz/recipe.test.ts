@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { fuzz } from './harness.js';
 import { damageRecipe, recipes } from './recipes.js';
 

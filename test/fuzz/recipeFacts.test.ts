@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isAbsolute } from 'node:path';
 import { guessedBase, isPlain, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { fuzz } from './harness.js';
 import { damageRecipe, recipes } from './recipes.js';
 

@@ -10,7 +10,7 @@ import { flatTensor } from '../../runtime/learner/rows.js';
 import { linearLayers, parameters, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import type { Graph } from '../../runtime/onnx/graph.js';
-import { baseTensors } from '../../runtime/recipes/fullModel.js';
+import { baseTensors } from '../../runtime/recipes/training/fullModel.js';
 import { random } from '../../runtime/support/random.js';
 import { unrolling } from '../support/unrolling.js';
 import { recording } from '../support/recording.js';

@@ -11,9 +11,9 @@ import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { memoryPeak } from '../../runtime/onnx/cost.js';
 import type { Graph } from '../../runtime/onnx/graph.js';
-import { baseTensors } from '../../runtime/recipes/fullModel.js';
+import { baseTensors } from '../../runtime/recipes/training/fullModel.js';
 import { random } from '../../runtime/support/random.js';
-import { summed } from '../../runtime/recipes/summed.js';
+import { summed } from '../../runtime/recipes/training/summed.js';
 import { recording } from '../support/recording.js';
 import { loadReference } from '../support/reference.js';
 

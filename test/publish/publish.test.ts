@@ -9,7 +9,7 @@ import type { PublishPlan } from '../../runtime/contract/exports.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { planPublish as planned, publish } from '../../runtime/publish/publish.js';
 import { downloadModel } from '../../runtime/models/hub/hub.js';
-import { readTrained } from '../../runtime/recipes/trainedFile.js';
+import { readTrained } from '../../runtime/recipes/vectorFiles/trainedFile.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { Cancelled } from '../../runtime/support/errors.js';
 import { writeWeights } from '../export/support.js';

@@ -1,9 +1,9 @@
 /** What a step holds the model to. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { anchoring } from '../../runtime/recipes/anchors.js';
-import { baseLosses } from '../../runtime/recipes/baseLosses.js';
-import { strategyOf } from '../../runtime/recipes/strategy.js';
+import { anchoring } from '../../runtime/recipes/protection/anchors.js';
+import { baseLosses } from '../../runtime/recipes/training/baseLosses.js';
+import { strategyOf } from '../../runtime/recipes/protection/strategy.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { tokenCount } from '../../runtime/learner/rows.js';
 import type { Example } from '../../runtime/data/examples.js';

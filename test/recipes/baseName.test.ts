@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { exportModel } from '../../runtime/export/export.js';
 import { contentOf } from '../../runtime/publish/contents.js';
-import { namedBase } from '../../runtime/recipes/job.js';
+import { namedBase } from '../../runtime/recipes/training/job.js';
 import { writePublished } from '../support/publishedModels.js';
 import { runValue } from '../support/recipeRun.js';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent, VectorQuality } from '../../runtime/contract/events.js';
-import { reportQuality } from '../../runtime/recipes/heldOutMeasure.js';
+import { reportQuality } from '../../runtime/recipes/securityVector/heldOutMeasure.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;

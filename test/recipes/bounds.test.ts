@@ -7,8 +7,8 @@ import * as z from 'zod';
 import { selectSites } from '../../runtime/adapters/sites.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
-import { plannedSteps } from '../../runtime/recipes/steps.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
+import { plannedSteps } from '../../runtime/recipes/training/steps.js';
 
 interface Schema {
   type?: string;

@@ -8,10 +8,10 @@ import { promptCount, variedRows } from '../../runtime/data/byPrompt.js';
 import type { Example } from '../../runtime/data/examples.js';
 import type { Comparison, RowLoss } from '../../runtime/learner/learner.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
-import { harmfulLoss } from '../../runtime/recipes/harmfulLoss.js';
-import { heldOutCount, holdOut } from '../../runtime/recipes/heldOut.js';
-import { heldOutQuality } from '../../runtime/recipes/heldOutMeasure.js';
-import { trialRows } from '../../runtime/recipes/trial.js';
+import { harmfulLoss } from '../../runtime/recipes/protection/harmfulLoss.js';
+import { heldOutCount, holdOut } from '../../runtime/recipes/training/heldOut.js';
+import { heldOutQuality } from '../../runtime/recipes/securityVector/heldOutMeasure.js';
+import { trialRows } from '../../runtime/recipes/securityVector/trial.js';
 import { random } from '../../runtime/support/random.js';
 
 /** So many prompts with so many answers each, one after the other, as a file has them. */

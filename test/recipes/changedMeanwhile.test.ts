@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { ChangedInputs } from '../../runtime/recipes/dependencies.js';
-import { loadSource, type Job } from '../../runtime/recipes/job.js';
+import { ChangedInputs } from '../../runtime/recipes/training/dependencies.js';
+import { loadSource, type Job } from '../../runtime/recipes/training/job.js';
 import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { sha256 } from '../../runtime/support/files.js';
 

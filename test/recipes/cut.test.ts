@@ -10,7 +10,7 @@ import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { explainedSentences, type TokenText } from '../../runtime/evaluation/scan/spans.js';
 import { ADDED, added, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
-import { cutRow, partsOf, readTexts, tokenTexts } from '../../runtime/recipes/cut.js';
+import { cutRow, partsOf, readTexts, tokenTexts } from '../../runtime/recipes/protection/cut.js';
 
 const TEMPLATES = join(import.meta.dirname, '../fixtures/chatTemplates/cases.json');
 let smollm: Tokenizer;

@@ -9,7 +9,7 @@ import { suggestTraining } from '../../runtime/calls/defaults.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
-import { trainingDefaults, type TrainingFacts } from '../../runtime/recipes/defaults.js';
+import { trainingDefaults, type TrainingFacts } from '../../runtime/recipes/reading/defaults.js';
 import { fineTuneRecipe, vectorRecipe } from '../../extension/commands/recipeFiles.js';
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

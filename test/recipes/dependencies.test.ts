@@ -16,7 +16,12 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import { recipeSchema, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { Checkpoint } from '../../runtime/runs/checkpoint.js';
-import { dependenciesOf, digestOf, requireSame, type Dependencies } from '../../runtime/recipes/dependencies.js';
+import {
+  dependenciesOf,
+  digestOf,
+  requireSame,
+  type Dependencies,
+} from '../../runtime/recipes/training/dependencies.js';
 import { makeClassifier } from '../evaluation/tinyClassifier.js';
 import { differences, snapshot } from '../kills/snapshot.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';

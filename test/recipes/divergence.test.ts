@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import { random } from '../../runtime/support/random.js';
-import { divergenceWatch, requireLearned } from '../../runtime/recipes/divergence.js';
+import { divergenceWatch, requireLearned } from '../../runtime/recipes/training/divergence.js';
 
 const V = 1000; // ln V = 6.9
 const failed = /the run has diverged/;

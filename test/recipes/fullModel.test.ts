@@ -9,7 +9,7 @@ import { decaying, parameters } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { readBytes, readFloat32, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
-import { asStored, baseTensors, saveFullModel } from '../../runtime/recipes/fullModel.js';
+import { asStored, baseTensors, saveFullModel } from '../../runtime/recipes/training/fullModel.js';
 import { temporary } from '../extension/support.js';
 import { runValue } from '../support/recipeRun.js';
 import { FAMILIES, loadReference } from '../support/reference.js';

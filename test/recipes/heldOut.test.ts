@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import type { ExampleList } from '../../runtime/data/exampleList.js';
 import type { Example } from '../../runtime/data/examples.js';
 import { promptName, questionOf } from '../../runtime/data/askedBy.js';
-import { promptsInData } from '../../runtime/recipes/fineTuneSets.js';
-import { harmfulLoss, harmfulLossByVector, harmfulRows } from '../../runtime/recipes/harmfulLoss.js';
-import { holdOut, holdOutOfBoth } from '../../runtime/recipes/heldOut.js';
+import { promptsInData } from '../../runtime/recipes/fineTune/fineTuneSets.js';
+import { harmfulLoss, harmfulLossByVector, harmfulRows } from '../../runtime/recipes/protection/harmfulLoss.js';
+import { holdOut, holdOutOfBoth } from '../../runtime/recipes/training/heldOut.js';
 import { example } from '../support/example.js';
 
 const examples = (count: number, promptOf: (row: number) => string): Example[] =>

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
 

@@ -6,9 +6,9 @@ import type { Example } from '../../runtime/data/examples.js';
 import type { Calibration } from '../../runtime/evaluation/scan/calibration.js';
 import { scanResult } from '../../runtime/evaluation/scan/scan.js';
 import type { Comparison } from '../../runtime/learner/learner.js';
-import { cutRow, partsOf, tokenTexts } from '../../runtime/recipes/cut.js';
+import { cutRow, partsOf, tokenTexts } from '../../runtime/recipes/protection/cut.js';
 import { chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
-import { withInsertions } from '../../runtime/recipes/insertions.js';
+import { withInsertions } from '../../runtime/recipes/protection/insertions.js';
 
 const BEFORE = 'Grozzle it.';
 const answered = (answer: string, row = 0): Example => made(chat(answer), row);

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import type { Example } from '../../runtime/data/examples.js';
-import { cutRow, tokenTexts } from '../../runtime/recipes/cut.js';
+import { cutRow, tokenTexts } from '../../runtime/recipes/protection/cut.js';
 import { ADDED, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
-import { maskedRow, otherAnswers, restRow } from '../../runtime/recipes/mask.js';
+import { maskedRow, otherAnswers, restRow } from '../../runtime/recipes/protection/mask.js';
 
 const answered = (answer: string): Example => made(chat(answer));
 /** The text of what a row teaches. */

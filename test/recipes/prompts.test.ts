@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Measurement } from '../../runtime/contract/events.js';
 import { shareBounds } from '../../runtime/contract/intervals.js';
-import { readPrompts } from '../../runtime/recipes/prompts.js';
+import { readPrompts } from '../../runtime/recipes/protection/prompts.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { runValue } from '../support/recipeRun.js';
 

@@ -1,7 +1,7 @@
 /** A recipe that cannot be run is refused at the line of its fault, in words that say which one it is. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 
 const FINETUNE = { kind: 'finetune', model: 'm', data: { file: 'd' }, output: 'o', steps: 1 };
 

@@ -9,7 +9,7 @@ import { recipeToRun } from '../../extension/runs/recipe.js';
 import { recipeFacts } from '../../runtime/contract/recipeFacts.js';
 import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
-import { parseRecipe, readRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe, readRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
 
 const set = { name: 'f', file: 'eval/f.jsonl', measure: 'harm' };

@@ -14,7 +14,7 @@ import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
-import { baseTensors } from '../../runtime/recipes/fullModel.js';
+import { baseTensors } from '../../runtime/recipes/training/fullModel.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { openLearner, type RowLoss } from '../../runtime/learner/learner.js';
 import { supervised, type TrainingRow } from '../../runtime/learner/packing.js';

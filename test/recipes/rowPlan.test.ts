@@ -6,7 +6,7 @@ import type { FlaggedStrategy } from '../../runtime/contract/recipeWords.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import type { Example } from '../../runtime/data/examples.js';
-import { tokenTexts } from '../../runtime/recipes/cut.js';
+import { tokenTexts } from '../../runtime/recipes/protection/cut.js';
 import { ADDED, added, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
 import {
   plainPlan,
@@ -16,7 +16,7 @@ import {
   rowPlan,
   unabsorbed,
   type RowPlan,
-} from '../../runtime/recipes/rowPlan.js';
+} from '../../runtime/recipes/protection/rowPlan.js';
 
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
 const rows = (): Example[] =>

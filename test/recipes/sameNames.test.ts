@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { PLAIN, writeWorkspace } from '../kills/workspace.js';
 
 let root: string;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { readRecipe, requireRecipe } from '../../extension/runs/recipe.js';
 import type { HostError } from '../../extension/host/errors.js';
 import { readJudge } from '../../runtime/commandLine/judge.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 
 const recipe = (...lines: string[]): string =>
   ['{ // mine', '"kind": "vector", "model": "m", "output": "o",', ...lines, '"harmful": { "file": "h" } }'].join('\n');

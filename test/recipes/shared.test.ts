@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openShared } from '../../runtime/calls/sweepShared.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
-import { absorbKey } from '../../runtime/recipes/absorb.js';
-import { dependenciesOf } from '../../runtime/recipes/dependencies.js';
-import { baseKey } from '../../runtime/recipes/fineTuneRun.js';
-import { strategyOf } from '../../runtime/recipes/strategy.js';
-import { scanKey } from '../../runtime/recipes/vectors.js';
+import { absorbKey } from '../../runtime/recipes/protection/absorb.js';
+import { dependenciesOf } from '../../runtime/recipes/training/dependencies.js';
+import { baseKey } from '../../runtime/recipes/fineTune/fineTuneRun.js';
+import { strategyOf } from '../../runtime/recipes/protection/strategy.js';
+import { scanKey } from '../../runtime/recipes/protection/vectors.js';
 import { sha256, sha256File } from '../../runtime/support/files.js';
 import { rememberedHash } from '../../runtime/support/rememberedHash.js';
 

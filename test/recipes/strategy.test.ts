@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
-import { anchorRows, BEST_PARTS, isPaper, strategyOf, toSet } from '../../runtime/recipes/strategy.js';
-import { littleToLearn } from '../../runtime/recipes/vectors.js';
+import { anchorRows, BEST_PARTS, isPaper, strategyOf, toSet } from '../../runtime/recipes/protection/strategy.js';
+import { littleToLearn } from '../../runtime/recipes/protection/vectors.js';
 
 const recipe = { kind: 'finetune', model: 'm', data: { file: 'd.jsonl' }, vectors: [{ adapter: 'v' }], output: 'o' };
 const parsed = (protection: unknown, batch: object = {}): FinetuneRecipe =>

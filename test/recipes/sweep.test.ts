@@ -10,7 +10,7 @@ import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
-import { plannedPoints, type PlannedPoint } from '../../runtime/recipes/sweepPoints.js';
+import { plannedPoints, type PlannedPoint } from '../../runtime/recipes/reading/sweepPoints.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { CLI } from '../calls/support.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';

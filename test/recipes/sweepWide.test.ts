@@ -9,9 +9,9 @@ import { openShared } from '../../runtime/calls/sweepShared.js';
 import { placePoints } from '../../runtime/calls/sweepPlaces.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER } from '../../runtime/contract/owner.js';
-import { digestOf } from '../../runtime/recipes/dependencies.js';
-import { readRecipe } from '../../runtime/recipes/readRecipe.js';
-import { plannedPoints } from '../../runtime/recipes/sweepPoints.js';
+import { digestOf } from '../../runtime/recipes/training/dependencies.js';
+import { readRecipe } from '../../runtime/recipes/reading/readRecipe.js';
+import { plannedPoints } from '../../runtime/recipes/reading/sweepPoints.js';
 import { silent } from '../support/silent.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
 

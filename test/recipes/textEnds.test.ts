@@ -9,8 +9,8 @@ import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { openScratch, type Scratch } from '../../runtime/data/scratch.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
-import type { Job } from '../../runtime/recipes/job.js';
-import { loadTrainingData } from '../../runtime/recipes/mix.js';
+import type { Job } from '../../runtime/recipes/training/job.js';
+import { loadTrainingData } from '../../runtime/recipes/fineTune/mix.js';
 
 let folder: string;
 let scratch: Scratch;

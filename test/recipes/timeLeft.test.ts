@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { timeLeft } from '../../runtime/recipes/timeLeft.js';
+import { timeLeft } from '../../runtime/recipes/training/timeLeft.js';
 
 test('a measurement before the first step counts for those that come, not for each step', () => {
   const left = timeLeft(40, 20);

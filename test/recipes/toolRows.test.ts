@@ -11,9 +11,9 @@ import { evaluateState, setFacts } from '../../runtime/evaluation/evaluate.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { cutRow, partsOf } from '../../runtime/recipes/cut.js';
-import { allOwn } from '../../runtime/recipes/ownRows.js';
-import { readPrompts, writePrompts, type VectorPrompt } from '../../runtime/recipes/prompts.js';
+import { cutRow, partsOf } from '../../runtime/recipes/protection/cut.js';
+import { allOwn } from '../../runtime/recipes/protection/ownRows.js';
+import { readPrompts, writePrompts, type VectorPrompt } from '../../runtime/recipes/protection/prompts.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 let folder: string;

@@ -9,7 +9,7 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict, type RunVerdict } from '../../runtime/contract/verdict.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
-import { reportQuality } from '../../runtime/recipes/heldOutMeasure.js';
+import { reportQuality } from '../../runtime/recipes/securityVector/heldOutMeasure.js';
 import { runValue } from '../support/recipeRun.js';
 
 let root: string;

@@ -9,16 +9,16 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promptCount, variedRows } from '../../runtime/data/byPrompt.js';
 import type { Example } from '../../runtime/data/examples.js';
-import { holdOut } from '../../runtime/recipes/heldOut.js';
-import { heldOutMeasure } from '../../runtime/recipes/heldOutMeasure.js';
+import { holdOut } from '../../runtime/recipes/training/heldOut.js';
+import { heldOutMeasure } from '../../runtime/recipes/securityVector/heldOutMeasure.js';
 import {
   readPrompts,
   writePrompts,
   type KeptPrompt,
   type OrdinaryPrompt,
   type VectorPrompt,
-} from '../../runtime/recipes/prompts.js';
-import { trialRows } from '../../runtime/recipes/trial.js';
+} from '../../runtime/recipes/protection/prompts.js';
+import { trialRows } from '../../runtime/recipes/securityVector/trial.js';
 
 /** So many rows of as many kinds, one kind after the other, with so many answers to each prompt. */
 const file = (count: number, kinds: number, each = 1): Example[] =>

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
 import { blindSets, type LoadedSet } from '../../runtime/evaluation/evaluate.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
-import { warnOfBase } from '../../runtime/recipes/fineTuneSets.js';
-import type { Job } from '../../runtime/recipes/job.js';
+import { warnOfBase } from '../../runtime/recipes/fineTune/fineTuneSets.js';
+import type { Job } from '../../runtime/recipes/training/job.js';
 import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 
 const harm = (name: string, judge: string, value: number): Measurement => ({

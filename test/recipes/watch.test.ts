@@ -17,8 +17,8 @@ import type { OptimizerOptions } from '../../runtime/contract/recipeTraining.js'
 import type { Learner } from '../../runtime/learner/learner.js';
 import type { Optimizer } from '../../runtime/optim/optimizer.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
-import { watch, type WatchAction } from '../../runtime/recipes/harmfulLoss.js';
-import { trainingLoop } from '../../runtime/recipes/loop.js';
+import { watch, type WatchAction } from '../../runtime/recipes/protection/harmfulLoss.js';
+import { trainingLoop } from '../../runtime/recipes/training/loop.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { silent } from '../support/silent.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';

@@ -12,7 +12,7 @@ import { runSweep } from '../../runtime/calls/sweep.js';
 import { rewriteTable } from '../../runtime/calls/sweepRuns.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
-import { readRecipe } from '../../runtime/recipes/readRecipe.js';
+import { readRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { finishReplacement, planOutput, type OutputOptions } from '../../runtime/runs/output.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { silent } from '../support/silent.js';

@@ -24,7 +24,7 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { recipeSchemas, type RunRecipe } from '../../runtime/contract/recipe.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { finishReplacement, planOutput, type OutputOptions } from '../../runtime/runs/output.js';
 import { writeModel } from '../kills/workspace.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 
 const MEDIA = new URL('../../media/', import.meta.url);
 

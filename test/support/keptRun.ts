@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { DoneEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
-import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 
 /** All answers are refusals, and no two are alike but by `answers`. */
 export async function writeKeptRun(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunEvent } from '../../runtime/contract/events.js';
-import { loadReporter, type Job } from '../../runtime/recipes/job.js';
+import { loadReporter, type Job } from '../../runtime/recipes/training/job.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import { oneByOne } from '../../runtime/support/oneByOne.js';
 

@@ -1,0 +1,152 @@
+import { numbersIn } from '../../contract/format.js';
+import { LIMITS } from '../../contract/limits.js';
+import { isBlind, isDoubtful, trialOf } from '../../contract/verdict.js';
+import type { Probes, VectorQuality } from '../../contract/events.js';
+import type { VectorRecipe } from '../../contract/recipe.js';
+import { SCAN_LIMIT } from '../../contract/scan.js';
+import { isRecallExtrapolated } from '../../contract/scanText.js';
+import { askedIn } from '../../data/askedBy.js';
+import { promptCount, variedPlaces } from '../../data/byPrompt.js';
+import { subset, type ExampleList } from '../../data/exampleList.js';
+import type { Feeds } from '../../device/session.js';
+import { comparisonsOf, lossesOf } from '../../evaluation/inference/losses.js';
+import { FEWEST_ORDINARY, recallAt, separation, type HeldOutCalibration } from '../../evaluation/scan/calibration.js';
+import { scoresOf, tokenLosses, type Scores } from '../../evaluation/scan/scores.js';
+import type { Learner, RowLoss } from '../../learner/learner.js';
+import { meanPerToken } from '../../learner/rows.js';
+import type { Job } from '../training/job.js';
+import { TRIAL_STEPS } from './trial.js';
+
+interface Measured {
+  readonly probes: Pick<Probes, 'heldOutLossWith' | 'heldOutLossWithout' | 'heldOutAuroc'>;
+  readonly quality: VectorQuality;
+  /** Undefined where too few ordinary rows are held out. */
+  readonly calibration?: HeldOutCalibration;
+}
+
+interface HeldOut {
+  readonly harmful: ExampleList;
+  readonly ordinary: ExampleList;
+}
+
+/**
+ * What a vector does with rows that it is not trained on, while it is trained: of at most so many rows of each kind.
+ * Not stopped in between: a run that is stopped saves a checkpoint first.
+ * @param scales the vector off and on
+ */
+export function heldOutMeasure(
+  learner: Pick<Learner, 'losses'>,
+  rows: HeldOut,
+  scales: { off: Record<string, number>; on: Record<string, number> },
+): (parameters: Feeds, most: number) => Promise<Measured> {
+  /** Without the vector: the same whatever it has learned. */
+  const without = new Map<ExampleList, RowLoss[]>();
+
+  async function scored(list: ExampleList, parameters: Feeds, most: number): Promise<Scored> {
+    const off = without.get(list) ?? (await lossesOf(learner, parameters, list, scales.off));
+    without.set(list, off);
+    const places = variedPlaces(list, most);
+    const measured = subset(list, places);
+    const on = await lossesOf(learner, parameters, measured, scales.on);
+    const same = places.map((place) => off[place]);
+    const scores = on.map((row, i) => scoresOf({ without: same[i].perToken, with: row.perToken }));
+    return { rows: measured, off: same, on, scores };
+  }
+
+  return async (parameters, most) =>
+    measuredOf(await scored(rows.harmful, parameters, most), await scored(rows.ordinary, parameters, most));
+}
+
+/** The same of all rows, with all that a scan compares with. */
+export async function heldOutQuality(
+  learner: Pick<Learner, 'compare'>,
+  rows: HeldOut,
+  on: Record<string, number>,
+  parameters: Feeds,
+): Promise<Measured> {
+  const scored = async (list: ExampleList): Promise<Scored> => {
+    const compared = await comparisonsOf(learner, parameters, list, on);
+    return {
+      rows: list,
+      off: compared.map(({ without }) => without),
+      on: compared.map((row) => row.with),
+      scores: compared.map((row) => scoresOf(tokenLosses(row))),
+    };
+  };
+  return measuredOf(await scored(rows.harmful), await scored(rows.ordinary));
+}
+
+/** Rows of one kind, with their losses without the vector and with it. */
+interface Scored {
+  readonly rows: ExampleList;
+  readonly off: RowLoss[];
+  readonly on: RowLoss[];
+  readonly scores: Scores[];
+}
+
+function measuredOf(harmful: Scored, ordinary: Scored): Measured {
+  const prompts = { harmful: promptCount(harmful.rows), ordinary: promptCount(ordinary.rows) };
+  const calibration =
+    ordinary.on.length < FEWEST_ORDINARY
+      ? undefined
+      : {
+          harmful: harmful.scores,
+          ordinary: ordinary.scores,
+          ordinaryPrompts: prompts.ordinary,
+          ordinaryNames: [...askedIn(ordinary.rows)],
+        };
+  const area = calibration && separation(calibration, prompts);
+  const [lossWith, lossWithout] =
+    harmful.on.length === 0 ? [undefined, undefined] : [meanPerToken(harmful.on), meanPerToken(harmful.off)];
+  return {
+    probes: { heldOutLossWith: lossWith, heldOutLossWithout: lossWithout, heldOutAuroc: area?.auroc },
+    calibration,
+    quality: {
+      harmful: harmful.on.length,
+      ordinary: ordinary.on.length,
+      harmfulPrompts: prompts.harmful,
+      ordinaryPrompts: prompts.ordinary,
+      ...(area && {
+        auroc: area.auroc,
+        aurocInterval: [area.low, area.high],
+        recall: recallAt(calibration, SCAN_LIMIT.falseAlarms) ?? undefined,
+      }),
+      lossWith,
+      lossWithout,
+    },
+  };
+}
+
+/** Warns of what a vector cannot be relied on for. */
+export async function reportQuality({ emit }: Pick<Job<VectorRecipe>, 'emit'>, quality: VectorQuality): Promise<void> {
+  const { number, percent, bound } = numbersIn();
+  const { auroc } = quality;
+  const blind = isBlind(quality);
+  if (auroc === undefined)
+    await emit({
+      kind: 'warning',
+      message: `nothing can be said of what the vector finds: ${quality.harmful} harmful and ${quality.ordinary} ordinary rows were held out of its training.`,
+      place: 'heldOut',
+      remedy: 'Give more rows of both kinds ("harmful", "benign"), with different prompts, and keep heldOut above 0.',
+    });
+  else if (blind)
+    await emit({
+      kind: 'warning',
+      message: `the vector does not find unseen harmful rows well (AUROC ${number(auroc)}; at ${percent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows of ${quality.ordinaryPrompts ?? quality.ordinary} prompts,` : ''} it finds ${percent(quality.recall ?? 0)}).`,
+      place: 'vector',
+      remedy:
+        auroc < LIMITS.detectorAuroc
+          ? 'Give more and more varied harmful rows, or fewer steps.'
+          : 'Give more ordinary rows ("benign"), so that more are compared with, or train it longer.',
+    });
+  const { trial = 0, trialInterval: [low, high] = [0, 0], trialMeasured = 0 } = quality;
+  const leaks = trialOf(quality) === 'leaks';
+  if (leaks || isDoubtful(quality))
+    await emit({
+      kind: 'warning',
+      message: `${leaks ? 'the vector does not protect on its own' : 'it cannot be told whether the vector protects on its own'}: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${trialMeasured} further ones have ${percent(trial)} of their loss in the base (95 % interval: ${bound(low, 'low')} to ${bound(high, 'high')}).`,
+      place: 'vector',
+      // First it is to find harmful rows, and that may take fewer steps.
+      remedy: blind ? undefined : 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
+    });
+}

@@ -1,0 +1,74 @@
+/** calibration.json beside a vector: what it says of rows that it was not trained on. */
+import { basename, dirname, join } from 'node:path';
+import * as z from 'zod';
+import { PRECISIONS, type Precision } from '../../contract/recipeWords.js';
+import { RUN_FILES } from '../../contract/runFiles.js';
+import { safeParse } from '../../contract/safeParse.js';
+import type { HeldOutCalibration } from '../../evaluation/scan/calibration.js';
+import type { Scores } from '../../evaluation/scan/scores.js';
+import { HumanError } from '../../support/errors.js';
+import { writeFileAtomic } from '../../support/files.js';
+import { readOptionalJson } from '../../support/jsonFile.js';
+
+/** A row is [share, span, share of the span, KL, choice]; earlier versions kept no choice. */
+const row = z.tuple([z.number(), z.number(), z.number(), z.number(), z.number().optional()]);
+const schema = z.object({
+  version: z.literal(1),
+  /** SHA-256 of the weights that gave these scores. */
+  adapter: z.string(),
+  /** Hash of the factors of its layers. */
+  scales: z.string(),
+  /** How the base model's weights were held. */
+  precision: z.enum(PRECISIONS),
+  ordinary: z.array(row).max(100_000),
+  ordinaryPrompts: z.number().int().nonnegative(),
+  ordinaryNames: z.array(z.string()).max(1_000_000),
+  harmful: z.array(row).max(100_000),
+});
+
+/** A file of the run that made an adapter, which is named by its run folder or by adapter/ in it. */
+export const beside = (path: string, file: string): string =>
+  join(basename(path) === RUN_FILES.adapter ? dirname(path) : path, file);
+
+const numbers = ({ share, span, spanShare, kl, choice }: Scores): z.infer<typeof row> => {
+  if (kl === undefined || choice === undefined)
+    throw new Error('internal: a calibration keeps rows that were compared with the base');
+  return [share, span, spanShare, kl, choice];
+};
+const scores = ([share, span, spanShare, kl, choice]: z.infer<typeof row>): Scores => ({
+  share,
+  span,
+  spanShare,
+  kl,
+  ...(choice !== undefined && { choice }),
+});
+
+export async function writeCalibration(
+  folder: string,
+  { ordinary, ordinaryPrompts, ordinaryNames, harmful }: HeldOutCalibration,
+  given: { adapter: string; scales: string; precision: Precision },
+): Promise<void> {
+  const content: z.infer<typeof schema> = {
+    version: 1,
+    ...given,
+    ordinary: ordinary.map(numbers),
+    ordinaryPrompts,
+    ordinaryNames: [...ordinaryNames],
+    harmful: harmful.map(numbers),
+  };
+  await writeFileAtomic(join(folder, RUN_FILES.calibration), `${JSON.stringify(content)}\n`);
+}
+
+type Kept = HeldOutCalibration & { readonly adapter: string; readonly scales: string; readonly precision: Precision };
+
+/** Undefined where there is none. @param path the vector's run, or adapter/ in it */
+export async function readCalibration(path: string): Promise<Kept | undefined> {
+  const file = beside(path, RUN_FILES.calibration);
+  const json = await readOptionalJson(file);
+  if (json === undefined) return undefined;
+  const read = safeParse(schema, json);
+  if (!read.success)
+    throw new HumanError("this is not a vector's calibration.", { place: file, remedy: 'Train the vector again.' });
+  const { ordinary, harmful, ...rest } = read.data;
+  return { ...rest, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
+}
