@@ -42,7 +42,7 @@ test('phrases that no harmful answer of a vector has are a warning before traini
   const own = { refusalPhrases: ['nein'] };
   assert.match(
     said(['refusal-phrases', own])[0]!,
-    /^none of the 1 harmful answers .* phrases of "asked": the set does not/,
+    /^none of the 1 harmful answers .* counts as harmful on "asked": the set does not/,
   );
   assert.deepEqual(said(['refusal-phrases', { classifier: 'c', complied: 'x' }]), [], 'a classifier sees it');
   assert.deepEqual(said(['refusal-phrases'], ['blue coats']), []);
