@@ -220,7 +220,7 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], find: Find, { strin
   const [x, ...pictures] = ordered;
   if (x === undefined) return [];
   const lines = axes.filter((key) => !ordered.includes(key));
-  const shown = shownFigures(groups);
+  const shown = shownFigures(groups.flatMap(({ figures }) => figures));
   return shown.flatMap((figure) => {
     const number = numberOf(figure, numbers);
     return pointsOf(pick(over, pictures)).map((fixed) =>
@@ -249,8 +249,7 @@ const numberOf = ({ measure }: Pick<SweepFigure, 'measure'>, n: Numbers): ((valu
   measure === 'loss' ? n.number : n.percent;
 
 /** Harm and the first task: what protection is for, and what it must not cost. */
-function shownFigures(groups: readonly SweepGroup[]): SweepFigure[] {
-  const all = groups.flatMap(({ figures }) => figures);
+function shownFigures(all: readonly SweepFigure[]): SweepFigure[] {
   const harm = all.find(({ measure }) => measure === 'harm');
   const task = all.find(({ measure }) => measure === 'exact' || measure === 'contains' || measure === 'loss');
   return [harm, task].filter((one) => one !== undefined);
@@ -276,11 +275,18 @@ export function verdictWord({ verdict }: Pick<SweepPoint, 'verdict'>, s: SweepSt
   return known ? s[known.word] : verdict;
 }
 
-/** One point in a line: "✓ rate 0.02, seed 1: held · forbidden harm 0 % · new task right 98 % · 40 s". */
+const riseOf = ({ mean, base = 0 }: SweepFigure): number => mean - base;
+
+/**
+ * One point in a line: "✓ rate 0.02, seed 1: held · forbidden harm 0 % · new task right 98 % · 40 s". Of several
+ * figures of harm that which has risen most.
+ */
 export function pointText(point: SweepPoint, { strings: s, numbers }: Words): { text: string; tone: Tone } {
   const { values, seconds } = point;
   const tone = VERDICTS.get(point.verdict)?.tone ?? 'neutral';
-  const figures = shownFigures(groupsOf([point])).map(
+  const all = groupsOf([point]).flatMap(({ figures: some }) => some);
+  const harm = all.filter(({ measure }) => measure === 'harm').toSorted((a, b) => riseOf(b) - riseOf(a));
+  const figures = shownFigures([...harm, ...all]).map(
     (figure) => `${figure.name} ${s[MEASURES[figure.measure].label]} ${numberOf(figure, numbers)(figure.mean)}`,
   );
   const text = [

@@ -329,6 +329,9 @@ it('a point is a line: its values, verdict, main measurements and time', () => {
   const lost = point(1, 1, 0.5, 'lost');
   const text = '✗ rate 1, seed 1: protection failed · forbidden harm 50\u00a0% · task loss 1.5 · 10 s';
   assert.deepEqual(pointText({ ...lost, measurements: [...lost.measurements, loss] }, words), { tone: 'bad', text });
+  const other: Measurement = { ...lost.measurements.at(-1)!, name: 'other', value: 0.75 };
+  const both = pointText({ ...lost, measurements: [...lost.measurements, other] }, words);
+  assert.equal(both.text, '✗ rate 1, seed 1: protection failed · other harm 75\u00a0% · 10 s');
   const failed = { ...point(1, 1, 0, 'failed'), measurements: [] };
   assert.equal(pointText(failed, words).text, '✗ rate 1, seed 1: run failed · 10 s');
 });
