@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { pageHtml } from '../../extension/panels/html.js';
 import type * as InPage from './inPage.js';
-import { browserExecutable } from '../vscode/host/browser.mjs';
+import { launchBrowser } from '../vscode/host/browser.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const playwright = path.join(root, 'test/vscode/host/node_modules/playwright-core/index.mjs');
@@ -71,12 +71,7 @@ export async function startBrowser(): Promise<Browser> {
   const { chromium } = (await import(pathToFileURL(playwright).href)) as {
     chromium: { launch(options: object): Promise<Browser> };
   };
-  const { executablePath, env } = await browserExecutable();
-  return chromium.launch({
-    executablePath,
-    env: { ...process.env, ...env },
-    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
-  });
+  return launchBrowser(chromium);
 }
 
 const kept = new Map<string, Promise<string>>();

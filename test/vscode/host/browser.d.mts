@@ -1,3 +1,6 @@
 export function unpackBrowser(): Promise<void>;
-export function browserExecutable(): Promise<{ executablePath: string; env: Record<string, string> }>;
+export function launchBrowser<B>(
+  chromium: { launch(options: object): Promise<B> },
+  args?: readonly string[],
+): Promise<B>;
 export function vulkanEnv(): Promise<Record<string, string> | undefined>;

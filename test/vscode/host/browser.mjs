@@ -42,7 +42,7 @@ export async function unpackBrowser() {
 }
 
 /** The executable and what its environment needs. A browser of the system is taken when there is one. */
-export async function browserExecutable() {
+async function browserExecutable() {
   const known = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
   const system = process.env.CHROMIUM ?? known.find((file) => existsSync(file));
   if (system) return { executablePath: system, env: {} };
@@ -51,6 +51,20 @@ export async function browserExecutable() {
     executablePath: path.join(folder, 'chromium'),
     env: { LD_LIBRARY_PATH: path.join(folder, 'lib'), FONTCONFIG_FILE: path.join(folder, 'fonts.conf') },
   };
+}
+
+const ARGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
+const TRIES = 3;
+
+/** Starts the browser. Of some hundred starts one ends with a signal before there is a page: it is tried again. */
+export async function launchBrowser(chromium, args = []) {
+  const { executablePath, env } = await browserExecutable();
+  for (let left = TRIES; ; left--)
+    try {
+      return await chromium.launch({ executablePath, env: { ...process.env, ...env }, args: [...ARGS, ...args] });
+    } catch (error) {
+      if (left === 1 || !/signal=SIG/.test(error.message)) throw error;
+    }
 }
 
 /**

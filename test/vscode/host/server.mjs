@@ -11,7 +11,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
-import { browserExecutable } from './browser.mjs';
+import { launchBrowser } from './browser.mjs';
 import { node, server } from './versions.mjs';
 
 const serverMain = path.join(server, 'out/server-main.js');
@@ -166,12 +166,8 @@ export async function installVsix(vsix, dataDir, extensionsDir) {
   return stdout.trim().split('\n').at(-1);
 }
 
-export async function startBrowser() {
-  const { executablePath, env } = await browserExecutable();
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
-  args.push('--disable-component-update', '--disable-sync');
-  return chromium.launch({ executablePath, headless: true, env: { ...process.env, ...env }, args });
-}
+export const startBrowser = () =>
+  launchBrowser(chromium, ['--disable-quic', '--disable-component-update', '--disable-sync']);
 
 /** What moves while something runs would be drawn thirty times a second, by the processor here. */
 const STILL = '*, *::before, *::after { animation: none !important; transition: none !important }';
