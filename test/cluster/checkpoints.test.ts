@@ -1,6 +1,5 @@
 /** What a job does at a checkpoint and between two trainings, with Ray, PyTorch and PEFT played. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,32 +7,16 @@ import { test } from 'node:test';
 import type { Cluster } from '../../runtime/cluster/cluster.js';
 import { trainOnCluster } from '../../runtime/recipes/training/trainThere.js';
 import { HumanError } from '../../runtime/support/errors.js';
+import { python, skip } from './played.js';
 
-const JOB = join(import.meta.dirname, '../../runtime/cluster/job');
-const PYTHON = 'python3';
-const skip = spawnSync(PYTHON, ['--version']).status === 0 ? false : `there is no ${PYTHON}`;
-
-function python(script: string): string {
-  const played = `
-import sys
-sys.dont_write_bytecode = True
-sys.path.insert(0, ${JSON.stringify(JOB)})
-from unittest.mock import MagicMock
-for name in ["ray", "ray.train", "ray.train.torch", "ray.util", "ray.util.queue", "torch", "torch.utils",
-             "torch.utils.checkpoint", "torch.distributed", "torch.nn", "torch.nn.functional", "peft", "peft.tuners",
-             "peft.tuners.lora", "transformers", "safetensors", "safetensors.torch"]:
-    sys.modules[name] = MagicMock()
+const STAGE = `
 import train, adapters
 from messages import Messages
 STAGE = {"measureEvery": 5, "measures": {}, "optimizer": {"betas": [0.9, 0.99], "epsilon": 1e-8, "weightDecay": 0, "clipNorm": 0}}
 `;
-  const { stdout, stderr } = spawnSync(PYTHON, ['-c', played + script], { encoding: 'utf8' });
-  assert.equal(stderr, '');
-  return stdout;
-}
 
 test('a checkpoint is said to be there when it has been saved, and knows that it was said', { skip }, () => {
-  const said = python(`
+  const said = python(`${STAGE}
 log = []
 train.read_lines = lambda name: []
 train.torch.save.side_effect = lambda state, file: log.append(f"saved with {len(state['said'])} messages")
@@ -46,7 +29,7 @@ print(", ".join(log))
 });
 
 test('a vector that was trained on flagged rows has no gradient while it is frozen', { skip }, () => {
-  const said = python(`
+  const said = python(`${STAGE}
 class Parameter:
     """Keeps its gradient where it is frozen, as in PyTorch."""
     def __init__(self):

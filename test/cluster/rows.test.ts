@@ -1,35 +1,22 @@
 /** Which rows a job computes together, with PyTorch, transformers and PEFT played. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { test } from 'node:test';
-
-const JOB = join(import.meta.dirname, '../../runtime/cluster/job');
-const PYTHON = 'python3';
-const skip = spawnSync(PYTHON, ['--version']).status === 0 ? false : `there is no ${PYTHON}`;
+import { python, skip } from './played.js';
 
 /** What a program says that has a model whose rows are long from so many tokens on. */
 function said(longFrom: string, program: string): unknown {
-  const script = `
-import json, math, sys
-sys.dont_write_bytecode = True
-sys.path.insert(0, ${JSON.stringify(JOB)})
+  return JSON.parse(
+    python(`
+import json, math
 from types import SimpleNamespace
-from unittest.mock import MagicMock
-for name in ["ray", "ray.train", "ray.train.torch", "ray.util", "ray.util.queue", "torch", "torch.utils",
-             "torch.utils.checkpoint", "torch.distributed", "torch.nn", "torch.nn.functional", "peft", "peft.tuners",
-             "peft.tuners.lora", "transformers", "safetensors", "safetensors.torch"]:
-    sys.modules[name] = MagicMock()
 sys.modules["torch.distributed"].is_initialized.return_value = False
 sys.modules["torch"].distributed = sys.modules["torch.distributed"]
 import adapters, losses, train
 rows = lambda *lengths: [([7] * length, [], None) for length in lengths]
 model = SimpleNamespace(long_from=${longFrom})
 ${program}
-`;
-  const { stdout, stderr } = spawnSync(PYTHON, ['-c', script], { encoding: 'utf8' });
-  assert.equal(stderr, '');
-  return JSON.parse(stdout);
+`),
+  );
 }
 
 const TOGETHER = `
