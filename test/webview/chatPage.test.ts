@@ -64,6 +64,9 @@ describe('the chat page', { skip: missing }, () => {
     assert.ok((await left()) > 100, 'who reads is left there');
     await page.event(state(30, { phase: 'writing' }));
     await until(async () => (await left()) < 2, 'the new question');
+    await page.event({ type: 'token', column: 'base', text: 'order : 3 cup . '.repeat(200) });
+    await until(async () => (await text(page, '.round:last-child .turn.assistant')).length > 3000, 'the answer');
+    await until(async () => (await left()) < 2, 'the end of an answer that grows');
     const higher = () => (document.querySelector<HTMLElement>('.round')!.style.paddingTop = '300px');
     await page.page.evaluate(higher, undefined);
     await until(async () => (await left()) < 2, 'the end, where a round is drawn higher after it was shown');

@@ -15,7 +15,7 @@ export class Rounds {
   /** Only who reads the end follows it. */
   private follows = true;
   private top = 0;
-  /** Its size, and that of a round whose elements are drawn later than it is put there. */
+  /** Its size, and those of rounds: these grow with each token, and where elements are drawn later than put there. */
   private readonly sizes = new ResizeObserver(() => this.resized());
   private last: number | undefined;
 
@@ -71,10 +71,8 @@ export class Rounds {
   token(column: string, text: string): void {
     const content = this.streaming.get(column);
     if (!content) return;
-    this.scrolled();
     content.parentElement?.querySelector('.waiting')?.remove();
     content.appendData(visibleText(text));
-    this.follow();
   }
 
   private round(round: ChatRound): HTMLElement {
