@@ -2,15 +2,15 @@
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import * as z from 'zod';
 import { editorModel } from '../../runtime/contract/recipeJudges.js';
-import type { RunEvent } from '../../runtime/contract/events.js';
+import { eventSchema, type RunEvent } from '../../runtime/contract/events.js';
 import type { HostRequests, NotificationName, Notifications } from '../../runtime/contract/protocol.js';
-import { EVENT, SCAN_ROW } from './schemas.js';
+import { scanRowSchema } from '../../runtime/contract/scanRowSchema.js';
 
 const id = z.number();
 const text = z.string();
 const events = z.array(z.unknown()).transform((all) =>
   all.flatMap((each): RunEvent[] => {
-    const { success, data } = safeParse(EVENT, each);
+    const { success, data } = safeParse(eventSchema, each);
     return success ? [data] : [];
   }),
 );
@@ -27,7 +27,7 @@ const NOTIFICATIONS: { [K in NotificationName]: z.ZodType<Notifications[K]> } = 
       .nullish()
       .transform((fraction) => fraction ?? undefined),
   }),
-  rows: z.object({ id, rows: z.array(SCAN_ROW) }),
+  rows: z.object({ id, rows: z.array(scanRowSchema) }),
   log: z.object({ level: z.enum(['info', 'warn', 'error']), message: text }),
 };
 

@@ -1,6 +1,5 @@
-import type { RunEvent } from '../../runtime/contract/events.js';
+import { eventSchema, type RunEvent } from '../../runtime/contract/events.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import { EVENT } from '../engine/schemas.js';
 import { openFile } from '../host/checkedFile.js';
 
 /** What is read at each end of a log that is longer than both. */
@@ -44,7 +43,7 @@ const hasProbes = (events: readonly RunEvent[]): boolean =>
 
 function event(line: string): RunEvent[] {
   try {
-    const { data } = safeParse(EVENT, JSON.parse(line));
+    const { data } = safeParse(eventSchema, JSON.parse(line));
     return data ? [data] : [];
   } catch {
     return [];

@@ -5,8 +5,8 @@ import * as z from 'zod';
 import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { stepBack } from '../../runtime/contract/columns.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
-import type { RunEvent } from '../../runtime/contract/events.js';
-import { lastStart, type Manifest } from '../../runtime/contract/manifest.js';
+import { eventSchema, sampleSchema, type RunEvent } from '../../runtime/contract/events.js';
+import { lastStart, manifestSchema, type Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import { checked, exists, readJson, readText } from '../host/checkedFile.js';
 import { now, sinceThen } from '../host/clock.js';
@@ -19,7 +19,6 @@ import { readEnds } from './ends.js';
 import { readLabel } from './label.js';
 import { inPlace } from './moved.js';
 import { ownerIn } from './owner.js';
-import { EVENT, MANIFEST, SAMPLE } from '../engine/schemas.js';
 import { guessedBase, recipeFacts, withBase, type RecipeFacts } from './recipe.js';
 import { applyEvent, createRun, idleProgress, interruptedText, isOver, stoppedText, type Run } from './run.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
@@ -72,7 +71,7 @@ async function readManifest(folder: string): Promise<Manifest | undefined> {
   }
   const { version, outcome } = (value ?? {}) as Partial<Manifest>;
   if (version !== 1 || outcome === undefined) if (value === undefined || !(await isRunFolder(folder))) return undefined;
-  return withEditorPaths(checked(value, MANIFEST, file));
+  return withEditorPaths(checked(value, manifestSchema, file));
 }
 
 /** The engine and the command line write paths as they were given them: here they are compared with the editor's. */
@@ -107,7 +106,7 @@ export function warn({ warnings }: Run, { message, place, remedy }: ErrorData): 
 export async function readNewEvents(run: Run): Promise<RunEvent[]> {
   const { values, to, problem } = await readJsonLines(
     join(run.folder, RUN_FILES.events),
-    (value) => safeParse(EVENT, value).data,
+    (value) => safeParse(eventSchema, value).data,
     run.eventBytes,
   );
   run.eventBytes = to;
@@ -178,7 +177,7 @@ async function warnOfGone(run: Run, { result }: Manifest): Promise<void> {
 /** The answers of a run, in the order in which they were given. */
 export async function readAnswers(folder: string): Promise<{ answers: SampleEvent[]; problem?: ErrorData }> {
   const file = join(folder, RUN_FILES.answers);
-  const { values, problem } = await readJsonLines(file, (value) => safeParse(SAMPLE, value).data);
+  const { values, problem } = await readJsonLines(file, (value) => safeParse(sampleSchema, value).data);
   return { answers: values, problem };
 }
 

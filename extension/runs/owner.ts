@@ -1,16 +1,15 @@
 import { join } from 'node:path';
-import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
+import { OWNER, ownerSchema, type RunOwner } from '../../runtime/contract/owner.js';
 import { folderClock, ownerOf } from '../../runtime/runs/ownerOf.js';
 import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
-import { OWNER_OF_RUN } from '../engine/schemas.js';
 import { t } from '../host/text.js';
 
 /**
  * The living process that works in the folder. A file that does not name one in the form of the engine names nobody.
  */
 export async function ownerIn(folder: string, now?: typeof folderClock): Promise<RunOwner | undefined> {
-  const owner = await readJson(join(folder, OWNER.file), OWNER_OF_RUN).catch(() => undefined);
+  const owner = await readJson(join(folder, OWNER.file), ownerSchema).catch(() => undefined);
   return owner && ownerOf(folder, now);
 }
 

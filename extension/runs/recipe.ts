@@ -13,11 +13,11 @@ import {
   saysKind,
 } from '../../runtime/contract/recipeFacts.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
+import { manifestSchema } from '../../runtime/contract/manifest.js';
 import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { secondKey } from '../../runtime/contract/jsonc.js';
 import { overOf, pointCount, pointsOf, settingsOf, withValue, type Over } from '../../runtime/contract/sweep.js';
-import { MANIFEST } from '../engine/schemas.js';
 import { exists, parseJson, readJson, readText, unreadable } from '../host/checkedFile.js';
 import { inputError, type HostError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
@@ -188,7 +188,7 @@ const copyFirst = (): string =>
 /** A run keeps its recipe as it was run, paths and all. */
 async function requireNoCopy(file: string): Promise<void> {
   if (basename(file) !== RUN_FILES.recipe) return;
-  const run = await readJson(join(dirname(file), RUN_FILES.manifest), MANIFEST).catch(() => undefined);
+  const run = await readJson(join(dirname(file), RUN_FILES.manifest), manifestSchema).catch(() => undefined);
   if (!run) return;
   throw inputError(t("this is a run's copy of its recipe: its paths are relative to the folder of the original."), {
     place: file,

@@ -1,74 +1,80 @@
 /** What a run will take, as it is said before it begins. */
+import * as z from 'zod';
 import { fill, formatDuration, GB, gigabytes, numbersIn, type Wording, DURATION_WORDS } from './format.js';
+import { number, range, record, text } from './kept.js';
 import { LIMITS } from './limits.js';
 
-export type Range = [low: number, high: number];
-
 /** Parts of the memory, bytes, at the moment when their sum is highest. */
-export interface MemoryParts {
+const memory = record({
   /** The model's, and copies of them in another type. */
-  weights: number;
+  weights: number,
   /** Adapters and their gradients. */
-  adapters: number;
+  adapters: number,
   /** The optimizer's. */
-  moments: number;
-  activations: number;
-  logits: number;
+  moments: number,
+  activations: number,
+  logits: number,
   /** The program itself. */
-  program: number;
-}
+  program: number,
+});
 
-export interface Remedy {
-  key: string;
-  value: string;
+const remedy = record({
+  key: text,
+  value: text,
   /** Longer rows are left out of training then: how many, where that is known. */
-  leavesOut?: { rows?: number };
-}
+  leavesOut: record({ rows: number.optional() }).optional(),
+});
 
 /** Rows of a data file that cannot be used: a run stops at them, unless its review leaves them out. */
-export interface BrokenRows {
-  file: string;
-  rows: number;
+const brokenRows = record({
+  file: text,
+  rows: number,
   /** Where the first of them is, and why. */
-  line: number;
-  reason: string;
+  line: number,
+  reason: text,
   /** Only so many rows of the file were read. */
-  read?: number;
-}
+  read: number.optional(),
+});
 
-export interface Estimate {
-  memory: MemoryParts;
+/** What a run is expected to take. */
+export const estimateSchema = record({
+  memory,
   /** Of the process, bytes. */
-  peakBytes: Range;
+  peakBytes: range,
   /** That the process may use. On Linux, weights that are read in place do not count. */
-  limitBytes: number;
+  limitBytes: number,
   /** False where it will not fit: then `remedy` says what makes it fit. */
-  fits: boolean;
+  fits: z.boolean(),
   /** A change of the recipe, such as `"batch.rows": 2`; absent where none is enough. */
-  remedy?: Remedy;
+  remedy: remedy.optional(),
   /** It is computed on a GPU, of which it is not known how much memory it has. */
-  gpu?: true;
+  gpu: z.literal(true).optional(),
   /** Activations are computed again. */
-  recompute?: true;
-  steps: number;
+  recompute: z.literal(true).optional(),
+  steps: number,
   /** The data is not read to its end: `steps`, and what follows from them, are extrapolated from its first rows. */
-  extrapolated?: true;
-  stepSeconds: Range;
+  extrapolated: z.literal(true).optional(),
+  stepSeconds: range,
   /** Of the whole run. */
-  seconds: Range;
+  seconds: range,
   /** Tokens of the micro-batches that are no padding, as a share. */
-  usefulTokens: number;
+  usefulTokens: number,
   /**
    * An earlier run of this model on this machine was measured; otherwise this rests on how fast the machine computes.
    */
-  measured: boolean;
+  measured: z.boolean(),
   /** Of a sweep of several: how many there are. `seconds` is then of all of them, and the rest of its largest point. */
-  points?: number;
+  points: number.optional(),
   /** Of a protected run: prompts of its smallest set of harm, where one was read to its end. */
-  harmPrompts?: number;
+  harmPrompts: number.optional(),
   /** Of the data files that have some. */
-  broken?: BrokenRows[];
-}
+  broken: z.array(brokenRows).optional(),
+});
+export type Estimate = z.infer<typeof estimateSchema>;
+export type Range = z.infer<typeof range>;
+export type MemoryParts = z.infer<typeof memory>;
+export type Remedy = z.infer<typeof remedy>;
+export type BrokenRows = z.infer<typeof brokenRows>;
 
 export const ESTIMATE_STRINGS = {
   about: 'about {0} · {1} GB',

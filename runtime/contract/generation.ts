@@ -1,4 +1,6 @@
 /** What a model is asked to write, and how likely it finds a row. */
+import type * as z from 'zod';
+import type { messageSchema } from './messageSchema.js';
 import type { ModelReference } from './modelInfo.js';
 import type { GenerationOptions } from './recipeJudges.js';
 import type { Computing } from './recipeWords.js';
@@ -11,24 +13,8 @@ export interface ScoreRow {
   tokens: number;
 }
 
-export interface ChatMessage {
-  /** A tool says what a call of it has given. */
-  role: 'system' | 'user' | 'assistant' | 'tool';
-  content: string;
-  /** Of an assistant, never empty: its answer is what stands in `content`, and these. */
-  tool_calls?: ToolCall[];
-  /** Of a tool. */
-  tool_call_id?: string;
-  name?: string;
-}
-
-/** As in OpenAI's files. */
-export interface ToolCall {
-  id?: string;
-  type: 'function';
-  /** `arguments` is the text of a JSON object. */
-  function: { name: string; arguments: string };
-}
+export type ChatMessage = z.infer<typeof messageSchema>;
+export type ToolCall = NonNullable<ChatMessage['tool_calls']>[number];
 
 /** A call as people read it: `get_weather({"city":"Paris"})`. */
 export const callText = ({ function: { name, arguments: given } }: ToolCall): string => `${name}(${compact(given)})`;

@@ -1,89 +1,94 @@
 /** manifest.json of a run folder: what was run, with what, and how it ended. */
-import type { ErrorData } from './errors.js';
-import type { DoneEvent } from './events.js';
-import type { Recipe } from './recipe.js';
-import type { JudgeChoice } from './recipeJudges.js';
+import * as z from 'zod';
+import { errorSchema } from './errorSchema.js';
+import { doneSchema } from './events.js';
+import { device, known, number, record, text } from './kept.js';
+import { judgeSchema } from './recipeJudges.js';
 import { RECIPE_KINDS } from './recipeInputs.js';
-import type { Device, Precision } from './recipeWords.js';
-import type { SweepValues } from './sweep.js';
-
-/** A judge that is more than the published phrases. */
-export interface JudgeFacts {
-  name: string;
-  /** A classifier: its .onnx file. */
-  path?: string;
-  /** Of that file, or of the phrases of a recipe, as a JSON array without spaces. */
-  sha256?: string;
-  /** A language model: the address where it is asked, or "vscode"; its name there; and the SHA-256 of its rubric. */
-  at?: string;
-  model?: string;
-  rubric?: string;
-  /** What it was asked, in all. */
-  usage?: JudgeUsage;
-  /** It is not in the recipe: it judged the kept answers, later. */
-  added?: JudgeChoice;
-}
+import { PRECISIONS } from './recipeWords.js';
 
 /** What a language model was asked. Tokens are those that its server counts; null where it does not. */
-export interface JudgeUsage {
-  requests: number;
-  inputTokens: number | null;
-  outputTokens: number | null;
-}
+const judgeUsage = record({
+  requests: number,
+  inputTokens: number.nullable().catch(null),
+  outputTokens: number.nullable().catch(null),
+});
+export type JudgeUsage = z.infer<typeof judgeUsage>;
 
-export interface SetFacts {
-  rows: number;
-  sha256: string;
+/** A judge that is more than the published phrases. */
+const judgeFacts = record({
+  name: text,
+  /** A classifier: its .onnx file. */
+  path: text.optional(),
+  /** Of that file, or of the phrases of a recipe, as a JSON array without spaces. */
+  sha256: text.optional(),
+  /** A language model: the address where it is asked, or "vscode"; its name there; and the SHA-256 of its rubric. */
+  at: text.optional(),
+  model: text.optional(),
+  rubric: text.optional(),
+  /** What it was asked, in all. */
+  usage: known(judgeUsage),
+  /** It is not in the recipe: it judged the kept answers, later. */
+  added: known(judgeSchema),
+});
+export type JudgeFacts = z.infer<typeof judgeFacts>;
+
+const setFacts = record({
+  rows: number,
+  sha256: text,
   /** Harmful answers that are known, where none has a phrase of the set: for whoever looks for these later. */
-  unmatched?: number;
+  unmatched: known(number),
   /** The file of labels beside the set, as the run began: of how many answers, of this run or others. */
-  labels?: { path: string; sha256: string; answers: number };
-}
+  labels: known(record({ path: text, sha256: text, answers: number })),
+});
+export type SetFacts = z.infer<typeof setFacts>;
 
-/** manifest.json of a run folder. */
-export interface Manifest {
-  version: 1;
-  kind: Recipe['kind'];
-  name: string;
+const data = record({
+  path: text,
+  /** Those that are used. */
+  rows: number,
+  sha256: text,
+  /** Where the recipe says "exclude": "reviewed": how many rows it leaves out, and calls fine. */
+  review: record({ path: text, sha256: text, excluded: number, fine: number }).optional(),
+});
+
+export const manifestSchema = record({
+  version: z.literal(1),
+  kind: z.enum(RECIPE_KINDS),
+  name: text,
   /** The file that was run, absolute: the paths in recipe.json are relative to it. */
-  recipe?: string;
-  outcome: 'running' | 'finished' | 'stopped' | 'failed';
+  recipe: text.optional(),
+  outcome: z.enum(['running', 'finished', 'stopped', 'failed']),
   /** For the first time: a run that is resumed keeps it. */
-  started: string;
+  started: text,
   /** When it was last resumed. */
-  resumed?: string;
-  ended?: string;
-  device?: Device;
+  resumed: text.optional(),
+  ended: text.optional(),
+  device: device.optional(),
   /** How the frozen weights were held, where not as they are. */
-  precision?: Precision;
+  precision: z.enum(PRECISIONS).optional(),
   /** `tokens`: how its tokenizer and chat template write conversations */
-  model: { path: string; architecture: string; sha256: string; tokens?: string };
-  data: {
-    path: string;
-    /** Those that are used. */
-    rows: number;
-    sha256: string;
-    /** Where the recipe says "exclude": "reviewed": how many rows it leaves out, and calls fine. */
-    review?: { path: string; sha256: string; excluded: number; fine: number };
-  }[];
-  vectors: { path: string; sha256: string; scale: number }[];
+  model: record({ path: text, architecture: text, sha256: text, tokens: text.optional() }),
+  data: z.array(data),
+  vectors: z.array(record({ path: text, sha256: text, scale: number })),
   /** Published method that a fine-tuning follows instead of a protection. */
-  baseline?: string;
+  baseline: text.optional(),
   /** Evaluation sets by name: the rows that are asked, and a hash of what they say. */
-  sets?: Record<string, SetFacts>;
+  sets: z.record(text, setFacts).optional(),
   /** Classifiers and language models that judged answers. */
-  judges?: JudgeFacts[];
+  judges: z.array(judgeFacts).optional(),
   /** What the run made, relative to the run folder. */
-  result?: { path: string; sha256: string };
+  result: record({ path: text, sha256: text }).optional(),
   /** Files that the finished run wrote, relative to its folder, with `/`. */
-  files?: string[];
+  files: z.array(text).optional(),
   /** Role of the adapter that was made. */
-  role?: 'task' | 'security';
+  role: z.enum(['task', 'security']).optional(),
   /** Of a point of a sweep, whose folder lies two above: its values, and a hash of all that its result depends on. */
-  point?: { values: SweepValues; depends: string };
-  done?: DoneEvent;
-  error?: ErrorData;
-}
+  point: record({ values: z.record(text, z.unknown()), depends: text }).optional(),
+  done: doneSchema.optional(),
+  error: errorSchema.optional(),
+});
+export type Manifest = z.infer<typeof manifestSchema>;
 
 /** When a run last began to work: that tells one start from another. */
 export const lastStart = ({ started, resumed = started }: Pick<Manifest, 'started' | 'resumed'>): string => resumed;
@@ -95,7 +100,7 @@ export const resumedFrom = (
 ): Partial<Pick<Manifest, 'started' | 'resumed' | 'judges'>> =>
   before ? { started: before.started, resumed: started, ...(before.judges && { judges: before.judges }) } : {};
 
-const OUTCOMES: readonly unknown[] = ['running', 'finished', 'stopped', 'failed'] satisfies Manifest['outcome'][];
+const OUTCOMES: readonly unknown[] = manifestSchema.shape.outcome.options;
 const KINDS: readonly unknown[] = RECIPE_KINDS;
 
 /** Whether a value read from a manifest.json is one that this program wrote, of this version or an earlier one. */

@@ -1,20 +1,23 @@
+import * as z from 'zod';
+import { record, text } from './kept.js';
 import { RUN_FILES } from './runFiles.js';
 
 /** owner.json of a run folder, while a process works in it: which one. */
-export interface RunOwner {
-  pid: number;
-  host: string;
+export const ownerSchema = record({
+  pid: z.number(),
+  host: text,
   /** When the process began, in words of its system: another process of the same id has others. */
-  started: string;
+  started: text,
   /**
    * Which system's processes `pid` is one of: hosts of one name, as a container and its host, may each have their own.
    */
-  system?: string;
+  system: text.optional(),
   /** When it began to work in the folder, ISO 8601. */
-  since: string;
+  since: text,
   /** Of this claim alone: no two owners' files are the same. */
-  claim?: string;
-}
+  claim: text.optional(),
+});
+export type RunOwner = z.infer<typeof ownerSchema>;
 
 /**
  * `touchMs`: how often an owner touches the file, also while it waits. `silentMs`: one that cannot be asked, as on

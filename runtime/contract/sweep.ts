@@ -1,34 +1,13 @@
 /** A sweep as a table of points: which there are, what each sets, and how they stand beside each other. Pure. */
-import type { ErrorData } from './errors.js';
-import type { Measurement } from './events.js';
+import type * as z from 'zod';
+import type { pointSchema } from './events.js';
 import type { SweepRecipe } from './recipeSweep.js';
-import type { PointWarning } from './sweepWarnings.js';
 
 /** Axis → the value that the point has there; of named settings, their name. */
 export type SweepValues = Record<string, unknown>;
 export type Over = SweepRecipe['over'];
 
-/** A point that is done or failed: a run folder and what it proved. */
-export interface SweepPoint {
-  values: SweepValues;
-  /** Absolute in events; in sweep.json relative to it. */
-  folder: string;
-  /** Kind of the run's verdict (docs/run-folder.md#verdict). */
-  verdict: string;
-  /** Its recipe has neither a vector nor a published method: there is no protection that could hold. */
-  plain?: true;
-  /** The verdict in a sentence. */
-  headline: string;
-  measurements: Measurement[];
-  /** How long the run took. */
-  seconds: number;
-  /** Of its steps, where its protection ended the training early. */
-  share?: number;
-  /** What its run was warned of; absent without any. */
-  warnings?: PointWarning[];
-  /** Why it failed. */
-  error?: ErrorData;
-}
+export type SweepPoint = z.infer<typeof pointSchema>;
 
 /** sweep.json. */
 export interface SweepFile {

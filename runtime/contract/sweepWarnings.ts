@@ -1,14 +1,7 @@
 /** What the points of a sweep were warned of, taken together: most of them are warned of the same. Pure. */
 import { valuesText, type SweepPoint } from './sweep.js';
 
-/** As the run of a point says it. */
-export interface PointWarning {
-  message: string;
-  place?: string;
-  remedy?: string;
-  /** The evaluation set whose figures it is about. */
-  set?: string;
-}
+export type PointWarning = NonNullable<SweepPoint['warnings']>[number];
 
 /**
  * The same for warnings that differ in numbers alone: of another seed other rows are held out. Numbers in names count.

@@ -1,5 +1,5 @@
 /** Which rows the charts of a fine-tuning are drawn from, as its events tell it. */
-import type { HarmfulLoss, ProbedRows, ProbeRows } from '../../contract/events.js';
+import type { HarmfulLoss, ProbeRows } from '../../contract/events.js';
 import type { Example } from '../../data/examples.js';
 import { sha256 } from '../../support/files.js';
 
@@ -9,7 +9,7 @@ interface Probed {
 }
 type Benign = NonNullable<ProbeRows['benign']>['rows'];
 
-function rowsOf<Rows extends string>(rows: Rows, examples: readonly Example[]): ProbedRows<Rows> | undefined {
+function rowsOf<Rows extends string>(rows: Rows, examples: readonly Example[]) {
   if (examples.length === 0) return undefined;
   const id = sha256(JSON.stringify(examples.map(({ ids, labels }) => [[...ids], [...labels]]))).slice(0, 16);
   return { rows, of: examples.length, id };
