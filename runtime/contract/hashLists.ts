@@ -15,8 +15,6 @@ export type HashListsFault =
 /** Of a million. */
 export const MAX_HASH_LISTS_BYTES = 32 * 1024 * 1024;
 
-const hashes = z.array(z.string().regex(/^[\w-]{16}$/, 'this is not a hash'));
-
 /** Never throws: the file is either whole or not read at all. */
 export function parseHashLists<W extends string>(
   words: readonly W[],
@@ -28,6 +26,8 @@ export function parseHashLists<W extends string>(
   } catch {
     return { fault: { kind: 'json', line: parseJsonc(text).fault?.line ?? 1 } };
   }
+  // Not at the top: pages import words from beside it, and have no use for zod.
+  const hashes = z.array(z.string().regex(/^[\w-]{16}$/, 'this is not a hash'));
   const lists = Object.fromEntries(words.map((word) => [word, hashes])) as Record<W, typeof hashes>;
   const read = safeParse(z.strictObject({ version: z.literal(1), ...lists }), value);
   if (!read.success) {
