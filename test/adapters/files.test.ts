@@ -84,7 +84,7 @@ test('what is written is read again, with role and provenance; a task adapter ha
   await cp(path, join(dir, 'run', 'adapter'), { recursive: true });
   assert.equal((await readAdapter(join(dir, 'run'))).path, join(dir, 'run', 'adapter'));
   await writeFile(join(path, 'security_vector.json'), '{"role":"securty"}');
-  await assert.rejects(readAdapter(path), (error) => human(error, /"role" is "securty"/));
+  await assert.rejects(readAdapter(path), human(/"role" is "securty"/));
 });
 
 test('a vector is one without its security_vector.json, too', async () => {
@@ -158,36 +158,23 @@ test('target_modules match as in PEFT', () => {
 
 test('a pattern that backtracks without end is stopped', () => {
   const computed = processorTime();
-  assert.throws(
-    () => fullMatches('((a+)+)b', ['a'.repeat(60)], 'p'),
-    (error) => human(error, /takes too long/),
-  );
+  assert.throws(() => fullMatches('((a+)+)b', ['a'.repeat(60)], 'p'), human(/takes too long/));
   const long = Array.from({ length: 40 }, (_, i) => `model.layers.${i}.${'a.b'.repeat(70)}.q_proj`);
   for (const pattern of ['.*.*.*.*#', '\\w*\\w*\\w*\\w*\\w*.*.*.*#'])
     try {
       fullMatches(pattern, long, 'p');
     } catch (error) {
-      human(error, /takes too long/);
+      assert.match(String(error), /^HumanError: .*takes too long/);
     }
-  assert.throws(
-    () => fullMatches('\\Z', ['a'], 'p'),
-    (error) => human(error, /not a regular expression/),
-  );
-  assert.throws(
-    () => fullMatches('(', ['a'], 'p'),
-    (error) => human(error, /not a regular expression/),
-  );
+  assert.throws(() => fullMatches('\\Z', ['a'], 'p'), human(/not a regular expression/));
+  assert.throws(() => fullMatches('(', ['a'], 'p'), human(/not a regular expression/));
   assert.deepEqual(fullMatches('a\\-b\\_[\\-c]', ['a-b_-', 'a-b_d'], 'p'), [true, false]);
   assert(computed() < 5000);
 });
 
 test('what is not plain LoRA is refused by name, unknown keys included', () => {
   const parse = (more: object) => parseAdapterConfig({ ...formatAdapterConfig(plain), ...more }, 'adapter_config.json');
-  const refused = (more: object, message: RegExp) =>
-    assert.throws(
-      () => parse(more),
-      (error) => human(error, message),
-    );
+  const refused = (more: object, message: RegExp) => assert.throws(() => parse(more), human(message));
   assert.equal(parse({ new_key: null, other: false, more: {}, and: [] }).rank, 4);
   assert.equal(parse({ lora_dtype: null, lorap_lr_ratio: 16, lorap_emb_lr: 1e-6 }).rank, 4);
   assert.equal(parse({ init_lora_weights: 'eva', eva_config: { rho: 2 } }).alpha, 8);
@@ -223,10 +210,7 @@ test('a dropout that is switched off is none, however it is written; what is no 
     assert.equal(formatAdapterConfig(parse(off)).lora_dropout, 0);
   }
   assert.equal(parse(0.1).dropout, 0.1);
-  assert.throws(
-    () => parse('0.1'),
-    (error) => human(error, /"lora_dropout" is "0.1"/),
-  );
+  assert.throws(() => parse('0.1'), human(/"lora_dropout" is "0.1"/));
 });
 
 test('weights that do not belong to the config are refused', async () => {
@@ -237,7 +221,7 @@ test('weights that do not belong to the config are refused', async () => {
   assert.equal((await readAdapter(await adapterWith(dir, {}, old))).modules.size, 1);
   const refused = async (config: object, tensors: Record<string, number[]>, message: RegExp) => {
     const path = await adapterWith(dir, config, tensors);
-    await assert.rejects(readAdapter(path), (error) => human(error, message));
+    await assert.rejects(readAdapter(path), human(message));
   };
   await refused({ target_modules: ['v_proj'] }, good, /does not target/);
   await refused({ exclude_modules: ['q_proj'] }, good, /does not target/);
@@ -274,7 +258,7 @@ test('a matrix with a value that is not a number is refused', async () => {
     tensor(names[0]!, [4, 8], new Float32Array(32)),
     tensor(names[1]!, [6, 4], values),
   ]);
-  await assert.rejects(readAdapter(path), (error) => human(error, /not a number \(NaN\)/));
+  await assert.rejects(readAdapter(path), human(/not a number \(NaN\)/));
 });
 
 test('a config with many slow patterns is stopped as a whole', async () => {
@@ -286,12 +270,12 @@ test('a config with many slow patterns is stopped as a whole', async () => {
     { [`${name}.lora_A.weight`]: [4, 8], [`${name}.lora_B.weight`]: [6, 4] },
   );
   const began = process.cpuUsage();
-  await assert.rejects(readAdapter(path), (error) => human(error, /take too long to match|takes too long/));
+  await assert.rejects(readAdapter(path), human(/take too long to match|takes too long/));
   assert(process.cpuUsage(began).user < 1_500_000);
 });
 
 test('folders that are no adapter are refused with the way out', async () => {
-  await assert.rejects(readAdapter(LLAMA), (error) => human(error, /no adapter_config.json/));
+  await assert.rejects(readAdapter(LLAMA), human(/no adapter_config.json/));
   const run = join(dir, 'without-adapter');
   const asRun = async (message: string, remedy: RegExp): Promise<void> =>
     assert.rejects(readAdapter(run), { message, remedy, place: run });
@@ -325,7 +309,7 @@ test('folders that are no adapter are refused with the way out', async () => {
   const path = join(dir, 'bin');
   await mkdir(path);
   await writeFile(join(path, 'adapter_config.json'), JSON.stringify(formatAdapterConfig(plain)));
-  await assert.rejects(readAdapter(path), (error) => human(error, /no adapter_model.safetensors/));
+  await assert.rejects(readAdapter(path), human(/no adapter_model.safetensors/));
 });
 
 const python = process.env.PEERS_PYTHON;

@@ -18,10 +18,7 @@ test('an adapter without matrices for a layer that its config targets is refused
   const lost = length - modules.size;
   assert.ok(lost > 1);
   const message = new RegExp(`no matrices for ${lost} of the layers .*, such as model\\.layers\\.1\\.`);
-  assert.throws(
-    () => fitted({ ...whole, modules }, sites),
-    (error) => human(error, message),
-  );
+  assert.throws(() => fitted({ ...whole, modules }, sites), human(message));
   // those of a model with images are excluded by what they were called, or are called now
   const renamed = sites.map((site) => ({ ...site, name: site.name.replace(/^model\./, 'model.language_model.') }));
   const now = new Map([...modules].map(([name, one]) => [name.replace(/^model\./, 'model.language_model.'), one]));

@@ -147,15 +147,11 @@ describe('a published method', () => {
 
   it('of which something is wrong is refused at its key', () => {
     const refused = (value: object, place: RegExp, message: RegExp): void => {
-      assert.throws(
-        () => parseRecipe(JSON.stringify(value, null, 1), 'r.json'),
-        (error) => {
-          assert.ok(error instanceof HumanError);
-          assert.match(error.place!, place);
-          assert.match(error.message, message);
-          return true;
-        },
-      );
+      assert.throws(() => parseRecipe(JSON.stringify(value, null, 1), 'r.json'), {
+        name: 'HumanError',
+        message,
+        place,
+      });
     };
     const own = recipe('lisa');
     refused({ ...own, baseline: { name: 'lisa' } }, /baseline$/, /"lisa" needs "aligned"/);
@@ -186,13 +182,7 @@ describe('a published method', () => {
         /batch\.maxTokens/,
       ],
     ] as const) {
-      await assert.rejects(run(value, 'refused'), (error) => {
-        assert.ok(error instanceof HumanError);
-        assert.equal(error.place, 'baseline.prompt');
-        assert.match(error.message, message);
-        assert.match(error.remedy!, remedy);
-        return true;
-      });
+      await assert.rejects(run(value, 'refused'), { name: 'HumanError', message, place: 'baseline.prompt', remedy });
       await assert.rejects(readRun(join(root, 'refused')));
     }
   });

@@ -23,12 +23,7 @@ test('a judge is a word, JSON, or a file with it, whose paths are relative to it
 
 test('what is none is refused, and says where', async () => {
   const refused = (given: string, message: RegExp): Promise<void> =>
-    assert.rejects(readJudge(given), (error) => {
-      assert.ok(error instanceof HumanError);
-      assert.match(error.message, message);
-      assert.equal(error.place, `--judge ${given}`);
-      return true;
-    });
+    assert.rejects(readJudge(given), { name: 'HumanError', message, place: `--judge ${given}` });
   await refused('{', /not JSON/);
   await refused('"gpt"', /a judge is "refusal-phrases"/);
   await refused('{"endpoint":"x","model":"m"}', /this is not an address/);

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { HumanError } from '../../runtime/support/errors.js';
 import { measuresOf, nameOn } from '../../runtime/evaluation/judges/choices.js';
 import { judgedMeasures } from '../../runtime/evaluation/judges/panel.js';
 import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges/judges.js';
@@ -126,13 +125,7 @@ test('classifiers are opened only for sets that need them', async () => {
 
 describe('judges that cannot judge are refused with their key', () => {
   const refused = async (choices: JudgeChoice[], message: RegExp, place: string, remedy: RegExp): Promise<void> =>
-    assert.rejects(openJudges(choices, SETS, where), (error) => {
-      assert.ok(error instanceof HumanError, String(error));
-      assert.match(error.message, message);
-      assert.equal(error.place, place);
-      assert.match(error.remedy ?? '', remedy);
-      return true;
-    });
+    assert.rejects(openJudges(choices, SETS, where), { name: 'HumanError', message, place, remedy });
   test('labels, names and sets', async () => {
     const list = /Its labels are "NORMAL", "REJECTION"\./;
     await refused([{ ...rejection, refused: 'refusal' }], /has no label "refusal"/, 'judges.0.refused', list);
@@ -186,15 +179,7 @@ describe('judges that cannot judge are refused with their key', () => {
         1,
       );
     const wrong = (judges: unknown, message: RegExp, place: RegExp): void =>
-      assert.throws(
-        () => parseRecipe(recipe(judges), 'r.json'),
-        (error) => {
-          assert.ok(error instanceof HumanError);
-          assert.match(error.message, message);
-          assert.match(error.place ?? '', place);
-          return true;
-        },
-      );
+      assert.throws(() => parseRecipe(recipe(judges), 'r.json'), { name: 'HumanError', message, place });
     wrong([], /at least one judge/, /^r\.json:12 judges$/);
     wrong(
       ['refusal-phrases', 'llm'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { Cancelled, HumanError } from '../../runtime/support/errors.js';
+import { Cancelled } from '../../runtime/support/errors.js';
 import { closeJudges, openJudges } from '../../runtime/evaluation/judges/judges.js';
 import type { Judge, Opinion } from '../../runtime/evaluation/judges/judge.js';
 import {
@@ -376,11 +376,10 @@ describe('a language model of the editor', () => {
   });
 
   test('is not there on the command line', async () => {
-    await assert.rejects(open(), (error) => {
-      assert.ok(error instanceof HumanError);
-      assert.match(error.message, /VS Code, which is not there on the command line/);
-      assert.equal(error.place, 'judges.1.vscode');
-      return true;
+    await assert.rejects(open(), {
+      name: 'HumanError',
+      message: /VS Code, which is not there on the command line/,
+      place: 'judges.1.vscode',
     });
   });
 });

@@ -158,16 +158,7 @@ describe('a hostile template is stopped', () => {
     test(name, { timeout: 30_000 }, () => {
       const before = process.memoryUsage().rss;
       const computed = processorTime();
-      assert.throws(
-        () => render(source),
-        (error: HumanError) => {
-          assert.ok(error instanceof HumanError, String(error));
-          assert.match(error.message, message);
-          assert.equal(error.place, 'tokenizer_config.json');
-          assert.ok(error.remedy);
-          return true;
-        },
-      );
+      assert.throws(() => render(source), { name: 'HumanError', message, place: 'tokenizer_config.json', remedy: /./ });
       assert.ok(computed() < 5000);
       assert.ok(process.memoryUsage().rss - before < 2 ** 29);
     });

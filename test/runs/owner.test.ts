@@ -220,10 +220,9 @@ for (const [name, who] of Object.entries(UNASKED))
     const one = await who();
     await owned(folder, one);
     assert.equal(await owner(folder), one.pid ?? 1);
-    await assert.rejects(claim(folder), (error) => {
-      assert.ok(error instanceof HumanError);
-      assert.match(error.remedy!, /cannot be asked from here: when it has given no sign for 15 minutes/);
-      return true;
+    await assert.rejects(claim(folder), {
+      name: 'HumanError',
+      remedy: /cannot be asked from here: when it has given no sign for 15 minutes/,
     });
     const before = new Date(Date.now() - OWNER.silentMs - 60_000);
     await utimes(join(folder, OWNER.file), before, before);
