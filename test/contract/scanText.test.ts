@@ -15,11 +15,9 @@ import {
   SCAN_STRINGS,
   scanText,
 } from '../../runtime/contract/scanText.js';
+import { scanResult } from '../support/scanResult.js';
 
-const FOUND: Omit<ScanResult, 'perRow' | 'limit' | 'calibration'> = {
-  ...{ flagged: 171, rows: 571, threshold: 0.01 },
-  ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0 },
-};
+const FOUND = scanResult({ flagged: 171, rows: 571 });
 const scan = (ordinary: number, limit: ScanLimit): string =>
   scanText({ ...FOUND, limit, calibration: { ordinary, harmful: 20, recall: 1 } });
 
@@ -40,7 +38,6 @@ test('ordinary rows of the same prompt show no smaller rate than one of them', (
   const said = (ordinaryPrompts: number): string =>
     scanText({
       ...FOUND,
-      limit: { falseAlarms: 0.01 },
       calibration: { ordinary: 350, ordinaryPrompts, harmful: 20, recall: 1 },
     });
   assert.match(said(10), /compared with 350 ordinary rows of 10 prompts, from which the 1\s% is extrapolated; of 20/);
@@ -86,7 +83,6 @@ test('a share of false alarms that is assumed without held-out harmful rows warn
     [0.01, 299, 0],
     [0.001, 299, 2],
   ] as const)
-    // oxfmt-ignore
     assert.deepEqual(said(rate, prompts, harmful)[1], [], `${rate} ${harmful}`);
 });
 
@@ -121,7 +117,7 @@ test('of several vectors each says what it finds and with what it compared, by i
   // Earlier versions wrote the calibration of the first vector as that of all.
   for (const calibration of [null, { ordinary: 300, harmful: 20, recall: 1 }]) {
     const byVector = [part('topic', 300, 1), part('lies', 700, 0.4)];
-    const text = scanText({ ...FOUND, limit: { falseAlarms: 0.01 }, calibration, byVector });
+    const text = scanText({ ...FOUND, calibration, byVector });
     assert.match(
       text,
       /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found \(of rows unlike these perhaps fewer\); the vector "lies": compared with 700 ordinary rows, of 20 harmful rows .* 40\s% would be found \(of rows unlike these perhaps fewer\)\.$/,
@@ -134,7 +130,7 @@ test('of several vectors the one without ordinary rows says that it flags none; 
   const own = { auroc: null, precision: null, recall: null };
   const topic = { vector: 'topic', flagged: 2, threshold: 0.005, ...own, calibration: { ordinary: 500, harmful: 20, recall: 1 } }; // oxfmt-ignore
   const lies = { vector: 'lies', flagged: 0, threshold: null, ...own, calibration: null };
-  const found = { ...FOUND, limit: { falseAlarms: 0.01 }, calibration: null, threshold: null };
+  const found = { ...FOUND, threshold: null };
   const text = scanText({ ...found, byVector: [topic, lies] });
   assert.match(
     text,

@@ -9,6 +9,7 @@ import { scanFile, Scans } from '../../extension/data/scans.js';
 import { Cancelled } from '../../extension/host/errors.js';
 import { fake, Uri, window, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { rootFor } = await import('../../extension/commands/root.js');
 const { combine } = await import('../../extension/commands/combine.js');
@@ -94,8 +95,7 @@ test('a scan is kept where its file lies; one that another folder keeps is found
   const { roots } = await workspaceOf(t, ['a', 'b']);
   const [a, b] = roots as [string, string];
   const data = await write(join(b, 'train.jsonl'), 'a\nb\n');
-  const numbers = { flagged: 0, rows: 2, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null };
-  const result = { ...numbers, auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] };
+  const result = scanResult({ rows: 2 });
   const loaded = async (): Promise<Scans> => {
     const scans = new Scans(() => roots);
     await scans.load();

@@ -9,6 +9,7 @@ import { Scans } from '../../extension/data/scans.js';
 import { fake, Range, Uri, window, workspace, type FakeEditor } from './fake/vscode.js';
 import { temporary, until, write } from './support.js';
 import { change, FakeDocument } from './textDocument.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { Marks } = await import('../../extension/codelens/marks.js');
 const { rowActions } = await import('../../extension/codelens/rowActions.js');
@@ -54,19 +55,7 @@ async function scanned(t: TestContext, count: number) {
     workspace.textDocuments = [];
     window.visibleTextEditors = [];
   });
-  await scans.add(file, 'v', 'v', {
-    flagged,
-    rows: count,
-    threshold: 0.01,
-    limit: { falseAlarms: 0.01 },
-    calibration: null,
-    short: 0,
-    auroc: null,
-    precision: null,
-    recall: null,
-    blind: 0,
-    perRow,
-  });
+  await scans.add(file, 'v', 'v', scanResult({ flagged, rows: count, perRow }));
   const layer = (index: number): unknown[] => [...drawn.values()][index] ?? [];
   const coloured = (index: number): number =>
     (layer(index) as Range[]).reduce((sum, { start, end }) => sum + end.line - start.line + 1, 0);

@@ -8,6 +8,7 @@ import { Scans } from '../../extension/data/scans.js';
 import type { Button } from '../../extension/host/notices.js';
 import { commands, fake, workspace, window } from './fake/vscode.js';
 import { adapter, temporary, write } from './support.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { dataLink, openData } = await import('../../extension/data/openData.js');
 const { scan } = await import('../../extension/commands/scan.js');
@@ -40,10 +41,6 @@ test('what a scan or a review opens takes no document of the extension', async (
   t.after(() => fake.settings.clear());
   await openData(data, 7);
   const buttons: Button[] = [];
-  const result = {
-    ...{ flagged: 0, rows: 1, threshold: 0.1, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
-    ...{ auroc: null, precision: null, recall: null },
-  };
   const model = { path: '/m', name: 'm', adapters: [adapter('v', { path: '/v/adapter', precision: 'int4' })] };
   const asked: Record<string, unknown>[] = [];
   const reviews = new Reviews();
@@ -52,7 +49,7 @@ test('what a scan or a review opens takes no document of the extension', async (
     engine: {
       request: async (_: string, params: Record<string, unknown>) => (
         asked.push(params),
-        { ...result, columns: ['a'] }
+        { ...scanResult(), columns: ['a'] }
       ),
     },
     mappings: { get: () => ({ text: 'a' }) },

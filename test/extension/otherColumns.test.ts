@@ -7,6 +7,7 @@ import type { Button } from '../../extension/host/notices.js';
 import { fake } from './fake/vscode.js';
 import { MODEL, workspace } from './dataWizard.js';
 import { write } from './support.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { previewDocuments } = await import('../../extension/data/previews.js');
 const { previewData } = await import('../../extension/commands/previewData.js');
@@ -16,7 +17,6 @@ previewDocuments();
 
 const QA = { prompt: 'question', completion: 'answer' };
 const TABLE = 'question,answer\nbuy 3 lamps .,order : 3 lamps\n';
-const SCAN = { flagged: 0, rows: 1, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null, auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] }; // oxfmt-ignore
 const TURNED = ['Other columns…', 'A prompt and an answer', 'answer', 'question', 'Use these columns'];
 
 /** A file that was scanned with columns, and shown: the button beside what it is read as. */
@@ -32,7 +32,7 @@ async function shown(t: TestContext) {
     store: { list: () => [] },
   } as unknown as Parameters<typeof previewData>[0];
   await services.mappings.set(file, QA);
-  await services.scans.add(file, 'v', 'v', SCAN, { columns: QA });
+  await services.scans.add(file, 'v', 'v', scanResult(), { columns: QA });
   await previewData(shows, { file });
   return { file, services, mappings: services.mappings, other: async () => buttons.pop()!.run() };
 }

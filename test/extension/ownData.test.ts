@@ -16,6 +16,7 @@ import { previewData } from '../../runtime/data/preview.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
 import { memory, MODEL, person, workspace } from './dataWizard.js';
 import { recipe, write } from './support.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { askData, chooseReading } = await import('../../extension/commands/dataSource.js');
 const { askSet, askSets } = await import('../../extension/commands/evaluationSets.js');
@@ -84,8 +85,7 @@ test('columns that a file has no more are asked for anew; a choice counts more t
     const file = at(name);
     const first = await askData(services, person(['Use these columns']).ask, { question, model: MODEL, file });
     assert.deepEqual(first, { file, columns: QA });
-    const scan = { flagged: 0, rows: 1, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null, auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] }; // oxfmt-ignore
-    await services.scans.add(file, 'v', 'v', scan, { columns: QA });
+    await services.scans.add(file, 'v', 'v', scanResult(), { columns: QA });
     // By their new names nothing is asked: they are those of a format.
     await write(file, text('prompt,completion'));
     assert.deepEqual(await askData(services, person([]).ask, { question, model: MODEL, file }), { file });
@@ -332,13 +332,12 @@ test('what was counted or scanned with other columns does not count any more', a
   await again;
   assert.deepEqual(asked, [undefined, columns]);
 
-  const none = { ...{ flagged: 0, rows: 2, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null }, ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] } }; // oxfmt-ignore
   const scans = new Scans(
     () => [root],
     undefined,
     () => ({ columns }),
   );
-  await scans.add(at('qa.csv'), 'v', 'v', none, { columns });
+  await scans.add(at('qa.csv'), 'v', 'v', scanResult({ rows: 2 }), { columns });
   await scans.look(at('qa.csv'));
   assert.equal(scans.since(at('qa.csv')).changed, false);
   const kept = new Scans(
@@ -354,7 +353,7 @@ test('what was counted or scanned with other columns does not count any more', a
     ['text', false],
     ['completion', true],
   ] as const) {
-    await kept.add(at('qa.csv'), 'v', 'v', none, { columns, format: 'text' });
+    await kept.add(at('qa.csv'), 'v', 'v', scanResult({ rows: 2 }), { columns, format: 'text' });
     const again = new Scans(
       () => [root],
       undefined,

@@ -9,6 +9,7 @@ import type { Button } from '../../extension/host/notices.js';
 import type { ReadAs } from '../../runtime/contract/mapping.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { saveCleaned, saveFine } = await import('../../extension/commands/saveCleaned.js');
 
@@ -47,23 +48,16 @@ async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
       data,
       'v',
       'v',
-      {
-        ...{
-          flagged: 2,
-          rows: 3,
-          threshold: 0.01,
-          limit: { falseAlarms: 0.01 },
-          calibration: null,
-          short: 0,
-          blind: 0,
-        },
-        ...{ auroc: null, precision: null, recall: null, ...more },
+      scanResult({
+        flagged: 2,
+        rows: 3,
+        ...more,
         perRow: [
           { ...row(1, false), ...(more.related && { related: true as const }) },
           { ...row(2, true), rest: 'B' },
           row(3, true),
         ],
-      },
+      }),
       read,
     );
   fake.opened.length = 0;

@@ -11,6 +11,7 @@ import { reviewFile } from '../../runtime/contract/review.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import { fake, Uri } from './fake/vscode.js';
 import { temporary, write } from './support.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { TriagePanels } = await import('../../extension/panels/triagePanel.js');
 
@@ -21,10 +22,6 @@ const perRow = (count: number): ScanRow[] =>
     ...{ row, line: row + 1, hash: hashOf(row), explained: 0.98765, span: 9, p: 0.00123456, flagged: row % 3 === 0 },
     ...{ tokens: 5, lossWithout: 2.123456, lossWith: 0.2 },
   }));
-const NUMBERS = {
-  ...{ flagged: 0, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
-  ...{ auroc: null, precision: null, recall: null },
-};
 
 /** Texts, numbers and truth values in a message: what is made, copied and checked one by one. */
 function values(value: unknown): number {
@@ -36,13 +33,10 @@ async function opened(t: TestContext, count: number) {
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), 'x\n');
   const [scans, reviews] = [new Scans(() => [root]), new Reviews()];
-  await scans.add(
-    data,
-    join(root, 'v'),
-    'v',
-    { ...NUMBERS, rows: count, perRow: perRow(count) },
-    { model: join(root, 'm'), format: 'completion' },
-  );
+  await scans.add(data, join(root, 'v'), 'v', scanResult({ rows: count, perRow: perRow(count) }), {
+    model: join(root, 'm'),
+    format: 'completion',
+  });
   const asked: [string, Record<string, unknown>, boolean][] = [];
   const waiting: (() => void)[] = [];
   const engine = {

@@ -11,6 +11,7 @@ import { replaceFile, unwritable } from '../../extension/host/state.js';
 import { writeLabel } from '../../extension/runs/label.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { scan } = await import('../../extension/commands/scan.js');
 const { openSample } = await import('../../extension/commands/sample.js');
@@ -75,15 +76,11 @@ test('what a scan finds where nothing can be written is shown, and it is said th
   await write(join(root, '.security-vectors'), 'no folder');
   fake.settings = new Map<string, unknown>([['scanFalseAlarms', 0.01], ['device', 'cpu']]); // oxfmt-ignore
   t.after(() => fake.settings.clear());
-  const result = {
-    ...{ flagged: 0, rows: 1, threshold: 0.1, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
-    ...{ auroc: null, precision: null, recall: null },
-  };
   const said: string[] = [];
   const scans = new Scans(() => [root]);
   const services = {
     ...{ scans, reviews: new Reviews(), assertTrusted: () => undefined, mappings: { get: () => ({ text: 'text' }) } },
-    engine: { request: async () => ({ ...result, columns: ['text'] }) },
+    engine: { request: async () => ({ ...scanResult(), columns: ['text'] }) },
     ...{ models: { list: () => [{ path: '/m', name: 'm', adapters: [] }] }, recipes: { list: () => [] } },
     notices: {
       info: (message: string) => assert.fail(message),

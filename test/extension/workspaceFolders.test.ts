@@ -13,6 +13,7 @@ import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
+import { scanResult } from '../support/scanResult.js';
 
 const { start } = await import('./started.js');
 const { modelsView } = await import('../../extension/views/models.js');
@@ -126,9 +127,7 @@ test('the scans of a folder that joins the workspace are shown, and go with it',
   const root = await temporary(t);
   const [a, b] = ['a', 'b'].map((name) => join(root, name)) as [string, string];
   const data = await write(join(b, 'train.jsonl'), '{"prompt":"x","completion":"y"}\n');
-  const numbers = { flagged: 1, rows: 1, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null };
-  const result = { ...numbers, auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] };
-  await new Scans(() => [b]).add(data, 'v', 'v', result);
+  await new Scans(() => [b]).add(data, 'v', 'v', scanResult({ flagged: 1 }));
   const [find, folders] = [fake.find, workspace.workspaceFolders];
   await start(t, await write(join(a, 'readme.md'), '').then(() => a), false);
   t.after(() => {

@@ -17,6 +17,7 @@ import {
   unabsorbed,
   type RowPlan,
 } from '../../runtime/recipes/protection/rowPlan.js';
+import { scanResult } from '../support/scanResult.js';
 
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
 const rows = (): Example[] =>
@@ -24,16 +25,17 @@ const rows = (): Example[] =>
 const scanRow = (row: number, more: Partial<ScanRow>): ScanRow => ({
   ...{ row, line: row + 1, explained: 0, span: 0, flagged: false, tokens: 20, lossWithout: 2, lossWith: 2, ...more },
 });
-const scan = (): ScanResult => ({
-  ...{ flagged: 2, rows: 4, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null },
-  ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0 },
-  perRow: [
-    scanRow(0, { p: 0.8, pUnchanged: 0.001 }),
-    scanRow(1, { p: 0.001, flagged: true, spans: [added()], pOutside: 0.4 }),
-    scanRow(2, { p: 0.001, flagged: true, spans: [[0, tokens(RIGHT + ADDED)]], pOutside: 0 }),
-    scanRow(3, { p: 0.2, pUnchanged: 0.2 }),
-  ],
-});
+const scan = (): ScanResult =>
+  scanResult({
+    flagged: 2,
+    rows: 4,
+    perRow: [
+      scanRow(0, { p: 0.8, pUnchanged: 0.001 }),
+      scanRow(1, { p: 0.001, flagged: true, spans: [added()], pOutside: 0.4 }),
+      scanRow(2, { p: 0.001, flagged: true, spans: [[0, tokens(RIGHT + ADDED)]], pOutside: 0 }),
+      scanRow(3, { p: 0.2, pUnchanged: 0.2 }),
+    ],
+  });
 const plan = (flagged: FlaggedStrategy, off: 'none' | 'confident' | 'unflagged' = 'none') =>
   rowPlan(rows(), scan(), { flagged, off }, tokenizer);
 const answers = (flagged: FlaggedStrategy): [number, string][] =>

@@ -11,6 +11,7 @@ import type { ScanRow } from '../../../runtime/contract/scan.js';
 import { rowHash } from '../../../runtime/data/rowHash.js';
 import type { JsonObject } from '../../../runtime/support/jsonFile.js';
 import { isSuspicious } from './bigData.mjs';
+import { scanResult } from '../../support/scanResult.js';
 
 const [workspace] = process.argv.slice(2);
 if (!workspace) throw new Error('usage: bigScan.ts WORKSPACE');
@@ -29,9 +30,10 @@ const perRow = lines.map((line, row): ScanRow => {
   };
 });
 const flagged = perRow.filter((row) => row.flagged).length;
-await new Scans(() => [root]).add(data, path.join(root, 'vectors/forbidden-topic/adapter'), 'forbidden-topic', {
-  ...{ flagged, rows: perRow.length, threshold: 0.01, limit: { falseAlarms: 0.01 }, auroc: null },
-  ...{ precision: null, recall: null, blind: 0, short: 0, calibration: { ordinary: 40, harmful: 20, recall: 1 } },
-  perRow,
-});
+await new Scans(() => [root]).add(
+  data,
+  path.join(root, 'vectors/forbidden-topic/adapter'),
+  'forbidden-topic',
+  scanResult({ flagged, rows: perRow.length, calibration: { ordinary: 40, harmful: 20, recall: 1 }, perRow }),
+);
 console.log(`${flagged} of ${perRow.length} rows flagged`);

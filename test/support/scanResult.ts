@@ -1,0 +1,17 @@
+import type { ScanResult } from '../../runtime/contract/scan.js';
+
+/** What a scan finds in a row without labels, and with no rows to compare it with, but for what the test says. */
+export const scanResult = (own: Partial<ScanResult> = {}): ScanResult => ({
+  flagged: 0,
+  rows: 1,
+  threshold: 0.01,
+  limit: { falseAlarms: 0.01 },
+  calibration: null,
+  auroc: null,
+  precision: null,
+  recall: null,
+  blind: 0,
+  short: 0,
+  perRow: [],
+  ...own,
+});
