@@ -16,48 +16,25 @@ import { numbers, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, scansFolder, toStatePath } from '../host/state.js';
 import { isWorse, looksOf, type Looks, type Mark } from './rowMarks.js';
-import { columnsText, saidFormat, type Columns, type ReadAs, type RowFormat } from '../../runtime/contract/mapping.js';
-import type { DataFormat } from '../../runtime/contract/recipeWords.js';
+import { columnsText, saidFormat, type ReadAs } from '../../runtime/contract/mapping.js';
 import { blockOf, blockText, readRows } from './rows.js';
 import { KEPT, MAX_BYTES } from './keptScan.js';
 import { scanTable } from './scanTable.js';
 import type { TriageTable } from '../../webview/protocol/triage.js';
 
 /** What a scan found in a data file, and of which text of the file that is true. */
-export interface Scan {
+export interface Scan extends ReadAs, Omit<ScanResult, 'limit' | 'byVector' | 'perRow'> {
   /** Absolute path of the data file. */
   data: string;
   /** The model, and the adapter folder of the security vector and its name. */
   model?: string;
   vector: string;
   vectorName: string;
-  /** Which columns were read as what; undefined: by their own names. */
-  columns?: Columns;
-  /** As which row format the rows were to be read; undefined: as the first one says. */
-  format?: DataFormat;
-  /** As which they were; undefined in scans of earlier versions. */
-  rowFormat?: RowFormat;
   size: number;
   mtimeMs: number;
   sha256: string;
   /** Lines of the file as an editor counts them. */
   lineCount: number;
-  flagged: number;
-  rows: number;
-  /** Null: nothing could be marked, as there are no ordinary rows to compare with. */
-  threshold: number | null;
-  calibration: ScanResult['calibration'];
-  auroc: number | null;
-  labels?: ScanResult['labels'];
-  precision: number | null;
-  recall: number | null;
-  blind: number;
-  short: number;
-  related?: number;
-  unusual?: number;
-  /** Rows that were not scanned; undefined: none, or not known. */
-  skipped?: number;
-  otherLanguages?: ScanResult['otherLanguages'];
   /** Every suspicious row, in the order of their lines, one a line. */
   marks: Mark[];
   /** Every row. */

@@ -1,8 +1,5 @@
-import * as z from 'zod';
-import { DEVICE_CHOICES, type DeviceChoice } from '../../runtime/contract/recipeWords.js';
-import type { WalkthroughTopic } from '../../webview/protocol/run.js';
-
 /** The ids that package.json contributes, once. A test compares this file with package.json. */
+import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 
 export const COMMANDS = {
   openSample: 'securityVectors.openSample',
@@ -132,23 +129,6 @@ export const CONTEXTS = {
 } as const;
 
 export const CONFIGURATION = 'securityVectors';
-/** Settings with their types, as in package.json, which is the only place for their defaults. */
-export interface Settings {
-  codeLens: boolean;
-  threads: number;
-  device: DeviceChoice;
-  scanFalseAlarms: number;
-  chatMaxNewTokens: number;
-}
-export const SETTINGS: { readonly [Name in keyof Settings]: z.ZodType<Settings[Name]> } = {
-  // read as lines are drawn, where nobody would see an error
-  codeLens: z.boolean().catch(true),
-  threads: z.int().min(0).max(1024),
-  device: z.enum(DEVICE_CHOICES),
-  scanFalseAlarms: z.number().min(0.0001).max(0.5),
-  chatMaxNewTokens: z.int().min(1).max(8192),
-};
-
 export const WALKTHROUGH = 'securityVectors.start';
 /** The step of the walkthrough that explains a part of a page. */
 export const STEPS: Record<WalkthroughTopic, string> = {

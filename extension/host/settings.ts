@@ -1,9 +1,21 @@
 import * as vscode from 'vscode';
-import type * as z from 'zod';
+import * as z from 'zod';
+import { DEVICE_CHOICES } from '../../runtime/contract/recipeWords.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import { CONFIGURATION, SETTINGS, type Settings } from './contributions.js';
+import { CONFIGURATION } from './contributions.js';
 import { HostError } from './errors.js';
 import { t } from './text.js';
+
+/** Settings as in package.json, which is the only place for their defaults. */
+export const SETTINGS = {
+  // read as lines are drawn, where nobody would see an error
+  codeLens: z.boolean().catch(true),
+  threads: z.int().min(0).max(1024),
+  device: z.enum(DEVICE_CHOICES),
+  scanFalseAlarms: z.number().min(0.0001).max(0.5),
+  chatMaxNewTokens: z.int().min(1).max(8192),
+};
+export type Settings = { [Name in keyof typeof SETTINGS]: z.infer<(typeof SETTINGS)[Name]> };
 
 /**
  * A setting's value; the default is the one in package.json.
@@ -13,7 +25,7 @@ export function setting<K extends keyof Settings>(name: K): Settings[K] {
   const id = `${CONFIGURATION}.${name}`;
   const value = vscode.workspace.getConfiguration(CONFIGURATION).get<unknown>(name);
   if (value === undefined) throw new Error(`internal: setting ${id} has no default`);
-  const parsed = safeParse(SETTINGS[name] as z.ZodType<Settings[K]>, value);
+  const parsed = safeParse<unknown>(SETTINGS[name], value);
   if (parsed.data === undefined)
     throw new HostError({
       kind: 'input',
@@ -22,7 +34,7 @@ export function setting<K extends keyof Settings>(name: K): Settings[K] {
       message: t('this setting cannot be {0}.', JSON.stringify(value).slice(0, 40)),
       remedy: t('Correct it in the settings of VS Code, or reset it.'),
     });
-  return parsed.data;
+  return parsed.data as Settings[K];
 }
 
 export const onDidChangeSetting = (name: keyof Settings, listener: () => unknown): vscode.Disposable =>

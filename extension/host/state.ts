@@ -8,24 +8,20 @@ import { fileReason, inputError, type HostError } from './errors.js';
 import { editorPath } from './paths.js';
 import { t } from './text.js';
 
-/** `.security-vectors/workspace.json`: which models the workspace works with, and what is attached to them. */
-export interface WorkspaceState {
-  version: 1;
-  models: ModelEntry[];
-}
+const ADAPTER = z.object({ path: z.string(), attached: z.boolean(), scale: z.number().default(1) });
+export type AdapterEntry = z.infer<typeof ADAPTER>;
 
-export interface ModelEntry {
+const MODEL = z.object({
   /** Relative to the workspace folder, with `/`; absolute when it lies outside. */
-  path: string;
-  name: string;
-  adapters: AdapterEntry[];
-}
+  path: z.string(),
+  name: z.string(),
+  adapters: z.array(ADAPTER),
+});
+export type ModelEntry = z.infer<typeof MODEL>;
 
-export interface AdapterEntry {
-  path: string;
-  attached: boolean;
-  scale: number;
-}
+/** `.security-vectors/workspace.json`: which models the workspace works with, and what is attached to them. */
+const STATE = z.object({ version: z.literal(1), models: z.array(MODEL) });
+export type WorkspaceState = z.infer<typeof STATE>;
 
 export const STATE_FOLDER = '.security-vectors';
 export const stateFile = (root: string): string => join(root, STATE_FOLDER, 'workspace.json');
@@ -48,17 +44,6 @@ export function toStatePath(root: string, path: string): string {
 
 export const fromStatePath = (root: string, path: string): string =>
   editorPath(isAbsolute(path) ? path : resolve(root, path));
-
-const STATE: z.ZodType<WorkspaceState> = z.object({
-  version: z.literal(1),
-  models: z.array(
-    z.object({
-      path: z.string(),
-      name: z.string(),
-      adapters: z.array(z.object({ path: z.string(), attached: z.boolean(), scale: z.number().default(1) })),
-    }),
-  ),
-});
 
 /**
  * The state of a workspace folder; no file: no models. Every value is checked: a file must not attach what it does not

@@ -9,19 +9,14 @@ import { replaceFile } from '../host/state.js';
  * What a person calls a run and puts it under. It lies in the run folder, and goes where that goes; neither the
  * folder's name nor anything that recipes name is changed by it.
  */
-export interface RunLabel {
+const LABEL = z.object({
   /** Shown instead of the name of the folder. */
-  name?: string;
-  tags: string[];
-  /** Shown only when asked for. */
-  archived: boolean;
-}
-
-const LABEL: z.ZodType<RunLabel> = z.object({
   name: z.string().min(1).optional(),
   tags: z.array(z.string().min(1)).default([]),
+  /** Shown only when asked for. */
   archived: z.boolean().default(false),
 });
+export type RunLabel = z.infer<typeof LABEL>;
 
 /** @throws HostError for a file that says something else */
 export const readLabel = (folder: string): Promise<RunLabel | undefined> =>

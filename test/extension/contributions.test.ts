@@ -9,11 +9,11 @@ import {
   CONTEXTS,
   ITEMS,
   PANELS,
-  SETTINGS,
   STEPS,
   VIEWS,
   WALKTHROUGH,
 } from '../../extension/host/contributions.js';
+import { SETTINGS } from '../../extension/host/settings.js';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
