@@ -2,7 +2,7 @@
 import type { Cluster } from '../../cluster/cluster.js';
 import { knownLosses } from '../training/lossesThere.js';
 import { Plan, type Measure } from '../../cluster/plan.js';
-import { byToken, peftFiles } from '../training/trainThere.js';
+import { byToken, peftAdapters } from '../training/trainThere.js';
 import type { EvaluateRecipe } from '../../contract/recipe.js';
 import type { LoadedSet } from '../../evaluation/evaluate.js';
 import { lossesOf } from '../../evaluation/inference/losses.js';
@@ -47,9 +47,10 @@ export async function statesThere(
             room: roomOf(promptIds),
           });
   }
-  const packages = [];
-  for (const { adapters } of named)
-    for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
+  const sent = await peftAdapters(
+    job,
+    named.flatMap(({ adapters }) => adapters),
+  );
   const generate = {
     prompts: Array.from(prompts.values(), ({ row }) => row),
     rooms: Array.from(prompts.values(), ({ room }) => room),
@@ -63,7 +64,7 @@ export async function statesThere(
   await job.emit({ kind: 'state', state: 'evaluating', message: `answering on ${cluster.address}` });
   await cluster.run(
     'evaluate',
-    { adapters: packages, scales: plan.scales, files: plan.files(), measures: written, generate },
+    { adapters: sent, scales: plan.scales, files: plan.files(), measures: written, generate },
     {
       after: 0,
       step: () => 0,

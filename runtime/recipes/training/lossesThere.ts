@@ -10,7 +10,7 @@ import { sha256 } from '../../support/files.js';
 import type { Cluster } from '../../cluster/cluster.js';
 import type { JobPlan } from '../../cluster/package.js';
 import { Plan, type Measure } from '../../cluster/plan.js';
-import { comparedRows, peftFiles, type SentAdapter } from './trainThere.js';
+import { comparedRows, peftAdapters, type SentAdapter } from './trainThere.js';
 
 type Scales = TrainingRow['scales'];
 
@@ -95,8 +95,7 @@ export async function clusterComparisons(
   mostTokens = MOST_TOKENS,
 ): Promise<Scanner> {
   const known = knownRows<Comparison>();
-  const packages: JobPlan['adapters'][number][] = [];
-  for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
+  const sent = await peftAdapters(job, adapters);
   const ask = async (name: string, rows: readonly ExampleList[]): Promise<void> => {
     const all = sum(rows.map(({ length }) => length));
     let done = 0;
@@ -104,7 +103,7 @@ export async function clusterComparisons(
     for (const examples of parts(rows, mostTokens / states.length)) {
       job.progress('scanning the data with the vector', done / all);
       jobs += 1;
-      await compareThere(cluster, packages, examples, states, jobs === 1 ? name : `${name}part${jobs}`, known);
+      await compareThere(cluster, sent, examples, states, jobs === 1 ? name : `${name}part${jobs}`, known);
       done += examples.length;
     }
   };

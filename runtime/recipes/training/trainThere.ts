@@ -23,6 +23,7 @@ import { sha256, writeFileAtomic } from '../../support/files.js';
 import { makeFolder } from '../../support/makeFolder.js';
 import type { Cluster } from '../../cluster/cluster.js';
 import type { JobMessage, MeasuredSet } from '../../cluster/messages.js';
+import type { JobPlan } from '../../cluster/package.js';
 import { Plan, type Measure, type Stage } from '../../cluster/plan.js';
 
 /** Number of the job's message that the checkpoint here belongs to. */
@@ -158,13 +159,12 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   // Before the first message there is something to resume, too.
   const after = Number(artifacts[TAKEN] ?? 0);
   if (after === 0) await training.checkpoint(false);
-  const packages = [];
-  for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
+  const sent = await peftAdapters(job, adapters);
   if (ended) await cluster.end(TRAIN);
   else
     await cluster.run(
       TRAIN,
-      { adapters: packages, scales: plan.scales, files: plan.files(), stages: written, deliver, recompute },
+      { adapters: sent, scales: plan.scales, files: plan.files(), stages: written, deliver, recompute },
       { after, step: () => state.step, onMessage, enough: () => ended },
     );
   const isEarly = ended;
@@ -216,8 +216,15 @@ export function comparedRows(set: MeasuredSet | undefined, examples: Measure['ex
   });
 }
 
-/** The adapter as PEFT reads it, file → bytes. */
-export async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): Promise<Map<string, Uint8Array>> {
+/** The adapters as PEFT reads them. One after the other: all pass through one folder. */
+export async function peftAdapters(job: Job<Recipe>, adapters: readonly SentAdapter[]): Promise<JobPlan['adapters']> {
+  const sent = [];
+  for (const adapter of adapters) sent.push({ name: adapter.name, files: await peftFiles(job, adapter) });
+  return sent;
+}
+
+/** File → bytes. */
+async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): Promise<Map<string, Uint8Array>> {
   const place = folder.file(RUN_FILES.received, 'sent');
   await makeFolder(place);
   try {
