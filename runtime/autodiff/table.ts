@@ -12,7 +12,7 @@ import type { Differentiate, Rule } from './rules/rule.js';
  * Operators whose result does not change, or jumps, when their inputs change a little: their gradient is zero, and that
  * is meant.
  */
-const WITHOUT_GRADIENT = ['Equal', 'Less', 'LessOrEqual', 'Greater', 'And', 'Not', 'Shape', 'Range'] as const;
+const WITHOUT_GRADIENT = ['Equal', 'Less', 'LessOrEqual', 'Greater', 'And', 'Shape', 'Range'] as const;
 export const NO_GRADIENT: ReadonlySet<Op> = new Set(WITHOUT_GRADIENT);
 
 /** Operators that compute with quantised weights, which are frozen: none is on a path from what is trained. */

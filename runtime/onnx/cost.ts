@@ -44,10 +44,7 @@ export const ALIAS: ReadonlySet<Op> = new Set<Op>(['Reshape', 'Identity', 'Squee
 const IN_PLACE: Partial<Record<Op, readonly number[]>> = {
   ...Object.fromEntries((['Add', 'Sub', 'Mul', 'Div'] as const).map((op) => [op, [0, 1]])),
   ...Object.fromEntries(
-    (['Neg', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Tanh', 'Sigmoid', 'Relu', 'Sin', 'Cos'] as const).map((op) => [
-      op,
-      [0],
-    ]),
+    (['Neg', 'Exp', 'Log', 'Sqrt', 'Tanh', 'Sigmoid', 'Relu', 'Sin', 'Cos'] as const).map((op) => [op, [0]]),
   ),
   ScatterElements: [0],
 };

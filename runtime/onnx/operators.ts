@@ -55,7 +55,6 @@ interface Operators {
   Exp: Unary;
   Log: Unary;
   Sqrt: Unary;
-  Reciprocal: Unary;
   Tanh: Unary;
   Sigmoid: Unary;
   Relu: Unary;
@@ -70,7 +69,6 @@ interface Operators {
   LessOrEqual: Binary;
   Greater: Binary;
   And: Binary;
-  Not: Unary;
   Where: { inputs: readonly [condition: Value, a: Value, b: Value] };
 
   Softmax: Along;

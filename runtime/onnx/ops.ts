@@ -36,7 +36,6 @@ export const Neg = (g: Builder, x: Value): Value => unary(g, 'Neg', x);
 export const Exp = (g: Builder, x: Value): Value => unary(g, 'Exp', x);
 export const Log = (g: Builder, x: Value): Value => unary(g, 'Log', x);
 export const Sqrt = (g: Builder, x: Value): Value => unary(g, 'Sqrt', x);
-export const Reciprocal = (g: Builder, x: Value): Value => unary(g, 'Reciprocal', x);
 export const Tanh = (g: Builder, x: Value): Value => unary(g, 'Tanh', x);
 export const Sigmoid = (g: Builder, x: Value): Value => unary(g, 'Sigmoid', x);
 export const Relu = (g: Builder, x: Value): Value => unary(g, 'Relu', x);
@@ -55,7 +54,6 @@ export const Less = (g: Builder, a: Value, b: Value): Value => binary(g, 'Less',
 export const LessOrEqual = (g: Builder, a: Value, b: Value): Value => binary(g, 'LessOrEqual', a, b, 'bool');
 export const Greater = (g: Builder, a: Value, b: Value): Value => binary(g, 'Greater', a, b, 'bool');
 export const And = (g: Builder, a: Value, b: Value): Value => binary(g, 'And', a, b, 'bool');
-export const Not = (g: Builder, x: Value): Value => unary(g, 'Not', x);
 export function Where(g: Builder, condition: Value, a: Value, b: Value): Value {
   if (condition.dtype !== 'bool' || a.dtype !== b.dtype) fail('Where', `${text(condition)}, ${text(a)}, ${text(b)}`);
   const shape = broadcast(

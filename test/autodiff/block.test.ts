@@ -11,7 +11,7 @@ const int64 = (shape: (string | number)[], values: number[]) => ({ dtype: 'int64
 
 function rmsNorm(g: Builder, x: Value, weight: Value): Value {
   const mean = ops.ReduceMean(g, ops.Mul(g, x, x), [-1]);
-  return ops.Mul(g, ops.Mul(g, x, ops.Reciprocal(g, ops.Sqrt(g, ops.Add(g, mean, g.scalar(1e-5))))), weight);
+  return ops.Mul(g, ops.Div(g, x, ops.Sqrt(g, ops.Add(g, mean, g.scalar(1e-5)))), weight);
 }
 
 /** Causal attention of G query heads to one key/value head: queries are [B, G·T, D], keys stay [B, T, D]. */

@@ -89,7 +89,6 @@ const CHECKS: Record<keyof typeof RULES, Checks> = {
   Exp: unary(ops.Exp),
   Log: unary(ops.Log, positive),
   Sqrt: unary(ops.Sqrt, positive),
-  Reciprocal: unary(ops.Reciprocal, positive),
   Tanh: unary(ops.Tanh),
   Sigmoid: unary(ops.Sigmoid),
   Relu: unary(ops.Relu, awayFromZero),

@@ -17,19 +17,7 @@ function everyOperator(g: Builder): Record<string, Value> {
   const i = g.input('i', 'int64', ['L']);
   const p = g.input('p', 'bool', ['B', 1, 4]);
   const more = g.input('more', g.float, ['B', 'L', 4]);
-  const unary = [
-    'Neg',
-    'Exp',
-    'Sqrt',
-    'Reciprocal',
-    'Tanh',
-    'Sigmoid',
-    'Relu',
-    'Sin',
-    'Cos',
-    'Identity',
-    'Log',
-  ] as const;
+  const unary = ['Neg', 'Exp', 'Sqrt', 'Tanh', 'Sigmoid', 'Relu', 'Sin', 'Cos', 'Identity', 'Log'] as const;
   const binary = ['Add', 'Sub', 'Mul', 'Div', 'Max', 'Min', 'Less', 'LessOrEqual', 'Greater', 'Equal'] as const;
   const [first, second] = ops.Split(g, x, [1, 3], -1);
   return {
@@ -37,7 +25,6 @@ function everyOperator(g: Builder): Record<string, Value> {
     ...Object.fromEntries(binary.map((op) => [op, ops[op](g, x, row)])),
     ...(g.float === 'float32' ? { Erf: ops.Erf(g, x) } : {}),
     And: ops.And(g, p, ops.Less(g, x, row)),
-    Not: ops.Not(g, p),
     Where: ops.Where(g, p, x, row),
     Cast: ops.Cast(g, p, g.float),
     Softmax: ops.Softmax(g, x),

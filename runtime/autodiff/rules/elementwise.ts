@@ -27,7 +27,6 @@ export const elementwise = {
   Exp: unary((g, dY, _, y) => Mul(g, dY, y)),
   Log: unary((g, dY, x) => Div(g, dY, x)),
   Sqrt: unary((g, dY, _, y) => Div(g, Mul(g, dY, scalarLike(g, 0.5, y)), y)),
-  Reciprocal: unary((g, dY, _, y) => Neg(g, Mul(g, dY, Mul(g, y, y)))),
   Tanh: unary((g, dY, _, y) => Sub(g, dY, Mul(g, dY, Mul(g, y, y)))),
   Sigmoid: unary((g, dY, _, y) => Mul(g, dY, Sub(g, y, Mul(g, y, y)))),
   /** 0 at 0. */
