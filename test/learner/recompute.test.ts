@@ -5,13 +5,13 @@ import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { gradientGraph } from '../../runtime/learner/objective.js';
-import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import type { Graph } from '../../runtime/onnx/graph.js';
 import { random } from '../../runtime/support/random.js';
 import { loadReference } from '../support/reference.js';
+import { randomRows } from '../support/randomRows.js';
 
 const WHOLE = { queries: 1000, scores: Infinity, whole: 0, positions: Infinity, logits: 1e9 };
 const PIECES = { queries: 2, scores: Infinity, whole: 0, positions: Infinity, logits: 400 };
@@ -42,10 +42,7 @@ for (const family of ['llama', 'gemma2', 'gpt_neox']) {
     const adapters = (family === 'gemma2' ? ['a', 'v'] : ['a']).map((name) => ({ name, layout }));
     const flats = adapters.map(() => initialise(layout, rng).map((x) => x + 0.1 * rng.normal()));
     const parameters = Object.fromEntries(adapters.map(({ name }, i) => [flatInput(name), flatTensor(flats[i]!)]));
-    const rows = [9, 12].map((length): TrainingRow => {
-      const ids = Array.from({ length }, () => rng.int(spec.vocabSize));
-      return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { a: 1, v: 2 }, weight: 0.1 };
-    });
+    const rows = randomRows([9, 12], spec, rng, { a: 1, v: 2 });
     for (const limits of [WHOLE, PIECES]) {
       const [first, second] = await Promise.all(
         [false, true].map(async (recompute) => {

@@ -16,6 +16,7 @@ import { random } from '../../runtime/support/random.js';
 import { summed } from '../../runtime/recipes/training/summed.js';
 import { recording } from '../support/recording.js';
 import { loadReference } from '../support/reference.js';
+import { randomRows } from '../support/randomRows.js';
 
 const PIECES = { queries: 2, scores: Infinity, whole: 0, positions: Infinity, logits: 400 };
 const DIMS = { B: 1, T: 12, S: 12, P: 0, L: 9, M: 9 };
@@ -45,10 +46,7 @@ for (const [method, limits] of [
       weightsAsInputs: full,
       ...(limits && { limits }),
     });
-    const rows = [12, 12, 9, 12].map((length): TrainingRow => {
-      const ids = Array.from({ length }, () => rng.int(spec.vocabSize));
-      return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { a: 1 }, weight: 0.1 };
-    });
+    const rows = randomRows([12, 12, 9, 12], spec, rng, { a: 1 });
     const own = full ? Object.fromEntries(names.map((name) => [name, feeds[name]!])) : feeds;
     const whole = await learner.gradients(rows, own);
     const wanted = whole.gradients.map(({ data }) => (data as Float32Array).slice());

@@ -20,6 +20,7 @@ import { asFloat32, copyAsFloat32 } from '../../runtime/models/packed/float32Cop
 import type { ModelFolder } from '../../runtime/models/weights/modelFolder.js';
 import { random } from '../../runtime/support/random.js';
 import { sampleIn16Bits } from '../support/in16Bits.js';
+import { randomRows } from '../support/randomRows.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
 
@@ -38,11 +39,7 @@ async function resultsOf(spec: DecoderSpec, model: ModelFolder) {
   const layout = plainLayout(linearLayers(spec), { rank: 4, alpha: 8, sites: 'all-linear' });
   const adapters = [{ name: 'task', layout }];
   const learner = openLearner({ backend: cpu, spec, model, adapters, trainable: [flatInput('task')] });
-  const rng = random('rows');
-  const rows = [12, 7].map((length) => {
-    const ids = Array.from({ length }, () => rng.int(spec.vocabSize));
-    return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { task: 1 }, weight: 0.1 };
-  });
+  const rows = randomRows([12, 7], spec, random('rows'), { task: 1 });
   const parameters = {
     [flatInput('task')]: flatTensor(initialise(layout, random('adapter')).map((x, i) => x + (i % 7) / 500)),
   };

@@ -40,6 +40,7 @@ import { random } from '../../runtime/support/random.js';
 import { silent } from '../support/silent.js';
 import { unpacked, valuesOf } from '../support/packed.js';
 import { FAMILIES, loadReference, rightPositions } from '../support/reference.js';
+import { randomRows } from '../support/randomRows.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
 
@@ -135,13 +136,8 @@ async function withVocabulary(r: Awaited<ReturnType<typeof loadReference>>, voca
   return { folder, tensors: (await readSafetensors(file)).tensors, config: { ...r.config, vocab_size: vocabSize } };
 }
 
-const rowsOf = (spec: DecoderSpec, lengths = [9, 12, 5]): TrainingRow[] => {
-  const rng = random('rows');
-  return lengths.map((length) => {
-    const ids = Array.from({ length }, () => rng.int(spec.vocabSize));
-    return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { task: 1 }, weight: 0.1 };
-  });
-};
+const rowsOf = (spec: DecoderSpec, lengths = [9, 12, 5]): TrainingRow[] =>
+  randomRows(lengths, spec, random('rows'), { task: 1 });
 
 /** What an adapter's gradient is on a model in blocks, and on the same numbers in float32. */
 async function compareGradients(
