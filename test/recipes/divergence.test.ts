@@ -9,7 +9,7 @@ const V = 1000; // ln V = 6.9
 const failed = /the run has diverged/;
 
 /** The step at which a run of these losses is stopped. */
-function stops(losses: readonly number[], before?: readonly number[]): number | undefined {
+function stops(losses: readonly number[], before: readonly number[] = []): number | undefined {
   const watch = divergenceWatch(V, before);
   for (const [i, loss] of losses.entries())
     try {

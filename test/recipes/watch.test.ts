@@ -13,12 +13,13 @@ import { calls } from '../../runtime/calls/calls.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import type { DoneEvent, HarmfulLoss, RunEvent } from '../../runtime/contract/events.js';
 import { fellBeyondChance, hasFallen, runVerdict } from '../../runtime/contract/verdict.js';
-import type { OptimizerOptions } from '../../runtime/contract/recipeTraining.js';
 import type { Learner } from '../../runtime/learner/learner.js';
 import type { Optimizer } from '../../runtime/optim/optimizer.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { watch, type WatchAction } from '../../runtime/recipes/protection/harmfulLoss.js';
+import type { Job } from '../../runtime/recipes/training/job.js';
 import { trainingLoop } from '../../runtime/recipes/training/loop.js';
+import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { silent } from '../support/silent.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
@@ -231,11 +232,17 @@ describe('the loss on harmful rows', () => {
 
   it('is not measured again where training is over at step 0, to which it went back', async () => {
     const nothing = (): never => assert.fail('there is nothing to do');
-    await trainingLoop({
-      ...{ steps: 4, evaluateEvery: 2, vocabSize: 8, ended: true, state: { step: 0, names: [], p: [], m: [], v: [] } },
-      ...{ learner: {} as Learner, optimizer: {} as Optimizer, optimizerOptions: {} as OptimizerOptions },
-      ...{ parameters: nothing, rows: nothing, probe: nothing, checkpoint: nothing, emit: nothing },
+    const job = {
+      recipe: { evaluateEvery: 2, batch: {} },
+      context: { spec: { vocabSize: 8 } },
+      folder: { path: root },
       signal: new AbortController().signal,
+      emit: nothing,
+    };
+    await trainingLoop(job as unknown as Job<TrainingRecipe>, {
+      training: { ended: true, state: { step: 0, names: [], p: [], m: [], v: [] }, checkpoint: nothing },
+      ...{ steps: 4, learner: {} as Learner, optimizer: {} as Optimizer },
+      ...{ parameters: nothing, rows: nothing, probe: nothing },
     });
   });
 

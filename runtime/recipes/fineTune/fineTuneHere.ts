@@ -10,7 +10,7 @@ import type { RowLoss } from '../../learner/learner.js';
 import type { TrainingRow } from '../../learner/packing.js';
 import type { Absorbed } from '../protection/absorb.js';
 import type { Job, TrainingState } from '../training/job.js';
-import { commonOptions, trainingLoop, type LoopOptions } from '../training/loop.js';
+import { trainingLoop, type LoopOptions } from '../training/loop.js';
 import { measureProbes } from './probes.js';
 import type { Trainee } from '../training/trainee.js';
 import type { ActiveVector } from '../protection/vectors.js';
@@ -49,28 +49,26 @@ export interface PlannedTraining {
 }
 
 export async function fineTuneHere(job: Job<FinetuneRecipe>, planned: PlannedTraining): Promise<void> {
-  const { trainee, vectors, parameters, gradients, isHarmful, scales, judged, watch } = planned;
-  const { harmful, benign, rows } = planned.probes;
+  const { trainee, vectors, parameters, probes, judged, scales } = planned;
   const { learner, optimizer } = trainee;
   const { off, on } = scales;
-  await trainingLoop({
-    ...(await commonOptions(job, { ...planned, learner, optimizer })),
-    gradients,
+  await trainingLoop(job, {
+    ...planned,
+    learner,
+    optimizer,
     probe: () =>
       measureProbes({
         learner,
         optimizer,
         backend: job.context.backend,
         parameters,
-        harmful,
-        benign,
+        harmful: probes.harmful,
+        benign: probes.benign,
         off,
         batch: job.recipe.batch,
         on: vectors.length > 0 ? on : undefined,
       }),
-    probeRows: rows,
+    probeRows: probes.rows,
     harmfulLoss: async () => judged.lossOf(await lossesOf(learner, parameters(), judged.examples, off)),
-    watch,
-    isHarmful,
   });
 }

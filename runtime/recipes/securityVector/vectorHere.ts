@@ -12,7 +12,7 @@ import type { Optimizer } from '../../optim/optimizer.js';
 import { readEvents } from '../../runs/runFolder.js';
 import type { heldOutMeasure } from './heldOutMeasure.js';
 import type { Job, TrainingState } from '../training/job.js';
-import { commonOptions, trainingLoop } from '../training/loop.js';
+import { trainingLoop } from '../training/loop.js';
 import type { SentAdapter } from '../training/trainThere.js';
 
 type Scales = Record<string, number>;
@@ -71,8 +71,8 @@ export async function vectorHere(job: Job<VectorRecipe>, planned: PlannedVector)
     };
   };
   const best = await bestHeldOut(job.folder.path, training, job.emit);
-  await trainingLoop({
-    ...(await commonOptions(job, planned)),
+  await trainingLoop(job, {
+    ...planned,
     probe,
     probed: best.measured,
     enough:

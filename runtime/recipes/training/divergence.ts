@@ -18,10 +18,7 @@ const ROWS = 64;
  * the model knows already are not divergence.
  * @param before losses of the steps made already, of a run that is resumed
  */
-export function divergenceWatch(
-  vocabSize: number,
-  before: readonly number[] = [],
-): (step: number, loss: number) => void {
+export function divergenceWatch(vocabSize: number, before: readonly number[]): (step: number, loss: number) => void {
   const guessing = Math.log(vocabSize);
   let [first] = before;
   const last = before.slice(-STEPS);

@@ -3,8 +3,8 @@ import { usedMemory } from '../../support/memory.js';
 import type { Optimizer, OptimizerState } from '../../optim/optimizer.js';
 import { learningRate } from '../../optim/schedule.js';
 import type { HarmfulLoss, ProbeRows, Probes, RunEvent } from '../../contract/events.js';
-import type { OptimizerOptions } from '../../contract/recipeTraining.js';
 import type { TrainingRecipe } from '../../contract/kinds.js';
+import { sum } from '../../contract/sum.js';
 import { stepLosses } from '../../runs/runFolder.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
@@ -12,6 +12,7 @@ import { summed } from './summed.js';
 import { timeLeft } from './timeLeft.js';
 import type { Learner } from '../../learner/learner.js';
 import { batchesOf, type TrainingRow } from '../../learner/packing.js';
+import { meanPerToken } from '../../learner/rows.js';
 import type { Feeds, Tensor } from '../../device/session.js';
 
 /** Rows of each kind whose loss, or gradient, is drawn while training. */
@@ -29,20 +30,18 @@ export const evaluationEvent = (
   ...(harmfulLoss && { harmfulLoss }),
 });
 
+/** A training that is ready to begin. */
 export interface LoopOptions {
+  readonly training: Pick<TrainingState, 'state' | 'checkpoint' | 'ended'>;
   readonly steps: number;
-  readonly state: OptimizerState;
   readonly learner: Learner;
   readonly optimizer: Optimizer;
-  readonly optimizerOptions: OptimizerOptions;
   /** All graph parameters with the present state of the trainable ones. */
   readonly parameters: () => Feeds;
   /** Rows of a step's micro-batches, weights chosen so that the sum over all is the step's mean loss. */
   readonly rows: (step: number) => Promise<TrainingRow[][]>;
   /** What the optimizer gets instead of a step's gradients, which are freed. */
   readonly gradients?: (own: Tensor[], at: { step: number; steps: number; state: OptimizerState }) => Promise<Tensor[]>;
-  /** Most tokens of a micro-batch, where the recipe says it. */
-  readonly tokens?: number;
   /** Measures harmful rows, whenever the probes are measured. */
   readonly harmfulLoss?: () => Promise<HarmfulLoss | undefined>;
   /** Ends training, perhaps with an earlier state, when it returns true for what was measured. */
@@ -53,62 +52,24 @@ export interface LoopOptions {
   readonly probeRows?: ProbeRows;
   /** Hears of them, while the state is the one that was measured. Ends training when it returns true. */
   readonly probed?: (probes: Probes) => Promise<boolean>;
-  readonly evaluateEvery: number;
-  /** Saves the state, and whether training ends with it; returns the place. */
-  readonly checkpoint: (enough: boolean) => Promise<string>;
-  /** Training has ended before, by `enough`. */
-  readonly ended?: boolean;
   /** Ends training early when it returns true after a step. */
   readonly enough?: (step: { harmfulLoss: number | undefined }) => Promise<boolean>;
   /** Rows whose mean loss is reported as harmful. */
   readonly isHarmful?: (row: TrainingRow) => boolean;
-  readonly vocabSize: number;
-  /** Losses of the steps made already, of a run that is resumed. */
-  readonly losses?: readonly number[];
-  readonly signal: AbortSignal;
-  readonly emit: (event: RunEvent) => Promise<void>;
-}
-
-type Planned = Pick<LoopOptions, 'steps' | 'learner' | 'optimizer' | 'parameters' | 'rows'> & {
-  readonly training: TrainingState;
-};
-type Common = Exclude<keyof Planned, 'training'> | 'state' | 'checkpoint' | 'ended' | 'optimizerOptions' | 'tokens';
-
-/** What every training on this machine is made of; what it measures, and when it ends, is its own. */
-export async function commonOptions(
-  { recipe, context, folder, signal, emit }: Job<TrainingRecipe>,
-  { steps, learner, optimizer, parameters, rows, training: { state, checkpoint, ended } }: Planned,
-): Promise<Pick<LoopOptions, Common | 'evaluateEvery' | 'vocabSize' | 'losses' | 'signal' | 'emit'>> {
-  const { optimizer: optimizerOptions, batch, evaluateEvery } = recipe;
-  return {
-    steps,
-    learner,
-    optimizer,
-    parameters,
-    rows,
-    state,
-    checkpoint,
-    ended,
-    optimizerOptions,
-    tokens: batch.tokens,
-    evaluateEvery,
-    vocabSize: context.spec.vocabSize,
-    losses: await stepLosses(folder.path),
-    signal,
-    emit,
-  };
 }
 
 /**
  * Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal
  * fired.
  */
-export async function trainingLoop(options: LoopOptions): Promise<void> {
-  const { steps, state, optimizer, signal, emit, isHarmful = () => false } = options;
-  const left = timeLeft(steps, options.evaluateEvery);
+export async function trainingLoop(job: Job<TrainingRecipe>, options: LoopOptions): Promise<void> {
+  const { recipe, context, folder, signal, emit } = job;
+  const { training, steps, optimizer, isHarmful = () => false } = options;
+  const { state, checkpoint, ended } = training;
+  const { evaluateEvery, batch } = recipe;
+  const left = timeLeft(steps, evaluateEvery);
   let saved = state.step;
-  const cut = (batch: TrainingRow[]): TrainingRow[][] => batchesOf(batch, { tokens: options.tokens });
-  const watch = divergenceWatch(options.vocabSize, options.losses);
+  const watch = divergenceWatch(context.spec.vocabSize, await stepLosses(folder.path));
 
   /** Gradients of the step before, to be written over. */
   let old: Tensor[] | undefined;
@@ -123,39 +84,32 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     return ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || over;
   };
 
-  if (state.step === 0 && !options.ended) {
+  if (state.step === 0 && !ended) {
     const began = performance.now();
     await measure();
     left.measured(performance.now() - began);
   }
-  while (state.step < steps && !options.ended) {
+  while (state.step < steps && !ended) {
     await nextTurn();
     if (signal.aborted) {
-      if (state.step > saved)
-        await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint(false) });
+      if (state.step > saved) await emit({ kind: 'checkpoint', step: state.step, path: await checkpoint(false) });
       throw new Cancelled();
     }
     const began = performance.now();
     const step = state.step + 1;
-    const rate = learningRate(options.optimizerOptions, step, steps);
+    const rate = learningRate(recipe.optimizer, step, steps);
 
-    const batches = (await options.rows(step)).flatMap(cut);
+    const batches = (await options.rows(step)).flatMap((some) => batchesOf(some, { tokens: batch.tokens }));
     const found = await summed(options.learner, batches, options.parameters(), old);
     old = found.gradients;
     if (!Number.isFinite(found.loss)) throw notFinite('loss', step, saved);
-    let nll = 0;
-    let tokens = 0;
-    const harmful = { nll: 0, tokens: 0 };
-    for (const [i, row] of batches.flat().entries()) {
-      if (row.heldAt) continue;
-      const loss = found.rows[i];
-      nll += loss.nll;
-      tokens += loss.tokens;
-      if (isHarmful(row)) {
-        harmful.nll += loss.nll;
-        harmful.tokens += loss.tokens;
-      }
-    }
+    const told = batches
+      .flat()
+      .map((row, i) => ({ row, ...found.rows[i] }))
+      .filter(({ row }) => !row.heldAt);
+    const loss = meanPerToken(told);
+    const harmful = told.filter(({ row, tokens }) => tokens > 0 && isHarmful(row));
+    const harmfulLoss = harmful.length > 0 ? meanPerToken(harmful) : undefined;
     let { gradients } = found;
     if (options.gradients) gradients = await options.gradients(gradients, { step, steps, state });
     const { norm } = await optimizer.step(state, gradients, rate, (n) => {
@@ -164,26 +118,25 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
 
     const stepMs = performance.now() - began;
     left.stepped(stepMs);
-    const harmfulLoss = harmful.tokens > 0 ? harmful.nll / harmful.tokens : undefined;
     await emit({
       kind: 'step',
       step,
       steps,
-      lossNatsPerToken: nll / tokens,
+      lossNatsPerToken: loss,
       harmfulLossNatsPerToken: harmfulLoss,
       gradNorm: norm,
       learningRate: rate,
-      tokens,
+      tokens: sum(told.map(({ tokens }) => tokens)),
       stepMs,
       memoryBytes: usedMemory(),
       secondsLeft: left.after(step),
     });
-    watch(step, nll / tokens);
+    watch(step, loss);
     let enough = (await options.enough?.({ harmfulLoss })) ?? false;
-    if (enough || step === steps || step % options.evaluateEvery === 0) {
+    if (enough || step === steps || step % evaluateEvery === 0) {
       const measuring = performance.now();
       if (await measure()) enough = true;
-      await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint(enough) });
+      await emit({ kind: 'checkpoint', step: state.step, path: await checkpoint(enough) });
       left.measured(performance.now() - measuring);
       saved = step;
     }
