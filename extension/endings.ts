@@ -10,7 +10,7 @@ import { t } from './host/text.js';
 
 interface Pages {
   isVisible(folder: string): boolean;
-  show(folder: string, more?: { answers?: boolean }): unknown;
+  show(folder: string): unknown;
   /**
    * Of a sweep: runs it, and replaces finished points. Of another run: asks what becomes of the one that stands there,
    * and runs it.

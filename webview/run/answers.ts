@@ -64,7 +64,7 @@ export class Answers {
     private readonly numbers: Numbers,
     readonly view: AnswersView = { set: '', differ: false, disputed: false },
     /** Hears that others are shown. */
-    private readonly changed: (view: AnswersView) => void = () => undefined,
+    private readonly changed: (view: AnswersView) => void,
   ) {
     this.differ = checkBox(strings.answersDiffer, view.differ, (on) => this.choose({ differ: on }));
     this.controls = el('div', { class: 'controls' }, this.choice, this.differ.element, this.count);
