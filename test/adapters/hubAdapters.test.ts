@@ -13,6 +13,7 @@ import { cli, FEW_ROWS, jsonLines, sampleWorkspace, type Workspace } from '../ca
 import { withFault } from '../support/faults.js';
 import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { commitOf } from '../support/hubServer.js';
+import { silent } from '../support/silent.js';
 
 const { hub, model, newFolder } = await useHub();
 const NAME = 'someone/vector';
@@ -129,8 +130,7 @@ test('a copy that came with a recipe is not taken for what the Hub has', async (
   await cp(folder, workspace.file('recipes/.security-vectors/cache/hub', basename(folder)), { recursive: true });
   Reflect.deleteProperty(hub.repositories, NAME);
   const recipe = await workspace.recipe('plain.json', { vectors: [{ adapter: name }] });
-  const options = { signal: new AbortController().signal, onEvent: () => undefined };
-  await refused(runRecipe(recipe, options), /no such public adapter/, /Check the name/);
+  await refused(runRecipe(recipe, silent), /no such public adapter/, /Check the name/);
 });
 
 test('a recipe and the command line take an adapter by its name, and warn where it may change', async (t) => {

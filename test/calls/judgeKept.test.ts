@@ -169,7 +169,6 @@ async function replaced(): Promise<void> {
     [run, 'OLD'],
     [join(run, 'next'), 'NEW'],
   ] as const) {
-    // oxfmt-ignore
     await writeKeptRun(folder, ROWS, { manifest: { started }, answers: (state, row) => `${started} ${state} ${row}` });
     await mkdir(join(folder, 'adapter'));
     await writeFile(join(folder, 'adapter/adapter_model.safetensors'), started);

@@ -29,7 +29,7 @@ after(() => rm(root, { recursive: true, force: true }));
 async function run(value: object): Promise<void> {
   const recipe = file('recipe.json');
   await writeFile(recipe, JSON.stringify(value));
-  await runRecipe(recipe, { signal: new AbortController().signal, onEvent: () => undefined, force: true });
+  await runRecipe(recipe, { ...silent, force: true });
 }
 
 const evaluated = { model: 'model', generation: { maxNewTokens: 3 }, batch: { rows: 2 }, threads: 1, device: 'cpu' };

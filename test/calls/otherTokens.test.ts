@@ -29,7 +29,7 @@ after(() => rm(root, { recursive: true, force: true }));
 async function run(value: object): Promise<void> {
   const recipe = file('recipe.json');
   await writeFile(recipe, JSON.stringify(value));
-  await runRecipe(recipe, { signal: new AbortController().signal, onEvent: () => undefined, force: true });
+  await runRecipe(recipe, { ...silent, force: true });
 }
 
 const changed = (value: object): Promise<void> =>

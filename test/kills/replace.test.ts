@@ -16,6 +16,7 @@ import { finishReplacement, readManifest } from '../../runtime/runs/output.js';
 import { bury } from '../support/bury.js';
 import { watch } from '../support/faults.js';
 import { VECTOR, writeWorkspace } from './workspace.js';
+import { silent } from '../support/silent.js';
 
 const FAULTS = ['eio', 'enospc', 'erofs'];
 /** Of the calls at which a fault is tried, beginning with another one for each fault. */
@@ -31,20 +32,19 @@ describe('a finished result that is replaced', () => {
     await writeWorkspace(root);
     file = join(root, 'recipe.json');
     await writeFile(file, JSON.stringify({ ...VECTOR, steps: 2, evaluateEvery: 2 }));
-    await runRecipe(file, { output: join(root, 'old/out'), ...quiet });
+    await runRecipe(file, { output: join(root, 'old/out'), ...silent });
     old = await files(join(root, 'old/out'));
     await writeFile(file, JSON.stringify({ ...VECTOR, steps: 2, evaluateEvery: 2, seed: 4 }));
   });
   after(() => rm(root, { recursive: true, force: true }));
 
-  const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
   const copied = async (label: string): Promise<string> => {
     await cp(join(root, 'old/out'), join(root, label, 'out'), { recursive: true });
     return join(root, label, 'out');
   };
   async function replace(output: string): Promise<ErrorData | undefined> {
     try {
-      await runRecipe(file, { output, force: true, ...quiet });
+      await runRecipe(file, { output, force: true, ...silent });
       return undefined;
     } catch (error) {
       return errorData(error);

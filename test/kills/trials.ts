@@ -12,6 +12,7 @@ import { bury } from '../support/bury.js';
 import { half, watch } from '../support/faults.js';
 import { differences, snapshot } from './snapshot.js';
 import { RECIPES, VECTOR, writeWorkspace } from './workspace.js';
+import { silent } from '../support/silent.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
@@ -44,7 +45,7 @@ export interface Outcome {
 /** Gives the error the run ended with, if it did. */
 async function run(file: string, output: string, resume = false): Promise<ErrorData | undefined> {
   try {
-    await runRecipe(file, { output, resume, signal: new AbortController().signal, onEvent: () => undefined });
+    await runRecipe(file, { output, resume, ...silent });
     return undefined;
   } catch (error) {
     return errorData(error);

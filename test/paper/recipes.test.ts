@@ -45,9 +45,8 @@ test('from the public sets to the tables of the paper', async () => {
     return file;
   };
   const short = { steps: 2, epochs: undefined };
-  const run = { signal: new AbortController().signal, onEvent: () => undefined };
   for (const name of ['vector.json', 'vector-false.json'])
-    await runRecipe(await change(name, (recipe) => ({ ...recipe, ...short })), run);
+    await runRecipe(await change(name, (recipe) => ({ ...recipe, ...short })), silent);
   await change('point.json', (recipe) => ({ ...recipe, ...short, generation: { maxNewTokens: 4 } }));
   const sweep = await change('sweep.json', (recipe) => {
     const over = recipe.over as { data: Record<string, Record<string, unknown>> };

@@ -43,7 +43,7 @@ after(() => rm(root, { recursive: true, force: true }));
 async function run(name: string, recipe: object): Promise<string> {
   const file = join(root, 'recipes', `${name}.json`);
   await writeFile(file, JSON.stringify({ ...recipe, output: `../runs/${name}` }));
-  await runRecipe(file, { signal: new AbortController().signal, onEvent: () => undefined });
+  await runRecipe(file, silent);
   return join(root, 'runs', name);
 }
 

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { FEW_ROWS, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
+import { silent } from '../support/silent.js';
 
 interface Row {
   messages: { role: string; content: string }[];
@@ -21,7 +22,7 @@ before(async () => {
     benign: FEW_ROWS.benign,
     ...{ epochs: undefined, steps: 40, evaluateEvery: 40 },
   });
-  await runRecipe(vector, { signal: new AbortController().signal, onEvent: () => undefined });
+  await runRecipe(vector, silent);
   const rows = jsonLines<Row>(await readFile(workspace.file('data/train.jsonl'), 'utf8'));
   harmful = rows.filter(({ label }) => label === 'harmful').slice(0, 40);
   ordinary = rows.filter(({ label }) => label !== 'harmful').slice(0, 40);

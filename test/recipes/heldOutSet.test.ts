@@ -5,11 +5,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runRecipe } from '../../runtime/calls/run.js';
+import { runValue } from '../support/recipeRun.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
-import { HumanError } from '../../runtime/support/errors.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
 
 let root: string;
@@ -30,13 +29,8 @@ const RECIPE = {
 };
 
 async function run(recipe: object, output: string): Promise<RunEvent[]> {
-  const file = join(root, 'recipe.json');
   await writeFile(join(root, 'own.csv'), `${TABLE.join('\n')}\n`);
-  await writeFile(file, JSON.stringify(recipe));
-  const events: RunEvent[] = [];
-  const onEvent = (event: RunEvent): void => void events.push(event);
-  await runRecipe(file, { output: join(root, output), signal: new AbortController().signal, onEvent });
-  return events;
+  return (await runValue(root, recipe, output)).events;
 }
 const samples = (events: readonly RunEvent[], state: string) =>
   events.flatMap((event) => (event.kind === 'sample' && event.state === state ? [event] : []));
@@ -97,11 +91,10 @@ test('where no rows can be kept, or the name is taken, the recipe does not run',
 test('kept rows without a prompt are measured by their loss alone', async () => {
   const data = { file: 'texts.jsonl' };
   await writeFile(join(root, data.file), PROMPTS.map((text) => `${JSON.stringify({ text })}\n`).join(''));
-  await assert.rejects(run({ ...RECIPE, data, heldOut: { share: 0.1, measure: 'contains' } }, 'texts'), (error) => {
-    assert.ok(error instanceof HumanError, String(error));
-    assert.match(error.message, /^"held out" measures "contains", and this row has no prompt/);
-    assert.match(error.place ?? '', /texts\.jsonl:\d+$/);
-    return true;
+  await assert.rejects(run({ ...RECIPE, data, heldOut: { share: 0.1, measure: 'contains' } }, 'texts'), {
+    name: 'HumanError',
+    message: /^"held out" measures "contains", and this row has no prompt/,
+    place: /texts\.jsonl:\d+$/,
   });
   assert.ok(!existsSync(join(root, 'texts')));
   assert.equal((await run({ ...RECIPE, data, heldOut: 0.1 }, 'texts')).at(-1)?.kind, 'done');
@@ -130,7 +123,6 @@ test('a vector that continues another one holds out only what that one was not t
     ['began', 'second'],
     ['second/adapter', 'third'],
   ] as const) {
-    // oxfmt-ignore
     assert.deepEqual(warnings(await run(goingOn(from), to)), []);
     assert.deepEqual((await asked(to, true)).sort(), kept);
   }

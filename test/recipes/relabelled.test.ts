@@ -18,6 +18,7 @@ import { measurementsOf } from '../../runtime/contract/facts.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { RECIPES } from '../kills/workspace.js';
 import { runSweep, sweepsFolder, type Sweeps } from '../support/sweeps.js';
+import { silent } from '../support/silent.js';
 
 let at: Sweeps;
 let forbidden: string;
@@ -92,9 +93,7 @@ test('of an evaluation, whose labels may have come with the set', async () => {
   const evaluate = [{ name: 'forbidden', file, measure: 'harm', limit: 3 }];
   const value = { kind: 'evaluate', model, evaluate, generation: { maxNewTokens: 4 }, output: 'evaluated' };
   const recipeFile = await at.write('evaluation', value);
-  const run = async (): Promise<string> =>
-    (await runRecipe(recipeFile, { signal: new AbortController().signal, onEvent: () => undefined, force: true }))
-      .output;
+  const run = async (): Promise<string> => (await runRecipe(recipeFile, { ...silent, force: true })).output;
   const output = await run();
   assert.equal((await readRun(output)).manifest.sets!['forbidden']!.labels, undefined);
   await writeFile(labelsFile(forbidden), labelsText(await labels(output)));
@@ -108,8 +107,7 @@ test('of a run that is resumed', async () => {
   const { output } = await runRecipe(file, { signal: stop.signal, onEvent });
   const before = measurementsOf(await readRun(output));
   await writeFile(labelsFile(forbidden), labelsText(await labels(output)));
-  const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
-  const { outcome, measurements } = await runRecipe(file, { ...quiet, resume: true });
+  const { outcome, measurements } = await runRecipe(file, { ...silent, resume: true });
   assert.equal(outcome, 'finished');
   assert.notDeepEqual(harm(measurements, 'base'), harm(before, 'base'), 'the labels count');
   await same(output, measurements);

@@ -8,6 +8,7 @@ import { RECIPES } from '../kills/workspace.js';
 import { judgeServer, type JudgeServer } from '../support/judgeServer.js';
 import { manifestOf } from '../support/keptRun.js';
 import { sweepsFolder, type Sweeps } from '../support/sweeps.js';
+import { silent } from '../support/silent.js';
 
 let at: Sweeps;
 let server: JudgeServer;
@@ -30,7 +31,6 @@ const recipe = (output: string): Promise<string> =>
     judges: ['refusal-phrases', { endpoint: server.address, model: 'local', name: 'paid', concurrency: 1 }],
     output,
   });
-const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
 const requests = async (output: string): Promise<number> =>
   (await manifestOf(join(at.root, output))).judges!.find(({ name }) => name === 'paid')!.usage!.requests;
 
@@ -42,7 +42,7 @@ test('stopped after it has measured the base', async () => {
   const asked = server.asked.length;
   assert.ok(asked > 0);
   assert.equal(await requests('stopped'), asked);
-  await runRecipe(file, { ...quiet, resume: true });
+  await runRecipe(file, { ...silent, resume: true });
   assert.ok(server.asked.length > asked);
   assert.equal(await requests('stopped'), server.asked.length);
 });

@@ -1,10 +1,10 @@
 /** Sets and states are known by their names: two of one name would hide what one of them shows. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runRecipe } from '../../runtime/calls/run.js';
+import { runValue } from '../support/recipeRun.js';
 import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { PLAIN, writeWorkspace } from '../kills/workspace.js';
 
@@ -47,15 +47,9 @@ test('a vector that is listed twice is refused', () => {
 });
 
 test('a state with an adapter is not called base', async () => {
-  const run = async (recipe: object, output: string) => {
-    const file = join(root, 'recipe.json');
-    await writeFile(file, JSON.stringify(recipe));
-    const signal = new AbortController().signal;
-    return runRecipe(file, { output: join(root, output), signal, onEvent: () => undefined });
-  };
-  await run({ ...PLAIN, evaluate: [], steps: 1 }, 'base');
+  await runValue(root, { ...PLAIN, evaluate: [], steps: 1 }, 'base');
   const common = { ...EVALUATE, generation: { maxNewTokens: 2 }, device: 'cpu', threads: 1 };
-  const { measurements } = await run({ ...common, adapters: [{ adapter: 'base' }] }, 'evaluated');
-  const states = measurements.filter(({ measure }) => measure === 'harm').map(({ state }) => state);
+  const { done } = await runValue(root, { ...common, adapters: [{ adapter: 'base' }] }, 'evaluated');
+  const states = done.measurements.filter(({ measure }) => measure === 'harm').map(({ state }) => state);
   assert.deepEqual(states, ['base', 'base with adapters']);
 });

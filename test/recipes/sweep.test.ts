@@ -15,6 +15,7 @@ import { sha256File } from '../../runtime/support/files.js';
 import { CLI } from '../calls/support.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
 import { RECIPES } from '../kills/workspace.js';
+import { silent } from '../support/silent.js';
 
 let at: Sweeps;
 let root: string;
@@ -53,7 +54,7 @@ describe('a sweep', () => {
         ...RECIPES['lora, absorbs flagged rows'],
         ...{ seed, optimizer: { learningRate }, output: `alone-${seed}-${learningRate}` },
       });
-      const { output } = await runRecipe(alone, { signal: new AbortController().signal, onEvent: () => undefined });
+      const { output } = await runRecipe(alone, silent);
       assert.equal(await weights(folder), await weights(output), JSON.stringify(values));
       for (const file of ['scan.json', 'answers.jsonl'])
         assert.equal(await readFile(join(folder, file), 'utf8'), await readFile(join(output, file), 'utf8'), file);
@@ -144,7 +145,6 @@ describe('a sweep', () => {
   });
 
   it('takes the place of no finished or stopped run, and no run takes the place of a sweep', async () => {
-    const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
     const place = join(root, 'sweeps/taken');
     const base = join(root, 'base.json');
     const recipe = await sweep('taken', { seed: [1] });
@@ -158,7 +158,7 @@ describe('a sweep', () => {
       await assert.rejects(run, { message });
       assert.deepEqual(await picture(), was);
     };
-    await runRecipe(base, { ...quiet, output: place });
+    await runRecipe(base, { ...silent, output: place });
     for (const options of [{ force: true }, { resume: true }, {}])
       await stays(() => run(recipe, options), /holds the finished run "taken" of 20.*no sweep takes the place of/);
     await rm(place, { recursive: true });
@@ -171,7 +171,7 @@ describe('a sweep', () => {
     await stays(() => run(recipe), /has not reached its end/);
     await run(recipe, { force: true, stopAt: ({ kind }) => kind === 'state' });
     for (const options of [{ force: true }, { resume: true }, {}])
-      await stays(() => runRecipe(base, { ...quiet, ...options, output: place }), /holds the sweep "taken" of 20.*only a sweep/); // oxfmt-ignore
+      await stays(() => runRecipe(base, { ...silent, ...options, output: place }), /holds the sweep "taken" of 20.*only a sweep/); // oxfmt-ignore
   });
 
   it('is refused before anything runs where a value is no value of its key', async () => {
@@ -209,7 +209,8 @@ describe('rows of a second file', () => {
   const facts = async (data: object): Promise<Manifest['data']> => {
     const recipe = await write('mixed', { ...RECIPES['lora, every 3'], steps: 1, evaluate: [], data, output: 'mixed' });
     const { output } = await runRecipe(recipe, {
-      ...{ signal: new AbortController().signal, onEvent: () => undefined, force: true },
+      ...silent,
+      force: true,
     });
     return (JSON.parse(await readFile(join(output, 'manifest.json'), 'utf8')) as Manifest).data;
   };

@@ -11,6 +11,7 @@ import { runRecipe } from '../../runtime/calls/run.js';
 import { copyCompanions } from '../../runtime/models/weights/saveModel.js';
 import { writeWorkspace } from '../kills/workspace.js';
 import { watch } from '../support/faults.js';
+import { silent } from '../support/silent.js';
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'durable-'));
@@ -33,9 +34,7 @@ test('the logs of a run, before its manifest has its end', async (t) => {
   const evaluate = [{ name: 'forbidden', file: 'forbidden.jsonl', measure: 'harm' }];
   const generation = { maxNewTokens: 2 };
   await writeFile(file, JSON.stringify({ kind: 'evaluate', model: 'model', evaluate, generation, threads: 1, device: 'cpu', output: 'out' })); // oxfmt-ignore
-  const made = await changes(join(root, 'out'), () =>
-    runRecipe(file, { signal: new AbortController().signal, onEvent: () => undefined }),
-  );
+  const made = await changes(join(root, 'out'), () => runRecipe(file, silent));
   for (const log of ['events.jsonl', 'answers.jsonl']) {
     const written = made.lastIndexOf(`handle.writeFile ${log}`);
     const synced = made.lastIndexOf(`handle.sync ${log}`);

@@ -10,6 +10,7 @@ import { readManifest } from '../../runtime/runs/output.js';
 import { errorData } from '../../runtime/support/errors.js';
 import { PLAIN, writeWorkspace } from '../kills/workspace.js';
 import { watch } from '../support/faults.js';
+import { silent } from '../support/silent.js';
 
 test('a run whose last writes fail says why in its manifest, on a full disk that it can be resumed, and goes on', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'last-writes-'));
@@ -18,7 +19,7 @@ test('a run whose last writes fail says why in its manifest, on a full disk that
   const file = join(root, 'recipe.json');
   await writeFile(file, JSON.stringify({ ...PLAIN, evaluate: [], steps: 1, evaluateEvery: 1 }));
   const run = async (output: string, resume = false): Promise<ErrorData | undefined> => {
-    const options = { output, resume, signal: new AbortController().signal, onEvent: () => undefined };
+    const options = { output, resume, ...silent };
     return runRecipe(file, options).then(() => undefined, errorData);
   };
   const calls: string[] = [];

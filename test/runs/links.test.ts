@@ -126,7 +126,6 @@ describe('a link in a run folder', () => {
     );
     const { recipe, ...given } = await readRecipe(file('sweep.json'));
     assert.ok(recipe.kind === 'sweep');
-    const options = { signal: new AbortController().signal, onEvent: () => undefined };
     const point = { point: { values: { seed: 1 }, depends: 'x' } };
     for (const [to, name] of [
       ['home', 'points/1/adapter'],
@@ -140,7 +139,7 @@ describe('a link in a run folder', () => {
       await write('a/sweep.json', JSON.stringify({ version: 1, over: {}, of: 1, points: [] }));
       if (name !== 'points/1/next') await write('a/points/1/next/manifest.json', manifest(point));
       await link(to, `a/${name}`);
-      for (const way of WAYS) await refused(name, () => runSweep({ recipe, ...given }, { ...options, ...way }));
+      for (const way of WAYS) await refused(name, () => runSweep({ recipe, ...given }, { ...silent, ...way }));
       await refused(name, () => rewriteTable(file('a'), []));
       await refused(name, () => judgeSweep(file('a'), { run: file('a') }, silent));
       await rm(file('a'), { recursive: true });

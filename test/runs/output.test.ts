@@ -28,9 +28,9 @@ import { parseRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { finishReplacement, planOutput, type OutputOptions } from '../../runtime/runs/output.js';
 import { writeModel } from '../kills/workspace.js';
+import { silent } from '../support/silent.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample', import.meta.url));
-const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
 const set = { name: 'forbidden', file: 'data/harmful.jsonl', measure: 'harm', limit: 2 };
 
 /** Recipes of one step that name every kind of input. */
@@ -99,8 +99,8 @@ describe('the output folder', () => {
     // the vector and the adapter that training starts from are real runs
     const vector = { ...RECIPES.vector, adapter: { rank: 2, alpha: 4 }, output: 'kept/vector' };
     await writeFile(file('vector.json'), JSON.stringify(vector));
-    await runRecipe(file('vector.json'), quiet);
-    await runRecipe(file('vector.json'), { ...quiet, output: file('kept/init') });
+    await runRecipe(file('vector.json'), silent);
+    await runRecipe(file('vector.json'), { ...silent, output: file('kept/init') });
   });
   after(() => rm(root, { recursive: true, force: true }));
 
@@ -132,7 +132,7 @@ describe('the output folder', () => {
           await writeFile(file('recipe.json'), JSON.stringify({ ...RECIPES[kind], output }));
           const was = await picture(root);
           for (const options of [{}, { force: true }, { resume: true }]) {
-            await assert.rejects(runRecipe(file('recipe.json'), { ...quiet, ...options }), HumanError);
+            await assert.rejects(runRecipe(file('recipe.json'), { ...silent, ...options }), HumanError);
             assert.deepEqual(await picture(root), was);
           }
         });
@@ -149,12 +149,12 @@ describe('the output folder', () => {
     const was = await picture(root);
     for (const options of [{}, { force: true }, { resume: true }]) {
       await assert.rejects(
-        runRecipe(file('vector.json'), { ...quiet, ...options, output: mine }),
+        runRecipe(file('vector.json'), { ...silent, ...options, output: mine }),
         /not empty and no run wrote it: it holds "adapter", "manifest\.json", "notes\.md"/,
       );
       assert.deepEqual(await picture(root), was);
     }
-    await assert.rejects(runRecipe(file('vector.json'), { ...quiet, output: join(mine, 'notes.md') }), /is a file/);
+    await assert.rejects(runRecipe(file('vector.json'), { ...silent, output: join(mine, 'notes.md') }), /is a file/);
     await rm(mine, { recursive: true });
   });
 
@@ -168,7 +168,7 @@ describe('the output folder', () => {
     const was = await picture(root);
     for (const options of [{}, { force: true }, { resume: true }]) {
       await assert.rejects(
-        runRecipe(file('vector.json'), { ...quiet, ...options, output: mine }),
+        runRecipe(file('vector.json'), { ...silent, ...options, output: mine }),
         /not empty and no run wrote it/,
       );
       assert.deepEqual(await picture(root), was);
@@ -183,21 +183,21 @@ describe('the output folder', () => {
     await writeFile(join(output, 'manifest.json'), JSON.stringify(manifest));
     await mkdir(join(output, 'model'));
     await writeFile(join(output, 'model/model.safetensors'), 'mine');
-    await runRecipe(file('vector.json'), { ...quiet, output, force: true });
+    await runRecipe(file('vector.json'), { ...silent, output, force: true });
     assert.equal(await readFile(join(output, 'model/model.safetensors'), 'utf8'), 'mine');
     await rm(output, { recursive: true });
   });
 
   it('a finished run is not replaced without a word, and there is nothing in it to resume', async () => {
     const was = await picture(root);
-    await assert.rejects(runRecipe(file('vector.json'), quiet), (error: HumanError) => {
+    await assert.rejects(runRecipe(file('vector.json'), silent), (error: HumanError) => {
       assert.match(error.message, /holds the finished run "vector" of 20/);
       assert.match(error.remedy!, /--force.*--out DIR/);
       assert.deepEqual([error.kind, error.code], ['input', 'exists']);
       return true;
     });
     await assert.rejects(
-      runRecipe(file('vector.json'), { ...quiet, resume: true }),
+      runRecipe(file('vector.json'), { ...silent, resume: true }),
       /nothing to resume: this run is finished/,
     );
     assert.deepEqual(await picture(root), was);
@@ -256,7 +256,7 @@ describe('the output folder', () => {
         for (const options of [{}, { force: true, output: file('kept/vector-copy') }]) {
           if ('output' in options) await cp(file('kept/vector'), options.output!, { recursive: true });
           const before = 'output' in options ? await picture(options.output!) : {};
-          await assert.rejects(runRecipe(file('recipe.json'), { ...quiet, ...options }), (error: Error) => {
+          await assert.rejects(runRecipe(file('recipe.json'), { ...silent, ...options }), (error: Error) => {
             assert.ok(error instanceof HumanError || (error as { code?: string }).code === 'ENOENT', error.stack);
             return true;
           });
@@ -272,7 +272,7 @@ describe('the output folder', () => {
 
   it('a replaced run stays whole until the new one is done, and what the user put beside it stays for good', async () => {
     const output = file('replaced');
-    await runRecipe(file('vector.json'), { ...quiet, output });
+    await runRecipe(file('vector.json'), { ...silent, output });
     await writeFile(join(output, 'adapter/README.md'), 'mine');
     await writeFile(join(output, 'scan.json'), '{}'); // as an older version left it
     const was = await picture(output);
@@ -292,7 +292,7 @@ describe('the output folder', () => {
     const meanwhile = await picture(output);
     for (const [name, content] of Object.entries(was)) assert.equal(meanwhile[name], content, name);
     // goes on by either name
-    const done = await runRecipe(file('recipe.json'), { ...quiet, output: stopped.output, resume: true });
+    const done = await runRecipe(file('recipe.json'), { ...silent, output: stopped.output, resume: true });
     assert.deepEqual([done.outcome, done.output], ['finished', output]);
     const now = await picture(output);
     assert.ok(!('next' in now), Object.keys(now).join());
@@ -336,14 +336,14 @@ describe('the output folder', () => {
     await writeFile(join(output, 'next/manifest.json'), hostile);
     await finishReplacement(output);
     await writeFile(join(output, 'manifest.json'), hostile);
-    await runRecipe(file('vector.json'), { ...quiet, output, force: true });
+    await runRecipe(file('vector.json'), { ...silent, output, force: true });
     assert.equal(await readFile(mine, 'utf8'), 'mine');
   });
 
   it('empty folders that a replacement left when it was cut off are not in the way', async () => {
     const output = file('replaced');
     await mkdir(join(output, 'next/checkpoint'), { recursive: true });
-    const done = await runRecipe(file('vector.json'), { ...quiet, output, force: true });
+    const done = await runRecipe(file('vector.json'), { ...silent, output, force: true });
     assert.deepEqual([done.outcome, done.output], ['finished', output]);
     assert.ok(!('next' in (await picture(output))));
   });
@@ -359,7 +359,7 @@ describe('the output folder', () => {
     await writeFile(join(output, 'notes.md'), 'mine');
     const recipe = { ...RECIPES.evaluate, states: undefined, judges: undefined };
     await writeFile(file('recipe.json'), JSON.stringify(recipe));
-    await runRecipe(file('recipe.json'), { ...quiet, output, force: true });
+    await runRecipe(file('recipe.json'), { ...silent, output, force: true });
     assert.deepEqual(
       Object.keys(await picture(output)).sort(),
       ['answers.jsonl', 'events.jsonl', 'manifest.json', 'notes.md', 'recipe.json', 'report.html'].sort(),
@@ -369,7 +369,7 @@ describe('the output folder', () => {
   it('what cannot be resumed is an error, and its manifest stays as it was', async () => {
     const output = file('nothing-here');
     await assert.rejects(
-      runRecipe(file('vector.json'), { ...quiet, output, resume: true }),
+      runRecipe(file('vector.json'), { ...silent, output, resume: true }),
       /nothing to resume: there is no run/,
     );
     const unfinished = file('unfinished');
@@ -380,7 +380,7 @@ describe('the output folder', () => {
     ] as const) {
       await writeFile(join(unfinished, 'manifest.json'), JSON.stringify({ ...manifest, kind, outcome: 'stopped' }));
       const was = await picture(root);
-      await assert.rejects(runRecipe(file('vector.json'), { ...quiet, output: unfinished, resume: true }), why);
+      await assert.rejects(runRecipe(file('vector.json'), { ...silent, output: unfinished, resume: true }), why);
       assert.deepEqual(await picture(root), was);
     }
   });

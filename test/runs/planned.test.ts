@@ -12,8 +12,7 @@ import type { OutputOptions } from '../../runtime/runs/output.js';
 import type { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
-
-const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
+import { silent } from '../support/silent.js';
 
 /** Every entry below a folder with its content. */
 async function picture(folder: string): Promise<Record<string, string>> {
@@ -47,7 +46,7 @@ test('a folder in which another process began and ended since the run was planne
     };
     const shared: Shared = { context, once: (_, make) => make(), sessions: new Map(), clusters: new Set() };
     await assert.rejects(
-      runRecipe(file('recipe.json'), { ...quiet, ...options, output, shared }),
+      runRecipe(file('recipe.json'), { ...silent, ...options, output, shared }),
       (error: HumanError) => {
         assert.match(error.message, /changed meanwhile, by another process|not empty and no run wrote it/);
         assert.ok(error.place?.startsWith(output) && error.remedy);
@@ -61,8 +60,8 @@ test('a folder in which another process began and ended since the run was planne
     const onEvent = (event: RunEvent): void => void (event.kind === 'step' && event.step === step && stop.abort());
     return { output, signal: stop.signal, onEvent };
   };
-  await late({}, () => runRecipe(file('recipe.json'), { ...quiet, output }));
-  await late({ force: true }, () => runRecipe(file('recipe.json'), { ...quiet, output, force: true }));
+  await late({}, () => runRecipe(file('recipe.json'), { ...silent, output }));
+  await late({ force: true }, () => runRecipe(file('recipe.json'), { ...silent, output, force: true }));
   await rm(output, { recursive: true });
   await late({}, () => mkdir(join(output, 'model'), { recursive: true }));
   await rm(output, { recursive: true });

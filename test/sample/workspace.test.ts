@@ -10,6 +10,7 @@ import { copySample, requireStoryFolder, stateFolder } from '../../runtime/sampl
 import { cli, FEW_ROWS } from '../calls/support.js';
 import { withFault } from '../support/faults.js';
 import { runRecipe } from '../../runtime/calls/run.js';
+import { silent } from '../support/silent.js';
 
 test('the story writes beside its workspace only in a folder that is new, empty or its own', async (t) => {
   const out = await mkdtemp(join(tmpdir(), 'story-'));
@@ -67,8 +68,7 @@ test('the story takes nothing that is not its own: a changed copy is kept, a for
       .replaceAll('../data', 'workspace/data')
       .replaceAll('../vectors', 'workspace/vectors'),
   );
-  const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
-  await runRecipe(short, { ...quiet, output: join(workspace, 'vectors/forbidden-topic') });
+  await runRecipe(short, { ...silent, output: join(workspace, 'vectors/forbidden-topic') });
   for (const name of ['scans/train.json', 'tests/forbidden-rows.json']) {
     await mkdir(join(workspace, '.security-vectors', dirname(name)), { recursive: true });
     await writeFile(join(workspace, '.security-vectors', name), '{}');

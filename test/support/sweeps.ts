@@ -42,7 +42,7 @@ export async function sweepsFolder(): Promise<Sweeps> {
   };
   await writeWorkspace(root);
   await write('vector', VECTOR);
-  await runRecipe(join(root, 'vector.json'), { signal: new AbortController().signal, onEvent: () => undefined });
+  await runRecipe(join(root, 'vector.json'), silent);
   await write('base', RECIPES['lora, absorbs flagged rows']!);
   return {
     root,
