@@ -128,7 +128,7 @@ export const BOMBS: readonly Bomb[] = [
     { post_processor: { type: 'TemplateProcessing', single: Array(2e5).fill({ SpecialToken: { id: 's' } }), special_tokens: { s: { ids: [1] } } } },
     /200000 tokens around a text/,
   ),
-  tokenizer('a special token with a million ids', { post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: 's' } }], special_tokens: { s: { ids: Array(1e6).fill(1) } } } }, /1000000 tokens around a text/), // oxfmt-ignore
+  tokenizer('a special token with a million ids', { post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: 's' } }], special_tokens: { s: { ids: Array(1e6).fill(1) } } } }, /1000000 tokens around a text/),
   tokenizer('a hundred thousand post-processors', { post_processor: sequence('processors', Array(1e5).fill({ type: 'ByteLevel' })) }, /more than 64 steps/),
   tokenizer('bytes of bytes of bytes', { pre_tokenizer: sequence('pretokenizers', Array(30).fill({ type: 'ByteLevel', use_regex: false })) }, /pre-tokenizer makes texts too long/),
   tokenizer('a space that becomes a megabyte', () => ({ pre_tokenizer: { type: 'Metaspace', replacement: 'x'.repeat(2 ** 20) } }), /pre-tokenizer makes texts too long/),

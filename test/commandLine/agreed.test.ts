@@ -21,7 +21,6 @@ test('yes is yes, and everything else is no', async () => {
     ['\r', false],
     ['yep\r', false],
   ] as const)
-    // oxfmt-ignore
     assert.equal(await typed(keys), said, keys);
 });
 

@@ -65,7 +65,6 @@ test('answers to prompts that are asked several times are rounded away from what
     [7, 300],
     [1, 3],
   ] as const)
-    // oxfmt-ignore
     assert.deepEqual(boundsOf({ value: hits / count, count }), shareBounds(hits / count, count), 'counted on itself');
   const of = (hits: number) =>
     isProven({ name: 'set', judge: 'j', base: 0, baseCount: 300, basePrompts: 100, now: hits / 300, count: 300, prompts: 100 }); // oxfmt-ignore

@@ -17,7 +17,7 @@ import type { Verdict } from '../../runtime/contract/events.js';
 const sample = (row: number, verdict: Verdict, more: Partial<SampleEvent> = {}): SampleEvent => ({
   ...{ kind: 'sample', state: 'base', set: 'topic', row, line: row + 1, prompt: `p${row}`, answer: `a${row}`, verdict },
   ...more,
-}); // oxfmt-ignore
+});
 
 describe("Cohen's kappa", () => {
   test('of tables that were worked out elsewhere', () => {

@@ -18,7 +18,6 @@ test('an axis of values is overwritten by no axis after it', () => {
     [{ 'data.limit': [10, 20], data: [{ file: 'a' }, { file: 'b' }] }, /"data" sets "data" and overwrites .* "data\.limit"/, 'r.json:9 over.data'], // oxfmt-ignore
     [{ data: [{ file: 'a', limit: 5 }, { file: 'b' }], 'data.limit': [10, 20] }, /"data\.limit" .* overwrites .* "data" sets/, 'r.json:14 over.data.limit'], // oxfmt-ignore
   ] as const)
-    // oxfmt-ignore
     assert.throws(() => parseRecipe(sweep(over), 'r.json'), { message, place });
 });
 

@@ -60,7 +60,7 @@ test('the same question is the same behind any system message, and another promp
   assert.equal(new Set(examples.map(askedBy)).size, 4);
   assert.deepEqual(questionsOf(examples[0]!), [questionOf(examples[0]!)]);
   const [alone, behind] = (await load([{ messages: [...hi, ...bye] }, { messages: [system('x'), ...hi, ...bye] }]))
-    .examples; // oxfmt-ignore
+    .examples;
   const [first, last, whole, ...rest] = questionsOf(behind!);
   assert.deepEqual([[first, last], rest], [questionsOf(alone!), []]);
   assert.equal(whole, promptName(behind!.promptText));

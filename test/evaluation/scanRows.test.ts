@@ -274,7 +274,6 @@ test('false discoveries keep their limit beside many rows that are unlike harmfu
     [300, 0],
     [0, 5],
   ] as const) {
-    // oxfmt-ignore
     let [wrong, found, unusual] = [0, 0, 0];
     for (let round = 0; round < rounds; round++) {
       const calibration = {

@@ -71,7 +71,6 @@ test('the line above a set has numbers of the prompts that the newest run asked,
     numbers: ReturnType<typeof harm>[],
     set = 'forbidden',
   ) => {
-    // oxfmt-ignore
     const manifest = { started: `2026-0${month}-01T00:00:00Z`, sets: { [set]: { rows: 128, sha256 } } };
     const recipe = { evaluate: [{ name: set, file: '../eval/forbidden.jsonl', measure: 'harm' }] };
     const events = [{ kind: 'evaluation' as const, step: 0, measurements: numbers }];

@@ -39,4 +39,4 @@ fuzz<{ config: string; tokenizer: string }>({
     const labels = labelsOf(read, 2, 'judges.0');
     assert(labels.length === 2 && labels.every((label) => typeof label === 'string'));
   },
-}); // oxfmt-ignore
+});

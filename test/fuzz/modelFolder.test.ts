@@ -21,7 +21,7 @@ type Files = Record<(typeof FILES)[number], string>;
 const VALUES: readonly unknown[] = [
   ...['</s>', ['</s>'], [1, 2], 0, 1, 1e9, { content: 5 }, { content: '<s>' }, [{ name: 'default', template: 'x' }]],
   ...['{{ messages }}', 'llama', 'mamba', ['LlamaForCausalLM'], [[1]], { text_config: {} }],
-]; // oxfmt-ignore
+];
 
 /** The JSON files of a model's folder beside each other, as the folder is looked at and its tokenizer is loaded. */
 fuzz<Files>({

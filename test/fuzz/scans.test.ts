@@ -59,4 +59,4 @@ fuzz<string>({
     for (const [from, to] of cleaningOf(tableRows(scan.table, scan.cut)).keep) assert(from <= to);
     return true;
   },
-}); // oxfmt-ignore
+});
