@@ -1,13 +1,12 @@
 /** What a job does at a checkpoint and between two trainings, with Ray, PyTorch and PEFT played. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Cluster } from '../../runtime/cluster/cluster.js';
 import { trainOnCluster } from '../../runtime/recipes/training/trainThere.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { python, skip } from './played.js';
+import { temporary } from '../support/temporary.js';
 
 const STAGE = `
 import train, adapters
@@ -67,8 +66,7 @@ print("both trained")
 });
 
 test('a run that diverges says so, also if the cluster does not answer when its job is to be stopped', async (t) => {
-  const path = await mkdtemp(join(tmpdir(), 'diverged-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  const path = await temporary(t);
   const step = (step: number) => ({ kind: 'step', stage: 0, step, nll: step < 2 ? 1 : 100, tokens: 1, harmfulNll: 0, harmfulTokens: 0, norm: 1, rate: 1, ms: 1, memory: 1 }); // oxfmt-ignore
   const cluster = {
     address: 'http://x',

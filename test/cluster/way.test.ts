@@ -1,11 +1,9 @@
 /** The way to a cluster: certificates, and packages of every size. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { rayClient } from '../../runtime/cluster/client.js';
@@ -18,6 +16,7 @@ import { Cancelled, HumanError } from '../../runtime/support/errors.js';
 import { interruptible } from '../support/interruptible.js';
 import { faultless, rayServer } from '../support/rayServer.js';
 import { zipEntries } from '../support/zip.js';
+import { temporary } from '../support/temporary.js';
 
 const TLS = new URL('../fixtures/tls/', import.meta.url);
 const CERTIFICATE = new URL('cert.pem', TLS).pathname;
@@ -26,12 +25,6 @@ const PLAN: JobPlan = {
   scales: [],
   files: new Map([['rows.jsonl', Buffer.from('{"ids":[1],"labels":[1]}\n')]]),
 };
-
-async function temporary(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'cluster-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** A run in a folder of its own. */
 async function optionsOf(

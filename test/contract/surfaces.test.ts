@@ -1,7 +1,6 @@
 /** Verdict × sign: each run of the table on each surface that shows it, by the surface's own function. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lastRunTitle } from '../../extension/codelens/titles.js';
@@ -21,6 +20,7 @@ import { EXIT } from '../../runtime/contract/errors.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import { lines, write } from '../extension/support.js';
 import { ENDED, factsOf, resumed, resumedAndLeft, type RunRecord } from './runs.js';
+import { temporary } from '../support/temporary.js';
 
 const recipeOf = ({ manifest }: RunRecord) =>
   recipeSchemas[manifest.kind].parse({
@@ -41,8 +41,7 @@ const recipeOf = ({ manifest }: RunRecord) =>
 const MARKS = ['✓', '✗', '⚠', '–'];
 
 test('each verdict has the same sign in tree, lens, notice, report and exit code', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'surfaces-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   for (const [name, record] of Object.entries({ ...ENDED, resumed, resumedAndLeft })) {
     const folder = join(root, name.replace(/\W+/g, '-'));
     await mkdir(folder);

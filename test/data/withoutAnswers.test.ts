@@ -1,12 +1,12 @@
 /** Conversations without their harmful answers. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { withoutAnswers } from '../../runtime/data/withAnswer.js';
 import { cleaned } from '../support/cleaned.js';
+import { temporary } from '../support/temporary.js';
 
 test('a conversation loses its harmful answers with what they answer', async (t) => {
   const turns = [
@@ -41,8 +41,7 @@ test('a conversation loses its harmful answers with what they answer', async (t)
 
   const written = (messages: object[]) =>
     `{"id": 12345678901234567890, "score": 1.0, "messages": ${JSON.stringify(messages)}}\n`;
-  const folder = await mkdtemp(join(tmpdir(), 'without-answers-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporary(t);
   const data = join(folder, 'turns.jsonl');
   await writeFile(data, written(turns));
   const out = join(folder, 'turns.clean.jsonl');
@@ -83,8 +82,7 @@ test('the result of a function is that of a tool, also of those that say from wh
 });
 
 test('what stays of a conversation with tools keeps its text, numbers and spaces included', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'without-answers-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporary(t);
   const [data, out] = [join(folder, 'tools.jsonl'), join(folder, 'tools.clean.jsonl')];
   const turns = (n: number) => [
     `{"role": "user",  "content": "caf\\u00e9 ${n}"}`,

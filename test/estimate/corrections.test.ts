@@ -9,6 +9,7 @@ import type { Expected } from '../../runtime/estimate/estimate.js';
 import { correction, remember } from '../../runtime/estimate/history.js';
 import { recorder } from '../../runtime/estimate/recorder.js';
 import { estimateOf, total, wide } from './sampleEstimates.js';
+import { temporary } from '../support/temporary.js';
 
 describe('the estimate after a run', () => {
   let history: string;
@@ -75,8 +76,7 @@ describe('the estimate after a run', () => {
 });
 
 it('what memory a run took is remembered through many that could not tell', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'history-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporary(t);
   await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 1.5 }, folder);
   for (let point = 0; point < 8; point++) await remember({ machine: 'a', model: 'm', seconds: 2 }, folder);
   assert.deepEqual(await correction('a', 'm', folder), { seconds: 2, bytes: 1.5 });
@@ -88,8 +88,7 @@ it('what memory a run took is remembered through many that could not tell', asyn
 });
 
 it('a run that took many times what was expected says nothing of the next', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'history-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporary(t);
   await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 8 }, folder);
   assert.deepEqual(await correction('a', 'm', folder), { seconds: 1, bytes: 1 });
   await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 1.2 }, folder);

@@ -1,7 +1,6 @@
 /** What a process has used at most, for the estimates of the next runs. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { float32, openBackend } from '../../runtime/device/session.js';
@@ -9,6 +8,7 @@ import { Builder } from '../../runtime/onnx/graph.js';
 import { MatMul } from '../../runtime/onnx/ops.js';
 import { countsMapped, peakMemory, usedMemory, watchMemory } from '../../runtime/support/memory.js';
 import { until } from '../extension/support.js';
+import { temporary } from '../support/temporary.js';
 
 test('the peak of a process is what it has taken since it is watched', async () => {
   assert.equal(peakMemory(), 0, 'nobody watches');
@@ -22,8 +22,7 @@ test('the peak of a process is what it has taken since it is watched', async () 
 
 test('weights that two sessions map from their file count in neither', async (t) => {
   if (countsMapped()) return t.skip('mapped weights cannot be told apart here');
-  const folder = await mkdtemp(join(tmpdir(), 'mapped-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporary(t);
   const [rows, columns] = [100, 250_000];
   const bytes = 4 * rows * columns;
   await writeFile(join(folder, 'weights'), Buffer.alloc(bytes));

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TestContext } from 'node:test';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { Adapter } from '../../extension/workspace/models.js';
 
-/** A folder that is gone after the test. */
-export async function temporary(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'extension-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+export { temporary } from '../support/temporary.js';
 
 /** Waits for what comes by itself. */
 export async function until(is: () => boolean, what = 'it was not drawn'): Promise<void> {

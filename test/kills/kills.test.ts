@@ -11,6 +11,7 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { random } from '../../runtime/support/random.js';
 import { killed, prepare, takeUp, withFault, writeBase, type Outcome } from './trials.js';
 import { RECIPES } from './workspace.js';
+import { temporary } from '../support/temporary.js';
 
 const KILLS = 3;
 /** One of them in a recipe: each meets two. */
@@ -26,8 +27,7 @@ describe('a run that is killed or ended by a fault is taken up again and gives t
 
   for (const [index, name] of Object.keys(RECIPES).entries()) {
     it(name, async (t) => {
-      const root = await mkdtemp(join(tmpdir(), 'kills-'));
-      t.after(() => rm(root, { recursive: true, force: true }));
+      const root = await temporary(t);
       await cp(base, root, { recursive: true });
       const rng = random(`sample/${name}`);
       // one of each stretch of calls, so that every part of the run is met

@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
@@ -16,6 +15,7 @@ import { plannedModel } from '../../runtime/estimate/model.js';
 import { ROOT } from '../calls/support.js';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { GEMMA3, LLAMA, OTHERS, type Config } from './configs.js';
+import { temporary } from '../support/temporary.js';
 
 it('the entries of each file of families are in the table, and no two have one model_type', async () => {
   const files = readdirSync(new URL('../../runtime/models/families/', import.meta.url), { withFileTypes: true });
@@ -29,8 +29,7 @@ it('the entries of each file of families are in the table, and no two have one m
 });
 
 it('the model whose config it is stands in the error', async (t) => {
-  const model = await mkdtemp(join(tmpdir(), 'config-'));
-  t.after(() => rm(model, { recursive: true }));
+  const model = await temporary(t);
   await cp(join(ROOT, 'media/sample/tiny-assistant'), model, { recursive: true });
   const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Config;
   for (const [change, at] of [

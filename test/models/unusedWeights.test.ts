@@ -1,7 +1,6 @@
 /** Weights that a config has no use for: the model would be another one than that of its publisher. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
@@ -10,6 +9,7 @@ import { unusedWeights } from '../../runtime/models/decoder/weights.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { FAMILIES, loadReference } from '../support/reference.js';
 import { silent } from '../support/silent.js';
+import { temporary } from '../support/temporary.js';
 
 test('each family uses all weights of its layers', async () => {
   for (const family of FAMILIES) {
@@ -19,8 +19,7 @@ test('each family uses all weights of its layers', async () => {
 });
 
 test('with fewer layers in its config a model is warned of, by the first weight that is left over', async (t) => {
-  const dir = await mkdtemp(join(tmpdir(), 'unused-'));
-  t.after(() => rm(dir, { recursive: true }));
+  const dir = await temporary(t);
   const sample = new URL('../../media/sample/tiny-assistant', import.meta.url).pathname;
   const model = join(dir, 'model');
   await cp(sample, model, { recursive: true });

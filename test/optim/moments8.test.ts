@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { BLOCK, coder, codedBytes, codedIn, dynamicMap } from '../../runtime/optim/moments8.js';
 import { openOptimizer, type OptimizerState } from '../../runtime/optim/optimizer.js';
@@ -9,6 +6,7 @@ import { float32, openBackend, type Tensor } from '../../runtime/device/session.
 import { readBytes, readFloat32, readSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { openCheckpoint, saveCheckpoint, stateOf } from '../../runtime/runs/checkpoint.js';
 import { random } from '../../runtime/support/random.js';
+import { temporary } from '../support/temporary.js';
 
 const file = new URL('../fixtures/optim/adamw8bit.safetensors', import.meta.url).pathname;
 const OPTIONS = {
@@ -151,8 +149,7 @@ test('small tensors keep float32, large ones a quarter', async () => {
 });
 
 test('a run that goes on from a checkpoint ends with the same bytes', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'moments-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporary(t);
   const backend = await openBackend('cpu', 1);
   const optimizer = openOptimizer(backend, OPTIONS);
   const names = ['small', 'large'];

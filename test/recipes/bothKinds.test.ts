@@ -1,20 +1,19 @@
 /** Rows of a vector that are not what their file is named as, and what is advised for a vector that is not good. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent, VectorQuality } from '../../runtime/contract/events.js';
 import { reportQuality } from '../../runtime/recipes/securityVector/heldOutMeasure.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { temporary } from '../support/temporary.js';
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
 /** Warnings of a vector that is trained on these files for a step. */
 async function warningsOf(t: TestContext, harmful: string, benign: string): Promise<Warning[]> {
-  const root = await mkdtemp(join(tmpdir(), 'kinds-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   await writeWorkspace(root);
   const recipe = { ...VECTOR, harmful: { file: harmful }, benign: { file: benign }, heldOut: 0, steps: 1 };
   await writeFile(join(root, 'recipe.json'), JSON.stringify(recipe));

@@ -1,16 +1,15 @@
 /** A state with a model of its own is asked as that model writes its rows. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runValue } from '../support/recipeRun.js';
+import { temporary } from '../support/temporary.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample');
 
 test('the same model with other numbers for its tokens gives the same answers and losses', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'other-tokenizer-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   for (const name of ['model', 'renumbered'])
     await cp(join(SAMPLE, 'tiny-assistant'), join(root, name), { recursive: true });
   const tokenizerFile = join(root, 'renumbered/tokenizer.json');

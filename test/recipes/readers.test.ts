@@ -1,7 +1,6 @@
 /** The editor reads a recipe leniently and the engine strictly, but they read the same. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
@@ -11,6 +10,7 @@ import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import { parseRecipe, readRecipe } from '../../runtime/recipes/reading/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
+import { temporary } from '../support/temporary.js';
 
 const set = { name: 'f', file: 'eval/f.jsonl', measure: 'harm' };
 const judges = ['refusal-phrases', { classifier: 'judge', refused: 'R' }];
@@ -79,8 +79,7 @@ test('a key of a wrong type is left out, and what is no recipe has no facts', ()
 });
 
 test('both take the same texts, and find the first fault on the same line', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'readers-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporary(t);
   const file = join(folder, 'r.json');
   const text = JSON.stringify(RECIPES.finetune, undefined, 2);
   const texts = [

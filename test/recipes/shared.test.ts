@@ -1,7 +1,6 @@
 /** What the points of a sweep may share: only what would be the same for each of them alone. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openShared } from '../../runtime/calls/sweepShared.js';
@@ -13,6 +12,7 @@ import { strategyOf } from '../../runtime/recipes/protection/strategy.js';
 import { scanKey } from '../../runtime/recipes/protection/vectors.js';
 import { sha256, sha256File } from '../../runtime/support/files.js';
 import { rememberedHash } from '../../runtime/support/rememberedHash.js';
+import { temporary } from '../support/temporary.js';
 
 const BASE = {
   kind: 'finetune',
@@ -70,8 +70,7 @@ test('what is used often stays, however much is made beside it', async () => {
 });
 
 test('the hash of a file is remembered until the file changes', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'hashes-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporary(t);
   const file = join(folder, 'weights');
   const long = new Date('2020-01-01');
   const write = async (text: string): Promise<void> => {

@@ -3,21 +3,15 @@
  * missing.
  */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { copyCompanions } from '../../runtime/models/weights/saveModel.js';
 import { writeWorkspace } from '../kills/workspace.js';
 import { watch } from '../support/faults.js';
 import { silent } from '../support/silent.js';
-
-async function temporary(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'durable-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { temporary } from '../support/temporary.js';
 
 /** The calls that change files in a folder while something is done: what, and on which file. */
 async function changes(root: string, work: () => Promise<unknown>): Promise<string[]> {

@@ -1,9 +1,8 @@
 /** The logs of a run: appended to, and cut to a checkpoint when it is resumed. */
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
@@ -14,12 +13,8 @@ import { appendEvents, openRunFolder, readEvents } from '../../runtime/runs/runF
 import { openTensorboard } from '../../runtime/runs/tensorboard.js';
 import { watch } from '../support/faults.js';
 import { asOnWindows, held } from '../support/windows.js';
+import { temporary } from '../support/temporary.js';
 
-async function temporary(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'log-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 const event = (step: number): RunEvent => ({ kind: 'checkpoint', step, path: 'é' });
 const sample = { kind: 'sample', state: 'base' } as RunEvent;
 const steps = async (folder: string): Promise<unknown[]> =>

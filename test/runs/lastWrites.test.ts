@@ -1,7 +1,6 @@
 /** What a run writes last, its report and its end, may fail, too: as any other failure it is told and can be resumed. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
@@ -11,10 +10,10 @@ import { errorData } from '../../runtime/support/errors.js';
 import { PLAIN, writeWorkspace } from '../kills/workspace.js';
 import { watch } from '../support/faults.js';
 import { silent } from '../support/silent.js';
+import { temporary } from '../support/temporary.js';
 
 test('a run whose last writes fail says why in its manifest, on a full disk that it can be resumed, and goes on', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'last-writes-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   await writeWorkspace(root);
   const file = join(root, 'recipe.json');
   await writeFile(file, JSON.stringify({ ...PLAIN, evaluate: [], steps: 1, evaluateEvery: 1 }));

@@ -2,8 +2,7 @@
  * A process that was silent for so long that another one followed it in its run folder writes nothing there any more.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +12,7 @@ import { OWNER } from '../../runtime/contract/owner.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import { claim } from '../../runtime/runs/owner.js';
 import { openRunFolder, type RunFolder } from '../../runtime/runs/runFolder.js';
+import { temporary } from '../support/temporary.js';
 
 const manifest = { version: 1, outcome: 'running', name: 'r', started: 'A' } as Manifest;
 const step = { kind: 'checkpoint', step: 1, path: 'x' } as RunEvent;
@@ -20,8 +20,7 @@ const NEXT = JSON.stringify({ pid: 1, host: 'another', started: 'B', since: '202
 
 /** A run at work, whose folder another one takes and finishes. @param left the owner's file then */
 async function lost(t: TestContext, left: string | undefined): Promise<RunFolder> {
-  const path = await mkdtemp(join(tmpdir(), 'lost-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  const path = await temporary(t);
   const folder = openRunFolder(path, {} as Recipe, manifest);
   await folder.begin();
   t.after(() => folder.release());
@@ -49,8 +48,7 @@ for (const left of [undefined, NEXT])
 
 test('it touches the file of the other no more', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
-  const folder = await mkdtemp(join(tmpdir(), 'lost-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporary(t);
   const release = await claim(folder);
   t.after(release);
   const file = join(folder, OWNER.file);

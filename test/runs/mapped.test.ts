@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Manifest } from '../../runtime/contract/manifest.js';
@@ -15,6 +14,7 @@ import { openRunFolder } from '../../runtime/runs/runFolder.js';
 import { bury } from '../support/bury.js';
 import { watch, type WatchedCall } from '../support/faults.js';
 import { held } from '../support/windows.js';
+import { temporary } from '../support/temporary.js';
 
 const FILES = {
   old: ['model/a.safetensors', 'model/b.safetensors', 'report.html'],
@@ -46,8 +46,7 @@ async function writeRun(folder: string, name: keyof typeof FILES): Promise<void>
 
 /** A finished run, and one that is about to replace it. */
 async function replaced(t: TestContext): Promise<{ root: string; output: string; next: string }> {
-  const root = await mkdtemp(join(tmpdir(), 'mapped-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   const output = join(root, 'out');
   await writeRun(output, 'old');
   await writeRun(join(output, 'next'), 'new');
@@ -153,8 +152,7 @@ test('a file that cannot even be moved aside stays, with the first error', async
 });
 
 test('what Finder and Explorer leave in a folder does not make it full', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'traces-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   const folder = join(root, 'new');
   await mkdir(folder);
   for (const name of ['.DS_Store', 'Thumbs.db', 'desktop.ini']) await writeFile(join(folder, name), '');

@@ -1,7 +1,6 @@
 /** A run takes its folder minutes after it was planned, and what another process did there meanwhile is not lost. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
@@ -13,6 +12,7 @@ import type { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { silent } from '../support/silent.js';
+import { temporary } from '../support/temporary.js';
 
 /** Every entry below a folder with its content. */
 async function picture(folder: string): Promise<Record<string, string>> {
@@ -25,8 +25,7 @@ async function picture(folder: string): Promise<Record<string, string>> {
 }
 
 test('a folder in which another process began and ended since the run was planned is left as it is', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'planned-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   await writeWorkspace(root);
   const file = (name: string): string => join(root, name);
   const output = file('late');

@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
@@ -13,6 +12,7 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import { finishReplacement, planOutput, requireAsPlanned } from '../../runtime/runs/output.js';
 import { bury } from '../support/bury.js';
 import { watch } from '../support/faults.js';
+import { temporary } from '../support/temporary.js';
 
 const CONFIGS = { adapter: 'adapter_config.json', absorbed: 'adapter_config.json', model: 'config.json' };
 const ADAPTER = ['adapter_config.json', 'adapter_model.safetensors', 'security_vector.json'];
@@ -40,8 +40,7 @@ async function write(file: string, text: string): Promise<void> {
 
 /** A finished run, and one that is about to take its place. */
 async function replaced(t: TestContext, files?: string[]): Promise<{ root: string; output: string; next: string }> {
-  const root = await mkdtemp(join(tmpdir(), 'replacement-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   const output = join(root, 'out');
   await writeRun(output, 'old');
   await writeRun(join(output, 'next'), 'new', files);

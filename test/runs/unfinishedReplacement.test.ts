@@ -1,7 +1,6 @@
 /** The run that was to replace a finished one can go on, and is not started over without a word. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
@@ -9,10 +8,10 @@ import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { planOutput, readManifest } from '../../runtime/runs/output.js';
 import type { HumanError } from '../../runtime/support/errors.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { temporary } from '../support/temporary.js';
 
 test('the unfinished replacement of a finished run is named with its checkpoint, and so is what --force loses', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'unfinished-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await temporary(t);
   await writeWorkspace(root);
   const [recipe, output] = [join(root, 'recipe.json'), join(root, 'out')];
   const next = join(output, 'next');

@@ -1,16 +1,15 @@
 /** `npm start`: the whole story on the sample, with the numbers that are in the README. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import type { SampleResult } from '../../runtime/sample/story.js';
 import { read, rows, section } from '../docs/pages.js';
 import { cli } from '../calls/support.js';
+import { temporary } from '../support/temporary.js';
 
 it('plain fine-tuning learns the harm, protected fine-tuning does not, and both learn the new task', async (t) => {
-  const out = await mkdtemp(join(tmpdir(), 'security-vectors-start-'));
-  t.after(() => rm(out, { recursive: true, force: true }));
+  const out = await temporary(t);
   const ran = await cli(['sample', '--out', out]);
   assert.equal(ran.code, 0, ran.stderr);
   const result = JSON.parse(await readFile(join(out, 'result.json'), 'utf8')) as SampleResult;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
@@ -11,10 +10,10 @@ import { cli, FEW_ROWS } from '../calls/support.js';
 import { withFault } from '../support/faults.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { silent } from '../support/silent.js';
+import { temporary } from '../support/temporary.js';
 
 test('the story writes beside its workspace only in a folder that is new, empty or its own', async (t) => {
-  const out = await mkdtemp(join(tmpdir(), 'story-'));
-  t.after(() => rm(out, { recursive: true, force: true }));
+  const out = await temporary(t);
   await requireStoryFolder(join(out, 'new'));
   await requireStoryFolder(out);
   await writeFile(join(out, '.DS_Store'), '');
@@ -47,8 +46,7 @@ test('the story writes beside its workspace only in a folder that is new, empty 
 });
 
 test('the story takes nothing that is not its own: a changed copy is kept, a foreign folder refused', async (t) => {
-  const out = await mkdtemp(join(tmpdir(), 'story-'));
-  t.after(() => rm(out, { recursive: true, force: true }));
+  const out = await temporary(t);
   const workspace = join(out, 'workspace');
 
   await mkdir(workspace);
@@ -94,8 +92,7 @@ test('the story takes nothing that is not its own: a changed copy is kept, a for
 });
 
 test('a copy that was cut off anywhere, also in a run, is made afresh and not kept', async (t) => {
-  const out = await mkdtemp(join(tmpdir(), 'story-'));
-  t.after(() => rm(out, { recursive: true, force: true }));
+  const out = await temporary(t);
   const workspace = join(out, 'workspace');
   const file = (...parts: string[]): string => join(workspace, ...parts);
   const write = async (name: string): Promise<void> => {
@@ -141,8 +138,7 @@ test('a copy that was cut off anywhere, also in a run, is made afresh and not ke
 });
 
 test('a workspace that a run is at work in is refused and left as it is', async (t) => {
-  const out = await mkdtemp(join(tmpdir(), 'story-'));
-  t.after(() => rm(out, { recursive: true, force: true }));
+  const out = await temporary(t);
   const workspace = join(out, 'workspace');
   await copySample(workspace);
   const folder = join(workspace, 'vectors/forbidden-topic');
@@ -163,8 +159,7 @@ test('a workspace that a run is at work in is refused and left as it is', async 
 });
 
 test('a copy that is killed, at its beginning or later, is followed by another', async (t) => {
-  const out = await mkdtemp(join(tmpdir(), 'story-'));
-  t.after(() => rm(out, { recursive: true, force: true }));
+  const out = await temporary(t);
   const workspace = join(out, 'workspace');
   let at = 1;
   for (let isWhole = false; !isWhole; at += at < 8 ? 1 : 23) {
@@ -176,8 +171,7 @@ test('a copy that is killed, at its beginning or later, is followed by another',
 });
 
 test('between two runs of the story nobody else begins it there', async (t) => {
-  const out = await mkdtemp(join(tmpdir(), 'story-'));
-  t.after(() => rm(out, { recursive: true, force: true }));
+  const out = await temporary(t);
   const workspace = join(out, 'workspace');
   await copySample(workspace);
   const release = await claim(stateFolder(workspace));
