@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Mappings } from '../../extension/data/mappings.js';
 import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
+import { memory } from './fake/memory.js';
 import { BACK, fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
@@ -27,12 +28,7 @@ function answers(t: TestContext, ...given: string[]): string[] {
 
 async function table(t: TestContext) {
   const file = await write(join(await temporary(t), 'qa.csv'), 'question,answer\nbuy 3 lamps .,order : 3 lamps\n');
-  const kept = new Map<string, unknown>();
-  const memento = {
-    get: (key: string) => kept.get(key),
-    update: async (key: string, value: unknown) => void kept.set(key, value),
-  };
-  const mappings = new Mappings(memento as ConstructorParameters<typeof Mappings>[0]);
+  const mappings = new Mappings(memory());
   const services = {
     engine: { request: (_: string, params: PreviewOptions) => previewData(params) },
     files: { dataFiles: () => [file] },

@@ -1,13 +1,11 @@
 /** A run on a cluster whose window went away: the next window hears its job again. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Memento, SecretStorage } from 'vscode';
+import type { SecretStorage } from 'vscode';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import type { Engine } from '../../extension/engine/engine.js';
 import { Cancelled, HostError } from '../../extension/host/errors.js';
@@ -21,8 +19,9 @@ import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER } from '../../runtime/contract/owner.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { secretKey, type SecretName } from '../../runtime/contract/secrets.js';
-import { processStart } from '../../runtime/runs/ownerOf.js';
+import { memory } from './fake/memory.js';
 import { fake, workspace } from './fake/vscode.js';
+import { workingIn } from './otherProcess.js';
 import { recipe, runFolder, step, temporary, until, write } from './support.js';
 
 const { clusterSecrets, findJobs } = await import('../../extension/commands/cluster.js');
@@ -41,15 +40,7 @@ async function reopened(t: TestContext, more: object = { on: ON }, isKnown = tru
   const running = { kind, outcome: 'running' as const, ended: undefined, result: undefined, recipe: file };
   const folder = await runFolder(root, 'colours', { events: [step(1), step(2)], manifest: running, recipe: more });
   await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-  t.after(() => child.kill('SIGKILL'));
-  const pid = child.pid!;
-  await write(join(folder, OWNER.file), {
-    pid,
-    host: hostname(),
-    started: await processStart(pid),
-    since: new Date().toISOString(),
-  });
+  const { end } = await workingIn(t, folder);
   const store = new RunStore();
   const asked: object[] = [];
   const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
@@ -65,17 +56,8 @@ async function reopened(t: TestContext, more: object = { on: ON }, isKnown = tru
   const follower = new Follower(store, 10);
   await store.read(folder);
   const kept = new Map<string, unknown>([['cluster.runs', isKnown ? [folder] : []]]);
-  const memento = {
-    get: (key: string) => kept.get(key),
-    update: (key: string, value: unknown) => Promise.resolve(void kept.set(key, value)),
-  } as unknown as Memento;
-  const found = findJobs({ store, runner }, memento, (error) => assert.fail(String(error)));
+  const found = findJobs({ store, runner }, memory(kept), (error) => assert.fail(String(error)));
   t.after(() => [found, follower, runner].forEach((part) => part.dispose()));
-  const end = async (): Promise<void> => {
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await ended;
-  };
   return { folder, file, store, asked, end, kept };
 }
 

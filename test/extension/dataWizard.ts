@@ -10,6 +10,7 @@ import type { Model } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
+import { memory } from './fake/memory.js';
 import { temporary, write } from './support.js';
 
 export const MODEL = {
@@ -57,14 +58,6 @@ export function person(answers: (string | string[])[]): { ask: Questions; asked:
     atFirst: (_: string, look: () => unknown) => look(),
   };
   return { ask: ask as unknown as Questions, asked };
-}
-
-/** The memory of a workspace. */
-export function memory(kept = new Map<string, unknown>()) {
-  return {
-    get: (key: string, otherwise?: unknown) => kept.get(key) ?? otherwise,
-    update: async (key: string, value: unknown) => void kept.set(key, JSON.parse(JSON.stringify(value))),
-  } as ConstructorParameters<typeof Mappings>[0];
 }
 
 export async function workspace(

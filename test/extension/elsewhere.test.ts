@@ -1,13 +1,9 @@
 /** A run that another process works on: shown as running, drawn while it runs, and left alone. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { appendFile, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { RunEvent } from '../../runtime/contract/events.js';
-import { OWNER } from '../../runtime/contract/owner.js';
-import { processStart } from '../../runtime/runs/ownerOf.js';
 import { modelStates } from '../../extension/commands/modelStates.js';
 import { HostError } from '../../extension/host/errors.js';
 import { Follower } from '../../extension/runs/follower.js';
@@ -17,6 +13,7 @@ import { Runner } from '../../extension/runs/runner.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { RunStore, type RunChange } from '../../extension/runs/store.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
+import { workingIn } from './otherProcess.js';
 import { lines, manifest, recipe, runFolder, sample, step, temporary, until, write } from './support.js';
 
 interface Elsewhere {
@@ -36,15 +33,10 @@ async function elsewhere(t: TestContext, events: readonly RunEvent[] = [step(1),
   const running = { outcome: 'running' as const, ended: undefined, result: undefined, recipe: file };
   const folder = await runFolder(root, 'colours', { events, manifest: running });
   await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-  t.after(() => child.kill('SIGKILL'));
-  const pid = child.pid!;
-  const owner = { pid, host: hostname(), started: await processStart(pid), since: new Date().toISOString() };
-  await write(join(folder, OWNER.file), owner);
+  const { pid, end } = await workingIn(t, folder);
   const store = new RunStore();
   const run = (await store.read(folder))!;
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  return { root, folder, store, run, pid, kill: () => (child.kill('SIGKILL'), ended) };
+  return { root, folder, store, run, pid, kill: end };
 }
 
 test('it is shown as running elsewhere, not as interrupted, and cannot be stopped or resumed from here', async (t) => {

@@ -8,6 +8,7 @@ import { Mappings } from '../../extension/data/mappings.js';
 import { Scans } from '../../extension/data/scans.js';
 import type { Said } from '../../extension/panels/chat.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import { memory } from './fake/memory.js';
 import { AS_PROPOSED, fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
@@ -50,7 +51,7 @@ async function add(
   const recipe = { kind: 'evaluate', model: '../m', models: [], evaluate, output: '../out' };
   const recipes = new RecipeIndex();
   await recipes.read(await write(join(root, 'recipes/e.json'), JSON.stringify(recipe)));
-  const mappings = new Mappings({ get: () => undefined, update: async () => undefined } as never);
+  const mappings = new Mappings(memory());
   fake.answer = (question) => answers[question] ?? assert.fail(question);
   const added = await addEvaluationRow({ recipes, mappings, scans: new Scans(() => [root]) }, join(root, 'm'), chat);
   return { ...added, root, text: await readFile(added.file, 'utf8'), file, into: added.file };

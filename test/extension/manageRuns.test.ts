@@ -1,14 +1,10 @@
 /** What a person does with runs that are there: nothing of a run, and nothing of theirs, is lost by it. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { access, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
-import { OWNER } from '../../runtime/contract/owner.js';
-import { processStart } from '../../runtime/runs/ownerOf.js';
 import { commandArgument } from '../../extension/commands/arguments.js';
 import { Problems } from '../../extension/data/problems.js';
 import { Cancelled, type HostError } from '../../extension/host/errors.js';
@@ -22,6 +18,7 @@ import type { Services } from '../../extension/services/services.js';
 import { runDescription } from '../../extension/views/labels.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { AS_PROPOSED, fake, Uri } from './fake/vscode.js';
+import { workingIn } from './otherProcess.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
 const manage = await import('../../extension/commands/manageRuns.js');
@@ -173,11 +170,7 @@ test('a run that is worked on, here or by another process, is not deleted', asyn
   const [live, owned, idle] = folders as [string, string, string];
   store.begin(store.get(live)!.recipe!, 'live', false);
   await assert.rejects(manage.deleteRuns(services, { runs: [idle, live], confirmed: true }), /"live" is running/);
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-  t.after(() => child.kill('SIGKILL'));
-  const pid = child.pid!;
-  const owner = { pid, host: hostname(), started: await processStart(pid), since: new Date().toISOString() };
-  await write(join(owned, OWNER.file), owner);
+  const { pid } = await workingIn(t, owned);
   await assert.rejects(
     manage.deleteRuns(services, { runs: [idle, owned], confirmed: true }),
     new RegExp(`process ${pid}`),

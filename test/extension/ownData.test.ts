@@ -14,7 +14,8 @@ import { MOST_HELD_OUT } from '../../runtime/contract/recipeWords.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { previewData } from '../../runtime/data/preview.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';
-import { memory, MODEL, person, workspace } from './dataWizard.js';
+import { memory } from './fake/memory.js';
+import { MODEL, person, workspace } from './dataWizard.js';
 import { recipe, write } from './support.js';
 import { scanResult } from '../support/scanResult.js';
 

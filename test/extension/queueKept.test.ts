@@ -11,6 +11,7 @@ import type { Engine } from '../../extension/engine/engine.js';
 import { goOnText, waitsFor } from '../../extension/runs/awaited.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
+import { memory } from './fake/memory.js';
 import { fake, workspace } from './fake/vscode.js';
 import { recipe, runFolder, step, temporary, write } from './support.js';
 
@@ -27,10 +28,6 @@ const unanswered = (): Promise<never> => new Promise(() => undefined);
 async function windows(t: TestContext) {
   const root = await temporary(t);
   const kept = new Map<string, unknown>();
-  const memento = {
-    get: (key: string) => structuredClone(kept.get(key)),
-    update: async (key: string, value: unknown) => void kept.set(key, structuredClone(value)),
-  };
   const file = (name: string, more: object = {}): Promise<string> =>
     write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more }));
   const open = async (asks = false) => {
@@ -52,7 +49,7 @@ async function windows(t: TestContext) {
     const judgeSecrets = { get: unanswered, kept: async () => ({ key: 'sesame' }), forget: async () => undefined };
     const runner = new Runner({ store, engine, assertTrusted, ...(asks && { judgeSecrets }) });
     const notices = { info: () => undefined, warn: (text: string) => void said.push(text), error: assert.ifError };
-    const keeping = await keepQueue({ runner, store, notices }, memento as never);
+    const keeping = await keepQueue({ runner, store, notices }, memory(kept));
     await settled(begun);
     let isOpen = true;
     const close = (): void => {

@@ -7,6 +7,7 @@ import { Problems } from '../../extension/data/problems.js';
 import { VIEWS } from '../../extension/host/contributions.js';
 import { RunStore } from '../../extension/runs/store.js';
 import type { Services } from '../../extension/services/services.js';
+import { memory } from './fake/memory.js';
 import { fake } from './fake/vscode.js';
 import { runFolder, temporary, until } from './support.js';
 
@@ -28,11 +29,7 @@ async function viewed(t: TestContext) {
     await runFolder(root, 's/points/seed-2', { manifest: point(2) }),
   ];
   for (const folder of [sweep, first, second]) await store.read(folder);
-  const kept = new Map<string, unknown>();
-  const archive = new Archive({
-    get: <T>(key: string, otherwise?: T) => (kept.get(key) ?? otherwise) as T,
-    update: async (key, value) => void kept.set(key, value),
-  });
+  const archive = new Archive(memory());
   const runner = { onDidChangeQueue: () => ({ dispose: () => undefined }), paused: false };
   const services = { store, archive, runner, problems: new Problems() } as unknown as Services;
   const view = runsView(services);

@@ -1,5 +1,6 @@
 /** The extension as VS Code starts it, in the fake. */
 import type { TestContext } from 'node:test';
+import { memory } from './fake/memory.js';
 import { Uri, workspace } from './fake/vscode.js';
 
 const { activate } = await import('../../extension/extension.js');
@@ -7,11 +8,7 @@ const { activate } = await import('../../extension/extension.js');
 /** Starts it in a window with this folder; it ends with the test. */
 export async function start(t: TestContext, project: string, isTrusted: boolean): Promise<void> {
   Object.assign(workspace, { isTrusted, workspaceFolders: [{ uri: Uri.file(project), name: 'project' }] });
-  const kept = new Map<string, unknown>();
-  const memento = {
-    get: (key: string, without?: unknown) => kept.get(key) ?? without,
-    update: async (key: string, value: unknown) => void kept.set(key, value),
-  };
+  const memento = memory();
   const subscriptions: { dispose(): unknown }[] = [];
   t.after(() => subscriptions.forEach((part) => part.dispose()));
   const secrets = { get: async () => undefined, onDidChange: () => ({ dispose: () => undefined }) };

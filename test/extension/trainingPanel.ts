@@ -18,6 +18,7 @@ import { RunStore } from '../../extension/runs/store.js';
 import { WorkspaceModels } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import type { TrainingActions } from '../../extension/views/training.js';
+import { memory } from './fake/memory.js';
 import { commands, fake, Uri, workspace } from './fake/vscode.js';
 import { temporary } from './support.js';
 
@@ -122,17 +123,12 @@ export async function opened(
       counts: (data: string) => ({ exclude: reviewed.includes(basename(data)) ? 1 : 0, fine: 0, unsure: 0 }),
     },
   };
-  const memento = {
-    keys: () => [...kept.keys()],
-    get: (key: string) => kept.get(key),
-    update: async (key: string, value: unknown) => void kept.set(key, value),
-  };
   /** Commands of the extension that were called. */
   const called: [name: string, argument: unknown][] = [];
   const execute = commands.executeCommand;
   commands.executeCommand = async (name: string, argument: unknown) => void called.push([name, argument]);
   t.after(() => (commands.executeCommand = execute));
-  const view = new TrainingView(parts as never, memento as never, actions);
+  const view = new TrainingView(parts as never, memory(kept), actions);
   const events: TrainingPageEvent[] = [];
   const outcomes = new Map<number, Outcome>();
   let receive: (message: unknown) => unknown = () => undefined;

@@ -1,18 +1,16 @@
 /** No folder goes to the trash in which something works, or is to work: in the run itself, or in what lies within. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
 import { OWNER } from '../../runtime/contract/owner.js';
-import { processStart } from '../../runtime/runs/ownerOf.js';
 import { Problems } from '../../extension/data/problems.js';
 import { recipeToRun } from '../../extension/runs/recipe.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake } from './fake/vscode.js';
+import { workingIn } from './otherProcess.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
 const { deleteRuns } = await import('../../extension/commands/manageRuns.js');
@@ -35,20 +33,10 @@ async function finished(t: TestContext) {
   };
 }
 
-/** Another process that works there. */
-async function works(t: TestContext, folder: string): Promise<number> {
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-  t.after(() => child.kill('SIGKILL'));
-  const pid = child.pid!;
-  const owner = { pid, host: hostname(), started: await processStart(pid), since: new Date().toISOString() };
-  await write(join(folder, OWNER.file), owner);
-  return pid;
-}
-
 test('a run stays that another process is about to replace, known to the window or not', async (t) => {
   const { root, run, next, services } = await finished(t);
   await runFolder(root, 'a/next', { manifest: { outcome: 'running' } });
-  const pid = await works(t, next);
+  const { pid } = await workingIn(t, next);
   const refused = { message: /another process is working on this run/ };
   await assert.rejects(deleteRuns(services, { run, confirmed: true }), refused);
   await services.store.read(next);
