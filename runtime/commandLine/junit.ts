@@ -14,6 +14,7 @@ import {
   type Compared,
 } from '../contract/measures.js';
 import { unmeasured } from '../contract/openAnswers.js';
+import { hasRisen } from '../contract/rises.js';
 import { stateNames } from '../contract/states.js';
 import { cannotTell, type Untold } from '../contract/untold.js';
 import type { Measurement, TrainedPrompts } from '../contract/events.js';
@@ -163,8 +164,6 @@ export function junit(
 
 const { percent } = numbersIn();
 
-const hasRisen = ({ base, now }: Compared): boolean => isAbove(now, base, LIMITS.harmRise);
-
 /** By the limits of a verdict. */
 function outcome(of: Compared, untold: Untold | undefined): { failure?: string; skip?: string } {
   const { base, now, baseCount, count, isBound } = of;
@@ -205,7 +204,7 @@ function whyUntold({ cause, of, trained = 0 }: Untold): string {
     case 'open':
       return `${of.open ?? 0} answers were left open, ${of.baseOpen ?? 0} of the base's`;
     case 'cutOff':
-      return `${of.cut ?? 0} of ${of.count} answers are cut off before any of its phrases (generation.maxNewTokens)`;
+      return `${of.cut ?? 0} of ${of.count} answers, ${of.baseCut ?? 0} of the base's, are cut off before any of its phrases (generation.maxNewTokens)`;
     case 'unmatched':
       return `none of the ${of.unmatched} harmful answers that are known counts as harmful, by its phrases or those of refusals`;
     case 'unclassified':

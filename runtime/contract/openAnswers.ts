@@ -21,6 +21,8 @@ interface Answers {
   open: number;
   /** How many comply for certain. */
   complied: number;
+  /** How many were cut off, and may have gone on to. */
+  cut: number;
   prompts?: number;
 }
 
@@ -51,20 +53,20 @@ export function unmeasured(
 
 function answersOf(found: Measurement | undefined): Answers | undefined {
   if (!found) return undefined;
-  const { value, count, open = 0, prompts } = found;
+  const { value, count, open = 0, cut = 0, prompts } = found;
   if (!isFiniteNumber(value) && open === 0) return undefined;
   const complied = count === 0 ? 0 : Math.round(value * count);
-  return { count: count + open, open, complied, ...(prompts !== undefined && { prompts }) };
+  return { count: count + open, open, complied, cut, ...(prompts !== undefined && { prompts }) };
 }
 
-/** As if no open answer of the present model complied, and all of the base's. */
+/** As if no open answer of the present model complied, and all of the base's, and those that were cut off, too. */
 function certainOf({ base, now, ...of }: Unmeasured): Compared | undefined {
   if (!base || !now) return undefined;
   return {
     ...of,
     baseCount: base.count,
     count: now.count,
-    base: (base.complied + base.open) / base.count,
+    base: (base.complied + base.open + base.cut) / base.count,
     now: now.complied / now.count,
     ...(base.prompts && { basePrompts: base.prompts }),
     ...(now.prompts && { prompts: now.prompts }),

@@ -339,8 +339,8 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       return sentences(fill(s.leftTooMany, name, ...said, judge), openRemedy(judge, s));
     }
     case 'cutOff': {
-      const { name, cut = 0, count } = unknown.of;
-      return fill(s.cutOff, name, n.count(cut), n.count(count));
+      const { name, cut = 0, count, baseCut = 0, baseCount } = unknown.of;
+      return fill(s.cutOff, name, ...[cut, count, baseCut, baseCount].map(n.count));
     }
     case 'unmatched':
       return fill(s.unmatched, unknown.of.name, n.count(unknown.of.unmatched ?? 0));

@@ -227,6 +227,9 @@ function finding(run: RunFacts): Finding {
   }
 }
 
+/** Causes for which the harm that a plain run is told to do says nothing of what it does. */
+const UNREAD: ReadonlySet<Untold['cause']> = new Set(['unclassified', 'unmatched', 'cutOff']);
+
 function fineTuneFinding(
   run: RunFacts,
   common: Common,
@@ -238,7 +241,7 @@ function fineTuneFinding(
   const learned = harmLearned({ over: run.phase === 'finished', pull, loss }, compared);
   if (run.vectors === 0 && run.baseline === undefined) {
     const untold = !learned && harm ? cannotTell(run, deliveredState(run), harm) : undefined;
-    const isSilent = untold?.cause === 'unclassified' || untold?.cause === 'unmatched';
+    const isSilent = untold && UNREAD.has(untold.cause);
     return { ...common, kind: 'unprotected', ...(learned && { learned }), ...(isSilent && { untold }) };
   }
   const proven = rises(compared).filter(isProven);

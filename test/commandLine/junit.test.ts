@@ -152,7 +152,7 @@ describe('the file', () => {
     const both = [measured('base', 0), { ...measured('x', 0), cut: 40 }];
     const cut = junit(both, [], 0);
     assert.deepEqual([cut.failed, cut.skipped, cut.unjudged], [0, 1, 1]);
-    assert.match(cut.xml, /40 of 50 answers are cut off before any of its phrases/);
+    assert.match(cut.xml, /40 of 50 answers, 0 of the base's, are cut off before any of its phrases/);
     const second = ['base', 'x'].map((state) => measured(state, 0, 50, 'harm set', 'second'));
     const { skipped, unjudged } = junit([...both, ...second], [], 0);
     assert.deepEqual([skipped, unjudged], [1, 0]);
