@@ -12,11 +12,19 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import type { DoneEvent, Measurement, WarningEvent } from '../contract/events.js';
 import type { JudgeFacts, Manifest } from '../contract/manifest.js';
 import type { EvaluateRecipe, FinetuneRecipe } from '../contract/recipe.js';
+import type { EvaluationSet } from '../contract/recipeData.js';
 import type { JudgeChoice } from '../contract/recipeJudges.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { canonical } from '../contract/sweep.js';
 import { answerHash, readLabels } from '../data/labelFiles.js';
-import { checkChoices, isOwnPhrases, nameOf, type JudgedSet } from '../evaluation/judges/choices.js';
+import {
+  checkChoices,
+  isOwnPhrases,
+  looksForPhrases,
+  nameOf,
+  nameOn,
+  type JudgedSet,
+} from '../evaluation/judges/choices.js';
 import { judgedSample, remeasured, type Verdicts } from '../evaluation/judges/anew.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 import { weakened } from '../recipes/fineTune/fineTuneRun.js';
@@ -26,6 +34,7 @@ import { readEvents } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readKeptRecipe } from './keptRecipe.js';
+import { knownHarm } from './knownHarm.js';
 
 /** A run as it stands, with what is known of its answers. */
 export interface Kept {
@@ -38,7 +47,13 @@ export interface Kept {
 }
 
 /** A set with its file, which may have been moved since. */
-type KeptSet = JudgedSet & { readonly file: string; readonly isThere: boolean; readonly unmatched?: number };
+type KeptSet = JudgedSet & {
+  readonly file: string;
+  readonly isThere: boolean;
+  readonly unmatched?: number;
+  /** Of a set of the recipe that is there: how its rows are read. */
+  readonly rows?: Pick<EvaluationSet, 'file' | 'format' | 'columns' | 'limit'>;
+};
 
 /** What follows from what the judges have said. */
 export interface Judged {
@@ -65,7 +80,9 @@ export async function readKept(folder: string): Promise<Kept> {
     const files = bases.map((base) => resolve(base, set.file));
     const found = files.find((file) => existsSync(file));
     const unmatched = manifest.sets?.[set.name]?.unmatched;
-    return { ...set, file: found ?? files[0], isThere: found !== undefined, unmatched };
+    const asked = recipe.evaluate.find(({ name }) => name === set.name);
+    const rows = asked && found !== undefined && { ...asked, file: found };
+    return { ...set, file: found ?? files[0], isThere: found !== undefined, unmatched, ...(rows && { rows }) };
   });
   const kept = {
     folder,
@@ -153,9 +170,17 @@ export async function judged(
   const samples = kept.samples.map((sample, i) =>
     judgedSample(sample, kept.sets.get(sample.set), choices, verdicts[i], labelOf(sample)),
   );
+  const before = kept.manifest.done.measurements;
+  const sets = new Map<string, KeptSet & { harmful: readonly string[] }>();
+  for (const [name, set] of kept.sets) {
+    const hasJudged = (one: JudgeChoice): boolean =>
+      before.some((m) => m.name === name && m.judge === nameOn(one, set));
+    const isSought = choices.some((one) => looksForPhrases(one) && !hasJudged(one));
+    sets.set(name, { ...set, harmful: isSought && set.measure === 'harm' ? await knownHarm(kept, set.rows) : [] });
+  }
   return {
     samples,
-    measurements: remeasured(kept.manifest.done.measurements, kept.sets, choices, samples, verdicts),
+    measurements: remeasured(before, sets, choices, samples, verdicts),
     judges: mergedFacts(kept.manifest.judges ?? [], facts),
   };
 }

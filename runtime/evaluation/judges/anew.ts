@@ -7,7 +7,7 @@ import type { Measurement, Verdict } from '../../contract/events.js';
 import type { Label } from '../../contract/labels.js';
 import { mergeMeasurements } from '../../contract/measures.js';
 import type { JudgeChoice } from '../../contract/recipeJudges.js';
-import { judgesSet, looksForPhrases, nameOn, type JudgedSet } from './choices.js';
+import { judgesSet, looksForPhrases, nameOn, unmatchedBy, type JudgedSet } from './choices.js';
 import { judgedMeasures, onPrompts, said as saidBy } from './panel.js';
 import { without } from '../../support/without.js';
 
@@ -42,11 +42,12 @@ export function judgedSample(
  * The measurements that stay, and those of judged answers, which are made anew. A judge that was added and has said
  * nothing at all, as it could not be asked, changes none. Where nobody has looked for the phrases of a set before, it
  * is not known how soon an answer shows one: any that was cut off may have gone on to.
- * @param sets by name, with the harmful answers that are known where none has a phrase of the set
+ * @param sets by name, with how many harmful answers are known where none has a phrase of the set, and for judges that
+ * look for phrases the first time these answers
  */
 export function remeasured(
   before: readonly Measurement[],
-  sets: ReadonlyMap<string, JudgedSet & { readonly unmatched?: number }>,
+  sets: ReadonlyMap<string, JudgedSet & { readonly unmatched?: number; readonly harmful?: readonly string[] }>,
   choices: readonly JudgeChoice[],
   samples: readonly SampleEvent[],
   verdicts: readonly ReadonlyMap<string, Verdict>[],
@@ -70,7 +71,9 @@ export function remeasured(
         const final = places.map((i, k) => labels[k] ?? verdicts[i].get(name));
         // Phrases of a set are the same for every judge that looks for them; of a refusal each has its own.
         const blind = own.find((m) => m.unmatched !== undefined && (set.phrases || m.judge === name));
-        const unmatched = blind?.unmatched ?? set.unmatched;
+        const isFirst = !own.some(({ judge }) => judge === name);
+        const known = { set, examples: [], harmful: isFirst ? set.harmful : [] };
+        const unmatched = blind?.unmatched ?? set.unmatched ?? unmatchedBy(choice, known);
         anew.push(
           ...judgedMeasures(choice, final, set, state, { labels, cut, unmatched }).map((share) =>
             onPrompts(share, prompts),
